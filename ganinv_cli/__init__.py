@@ -1,0 +1,1 @@
+"""Recover the latent vectors behind the images of a generator."""

@@ -1,0 +1,43 @@
+"""The command line. One file a command, loaded only when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from ganinv_cli.errors import GaninvError
+
+COMMANDS = ("recover", "report", "train")
+
+
+class _Commands(click.Group):
+    """A command is imported when it is named, so that help is instant.
+
+    A GaninvError becomes one line on stderr and its own exit status.
+    """
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ganinv_cli.cli.{name}")
+        return getattr(module, name)  # type: ignore[no-any-return]
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except GaninvError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ganinv")
+def main() -> None:
+    """Which latent vector made this image?
+
+    Recovers the latent vectors behind the images of a trained GAN generator (Lipton & Tripathi
+    2017), measures how often, how closely and how fast, and writes the paper's tables and figures.
+    """

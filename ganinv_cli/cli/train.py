@@ -1,0 +1,82 @@
+"""`ganinv train`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint, samples and state.")
+@click.option("--steps", default=10_000, show_default=True, type=click.IntRange(1), help="Train the generator so many times; a larger number extends a finished run.")
+@click.option("--size", default=64, show_default=True, help="Pixels a side: 16, 32, 64, 128 or 256.")
+@click.option("--grey", is_flag=True, help="Train on grey images.")
+@click.option("--crop-side", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Side of the square to keep, as a share of the shorter side.")
+@click.option("--crop-center", default="0.5,0.5", show_default=True, metavar="X,Y", help="Its centre, as shares of width and height.")
+@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
+@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bfloat16"]), help="What the convolutions compute in; bfloat16 is twice as fast on CPUs with AMX.")
+@click.option("--augment/--no-augment", default=True, show_default=True, help="Shift and recolour real and generated images alike; for small sets.")
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
+@click.option("--average", default=0.999, show_default=True, type=click.FloatRange(0, 1, max_open=True), help="Decay of the averaged generator; 0 writes the last weights.")
+@click.option("--keep-every", type=click.IntRange(1), metavar="N", help="Also keep a checkpoint every N steps.")
+@click.option("--seed", default=0, show_default=True, help="Of the weights, the order of the images and every draw.")
+def train(
+    images: Path,
+    out: Path,
+    steps: int,
+    size: int,
+    grey: bool,
+    crop_side: float,
+    crop_center: str,
+    batch_size: int,
+    precision: str,
+    augment: bool,
+    flip: bool,
+    average: float,
+    keep_every: int | None,
+    seed: int,
+) -> None:
+    """Train the paper's DCGAN on a folder, or a zip archive, of images.
+
+    Writes a TensorFlow checkpoint of the generator and a sheet of samples every three minutes. The
+    same command goes on where it stopped.
+
+    \b
+    Example:
+        ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
+    """
+    from ganinv_cli.cli import progress
+    from ganinv_cli.training.images import Crop, load
+    from ganinv_cli.training.settings import TrainingSettings
+
+    settings = TrainingSettings(
+        size=size,
+        channels=1 if grey else 3,
+        batch_size=batch_size,
+        steps=steps,
+        precision=precision,  # type: ignore[arg-type]
+        augment=TrainingSettings.augment if augment else (),
+        flip=flip,
+        average=average,
+        seed=seed,
+    )
+    pictures = load(images, settings.size, settings.channels, Crop(crop_side, _pair(crop_center)))
+    click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
+
+    from ganinv_cli.training.train import train as run
+
+    last = None
+    with progress.training() as show:
+        for last in run(pictures, settings, out, keep_every):
+            show(last)
+    if last is None:
+        click.echo(f"{out} has had its {steps} steps; a larger --steps goes on", err=True)
+    click.echo(out)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not X,Y, such as 0.5,0.4", param_hint="--crop-center") from None
+    return x, y

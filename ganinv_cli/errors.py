@@ -1,0 +1,29 @@
+"""What a user is told when something cannot be done."""
+
+
+class GaninvError(Exception):
+    """A failure that is explained in one sentence: what, where, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(GaninvError):
+    """The command was misused: a wrong option, config, file or combination of them."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A config file, or an option, says something that cannot be."""
+
+
+class CheckpointError(UsageError):
+    """A checkpoint is missing, damaged, or not a generator that can be read."""
+
+
+class ImageError(UsageError):
+    """An image, or a folder or archive of them, is missing or cannot be read."""
+
+
+class ResultsError(UsageError):
+    """A results file is missing, damaged, busy, or belongs to another run."""

@@ -1,0 +1,23 @@
+"""Writing named arrays as a TensorFlow checkpoint, as TF1 programs wrote them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+
+def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file.
+
+    A run killed before the last line leaves the state file naming the checkpoint before.
+    """
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted(arrays)
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
+    )
+    tf.train.update_checkpoint_state(str(prefix.parent), prefix.name)

@@ -1,0 +1,13 @@
+"""How a trial ended; all of it known without the true z."""
+
+from enum import IntEnum
+
+
+class Outcome(IntEnum):
+    """Stored as its number. Whether z is right is said later, by the statistics."""
+
+    converged = 1  # the image loss is below the tolerance
+    budget = 2  # the gradients a trial may use were spent
+    stalled = 3  # the loss stopped falling, and no restart was left
+    diverged = 4  # the loss grew beyond all use
+    non_finite = 5  # the loss or its gradient was not a number

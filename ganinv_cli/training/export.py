@@ -1,0 +1,79 @@
+"""What a training run leaves behind: a generator in checkpoint layout C and a sheet of samples."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from ganinv_cli.formats.tf_write import write
+from ganinv_cli.training import networks
+from ganinv_cli.training.settings import TrainingSettings
+
+CALIBRATION_BATCHES = 64
+SHEET = 8  # pictures a side
+
+
+def newest(
+    folder: Path,
+    step: int,
+    generator: networks.Parameters,
+    averaged: networks.Parameters,
+    moving: networks.Parameters,
+    settings: TrainingSettings,
+) -> Path:
+    """Write the generator after `step` steps and its sheet; remove the one before.
+
+    The averaged weights never ran in training, so their batch statistics are measured anew; without
+    an average, the weights go out as they are, with the moving statistics of training.
+    """
+    weights, statistics = generator, dict(moving)
+    if settings.average:
+        weights, statistics = averaged, _calibrated(averaged, settings)
+    arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
+    prefix = folder / f"DCGAN.model-{step}"
+    write(prefix, arrays)
+    for old in folder.glob("DCGAN.model-*"):
+        if old.stem != prefix.name:
+            old.unlink()
+    _sheet(weights, statistics, settings).save(_made(folder / "samples") / f"{step:06d}.png")
+    return prefix
+
+
+def keep(prefix: Path, folder: Path) -> None:
+    """Copy a checkpoint to where it is not removed."""
+    for part in prefix.parent.glob(f"{prefix.name}.*"):
+        shutil.copy2(part, _made(folder) / part.name)
+
+
+def _calibrated(weights: networks.Parameters, settings: TrainingSettings) -> dict[str, tf.Tensor]:
+    """The mean of the batch statistics over many batches of fresh z."""
+    run = tf.function(lambda z: networks.generate(weights, z, tf.float32)[1])
+    totals: dict[str, tf.Tensor] = {}
+    shape = [settings.batch_size, settings.latent]
+    for number in range(CALIBRATION_BATCHES):
+        moments = run(tf.random.stateless_uniform(shape, [settings.seed, number], -1, 1))
+        for norm in moments.mean:
+            for statistic, values in (("mean", moments.mean), ("variance", moments.variance)):
+                name = f"generator/{norm}/moving_{statistic}"
+                totals[name] = totals.get(name, 0.0) + values[norm] / CALIBRATION_BATCHES
+    return totals
+
+
+def _sheet(
+    weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
+) -> Image.Image:
+    """The same latent vectors at every step, drawn with the statistics that ship."""
+    z = tf.random.stateless_uniform([SHEET * SHEET, settings.latent], [settings.seed, 0], -1, 1)
+    pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
+    pixels = np.uint8(np.rint((pictures.clip(-1, 1) + 1) * 127.5))
+    size, channels = settings.size, settings.channels
+    grid = pixels.reshape(SHEET, SHEET, size, size, channels).transpose(0, 2, 1, 3, 4)
+    return Image.fromarray(grid.reshape(SHEET * size, SHEET * size, channels).squeeze())
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

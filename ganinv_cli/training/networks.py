@@ -1,0 +1,124 @@
+"""The DCGAN's two networks in training mode.
+
+Radford, Metz & Chintala 2016 with the widths of Amos' TensorFlow code: 5x5 (transposed)
+convolutions of stride 2, batch norm with decay .9 and epsilon 1e-5, ReLU and tanh in the generator,
+leaky ReLU .2 in the discriminator. Parameters are dictionaries of float32 arrays under the names of
+checkpoint layout C; `precision` is what the convolutions compute in.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+EPSILON = 1e-5
+DECAY = 0.9
+
+Parameters = Mapping[str, tf.Variable]
+
+
+class Moments(NamedTuple):
+    """What the generator's batch norms saw in one batch, by the name of the norm."""
+
+    mean: dict[str, tf.Tensor]  # (channels,)
+    variance: dict[str, tf.Tensor]  # (channels,)
+
+
+def generator_shapes(size: int, channels: int, latent: int, widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The trainable arrays of a generator, by their names in layout C."""
+    side = size >> len(widths)
+    shapes: dict[str, tuple[int, ...]] = {
+        "generator/g_h0_lin/Matrix": (latent, side * side * widths[0]),
+        "generator/g_h0_lin/bias": (side * side * widths[0],),
+    }
+    for number, (inputs, outputs) in enumerate(zip(widths, (*widths[1:], channels), strict=True)):
+        shapes[f"generator/g_bn{number}/gamma"] = (inputs,)
+        shapes[f"generator/g_bn{number}/beta"] = (inputs,)
+        shapes[f"generator/g_h{number + 1}/w"] = (5, 5, outputs, inputs)
+        shapes[f"generator/g_h{number + 1}/biases"] = (outputs,)
+    return shapes
+
+
+def discriminator_shapes(size: int, channels: int, widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The trainable arrays of a discriminator whose widths mirror the generator's."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    ladder = (channels, *reversed(widths))
+    for number, (inputs, outputs) in enumerate(zip(ladder, ladder[1:], strict=False)):
+        shapes[f"discriminator/d_h{number}_conv/w"] = (5, 5, inputs, outputs)
+        shapes[f"discriminator/d_h{number}_conv/biases"] = (outputs,)
+        if number:
+            shapes[f"discriminator/d_bn{number}/gamma"] = (outputs,)
+            shapes[f"discriminator/d_bn{number}/beta"] = (outputs,)
+    side = size >> len(widths)
+    shapes["discriminator/d_h_lin/Matrix"] = (side * side * widths[0], 1)
+    shapes["discriminator/d_h_lin/bias"] = (1,)
+    return shapes
+
+
+def initial(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, tf.Variable]:
+    """Weights from N(0, .02²), gammas 1, biases and betas 0."""
+    parameters = {}
+    for number, (name, shape) in enumerate(shapes.items()):
+        if name.endswith(("/w", "/Matrix")):
+            value = 0.02 * tf.random.stateless_normal(shape, [seed, number])
+        else:
+            value = tf.ones(shape) if name.endswith("/gamma") else tf.zeros(shape)
+        parameters[name] = tf.Variable(value, name=name)
+    return parameters
+
+
+def generate(
+    p: Parameters,
+    z: tf.Tensor,
+    precision: tf.DType,
+    statistics: Mapping[str, tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, Moments]:
+    """z (batch, latent) to images (batch, size, size, channels) in [-1, 1].
+
+    Normalises by the batch's own moments, or by the named `moving_mean` and `moving_variance`.
+    """
+    moments = Moments({}, {})
+    depth = sum(name.endswith("/w") for name in p)
+    width = p["generator/g_bn0/gamma"].shape[0]
+    side = round((p["generator/g_h0_lin/bias"].shape[0] / width) ** 0.5)
+
+    def normal(x: tf.Tensor, norm: str) -> tf.Tensor:
+        gamma, beta = p[f"generator/{norm}/gamma"], p[f"generator/{norm}/beta"]
+        if statistics:
+            mean, variance = (statistics[f"generator/{norm}/moving_{s}"] for s in ("mean", "variance"))
+            x = tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+        else:
+            x, moments.mean[norm], moments.variance[norm] = _batch_norm(x, gamma, beta)
+        return tf.nn.relu(x)
+
+    x = tf.matmul(tf.cast(z, precision), tf.cast(p["generator/g_h0_lin/Matrix"], precision))
+    x += tf.cast(p["generator/g_h0_lin/bias"], precision)
+    x = normal(tf.reshape(x, [-1, side, side, width]), "g_bn0")
+    for number in range(1, depth + 1):
+        w, biases = p[f"generator/g_h{number}/w"], p[f"generator/g_h{number}/biases"]
+        shape = [tf.shape(z)[0], side << number, side << number, w.shape[2]]
+        x = tf.nn.conv2d_transpose(x, tf.cast(w, precision), shape, 2, "SAME")
+        x = tf.nn.bias_add(x, tf.cast(biases, precision))
+        if number < depth:
+            x = normal(x, f"g_bn{number}")
+    return tf.tanh(tf.cast(x, tf.float32)), moments
+
+
+def logits(p: Parameters, images: tf.Tensor, precision: tf.DType) -> tf.Tensor:
+    """Images (batch, size, size, channels) to (batch,): above 0 where they look real."""
+    x = tf.cast(images, precision)
+    depth = sum(name.endswith("_conv/w") for name in p)
+    for number in range(depth):
+        name = f"discriminator/d_h{number}_conv"
+        x = tf.nn.conv2d(x, tf.cast(p[f"{name}/w"], precision), 2, "SAME")
+        x = tf.nn.bias_add(x, tf.cast(p[f"{name}/biases"], precision))
+        if number:
+            norm = f"discriminator/d_bn{number}"
+            x, _, _ = _batch_norm(x, p[f"{norm}/gamma"], p[f"{norm}/beta"])
+        x = tf.nn.leaky_relu(x, 0.2)
+    x = tf.cast(tf.reshape(x, [tf.shape(x)[0], -1]), tf.float32)
+    return tf.squeeze(x @ p["discriminator/d_h_lin/Matrix"] + p["discriminator/d_h_lin/bias"], -1)
+
+
+def _batch_norm(x: tf.Tensor, gamma: tf.Variable, beta: tf.Variable) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)

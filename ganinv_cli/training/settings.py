@@ -1,0 +1,38 @@
+"""What a training run can be told."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ganinv_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The paper's DCGAN by default; Adam's rate and β₁ as Radford et al. 2016 set them."""
+
+    size: int = 64  # pixels a side: 16, 32, 64, 128 or 256
+    channels: int = 3  # 1 grey, 3 colour
+    latent: int = 100  # z is uniform in [-1, 1]^latent
+    width: int = 64  # channels before the last layer, doubled at each layer below it
+    widest: int = 512
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    beta_1: float = 0.5
+    steps: int = 10_000  # each trains the discriminator once and the generator once
+    precision: Literal["float32", "bfloat16"] = "float32"
+    augment: tuple[str, ...] = ("colour", "shift")
+    flip: bool = True
+    average: float = 0.999  # decay of the averaged generator; 0 ships the last weights
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size not in (16, 32, 64, 128, 256):
+            raise ConfigError(f"size {self.size} cannot be trained; use 16, 32, 64, 128 or 256")
+        if self.batch_size < 2:
+            raise ConfigError(f"a batch of {self.batch_size} has no statistics; use 2 or more")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the generator's layers, from the 4x4 one upwards: 512-256-128-64 at 64 pixels."""
+        depth = self.size.bit_length() - 3
+        return tuple(min(self.width << number, self.widest) for number in reversed(range(depth)))
