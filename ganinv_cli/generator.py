@@ -24,13 +24,18 @@ class Generator:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, batch_norm: BatchNormMode = "frozen", prior: Uniform | None = None
+        self,
+        checkpoint: Checkpoint,
+        batch_norm: BatchNormMode = "frozen",
+        prior: Uniform | None = None,
     ) -> None:
         self.prior = prior or Uniform()
         self.batch_norm = batch_norm
         self.sha256 = checkpoint.sha256
         self.layers = kinds.fold(checkpoint.layers) if batch_norm == "frozen" else checkpoint.layers
-        self.latent: int = next(x for x in self.layers if isinstance(x, kinds.Dense)).weights.shape[0]
+        self.latent: int = next(x for x in self.layers if isinstance(x, kinds.Dense)).weights.shape[
+            0
+        ]
 
     def __call__(self, z: tf.Tensor) -> tf.Tensor:
         x = z
@@ -41,7 +46,9 @@ class Generator:
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        shape = tf.function(self).get_concrete_function(tf.TensorSpec([1, self.latent])).output_shapes
+        shape = (
+            tf.function(self).get_concrete_function(tf.TensorSpec([1, self.latent])).output_shapes
+        )
         return tuple(shape[1:])
 
     @cached_property

@@ -1,6 +1,7 @@
 """Where latent vectors come from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -9,3 +10,10 @@ class Uniform:
 
     low: float = -1.0
     high: float = 1.0
+
+    def quantile(self, share: Any) -> Any:
+        """The value below which `share`, in (0, 1), of the draws lie: turns uniform bits into z.
+
+        Takes and returns an array or a tensor of any shape.
+        """
+        return self.low + (self.high - self.low) * share

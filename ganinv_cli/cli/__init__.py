@@ -13,7 +13,7 @@ COMMANDS = ("recover", "report", "train")
 class _Commands(click.Group):
     """A command is imported when it is named, so that help is instant.
 
-    A GaninvError becomes one line on stderr and its own exit status.
+    A GaninvError becomes one line on stderr and its own exit status; an interruption exits 130.
     """
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -31,6 +31,8 @@ class _Commands(click.Group):
         except GaninvError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(130)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,30 +1,35 @@
 """Progress on stderr: a live line on a terminal, a plain line now and then elsewhere."""
 
+import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from ganinv_cli.experiments.recover import Progress as Recovery
     from ganinv_cli.training.train import Progress as Training
 
 PLAIN_SECONDS = 30.0
+LONG_SECONDS = 600.0  # a run that takes longer is announced
 
 
 @contextmanager
-def line(unit: str) -> Iterator[Callable[[int, int, str], None]]:
+def line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None]]:
     """Give a function `show(done, total, text)` to call as often as one likes."""
-    console = Console(stderr=True)
     if console.is_terminal:
         bar = Progress(
             TextColumn("{task.completed:,}/{task.total:,} " + unit),
             BarColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
             console=console,
         )
         task = bar.add_task("", total=None)
@@ -47,7 +52,7 @@ def line(unit: str) -> Iterator[Callable[[int, int, str], None]]:
 @contextmanager
 def training() -> Iterator[Callable[["Training"], None]]:
     """Steps done, both losses and images a second."""
-    with line("steps") as show:
+    with line("steps", Console(stderr=True)) as show:
 
         def update(at: "Training") -> None:
             text = (
@@ -57,3 +62,45 @@ def training() -> Iterator[Callable[["Training"], None]]:
             show(at.step, at.steps, f"{text} saved {at.saved.name}" if at.saved else text)
 
         yield update
+
+
+@contextmanager
+def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
+    """Trials done, recovered, gradients a second, time left; how to go on after an interruption."""
+    console = Console(stderr=True, quiet=quiet)
+    announced = False
+    signal.signal(signal.SIGTERM, _interrupt)  # what a batch scheduler sends first
+    try:
+        with line("trials", console) as show:
+
+            def update(at: "Recovery") -> None:
+                nonlocal announced
+                if not announced:
+                    announced = True
+                    if at.seconds_left > LONG_SECONDS:
+                        _announce(console, at)
+                text = f"{at.recovered:,} recovered {at.gradients_per_second:,.0f} gradients/s"
+                show(at.done, at.total, f"{text} {_clock(at.seconds_left)} left")
+
+            yield update
+    except KeyboardInterrupt:
+        console.print(f"interrupted; what finished is saved in {out}, the same command goes on")
+        raise
+
+
+def _announce(console: Console, at: "Recovery") -> None:
+    console.print(
+        f"about {_clock(at.seconds_left)} (hours:minutes:seconds) to go, by "
+        f"{at.gradients_per_second:,.0f} gradients a second measured here; "
+        "it may be stopped and goes on with the same command",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds))) if math.isfinite(seconds) else "?"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -7,19 +7,71 @@ import click
 
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint, samples and state.")
-@click.option("--steps", default=10_000, show_default=True, type=click.IntRange(1), help="Train the generator so many times; a larger number extends a finished run.")
-@click.option("--size", default=64, show_default=True, help="Pixels a side: 16, 32, 64, 128 or 256.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the checkpoint, samples and state.",
+)
+@click.option(
+    "--steps",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Train the generator so many times; a larger number extends a finished run.",
+)
+@click.option(
+    "--size", default=64, show_default=True, help="Pixels a side: 16, 32, 64, 128 or 256."
+)
 @click.option("--grey", is_flag=True, help="Train on grey images.")
-@click.option("--crop-side", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Side of the square to keep, as a share of the shorter side.")
-@click.option("--crop-center", default="0.5,0.5", show_default=True, metavar="X,Y", help="Its centre, as shares of width and height.")
+@click.option(
+    "--crop-side",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Side of the square to keep, as a share of the shorter side.",
+)
+@click.option(
+    "--crop-center",
+    default="0.5,0.5",
+    show_default=True,
+    metavar="X,Y",
+    help="Its centre, as shares of width and height.",
+)
 @click.option("--batch-size", default=64, show_default=True, help="Images a step.")
-@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bfloat16"]), help="What the convolutions compute in; bfloat16 is twice as fast on CPUs with AMX.")
-@click.option("--augment/--no-augment", default=True, show_default=True, help="Shift and recolour real and generated images alike; for small sets.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "bfloat16"]),
+    help="What the convolutions compute in; bfloat16 is twice as fast on CPUs with AMX.",
+)
+@click.option(
+    "--augment/--no-augment",
+    default=True,
+    show_default=True,
+    help="Shift and recolour real and generated images alike; for small sets.",
+)
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
-@click.option("--average", default=0.999, show_default=True, type=click.FloatRange(0, 1, max_open=True), help="Decay of the averaged generator; 0 writes the last weights.")
-@click.option("--keep-every", type=click.IntRange(1), metavar="N", help="Also keep a checkpoint every N steps.")
-@click.option("--seed", default=0, show_default=True, help="Of the weights, the order of the images and every draw.")
+@click.option(
+    "--average",
+    default=0.999,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Decay of the averaged generator; 0 writes the last weights.",
+)
+@click.option(
+    "--keep-every",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Also keep a checkpoint every N steps.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Of the weights, the order of the images and every draw.",
+)
 def train(
     images: Path,
     out: Path,
@@ -45,7 +97,7 @@ def train(
     Example:
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.cli import progress
+    from ganinv_cli.cli import progress, startup
     from ganinv_cli.training.images import Crop, load
     from ganinv_cli.training.settings import TrainingSettings
 
@@ -63,6 +115,7 @@ def train(
     pictures = load(images, settings.size, settings.channels, Crop(crop_side, _pair(crop_center)))
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
+    startup.tensorflow()
     from ganinv_cli.training.train import train as run
 
     last = None
@@ -78,5 +131,7 @@ def _pair(text: str) -> tuple[float, float]:
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is not X,Y, such as 0.5,0.4", param_hint="--crop-center") from None
+        raise click.BadParameter(
+            f"{text!r} is not X,Y, such as 0.5,0.4", param_hint="--crop-center"
+        ) from None
     return x, y

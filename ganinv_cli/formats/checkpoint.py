@@ -9,6 +9,10 @@ import numpy as np
 from ganinv_cli.layers import Layer
 
 
+class UnreadableError(Exception):
+    """Why what a file holds is no generator; a reader adds the path and says it to the user."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A generator as it was found in a file."""
@@ -21,7 +25,7 @@ class Checkpoint:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the layers and their weights: equal for equal generators, whatever file they are in."""
+        """Of the layers and their weights: equal for equal generators, whatever their files."""
         digest = hashlib.sha256()
         for layer in self.layers:
             digest.update(type(layer).__name__.encode())

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 
 def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file.
-
-    A run killed before the last line leaves the state file naming the checkpoint before.
-    """
+    """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     names = sorted(arrays)
     tf.raw_ops.SaveV2(
@@ -20,4 +17,9 @@ def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
         shape_and_slices=[""] * len(names),
         tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
     )
-    tf.train.update_checkpoint_state(str(prefix.parent), prefix.name)
+    state = prefix.with_name("checkpoint")
+    aside = prefix.with_name("checkpoint.tmp")
+    aside.write_text(
+        f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'
+    )
+    aside.replace(state)  # last: a run killed before this leaves the checkpoint before

@@ -12,7 +12,7 @@ Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shift the brightness by up to a quarter of the range, scale saturation by 0..2, contrast by .5..1.5."""
+    """Brightness by up to a quarter of the range, saturation times 0..2, contrast times .5..1.5."""
     brightness, saturation, contrast = tf.unstack(
         tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed)
     )
@@ -34,11 +34,13 @@ def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.gather(padded, columns, axis=2, batch_dims=1)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {function.__name__: function for function in (colour, shift)}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    function.__name__: function for function in (colour, shift)
+}
 
 
 def augmented(images: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
     """The named augmentations one after another, each with its own seed."""
     for number, name in enumerate(names):
-        images = AUGMENTATIONS[name](images, seed + [0, number])
+        images = AUGMENTATIONS[name](images, seed + tf.constant([0, number]))
     return images

@@ -68,7 +68,7 @@ def _sheet(
     """The same latent vectors at every step, drawn with the statistics that ship."""
     z = tf.random.stateless_uniform([SHEET * SHEET, settings.latent], [settings.seed, 0], -1, 1)
     pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
-    pixels = np.uint8(np.rint((pictures.clip(-1, 1) + 1) * 127.5))
+    pixels = np.rint((pictures.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
     size, channels = settings.size, settings.channels
     grid = pixels.reshape(SHEET, SHEET, size, size, channels).transpose(0, 2, 1, 3, 4)
     return Image.fromarray(grid.reshape(SHEET * size, SHEET * size, channels).squeeze())

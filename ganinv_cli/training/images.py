@@ -17,7 +17,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 @dataclass(frozen=True)
 class Crop:
-    """A square, in shares of the image: its side of the shorter side, its centre of width, height."""
+    """A square: its side as a share of the shorter side, its centre of width and height."""
 
     side: float = 1.0
     center: tuple[float, float] = (0.5, 0.5)

@@ -7,6 +7,7 @@ checkpoint layout C; `precision` is what the convolutions compute in.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -24,7 +25,9 @@ class Moments(NamedTuple):
     variance: dict[str, tf.Tensor]  # (channels,)
 
 
-def generator_shapes(size: int, channels: int, latent: int, widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def generator_shapes(
+    size: int, channels: int, latent: int, widths: tuple[int, ...]
+) -> dict[str, tuple[int, ...]]:
     """The trainable arrays of a generator, by their names in layout C."""
     side = size >> len(widths)
     shapes: dict[str, tuple[int, ...]] = {
@@ -39,11 +42,13 @@ def generator_shapes(size: int, channels: int, latent: int, widths: tuple[int, .
     return shapes
 
 
-def discriminator_shapes(size: int, channels: int, widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def discriminator_shapes(
+    size: int, channels: int, widths: tuple[int, ...]
+) -> dict[str, tuple[int, ...]]:
     """The trainable arrays of a discriminator whose widths mirror the generator's."""
     shapes: dict[str, tuple[int, ...]] = {}
     ladder = (channels, *reversed(widths))
-    for number, (inputs, outputs) in enumerate(zip(ladder, ladder[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise(ladder)):
         shapes[f"discriminator/d_h{number}_conv/w"] = (5, 5, inputs, outputs)
         shapes[f"discriminator/d_h{number}_conv/biases"] = (outputs,)
         if number:
@@ -85,7 +90,9 @@ def generate(
     def normal(x: tf.Tensor, norm: str) -> tf.Tensor:
         gamma, beta = p[f"generator/{norm}/gamma"], p[f"generator/{norm}/beta"]
         if statistics:
-            mean, variance = (statistics[f"generator/{norm}/moving_{s}"] for s in ("mean", "variance"))
+            mean, variance = (
+                statistics[f"generator/{norm}/moving_{s}"] for s in ("mean", "variance")
+            )
             x = tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
         else:
             x, moments.mean[norm], moments.variance[norm] = _batch_norm(x, gamma, beta)
@@ -120,5 +127,10 @@ def logits(p: Parameters, images: tf.Tensor, precision: tf.DType) -> tf.Tensor:
     return tf.squeeze(x @ p["discriminator/d_h_lin/Matrix"] + p["discriminator/d_h_lin/bias"], -1)
 
 
-def _batch_norm(x: tf.Tensor, gamma: tf.Variable, beta: tf.Variable) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)
+def _batch_norm(
+    x: tf.Tensor, gamma: tf.Variable, beta: tf.Variable
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        x, gamma, beta, epsilon=EPSILON, is_training=True
+    )
+    return y, mean, variance

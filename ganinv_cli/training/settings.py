@@ -33,6 +33,6 @@ class TrainingSettings:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the generator's layers, from the 4x4 one upwards: 512-256-128-64 at 64 pixels."""
+        """Channels of the generator's layers from 4x4 upwards: 512-256-128-64 at 64 pixels."""
         depth = self.size.bit_length() - 3
         return tuple(min(self.width << number, self.widest) for number in reversed(range(depth)))

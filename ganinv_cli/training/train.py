@@ -69,7 +69,9 @@ def train(
         done, saved = step + 1, None
         kept = bool(keep_every) and done % (keep_every or 1) == 0
         if kept or done == settings.steps or time.monotonic() - saved_at > save_seconds:
-            saved = export.newest(folder, done, model.generator, model.averaged, model.moving, settings)
+            saved = export.newest(
+                folder, done, model.generator, model.averaged, model.moving, settings
+            )
             saver.save()
             saved_at = time.monotonic()
             if kept:

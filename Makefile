@@ -1,0 +1,76 @@
+# Everything runs in a virtual environment of its own, made on first use and again when
+# pyproject.toml changes. pip's own settings, constraints and proxies hold.
+
+PYTHON ?= python3
+TRIALS ?= 1000
+VENV := .venv
+DIST := dist
+
+BIN := $(VENV)/bin
+READY := $(VENV)/complete
+BEGUN := $(VENV)/incomplete
+
+.DEFAULT_GOAL := help
+.PHONY: help recover test check lint types docs docs-check wheel test-all clean asked-for
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+recover: $(READY) ## Table 1 on the shipped checkpoint (TRIALS=1000; TRIALS=50 is a quick look)
+	@$(BIN)/ganinv recover --trials $(TRIALS)
+
+test: $(READY) ## all tests
+	@$(BIN)/python -m pytest
+
+check: lint types docs-check test ## format, lint, types, generated docs and all tests
+
+lint: $(READY) ## format and lint, without changing a file
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+docs: $(READY) ## write what docs/ takes from the code
+	@$(BIN)/python docs/generate.py
+
+docs-check: $(READY) ## fail when docs/ is not what the code says
+	@$(BIN)/python docs/generate.py --check
+
+wheel: $(READY) ## build the wheel into dist/
+	@$(BIN)/python -m pip wheel --no-deps --wheel-dir $(DIST) .
+
+test-all: ## all tests on each of Python 3.11, 3.12 and 3.13 that this machine has
+	@for version in 3.11 3.12 3.13; do \
+	    python$$version -c '' 2>/dev/null || { echo "no python$$version here" >&2; continue; }; \
+	    $(MAKE) test PYTHON=python$$version VENV=build/python$$version || exit 1; \
+	done
+
+clean: ## remove the environment and all that was built
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	@find ganinv_cli benchmarks docs tests -name __pycache__ -prune -exec rm -rf {} +
+
+# An installation that was killed leaves its mark, and the next one starts from nothing.
+$(READY): pyproject.toml
+	@$(PYTHON) -c '$(SUPPORTED)'
+	@if test -e $(BEGUN); then rm -rf $(VENV); fi
+	@mkdir -p $(VENV) && touch $(BEGUN)
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --upgrade 'pip>=25.1' >&2
+	@$(BIN)/python -m pip install --editable . --group dev >&2
+	@touch $(BEGUN) && mv $(BEGUN) $(READY)
+
+SUPPORTED = import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit( \
+    "ganinv needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d; " % sys.version_info[:2] \
+    + "name another: make PYTHON=python3.12")
+
+# Whoever names a Python means it, so an environment of another version is not used in its place.
+ifneq ($(origin PYTHON),file)
+$(READY): | asked-for
+asked-for:
+	@! test -x $(BIN)/python || test -e $(BEGUN) || \
+	test "$$($(PYTHON) -c '$(VERSION)')" = "$$($(BIN)/python -c '$(VERSION)')" || \
+	{ echo "$(VENV) has another version than $(PYTHON); make clean, or add VENV=build/other" >&2; \
+	exit 1; }
+VERSION = import sys; print(sys.version_info[:2])
+endif

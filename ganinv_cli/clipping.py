@@ -1,0 +1,70 @@
+"""What is done about components of z that leave the prior's bounds.
+
+none        they stay where they are
+standard    they are set to the bound they crossed
+stochastic  they are drawn anew from the prior, each on its own
+wall        no rule of the paper's: a penalty 100 Σ relu(distance outside)² joins the loss
+
+Rows of one batch may follow different rules, so a rule is data and the functions act by row.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ganinv_cli.prior import Uniform
+from ganinv_cli.randomness import Purpose, uniform
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What happens to the components that left the bounds."""
+
+    clamps: bool = False
+    redraws: bool = False
+    wall: float = 0.0  # weight of the penalty in the loss
+
+
+RULES = {
+    "none": Rule(),
+    "standard": Rule(clamps=True),
+    "stochastic": Rule(redraws=True),
+    "wall": Rule(wall=100.0),
+}
+
+
+class Clip(NamedTuple):
+    """The rules of a batch's rows, and the streams of their trials."""
+
+    prior: Uniform
+    seed: int
+    trials: tf.Tensor  # (batch,) int64
+    clamps: tf.Tensor  # (batch,) bool
+    redraws: tf.Tensor  # (batch,) bool
+
+    def outside(self, z: tf.Tensor) -> tf.Tensor:
+        """Which components (batch, latent) are at or beyond a bound: as in the paper's code."""
+        return (z <= self.prior.low) | (z >= self.prior.high)
+
+    def bound(self, z: tf.Tensor) -> tf.Tensor:
+        """Set what left the bounds to the bound it crossed, in the rows that clamp."""
+        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        return tf.where(self.clamps[:, None], clamped, z)
+
+    def blocked(self, z: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """Which components of a clamping row are at a bound and would be moved outwards."""
+        outwards = ((z <= self.prior.low) & (direction < 0)) | (
+            (z >= self.prior.high) & (direction > 0)
+        )
+        return self.clamps[:, None] & outwards
+
+    def redrawable(self, z: tf.Tensor) -> tf.Tensor:
+        """Which rows (batch,) redraw and have something to redraw."""
+        return self.redraws & tf.reduce_any(self.outside(z), -1)
+
+    def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Draw what left the bounds anew, in the rows that redraw: their redraw number `count`."""
+        share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1])
+        fresh = tf.cast(self.prior.quantile(share), z.dtype)
+        return tf.where(self.redraws[:, None] & self.outside(z), fresh, z)

@@ -1,0 +1,130 @@
+"""Settings of an experiment: the defaults here, then a TOML file, then the command line."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.words import RULES, SOLVERS
+
+# what may differ when a run goes on: none of it changes a trial beyond rounding
+FREE = ("checkpoint", "trials", "batch_size", "device", "note")
+
+
+@dataclass(frozen=True)
+class RecoverConfig:
+    """What `ganinv recover` runs."""
+
+    checkpoint: str = "checkpoints/portraits64"
+    trials: int = 1000
+    clip: tuple[str, ...] = ("none", "standard", "stochastic")
+    solver: str = "lbfgs"
+    restarts: int = 20  # a trial, judged by image loss
+    tolerance: float = 1e-6  # image loss (squared error summed over pixels) that is as good as 0
+    budget: float = 5000  # gradients a trial, restarts included
+    success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
+    batch_norm: Literal["frozen", "batch"] = "frozen"
+    batch_size: int = 64  # trials in flight
+    snapshots: tuple[int, ...] = (10, 30)  # gradients at which Figure 1 shows the way
+    device: str = "auto"
+    seed: int = 0
+    note: str = ""  # said before the run
+    lbfgs: Mapping[str, Any] = field(default_factory=dict)  # settings of that solver
+    gd: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check(self.trials > 0, f"trials = {self.trials}: run at least 1")
+        self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
+        self._check(self.batch_size > 0, f"batch_size = {self.batch_size}: at least 1")
+        self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
+        self._check(self.restarts >= 0, f"restarts = {self.restarts}: not below 0")
+        self._check(self.tolerance >= 0, f"tolerance = {self.tolerance}: not below 0")
+        self._check(self.budget >= 1, f"budget = {self.budget}: at least 1 gradient")
+        self._check(bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
+        for rule in self.clip:
+            self._check(rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
+        self._check(len(set(self.clip)) == len(self.clip), "clip names a technique twice")
+        self._check(
+            self.solver in SOLVERS, f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}"
+        )
+        self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
+        self._check(
+            self.batch_norm in ("frozen", "batch"),
+            f"batch_norm = {self.batch_norm!r}: frozen or batch",
+        )
+        if self.batch_norm == "batch":
+            self._check_coupled()
+
+    def _check(self, holds: bool, sentence: str) -> None:
+        if not holds:
+            raise ConfigError(sentence)
+
+    def _check_coupled(self) -> None:
+        """Training-mode statistics couple the rows: one fixed batch and plain descent alone."""
+        self._check(
+            self.solver == "gd",
+            f'batch_norm = "batch" lets the trials act on one another, which only plain descent '
+            f'bears: use solver = "gd", not {self.solver!r}, or batch_norm = "frozen"',
+        )
+        self._check(
+            self.batch_size == self.trials,
+            f'batch_norm = "batch" runs all trials as one batch: make batch_size '
+            f"({self.batch_size}) equal to trials ({self.trials})",
+        )
+        self._check(
+            self.tolerance == 0 and self.restarts == 0,
+            'batch_norm = "batch" keeps every trial moving to the end: set tolerance = 0 and '
+            "restarts = 0",
+        )
+
+    @property
+    def solver_settings(self) -> Mapping[str, Any]:
+        """What the config says of its solver."""
+        return dict(getattr(self, self.solver))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the results: a run goes on only where all of this is the same."""
+        free = () if self.batch_norm == "frozen" else ("trials", "batch_size")
+        kept = {key: value for key, value in asdict(self).items() if key in free or key not in FREE}
+        return kept | {name: dict(kept[name]) for name in SOLVERS if name == self.solver}
+
+
+def load(path: Path | None, options: Mapping[str, Any]) -> RecoverConfig:
+    """The config of a TOML file, with the options that were given on the command line on top.
+
+    Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
+    """
+    settings = _read(path) if path else {}
+    settings |= {key: value for key, value in options.items() if value is not None}
+    if settings.get("batch_norm") == "batch":
+        settings.setdefault("batch_size", settings.get("trials", RecoverConfig.trials))
+    try:
+        return RecoverConfig(**settings)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}" if path else str(error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    known = {each.name: each for each in fields(RecoverConfig)}
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
+        settings[key] = tuple(value) if isinstance(value, list) else value
+        _check_type(path, key, settings[key])
+    return settings
+
+
+def _check_type(path: Path, key: str, value: Any) -> None:
+    default = getattr(RecoverConfig, key, {})
+    kinds = (int, float) if isinstance(default, float | int) else (type(default),)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise ConfigError(
+            f"{path}: {key} = {value!r} should be like {default!r}; see the shipped configs"
+        )

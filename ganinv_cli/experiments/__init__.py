@@ -1,0 +1,1 @@
+"""Which trials an experiment runs and what it keeps of them."""

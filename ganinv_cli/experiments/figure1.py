@@ -1,0 +1,38 @@
+"""Figure 1: from the start to the image that was sought, for the first trials."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.generator import Generator
+from ganinv_cli.solvers.batch import render
+from ganinv_cli.store import Figure, read
+
+TRIALS = 8
+
+
+def drawn(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
+    """The panels of the stochastic rule where it was run, or else of the first.
+
+    With training-mode statistics an image depends on its batch, so all trials are drawn together.
+    """
+    rule = "stochastic" if "stochastic" in config.clip else config.clip[0]
+    results = read(path)
+    group = results.groups[rule]
+    trials = group["trial"]
+    true = results.groups[""]
+    truth = true["z_true"][np.searchsorted(true["trial"], trials)]
+    panels = {"start": group["z_start"]}
+    for place, gradients in enumerate(results.constants["snapshot_gradients"]):
+        on_the_way = group["z_snapshots"][:, place]
+        arrived = np.isnan(on_the_way).any(-1, keepdims=True)  # before this mark
+        panels[f"{gradients:,.0f} gradients"] = np.where(arrived, group["z_found"], on_the_way)
+    panels |= {"found": group["z_found"], "original": truth}
+    shown = slice(None) if generator.batch_norm == "batch" else slice(TRIALS)
+    generate = tf.function(generator.__call__)
+    size = len(trials[shown])
+    pictures = [render(generate, z[shown], size)[:TRIALS] for z in panels.values()]
+    pixels = np.rint((np.clip(pictures, -1, 1) + 1) * 127.5).astype(np.uint8)
+    return {f"figure1-{rule}": Figure(pixels, tuple(panels), tuple(trials[:TRIALS].tolist()))}

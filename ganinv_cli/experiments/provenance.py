@@ -1,0 +1,37 @@
+"""What made the results: this package, its libraries, its revision."""
+
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.store import Provenance
+
+PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
+
+
+def provenance(command: str, config: RecoverConfig, sha256: str, device: str) -> Provenance:
+    """The provenance of a run that starts now."""
+    return Provenance(
+        command=command,
+        config=asdict(config),
+        identity=config.identity,
+        checkpoint_sha256=sha256,
+        versions={package: version(package) for package in PACKAGES},
+        device=device,
+        seed=config.seed,
+        git=_revision(),
+    )
+
+
+def _revision() -> str:
+    """The revision of the checkout this package runs from; empty where it was installed."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

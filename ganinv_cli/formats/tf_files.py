@@ -1,0 +1,198 @@
+"""Which TensorFlow checkpoint a path means: names of files only, no tensor is read."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from ganinv_cli.errors import CheckpointError
+
+STATE = "checkpoint"  # the file in which TensorFlow notes a folder's newest checkpoint
+STATE_BYTES = 1 << 20
+TABLE_MAGIC = bytes.fromhex("57fb808b247547db")  # the last bytes of a V1 file, and of an .index
+
+_PART = re.compile(r"(?P<prefix>.+)\.(?:index|meta|data-[0-9]{5}-of-[0-9]{5})", re.DOTALL)
+_SHARD = re.compile(r"\.data-[0-9]{5}-of-(?P<count>[0-9]{5})")
+_STEP = re.compile(r"(?P<stem>.*)-(?P<step>[0-9]{1,18})", re.DOTALL)
+_NEWEST = re.compile(r'^\s*model_checkpoint_path\s*:\s*"((?:[^"\\\n]|\\.)+)"', re.MULTILINE)
+
+
+class Found(NamedTuple):
+    """A checkpoint on disk."""
+
+    prefix: Path  # what TensorFlow calls it: a V1 file, or the common start of a V2 one's files
+    version: str  # "V1" or "V2"
+
+
+def find(path: Path) -> Found:
+    """The checkpoint that a folder, prefix, state file or one of a checkpoint's files means.
+
+    A folder means what its state file names, looked for beside the state file first, since folders
+    are moved and the file keeps the old place. Without a state file it means its only checkpoint,
+    or the one with the highest step when all have the same name before `-STEP`.
+    Raises CheckpointError.
+    """
+    try:
+        return _find(path)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be looked at ({error.strerror}); check the path and its permissions"
+        ) from None
+
+
+def _find(path: Path) -> Found:
+    if _index(path).is_file() or _is_v1(path):
+        return _complete(path)
+    if path.is_dir():
+        return _in_folder(path)
+    part = _PART.fullmatch(path.name)
+    if part:
+        return _complete(path.with_name(part["prefix"]))
+    if path.name == STATE and path.is_file():
+        return _named_by(path)
+    return _complete(path)
+
+
+def _complete(prefix: Path) -> Found:
+    """Check that all files are there; one that is missing is named."""
+    if _index(prefix).is_file():
+        shards = _shards(prefix)
+        count = max(shards.values(), default=1)
+        for number in range(count):
+            name = f"{prefix.name}.data-{number:05d}-of-{count:05d}"
+            if name not in shards:
+                raise CheckpointError(
+                    f"{_index(prefix)} is there but {name} is not: the index holds names and "
+                    "shapes, the weights are in the missing file; copy it to the same folder"
+                )
+        return Found(prefix, "V2")
+    if _is_v1(prefix):
+        return Found(prefix, "V1")
+    raise CheckpointError(_why_not(prefix))
+
+
+def _why_not(prefix: Path) -> str:
+    if prefix.is_file():
+        return (
+            f"{prefix} is not a TensorFlow checkpoint: it does not end as a V1 file does, and "
+            f"there is no {prefix.name}.index beside it; is it damaged, or of another format?"
+        )
+    if _shards(prefix):
+        return (
+            f"{prefix.name}.index is missing beside {prefix}.data-…; a V2 checkpoint needs both, "
+            "copy the index to the same folder"
+        )
+    meta = prefix.with_name(f"{prefix.name}.meta")
+    if meta.is_file():
+        return (
+            f"{meta} holds the graph only, no weights; {prefix.name}.index and "
+            f"{prefix.name}.data-00000-of-00001, or the V1 file {prefix.name}, must be beside it"
+        )
+    return (
+        f"{prefix} does not exist, nor does {prefix.name}.index; name a folder with a checkpoint, "
+        "or a prefix such as checkpoint/DCGAN.model-60502"
+    )
+
+
+def _in_folder(folder: Path) -> Found:
+    state = folder / STATE
+    if state.is_file() and not _is_v1(state):
+        return _named_by(state)
+    prefixes = _prefixes(folder)
+    if not prefixes:
+        raise CheckpointError(_why_none(folder))
+    if len(prefixes) == 1:
+        return _complete(prefixes[0])
+    steps = [_STEP.fullmatch(prefix.name) for prefix in prefixes]
+    if len({step["stem"] if step else None for step in steps}) > 1 or not all(steps):
+        names = ", ".join(prefix.name for prefix in prefixes[:5])
+        raise CheckpointError(
+            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE!r} that says "
+            f"which is meant; name one, such as {prefixes[0]}"
+        )
+    return _complete(max(prefixes, key=_step))
+
+
+def _named_by(state: Path) -> Found:
+    with state.open("rb") as file:
+        text = file.read(STATE_BYTES).decode("utf-8", "replace")
+    newest = _NEWEST.search(text)
+    if not newest:
+        raise CheckpointError(
+            f"{state} does not name a checkpoint (expected a line model_checkpoint_path: …); "
+            f"name the checkpoint itself, such as {state.parent / 'DCGAN.model-60502'}"
+        )
+    named = Path(_unescaped(newest[1]))
+    here = state.parent / named.name
+    for prefix in (here, state.parent / named):
+        if named.name and (_index(prefix).is_file() or _is_v1(prefix)):
+            return _complete(prefix)
+    others = [prefix.name for prefix in _prefixes(state.parent)]
+    instead = f"name one that is there: {', '.join(others[:5])}" if others else _why_not(here)
+    raise CheckpointError(f"{state} names {str(named)!r}, which is not there; {instead}")
+
+
+def _why_none(folder: Path) -> str:
+    for path in sorted(folder.iterdir()):
+        part = _PART.fullmatch(path.name)
+        if part:
+            return _why_not(folder / part["prefix"])
+    below = [child for child in sorted(folder.iterdir()) if child.is_dir() and _prefixes(child)]
+    hint = f"there is one in {below[0]}" if below else "name the folder that does, or a prefix"
+    wanted = "NAME.index with NAME.data-…, or a V1 file"
+    return f"{folder} holds no TensorFlow checkpoint ({wanted}); {hint}"
+
+
+def _prefixes(folder: Path) -> list[Path]:
+    """Every checkpoint in a folder, by name."""
+    found = set()
+    for path in folder.iterdir():
+        if path.suffix == ".index":
+            found.add(path.with_suffix(""))
+        elif _is_v1(path):
+            found.add(path)
+    return sorted(found)
+
+
+def _step(prefix: Path) -> int:
+    step = _STEP.fullmatch(prefix.name)
+    return int(step["step"]) if step else -1
+
+
+def _shards(prefix: Path) -> dict[str, int]:
+    """The data files of a V2 checkpoint: name to how many its name says there are."""
+    if not prefix.parent.is_dir():
+        return {}
+    shards = {}
+    for path in prefix.parent.iterdir():
+        shard = _SHARD.fullmatch(path.name.removeprefix(prefix.name))
+        if shard and path.name.startswith(prefix.name):
+            shards[path.name] = int(shard["count"])
+    return shards
+
+
+def _index(prefix: Path) -> Path:
+    return prefix.with_name(f"{prefix.name}.index") if prefix.name else prefix / ".index"
+
+
+def _is_v1(path: Path) -> bool:
+    if _PART.fullmatch(path.name) or not path.is_file():
+        return False
+    if path.stat().st_size < len(TABLE_MAGIC):
+        return False
+    with path.open("rb") as file:
+        file.seek(-len(TABLE_MAGIC), 2)
+        return file.read() == TABLE_MAGIC
+
+
+def _unescaped(text: str) -> str:
+    r"""Text format writes bytes outside ASCII as \303\251 and a quote as \"."""
+    escape = re.compile(rb"\\([0-7]{1,3}|.)")
+    plain = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        if code.isdigit():
+            return bytes([int(code, 8) & 255])
+        return plain.get(code, code)
+
+    return escape.sub(replaced, text.encode()).decode("utf-8", "replace")

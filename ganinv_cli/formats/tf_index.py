@@ -1,0 +1,94 @@
+"""A look at the index of a V2 checkpoint before TensorFlow opens it.
+
+TensorFlow ends the whole process at an index whose checksums are right and whose entries are not
+what they should be. Here such a file is refused first. Checksums and values are left to TensorFlow.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
+
+from ganinv_cli.formats.checkpoint import UnreadableError
+
+MOST_BYTES = 1 << 26  # some 60 bytes a tensor
+MOST_AXES = 32
+MOST_NUMBER = 1 << 62  # of values in a tensor
+FOOTER = 48  # two handles, padding and 8 bytes that say it is a table
+TRAILER = 5  # behind each block: how it is compressed, and its checksum
+
+
+def check(index: Path) -> None:
+    """Raises UnreadableError where an entry is not TensorFlow's description of a tensor."""
+    with index.open("rb") as file:
+        table = file.read(MOST_BYTES + 1)
+    if len(table) > MOST_BYTES:
+        raise UnreadableError(f"the index has more than {MOST_BYTES:,} bytes; is it a DCGAN's?")
+    try:
+        for key, value in _entries(table):
+            if key:  # the entry without a name is the header
+                _check_sizes(BundleEntryProto.FromString(value))
+    except (DecodeError, ValueError, IndexError):
+        raise UnreadableError(
+            "it cannot be opened, the index is damaged or not one that TensorFlow wrote; "
+            "copy it again from its source"
+        ) from None
+
+
+def _check_sizes(entry: BundleEntryProto) -> None:
+    shape = [axis.size for axis in entry.shape.dim]
+    parts = [list(part.extent) for part in entry.slices]  # a tensor may be saved in several
+    numbers = [*shape, *(n for part in parts for axis in part for n in (axis.start, axis.length))]
+    if max(len(shape), *map(len, parts), 0) > MOST_AXES or min(numbers, default=0) < 0:
+        raise ValueError("a shape with too many axes or a negative one")
+    if math.prod(shape) > MOST_NUMBER or max(numbers, default=0) > MOST_NUMBER:
+        raise ValueError("a shape beyond what 64 bits can count")
+
+
+def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names and values in a LevelDB table: an index block leads to the blocks that hold them."""
+    if len(table) < FOOTER:
+        raise ValueError("too short for a table")
+    _, place = _handle(table, len(table) - FOOTER)
+    index, _ = _handle(table, place)
+    for _, value in _block(table, *index):
+        handle, _ = _handle(value, 0)
+        yield from _block(table, *handle)
+
+
+def _block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Each entry names how many bytes of its key are those of the key before."""
+    if start + size + TRAILER > len(table) or table[start + size]:
+        raise ValueError("a block that is cut off or compressed")
+    block = table[start : start + size]
+    restarts = int.from_bytes(block[-4:], "little")
+    end, place, key = size - 4 * (restarts + 1), 0, b""
+    while place < end:
+        shared, place = _varint(block, place)
+        fresh, place = _varint(block, place)
+        length, place = _varint(block, place)
+        if shared > len(key) or place + fresh + length > end:
+            raise ValueError("an entry beyond its block")
+        key = key[:shared] + block[place : place + fresh]
+        yield key, block[place + fresh : place + fresh + length]
+        place += fresh + length
+
+
+def _handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
+    """Where a block starts and its size, and the place behind."""
+    start, place = _varint(data, place)
+    size, place = _varint(data, place)
+    return (start, size), place
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """A number in groups of seven bits, the lowest first, and the place behind."""
+    number = 0
+    for shift in range(0, 64, 7):
+        number |= (data[place] & 127) << shift
+        place += 1
+        if data[place - 1] < 128:
+            return number, place
+    raise ValueError("a number of more than 64 bits")

@@ -1,0 +1,57 @@
+"""The tensors in a TensorFlow checkpoint, read one at a time; damage becomes a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.formats.checkpoint import UnreadableError
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+class Tensors:
+    """An open checkpoint: `shapes` by name, and by [name] the tensors as finite float32.
+
+    Raises UnreadableError.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        with _explained("it cannot be opened"):
+            self._reader = tf.train.load_checkpoint(str(prefix))
+            shapes = self._reader.get_variable_to_shape_map()
+            self._dtypes = self._reader.get_variable_to_dtype_map()
+        self.shapes: dict[str, tuple[int, ...]] = {name: tuple(shapes[name]) for name in shapes}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        dtype = self._dtypes[name].name
+        if dtype not in FLOATS:
+            raise UnreadableError(
+                f"{name} holds {dtype} where floats were expected ({', '.join(FLOATS)}); "
+                "use a checkpoint that was not quantised"
+            )
+        with _explained(f"{name} cannot be read"):
+            value = self._reader.get_tensor(name)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            array = np.array(value, np.float32)
+        if not np.isfinite(array).all():
+            raise UnreadableError(
+                f"{name} holds values that are not finite float32 numbers; the training diverged, "
+                "use an earlier checkpoint of the run"
+            )
+        array.setflags(write=False)
+        return array
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Around nothing but TensorFlow's reader, which raises all of these for damaged files."""
+    try:
+        yield
+    except (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableError(
+            f"{what}, the file is damaged or incomplete ({reason}); copy it again from its source"
+        ) from None

@@ -1,0 +1,58 @@
+"""One counter-based stream of random numbers a trial and purpose.
+
+Threefry-2x32 with 20 rounds (Salmon et al. 2011, *Parallel Random Numbers: As Easy as 1, 2, 3*).
+The key is (seed, trial), the counter (purpose and place, count): a number depends on its name
+alone, never on the batch it is drawn in or on what was drawn before.
+"""
+
+from enum import IntEnum
+
+import tensorflow as tf
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+
+class Purpose(IntEnum):
+    """What a number is for; two purposes never share one."""
+
+    truth = 1
+    start = 2
+    redraw = 3
+
+
+def uniform(
+    seed: int, trials: tf.Tensor, purpose: Purpose, count: tf.Tensor, size: int
+) -> tf.Tensor:
+    """`size` numbers in (0, 1) for each trial: the draw number `count` for this purpose.
+
+    `seed` is in [0, 2³²); `trials` and `count` are int64 (batch,). Returns float32 (batch, size).
+    """
+    pairs = (size + 1) // 2
+    places = tf.cast(int(purpose) * 2**24 + tf.range(pairs, dtype=tf.int64), tf.uint32)
+    key = tf.constant(seed, tf.uint32), tf.cast(trials, tf.uint32)[:, None]
+    first, second = threefry(key, (places[None, :], tf.cast(count, tf.uint32)[:, None]))
+    bits = tf.reshape(tf.stack([first, second], -1), [-1, 2 * pairs])[:, :size]
+    kept = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32)
+    return (kept + 0.5) * 2.0**-23  # 23 bits and a half: exact, and never 0 or 1
+
+
+def threefry(
+    key: tuple[tf.Tensor, tf.Tensor], counter: tuple[tf.Tensor, tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Encrypt the counter; all four are uint32 and broadcast against one another."""
+    parity = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(*key), tf.constant(_PARITY, tf.uint32))
+    schedule = (*key, parity)
+    first, second = counter[0] + schedule[0], counter[1] + schedule[1]
+    for block in range(5):
+        for rotation in _ROTATIONS[block % 2]:
+            first += second
+            second = tf.bitwise.bitwise_xor(_rotated(second, rotation), first)
+        first += schedule[(block + 1) % 3]
+        second += schedule[(block + 2) % 3] + tf.constant(block + 1, tf.uint32)
+    return first, second
+
+
+def _rotated(x: tf.Tensor, left: int) -> tf.Tensor:
+    high = tf.bitwise.left_shift(x, tf.constant(left, tf.uint32))
+    return tf.bitwise.bitwise_or(high, tf.bitwise.right_shift(x, tf.constant(32 - left, tf.uint32)))

@@ -1,0 +1,102 @@
+"""Results -> tables and figures. Needs neither TensorFlow nor the generator."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.report.render import STYLES, render
+from ganinv_cli.report.sections import called
+from ganinv_cli.report.tables import TECHNIQUES, Report, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ganinv_cli.store import Results
+
+__all__ = ["STYLES", "Report", "publish", "render", "summarise", "write"]
+
+
+def publish(
+    results: "Results",
+    folder: Path,
+    style: str = "text",
+    width: int = 80,
+    say: Callable[[str], object] = lambda line: None,
+) -> str:
+    """Write every table and figure into the folder, and give the tables in one style.
+
+    `style` is a key of STYLES; `say` is told which files were written. Raises ResultsError when
+    there is no trial to count, GaninvError when the folder cannot be written.
+    """
+    report = summarise(results, folder.name)
+    say(write(report, results, folder))
+    return render([report], style, width)
+
+
+def write(report: Report, results: "Results", folder: Path) -> str:
+    """Write table1 in every style and the figures; give one line that says so.
+
+    A file is replaced as a whole or not at all.
+    """
+    files = {
+        f"table1.{ending}": render([report], style).encode()
+        for style, (ending, _) in STYLES.items()
+    }
+    files |= {f"{name}.png": _png(figure) for name, figure in _figures(results).items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            _replace(folder / name, content)
+    except OSError as error:
+        raise GaninvError(
+            f"{folder}: tables and figures cannot be written there ({error.strerror}); "
+            "make room or give another folder, then run `ganinv report`"
+        ) from error
+    return f"wrote {', '.join(files)} into {folder}/"
+
+
+def _figures(results: "Results") -> dict[str, "Figure"]:
+    from ganinv_cli.report import figures  # slow to import
+
+    solver = called(results.attributes["config"].get("solver"))
+    drawn = {}
+    for name, stored in results.figures.items():
+        panels = dict(zip(stored.panels, stored.pictures, strict=True))
+        drawn[name] = figures.pictures(panels, stored.trials, _title(name, results, solver))
+    gradients = results.constants.get("curve_gradients")
+    curves = {
+        technique: figures.Curve(gradients, results.groups[technique]["curve_error"])
+        for technique in TECHNIQUES
+        if gradients is not None and "curve_error" in results.groups.get(technique, {})
+    }
+    if curves:
+        latent = results.groups[next(iter(curves))]["z_found"].shape[1]
+        drawn["convergence"] = figures.convergence(curves, latent)
+    return drawn
+
+
+def _title(name: str, results: "Results", solver: str | None) -> str:
+    """`figure1-stochastic` names its technique; `figure1` is that of a run with a single one."""
+    number, _, technique = name.partition("-")
+    run = [known for known in TECHNIQUES if known in results.groups]
+    shown = technique or (run[0] if len(run) == 1 else "")
+    words = ({"": "", "none": "no clipping"}.get(shown, f"{shown} clipping"), solver)
+    return f"{number.replace('figure', 'Figure ')}. {', '.join(word for word in words if word)}"
+
+
+def _png(figure: "Figure") -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})  # the same bytes each time
+    return file.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

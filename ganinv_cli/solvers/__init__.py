@@ -1,0 +1,21 @@
+"""Methods that recover z; one file a method, and the one loop that runs them."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ganinv_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ganinv_cli.solvers.solver import Solver
+
+
+def named(name: str, settings: Mapping[str, Any]) -> "Solver":
+    """The solver of that name with its settings; raises ConfigError for what it does not take."""
+    solver: type[Solver] = importlib.import_module(f"ganinv_cli.solvers.{name}").SOLVER
+    fields = [field.name for field in dataclasses.fields(solver)]
+    unknown = [key for key in settings if key not in fields]
+    if unknown:
+        raise ConfigError(f"[{name}] has no setting {unknown[0]!r}; it takes {', '.join(fields)}")
+    return solver(**settings)

@@ -1,0 +1,179 @@
+"""A batch of trials in the graph: one fixed shape, one trace, several steps a call."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.clipping import RULES, Clip
+from ganinv_cli.generator import Generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
+from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.solvers.solver import Solver
+
+RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
+FARTHEST = 1e3  # a component of z beyond this has left all use
+
+
+class Entry(NamedTuple):
+    """What enters a row: a trial's next start."""
+
+    trial: int
+    rule: str
+    start: int  # 0 for the first, then the number of the restart
+    allowed: float  # gradients that this start may spend
+    target: np.ndarray  # (height, width, channels)
+    z_true: np.ndarray  # (latent,), NaN where nobody knows it
+
+
+class Slots(NamedTuple):
+    """Every row of the batch."""
+
+    state: Any  # the solver's memory
+    code: tf.Tensor  # (batch,) int32: running, empty, or the number of an Outcome
+    targets: tf.Tensor  # (batch, height, width, channels)
+    trials: tf.Tensor  # (batch,) int64
+    clamps: tf.Tensor  # (batch,) bool
+    redraws: tf.Tensor  # (batch,) bool
+    wall: tf.Tensor  # (batch,)
+    allowed: tf.Tensor  # (batch,), gradients
+    z_true: tf.Tensor  # (batch, latent)
+    error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
+    least_error: tf.Tensor  # (batch,), the least of it at any step
+
+
+class Seen(NamedTuple):
+    """What leaves the graph after a call."""
+
+    code: np.ndarray  # (batch,)
+    z: np.ndarray  # (batch, latent)
+    image_loss: np.ndarray  # (batch,)
+    gradients: np.ndarray  # (batch,)
+    redraws: np.ndarray  # (batch,)
+    error: np.ndarray  # (batch,)
+    least_error: np.ndarray  # (batch,)
+
+
+class Batch:
+    """Compiled functions over the slots; holds no memory of its own."""
+
+    def __init__(
+        self, generator: Generator, solver: Solver, tolerance: float, seed: int, size: int
+    ) -> None:
+        self.size = size
+        self._generator, self._solver = generator, solver
+        self._tolerance, self._seed = tolerance, seed
+        self._advance = tf.function(self._steps, reduce_retracing=False)
+        self._enter = tf.function(self._entered, reduce_retracing=False)
+        self._render = tf.function(generator.__call__, reduce_retracing=False)
+
+    def empty(self) -> Slots:
+        """A batch with nobody in it; the graph is built here, so that no later call pays for it."""
+        latent, shape = self._generator.latent, self._generator.image_shape
+        row = tf.zeros([self.size])
+        slots = Slots(
+            state=self._solver.init(tf.zeros([self.size, latent])),
+            code=tf.fill([self.size], EMPTY),
+            targets=tf.zeros([self.size, *shape]),
+            trials=tf.zeros([self.size], tf.int64),
+            clamps=tf.zeros([self.size], tf.bool),
+            redraws=tf.zeros([self.size], tf.bool),
+            wall=row,
+            allowed=row,
+            z_true=tf.zeros([self.size, latent]),
+            error=row,
+            least_error=row,
+        )
+        self._advance.get_concrete_function(slots)
+        return slots
+
+    def enter(self, slots: Slots, entries: dict[int, Entry]) -> Slots:
+        """Seat each entry in its row, at a start drawn from its trial's stream."""
+        rows = np.zeros(self.size, bool)
+        start = np.zeros(self.size, np.int64)
+        new = {field: np.array(getattr(slots, field)) for field in _ENTERED}
+        for row, entry in entries.items():
+            rule = RULES[entry.rule]
+            rows[row], start[row] = True, entry.start
+            new["targets"][row], new["z_true"][row] = entry.target, entry.z_true
+            new["trials"][row], new["allowed"][row] = entry.trial, entry.allowed
+            new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
+            new["wall"][row] = rule.wall
+        slots = slots._replace(**{field: tf.constant(value) for field, value in new.items()})
+        entered: Slots = self._enter(slots, tf.constant(rows), tf.constant(start))
+        return entered
+
+    def advance(self, slots: Slots) -> tuple[Slots, Seen]:
+        """Take `look_every` steps of every running row."""
+        slots = self._advance(slots)
+        state = slots.state
+        seen = (slots.code, state.z, state.image_loss, state.gradients, state.redraws)
+        return slots, Seen(*(x.numpy() for x in (*seen, slots.error, slots.least_error)))
+
+    def render(self, z: np.ndarray) -> np.ndarray:
+        """The images (n, height, width, channels) of any number of z (n, latent)."""
+        return render(self._render, z, self.size)
+
+    def _entered(self, slots: Slots, rows: tf.Tensor, start: tf.Tensor) -> Slots:
+        latent = self._generator.latent
+        share = uniform(self._seed, slots.trials, Purpose.start, start, latent)
+        state = self._solver.init(self._generator.prior.quantile(share))
+        return slots._replace(
+            state=_where(rows, state, slots.state),
+            code=tf.where(rows, RUNNING, slots.code),
+            error=tf.where(rows, float("inf"), slots.error),
+            least_error=tf.where(rows, float("inf"), slots.least_error),
+        )
+
+    def _steps(self, slots: Slots) -> Slots:
+        problem = Problem(self._generator, slots.targets, slots.wall)
+        clip = Clip(self._generator.prior, self._seed, slots.trials, slots.clamps, slots.redraws)
+        state, code = slots.state, slots.code
+        error, least_error = slots.error, slots.least_error
+        for _ in tf.range(self._solver.look_every):
+            running = code == RUNNING
+            state = _where(running, self._solver.step(problem, state, clip), state)
+            code = tf.where(running, self._judged(state, slots.allowed), code)
+            away = tf.cast(state.z, tf.float32) - slots.z_true
+            error = tf.where(running, tf.reduce_mean(away**2, -1), error)
+            least_error = tf.minimum(least_error, error)
+        return slots._replace(state=state, code=code, error=error, least_error=least_error)
+
+    def _judged(self, state: Any, allowed: tf.Tensor) -> tf.Tensor:
+        """The code of each row, the first of these that holds; never from the true z."""
+        loss = tf.cast(state.image_loss, tf.float32)
+        size = tf.reduce_max(tf.abs(state.z), -1)
+        code = tf.fill(tf.shape(loss), RUNNING)
+        for outcome, holds in (
+            (Outcome.budget, state.gradients >= allowed),
+            (Outcome.stalled, state.stalled),
+            (Outcome.diverged, size > FARTHEST),
+            (Outcome.converged, loss <= self._tolerance),
+            (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
+        ):
+            code = tf.where(holds, int(outcome), code)
+        return code
+
+
+_ENTERED = ("targets", "z_true", "trials", "allowed", "clamps", "redraws", "wall")
+
+
+def render(generate: Any, z: np.ndarray, size: int) -> np.ndarray:
+    """Images of z (n, latent) in blocks of one fixed size, so that there is one trace."""
+    blocks = []
+    for first in range(0, len(z), size):
+        block = z[first : first + size]
+        padded = np.zeros((size, z.shape[1]), np.float32)
+        padded[: len(block)] = block
+        blocks.append(generate(tf.constant(padded)).numpy()[: len(block)])
+    return np.concatenate(blocks)
+
+
+def _where(rows: tf.Tensor, these: Any, those: Any) -> Any:
+    """Row by row from one of two nested structures."""
+
+    def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
+
+    return tf.nest.map_structure(choose, these, those)

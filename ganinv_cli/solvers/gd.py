@@ -1,0 +1,77 @@
+"""Plain gradient descent: the paper's method."""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import tensorflow as tf
+
+from ganinv_cli.clipping import Clip
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.problem import Problem
+from ganinv_cli.solvers.solver import Solver
+
+
+class _State(NamedTuple):
+    z: tf.Tensor  # (batch, latent)
+    image_loss: tf.Tensor  # (batch,)
+    following: tf.Tensor  # (batch, latent), the z after the next update
+    gradients: tf.Tensor  # (batch,)
+    redraws: tf.Tensor  # (batch,)
+    stalled: tf.Tensor  # (batch,)
+
+
+@dataclass(frozen=True)
+class GradientDescent(Solver):
+    """z <- rule(z - learning_rate * gradient), the rate halved every `halve_every` updates.
+
+    The rule acts after every update, as in Lipton & Tripathi 2017. Never stalls: it ends by
+    tolerance or budget. `precision` is that of z and its update; gradients are float32, as in the
+    authors' code.
+    """
+
+    learning_rate: float = 8.14e-5  # on the sum of squares; 1.0 on the mean of 12,288 pixels
+    halve_every: int = 50_000  # updates; 0: never
+    precision: str = "float64"
+
+    look_every: ClassVar[int] = 10
+    expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ConfigError(f"[gd] learning_rate = {self.learning_rate} is not above 0")
+        if self.precision not in ("float32", "float64"):
+            raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
+
+    def init(self, z: tf.Tensor) -> _State:
+        rows = tf.shape(z)[0]
+        z = tf.cast(z, self.precision)
+        return _State(
+            z=z,
+            image_loss=tf.fill([rows], float("inf")),
+            following=z,
+            gradients=tf.zeros([rows]),
+            redraws=tf.zeros([rows], tf.int64),
+            stalled=tf.zeros([rows], tf.bool),
+        )
+
+    def step(self, problem: Problem, state: _State, clip: Clip) -> _State:
+        z = state.following
+        here = problem.evaluate(z)
+        moved = z - self._rate(state.gradients)[:, None] * here.gradient
+        redrawn = clip.redrawable(moved)
+        return _State(
+            z=z,
+            image_loss=here.image_loss,
+            following=clip.redraw(clip.bound(moved), state.redraws),
+            gradients=state.gradients + 1,
+            redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            stalled=state.stalled,
+        )
+
+    def _rate(self, updates: tf.Tensor) -> tf.Tensor:
+        """The learning rate (batch,) after so many updates."""
+        halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
+        return tf.cast(self.learning_rate * 0.5**halvings, self.precision)
+
+
+SOLVER = GradientDescent

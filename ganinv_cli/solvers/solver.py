@@ -1,0 +1,43 @@
+"""What every solver is."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import tensorflow as tf
+
+from ganinv_cli.clipping import Clip
+from ganinv_cli.problem import Problem
+
+
+class State(Protocol):
+    """The memory of one method: a NamedTuple of tensors with the batch axis first in each.
+
+    These fields the loop reads; a method adds its own.
+    """
+
+    z: tf.Tensor  # (batch, latent), the latest z that was accepted
+    image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
+    gradients: tf.Tensor  # (batch,) float32, spent since init
+    redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
+    stalled: tf.Tensor  # (batch,) bool: going on will not help
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """Frozen settings; never loops, prints, stores or sees the true z.
+
+    A step costs each row the same whatever its neighbours do, and a row's numbers never depend on
+    another row's: the loop freezes rows that are done and starts others in their place.
+    """
+
+    look_every: ClassVar[int]  # steps between two looks of the loop
+    expected_gradients: ClassVar[float]  # a trial's, for the first guess of how long a run takes
+
+    @abstractmethod
+    def init(self, z: tf.Tensor) -> Any:
+        """The memory at a start z (batch, latent), before anything was evaluated."""
+
+    @abstractmethod
+    def step(self, problem: Problem, state: Any, clip: Clip) -> Any:
+        """Evaluate the problem once and move every row."""

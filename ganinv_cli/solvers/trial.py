@@ -1,0 +1,83 @@
+"""A trial from its first start to its end: what is known of it when it leaves the loop."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ganinv_cli.outcome import Outcome
+
+
+class Job(NamedTuple):
+    """One trial under one rule."""
+
+    trial: int
+    rule: str
+
+
+class Ending(NamedTuple):
+    """Where one start of a trial ended."""
+
+    z: np.ndarray  # (latent,)
+    image_loss: float
+    outcome: Outcome
+    gradients: float
+    redraws: int
+    seconds: float
+
+
+class Marks(NamedTuple):
+    """The gradient counts at which a trial is looked at, multiples of the loop's look."""
+
+    curve: np.ndarray  # (points,), for the thinned curves
+    snapshots: np.ndarray  # (snapshots,), for the pictures on the way
+
+
+@dataclass
+class Trial:
+    """A trial in the loop, filled as it goes."""
+
+    job: Job
+    z_true: np.ndarray  # (latent,), NaN where nobody knows it
+    target: np.ndarray  # (height, width, channels)
+    marks: Marks
+    z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
+    ends: list[Ending] = field(default_factory=list)
+    seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
+    least_error: float = float("inf")  # an observer's: the least z error at any update
+    curve_loss: np.ndarray = field(init=False)  # (points,), NaN after the end
+    curve_error: np.ndarray = field(init=False)  # (points,)
+    snapshots: np.ndarray = field(init=False)  # (snapshots, latent)
+
+    def __post_init__(self) -> None:
+        self.curve_loss = np.full(len(self.marks.curve), np.nan, np.float32)
+        self.curve_error = np.full(len(self.marks.curve), np.nan, np.float32)
+        self.snapshots = np.full((len(self.marks.snapshots), len(self.z_true)), np.nan, np.float32)
+
+    @property
+    def gradients(self) -> float:
+        """Spent by the starts that have ended."""
+        return sum(end.gradients for end in self.ends)
+
+    @property
+    def best(self) -> Ending:
+        """The start that explains the image best; a loss that is no number loses to any other."""
+        return min(self.ends, key=lambda end: np.nan_to_num(end.image_loss, nan=np.inf))
+
+    @property
+    def outcome(self) -> Outcome:
+        """`converged` where a start did, or else how the last start ended."""
+        converged = any(end.outcome is Outcome.converged for end in self.ends)
+        return Outcome.converged if converged else self.ends[-1].outcome
+
+    def note(self, before: float, now: float, loss: float, error: float, z: np.ndarray) -> None:
+        """Keep what a look saw at every mark in (before, now] of the running start's gradients."""
+        spent = self.gradients
+        passed = _passed(self.marks.curve, spent + before, spent + now)
+        self.curve_loss[passed] = loss
+        self.curve_error[passed] = error
+        self.snapshots[_passed(self.marks.snapshots, spent + before, spent + now)] = z
+
+
+def _passed(marks: np.ndarray, before: float, now: float) -> np.ndarray:
+    return (marks > before) & (marks <= now)

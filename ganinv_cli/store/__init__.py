@@ -1,0 +1,9 @@
+"""The results file: one HDF5 file, written so that a run killed at any instant goes on."""
+
+from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.files import SaveError
+from ganinv_cli.store.provenance import Provenance
+from ganinv_cli.store.reader import Results, read
+from ganinv_cli.store.writer import Run, open_run
+
+__all__ = ["Figure", "Provenance", "Results", "Run", "SaveError", "open_run", "read"]

@@ -1,0 +1,121 @@
+"""What of a run is committed, and in which file: known without loading it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import files, provenance, schema
+from ganinv_cli.store.schema import TRIAL, Kind, Layout, inside
+
+
+class Stored(NamedTuple):
+    """A committed file and the trials it has rows of."""
+
+    path: Path
+    least: int
+    most: int
+
+
+class Catalogue:
+    """Grows by one entry a commit; where two files have the same row, the first one counts."""
+
+    def __init__(self) -> None:
+        self.stored: list[Stored] = []  # the finished file first, then the parts
+        self.attributes: dict[str, Any] | None = None  # of the first file, decoded
+        self.layout: Layout = {}
+        self.constants: dict[str, np.ndarray] = {}
+        self._committed: dict[str, np.ndarray] = {}  # group -> (at least the trials,) bool
+
+    @property
+    def groups(self) -> list[str]:
+        return list(self._committed)
+
+    @property
+    def rows(self) -> int:
+        """One more than the largest trial number."""
+        return 1 + max((stored.most for stored in self.stored), default=-1)
+
+    @property
+    def saved(self) -> int:
+        """Trials that have an outcome, over all groups."""
+        return sum(int(run.sum()) for group, run in self._committed.items() if group)
+
+    def trials(self, group: str) -> np.ndarray:
+        """The numbers of the trials that are committed, sorted."""
+        return np.flatnonzero(self._committed.get(group, np.zeros(0, bool)))
+
+    def missing(self, group: str, trials: np.ndarray) -> np.ndarray:
+        """Which of these trials are not committed yet, (len(trials),) bool."""
+        committed = self._committed.get(group, np.zeros(0, bool))
+        missing = np.ones(len(trials), bool)
+        seen = trials < len(committed)
+        missing[seen] = ~committed[trials[seen]]
+        return missing
+
+    def add(self, path: Path, trials: Mapping[str, np.ndarray]) -> bool:
+        """Note a committed file; whether it has a row that no earlier file has."""
+        trials = {group: numbers[numbers >= 0] for group, numbers in trials.items()}
+        run = [numbers for numbers in trials.values() if len(numbers)]
+        new = [self._mark(group, numbers) for group, numbers in trials.items()]
+        least = min((int(numbers.min()) for numbers in run), default=0)
+        most = max((int(numbers.max()) for numbers in run), default=-1)
+        self.stored.append(Stored(path, least, most))
+        return any(new)
+
+    def _mark(self, group: str, trials: np.ndarray) -> bool:
+        new = bool(self.missing(group, trials).any())
+        committed = self._committed.setdefault(group, np.zeros(0, bool))
+        size = int(trials.max(initial=-1)) + 1
+        if size > len(committed):  # doubled, so that a commit costs the same at any number
+            grown = np.zeros(max(size, 2 * len(committed)), bool)
+            grown[: len(committed)] = committed
+            committed = self._committed[group] = grown
+        committed[trials] = True
+        return new
+
+
+def scan(path: Path) -> tuple[Catalogue, bool]:
+    """What is committed of the run at `path`; whether any part has rows the finished file lacks."""
+    catalogue, more = Catalogue(), False
+    if path.exists():
+        _include(catalogue, path)
+    for part in files.parts(path):
+        more = _include(catalogue, part) or more
+    return catalogue, more
+
+
+def same_run(first: Mapping[str, Any], other: Mapping[str, Any], path: Path) -> None:
+    """ResultsError where two files that lie together are of different runs."""
+    if any(first[name] != other[name] for name in provenance.RUN):
+        raise ResultsError(f"{path} is of another run than the files beside it; move it away")
+
+
+def _include(catalogue: Catalogue, path: Path) -> bool:
+    with files.opened(path) as file:
+        attributes = provenance.decoded(file.attrs)
+        trials = {group: file[inside(group, TRIAL)][:] for group in attributes["groups"]}
+        for group in trials:
+            catalogue.layout |= _new_kinds(file, group, catalogue.layout)
+        catalogue.constants = constants(file) | catalogue.constants
+    if catalogue.attributes is None:
+        catalogue.attributes = attributes
+    same_run(catalogue.attributes, attributes, path)
+    return catalogue.add(path, trials)
+
+
+def constants(file: h5py.File) -> dict[str, np.ndarray]:
+    """The root datasets that are not a row a trial."""
+    return {c.name: file[c.name][()] for c in schema.CONSTANTS if c.name in file}
+
+
+def _new_kinds(file: h5py.File, group: str, known: Layout) -> Layout:
+    found = {
+        (group, name): file[inside(group, name)]
+        for name in schema.columns(group)
+        if (group, name) not in known and inside(group, name) in file
+    }
+    return {key: Kind(str(data.dtype), data.shape[1:]) for key, data in found.items()}

@@ -1,0 +1,36 @@
+"""The column tables of docs/results-format.md, written from the schema."""
+
+import re
+from collections.abc import Iterable
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import schema
+
+_BLOCK = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def up_to_date(text: str) -> str:
+    """The page with its generated blocks written again."""
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{_TABLES[block[2]]()}\n\n{block[3]}", text)
+
+
+def _columns(columns: Iterable[schema.Column], rows: str) -> str:
+    lines = [
+        f"| `{column.name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
+        f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
+        for column in columns
+    ]
+    return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])
+
+
+def _outcomes() -> str:
+    lines = [f"| {outcome.value} | `{outcome.name}` |" for outcome in Outcome]
+    return "\n".join(["| number | outcome |", "|---|---|", "| 0 | not run |", *lines])
+
+
+_TABLES = {
+    "root": lambda: _columns(schema.ROOT, "trials"),
+    "rule": lambda: _columns((*schema.RULE, *schema.FIRST), "trials"),
+    "constants": lambda: _columns(schema.CONSTANTS, ""),
+    "outcomes": _outcomes,
+}

@@ -1,0 +1,165 @@
+"""The files of a run, and how one is written so that it is there whole or not at all.
+
+`NAME.h5` is the finished file, `NAME.h5.parts/` holds one file a commit while the run goes on.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import h5py
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import schema
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_PART = "part-*.h5"
+_ASIDE = ".tmp"  # a file that is still being written
+
+
+class SaveError(ResultsError):
+    """The results could not be written; what was committed before is safe."""
+
+    exit_code = 1
+
+
+class DamagedError(ResultsError):
+    """A results file that is cut short or broken."""
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the commits of a run that goes on are."""
+    return path.with_name(path.name + ".parts")
+
+
+def parts(path: Path) -> list[Path]:
+    """The committed parts, oldest first."""
+    found = parts_folder(path).glob(_PART)
+    return sorted((part for part in found if number(part) >= 0), key=number)
+
+
+def part(path: Path, count: int) -> Path:
+    """The name of the part with this number."""
+    return parts_folder(path) / _PART.replace("*", f"{count:08d}")
+
+
+def number(part: Path) -> int:
+    """The count in a part's name; -1 for a file that is not ours."""
+    digits = part.stem.removeprefix("part-")
+    return int(digits) if digits.isdecimal() else -1
+
+
+def aside(path: Path) -> Path:
+    """Where the finished file is written before it gets its name."""
+    return parts_folder(path) / ("whole" + _ASIDE)
+
+
+def make_parts_folder(path: Path) -> None:
+    """Make it, so that it is still there after a power cut."""
+    folder = parts_folder(path)
+    if not folder.is_dir():
+        folder.mkdir()
+        _sync(folder.parent)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a small file whole."""
+    temporary = path.with_name(path.name + _ASIDE)
+    try:
+        temporary.write_bytes(content)
+        publish(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # a full disk needs the room
+        raise
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a written file its name, after its content has reached the disk."""
+    _sync(temporary)
+    temporary.replace(path)  # a run killed before this leaves nothing under the name
+    _sync(path.parent)
+
+
+def discard(path: Path, merged: Iterable[Path]) -> None:
+    """Remove parts whose rows are in the finished file."""
+    _sync(path.parent)  # the finished file's name first
+    for file in merged:
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        parts_folder(path).rmdir()
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what a killed run was still writing; the caller holds the lock."""
+    for file in parts_folder(path).glob("*" + _ASIDE):
+        file.unlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a run's results; the caller holds the lock. ResultsError where a file is not ours."""
+    if path.exists() and path.stat().st_size:
+        with contextlib.suppress(DamagedError), opened(path, any_schema=True):
+            pass
+    clear_leftovers(path)
+    path.unlink(missing_ok=True)
+    discard(path, parts(path))
+
+
+@contextlib.contextmanager
+def opened(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
+    """A results file or a part, for reading; its damage becomes a sentence.
+
+    Raises FileNotFoundError where there is none, ResultsError where it is not ours to read.
+    """
+    with _open(path) as file:
+        try:
+            _check_schema(path, file.attrs, any_schema)
+            yield file
+        except (OSError, KeyError, ValueError, RuntimeError) as error:  # h5py's, on broken content
+            raise _damaged(path, error) from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        # Nothing under a final name is ever written again, so HDF5's own lock has no use.
+        return h5py.File(path, "r", locking=False)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_dir():
+            raise ResultsError(f"{path} is a folder; name a results file") from error
+        if isinstance(error, PermissionError):
+            raise ResultsError(f"{path} cannot be read: permission denied") from error
+        with path.open("rb") as file:
+            ours = file.read(len(_SIGNATURE)) == _SIGNATURE
+        if ours:
+            raise _damaged(path, error) from error
+        raise ResultsError(f"{path} is not an HDF5 file; name a results file") from error
+
+
+def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: bool) -> None:
+    if not {"schema", "command"} <= attributes.keys():
+        raise ResultsError(f"{path} is an HDF5 file, but not of ganinv; name another file")
+    if not any_schema and attributes["schema"] > schema.SCHEMA:
+        raise ResultsError(
+            f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
+            f"{schema.SCHEMA}); update ganinv, or name another file"
+        )
+
+
+def _damaged(path: Path, error: Exception) -> DamagedError:
+    if path.match(_PART):
+        advice = "delete it and run the same command again, which runs its trials anew"
+    else:
+        advice = "restore a copy, or start again with --overwrite"
+    return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {advice}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

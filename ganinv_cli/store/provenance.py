@@ -1,0 +1,102 @@
+"""Where results come from: the attributes of a results file, and whether two runs are one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import schema
+
+_JSON = ("config", "identity", "versions", "groups", "figures")
+RUN = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made the results; every value can be written as JSON."""
+
+    command: str  # such as "recover"
+    config: Mapping[str, Any]  # every setting, resolved
+    identity: Mapping[str, Any]  # the settings that decide the trials' results
+    checkpoint_sha256: str
+    versions: Mapping[str, str]  # package -> version
+    device: str
+    seed: int
+    git: str  # revision, or "" outside a repository
+
+    def attributes(
+        self, started: str, finished: str, groups: list[str], figures: list[str]
+    ) -> dict[str, int | str]:
+        """The attributes of "/": numbers and text, anything else as JSON."""
+        return {
+            "schema": schema.SCHEMA,
+            "command": self.command,
+            "config": json.dumps(self.config),
+            "identity": json.dumps(self.identity),
+            "checkpoint_sha256": self.checkpoint_sha256,
+            "versions": json.dumps(self.versions),
+            "device": self.device,
+            "seed": self.seed,
+            "started": started,
+            "finished": finished,
+            "git": self.git,
+            "groups": json.dumps(groups),
+            "figures": json.dumps(figures),
+        }
+
+
+def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes as Python values."""
+    values = {
+        name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
+    }
+    return values | {name: json.loads(str(values[name])) for name in _JSON}
+
+
+def refuse_another_run(
+    path: Path, provenance: Provenance, stored: Mapping[str, Any] | None
+) -> None:
+    """ResultsError where the stored attributes are those of a run that this one cannot go on."""
+    if stored is None:
+        return
+    there, here = _settings(stored), _settings(decoded(provenance.attributes("", "", [], [])))
+    missing = object()
+    differing = [
+        f"{key} is {_text(there, key)} there and {_text(here, key)} here"
+        for key in dict.fromkeys((*there, *here))
+        if there.get(key, missing) != here.get(key, missing)
+    ]
+    if differing:
+        raise ResultsError(
+            f"{path} holds another run: {'; '.join(differing)}; "
+            "start again with --overwrite, or name another file with --out"
+        )
+
+
+def now() -> str:
+    """ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {name: attributes[name] for name in RUN if name != "identity"}
+    return rest | _flat(attributes["identity"])
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"solver": {"memory": 50}} as {"solver.memory": 50}."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{key}": value}
+        )
+    return flat
+
+
+def _text(settings: Mapping[str, Any], key: str) -> str:
+    return json.dumps(settings[key], ensure_ascii=False) if key in settings else "not set"

@@ -1,0 +1,65 @@
+"""Results of `ganinv recover` with known counts."""
+
+import numpy as np
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import Results
+
+GRADIENTS = np.array([0.0, 1, 10, 100])
+
+
+def group(trials, failed, elsewhere=0):
+    """One technique: the last trials fail at first, all but `elsewhere` of these after restarts."""
+    count = len(trials)
+    first = np.full(count, 1e-6)
+    first[count - failed :] = 0.05
+    error = np.where(np.arange(count) < count - elsewhere, 1e-6, 0.05)
+    outcome = np.where(first < 1e-4, Outcome.converged, Outcome.stalled).astype(np.uint8)
+    curve = np.tile(np.float32([1, 0.1, 1e-3, np.nan]), (count, 1))
+    return {
+        "trial": np.asarray(trials),
+        "z_start": np.zeros((count, 4), np.float32),
+        "z_found": np.zeros((count, 4), np.float32),
+        "z_error": error,
+        "z_error_least": np.minimum(error, first),
+        "image_loss": np.zeros(count),
+        "outcome": np.full(count, Outcome.converged, np.uint8),
+        "gradients": np.full(count, 100.0),
+        "restarts": (first >= 1e-4).astype(np.int32),
+        "redraws": np.zeros(count, np.int32),
+        "seconds": np.full(count, 0.25),
+        "curve_loss": curve,
+        "curve_error": curve,
+        "first/z_found": np.zeros((count, 4), np.float32),
+        "first/z_error": first,
+        "first/image_loss": np.zeros(count),
+        "first/outcome": outcome,
+        "first/gradients": np.full(count, 80.0),
+        "first/redraws": np.zeros(count, np.int32),
+        "first/seconds": np.full(count, 0.2),
+        "first/at_bound": np.where(first < 1e-4, 0, 3).astype(np.int32),
+    }
+
+
+def results(groups=None, complete=True, **config):
+    trials = np.arange(50)
+    groups = groups or {"none": group(trials, 8, 2), "stochastic": group(trials, 1)}
+    return Results(
+        attributes={
+            "schema": 1,
+            "command": "recover",
+            "config": {"trials": 50, "solver": "lbfgs", "checkpoint": "portraits64"} | config,
+            "identity": {},
+            "checkpoint_sha256": "ab" * 32,
+            "versions": {},
+            "device": "CPU",
+            "seed": 7,
+            "started": "2026-01-01T10:00:00+00:00",
+            "finished": "2026-01-01T10:05:00+00:00" if complete else "",
+            "git": "",
+        },
+        groups={"": {"trial": trials, "z_true": np.zeros((50, 4))}} | groups,
+        constants={"curve_gradients": GRADIENTS},
+        figures={},
+        complete=complete,
+    )

@@ -1,0 +1,86 @@
+"""What the tests of the results store commit, and how they look at it."""
+
+import numpy as np
+
+from ganinv_cli.store import Provenance, files
+
+LATENT = 3
+CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
+SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
+
+
+def provenance(**changes):
+    settings = {
+        "command": "recover",
+        "config": {"trials": 10, "solver": {"name": "lbfgs", "memory": 50}},
+        "identity": {"solver": {"name": "lbfgs", "memory": 50}, "clip": ["none", "stochastic"]},
+        "checkpoint_sha256": "ab" * 32,
+        "versions": {"numpy": np.__version__},
+        "device": "CPU",
+        "seed": 7,
+        "git": "0123456",
+    }
+    return Provenance(**settings | changes)
+
+
+def one_row(group, trial):
+    """What trial `trial` of a group is, the same whenever it is asked for."""
+    draw = np.random.default_rng([trial, *group.encode()])
+    if not group:
+        return {"z_true": draw.normal(size=LATENT).astype(np.float32)}
+    ends = {
+        "z_found": draw.normal(size=LATENT).astype(np.float32),
+        "z_error": draw.normal(),
+        "image_loss": np.float32(draw.normal()),
+        "outcome": np.uint8(draw.integers(1, 6)),
+        "gradients": draw.integers(1, 999) / 2,
+        "redraws": np.int32(draw.integers(9)),
+        "seconds": draw.uniform(),
+    }
+    return {
+        "z_start": draw.normal(size=LATENT).astype(np.float32),
+        **ends,
+        "z_error_least": draw.normal(),
+        "restarts": np.int32(draw.integers(9)),
+        "curve_loss": np.array([3, 2, 1, np.nan], np.float32),
+        "curve_error": np.array([6, 5, 4, np.nan], np.float32),
+        "z_snapshots": draw.normal(size=(2, LATENT)).astype(np.float32),
+        **{f"first/{name}": value for name, value in ends.items()},
+        "first/at_bound": np.int32(draw.integers(LATENT)),
+    }
+
+
+def rows(trials, groups=("", "none", "stochastic")):
+    return {
+        group: {"trial": np.array(trials)}
+        | {
+            name: np.stack([one_row(group, trial)[name] for trial in trials])
+            for name in one_row(group, 0)
+        }
+        for group in groups
+    }
+
+
+def commit(run, *batches):
+    constants = {
+        "curve_gradients": CURVE_GRADIENTS,
+        "snapshot_gradients": SNAPSHOT_GRADIENTS,
+    }
+    for batch in batches:
+        run.commit(rows(batch), constants)
+
+
+def assert_holds(results, trials):
+    """Exactly these trials, bit for bit."""
+    trials = sorted(trials)
+    assert set(results.groups) == (set(rows([0])) if trials else set())
+    for group, expected in rows(trials).items() if trials else ():
+        found = results.groups[group]
+        assert found.keys() == expected.keys()
+        for name, values in expected.items():
+            assert found[name].dtype == values.dtype, (group, name)
+            assert found[name].tobytes() == values.tobytes(), (group, name)
+
+
+def parts(path):
+    return files.parts_folder(path)

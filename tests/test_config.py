@@ -1,0 +1,93 @@
+"""A config says what it asks; what it cannot say is refused in a sentence."""
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ganinv_cli.config import RecoverConfig, load
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.resources import find, shipped
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "own.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    path = _written(tmp_path, "trials = 7\nseed = 3\n[lbfgs]\nmemory = 9\n")
+    config = load(path, {"trials": 5, "seed": None})
+    assert (config.trials, config.seed, config.solver_settings) == (5, 3, {"memory": 9})
+    assert config.clip == RecoverConfig.clip
+
+
+@pytest.mark.parametrize("name", shipped("config"))
+def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
+    path = find("config", name)
+    head = "".join(line for line in path.read_text().splitlines()[:3] if line.startswith("#"))
+    assert "?" in head or "Table 1" in head
+    assert any(unit in head for unit in ("minute", "hour", "day"))
+    load(path, {})
+
+
+def test_the_default_config_holds_the_defaults():
+    stated = tomllib.loads(find("config", "recover").read_text())
+    defaults = dataclasses.asdict(RecoverConfig())
+    for key, value in stated.items():
+        assert defaults[key] == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize("name", ["paper-text", "paper-code"])
+def test_each_preset_of_the_paper_says_how_the_other_differs(name):
+    other = {"paper-text": "paper-code", "paper-code": "paper-text"}[name]
+    assert f"Where {other} differs" in load(find("config", name), {}).note
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trials = 0", "at least 1"),
+        ("trials = 'many'", "should be like 1000"),
+        ("clip = ['hard']", "no technique 'hard': it is one of none, standard, stochastic, wall"),
+        ("clip = ['none', 'none']", "twice"),
+        ("clip = []", "empty"),
+        ("solver = 'adam'", "no solver 'adam': it is one of gd, lbfgs"),
+        ("seed = -1", "between 0 and"),
+        ("budget = 0", "at least 1 gradient"),
+        ("restarts = -1", "not below 0"),
+        ("tolerance = -1", "not below 0"),
+        ("batch_size = 0", "at least 1"),
+        ("succes = 'ever'", "has a setting 'succes'; known are"),
+        ("success = 'soon'", "end or ever"),
+        ("batch_norm = 'off'", "frozen or batch"),
+        ("batch_norm = 'batch'", 'use solver = "gd"'),
+        ("batch_norm = 'batch'\nsolver = 'gd'\nbatch_size = 3", "as one batch"),
+        ("batch_norm = 'batch'\nsolver = 'gd'", "set tolerance = 0 and restarts = 0"),
+        ("trials = ", "is not TOML"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path, text, words):
+    path = _written(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        load(path, {})
+    assert words in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_coupled_trials_are_one_batch_of_all(tmp_path):
+    path = _written(
+        tmp_path, "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0\ntrials = 9"
+    )
+    assert load(path, {}).batch_size == 9
+    assert load(path, {"trials": 4}).batch_size == 4
+
+
+def test_only_what_changes_a_result_identifies_a_run():
+    config = RecoverConfig()
+    for key, value in (("trials", 5), ("batch_size", 3), ("device", "cpu"), ("note", "!")):
+        assert dataclasses.replace(config, **{key: value}).identity == config.identity
+    for key, value in (("seed", 1), ("restarts", 0), ("solver", "gd"), ("lbfgs", {"memory": 5})):
+        assert dataclasses.replace(config, **{key: value}).identity != config.identity

@@ -1,0 +1,54 @@
+"""The loss is the paper's, its gradient is right, and rows do not see one another."""
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.generator import Generator
+from ganinv_cli.problem import Problem
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+
+
+def _problem(generator, rows=3, wall=0.0, seed=0):
+    random = np.random.default_rng(seed)
+    targets = generator(tf.constant(random.uniform(-1, 1, (rows, generator.latent))))
+    z = tf.constant(random.uniform(-1.5, 1.5, (rows, generator.latent)))
+    return Problem(generator, targets, tf.fill([rows], tf.constant(wall, tf.float64))), z
+
+
+def test_the_loss_is_the_squared_error_summed_over_pixels(generator):
+    problem, z = _problem(generator)
+    expected = ((generator(z) - problem.targets).numpy() ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(problem.evaluate(z).image_loss, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("wall", [0.0, 100.0])
+def test_the_gradient_is_that_of_the_objective(generator, wall):
+    problem, z = _problem(generator, wall=wall)
+    gradient = problem.evaluate(z).gradient.numpy()
+    for component in range(generator.latent):
+        step = np.zeros((1, generator.latent))
+        step[0, component] = 1e-6
+        above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
+        slope = (above - below).numpy() / 2e-6
+        np.testing.assert_allclose(gradient[:, component], slope, rtol=1e-4, atol=1e-4)
+
+
+def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator):
+    problem, _ = _problem(generator, rows=1, wall=100.0)
+    z = tf.constant([[0.3, -1.5, 1.2, 0, 0, 0]], tf.float64)
+    value = problem.evaluate(z)
+    np.testing.assert_allclose(value.objective - value.image_loss, 100 * (0.25 + 0.04), rtol=1e-9)
+
+
+def test_a_row_does_not_see_its_neighbours(generator):
+    problem, z = _problem(generator)
+    alone = Problem(generator, problem.targets[1:2], problem.wall[1:2]).evaluate(z[1:2])
+    together = problem.evaluate(z)
+    for whole, one in zip(together, alone, strict=True):
+        np.testing.assert_allclose(whole[1:2], one, rtol=1e-12)

@@ -1,0 +1,202 @@
+"""`ganinv recover`, from the command line to the tables."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ganinv_cli.cli import main
+from ganinv_cli.store import read
+
+RULES = ("none", "standard", "stochastic")
+SETTINGS = ("--trials", "12", "--tolerance", "1e-8")  # so close that z is within 1e-3
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    """The folder of a small checkpoint on which first starts fail."""
+    folder = tmp_path_factory.mktemp("hard")
+    builders.hard_checkpoint(folder)
+    return folder
+
+
+def _ganinv(folder: Path, *arguments: object, code: int = 0):
+    os.chdir(folder)
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def _recover(folder: Path, checkpoint: Path, *more: object, code: int = 0):
+    return _ganinv(folder, "recover", "--checkpoint", checkpoint, *more, code=code)
+
+
+@pytest.fixture(scope="module")
+def finished(hard, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, _recover(folder, hard, *SETTINGS, "--format", "json")
+
+
+def test_the_table_counts_what_the_file_holds(finished):
+    folder, result = finished
+    table = json.loads(result.stdout)["tables"]["table1"]
+    results = read(folder / "recover.h5")
+    assert [row["technique"] for row in table] == list(RULES)
+    for row in table:
+        group = results.groups[row["technique"]]
+        assert row["trials"] == 12
+        assert row["recovered"]["1e-4"] == int((group["z_error"] < 1e-4).sum())
+        assert row["first_start"]["1e-4"] == int((group["first/z_error"] < 1e-4).sum())
+        assert row["gradients"] == pytest.approx(group["gradients"].mean())
+
+
+def test_stochastic_clipping_with_restarts_recovers_all(finished):
+    group = read(finished[0] / "recover.h5").groups["stochastic"]
+    assert (group["z_error"] < 1e-4).all()
+
+
+def test_errors_are_those_of_the_stored_z(finished):
+    results = read(finished[0] / "recover.h5")
+    true = results.groups[""]["z_true"]
+    for rule in RULES:
+        group = results.groups[rule]
+        for name in ("", "first/"):
+            distance = (group[f"{name}z_found"].astype(float) - true) ** 2
+            np.testing.assert_allclose(group[f"{name}z_error"], distance.mean(1))
+        assert (group["z_start"] == results.groups["none"]["z_start"]).all()
+
+
+def test_the_file_says_where_it_comes_from(finished):
+    about = read(finished[0] / "recover.h5").attributes
+    assert about["command"] == "recover"
+    assert about["config"]["trials"] == 12
+    assert len(about["checkpoint_sha256"]) == 64
+    assert {"ganinv", "tensorflow", "numpy", "h5py"} <= about["versions"].keys()
+    assert about["device"].startswith(("CPU", "GPU"))
+    assert about["started"] <= about["finished"]
+
+
+def test_tables_and_figures_stand_beside_the_file(finished):
+    names = {path.name for path in (finished[0] / "recover").iterdir()}
+    assert {f"table1.{ending}" for ending in ("txt", "md", "csv", "tex", "json")} <= names
+    assert {"figure1-stochastic.png", "convergence.png"} <= names
+
+
+def test_figure_1_ends_where_it_should(finished):
+    figure = read(finished[0] / "recover.h5").figures["figure1-stochastic"]
+    assert figure.panels == ("start", "10 gradients", "30 gradients", "found", "original")
+    pictures = figure.pictures.astype(int)
+    far = [abs(panel - pictures[-1]).mean() for panel in pictures]
+    assert far[3] < 0.5 < far[0]
+
+
+def test_a_finished_run_prints_its_tables_again_and_computes_nothing(finished):
+    folder, result = finished
+    before = (folder / "recover.h5").stat().st_mtime_ns
+    again = _ganinv(folder, "recover", "--checkpoint", _checkpoint(folder), *SETTINGS,
+                    "--format", "json")  # fmt: skip
+    assert json.loads(again.stdout)["tables"] == json.loads(result.stdout)["tables"]
+    assert (folder / "recover.h5").stat().st_mtime_ns == before
+
+
+def _checkpoint(folder: Path) -> str:
+    return str(read(folder / "recover.h5").attributes["config"]["checkpoint"])
+
+
+def test_a_larger_number_of_trials_extends_a_run(finished, hard, tmp_path):
+    _recover(tmp_path, hard, *SETTINGS, "--trials", 5, "--batch-size", 4)
+    _recover(tmp_path, hard, *SETTINGS, "--batch-size", 7)
+    whole, extended = (read(folder / "recover.h5") for folder in (finished[0], tmp_path))
+    assert _same(whole, extended) == 36
+
+
+def _same(one, other) -> int:
+    """How many trials ended alike in two results: converged ones within 1e-3 of one another."""
+    count = 0
+    for rule in RULES:
+        a, b = one.groups[rule], other.groups[rule]
+        assert (a["trial"] == b["trial"]).all()
+        alike = a["outcome"] == b["outcome"]
+        both = alike & (a["outcome"] == 1)
+        np.testing.assert_allclose(a["z_found"][both], b["z_found"][both], atol=1e-3)
+        count += int(alike.sum())
+    return count
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
+    arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
+    program = (
+        "from ganinv_cli.experiments import recover\n"
+        "from ganinv_cli.cli import main\n"
+        "recover.COMMIT_SECONDS = 0  # every look\n"
+        f"main({arguments})"
+    )
+    command = [sys.executable, "-c", program]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    parts = tmp_path / "recover.h5.parts"
+    while process.poll() is None and len(list(parts.glob("*.h5"))) < 2:
+        time.sleep(0.02)
+    process.send_signal(kill)
+    process.communicate(timeout=60)
+    assert process.returncode == (-kill if kill == signal.SIGKILL else 130)
+    early = read(tmp_path / "recover.h5")
+    kept = {rule: early.groups[rule]["z_found"].copy() for rule in early.groups if rule}
+    assert 0 < sum(map(len, kept.values())) < 36
+    _recover(tmp_path, hard, *SETTINGS, "--batch-size", 3)
+    late = read(tmp_path / "recover.h5")
+    for rule, z in kept.items():
+        places = np.searchsorted(late.groups[rule]["trial"], early.groups[rule]["trial"])
+        assert (late.groups[rule]["z_found"][places] == z).all()
+    assert _same(read(finished[0] / "recover.h5"), late) == 36
+    assert not parts.exists()
+
+
+def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp_path):
+    folder = finished[0]
+    other = _recover(folder, _checkpoint(folder), *SETTINGS, "--seed", 5, code=2)
+    assert "seed" in other.stderr
+    builders.checkpoint(tmp_path)
+    other = _recover(folder, tmp_path, *SETTINGS, code=2)
+    assert "checkpoint_sha256" in other.stderr
+    assert "--overwrite" in other.stderr
+
+
+def test_the_preset_of_the_papers_code_counts_ever_below(hard, tmp_path):
+    (tmp_path / "own.toml").write_text(
+        'solver = "gd"\nbudget = 40\ntolerance = 0\nrestarts = 0\nsuccess = "ever"\n'
+        'batch_norm = "batch"\nsnapshots = [10]\n[gd]\nlearning_rate = 1e-3\n'
+    )
+    result = _recover(tmp_path, hard, "--config", "own.toml", "--trials", 4, "--format", "json")
+    results = read(tmp_path / "recover.h5")
+    for row in json.loads(result.stdout)["tables"]["table1"]:
+        least = results.groups[row["technique"]]["z_error_least"]
+        assert row["recovered"]["1e-1"] == int((least < 1e-1).sum())
+    assert results.groups["none"]["z_found"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--checkpoint", "nowhere"], "no such checkpoint"),
+        (["--config", "nowhere"], "no such config"),
+        (["--clip", "hard"], "not one of none, standard, stochastic, wall"),
+        (["--trials", "0"], "0 is not in the range"),
+        (["--batch-norm", "batch"], 'use solver = "gd"'),
+        (["--out", "no/such/folder.h5"], "no/such"),
+        (["--device", "gpu"], "no GPU"),
+    ],
+)
+def test_misuse_is_explained_in_a_sentence(hard, tmp_path, arguments, words):
+    given = [] if "--checkpoint" in arguments else ["--checkpoint", str(hard)]
+    result = _ganinv(tmp_path, "recover", *given, *arguments, code=2)
+    assert words in result.stderr
+    assert "Traceback" not in result.output

@@ -1,0 +1,209 @@
+"""What the results store refuses, and what it says then."""
+
+import h5py
+import numpy as np
+import pytest
+from stored import LATENT, assert_holds, commit, parts, provenance, rows
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import open_run, read, schema
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "recover.h5"
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_run_is_refused_with_every_difference(path, finished):
+    with open_run(path, provenance()) as run:
+        commit(run, [0])
+        if finished:
+            run.finish()
+    other = provenance(
+        identity={"solver": {"name": "lbfgs", "memory": 20, "step": 1}, "clip": ["none"]},
+        checkpoint_sha256="cd" * 32,
+        seed=8,
+    )
+    with pytest.raises(ResultsError) as refusal, open_run(path, other):
+        pass
+    said = str(refusal.value)
+    assert refusal.value.exit_code == 2
+    assert str(path) in said
+    assert "solver.memory is 50 there and 20 here" in said
+    assert "solver.step is not set there and 1 here" in said
+    assert 'clip is ["none", "stochastic"] there and ["none"] here' in said
+    assert "seed is 7 there and 8 here" in said
+    assert "checkpoint_sha256" in said
+    assert "abab" in said
+    assert "solver.name" not in said
+    assert "--overwrite" in said
+    assert "--out" in said
+    assert_holds(read(path), [0])
+
+
+def test_settings_that_do_not_decide_the_results_may_change(path):
+    with open_run(path, provenance(identity={"clip": ("none",), "step": 1.0})) as run:
+        commit(run, [0])
+    with open_run(path, provenance(identity={"step": 1, "clip": ["none"]}, config={})) as run:
+        assert run.finished("none").tolist() == [0]
+
+
+def test_overwrite_starts_again(path):
+    with open_run(path, provenance()) as run:
+        commit(run, [0, 1])
+        run.finish()
+        commit(run, [2])
+    with open_run(path, provenance(seed=8), overwrite=True) as run:
+        assert run.finished("none").size == 0
+        commit(run, [5])
+    assert_holds(read(path), [5])
+
+
+def test_overwrite_removes_nothing_while_another_process_writes(path):
+    with open_run(path, provenance()) as run:
+        commit(run, [0])
+        with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+            pass
+        assert_holds(read(path), [0])
+
+
+def test_overwrite_leaves_files_that_are_not_results(path):
+    path.write_text("a letter")
+    with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+        pass
+    assert path.read_text() == "a letter"
+    with h5py.File(path, "w") as file:
+        file["weights"] = [1.0]
+    with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+        pass
+    with h5py.File(path) as file:
+        assert "weights" in file
+
+
+def _finished(path):
+    with open_run(path, provenance()) as run:
+        commit(run, [0, 1])
+        run.finish()
+
+
+def _set_attribute(path, name, value):
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def _break(path):
+    with h5py.File(path, "r+") as file:
+        del file["none/trial"]
+
+
+SPOILED = {
+    "text": (lambda path: path.write_text("hello"), "not an HDF5 file"),
+    "empty": (lambda path: path.write_bytes(b""), "not an HDF5 file"),
+    "cut short": (_truncate, "damaged"),
+    "broken": (_break, "damaged"),
+    "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA + 1), "newer"),
+    "attributes": (lambda path: _set_attribute(path, "config", "{"), "damaged"),
+    "another's": (lambda path: h5py.File(path, "w").close(), "not of ganinv"),
+}
+
+
+@pytest.mark.parametrize("spoil, said", SPOILED.values(), ids=SPOILED.keys())
+def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
+    _finished(path)
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(ResultsError, match=said) as reading:
+        read(path)
+    with pytest.raises(ResultsError, match=said) as opening, open_run(path, provenance()):
+        pass
+    for error in (reading.value, opening.value):
+        assert error.exit_code == 2
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", ["cut short", "broken", "newer", "empty"])
+def test_overwrite_replaces_a_results_file_that_cannot_be_read(path, spoil):
+    _finished(path)
+    SPOILED[spoil][0](path)
+    with open_run(path, provenance(), overwrite=True) as run:
+        commit(run, [4])
+        run.finish()
+    assert_holds(read(path), [4])
+
+
+def test_a_damaged_part_is_named(path):
+    with open_run(path, provenance()) as run:
+        commit(run, [0], [1])
+    part = parts(path) / "part-00000002.h5"
+    part.write_bytes(part.read_bytes()[:-5000])
+    with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*delete it"):
+        read(path)
+    part.unlink()
+    assert_holds(read(path), [0])
+
+
+def test_parts_of_another_run_beside_the_file_are_refused(path, tmp_path):
+    _finished(path)
+    other = tmp_path / "other.h5"
+    with open_run(other, provenance(seed=8)) as run:
+        commit(run, [5])
+    parts(other).rename(parts(path))
+    with pytest.raises(ResultsError, match="another run"):
+        read(path)
+
+
+def test_nothing_to_read_is_a_sentence(path):
+    with pytest.raises(ResultsError, match="no results"):
+        read(path)
+    with pytest.raises(ResultsError, match="folder"):
+        read(path.parent)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeypatch):
+    missing = path.parent / "missing" / "recover.h5"
+    with pytest.raises(ResultsError, match="no folder"), open_run(missing, provenance()):
+        pass
+    assert not missing.parent.exists()
+    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, provenance()):
+        pass
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lock.FileLock, "acquire", denied)
+    with (
+        pytest.raises(ResultsError, match=r"cannot be written \(Permission denied\)"),
+        open_run(path, provenance()),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"z_found": np.zeros((2, LATENT + 1), np.float32)},
+        {"z_found": np.zeros((2, LATENT), np.float64)},
+        {"z_found": np.zeros((1, LATENT), np.float32)},
+        {"outcome": np.array([0, 1], np.uint8)},
+        {"restarts": np.array([0.5, 1])},
+        {"trial": np.array([2, 2])},
+        {"trial": np.array([-1, 2])},
+        {"colour": np.zeros(2)},
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_and_nothing_is_written(path, change):
+    with open_run(path, provenance()) as run:
+        commit(run, [0, 1])
+        batch = rows([2, 3])
+        batch["none"] = batch["none"] | change
+        with pytest.raises(ValueError):
+            run.commit(batch)
+        assert run.finished("none").tolist() == [0, 1]
+    assert_holds(read(path), [0, 1])
