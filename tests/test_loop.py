@@ -8,6 +8,7 @@ from small import MARKS, error, run
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import named
+from ganinv_cli.solvers.batch import Batch
 from ganinv_cli.solvers.loop import Limits
 from ganinv_cli.solvers.trial import Job
 
@@ -25,9 +26,12 @@ def lbfgs():
 JOBS = [Job(trial, rule) for trial in range(12) for rule in ("none", "stochastic")]
 
 
+CLOSE = Limits(tolerance=1e-8)  # so close to the solution that rounding cannot be seen in z
+
+
 @pytest.fixture(scope="module")
 def done(hard, lbfgs):
-    return run(hard, lbfgs, JOBS, batch_size=5)
+    return run(hard, lbfgs, JOBS, limits=CLOSE, batch_size=5)
 
 
 def test_every_job_is_done_once(hard, lbfgs):
@@ -40,11 +44,25 @@ def test_every_job_is_done_once(hard, lbfgs):
 
 
 def test_the_batch_size_changes_nothing_but_rounding(hard, lbfgs, done):
-    other = run(hard, lbfgs, JOBS, batch_size=24)
+    other = run(hard, lbfgs, JOBS, limits=CLOSE, batch_size=24)
     for job in JOBS:
         assert other[job].outcome == done[job].outcome
         if done[job].outcome is Outcome.converged:
             np.testing.assert_allclose(other[job].best.z, done[job].best.z, atol=1e-3)
+
+
+def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
+    sizes = []
+    real = Batch.advance
+
+    def advance(self, slots):
+        sizes.append(len(slots.code))
+        return real(self, slots)
+
+    monkeypatch.setattr(Batch, "advance", advance)
+    run(hard, lbfgs, JOBS, batch_size=24)
+    assert set(sizes) == {24, 6}
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_failed_starts_are_restarted_from_another_z(done):
@@ -57,7 +75,8 @@ def test_failed_starts_are_restarted_from_another_z(done):
 
 
 def test_without_restarts_a_stalled_trial_is_a_result(hard, lbfgs, done):
-    once = run(hard, lbfgs, JOBS, limits=Limits(restarts=0), batch_size=5)
+    limits = Limits(tolerance=CLOSE.tolerance, restarts=0)
+    once = run(hard, lbfgs, JOBS, limits=limits, batch_size=5)
     for job, trial in once.items():
         assert len(trial.ends) == 1
         assert trial.outcome == done[job].ends[0].outcome

@@ -135,9 +135,9 @@ def _same(one, other) -> int:
 def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
     arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
     program = (
-        "from ganinv_cli.experiments import recover\n"
+        "from ganinv_cli.experiments import saving\n"
         "from ganinv_cli.cli import main\n"
-        "recover.COMMIT_SECONDS = 0  # every look\n"
+        "saving.COMMIT_SECONDS = 0  # every look\n"
         f"main({arguments})"
     )
     command = [sys.executable, "-c", program]

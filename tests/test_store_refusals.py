@@ -6,7 +6,7 @@ import pytest
 from stored import LATENT, assert_holds, commit, parts, provenance, rows
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import open_run, read, schema
+from ganinv_cli.store import lock, open_run, read, schema
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from ganinv_cli.experiments.recover import Progress as Recovery
+    from ganinv_cli.experiments.progress import Progress as Recovery
     from ganinv_cli.training.train import Progress as Training
 
 PLAIN_SECONDS = 30.0
@@ -75,7 +75,7 @@ def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
 
             def update(at: "Recovery") -> None:
                 nonlocal announced
-                if not announced:
+                if not announced and math.isfinite(at.seconds_left):
                     announced = True
                     if at.seconds_left > LONG_SECONDS:
                         _announce(console, at)

@@ -31,6 +31,8 @@ def recover(
         ganinv recover --trials 200
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
+    import shutil
+
     from ganinv_cli import config as configs
     from ganinv_cli.cli import progress, startup
     from ganinv_cli.resources import find
@@ -57,4 +59,14 @@ def recover(
     with device.scope(), progress.recovery(out, quiet) as show:
         generator = Generator(found, chosen.batch_norm)
         run(chosen, generator, device.description, out, overwrite, show)
-    click.echo(publish(read(out), out.with_suffix(""), style), nl=False)
+    width = shutil.get_terminal_size().columns
+    tables = publish(read(out), out.with_suffix(""), style, width, say=_silent if quiet else _say)
+    click.echo(tables, nl=False)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _silent(line: str) -> None:
+    pass

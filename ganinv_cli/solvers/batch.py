@@ -1,4 +1,4 @@
-"""A batch of trials in the graph: one fixed shape, one trace, several steps a call."""
+"""A batch of trials in the graph: one trace a shape, several steps a call."""
 
 from typing import Any, NamedTuple
 
@@ -58,40 +58,36 @@ class Seen(NamedTuple):
 class Batch:
     """Compiled functions over the slots; holds no memory of its own."""
 
-    def __init__(
-        self, generator: Generator, solver: Solver, tolerance: float, seed: int, size: int
-    ) -> None:
-        self.size = size
+    def __init__(self, generator: Generator, solver: Solver, tolerance: float, seed: int) -> None:
         self._generator, self._solver = generator, solver
         self._tolerance, self._seed = tolerance, seed
         self._advance = tf.function(self._steps, reduce_retracing=False)
         self._enter = tf.function(self._entered, reduce_retracing=False)
-        self._render = tf.function(generator.__call__, reduce_retracing=False)
 
-    def empty(self) -> Slots:
-        """A batch with nobody in it; the graph is built here, so that no later call pays for it."""
+    def empty(self, size: int) -> Slots:
+        """A batch with nobody in it; the graph is built and run once, so no later call pays."""
         latent, shape = self._generator.latent, self._generator.image_shape
-        row = tf.zeros([self.size])
+        row = tf.zeros([size])
         slots = Slots(
-            state=self._solver.init(tf.zeros([self.size, latent])),
-            code=tf.fill([self.size], EMPTY),
-            targets=tf.zeros([self.size, *shape]),
-            trials=tf.zeros([self.size], tf.int64),
-            clamps=tf.zeros([self.size], tf.bool),
-            redraws=tf.zeros([self.size], tf.bool),
+            state=self._solver.init(tf.zeros([size, latent])),
+            code=tf.fill([size], EMPTY),
+            targets=tf.zeros([size, *shape]),
+            trials=tf.zeros([size], tf.int64),
+            clamps=tf.zeros([size], tf.bool),
+            redraws=tf.zeros([size], tf.bool),
             wall=row,
             allowed=row,
-            z_true=tf.zeros([self.size, latent]),
+            z_true=tf.zeros([size, latent]),
             error=row,
             least_error=row,
         )
-        self._advance.get_concrete_function(slots)
+        self._advance(slots)
         return slots
 
     def enter(self, slots: Slots, entries: dict[int, Entry]) -> Slots:
         """Seat each entry in its row, at a start drawn from its trial's stream."""
-        rows = np.zeros(self.size, bool)
-        start = np.zeros(self.size, np.int64)
+        rows = np.zeros(len(slots.code), bool)
+        start = np.zeros(len(slots.code), np.int64)
         new = {field: np.array(getattr(slots, field)) for field in _ENTERED}
         for row, entry in entries.items():
             rule = RULES[entry.rule]
@@ -110,10 +106,6 @@ class Batch:
         state = slots.state
         seen = (slots.code, state.z, state.image_loss, state.gradients, state.redraws)
         return slots, Seen(*(x.numpy() for x in (*seen, slots.error, slots.least_error)))
-
-    def render(self, z: np.ndarray) -> np.ndarray:
-        """The images (n, height, width, channels) of any number of z (n, latent)."""
-        return render(self._render, z, self.size)
 
     def _entered(self, slots: Slots, rows: tf.Tensor, start: tf.Tensor) -> Slots:
         latent = self._generator.latent
@@ -157,6 +149,12 @@ class Batch:
 
 
 _ENTERED = ("targets", "z_true", "trials", "allowed", "clamps", "redraws", "wall")
+
+
+def kept(slots: Slots, rows: list[int]) -> Slots:
+    """A batch of some of the rows."""
+    kept: Slots = tf.nest.map_structure(lambda field: tf.gather(field, rows), slots)
+    return kept
 
 
 def render(generate: Any, z: np.ndarray, size: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The one loop: step, judge, retire finished rows, start others in their place.
 
-The batch has a fixed shape and one trace; several steps run in the graph between two looks. A row
-that is done stands still until the next look. Stopping, restarts and the choice between starts see
+The batch has a fixed shape and one trace, until nobody waits and it is nearly empty: then it
+shrinks. Several steps run in the graph between two looks, and a row that is done stands still until
+the next. Stopping, restarts and the choice between starts see
 the image loss alone; an observer notes the distance to the true z, and nothing here reads it.
 """
 
@@ -14,13 +15,14 @@ import numpy as np
 
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen
+from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen, kept
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.solvers.trial import Ending, Job, Marks, Trial
 
 # trial numbers (n,) -> images (n, height, width, channels) and true z (n, latent), NaN if unknown
 Pictures = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
+SMALLEST = 4  # rows; a batch shrinks no further
 RESTARTED = (Outcome.stalled, Outcome.diverged, Outcome.non_finite)
 
 
@@ -59,46 +61,105 @@ def solve(
     """
     coupled = generator.batch_norm == "batch"
     waiting = _supplied(jobs, pictures, marks, batch_size)
-    batch = Batch(generator, solver, limits.tolerance, seed, batch_size)
-    slots = batch.empty()
-    seats: list[Trial | None] = [None] * batch_size
-    entering: dict[int, Trial] = {}
-    before = np.zeros(batch_size)  # gradients of each row's start at the last look
+    batch = Batch(generator, solver, limits.tolerance, seed)
+    slots = batch.empty(batch_size)
+    seats = _Seats(batch_size, limits, restarting=not coupled)
     while True:
-        if not coupled or not any(seats):
-            for row in [row for row, trial in enumerate(seats) if trial is None]:
-                if trial := next(waiting, None):
-                    seats[row] = entering[row] = trial
-        if not any(seats):
+        if not coupled or not seats.taken:
+            seats.fill(waiting)
+        if not seats.taken:
             return
         began = time.monotonic()
-        if entering:
-            slots = batch.enter(slots, {row: _entry(x, limits) for row, x in entering.items()})
-            for row, trial in entering.items():
-                before[row] = 0
-                if not trial.ends:
-                    trial.z_start = slots.state.z[row].numpy()
-        entering = {}
+        if not coupled and (rows := seats.shrunk()):
+            slots = kept(slots, rows)
+        if entries := seats.entries():
+            slots = batch.enter(slots, entries)
+            seats.started(slots.state.z.numpy())
         slots, seen = batch.advance(slots)
-        seconds = time.monotonic() - began
+        yield seats.look(seen, time.monotonic() - began)
+
+
+class _Seats:
+    """Who sits in which row of the batch, and who enters it next."""
+
+    def __init__(self, size: int, limits: Limits, restarting: bool) -> None:
+        self._limits, self._restarting = limits, restarting
+        self._trials: list[Trial | None] = [None] * size
+        self._spent = np.zeros(size)  # gradients of each row's start at the last look
+        self._entering: set[int] = set()
+        self._more = True  # trials may be waiting
+
+    @property
+    def taken(self) -> dict[int, Trial]:
+        """The trials by their rows."""
+        return {row: trial for row, trial in enumerate(self._trials) if trial is not None}
+
+    def fill(self, waiting: Iterator[Trial]) -> None:
+        """Seat waiting trials in the free rows."""
+        for row, trial in enumerate(self._trials):
+            if trial is None and (new := next(waiting, None)):
+                self._trials[row] = new
+                self._entering.add(row)
+            self._more = self._more and self._trials[row] is not None
+
+    def shrunk(self) -> list[int]:
+        """The rows to keep, once nobody waits and a quarter of the batch holds all; or none.
+
+        The last trials would otherwise pay for a batch that is nearly empty. Empty rows fill up.
+        """
+        size = len(self._trials) // 4
+        if self._more or size < SMALLEST or len(self.taken) > size:
+            return []
+        empty = [row for row, trial in enumerate(self._trials) if trial is None]
+        rows = [*self.taken, *empty][:size]
+        self._trials = [self._trials[row] for row in rows]
+        self._spent = self._spent[rows]
+        self._entering = {new for new, row in enumerate(rows) if row in self._entering}
+        return rows
+
+    def entries(self) -> dict[int, Entry]:
+        """The starts that begin now, by their rows."""
+        limits = self._limits
+        return {
+            row: Entry(
+                trial=trial.job.trial,
+                rule=trial.job.rule,
+                start=len(trial.ends),
+                allowed=limits.budget - trial.gradients,
+                target=trial.target,
+                z_true=trial.z_true,
+            )
+            for row, trial in self.taken.items()
+            if row in self._entering
+        }
+
+    def started(self, z: np.ndarray) -> None:
+        """Note where the entered starts began, z (batch, latent)."""
+        for row in self._entering:
+            trial = self.taken[row]
+            self._spent[row] = 0
+            if not trial.ends:
+                trial.z_start = z[row]
+        self._entering = set()
+
+    def look(self, seen: Seen, seconds: float) -> Look:
+        """Take in what was seen; whoever is done leaves, or enters again."""
+        taken = self.taken
         spent, finished = 0.0, []
-        share = seconds / sum(trial is not None for trial in seats)
-        for row, trial in enumerate(seats):
-            if trial is None:
-                continue
-            _noted(trial, seen, row, before[row], share)
-            spent += seen.gradients[row] - before[row]
-            before[row] = seen.gradients[row]
+        for row, trial in taken.items():
+            _noted(trial, seen, row, self._spent[row], seconds / len(taken))
+            spent += seen.gradients[row] - self._spent[row]
+            self._spent[row] = seen.gradients[row]
             if seen.code[row] == RUNNING:
                 continue
             trial.ends.append(_ending(trial, seen, row))
             trial.seconds = 0.0
-            if not coupled and _restarts(trial, limits):
-                entering[row] = trial
+            if self._restarting and _restarts(trial, self._limits):
+                self._entering.add(row)
             else:
                 finished.append(trial)
-                seats[row] = None
-        yield Look(finished, spent, seconds)
+                self._trials[row] = None
+        return Look(finished, spent, seconds)
 
 
 def _supplied(jobs: Sequence[Job], pictures: Pictures, marks: Marks, block: int) -> Iterator[Trial]:
@@ -111,17 +172,6 @@ def _supplied(jobs: Sequence[Job], pictures: Pictures, marks: Marks, block: int)
         for job in batch:
             at = place[job.trial]
             yield Trial(job, z_true[at], images[at], marks)
-
-
-def _entry(trial: Trial, limits: Limits) -> Entry:
-    return Entry(
-        trial=trial.job.trial,
-        rule=trial.job.rule,
-        start=len(trial.ends),
-        allowed=limits.budget - trial.gradients,
-        target=trial.target,
-        z_true=trial.z_true,
-    )
 
 
 def _noted(trial: Trial, seen: Seen, row: int, before: float, seconds: float) -> None:
