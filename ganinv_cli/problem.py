@@ -21,6 +21,7 @@ class Problem(NamedTuple):
     generator: Generator
     targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]
     wall: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
+    metric: tf.Tensor | None = None  # (latent, latent), M^(-1/2) with M the mean JᵀJ over the prior
 
     def evaluate(self, z: tf.Tensor) -> Evaluation:
         """One gradient a row: a forward pass and a backward pass to z (batch, latent)."""

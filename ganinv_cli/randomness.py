@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     truth = 1
     start = 2
     redraw = 3
+    metric = 4
 
 
 def uniform(

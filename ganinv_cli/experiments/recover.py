@@ -14,7 +14,7 @@ from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.saving import saved
 from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import metric, named
 from ganinv_cli.solvers.batch import render
 from ganinv_cli.solvers.loop import Limits, Pictures, solve
 from ganinv_cli.solvers.solver import Solver
@@ -42,7 +42,11 @@ def recover(
         if not jobs:
             run.finish()
             return
-        constants = {"curve_gradients": marks.curve, "snapshot_gradients": marks.snapshots}
+        constants = {
+            "curve_gradients": marks.curve,
+            "snapshot_gradients": marks.snapshots,
+            "shared_gradients": np.array(metric.cost(generator.latent, solver.metric_points)),
+        }
         limits = Limits(config.tolerance, config.budget, config.restarts)
         looks = solve(
             generator,

@@ -56,9 +56,11 @@ def summarise(results: "Results", name: str) -> Report:
             f"{name}: success 'ever' needs the column z_error_least, which is not there"
         )
     errors = {technique: _errors(group, ever) for technique, group in groups.items()}
+    trials = sum(len(group["trial"]) for group in groups.values())
+    shared = float(results.constants.get("shared_gradients", 0)) / trials
     return Report(
         name,
-        [_row(technique, groups[technique], errors[technique]) for technique in groups],
+        [_row(technique, groups[technique], errors[technique], shared) for technique in groups],
         [
             _paired(counted, first, second, groups, errors)
             for counted in COUNTED
@@ -91,7 +93,10 @@ def _errors(group: Group, ever: bool) -> dict[str, NDArray[np.floating]]:
     return {"first_start": first, "recovered": least}
 
 
-def _row(technique: str, group: Group, errors: dict[str, NDArray[np.floating]]) -> Row:
+def _row(
+    technique: str, group: Group, errors: dict[str, NDArray[np.floating]], shared: float
+) -> Row:
+    """`shared` is each trial's part of the gradients that the run spent once for all."""
     trials = len(group["trial"])
     counts = {counted: _counts(z_error) for counted, z_error in errors.items()}
     at_bound = group.get("first/at_bound")
@@ -111,9 +116,10 @@ def _row(technique: str, group: Group, errors: dict[str, NDArray[np.floating]]) 
         },
         "outcomes": {counted: _outcomes(view(group)) for counted, view in COUNTED.items()},
         "at_bound": _mean(at_bound[failed]) if at_bound is not None else None,
-        "gradients": _mean(group["gradients"]),
-        "gradients_median": _finite(float(np.median(group["gradients"]))),
-        "gradients_first_start": _mean(group["first/gradients"]),
+        "gradients": _mean(group["gradients"] + shared),
+        "gradients_median": _finite(float(np.median(group["gradients"] + shared))),
+        "gradients_first_start": _mean(group["first/gradients"] + shared),
+        "gradients_shared": shared,
         "seconds": _mean(group["seconds"]),
         "restarts": _mean(group["restarts"]),
         "redraws": _mean(group["redraws"]),

@@ -10,6 +10,7 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.solvers.metric import inverse_root
 from ganinv_cli.solvers.solver import Solver
 
 RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
@@ -61,6 +62,8 @@ class Batch:
     def __init__(self, generator: Generator, solver: Solver, tolerance: float, seed: int) -> None:
         self._generator, self._solver = generator, solver
         self._tolerance, self._seed = tolerance, seed
+        points = solver.metric_points
+        self._metric = inverse_root(generator, points) if points else None
         self._advance = tf.function(self._steps, reduce_retracing=False)
         self._enter = tf.function(self._entered, reduce_retracing=False)
 
@@ -119,7 +122,7 @@ class Batch:
         )
 
     def _steps(self, slots: Slots) -> Slots:
-        problem = Problem(self._generator, slots.targets, slots.wall)
+        problem = Problem(self._generator, slots.targets, slots.wall, self._metric)
         clip = Clip(self._generator.prior, self._seed, slots.trials, slots.clamps, slots.redraws)
         state, code = slots.state, slots.code
         error, least_error = slots.error, slots.least_error

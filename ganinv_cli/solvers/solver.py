@@ -34,6 +34,11 @@ class Solver(ABC):
     look_every: ClassVar[int]  # steps between two looks of the loop
     expected_gradients: ClassVar[float]  # a trial's, for the first guess of how long a run takes
 
+    @property
+    def metric_points(self) -> int:
+        """How many random z the problem's metric is averaged over; 0 where none is needed."""
+        return 0
+
     @abstractmethod
     def init(self, z: tf.Tensor) -> Any:
         """The memory at a start z (batch, latent), before anything was evaluated."""

@@ -101,6 +101,14 @@ FIRST = (
 
 CONSTANTS = (
     Column(
+        "shared_gradients",
+        "float64",
+        (),
+        "gradients",
+        "spent once for the whole run, such as on the metric; in no trial's own count",
+        True,
+    ),
+    Column(
         "curve_gradients", "float64", ("points",), "gradients", "where the curves were read", True
     ),
     Column(
