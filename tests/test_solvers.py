@@ -106,7 +106,7 @@ def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
     }
     freed = right["stochastic"] - right["none"]
     assert right["none"] <= right["stochastic"]
-    assert len(freed) >= 3
+    assert len(freed) >= 2
     assert all(done[Job(trial, "stochastic")].ends[0].redraws for trial in freed)
 
 

@@ -23,7 +23,7 @@ class _State(NamedTuple):
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, taken as it is
     pairs: Pairs
-    past: tf.Tensor  # (batch, patience), the latest accepted image losses, the newest last
+    past: tf.Tensor  # (batch, patience), the image loss after each gradient, the newest last
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
     stalled: tf.Tensor  # (batch,)
@@ -36,9 +36,9 @@ class LBFGS(Solver):
     H by the two-loop recursion from H₀ = scale · M^(-1/2), M the mean of JᵀJ over `metric` random z
     (`solvers/metric.py`; counted with the run's gradients). The length starts at 1 and shrinks by
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
-    row, so a row that backtracks holds nobody up. A row has stalled when `patience` accepted moves
-    lowered the image loss by less than a share of `progress` while it is above `settled`, or when
-    no length along the gradient helps.
+    row, so a row that backtracks holds nobody up. A row has stalled when `patience` gradients
+    lowered the image loss by less than a share of `progress` (of `crawl` once it is below
+    `settled`, where slow is not yet lost), or when no length along the gradient helps.
 
     How the rules act here. none: not at all. standard: a move is projected onto the box before it
     is evaluated, and components that the gradient holds at a bound are left out of the direction
@@ -49,8 +49,9 @@ class LBFGS(Solver):
     """
 
     memory: int = 100
-    patience: int = 40  # accepted moves
+    patience: int = 40  # gradients
     progress: float = 0.3
+    crawl: float = 0.01
     settled: float = 1e-2  # image loss
     longest: float = 3.0  # of a move, in z
     shrink: float = 0.3
@@ -101,10 +102,10 @@ class LBFGS(Solver):
         change = there.gradient - state.gradient
         unknown = tf.cast(float("inf"), state.past.dtype)
         past = tf.where(state.jumped[:, None], unknown, state.past)
-        later = tf.concat([past[:, 1:], there.image_loss[:, None]], 1)
+        image_loss = tf.where(accepted, there.image_loss, state.image_loss)
         return state._replace(
             z=tf.where(accepted[:, None], state.candidate, state.z),
-            image_loss=tf.where(accepted, there.image_loss, state.image_loss),
+            image_loss=image_loss,
             objective=tf.where(accepted, there.objective, state.objective),
             gradient=tf.where(accepted[:, None], there.gradient, state.gradient),
             length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
@@ -112,7 +113,7 @@ class LBFGS(Solver):
             pairs=curvature.extended(
                 state.pairs, accepted & ~state.jumped, move, change, problem.metric
             ),
-            past=tf.where(accepted[:, None], later, past),
+            past=tf.concat([past[:, 1:], image_loss[:, None]], 1),
             gradients=state.gradients + 1,
         )
 
@@ -130,8 +131,8 @@ class LBFGS(Solver):
         anew = accepted | exhausted
         direction = tf.where(anew[:, None], direction, state.direction)
         length = tf.where(anew, full, state.length)
-        idle = state.past[:, 0] * (1 - self.progress) < state.image_loss
-        slow = idle & (state.image_loss > self.settled)
+        due = tf.where(state.image_loss > self.settled, self.progress, self.crawl)
+        slow = state.past[:, 0] * (1 - due) < state.image_loss
         return state._replace(
             candidate=clip.bound(state.z + length[:, None] * direction),
             direction=direction,
