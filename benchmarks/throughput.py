@@ -22,7 +22,7 @@ from ganinv_cli.experiments.progress import Progress
 from ganinv_cli.experiments.recover import recover
 from ganinv_cli.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.report import publish
+from ganinv_cli.report import summarise, write
 from ganinv_cli.resources import find
 from ganinv_cli.store import read
 
@@ -81,7 +81,7 @@ def _inside(config: RecoverConfig, generator: Generator, device: Device) -> tupl
         out = Path(folder) / "recover.h5"
         recover(config, generator, device.description, out, overwrite=False, show=show)
         results = read(out)
-        publish(results, out.with_suffix(""))
+        write(summarise(results, out.name), results, out.with_suffix(""))
         ended = time.monotonic()
     first_seen, first = looks[0]
     first_seconds = first.gradients / first.gradients_per_second

@@ -40,12 +40,9 @@ class Clip(NamedTuple):
     prior: Uniform
     seed: int
     trials: tf.Tensor  # (batch,) int64
+    starts: tf.Tensor  # (batch,) int64, the number of each trial's present start
     clamps: tf.Tensor  # (batch,) bool
     redraws: tf.Tensor  # (batch,) bool
-
-    def outside(self, z: tf.Tensor) -> tf.Tensor:
-        """Which components (batch, latent) are at or beyond a bound: as in the paper's code."""
-        return (z <= self.prior.low) | (z >= self.prior.high)
 
     def bound(self, z: tf.Tensor) -> tf.Tensor:
         """Set what left the bounds to the bound it crossed, in the rows that clamp."""
@@ -61,10 +58,10 @@ class Clip(NamedTuple):
 
     def redrawable(self, z: tf.Tensor) -> tf.Tensor:
         """Which rows (batch,) redraw and have something to redraw."""
-        return self.redraws & tf.reduce_any(self.outside(z), -1)
+        return self.redraws & tf.reduce_any(self.prior.outside(z), -1)
 
     def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        """Draw what left the bounds anew, in the rows that redraw: their redraw number `count`."""
-        share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1])
+        """Draw what left the bounds anew, in the rows that redraw: their start's redraw `count`."""
+        share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1], self.starts)
         fresh = tf.cast(self.prior.quantile(share), z.dtype)
-        return tf.where(self.redraws[:, None] & self.outside(z), fresh, z)
+        return tf.where(self.redraws[:, None] & self.prior.outside(z), fresh, z)

@@ -1,8 +1,9 @@
 """Settings of an experiment: the defaults here, then a TOML file, then the command line."""
 
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from ganinv_cli.words import RULES, SOLVERS
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
 FREE = ("checkpoint", "trials", "batch_size", "device", "note")
+FREE_IF_COUPLED = ("checkpoint", "device", "note")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class RecoverConfig:
     success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
     batch_norm: Literal["frozen", "batch"] = "frozen"
     batch_size: int = 64  # trials in flight
-    snapshots: tuple[int, ...] = (10, 30)  # gradients at which Figure 1 shows the way
+    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
     device: str = "auto"
     seed: int = 0
     note: str = ""  # said before the run
@@ -39,9 +41,13 @@ class RecoverConfig:
         self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
         self._check(self.batch_size > 0, f"batch_size = {self.batch_size}: at least 1")
         self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
-        self._check(self.restarts >= 0, f"restarts = {self.restarts}: not below 0")
+        self._check(0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
         self._check(self.tolerance >= 0, f"tolerance = {self.tolerance}: not below 0")
-        self._check(self.budget >= 1, f"budget = {self.budget}: at least 1 gradient")
+        self._check(
+            self.tolerance > 0 or self.solver == "gd",
+            "tolerance = 0 is out of reach for rounding: only plain descent (gd) runs without one",
+        )
+        self._check(1 <= self.budget < 1e9, f"budget = {self.budget}: 1 to 1e9 gradients")
         self._check(bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
         for rule in self.clip:
             self._check(rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
@@ -84,12 +90,11 @@ class RecoverConfig:
         """What the config says of its solver."""
         return dict(getattr(self, self.solver))
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides the results: a run goes on only where all of this is the same."""
-        free = () if self.batch_norm == "frozen" else ("trials", "batch_size")
-        kept = {key: value for key, value in asdict(self).items() if key in free or key not in FREE}
-        return kept | {name: dict(kept[name]) for name in SOLVERS if name == self.solver}
+
+def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results: a run goes on only where all of this is the same."""
+    free = FREE if settings["batch_norm"] == "frozen" else FREE_IF_COUPLED
+    return {key: value for key, value in settings.items() if key not in free}
 
 
 def load(path: Path | None, options: Mapping[str, Any]) -> RecoverConfig:
@@ -107,24 +112,27 @@ def load(path: Path | None, options: Mapping[str, Any]) -> RecoverConfig:
         raise ConfigError(f"{path}: {error}" if path else str(error)) from None
 
 
+def check_kind(name: str, value: Any, default: Any) -> None:
+    """Refuse a value that is not of its default's kind; an int will do for a float."""
+    kinds = (int, float) if isinstance(default, float) else (type(default),)
+    wrong = not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool)
+    if wrong or (isinstance(value, float) and not math.isfinite(value)):
+        raise ConfigError(f"{name} = {value!r} should be like {default!r}")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
-    known = {each.name: each for each in fields(RecoverConfig)}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
+    known = asdict(RecoverConfig())
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
         settings[key] = tuple(value) if isinstance(value, list) else value
-        _check_type(path, key, settings[key])
+        check_kind(f"{path}: {key}", settings[key], known[key])
+        for item in settings[key] if isinstance(value, list) else ():
+            check_kind(f"{path}: an item of {key}", item, "none" if key == "clip" else 10)
     return settings
-
-
-def _check_type(path: Path, key: str, value: Any) -> None:
-    default = getattr(RecoverConfig, key, {})
-    kinds = (int, float) if isinstance(default, float | int) else (type(default),)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        raise ConfigError(
-            f"{path}: {key} = {value!r} should be like {default!r}; see the shipped configs"
-        )

@@ -43,13 +43,25 @@ class Generator:
             x = _APPLY[type(layer)](layer, x)
         return x
 
+    def render(self, z: np.ndarray, block: int) -> np.ndarray:
+        """Images (n, height, width, channels) of z (n, latent), so many at a time."""
+        images = np.empty((len(z), *self.image_shape), np.float32)
+        for first in range(0, len(z), block):
+            part = z[first : first + block]
+            padded = np.zeros((block, self.latent), np.float32)  # one shape for the compiled code
+            padded[: len(part)] = part
+            images[first : first + block] = self._compiled(padded).numpy()[: len(part)]
+        return images
+
+    @cached_property
+    def _compiled(self) -> Callable[[np.ndarray], tf.Tensor]:
+        signature = [tf.TensorSpec([None, self.latent], tf.float32)]
+        return tf.function(self.__call__, input_signature=signature)  # type: ignore[no-any-return]
+
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        shape = (
-            tf.function(self).get_concrete_function(tf.TensorSpec([1, self.latent])).output_shapes
-        )
-        return tuple(shape[1:])
+        return tuple(self(tf.zeros([1, self.latent])).shape[1:])
 
     @cached_property
     def multiply_adds(self) -> int:

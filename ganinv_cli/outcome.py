@@ -9,5 +9,5 @@ class Outcome(IntEnum):
     converged = 1  # the image loss is below the tolerance
     budget = 2  # the gradients a trial may use were spent
     stalled = 3  # the loss stopped falling, and no restart was left
-    diverged = 4  # the loss grew beyond all use
-    non_finite = 5  # the loss or its gradient was not a number
+    diverged = 4  # z went beyond all use
+    non_finite = 5  # the loss, or z, was not a finite number

@@ -11,6 +11,10 @@ class Uniform:
     low: float = -1.0
     high: float = 1.0
 
+    def outside(self, z: Any) -> Any:
+        """Which components are at or beyond a bound, inclusive as in the paper's code."""
+        return (z <= self.low) | (z >= self.high)
+
     def quantile(self, share: Any) -> Any:
         """The value below which `share`, in (0, 1), of the draws lie: turns uniform bits into z.
 

@@ -1,8 +1,8 @@
 """One counter-based stream of random numbers a trial and purpose.
 
 Threefry-2x32 with 20 rounds (Salmon et al. 2011, *Parallel Random Numbers: As Easy as 1, 2, 3*).
-The key is (seed, trial), the counter (purpose and place, count): a number depends on its name
-alone, never on the batch it is drawn in or on what was drawn before.
+The key is (seed, trial), the counter (purpose, start and place; count): a number depends on its
+name alone, never on the batch it is drawn in or on what was drawn before.
 """
 
 from enum import IntEnum
@@ -23,16 +23,24 @@ class Purpose(IntEnum):
 
 
 def uniform(
-    seed: int, trials: tf.Tensor, purpose: Purpose, count: tf.Tensor, size: int
+    seed: int,
+    trials: tf.Tensor,
+    purpose: Purpose,
+    count: tf.Tensor,
+    size: int,
+    starts: tf.Tensor | int = 0,
 ) -> tf.Tensor:
-    """`size` numbers in (0, 1) for each trial: the draw number `count` for this purpose.
+    """`size` numbers in (0, 1) for each trial: draw `count` for this purpose in this start.
 
-    `seed` is in [0, 2³²); `trials` and `count` are int64 (batch,). Returns float32 (batch, size).
+    `seed` and `count` are in [0, 2³²), `starts` in [0, 2¹²), `size` is at most 2¹⁷; `trials`,
+    `count` and `starts` are int64 (batch,). Returns float32 (batch, size).
     """
     pairs = (size + 1) // 2
-    places = tf.cast(int(purpose) * 2**24 + tf.range(pairs, dtype=tf.int64), tf.uint32)
+    start = tf.broadcast_to(tf.cast(starts, tf.int64), tf.shape(trials))
+    named = int(purpose) * 2**28 + start[:, None] * 2**16 + tf.range(pairs, dtype=tf.int64)
     key = tf.constant(seed, tf.uint32), tf.cast(trials, tf.uint32)[:, None]
-    first, second = threefry(key, (places[None, :], tf.cast(count, tf.uint32)[:, None]))
+    counter = tf.cast(named, tf.uint32), tf.cast(count, tf.uint32)[:, None]
+    first, second = threefry(key, counter)
     bits = tf.reshape(tf.stack([first, second], -1), [-1, 2 * pairs])[:, :size]
     kept = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32)
     return (kept + 0.5) * 2.0**-23  # 23 bits and a half: exact, and never 0 or 1

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.batch import render
 from ganinv_cli.solvers.loop import Limits, Look, solve
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.solvers.trial import Job, Marks, Trial
@@ -21,12 +21,18 @@ def truths(generator: Generator, trials: np.ndarray, seed: int = 0) -> np.ndarra
     return generator.prior.quantile(share).numpy()
 
 
+def limits(**changed: float) -> Limits:
+    """The defaults of `ganinv recover`, or some of them changed."""
+    names = ("tolerance", "budget", "restarts")
+    return Limits(**{name: getattr(RecoverConfig, name) for name in names} | changed)  # type: ignore[arg-type]
+
+
 def run(
     generator: Generator,
     solver: Solver,
     jobs: list[Job],
     *,
-    limits: Limits | None = None,
+    end: Limits | None = None,
     batch_size: int = 4,
     spoil: tuple[int, ...] = (),
     looks: list[Look] | None = None,
@@ -35,13 +41,13 @@ def run(
 
     def pictures(trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z = truths(generator, trials)
-        images = render(tf.function(generator.__call__), z, batch_size)
+        images = generator.render(z, batch_size)
         images[np.isin(trials, spoil)] = np.nan
         return images, z
 
     done = {}
     for look in solve(
-        generator, solver, jobs, pictures, limits or Limits(), MARKS, seed=0, batch_size=batch_size
+        generator, solver, jobs, pictures, end or limits(), MARKS, seed=0, batch_size=batch_size
     ):
         done.update({trial.job: trial for trial in look.finished})
         if looks is not None:

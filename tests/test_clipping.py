@@ -17,6 +17,7 @@ def _clip(*rules, trials=None):
         Uniform(),
         0,
         tf.constant(trials or range(len(rules)), tf.int64),
+        tf.zeros(len(rules), tf.int64),
         tf.constant([rule.clamps for rule in chosen]),
         tf.constant([rule.redraws for rule in chosen]),
     )

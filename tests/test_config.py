@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli.config import RecoverConfig, load
+from ganinv_cli.config import RecoverConfig, identity, load
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.resources import find, shipped
 
@@ -51,13 +51,18 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
     [
         ("trials = 0", "at least 1"),
         ("trials = 'many'", "should be like 1000"),
+        ("trials = 2.5", "should be like 1000"),
+        ("budget = inf", "should be like 5000"),
+        ("snapshots = ['x']", "an item of snapshots = 'x' should be like 10"),
+        ("clip = [3]", "an item of clip = 3"),
+        ("tolerance = 0", "only plain descent"),
         ("clip = ['hard']", "no technique 'hard': it is one of none, standard, stochastic, wall"),
         ("clip = ['none', 'none']", "twice"),
         ("clip = []", "empty"),
         ("solver = 'adam'", "no solver 'adam': it is one of gd, lbfgs"),
         ("seed = -1", "between 0 and"),
-        ("budget = 0", "at least 1 gradient"),
-        ("restarts = -1", "not below 0"),
+        ("budget = 0", "1 to 1e9 gradients"),
+        ("restarts = -1", "between 0 and 4095"),
         ("tolerance = -1", "not below 0"),
         ("batch_size = 0", "at least 1"),
         ("succes = 'ever'", "has a setting 'succes'; known are"),
@@ -86,8 +91,13 @@ def test_coupled_trials_are_one_batch_of_all(tmp_path):
 
 
 def test_only_what_changes_a_result_identifies_a_run():
-    config = RecoverConfig()
+    settings = dataclasses.asdict(RecoverConfig())
     for key, value in (("trials", 5), ("batch_size", 3), ("device", "cpu"), ("note", "!")):
-        assert dataclasses.replace(config, **{key: value}).identity == config.identity
+        assert identity(settings | {key: value}) == identity(settings)
     for key, value in (("seed", 1), ("restarts", 0), ("solver", "gd"), ("lbfgs", {"memory": 5})):
-        assert dataclasses.replace(config, **{key: value}).identity != config.identity
+        assert identity(settings | {key: value}) != identity(settings)
+
+
+def test_coupled_trials_are_identified_by_their_number_too():
+    settings = dataclasses.asdict(RecoverConfig()) | {"batch_norm": "batch"}
+    assert identity(settings | {"trials": 5}) != identity(settings)

@@ -24,9 +24,10 @@ def test_threefry_gives_the_published_answers(key, counter, encrypted):
     assert tuple(int(x) for x in threefry(_words(*key), _words(*counter))) == encrypted
 
 
-def _draw(trials, purpose=Purpose.start, count=0, seed=0, size=7):
+def _draw(trials, purpose=Purpose.start, count=0, seed=0, size=7, starts=0):
     numbers = tf.constant(trials, tf.int64)
-    return uniform(seed, numbers, purpose, tf.fill([len(trials)], np.int64(count)), size).numpy()
+    counts = tf.fill([len(trials)], np.int64(count))
+    return uniform(seed, numbers, purpose, counts, size, starts).numpy()
 
 
 def test_a_trial_draws_the_same_in_any_batch():
@@ -37,7 +38,7 @@ def test_a_trial_draws_the_same_in_any_batch():
 
 @pytest.mark.parametrize(
     "other",
-    [{"purpose": Purpose.truth}, {"count": 1}, {"seed": 1}, {"trials": [1]}],
+    [{"purpose": Purpose.truth}, {"count": 1}, {"seed": 1}, {"starts": 1}, {"trials": [1]}],
     ids=lambda other: next(iter(other)),
 )
 def test_another_name_draws_others(other):

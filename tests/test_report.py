@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -14,8 +15,9 @@ from known_results import group, results
 
 from ganinv_cli.cli import main
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.report import STYLES, publish
-from ganinv_cli.store import Figure, Provenance, open_run
+from ganinv_cli.report import render, summarise, write
+from ganinv_cli.store import Figure, Provenance, open_run, read
+from ganinv_cli.words import STYLES
 
 
 @pytest.fixture
@@ -40,10 +42,15 @@ def saved(tmp_path):
                 run.commit(given.groups, given.constants)
             if finish:
                 pictures = np.zeros((2, 3, 16, 16, 1), np.uint8)
-                run.finish({"figure1": Figure(pictures, ("start", "found"), (0, 1, 2))})
+                run.finish({"figure1-stochastic": Figure(pictures, ("start", "found"), (0, 1, 2))})
         return path
 
     return save
+
+
+def fill(folder, given=None):
+    given = given or results()
+    return write(summarise(given, folder.name), given, folder)
 
 
 def ganinv(*arguments):
@@ -56,8 +63,8 @@ def test_report_prints_and_writes_beside_the_file(saved, tmp_path):
     assert given.exit_code == 0, given.output
     folder = tmp_path / "recover"
     assert {file.name for file in folder.iterdir()} == {
-        *(f"table1.{ending}" for ending, _ in STYLES.values()),
-        "figure1.png",
+        *(f"table1.{ending}" for ending in STYLES.values()),
+        "figure1-stochastic.png",
         "convergence.png",
     }
     assert (folder / "table1.md").read_text() == given.stdout
@@ -69,7 +76,7 @@ def test_report_prints_and_writes_beside_the_file(saved, tmp_path):
 def test_out_takes_every_style_elsewhere(saved, tmp_path, style):
     given = ganinv(saved(), "--format", style, "--out", tmp_path / "deep" / "er")
     assert given.exit_code == 0, given.output
-    written = tmp_path / "deep" / "er" / f"table1.{STYLES[style][0]}"
+    written = tmp_path / "deep" / "er" / f"table1.{STYLES[style]}"
     assert written.read_text() == given.stdout
     assert not (tmp_path / "recover").exists()
 
@@ -93,7 +100,7 @@ def test_a_run_in_progress_is_reported(saved):
 
 def test_a_report_made_twice_is_the_same(tmp_path):
     def contents():
-        publish(results(), tmp_path / "out")
+        fill(tmp_path / "out")
         return {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
 
     assert contents() == contents()
@@ -102,12 +109,12 @@ def test_a_report_made_twice_is_the_same(tmp_path):
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(GaninvError, match="cannot be written") as error:
-        publish(results(), tmp_path / "taken" / "out")
+        fill(tmp_path / "taken" / "out")
     assert error.value.exit_code == 1
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    publish(results(), tmp_path)
+    fill(tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
     def full(path, content):
@@ -117,7 +124,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(GaninvError, match="No space left"):
-        publish(results({"none": group(np.arange(3), 0)}), tmp_path)
+        fill(tmp_path, results({"none": group(np.arange(3), 0)}))
     monkeypatch.undo()
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
@@ -145,8 +152,70 @@ def test_files_that_would_fill_one_folder_are_refused(saved):
     assert_refused(ganinv(path, path), "recover")
 
 
-def test_a_file_named_like_its_folder_is_refused(saved):
-    assert_refused(ganinv(saved("recover")), "--out")
+NAMES_OF_NO_FOLDER = ("results", ".h5", "...h5")  # without an ending, or with no more than that
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NO_FOLDER)
+def test_a_file_that_names_no_folder_is_refused(saved, tmp_path, name):
+    path = saved(name)
+    before = sorted(tmp_path.iterdir())
+    assert_refused(ganinv(path), "such as recover.h5")
+    assert sorted(tmp_path.iterdir()) == before
+    assert ganinv(path, "--out", tmp_path / "elsewhere").exit_code == 0
+
+
+def test_a_run_in_progress_keeps_its_name_from_the_folder(saved):
+    path = saved(finish=False)
+    assert_refused(ganinv(path, "--out", path), "--out")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NO_FOLDER)
+@pytest.mark.parametrize("command", ["recover", "report"])
+def test_a_name_of_no_folder_is_refused_before_anything_heavy_loads(tmp_path, command, name):
+    arguments = ["recover", "--checkpoint", "none", "--out"] if command == "recover" else ["report"]
+    done = run_alone(*arguments, name, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"Error: {name}: tables and figures go into a folder named like the results file without "
+        "its ending; give the file a name such as recover.h5\n"
+    )
+    assert done.stdout == "[]\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_tables_are_printed_where_the_folder_cannot_be_written(saved, tmp_path, style):
+    path = saved()
+    (tmp_path / "recover").write_text("in the way")
+    given = ganinv(path, "--format", style)
+    assert given.exit_code == 1
+    assert given.stdout == render([summarise(read(path), str(path))], style)
+    assert_one_line(given, "cannot be written there")
+
+
+def test_a_run_prints_its_tables_where_the_folder_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    builders.checkpoint(tmp_path / "generator")
+    (tmp_path / "recover").write_text("in the way")
+    arguments = ["--checkpoint", "generator", "--trials", "1", "--clip", "none", "--budget", "1"]
+    given = CliRunner().invoke(main, ["recover", *arguments, "--format", "json", "-q"])
+    assert given.exit_code == 1
+    assert json.loads(given.stdout)["tables"]["table1"][0]["trials"] == 1
+    assert_one_line(given, "cannot be written there")
+
+
+def test_tables_of_all_files_are_printed_on_a_full_disk(saved, monkeypatch):
+    files = [saved("a.h5"), saved("b.h5")]
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    given = ganinv(*files, "--format", "json")
+    assert given.exit_code == 1
+    assert [one["file"] for one in json.loads(given.stdout)] == [str(file) for file in files]
+    assert_one_line(given, "No space left")
 
 
 def test_without_a_file_the_command_is_misused():
@@ -156,23 +225,31 @@ def test_without_a_file_the_command_is_misused():
 def assert_refused(given, word):
     assert given.exit_code == 2, given.output
     assert given.stdout == ""
+    assert_one_line(given, word)
+
+
+def assert_one_line(given, word):
     assert given.stderr.startswith("Error: ")
     assert word in given.stderr
     assert len(given.stderr.splitlines()) == 1
 
 
-def test_report_needs_no_tensorflow_and_its_help_no_numpy(saved):
+def run_alone(*arguments, folder=None):
+    """Run a command in a process of its own, which prints at its end what it has loaded."""
     script = (
-        "import sys\n"
+        "import atexit, sys\n"
         "from ganinv_cli.cli import main\n"
-        "main(sys.argv[1:], standalone_mode=False)\n"
-        "print([m for m in ('tensorflow', 'numpy', 'scipy', 'matplotlib') if m in sys.modules])"
+        "heavy = ('tensorflow', 'numpy', 'scipy', 'matplotlib', 'h5py')\n"
+        "atexit.register(lambda: print([name for name in heavy if name in sys.modules]))\n"
+        "main(sys.argv[1:])"
     )
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
-    def imported(*arguments):
-        command = [sys.executable, "-c", script, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout.splitlines()[-1]
 
-    assert "tensorflow" not in imported("report", saved())
-    assert imported("report", "--help") == "[]"
+def test_report_needs_no_tensorflow_and_its_help_no_numpy(saved):
+    done = run_alone("report", saved())
+    assert done.returncode == 0
+    assert "numpy" in done.stdout.splitlines()[-1]
+    assert "tensorflow" not in done.stdout.splitlines()[-1]
+    assert run_alone("report", "--help").stdout.splitlines()[-1] == "[]"

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from known_results import group, results
 
+from ganinv_cli.cli.report import report
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import figures, render, summarise
+from ganinv_cli.report.render import RENDERED
+from ganinv_cli.report.tables import PAPER
+from ganinv_cli.words import RULES, STYLES
 
 
 def numbers(text):
@@ -131,6 +135,33 @@ def test_text_is_whole_and_fits(width):
     assert "[.969, .988]" in text
 
 
+def test_text_is_never_cut():
+    given = {"stochastic": group(np.arange(1_000_000), 0)}
+    text = render([summarise(results(given), "x")], "text", 80)
+    assert "…" not in text
+    assert text.count("\nstochastic  1,000,000  1,000,000 1.0") == 2
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_shares_have_their_points_one_below_another(width):
+    trials = np.arange(1000)
+    given = {"none": group(trials, 20), "wall": group(trials, 0), "standard": group(trials, 1000)}
+    text = render([summarise(results(given), "x")], "text", width)
+    shares = re.compile(r"(?<=[\d\w] )(?=\.\d{3}|1\.0|0  )[01]?")
+    first = text.split("\n\nThe paper's")[0]
+    lines = [[found.end() for found in shares.finditer(line)] for line in first.splitlines()[3:]]
+    assert len({tuple(ends) for ends in lines if len(ends) == 4}) == 1
+    assert sum(len(ends) == 4 for ends in lines) == 5  # three counts, two of the paper's
+
+
+def test_text_keeps_its_notes_apart():
+    text = render([summarise(results(), "x")], "text", 120)
+    tables, run, legend = text.rsplit("\n\n", 2)
+    assert "McNemar" in tables
+    assert run.startswith("Run: ")
+    assert legend.startswith("[a, b]: ")
+
+
 def test_a_share_is_never_rounded_to_certainty():
     trials = np.arange(10_000)
     text = render([summarise(results({"none": group(trials, 1)}), "x")], "markdown")
@@ -151,3 +182,11 @@ def test_trials_that_are_missing_are_told():
     text = render([summarise(results(given), "x")], "text")
     assert "Trials are missing: 12 of 50" in text
     assert "so far" not in render([summarise(results(), "x")], "text")
+
+
+def test_names_stand_in_one_list():
+    assert list(RENDERED) == list(STYLES)
+    assert list(figures.LINES) == list(RULES)
+    assert PAPER.keys() < set(RULES)
+    (style,) = (option for option in report.params if option.name == "style")
+    assert list(style.type.choices) == list(STYLES)

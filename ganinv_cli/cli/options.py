@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from ganinv_cli.config import RecoverConfig
-from ganinv_cli.words import RULES, SOLVERS
+from ganinv_cli.words import RULES, SOLVERS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,8 +73,6 @@ _EXPERIMENT = (
     _setting("--seed", "seed", "Names every random number.", type=click.IntRange(0, 2**32 - 1)),
     _setting("--device", "device", "Where to compute.", type=click.Choice(["auto", "cpu", "gpu"])),
 )
-
-STYLES = ("text", "markdown", "csv", "latex", "json")
 
 
 def results(default: str) -> Callable[[Command], Command]:

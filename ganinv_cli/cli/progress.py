@@ -32,7 +32,7 @@ def line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None
             TimeElapsedColumn(),
             console=console,
         )
-        task = bar.add_task("", total=None)
+        task = bar.add_task("", total=0)
         with bar:
             yield lambda done, total, text: bar.update(
                 task, completed=done, total=total, description=text
@@ -50,18 +50,24 @@ def line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None
 
 
 @contextmanager
-def training() -> Iterator[Callable[["Training"], None]]:
-    """Steps done, both losses and images a second."""
-    with line("steps", Console(stderr=True)) as show:
+def training(out: Path) -> Iterator[Callable[["Training"], None]]:
+    """Steps done, both losses and images a second; how to go on after an interruption."""
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with line("steps", console) as show:
 
-        def update(at: "Training") -> None:
-            text = (
-                f"generator {at.generator_loss:.2f} discriminator {at.discriminator_loss:.2f} "
-                f"{at.images_per_second:.0f} images/s"
-            )
-            show(at.step, at.steps, f"{text} saved {at.saved.name}" if at.saved else text)
+            def update(at: "Training") -> None:
+                text = (
+                    f"generator {at.generator_loss:.2f} discriminator {at.discriminator_loss:.2f} "
+                    f"{at.images_per_second:.0f} images/s"
+                )
+                show(at.step, at.steps, f"{text} saved {at.saved.name}" if at.saved else text)
 
-        yield update
+            yield update
+    except KeyboardInterrupt:
+        console.print(f"interrupted; what was trained is in {out}, and the same command goes on")
+        raise
 
 
 @contextmanager
@@ -84,7 +90,9 @@ def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
 
             yield update
     except KeyboardInterrupt:
-        console.print(f"interrupted; what finished is saved in {out}, the same command goes on")
+        console.print(
+            f"interrupted; the trials that had finished are in {out}, and the same command goes on"
+        )
         raise
 
 
@@ -92,7 +100,7 @@ def _announce(console: Console, at: "Recovery") -> None:
     console.print(
         f"about {_clock(at.seconds_left)} (hours:minutes:seconds) to go, by "
         f"{at.gradients_per_second:,.0f} gradients a second measured here; "
-        "it may be stopped and goes on with the same command",
+        "trials that have finished are saved as it goes",
         soft_wrap=True,
         highlight=False,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import options, publishing
 
 
 @click.command()
@@ -31,7 +31,7 @@ def recover(
         ganinv recover --trials 200
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    import shutil
+    folder = publishing.folder(out)
 
     from ganinv_cli import config as configs
     from ganinv_cli.cli import progress, startup
@@ -39,7 +39,7 @@ def recover(
 
     chosen = configs.load(find("config", config) if config else None, settings)
     checkpoint = find("checkpoint", chosen.checkpoint)
-    if chosen.note:
+    if chosen.note and not quiet:
         click.echo(chosen.note.strip(), err=True)
 
     startup.tensorflow(verbose)
@@ -47,8 +47,6 @@ def recover(
     from ganinv_cli.engine.local import Device
     from ganinv_cli.experiments.recover import recover as run
     from ganinv_cli.generator import Generator
-    from ganinv_cli.report import publish
-    from ganinv_cli.store import read
 
     device = Device(chosen.device)
     found = formats.read(checkpoint)
@@ -59,14 +57,4 @@ def recover(
     with device.scope(), progress.recovery(out, quiet) as show:
         generator = Generator(found, chosen.batch_norm)
         run(chosen, generator, device.description, out, overwrite, show)
-    width = shutil.get_terminal_size().columns
-    tables = publish(read(out), out.with_suffix(""), style, width, say=_silent if quiet else _say)
-    click.echo(tables, nl=False)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _silent(line: str) -> None:
-    pass
+    publishing.publish({out: folder}, style, quiet)

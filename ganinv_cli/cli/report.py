@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import options, publishing
+from ganinv_cli.errors import UsageError
 
 
 @click.command()
@@ -28,28 +29,16 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     Example:
         ganinv report recover.h5 --format markdown
     """
-    import shutil
-
-    from ganinv_cli.report import render, summarise, write
-    from ganinv_cli.store import read
-
-    results = [read(file) for file in files]
-    folders = _folders(files, out)
-    reports = [summarise(*pair) for pair in zip(results, map(str, files), strict=True)]
-    for each in zip(reports, results, folders, strict=True):
-        click.echo(write(*each), err=True)
-    click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
+    publishing.publish(dict(zip(files, _folders(files, out), strict=True)), style)
 
 
 def _folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
-    from ganinv_cli.errors import UsageError
-
-    folders = [file.with_suffix("") if out is None else out / file.stem for file in files]
+    folders = [publishing.folder(file) if out is None else out / file.stem for file in files]
     if out is not None and len(files) == 1:
         folders = [out]
     for folder, file in zip(folders, files, strict=True):
         if folder == file:
-            raise UsageError(f"{file} has no ending to leave off; name a folder with --out")
+            raise UsageError(f"{file} cannot be a results file and a folder; name another --out")
         if folders.count(folder) > 1:
             raise UsageError(
                 f"{file} and another file would both fill {folder}/; report them apart"

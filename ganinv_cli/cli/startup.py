@@ -30,7 +30,6 @@ def tensorflow(verbose: bool = False) -> None:
 
 
 def _start() -> None:
-    import tensorflow as tf
+    from ganinv_cli.engine import local
 
-    tf.config.list_physical_devices()
-    tf.zeros(1)
+    local.prepare()

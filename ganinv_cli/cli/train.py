@@ -1,5 +1,6 @@
 """`ganinv train`."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -38,7 +39,9 @@ import click
     metavar="X,Y",
     help="Its centre, as shares of width and height.",
 )
-@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
+@click.option(
+    "--batch-size", default=64, show_default=True, type=click.IntRange(2), help="Images a step."
+)
 @click.option(
     "--precision",
     default="float32",
@@ -70,6 +73,7 @@ import click
     "--seed",
     default=0,
     show_default=True,
+    type=click.IntRange(0, 2_000_000),
     help="Of the weights, the order of the images and every draw.",
 )
 def train(
@@ -112,15 +116,19 @@ def train(
         average=average,
         seed=seed,
     )
-    pictures = load(images, settings.size, settings.channels, Crop(crop_side, _pair(crop_center)))
+    crop = Crop(crop_side, _pair(crop_center))
+    pictures = load(images, settings.size, settings.channels, crop)
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
     startup.tensorflow()
     from ganinv_cli.training.train import train as run
 
     last = None
-    with progress.training() as show:
-        for last in run(pictures, settings, out, keep_every):
+    with (
+        progress.training(out) as show,
+        closing(run(pictures, settings, out, keep_every)) as steps_taken,
+    ):
+        for last in steps_taken:
             show(last)
     if last is None:
         click.echo(f"{out} has had its {steps} steps; a larger --steps goes on", err=True)

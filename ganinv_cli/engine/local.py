@@ -10,6 +10,15 @@ import tensorflow as tf
 from ganinv_cli.errors import UsageError
 
 
+def prepare() -> None:
+    """Set what must be set before TensorFlow first computes, and let it compute."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # it has computed before: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.zeros(1)
+
+
 class Device:
     """Where tensors live and graphs run; used as a context."""
 
@@ -23,10 +32,7 @@ class Device:
                 "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
                 "or use --device cpu"
             )
-        for gpu in gpus:
-            with contextlib.suppress(RuntimeError):  # TensorFlow has started: it is as it is
-                tf.config.experimental.set_memory_growth(gpu, True)
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        prepare()
         self._gpu = gpus[0] if gpus and wanted != "cpu" else None
 
     def scope(self) -> contextlib.AbstractContextManager[object]:
@@ -39,7 +45,14 @@ class Device:
         if self._gpu:
             details = tf.config.experimental.get_device_details(self._gpu)
             return f"GPU {details.get('device_name', self._gpu.name)}"
-        return f"CPU {_processor()}, {len(os.sched_getaffinity(0))} cores"
+        return f"CPU {_processor()}, {_cores()} cores"
+
+
+def _cores() -> int:
+    """How many this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -47,7 +47,7 @@ def _rule(trials: Sequence[Trial], prior: Uniform) -> Columns:
         "curve_error": column(lambda trial: trial.curve_error),
         "z_snapshots": column(lambda trial: trial.snapshots),
         **{f"first/{name}": values for name, values in _ends(firsts).items()},
-        "first/at_bound": column(lambda trial: _at_bound(trial.ends[0].z, prior), np.int32),
+        "first/at_bound": column(lambda trial: int(prior.outside(trial.ends[0].z).sum()), np.int32),
     }
 
 
@@ -61,8 +61,3 @@ def _ends(ends: Sequence[tuple[Ending, np.ndarray]]) -> Columns:
         "redraws": np.array([end.redraws for end, _ in ends], np.int32),
         "seconds": np.array([end.seconds for end, _ in ends], np.float64),
     }
-
-
-def _at_bound(z: np.ndarray, prior: Uniform) -> int:
-    """How many components are at or beyond a bound of the prior."""
-    return int(np.sum((z <= prior.low) | (z >= prior.high)))

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
-from ganinv_cli.solvers.batch import render
 from ganinv_cli.store import Figure, read
 
 TRIALS = 8
@@ -31,8 +29,7 @@ def drawn(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, 
         panels[f"{gradients:,.0f} gradients"] = np.where(arrived, group["z_found"], on_the_way)
     panels |= {"found": group["z_found"], "original": truth}
     shown = slice(None) if generator.batch_norm == "batch" else slice(TRIALS)
-    generate = tf.function(generator.__call__)
     size = len(trials[shown])
-    pictures = [render(generate, z[shown], size)[:TRIALS] for z in panels.values()]
-    pixels = np.rint((np.clip(pictures, -1, 1) + 1) * 127.5).astype(np.uint8)
+    pictures = [generator.render(z[shown], size)[:TRIALS] for z in panels.values()]
+    pixels = np.rint((np.nan_to_num(pictures).clip(-1, 1) + 1) * 127.5).astype(np.uint8)
     return {f"figure1-{rule}": Figure(pixels, tuple(panels), tuple(trials[:TRIALS].tolist()))}

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.solvers.loop import Look
+from ganinv_cli.statistics import EPSILONS, SMALLEST
 
-EPSILON = 1e-4  # the strictest of Table 1
+EPSILON = EPSILONS[SMALLEST]
 MEASURED = 3.0  # seconds of computing before a rate is trusted
 ENOUGH = 50  # finished trials whose mean cost is trusted more than the solver's usual one
 
@@ -16,7 +17,7 @@ class Progress(NamedTuple):
 
     done: int
     total: int
-    recovered: int  # of those done in this process, below 1e-4
+    recovered: int  # of those done in this process, below EPSILON
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement

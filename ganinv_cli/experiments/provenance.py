@@ -5,18 +5,24 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli.config import RecoverConfig, identity
+from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
+from ganinv_cli.words import SOLVERS
 
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 
 
-def provenance(command: str, config: RecoverConfig, sha256: str, device: str) -> Provenance:
-    """The provenance of a run that starts now."""
+def provenance(
+    command: str, config: RecoverConfig, solver: Solver, sha256: str, device: str
+) -> Provenance:
+    """The provenance of a run that starts now, with every setting of its solver."""
+    settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
+    settings[config.solver] = asdict(solver)
     return Provenance(
         command=command,
-        config=asdict(config),
-        identity=config.identity,
+        config=settings,
+        identity=identity(settings),
         checkpoint_sha256=sha256,
         versions={package: version(package) for package in PACKAGES},
         device=device,

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.config import RecoverConfig
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import figure1
 from ganinv_cli.experiments.progress import Count, Progress
 from ganinv_cli.experiments.provenance import provenance
@@ -15,11 +16,10 @@ from ganinv_cli.experiments.saving import saved
 from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers import metric, named
-from ganinv_cli.solvers.batch import render
 from ganinv_cli.solvers.loop import Limits, Pictures, solve
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.solvers.trial import Job, Marks
-from ganinv_cli.store import Run, open_run
+from ganinv_cli.store import Run, open_run, read
 
 
 def recover(
@@ -36,10 +36,10 @@ def recover(
     """
     solver = named(config.solver, config.solver_settings)
     marks = _marks(config, solver)
-    made_by = provenance("recover", config, generator.sha256, device)
+    made_by = provenance("recover", config, solver, generator.sha256, device)
     with open_run(out, made_by, overwrite) as run:
         jobs = _jobs(config, run)
-        if not jobs:
+        if not jobs and read(out).figures:
             run.finish()
             return
         constants = {
@@ -69,30 +69,36 @@ def recover(
 
 def pictures(generator: Generator, seed: int, batch_size: int) -> Pictures:
     """Trial numbers to images and the latent vectors that made them."""
-    generate = tf.function(generator.__call__)
 
     def made(trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         numbers, first = tf.constant(trials, tf.int64), tf.zeros(len(trials), tf.int64)
         share = uniform(seed, numbers, Purpose.truth, first, generator.latent)
         z = generator.prior.quantile(share).numpy()
-        return render(generate, z, batch_size), z
+        return generator.render(z, batch_size), z
 
     return made
 
 
 def _jobs(config: RecoverConfig, run: Run) -> list[Job]:
-    """What is left, trial by trial, or rule by rule where a rule's trials are one batch."""
+    """What is left, trial by trial; all or none of a rule where its trials are coupled."""
     finished = {rule: set(run.finished(rule).tolist()) for rule in config.clip}
     trials = range(config.trials)
     if config.batch_norm == "batch":
-        order = [(trial, rule) for rule in config.clip for trial in trials]
-    else:
-        order = [(trial, rule) for trial in trials for rule in config.clip]
-    return [Job(trial, rule) for trial, rule in order if trial not in finished[rule]]
+        left = [rule for rule in config.clip if not finished[rule].issuperset(trials)]
+        return [Job(trial, rule) for rule in left for trial in trials]
+    jobs = (Job(trial, rule) for trial in trials for rule in config.clip)
+    return [job for job in jobs if job.trial not in finished[job.rule]]
 
 
 def _marks(config: RecoverConfig, solver: Solver) -> Marks:
-    """About forty points, ever farther apart, at multiples of a look."""
-    look = solver.look_every
-    points = np.geomspace(look, max(config.budget, look), 40)
-    return Marks(np.unique(np.rint(points / look)) * look, np.array(config.snapshots, np.float64))
+    """Ever farther apart, the round numbers and the snapshots among them; multiples of a look."""
+    look, budget = solver.look_every, max(config.budget, solver.look_every)
+    snapshots = np.array(config.snapshots or solver.snapshots, np.float64)
+    if (snapshots % look).any() or (snapshots <= 0).any():
+        raise ConfigError(
+            f"snapshots = {config.snapshots}: multiples of {look} for {config.solver}"
+        )
+    rounds = [digit * 10.0**power for power in range(7) for digit in (1, 2, 5)]
+    spaced = np.rint(np.geomspace(look, budget, 40) / look) * look
+    points = np.unique(np.concatenate([spaced, rounds, snapshots]))
+    return Marks(points[(points % look == 0) & (points <= budget)], snapshots)

@@ -19,7 +19,8 @@ def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     )
     state = prefix.with_name("checkpoint")
     aside = prefix.with_name("checkpoint.tmp")
+    name = prefix.name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     aside.write_text(
-        f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'
+        f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n', "utf-8"
     )
     aside.replace(state)  # last: a run killed before this leaves the checkpoint before

@@ -2,48 +2,30 @@
 
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.report.render import STYLES, render
-from ganinv_cli.report.sections import called
-from ganinv_cli.report.tables import TECHNIQUES, Report, summarise
+from ganinv_cli.report.render import render
+from ganinv_cli.report.tables import Report, summarise
+from ganinv_cli.words import RULES, STYLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ganinv_cli.store import Results
 
-__all__ = ["STYLES", "Report", "publish", "render", "summarise", "write"]
-
-
-def publish(
-    results: "Results",
-    folder: Path,
-    style: str = "text",
-    width: int = 80,
-    say: Callable[[str], object] = lambda line: None,
-) -> str:
-    """Write every table and figure into the folder, and give the tables in one style.
-
-    `style` is a key of STYLES; `say` is told which files were written. Raises ResultsError when
-    there is no trial to count, GaninvError when the folder cannot be written.
-    """
-    report = summarise(results, folder.name)
-    say(write(report, results, folder))
-    return render([report], style, width)
+__all__ = ["Report", "render", "summarise", "write"]
 
 
 def write(report: Report, results: "Results", folder: Path) -> str:
     """Write table1 in every style and the figures; give one line that says so.
 
-    A file is replaced as a whole or not at all.
+    A file is replaced as a whole or not at all. Raises GaninvError when the folder cannot be
+    written.
     """
     files = {
-        f"table1.{ending}": render([report], style).encode()
-        for style, (ending, _) in STYLES.items()
+        f"table1.{ending}": render([report], style).encode() for style, ending in STYLES.items()
     }
     files |= {f"{name}.png": _png(figure) for name, figure in _figures(results).items()}
     try:
@@ -61,15 +43,15 @@ def write(report: Report, results: "Results", folder: Path) -> str:
 def _figures(results: "Results") -> dict[str, "Figure"]:
     from ganinv_cli.report import figures  # slow to import
 
-    solver = called(results.attributes["config"].get("solver"))
+    solver = results.attributes["config"]["solver"]
     drawn = {}
     for name, stored in results.figures.items():
         panels = dict(zip(stored.panels, stored.pictures, strict=True))
-        drawn[name] = figures.pictures(panels, stored.trials, _title(name, results, solver))
+        drawn[name] = figures.pictures(panels, stored.trials, _title(name, solver))
     gradients = results.constants.get("curve_gradients")
     curves = {
         technique: figures.Curve(gradients, results.groups[technique]["curve_error"])
-        for technique in TECHNIQUES
+        for technique in RULES
         if gradients is not None and "curve_error" in results.groups.get(technique, {})
     }
     if curves:
@@ -78,13 +60,11 @@ def _figures(results: "Results") -> dict[str, "Figure"]:
     return drawn
 
 
-def _title(name: str, results: "Results", solver: str | None) -> str:
-    """`figure1-stochastic` names its technique; `figure1` is that of a run with a single one."""
+def _title(name: str, solver: str) -> str:
+    """`figure1-stochastic` is Figure 1 of that technique."""
     number, _, technique = name.partition("-")
-    run = [known for known in TECHNIQUES if known in results.groups]
-    shown = technique or (run[0] if len(run) == 1 else "")
-    words = ({"": "", "none": "no clipping"}.get(shown, f"{shown} clipping"), solver)
-    return f"{number.replace('figure', 'Figure ')}. {', '.join(word for word in words if word)}"
+    clipping = "no clipping" if technique == "none" else f"{technique} clipping"
+    return f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
 
 
 def _png(figure: "Figure") -> bytes:

@@ -10,17 +10,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ganinv_cli.statistics import EPSILONS, SMALLEST, Floats, carried
+from ganinv_cli.words import RULES
 
 DPI = 100  # so that a figure can be laid out in pixels
 PICTURE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
 GAP = 6  # pixels between pictures
 
-LINES = {  # Okabe and Ito's colours, told apart by their dashes too
-    "none": ("#0072B2", "solid"),
-    "standard": ("#D55E00", "dashed"),
-    "stochastic": ("#009E73", "dashdot"),
-    "wall": ("#CC79A7", "dotted"),
-}
+# Okabe and Ito's colours, told apart by their dashes too
+_LOOKS = (
+    ("#0072B2", "solid"),
+    ("#D55E00", "dashed"),
+    ("#009E73", "dashdot"),
+    ("#CC79A7", "dotted"),
+)
+LINES = dict(zip(RULES, _LOOKS, strict=True))
 
 
 class Curve(NamedTuple):

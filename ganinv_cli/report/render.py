@@ -1,9 +1,10 @@
 """The same tables as text, Markdown, CSV, LaTeX or JSON."""
 
-import csv as csv_format
+import csv
 import io
-import json as json_format
-from collections.abc import Callable, Iterator, Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -13,15 +14,16 @@ from rich.table import Table
 from tabulate import tabulate
 
 from ganinv_cli.report.sections import Section, notes, sections
-from ganinv_cli.report.tables import TECHNIQUES, Report, Row
+from ganinv_cli.report.tables import Report, Row
+from ganinv_cli.words import RULES
 
 
 def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
     """One text, ending in a newline. Several reports are told apart by their names.
 
-    `style` is a key of STYLES; `width`, in columns and at least 80, matters to text alone.
+    `style` is one of words.STYLES; `width`, in columns and at least 80, matters to text alone.
     """
-    return STYLES[style][1](reports, width).rstrip("\n") + "\n"
+    return RENDERED[style](reports, width).rstrip("\n") + "\n"
 
 
 def _text(reports: Sequence[Report], width: int) -> str:
@@ -33,22 +35,38 @@ def _text(reports: Sequence[Report], width: int) -> str:
             console.rule(report.name, align="left")
         for section in sections(report):
             console.print(section.title)
-            console.print(_rich(section))
+            console.print(_rich(section), crop=False)  # a number is never cut
             console.print()
         for note in notes(report):
             console.print(note)
-        console.print()
+            console.print()
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _rich(section: Section) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for number, name in enumerate(section.header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    words, *numbers = zip(section.header, *section.rows, strict=True)
+    columns = [words, *map(_right, numbers)]
+    for name, *cells in columns:
+        width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
+        table.add_column(name, no_wrap=True, min_width=width)
     stacked = any("\n" in cell for row in section.rows for cell in row)
-    for row in section.rows:
+    for row in list(zip(*columns, strict=True))[1:]:
         table.add_row(*row, end_section=stacked)
     return table
+
+
+def _right(column: Sequence[str]) -> list[str]:
+    """Every line at the right; a share with its point under the others', which have three places.
+
+    Rich would take the room after `1.0` away.
+    """
+    cells = [
+        [re.sub(r"(?<= )(1\.0|0)$", lambda share: share[0].ljust(5), line) for line in lines]
+        for lines in (cell.split("\n") for cell in column)
+    ]
+    width = max(len(line) for lines in cells for line in lines)
+    return ["\n".join(line.rjust(width) for line in lines) for lines in cells]
 
 
 def _markdown(reports: Sequence[Report], width: int) -> str:
@@ -85,7 +103,7 @@ def _csv(reports: Sequence[Report], width: int) -> str:
         rows += [name | _flat(row) | _tests(report, row["technique"]) for row in report.table1]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     file = io.StringIO()
-    writer = csv_format.DictWriter(file, columns, lineterminator="\n")
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
@@ -103,16 +121,12 @@ def _json(reports: Sequence[Report], width: int) -> str:
         for report in reports
     ]
     whole = objects if len(objects) > 1 else objects[0]
-    return json_format.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
+    return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
 
 
-STYLES: dict[str, tuple[str, Callable[[Sequence[Report], int], str]]] = {
-    "text": ("txt", _text),
-    "markdown": ("md", _markdown),
-    "csv": ("csv", _csv),
-    "latex": ("tex", _latex),
-    "json": ("json", _json),
-}  # each with the ending of its file
+RENDERED = {
+    function.__name__.strip("_"): function for function in (_text, _markdown, _csv, _latex, _json)
+}
 
 
 def _tabulated(header: Sequence[str], rows: Any, style: str) -> str:
@@ -148,7 +162,7 @@ def _tests(report: Report, technique: str) -> Row:
     """p against every technique there can be, blank where there is no test."""
     found = {}
     for counted in ("first_start", "recovered"):
-        for other in TECHNIQUES:
+        for other in RULES:
             found[f"p.{counted}.{other}"] = next(
                 (
                     test["p"]

@@ -5,7 +5,7 @@ A cell, or a heading, may have several lines, which a format stacks or joins.
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.tables import Report, Row
@@ -137,7 +137,7 @@ def _described(run: Row) -> str:
     config = run["config"]
     parts = {
         "checkpoint": _checkpoint(run),
-        "solver": called(config.get("solver")),
+        "solver": config.get("solver"),
         "seed": run.get("seed"),
         "trials": config.get("trials"),
         "batch norm": config.get("batch_norm"),
@@ -153,11 +153,6 @@ def _checkpoint(run: Row) -> str:
     name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
     known = [Path(str(name)).name] if name else []
     return " ".join([*known, f"(sha256 {sha256[:12]})"] if sha256 else known)
-
-
-def called(setting: Any) -> Any:
-    """The name of a setting that may have settings of its own."""
-    return setting.get("name") if isinstance(setting, dict) else setting
 
 
 def _duration(seconds: float | None) -> str | None:

@@ -13,11 +13,11 @@ from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.statistics import EPSILONS, SMALLEST
+from ganinv_cli.words import RULES
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-TECHNIQUES = ("none", "standard", "stochastic", "wall")
 PAPER = {  # its Table 1: shares of 1,000 trials
     "none": (0.98, 0.986, 0.998, 1.0),
     "standard": (0.984, 0.99, 1.0, 1.0),
@@ -45,7 +45,7 @@ def summarise(results: "Results", name: str) -> Report:
     """
     groups = {
         technique: results.groups[technique]
-        for technique in TECHNIQUES
+        for technique in RULES
         if technique in results.groups and len(results.groups[technique]["trial"])
     }
     if not groups:

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganinv_cli.config import check_kind
 from ganinv_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,4 +19,7 @@ def named(name: str, settings: Mapping[str, Any]) -> "Solver":
     unknown = [key for key in settings if key not in fields]
     if unknown:
         raise ConfigError(f"[{name}] has no setting {unknown[0]!r}; it takes {', '.join(fields)}")
+    for field in dataclasses.fields(solver):
+        if field.name in settings:
+            check_kind(f"[{name}] {field.name}", settings[field.name], field.default)
     return solver(**settings)

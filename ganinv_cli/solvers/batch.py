@@ -11,6 +11,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.metric import inverse_root
+from ganinv_cli.solvers.rows import where
 from ganinv_cli.solvers.solver import Solver
 
 RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
@@ -35,6 +36,7 @@ class Slots(NamedTuple):
     code: tf.Tensor  # (batch,) int32: running, empty, or the number of an Outcome
     targets: tf.Tensor  # (batch, height, width, channels)
     trials: tf.Tensor  # (batch,) int64
+    starts: tf.Tensor  # (batch,) int64
     clamps: tf.Tensor  # (batch,) bool
     redraws: tf.Tensor  # (batch,) bool
     wall: tf.Tensor  # (batch,)
@@ -57,15 +59,15 @@ class Seen(NamedTuple):
 
 
 class Batch:
-    """Compiled functions over the slots; holds no memory of its own."""
+    """Compiled functions over the slots, which hold all that changes."""
 
     def __init__(self, generator: Generator, solver: Solver, tolerance: float, seed: int) -> None:
         self._generator, self._solver = generator, solver
         self._tolerance, self._seed = tolerance, seed
         points = solver.metric_points
         self._metric = inverse_root(generator, points) if points else None
-        self._advance = tf.function(self._steps, reduce_retracing=False)
-        self._enter = tf.function(self._entered, reduce_retracing=False)
+        self._advance = tf.function(self._steps)
+        self._enter = tf.function(self._entered)
 
     def empty(self, size: int) -> Slots:
         """A batch with nobody in it; the graph is built and run once, so no later call pays."""
@@ -76,6 +78,7 @@ class Batch:
             code=tf.fill([size], EMPTY),
             targets=tf.zeros([size, *shape]),
             trials=tf.zeros([size], tf.int64),
+            starts=tf.zeros([size], tf.int64),
             clamps=tf.zeros([size], tf.bool),
             redraws=tf.zeros([size], tf.bool),
             wall=row,
@@ -90,17 +93,17 @@ class Batch:
     def enter(self, slots: Slots, entries: dict[int, Entry]) -> Slots:
         """Seat each entry in its row, at a start drawn from its trial's stream."""
         rows = np.zeros(len(slots.code), bool)
-        start = np.zeros(len(slots.code), np.int64)
         new = {field: np.array(getattr(slots, field)) for field in _ENTERED}
         for row, entry in entries.items():
             rule = RULES[entry.rule]
-            rows[row], start[row] = True, entry.start
+            rows[row] = True
             new["targets"][row], new["z_true"][row] = entry.target, entry.z_true
-            new["trials"][row], new["allowed"][row] = entry.trial, entry.allowed
+            new["trials"][row], new["starts"][row] = entry.trial, entry.start
+            new["allowed"][row] = entry.allowed
             new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
             new["wall"][row] = rule.wall
         slots = slots._replace(**{field: tf.constant(value) for field, value in new.items()})
-        entered: Slots = self._enter(slots, tf.constant(rows), tf.constant(start))
+        entered: Slots = self._enter(slots, tf.constant(rows))
         return entered
 
     def advance(self, slots: Slots) -> tuple[Slots, Seen]:
@@ -110,12 +113,12 @@ class Batch:
         seen = (slots.code, state.z, state.image_loss, state.gradients, state.redraws)
         return slots, Seen(*(x.numpy() for x in (*seen, slots.error, slots.least_error)))
 
-    def _entered(self, slots: Slots, rows: tf.Tensor, start: tf.Tensor) -> Slots:
+    def _entered(self, slots: Slots, rows: tf.Tensor) -> Slots:
         latent = self._generator.latent
-        share = uniform(self._seed, slots.trials, Purpose.start, start, latent)
+        share = uniform(self._seed, slots.trials, Purpose.start, slots.starts, latent)
         state = self._solver.init(self._generator.prior.quantile(share))
         return slots._replace(
-            state=_where(rows, state, slots.state),
+            state=where(rows, state, slots.state),
             code=tf.where(rows, RUNNING, slots.code),
             error=tf.where(rows, float("inf"), slots.error),
             least_error=tf.where(rows, float("inf"), slots.least_error),
@@ -123,12 +126,19 @@ class Batch:
 
     def _steps(self, slots: Slots) -> Slots:
         problem = Problem(self._generator, slots.targets, slots.wall, self._metric)
-        clip = Clip(self._generator.prior, self._seed, slots.trials, slots.clamps, slots.redraws)
+        clip = Clip(
+            self._generator.prior,
+            self._seed,
+            slots.trials,
+            slots.starts,
+            slots.clamps,
+            slots.redraws,
+        )
         state, code = slots.state, slots.code
         error, least_error = slots.error, slots.least_error
         for _ in tf.range(self._solver.look_every):
             running = code == RUNNING
-            state = _where(running, self._solver.step(problem, state, clip), state)
+            state = where(running, self._solver.step(problem, state, clip), state)
             code = tf.where(running, self._judged(state, slots.allowed), code)
             away = tf.cast(state.z, tf.float32) - slots.z_true
             error = tf.where(running, tf.reduce_mean(away**2, -1), error)
@@ -136,14 +146,14 @@ class Batch:
         return slots._replace(state=state, code=code, error=error, least_error=least_error)
 
     def _judged(self, state: Any, allowed: tf.Tensor) -> tf.Tensor:
-        """The code of each row, the first of these that holds; never from the true z."""
+        """The code of each row, the last of these that holds; never from the true z."""
         loss = tf.cast(state.image_loss, tf.float32)
         size = tf.reduce_max(tf.abs(state.z), -1)
         code = tf.fill(tf.shape(loss), RUNNING)
         for outcome, holds in (
-            (Outcome.budget, state.gradients >= allowed),
             (Outcome.stalled, state.stalled),
             (Outcome.diverged, size > FARTHEST),
+            (Outcome.budget, state.gradients >= allowed),
             (Outcome.converged, loss <= self._tolerance),
             (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
         ):
@@ -151,30 +161,10 @@ class Batch:
         return code
 
 
-_ENTERED = ("targets", "z_true", "trials", "allowed", "clamps", "redraws", "wall")
+_ENTERED = ("targets", "z_true", "trials", "starts", "allowed", "clamps", "redraws", "wall")
 
 
 def kept(slots: Slots, rows: list[int]) -> Slots:
     """A batch of some of the rows."""
     kept: Slots = tf.nest.map_structure(lambda field: tf.gather(field, rows), slots)
     return kept
-
-
-def render(generate: Any, z: np.ndarray, size: int) -> np.ndarray:
-    """Images of z (n, latent) in blocks of one fixed size, so that there is one trace."""
-    blocks = []
-    for first in range(0, len(z), size):
-        block = z[first : first + size]
-        padded = np.zeros((size, z.shape[1]), np.float32)
-        padded[: len(block)] = block
-        blocks.append(generate(tf.constant(padded)).numpy()[: len(block)])
-    return np.concatenate(blocks)
-
-
-def _where(rows: tf.Tensor, these: Any, those: Any) -> Any:
-    """Row by row from one of two nested structures."""
-
-    def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
-        return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
-
-    return tf.nest.map_structure(choose, these, those)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.solvers.rows import where
+
 NEGLIGIBLE = 1e-7  # cosine between move and change below which a pair is rounding
 REMAINING = 1e-2  # share of a pair's curvature that must lie among the free components
 
@@ -37,12 +39,12 @@ def extended(
         tf.concat([pairs.weights[:, 1:], weight[:, None]], 1),
         curvature / dot(change, _raised(change, metric)),
     )
-    return _where(rows & useful, longer, pairs)
+    return where(rows & useful, longer, pairs)
 
 
 def forgotten(pairs: Pairs, rows: tf.Tensor) -> Pairs:
     """Without any pair in these rows (batch,)."""
-    return _where(rows, Pairs(*(tf.zeros_like(field) for field in pairs)), pairs)
+    return where(rows, Pairs(*(tf.zeros_like(field) for field in pairs)), pairs)
 
 
 def inverse_hessian_times(
@@ -84,12 +86,3 @@ def _reweighted(pairs: Pairs, free: tf.Tensor) -> tf.Tensor:
 
 def _raised(gradient: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:
     return gradient if metric is None else tf.matmul(gradient, metric)
-
-
-def _where(rows: tf.Tensor, these: Pairs, those: Pairs) -> Pairs:
-    return Pairs(
-        *(
-            tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
-            for this, that in zip(these, those, strict=True)
-        )
-    )

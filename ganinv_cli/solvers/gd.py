@@ -25,8 +25,8 @@ class GradientDescent(Solver):
     """z <- rule(z - learning_rate * gradient), the rate halved every `halve_every` updates.
 
     The rule acts after every update, as in Lipton & Tripathi 2017. Never stalls: it ends by
-    tolerance or budget. `precision` is that of z and its update; gradients are float32, as in the
-    authors' code.
+    tolerance or budget, and a budget of N gradients is N - 1 updates and a look at where the last
+    one led. `precision` is that of z and its update; gradients are float32, as in their code.
     """
 
     learning_rate: float = 8.14e-5  # on the sum of squares; 1.0 on the mean of 12,288 pixels
@@ -34,11 +34,14 @@ class GradientDescent(Solver):
     precision: str = "float64"
 
     look_every: ClassVar[int] = 10
+    snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
     expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
             raise ConfigError(f"[gd] learning_rate = {self.learning_rate} is not above 0")
+        if self.halve_every < 0:
+            raise ConfigError(f"[gd] halve_every = {self.halve_every} is below 0; 0 is never")
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
 

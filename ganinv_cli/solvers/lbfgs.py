@@ -56,16 +56,24 @@ class LBFGS(Solver):
     longest: float = 3.0  # of a move, in z
     shrink: float = 0.3
     sufficient: float = 1e-4  # Armijo's share of the slope
-    shortest: float = 1e-5  # length below which a direction is given up
+    shortest: float = 1e-6  # of a move, in z, below which a direction is given up
     redraws: int = 3  # a start
     metric: int = 40  # random z that the metric is averaged over; 0: none
 
     look_every: ClassVar[int] = 5
+    snapshots: ClassVar[tuple[int, ...]] = (10, 30)
     expected_gradients: ClassVar[float] = 110.0
 
     def __post_init__(self) -> None:
-        if self.memory < 1 or self.patience < 1:
-            raise ConfigError("[lbfgs] memory and patience are counts of at least 1")
+        if self.memory < 1 or self.patience < 2:
+            raise ConfigError("[lbfgs] memory is a count of at least 1, patience of at least 2")
+        if self.redraws < 0 or self.metric < 0:
+            raise ConfigError("[lbfgs] redraws and metric are counts, not below 0")
+        for name in ("progress", "crawl", "shrink", "sufficient"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"[lbfgs] {name} is a share between 0 and 1")
+        if self.longest <= 0 or self.shortest <= 0:
+            raise ConfigError("[lbfgs] longest and shortest are distances above 0")
 
     @property
     def metric_points(self) -> int:
@@ -97,7 +105,9 @@ class LBFGS(Solver):
     def _judged(self, problem: Problem, state: _State, there: Evaluation) -> _State:
         """Take the candidate where it is good enough; shorten the step where it is not."""
         move = state.candidate - state.z
-        enough = state.objective + self.sufficient * dot(state.gradient, move)
+        # a projected move can point uphill, and must lower the objective all the same
+        slope = tf.minimum(dot(state.gradient, move), 0)
+        enough = state.objective + self.sufficient * slope
         accepted = state.jumped | (there.objective <= enough)  # false for NaN
         change = there.gradient - state.gradient
         unknown = tf.cast(float("inf"), state.past.dtype)
@@ -120,7 +130,8 @@ class LBFGS(Solver):
     def _aimed(self, problem: Problem, state: _State, clip: Clip) -> _State:
         """A new direction after an accepted move, or where the old one is exhausted."""
         accepted = state.length == 0
-        exhausted = ~accepted & (state.length < self.shortest)
+        reach = state.length * tf.norm(state.direction, axis=-1)
+        exhausted = ~accepted & (reach < self.shortest)
         hopeless = exhausted & (state.pairs.scale == 0)
         pairs = curvature.forgotten(state.pairs, exhausted)
         direction = _downhill(problem, state._replace(pairs=pairs), clip)

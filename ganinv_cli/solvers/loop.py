@@ -1,9 +1,9 @@
 """The one loop: step, judge, retire finished rows, start others in their place.
 
-The batch has a fixed shape and one trace, until nobody waits and it is nearly empty: then it
-shrinks. Several steps run in the graph between two looks, and a row that is done stands still until
-the next. Stopping, restarts and the choice between starts see
-the image loss alone; an observer notes the distance to the true z, and nothing here reads it.
+The batch keeps its shape until nobody waits and it is nearly empty; then it shrinks. Several steps
+run in the graph between two looks, and a row that is done stands still until the next. Stopping,
+restarts and the choice between starts see the image loss alone; an observer notes the distance to
+the true z, and nothing here reads it.
 """
 
 import time
@@ -30,9 +30,9 @@ RESTARTED = (Outcome.stalled, Outcome.diverged, Outcome.non_finite)
 class Limits:
     """When a trial ends."""
 
-    tolerance: float = 1e-6  # image loss at which a row has converged
-    budget: float = 5000  # gradients a trial, restarts included
-    restarts: int = 20
+    tolerance: float  # image loss at which a row has converged
+    budget: float  # gradients a trial, restarts included
+    restarts: int  # a trial
 
 
 class Look(NamedTuple):
@@ -62,8 +62,9 @@ def solve(
     coupled = generator.batch_norm == "batch"
     waiting = _supplied(jobs, pictures, marks, batch_size)
     batch = Batch(generator, solver, limits.tolerance, seed)
-    slots = batch.empty(batch_size)
-    seats = _Seats(batch_size, limits, restarting=not coupled)
+    size = min(batch_size, len(jobs))
+    slots = batch.empty(size)
+    seats = _Seats(size, limits, restarting=not coupled)
     while True:
         if not coupled or not seats.taken:
             seats.fill(waiting)
@@ -107,8 +108,10 @@ class _Seats:
 
         The last trials would otherwise pay for a batch that is nearly empty. Empty rows fill up.
         """
-        size = len(self._trials) // 4
-        if self._more or size < SMALLEST or len(self.taken) > size:
+        size = len(self._trials)
+        while size // 4 >= max(SMALLEST, len(self.taken)):
+            size //= 4
+        if self._more or size == len(self._trials):
             return []
         empty = [row for row, trial in enumerate(self._trials) if trial is None]
         rows = [*self.taken, *empty][:size]

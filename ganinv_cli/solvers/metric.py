@@ -3,10 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.errors import CheckpointError
 from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
 
 STEP = 1e-2  # of the finite difference, in z; the metric needs no more than two digits
+BLOCK = 128  # images at a time
 FLOOR = 1e-6  # of the largest eigenvalue
 
 
@@ -20,15 +22,16 @@ def inverse_root(generator: Generator, points: int) -> np.ndarray:
     zeros = tf.zeros(points, tf.int64)
     share = uniform(0, tf.range(points, dtype=tf.int64), Purpose.metric, zeros, latent)
     moves = np.vstack([np.zeros(latent), STEP * np.eye(latent)]).astype(np.float32)
-
-    @tf.function
-    def gram(z: tf.Tensor) -> tf.Tensor:
-        images = tf.reshape(generator(z + moves), [latent + 1, -1])
-        columns = (images[1:] - images[:1]) / STEP  # (latent, pixels), J transposed
-        return tf.matmul(columns, columns, transpose_b=True)
-
-    mean = sum(gram(z).numpy().astype(np.float64) for z in generator.prior.quantile(share)) / points
-    values, vectors = np.linalg.eigh(mean)
+    total = np.zeros((latent, latent))
+    for z in generator.prior.quantile(share).numpy():
+        images = generator.render(z + moves, BLOCK).reshape(latent + 1, -1).astype(np.float64)
+        columns = (images[1:] - images[0]) / STEP  # (latent, pixels), J transposed
+        total += columns @ columns.T / points
+    if not (np.isfinite(total).all() and total.any()):
+        raise CheckpointError(
+            "this generator's images do not depend on z, or are not numbers; is its file whole?"
+        )
+    values, vectors = np.linalg.eigh(total)
     roots = np.maximum(values, FLOOR * values[-1]) ** -0.5
     root: np.ndarray = (vectors * (roots / roots.mean())) @ vectors.T
     return root.astype(np.float32)

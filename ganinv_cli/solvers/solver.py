@@ -32,6 +32,7 @@ class Solver(ABC):
     """
 
     look_every: ClassVar[int]  # steps between two looks of the loop
+    snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
     expected_gradients: ClassVar[float]  # a trial's, for the first guess of how long a run takes
 
     @property

@@ -27,7 +27,7 @@ class Ending(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """The gradient counts at which a trial is looked at, multiples of the loop's look."""
+    """The gradient counts whose state is kept; a look that passes one stands for it."""
 
     curve: np.ndarray  # (points,), for the thinned curves
     snapshots: np.ndarray  # (snapshots,), for the pictures on the way

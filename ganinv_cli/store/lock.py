@@ -11,7 +11,7 @@ from ganinv_cli.errors import ResultsError
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold `NAME.h5.lock`, which the kernel frees however the process ends.
+    """Hold `NAME.lock` beside NAME, which the kernel frees however the process ends.
 
     The empty file stays: removing it could take it from a process that has just opened it. Raises
     ResultsError where another process holds it, or the folder cannot be written.
@@ -27,12 +27,11 @@ def held(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise ResultsError(
-            f"{path} is being written by another process; wait for it, "
-            "or name another file with --out"
+            f"{path} is being written by another process; wait for it, or name another --out"
         ) from error
     except OSError as error:
         raise ResultsError(
-            f"{path} cannot be written ({error.strerror}); name another file with --out"
+            f"{path} cannot be written ({error.strerror}); name another --out"
         ) from error
     try:
         yield

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganinv_cli.formats.tf_write import write
 from ganinv_cli.training import networks
+from ganinv_cli.training.folder import writing
 from ganinv_cli.training.settings import TrainingSettings
 
 CALIBRATION_BATCHES = 64
@@ -27,18 +28,21 @@ def newest(
     """Write the generator after `step` steps and its sheet; remove the one before.
 
     The averaged weights never ran in training, so their batch statistics are measured anew; without
-    an average, the weights go out as they are, with the moving statistics of training.
+    an average, the weights go out as they are, with the moving statistics of training. Raises
+    GaninvError where the disk refuses.
     """
     weights, statistics = generator, dict(moving)
     if settings.average:
         weights, statistics = averaged, _calibrated(averaged, settings)
     arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
+    sheet = _sheet(weights, statistics, settings)
     prefix = folder / f"DCGAN.model-{step}"
-    write(prefix, arrays)
-    for old in folder.glob("DCGAN.model-*"):
-        if old.stem != prefix.name:
-            old.unlink()
-    _sheet(weights, statistics, settings).save(_made(folder / "samples") / f"{step:06d}.png")
+    with writing(folder):
+        write(prefix, arrays)
+        for old in folder.glob("DCGAN.model-*"):
+            if old.stem != prefix.name:
+                old.unlink()
+        sheet.save(_made(folder / "samples") / f"{step:06d}.png")
     return prefix
 
 

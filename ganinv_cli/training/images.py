@@ -1,8 +1,9 @@
-"""Images for training: a folder or a zip archive, cropped to a square and resized."""
+"""Images for training: cropped to a square and resized."""
 
 import io
-import zipfile
-from collections.abc import Iterator
+import struct
+import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,30 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ganinv_cli.errors import ImageError
+from ganinv_cli.errors import ConfigError, ImageError
+from ganinv_cli.training import sources
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+# What Pillow's readers raise on damaged or oversized pictures, besides OSError.
+DAMAGED = (
+    *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
+    *(OverflowError, struct.error, zlib.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 
 @dataclass(frozen=True)
 class Crop:
     """A square: its side as a share of the shorter side, its centre of width and height."""
 
-    side: float = 1.0
-    center: tuple[float, float] = (0.5, 0.5)
+    side: float = 1.0  # above 0, up to 1
+    center: tuple[float, float] = (0.5, 0.5)  # each 0 to 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.side <= 1:
+            raise ConfigError(f"a crop's side is a share above 0 and up to 1, not {self.side}")
+        if not all(0 <= share <= 1 for share in self.center):
+            x, y = self.center
+            raise ConfigError(f"a crop's centre is two shares between 0 and 1, not {x},{y}")
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Left, top, right, bottom in pixels, moved inwards where it would leave the image."""
@@ -36,43 +50,34 @@ def load(source: Path, size: int, channels: int, crop: Crop) -> np.ndarray:
     Returns uint8 (images, size, size, channels). All are held in memory: 12 kB each at 64 pixels.
     Raises ImageError when there is none, or one cannot be read.
     """
+    with sources.opened(source) as files:
+        if not files:
+            raise ImageError(
+                f"{source} holds no image; ganinv reads {', '.join(sorted(sources.SUFFIXES))} "
+                "in a folder, its subfolders or a zip archive"
+            )
+        pictures = np.empty((len(files), size, size, channels), np.uint8)
 
-    def prepare(item: tuple[str, bytes]) -> np.ndarray:
-        return _prepare(*item, size, channels, crop)
+        def prepare(number: int) -> None:
+            file = files[number]
+            pictures[number] = _prepared(file.name, file.read(), size, channels, crop)
 
-    with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(prepare, _files(source)))
-    if not pictures:
-        raise ImageError(
-            f"{source} holds no image; ganinv reads {', '.join(sorted(SUFFIXES))} "
-            "in a folder, its subfolders or a zip archive"
-        )
-    return np.stack(pictures)
-
-
-def _files(source: Path) -> Iterator[tuple[str, bytes]]:
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in SUFFIXES:
-                yield str(path), path.read_bytes()
-        return
-    try:
-        with zipfile.ZipFile(source) as archive:
-            for name in sorted(archive.namelist()):
-                if Path(name).suffix.lower() in SUFFIXES:
-                    yield f"{source}:{name}", archive.read(name)
-    except FileNotFoundError:
-        raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
-    except zipfile.BadZipFile:
-        raise ImageError(f"{source} is neither a folder nor a zip archive of images") from None
+        with warnings.catch_warnings():  # here, since the filters are those of all threads
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with ThreadPoolExecutor() as pool:
+                for _ in pool.map(prepare, range(len(files))):
+                    pass
+    return pictures
 
 
-def _prepare(name: str, data: bytes, size: int, channels: int, crop: Crop) -> np.ndarray:
+def _prepared(name: str, data: bytes, size: int, channels: int, crop: Crop) -> np.ndarray:
     try:
         picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         picture = picture.convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name} cannot be read as an image ({error}); remove it") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is no image of a known format; remove it") from None
+    except (OSError, *DAMAGED) as error:
+        raise ImageError(f"{name} cannot be read as an image ({error}); remove it") from error
     picture = picture.resize(
         (size, size), Image.Resampling.LANCZOS, box=crop.box(*picture.size), reducing_gap=3
     )

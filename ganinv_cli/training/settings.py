@@ -5,6 +5,8 @@ from typing import Literal
 
 from ganinv_cli.errors import ConfigError
 
+SEEDS = 2_000_000  # a thousand seeds of draws each, within an int32
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -23,13 +25,17 @@ class TrainingSettings:
     augment: tuple[str, ...] = ("colour", "shift")
     flip: bool = True
     average: float = 0.999  # decay of the averaged generator; 0 ships the last weights
-    seed: int = 0
+    seed: int = 0  # up to SEEDS
 
     def __post_init__(self) -> None:
         if self.size not in (16, 32, 64, 128, 256):
             raise ConfigError(f"size {self.size} cannot be trained; use 16, 32, 64, 128 or 256")
         if self.batch_size < 2:
             raise ConfigError(f"a batch of {self.batch_size} has no statistics; use 2 or more")
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"average {self.average} is no decay; use 0 or more and less than 1")
+        if not 0 <= self.seed <= SEEDS:
+            raise ConfigError(f"seed {self.seed} cannot be used; use 0 to {SEEDS:,}")
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -4,13 +4,10 @@ Every random number is a function of (seed, step), so a run that was interrupted
 what it would have seen.
 """
 
-import dataclasses
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +15,7 @@ import tensorflow as tf
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.training import export, networks
 from ganinv_cli.training.augment import augmented
+from ganinv_cli.training.folder import claimed, writing
 from ganinv_cli.training.settings import TrainingSettings
 
 
@@ -48,57 +46,65 @@ def train(
     folder: Path,
     keep_every: int | None = None,
     save_seconds: float = 180.0,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Train on uint8 images (n, size, size, channels); yield after every step.
 
     Writes into `folder`: the averaged generator as `DCGAN.model-STEP` (layout C, the newest only),
     a sample sheet beside each in `samples/`, every `keep_every` steps a copy in `kept/`, and in
-    `state/` what it needs to go on. Raises ConfigError where the folder holds another run.
+    `state/` what it needs to go on. Close it, or interrupt it, and what was trained since is saved.
+    Raises ConfigError where the folder holds another run, ResultsError where another process holds
+    the folder, GaninvError where the disk refuses.
     """
-    _claim(folder, settings, images)
-    model = _initial(settings)
-    saver = tf.train.CheckpointManager(
-        tf.train.Checkpoint(**model._asdict()), str(folder / "state"), max_to_keep=1
-    )
-    saver.restore_or_initialize()
-    take_step = _compiled(model, settings, images)
-    started, first = time.monotonic(), int(model.step)
-    saved_at = started
-    for step in range(first, settings.steps):
-        losses = take_step(tf.constant(_batch(step, len(images), settings)), tf.constant(step))
-        done, saved = step + 1, None
-        kept = bool(keep_every) and done % (keep_every or 1) == 0
-        if kept or done == settings.steps or time.monotonic() - saved_at > save_seconds:
+    with claimed(folder, settings, images):
+        model = _initial(settings)
+        saver = _restored(model, folder)
+        take_step = _compiled(model, settings, images)
+
+        def save() -> Path:
+            done = int(model.step)
             saved = export.newest(
                 folder, done, model.generator, model.averaged, model.moving, settings
             )
-            saver.save()
-            saved_at = time.monotonic()
-            if kept:
-                export.keep(saved, folder / "kept")
-        rate = (done - first) * settings.batch_size / (time.monotonic() - started)
-        yield Progress(done, settings.steps, float(losses[0]), float(losses[1]), rate, saved)
+            with writing(folder):
+                if keep_every and done % keep_every == 0:
+                    export.keep(saved, folder / "kept")
+                saver.save()  # last: a run killed before this repeats all of it
+            return saved
+
+        started, first = time.monotonic(), int(model.step)
+        saved_at, saved_step = started, first
+        try:
+            for step in range(first, settings.steps):
+                losses = take_step(
+                    tf.constant(_batch(step, len(images), settings)), tf.constant(step)
+                )
+                done, saved = step + 1, None
+                due = time.monotonic() - saved_at > save_seconds or done == settings.steps
+                if due or (keep_every and done % keep_every == 0):
+                    saved, saved_at, saved_step = save(), time.monotonic(), done
+                rate = (done - first) * settings.batch_size / (time.monotonic() - started)
+                yield Progress(
+                    done, settings.steps, float(losses[0]), float(losses[1]), rate, saved
+                )
+        except (KeyboardInterrupt, GeneratorExit):
+            if int(model.step) > saved_step:
+                save()
+            raise
 
 
-def _claim(folder: Path, settings: TrainingSettings, images: np.ndarray) -> None:
-    """Say what this folder's run is, or check that it is this one; only `steps` may change."""
-    description: dict[str, Any] = dataclasses.asdict(settings)
-    description["augment"] = list(settings.augment)
-    description["images"] = len(images)
-    description["images_sha256"] = hashlib.sha256(images.tobytes()).hexdigest()
-    del description["steps"]
-    path = folder / "training.json"
-    if path.exists():
-        other = json.loads(path.read_text())
-        differing = sorted(key for key in description if other.get(key) != description[key])
-        if differing:
-            raise ConfigError(
-                f"{folder} holds a training run with another {', '.join(differing)}; "
-                "name another --out, or delete the folder"
-            )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(description, indent=2) + "\n")
+def _restored(model: _Model, folder: Path) -> tf.train.CheckpointManager:
+    """What saves the model; the model is now the one saved last, if there is one."""
+    saver = tf.train.CheckpointManager(
+        tf.train.Checkpoint(**model._asdict()), str(folder / "state"), max_to_keep=1
+    )
+    try:
+        saver.restore_or_initialize()
+    except (tf.errors.OpError, ValueError) as error:
+        raise ConfigError(
+            f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
+            "delete the folder to train anew"
+        ) from error
+    return saver
 
 
 def _initial(settings: TrainingSettings) -> _Model:
@@ -142,6 +148,7 @@ def _compiled(
     pictures = tf.constant(images)
 
     def seed(step: tf.Tensor, purpose: int) -> tf.Tensor:
+        """Ten for each purpose, so that each augmentation has its own."""
         return tf.stack([settings.seed * 1000 + purpose * 10, step])
 
     def fakes(step: tf.Tensor, purpose: int) -> tuple[tf.Tensor, networks.Moments]:

@@ -1,0 +1,57 @@
+"""Are a generator's pictures as varied as the images it was trained on, and are they copies?
+
+python benchmarks/diversity.py faces.zip --crop-side .72 --crop-center .5,.4
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import tensorflow as tf
+from scipy.spatial.distance import cdist, pdist
+
+from ganinv_cli import formats
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.generator import Generator
+from ganinv_cli.resources import find
+from ganinv_cli.training.images import Crop, load
+
+
+@click.command()
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option("--crop-side", default=1.0, show_default=True)
+@click.option("--crop-center", default="0.5,0.5", show_default=True)
+@click.option("--count", default=256, show_default=True)
+def main(images: Path, checkpoint: str, crop_side: float, crop_center: str, count: int) -> None:
+    """Print mean pairwise pixel distances: of samples, of the data, of samples to the nearest."""
+    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    x, y = (float(part) for part in crop_center.split(","))
+    size, _, channels = generator.image_shape
+    real = load(images, size, channels, Crop(crop_side, (x, y))) / 127.5 - 1
+    z = tf.random.stateless_uniform([count, generator.latent], [0, 0], -1, 1)
+    samples = _flat(generator(z).numpy())
+    both_ways = _flat(np.concatenate([real, real[:, :, ::-1]]))  # training mirrors every other one
+    click.echo(f"samples   {_apart(samples):.3f}  ({count} of them)")
+    click.echo(f"data      {_apart(_flat(real)):.3f}  ({len(real)} of them)")
+    click.echo(f"nearest   {_rms(cdist(samples, both_ways).min(1), samples):.3f}  sample to data")
+    others = cdist(_flat(real), both_ways)
+    others[np.arange(len(real)), np.arange(len(real))] = np.inf
+    click.echo(f"nearest   {_rms(others.min(1), samples):.3f}  data to other data")
+    click.echo("root mean square over pixels in [-1, 1], mean over pairs")
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float64)
+
+
+def _apart(images: np.ndarray) -> float:
+    return _rms(pdist(images), images)
+
+
+def _rms(distances: np.ndarray, images: np.ndarray) -> float:
+    return float(distances.mean() / images.shape[1] ** 0.5)
+
+
+if __name__ == "__main__":
+    main()

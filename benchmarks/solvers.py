@@ -1,0 +1,91 @@
+"""The tournament of docs/solvers.md: settings of L-BFGS and rules, on the same trials.
+
+python benchmarks/solvers.py --trials 64 > docs/solvers-table.md
+"""
+
+import time
+from collections.abc import Sequence
+
+import click
+import numpy as np
+
+from ganinv_cli import formats
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.engine.local import Device
+from ganinv_cli.experiments.columns import z_error
+from ganinv_cli.experiments.recover import pictures
+from ganinv_cli.generator import Generator
+from ganinv_cli.resources import find
+from ganinv_cli.solvers import metric, named
+from ganinv_cli.solvers.loop import Limits, solve
+from ganinv_cli.solvers.trial import Job, Marks, Trial
+from ganinv_cli.words import RULES
+
+SETTINGS: tuple[dict[str, int], ...] = (
+    {},
+    {"memory": 50},
+    {"memory": 20},
+    {"metric": 10},
+    {"metric": 0},
+    {"metric": 0, "memory": 50},
+)
+HEADER = ("lbfgs with", "rule", "first start", "with restarts", "gradients", "median", "most")
+
+
+@click.command()
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option("--trials", default=64, show_default=True)
+def main(checkpoint: str, trials: int) -> None:
+    """Print a Markdown table: recovered below 1e-4, and gradients a trial."""
+    device = Device("auto")
+    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    _row(HEADER)
+    _row(["---"] * len(HEADER))
+    for settings in SETTINGS:
+        words = ", ".join(f"{key} = {value}" for key, value in settings.items())
+        began = time.monotonic()
+        done = _solved(generator, settings, trials)
+        points = named("lbfgs", settings).metric_points
+        share = metric.cost(generator.latent, points) / len(done)
+        for rule in RULES:
+            _row(_counted(words or "its defaults", rule, done, share))
+        click.echo(f"{words or 'defaults'}: {time.monotonic() - began:.0f} s", err=True)
+    click.echo(
+        f"\n{trials} trials a rule, seed 0, {device.description}, checkpoint "
+        f"{generator.sha256[:12]}. Gradients are a trial's mean, its share of the metric included."
+    )
+
+
+def _solved(generator: Generator, settings: dict[str, int], trials: int) -> list[Trial]:
+    size = RecoverConfig.batch_size
+    looks = solve(
+        generator,
+        named("lbfgs", settings),
+        [Job(trial, rule) for trial in range(trials) for rule in RULES],
+        pictures(generator, 0, size),
+        Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
+        Marks(np.array([]), np.array([])),
+        seed=0,
+        batch_size=size,
+    )
+    return [trial for look in looks for trial in look.finished]
+
+
+def _counted(words: str, rule: str, done: Sequence[Trial], share: float) -> list[str]:
+    trials = [trial for trial in done if trial.job.rule == rule]
+    first, best = (
+        sum(z_error(end.z, trial.z_true) < 1e-4 for end, trial in zip(ends, trials, strict=True))
+        for ends in ([t.ends[0] for t in trials], [t.best for t in trials])
+    )
+    spent = np.array([trial.gradients for trial in trials])
+    numbers = (spent.mean() + share, np.median(spent) + share, spent.max())
+    counts = [f"{count} of {len(trials)}" for count in (first, best)]
+    return [words, rule, *counts, *(f"{number:.0f}" for number in numbers)]
+
+
+def _row(cells: Sequence[str]) -> None:
+    click.echo(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

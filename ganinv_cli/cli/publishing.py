@@ -1,0 +1,41 @@
+"""What a command does with results files: it prints their tables, then fills their folders."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from ganinv_cli.errors import UsageError
+
+
+def folder(file: Path) -> Path:
+    """Where a results file's tables and figures go: `recover/` beside `recover.h5`.
+
+    Raises UsageError where the name leaves nothing, or only itself, without its ending.
+    """
+    if not file.suffix or not file.stem.strip("."):
+        raise UsageError(
+            f"{file}: tables and figures go into a folder named like the results file without its "
+            "ending; give the file a name such as recover.h5"
+        )
+    return file.with_suffix("")
+
+
+def publish(folders: Mapping[Path, Path], style: str, quiet: bool = False) -> None:
+    """Print the tables of results files, then write tables and figures into each one's folder.
+
+    In this order, so that a folder that cannot be written never hides what was found. `style` is
+    one of words.STYLES. Raises ResultsError, before anything is printed, where a file cannot be
+    read or has no trial to count; GaninvError where a folder cannot be written.
+    """
+    from ganinv_cli.report import render, summarise, write
+    from ganinv_cli.store import read
+
+    results = [read(file) for file in folders]
+    reports = [summarise(each, str(file)) for each, file in zip(results, folders, strict=True)]
+    click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
+    for report, each, place in zip(reports, results, folders.values(), strict=True):
+        written = write(report, each, place)
+        if not quiet:
+            click.echo(written, err=True)

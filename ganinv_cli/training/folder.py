@@ -1,0 +1,95 @@
+"""The folder of a training run: one run, one process at a time, and a disk that may refuse."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.errors import ConfigError, GaninvError
+from ganinv_cli.store import lock
+from ganinv_cli.training.settings import TrainingSettings
+
+NAME = "training.json"
+PATTERN = set("*?[\\")  # in a path, TensorFlow takes these for a pattern and finds nothing
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Iterator[None]:
+    """Hold the folder, after saying whose it is in `training.json`, or checking that it is ours.
+
+    Only `steps` may differ from what is said there. Raises ConfigError where the folder is a file,
+    another run's or has no usable name, ResultsError where another process holds it or it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder with --out")
+    if PATTERN & set(str(folder)):
+        raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock.held(folder / NAME):
+        _describe(folder, _description(settings, images))
+        yield
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say in one sentence, as a GaninvError, what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise _refused(folder, error.strerror or str(error)) from error
+    except tf.errors.OpError as error:
+        raise _refused(folder, error.message.split("\n")[0].split(" [Op:")[0]) from error
+
+
+def _refused(folder: Path, why: str) -> GaninvError:
+    return GaninvError(
+        f"{folder} cannot be written ({why}); make room or allow it, and the same command goes on, "
+        "or name another --out"
+    )
+
+
+def _description(settings: TrainingSettings, images: np.ndarray) -> dict[str, Any]:
+    description: dict[str, Any] = dataclasses.asdict(settings)
+    description["augment"] = list(settings.augment)
+    description["images"] = len(images)
+    description["images_sha256"] = hashlib.sha256(images.tobytes()).hexdigest()
+    del description["steps"]
+    return description
+
+
+def _describe(folder: Path, description: dict[str, Any]) -> None:
+    path = folder / NAME
+    if not path.exists():
+        aside = path.with_name(f"{NAME}.tmp")
+        with writing(folder):
+            aside.write_text(json.dumps(description, indent=2) + "\n")
+            aside.replace(path)  # last: a run killed before this has claimed nothing
+        return
+    other = _read(path)
+    differing = sorted(key for key in description if other.get(key) != description[key])
+    if differing:
+        raise ConfigError(
+            f"{folder} holds a training run with another {', '.join(differing)}; "
+            "name another --out, or delete the folder"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); restore it, or name another --out"
+        ) from error
+    if not isinstance(found, dict):
+        raise ConfigError(
+            f"{path} is not what ganinv wrote there; restore it, or name another --out"
+        )
+    return found
