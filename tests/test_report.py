@@ -11,11 +11,10 @@ import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from known_results import group, results
+from known_results import results
 
 from ganinv_cli.cli import main
-from ganinv_cli.errors import GaninvError
-from ganinv_cli.report import render, summarise, write
+from ganinv_cli.report import render, summarise
 from ganinv_cli.store import Figure, Provenance, open_run, read
 from ganinv_cli.words import STYLES
 
@@ -46,11 +45,6 @@ def saved(tmp_path):
         return path
 
     return save
-
-
-def fill(folder, given=None):
-    given = given or results()
-    return write(summarise(given, folder.name), given, folder)
 
 
 def ganinv(*arguments):
@@ -96,37 +90,6 @@ def test_a_run_in_progress_is_reported(saved):
     given = ganinv(saved(finish=False), "--format", "json")
     assert given.exit_code == 0, given.output
     assert json.loads(given.stdout)["run"]["complete"] is False
-
-
-def test_a_report_made_twice_is_the_same(tmp_path):
-    def contents():
-        fill(tmp_path / "out")
-        return {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
-
-    assert contents() == contents()
-
-
-def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(GaninvError, match="cannot be written") as error:
-        fill(tmp_path / "taken" / "out")
-    assert error.value.exit_code == 1
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    fill(tmp_path)
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-
-    def full(path, content):
-        with path.open("wb") as file:
-            file.write(content[:10])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(GaninvError, match="No space left"):
-        fill(tmp_path, results({"none": group(np.arange(3), 0)}))
-    monkeypatch.undo()
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not HDF5 at all" * 100])

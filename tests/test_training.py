@@ -2,17 +2,17 @@
 
 import dataclasses
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import ConfigError, GaninvError, ResultsError
 from ganinv_cli.formats import read
 from ganinv_cli.generator import Generator
-from ganinv_cli.training.augment import AUGMENTATIONS, augmented
-from ganinv_cli.training.images import Crop
+from ganinv_cli.training import export
 from ganinv_cli.training.settings import TrainingSettings
 from ganinv_cli.training.train import train
 
@@ -105,43 +105,125 @@ def test_other_images_in_the_same_folder_are_refused(images: np.ndarray, finishe
         next(train(images[::-1], SMALL, finished))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_augmentations_keep_the_shape_and_are_differentiable(name: str, channels: int) -> None:
-    pictures = tf.random.stateless_uniform([4, 16, 16, channels], [0, 1], -1, 1)
-    with tf.GradientTape() as tape:
-        tape.watch(pictures)
-        changed = augmented(pictures, tf.constant([5, 6]), (name,))
-        total = tf.reduce_sum(changed * tf.cos(tf.range(16.0))[:, None])
-    gradient = tape.gradient(total, pictures)
-    assert changed.shape == pictures.shape
-    assert np.isfinite(gradient).all() and np.all(np.abs(gradient).max((1, 2, 3)) > 0)
-    assert np.abs(changed - pictures).max() > 0.01
+@pytest.mark.parametrize("interrupted", [False, True], ids=["closed", "interrupted"])
+def test_what_was_trained_since_the_last_save_is_not_lost(
+    images: np.ndarray, tmp_path: Path, interrupted: bool
+) -> None:
+    settings = dataclasses.replace(SMALL, steps=4)
+    list(train(images, settings, tmp_path / "whole"))
+    run = train(images, settings, tmp_path / "stopped")
+    assert [next(run).saved for _ in range(3)] == [None, None, None]
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            run.throw(KeyboardInterrupt())
+    else:
+        run.close()
+
+    assert Path(read(tmp_path / "stopped").path).name == "DCGAN.model-3"
+    assert [progress.step for progress in train(images, settings, tmp_path / "stopped")] == [4]
+    assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_augmentations_depend_on_the_seed_alone(name: str) -> None:
-    pictures = tf.random.stateless_uniform([4, 16, 16, 3], [0, 1], -1, 1)
-    same, again, other = (augmented(pictures, tf.constant([5, s]), (name,)) for s in (6, 6, 7))
-    np.testing.assert_array_equal(same, again)
-    assert np.abs(same - other).max() > 0.01
+def test_a_checkpoint_to_keep_is_kept_though_the_run_is_killed_meanwhile(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "keep", killed)
+        with pytest.raises(Killed):
+            list(train(images, SMALL, tmp_path, keep_every=1))
+    assert [progress.step for progress in train(images, SMALL, tmp_path, keep_every=1)] == [1, 2]
+    assert read(tmp_path / "kept" / "DCGAN.model-1").layout == "C"
 
 
-def test_a_shift_moves_and_does_nothing_else() -> None:
-    pictures = tf.random.stateless_uniform([8, 16, 16, 3], [0, 1], 0.5, 1)
-    moved = augmented(pictures, tf.constant([5, 6]), ("shift",)).numpy()
-    for before, after in zip(pictures.numpy(), moved, strict=True):
-        kept = after[after.any(-1)]
-        assert len(kept) >= 14 * 14
-        assert set(kept.ravel().tolist()) <= set(before.ravel().tolist())
+def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: Path) -> None:
+    run = train(images, SMALL, tmp_path)
+    next(run)
+    with pytest.raises(ResultsError, match="is being written by another process"):
+        next(train(images, SMALL, tmp_path))
+    run.close()
+    assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.tmp", "training.json.tmp"])
+def test_a_full_disk_is_explained_and_the_run_goes_on_later(
+    images: np.ndarray, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
+        list(train(images, SMALL, tmp_path))
+    (tmp_path / name).unlink()
+    assert list(train(images, SMALL, tmp_path))[-1].step == 2
+
+
+def test_what_tensorflow_cannot_write_is_explained(images: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    with pytest.raises(GaninvError) as caught:
+        list(train(images, SMALL, tmp_path))
+    assert str(caught.value).startswith(
+        f"{tmp_path} cannot be written ({tmp_path / 'state'} is not a directory); make room"
+    )
 
 
 @pytest.mark.parametrize(
-    "crop", [Crop(), Crop(0.72, (0.5, 0.4)), Crop(0.5, (0, 1)), Crop(1, (1, 0)), Crop(0.01, (1, 1))]
+    ("place", "words"),
+    [
+        ("file", "is a file; name a folder"),
+        ("file/below", "cannot be written (Not a directory)"),
+        ("/proc/ganinv", "cannot be written"),
+        ("faces[1]", "has one of"),
+    ],
 )
-@pytest.mark.parametrize("size", [(335, 410), (410, 335), (64, 64), (1, 7)])
-def test_a_crop_is_a_square_inside_the_picture(crop: Crop, size: tuple[int, int]) -> None:
-    left, top, right, bottom = crop.box(*size)
-    assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
-    assert left >= 0 and top >= 0
-    assert right <= size[0] + 1e-9 and bottom <= size[1] + 1e-9
+def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
+    images: np.ndarray, tmp_path: Path, place: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GaninvError) as caught:
+        next(train(images, SMALL, tmp_path / place))
+    assert words in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("content", ["", '{"size": 16,', "[]", "\0"])
+def test_a_damaged_description_is_explained(
+    images: np.ndarray, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "training.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"training\.json .*restore it, or name another --out"):
+        next(train(images, SMALL, tmp_path))
+    assert (tmp_path / "training.json").read_text() == content
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("left", [0, 50])
+def test_a_damaged_state_is_explained(
+    images: np.ndarray, finished: Path, tmp_path: Path, suffix: str, left: int
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (part,) = (tmp_path / "run" / "state").glob(f"*.{suffix}")
+    part.write_bytes(part.read_bytes()[:left])
+    with pytest.raises(ConfigError, match="is damaged"):
+        next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"size": 48}, {"size": 8}, {"batch_size": 1}, {"average": 1.0}),
+        *({"average": float("nan")}, {"seed": -1}, {"seed": 2_000_001}),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="; use "):
+        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+def test_the_largest_seed_trains(images: np.ndarray, tmp_path: Path) -> None:
+    list(train(images, dataclasses.replace(SMALL, seed=2_000_000, steps=1), tmp_path))
+    assert read(tmp_path).layout == "C"

@@ -52,8 +52,14 @@ def line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None
 @contextmanager
 def training(out: Path) -> Iterator[Callable[["Training"], None]]:
     """Steps done, both losses and images a second; how to go on after an interruption."""
-    console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        console.print("stopping; saving what was trained takes some seconds")
+        raise KeyboardInterrupt
+
+    heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         with line("steps", console) as show:
 
@@ -66,8 +72,11 @@ def training(out: Path) -> Iterator[Callable[["Training"], None]]:
 
             yield update
     except KeyboardInterrupt:
-        console.print(f"interrupted; what was trained is in {out}, and the same command goes on")
+        console.print(f"interrupted; what was saved is in {out}, and the same command goes on")
         raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

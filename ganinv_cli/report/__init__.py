@@ -54,6 +54,7 @@ def _figures(results: "Results") -> dict[str, "Figure"]:
         for technique in RULES
         if gradients is not None and "curve_error" in results.groups.get(technique, {})
     }
+    curves = {technique: curve for technique, curve in curves.items() if curve.drawable.any()}
     if curves:
         latent = results.groups[next(iter(curves))]["z_found"].shape[1]
         drawn["convergence"] = figures.convergence(curves, latent)

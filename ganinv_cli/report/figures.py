@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ganinv_cli.statistics import EPSILONS, SMALLEST, Floats, carried
+from ganinv_cli.statistics import EPSILONS, SMALLEST, Booleans, Floats, carried
 from ganinv_cli.words import RULES
 
 DPI = 100  # so that a figure can be laid out in pixels
@@ -31,6 +31,11 @@ class Curve(NamedTuple):
 
     gradients: Floats  # (points,)
     z_error: Floats  # (trials, points), NaN after a trial's end
+
+    @property
+    def drawable(self) -> Booleans:
+        """(points,): where a trial was running; 0 gradients have no logarithm."""
+        return np.asarray(np.isfinite(self.z_error).any(axis=0) & (self.gradients > 0))
 
 
 def pictures(panels: Mapping[str, NDArray[np.uint8]], trials: Sequence[int], title: str) -> Figure:
@@ -78,14 +83,12 @@ def convergence(curves: Mapping[str, Curve], latent: int) -> Figure:
 
 
 def _draw(axes: Axes, technique: str, curve: Curve) -> None:
-    running = np.isfinite(curve.z_error).any(axis=0) & (curve.gradients > 0)  # 0 has no logarithm
-    if not running.any():
-        return
-    errors = carried(curve.z_error)[:, running]
+    drawable = curve.drawable
+    errors = carried(curve.z_error)[:, drawable]
     errors = errors[np.isfinite(errors).all(axis=1)]
     low, median, high = np.quantile(errors, (0.1, 0.5, 0.9), axis=0)
     colour, dashes = LINES[technique]
-    x = curve.gradients[running]
+    x = curve.gradients[drawable]
     axes.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
     for edge in (low, high):  # bands of techniques that do alike cover one another
         axes.plot(x, edge, color=colour, linestyle=dashes, linewidth=0.6)

@@ -41,9 +41,9 @@ class LBFGS(Solver):
     `settled`, where slow is not yet lost), or when no length along the gradient helps.
 
     How the rules act here. none: not at all. standard: a move is projected onto the box before it
-    is evaluated, and components that the gradient holds at a bound are left out of the direction
-    and of the pairs' curvature (Bertsekas 1982; Schmidt, Kim & Sra 2012); the pairs are those of
-    the projected moves. stochastic: a redraw after every move keeps a run from ever settling, so
+    is evaluated, and components that the gradient, or the direction, holds at a bound are left out
+    of the direction and of the pairs' curvature (Bertsekas 1982; Schmidt, Kim & Sra 2012); the
+    pairs are those of the projected moves. stochastic: a redraw after every move keeps a run from ever settling, so
     the components outside are redrawn only when the row has stalled, at most `redraws` times a
     start; the memory is kept, but no pair is made of the jump. docs/solvers.md has what was tried.
     """
@@ -167,13 +167,21 @@ class LBFGS(Solver):
 def _downhill(problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
     """-H gradient (batch, latent) among the components that the rule does not hold at a bound.
 
-    Where that is not downhill, as after a jump with old pairs, the gradient alone.
+    Held is what the gradient, or else the direction itself, would move outwards. Where the rest is
+    not downhill, as after a jump with old pairs, the gradient alone.
     """
-    held = clip.blocked(state.z, -state.gradient)
-    free = tf.cast(~held, state.z.dtype)
-    newton = -curvature.inverse_hessian_times(state.pairs, state.gradient, free, problem.metric)
-    uphill = dot(newton, state.gradient) >= 0
-    return tf.where(uphill[:, None], -free * state.gradient, newton)
+    z, gradient = state.z, state.gradient
+
+    def newton(free: tf.Tensor) -> tf.Tensor:
+        return -curvature.inverse_hessian_times(state.pairs, gradient, free, problem.metric)
+
+    free = tf.cast(~clip.blocked(z, -gradient), z.dtype)
+    direction = newton(free)
+    outwards = clip.blocked(z, direction)
+    free *= tf.cast(~outwards, z.dtype)
+    direction = tf.cond(tf.reduce_any(outwards), lambda: newton(free), lambda: direction)
+    uphill = dot(direction, gradient) >= 0
+    return tf.where(uphill[:, None], -free * gradient, direction)
 
 
 SOLVER = LBFGS

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ganinv_cli.training.settings import TrainingSettings
 
 NAME = "training.json"
 PATTERN = set("*?[\\")  # in a path, TensorFlow takes these for a pattern and finds nothing
+WRAPPING = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL)  # around what TensorFlow says
 
 
 @contextlib.contextmanager
@@ -24,7 +26,8 @@ def claimed(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Ite
     """Hold the folder, after saying whose it is in `training.json`, or checking that it is ours.
 
     Only `steps` may differ from what is said there. Raises ConfigError where the folder is a file,
-    another run's or has no usable name, ResultsError where another process holds it or it cannot be written.
+    another run's or has no usable name, ResultsError where another process holds it, GaninvError
+    where the disk refuses.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; name a folder with --out")
@@ -45,13 +48,13 @@ def writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _refused(folder, error.strerror or str(error)) from error
     except tf.errors.OpError as error:
-        raise _refused(folder, error.message.split("\n")[0].split(" [Op:")[0]) from error
+        raise _refused(folder, WRAPPING.sub("", error.message)) from error
 
 
 def _refused(folder: Path, why: str) -> GaninvError:
     return GaninvError(
-        f"{folder} cannot be written ({why}); make room or allow it, and the same command goes on, "
-        "or name another --out"
+        f"{folder} cannot be written ({why}); make room or allow it and run the same command "
+        "again, or name another --out"
     )
 
 

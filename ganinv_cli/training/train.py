@@ -99,7 +99,7 @@ def _restored(model: _Model, folder: Path) -> tf.train.CheckpointManager:
     )
     try:
         saver.restore_or_initialize()
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, ValueError, IndexError) as error:  # the last: a file cut short
         raise ConfigError(
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
             "delete the folder to train anew"

@@ -1,0 +1,55 @@
+"""Augmentations change pictures by the seed alone, and gradients pass through them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.training.augment import AUGMENTATIONS, augmented
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_augmentations_keep_the_shape_and_are_differentiable(name: str, channels: int) -> None:
+    pictures = tf.random.stateless_uniform([4, 16, 16, channels], [0, 1], -1, 1)
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)
+        changed = augmented(pictures, tf.constant([5, 6]), (name,))
+        total = tf.reduce_sum(changed * tf.cos(tf.range(16.0))[:, None])
+    gradient = tape.gradient(total, pictures)
+    assert changed.shape == pictures.shape
+    assert np.isfinite(gradient).all() and np.all(np.abs(gradient).max((1, 2, 3)) > 0)
+    assert np.abs(changed - pictures).max() > 0.01
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_augmentations_depend_on_the_seed_alone(name: str) -> None:
+    pictures = tf.random.stateless_uniform([4, 16, 16, 3], [0, 1], -1, 1)
+    same, again, other = (augmented(pictures, tf.constant([5, s]), (name,)) for s in (6, 6, 7))
+    np.testing.assert_array_equal(same, again)
+    assert np.abs(same - other).max() > 0.01
+
+
+def test_a_shift_moves_and_does_nothing_else() -> None:
+    pictures = tf.random.stateless_uniform([8, 16, 16, 3], [0, 1], 0.5, 1)
+    moved = augmented(pictures, tf.constant([5, 6]), ("shift",)).numpy()
+    for before, after in zip(pictures.numpy(), moved, strict=True):
+        kept = after[after.any(-1)]
+        assert len(kept) >= 14 * 14
+        assert set(kept.ravel().tolist()) <= set(before.ravel().tolist())
+
+
+def test_no_two_draws_of_a_run_share_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def noted(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        seen.append(tuple(seed.numpy().tolist()))
+        return images
+
+    names = tuple(AUGMENTATIONS)
+    for name in names:
+        monkeypatch.setitem(AUGMENTATIONS, name, noted)
+    purposes = [1010, 1020, 1030]  # as training spaces them
+    for step in range(4):
+        for purpose in purposes:
+            augmented(tf.zeros([1, 16, 16, 3]), tf.constant([purpose, step]), names)
+    assert len(set(seen)) == len(seen) == 4 * len(purposes) * len(names)

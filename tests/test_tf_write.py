@@ -1,0 +1,19 @@
+"""What is written as a TensorFlow checkpoint is found again, whatever it is called."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.formats import tf_files
+from ganinv_cli.formats.tf_write import write
+
+
+@pytest.mark.parametrize("name", ["DCGAN.model-7", 'a"b', r"a\b", r"a\n", "é", 'a\\"'])
+def test_the_state_file_names_the_checkpoint(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, {"x": np.zeros(3, np.float32)})
+    assert tf_files.find(tmp_path).prefix == tmp_path / name
+    state = tf.train.get_checkpoint_state(str(tmp_path))
+    assert Path(state.model_checkpoint_path) == tmp_path / name
+    assert len(state.all_model_checkpoint_paths) == 1
