@@ -43,9 +43,10 @@ class LBFGS(Solver):
     How the rules act here. none: not at all. standard: a move is projected onto the box before it
     is evaluated, and components that the gradient, or the direction, holds at a bound are left out
     of the direction and of the pairs' curvature (Bertsekas 1982; Schmidt, Kim & Sra 2012); the
-    pairs are those of the projected moves. stochastic: a redraw after every move keeps a run from ever settling, so
-    the components outside are redrawn only when the row has stalled, at most `redraws` times a
-    start; the memory is kept, but no pair is made of the jump. docs/solvers.md has what was tried.
+    pairs are those of the projected moves. stochastic: a redraw after every move keeps a run from
+    ever settling, so the components outside are redrawn only when the row has stalled, at most
+    `redraws` times a start; the memory is kept, but no pair is made of the jump. docs/solvers.md
+    has what was tried.
     """
 
     memory: int = 100
