@@ -31,8 +31,8 @@ def main(first: Path, second: Path) -> None:
             where = "first start" if name else "with restarts"
             click.echo(
                 f"{rule}, {where}: {int(equal.sum())} of {len(equal)} outcomes equal; "
-                f"{int(both.sum())} converged in both, z at most {apart.max():.1e} apart, "
-                f"{int((apart.max(1) < 1e-3).sum())} within 1e-3"
+                f"{int(both.sum())} converged in both, z at most {apart.max(initial=0):.1e} apart, "
+                f"{int((apart < 1e-3).all(1).sum())} within 1e-3"
             )
 
 

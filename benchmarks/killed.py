@@ -19,6 +19,7 @@ import click
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import Results, read
 
 Committed = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row, column by column
@@ -30,46 +31,66 @@ Committed = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row
 @click.option("--seed", default=0, show_default=True, help="Of the instants.")
 @click.option("--checkpoint", default="checkpoints/portraits64", show_default=True)
 def main(trials: int, kills: int, seed: int, checkpoint: str) -> None:
-    """Print what was lost at each kill, and how the two tables compare."""
+    """Print what each kill found and how the two tables compare; fail where anything was lost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "ganinv_cli", "recover", "--trials", str(trials)]
-        command += ["--checkpoint", checkpoint, "--out"]
+        command += ["--checkpoint", checkpoint, "-q", "--out"]
         began = time.monotonic()
-        subprocess.run([*command, str(folder / "whole.h5"), "-q"], check=True, capture_output=True)
+        subprocess.run([*command, str(folder / "whole.h5")], check=True, capture_output=True)
         length = time.monotonic() - began
         click.echo(f"uninterrupted: {trials} trials a rule in {length:.0f} s")
         out = folder / "killed.h5"
         instants = random.Random(seed)
         known: Committed = {}
         for number in range(1, kills + 1):
-            known = _struck([*command, str(out)], out, instants.uniform(5, 0.35 * length), known)
-            click.echo(f"kill {number}: {len(known)} trials committed, all as they were")
-        subprocess.run([*command, str(out), "-q"], check=True, capture_output=True)
+            after = instants.uniform(8, 0.3 * length)
+            known, age = _struck([*command, str(out)], out, after, known)
+            waited = "nothing had finished" if age is None else f"last commit {age:.1f} s before"
+            click.echo(
+                f"kill {number} after {after:.0f} s: {len(known)} rows as they were; {waited}"
+            )
+        second = _second([*command, str(out)])
+        click.echo(f"a second process: exit {second.returncode}, {second.stderr.strip()}")
+        subprocess.run([*command, str(out)], check=True, capture_output=True)
         _compare(read(folder / "whole.h5"), read(out), known)
 
 
-def _struck(command: list[str], out: Path, after: float, known: Committed) -> Committed:
-    """Start the run, kill it after so many seconds, and read what it has committed."""
+def _struck(
+    command: list[str], out: Path, after: float, known: Committed
+) -> tuple[Committed, float | None]:
+    """Start the run and kill it; what it has committed, and the seconds since its last commit."""
+    started = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if after > 20:
-        time.sleep(20)
-        second = subprocess.run(command, capture_output=True, text=True, check=False)
-        if second.returncode != 2:
-            sys.exit(f"a second process on the same file was not refused: {second.stderr}")
-        click.echo(f"  a second process: {second.stderr.strip()}")
-        after -= 20
     time.sleep(after)
+    if process.poll() is not None:
+        sys.exit(f"the run ended before it could be killed; use more than {len(known)} trials")
     process.send_signal(signal.SIGKILL)
+    struck = time.time()
     process.wait()
+    parts = out.with_name(f"{out.name}.parts")
+    commits = [part.stat().st_mtime for part in parts.glob("*.h5")]
+    mine = [when for when in commits if when > started]
     try:
         now = _rows(read(out))
     except ResultsError:
         now = {}  # killed before anything had finished
     changed = [key for key, row in known.items() if now.get(key) != row]
     if changed:
-        sys.exit(f"{len(changed)} committed trials changed or vanished, such as {changed[0]}")
-    return now
+        sys.exit(f"{len(changed)} committed rows changed or vanished, such as {changed[0]}")
+    return now, struck - max(mine) if mine else None
+
+
+def _second(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """What a second process on the file of a run in progress is told; the first is killed."""
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(15)
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    first.kill()
+    first.wait()
+    if second.returncode != 2:
+        sys.exit(f"a second process was not refused: exit {second.returncode} {second.stderr}")
+    return second
 
 
 def _rows(results: Results) -> Committed:
@@ -85,20 +106,22 @@ def _rows(results: Results) -> Committed:
 
 def _compare(whole: Results, killed: Results, known: Committed) -> None:
     final = _rows(killed)
-    kept = sum(final[key] == row for key, row in known.items())
-    click.echo(f"{kept} of {len(known)} trials committed before the last kill are bit for bit so")
+    if any(final[key] != row for key, row in known.items()):
+        sys.exit("rows committed before the last kill are not what they were")
     for rule, one in whole.groups.items():
         if not rule:
             continue
         other = killed.groups[rule]
         alike = one["outcome"] == other["outcome"]
-        both = alike & (one["outcome"] == 1)
-        far = np.abs(one["z_found"][both] - other["z_found"][both]).max()
+        both = alike & (one["outcome"] == Outcome.converged)
+        far = np.abs(one["z_found"][both] - other["z_found"][both]).max(initial=0)
         counts = [int((group["z_error"] < 1e-4).sum()) for group in (one, other)]
         click.echo(
             f"{rule}: {counts[0]} and {counts[1]} recovered, {int(alike.sum())} of {len(alike)} "
             f"outcomes equal, converged z at most {far:.1e} apart"
         )
+        if counts[0] != counts[1] or far > 1e-3:
+            sys.exit("the resumed table is not the uninterrupted one")
 
 
 if __name__ == "__main__":

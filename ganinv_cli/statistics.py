@@ -72,11 +72,9 @@ def shared(
     return first[left], second[right]
 
 
-def carried(curves: Floats) -> Floats:
-    """(trials, points): each curve's last value repeated to its end, where it holds NaN.
+def carried(curves: Floats, ends: Floats) -> Floats:
+    """(trials, points): each curve with its trial's end, (trials,), where it holds NaN.
 
     Without this a median over the trials would be that of those still running: the slow ones.
     """
-    points = np.arange(curves.shape[1])
-    last = np.maximum.accumulate(np.where(np.isnan(curves), 0, points), axis=1)
-    return np.asarray(np.take_along_axis(curves, last, axis=1))
+    return np.asarray(np.where(np.isnan(curves), ends[:, None], curves))

@@ -25,14 +25,15 @@ def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
 
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     errors = np.array([[1, 0.1, np.nan, np.nan], [1, 0.0, 0.0, np.nan], [np.nan] * 4])
-    nothing = figures.Curve(GRADIENTS, np.full((2, 4), np.nan))
+    ends = np.array([0.02, 0.0, np.nan])
+    nothing = figures.Curve(GRADIENTS, np.full((2, 4), np.nan), ends)
     assert not nothing.drawable.any()
-    figure = figures.convergence({"none": figures.Curve(GRADIENTS, errors)}, 4)
+    figure = figures.convergence({"none": figures.Curve(GRADIENTS, errors, ends)}, 4)
     figure.canvas.draw()
     median = figure.axes[0].lines[-2]
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
-    assert list(median.get_xdata()) == [1, 10]  # nobody was running later
-    assert list(median.get_ydata()) == [0.05, 0.05]  # of .1, where one trial ended, and 0
+    assert list(median.get_xdata()) == [1, 10, GRADIENTS[3]]  # and a point after the last ended
+    assert list(median.get_ydata()) == [0.05, 0.01, 0.01]  # of .1, then .02, and 0
 
 
 def test_a_figure_is_named_for_its_technique_and_solver(monkeypatch, tmp_path):

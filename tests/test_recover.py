@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganinv_cli.cli import main
+from ganinv_cli.experiments import figure1
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import read
 
@@ -165,6 +166,19 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
         assert (late.groups[rule]["z_found"][places] == z).all()
     assert _same(read(finished[0] / "recover.h5"), late) == 36
     assert not parts.exists()
+
+
+def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(figure1, "drawn", _interrupted)
+        _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
+    assert not read(tmp_path / "recover.h5").figures
+    _recover(tmp_path, hard, "--trials", 2, "--clip", "none")
+    assert read(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp_path):

@@ -77,5 +77,6 @@ def test_only_trials_that_both_ran_are_paired():
 
 
 def test_a_curve_stays_where_its_trial_ended():
-    curves = np.array([[1.0, 0.1, np.nan, np.nan], [1.0, np.nan, 0.5, 0.2]])
-    assert statistics.carried(curves).tolist() == [[1, 0.1, 0.1, 0.1], [1, 1, 0.5, 0.2]]
+    curves = np.array([[1.0, 0.1, np.nan, np.nan], [1.0, 0.7, 0.5, 0.2]])
+    ends = np.array([0.05, 0.1])
+    assert statistics.carried(curves, ends).tolist() == [[1, 0.1, 0.05, 0.05], [1, 0.7, 0.5, 0.2]]

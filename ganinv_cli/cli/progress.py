@@ -107,9 +107,8 @@ def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
 
 def _announce(console: Console, at: "Recovery") -> None:
     console.print(
-        f"about {_clock(at.seconds_left)} (hours:minutes:seconds) to go, by "
-        f"{at.gradients_per_second:,.0f} gradients a second measured here; "
-        "trials that have finished are saved as it goes",
+        f"about {_clock(at.seconds_left)} (h:mm:ss) to go at {at.gradients_per_second:,.0f} "
+        "gradients a second; finished trials are saved as it goes",
         soft_wrap=True,
         highlight=False,
     )

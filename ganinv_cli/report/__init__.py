@@ -50,7 +50,11 @@ def _figures(results: "Results") -> dict[str, "Figure"]:
         drawn[name] = figures.pictures(panels, stored.trials, _title(name, solver))
     gradients = results.constants.get("curve_gradients")
     curves = {
-        technique: figures.Curve(gradients, results.groups[technique]["curve_error"])
+        technique: figures.Curve(
+            gradients,
+            results.groups[technique]["curve_error"],
+            results.groups[technique]["z_error"],
+        )
         for technique in RULES
         if gradients is not None and "curve_error" in results.groups.get(technique, {})
     }

@@ -31,11 +31,14 @@ class Curve(NamedTuple):
 
     gradients: Floats  # (points,)
     z_error: Floats  # (trials, points), NaN after a trial's end
+    ends: Floats  # (trials,), the z error of what was found
 
     @property
     def drawable(self) -> Booleans:
-        """(points,): where a trial was running; 0 gradients have no logarithm."""
-        return np.asarray(np.isfinite(self.z_error).any(axis=0) & (self.gradients > 0))
+        """(points,): where a trial was running, and one point on; 0 gradients have no logarithm."""
+        running = np.asarray(np.isfinite(self.z_error).any(axis=0))
+        just_after = np.concatenate([[False], running[:-1]])
+        return np.asarray((running | just_after) & (self.gradients > 0))
 
 
 def pictures(panels: Mapping[str, NDArray[np.uint8]], trials: Sequence[int], title: str) -> Figure:
@@ -84,7 +87,7 @@ def convergence(curves: Mapping[str, Curve], latent: int) -> Figure:
 
 def _draw(axes: Axes, technique: str, curve: Curve) -> None:
     drawable = curve.drawable
-    errors = carried(curve.z_error)[:, drawable]
+    errors = carried(curve.z_error, curve.ends)[:, drawable]
     errors = errors[np.isfinite(errors).all(axis=1)]
     low, median, high = np.quantile(errors, (0.1, 0.5, 0.9), axis=0)
     colour, dashes = LINES[technique]

@@ -59,6 +59,8 @@ def solve(
     With `batch_norm="batch"` the rows act on one another: each batch is run to its end before the
     next one starts, and nothing restarts.
     """
+    if not jobs:
+        return
     coupled = generator.batch_norm == "batch"
     waiting = _supplied(jobs, pictures, marks, batch_size)
     batch = Batch(generator, solver, limits.tolerance, seed)
