@@ -34,13 +34,15 @@ CALLS = 8
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--trials", default=300, show_default=True, help="Of each technique.")
 @click.option("--batch-size", default=RecoverConfig.batch_size, show_default=True)
-def main(checkpoint: str, trials: int, batch_size: int) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="Keep the results file.")
+def main(checkpoint: str, trials: int, batch_size: int, out: Path | None) -> None:
     """Print gradients a second of a bare loop and of `recover`, and their ratio."""
     device = Device("auto")
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
     config = RecoverConfig(checkpoint=checkpoint, trials=trials, batch_size=batch_size)
     bare = [*_bare(generator, batch_size)]
-    inside, seconds = _inside(config, generator, device)
+    with tempfile.TemporaryDirectory() as folder:
+        inside, seconds = _inside(config, generator, device, out or Path(folder) / "recover.h5")
     bare += _bare(generator, batch_size)
     middle = statistics.median(bare)
     click.echo(f"device          {device.description}")
@@ -70,19 +72,20 @@ def _bare(generator: Generator, batch_size: int) -> list[float]:
     return rates
 
 
-def _inside(config: RecoverConfig, generator: Generator, device: Device) -> tuple[float, float]:
+def _inside(
+    config: RecoverConfig, generator: Generator, device: Device, out: Path
+) -> tuple[float, float]:
     """Gradients a second from the first look on, and for how many seconds."""
     looks: list[tuple[float, Progress]] = []
 
     def show(progress: Progress) -> None:
         looks.append((time.monotonic(), progress))
 
-    with tempfile.TemporaryDirectory() as folder, device.scope():
-        out = Path(folder) / "recover.h5"
+    with device.scope():
         recover(config, generator, device.description, out, overwrite=False, show=show)
-        results = read(out)
-        write(summarise(results, out.name), results, out.with_suffix(""))
-        ended = time.monotonic()
+    results = read(out)
+    write(summarise(results, out.name), results, out.with_suffix(""))
+    ended = time.monotonic()
     first_seen, first = looks[0]
     first_seconds = first.gradients / first.gradients_per_second
     spent = sum(float(results.groups[rule]["gradients"].sum()) for rule in config.clip)

@@ -50,26 +50,32 @@ def forgotten(pairs: Pairs, rows: tf.Tensor) -> Pairs:
 def inverse_hessian_times(
     pairs: Pairs, gradient: tf.Tensor, free: tf.Tensor, metric: tf.Tensor | None
 ) -> tf.Tensor:
-    """H gradient by the two-loop recursion, H⁻¹ the Hessian among each row's free components.
+    """H gradient, H⁻¹ the Hessian among each row's free components: (batch, latent).
 
-    Nocedal & Wright 2006, algorithm 7.4, from H₀ = scale · W with W the metric (the identity where
-    it is None). `free` is (batch, latent), 1 or 0: with a component held, the moves are cut down to
-    the free ones before their curvature is taken, since a block of H is not the inverse of a block.
+    The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
+    metric (the identity where it is None), each loop as the triangular system that it solves. With
+    S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
+    R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
+
+    `free` is (batch, latent), 1 or 0: with a component held, the moves are cut down to the free
+    ones before their curvature is taken, since a block of H is not the inverse of a block; a pair
+    with too little curvature left there is left out.
     """
-    moves = tf.unstack(pairs.moves * free[:, None], axis=1)
-    changes = tf.unstack(pairs.changes * free[:, None], axis=1)
-    weights = tf.unstack(_reweighted(pairs, free), axis=1)
     q = free * gradient
-    shares = []
-    for s, y, weight in zip(reversed(moves), reversed(changes), reversed(weights), strict=True):
-        share = weight * dot(s, q)
-        q -= share[:, None] * y
-        shares.append(share)
+    moves, changes = pairs.moves * free[:, None], pairs.changes * free[:, None]
+    trusted = tf.reduce_sum(moves * changes, -1) * pairs.weights > REMAINING
+    kept = tf.cast(trusted, q.dtype)[..., None]
+    moves, changes = moves * kept, changes * kept
+    products = tf.matmul(moves, changes, transpose_b=True)
+    diagonal = tf.linalg.diag_part(products) + tf.cast(~trusted, q.dtype)  # 1 for no pair
+    triangle = tf.linalg.set_diag(tf.linalg.band_part(products, 0, -1), diagonal)
+    first = _solved(triangle, tf.linalg.matvec(moves, q))
+    q -= tf.linalg.matvec(changes, first, transpose_a=True)
     scale = tf.where(pairs.scale == 0, tf.ones_like(pairs.scale), pairs.scale)
     r = scale[:, None] * free * _raised(q, metric)
-    for s, y, weight, share in zip(moves, changes, weights, reversed(shares), strict=True):
-        r += (share - weight * dot(y, r))[:, None] * s
-    return r
+    right = diagonal * first - tf.linalg.matvec(changes, r)
+    second = _solved(triangle, right, transposed=True)
+    return r + tf.linalg.matvec(moves, second, transpose_a=True)
 
 
 def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -77,11 +83,10 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, -1)
 
 
-def _reweighted(pairs: Pairs, free: tf.Tensor) -> tf.Tensor:
-    """1 / sᵀy among the free components; 0 where too little of it is left to be trusted."""
-    left = tf.reduce_sum(pairs.moves * pairs.changes * free[:, None], -1)
-    trusted = left * pairs.weights > REMAINING
-    return tf.where(trusted, 1 / left, tf.zeros_like(left))
+def _solved(triangle: tf.Tensor, right: tf.Tensor, transposed: bool = False) -> tf.Tensor:
+    """x (batch, memory) of an upper triangular system, or of its transpose."""
+    system = {"lower": False, "adjoint": transposed}
+    return tf.linalg.triangular_solve(triangle, right[..., None], **system)[..., 0]
 
 
 def _raised(gradient: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:

@@ -1,0 +1,82 @@
+"""What is remembered of the curvature is the two-loop recursion's, row by row."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.solvers import curvature
+
+LATENT, ROWS = 6, 3
+
+
+def _remembered(pairs: int, memory: int, metric=None):
+    """Pairs of random quadratics, one Hessian a row, float64."""
+    random = np.random.default_rng(0)
+    roots = random.normal(size=(ROWS, LATENT, LATENT))
+    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
+    kept = curvature.none(tf.zeros([ROWS, LATENT], tf.float64), memory)
+    moves = random.normal(size=(pairs, ROWS, LATENT))
+    for move in moves:
+        change = np.einsum("rij,rj->ri", hessians, move)
+        kept = curvature.extended(kept, tf.fill([ROWS], True), move, change, metric)
+    return kept, hessians, moves, random.normal(size=(ROWS, LATENT))
+
+
+def _two_loops(moves, changes, scale, metric, q):
+    """Nocedal & Wright 2006, algorithm 7.4, for one row, literally."""
+    shares = []
+    for s, y in zip(moves[::-1], changes[::-1], strict=True):
+        share = s @ q / (s @ y)
+        q = q - share * y
+        shares.append(share)
+    r = scale * metric @ q
+    for s, y, share in zip(moves, changes, shares[::-1], strict=True):
+        r = r + (share - y @ r / (s @ y)) * s
+    return r
+
+
+@pytest.mark.parametrize("memory", [4, 10])
+@pytest.mark.parametrize("held", [(), (1, 4)])
+def test_it_is_the_two_loop_recursion_among_the_free_components(memory, held):
+    metric = np.diag(np.arange(1.0, LATENT + 1))
+    kept, hessians, moves, gradient = _remembered(4, memory, metric)
+    free = np.ones((ROWS, LATENT))
+    free[:, list(held)] = 0
+    product = curvature.inverse_hessian_times(kept, gradient, tf.constant(free), metric).numpy()
+    for row in range(ROWS):
+        s = moves[:, row] * free[row]
+        y = moves[:, row] @ hessians[row] * free[row]
+        whole = hessians[row] @ moves[-1, row]
+        scale = moves[-1, row] @ whole / (whole @ metric @ whole)
+        masked = np.diag(free[row]) @ metric
+        uncut = np.einsum("pi,ij,pj->p", moves[:, row], hessians[row], moves[:, row])
+        left = np.einsum("pi,pi->p", s, y) > curvature.REMAINING * uncut
+        expected = _two_loops(s[left], y[left], scale, masked, gradient[row] * free[row])
+        np.testing.assert_allclose(product[row], expected, rtol=1e-9)
+
+
+def test_with_enough_pairs_it_is_the_inverse_of_the_hessian():
+    """Of conjugate moves, as exact line searches make them; here the Hessian's eigenvectors."""
+    hessian = np.diag(np.arange(1.0, LATENT + 1))
+    kept = curvature.none(tf.zeros([1, LATENT], tf.float64), LATENT)
+    for move in np.eye(LATENT):
+        kept = curvature.extended(kept, tf.constant([True]), move[None], move[None] @ hessian, None)
+    gradient = np.arange(LATENT, dtype=float)[None] - 2
+    product = curvature.inverse_hessian_times(kept, gradient, tf.ones_like(gradient), None)
+    np.testing.assert_allclose(product, gradient @ np.linalg.inv(hessian), rtol=1e-12)
+
+
+def test_without_pairs_it_is_the_metric():
+    kept = curvature.none(tf.zeros([1, LATENT], tf.float64), 3)
+    metric = np.diag(np.arange(1.0, LATENT + 1))
+    gradient = np.ones((1, LATENT))
+    product = curvature.inverse_hessian_times(kept, gradient, tf.ones_like(gradient), metric)
+    np.testing.assert_allclose(product, gradient @ metric)
+
+
+def test_a_pair_without_curvature_is_not_remembered():
+    kept = curvature.none(tf.zeros([1, LATENT], tf.float64), 3)
+    move = np.eye(LATENT)[:1]
+    for change in (-move, 0 * move, np.eye(LATENT)[1:2]):
+        kept = curvature.extended(kept, tf.constant([True]), move, change, None)
+    assert not kept.weights.numpy().any()
