@@ -4,6 +4,7 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 """
 
 import difflib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,10 +38,35 @@ def _help(context: click.Context) -> str:
     return f"```text\n{context.get_help()}\n```"
 
 
+def measured(text: str) -> str:
+    """A page with its blocks of docs/recover/, what `ganinv recover --trials 1000` wrote."""
+    table = (DOCS / "recover" / "table1.txt").read_text(encoding="utf-8").split("\n\n")
+    titles = ("The paper's Table 1", "none", "standard", "stochastic")
+    shown = [part for part in table if part.startswith((*titles, "What a trial cost"))]
+    rows = (DOCS / "recover" / "table1.md").read_text(encoding="utf-8").split("\n\n")
+    blocks = {
+        "terminal": "```text\n" + "\n\n".join(shown) + "\n```",
+        "first": rows[1],
+        "restarts": rows[3],
+        "costs": rows[9],
+    }
+    for name, block in blocks.items():
+        pattern = rf"(<!-- {name}: generated -->\n).*?(<!-- end -->)"
+        text = re.sub(
+            pattern,
+            lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}",
+            text,
+            flags=re.S,
+        )
+    return text
+
+
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": command_line,
     "results-format.md": up_to_date,
+    "reproduction.md": measured,
+    "../README.md": measured,
 }
 
 
