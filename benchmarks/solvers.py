@@ -24,8 +24,6 @@ from ganinv_cli.words import RULES
 SETTINGS: tuple[dict[str, int], ...] = (
     {},
     {"memory": 50},
-    {"memory": 20},
-    {"metric": 10},
     {"metric": 0},
     {"metric": 0, "memory": 50},
 )

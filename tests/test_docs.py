@@ -1,0 +1,34 @@
+"""What the pages link to is there, and configs are named as they ship."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ganinv_cli.resources import shipped
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("checkpoints/*.md"),
+]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_readme_names_every_config():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in readme for name in shipped("config"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_has_a_gap_left_to_fill(page):
+    assert not re.search(r"\b(TODO|TBD|XXX)\b|^[A-Z0-9]+(_[A-Z0-9]+)+$", page.read_text(), re.M)
