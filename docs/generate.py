@@ -4,7 +4,6 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 """
 
 import difflib
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,13 +50,9 @@ def measured(text: str) -> str:
         "costs": rows[9],
     }
     for name, block in blocks.items():
-        pattern = rf"(<!-- {name}: generated -->\n).*?(<!-- end -->)"
-        text = re.sub(
-            pattern,
-            lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}",
-            text,
-            flags=re.S,
-        )
+        head, start, rest = text.partition(f"<!-- {name}: generated -->\n")
+        if start:
+            text = f"{head}{start}\n{block}\n\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
     return text
 
 
