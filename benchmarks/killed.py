@@ -44,7 +44,7 @@ def main(trials: int, kills: int, seed: int, checkpoint: str) -> None:
         instants = random.Random(seed)
         known: Committed = {}
         for number in range(1, kills + 1):
-            after = instants.uniform(8, 0.3 * length)
+            after = instants.uniform(8, 0.45 * length)
             known, age = _struck([*command, str(out)], out, after, known)
             waited = "nothing had finished" if age is None else f"last commit {age:.1f} s before"
             click.echo(
