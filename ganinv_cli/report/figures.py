@@ -37,7 +37,7 @@ class Curve(NamedTuple):
     def drawable(self) -> Booleans:
         """(points,): where a trial was running, and one point on; 0 gradients have no logarithm."""
         running = np.asarray(np.isfinite(self.z_error).any(axis=0) & (self.gradients > 0))
-        return running | np.concatenate([[False], running[:-1]])
+        return np.asarray(running | np.concatenate([[False], running[:-1]]))
 
 
 def pictures(panels: Mapping[str, NDArray[np.uint8]], trials: Sequence[int], title: str) -> Figure:
