@@ -29,22 +29,27 @@ Committed = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row
 @click.option("--trials", default=120, show_default=True)
 @click.option("--kills", default=10, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the instants.")
+@click.option("--latest", default=50.0, show_default=True, help="Seconds to the latest instant.")
 @click.option("--checkpoint", default="checkpoints/portraits64", show_default=True)
-def main(trials: int, kills: int, seed: int, checkpoint: str) -> None:
+@click.option("--whole", type=click.Path(path_type=Path), help="Uninterrupted results to use.")
+def main(
+    trials: int, kills: int, seed: int, latest: float, checkpoint: str, whole: Path | None
+) -> None:
     """Print what each kill found and how the two tables compare; fail where anything was lost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "ganinv_cli", "recover", "--trials", str(trials)]
         command += ["--checkpoint", checkpoint, "-q", "--out"]
-        began = time.monotonic()
-        subprocess.run([*command, str(folder / "whole.h5")], check=True, capture_output=True)
-        length = time.monotonic() - began
-        click.echo(f"uninterrupted: {trials} trials a rule in {length:.0f} s")
+        if whole is None:
+            whole = folder / "whole.h5"
+            began = time.monotonic()
+            subprocess.run([*command, str(whole)], check=True, capture_output=True)
+            click.echo(f"uninterrupted: {trials} trials in {time.monotonic() - began:.0f} s")
         out = folder / "killed.h5"
         instants = random.Random(seed)
         known: Committed = {}
         for number in range(1, kills + 1):
-            after = instants.uniform(8, 0.45 * length)
+            after = instants.uniform(8, latest)
             known, age = _struck([*command, str(out)], out, after, known)
             waited = "nothing had finished" if age is None else f"last commit {age:.1f} s before"
             click.echo(
@@ -53,7 +58,7 @@ def main(trials: int, kills: int, seed: int, checkpoint: str) -> None:
         second = _second([*command, str(out)])
         click.echo(f"a second process: exit {second.returncode}, {second.stderr.strip()}")
         subprocess.run([*command, str(out)], check=True, capture_output=True)
-        _compare(read(folder / "whole.h5"), read(out), known)
+        _compare(read(whole), read(out), known)
 
 
 def _struck(
@@ -112,6 +117,7 @@ def _compare(whole: Results, killed: Results, known: Committed) -> None:
         if not rule:
             continue
         other = killed.groups[rule]
+        one = {column: values[: len(other["trial"])] for column, values in one.items()}
         alike = one["outcome"] == other["outcome"]
         both = alike & (one["outcome"] == Outcome.converged)
         far = np.abs(one["z_found"][both] - other["z_found"][both]).max(initial=0)
