@@ -31,15 +31,22 @@ Committed = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row
 @click.option("--seed", default=0, show_default=True, help="Of the instants.")
 @click.option("--latest", default=50.0, show_default=True, help="Seconds to the latest instant.")
 @click.option("--checkpoint", default="checkpoints/portraits64", show_default=True)
+@click.option("--batch-size", default=16, show_default=True, help="Small: trials finish sooner.")
 @click.option("--whole", type=click.Path(path_type=Path), help="Uninterrupted results to use.")
 def main(
-    trials: int, kills: int, seed: int, latest: float, checkpoint: str, whole: Path | None
+    trials: int,
+    kills: int,
+    seed: int,
+    latest: float,
+    checkpoint: str,
+    batch_size: int,
+    whole: Path | None,
 ) -> None:
     """Print what each kill found and how the two tables compare; fail where anything was lost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "ganinv_cli", "recover", "--trials", str(trials)]
-        command += ["--checkpoint", checkpoint, "-q", "--out"]
+        command += ["--checkpoint", checkpoint, "--batch-size", str(batch_size), "-q", "--out"]
         if whole is None:
             whole = folder / "whole.h5"
             began = time.monotonic()
