@@ -23,7 +23,7 @@ class RecoverConfig:
     trials: int = 1000
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
     solver: str = "lbfgs"
-    restarts: int = 20  # a trial, judged by image loss
+    restarts: int = 40  # a trial, judged by image loss
     tolerance: float = 1e-6  # image loss (squared error summed over pixels) that is as good as 0
     budget: float = 5000  # gradients a trial, restarts included
     success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
