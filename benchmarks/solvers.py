@@ -13,7 +13,7 @@ from ganinv_cli import formats
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.engine.local import Device
 from ganinv_cli.experiments.columns import z_error
-from ganinv_cli.experiments.recover import pictures
+from ganinv_cli.experiments.recover import supply
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import find
 from ganinv_cli.solvers import metric, named
@@ -60,7 +60,7 @@ def _solved(generator: Generator, settings: dict[str, int], trials: int) -> list
         generator,
         named("lbfgs", settings),
         [Job(trial, rule) for trial in range(trials) for rule in RULES],
-        pictures(generator, 0, size),
+        supply(generator, 0, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         Marks(np.array([]), np.array([])),
         seed=0,

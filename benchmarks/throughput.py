@@ -55,7 +55,8 @@ def main(checkpoint: str, trials: int, batch_size: int, out: Path | None) -> Non
 def _bare(generator: Generator, batch_size: int) -> list[float]:
     z = tf.random.stateless_uniform([batch_size, generator.latent], [0, 0], -1, 1)
     targets = generator(tf.random.stateless_uniform(z.shape, [0, 1], -1, 1))
-    problem = Problem(generator, targets, tf.zeros(batch_size))
+    nothing = tf.zeros(batch_size)
+    problem = Problem(generator, targets, wall=nothing, residual=nothing)
 
     @tf.function
     def run(z: tf.Tensor) -> tf.Tensor:

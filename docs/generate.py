@@ -4,6 +4,7 @@ With `--check`, write nothing; print how a page differs and exit 1 when one does
 """
 
 import difflib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from ganinv_cli.cli import main
 from ganinv_cli.store.document import up_to_date
 
 DOCS = Path(__file__).parent
+_BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 WIDTH = 88  # columns of --help
 
 
@@ -38,22 +40,36 @@ def _help(context: click.Context) -> str:
 
 
 def measured(text: str) -> str:
-    """A page with its blocks of docs/recover/, what `ganinv recover --trials 1000` wrote."""
-    table = (DOCS / "recover" / "table1.txt").read_text(encoding="utf-8").split("\n\n")
-    titles = ("The paper's Table 1", "none", "standard", "stochastic")
-    shown = [part for part in table if part.startswith((*titles, "What a trial cost"))]
-    rows = (DOCS / "recover" / "table1.md").read_text(encoding="utf-8").split("\n\n")
-    blocks = {
-        "terminal": "```text\n" + "\n\n".join(shown) + "\n```",
-        "first": rows[1],
-        "restarts": rows[3],
-        "costs": rows[9],
-    }
-    for name, block in blocks.items():
-        head, start, rest = text.partition(f"<!-- {name}: generated -->\n")
-        if start:
-            text = f"{head}{start}\n{block}\n\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
-    return text
+    """A page with its blocks of what commands have measured written again.
+
+    `<!-- from recover/table1.md: What a trial cost -->` is followed by that table of that file, as
+    Markdown, or as the terminal shows it where the file is the text; several titles stand between
+    bars.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
+
+
+def _block(name: str, titles: str) -> str:
+    file = DOCS / name
+    headings = re.findall(r"^### (.+)$", file.with_suffix(".md").read_text(encoding="utf-8"), re.M)
+    text = file.read_text(encoding="utf-8")
+    shown = [_section(text, title.strip(), headings, file.suffix) for title in titles.split("|")]
+    joined = "\n\n".join(shown)
+    return joined if file.suffix == ".md" else f"```text\n{joined}\n```"
+
+
+def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
+    """The table under a title, up to the next title or the notes."""
+    start = "### " if suffix == ".md" else ""
+    places = {heading: text.index(f"\n{start}{heading[:40]}" if i else f"{start}{heading[:40]}")
+              for i, heading in enumerate(headings)}  # fmt: skip
+    wanted = next(heading for heading in headings if heading.startswith(title))
+    after = [place for place in places.values() if place > places[wanted]]
+    notes = [
+        match.start() for match in re.finditer(r"^(\* )?(Run:|Trials are missing)", text, re.M)
+    ]
+    part = text[places[wanted] : min((*after, *notes))].strip()
+    return part if suffix == ".txt" else part.partition("\n")[2].strip()
 
 
 # From what a page says to what it should say.
@@ -61,6 +77,8 @@ PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": command_line,
     "results-format.md": up_to_date,
     "reproduction.md": measured,
+    "noise.md": measured,
+    "consistency.md": measured,
     "../README.md": measured,
 }
 

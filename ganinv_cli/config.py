@@ -1,23 +1,23 @@
-"""Settings of an experiment: the defaults here, then a TOML file, then the command line."""
+"""Settings of the experiments: the defaults here, then a TOML file, then the command line."""
 
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.words import RULES, SOLVERS
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
-FREE = ("checkpoint", "trials", "batch_size", "device", "note")
-FREE_IF_COUPLED = ("checkpoint", "device", "note")
+FREE = ("checkpoint", "trials", "batch_size", "device", "note", "image", "mask")
+FREE_IF_COUPLED = ("checkpoint", "device", "note", "image", "mask")
 
 
 @dataclass(frozen=True)
-class RecoverConfig:
-    """What `ganinv recover` runs."""
+class Config:
+    """What every experiment can be told; each has its own class below."""
 
     checkpoint: str = "checkpoints/portraits64"
     trials: int = 1000
@@ -26,10 +26,8 @@ class RecoverConfig:
     restarts: int = 40  # a trial, judged by image loss
     tolerance: float = 1e-6  # image loss (squared error summed over pixels) that is as good as 0
     budget: float = 5000  # gradients a trial, restarts included
-    success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
     batch_norm: Literal["frozen", "batch"] = "frozen"
     batch_size: int = 64  # trials in flight
-    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
     device: str = "auto"
     seed: int = 0
     note: str = ""  # said before the run
@@ -55,7 +53,6 @@ class RecoverConfig:
         self._check(
             self.solver in SOLVERS, f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}"
         )
-        self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
         self._check(
             self.batch_norm in ("frozen", "batch"),
             f"batch_norm = {self.batch_norm!r}: frozen or batch",
@@ -85,10 +82,87 @@ class RecoverConfig:
             "restarts = 0",
         )
 
+    def _check_stationary(self, share: float) -> None:
+        self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
+
     @property
     def solver_settings(self) -> Mapping[str, Any]:
         """What the config says of its solver."""
         return dict(getattr(self, self.solver))
+
+
+@dataclass(frozen=True)
+class RecoverConfig(Config):
+    """What `ganinv recover` runs."""
+
+    success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
+    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
+
+
+@dataclass(frozen=True)
+class NoiseSweepConfig(Config):
+    """What `ganinv noise-sweep` runs; so many trials at each variance."""
+
+    trials: int = 100
+    variances: tuple[float, ...] = (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0)  # pixels are −1 to 1
+    clip_pixels: bool = False  # clip the noisy image to [−1, 1], as the paper's code does
+    stationary: float = 1e-4  # share of the image loss by which a fall is none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_stationary(self.stationary)
+        self._check(bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
+        for variance in self.variances:
+            self._check(
+                0 <= variance < math.inf, f"variance {variance:g}: a number that is 0 or more"
+            )
+        names = [f"{variance:g}" for variance in self.variances]
+        self._check(
+            len(set(names)) == len(names),
+            f"variances {', '.join(names)}: two are the same to six digits",
+        )
+        self._check(
+            self.batch_norm == "frozen",
+            'noise-sweep keeps its trials apart: batch_norm = "frozen" alone',
+        )
+
+
+@dataclass(frozen=True)
+class ImagesConfig(Config):
+    """What an experiment on image files runs; so many starts for each image."""
+
+    restarts: int = 0
+    budget: float = 20_000
+    image: tuple[str, ...] = ()  # files and folders
+    crop: str = "center"
+    mask: str = ""  # an image: black pixels do not count
+    stationary: float = 1e-6  # share of the image loss by which a fall is none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_stationary(self.stationary)
+
+
+@dataclass(frozen=True)
+class ConsistencyConfig(ImagesConfig):
+    """What `ganinv consistency` runs."""
+
+    trials: int = 100
+
+
+@dataclass(frozen=True)
+class InvertConfig(ImagesConfig):
+    """What `ganinv invert` runs."""
+
+    trials: int = 8
+    clip: tuple[str, ...] = ("stochastic",)
+
+
+Kind = TypeVar("Kind", bound=Config)
 
 
 def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,17 +171,17 @@ def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in free}
 
 
-def load(path: Path | None, options: Mapping[str, Any]) -> RecoverConfig:
+def load(kind: type[Kind], path: Path | None, options: Mapping[str, Any]) -> Kind:
     """The config of a TOML file, with the options that were given on the command line on top.
 
     Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
     """
-    settings = _read(path) if path else {}
-    settings |= {key: value for key, value in options.items() if value is not None}
+    settings = _read(kind, path) if path else {}
+    settings |= {key: value for key, value in options.items() if value not in (None, ())}
     if settings.get("batch_norm") == "batch":
-        settings.setdefault("batch_size", settings.get("trials", RecoverConfig.trials))
+        settings.setdefault("batch_size", settings.get("trials", kind.trials))
     try:
-        return RecoverConfig(**settings)
+        return kind(**settings)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}" if path else str(error)) from None
 
@@ -120,19 +194,22 @@ def check_kind(name: str, value: Any, default: Any) -> None:
         raise ConfigError(f"{name} = {value!r} should be like {default!r}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+_ITEMS = {"clip": "none", "snapshots": 10, "variances": 0.1, "image": "photo.png"}
+
+
+def _read(kind: type[Config], path: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    known = asdict(RecoverConfig())
+    known = {each.name: getattr(kind(), each.name) for each in fields(kind)}
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
         settings[key] = tuple(value) if isinstance(value, list) else value
         check_kind(f"{path}: {key}", settings[key], known[key])
         for item in settings[key] if isinstance(value, list) else ():
-            check_kind(f"{path}: an item of {key}", item, "none" if key == "clip" else 10)
+            check_kind(f"{path}: an item of {key}", item, _ITEMS[key])
     return settings

@@ -43,20 +43,23 @@ class Generator:
             x = _APPLY[type(layer)](layer, x)
         return x
 
-    def render(self, z: np.ndarray, block: int) -> np.ndarray:
+    def render(self, z: np.ndarray, block: int, precision: str = "float32") -> np.ndarray:
         """Images (n, height, width, channels) of z (n, latent), so many at a time."""
-        images = np.empty((len(z), *self.image_shape), np.float32)
+        images = np.empty((len(z), *self.image_shape), precision)
         for first in range(0, len(z), block):
             part = z[first : first + block]
-            padded = np.zeros((block, self.latent), np.float32)  # one shape for the compiled code
+            padded = np.zeros((block, self.latent), precision)  # one shape for the compiled code
             padded[: len(part)] = part
-            images[first : first + block] = self._compiled(padded).numpy()[: len(part)]
+            images[first : first + block] = self._compiled[precision](padded).numpy()[: len(part)]
         return images
 
     @cached_property
-    def _compiled(self) -> Callable[[np.ndarray], tf.Tensor]:
-        signature = [tf.TensorSpec([None, self.latent], tf.float32)]
-        return tf.function(self.__call__, input_signature=signature)  # type: ignore[no-any-return]
+    def _compiled(self) -> dict[str, Callable[[np.ndarray], tf.Tensor]]:
+        def compiled(precision: str) -> Callable[[np.ndarray], tf.Tensor]:
+            signature = [tf.TensorSpec([None, self.latent], precision)]
+            return tf.function(self.__call__, input_signature=signature)  # type: ignore[no-any-return]
+
+        return {precision: compiled(precision) for precision in ("float32", "float64")}
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
+_BLOCK = 2**16
 
 
 class Purpose(IntEnum):
@@ -20,6 +21,7 @@ class Purpose(IntEnum):
     start = 2
     redraw = 3
     metric = 4
+    noise = 5
 
 
 def uniform(
@@ -44,6 +46,19 @@ def uniform(
     bits = tf.reshape(tf.stack([first, second], -1), [-1, 2 * pairs])[:, :size]
     kept = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32)
     return (kept + 0.5) * 2.0**-23  # 23 bits and a half: exact, and never 0 or 1
+
+
+def normal(seed: int, trials: tf.Tensor, purpose: Purpose, size: int) -> tf.Tensor:
+    """`size` draws of a standard normal for each trial, float32 (batch, size), within ±5.3.
+
+    By the inverse of the distribution; the draws of a start are those of a block of 2¹⁶.
+    """
+    zeros = tf.zeros_like(trials)
+    blocks = [
+        uniform(seed, trials, purpose, zeros, min(_BLOCK, size - first), first // _BLOCK)
+        for first in range(0, size, _BLOCK)
+    ]
+    return tf.cast(tf.math.ndtri(tf.cast(tf.concat(blocks, 1), tf.float64)), tf.float32)
 
 
 def threefry(

@@ -1,14 +1,16 @@
 """A small generator, and short ways to run the loop on it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.loop import Limits, Look, solve
+from ganinv_cli.solvers.loop import Limits, Look, Supply, solve
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks, Trial
+from ganinv_cli.solvers.trial import Job, Marks, Sought, Trial
 
 MARKS = Marks(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 
@@ -24,7 +26,35 @@ def truths(generator: Generator, trials: np.ndarray, seed: int = 0) -> np.ndarra
 def limits(**changed: float) -> Limits:
     """The defaults of `ganinv recover`, or some of them changed."""
     names = ("tolerance", "budget", "restarts")
-    return Limits(**{name: getattr(RecoverConfig, name) for name in names} | changed)  # type: ignore[arg-type]
+    defaults = {name: getattr(RecoverConfig, name) for name in names}
+    return Limits(**defaults | changed)  # type: ignore[arg-type]
+
+
+def clean(generator: Generator, spoil: tuple[int, ...] = ()) -> Supply:
+    """The image of each trial's own z; NaN for the trials in `spoil`."""
+
+    def supply(jobs: Sequence[Job]) -> Sought:
+        trials = np.array([job.trial for job in jobs])
+        z = truths(generator, trials)
+        images = generator.render(z, len(z))
+        images[np.isin(trials, spoil)] = np.nan
+        return Sought(images, z, np.zeros(len(z)), np.zeros(len(z)))
+
+    return supply
+
+
+def noisy(generator: Generator, variance: float, residual: float, enough: float = 0.0) -> Supply:
+    """The image of each trial's own z with its own Gaussian noise."""
+
+    def supply(jobs: Sequence[Job]) -> Sought:
+        sought = clean(generator)(jobs)
+        noise = [
+            np.random.default_rng(job.trial).normal(size=generator.image_shape) for job in jobs
+        ]
+        images = (sought.images + variance**0.5 * np.stack(noise)).astype(np.float32)
+        return Sought(images, sought.z_true, *(np.full(len(jobs), x) for x in (residual, enough)))
+
+    return supply
 
 
 def run(
@@ -34,20 +64,22 @@ def run(
     *,
     end: Limits | None = None,
     batch_size: int = 4,
-    spoil: tuple[int, ...] = (),
+    supply: Supply | None = None,
+    mask: np.ndarray | None = None,
     looks: list[Look] | None = None,
 ) -> dict[Job, Trial]:
-    """Every job solved; the images of the trials in `spoil` are NaN."""
-
-    def pictures(trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        z = truths(generator, trials)
-        images = generator.render(z, batch_size)
-        images[np.isin(trials, spoil)] = np.nan
-        return images, z
-
+    """Every job solved, each for the image of its own z where nothing else is supplied."""
     done = {}
     for look in solve(
-        generator, solver, jobs, pictures, end or limits(), MARKS, seed=0, batch_size=batch_size
+        generator,
+        solver,
+        jobs,
+        supply or clean(generator),
+        end or limits(),
+        MARKS,
+        seed=0,
+        batch_size=batch_size,
+        mask=mask,
     ):
         done.update({trial.job: trial for trial in look.finished})
         if looks is not None:

@@ -5,8 +5,10 @@ import numpy as np
 from ganinv_cli.store import Provenance, files
 
 LATENT = 3
+PIXELS = (4, 4, 3)  # height, width, channels
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
 SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
+IMAGE_GROUPS = ("image=0003", "image=0003/certificate")
 
 
 def provenance(**changes):
@@ -27,7 +29,10 @@ def one_row(group, trial):
     """What trial `trial` of a group is, the same whenever it is asked for."""
     draw = np.random.default_rng([trial, *group.encode()])
     if not group:
-        return {"z_true": draw.normal(size=LATENT).astype(np.float32)}
+        truth = draw.normal(size=LATENT).astype(np.float32)
+        return {"z_true": truth, "cramer_rao": draw.uniform()}
+    if group in IMAGE_GROUPS:
+        return _certificate(draw) if group.endswith("/certificate") else _image(draw, trial)
     ends = {
         "z_found": draw.normal(size=LATENT).astype(np.float32),
         "z_error": draw.normal(),
@@ -47,6 +52,32 @@ def one_row(group, trial):
         "z_snapshots": draw.normal(size=(2, LATENT)).astype(np.float32),
         **{f"first/{name}": value for name, value in ends.items()},
         "first/at_bound": np.int32(draw.integers(LATENT)),
+        "polished/z_found": draw.normal(size=LATENT),
+        "polished/image_loss": draw.uniform(),
+        "polished/gradient_norm": draw.uniform(),
+        "polished/steepness": draw.uniform(),
+        "polished/outcome": np.uint8(draw.integers(1, 6)),
+    }
+
+
+def _image(draw, trial):
+    return {
+        "name": np.array(f"Märchen {trial}.png".encode(), "S255"),
+        "sha256": np.array(b"%064x" % trial, "S64"),
+        "said": np.array(b"transparent: on grey", "S255"),
+        "error": np.array(b"", "S255"),
+        "target": draw.integers(256, size=PIXELS, dtype=np.uint8),
+    }
+
+
+def _certificate(draw):
+    return {
+        "recoveries": np.int32(draw.integers(1, 99)),
+        "best": np.int32(draw.integers(99)),
+        "distant": np.int32(draw.integers(99)),
+        "reconstruction": draw.integers(256, size=PIXELS, dtype=np.uint8),
+        "distant_reconstruction": draw.integers(256, size=PIXELS, dtype=np.uint8),
+        "singular_values": draw.uniform(size=LATENT),
     }
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli.config import RecoverConfig, identity, load
+from ganinv_cli.config import (
+    Config,
+    ConsistencyConfig,
+    InvertConfig,
+    NoiseSweepConfig,
+    RecoverConfig,
+    identity,
+    load,
+)
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.resources import find, shipped
 
@@ -17,9 +25,20 @@ def _written(folder: Path, text: str) -> Path:
     return path
 
 
+def _kind(name: str) -> type[Config]:
+    """What a shipped config is read as: by how its name begins."""
+    kinds = {
+        "noise-sweep": NoiseSweepConfig,
+        "consistency": ConsistencyConfig,
+        "invert": InvertConfig,
+        "paper-noise": NoiseSweepConfig,
+    }
+    return next((kinds[each] for each in kinds if name.startswith(each)), RecoverConfig)
+
+
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path):
     path = _written(tmp_path, "trials = 7\nseed = 3\n[lbfgs]\nmemory = 9\n")
-    config = load(path, {"trials": 5, "seed": None})
+    config = load(RecoverConfig, path, {"trials": 5, "seed": None})
     assert (config.trials, config.seed, config.solver_settings) == (5, 3, {"memory": 9})
     assert config.clip == RecoverConfig.clip
 
@@ -28,14 +47,17 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
 def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
     path = find("config", name)
     head = "".join(line for line in path.read_text().splitlines()[:3] if line.startswith("#"))
-    assert "?" in head or "Table 1" in head
-    assert any(unit in head for unit in ("minute", "hour", "day"))
-    load(path, {})
+    assert "?" in head or "Table 1" in head or "Figure 2" in head
+    assert any(unit in head for unit in ("second", "minute", "hour", "day"))
+    load(_kind(name), path, {})
 
 
-def test_the_default_config_holds_the_defaults():
-    stated = tomllib.loads(find("config", "recover").read_text())
-    defaults = dataclasses.asdict(RecoverConfig())
+@pytest.mark.parametrize(
+    "name", sorted({"recover", "noise-sweep", "consistency", "invert"} & {*shipped("config")})
+)
+def test_a_config_named_like_its_command_holds_the_defaults(name):
+    stated = tomllib.loads(find("config", name).read_text())
+    defaults = dataclasses.asdict(_kind(name)())
     for key, value in stated.items():
         assert defaults[key] == (tuple(value) if isinstance(value, list) else value)
 
@@ -43,7 +65,7 @@ def test_the_default_config_holds_the_defaults():
 @pytest.mark.parametrize("name", ["paper-text", "paper-code"])
 def test_each_preset_of_the_paper_says_how_the_other_differs(name):
     other = {"paper-text": "paper-code", "paper-code": "paper-text"}[name]
-    assert f"Where {other} differs" in load(find("config", name), {}).note
+    assert f"Where {other} differs" in load(RecoverConfig, find("config", name), {}).note
 
 
 @pytest.mark.parametrize(
@@ -77,7 +99,7 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
 def test_what_cannot_be_is_refused(tmp_path, text, words):
     path = _written(tmp_path, text)
     with pytest.raises(ConfigError) as refused:
-        load(path, {})
+        load(RecoverConfig, path, {})
     assert words in str(refused.value)
     assert str(path) in str(refused.value)
 
@@ -86,8 +108,8 @@ def test_coupled_trials_are_one_batch_of_all(tmp_path):
     path = _written(
         tmp_path, "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0\ntrials = 9"
     )
-    assert load(path, {}).batch_size == 9
-    assert load(path, {"trials": 4}).batch_size == 4
+    assert load(RecoverConfig, path, {}).batch_size == 9
+    assert load(RecoverConfig, path, {"trials": 4}).batch_size == 4
 
 
 def test_only_what_changes_a_result_identifies_a_run():

@@ -5,15 +5,15 @@ import dataclasses
 import matplotlib.image
 import numpy as np
 from known_results import GRADIENTS, results
-from matplotlib.figure import Figure
 
 from ganinv_cli import store
-from ganinv_cli.report import figures, summarise, write
+from ganinv_cli.report import drawing, recover, recover_figures
+from ganinv_cli.report.report import Drawn
 
 
 def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    figure = figures.pictures({"start": 255 - noise, "original": noise}, [0, 4, 9], "title")
+    figure = drawing.pictures({"start": 255 - noise, "original": noise}, ["0", "4", "9"], "title")
     figure.savefig(tmp_path / "figure.png")
     shown = (matplotlib.image.imread(tmp_path / "figure.png")[:, :, :3] * 255).round()
     large = noise[2].repeat(2, axis=0).repeat(2, axis=1)
@@ -26,9 +26,11 @@ def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     errors = np.array([[1, 0.1, np.nan, np.nan], [1, 0.0, 0.0, np.nan], [np.nan] * 4])
     ends = np.array([0.02, 0.0, np.nan])
-    nothing = figures.Curve(GRADIENTS, np.full((2, 4), np.nan), ends)
+    nothing = recover_figures.Curve(GRADIENTS, np.full((2, 4), np.nan), ends)
     assert not nothing.drawable.any()
-    figure = figures.convergence({"none": figures.Curve(GRADIENTS, errors, ends)}, 4)
+    figure = recover_figures.convergence(
+        {"none": recover_figures.Curve(GRADIENTS, errors, ends)}, 4
+    )
     figure.canvas.draw()
     median = figure.axes[0].lines[-2]
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
@@ -36,13 +38,45 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     assert list(median.get_ydata()) == [0.05, 0.01, 0.01]  # of .1, then .02, and 0
 
 
-def test_a_figure_is_named_for_its_technique_and_solver(monkeypatch, tmp_path):
-    titles = []
-    monkeypatch.setattr(
-        figures, "pictures", lambda panels, trials, title: titles.append(title) or Figure((1, 1))
-    )
-    stored = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), ("found",), (0,))
-    for technique in ("none", "standard"):
+def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
+    stored = store.Figure(np.zeros((1, 3, 16, 16, 1), np.uint8), ("found",), (0, 1, 49))
+    for technique, clipping in (("none", "no clipping"), ("stochastic", "stochastic clipping")):
         given = dataclasses.replace(results(), figures={f"figure1-{technique}": stored})
-        write(summarise(given, "x"), given, tmp_path)
-    assert titles == ["Figure 1. no clipping, lbfgs", "Figure 1. standard clipping, lbfgs"]
+        drawn = recover.draw(given)[f"figure1-{technique}"]
+        title = f"Figure 1. {clipping}, lbfgs"
+        assert drawn.figure.texts[0].get_text() == title
+        assert drawn.caption.startswith(title)
+        right = 2 if technique == "none" else 3  # its last trial went elsewhere
+        assert f"{right} of these 3" in drawn.alt
+
+
+def test_the_alt_text_of_the_curves_is_their_finding():
+    alt = recover.draw(results())["convergence"].alt
+    assert "none after 100 gradients; stochastic after 100 gradients" in alt
+    given = results()
+    given.groups["none"]["z_error"][:] = 0.5
+    assert "none never, it ends at 0.5" in recover.draw(given)["convergence"].alt
+
+
+def test_a_dollar_in_a_title_or_label_is_a_dollar():
+    picture = np.zeros((1, 16, 16, 1), np.uint8)
+    figure = drawing.pictures({r"$\nonsense$": picture}, [r"$x^$"], r"$\frac$")
+    drawing.encode(Drawn(figure, "", ""))  # raises where it is taken for a formula
+
+
+def test_every_format_is_the_same_each_time_and_leaves_matplotlib_alone():
+    before = dict(matplotlib.rcParams)
+    first, second = (drawing.encode(recover.draw(results())["convergence"]) for _ in range(2))
+    assert set(first.files) == {"png", "pdf", "svg"}
+    assert first == second
+    assert not any(
+        b"Date>" in content or b"<dc:date" in content for content in first.files.values()
+    )
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_page_gets_lines_as_svg_and_pixels_as_png():
+    stored = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), ("found",), (0,))
+    given = dataclasses.replace(results(), figures={"figure1-none": stored})
+    inline = {name: drawing.encode(drawn).inline for name, drawn in recover.draw(given).items()}
+    assert inline == {"figure1-none": "png", "convergence": "svg"}

@@ -110,6 +110,18 @@ def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mod
     assert slope == pytest.approx(float(np.sum(gradient * along)), rel=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_pictures_are_rendered_alike_in_blocks(
+    tmp_path: Path, z: np.ndarray, precision: str
+) -> None:
+    generator = Generator(checkpoint(tmp_path))
+    rounding = {"float32": 1e-6, "float64": 1e-14}[precision]
+    for block in (2, 5, 9):
+        found = generator.render(z.astype(np.float64), block, precision)
+        assert found.dtype == precision
+        np.testing.assert_allclose(found, generator(z.astype(precision)), atol=rounding)
+
+
 def test_pictures_are_the_same_in_a_graph(tmp_path: Path, z: np.ndarray) -> None:
     generator = Generator(checkpoint(tmp_path))
     traced = tf.function(generator, input_signature=[tf.TensorSpec([None, 6])])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError
-from ganinv_cli.training import sources
+from ganinv_cli.pictures import files
 from ganinv_cli.training.images import Crop, load
 
 
@@ -92,6 +92,16 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+def test_images_are_seen_as_a_viewer_shows_them(tmp_path: Path, writer) -> None:
+    deep, clear = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.full((9, 9), 25700, np.uint16)).save(deep, "PNG")
+    Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(clear, "PNG")
+    members = {"a.png": deep.getvalue(), "b.png": clear.getvalue()}
+    found = load(writer(tmp_path / "source", members), 9, 3, Crop())
+    assert [np.unique(picture).tolist() for picture in found] == [[100], [128]]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
 def test_a_source_without_images_is_refused(tmp_path: Path, writer) -> None:
     with pytest.raises(ImageError, match="holds no image"):
         load(writer(tmp_path / "source", {"notes.txt": b"text"}), 16, 3, Crop())
@@ -140,7 +150,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words
 def test_a_file_too_big_for_an_image_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer
 ) -> None:
-    monkeypatch.setattr(sources, "BIGGEST", 2 << 20)
+    monkeypatch.setattr(files, "BIGGEST", 2 << 20)
     source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
     with pytest.raises(ImageError, match=r"big\.png has 3 MB, more than the 2 of an image"):
         load(source, 16, 3, Crop())
@@ -176,10 +186,10 @@ def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = _folder(tmp_path / "source", {"a.png": _encoded()})
 
-    def denied(path: Path) -> bytes:
+    def denied(path: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\)"):
         load(source, 16, 3, Crop())
 

@@ -58,8 +58,9 @@ def test_report_prints_and_writes_beside_the_file(saved, tmp_path):
     folder = tmp_path / "recover"
     assert {file.name for file in folder.iterdir()} == {
         *(f"table1.{ending}" for ending in STYLES.values()),
-        "figure1-stochastic.png",
-        "convergence.png",
+        *(f"figure1-stochastic.{ending}" for ending in ("png", "pdf", "svg")),
+        *(f"convergence.{ending}" for ending in ("png", "pdf", "svg")),
+        "report.html",
     }
     assert (folder / "table1.md").read_text() == given.stdout
     assert "table1.md" in given.stderr
@@ -82,8 +83,31 @@ def test_several_files_are_told_apart(saved, tmp_path):
     ]
     rows = csv.DictReader(io.StringIO(ganinv(*files, "--format", "csv").stdout))
     assert len({row["file"] for row in rows}) == 2
-    assert ganinv(*files, "--out", tmp_path / "both").exit_code == 0
+
+
+def test_several_files_have_one_page_in_out(saved, tmp_path):
+    files = [saved("a.h5"), saved("b.h5")]
+    given = ganinv(*files, "--out", tmp_path / "both")
+    assert given.exit_code == 0
+    assert "--out DIR" not in given.stderr
     assert (tmp_path / "both" / "b" / "table1.txt").exists()
+    whole, one = (tmp_path / "both" / name for name in ("report.html", "a/report.html"))
+    assert whole.read_text().count("<article") == 2
+    assert one.read_text().count("<article") == 1
+
+
+def test_several_files_without_out_have_a_page_each_and_it_is_said(saved, tmp_path):
+    given = ganinv(saved("a.h5"), saved("b.h5"))
+    assert given.exit_code == 0
+    assert "--out DIR writes one page of them all" in given.stderr
+    for name in "ab":
+        assert (tmp_path / name / "report.html").read_text().count("<article") == 1
+    assert "--out DIR" not in ganinv(saved("c.h5")).stderr
+
+
+def test_a_folder_is_never_made_in_the_place_of_the_page(saved, tmp_path):
+    files = [saved("report.html.h5"), saved("b.h5")]
+    assert_refused(ganinv(*files, "--out", tmp_path / "both"), "rename it")
 
 
 def test_a_run_in_progress_is_reported(saved):

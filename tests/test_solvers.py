@@ -4,11 +4,12 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import error, limits, run
+from small import clean, error, limits, run, truths
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.trial import Job
 from ganinv_cli.words import RULES, SOLVERS
@@ -58,7 +59,7 @@ def test_all_techniques_start_from_the_same_z(generator, solver):
 
 def test_an_image_that_is_no_number_ends_its_own_trial_only(generator, solver):
     jobs = _jobs(4, ["stochastic"])
-    done = run(generator, solver, jobs, end=limits(restarts=2), spoil=(1,))
+    done = run(generator, solver, jobs, end=limits(restarts=2), supply=clean(generator, (1,)))
     assert done[jobs[1]].outcome is Outcome.non_finite
     assert len(done[jobs[1]].ends) == 3  # a restart cannot help, and is counted
     assert all(done[job].outcome is Outcome.converged for job in jobs if job.trial != 1)
@@ -127,14 +128,10 @@ def test_a_rate_that_is_too_high_still_ends(generator):
 
 def test_plain_descent_takes_the_papers_step(generator):
     """z <- z - rate * gradient, the rate halved on time."""
-    from small import truths
-
-    from ganinv_cli.problem import Problem
-
     gd = named("gd", {"learning_rate": 1e-3, "halve_every": 2})
     (trial,) = run(generator, gd, _jobs(1, ["none"]), end=limits(budget=5)).values()
     target = generator(truths(generator, np.array([0])))
-    problem = Problem(generator, target, tf.zeros(1))
+    problem = Problem(generator, target, wall=tf.zeros(1), residual=tf.zeros(1))
     z = tf.constant(trial.z_start[None], tf.float64)
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
         z -= rate * problem.evaluate(z).gradient

@@ -7,10 +7,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from stored import CURVE_GRADIENTS, assert_holds, commit, one_row, parts, provenance, rows
+from stored import (
+    CURVE_GRADIENTS,
+    IMAGE_GROUPS,
+    assert_holds,
+    commit,
+    one_row,
+    parts,
+    provenance,
+    rows,
+)
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Figure, catalogue, document, merge, open_run, read, schema
+from ganinv_cli.store import Figure, catalogue, contents, document, merge, open_run, read, schema
 
 
 @pytest.fixture
@@ -198,6 +207,8 @@ def test_a_long_config_is_kept(path):
 def test_every_column_is_in_the_round_trip():
     assert one_row("", 0).keys() == schema.columns("").keys()
     assert one_row("none", 0).keys() == schema.columns("none").keys()
+    for group in IMAGE_GROUPS:
+        assert one_row(group, 0).keys() == schema.columns(group).keys()
     assert {outcome.value for outcome in Outcome} == {1, 2, 3, 4, 5}
 
 
@@ -212,7 +223,9 @@ def test_the_documented_columns_are_those_of_the_schema():
     page = Path(__file__).parent.parent / "docs" / "results-format.md"
     text = page.read_text(encoding="utf-8")
     assert document.up_to_date(text) == text
-    for column in (*schema.ROOT, *schema.RULE, *schema.FIRST, *schema.CONSTANTS):
+    trials = (*contents.ROOT, *contents.RULE, *contents.FIRST, *contents.POLISHED)
+    images = (*contents.IMAGE, *contents.CERTIFICATE)
+    for column in (*trials, *images, *contents.CONSTANTS):
         assert f"| `{column.name}` | {column.dtype} |" in text
 
 

@@ -21,8 +21,8 @@ SOURCES = [
 # A part imports from its own row and the rows above it.
 LAYOUT = (
     {"errors", "outcome", "layers", "prior", "words"},
-    {"config", "formats", "generator", "problem", "clipping", "randomness"}
-    | {"store", "statistics", "resources"},
+    {"config", "formats", "generator", "problem", "jacobian", "clipping", "randomness"}
+    | {"pictures", "store", "statistics", "resources"},
     {"solvers", "report"},
     {"engine"},
     {"experiments", "training"},
@@ -36,7 +36,7 @@ PLACES = {
     "matplotlib": ("report",),
 }
 WITHOUT_TENSORFLOW = {"errors", "outcome", "layers", "prior", "words"} | {
-    *("config", "store", "statistics", "resources", "report", "cli"),
+    *("config", "pictures", "store", "statistics", "resources", "report", "cli"),
 }
 LONGEST = 250  # lines
 LONGER: set[str] = set()  # files with a reason to be longer, as "ganinv_cli/cli/train.py"

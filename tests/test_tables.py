@@ -1,6 +1,7 @@
 """What the tables count, and that every format shows the same."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -11,9 +12,10 @@ from known_results import group, results
 
 from ganinv_cli.cli.report import report
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report import figures, render, summarise
+from ganinv_cli.report import drawing, render, summarise
+from ganinv_cli.report.recover import PAPER
 from ganinv_cli.report.render import RENDERED
-from ganinv_cli.report.tables import PAPER
+from ganinv_cli.report.report import Section
 from ganinv_cli.words import RULES, STYLES
 
 
@@ -30,7 +32,7 @@ EXPECTED = {
 
 
 def test_counts_outcomes_and_costs_are_those_of_the_trials():
-    rows = {row["technique"]: row for row in summarise(results(), "x").table1}
+    rows = {row["technique"]: row for row in summarise(results(), "x").tables["table1"]}
     for technique, counted in EXPECTED.items():
         for way, counts in counted.items():
             assert list(rows[technique][way].values()) == counts
@@ -48,14 +50,14 @@ def test_techniques_keep_the_papers_order():
     trials = np.arange(3)
     given = {name: group(trials, 0) for name in ("wall", "stochastic", "none", "standard")}
     report = summarise(results(given), "x")
-    order = [row["technique"] for row in report.table1]
+    order = [row["technique"] for row in report.tables["table1"]]
     assert order == ["none", "standard", "stochastic", "wall"]
-    assert len(report.mcnemar) == 2 * 6
+    assert len(report.tables["mcnemar"]) == 2 * 6
 
 
 def test_techniques_are_paired_by_trial_number():
     given = {"none": group(np.arange(10), 4), "standard": group(np.arange(6, 30), 0)}
-    first = summarise(results(given), "x").mcnemar[0]
+    first = summarise(results(given), "x").tables["mcnemar"][0]
     assert (first["trials"], first["only_first"], first["only_second"]) == (4, 0, 4)
     assert first["p"] == 2 * 0.5**4
 
@@ -65,8 +67,9 @@ def test_ever_counts_the_least_error_and_says_so():
     given["none"]["restarts"][:] = 0
     given["none"]["z_error_least"][:] = 1e-5
     at_end, ever = (summarise(results(given, success=s), "x") for s in ("end", "ever"))
-    assert at_end.table1[0]["recovered"]["1e-4"] == 6
-    assert ever.table1[0]["first_start"]["1e-4"] == ever.table1[0]["recovered"]["1e-4"] == 10
+    assert at_end.tables["table1"][0]["recovered"]["1e-4"] == 6
+    (row,) = ever.tables["table1"]
+    assert row["first_start"]["1e-4"] == row["recovered"]["1e-4"] == 10
     assert "at any update" in render([ever], "markdown")
     assert "at any update" not in render([at_end], "markdown")
 
@@ -100,7 +103,7 @@ def test_csv_has_one_line_a_technique():
     rows = list(csv.DictReader(io.StringIO(render([summarise(results(), "x")], "csv"))))
     assert [row["technique"] for row in rows] == ["none", "stochastic"]
     assert [row["first_start.1e-4"] for row in rows] == ["42", "49"]
-    p = summarise(results(), "x").mcnemar[0]["p"]
+    p = summarise(results(), "x").tables["mcnemar"][0]["p"]
     assert float(rows[0]["p.first_start.stochastic"]) == p
     assert rows[0]["p.first_start.wall"] == ""
 
@@ -186,7 +189,27 @@ def test_trials_that_are_missing_are_told():
 
 def test_names_stand_in_one_list():
     assert list(RENDERED) == list(STYLES)
-    assert list(figures.LINES) == list(RULES)
+    assert list(drawing.LINES) == list(RULES)
     assert PAPER.keys() < set(RULES)
     (style,) = (option for option in report.params if option.name == "style")
     assert list(style.type.choices) == list(STYLES)
+
+
+def test_what_a_cell_holds_is_no_markdown_latex_or_terminal_command():
+    name = "*a*_b|<i>\x1b[31m`&$"
+    section = Section(f"of {name}", ("image", "loss"), [(name, "1")])
+    reports = [dataclasses.replace(summarise(results(), "x"), sections=[section])]
+    markdown, latex, text = (render(reports, style) for style in ("markdown", "latex", "text"))
+    assert r"\*a\*\_b\|\<i>" in markdown
+    assert markdown.count(r"\`&$") == 2
+    assert latex.count(r"\_b") == latex.count(r"\&\$") == 2
+    assert "\x1b" not in text
+    assert "<i>" in text
+
+
+def test_a_command_that_is_not_known_is_refused():
+    for command in ("render", "rEcover", "a.b", "", "../recover"):  # the first is a module of ours
+        given = results()
+        given.attributes["command"] = command
+        with pytest.raises(ResultsError, match=f"x: .* {command!r}, which this ganinv does not"):
+            summarise(given, "x")

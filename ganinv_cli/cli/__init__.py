@@ -7,7 +7,7 @@ import click
 
 from ganinv_cli.errors import GaninvError
 
-COMMANDS = ("recover", "report", "train")
+COMMANDS = ("recover", "noise-sweep", "consistency", "invert", "report", "train")
 
 
 class _Commands(click.Group):
@@ -22,8 +22,9 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ganinv_cli.cli.{name}")
-        return getattr(module, name)  # type: ignore[no-any-return]
+        place = name.replace("-", "_")
+        module = importlib.import_module(f"ganinv_cli.cli.{place}")
+        return getattr(module, place)  # type: ignore[no-any-return]
 
     def invoke(self, context: click.Context) -> object:
         try:

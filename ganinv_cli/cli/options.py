@@ -1,12 +1,15 @@
 """Options that mean the same in every command, and how their values are read."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli.cli import publishing
+from ganinv_cli.cli.experiments import Output
+from ganinv_cli.config import Config
 from ganinv_cli.words import RULES, SOLVERS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,54 +34,118 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
-def experiment(command: Command) -> Command:
-    """Everything an experiment's config holds and a command line may change."""
-    for option in reversed(_EXPERIMENT):
-        command = option(command)
-    return command
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """A comma-separated list of numbers."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: Any, context: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            numbers = ()
+        if not numbers:
+            self.fail(f"{value!r} is not numbers such as 0.01,0.1", param, context)
+        return numbers
 
 
-def _default(name: str) -> str:
-    value = getattr(RecoverConfig, name)
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+def experiment(
+    kind: type[Config], trials: str, *own: tuple[str, str, str, dict[str, Any]]
+) -> Callable[[Command], Command]:
+    """Everything an experiment's config holds and a command line may change.
+
+    `trials` says what that many of are run; `own` are its other settings: flag, name, help, type.
+    """
+
+    def setting(flag: str, name: str, text: str, **type_: Any) -> Callable[[Command], Command]:
+        value = getattr(kind, name)
+        default = ",".join(map(_shown, value)) if isinstance(value, tuple) else _shown(value)
+        return click.option(
+            flag, name, help=text, show_default=default or False, default=None, **type_
+        )
+
+    def decorate(command: Command) -> Command:
+        options = [
+            click.option(
+                "--config", help="TOML file with these settings, or the name of a shipped one."
+            ),
+            setting(
+                "--checkpoint", "checkpoint", "The generator: a checkpoint's folder or prefix."
+            ),
+            *(setting(flag, name, text, **type_) for flag, name, text, type_ in own),
+            setting("--trials", "trials", trials, type=click.IntRange(1)),
+            *(setting(flag, name, text, **type_) for flag, name, text, type_ in _EXPERIMENT),
+        ]
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def _setting(flag: str, name: str, help_text: str, **kind: Any) -> Callable[[Command], Command]:
-    return click.option(flag, name, help=help_text, show_default=_default(name), **kind)
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) and value < 1 else str(value)
 
 
-_EXPERIMENT = (
-    click.option("--config", help="TOML file with these settings, or the name of a shipped one."),
-    _setting("--checkpoint", "checkpoint", "The generator: a checkpoint's folder or prefix."),
-    _setting("--trials", "trials", "Latent vectors to recover.", type=click.IntRange(1)),
-    _setting(
-        "--clip", "clip", f"Techniques, of {', '.join(RULES)}.", type=Names(RULES), metavar="NAMES"
+_EXPERIMENT: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "--clip",
+        "clip",
+        f"Techniques, of {', '.join(RULES)}.",
+        {"type": Names(RULES), "metavar": "NAMES"},
     ),
-    _setting("--solver", "solver", "Method.", type=click.Choice(SOLVERS)),
-    _setting("--restarts", "restarts", "Most restarts a trial.", type=click.IntRange(0)),
-    _setting("--budget", "budget", "Most gradients a trial.", type=click.FloatRange(1)),
-    _setting(
+    ("--solver", "solver", "Method.", {"type": click.Choice(SOLVERS)}),
+    ("--restarts", "restarts", "Most restarts a trial.", {"type": click.IntRange(0)}),
+    ("--budget", "budget", "Most gradients a trial.", {"type": click.FloatRange(1)}),
+    (
         "--tolerance",
         "tolerance",
         "Image loss (squared error summed over pixels) at which a trial is done.",
-        type=click.FloatRange(0),
+        {"type": click.FloatRange(0)},
     ),
-    _setting("--batch-size", "batch_size", "Trials in flight.", type=click.IntRange(1)),
-    _setting(
+    ("--batch-size", "batch_size", "Trials in flight.", {"type": click.IntRange(1)}),
+    (
         "--batch-norm",
         "batch_norm",
         "Statistics of batch norm: the checkpoint's, or each batch's own.",
-        type=click.Choice(["frozen", "batch"]),
+        {"type": click.Choice(["frozen", "batch"])},
     ),
-    _setting("--seed", "seed", "Names every random number.", type=click.IntRange(0, 2**32 - 1)),
-    _setting("--device", "device", "Where to compute.", type=click.Choice(["auto", "cpu", "gpu"])),
+    ("--seed", "seed", "Names every random number.", {"type": click.IntRange(0, 2**32 - 1)}),
+    ("--device", "device", "Where to compute.", {"type": click.Choice(["auto", "cpu", "gpu"])}),
+)
+
+MASK = (
+    "--mask",
+    "mask",
+    "Image of which pixels count: black ones do not. Cropped as the images are.",
+    {"metavar": "PATH"},
+)
+
+STATIONARY = (
+    "--stationary",
+    "stationary",
+    "A start is done when a while lowered its image loss by less than this share.",
+    {"type": click.FloatRange(0, 1, min_open=True, max_open=True)},
+)
+
+CROP = (
+    "--crop",
+    "crop",
+    "The part that is resized to the generator's images: center (the largest centred square), none "
+    "(all of it, squeezed), or a square of X,Y,SIZE pixels.",
+    {"metavar": "center|none|X,Y,SIZE"},
 )
 
 
 def results(default: str) -> Callable[[Command], Command]:
-    """Where results go and how they are printed."""
+    """Where results go and how they are printed; the command takes them as one `output`."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(called: Command) -> Command:
+        command = _with_output(called)
         for option in reversed(
             (
                 click.option(
@@ -98,6 +165,17 @@ def results(default: str) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def _with_output(command: Command) -> Command:
+    @functools.wraps(command)
+    def called(
+        out: Path, overwrite: bool, style: str, verbose: bool, quiet: bool, **others: Any
+    ) -> Any:
+        output = Output(out, publishing.folder(out), overwrite, style, verbose, quiet)
+        return command(output=output, **others)
+
+    return called  # type: ignore[return-value]
 
 
 style = click.option(

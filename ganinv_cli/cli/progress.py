@@ -94,14 +94,15 @@ def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
                     announced = True
                     if at.seconds_left > LONG_SECONDS:
                         _announce(console, at)
-                text = f"{at.recovered:,} recovered {at.gradients_per_second:,.0f} gradients/s"
+                text = f"{at.good:,} {at.word} {at.gradients_per_second:,.0f} gradients/s"
                 show(at.done, at.total, f"{text} {_clock(at.seconds_left)} left")
 
             yield update
     except KeyboardInterrupt:
-        console.print(
-            f"interrupted; the trials that had finished are in {out}, and the same command goes on"
-        )
+        some = out.exists() or Path(f"{out}.parts").exists()
+        saved = f"the trials that had finished are in {out}, and the same command goes on"
+        said = f"interrupted; {saved}" if some else "interrupted before any trial had finished"
+        console.print(said, soft_wrap=True, highlight=False)
         raise
 
 

@@ -1,7 +1,7 @@
 """What a command does with results files: it prints their tables, then fills their folders."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ from ganinv_cli.errors import UsageError
 
 
 def folder(file: Path) -> Path:
-    """Where a results file's tables and figures go: `recover/` beside `recover.h5`.
+    """Where a results file's tables, figures and page go: `recover/` beside `recover.h5`.
 
     Raises UsageError where the name leaves nothing, or only itself, without its ending.
     """
@@ -22,20 +22,28 @@ def folder(file: Path) -> Path:
     return file.with_suffix("")
 
 
-def publish(folders: Mapping[Path, Path], style: str, quiet: bool = False) -> None:
-    """Print the tables of results files, then write tables and figures into each one's folder.
+def publish(
+    folders: Mapping[Path, Path], style: str, quiet: bool = False, together: Path | None = None
+) -> None:
+    """Print the tables of results files, then write tables, figures and a page into each's folder.
 
     In this order, so that a folder that cannot be written never hides what was found. `style` is
-    one of words.STYLES. Raises ResultsError, before anything is printed, where a file cannot be
-    read or has no trial to count; GaninvError where a folder cannot be written.
+    one of words.STYLES; `together` is the folder, with all the others in it, for one page of them
+    all. Raises ResultsError, before anything is printed, where a file cannot be read or has no
+    trial to count; GaninvError where a folder cannot be written.
     """
-    from ganinv_cli.report import render, summarise, write
+    from ganinv_cli.report import render, summarise, write, write_together
     from ganinv_cli.store import read
 
     results = [read(file) for file in folders]
     reports = [summarise(each, str(file)) for each, file in zip(results, folders, strict=True)]
     click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
-    for report, each, place in zip(reports, results, folders.values(), strict=True):
-        written = write(report, each, place)
+    places = list(folders.values())
+    lines: Iterable[str]
+    if together is None:
+        lines = (write(*each) for each in zip(reports, results, places, strict=True))
+    else:
+        lines = write_together(reports, results, together, [place.name for place in places])
+    for line in lines:
         if not quiet:
-            click.echo(written, err=True)
+            click.echo(line, err=True)

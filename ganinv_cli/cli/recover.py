@@ -1,25 +1,18 @@
 """`ganinv recover`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ganinv_cli.cli import options, publishing
+from ganinv_cli.cli import options
+from ganinv_cli.cli.experiments import Output, session, settled
+from ganinv_cli.config import RecoverConfig
 
 
 @click.command()
-@options.experiment
+@options.experiment(RecoverConfig, "Latent vectors to recover.")
 @options.results("recover.h5")
-def recover(
-    config: str | None,
-    out: Path,
-    overwrite: bool,
-    style: str,
-    verbose: bool,
-    quiet: bool,
-    **settings: Any,
-) -> None:
+def recover(config: str | None, output: Output, **settings: Any) -> None:
     """Recover known latent vectors: Table 1 and Figure 1 of the paper.
 
     Draws latent vectors, makes their images, and recovers each under every technique from the same
@@ -31,30 +24,9 @@ def recover(
         ganinv recover --trials 200
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    folder = publishing.folder(out)
+    chosen = settled(RecoverConfig, config, settings, output.quiet)
+    with session(chosen, output) as ready:
+        from ganinv_cli.experiments.recover import recover as run
 
-    from ganinv_cli import config as configs
-    from ganinv_cli.cli import progress, startup
-    from ganinv_cli.resources import find
-
-    chosen = configs.load(find("config", config) if config else None, settings)
-    checkpoint = find("checkpoint", chosen.checkpoint)
-    if chosen.note and not quiet:
-        click.echo(chosen.note.strip(), err=True)
-
-    startup.tensorflow(verbose)
-    from ganinv_cli import formats
-    from ganinv_cli.engine.local import Device
-    from ganinv_cli.experiments.recover import recover as run
-    from ganinv_cli.generator import Generator
-
-    device = Device(chosen.device)
-    found = formats.read(checkpoint)
-    if verbose:
-        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
-        click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
-        click.echo(f"on {device.description}", err=True)
-    with device.scope(), progress.recovery(out, quiet) as show:
-        generator = Generator(found, chosen.batch_norm)
-        run(chosen, generator, device.description, out, overwrite, show)
-    publishing.publish({out: folder}, style, quiet)
+        run(chosen, ready.generator, ready.device, output.out, output.overwrite, ready.show)
+    output.publish()

@@ -16,20 +16,27 @@ from ganinv_cli.errors import UsageError
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables and figures, with one folder a file in it for several files "
-    "[default: FILE without its ending].",
+    help="Folder for tables, figures and report.html; for several files one folder a file in it, "
+    "and one report.html of them all [default: FILE without its ending, for each].",
 )
 def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
-    """Print the tables of saved results, and write them again with the figures.
+    """Print the tables of saved results; write them, figures and a page.
 
-    Reads nothing but the results, also of a run in progress. CSV is one line a technique; JSON is
+    Reads nothing but the results, also of a run in progress. Tables are written in every format,
+    figures as PNG, PDF and SVG. The page, report.html, needs no other file and no network; with
+    --out it shows several results side by side. CSV is one line a row of the main table; JSON is
     an object, or a list of them for several files.
 
     \b
-    Example:
+    Examples:
         ganinv report recover.h5 --format markdown
+        ganinv report a.h5 b.h5 --out both
     """
-    publishing.publish(dict(zip(files, _folders(files, out), strict=True)), style)
+    several = len(files) > 1
+    folders = dict(zip(files, _folders(files, out), strict=True))
+    publishing.publish(folders, style, together=out if several else None)
+    if several and out is None:
+        click.echo("each has a page of its own; --out DIR writes one page of them all", err=True)
 
 
 def _folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
@@ -39,6 +46,8 @@ def _folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
     for folder, file in zip(folders, files, strict=True):
         if folder == file:
             raise UsageError(f"{file} cannot be a results file and a folder; name another --out")
+        if out is not None and folder == out / "report.html":
+            raise UsageError(f"{file} would fill a folder of the page's name; rename it")
         if folders.count(folder) > 1:
             raise UsageError(
                 f"{file} and another file would both fill {folder}/; report them apart"

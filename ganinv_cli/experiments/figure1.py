@@ -6,6 +6,7 @@ import numpy as np
 
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
+from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Figure, read
 
 TRIALS = 8
@@ -31,5 +32,8 @@ def drawn(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, 
     shown = slice(None) if generator.batch_norm == "batch" else slice(TRIALS)
     size = len(trials[shown])
     pictures = [generator.render(z[shown], size)[:TRIALS] for z in panels.values()]
-    pixels = np.rint((np.nan_to_num(pictures).clip(-1, 1) + 1) * 127.5).astype(np.uint8)
-    return {f"figure1-{rule}": Figure(pixels, tuple(panels), tuple(trials[:TRIALS].tolist()))}
+    return {
+        f"figure1-{rule}": Figure(
+            to_pixels(np.array(pictures)), tuple(panels), tuple(trials[:TRIALS].tolist())
+        )
+    }

@@ -4,7 +4,9 @@ import math
 from typing import NamedTuple
 
 from ganinv_cli.experiments.columns import z_error
+from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers.loop import Look
+from ganinv_cli.solvers.trial import Trial
 from ganinv_cli.statistics import EPSILONS, SMALLEST
 
 EPSILON = EPSILONS[SMALLEST]
@@ -17,7 +19,8 @@ class Progress(NamedTuple):
 
     done: int
     total: int
-    recovered: int  # of those done in this process, below EPSILON
+    good: int  # of those done in this process: recovered to EPSILON, or else converged
+    word: str  # for these
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
@@ -26,10 +29,13 @@ class Progress(NamedTuple):
 class Count:
     """Adds up looks."""
 
-    def __init__(self, total: int, before: int, expected: float) -> None:
-        """`before` of `total` trials are done; each of the rest is expected to cost `expected`."""
+    def __init__(self, total: int, before: int, expected: float, exact: bool = True) -> None:
+        """`before` of `total` trials are done; each of the rest is expected to cost `expected`.
+
+        Where they are not `exact`, how near z is to be is for the statistics to say.
+        """
         self._total, self._before, self._expected = total, before, expected
-        self._done, self._recovered = 0, 0
+        self._done, self._good, self._exact = 0, 0, exact
         self._finished, self._gradients, self._seconds = 0.0, 0.0, 0.0
 
     def add(self, look: Look) -> Progress:
@@ -39,10 +45,17 @@ class Count:
         for trial in look.finished:
             self._done += 1
             self._finished += trial.gradients
-            self._recovered += z_error(trial.best.z, trial.z_true) < EPSILON
+            self._good += self._succeeded(trial)
         rate = self._gradients / self._seconds
         done = self._before + self._done
-        return Progress(done, self._total, self._recovered, self._gradients, rate, self._left(rate))
+        left = self._left(rate)
+        word = "recovered" if self._exact else "converged"
+        return Progress(done, self._total, self._good, word, self._gradients, rate, left)
+
+    def _succeeded(self, trial: Trial) -> bool:
+        if self._exact:
+            return z_error(trial.best.z, trial.z_true) < EPSILON
+        return trial.outcome is Outcome.converged
 
     def _left(self, rate: float) -> float:
         if self._seconds < MEASURED:

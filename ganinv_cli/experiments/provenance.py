@@ -1,11 +1,13 @@
 """What made the results: this package, its libraries, its revision."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from ganinv_cli.config import RecoverConfig, identity
+from ganinv_cli.config import Config, identity
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 from ganinv_cli.words import SOLVERS
@@ -14,11 +16,19 @@ PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 
 
 def provenance(
-    command: str, config: RecoverConfig, solver: Solver, sha256: str, device: str
+    command: str,
+    config: Config,
+    solver: Solver,
+    sha256: str,
+    device: str,
+    more: Mapping[str, Any] | None = None,
 ) -> Provenance:
-    """The provenance of a run that starts now, with every setting of its solver."""
+    """The provenance of a run that starts now, with every setting of its solver.
+
+    `more` is what else decides the results, such as hashes of its images.
+    """
     settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
-    settings[config.solver] = asdict(solver)
+    settings |= {config.solver: asdict(solver), **(more or {})}
     return Provenance(
         command=command,
         config=settings,

@@ -1,24 +1,21 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments import figure1
-from ganinv_cli.experiments.progress import Count, Progress
+from ganinv_cli.experiments import columns, figure1
+from ganinv_cli.experiments.drawing import drawn
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.saving import saved
+from ganinv_cli.experiments.running import Plan, Show, run_plan
 from ganinv_cli.generator import Generator
-from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers import metric, named
-from ganinv_cli.solvers.loop import Limits, Pictures, solve
+from ganinv_cli.solvers import named
+from ganinv_cli.solvers.loop import Supply
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks
+from ganinv_cli.solvers.trial import Job, Marks, Sought
 from ganinv_cli.store import Run, open_run, read
 
 
@@ -28,7 +25,7 @@ def recover(
     device: str,
     out: Path,
     overwrite: bool,
-    show: Callable[[Progress], None],
+    show: Show,
 ) -> None:
     """Run what `out` does not hold yet, commit as it goes, and make one file at the end.
 
@@ -42,39 +39,27 @@ def recover(
         if not jobs and read(out).figures:
             run.finish()
             return
-        constants = {
-            "curve_gradients": marks.curve,
-            "snapshot_gradients": marks.snapshots,
-            "shared_gradients": np.array(metric.cost(generator.latent, solver.metric_points)),
-        }
-        limits = Limits(config.tolerance, config.budget, config.restarts)
-        looks = solve(
-            generator,
-            solver,
-            jobs,
-            pictures(generator, config.seed, config.batch_size),
-            limits,
-            marks,
-            seed=config.seed,
-            batch_size=config.batch_size,
+        plan = Plan(
+            jobs=jobs,
+            total=config.trials * len(config.clip),
+            supply=supply(generator, config.seed, config.batch_size),
+            group=lambda job: job.rule,
+            beside=columns.truths,
+            marks=marks,
         )
-        total = config.trials * len(config.clip)
-        expected = min(solver.expected_gradients, config.budget)
-        count = Count(total, total - len(jobs), expected)
-        with closing(saved(looks, run, constants, generator.prior)) as committed:
-            for look in committed:
-                show(count.add(look))
+        run_plan(plan, config, generator, solver, run, show)
         run.finish(figure1.drawn(out, generator, config))
 
 
-def pictures(generator: Generator, seed: int, batch_size: int) -> Pictures:
-    """Trial numbers to images and the latent vectors that made them."""
+def supply(generator: Generator, seed: int, batch_size: int) -> Supply:
+    """The image of each job's trial, made by a z that is known."""
 
-    def made(trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        numbers, first = tf.constant(trials, tf.int64), tf.zeros(len(trials), tf.int64)
-        share = uniform(seed, numbers, Purpose.truth, first, generator.latent)
-        z = generator.prior.quantile(share).numpy()
-        return generator.render(z, batch_size), z
+    def made(jobs: Sequence[Job]) -> Sought:
+        trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
+        z = drawn(generator, seed, trials)
+        images = generator.render(z, batch_size)
+        nothing = np.zeros(len(jobs))
+        return Sought(images[rows], z[rows], residual=nothing, enough=nothing)
 
     return made
 

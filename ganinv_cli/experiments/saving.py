@@ -1,24 +1,26 @@
 """Committing what finishes while a run goes on."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganinv_cli.experiments import columns
-from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers.loop import Look
 from ganinv_cli.store import Run
 
 if TYPE_CHECKING:
+    from ganinv_cli.experiments.columns import Groups
     from ganinv_cli.solvers.trial import Trial
 
 COMMIT_SECONDS = 5.0
 
 
 def saved(
-    looks: Iterator[Look], run: Run, constants: Mapping[str, np.ndarray], prior: Uniform
+    looks: Iterator[Look],
+    run: Run,
+    rows: "Callable[[list[Trial]], Groups]",
+    constants: Mapping[str, np.ndarray],
 ) -> Generator[Look, None, None]:
     """Pass the looks on; commit their trials every few seconds, and whatever ends the run."""
     waiting: list[Trial] = []
@@ -26,7 +28,7 @@ def saved(
 
     def commit() -> None:
         if waiting:
-            run.commit(columns.by_group(waiting, prior), constants)
+            run.commit(rows(waiting), constants)
             waiting.clear()
 
     try:

@@ -1,87 +1,42 @@
-"""Results -> tables and figures. Needs neither TensorFlow nor the generator."""
+"""Results -> tables, figures and pages. Needs neither TensorFlow nor the generator."""
 
-import io
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganinv_cli.errors import GaninvError
+from ganinv_cli.report.commands import reporting
 from ganinv_cli.report.render import render
-from ganinv_cli.report.tables import Report, summarise
-from ganinv_cli.words import RULES, STYLES
+from ganinv_cli.report.report import Drawn, Report, Section
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ganinv_cli.store import Results
 
-__all__ = ["Report", "render", "summarise", "write"]
+__all__ = ["Drawn", "Report", "Section", "render", "summarise", "write", "write_together"]
+
+
+def summarise(results: "Results", name: str) -> Report:
+    """Count everything once. `name` is what the reader calls these results.
+
+    Raises ResultsError when there is no trial to count, or no command of ours wrote them.
+    """
+    return reporting(results, name).summarise(results, name)
 
 
 def write(report: Report, results: "Results", folder: Path) -> str:
-    """Write table1 in every style and the figures; give one line that says so.
+    """Write tables, figures and a page into a folder; give one line that says so.
 
     A file is replaced as a whole or not at all. Raises GaninvError when the folder cannot be
     written.
     """
-    files = {
-        f"table1.{ending}": render([report], style).encode() for style, ending in STYLES.items()
-    }
-    files |= {f"{name}.png": _png(figure) for name, figure in _figures(results).items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            _replace(folder / name, content)
-    except OSError as error:
-        raise GaninvError(
-            f"{folder}: tables and figures cannot be written there ({error.strerror}); "
-            "make room or give another folder, then run `ganinv report`"
-        ) from error
-    return f"wrote {', '.join(files)} into {folder}/"
+    from ganinv_cli.report import folder as folder_  # slow to import
+
+    return folder_.write(report, results, folder)
 
 
-def _figures(results: "Results") -> dict[str, "Figure"]:
-    from ganinv_cli.report import figures  # slow to import
+def write_together(
+    reports: Sequence[Report], results: Sequence["Results"], folder: Path, inside: Sequence[str]
+) -> list[str]:
+    """Fill a folder for each in `folder`, named by `inside`, and write one page of them all."""
+    from ganinv_cli.report import folder as folder_  # slow to import
 
-    solver = results.attributes["config"]["solver"]
-    drawn = {}
-    for name, stored in results.figures.items():
-        panels = dict(zip(stored.panels, stored.pictures, strict=True))
-        drawn[name] = figures.pictures(panels, stored.trials, _title(name, solver))
-    gradients = results.constants.get("curve_gradients")
-    curves = {
-        technique: figures.Curve(
-            gradients,
-            results.groups[technique]["curve_error"],
-            results.groups[technique]["z_error"],
-        )
-        for technique in RULES
-        if gradients is not None and "curve_error" in results.groups.get(technique, {})
-    }
-    curves = {technique: curve for technique, curve in curves.items() if curve.drawable.any()}
-    if curves:
-        latent = results.groups[next(iter(curves))]["z_found"].shape[1]
-        drawn["convergence"] = figures.convergence(curves, latent)
-    return drawn
-
-
-def _title(name: str, solver: str) -> str:
-    """`figure1-stochastic` is Figure 1 of that technique."""
-    number, _, technique = name.partition("-")
-    clipping = "no clipping" if technique == "none" else f"{technique} clipping"
-    return f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
-
-
-def _png(figure: "Figure") -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})  # the same bytes each time
-    return file.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    return folder_.write_together(reports, results, folder, inside)

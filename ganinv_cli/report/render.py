@@ -13,9 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
-from ganinv_cli.report.sections import Section, notes, sections
-from ganinv_cli.report.tables import Report, Row
-from ganinv_cli.words import RULES
+from ganinv_cli.report.report import Report, Section
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a terminal would obey some of them
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
+
+# Signs of our own headings that pdflatex does not know; letters with accents it does.
+_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
+_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
 
 
 def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
@@ -33,14 +42,15 @@ def _text(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         if len(reports) > 1:
             console.rule(report.name, align="left")
-        for section in sections(report):
+        for section in report.sections:
             console.print(section.title)
             console.print(_rich(section), crop=False)  # a number is never cut
             console.print()
-        for note in notes(report):
+        for note in report.notes:
             console.print(note)
             console.print()
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", file.getvalue())
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def _rich(section: Section) -> Table:
@@ -74,33 +84,41 @@ def _markdown(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         if len(reports) > 1:
             blocks.append(f"## `{report.name}`")
-        for title, header, rows in sections(report):
-            blocks += [f"### {title}", _tabulated(_joined(header), map(_joined, rows), "github")]
-        blocks.append("\n".join(f"* {note}" for note in notes(report)))
+        for title, header, rows in report.sections:
+            cells = ([_plain(cell) for cell in _joined(row)] for row in rows)
+            blocks += [f"### {_plain(title)}", _tabulated(_joined(header), cells, "github")]
+        blocks.append("\n".join(f"* {_plain(note)}" for note in report.notes))
     return "\n\n".join(blocks)
+
+
+def _plain(text: str) -> str:
+    """Nothing in it is Markdown, or ends a cell."""
+    return re.sub(r"([\\`*_<|])", r"\\\1", text)
 
 
 def _latex(reports: Sequence[Report], width: int) -> str:
     """One floating table a section; needs the package booktabs."""
     blocks = []
     for report in reports:
-        remarks = [report.name, *notes(report)] if len(reports) > 1 else notes(report)
+        remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
         blocks.append("\n".join(f"% {line}" for remark in remarks for line in remark.splitlines()))
-        for title, header, rows in sections(report):
+        for title, header, rows in report.sections:
             lines = (line for row in rows for line in _unstacked(row))
             table = _tabulated(_joined(header), lines, "latex_booktabs")
+            table = _OPTION.sub("{}", table).translate(_SIGNS)
+            caption = title.translate(_LATEX).translate(_SIGNS)
             blocks.append(
-                f"\\begin{{table}}\n\\centering\n\\caption{{{title}}}\n{table}\n\\end{{table}}"
+                f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n{table}\n\\end{{table}}"
             )
     return "\n\n".join(blocks)
 
 
 def _csv(reports: Sequence[Report], width: int) -> str:
-    """One line a technique, McNemar's p against each other technique among its columns."""
+    """The rows of every report, under all their columns."""
     rows = []
     for report in reports:
         name = {"file": report.name} if len(reports) > 1 else {}
-        rows += [name | _flat(row) | _tests(report, row["technique"]) for row in report.table1]
+        rows += [name | row for row in report.csv]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -114,9 +132,9 @@ def _json(reports: Sequence[Report], width: int) -> str:
     objects = [
         {
             "file": report.name,
-            "tables": {"table1": report.table1, "mcnemar": report.mcnemar},
+            "tables": report.tables,
             "run": report.run,
-            "notes": notes(report),
+            "notes": report.notes,
         }
         for report in reports
     ]
@@ -141,35 +159,3 @@ def _joined(cells: Sequence[str]) -> list[str]:
 def _unstacked(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """A row for each line of the cells."""
     return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")
-
-
-def _flat(row: Row, prefix: str = "") -> Row:
-    """Nested keys joined by a dot, an interval's ends named low and high."""
-    flat: Row = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
-            flat |= {
-                f"{prefix}{key}.{end}": at for end, at in zip(("low", "high"), value, strict=True)
-            }
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def _tests(report: Report, technique: str) -> Row:
-    """p against every technique there can be, blank where there is no test."""
-    found = {}
-    for counted in ("first_start", "recovered"):
-        for other in RULES:
-            found[f"p.{counted}.{other}"] = next(
-                (
-                    test["p"]
-                    for test in report.mcnemar
-                    if test["counted"] == counted
-                    and {test["first"], test["second"]} == {technique, other}
-                ),
-                None,
-            )
-    return found

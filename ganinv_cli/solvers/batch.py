@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     start: int  # 0 for the first, then the number of the restart
     allowed: float  # gradients that this start may spend
     target: np.ndarray  # (height, width, channels)
+    residual: float  # image loss that the right z leaves at most; inf where nobody knows
     z_true: np.ndarray  # (latent,), NaN where nobody knows it
 
 
@@ -40,6 +41,7 @@ class Slots(NamedTuple):
     clamps: tf.Tensor  # (batch,) bool
     redraws: tf.Tensor  # (batch,) bool
     wall: tf.Tensor  # (batch,)
+    residual: tf.Tensor  # (batch,)
     allowed: tf.Tensor  # (batch,), gradients
     z_true: tf.Tensor  # (batch, latent)
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
@@ -61,9 +63,18 @@ class Seen(NamedTuple):
 class Batch:
     """Compiled functions over the slots, which hold all that changes."""
 
-    def __init__(self, generator: Generator, solver: Solver, tolerance: float, seed: int) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        solver: Solver,
+        tolerance: float,
+        stationary: float,
+        seed: int,
+        mask: np.ndarray | None = None,
+    ) -> None:
         self._generator, self._solver = generator, solver
-        self._tolerance, self._seed = tolerance, seed
+        self._tolerance, self._stationary = tolerance, stationary
+        self._seed, self._mask = seed, mask
         points = solver.metric_points
         self._metric = inverse_root(generator, points) if points else None
         self._advance = tf.function(self._steps)
@@ -82,6 +93,7 @@ class Batch:
             clamps=tf.zeros([size], tf.bool),
             redraws=tf.zeros([size], tf.bool),
             wall=row,
+            residual=row,
             allowed=row,
             z_true=tf.zeros([size, latent]),
             error=row,
@@ -101,7 +113,7 @@ class Batch:
             new["trials"][row], new["starts"][row] = entry.trial, entry.start
             new["allowed"][row] = entry.allowed
             new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
-            new["wall"][row] = rule.wall
+            new["wall"][row], new["residual"][row] = rule.wall, entry.residual
         slots = slots._replace(**{field: tf.constant(value) for field, value in new.items()})
         entered: Slots = self._enter(slots, tf.constant(rows))
         return entered
@@ -125,7 +137,15 @@ class Batch:
         )
 
     def _steps(self, slots: Slots) -> Slots:
-        problem = Problem(self._generator, slots.targets, slots.wall, self._metric)
+        problem = Problem(
+            self._generator,
+            slots.targets,
+            slots.wall,
+            slots.residual,
+            self._stationary,
+            self._metric,
+            self._mask,
+        )
         clip = Clip(
             self._generator.prior,
             self._seed,
@@ -139,21 +159,26 @@ class Batch:
         for _ in tf.range(self._solver.look_every):
             running = code == RUNNING
             state = where(running, self._solver.step(problem, state, clip), state)
-            code = tf.where(running, self._judged(state, slots.allowed), code)
+            code = tf.where(running, self._judged(state, slots), code)
             away = tf.cast(state.z, tf.float32) - slots.z_true
             error = tf.where(running, tf.reduce_mean(away**2, -1), error)
             least_error = tf.minimum(least_error, error)
         return slots._replace(state=state, code=code, error=error, least_error=least_error)
 
-    def _judged(self, state: Any, allowed: tf.Tensor) -> tf.Tensor:
-        """The code of each row, the last of these that holds; never from the true z."""
+    def _judged(self, state: Any, slots: Slots) -> tf.Tensor:
+        """The code of each row, the last of these that holds; never from the true z.
+
+        A row that stopped falling has converged where that is a loss which the right z may leave,
+        and has stalled where it is more.
+        """
         loss = tf.cast(state.image_loss, tf.float32)
         size = tf.reduce_max(tf.abs(state.z), -1)
         code = tf.fill(tf.shape(loss), RUNNING)
         for outcome, holds in (
             (Outcome.stalled, state.stalled),
             (Outcome.diverged, size > FARTHEST),
-            (Outcome.budget, state.gradients >= allowed),
+            (Outcome.budget, state.gradients >= slots.allowed),
+            (Outcome.converged, state.stalled & (loss <= slots.residual)),
             (Outcome.converged, loss <= self._tolerance),
             (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
         ):
@@ -161,7 +186,9 @@ class Batch:
         return code
 
 
-_ENTERED = ("targets", "z_true", "trials", "starts", "allowed", "clamps", "redraws", "wall")
+_ENTERED = (
+    *("targets", "z_true", "trials", "starts", "allowed", "clamps", "redraws", "wall", "residual"),
+)
 
 
 def kept(slots: Slots, rows: list[int]) -> Slots:

@@ -7,7 +7,6 @@ import tensorflow as tf
 from ganinv_cli.solvers.rows import where
 
 NEGLIGIBLE = 1e-7  # cosine between move and change below which a pair is rounding
-REMAINING = 1e-2  # share of a pair's curvature that must lie among the free components
 
 
 class Pairs(NamedTuple):
@@ -47,46 +46,30 @@ def forgotten(pairs: Pairs, rows: tf.Tensor) -> Pairs:
     return where(rows, Pairs(*(tf.zeros_like(field) for field in pairs)), pairs)
 
 
-def inverse_hessian_times(
-    pairs: Pairs, gradient: tf.Tensor, free: tf.Tensor, metric: tf.Tensor | None
-) -> tf.Tensor:
-    """H gradient, H⁻¹ the Hessian among each row's free components: (batch, latent).
+def inverse_hessian_times(pairs: Pairs, q: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:
+    """H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
     metric (the identity where it is None), each loop as the triangular system that it solves. With
     S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
-
-    `free` is (batch, latent), 1 or 0: with a component held, the moves are cut down to the free
-    ones before their curvature is taken, since a block of H is not the inverse of a block; a pair
-    with too little curvature left there is left out.
     """
-    q = free * gradient
-    moves, changes = pairs.moves * free[:, None], pairs.changes * free[:, None]
-    trusted = tf.reduce_sum(moves * changes, -1) * pairs.weights > REMAINING
-    kept = tf.cast(trusted, q.dtype)[..., None]
-    moves, changes = moves * kept, changes * kept
+    moves, changes = pairs.moves, pairs.changes
     products = tf.matmul(moves, changes, transpose_b=True)
-    diagonal = tf.linalg.diag_part(products) + tf.cast(~trusted, q.dtype)  # 1 for no pair
+    diagonal = tf.linalg.diag_part(products) + tf.cast(pairs.weights == 0, q.dtype)  # 1 for no pair
     triangle = tf.linalg.set_diag(tf.linalg.band_part(products, 0, -1), diagonal)
-    first = _solved(triangle, tf.linalg.matvec(moves, q))
-    q -= tf.linalg.matvec(changes, first, transpose_a=True)
+    first = tf.linalg.triangular_solve(triangle, tf.matmul(moves, q), lower=False)
+    q -= tf.matmul(changes, first, transpose_a=True)
     scale = tf.where(pairs.scale == 0, tf.ones_like(pairs.scale), pairs.scale)
-    r = scale[:, None] * free * _raised(q, metric)
-    right = diagonal * first - tf.linalg.matvec(changes, r)
-    second = _solved(triangle, right, transposed=True)
-    return r + tf.linalg.matvec(moves, second, transpose_a=True)
+    r = scale[:, None, None] * (q if metric is None else tf.matmul(metric, q))
+    right = diagonal[..., None] * first - tf.matmul(changes, r)
+    second = tf.linalg.triangular_solve(triangle, right, lower=False, adjoint=True)
+    return r + tf.matmul(moves, second, transpose_a=True)
 
 
 def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Row by row, over the last axis."""
     return tf.reduce_sum(a * b, -1)
-
-
-def _solved(triangle: tf.Tensor, right: tf.Tensor, transposed: bool = False) -> tf.Tensor:
-    """x (batch, memory) of an upper triangular system, or of its transpose."""
-    system = {"lower": False, "adjoint": transposed}
-    return tf.linalg.triangular_solve(triangle, right[..., None], **system)[..., 0]
 
 
 def _raised(gradient: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:

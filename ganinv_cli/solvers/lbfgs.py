@@ -8,7 +8,7 @@ import tensorflow as tf
 from ganinv_cli.clipping import Clip
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Evaluation, Problem
-from ganinv_cli.solvers import curvature
+from ganinv_cli.solvers import box, curvature
 from ganinv_cli.solvers.curvature import Pairs, dot
 from ganinv_cli.solvers.solver import Solver
 
@@ -24,6 +24,7 @@ class _State(NamedTuple):
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, taken as it is
     pairs: Pairs
     past: tf.Tensor  # (batch, patience), the image loss after each gradient, the newest last
+    held: tf.Tensor  # (batch,) bool: the row redraws no more and is held inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
     stalled: tf.Tensor  # (batch,)
@@ -38,15 +39,17 @@ class LBFGS(Solver):
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
     row, so a row that backtracks holds nobody up. A row has stalled when `patience` gradients
     lowered the image loss by less than a share of `progress` (of `crawl` once it is below
-    `settled`, where slow is not yet lost), or when no length along the gradient helps.
+    `settled`, where slow is not yet lost), or when no length along the gradient helps. Where the
+    right z leaves a residual, `progress` is asked of what is above it; below it, or where nobody
+    knows it, the problem's own share, `stationary`, is asked instead.
 
-    How the rules act here. none: not at all. standard: a move is projected onto the box before it
-    is evaluated, and components that the gradient, or the direction, holds at a bound are left out
-    of the direction and of the pairs' curvature (Bertsekas 1982; Schmidt, Kim & Sra 2012); the
-    pairs are those of the projected moves. stochastic: a redraw after every move keeps a run from
-    ever settling, so the components outside are redrawn only when the row has stalled, at most
-    `redraws` times a start; the memory is kept, but no pair is made of the jump. docs/solvers.md
-    has what was tried.
+    How the rules act here. none: not at all. standard: the direction leads to the least of the
+    quadratic model inside the box (`solvers/box.py`), which moves to its bound what would cross it.
+    stochastic: a redraw after every move keeps a run from ever settling, so the components outside
+    are redrawn only when the row has stalled, at most `redraws` times a start; the memory is kept,
+    but no pair is made of the jump. Where the image draws z outside all the same (noise, or an
+    image that no z makes), redrawing has no end, and the row is then held inside as under standard.
+    docs/solvers.md has what was tried.
     """
 
     memory: int = 100
@@ -94,14 +97,16 @@ class LBFGS(Solver):
             jumped=tf.ones([rows], tf.bool),
             pairs=curvature.none(z, self.memory),
             past=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
+            held=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
 
     def step(self, problem: Problem, state: _State, clip: Clip) -> _State:
+        clip = clip._replace(clamps=clip.clamps | state.held, redraws=clip.redraws & ~state.held)
         judged = self._judged(problem, state, problem.evaluate(state.candidate))
-        return self._redrawn(self._aimed(problem, judged, clip), clip)
+        return self._freed(problem, self._aimed(problem, judged, clip), clip)
 
     def _judged(self, problem: Problem, state: _State, there: Evaluation) -> _State:
         """Take the candidate where it is good enough; shorten the step where it is not."""
@@ -143,8 +148,7 @@ class LBFGS(Solver):
         anew = accepted | exhausted
         direction = tf.where(anew[:, None], direction, state.direction)
         length = tf.where(anew, full, state.length)
-        due = tf.where(state.image_loss > self.settled, self.progress, self.crawl)
-        slow = state.past[:, 0] * (1 - due) < state.image_loss
+        slow = self._slow(problem, state, clip)
         return state._replace(
             candidate=clip.bound(state.z + length[:, None] * direction),
             direction=direction,
@@ -153,36 +157,56 @@ class LBFGS(Solver):
             stalled=hopeless | slow | (anew & (size == 0)),
         )
 
-    def _redrawn(self, state: _State, clip: Clip) -> _State:
-        """Where a row has stalled with components outside, draw these anew and go on from there."""
-        redrawn = state.stalled & clip.redrawable(state.z) & (state.redraws < self.redraws)
-        jump = clip.redraw(state.z, state.redraws)
+    def _slow(self, problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
+        """Which rows (batch,) fell too little over the last `patience` gradients."""
+        loss, residual = state.image_loss, problem.residual
+        lost = loss > tf.maximum(residual, self.settled)
+        outside = (residual > 0) & clip.redrawable(state.z)  # a redraw or the bounds come first
+        calm = tf.where(residual > 0, problem.stationary, self.crawl)
+        due = tf.where(lost | outside, self.progress, calm)
+        floor = tf.where(lost, residual, tf.zeros_like(residual))
+        return (state.past[:, 0] - floor) * (1 - due) < loss - floor
+
+    def _redrawable(self, state: _State, clip: Clip) -> tf.Tensor:
+        return clip.redrawable(state.z) & (state.redraws < self.redraws)
+
+    def _freed(self, problem: Problem, state: _State, clip: Clip) -> _State:
+        """Where a row has stalled with components outside, draw these anew and go on from there.
+
+        Where the image is explained already, or was redrawn in vain, hold them at the bounds.
+        """
+        explained = state.image_loss <= problem.residual  # maybe, where nobody knows
+        unsure = tf.math.is_inf(problem.residual)
+        redrawn = state.stalled & self._redrawable(state, clip) & (unsure | ~explained)
+        held = state.stalled & clip.redrawable(state.z) & explained & ~redrawn
+        inside = clip._replace(clamps=held).bound(state.z)
+        jump = tf.where(redrawn[:, None], clip.redraw(state.z, state.redraws), inside)
+        jumped = redrawn | held
         return state._replace(
-            candidate=tf.where(redrawn[:, None], jump, state.candidate),
-            jumped=redrawn,
+            candidate=tf.where(jumped[:, None], jump, state.candidate),
+            jumped=jumped,
+            held=state.held | held,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
-            stalled=state.stalled & ~redrawn,
+            stalled=state.stalled & ~jumped,
         )
 
 
 def _downhill(problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
-    """-H gradient (batch, latent) among the components that the rule does not hold at a bound.
+    """-H gradient (batch, latent), in rows that clamp bent so that it ends inside the bounds.
 
-    Held is what the gradient, or else the direction itself, would move outwards. Where the rest is
-    not downhill, as after a jump with old pairs, the gradient alone.
+    Where that is not downhill, as after a jump with old pairs, the gradient of what is free alone.
     """
     z, gradient = state.z, state.gradient
-
-    def newton(free: tf.Tensor) -> tf.Tensor:
-        return -curvature.inverse_hessian_times(state.pairs, gradient, free, problem.metric)
-
-    free = tf.cast(~clip.blocked(z, -gradient), z.dtype)
-    direction = newton(free)
-    outwards = clip.blocked(z, direction)
-    free *= tf.cast(~outwards, z.dtype)
-    direction = tf.cond(tf.reduce_any(outwards), lambda: newton(free), lambda: direction)
+    newton = -curvature.inverse_hessian_times(state.pairs, gradient[..., None], problem.metric)
+    direction = newton[..., 0]
+    blocked = clip.blocked(z, -gradient)
+    direction = tf.cond(
+        tf.reduce_any(clip.clamps),
+        lambda: box.bent(problem, state.pairs, direction, z, blocked, clip),
+        lambda: direction,
+    )
     uphill = dot(direction, gradient) >= 0
-    return tf.where(uphill[:, None], -free * gradient, direction)
+    return tf.where(uphill[:, None], tf.where(blocked, 0.0, -gradient), direction)
 
 
 SOLVER = LBFGS

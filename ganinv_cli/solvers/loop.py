@@ -17,13 +17,11 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen, kept
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Ending, Job, Marks, Trial
+from ganinv_cli.solvers.trial import Ending, Job, Marks, Sought, Trial
 
-# trial numbers (n,) -> images (n, height, width, channels) and true z (n, latent), NaN if unknown
-Pictures = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Supply = Callable[[Sequence[Job]], Sought]
 
 SMALLEST = 4  # rows; a batch shrinks no further
-RESTARTED = (Outcome.stalled, Outcome.diverged, Outcome.non_finite)
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Limits:
     tolerance: float  # image loss at which a row has converged
     budget: float  # gradients a trial, restarts included
     restarts: int  # a trial
+    stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
 
 
 class Look(NamedTuple):
@@ -47,23 +46,26 @@ def solve(
     generator: Generator,
     solver: Solver,
     jobs: Sequence[Job],
-    pictures: Pictures,
+    supply: Supply,
     limits: Limits,
     marks: Marks,
     *,
     seed: int,
     batch_size: int,
+    mask: np.ndarray | None = None,
 ) -> Iterator[Look]:
     """Run every job; yield what was seen after every `look_every` steps.
 
+    `supply` is asked for the images of a block of jobs when these are about to begin; `mask`
+    (height, width, 1) says which pixels count.
     With `batch_norm="batch"` the rows act on one another: each batch is run to its end before the
     next one starts, and nothing restarts.
     """
     if not jobs:
         return
     coupled = generator.batch_norm == "batch"
-    waiting = _supplied(jobs, pictures, marks, batch_size)
-    batch = Batch(generator, solver, limits.tolerance, seed)
+    waiting = _supplied(jobs, supply, limits.tolerance, marks, batch_size)
+    batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, mask)
     size = min(batch_size, len(jobs))
     slots = batch.empty(size)
     seats = _Seats(size, limits, restarting=not coupled)
@@ -132,6 +134,7 @@ class _Seats:
                 start=len(trial.ends),
                 allowed=limits.budget - trial.gradients,
                 target=trial.target,
+                residual=trial.residual,
                 z_true=trial.z_true,
             )
             for row, trial in self.taken.items()
@@ -167,16 +170,14 @@ class _Seats:
         return Look(finished, spent, seconds)
 
 
-def _supplied(jobs: Sequence[Job], pictures: Pictures, marks: Marks, block: int) -> Iterator[Trial]:
+def _supplied(
+    jobs: Sequence[Job], supply: Supply, tolerance: float, marks: Marks, block: int
+) -> Iterator[Trial]:
     """The jobs as trials with their images, made in blocks as they are needed."""
     for first in range(0, len(jobs), block):
         batch = jobs[first : first + block]
-        trials = sorted({job.trial for job in batch})
-        images, z_true = pictures(np.array(trials))
-        place = {trial: number for number, trial in enumerate(trials)}
-        for job in batch:
-            at = place[job.trial]
-            yield Trial(job, z_true[at], images[at], marks)
+        for job, image, z_true, residual, enough in zip(batch, *supply(batch), strict=True):
+            yield Trial(job, z_true, image, float(residual), max(float(enough), tolerance), marks)
 
 
 def _noted(trial: Trial, seen: Seen, row: int, before: float, seconds: float) -> None:
@@ -203,8 +204,5 @@ def _ending(trial: Trial, seen: Seen, row: int) -> Ending:
 
 
 def _restarts(trial: Trial, limits: Limits) -> bool:
-    return (
-        trial.ends[-1].outcome in RESTARTED
-        and len(trial.ends) <= limits.restarts
-        and trial.gradients < limits.budget
-    )
+    left = len(trial.ends) <= limits.restarts and trial.gradients < limits.budget
+    return left and not trial.settled

@@ -7,12 +7,24 @@ import numpy as np
 
 from ganinv_cli.outcome import Outcome
 
+AGREEING = 1e-3  # share of the image loss within which two starts have found the same
+
 
 class Job(NamedTuple):
     """One trial under one rule."""
 
     trial: int
     rule: str
+    case: int = 0  # which of the run's noise variances or images
+
+
+class Sought(NamedTuple):
+    """What some jobs look for, a row a job."""
+
+    images: np.ndarray  # (jobs, height, width, channels) in [-1, 1]
+    z_true: np.ndarray  # (jobs, latent), NaN where nobody knows it
+    residual: np.ndarray  # (jobs,), image loss that the right z leaves at most; inf where unknown
+    enough: np.ndarray  # (jobs,), image loss below which no further start is needed
 
 
 class Ending(NamedTuple):
@@ -24,6 +36,16 @@ class Ending(NamedTuple):
     gradients: float
     redraws: int
     seconds: float
+
+
+class Polished(NamedTuple):
+    """What became of the best z in float64 (`solvers/polish.py`)."""
+
+    z: np.ndarray  # (latent,) float64
+    image_loss: float
+    gradient_norm: float  # of the shortest convex combination of the gradients around z
+    steepness: float  # its share of their mean norm: about 1 on a slope, 0 in a hollow
+    outcome: Outcome  # converged: a minimum, by the steepness; stalled: none
 
 
 class Marks(NamedTuple):
@@ -40,6 +62,8 @@ class Trial:
     job: Job
     z_true: np.ndarray  # (latent,), NaN where nobody knows it
     target: np.ndarray  # (height, width, channels)
+    residual: float
+    enough: float
     marks: Marks
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     ends: list[Ending] = field(default_factory=list)
@@ -48,6 +72,7 @@ class Trial:
     curve_loss: np.ndarray = field(init=False)  # (points,), NaN after the end
     curve_error: np.ndarray = field(init=False)  # (points,)
     snapshots: np.ndarray = field(init=False)  # (snapshots, latent)
+    polished: Polished | None = None
 
     def __post_init__(self) -> None:
         self.curve_loss = np.full(len(self.marks.curve), np.nan, np.float32)
@@ -66,9 +91,25 @@ class Trial:
 
     @property
     def outcome(self) -> Outcome:
-        """`converged` where a start did, or else how the last start ended."""
-        converged = any(end.outcome is Outcome.converged for end in self.ends)
+        """`converged` where the best start did, or else how the last start ended."""
+        converged = self.best.outcome is Outcome.converged
         return Outcome.converged if converged else self.ends[-1].outcome
+
+    @property
+    def settled(self) -> bool:
+        """Another start is not needed: one explains the image, or two agree on what is left.
+
+        Where nobody knows what the right z leaves, agreeing says nothing.
+        """
+        best = self.best.image_loss
+        if best <= self.enough:
+            return True
+        agreeing = [
+            end
+            for end in self.ends
+            if end.outcome is Outcome.converged and end.image_loss <= (1 + AGREEING) * best
+        ]
+        return np.isfinite(self.residual) and len(agreeing) > 1
 
     def note(self, before: float, now: float, loss: float, error: float, z: np.ndarray) -> None:
         """Keep what a look saw at every mark in (before, now] of the running start's gradients."""

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import files, provenance, schema
+from ganinv_cli.store import contents, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, Kind, Layout, inside
 
 
@@ -42,7 +42,8 @@ class Catalogue:
     @property
     def saved(self) -> int:
         """Trials that have an outcome, over all groups."""
-        return sum(int(run.sum()) for group, run in self._committed.items() if group)
+        rules = (run for group, run in self._committed.items() if schema.is_rule(group))
+        return sum(int(run.sum()) for run in rules)
 
     def trials(self, group: str) -> np.ndarray:
         """The numbers of the trials that are committed, sorted."""
@@ -109,7 +110,7 @@ def _include(catalogue: Catalogue, path: Path) -> bool:
 
 def constants(file: h5py.File) -> dict[str, np.ndarray]:
     """The root datasets that are not a row a trial."""
-    return {c.name: file[c.name][()] for c in schema.CONSTANTS if c.name in file}
+    return {c.name: file[c.name][()] for c in contents.CONSTANTS if c.name in file}
 
 
 def _new_kinds(file: h5py.File, group: str, known: Layout) -> Layout:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -29,19 +29,24 @@ def write(
     HDF5 brings the process down when a write fails, so it only ever writes to memory, or into space
     that the file has already.
     """
-    skeleton = _skeleton(catalogue, attributes, figures)
+    block = _block_rows(catalogue)
+    skeleton = _skeleton(catalogue, attributes, figures, block)
     with path.open("wb") as file:
         file.write(skeleton)
         file.flush()
-        _reserve(file.fileno(), len(skeleton) + _room(catalogue))
+        _reserve(file.fileno(), len(skeleton) + _room(catalogue, block))
     with h5py.File(path, "r+", locking=False) as file:
-        for low, high in _blocks(catalogue):
+        for low in range(0, catalogue.rows, block):
+            high = min(low + block, catalogue.rows)
             for name, values in _block(catalogue, low, high).items():
                 file[name][low:high] = values
 
 
 def _skeleton(
-    catalogue: Catalogue, attributes: Mapping[str, int | str], figures: Mapping[str, Figure]
+    catalogue: Catalogue,
+    attributes: Mapping[str, int | str],
+    figures: Mapping[str, Figure],
+    block: int,
 ) -> bytes:
     """The file with everything but the rows."""
     image = io.BytesIO()
@@ -52,7 +57,7 @@ def _skeleton(
                 inside(group, name),
                 (catalogue.rows, *kind.shape),
                 kind.dtype,
-                chunks=(_chunk(catalogue, kind), *kind.shape),
+                chunks=(_chunk(catalogue, kind, block), *kind.shape),
                 track_times=False,
             )
             if name != TRIAL:
@@ -100,32 +105,27 @@ def _kinds(catalogue: Catalogue) -> schema.Layout:
     return {(group, TRIAL): _TRIAL for group in catalogue.groups} | catalogue.layout
 
 
-def _blocks(catalogue: Catalogue) -> Iterator[tuple[int, int]]:
-    step = _block_rows(catalogue)
-    for low in range(0, catalogue.rows, step):
-        yield low, min(low + step, catalogue.rows)
-
-
 def _block_rows(catalogue: Catalogue) -> int:
+    """Rows of all groups that are in memory at a time."""
     row_bytes = sum(kind.row_bytes for kind in _kinds(catalogue).values())
     return _power_of_two(BLOCK_BYTES // max(1, row_bytes))
 
 
-def _chunk(catalogue: Catalogue, kind: schema.Kind) -> int:
+def _chunk(catalogue: Catalogue, kind: schema.Kind, block: int) -> int:
     """Rows in a chunk: a power of two no larger than a block, so each is written once."""
     chunk = _power_of_two(CHUNK_BYTES // max(1, kind.row_bytes))
-    return min(chunk, _block_rows(catalogue), catalogue.rows)
+    return min(chunk, block, catalogue.rows)
 
 
 def _power_of_two(number: int) -> int:
     return 1 << max(0, number.bit_length() - 1)
 
 
-def _room(catalogue: Catalogue) -> int:
+def _room(catalogue: Catalogue, block: int) -> int:
     """No less than the bytes that the rows and the index of their chunks take."""
     room = 1 << 20
     for kind in _kinds(catalogue).values():
-        chunk = _chunk(catalogue, kind)
+        chunk = _chunk(catalogue, kind, block)
         chunks = -(-catalogue.rows // chunk)
         room += chunks * (chunk * kind.row_bytes + 256) + (1 << 13)
     return room

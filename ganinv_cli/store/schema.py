@@ -1,27 +1,16 @@
-"""What a results file may hold: every column with its dtype, shape, unit and meaning."""
+"""Whether rows fit what a results file may hold, and each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import contents
+from ganinv_cli.store.contents import Column
 
 SCHEMA = 1  # raised when an older ganinv could no longer read the file
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 where it was not run
-
-
-@dataclass(frozen=True)
-class Column:
-    """One array with a row for every trial."""
-
-    name: str  # its path inside the group
-    dtype: str  # "float" keeps float32 or float64 as it comes
-    shape: tuple[str, ...]  # the axes after the rows, as symbols
-    unit: str
-    meaning: str
-    optional: bool = False
 
 
 class Kind(NamedTuple):
@@ -36,99 +25,32 @@ class Kind(NamedTuple):
 
     def empty(self, rows: int) -> np.ndarray:
         """Rows that were not run: NaN, or 0 where a number cannot be NaN."""
-        fill = np.nan if np.dtype(self.dtype).kind == "f" else 0
+        fill = {"f": np.nan, "S": b""}.get(np.dtype(self.dtype).kind, 0)
         return np.full((rows, *self.shape), fill, self.dtype)
 
 
 Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind
 
-ROOT = (Column("z_true", "float", ("latent",), "z", "the latent vector that made the image"),)
-
-_ENDS = (  # known at the end of the first start and at the end of the trial
-    Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
-    Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent"),
-    Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),
-    Column("outcome", "uint8", (), "", "how it ended (see Outcomes); 0: not run"),
-    Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
-    Column("redraws", "int32", (), "times", "times that the rule drew components of z anew"),
-    Column("seconds", "float64", (), "s", "its share of the batches' wall time"),
-)
-
-RULE = (
-    Column("z_start", "float", ("latent",), "z", "where the first start began"),
-    *_ENDS,
-    Column(
-        "z_error_least",
-        "float",
-        (),
-        "z²",
-        "least z_error at any update, an observer's figure",
-        True,
-    ),
-    Column("restarts", "int32", (), "starts", "starts after the first one"),
-    Column(
-        "curve_loss",
-        "float32",
-        ("points",),
-        "pixel²",
-        "image loss at curve_gradients; then NaN",
-        True,
-    ),
-    Column(
-        "curve_error", "float32", ("points",), "z²", "z_error at curve_gradients; then NaN", True
-    ),
-    Column(
-        "z_snapshots",
-        "float32",
-        ("snapshots", "latent"),
-        "z",
-        "z at snapshot_gradients; NaN where the trial had ended",
-        True,
-    ),
-)
-
-FIRST = (
-    *(replace(column, name=f"first/{column.name}") for column in _ENDS),
-    Column(
-        "first/at_bound",
-        "int32",
-        (),
-        "components",
-        "components of z at or beyond a bound of the prior",
-        True,
-    ),
-)
-
-CONSTANTS = (
-    Column(
-        "shared_gradients",
-        "float64",
-        (),
-        "gradients",
-        "spent once for the whole run, such as on the metric; in no trial's own count",
-        True,
-    ),
-    Column(
-        "curve_gradients", "float64", ("points",), "gradients", "where the curves were read", True
-    ),
-    Column(
-        "snapshot_gradients",
-        "float64",
-        ("snapshots",),
-        "gradients",
-        "where the snapshots were taken",
-        True,
-    ),
-)
-
-_ROOT = {column.name: column for column in ROOT}
-_RULE = {column.name: column for column in (*RULE, *FIRST)}
-_CONSTANTS = {column.name: column for column in CONSTANTS}
+_ROOT = {column.name: column for column in contents.ROOT}
+_IMAGE = {column.name: column for column in contents.IMAGE}
+_CERTIFICATE = {column.name: column for column in contents.CERTIFICATE}
+_RULE = {column.name: column for column in (*contents.RULE, *contents.FIRST, *contents.POLISHED)}
+_CONSTANTS = {column.name: column for column in contents.CONSTANTS}
 
 
 def columns(group: str) -> dict[str, Column]:
-    """The columns a group may have; "" is the root."""
-    return _RULE if group else _ROOT
+    """The columns a group may have, by its path; "" is the root."""
+    if not group:
+        return _ROOT
+    if group.endswith("/certificate"):
+        return _CERTIFICATE
+    return _RULE if is_rule(group) else _IMAGE
+
+
+def is_rule(group: str) -> bool:
+    """Whether a group's rows are trials under a rule."""
+    image = group.startswith("image=") and "/" not in group
+    return bool(group) and not image and not group.endswith("/certificate")
 
 
 def inside(group: str, name: str) -> str:
@@ -147,9 +69,9 @@ def conformed(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         for name, values in rows.items()
         if name != TRIAL
     }
-    if group and "outcome" not in fitted:
+    if is_rule(group) and "outcome" not in fitted:
         raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
-    for name in {"outcome", "first/outcome"} & fitted.keys():
+    for name in {"outcome", "first/outcome", "polished/outcome"} & fitted.keys():
         if not np.isin(fitted[name], list(Outcome)).all():
             raise ValueError(f"{inside(group, name)} holds a number that is no Outcome")
     return {TRIAL: trial, **fitted}
@@ -204,6 +126,10 @@ def _fitted(column: Column, values: np.ndarray, rows: int) -> np.ndarray:
             raise ValueError(f"{column.name} is {values.dtype}, not float32 or float64")
         return values
     fitted = values.astype(column.dtype)
-    if column.dtype != "float32" and not np.array_equal(fitted, values, equal_nan=True):
+    if column.dtype != "float32" and not _same(fitted, values):
         raise ValueError(f"{column.name} does not fit into {column.dtype}")
     return fitted
+
+
+def _same(fitted: np.ndarray, values: np.ndarray) -> bool:
+    return np.array_equal(fitted, values, equal_nan=fitted.dtype.kind == "f")

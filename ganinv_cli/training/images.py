@@ -1,25 +1,18 @@
 """Images for training: cropped to a square and resized."""
 
-import io
-import struct
-import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganinv_cli.errors import ConfigError, ImageError
+from ganinv_cli.pictures import without_warnings
+from ganinv_cli.pictures.colours import shown
+from ganinv_cli.pictures.decode import decoded
+from ganinv_cli.pictures.files import SUFFIXES
+from ganinv_cli.pictures.picture import resized
 from ganinv_cli.training import sources
-
-# What Pillow's readers raise on damaged or oversized pictures, besides OSError.
-DAMAGED = (
-    *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
-    *(OverflowError, struct.error, zlib.error),
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ def load(source: Path, size: int, channels: int, crop: Crop) -> np.ndarray:
     with sources.opened(source) as files:
         if not files:
             raise ImageError(
-                f"{source} holds no image; ganinv reads {', '.join(sorted(sources.SUFFIXES))} "
+                f"{source} holds no image; ganinv reads {', '.join(SUFFIXES)} "
                 "in a folder, its subfolders or a zip archive"
             )
         pictures = np.empty((len(files), size, size, channels), np.uint8)
@@ -62,23 +55,12 @@ def load(source: Path, size: int, channels: int, crop: Crop) -> np.ndarray:
             file = files[number]
             pictures[number] = _prepared(file.name, file.read(), size, channels, crop)
 
-        with warnings.catch_warnings():  # here, since the filters are those of all threads
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with ThreadPoolExecutor() as pool:
-                for _ in pool.map(prepare, range(len(files))):
-                    pass
+        with without_warnings(), ThreadPoolExecutor() as pool:
+            for _ in pool.map(prepare, range(len(files))):
+                pass
     return pictures
 
 
 def _prepared(name: str, data: bytes, size: int, channels: int, crop: Crop) -> np.ndarray:
-    try:
-        picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-        picture = picture.convert("L" if channels == 1 else "RGB")
-    except UnidentifiedImageError:
-        raise ImageError(f"{name} is no image of a known format; remove it") from None
-    except (OSError, *DAMAGED) as error:
-        raise ImageError(f"{name} cannot be read as an image ({error}); remove it") from error
-    picture = picture.resize(
-        (size, size), Image.Resampling.LANCZOS, box=crop.box(*picture.size), reducing_gap=3
-    )
-    return np.asarray(picture, np.uint8).reshape(size, size, channels)
+    picture, _ = shown(name, decoded(name, data), channels)
+    return resized(picture, (size, size, channels), crop.box(*picture.size))

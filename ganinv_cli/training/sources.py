@@ -2,7 +2,6 @@
 
 import contextlib
 import lzma
-import os
 import struct
 import threading
 import zipfile
@@ -13,9 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ganinv_cli.errors import ImageError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-BIGGEST = 256 << 20  # bytes of one file, unpacked
+from ganinv_cli.pictures import files, printable
 
 # What zipfile raises on damaged archives, besides BadZipFile and OSError.
 DAMAGED = (ValueError, NotImplementedError, EOFError, struct.error, zlib.error, lzma.LZMAError)
@@ -46,60 +43,32 @@ def _listed(source: Path, stack: contextlib.ExitStack) -> list[File]:
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
     except OSError as error:
-        place, why = error.filename or source, error.strerror or error
-        raise ImageError(f"{place} cannot be read ({why}); allow it or remove it") from error
+        raise files.unreadable(error.filename or source, error) from error
     except (zipfile.BadZipFile, *DAMAGED) as error:
         raise ImageError(f"{source} is neither a folder nor a zip archive of images") from error
 
 
 def _in_folder(folder: Path) -> list[File]:
-    paths = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=_raise)
-        for name in names
-        if _wanted(Path(parent, name).relative_to(folder))
-    ]
-    return [File(str(path), partial(_read_path, path)) for path in sorted(paths)]
+    return [File(printable(path), partial(files.read, path)) for path in files.below(folder)]
 
 
 def _in_archive(source: Path, archive: zipfile.ZipFile) -> list[File]:
-    members = [m for m in archive.infolist() if _wanted(PurePosixPath(m.filename))]
+    members = [m for m in archive.infolist() if files.wanted(PurePosixPath(m.filename))]
     one_at_a_time = threading.Lock()  # ZipFile counts its open members without one
     return [
-        File(f"{source}:{m.filename}", partial(_read_member, source, archive, m, one_at_a_time))
+        File(_name(source, m), partial(_read_member, source, archive, m, one_at_a_time))
         for m in sorted(members, key=lambda m: m.filename)
         if not m.is_dir()
     ]
 
 
-def _wanted(path: PurePosixPath | Path) -> bool:
-    mac = path.name.startswith("._") or "__MACOSX" in path.parts
-    return path.suffix.lower() in SUFFIXES and not mac
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _read_path(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise ImageError(f"{path} is not a file; remove it")
-        _check(str(path), path.stat().st_size)
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(
-            f"{path} cannot be read ({error.strerror}); allow it or remove it"
-        ) from error
-
-
 def _read_member(
     source: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, one_at_a_time: threading.Lock
 ) -> bytes:
-    name = f"{source}:{member.filename}"
+    name = _name(source, member)
     if member.flag_bits & 1:
         raise ImageError(f"{name} is encrypted; unpack the archive and name the folder")
-    _check(name, member.file_size)
+    files.check(name, member.file_size)
     try:
         with one_at_a_time, archive.open(member) as file:
             return file.read(member.file_size)  # no more, whatever the compressed data say
@@ -107,8 +76,5 @@ def _read_member(
         raise ImageError(f"{name} is damaged ({error}); fetch {source} again") from error
 
 
-def _check(name: str, size: int) -> None:
-    if size > BIGGEST:
-        raise ImageError(
-            f"{name} has {size >> 20:,} MB, more than the {BIGGEST >> 20} of an image; remove it"
-        )
+def _name(source: Path, member: zipfile.ZipInfo) -> str:
+    return printable(f"{source}:{member.filename}")

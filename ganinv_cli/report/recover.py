@@ -1,10 +1,8 @@
-"""Results -> the numbers of Table 1 and of the paired tests, ready for JSON."""
+"""`ganinv recover`: the numbers of Table 1 and of the paired tests."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +10,24 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import recover_words as words
+from ganinv_cli.report.report import Drawn, Report, Row
+from ganinv_cli.report.rows import finite, flat, mean
+from ganinv_cli.report.runs import Group, described
 from ganinv_cli.statistics import EPSILONS, SMALLEST
 from ganinv_cli.words import RULES
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
+TABLE = "table1"
 PAPER = {  # its Table 1: shares of 1,000 trials
     "none": (0.98, 0.986, 0.998, 1.0),
     "standard": (0.984, 0.99, 1.0, 1.0),
     "stochastic": (1.0, 1.0, 1.0, 1.0),
 }
 
-Group = Mapping[str, NDArray[Any]]  # columns of one technique, row = a trial that was run
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What one results file says; every value is plain JSON."""
-
-    name: str
-    table1: list[Row]  # one a technique
-    mcnemar: list[Row]  # one a pair of techniques and way of counting
-    run: Row  # what was run, by what, on what, how long
+_Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
 
 def summarise(results: "Results", name: str) -> Report:
@@ -43,14 +35,10 @@ def summarise(results: "Results", name: str) -> Report:
 
     Raises ResultsError when there is no trial to count.
     """
-    groups = {
-        technique: results.groups[technique]
-        for technique in RULES
-        if technique in results.groups and len(results.groups[technique]["trial"])
-    }
+    groups = _groups(results)
     if not groups:
         raise ResultsError(f"{name}: no trial of a clipping rule is saved yet; let its run go on")
-    ever = results.attributes.get("config", {}).get("success") == "ever"
+    ever = _ever(results)
     if ever and any("z_error_least" not in group for group in groups.values()):
         raise ResultsError(
             f"{name}: success 'ever' needs the column z_error_least, which is not there"
@@ -58,16 +46,41 @@ def summarise(results: "Results", name: str) -> Report:
     errors = {technique: _errors(group, ever) for technique, group in groups.items()}
     trials = sum(len(group["trial"]) for group in groups.values())
     shared = float(results.constants.get("shared_gradients", 0)) / trials
+    table1 = [_row(technique, groups[technique], errors[technique], shared) for technique in groups]
+    mcnemar = [
+        _paired(counted, first, second, groups, errors)
+        for counted in COUNTED
+        for first, second in combinations(groups, 2)
+    ]
+    run = described(results, groups)
     return Report(
         name,
-        [_row(technique, groups[technique], errors[technique], shared) for technique in groups],
-        [
-            _paired(counted, first, second, groups, errors)
-            for counted in COUNTED
-            for first, second in combinations(groups, 2)
-        ],
-        _run(results, groups),
+        {"table1": table1, "mcnemar": mcnemar},
+        words.sections(table1, mcnemar),
+        words.notes(run),
+        run,
+        [flat(row) | _tests(mcnemar, row["technique"]) for row in table1],
     )
+
+
+def draw(results: "Results") -> dict[str, Drawn]:
+    """Figure 1 for each technique whose pictures were kept, and how the errors fell."""
+    from ganinv_cli.report import recover_figures  # slow to import
+
+    return recover_figures.draw(results, _groups(results))
+
+
+def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
+    """(trials,) for each technique: "elsewhere" for those that converged, yet to another z."""
+    ever = _ever(results)
+    return {
+        technique: np.where(
+            statistics.elsewhere(_errors(group, ever)["recovered"], group["outcome"]),
+            "elsewhere",
+            "",
+        )
+        for technique, group in _groups(results).items()
+    }
 
 
 COUNTED: dict[str, Callable[[Group], Group]] = {
@@ -80,8 +93,21 @@ COUNTED: dict[str, Callable[[Group], Group]] = {
 }
 
 
-def _errors(group: Group, ever: bool) -> dict[str, NDArray[np.floating]]:
-    """(trials,) for each way of counting: the z error that a trial is judged by.
+def _groups(results: "Results") -> dict[str, Group]:
+    """Those with a trial, in the tables' order."""
+    return {
+        technique: results.groups[technique]
+        for technique in RULES
+        if technique in results.groups and len(results.groups[technique]["trial"])
+    }
+
+
+def _ever(results: "Results") -> bool:
+    return bool(results.attributes.get("config", {}).get("success") == "ever")
+
+
+def _errors(group: Group, ever: bool) -> _Errors:
+    """The z error that a trial is judged by.
 
     With `ever`, as in the paper's code, the least error seen at any update. It is kept for a whole
     trial only, so a first start that was followed by another is judged by its end.
@@ -93,9 +119,7 @@ def _errors(group: Group, ever: bool) -> dict[str, NDArray[np.floating]]:
     return {"first_start": first, "recovered": least}
 
 
-def _row(
-    technique: str, group: Group, errors: dict[str, NDArray[np.floating]], shared: float
-) -> Row:
+def _row(technique: str, group: Group, errors: _Errors, shared: float) -> Row:
     """`shared` is each trial's part of the gradients that the run spent once for all."""
     trials = len(group["trial"])
     counts = {counted: _counts(z_error) for counted, z_error in errors.items()}
@@ -115,14 +139,14 @@ def _row(
             for counted, view in COUNTED.items()
         },
         "outcomes": {counted: _outcomes(view(group)) for counted, view in COUNTED.items()},
-        "at_bound": _mean(at_bound[failed]) if at_bound is not None else None,
-        "gradients": _mean(group["gradients"] + shared),
-        "gradients_median": _finite(float(np.median(group["gradients"] + shared))),
-        "gradients_first_start": _mean(group["first/gradients"] + shared),
+        "at_bound": mean(at_bound[failed]) if at_bound is not None else None,
+        "gradients": mean(group["gradients"] + shared),
+        "gradients_median": finite(float(np.median(group["gradients"] + shared))),
+        "gradients_first_start": mean(group["first/gradients"] + shared),
         "gradients_shared": shared,
-        "seconds": _mean(group["seconds"]),
-        "restarts": _mean(group["restarts"]),
-        "redraws": _mean(group["redraws"]),
+        "seconds": mean(group["seconds"]),
+        "restarts": mean(group["restarts"]),
+        "redraws": mean(group["redraws"]),
     }
 
 
@@ -142,7 +166,7 @@ def _paired(
     first: str,
     second: str,
     groups: Mapping[str, Group],
-    errors: dict[str, dict[str, NDArray[np.floating]]],
+    errors: Mapping[str, _Errors],
 ) -> Row:
     right = {
         technique: statistics.recovered(errors[technique][counted], EPSILONS[SMALLEST])
@@ -156,29 +180,13 @@ def _paired(
     )._asdict()
 
 
-def _run(results: "Results", groups: Mapping[str, Group]) -> Row:
-    attributes = dict(results.attributes)
-    config = attributes.pop("config", {})
-    for told_elsewhere in ("identity", "groups", "figures"):
-        attributes.pop(told_elsewhere, None)
-    started, finished = attributes.get("started"), attributes.get("finished")
-    wall = None
-    if started and finished:
-        wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
-    return attributes | {
-        "config": config,
-        "complete": results.complete,
-        "trials": {technique: len(group["trial"]) for technique, group in groups.items()},
-        "wall_seconds": wall,  # from the first start to the end, pauses included
-        "solving_seconds": _finite(
-            sum(float(np.sum(group["seconds"])) for group in groups.values())
-        ),
+def _tests(mcnemar: list[Row], technique: str) -> Row:
+    """McNemar's p against every technique there can be, None where there is no test."""
+    found = {(test["counted"], test["first"], test["second"]): test["p"] for test in mcnemar}
+    return {
+        f"p.{counted}.{other}": found.get(
+            (counted, technique, other), found.get((counted, other, technique))
+        )
+        for counted in COUNTED
+        for other in RULES
     }
-
-
-def _mean(values: NDArray[Any]) -> float | None:
-    return _finite(float(np.mean(values))) if len(values) else None
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -1,0 +1,108 @@
+"""Where is a minimum, when no z makes the image? What more gradients still change, and why.
+
+Solves one image from several starts for long, then looks back: where would each start have stopped
+by `--stationary`, how far from the end was it in loss and in z, and how long were the gradient and
+the shortest convex combination of the gradients around it (see solvers/polish.py)?
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import tensorflow as tf
+from tabulate import tabulate
+
+from ganinv_cli import formats
+from ganinv_cli.clipping import RULES, Clip
+from ganinv_cli.config import Config
+from ganinv_cli.generator import Generator
+from ganinv_cli.pictures import Crop, load, to_floats
+from ganinv_cli.problem import Problem
+from ganinv_cli.resources import find
+from ganinv_cli.solvers import lbfgs, metric
+from ganinv_cli.solvers.polish import Polish
+
+SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
+NEVER = 1e-12  # share of a fall that stops nobody
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--checkpoint", default=Config.checkpoint, show_default=True)
+@click.option("--crop", default="center", show_default=True)
+@click.option("--clip", default="standard", show_default=True, type=click.Choice(sorted(RULES)))
+@click.option("--starts", default=16, show_default=True)
+@click.option("--steps", default=800, show_default=True, help="Gradients a start.")
+def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int) -> None:
+    """One line for each share that --stationary may be; medians over the starts, [largest]."""
+    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    target = to_floats(load(image, generator.image_shape, Crop(crop)).pixels)
+    path = _path(generator, target, clip, starts, steps)
+    polisher = Polish(steps=0).prepared(generator, Config.tolerance)
+    patience = lbfgs.LBFGS.patience
+    lines = []
+    for share in SHARES:
+        slow = path.loss[:-patience] * (1 - share) < path.loss[patience:]
+        stop = np.where(slow.any(0), slow.argmax(0) + patience, steps - 1)
+        rows = np.arange(starts)
+        loss, z = path.loss[stop, rows], path.z[stop, rows]
+        shortest = [polisher(each, target, clip).gradient_norm for each in z[:4]]
+        lines.append(
+            (
+                f"{share:g}",
+                _told(stop, ".0f"),
+                _told(loss / path.loss[-1] - 1, ".1e"),
+                _told(np.linalg.norm(z - path.z[-1], axis=-1) / generator.latent, ".1e"),
+                _told(path.gradient[stop, rows], ".1f"),
+                _told(np.array(shortest), ".2f"),
+            )
+        )
+    header = (
+        *("stationary", "gradients", "loss over the end's", "distance to the end"),
+        *("gradient", "shortest near it (4 starts)"),
+    )
+    click.echo(tabulate(lines, header, "github", disable_numparse=True))
+
+
+class _Path:
+    """What each start went through: losses (steps, starts), z and the gradient's length."""
+
+    def __init__(self, steps: int, starts: int, latent: int) -> None:
+        self.loss = np.empty((steps, starts))
+        self.z = np.empty((steps, starts, latent), np.float32)
+        self.gradient = np.empty((steps, starts))
+
+
+def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int) -> _Path:
+    solver = lbfgs.LBFGS(redraws=0)
+    root = tf.constant(metric.inverse_root(generator, solver.metric))
+    targets = tf.constant(np.broadcast_to(target, (starts, *target.shape)))
+    numbers, row = tf.range(starts, dtype=tf.int64), tf.zeros(starts)
+    clamps = tf.fill([starts], RULES[clip].clamps)
+    unknown = tf.fill([starts], float("inf"))
+
+    @tf.function
+    def step(state: Any) -> Any:
+        problem = Problem(generator, targets, row, unknown, NEVER, root)
+        never = tf.zeros(starts, tf.bool)
+        rules = Clip(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
+        return solver.step(problem, state, rules)
+
+    draw = np.random.default_rng(0).uniform(size=(starts, generator.latent))
+    state = solver.init(tf.constant(generator.prior.quantile(draw), tf.float32))
+    path = _Path(steps, starts, generator.latent)
+    for number in range(steps):
+        state = step(state)
+        path.loss[number] = state.image_loss.numpy()
+        path.z[number] = state.z.numpy()
+        path.gradient[number] = np.linalg.norm(state.gradient.numpy(), axis=-1)
+    return path
+
+
+def _told(values: np.ndarray, digits: str) -> str:
+    return f"{np.median(values):{digits}} [{values.max():{digits}}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the commands of all experiments do alike: load, run, print."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import click
+
+from ganinv_cli.cli import publishing
+from ganinv_cli.config import Config, load
+
+if TYPE_CHECKING:
+    from ganinv_cli.experiments.progress import Progress
+    from ganinv_cli.generator import Generator
+
+Kind = TypeVar("Kind", bound=Config)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go and how they are printed: the options of `options.results`."""
+
+    out: Path
+    folder: Path  # of the tables and figures
+    overwrite: bool
+    style: str
+    verbose: bool
+    quiet: bool
+
+    def publish(self) -> None:
+        """Print the tables and fill the folder."""
+        publishing.publish({self.out: self.folder}, self.style, self.quiet)
+
+
+@dataclass(frozen=True)
+class Session(Generic[Kind]):
+    """What an experiment is called with."""
+
+    config: Kind
+    generator: "Generator"
+    device: str
+    show: "Callable[[Progress], None]"
+
+
+def settled(kind: type[Kind], config: str | None, settings: Mapping[str, Any], quiet: bool) -> Kind:
+    """The settings of a run; its config's note is said."""
+    from ganinv_cli.resources import find
+
+    chosen = load(kind, find("config", config) if config else None, settings)
+    if chosen.note and not quiet:
+        click.echo(chosen.note.strip(), err=True)
+    return chosen
+
+
+def complain(unread: Sequence[str]) -> None:
+    """Say which files were no images; where there are any, the exit status is 1."""
+    for sentence in unread:
+        click.echo(f"Error: {sentence}", err=True)
+    if unread:
+        sys.exit(1)
+
+
+@contextmanager
+def session(config: Kind, output: Output) -> Iterator[Session[Kind]]:
+    """TensorFlow, the device and the generator, ready; progress is shown while it lasts."""
+    from ganinv_cli.cli import progress, startup
+    from ganinv_cli.resources import find
+
+    checkpoint = find("checkpoint", config.checkpoint)
+    startup.tensorflow(output.verbose)
+    from ganinv_cli import formats
+    from ganinv_cli.engine.local import Device
+    from ganinv_cli.generator import Generator
+
+    device = Device(config.device)
+    found = formats.read(checkpoint)
+    if output.verbose:
+        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
+        click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
+        click.echo(f"on {device.description}", err=True)
+    with device.scope(), progress.recovery(output.out, output.quiet) as show:
+        generator = Generator(found, config.batch_norm)
+        yield Session(config, generator, device.description, show)

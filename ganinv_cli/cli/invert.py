@@ -1,0 +1,62 @@
+"""`ganinv invert`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganinv_cli.cli import options
+from ganinv_cli.cli.experiments import Output, complain, session, settled
+from ganinv_cli.config import InvertConfig
+from ganinv_cli.errors import UsageError
+
+
+@click.command()
+@click.argument("image", nargs=-1, metavar="IMAGE...")
+@options.experiment(
+    InvertConfig,
+    "Starts for each image: the best is kept, and the others say how sure it is.",
+    options.CROP,
+    options.MASK,
+    options.STATIONARY,
+)
+@click.option(
+    "--npz",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the z of every image there as well.",
+)
+@options.results("invert.h5")
+def invert(config: str | None, output: Output, npz: Path | None, **settings: Any) -> None:
+    """Find the latent vectors of images, each with a certificate.
+
+    Takes image files and folders. Prints for each how close the generator comes to it, how many
+    starts agree, how well z is determined, and whether it lies where latent vectors are drawn; the
+    folder gets original, reconstruction and difference. A file that is no image is passed over, and
+    the exit status is 1. The same command goes on where it stopped.
+
+    \b
+    Example:
+        ganinv invert portrait.png
+        ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
+    """
+    if npz and not npz.absolute().parent.is_dir():  # better known before the work than after it
+        raise UsageError(f"{npz} lies in a folder that does not exist; make it, or name another")
+    chosen = settled(InvertConfig, config, settings, output.quiet)
+    with session(chosen, output) as ready:
+        from ganinv_cli.experiments.images import explain
+
+        unread = explain(
+            "invert",
+            chosen,
+            ready.generator,
+            ready.device,
+            output.out,
+            output.overwrite,
+            ready.show,
+        )
+    output.publish()
+    if npz:
+        from ganinv_cli.report.latents import save
+
+        save(output.out, npz)
+    complain(unread)

@@ -1,0 +1,55 @@
+"""What the starts of one image come to: the best and the most distant z, and J at the best."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ganinv_cli.experiments.columns import Columns
+from ganinv_cli.generator import Generator
+from ganinv_cli.jacobian import singular_values
+from ganinv_cli.pictures import to_pixels
+from ganinv_cli.store import Run, read
+
+BLOCK = 16  # certificates a commit
+
+
+def commit(run: Run, out: Path, generator: Generator, counted: np.ndarray | None) -> None:
+    """A certificate for every image and rule that has none for all its trials."""
+    groups = read(out).groups
+    waiting: dict[str, Columns] = {}
+    for name, rows in groups.items():
+        if "z_found" not in rows:
+            continue
+        earlier = groups.get(f"{name}/certificate", {"recoveries": np.zeros(0, int)})["recoveries"]
+        if not len(earlier) or earlier[-1] != len(rows["trial"]):
+            made = _made(rows, generator, counted) | {"trial": np.array([len(earlier)])}
+            waiting[f"{name}/certificate"] = made
+        if len(waiting) == BLOCK:
+            run.commit(waiting)
+            waiting = {}
+    run.commit(waiting)
+
+
+def _made(rows: Columns, generator: Generator, counted: np.ndarray | None) -> Columns:
+    """The best trial and the one farthest from it, by polished z where there is one."""
+    z = rows.get("polished/z_found", rows["z_found"])
+    loss = rows.get("polished/image_loss", rows["image_loss"])
+    best = int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
+    distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1)
+    distant = int(np.argmax(np.nan_to_num(distance)))
+    pair = [best, distant]
+    if generator.batch_norm == "batch":  # an image depends on all that it was made with
+        images = generator.render(z, len(z))[pair]
+        values = np.full(generator.latent, np.nan)
+    else:
+        images = generator.render(z[pair], 2)
+        values = singular_values(generator, z[best], counted)
+    reconstruction, farther = to_pixels(images)
+    return {
+        "recoveries": np.array([len(z)]),
+        "best": rows["trial"][[best]],
+        "distant": rows["trial"][[distant]],
+        "reconstruction": reconstruction[None],
+        "distant_reconstruction": farther[None],
+        "singular_values": values[None],
+    }

@@ -1,0 +1,129 @@
+"""Figure 2: how noise on the image moves the z that is found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.config import NoiseSweepConfig
+from ganinv_cli.experiments import columns, figure2
+from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.drawing import drawn, noise, noisy
+from ganinv_cli.experiments.provenance import provenance
+from ganinv_cli.experiments.running import Plan, Show, run_plan
+from ganinv_cli.generator import Generator
+from ganinv_cli.jacobian import singular_values
+from ganinv_cli.solvers import named
+from ganinv_cli.solvers.trial import Job, Sought, Trial
+from ganinv_cli.store import Run, open_run, read
+
+MOST = 1 - 1e-6  # quantile of what the noise leaves, above which z is not the right one
+TYPICAL = 0.9  # and up to which one start is enough
+
+
+def noise_sweep(
+    config: NoiseSweepConfig,
+    generator: Generator,
+    device: str,
+    out: Path,
+    overwrite: bool,
+    show: Show,
+) -> None:
+    """Run what `out` does not hold yet; every variance and rule sees the same z, start and noise.
+
+    The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
+    """
+    solver = named(config.solver, config.solver_settings)
+    made_by = provenance("noise-sweep", config, solver, generator.sha256, device)
+    with open_run(out, made_by, overwrite) as run:
+        jobs = _jobs(config, run)
+        if not jobs and read(out).figures:
+            run.finish()
+            return
+        sweep = _Sweep(config, generator, set(run.finished("").tolist()))
+        plan = Plan(
+            jobs=jobs,
+            total=config.trials * len(config.clip) * len(config.variances),
+            supply=sweep.supply,
+            group=lambda job: group(config, job.case, job.rule),
+            beside=sweep.truths,
+            stationary=config.stationary,
+            exact=not any(config.variances),
+            dearer=1.3,  # the least loss is not 0, and is approached slowly
+        )
+        run_plan(plan, config, generator, solver, run, show)
+        run.finish(figure2.pictures(out, generator, config))
+
+
+def group(config: NoiseSweepConfig, case: int, rule: str) -> str:
+    """Of the results file; a case is the place of its variance in the config."""
+    return f"variance={config.variances[case]:g}/{rule}"
+
+
+class _Sweep:
+    """Makes the noisy images, and keeps the Cramér–Rao bound of each true z it makes."""
+
+    def __init__(self, config: NoiseSweepConfig, generator: Generator, known: set[int]) -> None:
+        self._config, self._generator = config, generator
+        self._known = known  # trials whose bound is committed
+        self._bounds: dict[int, float] = {}
+
+    def supply(self, jobs: Sequence[Job]) -> Sought:
+        """Each job's image with its noise, and what the right z leaves of it.
+
+        That is σ²χ² with a degree of freedom for every pixel but one for each component of z:
+        known from the variance, without the true z. Clipped noise leaves less.
+        """
+        config, generator = self._config, self._generator
+        trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
+        variance = np.array([config.variances[job.case] for job in jobs])
+        z = drawn(generator, config.seed, trials)
+        self._bound(trials, z)
+        clean = generator.render(z, config.batch_size)[rows]
+        unit = noise(generator, config.seed, trials)[rows]
+        return Sought(
+            noisy(clean, unit, variance, config.clip_pixels),
+            z[rows],
+            residual=self._left(variance, MOST),
+            enough=self._left(variance, TYPICAL),
+        )
+
+    def truths(self, trials: Sequence[Trial]) -> Groups:
+        """The rows of "/": the true z, and tr((JᵀJ)⁻¹) / latent there."""
+        new = [trial for trial in trials if trial.job.trial not in self._known]
+        if not new:
+            return {}
+        rows = columns.truths(new)
+        bounds = [self._bounds[number] for number in rows[""]["trial"].tolist()]
+        rows[""]["cramer_rao"] = np.array(bounds)
+        return rows
+
+    def _bound(self, trials: np.ndarray, z: np.ndarray) -> None:
+        for number, row in zip(trials.tolist(), z, strict=True):
+            if number not in self._known and number not in self._bounds:
+                values = singular_values(self._generator, row)
+                self._bounds[number] = float(statistics.cramer_rao(values))
+
+    def _left(self, variance: np.ndarray, share: float) -> np.ndarray:
+        pixels = int(np.prod(self._generator.image_shape))
+        latent = self._generator.latent
+        left = [statistics.expected_residual(v, pixels, latent, share) for v in variance]
+        return np.array(left)
+
+
+def _jobs(config: NoiseSweepConfig, run: Run) -> list[Job]:
+    """What is left, trial by trial, so that a run that was stopped says something of each case."""
+    cases = range(len(config.variances))
+    finished = {
+        (case, rule): set(run.finished(group(config, case, rule)).tolist())
+        for case in cases
+        for rule in config.clip
+    }
+    return [
+        Job(trial, rule, case)
+        for trial in range(config.trials)
+        for case in cases
+        for rule in config.clip
+        if trial not in finished[case, rule]
+    ]

@@ -1,0 +1,93 @@
+"""What every experiment does with its jobs: solve, polish, commit, show."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganinv_cli.clipping import RULES
+from ganinv_cli.config import Config
+from ganinv_cli.experiments import columns
+from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.progress import Count, Progress
+from ganinv_cli.experiments.saving import saved
+from ganinv_cli.generator import Generator
+from ganinv_cli.solvers import metric
+from ganinv_cli.solvers.loop import Limits, Look, Supply, solve
+from ganinv_cli.solvers.polish import Polisher
+from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.solvers.trial import Job, Marks, Trial
+from ganinv_cli.store import Run
+
+UNMARKED = Marks(np.zeros(0), np.zeros(0))
+
+Show = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment runs, and where the rows go."""
+
+    jobs: Sequence[Job]  # what is left
+    total: int  # with those that were done before
+    supply: Supply
+    group: Callable[[Job], str]  # of a job's row
+    beside: Callable[[Sequence[Trial]], Groups]  # the rows of all other groups
+    marks: Marks = UNMARKED
+    mask: np.ndarray | None = None  # (height, width, 1), which pixels count
+    stationary: float = 1e-4  # where the right z leaves a residual
+    dearer: float = 1.0  # a trial than one of `recover`, for the first guess of how long it takes
+    polisher: Polisher | None = None
+    exact: bool = True  # a right z leaves nothing of its image, and so is known when it is found
+
+
+def run_plan(
+    plan: Plan, config: Config, generator: Generator, solver: Solver, run: Run, show: Show
+) -> None:
+    """Run the jobs and commit as they finish; an interruption commits what has finished."""
+    if not plan.jobs:
+        return
+    looks = solve(
+        generator,
+        solver,
+        plan.jobs,
+        plan.supply,
+        Limits(config.tolerance, config.budget, config.restarts, plan.stationary),
+        plan.marks,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        mask=None if plan.mask is None else plan.mask.astype(np.float32),
+    )
+    if plan.polisher:
+        looks = _polished(looks, plan.polisher)
+
+    def rows(trials: list[Trial]) -> Groups:
+        return plan.beside(trials) | columns.by_group(trials, plan.group, generator.prior)
+
+    expected = min(plan.dearer * solver.expected_gradients, config.budget)
+    count = Count(plan.total, plan.total - len(plan.jobs), expected, plan.exact)
+    with closing(saved(looks, run, rows, _constants(plan, generator, solver))) as committed:
+        for look in committed:
+            show(count.add(look))
+
+
+def _constants(plan: Plan, generator: Generator, solver: Solver) -> dict[str, np.ndarray]:
+    shared = np.array(metric.cost(generator.latent, solver.metric_points))
+    found = {"shared_gradients": shared}
+    if len(plan.marks.curve):
+        found["curve_gradients"] = plan.marks.curve
+        found["snapshot_gradients"] = plan.marks.snapshots
+    if plan.mask is not None:
+        found["pixels_counted"] = np.array(plan.mask.sum() * generator.image_shape[2])
+    return found
+
+
+def _polished(looks: Iterator[Look], polisher: Polisher) -> Iterator[Look]:
+    for look in looks:
+        began = time.monotonic()
+        for trial in look.finished:
+            if not RULES[trial.job.rule].wall:  # with a wall it is not the image loss that is least
+                trial.polished = polisher(trial.best.z, trial.target, trial.job.rule)
+        yield look._replace(seconds=look.seconds + time.monotonic() - began)

@@ -1,0 +1,54 @@
+"""Which part of an image the network sees."""
+
+import re
+from dataclasses import dataclass
+
+from ganinv_cli.errors import ConfigError, ImageError
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
+
+_SQUARE = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """`center`, the largest centred square; `none`, the whole image; or `X,Y,SIZE` in pixels.
+
+    X and Y count from the left and the top of the upright image, SIZE is the square's side. The
+    whole image is squeezed to the network's shape. Raises ConfigError for any other text.
+    """
+
+    text: str = "center"
+
+    def __post_init__(self) -> None:
+        square = _SQUARE.fullmatch(self.text)
+        if self.text not in _NAMED and (square is None or int(square[3]) == 0):
+            raise ConfigError(
+                f"a crop is center, none or X,Y,SIZE in whole pixels, such as 40,0,256, "
+                f"not {self.text!r}"
+            )
+
+    def box(self, width: int, height: int, name: str) -> Box:
+        """The part in pixels; raises ImageError, with the image's name, where it lies outside."""
+        if self.text in _NAMED:
+            return _NAMED[self.text](width, height)
+        left, top, side = (int(number) for number in self.text.split(","))
+        if left + side > width or top + side > height:
+            raise ImageError(
+                f"{name} has {width} x {height} pixels, and the square {self.text} reaches outside "
+                "them; choose another --crop"
+            )
+        return left, top, left + side, top + side
+
+
+def whole(width: int, height: int) -> Box:
+    return 0, 0, width, height
+
+
+def _center(width: int, height: int) -> Box:
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+_NAMED = {"center": _center, "none": whole}

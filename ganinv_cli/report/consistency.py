@@ -1,0 +1,68 @@
+"""`ganinv consistency`: the paper's Table 2, and whether z is unique."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import consistency_numbers as numbers
+from ganinv_cli.report import consistency_words as words
+from ganinv_cli.report.many import described_in_short
+from ganinv_cli.report.report import Drawn, Report
+from ganinv_cli.report.rows import flat
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+TABLE = "table2"
+ON_PAGE = 20  # figures; as many images
+
+
+def summarise(results: "Results", name: str) -> Report:
+    """Count everything once. `name` is what the reader calls these results.
+
+    Raises ResultsError when there is neither a recovery nor a file that could not be read.
+    """
+    images = numbers.images(results)
+    table2, errors = numbers.rows(images), numbers.unread(images)
+    if not table2 and not errors:
+        raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
+    strays = numbers.strays(images)
+    groups = {
+        f"{image.name} {technique}": recoveries.group
+        for image in images
+        for technique, recoveries in image.rules.items()
+    }
+    run = described_in_short(results, groups)
+    return Report(
+        name,
+        {"table2": table2, "strays": strays, "unread": errors},
+        words.sections(table2, strays, errors),
+        words.notes(run, table2, [(image.name, image.said) for image in images if image.rules]),
+        run,
+        [flat(row) for row in table2],
+    )
+
+
+def draw(results: "Results") -> dict[str, Drawn]:
+    """A figure for each image: the image, what was found of it, and the distances."""
+    from ganinv_cli.report import consistency_figures  # slow to import
+
+    return consistency_figures.draw(numbers.images(results))
+
+
+def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
+    """(recoveries,) for each group: why each failed, though its solver may have converged.
+
+    Away from the minimum that most recoveries are; where there is none, none is.
+    """
+    return {
+        f"image={image.number:04d}/{technique}": np.select(
+            [~recoveries.stationary, recoveries.strays & recoveries.mostly_one],
+            ["no minimum", "elsewhere"],
+            "",
+        )
+        for image in numbers.images(results)
+        for technique, recoveries in image.rules.items()
+    }

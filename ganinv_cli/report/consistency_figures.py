@@ -1,0 +1,158 @@
+"""An image, the best and the most distant of its recoveries, and how far apart they all lie."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ganinv_cli import statistics
+from ganinv_cli.report.consistency_minima import SAME
+from ganinv_cli.report.consistency_numbers import Image, psnr
+from ganinv_cli.report.consistency_verdict import verdict
+from ganinv_cli.report.drawing import GAP, GREY, LINES, PICTURE
+from ganinv_cli.report.many import short
+from ganinv_cli.report.powers import concise, scientific
+from ganinv_cli.report.report import Drawn
+from ganinv_cli.report.sheet import Pixels, area, enlarged, place, sheet, write
+from ganinv_cli.report.wording import number
+from ganinv_cli.statistics import Floats
+
+HEADINGS = ("image", "best", "most distant")
+LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
+PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the room above and below it
+BINS = 40
+DECADES = 2  # from which on distances are drawn on a logarithmic axis
+
+
+def draw(images: list[Image]) -> dict[str, Drawn]:
+    """`image=0000` and the like, for every image that has a picture or two recoveries."""
+    drawn = {}
+    for image in images:
+        pictures, distances = _pictures(image), _distances(image)
+        if image.rules and (pictures or distances):
+            figure = portrait(image, pictures, distances)
+            drawn[f"image={image.number:04d}"] = Drawn(figure, _alt(image), _caption(image))
+    return drawn
+
+
+def portrait(
+    image: Image, pictures: dict[str, list[Pixels]], distances: dict[str, Floats]
+) -> Figure:
+    """A row of pictures for each technique, as in HEADINGS, above a histogram of distances."""
+    first = next(iter(pictures.values()), [np.zeros((PICTURE, PICTURE, 3), np.uint8)])[0]
+    side = enlarged(first.shape[0])
+    width = LEFT + 3 * (side + GAP) + EDGE
+    plot = TOP + len(pictures) * (side + GAP) if pictures else TOP - 20
+    figure = sheet(width, plot + (LEGEND + PLOT + AXIS if distances else 0))
+    write(figure, short(image.name, 44), EDGE, 12, fontsize=12)
+    for at, (technique, row) in enumerate(pictures.items()):
+        top = TOP + at * (side + GAP)
+        label = technique + _decibels(image, technique)
+        write(figure, label, LEFT - 10, top + side / 2, ha="right", va="center", fontsize=10)
+        for column, picture in enumerate(row):
+            place(figure, picture, LEFT + column * (side + GAP), top)
+    for column, heading in enumerate(HEADINGS[: max(map(len, pictures.values()), default=0)]):
+        centre = LEFT + column * (side + GAP) + side / 2
+        write(figure, heading, centre, TOP - 22, ha="center", fontsize=10)
+    if distances:
+        axes = area(figure, LEFT - 38, plot + LEGEND, width - LEFT + 38 - EDGE, PLOT)
+        histogram(axes, distances, statistics.baseline(_latent(image)))
+    return figure
+
+
+def histogram(axes: Axes, distances: dict[str, Floats], baseline: float) -> None:
+    """The share of pairs by distance, a line a technique; logarithmic where it spans decades."""
+    every = np.concatenate([*distances.values(), [baseline]])
+    least, most = every[every > 0].min(), every.max()
+    logarithmic = most > least * 10**DECADES
+    edges = (
+        np.geomspace(least, most * 1.1, BINS) if logarithmic else np.linspace(0, most * 1.1, BINS)
+    )
+    for technique, apart in distances.items():
+        counts, _ = np.histogram(np.clip(apart, edges[0], edges[-1]), edges)
+        colour, dashes = LINES[technique]
+        axes.stairs(
+            100 * counts / len(apart), edges, color=colour, linestyle=dashes,
+            linewidth=1.6, label=technique,
+        )  # fmt: skip
+    keys: dict[str, Any] = {
+        "frameon": False, "fontsize": 10, "loc": "lower left", "borderaxespad": 0,
+        "columnspacing": 1.4, "handlelength": 2, "borderpad": 0,
+    }  # fmt: skip
+    axes.add_artist(axes.legend(ncols=4, bbox_to_anchor=(0, 1.15), **keys))
+    if logarithmic:
+        axes.set_xscale("log")
+    marks = []
+    if logarithmic and least < SAME:
+        marks.append(axes.axvline(SAME, color=GREY, linewidth=1.2, linestyle=(0, (1, 2)),
+                                  label=f"one z: below {concise(SAME)}"))  # fmt: skip
+    marks.append(axes.axvline(baseline, color="black", linewidth=1.2,
+                              label=f"random z: {scientific(baseline)}"))  # fmt: skip
+    axes.legend(handles=marks, ncols=2, bbox_to_anchor=(0, 1.04), **keys)
+    axes.set_xlabel("distance between two recoveries, ‖zᵢ − zⱼ‖ / latent", fontsize=10)
+    axes.set_ylabel("% of pairs", fontsize=10)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _pictures(image: Image) -> dict[str, list[Pixels]]:
+    if image.target is None:
+        return {}
+    rows = {
+        technique: [
+            image.target,
+            certificate["reconstruction"][0],
+            certificate["distant_reconstruction"][0],
+        ]
+        for technique, certificate in image.certificates.items()
+    }
+    return rows or {"": [image.target]}
+
+
+def _distances(image: Image) -> dict[str, Floats]:
+    found = {
+        technique: statistics.pairwise(recoveries.z)
+        for technique, recoveries in image.rules.items()
+    }
+    finite = {technique: apart[np.isfinite(apart)] for technique, apart in found.items()}
+    return {technique: apart for technique, apart in finite.items() if len(apart)}
+
+
+def _decibels(image: Image, technique: str) -> str:
+    """How near the best recovery is, on a line of its own."""
+    if technique not in image.rules or (found := psnr(image, image.rules[technique])) is None:
+        return ""
+    return f"\n{number(found)} dB"
+
+
+def _latent(image: Image) -> int:
+    return int(next(iter(image.rules.values())).z.shape[1])
+
+
+def _alt(image: Image) -> str:
+    said = (f"{technique}: {verdict(found)}" for technique, found in image.rules.items())
+    return (
+        f"{'. '.join(said)}. Above, the image, its best reconstruction and the recovery farthest "
+        "from that one; below, a histogram of the distances between recoveries."
+    )
+
+
+def _caption(image: Image) -> str:
+    return (
+        f"{short(image.name, 60)}: the image as the generator sees it, the recovery with the least "
+        "image loss (and its PSNR), the recovery whose z is farthest from that one's"
+        f"{_covered(image)}, and the distances between all pairs of recoveries, by technique."
+    )
+
+
+def _covered(image: Image) -> str:
+    """Of how many recoveries the pictures are, where more have been added since."""
+    counts = {
+        len(image.rules[technique].loss): int(certificate["recoveries"][0])
+        for technique, certificate in image.certificates.items()
+        if "recoveries" in certificate
+    }
+    earlier = [of for now, of in counts.items() if of < now]
+    return f" (among the first {min(earlier):,} recoveries)" if earlier else ""

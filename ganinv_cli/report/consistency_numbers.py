@@ -1,0 +1,218 @@
+"""The numbers of the paper's Table 2: how far from one another the recoveries of an image lie."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganinv_cli import statistics
+from ganinv_cli.report.consistency_minima import PRIOR, REACHED, SAME, Recoveries
+from ganinv_cli.report.consistency_verdict import verdict
+from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import finite, mean
+from ganinv_cli.report.runs import Group
+from ganinv_cli.statistics import Floats, Integers
+from ganinv_cli.words import RULES
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+PAPER = {"none": 2.03e-4, "standard": 1.36e-4, "stochastic": 4.94e-5}  # its own image, generator
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image file of a run, and what each rule found of it."""
+
+    number: int
+    columns: Group  # one row
+    rules: dict[str, Recoveries]  # in the rules' order; only what has recoveries
+    certificates: dict[str, Group]  # one row each, the last one made; of rules that once finished
+    counted: int | None  # pixels times channels that the image loss sums over
+
+    @property
+    def name(self) -> str:
+        return self._words("name") or f"image {self.number}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes; empty where it is not known."""
+        return self._words("sha256")
+
+    @property
+    def said(self) -> str:
+        """What was done to the file to make it an input; empty: nothing worth saying."""
+        return self._words("said")
+
+    @property
+    def error(self) -> str:
+        """Why the file could not be read; empty when it could."""
+        return self._words("error")
+
+    @cached_property
+    def target(self) -> NDArray[np.uint8] | None:
+        """(height, width, channels), as the generator sees it."""
+        return self.columns["target"][0] if "target" in self.columns and not self.error else None
+
+    def _words(self, column: str) -> str:
+        if column not in self.columns:
+            return ""
+        value = self.columns[column][0]
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def images(results: "Results") -> list[Image]:
+    """In the order they were given."""
+    return [_image(results, name) for name in _names(results)]
+
+
+def _names(results: "Results") -> Iterator[str]:
+    for name, group in sorted(results.groups.items()):
+        if name.startswith("image=") and "/" not in name and len(group["trial"]):
+            yield name
+
+
+def _image(results: "Results", name: str) -> Image:
+    groups = results.groups
+    rules: dict[str, Recoveries] = {}
+    certificates: dict[str, Group] = {}
+    counted = _counted(results, groups[name])
+    rounding = 0.0 if counted is None else statistics.rounding_residual(counted)
+    for rule in RULES:
+        group = groups.get(f"{name}/{rule}")
+        if group is not None and len(group["trial"]):
+            rules[rule] = Recoveries(group, rounding)
+            certificate = groups.get(f"{name}/{rule}/certificate")
+            if certificate is not None and len(certificate["trial"]):
+                # A run that was extended has an earlier one too, of fewer recoveries.
+                certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
+    return Image(int(name.removeprefix("image=")), groups[name], rules, certificates, counted)
+
+
+def _counted(results: "Results", image: Group) -> int | None:
+    """A mask says how many; without one they all count."""
+    if "pixels_counted" in results.constants:
+        return int(results.constants["pixels_counted"])
+    return int(image["target"][0].size) if "target" in image else None
+
+
+def rows(given: list[Image]) -> list[Row]:
+    """One an image and rule."""
+    return [
+        _row(image, technique, recoveries)
+        for image in given
+        for technique, recoveries in image.rules.items()
+    ]
+
+
+def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
+    reached, latent = recoveries.reached, recoveries.z.shape[1]
+    return {
+        "image": image.name,
+        "number": image.number,
+        "technique": technique,
+        "recoveries": len(recoveries.loss),
+        "z": recoveries.source,
+        "polished": int(np.sum(recoveries.polished)),
+        "converged": {
+            "solver": int(np.sum(recoveries.solved)),
+            "polished": _polished(recoveries),
+        },
+        "not_converged": int(np.sum(~recoveries.stationary)),
+        "distance": _distances(recoveries.z),
+        "paper": PAPER.get(technique),
+        "baseline": statistics.baseline(latent, PRIOR.low, PRIOR.high),
+        "minima": {
+            "tolerance": SAME,
+            "distinct": recoveries.minima(),
+            "largest": recoveries.largest,
+            "mostly_one": recoveries.mostly_one,
+        },
+        "image_loss": _losses(recoveries),
+        "psnr": psnr(image, recoveries),
+        "reached": {
+            "share": REACHED,
+            "rounding": recoveries.rounding,
+            "recoveries": int(np.sum(reached)),
+            "distance": _distances(recoveries.z[reached]),
+            "converged": int(np.sum(reached & recoveries.stationary)),
+            "distinct": recoveries.minima(reached),
+        },
+        "strays": int(np.sum(recoveries.strays)),
+        "latent": latent,
+        "outside": _of(recoveries.outside),
+        "at_bound": _of(recoveries.at_bound),
+        "gradients": mean(recoveries.group["gradients"]),
+        "restarts": mean(recoveries.group["restarts"]),
+        "verdict": verdict(recoveries),
+    }
+
+
+def psnr(image: Image, recoveries: Recoveries) -> float | None:
+    """Of the best, in dB; None: not known, or infinite."""
+    least = float(recoveries.loss[recoveries.best])
+    return finite(statistics.psnr(least, image.counted)) if image.counted else None
+
+
+def _of(components: Integers) -> Row:
+    """Over the recoveries, how many components of z each has."""
+    return {"median": float(np.median(components)), "most": int(components.max())}
+
+
+def _polished(recoveries: Recoveries) -> int | None:
+    """How many converged after polishing; None where there was none."""
+    polished = recoveries.polished
+    return int(np.sum(recoveries.stationary & polished)) if polished.any() else None
+
+
+def _distances(z: Floats) -> Row:
+    """Over the pairs; None where there is no pair."""
+    apart = statistics.pairwise(z)
+    found = statistics.spread(apart, z.shape[1])
+    return {
+        "mean": finite(found.mean),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
+        "median": finite(found.median),
+        "largest": finite(float(apart.max())) if len(apart) else None,
+        "mean_squared": finite(found.mean_squared),  # E‖zᵢ − zⱼ‖₂² / latent
+    }
+
+
+def _losses(recoveries: Recoveries) -> Row:
+    known = recoveries.loss[np.isfinite(recoveries.loss)]
+    if not len(known):
+        return {"least": None, "median": None, "largest": None, "spread": None}
+    least, median, largest = (float(np.quantile(known, q)) for q in (0, 0.5, 1))
+    # Relative; of a loss that is rounding alone it would say nothing.
+    spread = (largest - least) / least if least > recoveries.rounding else None
+    return {"least": least, "median": median, "largest": largest, "spread": spread}
+
+
+def strays(given: list[Image]) -> list[Row]:
+    """The recoveries that are not the minimum found most often: one row each, none left out."""
+    return [
+        {
+            "image": image.name,
+            "number": image.number,
+            "technique": technique,
+            "trial": int(recoveries.group["trial"][row]),
+            "image_loss": finite(float(recoveries.loss[row])),
+            "distance": finite(float(recoveries.astray[row])),
+            "converged": bool(recoveries.stationary[row]),
+            "restarts": int(recoveries.group["restarts"][row]),
+        }
+        for image in given
+        for technique, recoveries in image.rules.items()
+        for row in np.flatnonzero(recoveries.strays)
+    ]
+
+
+def unread(given: list[Image]) -> list[Row]:
+    """The files that could not be read, and why."""
+    return [
+        {"image": image.name, "number": image.number, "error": image.error}
+        for image in given
+        if image.error
+    ]

@@ -1,0 +1,57 @@
+"""`ganinv invert`: z for a user's images, each with a certificate."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import consistency_numbers as numbers
+from ganinv_cli.report import invert_numbers, invert_pictures
+from ganinv_cli.report import invert_words as words
+from ganinv_cli.report.many import described_in_short
+from ganinv_cli.report.report import Drawn, Report
+from ganinv_cli.report.rows import flat
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+TABLE = "invert"
+
+
+def summarise(results: "Results", name: str) -> Report:
+    """Count everything once. `name` is what the reader calls these results.
+
+    Raises ResultsError when there is neither a recovery nor a file that could not be read.
+    """
+    images = numbers.images(results)
+    inverted, errors = invert_numbers.rows(images), numbers.unread(images)
+    if not inverted and not errors:
+        raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
+    groups = {
+        f"{image.name} {technique}": recoveries.group
+        for image in images
+        for technique, recoveries in image.rules.items()
+    }
+    run = described_in_short(results, groups)
+    return Report(
+        name,
+        {"invert": inverted, "unread": errors},
+        words.sections(inverted, errors),
+        words.notes(run, inverted),
+        run,
+        [flat(row) for row in inverted],
+    )
+
+
+def draw(results: "Results") -> dict[str, Drawn]:
+    """Original, reconstruction and difference of the first images, a dozen a figure."""
+    from ganinv_cli.report import invert_figures  # slow to import
+
+    return invert_figures.draw(numbers.images(results))
+
+
+def pictures(results: "Results") -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """(name in the folder, pixels) of original, reconstruction and difference of every image."""
+    return invert_pictures.files(numbers.images(results))

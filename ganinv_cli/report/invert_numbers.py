@@ -1,0 +1,90 @@
+"""A certificate for each inverted image: how near, how sure, how well conditioned."""
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.report.consistency_minima import REACHED, SAME, Recoveries
+from ganinv_cli.report.consistency_numbers import Image
+from ganinv_cli.report.invert_pictures import Pair, amplification, certified
+from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import finite
+
+
+def rows(given: list[Image]) -> list[Row]:
+    """One an image and rule."""
+    return [
+        _row(image, technique, recoveries)
+        for image in given
+        for technique, recoveries in image.rules.items()
+    ]
+
+
+def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
+    best, group = recoveries.best, recoveries.group
+    z, loss = recoveries.z[best], float(recoveries.loss[best])
+    return {
+        "image": image.name,
+        "number": image.number,
+        "technique": technique,
+        "starts": len(recoveries.loss),
+        "best_trial": int(group["trial"][best]),
+        "image_loss": finite(loss),
+        **_nearness(image, recoveries),
+        "agreement": _agreement(recoveries),
+        **_certified(image, technique),
+        "latent": len(z),
+        "outside": int(recoveries.outside[best]),  # components of z beyond a bound
+        "at_bound": int(recoveries.at_bound[best]),  # at or beyond one
+        "converged": bool(recoveries.stationary[best]),
+        "z": "polished" if recoveries.polished[best] else "as found",
+        "gradients": finite(float(np.sum(group["gradients"]))),
+        "seconds": finite(float(np.sum(group["seconds"]))),
+        "said": image.said,
+    }
+
+
+def _nearness(image: Image, recoveries: Recoveries) -> Row:
+    loss, pixels = float(recoveries.loss[recoveries.best]), image.counted
+    if not pixels or not np.isfinite(loss):
+        return {"rmse": None, "psnr": None, "verdict": "no image was made"}
+    psnr = statistics.psnr(loss, pixels)
+    return {
+        "rmse": statistics.rmse(loss, pixels),  # grey levels of 255
+        "psnr": finite(psnr),  # dB; None: infinite, the loss is 0
+        "verdict": statistics.verdict(psnr, loss, recoveries.rounding),
+        "rounding": statistics.rmse(recoveries.rounding, pixels),  # grey levels; exact below
+    }
+
+
+def _agreement(recoveries: Recoveries) -> Row:
+    """Starts that reached the least loss, and those of them that are one z with the best.
+
+    Converged or not: what did not converge agrees by its z alone.
+    """
+    reached = recoveries.reached
+    if not reached.any():
+        return {"share": REACHED, "tolerance": SAME, "reached": 0, "same": 0}
+    labels = statistics.clusters(recoveries.z[reached], SAME)
+    mine = labels[np.sum(reached[: recoveries.best])]
+    return {
+        "share": REACHED,
+        "tolerance": SAME,
+        "reached": int(np.sum(reached)),
+        "same": int(np.sum(labels == mine)),
+    }
+
+
+def _certified(image: Image, technique: str) -> Row:
+    """Of J, the generator's Jacobian at the best z, and of the pictures that were written."""
+    certificate = certified(image, technique)
+    if certificate is None or image.target is None:
+        return {"condition": None, "rank": None, "difference_amplified": None}
+    pair = Pair(image, technique, image.target, certificate["reconstruction"][0])
+    row = {"condition": None, "rank": None, "difference_amplified": amplification([pair])}
+    values = certificate["singular_values"][0].astype(np.float64)
+    if not image.counted or not np.isfinite(values).all():
+        return row
+    return row | {
+        "condition": finite(float(statistics.condition(values))),  # largest by least
+        "rank": int(statistics.rank(values, image.counted)),
+    }

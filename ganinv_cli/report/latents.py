@@ -1,0 +1,58 @@
+"""The z of every image as one NumPy archive, for programs."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.errors import GaninvError, ResultsError
+from ganinv_cli.report import consistency_numbers as numbers
+from ganinv_cli.report import invert_numbers
+from ganinv_cli.report.consistency_minima import Recoveries
+from ganinv_cli.report.folder import replace
+from ganinv_cli.store import read
+
+
+def save(results_file: Path, npz: Path) -> None:
+    """Write the best z of each image and rule, a row each, as `np.load` reads it.
+
+    names, sha256, rule: (n,) words; z: (n, latent) float64, polished where it was; image_loss,
+    psnr (dB; inf: the loss is 0): (n,) float64; starts: (n,) how many there were, and agreeing,
+    (n,), how many of them are that z. The file is replaced as a whole or not at all.
+
+    Raises ResultsError where the results hold no z of an image; GaninvError where `npz` cannot be
+    written.
+    """
+    images = numbers.images(read(results_file))
+    found = [(image, rule, each) for image in images for rule, each in image.rules.items()]
+    if not found:
+        raise ResultsError(
+            f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
+        )
+    rows = invert_numbers.rows(images)
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        names=np.array([image.name for image, _, _ in found]),
+        sha256=np.array([image.sha256 for image, _, _ in found]),
+        rule=np.array([rule for _, rule, _ in found]),
+        z=np.stack([each.z[each.best] for _, _, each in found]),
+        image_loss=np.array([each.loss[each.best] for _, _, each in found]),
+        psnr=np.array([_decibels(image, each) for image, _, each in found]),
+        agreeing=np.array([row["agreement"]["same"] for row in rows]),
+        starts=np.array([row["starts"] for row in rows]),
+    )
+    try:
+        npz.parent.mkdir(parents=True, exist_ok=True)
+        replace(npz, file.getvalue())
+    except OSError as error:
+        raise GaninvError(
+            f"{npz}: the z of the images cannot be written there ({error.strerror}); "
+            "make room or name another file, then give the same command again"
+        ) from error
+
+
+def _decibels(image: numbers.Image, found: Recoveries) -> float:
+    loss = float(found.loss[found.best])
+    return statistics.psnr(loss, image.counted) if image.counted else np.nan

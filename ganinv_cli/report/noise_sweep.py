@@ -1,0 +1,53 @@
+"""`ganinv noise-sweep`: the numbers behind the paper's Figure 2, and tests of its two claims."""
+
+from typing import TYPE_CHECKING
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import noise_sweep_claims as claims
+from ganinv_cli.report import noise_sweep_numbers as numbers
+from ganinv_cli.report import noise_sweep_tables as tables
+from ganinv_cli.report import noise_sweep_words as words
+from ganinv_cli.report.many import described_in_short
+from ganinv_cli.report.report import Drawn, Report, Row
+from ganinv_cli.report.rows import flat
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+TABLE = "noise-sweep"
+
+
+def summarise(results: "Results", name: str) -> Report:
+    """Count everything once. `name` is what the reader calls these results.
+
+    Raises ResultsError when there is no trial to count.
+    """
+    cells = numbers.cells(results)
+    if not cells:
+        raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
+    sweep = _rows(results, cells)
+    slopes, comparisons = claims.slopes(cells), claims.comparisons(cells)
+    groups = {f"{cell.variance:g} {cell.technique}": cell.group for cell in cells}
+    run = described_in_short(results, groups)
+    return Report(
+        name,
+        {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons},
+        tables.sections(sweep, slopes, comparisons),
+        words.notes(run, sweep, comparisons),
+        run,
+        [flat(row) for row in sweep],
+    )
+
+
+def draw(results: "Results") -> dict[str, Drawn]:
+    """Figure 2a for both ways of counting, and Figure 2b for each variance with pictures."""
+    from ganinv_cli.report import noise_sweep_figures  # slow to import
+
+    cells = numbers.cells(results)
+    return noise_sweep_figures.draw(results, _rows(results, cells) if cells else [])
+
+
+def _rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
+    trials = sum(len(cell.group["trial"]) for cell in cells)
+    shared = float(results.constants.get("shared_gradients", 0)) / trials
+    return numbers.rows(cells, shared)

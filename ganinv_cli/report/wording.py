@@ -1,0 +1,28 @@
+"""Numbers in words."""
+
+import math
+
+
+def decimal(share: float) -> str:
+    """.980; 0 and 1.0 only when the share is just that: .9999 is not rounded up."""
+    if share in (0, 1):
+        return "1.0" if share else "0"
+    return f"{min(max(share, 0.001), 0.999):.3f}".removeprefix("0")
+
+
+def number(value: float | None) -> str:
+    """Three digits or more; a dash where there is no number."""
+    if value is None:
+        return "-"
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{min(digits, 3)}f}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """12.3 s, 5 min or 2.5 h."""
+    if seconds is None:
+        return None
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,30 @@
+"""How well a reconstruction matches its image.
+
+The loss is the sum of squares over `pixels` numbers in [−1, 1] (height × width × channels, less
+what a mask leaves out).
+"""
+
+import numpy as np
+
+RANGE = 2.0  # of a pixel in [−1, 1]
+GREY_LEVELS = 255
+POOR = "a poor reconstruction: this generator hardly makes such images"
+# From so many dB on.
+WORDS = {30.0: "close", 20.0: "a likeness", 15.0: "a rough likeness"}
+
+
+def rmse(loss: float, pixels: int) -> float:
+    """√(loss / pixels) in grey levels of 0 to 255."""
+    return float(np.sqrt(loss / pixels) * GREY_LEVELS / RANGE)
+
+
+def psnr(loss: float, pixels: int) -> float:
+    """Peak signal-to-noise ratio, 10 log₁₀(2² · pixels / loss), in dB; ∞ for a loss of 0."""
+    return float(10 * np.log10(RANGE**2 * pixels / loss)) if loss else np.inf
+
+
+def verdict(psnr: float, loss: float, tolerance: float) -> str:
+    """In words: `exact` below the tolerance of the loss, else by dB; not a number is poor."""
+    if loss < tolerance:
+        return "exact: the generator makes this image"
+    return next((words for least, words in WORDS.items() if psnr >= least), POOR)

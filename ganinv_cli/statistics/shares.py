@@ -1,0 +1,39 @@
+"""Which trials recovered z, and how sure a share of them is.
+
+*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the image loss converged,
+yet z is not recovered at the smallest ε of the paper's table.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binomtest
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
+
+EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
+SMALLEST = "1e-4"
+
+
+class Interval(NamedTuple):
+    """Of a share, both ends in [0, 1]."""
+
+    low: float
+    high: float
+
+
+def recovered(z_error: Floats, epsilon: float) -> Booleans:
+    """(trials,): whose z is right to within ε; an error that is not a number is not."""
+    return np.asarray(z_error < epsilon)
+
+
+def elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
+    """(trials,): which converged by image loss, to a z not recovered at the smallest ε."""
+    return np.asarray(outcome == Outcome.converged) & ~recovered(z_error, EPSILONS[SMALLEST])
+
+
+def interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Clopper and Pearson's exact interval of a share; needs a trial."""
+    found = binomtest(successes, trials).proportion_ci(confidence, method="exact")
+    return Interval(float(found.low), float(found.high))

@@ -1,0 +1,166 @@
+"""What a results file may hold: every column with its dtype, shape, unit and meaning."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Column:
+    """One array with a row for every trial."""
+
+    name: str  # its path inside the group
+    dtype: str  # "float" keeps float32 or float64 as it comes
+    shape: tuple[str, ...]  # the axes after the rows, as symbols
+    unit: str
+    meaning: str
+    optional: bool = False
+
+
+ROOT = (
+    Column("z_true", "float", ("latent",), "z", "the latent vector that made the image"),
+    Column(
+        "cramer_rao",
+        "float64",
+        (),
+        "z²/pixel²",
+        "tr((JᵀJ)⁻¹) / latent at z_true, J = dG/dz: times the noise's variance, the least z_error "
+        "to be expected of an unbiased estimate",
+        True,
+    ),
+)
+
+IMAGE = (  # a row for the image as a whole, its trial 0
+    Column("name", "S255", (), "", "of the file, without its folder, UTF-8"),
+    Column("sha256", "S64", (), "", "of the file's bytes"),
+    Column("said", "S255", (), "", "what was done to it that a viewer would not expect, UTF-8"),
+    Column("error", "S255", (), "", "why it could not be read, UTF-8; empty where it could"),
+    Column(
+        "target", "uint8", ("height", "width", "channels"), "", "the image as the network sees it"
+    ),
+)
+
+CERTIFICATE = (  # a row for one image under one rule; the last one made counts
+    Column("recoveries", "int32", (), "", "how many trials there were when it was made"),
+    Column("best", "int32", (), "", "the trial with the least image loss"),
+    Column("distant", "int32", (), "", "the trial whose z is farthest from that of the best"),
+    Column(
+        "reconstruction", "uint8", ("height", "width", "channels"), "", "image of the best trial"
+    ),
+    Column(
+        "distant_reconstruction", "uint8", ("height", "width", "channels"), "", "of the distant one"
+    ),
+    Column("singular_values", "float64", ("latent",), "pixel/z", "of J = dG/dz at the best z"),
+)
+
+_ENDS = (  # known at the end of the first start and at the end of the trial
+    Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
+    Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
+    Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),
+    Column("outcome", "uint8", (), "", "how it ended (see Outcomes); 0: not run"),
+    Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
+    Column("redraws", "int32", (), "times", "times that the rule drew components of z anew"),
+    Column("seconds", "float64", (), "s", "its share of the batches' wall time"),
+)
+
+RULE = (
+    Column("z_start", "float", ("latent",), "z", "where the first start began"),
+    *_ENDS,
+    Column(
+        "z_error_least",
+        "float",
+        (),
+        "z²",
+        "least z_error at any update, an observer's figure",
+        True,
+    ),
+    Column("restarts", "int32", (), "starts", "starts after the first one"),
+    Column(
+        "curve_loss",
+        "float32",
+        ("points",),
+        "pixel²",
+        "image loss at curve_gradients; then NaN",
+        True,
+    ),
+    Column(
+        "curve_error", "float32", ("points",), "z²", "z_error at curve_gradients; then NaN", True
+    ),
+    Column(
+        "z_snapshots",
+        "float32",
+        ("snapshots", "latent"),
+        "z",
+        "z at snapshot_gradients; NaN where the trial had ended",
+        True,
+    ),
+)
+
+FIRST = (
+    *(replace(column, name=f"first/{column.name}") for column in _ENDS),
+    Column(
+        "first/at_bound",
+        "int32",
+        (),
+        "components",
+        "components of z at or beyond a bound of the prior",
+        True,
+    ),
+)
+
+POLISHED = (
+    Column("polished/z_found", "float64", ("latent",), "z", "z_found after polishing", True),
+    Column("polished/image_loss", "float64", (), "pixel²", "image loss there, in float64", True),
+    Column(
+        "polished/gradient_norm",
+        "float64",
+        (),
+        "pixel²/z",
+        "of the shortest convex combination of gradients in a small ball around it",
+        True,
+    ),
+    Column(
+        "polished/steepness",
+        "float64",
+        (),
+        "",
+        "its share of the mean norm of these gradients: about 1 on a slope, 0 in a hollow",
+        True,
+    ),
+    Column(
+        "polished/outcome",
+        "uint8",
+        (),
+        "",
+        "converged: a minimum, by that share; stalled: none; 0: not polished",
+        True,
+    ),
+)
+
+CONSTANTS = (
+    Column(
+        "pixels_counted",
+        "int64",
+        (),
+        "pixels",
+        "times channels, that the mask lets count",
+        True,
+    ),
+    Column(
+        "shared_gradients",
+        "float64",
+        (),
+        "gradients",
+        "spent once for the whole run, such as on the metric; in no trial's own count",
+        True,
+    ),
+    Column(
+        "curve_gradients", "float64", ("points",), "gradients", "where the curves were read", True
+    ),
+    Column(
+        "snapshot_gradients",
+        "float64",
+        ("snapshots",),
+        "gradients",
+        "where the snapshots were taken",
+        True,
+    ),
+)

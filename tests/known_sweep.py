@@ -1,0 +1,166 @@
+"""Results of `noise-sweep`, `consistency` and `invert` with known answers."""
+
+import numpy as np
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import Figure, Results
+
+VARIANCES = (0.001, 0.01, 0.1)
+LATENT = 100
+INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
+SIDE = 16
+
+
+def rule(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
+    """The columns of one rule; its first starts ended where the restarts did."""
+    count = len(z)
+    ends = {
+        "z_found": np.asarray(z, np.float32),
+        "image_loss": np.broadcast_to(np.asarray(image_loss, np.float64), count).copy(),
+        "outcome": np.broadcast_to(np.asarray(outcome, np.uint8), count).copy(),
+        "gradients": np.full(count, 100.0),
+        "redraws": np.zeros(count, np.int32),
+        "seconds": np.full(count, 0.25),
+    }
+    if z_error is not None:
+        ends["z_error"] = np.asarray(z_error, np.float64)
+    return {
+        "trial": np.arange(count) if trials is None else np.asarray(trials),
+        "z_start": np.zeros((count, len(z[0])), np.float32),
+        "restarts": np.zeros(count, np.int32),
+        **ends,
+        **{f"first/{name}": values.copy() for name, values in ends.items()},
+        "first/at_bound": np.zeros(count, np.int32),
+    }
+
+
+def noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
+    """z_error is factor · variance · INFORMATION · (.5 to 1.5 by trial, median 1), for each rule.
+
+    So every slope is 1, and every ratio to the Cramér-Rao bound is the rule's factor.
+    """
+    factors = factors or {"none": 2.0, "stochastic": 1.0}
+    number = np.arange(trials)
+    spread = np.linspace(0.5, 1.5, trials)
+    groups = {
+        "": {
+            "trial": number,
+            "z_true": np.zeros((trials, LATENT), np.float32),
+            "cramer_rao": np.full(trials, INFORMATION),
+        }
+    }
+    for variance in config.get("variances", VARIANCES):
+        for name, factor in factors.items():
+            error = factor * variance * INFORMATION * spread
+            z = np.sqrt(error)[:, None] * np.ones(LATENT)
+            groups[f"variance={variance:g}/{name}"] = rule(z, 100 * variance, z_error=error)
+    shown = {f"figure2b-variance={v:g}": _shown(v) for v in (0.01, 0.1)} if figures else {}
+    asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
+    return _results("noise-sweep", groups, shown, complete, asked | {"clip_pixels": False} | config)
+
+
+def images(command="consistency", complete=True, constants=None, **given):
+    """`given` names each image's groups: `portrait=image(...)`; a string: why it was not read."""
+    groups = {}
+    for number, (name, of) in enumerate(given.items()):
+        place = f"image={number:04d}"
+        error, of = (of, {}) if isinstance(of, str) else ("", of)
+        groups[place] = {
+            "trial": np.array([0]),
+            "name": np.array([name.encode()], "S255"),
+            "sha256": np.array([b"ab" * 32], "S64"),
+            "said": np.array([b"cropped to a square"], "S255"),
+            "error": np.array([error.encode()], "S255"),
+            "target": picture(SIDE)[None],
+        }
+        groups |= {f"{place}/{name}": columns for name, columns in of.items()}
+    config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4}
+    return _results(command, groups, {}, complete, config, constants)
+
+
+def image(seed=0, technique="stochastic", **given):
+    """The groups of one image and rule, its certificate among them; see `recoveries`."""
+    columns = recoveries(seed, **given)
+    best = int(np.argmin(columns["image_loss"]))
+    certificate = {
+        "trial": np.array([0]),
+        "recoveries": np.array([len(columns["trial"])], np.int32),
+        "best": np.array([best], np.int32),
+        "reconstruction": picture(SIDE, 8)[None],
+        "distant": np.array([len(columns["trial"]) - 1], np.int32),
+        "distant_reconstruction": picture(SIDE, 40)[None],
+        "singular_values": np.geomspace(20, 0.2, LATENT)[None],
+    }
+    return {technique: columns, f"{technique}/certificate": certificate}
+
+
+def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=True, wobble=1e-6):
+    """`minima[i]` recoveries at the i-th of some far points, image loss losses[i] or the only one.
+
+    Within a minimum z wobbles by about `wobble` a component. The last `unconverged` lie nowhere in
+    particular.
+    """
+    random = np.random.default_rng(seed)
+    centres = random.uniform(-0.9, 0.9, (len(minima), LATENT))
+    z = centres.repeat(minima, axis=0)
+    z += wobble * random.standard_normal(z.shape)
+    z = np.concatenate([z, random.uniform(-0.9, 0.9, (unconverged, LATENT))])
+    each = np.broadcast_to(losses, len(minima))
+    loss = np.concatenate([np.repeat(each, minima), np.full(unconverged, 3 * max(losses))])
+    lost = np.arange(len(z)) >= len(z) - unconverged
+    outcome = np.where(lost, Outcome.stalled, Outcome.converged).astype(np.uint8)
+    columns = rule(z, loss, outcome=outcome)
+    if polished:
+        columns |= {
+            "polished/z_found": z,
+            "polished/image_loss": loss,
+            "polished/gradient_norm": np.full(len(z), 1e-3),
+            "polished/remaining": np.where(lost, 0.1, 1e-6),
+            "polished/outcome": outcome,
+        }
+    return columns
+
+
+def extended(groups, rule="stochastic", count=3):
+    """The same with an earlier certificate too, of the first `count` recoveries."""
+    last = groups[f"{rule}/certificate"]
+    earlier = {name: np.zeros_like(values) for name, values in last.items()}
+    earlier["recoveries"][0] = count
+    both = {name: np.concatenate([earlier[name], last[name]]) for name in last}
+    return groups | {f"{rule}/certificate": both | {"trial": np.arange(2)}}
+
+
+def picture(side, brighter=0):
+    """(side, side, 3) uint8: a ramp."""
+    ramp = np.add.outer(np.arange(side), np.arange(side)) * 100 // side + brighter
+    return np.stack([ramp, ramp // 2, 200 - ramp // 2], axis=-1).astype(np.uint8)
+
+
+def _shown(variance):
+    panels = ("clean", "noisy", "recovered")
+    pictures = np.stack([np.stack([picture(SIDE, 20 * i)] * 5) for i in range(3)])
+    noise = np.random.default_rng(0).normal(0, 127.5 * variance**0.5, pictures[1].shape)
+    pictures[1] = np.clip(pictures[1] + noise, 0, 255).astype(np.uint8)
+    return Figure(pictures, panels, tuple(range(5)))
+
+
+def _results(command, groups, figures, complete, config, constants=None):
+    return Results(
+        attributes={
+            "schema": 1,
+            "command": command,
+            "config": {"solver": "lbfgs", "checkpoint": "portraits64"} | config,
+            "identity": {},
+            "checkpoint_sha256": "ab" * 32,
+            "versions": {},
+            "device": "CPU",
+            "seed": 7,
+            "started": "2026-01-01T10:00:00+00:00",
+            "finished": "2026-01-01T10:05:00+00:00" if complete else "",
+            "git": "",
+        },
+        groups=groups,
+        constants=constants or {},
+        figures=figures,
+        complete=complete,
+    )

@@ -1,0 +1,212 @@
+"""What Table 2 counts: distances, minima and verdicts of recoveries with known answers."""
+
+import json
+
+import numpy as np
+import pytest
+from known_sweep import LATENT, image, images, recoveries
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import consistency, render, summarise
+from ganinv_cli.report.consistency_minima import SAME
+from ganinv_cli.words import STYLES
+
+NO_MINIMUM = "no minimum"
+
+
+def row(results=None, **given):
+    """The only row of Table 2."""
+    results = results or images(portrait=image(**given))
+    (found,) = summarise(results, "x").tables["table2"]
+    return found
+
+
+def test_recoveries_of_one_z_are_unique():
+    found = row(minima=(100,))
+    assert found["verdict"] == "unique: all 100 recoveries converged, and are one z"
+    assert found["minima"] == {
+        "tolerance": SAME,
+        "distinct": 1,
+        "largest": 100,
+        "mostly_one": True,
+    }
+    assert found["strays"] == 0
+    assert found["distance"]["mean"] < 1e-6
+
+
+def test_recoveries_all_apart_are_not_unique():
+    found = row(minima=(1,) * 97, losses=tuple(500 + np.arange(97.0)), unconverged=3)
+    assert found["minima"]["distinct"] == 97
+    assert found["not_converged"] == 3  # and no minima of their own
+    assert found["verdict"] == (
+        "not unique: 97 distinct minima among 97 that converged, 1 at the most frequent; "
+        "1 of them that reached the least image loss"
+    )
+
+
+def test_one_z_at_the_least_loss_is_told_from_starts_that_were_stuck():
+    found = row(minima=(99, 1), losses=(1e-9, 6.0))
+    assert found["verdict"] == (
+        "unique at the least image loss: 99 of 100 recoveries are one z; "
+        "1 at other minima of a larger loss, 0 at no minimum"
+    )
+    assert (found["minima"]["distinct"], found["minima"]["largest"]) == (2, 99)
+    assert (found["reached"]["recoveries"], found["reached"]["distinct"]) == (99, 1)
+    assert found["distance"]["median"] < 1e-5 < found["distance"]["mean"]
+    assert found["reached"]["distance"]["mean"] < 1e-5
+
+
+def test_several_minima_of_one_loss_are_not_unique():
+    found = row(minima=(60, 40), losses=(50.0, 50.01))
+    assert found["verdict"].startswith("not unique: 2 distinct minima among 100, 60 at the most")
+    assert "2 distinct minima among the 100 that reached" in found["verdict"]
+
+
+def test_nothing_is_decided_where_few_converged():
+    assert row(minima=(3,), unconverged=7)["verdict"] == (
+        "undecided: only 3 of 10 recoveries converged; they are one z"
+    )
+    assert row(minima=(1,), unconverged=19)["verdict"] == "undecided: 1 of 20 recoveries converged"
+
+
+def test_distances_are_the_papers():
+    columns = recoveries(minima=(2,), polished=False, wobble=0)
+    columns["z_found"][:] = 0
+    columns["z_found"][1, :4] = 0.5  # ‖·‖ = 1
+    found = row(images(portrait={"none": columns}))
+    assert found["distance"]["mean"] == pytest.approx(1 / LATENT)
+    assert found["distance"]["mean_squared"] == pytest.approx(1 / LATENT)
+    assert found["minima"]["distinct"] == 2
+    assert found["paper"] == 2.03e-4
+    assert round(found["baseline"], 4) == 0.0815
+
+
+def test_the_polished_z_is_compared_where_there_is_one():
+    given = image(minima=(4,))
+    given["stochastic"]["z_found"][:2] += 0.1  # before polishing they were apart
+    given["stochastic"]["outcome"][:] = Outcome.stalled
+    found = row(images(portrait=given))
+    assert (found["z"], found["minima"]["distinct"]) == ("polished", 1)
+    assert found["converged"] == {"solver": 0, "polished": 4}
+
+
+def test_without_polishing_the_solver_is_believed_and_it_is_said():
+    results = images(portrait=image(minima=(4,), polished=False))
+    found = row(results)
+    assert (found["z"], found["converged"]["polished"]) == ("as found", None)
+    assert found["minima"]["largest"] == 4
+    assert "none was polished" in " ".join(summarise(results, "x").notes)
+
+
+def test_what_is_not_polished_yet_has_not_converged():
+    given = image(minima=(4,))
+    given["stochastic"]["polished/outcome"][3] = 0
+    given["stochastic"]["polished/z_found"][3] = np.nan
+    given["stochastic"]["polished/image_loss"][3] = np.nan
+    found = row(images(portrait=given))
+    assert (found["z"], found["polished"]) == ("polished 3 of 4", 3)
+    assert found["verdict"] == "unique: the 3 of 4 recoveries that converged are one z"
+    assert found["image_loss"]["largest"] == 50  # the solver's own
+    assert found["strays"] == 0  # it lies there all the same
+
+
+def test_what_descent_could_still_lower_is_no_minimum():
+    given = image(minima=(3, 1))
+    given["stochastic"]["polished/outcome"][3] = Outcome.stalled  # though the solver was content
+    results = images(portrait=given)
+    found = row(results)
+    assert (found["minima"]["distinct"], found["not_converged"]) == (1, 1)
+    assert consistency.failed(results)["image=0000/stochastic"].tolist() == ["", "", "", NO_MINIMUM]
+    notes = " ".join(summarise(results, "x").notes)
+    assert "Goldstein" in notes and "none was polished" not in notes
+
+
+def test_losses_that_rounding_leaves_have_all_reached_the_least():
+    found = row(minima=(5, 4, 1), losses=(1e-9, 4e-3, 6.0))  # 8 bits of 768 pixels leave 5e-3
+    assert found["reached"]["recoveries"] == 9
+    assert 4e-3 < found["reached"]["rounding"] < 6e-3
+
+
+def test_components_outside_the_box_are_counted_and_said():
+    given = image(minima=(3,), technique="none") | image(minima=(3,))
+    z = given["none"]["polished/z_found"]
+    z[0, :70], z[1, :60], z[2, :50] = 1.5, -1.5, 1.5
+    given["stochastic"]["polished/z_found"][:, :7] = 1.0  # held at a bound
+    report = summarise(images(portrait=given), "x")
+    none, stochastic = report.tables["table2"]
+    assert (none["outside"], none["latent"]) == ({"median": 60, "most": 70}, LATENT)
+    assert (stochastic["outside"]["median"], stochastic["at_bound"]["median"]) == (0, 7)
+    (said,) = [note for note in report.notes if "end outside the box" in note]
+    assert said.startswith("With none, 60 of 100 components")
+
+
+def test_the_largest_distance_is_that_of_the_farthest_pair():
+    found = row(minima=(20, 1), losses=(1.0, 2.0))["distance"]
+    assert found["median"] < SAME < 0.04 < found["largest"]
+
+
+def test_image_losses_are_spread_relative_to_the_least():
+    found = row(minima=(1, 2), losses=(100.0, 150.0))["image_loss"]
+    assert found == {"least": 100, "median": 150, "largest": 150, "spread": 0.5}
+    assert row(minima=(1, 2), losses=(1e-9, 1e-7))["image_loss"]["spread"] is None  # rounding
+
+
+def test_strays_are_shown():
+    report = summarise(images(portrait=image(minima=(8, 1), losses=(1.0, 6.0), unconverged=1)), "x")
+    strays = report.tables["strays"]
+    assert [(each["trial"], each["image_loss"]) for each in strays] == [(8, 6), (9, 18)]
+    assert [each["converged"] for each in strays] == [True, False]
+    assert all(each["distance"] > 0.05 for each in strays)
+    shown = next(s for s in report.sections if s.title.startswith("Recoveries away from"))
+    assert [cells[:2] for cells in shown.rows] == [
+        ("portrait, stochastic", "8"),
+        ("portrait, stochastic", "9"),
+    ]
+    marked = consistency.failed(images(portrait=image(minima=(8, 1))))
+    assert marked["image=0000/stochastic"].tolist() == [""] * 8 + ["elsewhere"]
+
+
+def test_where_no_minimum_is_most_of_them_none_has_failed():
+    marked = consistency.failed(images(portrait=image(minima=(1,) * 9, losses=(1.0,) * 9)))
+    assert not marked["image=0000/stochastic"].any()
+
+
+def test_a_poor_reconstruction_is_said():
+    given = images(noise=image(losses=(3000.0,)), portrait=image(losses=(1.0,)))
+    report = summarise(given, "x")
+    (said,) = [note for note in report.notes if "poor reconstruction" in note]
+    assert said.startswith("noise: ") and "portrait" not in said
+    assert report.tables["table2"][1]["psnr"] == pytest.approx(10 * np.log10(4 * 16 * 16 * 3))
+
+
+def test_a_file_that_was_not_read_is_listed():
+    report = summarise(images(bad="a text file; give an image", portrait=image()), "x")
+    assert report.tables["unread"] == [
+        {"image": "bad", "number": 0, "error": "a text file; give an image"}
+    ]
+    assert report.sections[-1].rows == [("bad: a text file; give an image",)]
+    assert len(report.tables["table2"]) == 1
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_format_takes_a_run_in_progress(style):
+    given = {"none": recoveries(minima=(1,), polished=False)}  # one recovery: no pair
+    report = summarise(images(complete=False, portrait=given, later={}, bad="no image"), "x")
+    text = render([report], style)
+    assert "portrait" in text
+    if style == "json":
+        (found,) = json.loads(text, parse_constant=pytest.fail)["tables"]["table2"]
+        assert found["distance"] == dict.fromkeys(("mean", "median", "largest", "mean_squared"))
+
+
+def test_nothing_yet_is_said():
+    with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
+        summarise(images(portrait={}), "new.h5")
+
+
+def test_the_text_fits_a_terminal():
+    name = "a very long name of a photograph in a folder of photographs.jpeg"
+    given = image(minima=(5, 1)) | image(technique="none", unconverged=2)
+    text = render([summarise(images(**{name: given}), "x")], "text")
+    assert max(map(len, text.splitlines())) <= 80

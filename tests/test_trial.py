@@ -1,0 +1,61 @@
+"""Whether a trial needs another start is said by image losses alone."""
+
+import numpy as np
+import pytest
+from small import MARKS
+
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.solvers.trial import AGREEING, Ending, Job, Trial
+
+NAN, INF = float("nan"), float("inf")
+LATENT = 3
+
+
+def _trial(residual, enough, *ends):
+    """With starts that ended in these (outcome, image loss)."""
+    unknown = np.full(LATENT, np.nan, np.float32)
+    trial = Trial(Job(0, "none"), unknown, np.zeros((2, 2, 3)), residual, enough, MARKS)
+    for outcome, loss in ends:
+        trial.ends.append(Ending(np.zeros(LATENT), loss, Outcome[outcome], 10.0, 0, 1.0))
+    return trial
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+@pytest.mark.parametrize("outcome", ["converged", "stalled", "budget"])
+def test_a_loss_that_is_enough_needs_no_other_start(residual, outcome):
+    assert _trial(residual, 1.0, (outcome, 1.0)).settled
+    assert not _trial(residual, 1.0, (outcome, 1.01)).settled
+
+
+@pytest.mark.parametrize(("residual", "settled"), [(0.0, True), (5.0, True), (INF, False)])
+def test_two_starts_that_agree_settle_it_where_the_residual_is_known(residual, settled):
+    near = 4 * (1 + 0.9 * AGREEING)
+    assert _trial(residual, 1.0, ("converged", near), ("converged", 4)).settled == settled
+    assert not _trial(residual, 1.0, ("converged", 4)).settled
+
+
+def test_starts_that_did_not_converge_or_are_worse_do_not_agree():
+    far = 4 * (1 + 1.1 * AGREEING)
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", far)).settled
+    assert not _trial(5.0, 1.0, ("converged", 4), ("stalled", 4)).settled
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", 4), ("converged", 2)).settled
+    assert _trial(5.0, 1.0, ("converged", 4), ("stalled", 9), ("converged", 4)).settled
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+def test_a_loss_that_is_no_number_settles_nothing(residual):
+    assert not _trial(residual, 1.0, ("non_finite", NAN), ("non_finite", NAN)).settled
+    assert _trial(residual, 1.0, ("non_finite", NAN), ("converged", 0.5)).settled
+
+
+def test_the_best_start_is_the_least_loss_and_never_a_nan():
+    trial = _trial(5.0, 1.0, ("non_finite", NAN), ("stalled", 9), ("converged", 4))
+    assert trial.best.image_loss == 4
+    assert trial.outcome is Outcome.converged
+
+
+def test_a_trial_has_converged_only_where_its_best_start_has():
+    """A start that converged is no comfort where another left less of the image, unfinished."""
+    trial = _trial(5.0, 1.0, ("converged", 4), ("budget", 3))
+    assert trial.outcome is Outcome.budget
+    assert _trial(5.0, 1.0, ("budget", 4), ("converged", 3)).outcome is Outcome.converged
