@@ -13,7 +13,6 @@ from tabulate import tabulate
 from ganinv_cli import statistics
 from ganinv_cli.store import read
 
-
 SAME = (1e-3, 3e-3, 1e-2, 3e-2)  # distances, as the paper's, within which z is one
 
 
@@ -38,7 +37,7 @@ def main(results: Path) -> None:
 
 def _line(name: str, rows: dict[str, np.ndarray], count: int) -> tuple[str, ...]:
     z = rows.get("polished/z_found", rows["z_found"])
-    loss = rows.get("polished/image_loss", rows["image_loss"])
+    loss = np.nan_to_num(rows.get("polished/image_loss", rows["image_loss"]), nan=np.inf)
     recoveries = len(loss) // count
     groups = np.arange(recoveries * count).reshape(recoveries, count)
     best = groups[np.arange(recoveries), loss[groups].argmin(axis=1)]

@@ -31,9 +31,11 @@ NEVER = 1e-12  # share of a fall that stops nobody
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--checkpoint", default=Config.checkpoint, show_default=True)
 @click.option("--crop", default="center", show_default=True)
-@click.option("--clip", default="standard", show_default=True, type=click.Choice(sorted(RULES)))
+@click.option(
+    "--clip", default="standard", show_default=True, type=click.Choice(["none", "standard"])
+)
 @click.option("--starts", default=16, show_default=True)
-@click.option("--steps", default=800, show_default=True, help="Gradients a start.")
+@click.option("--steps", default=800, show_default=True, type=click.IntRange(100))
 def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int) -> None:
     """One line for each share that --stationary may be; medians over the starts, [largest]."""
     generator = Generator(formats.read(find("checkpoint", checkpoint)))

@@ -25,7 +25,7 @@ class Config:
     solver: str = "lbfgs"
     restarts: int = 40  # a trial, judged by image loss
     tolerance: float = 1e-6  # image loss (squared error summed over pixels) that is as good as 0
-    budget: float = 5000  # gradients a trial, restarts included
+    budget: float = 5000.0  # gradients a trial, restarts included
     batch_norm: Literal["frozen", "batch"] = "frozen"
     batch_size: int = 64  # trials in flight
     device: str = "auto"
@@ -40,7 +40,9 @@ class Config:
         self._check(self.batch_size > 0, f"batch_size = {self.batch_size}: at least 1")
         self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
         self._check(0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
-        self._check(self.tolerance >= 0, f"tolerance = {self.tolerance}: not below 0")
+        self._check(
+            0 <= self.tolerance < math.inf, f"tolerance = {self.tolerance}: a number, not below 0"
+        )
         self._check(
             self.tolerance > 0 or self.solver == "gd",
             "tolerance = 0 is out of reach for rounding: only plain descent (gd) runs without one",
@@ -118,7 +120,8 @@ class NoiseSweepConfig(Config):
         self._check(bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
         for variance in self.variances:
             self._check(
-                0 <= variance < math.inf, f"variance {variance:g}: a number that is 0 or more"
+                0 <= variance < math.inf,
+                f"variance {variance:g} is no variance; give numbers of 0 or more",
             )
         names = [f"{variance:g}" for variance in self.variances]
         self._check(
@@ -136,7 +139,7 @@ class ImagesConfig(Config):
     """What an experiment on image files runs; so many starts for each image."""
 
     restarts: int = 0
-    budget: float = 20_000
+    budget: float = 20_000.0
     image: tuple[str, ...] = ()  # files and folders
     crop: str = "center"
     mask: str = ""  # an image: black pixels do not count
@@ -177,13 +180,19 @@ def load(kind: type[Kind], path: Path | None, options: Mapping[str, Any]) -> Kin
     Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
     """
     settings = _read(kind, path) if path else {}
-    settings |= {key: value for key, value in options.items() if value not in (None, ())}
-    if settings.get("batch_norm") == "batch":
-        settings.setdefault("batch_size", settings.get("trials", kind.trials))
+    options = {key: value for key, value in options.items() if value not in (None, ())}
     try:
-        return kind(**settings)
+        return _built(kind, settings | options)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}" if path else str(error)) from None
+        if path and not options:
+            raise ConfigError(f"{path}: {error}") from None
+        raise
+
+
+def _built(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
+    if settings.get("batch_norm") == "batch":
+        settings = {"batch_size": settings.get("trials", kind.trials), **settings}
+    return kind(**settings)
 
 
 def check_kind(name: str, value: Any, default: Any) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganinv_cli.cli import main
-from ganinv_cli.experiments.drawing import drawn
+from ganinv_cli.experiments.drawing import true_z
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 
@@ -52,7 +52,7 @@ def made(generator: Generator, trial: int) -> np.ndarray:
 
 def z_of(generator: Generator, trial: int) -> np.ndarray:
     """The z of `made`, (1, latent)."""
-    return drawn(generator, 5, np.array([trial]))
+    return true_z(generator, 5, np.array([trial]))
 
 
 def random_pixels(generator: Generator) -> np.ndarray:

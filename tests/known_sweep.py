@@ -9,6 +9,7 @@ VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
 INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
 SIDE = 16
+POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
 def rule(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
@@ -74,7 +75,7 @@ def images(command="consistency", complete=True, constants=None, **given):
             "target": picture(SIDE)[None],
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
-    config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4}
+    config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
     return _results(command, groups, {}, complete, config, constants)
 
 
@@ -115,7 +116,7 @@ def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=Tru
             "polished/z_found": z,
             "polished/image_loss": loss,
             "polished/gradient_norm": np.full(len(z), 1e-3),
-            "polished/remaining": np.where(lost, 0.1, 1e-6),
+            "polished/steepness": np.where(lost, 0.5, 0.05),
             "polished/outcome": outcome,
         }
     return columns

@@ -56,6 +56,8 @@ def one_row(group, trial):
         "polished/image_loss": draw.uniform(),
         "polished/gradient_norm": draw.uniform(),
         "polished/steepness": draw.uniform(),
+        "polished/gradients": draw.uniform(),
+        "polished/seconds": draw.uniform(),
         "polished/outcome": np.uint8(draw.integers(1, 6)),
     }
 

@@ -72,7 +72,7 @@ SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
     ("kinds", "text", "words"),
     [
         (SWEEP, "variances = []", "variances is empty: name some"),
-        (SWEEP, "variances = [0.1, -1]", "variance -1: a number that is 0 or more"),
+        (SWEEP, "variances = [0.1, -1]", "variance -1 is no variance"),
         (SWEEP, "variances = [nan]", "an item of variances = nan should be like 0.1"),
         (SWEEP, "variances = [inf]", "an item of variances = inf should be like 0.1"),
         (SWEEP, "variances = ['a']", "an item of variances = 'a' should be like 0.1"),

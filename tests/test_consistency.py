@@ -58,7 +58,7 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, found):
     row = _row(result, 0)
     assert (row["minima"]["distinct"], row["minima"]["largest"], row["strays"]) == (1, 8, 0)
     assert row["distance"]["median"] < 1e-5
-    assert row["verdict"].startswith("unique: all 8")
+    assert row["verdict"] == "undecided: only 8 recoveries"  # too few to call it unique
     group = results.groups["image=0000/stochastic"]
     assert (group["restarts"] > 0).any()  # single starts alone would not agree
     assert len(np.unique(group["z_start"], axis=0)) == 8

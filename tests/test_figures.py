@@ -58,6 +58,13 @@ def test_the_alt_text_of_the_curves_is_their_finding():
     assert "none never, it ends at 0.5" in recover.draw(given)["convergence"].alt
 
 
+def test_a_title_is_whole_over_one_picture():
+    picture = np.zeros((1, 16, 16, 1), np.uint8)
+    figure = drawing.pictures({"clean": picture}, ["0"], "Figure 2b. " + "wide words " * 7)
+    figure.canvas.draw()
+    assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
+
+
 def test_a_dollar_in_a_title_or_label_is_a_dollar():
     picture = np.zeros((1, 16, 16, 1), np.uint8)
     figure = drawing.pictures({r"$\nonsense$": picture}, [r"$x^$"], r"$\frac$")

@@ -9,6 +9,7 @@ from called import ganinv, made, random_pixels, saved, z_of
 
 from ganinv_cli.experiments import sources
 from ganinv_cli.generator import Generator
+from ganinv_cli.pictures import Crop
 from ganinv_cli.store import read
 
 NAMES = ("noise.png", "a.png", "b.png", "text.png")
@@ -116,14 +117,36 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(small, tmp_path):
     assert far["masked"] < 0.02 < 0.1 < far["whole"]
 
 
-def test_a_file_that_changes_during_the_run_is_not_taken(small, tmp_path, monkeypatch):
+def test_an_image_is_read_once_and_can_go_while_the_run_lasts(small, tmp_path):
     saved(tmp_path / "a.png", made(small[1], 0))
+    (found,) = sources.sources(
+        [str(tmp_path / "a.png")], small[1].image_shape, Crop(), tmp_path / "invert"
+    )
+    (tmp_path / "a.png").unlink()
+    assert (found.row["target"][0] == made(small[1], 0)).all()
 
-    def changed(self, number):
-        saved(tmp_path / "a.png", made(small[1], 1))
-        return pixels(self, number)
 
-    pixels = sources.Sources.pixels
-    monkeypatch.setattr(sources.Sources, "pixels", changed)
-    said = _invert(tmp_path, small, "a.png", code=2).stderr
-    assert "a.png has changed since the run began" in said
+def test_the_figures_of_a_run_are_not_its_images(small, tmp_path):
+    saved(tmp_path / "a.png", made(small[1], 0))
+    first = _invert(tmp_path, small, ".", publishing=True)
+    assert list((tmp_path / "invert").rglob("*.png"))
+    again = _invert(tmp_path, small, ".")
+    assert again.stdout == first.stdout
+    assert "image=0001" not in read(tmp_path / "invert.h5").groups
+
+
+def test_figures_are_not_written_among_the_images(small, tmp_path):
+    (tmp_path / "faces").mkdir()
+    saved(tmp_path / "faces" / "a.png", made(small[1], 0))
+    error = _invert(tmp_path, small, "faces", "--out", "faces.h5", code=2).stderr
+    assert "faces holds the images" in error
+    assert not (tmp_path / "faces.h5").exists()
+
+
+@pytest.mark.parametrize("npz", ["b.png", "invert.h5", "no/z.npz"])
+def test_the_z_are_not_written_over_something_else(small, tmp_path, npz):
+    for name in ("a.png", "b.png"):
+        saved(tmp_path / name, made(small[1], 0))
+    before = (tmp_path / "b.png").read_bytes()
+    assert npz in _invert(tmp_path, small, "--npz", npz, "a.png", code=2).stderr
+    assert (tmp_path / "b.png").read_bytes() == before

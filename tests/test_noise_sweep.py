@@ -8,8 +8,11 @@ import pytest
 import tensorflow as tf
 from called import ganinv
 
-from ganinv_cli.experiments.drawing import drawn, noise, noisy
+from ganinv_cli.config import NoiseSweepConfig
+from ganinv_cli.experiments.drawing import noise, noisy, true_z
+from ganinv_cli.experiments.noise_sweep import _Sweep
 from ganinv_cli.generator import Generator
+from ganinv_cli.solvers.trial import Job
 from ganinv_cli.store import read
 
 RULES = ("none", "standard", "stochastic")
@@ -73,7 +76,7 @@ def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swep
     starts = [group["z_start"] for name, group in results.groups.items() if name]
     assert len(starts) == len(VARIANCES) * len(RULES)
     assert all((start == starts[0]).all() for start in starts)
-    assert (results.groups[""]["z_true"] == drawn(hard[1], 0, np.arange(6))).all()
+    assert (results.groups[""]["z_true"] == true_z(hard[1], 0, np.arange(6))).all()
 
 
 def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
@@ -83,6 +86,15 @@ def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
     clipped = read(tmp_path / "noise-sweep.h5")
     assert all(_explained(clipped, hard[1], clip=True))
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_one_start_is_enough_by_its_loss_only_where_it_is_known_what_noise_leaves(hard, clip):
+    config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
+    jobs = [Job(trial, "none") for trial in range(3)]
+    sought = _Sweep(config, hard[1], set()).supply(jobs)
+    assert (sought.enough > 0).all() == (not clip)
+    assert (sought.residual > sought.enough).all()
 
 
 def test_the_noise_of_a_trial_does_not_see_its_neighbours(hard):

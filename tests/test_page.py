@@ -158,6 +158,12 @@ def test_no_failed_trial_is_said_so(page):
     assert "None failed: all 5 trials converged." in [text for _, text in read.all("p")]
 
 
+def test_where_recoveries_need_not_agree_none_failed_to_converge(page):
+    said = [text for _, text in Read(page(images(portrait=image(minima=(1,) * 9)))).all("p")]
+    assert "None failed to converge." in said
+    assert not any("trials converged" in text for text in said)
+
+
 def test_a_run_in_progress_is_marked(page):
     assert "in progress" in [text for _, text in Read(page(results(complete=False))).all("strong")]
     assert not Read(page()).all("strong")

@@ -141,6 +141,16 @@ def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
     np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["standard", "stochastic"])
+def test_a_component_stuck_at_a_bound_that_the_image_draws_inwards_is_freed(rule):
+    generator, target, z = _shapes(0)
+    z[0] = 1.0  # the image wants .3
+    polished = Polish().prepared(generator, TOLERANCE)(z, target, rule)
+    np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
+    unmoved = Polish(steps=0).prepared(generator, TOLERANCE)(z, target, rule)
+    assert unmoved.outcome is Outcome.stalled
+
+
 def test_nothing_is_held_without_bounds_or_outside_them():
     generator, target, z = _shapes(0)
     polish = Polish().prepared(generator, TOLERANCE)

@@ -170,7 +170,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
 
 def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(figure1, "drawn", _interrupted)
+        patch.setattr(figure1, "pictures", _interrupted)
         _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
     assert not read(tmp_path / "recover.h5").figures
     _recover(tmp_path, hard, "--trials", 2, "--clip", "none")

@@ -44,6 +44,39 @@ def test_pixels_that_a_mask_leaves_out_do_not_count():
     assert found["psnr"] == pytest.approx(10 * np.log10(4 * 100 / 50))
 
 
+def masked(counted, rank=LATENT, loss=1e-9):
+    given = image(losses=(loss,))
+    given["stochastic/certificate"]["singular_values"][0, rank:] = 0
+    constants = {"pixels_counted": np.array(counted)}
+    return summarise(images("invert", constants=constants, portrait=given), "x")
+
+
+def test_with_a_mask_it_is_pixels_that_are_made():
+    report = masked(500)
+    (found,) = report.tables["invert"]
+    assert (found["verdict"], found["told"]) == ("exact: the generator makes these pixels", True)
+    assert not any("too few" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("counted", "rank"), [(LATENT, LATENT), (500, 40)])
+def test_too_few_pixels_to_tell_z_are_said(counted, rank):
+    report = masked(counted, rank)
+    (found,) = report.tables["invert"]
+    assert found["verdict"].endswith("these pixels; too few pixels count to tell z")
+    assert found["told"] is False
+    assert any(note.startswith("portrait: the pixels that count are too") for note in report.notes)
+    assert report.sections[0].rows[0][-1] == "exact,\nz not told"
+    assert any("hardly makes" in note for note in masked(counted, rank, 3000.0).notes)
+
+
+def test_what_rounding_leaves_is_said_as_a_loss_in_all_rows():
+    broken = image()
+    broken["stochastic"]["polished/image_loss"][:] = np.nan
+    found = summary(a=image(losses=(0.0,)), b=image(), c=broken).tables["invert"]
+    assert [row["rounding_loss"] for row in found] == pytest.approx([4.57e-3] * 3, rel=1e-3)
+    assert [row["rounding_rmse"] for row in found] == pytest.approx([0.311] * 3, rel=1e-3)
+
+
 def test_a_loss_of_0_is_exact_and_has_no_decibels():
     found = row(losses=(0.0,))
     assert (found["rmse"], found["psnr"]) == (0, None)

@@ -82,7 +82,6 @@ def test_what_is_the_same_for_the_first_start_is_told_once(usual):
     assert [row[0] for row in apart["First start: z error under noise, where it differs"]] == [
         "0.1 none"
     ]
-    assert len(report.tables["comparisons"]) == 6  # JSON leaves nothing out
     slopes = next(s for s in report.sections if s.title.startswith("Slope"))
     assert len(slopes.header) == 5
 
@@ -137,14 +136,42 @@ def test_variance_0_is_in_the_table_and_in_no_slope(usual):
 
 def test_rules_are_compared_trial_by_trial(usual):
     tests = usual.tables["comparisons"]
-    assert len(tests) == 3 * 2  # variances, ways of counting; one pair of rules
+    assert [test["counted"] for test in tests] == ["with_restarts"] * 3  # first starts are the same
     row = next(r for r in tests if r["variance"] == 0.1)
     assert (row["first"], row["second"], row["trials"]) == ("none", "stochastic", 40)
     assert row["median_difference"] == pytest.approx(0.1 * INFORMATION)
     assert (row["first_nearer"], row["second_nearer"]) == (0, 40)
     assert row["p"] == pytest.approx(2 * 0.5**40)
-    assert row["p_holm"] == pytest.approx(6 * row["p"])
-    assert any("6 tests" in note for note in usual.notes)
+    assert row["p_holm"] == pytest.approx(3 * row["p"])
+    (note,) = [note for note in usual.notes if "3 tests are made (" in note]
+    assert "Wilcoxon's signed-rank test that the differences lie symmetrically about 0" in note
+
+
+def test_ways_of_counting_are_corrected_apart_and_no_test_is_made_twice():
+    results = noise_sweep()
+    results.groups["variance=0.1/none"]["first/z_error"] *= 3
+    report = summarise(results, "x")
+    first, *best = report.tables["comparisons"]
+    assert (first["counted"], first["variance"], len(best)) == ("first_start", 0.1, 3)
+    assert first["p_holm"] == pytest.approx(3 * first["p"])  # the two that are the same count
+    assert any("3 tests are made for each way of counting" in note for note in report.notes)
+    apart = [s for s in report.sections if s.title.startswith("First start: rules compared")]
+    assert [s.title.endswith("where it differs") for s in apart] == [True]
+    assert [row[0] for s in apart for row in s.rows] == ["0.1 none,\nstochastic"]
+
+
+def test_intervals_of_few_trials_are_called_too_narrow(usual):
+    def said(report):
+        return any("fewer than 20 trials" in note for note in report.notes)
+
+    assert said(summarise(noise_sweep(trials=19), "x"))
+    assert not said(summarise(noise_sweep(trials=20), "x"))
+
+
+def test_a_median_ratio_below_1_is_not_called_better_than_the_bound(usual):
+    (note,) = [note for note in usual.notes if "Ratio: " in note]
+    assert "a ratio below 1 does not beat the bound" in note
+    assert "clipped pixels" not in note
 
 
 def test_rules_that_do_the_same_are_not_told_apart():
@@ -180,7 +207,9 @@ def test_a_run_in_progress_is_reported():
     group = results.groups["variance=0.01/none"]
     results.groups["variance=0.01/none"] = {name: rows[:4] for name, rows in group.items()}
     report = summarise(results, "x")
-    assert "Run in progress: fewest 4, most 6 of 6 trials so far." in report.notes
+    assert "Run in progress: fewest 0, most 6 of 6 trials so far." in report.notes
+    assert report.run["trials"]["variance=0.1/stochastic"] == 0
+    assert report.run["trials"]["variance=0.01/none"] == 4
     found = {(row["variance"], row["technique"]): row for row in report.tables["noise_sweep"]}
     assert found[0.01, "none"]["trials"] == 4
     assert found[0.1, "none"]["cramer_rao"] is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from called import ganinv, made, random_pixels, saved, stopped
 
-from ganinv_cli.experiments import certificates, running
+from ganinv_cli.experiments import images, running
 from ganinv_cli.generator import Generator
 from ganinv_cli.store import read
 
@@ -111,7 +111,7 @@ def test_a_run_stopped_before_its_certificates_makes_them_when_it_goes_on(
 
     short = (*_command(pictures, "made.png"), "--trials", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(certificates, "commit", interrupted)
+        patch.setattr(images, "certify", interrupted)
         said = ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
     monkeypatch.setattr(running, "solve", None)

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from unittest import mock
 
 import builders
 import numpy as np
@@ -168,3 +169,20 @@ def test_overwrite_starts_again(command, finished, tmp_path):
     assert results.groups["variance=0.1/none"]["trial"].tolist() == [0]
     assert results.attributes["config"]["clip"] == ["none"]
     assert not results.groups.keys() & set(GROUPS)
+
+
+def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command, tmp_path):
+    """The first trials of a group are then not those of every other group."""
+    with mock.patch.object(running, "saved", _some_of_them):
+        ganinv(tmp_path, *command, "--trials", 5, code=130)
+    ganinv(tmp_path, *command, "--trials", 2)
+    results = read(tmp_path / "noise-sweep.h5")
+    assert {tuple(figure.trials) for figure in results.figures.values()} == {(0, 1)}
+
+
+def _some_of_them(looks, run, rows, constants, committed_some):
+    """Commits all trials but number 1, and is interrupted."""
+    finished = [trial for look in looks for trial in look.finished if trial.job.trial != 1]
+    run.commit(rows(finished), constants)
+    raise KeyboardInterrupt
+    yield

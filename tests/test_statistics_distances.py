@@ -121,6 +121,8 @@ def test_a_loss_near_zero_is_reached_to_within_the_floor() -> None:
     losses = np.array([1e-12, 9e-7, 2e-6])
     assert statistics.reached(losses).tolist() == [True, False, False]
     assert statistics.reached(losses, floor=1e-6).tolist() == [True, True, False]
+    above = np.array([5e-7, 1.2e-6])  # the floor is no distance from the least
+    assert statistics.reached(above, floor=1e-6).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("losses", [[], [np.nan, np.inf]])

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from stored import IMAGE_GROUPS, PIXELS, commit, one_row, provenance, rows
 
-from ganinv_cli.experiments.sources import Sources
+from ganinv_cli.experiments.sources import sources
 from ganinv_cli.pictures import Crop
 from ganinv_cli.store import open_run, read, schema
 
@@ -38,6 +38,15 @@ def test_an_image_and_its_certificate_are_read_bit_for_bit(path, finished):
     _assert_equal(groups[IMAGE], rows([0], (IMAGE,))[IMAGE])
     _assert_equal(groups[CERTIFICATE], rows([0], (CERTIFICATE,))[CERTIFICATE])
     _assert_equal(groups[TRIALS], rows([0, 1, 2], (TRIALS,))[TRIALS])
+
+
+def test_a_group_takes_no_more_room_than_its_own_rows(path):
+    with open_run(path, provenance(command="consistency")) as run:
+        run.commit(rows([0], (IMAGE, CERTIFICATE)) | rows(range(50), (TRIALS,)))
+        run.finish()
+    with h5py.File(path) as file:
+        assert len(file[IMAGE]["target"]) == len(file[CERTIFICATE]["reconstruction"]) == 1
+        assert len(file[TRIALS]["z_found"]) == 50
 
 
 def test_a_later_certificate_stands_beside_the_earlier_one(path):
@@ -82,14 +91,13 @@ def test_a_long_text_is_cut_between_two_characters(path):
         (folder / name).write_text("no image")
     readable = path.parent / "readable.png"
     _picture(readable)
-    sources = Sources([str(folder), str(readable)], PIXELS, Crop("center"))
-    blank = np.zeros(PIXELS, np.uint8)
+    images = sources([str(folder), str(readable)], PIXELS, Crop("center"), path.with_suffix(""))
     with open_run(path, provenance()) as run:
-        run.commit({f"image={n:04d}": sources.row(n, blank) for n in range(3)})
+        run.commit({f"image={n:04d}": images[n].row for n in range(3)})
         run.finish()
     for number in range(2):
         found = read(path).groups[f"image={number:04d}"]
-        said, whole = found["error"][0], sources.all[number].error
+        said, whole = found["error"][0], images[number].error
         assert found["name"][0].decode() == names[number]
         assert 252 <= len(said) <= 255 < len(whole.encode())
         assert whole.startswith(said.decode())
@@ -97,7 +105,7 @@ def test_a_long_text_is_cut_between_two_characters(path):
 
 def test_a_long_list_of_groups_is_kept(path):
     """An attribute of HDF5 holds 64 kB where nothing is done about it."""
-    names = [f"image={number:0470d}/none" for number in range(140)]
+    names = [f"image={number:04d}/stochastic" for number in range(3000)]
     numbers = {"trial": np.array([0]), "outcome": np.array([1], np.uint8)}
     with open_run(path, provenance(command="invert")) as run:
         run.commit(dict.fromkeys(names, numbers))

@@ -187,6 +187,13 @@ def test_trials_that_are_missing_are_told():
     assert "so far" not in render([summarise(results(), "x")], "text")
 
 
+def test_a_rule_that_is_not_begun_has_no_trial():
+    given = {"none": group(np.arange(12), 0)}
+    report = summarise(results(given, complete=False, clip=["none", "wall"]), "x")
+    assert report.run["trials"] == {"none": 12, "wall": 0}
+    assert "Run in progress: none 12, wall 0 of 50 trials so far." in report.notes
+
+
 def test_names_stand_in_one_list():
     assert list(RENDERED) == list(STYLES)
     assert list(drawing.LINES) == list(RULES)

@@ -47,6 +47,7 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
             ready.generator,
             ready.device,
             output.out,
+            output.folder,
             output.overwrite,
             ready.show,
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -36,10 +36,9 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Session(Generic[Kind]):
-    """What an experiment is called with."""
+class Session:
+    """What an experiment is called with, besides its config and output."""
 
-    config: Kind
     generator: "Generator"
     device: str
     show: "Callable[[Progress], None]"
@@ -64,7 +63,7 @@ def complain(unread: Sequence[str]) -> None:
 
 
 @contextmanager
-def session(config: Kind, output: Output) -> Iterator[Session[Kind]]:
+def session(config: Config, output: Output) -> Iterator[Session]:
     """TensorFlow, the device and the generator, ready; progress is shown while it lasts."""
     from ganinv_cli.cli import progress, startup
     from ganinv_cli.resources import find
@@ -83,4 +82,4 @@ def session(config: Kind, output: Output) -> Iterator[Session[Kind]]:
         click.echo(f"on {device.description}", err=True)
     with device.scope(), progress.recovery(output.out, output.quiet) as show:
         generator = Generator(found, config.batch_norm)
-        yield Session(config, generator, device.description, show)
+        yield Session(generator, device.description, show)

@@ -39,8 +39,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
         ganinv invert portrait.png
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
     """
-    if npz and not npz.absolute().parent.is_dir():  # better known before the work than after it
-        raise UsageError(f"{npz} lies in a folder that does not exist; make it, or name another")
+    _check(npz)
     chosen = settled(InvertConfig, config, settings, output.quiet)
     with session(chosen, output) as ready:
         from ganinv_cli.experiments.images import explain
@@ -51,6 +50,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
             ready.generator,
             ready.device,
             output.out,
+            output.folder,
             output.overwrite,
             ready.show,
         )
@@ -60,3 +60,11 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
 
         save(output.out, npz)
     complain(unread)
+
+
+def _check(npz: Path | None) -> None:
+    """Better known before the work than after it; and an image must not be overwritten."""
+    if npz and npz.suffix != ".npz":
+        raise UsageError(f"--npz {npz} would be written over; give it a name such as z.npz")
+    if npz and not npz.absolute().parent.is_dir():
+        raise UsageError(f"{npz} lies in a folder that does not exist; make it, or name another")

@@ -128,7 +128,8 @@ MASK = (
 STATIONARY = (
     "--stationary",
     "stationary",
-    "A start is done when a while lowered its image loss by less than this share.",
+    "A start is done when 40 gradients lowered its image loss by less than this share; plain "
+    "descent (gd) goes on.",
     {"type": click.FloatRange(0, 1, min_open=True, max_open=True)},
 )
 

@@ -82,7 +82,7 @@ def training(out: Path) -> Iterator[Callable[["Training"], None]]:
 @contextmanager
 def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
     """Trials done, recovered, gradients a second, time left; how to go on after an interruption."""
-    console = Console(stderr=True, quiet=quiet)
+    console = Console(stderr=True, quiet=quiet, markup=False)
     announced = False
     signal.signal(signal.SIGTERM, _interrupt)  # what a batch scheduler sends first
     try:

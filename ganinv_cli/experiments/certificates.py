@@ -1,33 +1,22 @@
 """What the starts of one image come to: the best and the most distant z, and J at the best."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ganinv_cli.experiments.columns import Columns
 from ganinv_cli.generator import Generator
 from ganinv_cli.jacobian import singular_values
 from ganinv_cli.pictures import to_pixels
-from ganinv_cli.store import Run, read
-
-BLOCK = 16  # certificates a commit
+from ganinv_cli.store import Run
 
 
-def commit(run: Run, out: Path, generator: Generator, counted: np.ndarray | None) -> None:
-    """A certificate for every image and rule that has none for all its trials."""
-    groups = read(out).groups
-    waiting: dict[str, Columns] = {}
-    for name, rows in groups.items():
-        if "z_found" not in rows:
-            continue
-        earlier = groups.get(f"{name}/certificate", {"recoveries": np.zeros(0, int)})["recoveries"]
-        if not len(earlier) or earlier[-1] != len(rows["trial"]):
-            made = _made(rows, generator, counted) | {"trial": np.array([len(earlier)])}
-            waiting[f"{name}/certificate"] = made
-        if len(waiting) == BLOCK:
-            run.commit(waiting)
-            waiting = {}
-    run.commit(waiting)
+def certify(run: Run, group: str, generator: Generator, counted: np.ndarray | None) -> None:
+    """Commit a certificate of a group's trials, where there is none for all of them."""
+    name = f"{group}/certificate"
+    earlier, trials = run.finished(name), run.finished(group)
+    if len(earlier) and run.rows(name)["recoveries"][-1] == len(trials):
+        return
+    made = _made(run.rows(group), generator, counted)
+    run.commit({name: made | {"trial": np.array([len(earlier)])}})
 
 
 def _made(rows: Columns, generator: Generator, counted: np.ndarray | None) -> Columns:

@@ -87,5 +87,7 @@ def _polished(trials: Sequence[Trial]) -> Columns:
         "polished/image_loss": np.array([each.image_loss for each in done], np.float64),
         "polished/gradient_norm": np.array([each.gradient_norm for each in done], np.float64),
         "polished/steepness": np.array([each.steepness for each in done], np.float64),
+        "polished/gradients": np.array([each.gradients for each in done], np.float64),
+        "polished/seconds": np.array([each.seconds for each in done], np.float64),
         "polished/outcome": np.array([each.outcome for each in done], np.uint8),
     }

@@ -7,7 +7,7 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.randomness import Purpose, normal, uniform
 
 
-def drawn(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
+def true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """The true z of each trial, from the prior: float32 (trials, latent)."""
     numbers = tf.constant(trials, tf.int64)
     share = uniform(seed, numbers, Purpose.truth, tf.zeros_like(numbers), generator.latent)

@@ -12,7 +12,7 @@ from ganinv_cli.store import Figure, read
 TRIALS = 8
 
 
-def drawn(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
+def pictures(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
     """The panels of the stochastic rule where it was run, or else of the first.
 
     With training-mode statistics an image depends on its batch, so all trials are drawn together.
@@ -31,9 +31,9 @@ def drawn(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, 
     panels |= {"found": group["z_found"], "original": truth}
     shown = slice(None) if generator.batch_norm == "batch" else slice(TRIALS)
     size = len(trials[shown])
-    pictures = [generator.render(z[shown], size)[:TRIALS] for z in panels.values()]
+    images = [generator.render(z[shown], size)[:TRIALS] for z in panels.values()]
     return {
         f"figure1-{rule}": Figure(
-            to_pixels(np.array(pictures)), tuple(panels), tuple(trials[:TRIALS].tolist())
+            to_pixels(np.array(images)), tuple(panels), tuple(trials[:TRIALS].tolist())
         )
     }

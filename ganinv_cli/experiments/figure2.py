@@ -16,15 +16,14 @@ TRIALS = 8
 def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
     """One figure a variance, of the stochastic rule where it was run, or else of the first."""
     rule = "stochastic" if "stochastic" in config.clip else config.clip[0]
-    results = read(path)
-    root = results.groups[""]
-    trials = root["trial"][:TRIALS]
-    clean = generator.render(root["z_true"][:TRIALS], TRIALS)
+    groups = read(path).groups
+    trials = np.arange(min(TRIALS, config.trials))
+    clean = generator.render(_of(groups[""], "z_true", trials), TRIALS)
     unit = noise(generator, config.seed, trials)
     figures = {}
     for variance in config.variances:
         level = np.full(len(trials), variance)
-        found = results.groups[f"variance={variance:g}/{rule}"]["z_found"][:TRIALS]
+        found = _of(groups[f"variance={variance:g}/{rule}"], "z_found", trials)
         panels = {
             "clean": clean,
             "noisy": noisy(clean, unit, level, config.clip_pixels),
@@ -35,3 +34,8 @@ def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict
             shown, tuple(panels), tuple(trials.tolist())
         )
     return figures
+
+
+def _of(rows: dict[str, np.ndarray], column: str, trials: np.ndarray) -> np.ndarray:
+    """A column's values for some trials, whichever others a run has finished."""
+    return np.asarray(rows[column][np.searchsorted(rows["trial"], trials)])

@@ -11,19 +11,19 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.config import ImagesConfig
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments import certificates
+from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
-from ganinv_cli.experiments.sources import Sources
+from ganinv_cli.experiments.sources import Source, digest, sources
 from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import Crop, mask, to_floats, to_pixels
+from ganinv_cli.pictures import Crop, mask, to_floats, without_warnings
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.polish import Polish
 from ganinv_cli.solvers.trial import Job, Sought, Trial
 from ganinv_cli.store import Run, open_run
 
-DEARER = 6.0  # gradients of a start that no z explains, to those of one that a z made
+COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 
 
 def explain(
@@ -32,50 +32,58 @@ def explain(
     generator: Generator,
     device: str,
     out: Path,
+    folder: Path,
     overwrite: bool,
     show: Show,
 ) -> list[str]:
     """Run what `out` does not hold yet; returns a sentence for each file that is no image.
 
     Every image has the same starts. A file that cannot be read is noted in the results and passed
-    over; where none can be read, ImageError says why.
+    over; where none can be read, ImageError says why. `folder` is where figures will be written,
+    which are no images of the run's.
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
     solver = named(config.solver, config.solver_settings)
     crop = Crop(config.crop)
-    sources = Sources(config.image, generator.image_shape, crop)
-    counted = mask(Path(config.mask), generator.image_shape, crop) if config.mask else None
+    found = sources(config.image, generator.image_shape, crop, folder)
+    counted = None
+    if config.mask:
+        with without_warnings():
+            counted = mask(Path(config.mask), generator.image_shape, crop)
     polish = Polish() if generator.batch_norm == "frozen" else None  # else z has no loss of its own
     more = {
-        "images_sha256": sources.sha256,
+        "images": len(found),
+        "images_sha256": digest(found),
         "mask_sha256": "" if counted is None else hashlib.sha256(counted.tobytes()).hexdigest(),
         "polish": asdict(polish) if polish else {},
     }
     made_by = provenance(command, config, solver, generator.sha256, device, more)
     with open_run(out, made_by, overwrite) as run:
-        images = _Images(config, generator, sources, run, counted)
+        images = _Images(config, generator, found, run, counted)
+        images.certify()  # what an interrupted run left
         plan = Plan(
             jobs=images.jobs(),
-            total=len(sources.readable) * config.trials * len(config.clip),
+            total=len(images.readable) * config.trials * len(config.clip),
             supply=images.supply,
-            group=lambda job: f"{group(job.case)}/{job.rule}",
+            group=lambda job: group(job.case, job.rule),
             beside=images.rows,
+            committed=images.certify,
             mask=counted,
             stationary=config.stationary,
             exact=False,
-            dearer=DEARER * (1 + config.restarts),
+            cost=COST * (1 + config.restarts),
             polisher=polish.prepared(generator, config.tolerance, counted) if polish else None,
         )
         run_plan(plan, config, generator, solver, run, show)
-        certificates.commit(run, out, generator, counted)
+        images.certify()
         run.finish()
-    return [source.error for source in sources.all if source.error]
+    return [source.error for source in found if source.error]
 
 
-def group(number: int) -> str:
-    """Of the results file, for an image by its number."""
-    return f"image={number:04d}"
+def group(number: int, rule: str = "") -> str:
+    """Of the results file, for an image by its number, or for its recoveries under a rule."""
+    return f"image={number:04d}/{rule}".rstrip("/")
 
 
 class _Images:
@@ -85,45 +93,48 @@ class _Images:
         self,
         config: ImagesConfig,
         generator: Generator,
-        sources: Sources,
+        found: Sequence[Source],
         run: Run,
         counted: np.ndarray | None,
     ) -> None:
-        self._config, self._generator, self._sources, self._run = config, generator, sources, run
+        self._config, self._generator, self._found, self._run = config, generator, found, run
+        self._counted = counted
         pixels = counted.sum() if counted is not None else np.prod(generator.image_shape[:2])
         self._enough = statistics.rounding_residual(int(pixels) * generator.image_shape[2])
-        unreadable = set(range(len(sources.all))) - set(sources.readable)
-        blank = np.zeros(generator.image_shape, np.uint8)
-        if new := [number for number in sorted(unreadable) if self._unknown(number)]:
-            run.commit({group(number): sources.row(number, blank) for number in new})
+        self.readable = [number for number, source in enumerate(found) if not source.error]
+        self._uncertified = {(number, rule) for number in self.readable for rule in config.clip}
+        unread = sorted(set(range(len(found))) - set(self.readable))
+        run.commit({group(number): found[number].row for number in unread if self._unknown(number)})
 
     def jobs(self) -> list[Job]:
         """What is left, image by image; all or none of a rule where its trials are coupled."""
-        return [job for number in self._sources.readable for job in self._jobs(number)]
+        return [job for number in self.readable for job in self._jobs(number)]
 
     def supply(self, jobs: Sequence[Job]) -> Sought:
         """Each job's image; what the right z leaves of it, if there is one, nobody knows.
 
         A z that leaves no more than rounding to 8 bits does is one that made the image.
         """
-        numbers, rows = np.unique([job.case for job in jobs], return_inverse=True)
-        images = np.stack([to_floats(self._sources.pixels(int(number))) for number in numbers])
-        unknown = np.full((len(jobs), self._generator.latent), np.nan, np.float32)
         return Sought(
-            images[rows],
-            unknown,
+            np.stack([to_floats(self._found[job.case].pixels) for job in jobs]),
+            np.full((len(jobs), self._generator.latent), np.nan, np.float32),
             residual=np.full(len(jobs), np.inf),
             enough=np.full(len(jobs), self._enough),
         )
 
     def rows(self, trials: Sequence[Trial]) -> Groups:
         """Of the images that come up for the first time."""
-        targets = {trial.job.case: trial.target for trial in trials}
+        numbers = sorted({trial.job.case for trial in trials})
         return {
-            group(number): self._sources.row(number, to_pixels(target))
-            for number, target in targets.items()
-            if self._unknown(number)
+            group(number): self._found[number].row for number in numbers if self._unknown(number)
         }
+
+    def certify(self) -> None:
+        """Certify what has all its trials."""
+        for number, rule in sorted(self._uncertified):
+            if len(self._run.finished(group(number, rule))) >= self._config.trials:
+                certify(self._run, group(number, rule), self._generator, self._counted)
+                self._uncertified.remove((number, rule))
 
     def _unknown(self, number: int) -> bool:
         return not len(self._run.finished(group(number)))
@@ -131,8 +142,7 @@ class _Images:
     def _jobs(self, number: int) -> Iterator[Job]:
         config = self._config
         finished = {
-            rule: set(self._run.finished(f"{group(number)}/{rule}").tolist())
-            for rule in config.clip
+            rule: set(self._run.finished(group(number, rule)).tolist()) for rule in config.clip
         }
         if config.batch_norm == "batch":
             for rule in config.clip:

@@ -9,7 +9,7 @@ from ganinv_cli import statistics
 from ganinv_cli.config import NoiseSweepConfig
 from ganinv_cli.experiments import columns, figure2
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.drawing import drawn, noise, noisy
+from ganinv_cli.experiments.drawing import noise, noisy, true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
 from ganinv_cli.generator import Generator
@@ -50,7 +50,7 @@ def noise_sweep(
             beside=sweep.truths,
             stationary=config.stationary,
             exact=not any(config.variances),
-            dearer=1.3,  # the least loss is not 0, and is approached slowly
+            cost=1.3,  # the least loss is not 0, and is approached slowly
         )
         run_plan(plan, config, generator, solver, run, show)
         run.finish(figure2.pictures(out, generator, config))
@@ -73,12 +73,13 @@ class _Sweep:
         """Each job's image with its noise, and what the right z leaves of it.
 
         That is σ²χ² with a degree of freedom for every pixel but one for each component of z:
-        known from the variance, without the true z. Clipped noise leaves less.
+        known from the variance, without the true z. Clipped noise leaves less, how much less the
+        image decides: then no start is enough by its loss, and two must agree.
         """
         config, generator = self._config, self._generator
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
         variance = np.array([config.variances[job.case] for job in jobs])
-        z = drawn(generator, config.seed, trials)
+        z = true_z(generator, config.seed, trials)
         self._bound(trials, z)
         clean = generator.render(z, config.batch_size)[rows]
         unit = noise(generator, config.seed, trials)[rows]
@@ -86,7 +87,7 @@ class _Sweep:
             noisy(clean, unit, variance, config.clip_pixels),
             z[rows],
             residual=self._left(variance, MOST),
-            enough=self._left(variance, TYPICAL),
+            enough=self._left(variance, TYPICAL) * (not config.clip_pixels),
         )
 
     def truths(self, trials: Sequence[Trial]) -> Groups:

@@ -8,7 +8,7 @@ import numpy as np
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import columns, figure1
-from ganinv_cli.experiments.drawing import drawn
+from ganinv_cli.experiments.drawing import true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
 from ganinv_cli.generator import Generator
@@ -48,7 +48,7 @@ def recover(
             marks=marks,
         )
         run_plan(plan, config, generator, solver, run, show)
-        run.finish(figure1.drawn(out, generator, config))
+        run.finish(figure1.pictures(out, generator, config))
 
 
 def supply(generator: Generator, seed: int, batch_size: int) -> Supply:
@@ -56,7 +56,7 @@ def supply(generator: Generator, seed: int, batch_size: int) -> Supply:
 
     def made(jobs: Sequence[Job]) -> Sought:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
-        z = drawn(generator, seed, trials)
+        z = true_z(generator, seed, trials)
         images = generator.render(z, batch_size)
         nothing = np.zeros(len(jobs))
         return Sought(images[rows], z[rows], residual=nothing, enough=nothing)

@@ -1,6 +1,5 @@
 """What every experiment does with its jobs: solve, polish, commit, show."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,10 +34,11 @@ class Plan:
     supply: Supply
     group: Callable[[Job], str]  # of a job's row
     beside: Callable[[Sequence[Trial]], Groups]  # the rows of all other groups
+    committed: Callable[[], None] = lambda: None  # called after every commit but the last
     marks: Marks = UNMARKED
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
     stationary: float = 1e-4  # where the right z leaves a residual
-    dearer: float = 1.0  # a trial than one of `recover`, for the first guess of how long it takes
+    cost: float = 1.0  # of a trial, to that of one of `recover`: a first guess of how long it takes
     polisher: Polisher | None = None
     exact: bool = True  # a right z leaves nothing of its image, and so is known when it is found
 
@@ -66,9 +66,10 @@ def run_plan(
     def rows(trials: list[Trial]) -> Groups:
         return plan.beside(trials) | columns.by_group(trials, plan.group, generator.prior)
 
-    expected = min(plan.dearer * solver.expected_gradients, config.budget)
+    expected = min(plan.cost * solver.expected_gradients, config.budget)
     count = Count(plan.total, plan.total - len(plan.jobs), expected, plan.exact)
-    with closing(saved(looks, run, rows, _constants(plan, generator, solver))) as committed:
+    constants = _constants(plan, generator, solver)
+    with closing(saved(looks, run, rows, constants, plan.committed)) as committed:
         for look in committed:
             show(count.add(look))
 
@@ -86,8 +87,10 @@ def _constants(plan: Plan, generator: Generator, solver: Solver) -> dict[str, np
 
 def _polished(looks: Iterator[Look], polisher: Polisher) -> Iterator[Look]:
     for look in looks:
-        began = time.monotonic()
+        seconds = gradients = 0.0
         for trial in look.finished:
             if not RULES[trial.job.rule].wall:  # with a wall it is not the image loss that is least
-                trial.polished = polisher(trial.best.z, trial.target, trial.job.rule)
-        yield look._replace(seconds=look.seconds + time.monotonic() - began)
+                polished = polisher(trial.best.z, trial.target, trial.job.rule)
+                trial.polished = polished
+                seconds, gradients = seconds + polished.seconds, gradients + polished.gradients
+        yield look._replace(seconds=look.seconds + seconds, gradients=look.gradients + gradients)

@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.solvers.loop import Look
+from ganinv_cli.solvers.trial import Trial
 from ganinv_cli.store import Run
-
-if TYPE_CHECKING:
-    from ganinv_cli.experiments.columns import Groups
-    from ganinv_cli.solvers.trial import Trial
 
 COMMIT_SECONDS = 5.0
 
@@ -19,10 +16,14 @@ COMMIT_SECONDS = 5.0
 def saved(
     looks: Iterator[Look],
     run: Run,
-    rows: "Callable[[list[Trial]], Groups]",
+    rows: Callable[[list[Trial]], Groups],
     constants: Mapping[str, np.ndarray],
+    committed_some: Callable[[], None],
 ) -> Generator[Look, None, None]:
-    """Pass the looks on; commit their trials every few seconds, and whatever ends the run."""
+    """Pass the looks on; commit their trials every few seconds, and whatever ends the run.
+
+    `committed_some` is called after a commit, but not after one that an interruption makes.
+    """
     waiting: list[Trial] = []
     committed = time.monotonic()
 
@@ -36,6 +37,7 @@ def saved(
             waiting += look.finished
             if time.monotonic() - committed > COMMIT_SECONDS:
                 commit()
+                committed_some()
                 committed = time.monotonic()
             yield look
     finally:

@@ -7,79 +7,74 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.errors import ImageError
-from ganinv_cli.pictures import Crop, Picture, listed, load, printable, without_warnings
+from ganinv_cli.errors import ImageError, UsageError
+from ganinv_cli.pictures import Crop, listed, load, printable, without_warnings
 
 TEXT_BYTES = 255  # of a text in the results file
 
 
 class Source(NamedTuple):
-    """One image file; its pixels are read when they are needed."""
+    """One image file."""
 
-    path: Path
+    name: str
     sha256: str  # of its bytes; empty where it could not be read
+    pixels: np.ndarray  # uint8, as the network sees it; black where it could not be read
     said: str
     error: str  # empty where it could be read
 
-
-class Sources:
-    """Every image of a run, in the order of the results file."""
-
-    def __init__(self, names: Sequence[str], shape: tuple[int, int, int], crop: Crop) -> None:
-        """Read every file once, to know what it is. Raises ImageError where none can be read."""
-        self._shape, self._crop = shape, crop
-        with without_warnings():
-            self.all = [self._source(path) for path in listed([Path(name) for name in names])]
-        errors = [source.error for source in self.all if source.error]
-        if len(errors) == len(self.all):
-            others = f"; nor can the other {len(errors) - 1}" if len(errors) > 1 else ""
-            raise ImageError(f"{errors[0]}{others}")
-
     @property
-    def readable(self) -> list[int]:
-        """The numbers of the images that can be explained."""
-        return [number for number, source in enumerate(self.all) if not source.error]
-
-    @property
-    def sha256(self) -> str:
-        """Of what all the files hold, in their order."""
-        return hashlib.sha256("\n".join(source.sha256 for source in self.all).encode()).hexdigest()
-
-    def pixels(self, number: int) -> np.ndarray:
-        """An image as the network sees it, uint8; raises ImageError where the file has changed."""
-        source = self.all[number]
-        with without_warnings():
-            picture = self._load(source.path)
-        if picture.sha256 != source.sha256:
-            raise ImageError(
-                f"{printable(source.path)} has changed since the run began; start again"
-            )
-        return picture.pixels
-
-    def row(self, number: int, target: np.ndarray) -> dict[str, np.ndarray]:
-        """Its row in the results file; `target` is what `pixels` gives, or nothing to see."""
-        source = self.all[number]
-        texts = {
-            "name": printable(source.path.name),
-            "sha256": source.sha256,
-            "said": source.said,
-            "error": source.error,
-        }
+    def row(self) -> dict[str, np.ndarray]:
+        """Its row in the results file."""
+        texts = {"name": self.name, "sha256": self.sha256, "said": self.said, "error": self.error}
         return {
             "trial": np.zeros(1, np.int64),
             **{name: np.array([_short(text)]) for name, text in texts.items()},
-            "target": target[None],
+            "target": self.pixels[None],
         }
 
-    def _source(self, path: Path) -> Source:
-        try:
-            picture = self._load(path)
-        except ImageError as error:
-            return Source(path, "", "", str(error))
-        return Source(path, picture.sha256, "; ".join(picture.said), "")
 
-    def _load(self, path: Path) -> Picture:
-        return load(path, self._shape, self._crop)
+def sources(
+    names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output: Path
+) -> list[Source]:
+    """Every image of a run, in the order of the results file; 12 kB each at 64 pixels.
+
+    What lies in the folder `output`, the run's own figures, is passed over. Raises ImageError where
+    none of the files can be read, UsageError where a source is that folder.
+    """
+    paths = [Path(name) for name in names]
+    for path in paths:
+        if path.is_dir() and path.resolve() == output.resolve():
+            raise UsageError(
+                f"{printable(path)} holds the images and would get the results' figures as well; "
+                "name another --out"
+            )
+    own = output.resolve()
+    with without_warnings():
+        found = [
+            _source(path, shape, crop)
+            for path in listed(paths)
+            if not path.resolve().is_relative_to(own)
+        ]
+    errors = [source.error for source in found if source.error]
+    if len(errors) == len(found):
+        first = errors[0] if errors else f"{printable(paths[0])} holds the run's own figures alone"
+        others = f"; nor can the other {len(errors) - 1}" if len(errors) > 1 else ""
+        raise ImageError(f"{first}{others}")
+    return found
+
+
+def digest(found: Sequence[Source]) -> str:
+    """Of what all the files hold, in their order: SHA-256 in hexadecimal."""
+    return hashlib.sha256("\n".join(source.sha256 for source in found).encode()).hexdigest()
+
+
+def _source(path: Path, shape: tuple[int, int, int], crop: Crop) -> Source:
+    name = printable(path.name)
+    try:
+        picture = load(path, shape, crop)
+    except ImageError as error:
+        return Source(name, "", np.zeros(shape, np.uint8), "", str(error))
+    return Source(name, picture.sha256, picture.pixels, "; ".join(picture.said), "")
 
 
 def _short(text: str) -> bytes:

@@ -8,14 +8,17 @@ from numpy.typing import NDArray
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import consistency_words as words
-from ganinv_cli.report.many import described_in_short
+from ganinv_cli.report.consistency_notes import notes
+from ganinv_cli.report.many import groups
 from ganinv_cli.report.report import Drawn, Report
 from ganinv_cli.report.rows import flat
+from ganinv_cli.report.runs import described
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 TABLE = "table2"
+NONE_FAILED = "None failed to converge."
 ON_PAGE = 20  # figures; as many images
 
 
@@ -29,17 +32,13 @@ def summarise(results: "Results", name: str) -> Report:
     if not table2 and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
     strays = numbers.strays(images)
-    groups = {
-        f"{image.name} {technique}": recoveries.group
-        for image in images
-        for technique, recoveries in image.rules.items()
-    }
-    run = described_in_short(results, groups)
+    readable = [image.number for image in images if not image.error]
+    run = described(results, groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
         {"table2": table2, "strays": strays, "unread": errors},
         words.sections(table2, strays, errors),
-        words.notes(run, table2, [(image.name, image.said) for image in images if image.rules]),
+        notes(run, table2, {image.number: image.said for image in images}),
         run,
         [flat(row) for row in table2],
     )
@@ -53,15 +52,15 @@ def draw(results: "Results") -> dict[str, Drawn]:
 
 
 def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
-    """(recoveries,) for each group: why each failed, though its solver may have converged.
+    """(recoveries,) for each group: why each failed, whatever its solver thought.
 
-    Away from the minimum that most recoveries are; where there is none, none is.
+    It is no minimum, or not the one that most recoveries are; where there is none, none is.
     """
     return {
-        f"image={image.number:04d}/{technique}": np.select(
-            [~recoveries.stationary, recoveries.strays & recoveries.mostly_one],
-            ["no minimum", "elsewhere"],
-            "",
+        f"image={image.number:04d}/{technique}": np.where(
+            recoveries.stationary & recoveries.strays & recoveries.mostly_one,
+            "elsewhere",
+            recoveries.unsettled,
         )
         for image in numbers.images(results)
         for technique, recoveries in image.rules.items()

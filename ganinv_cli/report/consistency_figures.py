@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
 from ganinv_cli.report.consistency_minima import SAME
+from ganinv_cli.report.consistency_notes import FIGURES
 from ganinv_cli.report.consistency_numbers import Image, psnr
 from ganinv_cli.report.consistency_verdict import verdict
 from ganinv_cli.report.drawing import GAP, GREY, LINES, PICTURE
 from ganinv_cli.report.many import short
-from ganinv_cli.report.powers import concise, scientific
 from ganinv_cli.report.report import Drawn
-from ganinv_cli.report.sheet import Pixels, area, enlarged, place, sheet, write
-from ganinv_cli.report.wording import number
+from ganinv_cli.report.runs import Pixels
+from ganinv_cli.report.sheet import area, enlarged, place, sheet, write
+from ganinv_cli.report.wording import concise, number, scientific
 from ganinv_cli.statistics import Floats
 
 HEADINGS = ("image", "best", "most distant")
@@ -26,9 +27,11 @@ DECADES = 2  # from which on distances are drawn on a logarithmic axis
 
 
 def draw(images: list[Image]) -> dict[str, Drawn]:
-    """`image=0000` and the like, for every image that has a picture or two recoveries."""
-    drawn = {}
+    """`image=0000` and the like, for the first images that have a picture or two recoveries."""
+    drawn: dict[str, Drawn] = {}
     for image in images:
+        if len(drawn) == FIGURES:
+            break
         pictures, distances = _pictures(image), _distances(image)
         if image.rules and (pictures or distances):
             figure = portrait(image, pictures, distances)
@@ -112,12 +115,11 @@ def _pictures(image: Image) -> dict[str, list[Pixels]]:
 
 
 def _distances(image: Image) -> dict[str, Floats]:
-    found = {
-        technique: statistics.pairwise(recoveries.z)
+    apart = {
+        technique: statistics.pairwise(recoveries.z[recoveries.numbers])
         for technique, recoveries in image.rules.items()
     }
-    finite = {technique: apart[np.isfinite(apart)] for technique, apart in found.items()}
-    return {technique: apart for technique, apart in finite.items() if len(apart)}
+    return {technique: distances for technique, distances in apart.items() if len(distances)}
 
 
 def _decibels(image: Image, technique: str) -> str:
@@ -141,8 +143,8 @@ def _alt(image: Image) -> str:
 
 def _caption(image: Image) -> str:
     return (
-        f"{short(image.name, 60)}: the image as the generator sees it, the recovery with the least "
-        "image loss (and its PSNR), the recovery whose z is farthest from that one's"
+        f"{short(image.name, None)}: the image as the generator sees it, the recovery with the "
+        "least image loss (and its PSNR), the recovery whose z is farthest from that one's"
         f"{_covered(image)}, and the distances between all pairs of recoveries, by technique."
     )
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from ganinv_cli import statistics
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
+from ganinv_cli.report.failures import unconverged
 from ganinv_cli.report.runs import Group
 from ganinv_cli.statistics import Booleans, Floats, Integers
 
 PRIOR = Uniform()
 
-# In the paper's measure, ‖zᵢ − zⱼ‖ / latent; what has converged moves by less than half of it when
-# it is solved on.
-SAME = 1e-3
+SAME = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
+TOLERANCES = {"0.001": SAME, "0.003": 3e-3, "0.01": 1e-2}  # to show what SAME decides
 REACHED = 1e-3  # share of the least image loss within which a recovery has reached it
 
 
@@ -70,7 +71,12 @@ class Recoveries:
     def reached(self) -> Booleans:
         """(recoveries,): which have the least image loss of all to within REACHED, or no more
         than rounding."""
-        return statistics.reached(self.loss, REACHED) | (self.loss <= self.rounding)
+        return statistics.reached(self.loss, REACHED, self.rounding)
+
+    @cached_property
+    def numbers(self) -> Booleans:
+        """(recoveries,): which have a finite z."""
+        return np.asarray(np.isfinite(self.z).all(axis=1))
 
     @cached_property
     def best(self) -> int:
@@ -88,6 +94,10 @@ class Recoveries:
         """Distinct minima, of all recoveries or among some, (recoveries,)."""
         labels = self.labels if among is None else self.labels[among]
         return len(np.unique(labels[labels >= 0]))
+
+    def distinct(self, tolerance: float) -> int:
+        """Distinct minima of all recoveries, were z nearer than that in steps one z."""
+        return len(np.unique(statistics.clusters(self.z[self.stationary], tolerance)))
 
     @cached_property
     def largest(self) -> int:
@@ -109,6 +119,16 @@ class Recoveries:
     def strays(self) -> Booleans:
         """(recoveries,): which are not the minimum found most often, converged or not."""
         return ~(self.astray < SAME)
+
+    @cached_property
+    def unsettled(self) -> NDArray[np.str_]:
+        """(recoveries,): why each is no minimum, in words; empty where it is one.
+
+        Polishing, where there was any, alone decides.
+        """
+        if not self.polished.any():
+            return unconverged(self.group["outcome"])
+        return np.where(self.stationary, "", "no minimum")
 
     @property
     def mostly_one(self) -> bool:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
-from ganinv_cli.report.consistency_minima import PRIOR, REACHED, SAME, Recoveries
+from ganinv_cli.report.consistency_minima import (
+    PRIOR,
+    REACHED,
+    SAME,
+    TOLERANCES,
+    Recoveries,
+)
 from ganinv_cli.report.consistency_verdict import verdict
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite, mean
@@ -32,6 +38,7 @@ class Image:
     rules: dict[str, Recoveries]  # in the rules' order; only what has recoveries
     certificates: dict[str, Group]  # one row each, the last one made; of rules that once finished
     counted: int | None  # pixels times channels that the image loss sums over
+    masked: bool  # whether a mask left some out
 
     @property
     def name(self) -> str:
@@ -89,7 +96,8 @@ def _image(results: "Results", name: str) -> Image:
             if certificate is not None and len(certificate["trial"]):
                 # A run that was extended has an earlier one too, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
-    return Image(int(name.removeprefix("image=")), groups[name], rules, certificates, counted)
+    number, masked = int(name.removeprefix("image=")), "pixels_counted" in results.constants
+    return Image(number, groups[name], rules, certificates, counted, masked)
 
 
 def _counted(results: "Results", image: Group) -> int | None:
@@ -122,12 +130,14 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
             "polished": _polished(recoveries),
         },
         "not_converged": int(np.sum(~recoveries.stationary)),
-        "distance": _distances(recoveries.z),
+        "without_number": int(np.sum(~recoveries.numbers)),
+        "distance": _distances(recoveries.z[recoveries.numbers]),
         "paper": PAPER.get(technique),
         "baseline": statistics.baseline(latent, PRIOR.low, PRIOR.high),
         "minima": {
             "tolerance": SAME,
             "distinct": recoveries.minima(),
+            "distinct_at": {name: recoveries.distinct(at) for name, at in TOLERANCES.items()},
             "largest": recoveries.largest,
             "mostly_one": recoveries.mostly_one,
         },
@@ -135,16 +145,17 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
         "psnr": psnr(image, recoveries),
         "reached": {
             "share": REACHED,
-            "rounding": recoveries.rounding,
+            "rounding_loss": recoveries.rounding,
             "recoveries": int(np.sum(reached)),
-            "distance": _distances(recoveries.z[reached]),
+            "distance": _distances(recoveries.z[reached & recoveries.numbers]),
             "converged": int(np.sum(reached & recoveries.stationary)),
             "distinct": recoveries.minima(reached),
         },
-        "strays": int(np.sum(recoveries.strays)),
+        # Where no minimum is most of them, none has strayed from it.
+        "strays": int(np.sum(recoveries.strays)) if recoveries.mostly_one else None,
         "latent": latent,
-        "outside": _of(recoveries.outside),
-        "at_bound": _of(recoveries.at_bound),
+        "outside": _of(recoveries.outside[recoveries.numbers]),
+        "at_bound": _of(recoveries.at_bound[recoveries.numbers]),
         "gradients": mean(recoveries.group["gradients"]),
         "restarts": mean(recoveries.group["restarts"]),
         "verdict": verdict(recoveries),
@@ -153,12 +164,19 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
 
 def psnr(image: Image, recoveries: Recoveries) -> float | None:
     """Of the best, in dB; None: not known, or infinite."""
+    return finite(decibels(image, recoveries))
+
+
+def decibels(image: Image, recoveries: Recoveries) -> float:
+    """The PSNR of the best; infinite where its loss is 0, NaN where it is not known."""
     least = float(recoveries.loss[recoveries.best])
-    return finite(statistics.psnr(least, image.counted)) if image.counted else None
+    return statistics.psnr(least, image.counted) if image.counted else np.nan
 
 
 def _of(components: Integers) -> Row:
     """Over the recoveries, how many components of z each has."""
+    if not len(components):
+        return {"median": None, "most": None}
     return {"median": float(np.median(components)), "most": int(components.max())}
 
 
@@ -191,7 +209,7 @@ def _losses(recoveries: Recoveries) -> Row:
 
 
 def strays(given: list[Image]) -> list[Row]:
-    """The recoveries that are not the minimum found most often: one row each, none left out."""
+    """The recoveries away from the minimum that most are: one row each, none left out."""
     return [
         {
             "image": image.name,
@@ -205,6 +223,7 @@ def strays(given: list[Image]) -> list[Row]:
         }
         for image in given
         for technique, recoveries in image.rules.items()
+        if recoveries.mostly_one
         for row in np.flatnonzero(recoveries.strays)
     ]
 

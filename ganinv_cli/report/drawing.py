@@ -64,7 +64,7 @@ def pictures(panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], ti
     montage = _montage(list(panels.values()))
     height, width = montage.shape[:2]
     left, top, bottom, edge = 120, 40, 26, 10
-    total_width, total_height = max(left + width + edge, 420), top + height + bottom
+    total_width, total_height = max(left + width + edge, 9 * len(title)), top + height + bottom
     figure = Figure((total_width / DPI, total_height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     box = (left / total_width, bottom / total_height, width / total_width, height / total_height)

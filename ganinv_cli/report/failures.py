@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.report import Section
 from ganinv_cli.report.runs import Group
+from ganinv_cli.statistics import Integers
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -27,12 +28,15 @@ class Failures(NamedTuple):
 
 
 def failures(results: "Results", judged: Mapping[str, NDArray[np.str_]]) -> Failures:
-    """Those that did not converge, and those that did, of which `judged` says why they failed.
+    """Those that `judged` has words for, (trials,) for a group, and empty ones for the others.
 
-    `judged` has (trials,) words for a group, empty ones where nothing speaks against a trial.
+    Of a group that it does not judge, those that did not converge.
     """
     groups = {name: group for name, group in results.groups.items() if "outcome" in group}
-    why = {name: _why(group, judged.get(name)) for name, group in groups.items()}
+    why = {
+        name: judged[name] if name in judged else unconverged(group["outcome"])
+        for name, group in groups.items()
+    }
     rows = (row for name, group in groups.items() for row in _rows(name, group, why[name]))
     return Failures(
         sum(len(group["trial"]) for group in groups.values()),
@@ -41,11 +45,10 @@ def failures(results: "Results", judged: Mapping[str, NDArray[np.str_]]) -> Fail
     )
 
 
-def _why(group: Group, judged: NDArray[np.str_] | None) -> NDArray[np.str_]:
-    """(trials,) words; empty: it did not fail."""
+def unconverged(outcomes: Integers) -> NDArray[np.str_]:
+    """(trials,) words for how each ended; empty where it converged."""
     names = np.array(["not run", *(outcome.name.replace("_", " ") for outcome in Outcome)])
-    converged = group["outcome"] == Outcome.converged
-    return np.where(converged, "" if judged is None else judged, names[group["outcome"]])
+    return np.where(outcomes == Outcome.converged, "", names[outcomes])
 
 
 def _rows(name: str, group: Group, why: NDArray[np.str_]) -> Iterator[tuple[str, ...]]:

@@ -68,6 +68,7 @@ def _part(report: "Report", results: "Results") -> Part:
         {name: encode(drawn) for name, drawn in command.draw(results).items()},
         getattr(command, "ON_PAGE", None),
         failures(results, failed(results) if failed else {}),
+        getattr(command, "NONE_FAILED", None),
         results.attributes,
     )
 

@@ -3,21 +3,23 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers, invert_pictures
 from ganinv_cli.report import invert_words as words
-from ganinv_cli.report.many import described_in_short
+from ganinv_cli.report.many import groups
 from ganinv_cli.report.report import Drawn, Report
 from ganinv_cli.report.rows import flat
+from ganinv_cli.report.runs import Pixels, described
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ganinv_cli.store import Results
 
 TABLE = "invert"
+NONE_FAILED = "None failed to converge."
 
 
 def summarise(results: "Results", name: str) -> Report:
@@ -29,12 +31,8 @@ def summarise(results: "Results", name: str) -> Report:
     inverted, errors = invert_numbers.rows(images), numbers.unread(images)
     if not inverted and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    groups = {
-        f"{image.name} {technique}": recoveries.group
-        for image in images
-        for technique, recoveries in image.rules.items()
-    }
-    run = described_in_short(results, groups)
+    readable = [image.number for image in images if not image.error]
+    run = described(results, groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
         {"invert": inverted, "unread": errors},
@@ -52,6 +50,15 @@ def draw(results: "Results") -> dict[str, Drawn]:
     return invert_figures.draw(numbers.images(results))
 
 
-def pictures(results: "Results") -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def failed(results: "Results") -> "dict[str, NDArray[np.str_]]":
+    """(starts,) for each group: why each is no minimum, whatever its solver thought."""
+    return {
+        f"image={image.number:04d}/{technique}": recoveries.unsettled
+        for image in numbers.images(results)
+        for technique, recoveries in image.rules.items()
+    }
+
+
+def pictures(results: "Results") -> Iterator[tuple[str, Pixels]]:
     """(name in the folder, pixels) of original, reconstruction and difference of every image."""
     return invert_pictures.files(numbers.images(results))

@@ -1,5 +1,6 @@
 """Each image beside its reconstruction and the difference, a dozen a figure."""
 
+from collections.abc import Mapping
 from itertools import islice
 
 from matplotlib.figure import Figure
@@ -7,7 +8,7 @@ from matplotlib.figure import Figure
 from ganinv_cli.report.consistency_numbers import Image, psnr
 from ganinv_cli.report.drawing import GAP
 from ganinv_cli.report.invert_pictures import SHOWN, Pair, amplification, difference, pairs
-from ganinv_cli.report.many import short
+from ganinv_cli.report.many import names
 from ganinv_cli.report.report import Drawn
 from ganinv_cli.report.sheet import enlarged, place, sheet, write
 from ganinv_cli.report.wording import number
@@ -19,15 +20,19 @@ LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, ove
 def draw(images: list[Image]) -> dict[str, Drawn]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
     shown = list(islice(pairs(images), SHOWN))
+    rows = [{"number": image.number, "image": image.name} for image in images]
+    whole, shortened = names(rows), names(rows, 20)
     several = len({technique for image in images for technique in image.rules}) > 1
     chunks = [shown[first : first + A_FIGURE] for first in range(0, len(shown), A_FIGURE)]
     return {
-        "reconstructions" + (f"-{figure}" if figure > 1 else ""): _drawn(chunk, several)
+        "reconstructions" + (f"-{figure}" if figure > 1 else ""): _drawn(
+            chunk, several, whole, shortened
+        )
         for figure, chunk in enumerate(chunks, start=1)
     }
 
 
-def montage(shown: list[Pair], several: bool, amplified: int) -> Figure:
+def montage(shown: list[Pair], several: bool, amplified: int, called: Mapping[int, str]) -> Figure:
     """Lines of A_LINE images; under one another: original, reconstruction, difference."""
     side = enlarged(shown[0].original.shape[0])
     columns, lines = min(len(shown), A_LINE), -(-len(shown) // A_LINE)
@@ -40,7 +45,7 @@ def montage(shown: list[Pair], several: bool, amplified: int) -> Figure:
     for at, pair in enumerate(shown):
         line, column = divmod(at, A_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        write(figure, short(pair.image.name, 20), left, top - 32, fontsize=8)
+        write(figure, called[pair.image.number], left, top - 32, fontsize=8)
         write(figure, near(pair, several), left, top - 17, fontsize=8)
         pictures = (pair.original, pair.reconstruction, difference(pair, amplified))
         for row, picture in enumerate(pictures):
@@ -55,11 +60,13 @@ def near(pair: Pair, several: bool) -> str:
     return ", ".join([pair.technique, *said] if several else said)
 
 
-def _drawn(shown: list[Pair], several: bool) -> Drawn:
+def _drawn(
+    shown: list[Pair], several: bool, whole: Mapping[int, str], shortened: Mapping[int, str]
+) -> Drawn:
     times = amplification(shown)
-    said = "; ".join(f"{short(pair.image.name, 40)} {near(pair, several)}" for pair in shown)
+    said = "; ".join(f"{whole[pair.image.number]} {near(pair, several)}" for pair in shown)
     return Drawn(
-        montage(shown, several, times),
+        montage(shown, several, times, shortened),
         f"How near each reconstruction is (PSNR): {said}. For each, from above: the original, its "
         "reconstruction, and the difference.",
         "From above: the image as the generator sees it, its reconstruction, and reconstruction "

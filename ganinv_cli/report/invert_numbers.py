@@ -4,7 +4,7 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.report.consistency_minima import REACHED, SAME, Recoveries
-from ganinv_cli.report.consistency_numbers import Image
+from ganinv_cli.report.consistency_numbers import Image, decibels
 from ganinv_cli.report.invert_pictures import Pair, amplification, certified
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite
@@ -30,6 +30,10 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
         "best_trial": int(group["trial"][best]),
         "image_loss": finite(loss),
         **_nearness(image, recoveries),
+        "verdict": _verdict(image, technique, recoveries),
+        "told": told(image, technique),
+        "rounding_loss": recoveries.rounding,  # image loss; exact below
+        "rounding_rmse": _rounding_rmse(image, recoveries),  # the same in grey levels
         "agreement": _agreement(recoveries),
         **_certified(image, technique),
         "latent": len(z),
@@ -46,14 +50,34 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
 def _nearness(image: Image, recoveries: Recoveries) -> Row:
     loss, pixels = float(recoveries.loss[recoveries.best]), image.counted
     if not pixels or not np.isfinite(loss):
-        return {"rmse": None, "psnr": None, "verdict": "no image was made"}
-    psnr = statistics.psnr(loss, pixels)
+        return {"rmse": None, "psnr": None}
     return {
         "rmse": statistics.rmse(loss, pixels),  # grey levels of 255
-        "psnr": finite(psnr),  # dB; None: infinite, the loss is 0
-        "verdict": statistics.verdict(psnr, loss, recoveries.rounding),
-        "rounding": statistics.rmse(recoveries.rounding, pixels),  # grey levels; exact below
+        "psnr": finite(statistics.psnr(loss, pixels)),  # dB; None: infinite, the loss is 0
     }
+
+
+def _rounding_rmse(image: Image, recoveries: Recoveries) -> float | None:
+    return statistics.rmse(recoveries.rounding, image.counted) if image.counted else None
+
+
+def _verdict(image: Image, technique: str, recoveries: Recoveries) -> str:
+    loss = float(recoveries.loss[recoveries.best])
+    if not image.counted or not np.isfinite(loss):
+        return "no image was made"
+    made = "these pixels" if image.masked else "this image"
+    near = statistics.verdict(decibels(image, recoveries), loss, recoveries.rounding, made)
+    if told(image, technique):
+        return near
+    return near + ("; too few pixels count to tell z" if image.masked else "; it does not tell z")
+
+
+def told(image: Image, technique: str) -> bool:
+    """Whether the pixels that count are enough to tell z, as far as is known."""
+    latent = int(image.rules[technique].z.shape[1])
+    rank = _certified(image, technique)["rank"]
+    few = image.masked and image.counted is not None and image.counted <= latent
+    return not few and (rank is None or rank >= latent)
 
 
 def _agreement(recoveries: Recoveries) -> Row:

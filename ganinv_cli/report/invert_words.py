@@ -2,11 +2,11 @@
 
 from ganinv_cli.report.consistency_minima import REACHED, SAME
 from ganinv_cli.report.invert_pictures import FOLDER, SHOWN
-from ganinv_cli.report.many import handling, listed, short, unread
-from ganinv_cli.report.powers import concise, scientific
+from ganinv_cli.report.many import by_image, handling, listed, names, unread
+from ganinv_cli.report.polishing import criterion
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.runs import run_notes
-from ganinv_cli.report.wording import number
+from ganinv_cli.report.wording import concise, number, scientific
 from ganinv_cli.statistics.certificate import POOR, WORDS
 
 
@@ -19,12 +19,20 @@ def sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
 
 def notes(run: Row, inverted: list[Row]) -> list[str]:
     """What is missing, what was run, what was done to the files, and how to read the tables."""
-    lines = [*run_notes(run), *handling([(row["image"], row["said"]) for row in inverted])]
+    called = names(inverted)
+    said = {called[row["number"]]: row["said"] for row in inverted}
+    lines = [*run_notes(run), *handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
-    poor = [row["image"] for row in inverted if row["verdict"] == POOR]
+    poor = [called[row["number"]] for row in inverted if row["verdict"].startswith(POOR)]
     if poor:
         lines.append(f"{listed(poor)}: {POOR}.")
+    untold = [called[row["number"]] for row in inverted if not row["told"]]
+    if untold:
+        lines.append(
+            f"{listed(untold)}: the pixels that count are too few to tell z, or alike; z may be "
+            "another than was found."
+        )
     lines.append(
         "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "
         f"the image to 8 bits leaves{_rounding(inverted)}; then, by PSNR, "
@@ -34,11 +42,13 @@ def notes(run: Row, inverted: list[Row]) -> list[str]:
     lines.append(
         f"Agree: starts that reached the least image loss to within {100 * REACHED:g} %, of all; "
         f"one z: those of them at the best one's z (‖·‖ / latent below {concise(SAME)} from one "
-        "to the next). Converged: no direction within .01 of z leads further down. Condition and "
-        "rank: of the Jacobian at z, its largest singular value over "
+        "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
         "its least, and the directions of z that move the image. At bound: components of z at or "
         "beyond -1 or 1; outside: those beyond, where no z is drawn."
     )
+    if inverted:
+        polished = any(row["z"] == "polished" for row in inverted)
+        lines.append(criterion(run, inverted[0]["latent"], polished))
     if any(row["difference_amplified"] for row in inverted):
         lines.append(
             f"Each image's original, reconstruction and difference are PNGs in {FOLDER}/, at the "
@@ -50,44 +60,59 @@ def notes(run: Row, inverted: list[Row]) -> list[str]:
 
 
 def _rounding(inverted: list[Row]) -> str:
-    known = [row["rounding"] for row in inverted if row.get("rounding")]
+    known = [row["rounding_rmse"] for row in inverted if row["rounding_rmse"]]
     return f" (RMSE below {max(known):.2f})" if known else ""
 
 
-def _places(inverted: list[Row], longest: int) -> list[str]:
-    """The image, and the rule where there are several."""
+def _table(
+    inverted: list[Row],
+    title: str,
+    header: tuple[str, ...],
+    cells: list[tuple[str, ...]],
+    longest: int,
+) -> Section:
+    """With the image in front, and the rule where there are several."""
     several = len({row["technique"] for row in inverted}) > 1
-    return [
-        short(row["image"], longest) + (f",\n{row['technique']}" if several else "")
-        for row in inverted
-    ]
+    of = {_key(row): each for row, each in zip(inverted, cells, strict=True)}
+    return by_image(
+        title,
+        ("image", *header),
+        inverted,
+        lambda row, name: (name + (f",\n{row['technique']}" if several else ""), *of[_key(row)]),
+        longest,
+    )
+
+
+def _key(row: Row) -> tuple[int, str]:
+    return row["number"], row["technique"]
 
 
 def _nearness(inverted: list[Row]) -> Section:
-    return Section(
+    return _table(
+        inverted,
         "How near the reconstruction is",
-        ("image", "RMSE", "PSNR\n(dB)", "image loss", "verdict"),
+        ("RMSE", "PSNR\n(dB)", "image loss", "verdict"),
         [
             (
-                place,
                 number(row["rmse"]),
                 number(row["psnr"]),
                 scientific(row["image_loss"]),
-                row["verdict"].partition(":")[0],
+                row["verdict"].partition(":")[0] + ("" if row["told"] else ",\nz not told"),
             )
-            for place, row in zip(_places(inverted, 28), inverted, strict=True)
+            for row in inverted
         ],
+        longest=28,
     )
 
 
 def _certainty(inverted: list[Row]) -> Section:
-    return Section(
+    return _table(
+        inverted,
         "How sure z is",
-        ("image", "agree", "one z", "converged", "condition", "rank", "at\nbound",
+        ("agree", "one z", "converged", "condition", "rank", "at\nbound",
          "outside"),
         [
             (
-                place,
                 f"{row['agreement']['reached']:,} of {row['starts']:,}",
                 f"{row['agreement']['same']:,}",
                 "yes" if row["converged"] else "no",
@@ -96,6 +121,7 @@ def _certainty(inverted: list[Row]) -> Section:
                 f"{row['at_bound']:,}",
                 f"{row['outside']:,}",
             )
-            for place, row in zip(_places(inverted, 15), inverted, strict=True)
+            for row in inverted
         ],
+        longest=15,
     )  # fmt: skip

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli import statistics
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers
-from ganinv_cli.report.consistency_minima import Recoveries
 from ganinv_cli.report.folder import replace
 from ganinv_cli.store import read
 
@@ -39,7 +37,7 @@ def save(results_file: Path, npz: Path) -> None:
         rule=np.array([rule for _, rule, _ in found]),
         z=np.stack([each.z[each.best] for _, _, each in found]),
         image_loss=np.array([each.loss[each.best] for _, _, each in found]),
-        psnr=np.array([_decibels(image, each) for image, _, each in found]),
+        psnr=np.array([numbers.decibels(image, each) for image, _, each in found]),
         agreeing=np.array([row["agreement"]["same"] for row in rows]),
         starts=np.array([row["starts"] for row in rows]),
     )
@@ -51,8 +49,3 @@ def save(results_file: Path, npz: Path) -> None:
             f"{npz}: the z of the images cannot be written there ({error.strerror}); "
             "make room or name another file, then give the same command again"
         ) from error
-
-
-def _decibels(image: numbers.Image, found: Recoveries) -> float:
-    loss = float(found.loss[found.best])
-    return statistics.psnr(loss, image.counted) if image.counted else np.nan

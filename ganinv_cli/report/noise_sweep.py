@@ -7,9 +7,9 @@ from ganinv_cli.report import noise_sweep_claims as claims
 from ganinv_cli.report import noise_sweep_numbers as numbers
 from ganinv_cli.report import noise_sweep_tables as tables
 from ganinv_cli.report import noise_sweep_words as words
-from ganinv_cli.report.many import described_in_short
 from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import flat
+from ganinv_cli.report.runs import described
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -27,8 +27,7 @@ def summarise(results: "Results", name: str) -> Report:
         raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
     sweep = _rows(results, cells)
     slopes, comparisons = claims.slopes(cells), claims.comparisons(cells)
-    groups = {f"{cell.variance:g} {cell.technique}": cell.group for cell in cells}
-    run = described_in_short(results, groups)
+    run = described(results, numbers.groups(results))
     return Report(
         name,
         {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons},
@@ -40,7 +39,7 @@ def summarise(results: "Results", name: str) -> Report:
 
 
 def draw(results: "Results") -> dict[str, Drawn]:
-    """Figure 2a for both ways of counting, and Figure 2b for each variance with pictures."""
+    """Figure 2a, of the first start too where that differs, and 2b for each variance drawn."""
     from ganinv_cli.report import noise_sweep_figures  # slow to import
 
     cells = numbers.cells(results)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, compress
 
 import numpy as np
 
@@ -60,29 +60,38 @@ def _slope(
 def comparisons(cells: Sequence[Cell]) -> list[Row]:
     """One a variance, way of counting and pair of rules with trials in common.
 
-    `p_holm` is p after Holm's correction for all of them (Holm 1979): the chance that any of the
-    tests is called significant at some level, though no two rules differ, is at most that level.
+    First starts that ended as with restarts are the same test, and not listed again. `p_holm` is p
+    after Holm's correction (Holm 1979) for all tests of one way of counting, those that are the
+    same among them: the chance that any of these is called significant at some level, though no
+    two rules differ, is at most that level.
     """
-    tests = [
-        row
-        for counted in COUNTED
+    pairs = [
+        pair
         for variance in dict.fromkeys(cell.variance for cell in cells)
         for pair in combinations([c for c in cells if c.variance == variance], 2)
-        if (row := _comparison(counted, *pair))
+        if np.isin(pair[0].group["trial"], pair[1].group["trial"]).any()
     ]
-    corrected = holm([row["p"] for row in tests])
-    return [row | {"p_holm": p} for row, p in zip(tests, corrected, strict=True)]
+    apart = [any(cell.restarted for cell in pair) for pair in pairs]
+    best = [_comparison("with_restarts", *pair) for pair in pairs]
+    first = [
+        _comparison("first_start", *pair) if differs else row
+        for row, pair, differs in zip(best, pairs, apart, strict=True)
+    ]
+    return [*compress(_corrected(first), apart), *_corrected(best)]
 
 
-def _comparison(counted: str, first: Cell, second: Cell) -> Row | None:
+def _corrected(tests: list[Row]) -> list[Row]:
+    adjusted = holm([row["p"] for row in tests])
+    return [row | {"p_holm": p} for row, p in zip(tests, adjusted, strict=True)]
+
+
+def _comparison(counted: str, first: Cell, second: Cell) -> Row:
     left, right = statistics.shared(
         first.group["trial"],
         first.errors(counted),
         second.group["trial"],
         second.errors(counted),
     )
-    if not len(left):
-        return None
     found = statistics.compared(left, right)
     return {
         "variance": first.variance,

@@ -1,5 +1,6 @@
 """Figure 2a, the error of z against the noise, and Figure 2b, the pictures."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from ganinv_cli.report.drawing import GREY, LINES, blank, pictures
+from ganinv_cli.report.noise_sweep_claims import SMALL
 from ganinv_cli.report.noise_sweep_tables import WORDS
-from ganinv_cli.report.powers import scientific
 from ganinv_cli.report.report import Drawn, Row
+from ganinv_cli.report.wording import scientific
 from ganinv_cli.words import RULES
 
 if TYPE_CHECKING:
@@ -26,25 +28,29 @@ GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
 def draw(results: "Results", sweep: list[Row]) -> dict[str, Drawn]:
-    """Figure 2a where two variances above 0 have trials; `figure2b-variance=0.1` and the like."""
+    """Figure 2a where two variances above 0 have trials; `figure2b-variance=0.1` and the like.
+
+    That of the first start only where it differs.
+    """
+    config = results.attributes.get("config", {})
+    pixels = f"pixels {'clipped to [−1, 1]' if config.get('clip_pixels') else 'not clipped'}"
     shown = [row for row in sweep if row["variance"] > 0]
     drawn: dict[str, Drawn] = {}
     if len({row["variance"] for row in shown}) > 1:
-        clipped = bool(results.attributes.get("config", {}).get("clip_pixels"))
         limits = _limits(shown)
         drawn = {
-            STEMS[counted]: _figure2a(shown, counted, clipped, limits)
+            STEMS[counted]: _figure2a(shown, counted, pixels, limits)
             for counted in reversed(WORDS)
-            if any(row[counted]["median"] for row in shown)
+            if any(row[counted]["median"] for row in shown) and _differs(shown, counted)
         }
     return drawn | {
-        name: _figure2b(name, stored)
+        name: _figure2b(name, stored, _shown_rule(config), pixels, sweep)
         for name, stored in sorted(results.figures.items())
         if name.startswith("figure2b-variance=")
     }
 
 
-def figure2a(sweep: list[Row], counted: str, clipped: bool, limits: tuple[float, float]) -> Figure:
+def figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, float]) -> Figure:
     """Log-log: median with its band, mean, Cramér-Rao bound and a guide of slope 1.
 
     Below it, where the bound is known, the error over the bound, in which the slope is taken out.
@@ -64,7 +70,7 @@ def figure2a(sweep: list[Row], counted: str, clipped: bool, limits: tuple[float,
     _guide(axes, sweep, counted)
     axes.set_ylim(limits)
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
-    axes.set_title(_title(counted, clipped), fontsize=10, loc="left")
+    axes.set_title(_title(counted, pixels), fontsize=10, loc="left")
     if related:
         _ratios(figure.add_subplot(grid[1], sharex=axes), sweep, counted)
         axes.tick_params(labelbottom=False)
@@ -144,12 +150,22 @@ def _column(values: list[float | None]) -> NDArray[np.floating]:
     return np.array([value if value else np.nan for value in values], np.float64)
 
 
-def _title(counted: str, clipped: bool) -> str:
-    pixels = "clipped to [−1, 1]" if clipped else "not clipped"
-    return f"Figure 2a. {WORDS[counted]}; noisy pixels {pixels}"
+def _title(counted: str, pixels: str) -> str:
+    return f"Figure 2a. {WORDS[counted]}; noisy {pixels}"
 
 
-def _figure2a(sweep: list[Row], counted: str, clipped: bool, limits: tuple[float, float]) -> Drawn:
+def _differs(sweep: list[Row], counted: str) -> bool:
+    """Whether this figure would be another than that with restarts."""
+    return counted == "with_restarts" or any(row[counted] != row["with_restarts"] for row in sweep)
+
+
+def _shown_rule(config: Mapping[str, Any]) -> str | None:
+    """Whose pictures Figure 2b shows; None: not known."""
+    clip = config.get("clip") or ()
+    return "stochastic" if "stochastic" in clip else next(iter(clip), None)
+
+
+def _figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, float]) -> Drawn:
     said = []
     for technique in dict.fromkeys(row["technique"] for row in sweep):
         ends = [row for row in sweep if row["technique"] == technique]
@@ -163,32 +179,56 @@ def _figure2a(sweep: list[Row], counted: str, clipped: bool, limits: tuple[float
         "error against the variance, both axes logarithmic, with the Cramér-Rao bound and slope 1."
     )
     caption = (
-        f"{_title(counted, clipped)}. Thick: median over the trials, with the band of its "
+        f"{_title(counted, pixels)}. Thick: median over the trials, with the band of its "
         "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
         "dotted: growth in proportion to the noise. Below: the error of the converged trials, each "
         "over its own bound, median and 95 % interval, a little apart so that they can be told."
     )
-    return Drawn(figure2a(sweep, counted, clipped, limits), alt, caption)
+    return Drawn(figure2a(sweep, counted, pixels, limits), alt, caption)
 
 
 def _nearness(sweep: list[Row], counted: str) -> str:
-    """The range of the ratios to the bound, where they are known."""
-    ratios = [row[counted]["ratio"] for row in sweep if row[counted]["ratio"]]
+    """The range of the ratios to the bound under small noise, where they are known."""
+    ratios = [
+        (row[counted]["ratio"], row["technique"])
+        for row in sweep
+        if row["variance"] <= SMALL and row[counted]["ratio"]
+    ]
     if not ratios:
         return ""
-    return f"It is {min(ratios):.2f} to {max(ratios):.2f} times the Cramér-Rao bound. "
+    least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
+    return (
+        f"Up to variance {SMALL:g} the error of the converged trials is {least} to {most} times "
+        "their Cramér-Rao bound, by median. "
+    )
 
 
-def _figure2b(name: str, stored: "store.Figure") -> Drawn:
+def _figure2b(
+    name: str, stored: "store.Figure", rule: str | None, pixels: str, sweep: list[Row]
+) -> Drawn:
     variance = float(name.partition("=")[2])
     levels = GREY_LEVELS * variance**0.5
-    title = f"Figure 2b. Noise variance {variance:g}: {levels:.1f} grey levels"
+    by = f", {rule}" if rule else ""
+    found = f"; recovered with the rule {rule}" if rule else ""
     rows = ", ".join(stored.panels)
     columns = [f"trial {trial}" for trial in stored.trials]
     panels = dict(zip(stored.panels, stored.pictures, strict=True))
-    alt = f"{len(columns)} images under noise of variance {variance:g}; from above: {rows}."
     caption = (
         f"Figure 2b. Noise of variance {variance:g}, a standard deviation of {levels:.1f} of 255 "
-        f"grey levels. One column a trial; rows from above: {rows}."
+        f"grey levels; noisy {pixels}{found}. One column a trial; rows from above: {rows}."
     )
-    return Drawn(pictures(panels, columns, title), alt, caption)
+    alt = f"{_found(variance, rule, sweep)}{len(columns)} images; from above: {rows}."
+    return Drawn(
+        pictures(panels, columns, f"Figure 2b. Variance {variance:g}{by}, {pixels}"), alt, caption
+    )
+
+
+def _found(variance: float, rule: str | None, sweep: list[Row]) -> str:
+    """How near the rule came to z at that variance, where it is known."""
+    for row in sweep:
+        if (row["variance"], row["technique"]) == (variance, rule):
+            return (
+                f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
+                f"of {scientific(row['with_restarts']['median'])} over {row['trials']:,} trials. "
+            )
+    return f"Under noise of variance {variance:g}. "

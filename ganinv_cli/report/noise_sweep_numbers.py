@@ -39,6 +39,12 @@ class Cell(NamedTuple):
         errors = self.group[f"{COUNTED[counted]}z_error"]
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
 
+    @property
+    def restarted(self) -> bool:
+        """Whether any trial's restarts came to another error than its first start."""
+        first, best = map(self.errors, COUNTED)
+        return not np.array_equal(first, best)
+
     def converged(self, counted: str) -> Booleans:
         """(trials,)."""
         return np.asarray(self.group[f"{COUNTED[counted]}outcome"] == Outcome.converged)
@@ -54,6 +60,16 @@ def cells(results: "Results") -> list[Cell]:
             bound = variance * _information(results, group["trial"])
             found.append(Cell(variance, technique, group, bound))
     return sorted(found, key=lambda cell: (cell.variance, RULES.index(cell.technique)))
+
+
+def groups(results: "Results") -> list[str]:
+    """Of the results file, for every variance and rule that the run asks for."""
+    config = results.attributes.get("config", {})
+    return [
+        f"variance={variance:g}/{rule}"
+        for variance in config.get("variances", ())
+        for rule in config.get("clip", ())
+    ]
 
 
 def rows(given: list[Cell], shared: float) -> list[Row]:

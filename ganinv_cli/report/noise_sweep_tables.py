@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.noise_sweep_claims import RANGES, SMALL
-from ganinv_cli.report.powers import interval, scientific
 from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.wording import decimal, number
+from ganinv_cli.report.wording import decimal, interval, number, scientific
 
 WORDS = {"first_start": "First start", "with_restarts": "With restarts"}
 
@@ -41,10 +40,10 @@ def _both(title: str, header: _Cells, rows: Callable[[str], list[_Cells]]) -> li
     first, best = rows("first_start"), rows("with_restarts")
     if not best:
         return []
-    apart = [left for left, right in zip(first, best, strict=True) if left != right]
+    apart = [row for row in first if row not in best]  # its first cell says which row it is
     sections = [Section(f"{WORDS['with_restarts']}: {title}", header, best)]
     if apart:
-        where = "" if len(apart) == len(first) else ", where it differs"
+        where = "" if len(apart) == len(best) else ", where it differs"
         sections.append(Section(f"{WORDS['first_start']}: {title}{where}", header, apart))
     return sections
 

@@ -4,6 +4,8 @@ from ganinv_cli.report.noise_sweep_tables import WORDS
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.runs import run_notes
 
+FEW = 20  # trials, below which a bootstrap interval is too narrow
+
 
 def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
@@ -24,17 +26,35 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials. "
         "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
         "unbiased estimate has a smaller mean error. Ratio: a converged trial's error to its own "
-        "bound. A rule that uses the box [-1, 1] is biased and can stay "
-        "below it" + ("; so can an estimate from clipped pixels." if clipped else ".")
+        "bound, median over the trials; errors are skewed, their median is below their mean, so a "
+        "ratio below 1 does not beat the bound. Under strong noise every rule's estimate is "
+        "biased, for the generator is curved, and can beat it; one that is kept in the box "
+        "[-1, 1] is biased wherever noise would move it out"
+        + (", and clipped pixels add a bias of their own." if clipped else ".")
     )
+    if any(row["trials"] < FEW for row in sweep):
+        lines.append(
+            f"There are fewer than {FEW} trials, at least in some rows: bootstrap intervals are "
+            "too narrow then."
+        )
     lines.append(
         "First start, before any restart: its numbers are those with restarts where no table says "
         "otherwise. All trials converged where no table says otherwise."
     )
     if comparisons:
         lines.append(
-            f"Rules compared: {len(comparisons)} tests are made (variances, pairs of rules, both "
-            "ways of counting), so some p below .05 come by chance; p (Holm) allows for all of "
-            "them. Difference: median over the trials of the first rule's error less the second's."
+            f"Rules compared: {_tests(comparisons)} (variances and pairs of rules), so some p "
+            "below .05 come by chance; p (Holm) allows for all tests of one way of counting. "
+            "Difference: median over the trials of the first rule's error less the second's. p: "
+            "Wilcoxon's signed-rank test that the differences lie symmetrically about 0; it weighs "
+            "each by the rank of its size, so it may speak though their median is near 0."
         )
     return lines
+
+
+def _tests(comparisons: list[Row]) -> str:
+    """How many were made; first starts that ended as with restarts count in their number too."""
+    count = sum(row["counted"] == "with_restarts" for row in comparisons)
+    ways = len({row["counted"] for row in comparisons})
+    made = "1 test is made" if count == 1 else f"{count} tests are made"
+    return made + (" for each way of counting" if ways > 1 else "")

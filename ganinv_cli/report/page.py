@@ -31,6 +31,7 @@ class Part(NamedTuple):
     pictures: "Mapping[str, Picture]"  # all that were drawn
     on_page: int | None  # how many of them the page shows; None: all
     failures: Failures
+    none_failed: str | None  # what is said where none did; None: the usual
     attributes: Mapping[str, Any]  # all that the file says of its run
 
 

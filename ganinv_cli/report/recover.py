@@ -11,6 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import recover_words as words
+from ganinv_cli.report.failures import unconverged
 from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import finite, flat, mean
 from ganinv_cli.report.runs import Group, described
@@ -52,7 +53,7 @@ def summarise(results: "Results", name: str) -> Report:
         for counted in COUNTED
         for first, second in combinations(groups, 2)
     ]
-    run = described(results, groups)
+    run = described(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
         {"table1": table1, "mcnemar": mcnemar},
@@ -71,13 +72,13 @@ def draw(results: "Results") -> dict[str, Drawn]:
 
 
 def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
-    """(trials,) for each technique: "elsewhere" for those that converged, yet to another z."""
+    """(trials,) for each technique: how it ended, "elsewhere" if converged, yet to another z."""
     ever = _ever(results)
     return {
         technique: np.where(
             statistics.elsewhere(_errors(group, ever)["recovered"], group["outcome"]),
             "elsewhere",
-            "",
+            unconverged(group["outcome"]),
         )
         for technique, group in _groups(results).items()
     }

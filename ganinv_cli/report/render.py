@@ -15,6 +15,7 @@ from tabulate import tabulate
 
 from ganinv_cli.report.report import Report, Section
 
+LINES = 60  # rows of a table that a terminal is given
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a terminal would obey some of them
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -45,6 +46,8 @@ def _text(reports: Sequence[Report], width: int) -> str:
         for section in report.sections:
             console.print(section.title)
             console.print(_rich(section), crop=False)  # a number is never cut
+            if (more := len(section.rows) - LINES) > 0:
+                console.print(f"{more:,} more rows are in the other formats.")
             console.print()
         for note in report.notes:
             console.print(note)
@@ -55,12 +58,13 @@ def _text(reports: Sequence[Report], width: int) -> str:
 
 def _rich(section: Section) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    words, *numbers = zip(section.header, *section.rows, strict=True)
+    rows = (section.narrow or section.rows)[:LINES]
+    words, *numbers = zip(section.header, *rows, strict=True)
     columns = [words, *map(_right, numbers)]
     for name, *cells in columns:
         width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
         table.add_column(name, no_wrap=True, min_width=width)
-    stacked = any("\n" in cell for row in section.rows for cell in row)
+    stacked = any("\n" in cell for row in rows for cell in row)
     for row in list(zip(*columns, strict=True))[1:]:
         table.add_row(*row, end_section=stacked)
     return table
@@ -84,7 +88,7 @@ def _markdown(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         if len(reports) > 1:
             blocks.append(f"## `{report.name}`")
-        for title, header, rows in report.sections:
+        for title, header, rows, _ in report.sections:
             cells = ([_plain(cell) for cell in _joined(row)] for row in rows)
             blocks += [f"### {_plain(title)}", _tabulated(_joined(header), cells, "github")]
         blocks.append("\n".join(f"* {_plain(note)}" for note in report.notes))
@@ -102,7 +106,7 @@ def _latex(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
         blocks.append("\n".join(f"% {line}" for remark in remarks for line in remark.splitlines()))
-        for title, header, rows in report.sections:
+        for title, header, rows, _ in report.sections:
             lines = (line for row in rows for line in _unstacked(row))
             table = _tabulated(_joined(header), lines, "latex_booktabs")
             table = _OPTION.sub("{}", table).translate(_SIGNS)

@@ -18,6 +18,7 @@ class Section(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    narrow: list[tuple[str, ...]] | None = None  # the same for a terminal, long names shortened
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What was run, by what, on what and how long: the same for every command."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 Group = Mapping[str, NDArray[Any]]  # columns of one group, row = a trial that was run
+Pixels = NDArray[np.uint8]  # (height, width, channels)
+
+FEW = 4  # groups whose trials a sentence counts one by one
 
 
-def described(results: "Results", groups: Mapping[str, Group]) -> Row:
-    """Provenance and totals. `groups` are those with trials, under the names that notes give."""
+def described(results: "Results", names: Iterable[str]) -> Row:
+    """Provenance and totals. A group of `names` that is not there yet has no trial yet."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
     for told_elsewhere in ("identity", "groups", "figures"):
@@ -28,11 +31,13 @@ def described(results: "Results", groups: Mapping[str, Group]) -> Row:
     wall = None
     if started and finished:
         wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+    groups = {name: group for name, group in results.groups.items() if "seconds" in group}
+    trials = dict.fromkeys(names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
     seconds = (float(np.sum(group["seconds"])) for group in groups.values())
     return attributes | {
         "config": config,
         "complete": results.complete,
-        "trials": {name: len(group["trial"]) for name, group in groups.items()},
+        "trials": trials,
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite(sum(seconds)),
     }
@@ -50,6 +55,8 @@ def _missing(run: Row) -> list[str]:
     if run["complete"] and (asked is None or least >= asked):
         return []
     counts = [f"{name} {count:,}" for name, count in done.items()]
+    if len(done) > FEW:
+        counts = [f"fewest {least:,}", f"most {max(done.values()):,}"]
     if len(set(done.values())) <= 1:
         counts = [f"{least:,}"]
     of = f" of {asked:,}" if asked is not None else ""

@@ -6,11 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from ganinv_cli.report.drawing import DPI, PICTURE
-
-Pixels = NDArray[np.uint8]  # (height, width, channels)
+from ganinv_cli.report.runs import Pixels
 
 
 def sheet(width: int, height: int) -> Figure:

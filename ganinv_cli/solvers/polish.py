@@ -8,6 +8,7 @@ quite 0; on the shipped generator it is .98 of their mean length at random z, an
 the solver has stopped.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from ganinv_cli.solvers.trial import Polished
 
 STEP = 1e-3  # of the finite difference of J, in z; float32 gives it three digits
 WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
-DAMPING = 1e-10  # of JᵀJ, as a share of its largest diagonal element
+DAMPING = 1e-12  # of the largest singular value of JᵀJ, below which one is rounding
 ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
 _NOTHING = 1e-300  # what a share may be taken of
 
@@ -51,7 +52,7 @@ class Polisher:
     ) -> None:
         self._settings, self._generator, self._tolerance = settings, generator, tolerance
         self._mask = None if mask is None else mask.astype(np.float64)
-        self._evaluate = _compiled(generator, self._mask)
+        self._compiled = _compiled(generator, self._mask)
         directions = np.random.default_rng(0).standard_normal((2 * generator.latent,) * 2)
         directions = directions[:, : generator.latent]
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
@@ -65,36 +66,58 @@ class Polisher:
         z = z.astype(np.float64)
         if (z < low).any() or (z > high).any():  # a rule that redraws had no need to hold it
             low, high = -np.inf, np.inf
+        began, spent = time.monotonic(), 0.0
+
+        def ended(
+            outcome: Outcome, loss: float = np.nan, norm: float = np.nan, steepness: float = np.nan
+        ) -> Polished:
+            return Polished(z, loss, norm, steepness, spent, time.monotonic() - began, outcome)
+
         if not np.isfinite(z).all():
-            return Polished(z, np.nan, np.nan, np.nan, Outcome.non_finite)
-        z, loss, gradient = self._descended(z, target, low, high)
-        free = (z > low) & (z < high)
-        losses, others = self._near(z, target, low, high)
-        gradients = np.vstack([gradient, others])[:, free]
-        norm = _shortest(gradients)
+            return ended(Outcome.non_finite)
+        z, loss, gradient, spent = self._descended(z, target, low, high)
+        inside = (z > low) & (z < high)
+        losses, others = self.evaluate(np.clip(z + self._around * inside, low, high), target)
+        spent += len(others)
+        gradients = np.vstack([gradient, others])
+        if not np.isfinite(gradients).all():
+            return ended(Outcome.non_finite, loss)
+        gradients = gradients[:, _free(z, gradients.mean(0), low, high)]
+        norm = float(np.linalg.norm(shortest(gradients)))
         steepness = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _NOTHING)
         lower = losses.min() < loss * (1 - ROUNDING)  # a ridge is level too
         minimum = loss <= self._tolerance or (steepness <= self._settings.level and not lower)
-        outcome = Outcome.converged if minimum else Outcome.stalled
-        return Polished(z, loss, norm, steepness, outcome)
+        return ended(Outcome.converged if minimum else Outcome.stalled, loss, norm, steepness)
+
+    def at(self, z: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+        """Image loss and its gradient (latent,) in float64 at one z (latent,)."""
+        loss, gradient = self._compiled(z[None], target[None].astype(np.float64))
+        return float(loss[0]), gradient.numpy()[0]
+
+    def evaluate(self, z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Image losses (points,) and gradients in float32 at some z, both (points, latent)."""
+        images = np.broadcast_to(target.astype(np.float32), (len(z), *target.shape))
+        losses, gradients = self._compiled(z.astype(np.float32), images)
+        return losses.numpy(), gradients.numpy()
 
     def _descended(
         self, z: np.ndarray, target: np.ndarray, low: float, high: float
-    ) -> tuple[np.ndarray, float, np.ndarray]:
-        """Gauss–Newton with one J, as long as it lowers the loss: z, loss and gradient."""
-        loss, gradient = self._at(z, target)
-        free = (z > low) & (z < high)
+    ) -> tuple[np.ndarray, float, np.ndarray, float]:
+        """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
+        loss, gradient = self.at(z, target)
+        spent = 1 + 0.5 * (len(z) + 1)
+        free = _free(z, gradient, low, high)
         normal = self._normal(z)[np.ix_(free, free)]
-        normal[np.diag_indices_from(normal)] += DAMPING * normal.diagonal().max(initial=_NOTHING)
-        for _ in range(self._settings.steps):
+        for _ in range(self._settings.steps if np.isfinite(normal).all() and free.any() else 0):
             move = np.zeros_like(z)
-            move[free] = np.linalg.solve(normal, -gradient[free] / 2)
+            move[free] = np.linalg.lstsq(normal, -gradient[free] / 2, DAMPING)[0]
             nearer = np.clip(z + move, low, high)
-            lower, its_gradient = self._at(nearer, target)
+            lower, its_gradient = self.at(nearer, target)
+            spent += 1
             if not lower < loss:
                 break
             z, loss, gradient = nearer, lower, its_gradient
-        return z, loss, gradient
+        return z, loss, gradient, spent
 
     def _normal(self, z: np.ndarray) -> np.ndarray:
         """JᵀJ at z, (latent, latent)."""
@@ -105,19 +128,22 @@ class Polisher:
         columns = (images[1:] - images[0]).reshape(latent, -1) / STEP
         return np.asarray(columns @ columns.T)
 
-    def _near(
-        self, z: np.ndarray, target: np.ndarray, low: float, high: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Losses (points,) and gradients (points, latent) around z; what a bound holds stays."""
-        free = (z > low) & (z < high)
-        near = np.clip(z + self._around * free, low, high).astype(np.float32)
-        images = np.broadcast_to(target.astype(np.float32), (len(near), *target.shape))
-        losses, gradients = self._evaluate(near, images)
-        return losses.numpy(), gradients.numpy()
 
-    def _at(self, z: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = self._evaluate(z[None], target[None].astype(np.float64))
-        return float(loss[0]), gradient.numpy()[0]
+def _free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Which components (latent,) no bound holds: inside, or drawn inwards by the gradient."""
+    return ((z > low) | (gradient < 0)) & ((z < high) | (gradient > 0))
+
+
+def shortest(gradients: np.ndarray) -> np.ndarray:
+    """Σ sᵢ gᵢ of the least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free): (free,)."""
+    scale = np.abs(gradients).max(initial=0.0)
+    if scale == 0:
+        return np.zeros(gradients.shape[1])
+    equations = np.vstack([gradients.T / scale, np.full(len(gradients), WEIGHT)])
+    wanted = np.zeros(len(equations))
+    wanted[-1] = WEIGHT
+    shares, _ = nnls(equations, wanted)
+    return np.asarray(shares / shares.sum() @ gradients)
 
 
 def _compiled(
@@ -133,15 +159,3 @@ def _compiled(
         return found.image_loss, found.gradient
 
     return lambda z, targets: evaluate(tf.constant(z), tf.constant(targets))
-
-
-def _shortest(gradients: np.ndarray) -> float:
-    """min ‖Σ sᵢ gᵢ‖ over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free)."""
-    scale = np.abs(gradients).max(initial=0.0)
-    if scale == 0:
-        return 0.0
-    equations = np.vstack([gradients.T / scale, np.full(len(gradients), WEIGHT)])
-    wanted = np.zeros(len(equations))
-    wanted[-1] = WEIGHT
-    shares, _ = nnls(equations, wanted)
-    return float(np.linalg.norm(shares / shares.sum() @ gradients))

@@ -45,6 +45,8 @@ class Polished(NamedTuple):
     image_loss: float
     gradient_norm: float  # of the shortest convex combination of the gradients around z
     steepness: float  # its share of their mean norm: about 1 on a slope, 0 in a hollow
+    gradients: float  # spent, those in float64 among them
+    seconds: float
     outcome: Outcome  # converged: a minimum, by the steepness; stalled: none
 
 

@@ -23,8 +23,11 @@ def psnr(loss: float, pixels: int) -> float:
     return float(10 * np.log10(RANGE**2 * pixels / loss)) if loss else np.inf
 
 
-def verdict(psnr: float, loss: float, tolerance: float) -> str:
-    """In words: `exact` below the tolerance of the loss, else by dB; not a number is poor."""
+def verdict(psnr: float, loss: float, tolerance: float, made: str = "this image") -> str:
+    """In words: `exact` below the tolerance of the loss, else by dB; not a number is poor.
+
+    `made` is what the loss is of.
+    """
     if loss < tolerance:
-        return "exact: the generator makes this image"
+        return f"exact: the generator makes {made}"
     return next((words for least, words in WORDS.items() if psnr >= least), POOR)

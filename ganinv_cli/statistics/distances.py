@@ -70,14 +70,14 @@ def clusters(z: Floats, tolerance: float) -> Integers:
 
 
 def reached(losses: Floats, share: float = 1e-3, floor: float = 0.0) -> Booleans:
-    """(n,): whose image loss is the least of all to within that share of it, or to within `floor`.
+    """(n,): whose image loss is the least of all to within that share of it, or at most `floor`.
 
-    The floor, in units of the loss, is for a least loss near 0, of which a share is nothing. A
-    loss that is not finite has not reached it.
+    The floor, in units of the loss, is what is as good as 0: of a least loss near 0 a share is
+    nothing. A loss that is not finite has not reached it.
     """
     finite = np.isfinite(losses)
-    least = np.min(losses, initial=np.inf, where=finite)
-    return np.asarray(finite & (losses <= least + np.maximum(share * least, floor)))
+    least = float(np.min(losses, initial=np.inf, where=finite))
+    return np.asarray(finite & (losses <= max((1 + share) * least, floor)))
 
 
 def _missing(a: float, latent: int) -> float:

@@ -16,8 +16,7 @@ class Stored(NamedTuple):
     """A committed file and the trials it has rows of."""
 
     path: Path
-    least: int
-    most: int
+    spans: dict[str, tuple[int, int]]  # group -> least and largest trial
 
 
 class Catalogue:
@@ -34,10 +33,10 @@ class Catalogue:
     def groups(self) -> list[str]:
         return list(self._committed)
 
-    @property
-    def rows(self) -> int:
-        """One more than the largest trial number."""
-        return 1 + max((stored.most for stored in self.stored), default=-1)
+    def rows(self, group: str) -> int:
+        """One more than a group's largest trial number."""
+        spans = (stored.spans[group] for stored in self.stored if group in stored.spans)
+        return 1 + max((most for _, most in spans), default=-1)
 
     @property
     def saved(self) -> int:
@@ -60,11 +59,13 @@ class Catalogue:
     def add(self, path: Path, trials: Mapping[str, np.ndarray]) -> bool:
         """Note a committed file; whether it has a row that no earlier file has."""
         trials = {group: numbers[numbers >= 0] for group, numbers in trials.items()}
-        run = [numbers for numbers in trials.values() if len(numbers)]
         new = [self._mark(group, numbers) for group, numbers in trials.items()]
-        least = min((int(numbers.min()) for numbers in run), default=0)
-        most = max((int(numbers.max()) for numbers in run), default=-1)
-        self.stored.append(Stored(path, least, most))
+        spans = {
+            group: (int(numbers.min()), int(numbers.max()))
+            for group, numbers in trials.items()
+            if len(numbers)
+        }
+        self.stored.append(Stored(path, spans))
         return any(new)
 
     def _mark(self, group: str, trials: np.ndarray) -> bool:

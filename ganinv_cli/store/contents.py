@@ -126,6 +126,10 @@ POLISHED = (
         True,
     ),
     Column(
+        "polished/gradients", "float64", (), "gradients", "spent on it, in no other count", True
+    ),
+    Column("polished/seconds", "float64", (), "s", "that it took, in no other count", True),
+    Column(
         "polished/outcome",
         "uint8",
         (),

@@ -66,13 +66,14 @@ def _load(path: Path) -> _File:
         attributes = provenance.decoded(file.attrs)
         return _File(
             attributes,
-            {group: _rows(file, group) for group in attributes["groups"]},
+            {group: rows_of(file, group) for group in attributes["groups"]},
             catalogue.constants(file),
             {name: figure_.load(file[name]) for name in attributes["figures"]},
         )
 
 
-def _rows(file: h5py.File, group: str) -> _Rows:
+def rows_of(file: h5py.File, group: str) -> _Rows:
+    """The rows of a group that were run."""
     trial = file[inside(group, TRIAL)][:]
     run = trial >= 0
     rows = {TRIAL: trial[run]}
@@ -85,8 +86,7 @@ def _rows(file: h5py.File, group: str) -> _Rows:
 def _results(found: list[_File], finished: bool) -> Results:
     names = dict.fromkeys(group for file in found for group in file.groups)
     groups = {
-        name: _joined([file.groups[name] for file in found if name in file.groups])
-        for name in names
+        name: joined([file.groups[name] for file in found if name in file.groups]) for name in names
     }
     complete = finished and all(
         len(rows[TRIAL]) == len(found[0].groups.get(name, {TRIAL: ()})[TRIAL])
@@ -102,7 +102,7 @@ def _results(found: list[_File], finished: bool) -> Results:
     return Results(newest.attributes | about, groups, constants, figures, complete)
 
 
-def _joined(pieces: list[_Rows]) -> _Rows:
+def joined(pieces: list[_Rows]) -> _Rows:
     """Each trial once, its first row, sorted by number."""
     trial, first = np.unique(np.concatenate([p[TRIAL] for p in pieces]), return_index=True)
     kinds = {

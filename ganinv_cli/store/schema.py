@@ -96,10 +96,13 @@ def layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
 
 def joined(known: Layout, new: Layout) -> Layout:
     """Both layouts in one; ValueError where they contradict each other."""
-    for key in known.keys() & new.keys():
+    added = {key: kind for key, kind in new.items() if key not in known}
+    for key in new.keys() - added.keys():
         if known[key] != new[key]:
             raise ValueError(f"{inside(*key)} was {known[key]} before, and now is {new[key]}")
-    whole = known | new
+    if not added:
+        return known
+    whole = known | added
     sizes: dict[str, int] = {}
     for (group, name), kind in whole.items():
         for symbol, size in zip(columns(group)[name].shape, kind.shape, strict=True):

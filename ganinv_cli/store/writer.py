@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ganinv_cli.store import catalogue, files, lock, merge, schema
+from ganinv_cli.store import catalogue, files, lock, merge, reader, schema
 from ganinv_cli.store import figure as figure_
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
@@ -51,6 +51,15 @@ class Run:
     def finished(self, group: str) -> np.ndarray:
         """The numbers of the trials committed to a group, sorted, (trials,) int64."""
         return self._committed.trials(group)
+
+    def rows(self, group: str) -> dict[str, np.ndarray]:
+        """What is committed of one group, sorted by trial; at least one row must be."""
+        pieces = []
+        for stored in self._committed.stored:
+            if group in stored.spans:
+                with files.opened(stored.path) as file:
+                    pieces.append(reader.rows_of(file, group))
+        return reader.joined(pieces)
 
     def commit(
         self,

@@ -1,0 +1,80 @@
+"""Is there anything lower near the recoveries? Gradient sampling goes on from where they ended.
+
+The method of Burke, Lewis & Overton (2005, SIAM J. Optim. 15, 751–779) converges on functions
+with creases: step against the shortest convex combination of gradients sampled in a ball, and
+make the ball smaller where no step lowers the loss. Takes a results file of `ganinv consistency`.
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+from tabulate import tabulate
+
+from ganinv_cli import formats
+from ganinv_cli.config import Config
+from ganinv_cli.generator import Generator
+from ganinv_cli.pictures import to_floats
+from ganinv_cli.resources import find
+from ganinv_cli.solvers.polish import Polish, Polisher, shortest
+from ganinv_cli.store import read
+
+RADIUS = 1e-2  # at first
+SMALLEST = 1e-5
+LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("group")
+@click.option("--recoveries", default=8, show_default=True)
+@click.option("--checkpoint", default=Config.checkpoint, show_default=True)
+def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
+    """One line a recovery of GROUP, such as image=0000/stochastic."""
+    groups = read(results).groups
+    target = to_floats(groups[group.split("/")[0]]["target"][0])
+    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    polisher = Polish().prepared(generator, Config.tolerance)
+    low, high = (
+        (-np.inf, np.inf) if group.endswith("none") else (generator.prior.low, generator.prior.high)
+    )
+    lines = []
+    for trial, z in enumerate(groups[group]["polished/z_found"][:recoveries]):
+        found, before, after, rounds = _descended(polisher, z, target, low, high)
+        moved = np.linalg.norm(found - z) / len(z)
+        lines.append(
+            (f"{trial}", f"{before:,.3f}", f"{1 - after / before:.1e}", f"{moved:.1e}", f"{rounds}")
+        )
+    header = ("recovery", "image loss", "fall, as a share of it", "z moved by", "rounds")
+    click.echo(tabulate(lines, header, "github", disable_numparse=True))
+
+
+def _descended(
+    polisher: Polisher, z: np.ndarray, target: np.ndarray, low: float, high: float
+) -> tuple[np.ndarray, float, float, int]:
+    """Where it ends, the losses before and after in float64, and how many rounds it took."""
+    draw = np.random.default_rng(0)
+    before, gradient = polisher.at(z, target)
+    loss = before
+    radius, rounds = RADIUS, 0
+    while radius >= SMALLEST and rounds < 100:
+        rounds += 1
+        free = (z > low) & (z < high)
+        around = draw.standard_normal((2 * len(z), len(z)))
+        around *= free * radius / np.linalg.norm(around, axis=1, keepdims=True)
+        _, gradients = polisher.evaluate(np.clip(z + around, low, high), target)
+        downhill = np.zeros_like(z)
+        downhill[free] = -shortest(np.vstack([gradient, gradients])[:, free])
+        downhill /= np.linalg.norm(downhill)
+        steps = np.clip(z + radius * LENGTHS[:, None] * downhill, low, high)
+        tried = [polisher.at(step, target) for step in steps]
+        least = min(range(len(steps)), key=lambda number: tried[number][0])
+        if tried[least][0] < loss:
+            z, (loss, gradient) = steps[least], tried[least]
+        else:
+            radius /= 3
+    return z, before, loss, rounds
+
+
+if __name__ == "__main__":
+    main()

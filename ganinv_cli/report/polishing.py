@@ -1,0 +1,23 @@
+"""What makes the end of a recovery a minimum, in words; solvers/polish.py does what they say."""
+
+from ganinv_cli.report.report import Row
+
+
+def criterion(run: Row, latent: int, polished: bool) -> str:
+    """`polished`: whether any recovery was."""
+    config = run["config"]
+    settings = config.get("polish")
+    if not polished:
+        return "Nothing was polished in float64: what converged did so by the solver's own word."
+    if not settings:
+        return "Converged: after polishing in float64, with settings that the file does not say."
+    below = f" ({config['tolerance']:g})" if "tolerance" in config else ""
+    return (
+        f"Converged, after polishing in float64 (at most {settings['steps']} Gauss-Newton steps): "
+        "the loss has creases, where ReLUs switch, in which its gradient does not vanish at a "
+        "minimum. So the gradients at z and at "
+        f"{2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
+        f"converged where their shortest convex combination has at most {settings['level']:g} of "
+        "their mean length and none of these points has a lower loss (Goldstein 1977; Burke, "
+        f"Lewis & Overton 2005), or where the loss is below the tolerance{below}."
+    )
