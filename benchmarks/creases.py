@@ -73,7 +73,7 @@ class _Path:
     def __init__(self, steps: int, starts: int, latent: int) -> None:
         self.loss = np.empty((steps, starts))
         self.z = np.empty((steps, starts, latent), np.float32)
-        self.gradient = np.empty((steps, starts))
+        self.gradient = np.empty((steps, starts))  # of what no bound holds
 
 
 def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int) -> _Path:
@@ -98,7 +98,8 @@ def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, step
         state = step(state)
         path.loss[number] = state.image_loss.numpy()
         path.z[number] = state.z.numpy()
-        path.gradient[number] = np.linalg.norm(state.gradient.numpy(), axis=-1)
+        held = RULES[clip].clamps & generator.prior.outside(path.z[number])
+        path.gradient[number] = np.linalg.norm(state.gradient.numpy() * ~held, axis=-1)
     return path
 
 

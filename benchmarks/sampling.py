@@ -21,6 +21,7 @@ from ganinv_cli.store import read
 
 RADIUS = 1e-2  # at first
 SMALLEST = 1e-5
+ROUNDS = 40
 LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
 
 
@@ -57,7 +58,7 @@ def _descended(
     before, gradient = polisher.at(z, target)
     loss = before
     radius, rounds = RADIUS, 0
-    while radius >= SMALLEST and rounds < 100:
+    while radius >= SMALLEST and rounds < ROUNDS:
         rounds += 1
         free = (z > low) & (z < high)
         around = draw.standard_normal((2 * len(z), len(z)))
