@@ -117,7 +117,7 @@ def test_too_many_pixels_are_refused_undecoded_whether_or_not_pillow_warns(
 
     file = _written(tmp_path / "wide.png", _claiming(10_000, 9_000))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoding)
-    with without_warnings(), pytest.raises(ImageError, match=r"wide\.png has too many pixels"):
+    with without_warnings(), pytest.raises(ImageError, match=r"wide\.png has 90,000,000 pixels"):
         load(file, SHAPE, Crop())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -165,7 +165,7 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied")
 
     file = _written(tmp_path / "a.png")
-    with pytest.raises(ImageError, match=r"b\.png cannot be read \(No such file or directory\)"):
+    with pytest.raises(ImageError, match=r"b\.png does not exist"):
         load(tmp_path / "b.png", SHAPE, Crop())
     monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\); allow it"):

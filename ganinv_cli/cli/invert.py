@@ -32,7 +32,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     Takes image files and folders. Prints for each how close the generator comes to it, how many
     starts agree, how well z is determined, and whether it lies where latent vectors are drawn; the
     folder gets original, reconstruction and difference. A file that is no image is passed over, and
-    the exit status is 1. The same command goes on where it stopped.
+    the exit status is 1; where none is one, it is 2. The same command goes on where it stopped.
 
     \b
     Example:
@@ -65,6 +65,6 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
 def _check(npz: Path | None) -> None:
     """Better known before the work than after it; and an image must not be overwritten."""
     if npz and npz.suffix != ".npz":
-        raise UsageError(f"--npz {npz} would be written over; give it a name such as z.npz")
+        raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")
     if npz and not npz.absolute().parent.is_dir():
         raise UsageError(f"{npz} lies in a folder that does not exist; make it, or name another")

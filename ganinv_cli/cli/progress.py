@@ -100,7 +100,7 @@ def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
             yield update
     except KeyboardInterrupt:
         some = out.exists() or Path(f"{out}.parts").exists()
-        saved = f"the trials that had finished are in {out}, and the same command goes on"
+        saved = f"the trials that had finished are kept for {out}, and the same command goes on"
         said = f"interrupted; {saved}" if some else "interrupted before any trial had finished"
         console.print(said, soft_wrap=True, highlight=False)
         raise

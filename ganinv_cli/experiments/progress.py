@@ -38,6 +38,11 @@ class Count:
         self._done, self._good, self._exact = 0, 0, exact
         self._finished, self._gradients, self._seconds = 0.0, 0.0, 0.0
 
+    @property
+    def begun(self) -> Progress:
+        """Before the first look."""
+        return self.add(Look([], 0.0, 0.0))
+
     def add(self, look: Look) -> Progress:
         """The progress after one more look."""
         self._gradients += look.gradients
@@ -46,7 +51,7 @@ class Count:
             self._done += 1
             self._finished += trial.gradients
             self._good += self._succeeded(trial)
-        rate = self._gradients / self._seconds
+        rate = self._gradients / self._seconds if self._seconds else 0.0
         done = self._before + self._done
         left = self._left(rate)
         word = "recovered" if self._exact else "converged"

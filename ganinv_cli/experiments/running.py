@@ -49,6 +49,9 @@ def run_plan(
     """Run the jobs and commit as they finish; an interruption commits what has finished."""
     if not plan.jobs:
         return
+    expected = min(plan.cost * solver.expected_gradients, config.budget)
+    count = Count(plan.total, plan.total - len(plan.jobs), expected, plan.exact)
+    show(count.begun)  # what comes first, graphs and the metric, takes a while
     looks = solve(
         generator,
         solver,
@@ -66,8 +69,6 @@ def run_plan(
     def rows(trials: list[Trial]) -> Groups:
         return plan.beside(trials) | columns.by_group(trials, plan.group, generator.prior)
 
-    expected = min(plan.cost * solver.expected_gradients, config.budget)
-    count = Count(plan.total, plan.total - len(plan.jobs), expected, plan.exact)
     constants = _constants(plan, generator, solver)
     with closing(saved(looks, run, rows, constants, plan.committed)) as committed:
         for look in committed:

@@ -76,6 +76,8 @@ def check(name: str, size: int) -> None:
 
 
 def unreadable(path: Path | str, error: OSError) -> ImageError:
+    if isinstance(error, FileNotFoundError):
+        return ImageError(f"{printable(path)} does not exist; name another file")
     why = error.strerror or error
     return ImageError(f"{printable(path)} cannot be read ({why}); allow it or leave it out")
 

@@ -69,6 +69,11 @@ def refuse_another_run(
         for key in dict.fromkeys((*there, *here))
         if there.get(key, missing) != here.get(key, missing)
     ]
+    if stored["command"] != provenance.command:
+        raise ResultsError(
+            f"{path} holds results of `ganinv {stored['command']}`, not of {provenance.command}; "
+            "name another file with --out, or write over it with --overwrite"
+        )
     if differing:
         raise ResultsError(
             f"{path} holds another run: {'; '.join(differing)}; "
