@@ -7,6 +7,27 @@ from ganinv_cli.generator import Generator
 STEP = 1e-6  # of the finite difference, in z: six digits in float64, and few ReLUs on the way
 
 
+def columns(
+    generator: Generator,
+    z: np.ndarray,
+    step: float,
+    block: int,
+    precision: str = "float32",
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """J transposed, float64 (latent, pixels), by forward differences of `step` at one z (latent,).
+
+    The images are made in `precision`, `block` at a time. With a mask (height, width, 1) the pixels
+    that do not count are 0. Not finite where the images are not. Costs (latent + 1) / 2 gradients.
+    """
+    latent = generator.latent
+    moves = np.vstack([np.zeros(latent), step * np.eye(latent)]).astype(z.dtype)
+    images = generator.render(z + moves, block, precision).astype(np.float64)
+    counted = images if mask is None else images * mask
+    moved: np.ndarray = (counted[1:] - counted[0]).reshape(latent, -1) / step
+    return moved
+
+
 def singular_values(
     generator: Generator, z: np.ndarray, mask: np.ndarray | None = None
 ) -> np.ndarray:
@@ -16,11 +37,8 @@ def singular_values(
     it is the J of one side. NaN where the images are not finite.
     """
     latent = generator.latent
-    moved = z.astype(np.float64) + np.vstack([np.zeros(latent), STEP * np.eye(latent)])
-    images = generator.render(moved, latent + 1, "float64")
-    images = images if mask is None else images * mask
-    images = images.reshape(latent + 1, -1)
-    if not np.isfinite(images).all():
+    moved = columns(generator, z.astype(np.float64), STEP, latent + 1, "float64", mask)
+    if not np.isfinite(moved).all():
         return np.full(latent, np.nan)
-    values: np.ndarray = np.linalg.svd((images[1:] - images[0]) / STEP, compute_uv=False)
+    values: np.ndarray = np.linalg.svd(moved, compute_uv=False)
     return values

@@ -1,5 +1,7 @@
 """The names that the command line, the configs and the results share."""
 
+from collections.abc import Sequence
+
 RULES = ("none", "standard", "stochastic", "wall")  # in the tables' order; see clipping.py
 SOLVERS = ("gd", "lbfgs")  # a file each in solvers/
 STYLES = {  # of the tables, each with the ending of its file; a function each in report/render.py
@@ -9,3 +11,18 @@ STYLES = {  # of the tables, each with the ending of its file; a function each i
     "latex": "tex",
     "json": "json",
 }
+
+
+def variance_group(variance: float, rule: str) -> str:
+    """Of the results file: the trials under a rule at one variance of noise."""
+    return f"variance={variance:g}/{rule}"
+
+
+def image_group(number: int, rule: str = "") -> str:
+    """Of the results file: an image by its number, or its recoveries under a rule."""
+    return f"image={number:04d}/{rule}".rstrip("/")
+
+
+def shown_rule(clip: Sequence[str]) -> str:
+    """Whose pictures stand for a run's: the paper's own rule where it was run, or the first."""
+    return "stochastic" if "stochastic" in clip else clip[0]

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, complain, session, settled
+from ganinv_cli.cli.experiments import Output, complain, explained, settled
 from ganinv_cli.config import ConsistencyConfig
 
 
@@ -38,18 +38,6 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
         ganinv consistency --image faces/ --clip stochastic --trials 20 --restarts 3
     """
     chosen = settled(ConsistencyConfig, config, settings, output.quiet)
-    with session(chosen, output) as ready:
-        from ganinv_cli.experiments.images import explain
-
-        unread = explain(
-            "consistency",
-            chosen,
-            ready.generator,
-            ready.device,
-            output.out,
-            output.folder,
-            output.overwrite,
-            ready.show,
-        )
+    unread = explained("consistency", chosen, output)
     output.publish()
     complain(unread)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from ganinv_cli.cli import publishing
-from ganinv_cli.config import Config, load
+from ganinv_cli.config import Config, ImagesConfig, load
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import Progress
@@ -83,3 +83,22 @@ def session(config: Config, output: Output) -> Iterator[Session]:
     with device.scope(), progress.recovery(output.out, output.quiet) as show:
         generator = Generator(found, config.batch_norm)
         yield Session(generator, device.description, show)
+
+
+def explained(
+    command: Literal["consistency", "invert"], config: ImagesConfig, output: Output
+) -> list[str]:
+    """Run an experiment on image files; returns a sentence for each that is no image."""
+    with session(config, output) as ready:
+        from ganinv_cli.experiments.images import explain
+
+        return explain(
+            command,
+            config,
+            ready.generator,
+            ready.device,
+            output.out,
+            output.folder,
+            output.overwrite,
+            ready.show,
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, complain, session, settled
+from ganinv_cli.cli.experiments import Output, complain, explained, settled
 from ganinv_cli.config import InvertConfig
 from ganinv_cli.errors import UsageError
 
@@ -41,19 +41,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     """
     _check(npz)
     chosen = settled(InvertConfig, config, settings, output.quiet)
-    with session(chosen, output) as ready:
-        from ganinv_cli.experiments.images import explain
-
-        unread = explain(
-            "invert",
-            chosen,
-            ready.generator,
-            ready.device,
-            output.out,
-            output.folder,
-            output.overwrite,
-            ready.show,
-        )
+    unread = explained("invert", chosen, output)
     output.publish()
     if npz:
         from ganinv_cli.report.latents import save

@@ -26,6 +26,11 @@ def truths(trials: Sequence[Trial]) -> Groups:
     return {"": {"trial": np.array(list(known)), "z_true": np.stack(list(known.values()))}}
 
 
+def of(rows: Columns, column: str, trials: np.ndarray) -> np.ndarray:
+    """A stored column's values for some trials, whichever others a run has finished."""
+    return rows[column][np.searchsorted(rows["trial"], trials)]
+
+
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
     """‖found − true‖² / latent, in float64: the figure of the paper's Table 1."""
     return float(np.mean((found.astype(np.float64) - true) ** 2))

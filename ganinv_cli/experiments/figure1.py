@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.config import RecoverConfig
+from ganinv_cli.experiments import columns
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Figure, read
+from ganinv_cli.words import shown_rule
 
 TRIALS = 8
 
@@ -17,12 +19,11 @@ def pictures(path: Path, generator: Generator, config: RecoverConfig) -> dict[st
 
     With training-mode statistics an image depends on its batch, so all trials are drawn together.
     """
-    rule = "stochastic" if "stochastic" in config.clip else config.clip[0]
+    rule = shown_rule(config.clip)
     results = read(path)
     group = results.groups[rule]
     trials = group["trial"]
-    true = results.groups[""]
-    truth = true["z_true"][np.searchsorted(true["trial"], trials)]
+    truth = columns.of(results.groups[""], "z_true", trials)
     panels = {"start": group["z_start"]}
     for place, gradients in enumerate(results.constants["snapshot_gradients"]):
         on_the_way = group["z_snapshots"][:, place]

@@ -5,25 +5,27 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.config import NoiseSweepConfig
+from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.drawing import noise, noisy
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Figure, read
+from ganinv_cli.words import shown_rule, variance_group
 
 TRIALS = 8
 
 
 def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
     """One figure a variance, of the stochastic rule where it was run, or else of the first."""
-    rule = "stochastic" if "stochastic" in config.clip else config.clip[0]
+    rule = shown_rule(config.clip)
     groups = read(path).groups
     trials = np.arange(min(TRIALS, config.trials))
-    clean = generator.render(_of(groups[""], "z_true", trials), TRIALS)
+    clean = generator.render(columns.of(groups[""], "z_true", trials), TRIALS)
     unit = noise(generator, config.seed, trials)
     figures = {}
     for variance in config.variances:
         level = np.full(len(trials), variance)
-        found = _of(groups[f"variance={variance:g}/{rule}"], "z_found", trials)
+        found = columns.of(groups[variance_group(variance, rule)], "z_found", trials)
         panels = {
             "clean": clean,
             "noisy": noisy(clean, unit, level, config.clip_pixels),
@@ -34,8 +36,3 @@ def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict
             shown, tuple(panels), tuple(trials.tolist())
         )
     return figures
-
-
-def _of(rows: dict[str, np.ndarray], column: str, trials: np.ndarray) -> np.ndarray:
-    """A column's values for some trials, whichever others a run has finished."""
-    return np.asarray(rows[column][np.searchsorted(rows["trial"], trials)])

@@ -22,6 +22,7 @@ from ganinv_cli.solvers import named
 from ganinv_cli.solvers.polish import Polish
 from ganinv_cli.solvers.trial import Job, Sought, Trial
 from ganinv_cli.store import Run, open_run
+from ganinv_cli.words import image_group
 
 COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 
@@ -66,7 +67,7 @@ def explain(
             jobs=images.jobs(),
             total=len(images.readable) * config.trials * len(config.clip),
             supply=images.supply,
-            group=lambda job: group(job.case, job.rule),
+            group=lambda job: image_group(job.case, job.rule),
             beside=images.rows,
             committed=images.certify,
             mask=counted,
@@ -79,11 +80,6 @@ def explain(
         images.certify()
         run.finish()
     return [source.error for source in found if source.error]
-
-
-def group(number: int, rule: str = "") -> str:
-    """Of the results file, for an image by its number, or for its recoveries under a rule."""
-    return f"image={number:04d}/{rule}".rstrip("/")
 
 
 class _Images:
@@ -104,7 +100,9 @@ class _Images:
         self.readable = [number for number, source in enumerate(found) if not source.error]
         self._uncertified = {(number, rule) for number in self.readable for rule in config.clip}
         unread = sorted(set(range(len(found))) - set(self.readable))
-        run.commit({group(number): found[number].row for number in unread if self._unknown(number)})
+        run.commit(
+            {image_group(number): found[number].row for number in unread if self._unknown(number)}
+        )
 
     def jobs(self) -> list[Job]:
         """What is left, image by image; all or none of a rule where its trials are coupled."""
@@ -126,23 +124,26 @@ class _Images:
         """Of the images that come up for the first time."""
         numbers = sorted({trial.job.case for trial in trials})
         return {
-            group(number): self._found[number].row for number in numbers if self._unknown(number)
+            image_group(number): self._found[number].row
+            for number in numbers
+            if self._unknown(number)
         }
 
     def certify(self) -> None:
         """Certify what has all its trials."""
         for number, rule in sorted(self._uncertified):
-            if len(self._run.finished(group(number, rule))) >= self._config.trials:
-                certify(self._run, group(number, rule), self._generator, self._counted)
+            if len(self._run.finished(image_group(number, rule))) >= self._config.trials:
+                certify(self._run, image_group(number, rule), self._generator, self._counted)
                 self._uncertified.remove((number, rule))
 
     def _unknown(self, number: int) -> bool:
-        return not len(self._run.finished(group(number)))
+        return not len(self._run.finished(image_group(number)))
 
     def _jobs(self, number: int) -> Iterator[Job]:
         config = self._config
         finished = {
-            rule: set(self._run.finished(group(number, rule)).tolist()) for rule in config.clip
+            rule: set(self._run.finished(image_group(number, rule)).tolist())
+            for rule in config.clip
         }
         if config.batch_norm == "batch":
             for rule in config.clip:

@@ -17,6 +17,7 @@ from ganinv_cli.jacobian import singular_values
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.trial import Job, Sought, Trial
 from ganinv_cli.store import Run, open_run, read
+from ganinv_cli.words import variance_group
 
 MOST = 1 - 1e-6  # quantile of what the noise leaves, above which z is not the right one
 TYPICAL = 0.9  # and up to which one start is enough
@@ -46,7 +47,7 @@ def noise_sweep(
             jobs=jobs,
             total=config.trials * len(config.clip) * len(config.variances),
             supply=sweep.supply,
-            group=lambda job: group(config, job.case, job.rule),
+            group=lambda job: variance_group(config.variances[job.case], job.rule),
             beside=sweep.truths,
             stationary=config.stationary,
             exact=not any(config.variances),
@@ -54,11 +55,6 @@ def noise_sweep(
         )
         run_plan(plan, config, generator, solver, run, show)
         run.finish(figure2.pictures(out, generator, config))
-
-
-def group(config: NoiseSweepConfig, case: int, rule: str) -> str:
-    """Of the results file; a case is the place of its variance in the config."""
-    return f"variance={config.variances[case]:g}/{rule}"
 
 
 class _Sweep:
@@ -115,16 +111,14 @@ class _Sweep:
 
 def _jobs(config: NoiseSweepConfig, run: Run) -> list[Job]:
     """What is left, trial by trial, so that a run that was stopped says something of each case."""
-    cases = range(len(config.variances))
     finished = {
-        (case, rule): set(run.finished(group(config, case, rule)).tolist())
-        for case in cases
+        (case, rule): set(run.finished(variance_group(variance, rule)).tolist())
+        for case, variance in enumerate(config.variances)
         for rule in config.clip
     }
     return [
         Job(trial, rule, case)
         for trial in range(config.trials)
-        for case in cases
-        for rule in config.clip
+        for case, rule in finished
         if trial not in finished[case, rule]
     ]

@@ -13,6 +13,7 @@ from ganinv_cli.report.many import groups
 from ganinv_cli.report.report import Drawn, Report
 from ganinv_cli.report.rows import flat
 from ganinv_cli.report.runs import described
+from ganinv_cli.words import image_group
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -57,11 +58,10 @@ def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
     It is no minimum, or not the one that most recoveries are; where there is none, none is.
     """
     return {
-        f"image={image.number:04d}/{technique}": np.where(
+        image_group(image.number, technique): np.where(
             recoveries.stationary & recoveries.strays & recoveries.mostly_one,
             "elsewhere",
             recoveries.unsettled,
         )
-        for image in numbers.images(results)
-        for technique, recoveries in image.rules.items()
+        for image, technique, recoveries in numbers.by_rule(numbers.images(results))
     }

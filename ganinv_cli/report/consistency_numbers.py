@@ -109,8 +109,13 @@ def _counted(results: "Results", image: Group) -> int | None:
 
 def rows(given: list[Image]) -> list[Row]:
     """One an image and rule."""
+    return [_row(*each) for each in by_rule(given)]
+
+
+def by_rule(given: list[Image]) -> list[tuple[Image, str, Recoveries]]:
+    """Every image with each technique that has recoveries of it."""
     return [
-        _row(image, technique, recoveries)
+        (image, technique, recoveries)
         for image in given
         for technique, recoveries in image.rules.items()
     ]
@@ -221,8 +226,7 @@ def strays(given: list[Image]) -> list[Row]:
             "converged": bool(recoveries.stationary[row]),
             "restarts": int(recoveries.group["restarts"][row]),
         }
-        for image in given
-        for technique, recoveries in image.rules.items()
+        for image, technique, recoveries in by_rule(given)
         if recoveries.mostly_one
         for row in np.flatnonzero(recoveries.strays)
     ]

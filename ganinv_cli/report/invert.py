@@ -11,6 +11,7 @@ from ganinv_cli.report.many import groups
 from ganinv_cli.report.report import Drawn, Report
 from ganinv_cli.report.rows import flat
 from ganinv_cli.report.runs import Pixels, described
+from ganinv_cli.words import image_group
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,9 +54,8 @@ def draw(results: "Results") -> dict[str, Drawn]:
 def failed(results: "Results") -> "dict[str, NDArray[np.str_]]":
     """(starts,) for each group: why each is no minimum, whatever its solver thought."""
     return {
-        f"image={image.number:04d}/{technique}": recoveries.unsettled
-        for image in numbers.images(results)
-        for technique, recoveries in image.rules.items()
+        image_group(image.number, technique): recoveries.unsettled
+        for image, technique, recoveries in numbers.by_rule(numbers.images(results))
     }
 
 

@@ -23,7 +23,7 @@ def save(results_file: Path, npz: Path) -> None:
     written.
     """
     images = numbers.images(read(results_file))
-    found = [(image, rule, each) for image in images for rule, each in image.rules.items()]
+    found = numbers.by_rule(images)
     if not found:
         raise ResultsError(
             f"{results_file}: it holds no z of an image; name results of `ganinv invert`"

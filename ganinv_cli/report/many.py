@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 
 from ganinv_cli.report.report import Row, Section
+from ganinv_cli.words import image_group
 
 NAMED = 3  # files that a sentence names
 COLUMNS = 78  # of a table of sentences
@@ -92,4 +93,4 @@ def groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
     """Of the results file, for the images of these numbers, begun or not."""
     clip = config.get("clip")
     rules = clip if isinstance(clip, list | tuple) else ()
-    return [f"image={number:04d}/{rule}" for number in numbers for rule in rules]
+    return [image_group(number, rule) for number in numbers for rule in rules]

@@ -14,7 +14,7 @@ from ganinv_cli.report.noise_sweep_claims import SMALL
 from ganinv_cli.report.noise_sweep_tables import WORDS
 from ganinv_cli.report.report import Drawn, Row
 from ganinv_cli.report.wording import scientific
-from ganinv_cli.words import RULES
+from ganinv_cli.words import RULES, shown_rule
 
 if TYPE_CHECKING:
     from ganinv_cli import store
@@ -161,8 +161,8 @@ def _differs(sweep: list[Row], counted: str) -> bool:
 
 def _shown_rule(config: Mapping[str, Any]) -> str | None:
     """Whose pictures Figure 2b shows; None: not known."""
-    clip = config.get("clip") or ()
-    return "stochastic" if "stochastic" in clip else next(iter(clip), None)
+    clip = config.get("clip")
+    return shown_rule(clip) if clip else None
 
 
 def _figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, float]) -> Drawn:

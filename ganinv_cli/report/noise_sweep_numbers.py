@@ -12,7 +12,7 @@ from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite, mean
 from ganinv_cli.report.runs import Group
 from ganinv_cli.statistics import Booleans, Floats
-from ganinv_cli.words import RULES
+from ganinv_cli.words import RULES, variance_group
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -66,7 +66,7 @@ def groups(results: "Results") -> list[str]:
     """Of the results file, for every variance and rule that the run asks for."""
     config = results.attributes.get("config", {})
     return [
-        f"variance={variance:g}/{rule}"
+        variance_group(variance, rule)
         for variance in config.get("variances", ())
         for rule in config.get("clip", ())
     ]

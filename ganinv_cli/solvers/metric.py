@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.generator import Generator
+from ganinv_cli.jacobian import columns
 from ganinv_cli.randomness import Purpose, uniform
 
 STEP = 1e-2  # of the finite difference, in z; the metric needs no more than two digits
@@ -21,12 +22,10 @@ def inverse_root(generator: Generator, points: int) -> np.ndarray:
     latent = generator.latent
     zeros = tf.zeros(points, tf.int64)
     share = uniform(0, tf.range(points, dtype=tf.int64), Purpose.metric, zeros, latent)
-    moves = np.vstack([np.zeros(latent), STEP * np.eye(latent)]).astype(np.float32)
     total = np.zeros((latent, latent))
     for z in generator.prior.quantile(share).numpy():
-        images = generator.render(z + moves, BLOCK).reshape(latent + 1, -1).astype(np.float64)
-        columns = (images[1:] - images[0]) / STEP  # (latent, pixels), J transposed
-        total += columns @ columns.T / points
+        moved = columns(generator, z, STEP, BLOCK)
+        total += moved @ moved.T / points
     if not (np.isfinite(total).all() and total.any()):
         raise CheckpointError(
             "this generator's images do not depend on z, or are not numbers; is its file whole?"

@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.generator import Generator
+from ganinv_cli.jacobian import columns
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.trial import Polished
@@ -107,7 +108,8 @@ class Polisher:
         loss, gradient = self.at(z, target)
         spent = 1 + 0.5 * (len(z) + 1)
         free = _free(z, gradient, low, high)
-        normal = self._normal(z)[np.ix_(free, free)]
+        moved = columns(self._generator, z, STEP, len(z) + 1, mask=self._mask)
+        normal = (moved @ moved.T)[np.ix_(free, free)]
         for _ in range(self._settings.steps if np.isfinite(normal).all() and free.any() else 0):
             move = np.zeros_like(z)
             move[free] = np.linalg.lstsq(normal, -gradient[free] / 2, DAMPING)[0]
@@ -118,15 +120,6 @@ class Polisher:
                 break
             z, loss, gradient = nearer, lower, its_gradient
         return z, loss, gradient, spent
-
-    def _normal(self, z: np.ndarray) -> np.ndarray:
-        """JᵀJ at z, (latent, latent)."""
-        latent = self._generator.latent
-        moved = z + np.vstack([np.zeros(latent), STEP * np.eye(latent)])
-        images = self._generator.render(moved, latent + 1).astype(np.float64)
-        images = images if self._mask is None else images * self._mask
-        columns = (images[1:] - images[0]).reshape(latent, -1) / STEP
-        return np.asarray(columns @ columns.T)
 
 
 def _free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -35,8 +35,7 @@ class Catalogue:
 
     def rows(self, group: str) -> int:
         """One more than a group's largest trial number."""
-        spans = (stored.spans[group] for stored in self.stored if group in stored.spans)
-        return 1 + max((most for _, most in spans), default=-1)
+        return 1 + int(self.trials(group).max(initial=-1))
 
     @property
     def saved(self) -> int:
