@@ -11,13 +11,22 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover test check lint types docs docs-check wheel test-all clean asked-for
+.PHONY: help recover bench test check lint types docs docs-check wheel test-all clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 recover: $(READY) ## Table 1 on the shipped checkpoint (TRIALS=1000; TRIALS=50 is a quick look)
 	@$(BIN)/ganinv recover --trials $(TRIALS)
+
+bench: $(READY) ## what inverting costs, beside its goals and its peers (build/bench, 30 minutes)
+	@mkdir -p build/bench
+	@$(BIN)/python benchmarks/roofline.py --out build/bench/roofline.json
+	@$(BIN)/ganinv recover --overwrite --out build/bench/recover.h5
+	@$(BIN)/ganinv recover --overwrite --clip stochastic --start encoder --out build/bench/encoder.h5
+	@$(BIN)/ganinv recover --overwrite --clip stochastic --polish float64 --out build/bench/float64.h5
+	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
+	@$(BIN)/python benchmarks/goals.py build/bench
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest

@@ -41,7 +41,7 @@ def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps:
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
     target = to_floats(load(image, generator.image_shape, Crop(crop)).pixels)
     path = _path(generator, target, clip, starts, steps)
-    polisher = Polish(steps=0).prepared(generator, Config.tolerance)
+    polisher = Polish(steps=0).prepared(generator)
     patience = lbfgs.LBFGS.patience
     lines = []
     for share in SHARES:
@@ -78,7 +78,7 @@ class _Path:
 
 def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int) -> _Path:
     solver = lbfgs.LBFGS(redraws=0)
-    root = tf.constant(metric.inverse_root(generator, solver.metric))
+    level = metric.level(generator, solver.metric)
     targets = tf.constant(np.broadcast_to(target, (starts, *target.shape)))
     numbers, row = tf.range(starts, dtype=tf.int64), tf.zeros(starts)
     clamps = tf.fill([starts], RULES[clip].clamps)
@@ -86,7 +86,7 @@ def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, step
 
     @tf.function
     def step(state: Any) -> Any:
-        problem = Problem(generator, targets, row, unknown, NEVER, root)
+        problem = Problem(generator, targets, row, unknown, NEVER, level)
         never = tf.zeros(starts, tf.bool)
         rules = Clip(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
         return solver.step(problem, state, rules)

@@ -35,7 +35,7 @@ def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
     groups = read(results).groups
     target = to_floats(groups[group.split("/")[0]]["target"][0])
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
-    polisher = Polish().prepared(generator, Config.tolerance)
+    polisher = Polish().prepared(generator)
     low, high = (
         (-np.inf, np.inf) if group.endswith("none") else (generator.prior.low, generator.prior.high)
     )

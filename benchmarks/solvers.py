@@ -44,7 +44,7 @@ def main(checkpoint: str, trials: int) -> None:
         began = time.monotonic()
         done = _solved(generator, settings, trials)
         points = named("lbfgs", settings).metric_points
-        share = metric.cost(generator.latent, points) / len(done)
+        share = metric.cost(generator, points) / len(done)
         for rule in RULES:
             _row(_counted(words or "its defaults", rule, done, share))
         click.echo(f"{words or 'defaults'}: {time.monotonic() - began:.0f} s", err=True)

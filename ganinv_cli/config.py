@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.words import RULES, SOLVERS
+from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
 FREE = ("checkpoint", "trials", "batch_size", "device", "note", "image", "mask")
@@ -24,7 +24,9 @@ class Config:
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
     solver: str = "lbfgs"
     restarts: int = 40  # a trial, judged by image loss
-    tolerance: float = 1e-6  # image loss (squared error summed over pixels) that is as good as 0
+    tolerance: float = 1e-8  # ‖z − z_true‖² / latent, by its bound, at which a trial is done
+    precision: Literal["auto", "float32", "mixed"] = "auto"  # mixed: bfloat16 gradients at first
+    start: Literal["random", "encoder"] = "random"  # where a trial's first start begins
     budget: float = 5000.0  # gradients a trial, restarts included
     batch_norm: Literal["frozen", "batch"] = "frozen"
     batch_size: int = 64  # trials in flight
@@ -56,6 +58,13 @@ class Config:
             self.solver in SOLVERS, f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}"
         )
         self._check(
+            self.precision in PRECISIONS,
+            f"precision = {self.precision!r}: one of {', '.join(PRECISIONS)}",
+        )
+        self._check(
+            self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}"
+        )
+        self._check(
             self.batch_norm in ("frozen", "batch"),
             f"batch_norm = {self.batch_norm!r}: frozen or batch",
         )
@@ -79,6 +88,11 @@ class Config:
             f"({self.batch_size}) equal to trials ({self.trials})",
         )
         self._check(
+            self.start == "random",
+            'an encoder knows the images of frozen statistics alone: batch_norm = "batch" wants '
+            'start = "random"',
+        )
+        self._check(
             self.tolerance == 0 and self.restarts == 0,
             'batch_norm = "batch" keeps every trial moving to the end: set tolerance = 0 and '
             "restarts = 0",
@@ -99,10 +113,18 @@ class RecoverConfig(Config):
 
     success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
     snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
+    polish: Literal["none", "float64"] = "none"  # of what has converged
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
+        self._check(
+            self.polish in ("none", "float64"), f"polish = {self.polish!r}: none or float64"
+        )
+        self._check(
+            self.polish == "none" or self.batch_norm == "frozen",
+            'polish takes one trial at a time: batch_norm = "frozen" alone',
+        )
 
 
 @dataclass(frozen=True)

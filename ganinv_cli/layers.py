@@ -68,6 +68,31 @@ def fold(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     return tuple(folded)
 
 
+def phases(layer: ConvTranspose) -> np.ndarray:
+    """The kernel of a convolution with SAME padding and stride 1 that makes the same pixels.
+
+    (rows, columns, inputs, stride * stride * outputs), its outputs in the order of depth_to_space:
+    the pixels at (stride * y + p, stride * x + q) are channels (p, q) at (y, x).
+    """
+    height, width, outputs, inputs = layer.weights.shape
+    offsets = [_offsets(size, layer.stride) for size in (height, width)]
+    reach = [max(abs(back) for back, _ in along) for along in offsets]
+    kernel = np.zeros(
+        (2 * reach[0] + 1, 2 * reach[1] + 1, inputs, layer.stride, layer.stride, outputs),
+        layer.weights.dtype,
+    )
+    for row, (up, p) in zip(layer.weights, offsets[0], strict=True):
+        for tap, (left, q) in zip(row, offsets[1], strict=True):
+            kernel[reach[0] - up, reach[1] - left, :, p, q] = tap.T
+    return kernel.reshape(*kernel.shape[:3], -1)
+
+
+def _offsets(size: int, stride: int) -> list[tuple[int, int]]:
+    """Where each tap of a transposed convolution with SAME padding moves: inputs, then phase."""
+    before = max(size - stride, 0) // 2
+    return [divmod(tap - before, stride) for tap in range(size)]
+
+
 def _scaled(linear: Dense | ConvTranspose, norm: BatchNorm) -> Dense | ConvTranspose:
     """Computed in float64, so that folding costs no more than the last rounding."""
     scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)

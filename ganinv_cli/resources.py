@@ -1,15 +1,36 @@
-"""Where a checkpoint or a config is: the user's own, or one that ships with the package."""
+"""What a run finds: its checkpoint and config, the user's own or shipped ones, and the machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.words import MIXED
 
 Kind = Literal["checkpoint", "config"]
 
+# flags of processors that multiply in bfloat16; on others it is slower than float32
+BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+
 _PACKAGE = Path(__file__).resolve().parent
 _FOLDERS: dict[Kind, str] = {"checkpoint": "checkpoints", "config": "configs"}
+
+
+class Machine(NamedTuple):
+    """Where a run computes, and how: what its results say of that."""
+
+    device: str  # the card, or the processor and how many cores may be used
+    precision: Literal["float32", "mixed"] = "float32"  # of its gradients
+
+
+def mixed(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:
+    """Whether the first gradients may be bfloat16; `cpuinfo` is the text of Linux's /proc/cpuinfo.
+
+    Where `precision` is auto: on a GPU, or on a processor that has the instructions.
+    """
+    if precision == "float32" or solver not in MIXED:
+        return False
+    return precision == "mixed" or gpu or not BFLOAT16.isdisjoint(cpuinfo.split())
 
 
 def find(kind: Kind, name: str | Path) -> Path:

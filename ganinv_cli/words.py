@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 RULES = ("none", "standard", "stochastic", "wall")  # in the tables' order; see clipping.py
 SOLVERS = ("gd", "lbfgs")  # a file each in solvers/
+MIXED = ("lbfgs",)  # the solvers whose first gradients may be bfloat16
+PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see resources.mixed
+STARTS = ("random", "encoder")  # a draw from the prior, or what solvers/learned.py finds
 STYLES = {  # of the tables, each with the ending of its file; a function each in report/render.py
     "text": "txt",
     "markdown": "md",

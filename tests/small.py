@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
+from ganinv_cli.problem import Level
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.loop import Limits, Look, Supply, solve
 from ganinv_cli.solvers.solver import Solver
@@ -65,6 +66,7 @@ def run(
     end: Limits | None = None,
     batch_size: int = 4,
     supply: Supply | None = None,
+    mixed: bool = False,
     mask: np.ndarray | None = None,
     looks: list[Look] | None = None,
 ) -> dict[Job, Trial]:
@@ -79,12 +81,21 @@ def run(
         MARKS,
         seed=0,
         batch_size=batch_size,
+        mixed=mixed,
         mask=mask,
     ):
         done.update({trial.job: trial for trial in look.finished})
         if looks is not None:
             looks.append(look)
     return done
+
+
+def in_float64(level: Level) -> Level:
+    """The same norms for z in float64."""
+    in_float64: Level = tf.nest.map_structure(
+        lambda leaf: leaf if isinstance(leaf, float) else tf.cast(leaf, tf.float64), level
+    )
+    return in_float64
 
 
 def error(trial: Trial) -> float:

@@ -36,6 +36,7 @@ def one_row(group, trial):
     ends = {
         "z_found": draw.normal(size=LATENT).astype(np.float32),
         "z_error": draw.normal(),
+        "error_bound": draw.uniform(),
         "image_loss": np.float32(draw.normal()),
         "outcome": np.uint8(draw.integers(1, 6)),
         "gradients": draw.integers(1, 999) / 2,
@@ -53,12 +54,13 @@ def one_row(group, trial):
         **{f"first/{name}": value for name, value in ends.items()},
         "first/at_bound": np.int32(draw.integers(LATENT)),
         "polished/z_found": draw.normal(size=LATENT),
+        "polished/z_error": draw.uniform(),
         "polished/image_loss": draw.uniform(),
         "polished/gradient_norm": draw.uniform(),
         "polished/steepness": draw.uniform(),
         "polished/gradients": draw.uniform(),
         "polished/seconds": draw.uniform(),
-        "polished/outcome": np.uint8(draw.integers(1, 6)),
+        "polished/outcome": np.uint8(draw.integers(0, 6)),
     }
 
 

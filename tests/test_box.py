@@ -7,7 +7,6 @@ from scipy.optimize import lsq_linear
 
 from ganinv_cli.clipping import Clip
 from ganinv_cli.prior import Uniform
-from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import box, curvature
 
 ROWS, LATENT = 24, 6
@@ -19,15 +18,14 @@ def _clip(clamps):
 
 
 @pytest.fixture
-def problem():
-    """Its metric stands for H₀, of condition 30."""
-    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(LATENT, LATENT)))[0]
-    metric = (turned * np.geomspace(0.2, 6, LATENT)) @ turned.T
-    return Problem(None, None, None, None, metric=tf.constant(metric))
+def metric():
+    """Stands for H₀, one a row, of condition 30."""
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(ROWS, LATENT, LATENT)))[0]
+    return tf.constant((turned * np.geomspace(0.2, 6, LATENT)) @ turned.transpose(0, 2, 1))
 
 
 @pytest.fixture
-def pairs(problem):
+def pairs():
     """Of a quadratic with its own Hessian for each row."""
     random = np.random.default_rng(1)
     roots = random.normal(size=(ROWS, LATENT, LATENT))
@@ -35,7 +33,7 @@ def pairs(problem):
     kept = curvature.none(tf.zeros([ROWS, LATENT], tf.float64), 4)
     for move in random.normal(size=(3, ROWS, LATENT)):
         change = np.einsum("rij,rj->ri", hessians, move)
-        kept = curvature.extended(kept, tf.fill([ROWS], True), move, change, problem.metric)
+        kept = curvature.extended(kept, tf.fill([ROWS], True), move, change)
     return kept
 
 
@@ -46,12 +44,12 @@ def _started():
     return z, random.normal(size=(ROWS, LATENT))
 
 
-def _bent(problem, pairs, clamps):
+def _bent(metric, pairs, clamps):
     z, gradient = _started()
-    newton = -curvature.inverse_hessian_times(pairs, gradient[..., None], problem.metric)[..., 0]
+    newton = -curvature.inverse_hessian_times(pairs, gradient[..., None], metric)[..., 0]
     clip = _clip(clamps)
     blocked = clip.blocked(tf.constant(z), tf.constant(-gradient))
-    return newton.numpy(), box.bent(problem, pairs, newton, tf.constant(z), blocked, clip).numpy()
+    return newton.numpy(), box.bent(pairs, metric, newton, tf.constant(z), blocked, clip).numpy()
 
 
 def _least(inverse, gradient, low, high):
@@ -61,11 +59,11 @@ def _least(inverse, gradient, low, high):
     return lsq_linear(root.T, right, (low, high), method="bvls", tol=1e-14).x
 
 
-def test_the_step_is_the_least_of_the_model_in_the_box(problem, pairs):
-    newton, step = _bent(problem, pairs, [True] * ROWS)
+def test_the_step_is_the_least_of_the_model_in_the_box(metric, pairs):
+    newton, step = _bent(metric, pairs, [True] * ROWS)
     z, gradient = _started()
     identity = tf.eye(LATENT, batch_shape=[ROWS], dtype=tf.float64)
-    inverses = curvature.inverse_hessian_times(pairs, identity, problem.metric).numpy()
+    inverses = curvature.inverse_hessian_times(pairs, identity, metric).numpy()
     for row in range(ROWS):
         least = _least(inverses[row], gradient[row], -1 - z[row], 1 - z[row])
         np.testing.assert_allclose(step[row], least, atol=1e-5)
@@ -73,18 +71,18 @@ def test_the_step_is_the_least_of_the_model_in_the_box(problem, pairs):
     assert (abs(clipped - step).max(1) > 1e-3).sum() > ROWS / 2  # more than a projection
 
 
-def test_a_row_that_does_not_clamp_keeps_its_step(problem, pairs):
+def test_a_row_that_does_not_clamp_keeps_its_step(metric, pairs):
     clamps = np.arange(ROWS) % 3 == 0
-    newton, step = _bent(problem, pairs, clamps)
+    newton, step = _bent(metric, pairs, clamps)
     assert step[~clamps].tobytes() == newton[~clamps].tobytes()
-    _, all_bent = _bent(problem, pairs, [True] * ROWS)
+    _, all_bent = _bent(metric, pairs, [True] * ROWS)
     np.testing.assert_allclose(step[clamps], all_bent[clamps], atol=1e-12)
 
 
-def test_the_step_ends_inside_whatever_the_rounds_come_to(problem, pairs, monkeypatch):
+def test_the_step_ends_inside_whatever_the_rounds_come_to(metric, pairs, monkeypatch):
     z, _ = _started()
     for rounds in range(4):
         monkeypatch.setattr(box, "ROUNDS", rounds)
-        _, step = _bent(problem, pairs, [True] * ROWS)
+        _, step = _bent(metric, pairs, [True] * ROWS)
         assert (step >= -1 - z).all()
         assert (step <= 1 - z).all()

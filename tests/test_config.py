@@ -89,6 +89,12 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
         ("batch_size = 0", "at least 1"),
         ("succes = 'ever'", "has a setting 'succes'; known are"),
         ("success = 'soon'", "end or ever"),
+        ("polish = 'float128'", "none or float64"),
+        ("precision = 'bfloat16'", "one of auto, float32, mixed"),
+        (
+            "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0\npolish = 'float64'",
+            "one trial at a time",
+        ),
         ("batch_norm = 'off'", "frozen or batch"),
         ("batch_norm = 'batch'", 'use solver = "gd"'),
         ("batch_norm = 'batch'\nsolver = 'gd'\nbatch_size = 3", "as one batch"),
@@ -116,7 +122,8 @@ def test_only_what_changes_a_result_identifies_a_run():
     settings = dataclasses.asdict(RecoverConfig())
     for key, value in (("trials", 5), ("batch_size", 3), ("device", "cpu"), ("note", "!")):
         assert identity(settings | {key: value}) == identity(settings)
-    for key, value in (("seed", 1), ("restarts", 0), ("solver", "gd"), ("lbfgs", {"memory": 5})):
+    others = {"seed": 1, "restarts": 0, "solver": "gd", "precision": "mixed", "polish": "float64"}
+    for key, value in (others | {"tolerance": 1e-6, "lbfgs": {"memory": 5}}).items():
         assert identity(settings | {key: value}) != identity(settings)
 
 

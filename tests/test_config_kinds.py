@@ -16,7 +16,7 @@ from ganinv_cli.errors import ConfigError
 
 KINDS = (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
 OWN = {
-    RecoverConfig: {"success", "snapshots"},
+    RecoverConfig: {"success", "snapshots", "polish"},
     NoiseSweepConfig: {"variances", "clip_pixels", "stationary"},
     ConsistencyConfig: {"image", "crop", "mask", "stationary"},
     InvertConfig: {"image", "crop", "mask", "stationary"},
@@ -24,6 +24,7 @@ OWN = {
 SHARED = set.intersection(*({field.name for field in dataclasses.fields(kind)} for kind in KINDS))
 CHANGED = {  # a value other than the default's, as TOML and as the config holds it
     "success": ("'ever'", "ever"),
+    "polish": ("'float64'", "float64"),
     "snapshots": ("[10, 50]", (10, 50)),
     "variances": ("[0, 0.25]", (0, 0.25)),
     "clip_pixels": ("true", True),

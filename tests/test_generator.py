@@ -8,8 +8,11 @@ import reference
 import tensorflow as tf
 from builders import STATISTICS, checkpoint, renamed, saved, weights, write_v1
 
+from ganinv_cli import generator as module
 from ganinv_cli.formats import read
+from ganinv_cli.formats.checkpoint import Checkpoint
 from ganinv_cli.generator import Generator
+from ganinv_cli.layers import ConvTranspose, Dense, Reshape
 
 SHAPES = [
     {"widths": (8, 4)},
@@ -95,6 +98,17 @@ def test_bfloat16_computes_in_bfloat16(tmp_path: Path, z: np.ndarray) -> None:
     assert np.abs(tf.cast(found, tf.float32).numpy() - expected).max() < 0.1
 
 
+def test_less_precision_inside_rounds_neither_z_nor_the_picture(
+    tmp_path: Path, z: np.ndarray
+) -> None:
+    generator = Generator(checkpoint(tmp_path))
+    expected = generator(z)
+    inside = generator(z, tf.bfloat16)
+    throughout = tf.cast(generator(tf.cast(z, tf.bfloat16)), tf.float32)
+    assert inside.dtype == tf.float32
+    assert 0 < tf.norm(inside - expected) < tf.norm(throughout - expected)
+
+
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
 def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mode: str) -> None:
     generator = Generator(checkpoint(tmp_path), batch_norm=mode)  # type: ignore[arg-type]
@@ -126,6 +140,46 @@ def test_pictures_are_the_same_in_a_graph(tmp_path: Path, z: np.ndarray) -> None
     generator = Generator(checkpoint(tmp_path))
     traced = tf.function(generator, input_signature=[tf.TensorSpec([None, 6])])
     np.testing.assert_allclose(traced(z), generator(z), atol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [2, 9])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [(5, 5), (4, 3), (2, 1), (7, 6)], ids=str)
+def test_a_transposed_convolution_is_tensorflows(
+    kernel: tuple[int, int], stride: int, outputs: int
+) -> None:
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(*kernel, outputs, 3))
+    layer = ConvTranspose(weights, random.normal(size=outputs), stride)
+    dense, reshape = Dense(np.eye(60), np.zeros(60)), Reshape((4, 5, 3))
+    x = random.normal(size=(2, 60))
+    shape = (2, 4 * stride, 5 * stride, outputs)
+    expected = tf.nn.conv2d_transpose(x.reshape(2, 4, 5, 3), weights, shape, stride, "SAME")
+    found = Generator(Checkpoint((dense, reshape, layer), "", "", ""))(x)
+    np.testing.assert_allclose(found, expected + layer.bias, atol=1e-12)
+
+
+@pytest.mark.parametrize("blocks", [(3, 100), (100, 2), (3, 2)], ids=str)
+def test_pictures_do_not_depend_on_how_channels_are_cut(
+    tmp_path: Path, z: np.ndarray, monkeypatch: pytest.MonkeyPatch, blocks: tuple[int, int]
+) -> None:
+    shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
+    monkeypatch.setattr(module, "BLOCKS", {tf.float32: blocks})
+    found = Generator(checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
+    expected = reference.images(weights(**shape), z)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np.ndarray) -> None:
+    generator = Generator(checkpoint(tmp_path))
+    at = tf.constant(z[:1].astype(np.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        images = generator(at)
+    expected = tf.einsum("hwcl,nl->nhwc", tape.jacobian(images, at)[0, :, :, :, 0], z)
+    np.testing.assert_allclose(generator.moved(at, z.astype(np.float64)), expected, atol=1e-12)
+    near = tf.cast(generator.moved(at, tf.cast(z, tf.bfloat16)), tf.float64)
+    assert 1e-5 < np.linalg.norm(near - expected) / np.linalg.norm(expected) < 2e-2
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:

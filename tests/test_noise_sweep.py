@@ -17,7 +17,8 @@ from ganinv_cli.store import read
 
 RULES = ("none", "standard", "stochastic")
 VARIANCES = (0.0, 0.01, 1.0)
-SETTINGS = ("--trials", 6, "--tolerance", "1e-8", "--batch-size", 16)
+# the same on every processor, and what rounding lets this generator reach
+SETTINGS = ("--trials", 6, "--precision", "float32", "--tolerance", "1e-7", "--batch-size", 16)
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +42,25 @@ def swept(hard, tmp_path_factory):
 
 
 def test_no_noise_is_what_recover_does(hard, tmp_path):
-    ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS)
-    _sweep(tmp_path, hard, variances=[0])
+    ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS, "--trials", 12)
+    _sweep(tmp_path, hard, "--trials", 12, variances=[0])
     known, noiseless = (read(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep"))
     assert (noiseless.groups[""]["z_true"] == known.groups[""]["z_true"]).all()
+    restarted = [rule for rule in RULES if known.groups[rule]["restarts"].any()]
+    assert restarted  # or restarts were not compared
     for rule in RULES:
         expected, found = known.groups[rule], noiseless.groups[f"variance=0/{rule}"]
-        assert (expected["first/z_error"] > 1e-3).any()  # or restarts were not compared
         same = [name for name in found if not name.endswith("seconds")]
         assert {"z_start", "z_found", "outcome", "gradients", "first/z_found"} <= set(same)
         for name in same:
             np.testing.assert_array_equal(found[name], expected[name], name)
+
+
+def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
+    for name, variances, used in (("a", [0, 1], "mixed"), ("b", [1], "float32")):
+        given = ("--precision", "mixed", "--trials", 1, "--out", f"{name}.h5")
+        _sweep(tmp_path, hard, *given, variances=variances)
+        assert read(tmp_path / f"{name}.h5").attributes["precision"] == used
 
 
 def _explained(results, generator, clip):

@@ -13,7 +13,6 @@ from ganinv_cli.solvers import named
 from ganinv_cli.solvers.polish import Polish
 from ganinv_cli.solvers.trial import Job
 
-TOLERANCE = 1e-6
 LATENT = 6
 
 
@@ -24,7 +23,7 @@ def generator(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def polisher(generator):
-    return Polish().prepared(generator, TOLERANCE)
+    return Polish().prepared(generator)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
     counted = np.ones((*generator.image_shape[:2], 1), bool)
     counted[4:9, 3:8] = False
     image[~counted[..., 0]] = 0.7
-    polisher = Polish().prepared(generator, TOLERANCE, counted)
+    polisher = Polish().prepared(generator, counted)
     polished = polisher(true + 1e-3, image, "none")
     assert polished.image_loss < 1e-18
     np.testing.assert_allclose(polished.z, true, atol=1e-9)
@@ -86,7 +85,7 @@ def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
 
 def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator, polisher, minima):
     """Twice six gradients can miss a hollow, which is then called a slope and never the reverse."""
-    nowhere = Polish(steps=0).prepared(generator, TOLERANCE)
+    nowhere = Polish(steps=0).prepared(generator)
     hollows = 0
     for trial in minima:
         assert trial.outcome is Outcome.converged
@@ -102,7 +101,7 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
 
 
 def test_polishing_never_raises_the_loss(generator, polisher, minima):
-    unpolished = Polish(steps=0).prepared(generator, TOLERANCE)
+    unpolished = Polish(steps=0).prepared(generator)
     for trial in minima:
         for z in (trial.best.z, _random_z()):
             before = unpolished(z, trial.target, "none").image_loss
@@ -113,7 +112,7 @@ def test_polishing_never_raises_the_loss(generator, polisher, minima):
 def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
     generator, target, z = _shapes(creased)
     off = np.array([1e-3] * (LATENT - 1) + [0])
-    unmoved = Polish(steps=0).prepared(generator, TOLERANCE)
+    unmoved = Polish(steps=0).prepared(generator)
     polished = unmoved(z + off, target, "standard")
     assert polished.outcome is Outcome.converged
     assert polished.steepness < 0.01
@@ -126,7 +125,7 @@ def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
 
 def test_a_crease_that_leads_down_on_both_sides_is_left():
     generator, target, z = _shapes(2, wrong_side=True)
-    polished = Polish().prepared(generator, TOLERANCE)(z + 0.002, target, "none")
+    polished = Polish().prepared(generator)(z + 0.002, target, "none")
     np.testing.assert_allclose(polished.z[:2], 0.5, atol=1e-6)
 
 
@@ -134,7 +133,7 @@ def test_a_crease_that_leads_down_on_both_sides_is_left():
 def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
     generator, target, z = _shapes(0)
     z[0] = 0.2
-    polished = Polish().prepared(generator, TOLERANCE)(z, target, rule)
+    polished = Polish().prepared(generator)(z, target, rule)
     assert polished.z[-1] == 1
     assert polished.outcome is Outcome.converged
     assert polished.image_loss == pytest.approx(1)
@@ -145,15 +144,15 @@ def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
 def test_a_component_stuck_at_a_bound_that_the_image_draws_inwards_is_freed(rule):
     generator, target, z = _shapes(0)
     z[0] = 1.0  # the image wants .3
-    polished = Polish().prepared(generator, TOLERANCE)(z, target, rule)
+    polished = Polish().prepared(generator)(z, target, rule)
     np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
-    unmoved = Polish(steps=0).prepared(generator, TOLERANCE)(z, target, rule)
+    unmoved = Polish(steps=0).prepared(generator)(z, target, rule)
     assert unmoved.outcome is Outcome.stalled
 
 
 def test_nothing_is_held_without_bounds_or_outside_them():
     generator, target, z = _shapes(0)
-    polish = Polish().prepared(generator, TOLERANCE)
+    polish = Polish().prepared(generator)
     assert polish(z, target, "none").z[-1] == pytest.approx(2)
     outside = z.copy()
     outside[-1] = 1.5  # a redraw was not needed

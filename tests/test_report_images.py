@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_sweep import image, images
+from known_sweep import POLISH, image, images
 
 from ganinv_cli.report import render, summarise
 
@@ -37,6 +37,18 @@ def test_the_note_says_the_test_for_a_minimum_with_the_settings_of_the_run():
         for words in ("200 points 0.02 around it", "at most 0.2 of their mean", "lower loss"):
             assert words in said
         assert not any("1e-5" in note or "within .01" in note for note in notes)
+
+
+def test_what_is_as_good_as_0_is_a_loss_of_polishing_and_once_was_the_tolerance():
+    for settings, config, said in (
+        ({"explained": 1e-6}, {"tolerance": 1e-8}, "as good as 0 (1e-06)"),
+        ({}, {"tolerance": 1e-5}, "as good as 0 (1e-05)"),
+        ({}, {}, "as good as 0."),
+    ):
+        results = images(portrait=image())
+        config = config | {"polish": POLISH | settings}
+        results.attributes["config"] |= config
+        assert said in " ".join(summarise(results, "x").notes)
 
 
 def test_settings_of_polishing_that_are_not_known_are_not_made_up():

@@ -71,3 +71,27 @@ def test_a_missing_checkpoint_is_explained(root: Path, name: str) -> None:
 def test_the_checkout_ships_what_the_defaults_name() -> None:
     assert "portraits64" in resources.shipped("checkpoint")
     assert {"quick", "recover", "paper-text", "paper-code"} <= set(resources.shipped("config"))
+
+
+AMX = "flags\t\t: fpu sse2 avx512f amx_bf16 avx512_fp16\n"
+AVX = "flags\t\t: fpu sse2 avx512_bf16\n"
+OLD = "flags\t\t: fpu sse2 avx512f avx512_bf16_not amx\n"
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "cpuinfo", "mixed"),
+    [
+        ("auto", False, AMX, True),
+        ("auto", False, AVX, True),
+        ("auto", False, OLD, False),
+        ("auto", False, "", False),  # no Linux
+        ("auto", True, "", True),
+        ("float32", True, AMX, False),
+        ("mixed", False, "", True),
+    ],
+)
+def test_gradients_are_bfloat16_where_that_is_fast_or_asked_for(
+    precision: str, gpu: bool, cpuinfo: str, mixed: bool
+) -> None:
+    assert resources.mixed(precision, "lbfgs", gpu, cpuinfo) == mixed
+    assert not resources.mixed(precision, "gd", gpu, cpuinfo)

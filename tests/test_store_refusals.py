@@ -192,6 +192,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
         {"z_found": np.zeros((2, LATENT), np.float64)},
         {"z_found": np.zeros((1, LATENT), np.float32)},
         {"outcome": np.array([0, 1], np.uint8)},
+        {"first/outcome": np.array([0, 1], np.uint8)},
+        {"polished/outcome": np.array([6, 1], np.uint8)},
         {"restarts": np.array([0.5, 1])},
         {"trial": np.array([2, 2])},
         {"trial": np.array([-1, 2])},

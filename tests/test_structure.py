@@ -21,7 +21,7 @@ SOURCES = [
 # A part imports from its own row and the rows above it.
 LAYOUT = (
     {"errors", "outcome", "layers", "prior", "words"},
-    {"config", "formats", "generator", "problem", "jacobian", "clipping", "randomness"}
+    {"config", "formats", "generator", "encoder", "problem", "jacobian", "clipping", "randomness"}
     | {"pictures", "store", "statistics", "resources"},
     {"solvers", "report"},
     {"engine"},

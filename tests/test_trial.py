@@ -1,4 +1,4 @@
-"""Whether a trial needs another start is said by image losses alone."""
+"""Whether a trial needs another start is said by its image losses and their bound alone."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,17 @@ from ganinv_cli.solvers.trial import AGREEING, Ending, Job, Trial
 
 NAN, INF = float("nan"), float("inf")
 LATENT = 3
+TOLERANCE = 1e-8
 
 
-def _trial(residual, enough, *ends):
-    """With starts that ended in these (outcome, image loss)."""
+def _trial(residual, enough, *ends, bound=INF, cost=0.0):
+    """With starts that ended in these (outcome, image loss), all with this bound."""
     unknown = np.full(LATENT, np.nan, np.float32)
-    trial = Trial(Job(0, "none"), unknown, np.zeros((2, 2, 3)), residual, enough, MARKS)
+    image = np.zeros((2, 2, 3))
+    about = (Job(0, "none"), unknown, image, residual, enough, TOLERANCE)
+    trial = Trial(*about, begin=unknown, cost=cost, marks=MARKS)
     for outcome, loss in ends:
-        trial.ends.append(Ending(np.zeros(LATENT), loss, Outcome[outcome], 10.0, 0, 1.0))
+        trial.ends.append(Ending(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0))
     return trial
 
 
@@ -25,6 +28,15 @@ def _trial(residual, enough, *ends):
 def test_a_loss_that_is_enough_needs_no_other_start(residual, outcome):
     assert _trial(residual, 1.0, (outcome, 1.0)).settled
     assert not _trial(residual, 1.0, (outcome, 1.01)).settled
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+def test_a_bound_below_the_tolerance_needs_no_other_start(residual):
+    """Whatever the image loss: how steep the generator is decides what it says of z."""
+    start = ("converged", 4)
+    assert _trial(residual, 1.0, start, bound=TOLERANCE).settled
+    assert not _trial(residual, 1.0, start, bound=1.1 * TOLERANCE).settled
+    assert not _trial(residual, 1.0, start, bound=NAN).settled
 
 
 @pytest.mark.parametrize(("residual", "settled"), [(0.0, True), (5.0, True), (INF, False)])

@@ -7,7 +7,7 @@ import click
 
 from ganinv_cli.errors import GaninvError
 
-COMMANDS = ("recover", "noise-sweep", "consistency", "invert", "report", "train")
+COMMANDS = ("recover", "noise-sweep", "consistency", "invert", "report", "train", "train-encoder")
 
 
 class _Commands(click.Group):

@@ -15,6 +15,7 @@ from ganinv_cli.config import Config, ImagesConfig, load
 if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import Progress
     from ganinv_cli.generator import Generator
+    from ganinv_cli.resources import Machine
 
 Kind = TypeVar("Kind", bound=Config)
 
@@ -40,7 +41,7 @@ class Session:
     """What an experiment is called with, besides its config and output."""
 
     generator: "Generator"
-    device: str
+    machine: "Machine"
     show: "Callable[[Progress], None]"
 
 
@@ -75,14 +76,15 @@ def session(config: Config, output: Output) -> Iterator[Session]:
     from ganinv_cli.generator import Generator
 
     device = Device(config.device)
+    machine = device.machine(config.precision, config.solver)
     found = formats.read(checkpoint)
     if output.verbose:
         click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
         click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
-        click.echo(f"on {device.description}", err=True)
+        click.echo(f"on {machine.device}, gradients {machine.precision}", err=True)
     with device.scope(), progress.recovery(output.out, output.quiet) as show:
         generator = Generator(found, config.batch_norm)
-        yield Session(generator, device.description, show)
+        yield Session(generator, machine, show)
 
 
 def explained(
@@ -96,7 +98,7 @@ def explained(
             command,
             config,
             ready.generator,
-            ready.device,
+            ready.machine,
             output.out,
             output.folder,
             output.overwrite,

@@ -46,5 +46,5 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
     with session(chosen, output) as ready:
         from ganinv_cli.experiments.noise_sweep import noise_sweep as run
 
-        run(chosen, ready.generator, ready.device, output.out, output.overwrite, ready.show)
+        run(chosen, ready.generator, ready.machine, output.out, output.overwrite, ready.show)
     output.publish()

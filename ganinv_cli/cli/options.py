@@ -10,7 +10,7 @@ import click
 from ganinv_cli.cli import publishing
 from ganinv_cli.cli.experiments import Output
 from ganinv_cli.config import Config
-from ganinv_cli.words import RULES, SOLVERS, STYLES
+from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -99,13 +99,28 @@ _EXPERIMENT: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         {"type": Names(RULES), "metavar": "NAMES"},
     ),
     ("--solver", "solver", "Method.", {"type": click.Choice(SOLVERS)}),
+    (
+        "--start",
+        "start",
+        "Where the first start begins: at a draw from the prior, or where the encoder beside the "
+        "checkpoint (ganinv train-encoder) leads; of an image file's starts, the first alone.",
+        {"type": click.Choice(STARTS)},
+    ),
     ("--restarts", "restarts", "Most restarts a trial.", {"type": click.IntRange(0)}),
     ("--budget", "budget", "Most gradients a trial.", {"type": click.FloatRange(1)}),
     (
         "--tolerance",
         "tolerance",
-        "Image loss (squared error summed over pixels) at which a trial is done.",
+        "Mean squared error of z, by the bound that the loss gives, at which a trial is done.",
         {"type": click.FloatRange(0)},
+    ),
+    (
+        "--precision",
+        "precision",
+        "Of the gradients of lbfgs: float32, or bfloat16 first and float32 from where that sees "
+        "too little (mixed); auto is mixed where bfloat16 is fast. Where no z makes an image, as "
+        "under noise, it is float32.",
+        {"type": click.Choice(PRECISIONS)},
     ),
     ("--batch-size", "batch_size", "Trials in flight.", {"type": click.IntRange(1)}),
     (
@@ -116,6 +131,13 @@ _EXPERIMENT: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     ("--seed", "seed", "Names every random number.", {"type": click.IntRange(0, 2**32 - 1)}),
     ("--device", "device", "Where to compute.", {"type": click.Choice(["auto", "cpu", "gpu"])}),
+)
+
+POLISH = (
+    "--polish",
+    "polish",
+    "float64: images in float64, and z of what has converged to their last digits.",
+    {"type": click.Choice(["none", "float64"])},
 )
 
 MASK = (

@@ -10,7 +10,7 @@ from ganinv_cli.config import RecoverConfig
 
 
 @click.command()
-@options.experiment(RecoverConfig, "Latent vectors to recover.")
+@options.experiment(RecoverConfig, "Latent vectors to recover.", options.POLISH)
 @options.results("recover.h5")
 def recover(config: str | None, output: Output, **settings: Any) -> None:
     """Recover known latent vectors: Table 1 and Figure 1 of the paper.
@@ -22,11 +22,12 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
     \b
     Example:
         ganinv recover --trials 200
+        ganinv recover --polish float64 --out float64.h5
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
     chosen = settled(RecoverConfig, config, settings, output.quiet)
     with session(chosen, output) as ready:
         from ganinv_cli.experiments.recover import recover as run
 
-        run(chosen, ready.generator, ready.device, output.out, output.overwrite, ready.show)
+        run(chosen, ready.generator, ready.machine, output.out, output.overwrite, ready.show)
     output.publish()

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.resources import Machine, mixed
 
 
 def prepare() -> None:
@@ -47,6 +48,11 @@ class Device:
             return f"GPU {details.get('device_name', self._gpu.name)}"
         return f"CPU {_processor()}, {_cores()} cores"
 
+    def machine(self, precision: str, solver: str) -> Machine:
+        """What a run's results say of where it was computed, and how."""
+        in_bfloat16 = mixed(precision, solver, self._gpu is not None, _cpuinfo())
+        return Machine(self.description, "mixed" if in_bfloat16 else "float32")
+
 
 def _cores() -> int:
     """How many this process may use, where the system tells."""
@@ -57,8 +63,14 @@ def _cores() -> int:
 
 def _processor() -> str:
     """The processor's own name where Linux tells it, and else the architecture."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+    for line in _cpuinfo().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
     return platform.machine()
+
+
+def _cpuinfo() -> str:
+    """What Linux tells of the processor; nothing elsewhere."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/cpuinfo").read_text()
+    return ""

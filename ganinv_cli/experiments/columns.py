@@ -5,19 +5,25 @@ from typing import Any
 
 import numpy as np
 
+from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
-from ganinv_cli.solvers.trial import Ending, Job, Trial
+from ganinv_cli.solvers.trial import Ending, Job, Polished, Trial
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
 
 
-def by_group(trials: Sequence[Trial], group: Callable[[Job], str], prior: Uniform) -> Groups:
-    """The rows of each group that some of the trials belong to."""
+def by_group(
+    trials: Sequence[Trial], group: Callable[[Job], str], prior: Uniform, bounded: bool
+) -> Groups:
+    """The rows of each group that some of the trials belong to.
+
+    `bounded`: what a start ended with bounds the error of its z.
+    """
     sorted_out: dict[str, list[Trial]] = {}
     for trial in trials:
         sorted_out.setdefault(group(trial.job), []).append(trial)
-    return {name: _rows(sorted_out[name], prior) for name in sorted(sorted_out)}
+    return {name: _rows(sorted_out[name], prior, bounded) for name in sorted(sorted_out)}
 
 
 def truths(trials: Sequence[Trial]) -> Groups:
@@ -36,7 +42,7 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 
-def _rows(trials: Sequence[Trial], prior: Uniform) -> Columns:
+def _rows(trials: Sequence[Trial], prior: Uniform, bounded: bool) -> Columns:
     def column(value: Callable[[Trial], Any], dtype: Any = None) -> np.ndarray:
         return np.array([value(trial) for trial in trials], dtype)
 
@@ -45,24 +51,26 @@ def _rows(trials: Sequence[Trial], prior: Uniform) -> Columns:
     return {
         "trial": column(lambda trial: trial.job.trial),
         "z_start": column(lambda trial: trial.z_start),
-        **_ends(bests),
+        **_ends(bests, bounded),
         "outcome": column(lambda trial: trial.outcome, np.uint8),
         "gradients": column(lambda trial: trial.gradients, np.float64),
         "redraws": column(lambda trial: sum(end.redraws for end in trial.ends), np.int32),
         "seconds": column(lambda trial: sum(end.seconds for end in trial.ends), np.float64),
         "restarts": column(lambda trial: len(trial.ends) - 1, np.int32),
         **_observed(trials, column),
-        **{f"first/{name}": values for name, values in _ends(firsts).items()},
+        **{f"first/{name}": values for name, values in _ends(firsts, bounded).items()},
         "first/at_bound": column(lambda trial: int(prior.outside(trial.ends[0].z).sum()), np.int32),
         **_polished(trials),
     }
 
 
-def _ends(ends: Sequence[tuple[Ending, np.ndarray]]) -> Columns:
+def _ends(ends: Sequence[tuple[Ending, np.ndarray]], bounded: bool) -> Columns:
     errors = np.array([z_error(end.z, true) for end, true in ends])
+    bounds = np.array([end.bound for end, _ in ends], np.float64)
     return {
         "z_found": np.array([end.z for end, _ in ends]),
         **({} if np.isnan([true for _, true in ends]).any() else {"z_error": errors}),
+        **({"error_bound": bounds} if bounded else {}),
         "image_loss": np.array([end.image_loss for end, _ in ends], np.float64),
         "outcome": np.array([end.outcome for end, _ in ends], np.uint8),
         "gradients": np.array([end.gradients for end, _ in ends], np.float64),
@@ -84,15 +92,27 @@ def _observed(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Col
 
 
 def _polished(trials: Sequence[Trial]) -> Columns:
-    done = [trial.polished for trial in trials if trial.polished]
-    if len(done) < len(trials):
+    """Where some of the trials were polished; NaN, and no outcome, for the others.
+
+    No error where the true z is not known, and no test for a minimum where there was none.
+    """
+    if not any(trial.polished for trial in trials):
         return {}
-    return {
-        "polished/z_found": np.array([each.z for each in done]),
-        "polished/image_loss": np.array([each.image_loss for each in done], np.float64),
-        "polished/gradient_norm": np.array([each.gradient_norm for each in done], np.float64),
-        "polished/steepness": np.array([each.steepness for each in done], np.float64),
-        "polished/gradients": np.array([each.gradients for each in done], np.float64),
-        "polished/seconds": np.array([each.seconds for each in done], np.float64),
-        "polished/outcome": np.array([each.outcome for each in done], np.uint8),
+    unknown = np.full(len(trials[0].z_true), np.nan)
+    none = Polished(unknown, np.nan, np.nan, np.nan, np.nan, np.nan, Outcome.stalled)
+    done = [trial.polished or none for trial in trials]
+    found = {
+        "z_found": np.array([each.z for each in done]),
+        "z_error": np.array([z_error(e.z, t.z_true) for e, t in zip(done, trials, strict=True)]),
+        "image_loss": np.array([each.image_loss for each in done], np.float64),
+        "gradient_norm": np.array([each.gradient_norm for each in done], np.float64),
+        "steepness": np.array([each.steepness for each in done], np.float64),
+        "gradients": np.array([each.gradients for each in done], np.float64),
+        "seconds": np.array([each.seconds for each in done], np.float64),
+        "outcome": np.array([0 if e is none else e.outcome for e in done], np.uint8),
     }
+    empty = {name for name in _SOME_LACK if np.isnan(found[name]).all()}
+    return {f"polished/{name}": found[name] for name in found if name not in empty}
+
+
+_SOME_LACK = ("z_error", "gradient_norm", "steepness")

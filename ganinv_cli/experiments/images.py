@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.config import ImagesConfig
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.certificates import certify
@@ -16,8 +17,10 @@ from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
 from ganinv_cli.experiments.sources import Source, digest, sources
+from ganinv_cli.experiments.starting import starting
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import Crop, mask, to_floats, without_warnings
+from ganinv_cli.resources import Machine
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.polish import Polish
 from ganinv_cli.solvers.trial import Job, Sought, Trial
@@ -31,7 +34,7 @@ def explain(
     command: Literal["consistency", "invert"],
     config: ImagesConfig,
     generator: Generator,
-    device: str,
+    machine: Machine,
     out: Path,
     folder: Path,
     overwrite: bool,
@@ -59,22 +62,26 @@ def explain(
         "mask_sha256": "" if counted is None else hashlib.sha256(counted.tobytes()).hexdigest(),
         "polish": asdict(polish) if polish else {},
     }
-    made_by = provenance(command, config, solver, generator.sha256, device, more)
+    start = starting(config, generator)
+    more |= start.identity
+    made_by = provenance(command, config, solver, generator.sha256, machine.device, more)
     with open_run(out, made_by, overwrite) as run:
         images = _Images(config, generator, found, run, counted)
         images.certify()  # what an interrupted run left
         plan = Plan(
             jobs=images.jobs(),
             total=len(images.readable) * config.trials * len(config.clip),
-            supply=images.supply,
+            supply=start.supplied(images.supply, all_trials=False),
             group=lambda job: image_group(job.case, job.rule),
             beside=images.rows,
             committed=images.certify,
             mask=counted,
             stationary=config.stationary,
             exact=False,
+            level=False,
             cost=COST * (1 + config.restarts),
-            polisher=polish.prepared(generator, config.tolerance, counted) if polish else None,
+            polisher=polish.prepared(generator, counted) if polish else None,
+            polishes=lambda trial: not RULES[trial.job.rule].wall,  # else that is least with it
         )
         run_plan(plan, config, generator, solver, run, show)
         images.certify()

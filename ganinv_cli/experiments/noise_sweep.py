@@ -12,8 +12,10 @@ from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.drawing import noise, noisy, true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
+from ganinv_cli.experiments.starting import starting
 from ganinv_cli.generator import Generator
 from ganinv_cli.jacobian import singular_values
+from ganinv_cli.resources import Machine
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.trial import Job, Sought, Trial
 from ganinv_cli.store import Run, open_run, read
@@ -26,7 +28,7 @@ TYPICAL = 0.9  # and up to which one start is enough
 def noise_sweep(
     config: NoiseSweepConfig,
     generator: Generator,
-    device: str,
+    machine: Machine,
     out: Path,
     overwrite: bool,
     show: Show,
@@ -36,7 +38,12 @@ def noise_sweep(
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """
     solver = named(config.solver, config.solver_settings)
-    made_by = provenance("noise-sweep", config, solver, generator.sha256, device)
+    device = machine.device
+    precision = "float32" if all(config.variances) else machine.precision  # of images without noise
+    start = starting(config, generator)
+    made_by = provenance(
+        "noise-sweep", config, solver, generator.sha256, device, start.identity, precision
+    )
     with open_run(out, made_by, overwrite) as run:
         jobs = _jobs(config, run)
         if not jobs and read(out).figures:
@@ -44,13 +51,15 @@ def noise_sweep(
             return
         sweep = _Sweep(config, generator, set(run.finished("").tolist()))
         plan = Plan(
+            mixed=precision == "mixed",
             jobs=jobs,
             total=config.trials * len(config.clip) * len(config.variances),
-            supply=sweep.supply,
+            supply=start.supplied(sweep.supply),
             group=lambda job: variance_group(config.variances[job.case], job.rule),
             beside=sweep.truths,
             stationary=config.stationary,
             exact=not any(config.variances),
+            level=not all(config.variances),
             cost=1.3,  # the least loss is not 0, and is approached slowly
         )
         run_plan(plan, config, generator, solver, run, show)

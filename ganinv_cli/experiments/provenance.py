@@ -22,10 +22,12 @@ def provenance(
     sha256: str,
     device: str,
     more: Mapping[str, Any] | None = None,
+    precision: str = "float32",
 ) -> Provenance:
     """The provenance of a run that starts now, with every setting of its solver.
 
-    `more` is what else decides the results, such as hashes of its images.
+    `more` is what else decides the results, such as hashes of its images; `precision` is that of
+    the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
     settings |= {config.solver: asdict(solver), **(more or {})}
@@ -36,6 +38,7 @@ def provenance(
         checkpoint_sha256=sha256,
         versions={package: version(package) for package in PACKAGES},
         device=device,
+        precision=precision,
         seed=config.seed,
         git=_revision(),
     )

@@ -11,8 +11,12 @@ from ganinv_cli.experiments import columns, figure1
 from ganinv_cli.experiments.drawing import true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
+from ganinv_cli.experiments.starting import starting
 from ganinv_cli.generator import Generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.resources import Machine
 from ganinv_cli.solvers import named
+from ganinv_cli.solvers.gauss_newton import LastDigits
 from ganinv_cli.solvers.loop import Supply
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.solvers.trial import Job, Marks, Sought
@@ -22,7 +26,7 @@ from ganinv_cli.store import Run, open_run, read
 def recover(
     config: RecoverConfig,
     generator: Generator,
-    device: str,
+    machine: Machine,
     out: Path,
     overwrite: bool,
     show: Show,
@@ -33,31 +37,45 @@ def recover(
     """
     solver = named(config.solver, config.solver_settings)
     marks = _marks(config, solver)
-    made_by = provenance("recover", config, solver, generator.sha256, device)
+    device, precision = machine
+    start = starting(config, generator)
+    made_by = provenance(
+        "recover", config, solver, generator.sha256, device, start.identity, precision
+    )
     with open_run(out, made_by, overwrite) as run:
         jobs = _jobs(config, run)
         if not jobs and read(out).figures:
             run.finish()
             return
         plan = Plan(
+            mixed=precision == "mixed",
             jobs=jobs,
             total=config.trials * len(config.clip),
-            supply=supply(generator, config.seed, config.batch_size),
+            supply=start.supplied(
+                supply(
+                    generator,
+                    config.seed,
+                    config.batch_size,
+                    "float64" if config.polish == "float64" else "float32",
+                )
+            ),
             group=lambda job: job.rule,
             beside=columns.truths,
             marks=marks,
+            polisher=LastDigits(generator) if config.polish == "float64" else None,
+            polishes=lambda trial: trial.outcome is Outcome.converged,
         )
         run_plan(plan, config, generator, solver, run, show)
         run.finish(figure1.pictures(out, generator, config))
 
 
-def supply(generator: Generator, seed: int, batch_size: int) -> Supply:
-    """The image of each job's trial, made by a z that is known."""
+def supply(generator: Generator, seed: int, batch_size: int, precision: str = "float32") -> Supply:
+    """The image of each job's trial, made in `precision` by a z that is known."""
 
     def made(jobs: Sequence[Job]) -> Sought:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
         z = true_z(generator, seed, trials)
-        images = generator.render(z, batch_size)
+        images = generator.render(z, batch_size, precision)
         nothing = np.zeros(len(jobs))
         return Sought(images[rows], z[rows], residual=nothing, enough=nothing)
 

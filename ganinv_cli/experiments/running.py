@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv_cli.clipping import RULES
 from ganinv_cli.config import Config
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
@@ -15,14 +14,14 @@ from ganinv_cli.experiments.saving import saved
 from ganinv_cli.generator import Generator
 from ganinv_cli.solvers import metric
 from ganinv_cli.solvers.loop import Limits, Look, Supply, solve
-from ganinv_cli.solvers.polish import Polisher
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks, Trial
+from ganinv_cli.solvers.trial import Job, Marks, Polished, Trial
 from ganinv_cli.store import Run
 
 UNMARKED = Marks(np.zeros(0), np.zeros(0))
 
 Show = Callable[[Progress], None]
+Polisher = Callable[[np.ndarray, np.ndarray, str], Polished]  # of z, its target and its rule
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,11 @@ class Plan:
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
     stationary: float = 1e-4  # where the right z leaves a residual
     cost: float = 1.0  # of a trial, to that of one of `recover`: a first guess of how long it takes
+    mixed: bool = False  # whether those a right z leaves nothing of begin with bfloat16 gradients
     polisher: Polisher | None = None
+    polishes: Callable[[Trial], bool] = lambda trial: True
     exact: bool = True  # a right z leaves nothing of its image, and so is known when it is found
+    level: bool = True  # whether that is so for any of the jobs
 
 
 def run_plan(
@@ -61,13 +63,16 @@ def run_plan(
         plan.marks,
         seed=config.seed,
         batch_size=config.batch_size,
+        exact=plan.level,
+        mixed=plan.mixed,
         mask=None if plan.mask is None else plan.mask.astype(np.float32),
     )
     if plan.polisher:
-        looks = _polished(looks, plan.polisher)
+        looks = _polished(looks, plan.polisher, plan.polishes)
+    bounded = plan.exact and solver.metric_points > 0  # else the bound is of another unit, or none
 
     def rows(trials: list[Trial]) -> Groups:
-        return plan.beside(trials) | columns.by_group(trials, plan.group, generator.prior)
+        return plan.beside(trials) | columns.by_group(trials, plan.group, generator.prior, bounded)
 
     constants = _constants(plan, generator, solver)
     with closing(saved(looks, run, rows, constants, plan.committed)) as committed:
@@ -76,7 +81,7 @@ def run_plan(
 
 
 def _constants(plan: Plan, generator: Generator, solver: Solver) -> dict[str, np.ndarray]:
-    shared = np.array(metric.cost(generator.latent, solver.metric_points))
+    shared = np.array(metric.cost(generator, solver.metric_points))
     found = {"shared_gradients": shared}
     if len(plan.marks.curve):
         found["curve_gradients"] = plan.marks.curve
@@ -86,12 +91,13 @@ def _constants(plan: Plan, generator: Generator, solver: Solver) -> dict[str, np
     return found
 
 
-def _polished(looks: Iterator[Look], polisher: Polisher) -> Iterator[Look]:
+def _polished(
+    looks: Iterator[Look], polisher: Polisher, polishes: Callable[[Trial], bool]
+) -> Iterator[Look]:
     for look in looks:
         seconds = gradients = 0.0
-        for trial in look.finished:
-            if not RULES[trial.job.rule].wall:  # with a wall it is not the image loss that is least
-                polished = polisher(trial.best.z, trial.target, trial.job.rule)
-                trial.polished = polished
-                seconds, gradients = seconds + polished.seconds, gradients + polished.gradients
+        for trial in filter(polishes, look.finished):
+            polished = polisher(trial.best.z, trial.target, trial.job.rule)
+            trial.polished = polished
+            seconds, gradients = seconds + polished.seconds, gradients + polished.gradients
         yield look._replace(seconds=look.seconds + seconds, gradients=look.gradients + gradients)

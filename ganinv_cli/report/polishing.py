@@ -11,7 +11,8 @@ def criterion(run: Row, latent: int, polished: bool) -> str:
         return "Nothing was polished in float64: what converged did so by the solver's own word."
     if not settings:
         return "Converged: after polishing in float64, with settings that the file does not say."
-    below = f" ({config['tolerance']:g})" if "tolerance" in config else ""
+    explained = settings.get("explained", config.get("tolerance"))  # which once was a loss
+    below = "" if explained is None else f" ({explained:g})"
     return (
         f"Converged, after polishing in float64 (at most {settings['steps']} Gauss-Newton steps): "
         "the loss has creases, where ReLUs switch, in which its gradient does not vanish at a "
@@ -19,5 +20,5 @@ def criterion(run: Row, latent: int, polished: bool) -> str:
         f"{2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
         f"converged where their shortest convex combination has at most {settings['level']:g} of "
         "their mean length and none of these points has a lower loss (Goldstein 1977; Burke, "
-        f"Lewis & Overton 2005), or where the loss is below the tolerance{below}."
+        f"Lewis & Overton 2005), or where the image loss is as good as 0{below}."
     )

@@ -11,6 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import recover_words as words
+from ganinv_cli.report.digits import held, polished
 from ganinv_cli.report.failures import unconverged
 from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import finite, flat, mean
@@ -53,12 +54,13 @@ def summarise(results: "Results", name: str) -> Report:
         for counted in COUNTED
         for first, second in combinations(groups, 2)
     ]
+    digits = polished(groups)
     run = described(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
-        {"table1": table1, "mcnemar": mcnemar},
-        words.sections(table1, mcnemar),
-        words.notes(run),
+        {"table1": table1, "mcnemar": mcnemar, "polished": digits},
+        words.sections(table1, mcnemar, digits),
+        words.notes(run, table1),
         run,
         [flat(row) | _tests(mcnemar, row["technique"]) for row in table1],
     )
@@ -139,6 +141,7 @@ def _row(technique: str, group: Group, errors: _Errors, shared: float) -> Row:
             counted: int(np.sum(statistics.elsewhere(errors[counted], view(group)["outcome"])))
             for counted, view in COUNTED.items()
         },
+        "bound": held(group),
         "outcomes": {counted: _outcomes(view(group)) for counted, view in COUNTED.items()},
         "at_bound": mean(at_bound[failed]) if at_bound is not None else None,
         "gradients": mean(group["gradients"] + shared),

@@ -3,23 +3,24 @@
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.runs import run_notes
-from ganinv_cli.report.wording import decimal, number
+from ganinv_cli.report.wording import decimal, number, scientific
 from ganinv_cli.statistics import EPSILONS, SMALLEST
 
 WORDS = {"first_start": "First start", "recovered": "With restarts"}
 
 
-def sections(table1: list[Row], mcnemar: list[Row]) -> list[Section]:
-    """Table 1 for both ways of counting, how the trials ended, what they cost, the paired tests."""
+def sections(table1: list[Row], mcnemar: list[Row], polished: list[Row]) -> list[Section]:
+    """Table 1 for both ways of counting, what polishing added, endings, costs, paired tests."""
     tables = [
         *(_shares(table1, counted) for counted in WORDS),
+        *([_polished(polished)] if polished else []),
         *(_endings(table1, counted) for counted in WORDS),
         _costs(table1),
     ]
     return [*tables, _tests(mcnemar)] if mcnemar else tables
 
 
-def notes(run: Row) -> list[str]:
+def notes(run: Row, table1: list[Row]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
     lines = run_notes(run)
     if run["config"].get("success") == "ever":
@@ -28,11 +29,56 @@ def notes(run: Row) -> list[str]:
             'code counted (success = "ever").'
         )
     lines.append(
-        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, by the image loss, "
-        f"to a z whose error is not below {SMALLEST}. At bound: mean number of components of z "
-        f"at a bound of the prior, over the first starts that did not reach {SMALLEST}."
+        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, as far as the image "
+        f"loss tells, to a z whose error is not below {SMALLEST}. At bound: mean number of "
+        "components of z at a bound of the prior, over the first starts that did not reach "
+        f"{SMALLEST}."
     )
-    return lines
+    return lines + _bound(run, table1)
+
+
+def _bound(run: Row, table1: list[Row]) -> list[str]:
+    """How often the bound held by which trials converge."""
+    counts = [
+        f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
+        f"{_interval(row['bound']['interval'])}"
+        for row in table1
+        if row["bound"] and row["bound"]["converged"]
+    ]
+    if not counts:
+        return []
+    return [
+        "Bound: were the generator linear around it, the loss would bound the error of z. A trial "
+        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}. Of those "
+        f"that did, the error was within it: {', '.join(counts)}."
+    ]
+
+
+def _interval(ends: list[float]) -> str:
+    return f"[{', '.join(map(decimal, ends))}]"
+
+
+def _polished(polished: list[Row]) -> Section:
+    return Section(
+        "Polished in float64: trials with mean squared z error below 1e-20",
+        ("technique", "trials", "1e-20", "z error\nmedian", "gradients\nmean", "seconds\nmean"),
+        [
+            (
+                row["technique"],
+                f"{row['trials']:,}",
+                f"{_counted(row['recovered']['1e-20'], row['trials'])}\n"
+                f"{_interval(row['interval'])}",
+                scientific(row["z_error_median"]),
+                number(row["gradients"]),
+                number(row["seconds"]),
+            )
+            for row in polished
+        ],
+    )
+
+
+def _counted(count: int, trials: int) -> str:
+    return f"{count:,} {decimal(count / trials)}"
 
 
 def _shares(table1: list[Row], counted: str) -> Section:
@@ -48,8 +94,7 @@ def _shares(table1: list[Row], counted: str) -> Section:
 
 def _share(row: Row, counted: str, bound: str) -> str:
     count = row[counted][bound]
-    low, high = row["intervals"][counted][bound]
-    lines = [f"{count:,} {decimal(count / row['trials'])}", f"[{decimal(low)}, {decimal(high)}]"]
+    lines = [_counted(count, row["trials"]), _interval(row["intervals"][counted][bound])]
     if counted == "first_start" and row["paper"]:  # the paper's runs had no restarts
         lines.append(f"paper {decimal(row['paper'][bound])}")
     return "\n".join(lines)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Group = Mapping[str, NDArray[Any]]  # columns of one group, row = a trial that was run
 Pixels = NDArray[np.uint8]  # (height, width, channels)
 
+PRECISE = {"float32": "float32", "mixed": "bfloat16 then float32"}
 FEW = 4  # groups whose trials a sentence counts one by one
 
 
@@ -74,6 +75,7 @@ def _sentence(run: Row) -> str:
         "trials": config.get("trials"),
         "batch norm": config.get("batch_norm"),
         "device": run.get("device"),
+        "gradients": PRECISE.get(run.get("precision", "")),
         "wall clock": duration(run["wall_seconds"]),
         "time in solvers": duration(run["solving_seconds"]),
     }

@@ -10,12 +10,18 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.metric import inverse_root
+from ganinv_cli.solvers.metric import level
 from ganinv_cli.solvers.rows import where
 from ganinv_cli.solvers.solver import Solver
 
 RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
+ROUNDING = 1e-13  # of a pixel's squared error in float32: some three of its last places, squared
 FARTHEST = 1e3  # a component of z beyond this has left all use
+
+
+def rounding(generator: Generator) -> float:
+    """The image loss that float32 cannot tell from 0."""
+    return ROUNDING * float(np.prod(generator.image_shape))
 
 
 class Entry(NamedTuple):
@@ -28,6 +34,7 @@ class Entry(NamedTuple):
     target: np.ndarray  # (height, width, channels)
     residual: float  # image loss that the right z leaves at most; inf where nobody knows
     z_true: np.ndarray  # (latent,), NaN where nobody knows it
+    begin: np.ndarray  # (latent,), NaN where the start is drawn
 
 
 class Slots(NamedTuple):
@@ -44,6 +51,7 @@ class Slots(NamedTuple):
     residual: tf.Tensor  # (batch,)
     allowed: tf.Tensor  # (batch,), gradients
     z_true: tf.Tensor  # (batch, latent)
+    begin: tf.Tensor  # (batch, latent)
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
 
@@ -55,6 +63,7 @@ class Seen(NamedTuple):
     z: np.ndarray  # (batch, latent)
     image_loss: np.ndarray  # (batch,)
     gradients: np.ndarray  # (batch,)
+    bound: np.ndarray  # (batch,)
     redraws: np.ndarray  # (batch,)
     error: np.ndarray  # (batch,)
     least_error: np.ndarray  # (batch,)
@@ -70,15 +79,17 @@ class Batch:
         tolerance: float,
         stationary: float,
         seed: int,
+        exact: bool = True,
+        mixed: bool = False,
         mask: np.ndarray | None = None,
     ) -> None:
         self._generator, self._solver = generator, solver
         self._tolerance, self._stationary = tolerance, stationary
-        self._seed, self._mask = seed, mask
+        self._seed, self._mixed, self._mask = seed, mixed, mask
         points = solver.metric_points
-        self._metric = inverse_root(generator, points) if points else None
-        self._advance = tf.function(self._steps)
-        self._enter = tf.function(self._entered)
+        self._level = level(generator, points, weighted=exact, mixed=mixed) if points else None
+        self._advance = tf.function(self._steps, autograph=False)
+        self._enter = tf.function(self._entered, autograph=False)
 
     def empty(self, size: int) -> Slots:
         """A batch with nobody in it; the graph is built and run once, so no later call pays."""
@@ -96,6 +107,7 @@ class Batch:
             residual=row,
             allowed=row,
             z_true=tf.zeros([size, latent]),
+            begin=tf.zeros([size, latent]),
             error=row,
             least_error=row,
         )
@@ -103,13 +115,14 @@ class Batch:
         return slots
 
     def enter(self, slots: Slots, entries: dict[int, Entry]) -> Slots:
-        """Seat each entry in its row, at a start drawn from its trial's stream."""
+        """Seat each entry in its row, at its start or one drawn from its trial's stream."""
         rows = np.zeros(len(slots.code), bool)
         new = {field: np.array(getattr(slots, field)) for field in _ENTERED}
         for row, entry in entries.items():
             rule = RULES[entry.rule]
             rows[row] = True
             new["targets"][row], new["z_true"][row] = entry.target, entry.z_true
+            new["begin"][row] = entry.begin
             new["trials"][row], new["starts"][row] = entry.trial, entry.start
             new["allowed"][row] = entry.allowed
             new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
@@ -122,13 +135,15 @@ class Batch:
         """Take `look_every` steps of every running row."""
         slots = self._advance(slots)
         state = slots.state
-        seen = (slots.code, state.z, state.image_loss, state.gradients, state.redraws)
+        seen = (slots.code, state.z, state.image_loss, state.gradients, state.bound, state.redraws)
         return slots, Seen(*(x.numpy() for x in (*seen, slots.error, slots.least_error)))
 
     def _entered(self, slots: Slots, rows: tf.Tensor) -> Slots:
         latent = self._generator.latent
         share = uniform(self._seed, slots.trials, Purpose.start, slots.starts, latent)
-        state = self._solver.init(self._generator.prior.quantile(share))
+        drawn = self._generator.prior.quantile(share)
+        given = ~tf.math.is_nan(slots.begin)
+        state = self._solver.init(tf.where(given, slots.begin, drawn), tf.reduce_all(given, -1))
         return slots._replace(
             state=where(rows, state, slots.state),
             code=tf.where(rows, RUNNING, slots.code),
@@ -143,7 +158,8 @@ class Batch:
             slots.wall,
             slots.residual,
             self._stationary,
-            self._metric,
+            self._level,
+            self._mixed,
             self._mask,
         )
         clip = Clip(
@@ -154,16 +170,24 @@ class Batch:
             slots.clamps,
             slots.redraws,
         )
-        state, code = slots.state, slots.code
-        error, least_error = slots.error, slots.least_error
-        for _ in tf.range(self._solver.look_every):
+
+        def step(
+            state: Any, code: tf.Tensor, error: tf.Tensor, least: tf.Tensor
+        ) -> tuple[Any, ...]:
             running = code == RUNNING
             state = where(running, self._solver.step(problem, state, clip), state)
             code = tf.where(running, self._judged(state, slots), code)
             away = tf.cast(state.z, tf.float32) - slots.z_true
             error = tf.where(running, tf.reduce_mean(away**2, -1), error)
-            least_error = tf.minimum(least_error, error)
-        return slots._replace(state=state, code=code, error=error, least_error=least_error)
+            return state, code, error, tf.minimum(least, error)
+
+        state, code, error, least = tf.while_loop(
+            lambda *_: True,
+            step,
+            (slots.state, slots.code, slots.error, slots.least_error),
+            maximum_iterations=self._solver.look_every,
+        )
+        return slots._replace(state=state, code=code, error=error, least_error=least)
 
     def _judged(self, state: Any, slots: Slots) -> tf.Tensor:
         """The code of each row, the last of these that holds; never from the true z.
@@ -173,13 +197,14 @@ class Batch:
         """
         loss = tf.cast(state.image_loss, tf.float32)
         size = tf.reduce_max(tf.abs(state.z), -1)
+        floor = rounding(self._generator) if self._tolerance > 0 else 0.0
         code = tf.fill(tf.shape(loss), RUNNING)
         for outcome, holds in (
             (Outcome.stalled, state.stalled),
             (Outcome.diverged, size > FARTHEST),
             (Outcome.budget, state.gradients >= slots.allowed),
             (Outcome.converged, state.stalled & (loss <= slots.residual)),
-            (Outcome.converged, loss <= self._tolerance),
+            (Outcome.converged, (state.bound <= self._tolerance) | (loss <= floor)),
             (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
         ):
             code = tf.where(holds, int(outcome), code)
@@ -187,7 +212,8 @@ class Batch:
 
 
 _ENTERED = (
-    *("targets", "z_true", "trials", "starts", "allowed", "clamps", "redraws", "wall", "residual"),
+    *("targets", "z_true", "begin", "trials", "starts", "allowed", "clamps", "redraws", "wall"),
+    "residual",
 )
 
 

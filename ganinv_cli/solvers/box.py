@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from ganinv_cli.clipping import Clip
-from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import curvature
 from ganinv_cli.solvers.curvature import Pairs
 
@@ -12,8 +11,8 @@ DAMPING = 1e-6  # of H, as a share of its mean diagonal, lest float32 finds it s
 
 
 def bent(
-    problem: Problem,
     pairs: Pairs,
+    metric: tf.Tensor | None,
     newton: tf.Tensor,
     z: tf.Tensor,
     blocked: tf.Tensor,
@@ -29,9 +28,10 @@ def bent(
     """
     rows = tf.where(clip.clamps)[:, 0]
     some = tf.nest.map_structure(lambda field: tf.gather(field, rows), pairs)
+    metric = None if metric is None else tf.gather(metric, rows)
     z, step = tf.gather(z, rows), tf.gather(newton, rows)
     identity = tf.eye(z.shape[1], batch_shape=[tf.shape(rows)[0]], dtype=z.dtype)
-    inverse = _sound(curvature.inverse_hessian_times(some, identity, problem.metric), identity)
+    inverse = _sound(curvature.inverse_hessian_times(some, identity, metric), identity)
     down, up = clip.prior.low - z, clip.prior.high - z  # the room, at most 0 and at least 0
     high = tf.gather(blocked, rows) & (up <= 0)
     low = tf.gather(blocked, rows) & ~high

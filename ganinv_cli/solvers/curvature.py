@@ -15,19 +15,21 @@ class Pairs(NamedTuple):
     moves: tf.Tensor  # (batch, memory, latent), s = z' - z
     changes: tf.Tensor  # (batch, memory, latent), y = gradient' - gradient
     weights: tf.Tensor  # (batch, memory), 1 / sᵀy
-    scale: tf.Tensor  # (batch,), sᵀy / yᵀWy of the newest pair; 0 while there is none
+
+    @property
+    def none(self) -> tf.Tensor:
+        """Which rows (batch,) have no pair."""
+        return self.weights[:, -1] == 0
 
 
 def none(z: tf.Tensor, memory: int) -> Pairs:
     """Room for `memory` pairs a row of z (batch, latent)."""
     rows = tf.shape(z)[0]
     pairs = tf.zeros([rows, memory, z.shape[1]], z.dtype)
-    return Pairs(pairs, pairs, tf.zeros([rows, memory], z.dtype), tf.zeros([rows], z.dtype))
+    return Pairs(pairs, pairs, tf.zeros([rows, memory], z.dtype))
 
 
-def extended(
-    pairs: Pairs, rows: tf.Tensor, move: tf.Tensor, change: tf.Tensor, metric: tf.Tensor | None
-) -> Pairs:
+def extended(pairs: Pairs, rows: tf.Tensor, move: tf.Tensor, change: tf.Tensor) -> Pairs:
     """With one more pair in these rows (batch,), unless its curvature is not above rounding."""
     curvature = dot(move, change)
     useful = curvature > NEGLIGIBLE * tf.norm(move, axis=-1) * tf.norm(change, axis=-1)
@@ -36,7 +38,6 @@ def extended(
         tf.concat([pairs.moves[:, 1:], move[:, None]], 1),
         tf.concat([pairs.changes[:, 1:], change[:, None]], 1),
         tf.concat([pairs.weights[:, 1:], weight[:, None]], 1),
-        curvature / dot(change, _raised(change, metric)),
     )
     return where(rows & useful, longer, pairs)
 
@@ -50,7 +51,8 @@ def inverse_hessian_times(pairs: Pairs, q: tf.Tensor, metric: tf.Tensor | None) 
     """H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
-    metric (the identity where it is None), each loop as the triangular system that it solves. With
+    metric, (batch, latent, latent) or the identity where it is None, and scale = sᵀy / yᵀWy of the
+    newest pair (1 where there is none); each loop as the triangular system that it solves. With
     S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
     """
@@ -60,8 +62,7 @@ def inverse_hessian_times(pairs: Pairs, q: tf.Tensor, metric: tf.Tensor | None) 
     triangle = tf.linalg.set_diag(tf.linalg.band_part(products, 0, -1), diagonal)
     first = tf.linalg.triangular_solve(triangle, tf.matmul(moves, q), lower=False)
     q -= tf.matmul(changes, first, transpose_a=True)
-    scale = tf.where(pairs.scale == 0, tf.ones_like(pairs.scale), pairs.scale)
-    r = scale[:, None, None] * (q if metric is None else tf.matmul(metric, q))
+    r = _scale(pairs, metric)[:, None, None] * _times(metric, q)
     right = diagonal[..., None] * first - tf.matmul(changes, r)
     second = tf.linalg.triangular_solve(triangle, right, lower=False, adjoint=True)
     return r + tf.matmul(moves, second, transpose_a=True)
@@ -72,5 +73,11 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, -1)
 
 
-def _raised(gradient: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:
-    return gradient if metric is None else tf.matmul(gradient, metric)
+def _scale(pairs: Pairs, metric: tf.Tensor | None) -> tf.Tensor:
+    move, change = pairs.moves[:, -1], pairs.changes[:, -1]
+    scale = dot(move, change) / dot(change, _times(metric, change[..., None])[..., 0])
+    return tf.where(pairs.none, tf.ones_like(scale), scale)
+
+
+def _times(metric: tf.Tensor | None, q: tf.Tensor) -> tf.Tensor:
+    return q if metric is None else tf.matmul(metric, q)

@@ -14,6 +14,7 @@ from ganinv_cli.solvers.solver import Solver
 class _State(NamedTuple):
     z: tf.Tensor  # (batch, latent)
     image_loss: tf.Tensor  # (batch,)
+    bound: tf.Tensor  # (batch,)
     following: tf.Tensor  # (batch, latent), the z after the next update
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
@@ -45,12 +46,13 @@ class GradientDescent(Solver):
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
 
-    def init(self, z: tf.Tensor) -> _State:
+    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
         z = tf.cast(z, self.precision)
         return _State(
             z=z,
             image_loss=tf.fill([rows], float("inf")),
+            bound=tf.fill([rows], tf.cast(float("inf"), self.precision)),
             following=z,
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
@@ -65,6 +67,7 @@ class GradientDescent(Solver):
         return _State(
             z=z,
             image_loss=here.image_loss,
+            bound=here.bound,
             following=clip.redraw(clip.bound(moved), state.redraws),
             gradients=state.gradients + 1,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),

@@ -18,6 +18,8 @@ class _State(NamedTuple):
     image_loss: tf.Tensor  # (batch,)
     objective: tf.Tensor  # (batch,)
     gradient: tf.Tensor  # (batch, latent)
+    bound: tf.Tensor  # (batch,)
+    rough: tf.Tensor  # (batch,) bool: the gradients are bfloat16
     candidate: tf.Tensor  # (batch, latent), what the next step evaluates
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
@@ -34,8 +36,10 @@ class _State(NamedTuple):
 class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
-    H by the two-loop recursion from H₀ = scale · M^(-1/2), M the mean of JᵀJ over `metric` random z
-    (`solvers/metric.py`; counted with the run's gradients). The length starts at 1 and shrinks by
+    H by the two-loop recursion from an H₀ that J at `metric` random z gave (`solvers/metric.py`;
+    counted with the run's gradients). Where the right z leaves nothing of the image, so is the norm
+    of the loss; the gradients are bfloat16 at first, where the problem allows it, until the
+    objective is below `fine`, and float32 from there. The length starts at 1 and shrinks by
     `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
     row, so a row that backtracks holds nobody up. A row has stalled when `patience` gradients
     lowered the image loss by less than a share of `progress` (of `crawl` once it is below
@@ -62,11 +66,12 @@ class LBFGS(Solver):
     sufficient: float = 1e-4  # Armijo's share of the slope
     shortest: float = 1e-6  # of a move, in z, below which a direction is given up
     redraws: int = 3  # a start
-    metric: int = 40  # random z that the metric is averaged over; 0: none
+    metric: int = 40  # random z whose J are averaged over; 0: none
+    fine: float = 0.15  # objective
 
     look_every: ClassVar[int] = 5
     snapshots: ClassVar[tuple[int, ...]] = (10, 30)
-    expected_gradients: ClassVar[float] = 110.0
+    expected_gradients: ClassVar[float] = 70.0
 
     def __post_init__(self) -> None:
         if self.memory < 1 or self.patience < 2:
@@ -76,14 +81,15 @@ class LBFGS(Solver):
         for name in ("progress", "crawl", "shrink", "sufficient"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"[lbfgs] {name} is a share between 0 and 1")
-        if self.longest <= 0 or self.shortest <= 0:
-            raise ConfigError("[lbfgs] longest and shortest are distances above 0")
+        for name in ("longest", "shortest", "fine"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"[lbfgs] {name} is above 0")
 
     @property
     def metric_points(self) -> int:
         return self.metric
 
-    def init(self, z: tf.Tensor) -> _State:
+    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
         row = tf.zeros([rows], z.dtype)
         return _State(
@@ -91,6 +97,8 @@ class LBFGS(Solver):
             image_loss=row + float("inf"),
             objective=row + float("inf"),
             gradient=tf.zeros_like(z),
+            bound=row + float("inf"),
+            rough=tf.ones([rows], tf.bool) if near is None else ~near,
             candidate=z,
             direction=tf.zeros_like(z),
             length=row,
@@ -105,10 +113,11 @@ class LBFGS(Solver):
 
     def step(self, problem: Problem, state: _State, clip: Clip) -> _State:
         clip = clip._replace(clamps=clip.clamps | state.held, redraws=clip.redraws & ~state.held)
-        judged = self._judged(problem, state, problem.evaluate(state.candidate))
+        state = state._replace(rough=state.rough & problem.may_be_rough)
+        judged = self._judged(state, problem.evaluate(state.candidate, state.rough))
         return self._freed(problem, self._aimed(problem, judged, clip), clip)
 
-    def _judged(self, problem: Problem, state: _State, there: Evaluation) -> _State:
+    def _judged(self, state: _State, there: Evaluation) -> _State:
         """Take the candidate where it is good enough; shorten the step where it is not."""
         move = state.candidate - state.z
         # a projected move can point uphill, and must lower the objective all the same
@@ -124,11 +133,10 @@ class LBFGS(Solver):
             image_loss=image_loss,
             objective=tf.where(accepted, there.objective, state.objective),
             gradient=tf.where(accepted[:, None], there.gradient, state.gradient),
+            bound=tf.where(accepted & ~state.rough, there.bound, state.bound),
             length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
             jumped=tf.zeros_like(state.jumped),
-            pairs=curvature.extended(
-                state.pairs, accepted & ~state.jumped, move, change, problem.metric
-            ),
+            pairs=curvature.extended(state.pairs, accepted & ~state.jumped, move, change),
             past=tf.concat([past[:, 1:], image_loss[:, None]], 1),
             gradients=state.gradients + 1,
         )
@@ -138,23 +146,28 @@ class LBFGS(Solver):
         accepted = state.length == 0
         reach = state.length * tf.norm(state.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
-        hopeless = exhausted & (state.pairs.scale == 0)
+        hopeless = exhausted & state.pairs.none
         pairs = curvature.forgotten(state.pairs, exhausted)
         direction = _downhill(problem, state._replace(pairs=pairs), clip)
         size = tf.norm(direction, axis=-1)
-        # without curvature the first move is half a unit long, whatever the scale of the loss
-        full = tf.where(pairs.scale == 0, 0.5 / size, tf.minimum(1.0, self.longest / size))
+        # without curvature half a unit will do, whatever the scale of the loss
+        longest = tf.where(pairs.none, tf.minimum(self.longest, 0.5), self.longest)
+        full = tf.minimum(1.0, longest / size)
         full = tf.where(size > 0, full, tf.zeros_like(full))
         anew = accepted | exhausted
         direction = tf.where(anew[:, None], direction, state.direction)
         length = tf.where(anew, full, state.length)
         slow = self._slow(problem, state, clip)
+        # no row is given up for what bfloat16 cannot see
+        fine = state.rough & ((state.objective < self.fine) | exhausted | slow)
         return state._replace(
             candidate=clip.bound(state.z + length[:, None] * direction),
             direction=direction,
             length=length,
+            rough=state.rough & ~fine,
+            jumped=fine,  # a loss in bfloat16 is no measure of one in float32
             pairs=pairs,
-            stalled=hopeless | slow | (anew & (size == 0)),
+            stalled=~fine & (hopeless | slow | (anew & (size == 0))),
         )
 
     def _slow(self, problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
@@ -184,7 +197,7 @@ class LBFGS(Solver):
         jumped = redrawn | held
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),
-            jumped=jumped,
+            jumped=state.jumped | jumped,
             held=state.held | held,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
             stalled=state.stalled & ~jumped,
@@ -197,12 +210,13 @@ def _downhill(problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
     Where that is not downhill, as after a jump with old pairs, the gradient of what is free alone.
     """
     z, gradient = state.z, state.gradient
-    newton = -curvature.inverse_hessian_times(state.pairs, gradient[..., None], problem.metric)
+    metric = problem.inverse(state.objective)
+    newton = -curvature.inverse_hessian_times(state.pairs, gradient[..., None], metric)
     direction = newton[..., 0]
     blocked = clip.blocked(z, -gradient)
     direction = tf.cond(
         tf.reduce_any(clip.clamps),
-        lambda: box.bent(problem, state.pairs, direction, z, blocked, clip),
+        lambda: box.bent(state.pairs, metric, direction, z, blocked, clip),
         lambda: direction,
     )
     uphill = dot(direction, gradient) >= 0

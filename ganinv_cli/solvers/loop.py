@@ -15,7 +15,7 @@ import numpy as np
 
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen, kept
+from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen, kept, rounding
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.solvers.trial import Ending, Job, Marks, Sought, Trial
 
@@ -28,7 +28,7 @@ SMALLEST = 4  # rows; a batch shrinks no further
 class Limits:
     """When a trial ends."""
 
-    tolerance: float  # image loss at which a row has converged
+    tolerance: float  # ‖z − z_true‖² / latent, by its bound, at which a row has converged
     budget: float  # gradients a trial, restarts included
     restarts: int  # a trial
     stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
@@ -52,20 +52,23 @@ def solve(
     *,
     seed: int,
     batch_size: int,
+    exact: bool = True,
+    mixed: bool = False,
     mask: np.ndarray | None = None,
 ) -> Iterator[Look]:
     """Run every job; yield what was seen after every `look_every` steps.
 
     `supply` is asked for the images of a block of jobs when these are about to begin; `mask`
-    (height, width, 1) says which pixels count.
+    (height, width, 1) says which pixels count; `exact` says whether the right z of any job
+    leaves nothing of its image; `mixed` allows bfloat16 while it is good enough.
     With `batch_norm="batch"` the rows act on one another: each batch is run to its end before the
     next one starts, and nothing restarts.
     """
     if not jobs:
         return
     coupled = generator.batch_norm == "batch"
-    waiting = _supplied(jobs, supply, limits.tolerance, marks, batch_size)
-    batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, mask)
+    waiting = _supplied(jobs, supply, limits.tolerance, rounding(generator), marks, batch_size)
+    batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed, mask)
     size = min(batch_size, len(jobs))
     slots = batch.empty(size)
     seats = _Seats(size, limits, restarting=not coupled)
@@ -136,6 +139,7 @@ class _Seats:
                 target=trial.target,
                 residual=trial.residual,
                 z_true=trial.z_true,
+                begin=np.full_like(trial.begin, np.nan) if trial.ends else trial.begin,
             )
             for row, trial in self.taken.items()
             if row in self._entering
@@ -171,13 +175,30 @@ class _Seats:
 
 
 def _supplied(
-    jobs: Sequence[Job], supply: Supply, tolerance: float, marks: Marks, block: int
+    jobs: Sequence[Job],
+    supply: Supply,
+    tolerance: float,
+    floor: float,
+    marks: Marks,
+    block: int,
 ) -> Iterator[Trial]:
     """The jobs as trials with their images, made in blocks as they are needed."""
     for first in range(0, len(jobs), block):
         batch = jobs[first : first + block]
-        for job, image, z_true, residual, enough in zip(batch, *supply(batch), strict=True):
-            yield Trial(job, z_true, image, float(residual), max(float(enough), tolerance), marks)
+        images, z_true, residual, enough, begin, cost = supply(batch)
+        begin = np.full_like(z_true, np.nan) if begin is None else begin
+        for row, job in enumerate(batch):
+            yield Trial(
+                job,
+                z_true[row],
+                images[row],
+                float(residual[row]),
+                max(float(enough[row]), floor),
+                tolerance,
+                begin[row],
+                0.0 if np.isnan(begin[row]).any() else cost,
+                marks,
+            )
 
 
 def _noted(trial: Trial, seen: Seen, row: int, before: float, seconds: float) -> None:
@@ -196,8 +217,9 @@ def _ending(trial: Trial, seen: Seen, row: int) -> Ending:
     return Ending(
         z=seen.z[row].copy(),
         image_loss=float(seen.image_loss[row]),
+        bound=float(seen.bound[row]),
         outcome=Outcome(seen.code[row]),
-        gradients=float(seen.gradients[row]),
+        gradients=float(seen.gradients[row]) + (0.0 if trial.ends else trial.cost),
         redraws=int(seen.redraws[row]),
         seconds=trial.seconds,
     )

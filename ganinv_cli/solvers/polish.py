@@ -21,11 +21,11 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.jacobian import columns
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
+from ganinv_cli.solvers.gauss_newton import FLOAT64, Point, descended
 from ganinv_cli.solvers.trial import Polished
 
 STEP = 1e-3  # of the finite difference of J, in z; float32 gives it three digits
 WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
-DAMPING = 1e-12  # of the largest singular value of JᵀJ, below which one is rounding
 ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
 _NOTHING = 1e-300  # what a share may be taken of
 
@@ -37,21 +37,18 @@ class Polish:
     radius: float = 1e-2  # of the ball, in z
     level: float = 0.1  # steepness below which z is a minimum
     steps: int = 10  # of Gauss–Newton
+    explained: float = 1e-6  # image loss that is as good as 0: a minimum whatever is around it
 
-    def prepared(
-        self, generator: Generator, tolerance: float, mask: np.ndarray | None = None
-    ) -> "Polisher":
-        """For images of one generator; a loss below `tolerance` is a minimum whatever follows."""
-        return Polisher(self, generator, tolerance, mask)
+    def prepared(self, generator: Generator, mask: np.ndarray | None = None) -> "Polisher":
+        """For images of one generator."""
+        return Polisher(self, generator, mask)
 
 
 class Polisher:
     """Compiled once for a generator; made by `Polish.prepared`."""
 
-    def __init__(
-        self, settings: Polish, generator: Generator, tolerance: float, mask: np.ndarray | None
-    ) -> None:
-        self._settings, self._generator, self._tolerance = settings, generator, tolerance
+    def __init__(self, settings: Polish, generator: Generator, mask: np.ndarray | None) -> None:
+        self._settings, self._generator = settings, generator
         self._mask = None if mask is None else mask.astype(np.float64)
         self._compiled = _compiled(generator, self._mask)
         directions = np.random.default_rng(0).standard_normal((2 * generator.latent,) * 2)
@@ -87,7 +84,8 @@ class Polisher:
         norm = float(np.linalg.norm(shortest(gradients)))
         steepness = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _NOTHING)
         lower = losses.min() < loss * (1 - ROUNDING)  # a ridge is level too
-        minimum = loss <= self._tolerance or (steepness <= self._settings.level and not lower)
+        explained = loss <= self._settings.explained
+        minimum = explained or (steepness <= self._settings.level and not lower)
         return ended(Outcome.converged if minimum else Outcome.stalled, loss, norm, steepness)
 
     def at(self, z: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
@@ -105,21 +103,20 @@ class Polisher:
         self, z: np.ndarray, target: np.ndarray, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
         """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
-        loss, gradient = self.at(z, target)
-        spent = 1 + 0.5 * (len(z) + 1)
-        free = _free(z, gradient, low, high)
+        start = Point(z, *self.at(z, target))
+        free = _free(z, start.gradient, low, high)
         moved = columns(self._generator, z, STEP, len(z) + 1, mask=self._mask)
         normal = (moved @ moved.T)[np.ix_(free, free)]
-        for _ in range(self._settings.steps if np.isfinite(normal).all() and free.any() else 0):
-            move = np.zeros_like(z)
-            move[free] = np.linalg.lstsq(normal, -gradient[free] / 2, DAMPING)[0]
-            nearer = np.clip(z + move, low, high)
-            lower, its_gradient = self.at(nearer, target)
-            spent += 1
-            if not lower < loss:
-                break
-            z, loss, gradient = nearer, lower, its_gradient
-        return z, loss, gradient, spent
+        end, looks = descended(
+            start,
+            lambda z: Point(z, *self.at(z, target)),
+            normal,
+            free,
+            steps=self._settings.steps if np.isfinite(normal).all() and free.any() else 0,
+            low=low,
+            high=high,
+        )
+        return *end, 0.5 * (len(z) + 1) + FLOAT64 * (1 + looks)
 
 
 def _free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -18,6 +18,7 @@ class State(Protocol):
 
     z: tf.Tensor  # (batch, latent), the latest z that was accepted
     image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
+    bound: tf.Tensor  # (batch,), ‖z − z_true‖² / latent is less, where z leaves next to nothing
     gradients: tf.Tensor  # (batch,) float32, spent since init
     redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
     stalled: tf.Tensor  # (batch,) bool: going on will not help
@@ -37,12 +38,15 @@ class Solver(ABC):
 
     @property
     def metric_points(self) -> int:
-        """How many random z the problem's metric is averaged over; 0 where none is needed."""
+        """At how many random z the generator is measured; 0 where that is not needed."""
         return 0
 
     @abstractmethod
-    def init(self, z: tf.Tensor) -> Any:
-        """The memory at a start z (batch, latent), before anything was evaluated."""
+    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> Any:
+        """The memory at a start z (batch, latent), before anything was evaluated.
+
+        `near` (batch,) says which starts were not drawn but found, and may be near the end.
+        """
 
     @abstractmethod
     def step(self, problem: Problem, state: Any, clip: Clip) -> Any:

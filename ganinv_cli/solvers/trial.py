@@ -25,6 +25,8 @@ class Sought(NamedTuple):
     z_true: np.ndarray  # (jobs, latent), NaN where nobody knows it
     residual: np.ndarray  # (jobs,), image loss that the right z leaves at most; inf where unknown
     enough: np.ndarray  # (jobs,), image loss below which no further start is needed
+    begin: np.ndarray | None = None  # (jobs, latent), where the first starts begin; None: drawn
+    cost: float = 0.0  # of that, in gradients a job
 
 
 class Ending(NamedTuple):
@@ -32,6 +34,7 @@ class Ending(NamedTuple):
 
     z: np.ndarray  # (latent,)
     image_loss: float
+    bound: float  # ‖z − z_true‖² / latent is less, where z leaves next to nothing of the image
     outcome: Outcome
     gradients: float
     redraws: int
@@ -66,6 +69,9 @@ class Trial:
     target: np.ndarray  # (height, width, channels)
     residual: float
     enough: float
+    tolerance: float  # of the bound
+    begin: np.ndarray  # (latent,), where the first start begins; NaN where it is drawn
+    cost: float  # of that, in gradients
     marks: Marks
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     ends: list[Ending] = field(default_factory=list)
@@ -83,8 +89,8 @@ class Trial:
 
     @property
     def gradients(self) -> float:
-        """Spent by the starts that have ended."""
-        return sum(end.gradients for end in self.ends)
+        """Spent by the starts that have ended, and before the first."""
+        return sum(end.gradients for end in self.ends) if self.ends else self.cost
 
     @property
     def best(self) -> Ending:
@@ -104,7 +110,7 @@ class Trial:
         Where nobody knows what the right z leaves, agreeing says nothing.
         """
         best = self.best.image_loss
-        if best <= self.enough:
+        if best <= self.enough or self.best.bound <= self.tolerance:
             return True
         agreeing = [
             end

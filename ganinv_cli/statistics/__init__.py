@@ -10,6 +10,7 @@ from ganinv_cli.statistics.noise import Slope, expected_residual, rounding_resid
 from ganinv_cli.statistics.paired import Comparison, Paired, compared, mcnemar, shared
 from ganinv_cli.statistics.shares import (
     EPSILONS,
+    EXACT,
     SMALLEST,
     Interval,
     elsewhere,
@@ -19,6 +20,7 @@ from ganinv_cli.statistics.shares import (
 
 __all__ = [
     "EPSILONS",
+    "EXACT",
     "SMALLEST",
     "Band",
     "Booleans",

@@ -1,7 +1,7 @@
 """Which trials recovered z, and how sure a share of them is.
 
-*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the image loss converged,
-yet z is not recovered at the smallest ε of the paper's table.
+*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the trial converged, as far
+as its image loss tells, yet z is not recovered at the smallest ε of the paper's table.
 """
 
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
 SMALLEST = "1e-4"
+EXACT = 1e-20  # ε that only float64 tells from 0
 
 
 class Interval(NamedTuple):
@@ -29,7 +30,7 @@ def recovered(z_error: Floats, epsilon: float) -> Booleans:
 
 
 def elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
-    """(trials,): which converged by image loss, to a z not recovered at the smallest ε."""
+    """(trials,): which converged, to a z not recovered at the smallest ε."""
     return np.asarray(outcome == Outcome.converged) & ~recovered(z_error, EPSILONS[SMALLEST])
 
 

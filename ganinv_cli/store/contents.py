@@ -54,6 +54,15 @@ CERTIFICATE = (  # a row for one image under one rule; the last one made counts
 _ENDS = (  # known at the end of the first start and at the end of the trial
     Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
     Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
+    Column(
+        "error_bound",
+        "float64",
+        (),
+        "z²",
+        "z_error is less, were G linear from z_true to here: the loss that was minimised / (latent "
+        "· σ²), σ² the least eigenvalue of JᵀWJ at the random z where the generator was measured",
+        True,
+    ),
     Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),
     Column("outcome", "uint8", (), "", "how it ended (see Outcomes); 0: not run"),
     Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
@@ -108,6 +117,7 @@ FIRST = (
 
 POLISHED = (
     Column("polished/z_found", "float64", ("latent",), "z", "z_found after polishing", True),
+    Column("polished/z_error", "float64", (), "z²", "‖polished/z_found − z_true‖² / latent", True),
     Column("polished/image_loss", "float64", (), "pixel²", "image loss there, in float64", True),
     Column(
         "polished/gradient_norm",
@@ -126,7 +136,12 @@ POLISHED = (
         True,
     ),
     Column(
-        "polished/gradients", "float64", (), "gradients", "spent on it, in no other count", True
+        "polished/gradients",
+        "float64",
+        (),
+        "gradients",
+        "spent on it, in no other count; one in float64 counts 5",
+        True,
     ),
     Column("polished/seconds", "float64", (), "s", "that it took, in no other count", True),
     Column(
@@ -134,7 +149,8 @@ POLISHED = (
         "uint8",
         (),
         "",
-        "converged: a minimum, by that share; stalled: none; 0: not polished",
+        "converged: a minimum, by that share, or in `recover` a z_error below 1e-20, by the loss; "
+        "stalled: not so; 0: not polished",
         True,
     ),
 )

@@ -26,6 +26,7 @@ class Provenance:
     device: str
     seed: int
     git: str  # revision, or "" outside a repository
+    precision: str = "float32"  # of the gradients: float32 or mixed
 
     def attributes(
         self, started: str, finished: str, groups: list[str], figures: list[str]
@@ -39,6 +40,7 @@ class Provenance:
             "checkpoint_sha256": self.checkpoint_sha256,
             "versions": json.dumps(self.versions),
             "device": self.device,
+            "precision": self.precision,
             "seed": self.seed,
             "started": started,
             "finished": finished,

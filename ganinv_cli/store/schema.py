@@ -72,7 +72,8 @@ def conformed(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     if is_rule(group) and "outcome" not in fitted:
         raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
     for name in {"outcome", "first/outcome", "polished/outcome"} & fitted.keys():
-        if not np.isin(fitted[name], list(Outcome)).all():
+        none = [0] if name.startswith("polished/") else []
+        if not np.isin(fitted[name], [*Outcome, *none]).all():
             raise ValueError(f"{inside(group, name)} holds a number that is no Outcome")
     return {TRIAL: trial, **fitted}
 

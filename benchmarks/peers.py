@@ -1,0 +1,181 @@
+"""How much sooner is z recovered than by the methods of other projects and of libraries?
+
+All on the same gradient, generator, images and machine, in one run: trials 0 to n − 1 of
+`ganinv recover`, the image loss alone to stop, restart and choose by. A trial counts as recovered
+when the mean of (z − z_true)² is below 1e-4 where the method ended, and what is compared is trials
+recovered a second, start-up and tracing left out for all. Each method has its authors' settings;
+where these cost it something here, it is spared that: pixel means without a prior on z, rows that
+are done leave the batch, no restart after a start that explains the image. ganinv runs first and
+last, and a bare loop around every method tells whether the machine kept its pace.
+
+    python benchmarks/peers.py             # about 10 minutes on two cores
+    python benchmarks/peers.py --quick     # about 2, to see it work: too few trials to compare
+
+What was measured is kept in --out after every method, and the same command goes on from there.
+TensorFlow Probability is optional: pip install tensorflow-probability tf-keras.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from side_by_side import records
+from side_by_side.descents import Descent, adam, momentum, redrawn, redrawn_together
+from side_by_side.libraries import BatchedLBFGS, BoundedLBFGS, BoundedLeastSquares
+from side_by_side.ours import ours
+from side_by_side.task import BATCH, Method, Task
+
+from ganinv_cli import formats
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.engine.local import Device
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.generator import Generator
+from ganinv_cli.resources import find
+
+PROBABILITY = ("tensorflow_probability", "tf_keras")
+PROBABLY = f"TensorFlow Probability {records.installed('tensorflow-probability')} L-BFGS"
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A method and how much of it is run."""
+
+    title: str
+    method: Callable[[int], Method]  # with so many updates a start
+    trials: int
+    quick: int  # trials of --quick
+    updates: int = 0  # a start; 0 where the method counts none
+    quick_updates: int = 0
+    of: int = 0  # that its authors give it
+
+
+def _descent(**settings: object) -> Callable[[int], Method]:
+    return lambda updates: Descent(updates=updates, **settings)  # type: ignore[arg-type]
+
+
+def _whole(method: Method) -> Callable[[int], Method]:
+    return lambda updates: method
+
+
+# From each project's code, and its configuration for CelebA where it has several. csgm starts from
+# its generator's prior, so here from this one's; Defense-GAN at √(1/latent) of a normal, near 0.
+ENTRANTS = {
+    "ganinv": Entrant("**ganinv**, its default", _whole(ours), 256, 64),
+    "paper-code": Entrant(
+        "ReverseGAN (Lipton & Tripathi): descent, rate 1, redraws, float64 z",
+        _descent(move=momentum(1.0, 0.0, halve_every=50_000), clip=redrawn, precision="float64"),
+        *(8, 4, 2_000, 250, 80_000),
+    ),
+    "pytorch-reverse-gan": Entrant(
+        "pytorch-reverse-gan: Adam .01 (.5, .999), redraws",
+        _descent(move=adam(0.01, 0.5), clip=redrawn_together),
+        *(8, 4, 5_000, 500, 5_000),
+    ),
+    "csgm": Entrant(
+        "csgm (Bora et al.): Adam .1, best of up to 10",
+        _descent(move=adam(0.1, 0.9), starts=10),
+        *(8, 2, 500, 500, 500),
+    ),
+    "defense-gan": Entrant(
+        "Defense-GAN: momentum .7, rate 10, best of up to 2",
+        _descent(move=momentum(10.0, 0.7), starts=2, spread=0.1),
+        *(64, 8, 200, 200, 200),
+    ),
+    "scipy-lbfgsb": Entrant(
+        "SciPy L-BFGS-B in bounds, one image at a time", _whole(BoundedLBFGS()), 16, 2
+    ),
+    "scipy-lbfgsb-50": Entrant("SciPy L-BFGS-B, memory 50", _whole(BoundedLBFGS(memory=50)), 16, 2),
+    "scipy-least-squares": Entrant(
+        "SciPy least_squares (trf) in bounds, one image at a time",
+        _whole(BoundedLeastSquares()),
+        *(2, 1),
+    ),
+    "tfp-lbfgs": Entrant(f"{PROBABLY}, one batch", _whole(BatchedLBFGS()), 16, 4),
+    "tfp-lbfgs-50": Entrant(f"{PROBABLY}, memory 50", _whole(BatchedLBFGS(memory=50)), 16, 4),
+    "ganinv again": Entrant("**ganinv**, again at the end", _whole(ours), 256, 64),
+}
+
+
+@click.command()
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="build/peers.json", show_default=True
+)
+@click.option("--only", help=f"Some of them, by commas: {', '.join(ENTRANTS)}.")
+@click.option("--trials", type=click.IntRange(1), help="Of every method, in place of its own.")
+@click.option("--descent-updates", type=click.IntRange(1), help="Of the paper's 80,000.")
+@click.option("--quick", is_flag=True, help="Few trials and updates: does it all run?")
+@click.option("--overwrite", is_flag=True, help="Run again what --out holds already.")
+def main(
+    checkpoint: str,
+    out: Path,
+    only: str | None,
+    trials: int | None,
+    descent_updates: int | None,
+    quick: bool,
+    overwrite: bool,
+) -> None:
+    """Print a Markdown table of trials recovered a second, ours over theirs."""
+    names = only.split(",") if only else [*ENTRANTS]
+    if unknown := [name for name in names if name not in ENTRANTS]:
+        raise click.UsageError(f"no method {unknown[0]!r}; they are {', '.join(ENTRANTS)}")
+    try:
+        device = Device("auto")
+        generator = Generator(formats.read(find("checkpoint", checkpoint)))
+        here = records.about(device.description, generator.sha256)
+        known = {} if overwrite and not only else records.load(out, here)
+    except GaninvError as error:
+        raise click.UsageError(str(error)) from None
+    asked = _asked(names, quick, trials, descent_updates)
+    with device.scope():
+        for name, record in _run(Task(generator), asked, {} if overwrite else known):
+            known = {each: known[each] for each in ENTRANTS if each in known} | {name: record}
+            records.save(out, here, known)
+    click.echo(records.table({name: known[name] for name in ENTRANTS if name in known}, here))
+
+
+def _asked(
+    names: list[str], quick: bool, trials: int | None, descent_updates: int | None
+) -> dict[str, tuple[Entrant, int, int]]:
+    """Each method with its trials and updates; what cannot run here is said and left out."""
+    asked = {}
+    for name in names:
+        entrant = ENTRANTS[name]
+        if name.startswith("tfp") and not all(map(importlib.util.find_spec, PROBABILITY)):
+            click.echo(f"{name}: left out, it needs {' and '.join(PROBABILITY)}", err=True)
+            continue
+        updates = entrant.quick_updates if quick else entrant.updates
+        if name == "paper-code" and descent_updates:
+            updates = descent_updates
+        count = trials or (entrant.quick if quick else entrant.trials)
+        asked[name] = entrant, count, updates
+    return asked
+
+
+def _run(
+    task: Task, asked: dict[str, tuple[Entrant, int, int]], known: records.Records
+) -> Iterator[tuple[str, records.Record]]:
+    """The records of what is not known already, as they are made."""
+    for name, (entrant, trials, updates) in asked.items():
+        settings = (entrant.title, updates, entrant.of, trials)
+        if name in known and known[name].settings == settings:
+            click.echo(f"{name}: kept", err=True)
+            continue
+        click.echo(f"{name}: {trials} trials, batches of {min(trials, BATCH)}", err=True)
+        before = task.pace()
+        found = entrant.method(updates)(task, trials)
+        pace = before, task.pace()
+        errors = task.z_error(found.z)
+        record = records.judged(entrant.title, (updates, entrant.of), found, errors, pace)
+        click.echo(
+            f"{name}: {record.recovered} of {trials} in {record.seconds:.0f} s, image loss "
+            f"{min(record.image_losses):.1e} to {max(record.image_losses):.1e}",
+            err=True,
+        )
+        yield name, record
+
+
+if __name__ == "__main__":
+    main()

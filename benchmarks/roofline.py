@@ -1,0 +1,249 @@
+"""How near is a gradient to what the machine can do, and how near is the solver to the gradient?
+
+The matrix product: the fastest of some large ones, by its multiply-adds. The bare loop: loss
+and gradient of one batch over and over, a gradient counted as twice the multiply-adds of a forward
+pass. The Jacobian: at one z, half a gradient a component. The solver: what `solve` does from its
+second look on, under the stochastic rule, while trials wait for every row. What is compared takes
+turns in short slices; a share is the median of the turns, so that both sides feel the pace change.
+
+    python benchmarks/roofline.py            # about 3 minutes on two cores
+    python benchmarks/roofline.py --quick    # about 1, to see it work
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import tensorflow as tf
+from tabulate import tabulate
+
+from ganinv_cli import formats
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.engine.local import Device
+from ganinv_cli.experiments.recover import supply
+from ganinv_cli.experiments.running import UNMARKED
+from ganinv_cli.generator import Generator
+from ganinv_cli.problem import Level, Problem
+from ganinv_cli.resources import find
+from ganinv_cli.solvers import named
+from ganinv_cli.solvers.loop import Limits, solve
+from ganinv_cli.solvers.metric import level
+from ganinv_cli.solvers.trial import Job
+
+SIDES = (1024, 2048, 3072)  # of the matrices
+PRECISIONS = ("float32", "bfloat16")
+GRADIENTS = 128  # in a call of the bare loop, where the batch is not larger
+RULE = "stochastic"
+SETTINGS: Mapping[str, Any] = {}  # of the solver, so that it computes in float32 alone
+HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turns", "of")
+
+Call = Callable[[], float]  # works to the end; returns how many gradients that was, or would be
+Rates = dict[str, list[float]]  # gradients a second, a slice each
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long it takes."""
+
+    batches: tuple[int, ...]
+    turns: int
+    seconds: float  # a slice
+    solver_seconds: float  # a slice of the solver, which works in steps of seconds
+
+
+FULL = Plan((16, 32, 64, 128), turns=8, seconds=0.4, solver_seconds=3.0)
+QUICK = Plan((32, 64), turns=3, seconds=0.3, solver_seconds=1.5)
+
+
+@dataclass(frozen=True)
+class Row:
+    """How fast one thing is, and what share that is of another."""
+
+    what: str
+    batch: int | None
+    rate: float  # gradients a second, median of the slices
+    multiply_adds: float  # a second
+    of: str
+    share: float  # median of the turns
+    least: float
+    most: float
+
+
+@click.command()
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option("--quick", is_flag=True, help="Fewer turns and batch sizes.")
+@click.option("--out", default="build/roofline.json", type=click.Path(path_type=Path))
+def main(checkpoint: str, quick: bool, out: Path) -> None:
+    """Print a Markdown table of gradients a second and shares, and write it as JSON."""
+    tf.get_logger().setLevel("ERROR")  # else it wonders at so many functions that are alike
+    plan = QUICK if quick else FULL
+    device = Device("auto")
+    with device.scope():
+        generator = Generator(formats.read(find("checkpoint", checkpoint)))
+        rows = list(measured(generator, plan))
+    table = [_cells(row) for row in rows]
+    click.echo(tabulate(table, HEADER, "pipe", disable_numparse=True))
+    click.echo(f"\n{device.description}, checkpoint {generator.sha256[:12]}.")
+    record = {
+        "hardware": device.description,
+        "versions": {name: version(name) for name in ("ganinv", "tensorflow", "numpy")},
+        "command": " ".join(["python", *sys.argv]),
+        "checkpoint_sha256": generator.sha256,
+        "plan": asdict(plan),
+        "rows": [asdict(row) for row in rows],
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measured(generator: Generator, plan: Plan) -> Iterator[Row]:
+    """All rows, in the order of the table."""
+    best: dict[str, int] = {}
+    for precision in PRECISIONS:
+        rows = _of_peak(generator, plan, precision)
+        best[precision] = max(rows, key=lambda row: row.rate * (row.batch is not None)).batch or 0
+        yield from rows
+    yield from _of_bare_loop(generator, plan, best)
+    yield _solver(generator, plan, best["float32"])
+
+
+def _of_peak(generator: Generator, plan: Plan, precision: str) -> list[Row]:
+    """The matrix product, and the bare loop at each batch size."""
+    work = 2 * generator.multiply_adds
+    products = {f"product {side}": _product(side, precision, work) for side in SIDES}
+    loops = {f"loop {size}": _bare(generator, size, precision) for size in plan.batches}
+    rates = _turns(products | loops, plan.turns, plan.seconds)
+    peak = f"matrix product, {precision}"
+    rates[peak] = max((rates[name] for name in products), key=statistics.median)
+    rows = [_row(rates, peak, peak, work)]
+    for name, size in zip(loops, plan.batches, strict=True):
+        row = _row(rates, name, peak, work, size)
+        rows.append(replace(row, what=f"bare loop, {precision}"))
+    return rows
+
+
+def _of_bare_loop(generator: Generator, plan: Plan, best: Mapping[str, int]) -> list[Row]:
+    """What less precision and forward products are worth."""
+    calls = {f"bare loop, {of}": _bare(generator, best[of], of) for of in PRECISIONS}
+    calls |= {f"Jacobian at one z, {of}": _jacobian(generator, of) for of in PRECISIONS}
+    rates = _turns(calls, plan.turns, plan.seconds)
+    whole, *names = calls
+    batches = (best["bfloat16"], generator.latent, generator.latent)
+    work = 2 * generator.multiply_adds
+    return [_row(rates, name, whole, work, size) for name, size in zip(names, batches, strict=True)]
+
+
+def _solver(generator: Generator, plan: Plan, size: int) -> Row:
+    """The looks of a solver that has more trials than anyone waits for."""
+    looks = solve(
+        generator,
+        named("lbfgs", SETTINGS),
+        [Job(trial, RULE) for trial in range(100_000)],
+        supply(generator, RecoverConfig.seed, size),
+        Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
+        UNMARKED,
+        seed=RecoverConfig.seed,
+        batch_size=size,
+    )
+    inside, outside = "solver, float32", "bare loop, float32, of its loss"
+    levelled = level(generator, named("lbfgs", SETTINGS).metric_points)
+    calls: dict[str, Call] = {
+        inside: lambda: float(next(looks).gradients),
+        outside: _bare(generator, size, "float32", levelled),
+    }
+    rates = _turns(calls, plan.turns, plan.solver_seconds)
+    return _row(rates, inside, outside, 2 * generator.multiply_adds, size)
+
+
+def _turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
+    """So many slices of each, in turns, after each has run once."""
+    for call in calls.values():
+        call()
+    rates: Rates = {name: [] for name in calls}
+    for _ in range(turns):
+        for name, call in calls.items():
+            rates[name].append(_rate(call, seconds))
+    return rates
+
+
+def _rate(call: Call, seconds: float) -> float:
+    """Gradients a second over a slice of at least so many seconds."""
+    began, done, spent = time.perf_counter(), 0.0, 0.0
+    while spent < seconds:
+        done += call()
+        spent = time.perf_counter() - began
+    return done / spent
+
+
+def _product(side: int, precision: str, work: int) -> Call:
+    """A matrix product; `work` multiply-adds would be a gradient."""
+    a = tf.cast(tf.random.stateless_normal([side, side], [0, 0]), precision)
+    product = tf.function(lambda a: tf.matmul(a, a)[0, 0])
+
+    def call() -> float:
+        product(a).numpy()
+        return side**3 / work
+
+    return call
+
+
+def _bare(generator: Generator, size: int, precision: str, levelled: Level | None = None) -> Call:
+    """Some gradients of a batch of so many rows, of the image loss or the one that is level."""
+    start, true = (
+        tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
+    )
+    nothing = tf.zeros(size)
+    targets = tf.cast(generator(true), precision)
+    problem = Problem(generator, targets, nothing, nothing, level=levelled)
+    steps = max(1, GRADIENTS // size)
+
+    @tf.function
+    def run(z: tf.Tensor) -> tf.Tensor:
+        for _ in tf.range(steps):
+            z -= 1e-6 * problem.evaluate(z).gradient  # each needs the one before
+        return z
+
+    def call() -> float:
+        run(start).numpy()
+        return float(steps * size)
+
+    return call
+
+
+def _jacobian(generator: Generator, precision: str) -> Call:
+    """All columns at once."""
+    z = tf.random.stateless_uniform([1, generator.latent], [0, 0], -1, 1)
+    moves = tf.eye(generator.latent, dtype=precision)
+    run = tf.function(generator.moved)
+
+    def call() -> float:
+        run(z, moves)[0, 0, 0, 0].numpy()
+        return generator.latent / 2
+
+    return call
+
+
+def _row(rates: Rates, what: str, of: str, work: int, batch: int | None = None) -> Row:
+    rate = statistics.median(rates[what])
+    shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
+    least, most = min(shares), max(shares)
+    return Row(what, batch, rate, rate * work, of, statistics.median(shares), least, most)
+
+
+def _cells(row: Row) -> list[str]:
+    numbers = [f"{row.rate:,.0f}", f"{row.multiply_adds / 1e9:.0f}"]
+    if row.of == row.what:
+        return [row.what, "", *numbers, "", "", ""]
+    shares = [f"{row.share:.3f}", f"{row.least:.3f} to {row.most:.3f}"]
+    return [row.what, str(row.batch), *numbers, *shares, row.of]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""General-purpose optimisers of SciPy and TensorFlow Probability on the same gradient."""
+
+import contextlib
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import tensorflow as tf
+
+from ganinv_cli import jacobian
+from side_by_side.task import TOLERANCE, Found, Task
+
+JACOBIAN_STEP = 1e-3  # of the forward differences, in z: float32 has three good digits left there
+BEYOND_REACH = 1e-30  # a tolerance that stops nothing
+
+Solved = tuple[np.ndarray, float, float]  # z (latent,), its image loss, gradients
+
+
+@dataclass(frozen=True)
+class BoundedLBFGS:
+    """scipy.optimize.minimize(method="L-BFGS-B"), bounds [low, high], one image after another."""
+
+    memory: int = 10  # scipy's own
+    budget: int = 5000  # gradients
+
+    def __call__(self, task: Task, trials: int) -> Found:
+        """One start a trial, until the image loss is as good as 0 or the method gives up."""
+        evaluate = _single(task)
+
+        def warm(z: np.ndarray, image: np.ndarray) -> None:
+            evaluate(tf.constant(z[None]), tf.constant(image[None]))
+
+        def solved(z: np.ndarray, image: np.ndarray) -> Solved:
+            return self._solved(task, evaluate, z, image)
+
+        return _one_by_one(task, trials, warm, solved)
+
+    def _solved(self, task: Task, evaluate: Any, start: np.ndarray, image: np.ndarray) -> Solved:
+        def value(z: np.ndarray) -> tuple[float, np.ndarray]:
+            here = evaluate(tf.constant(z[None], tf.float32), target)
+            return float(here.image_loss[0]), here.gradient[0].numpy().astype(np.float64)
+
+        def explained(intermediate_result: Any) -> None:
+            if intermediate_result.fun <= TOLERANCE:
+                raise StopIteration
+
+        target = tf.constant(image[None])
+        prior = task.generator.prior
+        options = {
+            "maxcor": self.memory,
+            "ftol": BEYOND_REACH,
+            "gtol": BEYOND_REACH,
+            "maxfun": self.budget,
+            "maxiter": self.budget,
+        }
+        found = scipy.optimize.minimize(
+            value,
+            start.astype(np.float64),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(prior.low, prior.high)] * len(start),
+            callback=explained,
+            options=options,
+        )
+        return found.x, float(found.fun), float(found.nfev)
+
+
+@dataclass(frozen=True)
+class BoundedLeastSquares:
+    """scipy.optimize.least_squares(method="trf"), bounds [low, high], J by forward differences.
+
+    A Jacobian counts half a gradient a column, as does a residual: they are forward passes.
+    """
+
+    most: int = 200  # evaluations of the residual
+
+    def __call__(self, task: Task, trials: int) -> Found:
+        """One start a trial, until the image loss is as good as 0 or the method gives up."""
+
+        def warm(z: np.ndarray, image: np.ndarray) -> None:
+            task.generator.render(z[None], 1)
+
+        def solved(z: np.ndarray, image: np.ndarray) -> Solved:
+            return self._solved(task, z, image)
+
+        return _one_by_one(task, trials, warm, solved)
+
+    def _solved(self, task: Task, start: np.ndarray, image: np.ndarray) -> Solved:
+        spent, best = 0.0, (start, np.inf)
+
+        def residual(z: np.ndarray) -> np.ndarray:
+            nonlocal spent, best
+            spent += 0.5
+            made = task.generator.render(z[None].astype(np.float32), 1)[0]
+            away: np.ndarray = (made - image).astype(np.float64).ravel()
+            loss = float(away @ away)
+            best = min(best, (z.copy(), loss), key=lambda each: each[1])
+            if loss <= TOLERANCE:
+                raise _ExplainedError
+            return away
+
+        def slopes(z: np.ndarray) -> np.ndarray:
+            nonlocal spent
+            spent += 0.5 * (len(z) + 1)
+            at, block = z.astype(np.float32), len(z) + 1
+            return jacobian.columns(task.generator, at, JACOBIAN_STEP, block).T
+
+        prior = task.generator.prior
+        with contextlib.suppress(_ExplainedError):
+            scipy.optimize.least_squares(
+                residual,
+                start.astype(np.float64),
+                slopes,
+                bounds=(prior.low, prior.high),
+                method="trf",
+                max_nfev=self.most,
+            )
+        return *best, spent
+
+
+@dataclass(frozen=True)
+class BatchedLBFGS:
+    """tfp.optimizer.lbfgs_minimize on all trials at once; each evaluation is one of every row.
+
+    It minimises the mean over pixels: its first step is the gradient, which of the sum is too long
+    for some rows ever to come back.
+    """
+
+    memory: int = 10  # its own
+    iterations: int = 1000
+    look: int = 10  # iterations in a call, after which rows that are done stand still
+
+    def __call__(self, task: Task, trials: int) -> Found:
+        """One start a trial, until every image loss is as good as 0 or every row has given up."""
+        began = time.monotonic()
+        targets = tf.constant(task.images(trials))
+        starts = tf.constant(task.starts(np.arange(trials), 0))
+        begin, go_on = self._compiled(task, starts, targets)
+        go_on(begin(), tf.constant(self.look))
+        warm = time.monotonic()
+        state, done = begin(), 0
+        while done < self.iterations and not np.all(state.converged | state.failed):
+            done += self.look
+            state = go_on(state, tf.constant(done))
+        seconds = time.monotonic() - warm
+        loss = state.objective_value.numpy().astype(np.float64) * np.prod(targets.shape[1:])
+        spent = np.full(trials, float(state.num_objective_evaluations))
+        return Found(state.position.numpy(), loss, spent, seconds, warm - began)
+
+    def _compiled(self, task: Task, starts: tf.Tensor, targets: tf.Tensor) -> tuple[Any, Any]:
+        minimize = importlib.import_module("tensorflow_probability").optimizer.lbfgs_minimize
+        pixels = float(np.prod(targets.shape[1:]))
+        settings = {"num_correction_pairs": self.memory, "tolerance": BEYOND_REACH}
+
+        def value(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            here = task.gradient(z, targets)
+            return here.image_loss / pixels, here.gradient / pixels
+
+        def begin() -> Any:
+            return minimize(value, initial_position=starts, max_iterations=0, **settings)
+
+        def go_on(state: Any, until: tf.Tensor) -> Any:
+            explained = state.objective_value <= TOLERANCE / pixels
+            state = state._replace(converged=state.converged | explained)
+            return minimize(
+                value,
+                initial_position=None,
+                previous_optimizer_results=state,
+                max_iterations=until,
+                **settings,
+            )
+
+        return tf.function(begin), tf.function(go_on)
+
+
+class _ExplainedError(Exception):
+    """Stops an optimiser that takes no other sign."""
+
+
+def _one_by_one(
+    task: Task,
+    trials: int,
+    warmed: Callable[[np.ndarray, np.ndarray], None],
+    solved: Callable[[np.ndarray, np.ndarray], Solved],
+) -> Found:
+    """Each trial's first start; `warmed` computes the first once before the clock runs."""
+    began = time.monotonic()
+    images, starts = task.images(trials), task.starts(np.arange(trials), 0)
+    warmed(starts[0], images[0])
+    warm = time.monotonic()
+    ends = [solved(start, image) for start, image in zip(starts, images, strict=True)]
+    seconds = time.monotonic() - warm
+    z, loss, spent = zip(*ends, strict=True)
+    return Found(np.stack(z), np.array(loss), np.array(spent), seconds, warm - began)
+
+
+def _single(task: Task) -> Any:
+    """The gradient of one image, compiled."""
+    latent, shape = task.generator.latent, task.generator.image_shape
+    signature = [tf.TensorSpec([1, latent]), tf.TensorSpec([1, *shape])]
+    return tf.function(task.gradient, input_signature=signature)

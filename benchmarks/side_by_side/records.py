@@ -1,0 +1,220 @@
+"""What was measured, in one JSON file that a killed run goes on from, and the table of it."""
+
+import json
+import statistics
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.experiments.provenance import provenance
+from ganinv_cli.solvers import named
+from side_by_side.task import Found
+
+RECOVERED = 1e-4  # mean squared error of z
+SPREAD = 0.1  # of the pace, by which a comparison is no longer one
+OURS = ("ganinv", "ganinv again")
+PACKAGES = ("ganinv", "tensorflow", "numpy", "scipy")
+HEADER = (
+    *("method", "trials", "recovered", "gradients a trial", "seconds a trial"),
+    *("recovered a second", "ganinv is faster by", "at equal pace", "pace", "start-up, s"),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One method's result."""
+
+    title: str
+    updates: int  # that a start may take; 0 where nobody counts them
+    of: int  # that its authors let it take; more than `updates` where the run was cut short
+    trials: int
+    recovered: int
+    gradients: float  # a trial, mean
+    seconds: float  # of all trials
+    startup: float  # seconds
+    pace: tuple[float, float]  # gradients a second of a bare loop, before and after
+    z_errors: list[float]
+    image_losses: list[float]
+    command: str
+    date: str
+
+    @property
+    def rate(self) -> float:
+        """Trials recovered a second."""
+        return self.recovered / self.seconds
+
+    @property
+    def own_pace(self) -> float:
+        """Of the machine around it, in gradients a second."""
+        return statistics.mean(self.pace)
+
+    def time(self, level: bool) -> float:
+        """Seconds, or what a bare loop makes of gradients in them."""
+        return self.seconds * (self.own_pace if level else 1.0)
+
+    @property
+    def settings(self) -> tuple[str, int, int, int]:
+        """What a run that goes on must have in common to leave this as it is."""
+        return self.title, self.updates, self.of, self.trials
+
+
+Records = dict[str, Record]
+
+
+def judged(
+    title: str, length: tuple[int, int], found: Found, errors: Any, pace: tuple[float, float]
+) -> Record:
+    """The record of what a method found; `errors` (trials,) are those of its z."""
+    return Record(
+        title,
+        *length,
+        trials=len(errors),
+        recovered=int((errors < RECOVERED).sum()),
+        gradients=float(found.gradients.mean()),
+        seconds=found.seconds,
+        startup=found.startup,
+        pace=pace,
+        z_errors=[float(error) for error in errors],
+        image_losses=[float(loss) for loss in found.image_loss],
+        command=" ".join(["python", *sys.argv]),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def about(device: str, checkpoint: str) -> dict[str, Any]:
+    """Where and with what; `checkpoint` is its hash."""
+    solver = named(RecoverConfig.solver, {})
+    made_by = provenance("recover", RecoverConfig(), solver, checkpoint, device)
+    return {
+        "device": device,
+        "revision": made_by.git,
+        "versions": {name: installed(name) for name in PACKAGES},
+        "checkpoint_sha256": checkpoint,
+    }
+
+
+def installed(name: str) -> str:
+    """The version of a package; empty where it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def load(path: Path, here: Mapping[str, Any]) -> Records:
+    """The records of `path`; none where there is no file.
+
+    Raises ResultsError for another file, or another machine's, version's or checkpoint's.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        there, methods = stored["about"], stored["methods"]
+        records = {name: Record(**{**each, "pace": (*each["pace"],)}) for name, each in methods}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        raise ResultsError(
+            f"{path} is no file of this benchmark; name another --out, or add --overwrite"
+        ) from None
+    differing = [key for key in here if there.get(key) != here[key]]
+    if differing:
+        raise ResultsError(
+            f"{path} was made with another {' and '.join(differing)}; name another --out, or "
+            "start again with --overwrite and without --only"
+        )
+    return records
+
+
+def save(path: Path, here: Mapping[str, Any], records: Records) -> None:
+    """Write all of it aside and put it in its place, so that a kill leaves one or the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    methods = [(name, asdict(record)) for name, record in records.items()]
+    text = json.dumps({"about": here, "methods": methods}, indent=1, ensure_ascii=False)
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def table(records: Records, here: Mapping[str, Any]) -> str:
+    """Markdown: a line a method and what must be said beside it."""
+    mine = [records[name] for name in OURS if name in records]
+    pace = statistics.median(value for record in records.values() for value in record.pace)
+    lines = [
+        (
+            record.title + _cut(record),
+            f"{record.trials}",
+            f"{record.recovered}",
+            f"{record.gradients:,.0f}",
+            f"{record.seconds / record.trials:.3g}",
+            f"{record.rate:.3g}",
+            "" if name in OURS else faster(mine, record),
+            "" if name in OURS else faster(mine, record, level=True),
+            f"{record.own_pace / pace:.2f}",
+            f"{record.startup:.1f}",
+        )
+        for name, record in records.items()
+    ]
+    notes = [_origin(here, pace), *_notes(records, mine, pace)]
+    return "\n\n".join([tabulate(lines, HEADER, "github", disable_numparse=True), *notes])
+
+
+def faster(mine: Sequence[Record], record: Record, level: bool = False) -> str:
+    """Our trials recovered a second over theirs; a bound where they recovered none.
+
+    Of all our runs together. `level` measures the time by the bare loop around each run, in place
+    of the clock: what else the machine did then drops out.
+    """
+    if not any(each.recovered for each in mine):
+        return "unknown"
+    rate = sum(each.recovered for each in mine) / sum(each.time(level) for each in mine)
+    ratio = rate * record.time(level) / max(record.recovered, 1)
+    return f"{ratio:.3g}" if record.recovered else f"none recovered (> {ratio:.3g})"
+
+
+def _origin(here: Mapping[str, Any], pace: float) -> str:
+    versions = ", ".join(" ".join(each) for each in here["versions"].items())
+    return (
+        f"{here['device']}; {versions}; revision {here['revision']}; checkpoint "
+        f"{here['checkpoint_sha256'][:12]}. Pace 1 is {pace:.0f} gradients a second of a bare loop "
+        "over a full batch, measured before and after each method."
+    )
+
+
+def _cut(record: Record) -> str:
+    short = record.updates < record.of
+    return f", {record.updates:,} of {record.of:,} updates" if short else ""
+
+
+def _notes(records: Records, mine: Sequence[Record], pace: float) -> Iterator[str]:
+    for record in records.values():
+        if not record.recovered:
+            yield _none_recovered(record, mine)
+        if abs(record.own_pace / pace - 1) > SPREAD:
+            yield (
+                f"{record.title}: the machine did something else as well, here or elsewhere; "
+                "only the column of equal pace means anything, until it is run again on its own."
+            )
+
+
+def _none_recovered(record: Record, mine: Sequence[Record]) -> str:
+    note = (
+        f"{record.title}: none recovered; the bound is what the ratio would be had one of its "
+        f"{record.trials} been."
+    )
+    recovered = sum(each.recovered for each in mine)
+    if record.updates < record.of and recovered:
+        whole = record.of * recovered / sum(each.time(level=True) for each in mine)
+        note += (
+            f" It ran {record.updates:,} of the {record.of:,} updates its authors give it. If all "
+            f"of these recovered every trial, at the pace of a full batch, ganinv would still be "
+            f"faster by {whole:.3g}."
+        )
+    return note
