@@ -107,6 +107,8 @@ def _polished(rows: dict[str, np.ndarray]) -> Iterator[Row]:
 
 
 def _machine(folder: Path) -> Iterator[Row]:
+    if not (folder / "roofline.json").exists():
+        return
     rows: list[dict[str, Any]] = json.loads((folder / "roofline.json").read_text())["rows"]
     by = "`benchmarks/roofline.py`"
     loops = [row for row in rows if row["what"] == "bare loop, float32"]
