@@ -32,10 +32,8 @@ def main(folder: Path) -> None:
     click.echo(
         tabulate(rows, ("what", "to reach", "measured", "by"), "pipe", disable_numparse=True)
     )
-    device = json.loads((folder / "roofline.json").read_text())["hardware"]
-    click.echo(
-        f"\n* Run: {device}, by `make bench`; random starts and encoder starts, 1,000 trials."
-    )
+    device = read(folder / "recover.h5").attributes["device"]
+    click.echo(f"\n* Run: {device}, by `make bench`.")
 
 
 def _recovered(folder: Path) -> Iterator[Row]:
