@@ -45,8 +45,8 @@ def test_a_short_run_is_not_announced_and_a_quiet_one_says_nothing(capsys):
 
 def _finished(outcome: Outcome, away: float) -> Trial:
     z = np.zeros(3, np.float32)
-    trial = Trial(Job(0, "none"), z, np.zeros((2, 2, 3)), 0.0, 0.0, MARKS)
-    trial.ends.append(Ending(z + away, 1.0, outcome, 10.0, 0, 1.0))
+    trial = Trial(Job(0, "none"), z, np.zeros((2, 2, 3)), 0.0, 0.0, 1e-8, z, 0.0, MARKS)
+    trial.ends.append(Ending(z + away, 1.0, 1.0, outcome, 10.0, 0, 1.0))
     return trial
 
 

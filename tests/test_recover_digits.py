@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 from ganinv_cli.cli import main
 from ganinv_cli.engine import local
+from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.solvers.batch import rounding
 from ganinv_cli.store import read
 
 RULES = ("none", "stochastic")
@@ -39,13 +41,14 @@ def polished(checkpoint, tmp_path_factory):
     return folder, _recover(folder, checkpoint, *given, "--format", "json")
 
 
-def test_a_trial_converges_by_its_bound(polished):
+def test_a_trial_converges_by_its_bound_or_where_float32_can_do_no_better(polished, tmp_path):
+    floor = rounding(Generator(builders.hard_checkpoint(tmp_path)))
     for rule in RULES:
         group = read(polished[0] / "recover.h5").groups[rule]
         converged = group["outcome"] == Outcome.converged
         assert converged.any()
-        assert (group["error_bound"][converged] <= 1e-8).all()
-        assert (group["error_bound"][~converged] > 1e-8).all()
+        near = (group["error_bound"] <= 1e-8) | (group["image_loss"] <= floor)
+        assert (near == converged).all()
         once = group["restarts"] == 0
         assert (group["first/error_bound"][once] == group["error_bound"][once]).all()
 

@@ -46,4 +46,4 @@ def test_all_is_measured_and_compared_with_what_it_could_be(
     ]
     assert loops[:-1] == expected
     assert loops[-1][::2] == ("bare loop, bfloat16", "bare loop, float32")
-    assert (rows[-1].what, rows[-1].of) == ("solver, float32", "bare loop, float32")
+    assert (rows[-1].what, rows[-1].of) == ("solver, float32", "bare loop, float32, of its loss")

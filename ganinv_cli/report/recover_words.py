@@ -49,8 +49,9 @@ def _bound(run: Row, table1: list[Row]) -> list[str]:
         return []
     return [
         "Bound: were the generator linear around it, the loss would bound the error of z. A trial "
-        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}. Of those "
-        f"that did, the error was within it: {', '.join(counts)}."
+        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}, or where "
+        "float32 cannot tell its image from the one that is sought. Of those that did, the error "
+        f"was within the bound: {', '.join(counts)}."
     ]
 
 
