@@ -14,8 +14,9 @@ MARKS = Marks(np.zeros(0), np.zeros(0))
 def _ended(gradients, outcome=Outcome.converged, away=0.0):
     """A trial whose z lies `away` from the true one in every component."""
     target = np.zeros((1, 1, 1))
-    trial = Trial(Job(0, "none"), np.zeros(4), target, residual=0, enough=0, marks=MARKS)
-    trial.ends.append(Ending(np.full(4, away), 0.0, outcome, gradients, redraws=0, seconds=1.0))
+    z = np.zeros(4)
+    trial = Trial(Job(0, "none"), z, target, 0, 0, tolerance=1e-8, begin=z, cost=0, marks=MARKS)
+    trial.ends.append(Ending(z + away, 0.0, 0.0, outcome, gradients, redraws=0, seconds=1.0))
     return trial
 
 
