@@ -71,15 +71,13 @@ def session(config: Config, output: Output) -> Iterator[Session]:
 
     checkpoint = find("checkpoint", config.checkpoint)
     startup.tensorflow(output.verbose)
-    from ganinv_cli import formats
     from ganinv_cli.engine.local import Device
     from ganinv_cli.generator import Generator
 
     device = Device(config.device)
     machine = device.machine(config.precision, config.solver)
-    found = formats.read(checkpoint)
+    found = startup.read(checkpoint, output.verbose)
     if output.verbose:
-        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
         click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
         click.echo(f"on {machine.device}, gradients {machine.precision}", err=True)
     with device.scope(), progress.recovery(output.out, output.quiet) as show:

@@ -91,16 +91,12 @@ def train_encoder(
 
     path = find("checkpoint", checkpoint)
     startup.tensorflow(verbose)
-    from ganinv_cli import formats
     from ganinv_cli.encoder import beside
     from ganinv_cli.generator import Generator
     from ganinv_cli.training.encoder import train as run
     from ganinv_cli.training.encoder_fit import EncoderSettings, enough
 
-    found = formats.read(path)
-    if verbose:
-        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
-    generator = Generator(found)
+    generator = Generator(startup.read(path, verbose))
     settings = EncoderSettings(
         images=images or enough(generator),
         batch_size=batch_size,
