@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.prior import Uniform
+from ganinv_cli.prior import Prior
 from ganinv_cli.randomness import Purpose, uniform
 
 
@@ -37,7 +37,7 @@ RULES = {
 class Clip(NamedTuple):
     """The rules of a batch's rows, and the streams of their trials."""
 
-    prior: Uniform
+    prior: Prior
     seed: int
     trials: tf.Tensor  # (batch,) int64
     starts: tf.Tensor  # (batch,) int64, the number of each trial's present start

@@ -1,18 +1,20 @@
-"""Settings of the experiments: the defaults here, then a TOML file, then the command line."""
+"""Settings of the experiments, and their defaults."""
 
 import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
-FREE = ("checkpoint", "trials", "batch_size", "device", "note", "image", "mask")
-FREE_IF_COUPLED = ("checkpoint", "device", "note", "image", "mask")
+# what decides the generator is in its hash
+_FILES = (
+    *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels", "trust"),
+)
+FREE_IF_COUPLED = (*_FILES, "device", "note", "image", "mask")
+FREE = (*FREE_IF_COUPLED, "trials", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,15 @@ class Config:
     """What every experiment can be told; each has its own class below."""
 
     checkpoint: str = "checkpoints/portraits64"
+    prior: str = ""  # what the file does not say; see formats.checkpoint.Conventions
+    range: str = ""
+    activation: str = ""
+    strides: tuple[int, ...] = ()
+    padding: tuple[int, ...] = ()
+    epsilon: tuple[float, ...] = ()
+    labels: int = 0
+    trust: bool = False  # run the code that the file holds
+    label: int = -1  # of a conditional generator, from 0; -1: each is tried
     trials: int = 1000
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
     solver: str = "lbfgs"
@@ -37,6 +48,7 @@ class Config:
     gd: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check(-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
         self._check(self.trials > 0, f"trials = {self.trials}: run at least 1")
         self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
         self._check(self.batch_size > 0, f"batch_size = {self.batch_size}: at least 1")
@@ -187,60 +199,7 @@ class InvertConfig(ImagesConfig):
     clip: tuple[str, ...] = ("stochastic",)
 
 
-Kind = TypeVar("Kind", bound=Config)
-
-
 def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results: a run goes on only where all of this is the same."""
     free = FREE if settings["batch_norm"] == "frozen" else FREE_IF_COUPLED
     return {key: value for key, value in settings.items() if key not in free}
-
-
-def load(kind: type[Kind], path: Path | None, options: Mapping[str, Any]) -> Kind:
-    """The config of a TOML file, with the options that were given on the command line on top.
-
-    Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
-    """
-    settings = _read(kind, path) if path else {}
-    options = {key: value for key, value in options.items() if value not in (None, ())}
-    try:
-        return _built(kind, settings | options)
-    except ConfigError as error:
-        if path and not options:
-            raise ConfigError(f"{path}: {error}") from None
-        raise
-
-
-def _built(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
-    if settings.get("batch_norm") == "batch":
-        settings = {"batch_size": settings.get("trials", kind.trials), **settings}
-    return kind(**settings)
-
-
-def check_kind(name: str, value: Any, default: Any) -> None:
-    """Refuse a value that is not of its default's kind; an int will do for a float."""
-    kinds = (int, float) if isinstance(default, float) else (type(default),)
-    wrong = not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool)
-    if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{name} = {value!r} should be like {default!r}")
-
-
-_ITEMS = {"clip": "none", "snapshots": 10, "variances": 0.1, "image": "photo.png"}
-
-
-def _read(kind: type[Config], path: Path) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    known = {each.name: getattr(kind(), each.name) for each in fields(kind)}
-    for key, value in settings.items():
-        if key not in known:
-            raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
-        settings[key] = tuple(value) if isinstance(value, list) else value
-        check_kind(f"{path}: {key}", settings[key], known[key])
-        for item in settings[key] if isinstance(value, list) else ():
-            check_kind(f"{path}: an item of {key}", item, _ITEMS[key])
-    return settings

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal, NamedTuple
+from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli import layers as kinds
+from ganinv_cli.building import Built, built, moved
+from ganinv_cli.folding import folded, labelled
 from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.layers import Layer
-from ganinv_cli.prior import Uniform
+from ganinv_cli.layers import Activation, Affine
+from ganinv_cli.network import LABEL, Network, Z
 
 BatchNormMode = Literal["frozen", "batch"]
 
-FEW = 8  # outputs of a transposed convolution; so few leave most of a vector register idle
-WHOLE = 2**31
-# outputs and inputs of a transposed convolution above which its CPU kernels fall out of the cache
-BLOCKS = {tf.float32: (128, WHOLE), tf.bfloat16: (WHOLE, 256)}
+_Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
 
 
 class Generator:
@@ -25,180 +24,126 @@ class Generator:
 
     With `batch_norm="frozen"` a row's image depends on that row alone. With `"batch"` each batch
     norm uses the moments of the batch it sees, as the paper's code did, which couples the rows.
-    Computes in the precision of z: float32, float64 or bfloat16. Has at least two layers.
+    Computes in the precision of z: float32, float64 or bfloat16.
+
+    A conditional generator has `labels` of them, and wants one with every z, unless `label` fixes
+    it: then it is a generator without labels.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         batch_norm: BatchNormMode = "frozen",
-        prior: Uniform | None = None,
+        label: int | None = None,
     ) -> None:
-        self.prior = prior or Uniform()
+        whole = checkpoint.network
+        network = whole if label is None else labelled(whole, label)
+        self.prior = checkpoint.prior
         self.batch_norm = batch_norm
-        self.sha256 = checkpoint.sha256
-        self.layers = kinds.fold(checkpoint.layers) if batch_norm == "frozen" else checkpoint.layers
-        self.latent: int = next(x for x in self.layers if isinstance(x, kinds.Dense)).weights.shape[
-            0
-        ]
-        self._by_precision: dict[tf.DType, list[_Built]] = {}
+        self.sha256 = network.sha256
+        self.latent = network.latent
+        self.network = folded(network) if batch_norm == "frozen" else network
+        self.labels = self.network.labels
+        self._whole = _in_full(self.network)
+        self._by_precision: dict[tf.DType, list[Built]] = {}
 
-    def __call__(self, z: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:
-        """Images in the precision of z; all layers but the first and the last in another."""
+    def __call__(
+        self,
+        z: tf.Tensor,
+        precision: tf.DType | None = None,
+        labels: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Images in the precision of z; all layers but the first and the last in another.
+
+        `labels` (batch,) are integers from 0.
+        """
         z = tf.convert_to_tensor(z)
-        inner = precision or z.dtype
-        first, *_, last = self._built(z.dtype)
-        x = tf.cast(first.apply(z), inner)
-        for layer in self._built(inner)[1:-1]:
-            x = layer.apply(x)
-        return last.apply(tf.cast(x, z.dtype))
+        return self._values(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
 
-    def moved(self, z: tf.Tensor, moves: tf.Tensor) -> tf.Tensor:
+    def moved(self, z: tf.Tensor, moves: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """J moves (n, height, width, channels) for moves (n, latent), J = dG/dz at z (1, latent).
 
         Exact but for rounding, in the precision of the moves, which may be less than that of z.
-        Costs a forward pass a move. Asks for frozen statistics.
+        Costs a forward pass a move. Asks for frozen statistics: the rows of a batch are others'.
         """
-        x, moves = tf.convert_to_tensor(z), tf.convert_to_tensor(moves)
-        for here, there in zip(self._built(x.dtype), self._built(moves.dtype), strict=True):
-            x = here.apply(x)
-            moves = there.move(moves, x)
-        return moves
+        z, moves = tf.convert_to_tensor(z), tf.convert_to_tensor(moves)
+        values = self._values(z, z.dtype, labels)
+        along: dict[int, tf.Tensor | None] = {Z: moves, LABEL: None}
+        for number, layer in enumerate(self._built(moves.dtype)):
+            inputs = self.network.nodes[number].inputs
+            given = [values[each] for each in inputs]
+            along[number] = moved(layer, given, [along[each] for each in inputs])
+        return along[len(self.network.nodes) - 1]
 
-    def _built(self, precision: tf.DType) -> list["_Built"]:
+    def _values(self, z: tf.Tensor, inner: tf.DType, labels: tf.Tensor | None) -> _Values:
+        """What every node makes."""
+        values: _Values = {Z: z}
+        if self.labels:
+            values[LABEL] = tf.one_hot(labels, self.labels, dtype=z.dtype)
+        for number, node in enumerate(self.network.nodes):
+            precision = z.dtype if number in self._whole else inner
+            given = [tf.cast(values[each], precision) for each in node.inputs]
+            values[number] = self._built(precision)[number].apply(*given)
+        return values
+
+    def _built(self, precision: tf.DType) -> list[Built]:
         """The layers in one precision, their weights as tensors that all graphs share."""
         if precision not in self._by_precision:
             with tf.init_scope():  # a graph's own would be a copy in every graph
                 self._by_precision[precision] = [
-                    _BUILD[type(layer)](layer, precision) for layer in self.layers
+                    built(node.layer, precision) for node in self.network.nodes
                 ]
         return self._by_precision[precision]
 
-    def render(self, z: np.ndarray, block: int, precision: str = "float32") -> np.ndarray:
+    def render(
+        self,
+        z: np.ndarray,
+        block: int,
+        precision: str = "float32",
+        labels: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Images (n, height, width, channels) of z (n, latent), so many at a time."""
         images = np.empty((len(z), *self.image_shape), precision)
+        wanted = np.zeros(len(z), np.int32) if labels is None else labels
         for first in range(0, len(z), block):
-            part = z[first : first + block]
+            part, rows = z[first : first + block], slice(first, first + block)
             padded = np.zeros((block, self.latent), precision)  # one shape for the compiled code
             padded[: len(part)] = part
-            images[first : first + block] = self._compiled[precision](padded).numpy()[: len(part)]
+            beside = np.zeros(block, np.int32)
+            beside[: len(part)] = wanted[rows]
+            images[rows] = self._compiled[precision](padded, beside).numpy()[: len(part)]
         return images
 
     @cached_property
-    def _compiled(self) -> dict[str, Callable[[np.ndarray], tf.Tensor]]:
-        def compiled(precision: str) -> Callable[[np.ndarray], tf.Tensor]:
-            signature = [tf.TensorSpec([None, self.latent], precision)]
-            return tf.function(self.__call__, signature, autograph=False)  # type: ignore[no-any-return]
+    def _compiled(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:
+        def compiled(precision: str) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
+            signature = [
+                tf.TensorSpec([None, self.latent], precision),
+                tf.TensorSpec([None], tf.int32),
+            ]
+            return tf.function(  # type: ignore[no-any-return]
+                lambda z, labels: self(z, labels=labels), signature, autograph=False
+            )
 
         return {precision: compiled(precision) for precision in ("float32", "float64")}
 
-    @cached_property
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        return tuple(self(tf.zeros([1, self.latent])).shape[1:])
+        height, width, channels = self.network.shapes[-1]
+        return height, width, channels
 
-    @cached_property
+    @property
     def multiply_adds(self) -> int:
         """Of one forward pass for one image."""
-        total, area = 0, 1
-        for layer in self.layers:
-            if isinstance(layer, kinds.Reshape):
-                area = layer.shape[0] * layer.shape[1]
-            if isinstance(layer, kinds.Dense | kinds.ConvTranspose):
-                total += area * int(np.prod(layer.weights.shape))
-            if isinstance(layer, kinds.ConvTranspose):
-                area *= layer.stride**2
-        return total
+        return self.network.multiply_adds
 
 
-class _Built(NamedTuple):
-    """What a layer does in one precision."""
-
-    apply: Callable[[tf.Tensor], tf.Tensor]
-    move: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # J moves, from the moves and what it made
-
-
-def _linear(linear: Callable[[tf.Tensor], tf.Tensor], bias: tf.Tensor | None = None) -> _Built:
-    def apply(x: tf.Tensor) -> tf.Tensor:
-        return linear(x) if bias is None else tf.nn.bias_add(linear(x), bias)
-
-    return _Built(apply, lambda moves, _: linear(moves))
-
-
-def _dense(layer: kinds.Dense, precision: tf.DType) -> _Built:
-    weights = tf.cast(layer.weights, precision)
-    return _linear(lambda x: tf.matmul(x, weights), tf.cast(layer.bias, precision))
-
-
-def _reshape(layer: kinds.Reshape, precision: tf.DType) -> _Built:
-    return _linear(lambda x: tf.reshape(x, [-1, *layer.shape]))
-
-
-def _conv_transpose(layer: kinds.ConvTranspose, precision: tf.DType) -> _Built:
-    few = layer.weights.shape[2] < FEW and layer.stride > 1
-    upsample = (_by_phases if few else _in_blocks)(layer, precision)
-    return _linear(upsample, tf.cast(layer.bias, precision))
-
-
-def _by_phases(layer: kinds.ConvTranspose, precision: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
-    """By one convolution that makes the stride² pixels of each input pixel as channels."""
-    kernel = tf.cast(kinds.phases(layer), precision)
-    return lambda x: tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"), layer.stride)
-
-
-def _in_blocks(layer: kinds.ConvTranspose, precision: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
-    """By transposed convolutions of some inputs to some outputs, as many as are fast together."""
-    outputs, inputs = BLOCKS.get(precision, (WHOLE, WHOLE))
-    kernels = [
-        [tf.cast(kernel, precision) for kernel in _cut(block, inputs, 3)]
-        for block in _cut(layer.weights, outputs, 2)
-    ]
-
-    def upsampled(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        height, width = (side * layer.stride for side in x.shape[1:3])
-        shape = [tf.shape(x)[0], height, width, kernel.shape[2]]
-        return tf.nn.conv2d_transpose(x, kernel, shape, layer.stride, "SAME")
-
-    def upsample(x: tf.Tensor) -> tf.Tensor:
-        parts = tf.split(x, [kernel.shape[3] for kernel in kernels[0]], -1)
-        return tf.concat([tf.add_n([*map(upsampled, parts, block)]) for block in kernels], -1)
-
-    return upsample
-
-
-def _cut(weights: np.ndarray, most: int, axis: int) -> list[np.ndarray]:
-    return np.split(weights, range(most, weights.shape[axis], most), axis)
-
-
-def _batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> _Built:
-    gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
-
-    def apply(x: tf.Tensor) -> tf.Tensor:
-        mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
-        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
-
-    def move(moves: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError("the statistics of a batch couple its rows")
-
-    return _Built(apply, move)
-
-
-def _activation(layer: kinds.Activation, precision: tf.DType) -> _Built:
-    slope = _SLOPES[layer.name]
-    return _Built(
-        getattr(tf.nn, layer.name), lambda moves, made: moves * tf.cast(slope(made), moves.dtype)
+def _in_full(network: Network) -> set[int]:
+    """The nodes that are never rough: those that read z or the label, and what ends the image."""
+    first = [n for n, node in enumerate(network.nodes) if {Z, LABEL} & set(node.inputs)]
+    last = takewhile(
+        lambda n: isinstance(network.nodes[n].layer, Activation | Affine),
+        reversed(range(len(network.nodes))),
     )
-
-
-_BUILD: dict[type[Layer], Callable[..., _Built]] = {
-    kinds.Dense: _dense,
-    kinds.Reshape: _reshape,
-    kinds.ConvTranspose: _conv_transpose,
-    kinds.BatchNorm: _batch_norm,
-    kinds.Activation: _activation,
-}
-# of the activations, from what they made
-_SLOPES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-    "relu": lambda made: made > 0,
-    "tanh": lambda made: 1 - made**2,
-}
+    return {*first, *last}

@@ -14,6 +14,7 @@ def columns(
     block: int,
     precision: str = "float32",
     mask: np.ndarray | None = None,
+    label: int = -1,
 ) -> np.ndarray:
     """J transposed, float64 (latent, pixels), by forward differences of `step` at one z (latent,).
 
@@ -22,14 +23,15 @@ def columns(
     """
     latent = generator.latent
     moves = np.vstack([np.zeros(latent), step * np.eye(latent)]).astype(z.dtype)
-    images = generator.render(z + moves, block, precision).astype(np.float64)
+    labels = np.full(latent + 1, label)
+    images = generator.render(z + moves, block, precision, labels).astype(np.float64)
     counted = images if mask is None else images * mask
     moved: np.ndarray = (counted[1:] - counted[0]).reshape(latent, -1) / step
     return moved
 
 
 def singular_values(
-    generator: Generator, z: np.ndarray, mask: np.ndarray | None = None
+    generator: Generator, z: np.ndarray, mask: np.ndarray | None = None, label: int = -1
 ) -> np.ndarray:
     """Of J, float64 (latent,), largest first; J by forward differences in float64 at z (latent,).
 
@@ -37,7 +39,7 @@ def singular_values(
     it is the J of one side. NaN where the images are not finite.
     """
     latent = generator.latent
-    moved = columns(generator, z.astype(np.float64), STEP, latent + 1, "float64", mask)
+    moved = columns(generator, z.astype(np.float64), STEP, latent + 1, "float64", mask, label)
     if not np.isfinite(moved).all():
         return np.full(latent, np.nan)
     values: np.ndarray = np.linalg.svd(moved, compute_uv=False)

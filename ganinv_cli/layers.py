@@ -1,13 +1,20 @@
-"""What a generator is made of: frozen descriptions with their weights, no framework in them."""
+"""What a generator is made of: frozen descriptions with their weights, no framework in them.
+
+Pictures are (batch, height, width, channels), whatever the file that they came from.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Pair = tuple[int, int]  # of height and width
+Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 
 @dataclass(frozen=True)
 class Dense:
-    """x @ weights + bias."""
+    """x @ weights + bias, over the last axis."""
 
     weights: np.ndarray  # (inputs, outputs)
     bias: np.ndarray  # (outputs,)
@@ -15,18 +22,58 @@ class Dense:
 
 @dataclass(frozen=True)
 class Reshape:
-    """(batch, height * width * channels) to (batch, height, width, channels)."""
+    """The same values in the same order, in another shape: that of one row, without the batch."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """The axes of a row in another order; axis 0 is the first behind the batch."""
+
+    order: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class ConvTranspose:
-    """A transposed convolution with SAME padding: the sides of the image grow `stride` times."""
+    """A transposed convolution: (side − 1) * stride + kernel pixels a side, less `crop`."""
 
     weights: np.ndarray  # (height, width, outputs, inputs)
     bias: np.ndarray  # (outputs,)
-    stride: int
+    stride: Pair
+    crop: Sides  # rows and columns that are cut off; below 0: so many of zeros are added
+
+    @property
+    def same(self) -> bool:
+        """Whether that is TensorFlow's SAME padding: a side grows just `stride` times."""
+        kernel = self.weights.shape[:2]
+        return self.crop == same_crop((kernel[0], kernel[1]), self.stride)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution (in truth a correlation), with zeros around the picture."""
+
+    weights: np.ndarray  # (height, width, inputs, outputs)
+    bias: np.ndarray  # (outputs,)
+    stride: Pair = (1, 1)
+    padding: Sides = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class Upsample:
+    """Each pixel as factor[0] * factor[1] pixels: the same ones, or bilinear between centres."""
+
+    factor: Pair
+    method: Literal["nearest", "bilinear"] = "nearest"
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Rows and columns added around the picture; below 0, cut off."""
+
+    sides: Sides
+    mode: Literal["constant", "reflect"] = "constant"  # zeros, or the picture mirrored
 
 
 @dataclass(frozen=True)
@@ -41,70 +88,123 @@ class BatchNorm:
 
 
 @dataclass(frozen=True)
-class Activation:
-    """An elementwise function by its TensorFlow name."""
+class Affine:
+    """x * scale + shift, over the last axis."""
 
-    name: str  # "relu" or "tanh"
-
-
-Layer = Dense | Reshape | ConvTranspose | BatchNorm | Activation
+    scale: np.ndarray  # (channels,)
+    shift: np.ndarray  # (channels,)
 
 
-def fold(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """The same function with each batch norm multiplied into the linear layer before it.
+@dataclass(frozen=True)
+class GroupNorm:
+    """As BatchNorm, by the moments of each row's own groups of channels (Wu & He 2018).
 
-    A Reshape may stand between the two. A batch norm behind anything else stays.
+    One group is layer norm over the whole row, a group a channel is instance norm.
     """
-    folded: list[Layer] = []
-    for layer in layers:
-        place = len(folded) - 1
-        if place >= 0 and isinstance(folded[place], Reshape):
-            place -= 1
-        linear = folded[place] if place >= 0 else None
-        if isinstance(layer, BatchNorm) and isinstance(linear, Dense | ConvTranspose):
-            folded[place] = _scaled(linear, layer)
-        else:
-            folded.append(layer)
-    return tuple(folded)
+
+    gamma: np.ndarray  # (channels,)
+    beta: np.ndarray  # (channels,)
+    groups: int
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True)
+class PixelNorm:
+    """x / sqrt(mean of x² over the last axis + epsilon) (Karras et al. 2018)."""
+
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function by name; ACTIVATIONS says which there are."""
+
+    name: str
+    slope: float | None = None  # of leaky_relu below 0; what elu tends to, with the sign changed
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same values for every row, whatever the latent vector; has no inputs."""
+
+    value: np.ndarray  # of one row
+
+
+@dataclass(frozen=True)
+class Add:
+    """The sum of its inputs, which broadcast as those of NumPy."""
+
+
+@dataclass(frozen=True)
+class Multiply:
+    """The product of its inputs, which broadcast as those of NumPy."""
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Its inputs beside one another along the last axis."""
+
+
+Layer = (
+    Dense
+    | Reshape
+    | Transpose
+    | ConvTranspose
+    | Conv
+    | Upsample
+    | Pad
+    | BatchNorm
+    | Affine
+    | GroupNorm
+    | PixelNorm
+    | Activation
+    | Constant
+    | Add
+    | Multiply
+    | Concat
+)
+
+# leaky_relu and elu need their slope, the others have none; gelu is the exact one
+ACTIVATIONS = (
+    *("relu", "leaky_relu", "elu", "selu", "softplus", "swish", "gelu", "gelu_tanh", "relu6"),
+    *("tanh", "sigmoid", "hard_sigmoid", "exp", "softsign"),
+)
+
+
+def same_crop(kernel: Pair, stride: Pair) -> Sides:
+    """The crop of a transposed convolution that is SAME padding in TensorFlow."""
+    over = [size - step for size, step in zip(kernel, stride, strict=True)]
+    # TensorFlow pads the convolution that this undoes with nothing less than 0
+    up, left = (max(each, 0) // 2 for each in over)
+    return (up, over[0] - up), (left, over[1] - left)
+
+
+def same_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
+    """A transposed convolution with SAME padding: the sides of the picture grow `stride` times."""
+    pair = (stride, stride)
+    kernel = weights.shape[:2]
+    return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
 
 
 def phases(layer: ConvTranspose) -> np.ndarray:
     """The kernel of a convolution with SAME padding and stride 1 that makes the same pixels.
 
     (rows, columns, inputs, stride * stride * outputs), its outputs in the order of depth_to_space:
-    the pixels at (stride * y + p, stride * x + q) are channels (p, q) at (y, x).
+    the pixels at (stride * y + p, stride * x + q) are channels (p, q) at (y, x). Asks for a stride
+    that is the same in both directions, by which the sides grow.
     """
     height, width, outputs, inputs = layer.weights.shape
-    offsets = [_offsets(size, layer.stride) for size in (height, width)]
+    stride, _ = layer.stride
+    offsets = [
+        [divmod(tap - before, stride) for tap in range(size)]  # inputs on, and phase
+        for size, (before, _) in zip((height, width), layer.crop, strict=True)
+    ]
     reach = [max(abs(back) for back, _ in along) for along in offsets]
     kernel = np.zeros(
-        (2 * reach[0] + 1, 2 * reach[1] + 1, inputs, layer.stride, layer.stride, outputs),
+        (2 * reach[0] + 1, 2 * reach[1] + 1, inputs, stride, stride, outputs),
         layer.weights.dtype,
     )
     for row, (up, p) in zip(layer.weights, offsets[0], strict=True):
         for tap, (left, q) in zip(row, offsets[1], strict=True):
             kernel[reach[0] - up, reach[1] - left, :, p, q] = tap.T
     return kernel.reshape(*kernel.shape[:3], -1)
-
-
-def _offsets(size: int, stride: int) -> list[tuple[int, int]]:
-    """Where each tap of a transposed convolution with SAME padding moves: inputs, then phase."""
-    before = max(size - stride, 0) // 2
-    return [divmod(tap - before, stride) for tap in range(size)]
-
-
-def _scaled(linear: Dense | ConvTranspose, norm: BatchNorm) -> Dense | ConvTranspose:
-    """Computed in float64, so that folding costs no more than the last rounding."""
-    scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
-    shift = norm.beta - norm.mean * scale
-    if isinstance(linear, Dense):
-        copies = len(linear.bias) // len(scale)
-        scale, shift = np.tile(scale, copies), np.tile(shift, copies)
-        weights = linear.weights * scale
-    else:
-        weights = linear.weights * scale[:, None]
-    bias = linear.bias * scale + shift
-    dtype = linear.weights.dtype
-    if isinstance(linear, Dense):
-        return Dense(weights.astype(dtype), bias.astype(dtype))
-    return ConvTranspose(weights.astype(dtype), bias.astype(dtype), linear.stride)

@@ -52,6 +52,7 @@ class Problem(NamedTuple):
     level: Level | None = None
     mixed: bool = False  # whether rows may be rough
     mask: tf.Tensor | None = None  # (height, width, 1), 1 where a pixel counts and 0 where not
+    labels: tf.Tensor | None = None  # (batch,) int32, where the generator asks for them
 
     def evaluate(self, z: tf.Tensor, rough: tf.Tensor | None = None) -> Evaluation:
         """One gradient a row: a forward pass and a backward pass to z (batch, latent).
@@ -81,7 +82,8 @@ class Problem(NamedTuple):
         places = tf.where(rows)[:, 0]
         missing = -tf.size(places) % PADDED
         places = tf.concat([places, tf.fill([missing], places[0])], 0)
-        some = {name: tf.gather(getattr(self, name), places) for name in _ROWS}
+        rows = {name: getattr(self, name) for name in _ROWS}
+        some = {name: tf.gather(row, places) for name, row in rows.items() if row is not None}
         here = self._replace(**some)._evaluated(tf.gather(z, places), precision)
         return [
             tf.tensor_scatter_nd_update(whole, places[:, None], part)
@@ -91,7 +93,7 @@ class Problem(NamedTuple):
     def _evaluated(self, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
         with tf.GradientTape() as tape:
             tape.watch(z)
-            images = self.generator(tf.cast(z, self.targets.dtype), precision)
+            images = self.generator(tf.cast(z, self.targets.dtype), precision, self.labels)
             residuals = images - self.targets
             counted = residuals if self.mask is None else residuals * self.mask
             image_loss = tf.reduce_sum(counted * residuals, [1, 2, 3])
@@ -153,7 +155,7 @@ class Problem(NamedTuple):
         return tf.where(self._exact[:, None, None], weighted, plain)
 
 
-_ROWS = ("targets", "wall", "residual")
+_ROWS = ("targets", "wall", "residual", "labels")
 
 
 def _inverse(norm: Norm, objective: tf.Tensor) -> tf.Tensor:

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     redraw = 3
     metric = 4
     noise = 5
+    label = 6
 
 
 def uniform(

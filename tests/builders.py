@@ -9,8 +9,12 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.formats.tf_checkpoint import read
+from ganinv_cli.formats import read
 from ganinv_cli.formats.tf_write import write
+from ganinv_cli.generator import Generator
+from ganinv_cli.layers import Dense, Layer
+from ganinv_cli.network import chain
+from ganinv_cli.prior import Prior, Uniform
 
 Arrays = dict[str, np.ndarray]
 
@@ -116,3 +120,11 @@ def hard_checkpoint(folder: Path) -> Checkpoint:
     arrays = weights(latent=12, widths=(2, 2))
     arrays["g_h0_lin/Matrix"] *= 2
     return read(saved(folder, renamed(arrays, "C")))
+
+
+def built(*layers: Layer, prior: Prior | None = None) -> Generator:
+    """A generator of just these layers, the first of which is Dense."""
+    first = layers[0]
+    assert isinstance(first, Dense)
+    network = chain(len(first.weights), layers)
+    return Generator(Checkpoint(network, prior or Uniform(), "", "", ""))

@@ -122,6 +122,12 @@ def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=Tru
     return columns
 
 
+def labelled(groups, *labels, rule="stochastic"):
+    """The same of a conditional generator: recoveries found under these labels, one each."""
+    under = np.array(labels, np.int32)
+    return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
+
+
 def extended(groups, rule="stochastic", count=3):
     """The same with an earlier certificate too, of the first `count` recoveries."""
     last = groups[f"{rule}/certificate"]

@@ -30,11 +30,13 @@ def one_row(group, trial):
     draw = np.random.default_rng([trial, *group.encode()])
     if not group:
         truth = draw.normal(size=LATENT).astype(np.float32)
-        return {"z_true": truth, "cramer_rao": draw.uniform()}
+        label = np.int32(draw.integers(9))
+        return {"z_true": truth, "label": label, "cramer_rao": draw.uniform()}
     if group in IMAGE_GROUPS:
         return _certificate(draw) if group.endswith("/certificate") else _image(draw, trial)
     ends = {
         "z_found": draw.normal(size=LATENT).astype(np.float32),
+        "label": np.int32(draw.integers(9)),
         "z_error": draw.normal(),
         "error_bound": draw.uniform(),
         "image_loss": np.float32(draw.normal()),

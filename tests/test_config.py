@@ -13,10 +13,10 @@ from ganinv_cli.config import (
     NoiseSweepConfig,
     RecoverConfig,
     identity,
-    load,
 )
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.resources import find, shipped
+from ganinv_cli.settling import load
 
 
 def _written(folder: Path, text: str) -> Path:

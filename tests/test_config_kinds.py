@@ -10,9 +10,9 @@ from ganinv_cli.config import (
     NoiseSweepConfig,
     RecoverConfig,
     identity,
-    load,
 )
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.settling import load
 
 KINDS = (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
 OWN = {

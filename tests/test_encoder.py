@@ -96,7 +96,7 @@ def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"z in \[-1.0, 1.0\], not .* z in \[0.0, 1.0\]"):
         Encoder.load(
             tmp_path / "encoder.npz",
-            Generator(checkpoint(tmp_path), prior=Uniform(0.0, 1.0)),
+            Generator(dataclasses.replace(checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
         )
 
 

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
-from builders import STATISTICS, checkpoint, renamed, saved, weights, write_v1
+from builders import STATISTICS, built, checkpoint, renamed, saved, weights, write_v1
 
-from ganinv_cli import generator as module
+from ganinv_cli import convolutions
 from ganinv_cli.formats import read
-from ganinv_cli.formats.checkpoint import Checkpoint
 from ganinv_cli.generator import Generator
-from ganinv_cli.layers import ConvTranspose, Dense, Reshape
+from ganinv_cli.layers import Dense, Reshape, same_transpose
 
 SHAPES = [
     {"widths": (8, 4)},
@@ -150,12 +149,12 @@ def test_a_transposed_convolution_is_tensorflows(
 ) -> None:
     random = np.random.default_rng(0)
     weights = random.normal(size=(*kernel, outputs, 3))
-    layer = ConvTranspose(weights, random.normal(size=outputs), stride)
+    layer = same_transpose(weights, random.normal(size=outputs), stride)
     dense, reshape = Dense(np.eye(60), np.zeros(60)), Reshape((4, 5, 3))
     x = random.normal(size=(2, 60))
     shape = (2, 4 * stride, 5 * stride, outputs)
     expected = tf.nn.conv2d_transpose(x.reshape(2, 4, 5, 3), weights, shape, stride, "SAME")
-    found = Generator(Checkpoint((dense, reshape, layer), "", "", ""))(x)
+    found = built(dense, reshape, layer)(x)
     np.testing.assert_allclose(found, expected + layer.bias, atol=1e-12)
 
 
@@ -164,7 +163,7 @@ def test_pictures_do_not_depend_on_how_channels_are_cut(
     tmp_path: Path, z: np.ndarray, monkeypatch: pytest.MonkeyPatch, blocks: tuple[int, int]
 ) -> None:
     shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
-    monkeypatch.setattr(module, "BLOCKS", {tf.float32: blocks})
+    monkeypatch.setattr(convolutions, "BLOCKS", {tf.float32: blocks})
     found = Generator(checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
     expected = reference.images(weights(**shape), z)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, atol=1e-5)

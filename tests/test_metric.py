@@ -7,7 +7,6 @@ import tensorflow as tf
 from small import in_float64
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.checkpoint import Checkpoint
 from ganinv_cli.generator import Generator
 from ganinv_cli.layers import Activation, Dense, Reshape
 from ganinv_cli.problem import Problem
@@ -142,4 +141,4 @@ def test_a_generator_whose_images_do_not_depend_on_z_is_refused(weight):
     dense = Dense(np.full((3, 12), weight, np.float32), np.zeros(12, np.float32))
     layers = (dense, Reshape((2, 2, 3)), Activation("tanh"))
     with pytest.raises(CheckpointError, match="do not depend on z, or are not numbers"):
-        level(Generator(Checkpoint(layers, "", "", "")), POINTS)
+        level(builders.built(*layers), POINTS)

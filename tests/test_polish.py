@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from small import limits, noisy, run
 
-from ganinv_cli.formats.checkpoint import Checkpoint
 from ganinv_cli.generator import Generator
 from ganinv_cli.layers import Activation, Dense, Reshape
 from ganinv_cli.outcome import Outcome
@@ -56,7 +55,7 @@ def _shapes(creased, wrong_side=False):
     target = np.array([0.3] * (LATENT - 1) + [2.0])
     target[:creased] = 0.5 if wrong_side else -0.5
     z = np.array([0.0] * creased + [0.3] * (LATENT - 1 - creased) + [1.0])
-    return Generator(Checkpoint(layers, "", "", "")), target.reshape(1, LATENT, 1), z
+    return builders.built(*layers), target.reshape(1, LATENT, 1), z
 
 
 @pytest.mark.parametrize("rule", ["none", "standard", "stochastic"])

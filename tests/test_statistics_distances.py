@@ -5,8 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.special import gammaln
 
 from ganinv_cli import statistics
+from ganinv_cli.prior import Normal, Uniform
 
 
 def test_the_distance_of_vectors_is_the_papers() -> None:
@@ -59,14 +61,51 @@ def test_the_baseline_is_the_papers() -> None:
 )
 def test_the_baseline_is_the_mean_distance_in_segment_square_and_cube(latent, distance) -> None:
     """The last is Robbins' constant."""
-    assert statistics.baseline(latent, 0, 1) * latent == pytest.approx(distance, rel=1e-9)
-    assert statistics.baseline(latent, -3, 2) * latent == pytest.approx(5 * distance, rel=1e-9)
+    for low, high in ((0, 1), (-3, 2)):
+        found = statistics.baseline(latent, Uniform(low, high)) * latent
+        assert found == pytest.approx((high - low) * distance, rel=1e-9)
 
 
 def test_the_baseline_is_what_random_vectors_give() -> None:
     z = np.random.default_rng(3).uniform(-1, 1, (300, 512))
     simulated = statistics.spread(statistics.pairwise(z), 512).mean
     assert statistics.baseline(512) == pytest.approx(simulated, rel=2e-3)
+
+
+@pytest.mark.parametrize(("latent", "draws"), [(1, 200_000), (3, 100_000), (100, 4000)])
+def test_the_baseline_is_what_draws_of_a_cut_normal_give(latent, draws) -> None:
+    prior = Normal(2.0, 0.9)
+    u, v = prior.quantile(np.random.default_rng(5).uniform(size=(2, draws, latent)))
+    distances = np.linalg.norm(u - v, axis=1) / latent
+    error = distances.std() / draws**0.5
+    found = statistics.baseline(latent, prior)
+    assert found == pytest.approx(distances.mean(), abs=4 * error)
+    assert abs(found - statistics.baseline(latent, Uniform(prior.low, prior.high))) > 9 * error
+    assert abs(found - statistics.baseline(latent, Normal(2.0, 0.999999))) > 9 * error
+
+
+@pytest.mark.parametrize("latent", [1, 2, 100, 512])
+def test_the_baseline_of_a_normal_is_known_where_hardly_any_or_nearly_all_is_cut(latent) -> None:
+    """√2 σ times the mean of χ with `latent` degrees of freedom; that of a uniform."""
+    whole = 2**0.5 * 3 * 2**0.5 * np.exp(gammaln((latent + 1) / 2) - gammaln(latent / 2)) / latent
+    assert statistics.baseline(latent, Normal(3.0, 1 - 1e-15)) == pytest.approx(whole, rel=1e-9)
+    sliver = Normal(3.0, 1e-6)
+    flat = statistics.baseline(latent, Uniform(sliver.low, sliver.high))
+    assert statistics.baseline(latent, sliver) == pytest.approx(flat, rel=1e-9)
+
+
+def test_only_vectors_of_one_label_have_a_distance() -> None:
+    z, labels = np.arange(5.0)[:, None], np.array([2, 0, 2, 0, 1])
+    assert statistics.pairwise(z, labels).tolist() == [2, 2]
+    assert statistics.pairwise(z, np.arange(5)).tolist() == []
+    assert statistics.pairwise(z[:1], labels[:1]).tolist() == []
+
+
+def test_vectors_of_other_labels_are_no_cluster_of_ones_own() -> None:
+    z = np.array([[0.0], [0.0], [0.1], [0.2], [5.0]])
+    assert statistics.clusters(z, 0.15, np.array([1, 0, 0, 0, 0])).tolist() == [1, 0, 0, 0, 2]
+    apart = statistics.clusters(z, 0.15, np.array([0, 0, 1, 0, 0]))  # no step leads past another
+    assert apart.tolist() == [0, 0, 1, 2, 3]
 
 
 def test_clusters_come_with_the_largest_first() -> None:

@@ -20,23 +20,25 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it.
 LAYOUT = (
-    {"errors", "outcome", "layers", "prior", "words"},
-    {"config", "formats", "generator", "encoder", "problem", "jacobian", "clipping", "randomness"}
-    | {"pictures", "store", "statistics", "resources"},
+    {"errors", "outcome", "layers", "shapes", "prior", "words"},
+    {"network", "folding"},
+    {"building", "config", "convolutions", "encoder", "formats", "generator", "problem", "settling"}
+    | {"jacobian", "clipping", "randomness", "pictures", "store", "statistics", "resources"},
     {"solvers", "report"},
     {"engine"},
-    {"experiments", "training"},
+    {"experiments", "training", "inspection", "conversion"},
     {"cli"},
     {"__main__"},
 )
 RANKS = {part: rank for rank, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
-    "h5py": ("store", "formats/keras.py"),
+    "h5py": ("store", "formats"),
     "matplotlib": ("report",),
 }
-WITHOUT_TENSORFLOW = {"errors", "outcome", "layers", "prior", "words"} | {
-    *("config", "pictures", "store", "statistics", "resources", "report", "cli"),
+WITHOUT_TENSORFLOW = {"errors", "outcome", "layers", "shapes", "prior", "words", "network"} | {
+    "folding",
+    *("config", "settling", "pictures", "store", "statistics", "resources", "report", "cli"),
 }
 LONGEST = 250  # lines
 LONGER: set[str] = set()  # files with a reason to be longer, as "ganinv_cli/cli/train.py"

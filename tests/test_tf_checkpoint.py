@@ -35,7 +35,7 @@ def test_every_layout_and_version_holds_the_same_generator(
 def test_the_layers_are_in_order_with_the_tensors_as_written(tmp_path: Path) -> None:
     arrays = weights(widths=(8, 4), side=4)
 
-    layers = read(saved(tmp_path, renamed(arrays, "C"))).layers
+    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
 
     kinds = [Dense, Reshape, BatchNorm, Activation, ConvTranspose, BatchNorm, Activation]
     assert [type(layer) for layer in layers] == [*kinds, ConvTranspose, Activation]
@@ -124,7 +124,7 @@ def test_any_prefix_before_the_names_will_do(tmp_path: Path, prefix: str) -> Non
 
 def test_a_layer_may_have_no_norm(tmp_path: Path) -> None:
     arrays = {name: array for name, array in weights().items() if not name.startswith("g_bn1/")}
-    layers = read(saved(tmp_path, renamed(arrays, "C"))).layers
+    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
     assert sum(isinstance(layer, BatchNorm) for layer in layers) == 1
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from builders import Arrays, refused, renamed, saved, weights
 
 from ganinv_cli.formats import dcgan
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
 from ganinv_cli.formats.dcgan_names import match
 
 
@@ -20,12 +20,7 @@ def test_no_generator_says_what_was_found_and_expected(tmp_path: Path) -> None:
 
 def test_a_tensorflow_2_checkpoint_is_called_one(tmp_path: Path) -> None:
     prefix = tf.train.Checkpoint(w=tf.Variable(1.0)).save(str(tmp_path / "ckpt"))
-    refused(Path(prefix), "TensorFlow 2 object checkpoint", "expected a TF1 DCGAN's names")
-
-
-def test_a_conditional_generator(tmp_path: Path) -> None:
-    label = {"generator/g_h1_lin/Matrix": np.zeros((1034, 6272), np.float32)}
-    refused(saved(tmp_path, renamed(weights(), "C") | label), "conditional DCGAN", "without labels")
+    refused(Path(prefix), "TensorFlow 2 object checkpoint", "holds no generator", "state/")
 
 
 def test_two_generators(tmp_path: Path) -> None:
@@ -145,4 +140,4 @@ def test_sizes_are_bounded_before_anything_is_read(
 ) -> None:
     tensors = _Unread(weights(), **larger)
     with pytest.raises(UnreadableError, match=words):
-        dcgan.layers(tensors, match(tensors.shapes))
+        dcgan.network(tensors, match(tensors.shapes), Conventions())

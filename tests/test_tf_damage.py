@@ -51,7 +51,7 @@ def test_a_graph_alone_has_no_weights(tmp_path: Path, name: str) -> None:
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
-    refused(tmp_path / "garbage", "garbage is not a TensorFlow checkpoint", "no garbage.index")
+    refused(tmp_path / "garbage", "garbage is of no format that is read", "no garbage.index")
 
 
 def test_garbage_under_the_names_of_a_checkpoint(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_one_wrong_byte_of_a_v1_file(tmp_path: Path) -> None:
 def test_a_v1_file_that_was_cut_short(tmp_path: Path) -> None:
     write_v1(tmp_path / "m", weights())
     (tmp_path / "m").write_bytes((tmp_path / "m").read_bytes()[:-100])
-    refused(tmp_path / "m", "is not a TensorFlow checkpoint")
+    refused(tmp_path / "m", "is of no format that is read")
 
 
 def _spoilt(content: bytes) -> bytes:

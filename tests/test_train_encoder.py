@@ -52,7 +52,7 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, fini
 def test_grey_and_larger_images_and_other_priors_can_be_fitted(
     tmp_path: Path, shape: dict[str, object]
 ) -> None:
-    generator = Generator(checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
+    generator = Generator(dataclasses.replace(checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0)))
     settings = fit.EncoderSettings(images=500, batch_size=100)
     encoder = list(train(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None
@@ -164,7 +164,7 @@ def test_a_damaged_state_is_explained(generator: Generator, tmp_path: Path, left
 
 
 def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: Path) -> None:
-    spoilt = Generator(checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
+    spoilt = Generator(dataclasses.replace(checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0)))
     with pytest.raises(CheckpointError, match="images that are not finite"):
         next(train(spoilt, SMALL, tmp_path / "encoder.npz"))
 

@@ -7,7 +7,10 @@ import click
 
 from ganinv_cli.errors import GaninvError
 
-COMMANDS = ("recover", "noise-sweep", "consistency", "invert", "report", "train", "train-encoder")
+COMMANDS = (
+    *("recover", "noise-sweep", "consistency", "invert"),
+    *("inspect", "sample", "convert", "report", "train", "train-encoder"),
+)
 
 
 class _Commands(click.Group):

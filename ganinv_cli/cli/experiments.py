@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from ganinv_cli.cli import publishing
-from ganinv_cli.config import Config, ImagesConfig, load
+from ganinv_cli.cli import generators, publishing
+from ganinv_cli.config import Config, ImagesConfig
+from ganinv_cli.settling import load
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import Progress
@@ -66,22 +67,20 @@ def complain(unread: Sequence[str]) -> None:
 @contextmanager
 def session(config: Config, output: Output) -> Iterator[Session]:
     """TensorFlow, the device and the generator, ready; progress is shown while it lasts."""
-    from ganinv_cli.cli import progress, startup
+    from ganinv_cli.cli import progress
     from ganinv_cli.resources import find
 
     checkpoint = find("checkpoint", config.checkpoint)
-    startup.tensorflow(output.verbose)
+    told = generators.conventions(config)
+    found = generators.read(checkpoint, told, output.verbose, output.quiet)
     from ganinv_cli.engine.local import Device
-    from ganinv_cli.generator import Generator
 
     device = Device(config.device)
     machine = device.machine(config.precision, config.solver)
-    found = startup.read(checkpoint, output.verbose)
     if output.verbose:
-        click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
         click.echo(f"on {machine.device}, gradients {machine.precision}", err=True)
     with device.scope(), progress.recovery(output.out, output.quiet) as show:
-        generator = Generator(found, config.batch_norm)
+        generator = generators.generator(found, config.batch_norm, config.label)
         yield Session(generator, machine, show)
 
 

@@ -6,6 +6,7 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.experiments import Output, session, settled
+from ganinv_cli.cli.values import Numbers
 from ganinv_cli.config import NoiseSweepConfig
 
 
@@ -18,7 +19,7 @@ from ganinv_cli.config import NoiseSweepConfig
         "variances",
         "Of the Gaussian noise on pixels in [-1, 1]: 0.1 is a standard deviation of 40 grey "
         "levels of 255.",
-        {"type": options.Numbers(), "metavar": "NUMBERS"},
+        {"type": Numbers(float, "0.01,0.1"), "metavar": "NUMBERS"},
     ),
     (
         "--clip-pixels/--no-clip-pixels",

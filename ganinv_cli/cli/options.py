@@ -7,53 +7,17 @@ from typing import Any, TypeVar
 
 import click
 
-from ganinv_cli.cli import publishing
+from ganinv_cli.cli import generators, publishing
 from ganinv_cli.cli.experiments import Output
+from ganinv_cli.cli.generators import Setting
+from ganinv_cli.cli.values import Names
 from ganinv_cli.config import Config
 from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Names(click.ParamType[tuple[str, ...]]):
-    """A comma-separated list of some of these names."""
-
-    name = "names"
-
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self.known = known
-
-    def convert(self, value: Any, param: Any, context: Any) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(part.strip() for part in value.split(",") if part.strip())
-        unknown = [name for name in names if name not in self.known]
-        if unknown or not names:
-            wrong = f"{unknown[0]!r} is" if unknown else "nothing is"
-            self.fail(f"{wrong} not one of {', '.join(self.known)}", param, context)
-        return names
-
-
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """A comma-separated list of numbers."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: Any, context: Any) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in value.split(",") if part.strip())
-        except ValueError:
-            numbers = ()
-        if not numbers:
-            self.fail(f"{value!r} is not numbers such as 0.01,0.1", param, context)
-        return numbers
-
-
-def experiment(
-    kind: type[Config], trials: str, *own: tuple[str, str, str, dict[str, Any]]
-) -> Callable[[Command], Command]:
+def experiment(kind: type[Config], trials: str, *own: Setting) -> Callable[[Command], Command]:
     """Everything an experiment's config holds and a command line may change.
 
     `trials` says what that many of are run; `own` are its other settings: flag, name, help, type.
@@ -63,7 +27,7 @@ def experiment(
         value = getattr(kind, name)
         default = ",".join(map(_shown, value)) if isinstance(value, tuple) else _shown(value)
         return click.option(
-            flag, name, help=text, show_default=default or False, default=None, **type_
+            flag, name, help=text, default=None, **{"show_default": default or False} | type_
         )
 
     def decorate(command: Command) -> Command:
@@ -71,8 +35,9 @@ def experiment(
             click.option(
                 "--config", help="TOML file with these settings, or the name of a shipped one."
             ),
-            setting(
-                "--checkpoint", "checkpoint", "The generator: a checkpoint's folder or prefix."
+            *(
+                setting(flag, name, text, **type_)
+                for flag, name, text, type_ in generators.SETTINGS
             ),
             *(setting(flag, name, text, **type_) for flag, name, text, type_ in own),
             setting("--trials", "trials", trials, type=click.IntRange(1)),
@@ -91,7 +56,7 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and value < 1 else str(value)
 
 
-_EXPERIMENT: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+_EXPERIMENT: tuple[Setting, ...] = (
     (
         "--clip",
         "clip",

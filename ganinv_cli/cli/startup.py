@@ -1,15 +1,8 @@
-"""Starting TensorFlow without its greetings, and reading the checkpoint."""
+"""Starting TensorFlow without its greetings."""
 
 import os
 import sys
 import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import click
-
-if TYPE_CHECKING:
-    from ganinv_cli.formats.checkpoint import Checkpoint
 
 
 def tensorflow(verbose: bool = False) -> None:
@@ -34,16 +27,6 @@ def tensorflow(verbose: bool = False) -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-def read(path: Path, verbose: bool) -> "Checkpoint":
-    """The checkpoint; said what it is where `verbose`."""
-    from ganinv_cli import formats
-
-    found = formats.read(path)
-    if verbose:
-        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
-    return found
 
 
 def _start() -> None:

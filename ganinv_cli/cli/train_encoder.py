@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganinv_cli.cli import generators
+from ganinv_cli.cli.generators import Chosen
 from ganinv_cli.config import RecoverConfig
+from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ganinv_cli.training.encoder import Progress
 
 
 @click.command()
-@click.option(
-    "--checkpoint",
-    default=RecoverConfig.checkpoint,
-    show_default=True,
-    help="The generator: a checkpoint's folder or prefix.",
+@generators.chosen(
+    click.option(
+        "--checkpoint",
+        default=RecoverConfig.checkpoint,
+        show_default=True,
+        help="The generator: a file, a folder, or a prefix of files.",
+    )
 )
 @click.option(
     "--out",
@@ -66,7 +71,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def train_encoder(
-    checkpoint: str,
+    chosen: Chosen,
     out: Path | None,
     images: int | None,
     batch_size: int,
@@ -86,17 +91,15 @@ def train_encoder(
     Example:
         ganinv train-encoder --checkpoint faces64
     """
-    from ganinv_cli.cli import startup
-    from ganinv_cli.resources import find
-
-    path = find("checkpoint", checkpoint)
-    startup.tensorflow(verbose)
+    path = chosen.path
+    found = generators.read(path, chosen.told, verbose, quiet)
     from ganinv_cli.encoder import beside
-    from ganinv_cli.generator import Generator
     from ganinv_cli.training.encoder import train as run
     from ganinv_cli.training.encoder_fit import EncoderSettings, enough
 
-    generator = Generator(startup.read(path, verbose))
+    generator = generators.generator(found, label=chosen.label)
+    if generator.labels:
+        raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")
     settings = EncoderSettings(
         images=images or enough(generator),
         batch_size=batch_size,

@@ -23,16 +23,17 @@ def _made(rows: Columns, generator: Generator, counted: np.ndarray | None) -> Co
     """The best trial and the one farthest from it, by polished z where there is one."""
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
+    labels = rows.get("label", np.full(len(z), -1))
     best = int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
-    distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1)
+    distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1) * (labels == labels[best])
     distant = int(np.argmax(np.nan_to_num(distance)))
     pair = [best, distant]
     if generator.batch_norm == "batch":  # an image depends on all that it was made with
-        images = generator.render(z, len(z))[pair]
+        images = generator.render(z, len(z), labels=labels)[pair]
         values = np.full(generator.latent, np.nan)
     else:
-        images = generator.render(z[pair], 2)
-        values = singular_values(generator, z[best], counted)
+        images = generator.render(z[pair], 2, labels=labels[pair])
+        values = singular_values(generator, z[best], counted, int(labels[best]))
     reconstruction, farther = to_pixels(images)
     return {
         "recoveries": np.array([len(z)]),

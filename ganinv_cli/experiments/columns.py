@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Uniform
+from ganinv_cli.prior import Prior
 from ganinv_cli.solvers.trial import Ending, Job, Polished, Trial
 
 Columns = dict[str, np.ndarray]
@@ -14,7 +14,7 @@ Groups = dict[str, Columns]
 
 
 def by_group(
-    trials: Sequence[Trial], group: Callable[[Job], str], prior: Uniform, bounded: bool
+    trials: Sequence[Trial], group: Callable[[Job], str], prior: Prior, bounded: bool
 ) -> Groups:
     """The rows of each group that some of the trials belong to.
 
@@ -28,8 +28,18 @@ def by_group(
 
 def truths(trials: Sequence[Trial]) -> Groups:
     """The true z of each trial, the rows of "/"."""
-    known = {trial.job.trial: trial.z_true for trial in trials}
-    return {"": {"trial": np.array(list(known)), "z_true": np.stack(list(known.values()))}}
+    known = {trial.job.trial: trial for trial in trials}
+    rows = {
+        "trial": np.array(list(known)),
+        "z_true": np.stack([trial.z_true for trial in known.values()]),
+        **_labels([trial.label for trial in known.values()]),
+    }
+    return {"": rows}
+
+
+def _labels(labels: Sequence[int]) -> Columns:
+    """Where there are any."""
+    return {"label": np.array(labels, np.int32)} if max(labels) >= 0 else {}
 
 
 def of(rows: Columns, column: str, trials: np.ndarray) -> np.ndarray:
@@ -37,12 +47,17 @@ def of(rows: Columns, column: str, trials: np.ndarray) -> np.ndarray:
     return rows[column][np.searchsorted(rows["trial"], trials)]
 
 
+def labels_of(rows: Columns, trials: np.ndarray) -> np.ndarray | None:
+    """Those of some trials, (trials,); None where there are none."""
+    return of(rows, "label", trials) if "label" in rows else None
+
+
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
     """‖found − true‖² / latent, in float64: the figure of the paper's Table 1."""
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 
-def _rows(trials: Sequence[Trial], prior: Uniform, bounded: bool) -> Columns:
+def _rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
     def column(value: Callable[[Trial], Any], dtype: Any = None) -> np.ndarray:
         return np.array([value(trial) for trial in trials], dtype)
 
@@ -69,6 +84,7 @@ def _ends(ends: Sequence[tuple[Ending, np.ndarray]], bounded: bool) -> Columns:
     bounds = np.array([end.bound for end, _ in ends], np.float64)
     return {
         "z_found": np.array([end.z for end, _ in ends]),
+        **_labels([end.label for end, _ in ends]),
         **({} if np.isnan([true for _, true in ends]).any() else {"z_error": errors}),
         **({"error_bound": bounds} if bounded else {}),
         "image_loss": np.array([end.image_loss for end, _ in ends], np.float64),

@@ -15,6 +15,16 @@ def true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     return z
 
 
+def true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray | None:
+    """The right label of each trial, all as likely: int32 (trials,). None where none is asked."""
+    if not generator.labels:
+        return None
+    numbers = tf.constant(trials, tf.int64)
+    share = uniform(seed, numbers, Purpose.label, tf.zeros_like(numbers), 1)[:, 0].numpy()
+    labels: np.ndarray = (share * generator.labels).astype(np.int32)
+    return labels
+
+
 def noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """Gaussian of variance 1 on every pixel: float32 (trials, height, width, channels)."""
     numbers = tf.constant(trials, tf.int64)

@@ -24,6 +24,8 @@ def pictures(path: Path, generator: Generator, config: RecoverConfig) -> dict[st
     group = results.groups[rule]
     trials = group["trial"]
     truth = columns.of(results.groups[""], "z_true", trials)
+    found = columns.labels_of(group, trials)  # on the way they may have been others
+    original = columns.labels_of(results.groups[""], trials)
     panels = {"start": group["z_start"]}
     for place, gradients in enumerate(results.constants["snapshot_gradients"]):
         on_the_way = group["z_snapshots"][:, place]
@@ -32,7 +34,11 @@ def pictures(path: Path, generator: Generator, config: RecoverConfig) -> dict[st
     panels |= {"found": group["z_found"], "original": truth}
     shown = slice(None) if generator.batch_norm == "batch" else slice(TRIALS)
     size = len(trials[shown])
-    images = [generator.render(z[shown], size)[:TRIALS] for z in panels.values()]
+    images = []
+    for name, z in panels.items():
+        beside = original if name == "original" else found
+        labels = None if beside is None else beside[shown]
+        images.append(generator.render(z[shown], size, labels=labels)[:TRIALS])
     return {
         f"figure1-{rule}": Figure(
             to_pixels(np.array(images)), tuple(panels), tuple(trials[:TRIALS].tolist())

@@ -20,16 +20,20 @@ def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict
     rule = shown_rule(config.clip)
     groups = read(path).groups
     trials = np.arange(min(TRIALS, config.trials))
-    clean = generator.render(columns.of(groups[""], "z_true", trials), TRIALS)
+    truth = groups[""]
+    clean = generator.render(
+        columns.of(truth, "z_true", trials), TRIALS, labels=columns.labels_of(truth, trials)
+    )
     unit = noise(generator, config.seed, trials)
     figures = {}
     for variance in config.variances:
         level = np.full(len(trials), variance)
-        found = columns.of(groups[variance_group(variance, rule)], "z_found", trials)
+        group = groups[variance_group(variance, rule)]
+        found, labels = columns.of(group, "z_found", trials), columns.labels_of(group, trials)
         panels = {
             "clean": clean,
             "noisy": noisy(clean, unit, level, config.clip_pixels),
-            "recovered": generator.render(found, TRIALS),
+            "recovered": generator.render(found, TRIALS, labels=labels),
         }
         shown = np.stack([to_pixels(images) for images in panels.values()])
         figures[f"figure2b-variance={variance:g}"] = Figure(

@@ -17,7 +17,7 @@ from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
 from ganinv_cli.experiments.sources import Source, digest, sources
-from ganinv_cli.experiments.starting import starting
+from ganinv_cli.experiments.starting import check_labels, starting
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import Crop, mask, to_floats, without_warnings
 from ganinv_cli.resources import Machine
@@ -48,6 +48,7 @@ def explain(
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
+    check_labels(generator, config.trials * (config.restarts + 1), "trials")
     solver = named(config.solver, config.solver_settings)
     crop = Crop(config.crop)
     found = sources(config.image, generator.image_shape, crop, folder)
@@ -64,7 +65,7 @@ def explain(
     }
     start = starting(config, generator)
     more |= start.identity
-    made_by = provenance(command, config, solver, generator.sha256, machine.device, more)
+    made_by = provenance(command, config, solver, generator, machine.device, more)
     with open_run(out, made_by, overwrite) as run:
         images = _Images(config, generator, found, run, counted)
         images.certify()  # what an interrupted run left

@@ -9,10 +9,10 @@ from ganinv_cli import statistics
 from ganinv_cli.config import NoiseSweepConfig
 from ganinv_cli.experiments import columns, figure2
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.drawing import noise, noisy, true_z
+from ganinv_cli.experiments.drawing import noise, noisy, true_labels, true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
-from ganinv_cli.experiments.starting import starting
+from ganinv_cli.experiments.starting import check_labels, starting
 from ganinv_cli.generator import Generator
 from ganinv_cli.jacobian import singular_values
 from ganinv_cli.resources import Machine
@@ -37,12 +37,13 @@ def noise_sweep(
 
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """
+    check_labels(generator, config.restarts + 1, "restarts")
     solver = named(config.solver, config.solver_settings)
     device = machine.device
     precision = "float32" if all(config.variances) else machine.precision  # of images without noise
     start = starting(config, generator)
     made_by = provenance(
-        "noise-sweep", config, solver, generator.sha256, device, start.identity, precision
+        "noise-sweep", config, solver, generator, device, start.identity, precision
     )
     with open_run(out, made_by, overwrite) as run:
         jobs = _jobs(config, run)
@@ -85,14 +86,16 @@ class _Sweep:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
         variance = np.array([config.variances[job.case] for job in jobs])
         z = true_z(generator, config.seed, trials)
-        self._bound(trials, z)
-        clean = generator.render(z, config.batch_size)[rows]
+        labels = true_labels(generator, config.seed, trials)
+        self._bound(trials, z, labels)
+        clean = generator.render(z, config.batch_size, labels=labels)[rows]
         unit = noise(generator, config.seed, trials)[rows]
         return Sought(
             noisy(clean, unit, variance, config.clip_pixels),
             z[rows],
             residual=self._left(variance, MOST),
             enough=self._left(variance, TYPICAL) * (not config.clip_pixels),
+            labels=None if labels is None else labels[rows],
         )
 
     def truths(self, trials: Sequence[Trial]) -> Groups:
@@ -105,10 +108,11 @@ class _Sweep:
         rows[""]["cramer_rao"] = np.array(bounds)
         return rows
 
-    def _bound(self, trials: np.ndarray, z: np.ndarray) -> None:
-        for number, row in zip(trials.tolist(), z, strict=True):
+    def _bound(self, trials: np.ndarray, z: np.ndarray, labels: np.ndarray | None) -> None:
+        for place, number in enumerate(trials.tolist()):
             if number not in self._known and number not in self._bounds:
-                values = singular_values(self._generator, row)
+                label = -1 if labels is None else int(labels[place])
+                values = singular_values(self._generator, z[place], label=label)
                 self._bounds[number] = float(statistics.cramer_rao(values))
 
     def _left(self, variance: np.ndarray, share: float) -> np.ndarray:

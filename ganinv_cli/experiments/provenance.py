@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.config import Config, identity
+from ganinv_cli.generator import Generator
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 from ganinv_cli.words import SOLVERS
@@ -19,7 +20,7 @@ def provenance(
     command: str,
     config: Config,
     solver: Solver,
-    sha256: str,
+    generator: Generator,
     device: str,
     more: Mapping[str, Any] | None = None,
     precision: str = "float32",
@@ -30,12 +31,12 @@ def provenance(
     the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
-    settings |= {config.solver: asdict(solver), **(more or {})}
+    settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(more or {})}
     return Provenance(
         command=command,
         config=settings,
         identity=identity(settings),
-        checkpoint_sha256=sha256,
+        checkpoint_sha256=generator.sha256,
         versions={package: version(package) for package in PACKAGES},
         device=device,
         precision=precision,

@@ -8,10 +8,10 @@ import numpy as np
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import columns, figure1
-from ganinv_cli.experiments.drawing import true_z
+from ganinv_cli.experiments.drawing import true_labels, true_z
 from ganinv_cli.experiments.provenance import provenance
 from ganinv_cli.experiments.running import Plan, Show, run_plan
-from ganinv_cli.experiments.starting import starting
+from ganinv_cli.experiments.starting import check_labels, starting
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.resources import Machine
@@ -35,13 +35,12 @@ def recover(
 
     An interruption commits what has finished and goes on upwards; the same call then goes on.
     """
+    check_labels(generator, config.restarts + 1, "restarts")
     solver = named(config.solver, config.solver_settings)
     marks = _marks(config, solver)
     device, precision = machine
     start = starting(config, generator)
-    made_by = provenance(
-        "recover", config, solver, generator.sha256, device, start.identity, precision
-    )
+    made_by = provenance("recover", config, solver, generator, device, start.identity, precision)
     with open_run(out, made_by, overwrite) as run:
         jobs = _jobs(config, run)
         if not jobs and read(out).figures:
@@ -74,10 +73,16 @@ def supply(generator: Generator, seed: int, batch_size: int, precision: str = "f
 
     def made(jobs: Sequence[Job]) -> Sought:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
-        z = true_z(generator, seed, trials)
-        images = generator.render(z, batch_size, precision)
+        z, labels = true_z(generator, seed, trials), true_labels(generator, seed, trials)
+        images = generator.render(z, batch_size, precision, labels)
         nothing = np.zeros(len(jobs))
-        return Sought(images[rows], z[rows], residual=nothing, enough=nothing)
+        return Sought(
+            images[rows],
+            z[rows],
+            residual=nothing,
+            enough=nothing,
+            labels=None if labels is None else labels[rows],
+        )
 
     return made
 

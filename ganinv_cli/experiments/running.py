@@ -21,7 +21,7 @@ from ganinv_cli.store import Run
 UNMARKED = Marks(np.zeros(0), np.zeros(0))
 
 Show = Callable[[Progress], None]
-Polisher = Callable[[np.ndarray, np.ndarray, str], Polished]  # of z, its target and its rule
+Polisher = Callable[[np.ndarray, np.ndarray, str, int], Polished]  # z, target, rule, label
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _polished(
     for look in looks:
         seconds = gradients = 0.0
         for trial in filter(polishes, look.finished):
-            polished = polisher(trial.best.z, trial.target, trial.job.rule)
+            polished = polisher(trial.best.z, trial.target, trial.job.rule, trial.best.label)
             trial.polished = polished
             seconds, gradients = seconds + polished.seconds, gradients + polished.gradients
         yield look._replace(seconds=look.seconds + seconds, gradients=look.gradients + gradients)

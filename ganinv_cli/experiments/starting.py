@@ -8,6 +8,7 @@ import numpy as np
 
 from ganinv_cli.config import Config
 from ganinv_cli.encoder import Encoder, beside
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import find
 from ganinv_cli.solvers import learned
@@ -42,8 +43,19 @@ def starting(config: Config, generator: Generator) -> Starting:
     """As the config says. Raises CheckpointError where the encoder is missing or another's."""
     if config.start == "random":
         return Starting(None, {})
+    if generator.labels:
+        raise ConfigError("an encoder knows one label's images: name it with --label")
     path = beside(find("checkpoint", config.checkpoint))
     encoder = Encoder.load(path, generator)
     sha256 = hashlib.sha256(encoder.weights.tobytes() + encoder.bias.tobytes()).hexdigest()
     began = learned.starts(generator, encoder, config.batch_size)
     return Starting(began, {"encoder_sha256": sha256})
+
+
+def check_labels(generator: Generator, starts: int, option: str) -> None:
+    """Raises ConfigError where starts that take the labels in turn do not come to each."""
+    if starts < generator.labels:
+        raise ConfigError(
+            f"{starts} starts try {starts} of the generator's {generator.labels} labels: name one "
+            f"with --label, or raise --{option}"
+        )

@@ -1,16 +1,35 @@
-"""Reading generators from the files that other programs wrote, one module a format."""
+"""Reading generators from the files that other programs wrote, one module a format.
 
+A file is data: nothing in it is executed and its sizes are bounded.
+"""
+
+import importlib
 from pathlib import Path
 
-from ganinv_cli.formats.checkpoint import Checkpoint
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import kinds
+from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, Found, UnreadableError
+from ganinv_cli.formats.conventions import beside
+from ganinv_cli.formats.finishing import finished
 
 
-def read(path: str | Path) -> Checkpoint:
-    """The generator at `path`: a TensorFlow checkpoint of a DCGAN, V1 or V2.
+def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
+    """The generator at `path`, of any format, which its content tells.
 
-    A file is data: nothing in it is executed and its sizes are bounded. Raises CheckpointError,
-    which says what was found, what was expected and what to try.
+    `conventions` go before what `generator.toml` beside it says. Raises CheckpointError, which says
+    what was found, what was expected and what to try, or ConfigError for the conventions.
     """
-    from ganinv_cli.formats import tf_checkpoint  # in the body: it imports TensorFlow
+    path = Path(path)
+    kind = kinds.of(path)
+    conventions = beside(path, conventions or Conventions())
+    reader = importlib.import_module(f"ganinv_cli.formats.{kind}")
+    try:
+        found: Found = reader.read(path, conventions)
+        return finished(found, conventions)
+    except UnreadableError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
-    return tf_checkpoint.read(Path(path))
+
+def starts_tensorflow(path: Path, conventions: Conventions) -> bool:
+    """Whether reading takes TensorFlow. Raises CheckpointError where the file alone forbids it."""
+    return kinds.of(path) in kinds.WITH_TENSORFLOW or conventions.trust

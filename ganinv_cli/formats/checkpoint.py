@@ -1,37 +1,58 @@
-"""What every format's reader returns."""
+"""What every format's reader is given and returns."""
 
-import hashlib
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 
-import numpy as np
-
-from ganinv_cli.layers import Layer
+from ganinv_cli.network import Network
+from ganinv_cli.prior import Prior
 
 
 class UnreadableError(Exception):
-    """Why what a file holds is no generator; a reader adds the path and says it to the user."""
+    """Why what a file holds is no generator; `formats.read` adds the path for the user."""
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What a file may not say of its generator: from generator.toml beside it, and from options.
+
+    Empty: the file's own, or the usual one of its format, which is then said.
+    """
+
+    prior: str = ""  # where z comes from, as `prior.parsed` reads it
+    range: str = ""  # tanh, sigmoid: what it ends in; or LOW,HIGH: it ends in neither
+    activation: str = ""  # between the layers of a file of weights alone, as leaky_relu:0.2
+    strides: tuple[int, ...] = ()  # of the convolutions of a file of weights alone
+    padding: tuple[int, ...] = ()  # of these, as PyTorch counts it
+    epsilon: tuple[float, ...] = ()  # of its batch norms: one for all, or one for each
+    labels: int = 0  # how many it takes, as one-hot behind z
+    trust: bool = False  # run what the file wants to be run
+
+
+@dataclass(frozen=True)
+class Found:
+    """A generator as a reader found it."""
+
+    network: Network  # from z to what it makes, batch norms not yet folded
+    format: str  # such as "TensorFlow V2"
+    layout: str  # such as "C"; what tells apart the layouts of one format
+    path: str  # the file, or the prefix of the files, that was read
+    ignored: tuple[str, ...] = ()  # names in the file that are not the generator's
+    assumed: tuple[str, ...] = ()  # what the file does not say, a clause each, with its option
+    prior: str = ""  # that of z, where the format says; empty: a standard normal is usual
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A generator as it was found in a file."""
+    """A generator that is ready for use: pictures in [-1, 1], of finite weights, from a prior."""
 
-    layers: tuple[Layer, ...]  # from z to the image, batch norms not yet folded
-    format: str  # such as "TensorFlow V2"
-    layout: str  # such as "C"
-    path: str  # the file, or the prefix of the files, that was read
-    ignored: tuple[str, ...] = ()  # names in the file that are not the generator's
+    network: Network
+    prior: Prior
+    format: str
+    layout: str
+    path: str
+    ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def sha256(self) -> str:
         """Of the layers and their weights: equal for equal generators, whatever their files."""
-        digest = hashlib.sha256()
-        for layer in self.layers:
-            digest.update(type(layer).__name__.encode())
-            for field in fields(layer):
-                value = getattr(layer, field.name)
-                array = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else None
-                digest.update(f"{field.name}{value if array is None else array.shape}".encode())
-                digest.update(b"" if array is None else array.tobytes())
-        return digest.hexdigest()
+        return self.network.sha256

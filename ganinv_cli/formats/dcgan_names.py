@@ -4,6 +4,8 @@ layout   generator                     statistics of the batch norms
 A        g_h0_lin/Matrix, g_h1/w, …    g_bn0_1/…/moments/…/ExponentialMovingAverage
 B        the same                      g_bn0/moving_mean, g_bn0/moving_variance
 C        a prefix such as generator/   the same, with the prefix
+
+A conditional generator has g_h1_lin/Matrix behind g_h0_lin, and g_h2/w behind that.
 """
 
 import re
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from ganinv_cli.formats.checkpoint import UnreadableError
 
 MATRIX, BIAS, SECOND = "g_h0_lin/Matrix", "g_h0_lin/bias", "g_h1/w"
+MATRIX_OF_SECOND, BIAS_OF_SECOND = "g_h1_lin/Matrix", "g_h1_lin/bias"
 EXPECTED = f"{MATRIX}, {BIAS}, {SECOND}, g_h1/biases, g_bn0/gamma, g_bn0/beta, …"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in every TensorFlow 2 object checkpoint
 
@@ -41,27 +44,32 @@ class Names(NamedTuple):
     layout: str
     dense: Linear
     convolutions: tuple[Linear, ...]
-    norms: tuple[Norm | None, ...]  # behind the dense layer and behind each convolution
+    norms: tuple[Norm | None, ...]  # behind the dense layers and behind each convolution
+    second: Linear | None = None  # another dense layer: that of a conditional generator
 
     def used(self) -> tuple[str, ...]:
         """All of them."""
-        groups = (self.dense, *self.convolutions, *(norm for norm in self.norms if norm))
-        return tuple(name for group in groups for name in group)
+        groups = (self.dense, self.second, *self.convolutions, *self.norms)
+        return tuple(name for group in groups if group for name in group)
 
 
 def match(found: Collection[str]) -> Names:
     """The generator's among all names in a file. Raises UnreadableError."""
     prefix = _prefix(found)
     dense = Linear(f"{prefix}{MATRIX}", f"{prefix}{BIAS}")
+    second = Linear(f"{prefix}{MATRIX_OF_SECOND}", f"{prefix}{BIAS_OF_SECOND}")
+    denses = (dense, second) if second.weights in found else (dense,)
+    last = max(_depth(found, prefix), len(denses))
     convolutions = tuple(
         Linear(f"{prefix}g_h{number}/w", f"{prefix}g_h{number}/biases")
-        for number in range(1, _depth(found, prefix) + 1)
+        for number in range(len(denses), last + 1)
     )
-    for linear in (dense, *convolutions):
+    for linear in (*denses, *convolutions):
         _require(found, *linear)
-    norms = tuple(_norm(found, prefix, number) for number in range(len(convolutions) + 1))
+    norms = tuple(_norm(found, prefix, number) for number in range(last + 1))
     averaged = any(norm and norm.mean.endswith(_AVERAGE) for norm in norms)
-    return Names("A" if averaged else "C" if prefix else "B", dense, convolutions, norms)
+    layout = "A" if averaged else "C" if prefix else "B"
+    return Names(layout, dense, convolutions, norms, second if len(denses) > 1 else None)
 
 
 def listed(names: Collection[str], most: int = 6) -> str:
@@ -85,13 +93,6 @@ def _prefix(found: Collection[str]) -> str:
             f"holds {len(prefixes)} generators ({listed([p + MATRIX for p in prefixes])}) where "
             "one was expected; use a checkpoint with one"
         )
-    conditional = f"{prefixes[0]}g_h1_lin/Matrix"
-    if conditional in found:
-        raise UnreadableError(
-            f"{conditional} belongs to a conditional DCGAN, which needs a label beside z; expected "
-            "transposed convolutions g_h1, g_h2, … right behind g_h0_lin; use a checkpoint that "
-            "was trained without labels"
-        )
     return prefixes[0]
 
 
@@ -100,12 +101,6 @@ def _before(found: Collection[str], wanted: str) -> list[str]:
 
 
 def _why_none(found: Collection[str]) -> str:
-    if OBJECT_GRAPH in found:
-        return (
-            "is a TensorFlow 2 object checkpoint (tf.train.Checkpoint, Keras save_weights), found "
-            f"{listed(found)}; expected a TF1 DCGAN's names such as {EXPECTED}; if this is the "
-            "state/ of a training run, name the folder above it"
-        )
     return (
         f"holds no DCGAN generator: found {listed(found)}; expected {EXPECTED}, with or without a "
         "prefix such as generator/; is it the right checkpoint?"

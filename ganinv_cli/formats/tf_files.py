@@ -73,8 +73,9 @@ def _complete(prefix: Path) -> Found:
 def _why_not(prefix: Path) -> str:
     if prefix.is_file():
         return (
-            f"{prefix} is not a TensorFlow checkpoint: it does not end as a V1 file does, and "
-            f"there is no {prefix.name}.index beside it; is it damaged, or of another format?"
+            f"{prefix} is of no format that is read (TensorFlow checkpoints, SavedModels, Keras, "
+            "PyTorch, safetensors): it neither begins nor ends as one does, and there is no "
+            f"{prefix.name}.index beside it; is it damaged?"
         )
     if _shards(prefix):
         return (

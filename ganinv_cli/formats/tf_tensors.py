@@ -44,6 +44,14 @@ class Tensors:
         array.setflags(write=False)
         return array
 
+    def text(self, name: str) -> bytes:
+        """The one string that a tensor holds."""
+        with _explained(f"{name} cannot be read"):
+            value = self._reader.get_tensor(name)
+        if not isinstance(value, bytes):
+            raise UnreadableError(f"{name} holds no text; copy it again from its source")
+        return value
+
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:

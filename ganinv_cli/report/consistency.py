@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import consistency_labels as labels
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import consistency_words as words
 from ganinv_cli.report.consistency_notes import notes
 from ganinv_cli.report.many import groups
+from ganinv_cli.report.priors import prior_of
 from ganinv_cli.report.report import Drawn, Report
 from ganinv_cli.report.rows import flat
 from ganinv_cli.report.runs import described
@@ -32,14 +34,18 @@ def summarise(results: "Results", name: str) -> Report:
     table2, errors = numbers.rows(images), numbers.unread(images)
     if not table2 and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    strays = numbers.strays(images)
+    strays, labelled = numbers.strays(images), labels.rows(images)
     readable = [image.number for image in images if not image.error]
     run = described(results, groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
-        {"table2": table2, "strays": strays, "unread": errors},
-        words.sections(table2, strays, errors),
-        notes(run, table2, {image.number: image.said for image in images}),
+        {"table2": table2, "strays": strays, "unread": errors}
+        | ({"labels": labelled} if labelled else {}),
+        words.sections(table2, strays, errors, labelled, prior_of(run["config"])),
+        [
+            *notes(run, table2, {image.number: image.said for image in images}),
+            *labels.notes(labelled),
+        ],
         run,
         [flat(row) for row in table2],
     )

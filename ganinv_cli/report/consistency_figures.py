@@ -51,7 +51,7 @@ def portrait(
     write(figure, short(image.name, 44), EDGE, 12, fontsize=12)
     for at, (technique, row) in enumerate(pictures.items()):
         top = TOP + at * (side + GAP)
-        label = technique + _decibels(image, technique)
+        label = technique + _decibels(image, technique) + _label(image, technique)
         write(figure, label, LEFT - 10, top + side / 2, ha="right", va="center", fontsize=10)
         for column, picture in enumerate(row):
             place(figure, picture, LEFT + column * (side + GAP), top)
@@ -60,7 +60,7 @@ def portrait(
         write(figure, heading, centre, TOP - 22, ha="center", fontsize=10)
     if distances:
         axes = area(figure, LEFT - 38, plot + LEGEND, width - LEFT + 38 - EDGE, PLOT)
-        histogram(axes, distances, statistics.baseline(_latent(image)))
+        histogram(axes, distances, statistics.baseline(_latent(image), image.prior))
     return figure
 
 
@@ -116,7 +116,7 @@ def _pictures(image: Image) -> dict[str, list[Pixels]]:
 
 def _distances(image: Image) -> dict[str, Floats]:
     apart = {
-        technique: statistics.pairwise(recoveries.z[recoveries.numbers])
+        technique: recoveries.distances(recoveries.numbers)
         for technique, recoveries in image.rules.items()
     }
     return {technique: distances for technique, distances in apart.items() if len(distances)}
@@ -127,6 +127,13 @@ def _decibels(image: Image, technique: str) -> str:
     if technique not in image.rules or (found := psnr(image, image.rules[technique])) is None:
         return ""
     return f"\n{number(found)} dB"
+
+
+def _label(image: Image, technique: str) -> str:
+    """Under which label the best recovery is, on a line of its own."""
+    if technique not in image.rules or (best := image.rules[technique].best_label) is None:
+        return ""
+    return f"\nlabel {best}"
 
 
 def _latent(image: Image) -> int:
@@ -145,8 +152,14 @@ def _caption(image: Image) -> str:
     return (
         f"{short(image.name, None)}: the image as the generator sees it, the recovery with the "
         "least image loss (and its PSNR), the recovery whose z is farthest from that one's"
-        f"{_covered(image)}, and the distances between all pairs of recoveries, by technique."
+        f"{_covered(image)}, and the distances between all pairs of recoveries"
+        f"{_under_labels(image)}, by technique."
     )
+
+
+def _under_labels(image: Image) -> str:
+    labelled = any(recoveries.labels is not None for recoveries in image.rules.values())
+    return " under the same label" if labelled else ""
 
 
 def _covered(image: Image) -> str:

@@ -1,7 +1,8 @@
 """Which recoveries of one image are the same z: what has converged, to how many minima.
 
 A recovery that did not converge is no minimum of its own, and none of another's: it is counted
-apart. The z compared is the polished one where there is one.
+apart. The z compared is the polished one where there is one, and only with z under the same label
+of a conditional generator: the same numbers under another label mean something else.
 """
 
 from dataclasses import dataclass
@@ -13,12 +14,11 @@ from scipy.spatial.distance import cdist
 
 from ganinv_cli import statistics
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Uniform
+from ganinv_cli.prior import Prior
 from ganinv_cli.report.failures import unconverged
+from ganinv_cli.report.priors import USUAL, at_bound, beyond
 from ganinv_cli.report.runs import Group
 from ganinv_cli.statistics import Booleans, Floats, Integers
-
-PRIOR = Uniform()
 
 SAME = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
 TOLERANCES = {"0.001": SAME, "0.003": 3e-3, "0.01": 1e-2}  # to show what SAME decides
@@ -31,6 +31,7 @@ class Recoveries:
 
     group: Group
     rounding: float  # image loss that the image's 8 bits alone leave; less is as good as 0
+    prior: Prior = USUAL
 
     @cached_property
     def polished(self) -> Booleans:
@@ -84,36 +85,63 @@ class Recoveries:
         return int(np.nanargmin(np.where(np.isfinite(self.loss), self.loss, np.inf)))
 
     @cached_property
-    def labels(self) -> Integers:
+    def labels(self) -> Integers | None:
+        """(recoveries,): the label under which each z was found; None where none was asked for."""
+        return self.group.get("label")
+
+    def under(self, label: int) -> "Recoveries":
+        """Those under a label alone."""
+        rows = self.group["label"] == label
+        group = {name: values[rows] for name, values in self.group.items()}
+        return Recoveries(group, self.rounding, self.prior)
+
+    @cached_property
+    def best_label(self) -> int | None:
+        """That of the row with the least image loss; None where there are no labels."""
+        return None if self.labels is None else int(self.labels[self.best])
+
+    def distances(self, among: Booleans) -> Floats:
+        """(pairs,): ‖zᵢ − zⱼ‖ / latent of some recoveries, (recoveries,), under one label each."""
+        return statistics.pairwise(self.z[among], _some(self.labels, among))
+
+    def clusters(self, among: Booleans, tolerance: float = SAME) -> Integers:
+        """(some,): which of some recoveries, (recoveries,), are one z; 0 the most frequent."""
+        return statistics.clusters(self.z[among], tolerance, _some(self.labels, among))
+
+    @cached_property
+    def minimum(self) -> Integers:
         """(recoveries,): the number of its minimum, 0 the one found most often; -1: none."""
-        labels = np.full(len(self.loss), -1)
-        labels[self.stationary] = statistics.clusters(self.z[self.stationary], SAME)
-        return labels
+        numbers = np.full(len(self.loss), -1)
+        numbers[self.stationary] = self.clusters(self.stationary)
+        return numbers
 
     def minima(self, among: Booleans | None = None) -> int:
         """Distinct minima, of all recoveries or among some, (recoveries,)."""
-        labels = self.labels if among is None else self.labels[among]
-        return len(np.unique(labels[labels >= 0]))
+        numbers = self.minimum if among is None else self.minimum[among]
+        return len(np.unique(numbers[numbers >= 0]))
 
     def distinct(self, tolerance: float) -> int:
         """Distinct minima of all recoveries, were z nearer than that in steps one z."""
-        return len(np.unique(statistics.clusters(self.z[self.stationary], tolerance)))
+        return len(np.unique(self.clusters(self.stationary, tolerance)))
 
     @cached_property
     def largest(self) -> int:
         """Recoveries that are the minimum found most often."""
-        return int(np.sum(self.labels == 0))
+        return int(np.sum(self.minimum == 0))
 
     @cached_property
     def astray(self) -> Floats:
         """(recoveries,): the distance ‖·‖ / latent to the nearest z of the largest minimum.
 
-        NaN where no recovery converged.
+        NaN where no recovery converged, and of a recovery under another label.
         """
-        home = self.z[self.labels == 0]
+        home = self.z[self.minimum == 0]
         if not len(home):
             return np.full(len(self.loss), np.nan)
-        return np.asarray(cdist(self.z, home).min(axis=1) / self.z.shape[1])
+        distances = cdist(self.z, home).min(axis=1) / self.z.shape[1]
+        if self.labels is None:
+            return np.asarray(distances)
+        return np.where(self.labels == self.labels[self.minimum == 0][0], distances, np.nan)
 
     @cached_property
     def strays(self) -> Booleans:
@@ -138,12 +166,12 @@ class Recoveries:
     @cached_property
     def outside(self) -> Integers:
         """(recoveries,): how many components of z are beyond the prior's bounds."""
-        return np.asarray(np.sum((self.z < PRIOR.low) | (self.z > PRIOR.high), axis=1))
+        return np.asarray(np.sum(beyond(self.z, self.prior), axis=1))
 
     @cached_property
     def at_bound(self) -> Integers:
         """(recoveries,): how many components of z are at or beyond a bound."""
-        return np.asarray(np.sum(PRIOR.outside(self.z), axis=1))
+        return np.asarray(np.sum(at_bound(self.z, self.prior), axis=1))
 
     @property
     def source(self) -> str:
@@ -152,3 +180,7 @@ class Recoveries:
         if count == len(self.polished):
             return "polished"
         return f"polished {count:,} of {len(self.polished):,}" if count else "as found"
+
+
+def _some(labels: Integers | None, among: Booleans) -> Integers | None:
+    return None if labels is None else labels[among]

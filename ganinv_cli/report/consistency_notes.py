@@ -6,6 +6,7 @@ from itertools import groupby
 from ganinv_cli.report.consistency_minima import REACHED, SAME
 from ganinv_cli.report.many import handling, listed, names
 from ganinv_cli.report.polishing import criterion
+from ganinv_cli.report.priors import distribution, prior_of
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.runs import run_notes
 from ganinv_cli.report.wording import concise
@@ -26,7 +27,8 @@ def notes(run: Row, table2: list[Row], said: Mapping[int, str]) -> list[str]:
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "
         "as the paper's; "
         "squared: E‖zᵢ − zⱼ‖₂² / latent. Paper: its value, for its own image and generator. "
-        "Random: E‖u − v‖₂ / latent of independent u, v, uniform in [-1, 1]."
+        "Random: E‖u − v‖₂ / latent of independent u, v, "
+        f"{distribution(prior_of(run['config']))}."
     )
     lines.append(
         f"A distinct minimum: recoveries that converged{_polish(table2)}, each nearer than "

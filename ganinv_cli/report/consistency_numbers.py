@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
+from ganinv_cli.prior import Prior
 from ganinv_cli.report.consistency_minima import (
-    PRIOR,
     REACHED,
     SAME,
     TOLERANCES,
     Recoveries,
 )
 from ganinv_cli.report.consistency_verdict import verdict
+from ganinv_cli.report.priors import prior_of
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite, mean
 from ganinv_cli.report.runs import Group
-from ganinv_cli.statistics import Floats, Integers
+from ganinv_cli.statistics import Booleans, Integers
 from ganinv_cli.words import RULES
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Image:
     certificates: dict[str, Group]  # one row each, the last one made; of rules that once finished
     counted: int | None  # pixels times channels that the image loss sums over
     masked: bool  # whether a mask left some out
+    prior: Prior  # what z was drawn from
 
     @property
     def name(self) -> str:
@@ -88,16 +90,17 @@ def _image(results: "Results", name: str) -> Image:
     certificates: dict[str, Group] = {}
     counted = _counted(results, groups[name])
     rounding = 0.0 if counted is None else statistics.rounding_residual(counted)
+    prior = prior_of(results.attributes.get("config", {}))
     for rule in RULES:
         group = groups.get(f"{name}/{rule}")
         if group is not None and len(group["trial"]):
-            rules[rule] = Recoveries(group, rounding)
+            rules[rule] = Recoveries(group, rounding, prior)
             certificate = groups.get(f"{name}/{rule}/certificate")
             if certificate is not None and len(certificate["trial"]):
                 # A run that was extended has an earlier one too, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
     number, masked = int(name.removeprefix("image=")), "pixels_counted" in results.constants
-    return Image(number, groups[name], rules, certificates, counted, masked)
+    return Image(number, groups[name], rules, certificates, counted, masked, prior)
 
 
 def _counted(results: "Results", image: Group) -> int | None:
@@ -136,9 +139,10 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
         },
         "not_converged": int(np.sum(~recoveries.stationary)),
         "without_number": int(np.sum(~recoveries.numbers)),
-        "distance": _distances(recoveries.z[recoveries.numbers]),
+        **({} if recoveries.best_label is None else {"label": recoveries.best_label}),
+        "distance": _distances(recoveries, recoveries.numbers),
         "paper": PAPER.get(technique),
-        "baseline": statistics.baseline(latent, PRIOR.low, PRIOR.high),
+        "baseline": statistics.baseline(latent, recoveries.prior),
         "minima": {
             "tolerance": SAME,
             "distinct": recoveries.minima(),
@@ -152,7 +156,7 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
             "share": REACHED,
             "rounding_loss": recoveries.rounding,
             "recoveries": int(np.sum(reached)),
-            "distance": _distances(recoveries.z[reached & recoveries.numbers]),
+            "distance": _distances(recoveries, reached & recoveries.numbers),
             "converged": int(np.sum(reached & recoveries.stationary)),
             "distinct": recoveries.minima(reached),
         },
@@ -191,10 +195,10 @@ def _polished(recoveries: Recoveries) -> int | None:
     return int(np.sum(recoveries.stationary & polished)) if polished.any() else None
 
 
-def _distances(z: Floats) -> Row:
-    """Over the pairs; None where there is no pair."""
-    apart = statistics.pairwise(z)
-    found = statistics.spread(apart, z.shape[1])
+def _distances(recoveries: Recoveries, among: Booleans) -> Row:
+    """Over the pairs of some, (recoveries,); None where there is no pair."""
+    apart = recoveries.distances(among)
+    found = statistics.spread(apart, recoveries.z.shape[1])
     return {
         "mean": finite(found.mean),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
         "median": finite(found.median),
@@ -225,6 +229,7 @@ def strays(given: list[Image]) -> list[Row]:
             "distance": finite(float(recoveries.astray[row])),
             "converged": bool(recoveries.stationary[row]),
             "restarts": int(recoveries.group["restarts"][row]),
+            **({} if recoveries.labels is None else {"label": int(recoveries.labels[row])}),
         }
         for image, technique, recoveries in by_rule(given)
         if recoveries.mostly_one

@@ -13,8 +13,21 @@ def verdict(recoveries: Recoveries) -> str:
     """How many minima the recoveries came to; a plain sentence, without its point.
 
     Unique: NEARLY_ALL are one z and have converged, and none that lies elsewhere reached the least
-    image loss.
+    image loss. Where there are labels, those under the label of the least image loss are judged.
     """
+    label, labels = recoveries.best_label, recoveries.labels
+    if label is None or labels is None:
+        return _judged(recoveries)
+    others = labels != label
+    rivals = int(np.sum(recoveries.reached & others))
+    mine = f"under label {label}, {_judged(recoveries.under(label))}"
+    if rivals:
+        return f"not unique: {rivals:,} under other labels reached the least image loss too; {mine}"
+    more = f"; {np.sum(others):,} ended under other labels, at larger losses"
+    return mine + (more if others.any() else "")
+
+
+def _judged(recoveries: Recoveries) -> str:
     recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
     if recovered < FEW:
         return f"undecided: only {recovered} {'recovery' if recovered == 1 else 'recoveries'}"

@@ -2,8 +2,11 @@
 
 from itertools import groupby, islice
 
+from ganinv_cli.prior import Prior
+from ganinv_cli.report import consistency_labels
 from ganinv_cli.report.consistency_minima import TOLERANCES
 from ganinv_cli.report.many import by_image, sentence, unread
+from ganinv_cli.report.priors import box
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.wording import concise, number, scientific
 
@@ -11,7 +14,9 @@ STRAYS = 20  # listed for an image and rule; JSON has them all
 PLACE = "image,\ntechnique"
 
 
-def sections(table2: list[Row], strays: list[Row], errors: list[Row]) -> list[Section]:
+def sections(
+    table2: list[Row], strays: list[Row], errors: list[Row], labels: list[Row], prior: Prior
+) -> list[Section]:
     """Is z unique; the distances; what converged, to what; strays; files that were not read."""
     if not table2:
         return unread(errors)
@@ -25,10 +30,11 @@ def sections(table2: list[Row], strays: list[Row], errors: list[Row]) -> list[Se
             longest=40,
         ),
         _minima(table2),
+        *consistency_labels.sections(labels),
         _tolerances(table2),
         _losses(table2),
         _reached(table2),
-        _places(table2),
+        _places(table2, prior),
         *_strays(strays),
         *unread(errors),
     ]
@@ -121,11 +127,11 @@ def _reached(table2: list[Row]) -> Section:
     )
 
 
-def _places(table2: list[Row]) -> Section:
+def _places(table2: list[Row], prior: Prior) -> Section:
     outside, at_bound = ([row[key] for row in table2] for key in ("outside", "at_bound"))
     return _table(
         table2,
-        "How many components of z lie outside the box [-1, 1] that z is drawn from",
+        f"How many components of z lie outside the box {box(prior)} that z is drawn from",
         {
             "of": [f"{row['latent']:,}" for row in table2],
             "outside,\nmedian": [_count(each["median"]) for each in outside],
@@ -149,14 +155,17 @@ def _strays(strays: list[Row]) -> list[Section]:
     ]
     if not shown:
         return []
-    more = len(strays) - len(shown)
+    more, labelled = len(strays) - len(shown), "label" in shown[0]
     title = "Recoveries away from the minimum that most are" + (
         f"; {more:,} more are in the JSON" if more else ""
     )
     return [
         by_image(
             title,
-            ("image, technique", "trial", "image loss", "distance", "converged", "restarts"),
+            (
+                *("image, technique", "trial", "image loss", "distance", "converged", "restarts"),
+                *(["label"] if labelled else []),
+            ),
             shown,
             lambda row, name: (
                 f"{name}, {row['technique']}",
@@ -165,8 +174,9 @@ def _strays(strays: list[Row]) -> list[Section]:
                 scientific(row["distance"]),
                 "yes" if row["converged"] else "no",
                 f"{row['restarts']:,}",
+                *([f"{row['label']}"] if labelled else []),
             ),
-            longest=17,
+            longest=10 if labelled else 17,
         )
     ]
 

@@ -85,7 +85,7 @@ def encode(drawn: Drawn) -> Picture:
     figure = drawn.figure
     pixels = any(axes.images for axes in figure.axes)
     return Picture(
-        {form: _file(figure, form) for form in FORMATS},
+        {form: encoded(figure, form) for form in FORMATS},
         "png" if pixels else "svg",
         round(figure.get_figwidth() * (figure.dpi if pixels else 96)),
         drawn.alt,
@@ -93,7 +93,8 @@ def encode(drawn: Drawn) -> Picture:
     )
 
 
-def _file(figure: Figure, form: str) -> bytes:
+def encoded(figure: Figure, form: str) -> bytes:
+    """The content of a file in one of FORMATS, the same bytes for the same figure."""
     file = io.BytesIO()
     with mpl.rc_context(_FIXED):  # type: ignore[arg-type]  # its keys are literals
         figure.savefig(file, format=form, metadata=_METADATA[form])

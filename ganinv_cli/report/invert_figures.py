@@ -21,7 +21,8 @@ def draw(images: list[Image]) -> dict[str, Drawn]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
     shown = list(islice(pairs(images), SHOWN))
     rows = [{"number": image.number, "image": image.name} for image in images]
-    whole, shortened = names(rows), names(rows, 20)
+    room = 20 - max((len(under(pair)) for pair in shown), default=0)
+    whole, shortened = names(rows), names(rows, room)
     several = len({technique for image in images for technique in image.rules}) > 1
     chunks = [shown[first : first + A_FIGURE] for first in range(0, len(shown), A_FIGURE)]
     return {
@@ -45,7 +46,7 @@ def montage(shown: list[Pair], several: bool, amplified: int, called: Mapping[in
     for at, pair in enumerate(shown):
         line, column = divmod(at, A_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        write(figure, called[pair.image.number], left, top - 32, fontsize=8)
+        write(figure, called[pair.image.number] + under(pair), left, top - 32, fontsize=8)
         write(figure, near(pair, several), left, top - 17, fontsize=8)
         pictures = (pair.original, pair.reconstruction, difference(pair, amplified))
         for row, picture in enumerate(pictures):
@@ -60,15 +61,25 @@ def near(pair: Pair, several: bool) -> str:
     return ", ".join([pair.technique, *said] if several else said)
 
 
+def under(pair: Pair) -> str:
+    """The label that z was found under; nothing where there are no labels."""
+    label = pair.image.rules[pair.technique].best_label
+    return "" if label is None else f", label {label}"
+
+
 def _drawn(
     shown: list[Pair], several: bool, whole: Mapping[int, str], shortened: Mapping[int, str]
 ) -> Drawn:
     times = amplification(shown)
-    said = "; ".join(f"{whole[pair.image.number]} {near(pair, several)}" for pair in shown)
+    said = "; ".join(
+        f"{whole[pair.image.number]} {near(pair, several)}{under(pair)}" for pair in shown
+    )
+    over = " Over each: the label that z was found under." if any(map(under, shown)) else ""
     return Drawn(
         montage(shown, several, times, shortened),
         f"How near each reconstruction is (PSNR): {said}. For each, from above: the original, its "
         "reconstruction, and the difference.",
         "From above: the image as the generator sees it, its reconstruction, and reconstruction "
-        f"less image, amplified {times} times around grey: brighter where the reconstruction is.",
+        f"less image, amplified {times} times around grey: brighter where the reconstruction is."
+        f"{over}",
     )

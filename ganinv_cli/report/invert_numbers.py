@@ -23,6 +23,7 @@ def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
         "number": image.number,
         "technique": technique,
         "starts": len(recoveries.loss),
+        **_label(recoveries),
         "best_trial": int(group["trial"][best]),
         "image_loss": finite(loss),
         **_nearness(image, recoveries),
@@ -79,19 +80,30 @@ def told(image: Image, technique: str) -> bool:
 def _agreement(recoveries: Recoveries) -> Row:
     """Starts that reached the least loss, and those of them that are one z with the best.
 
-    Converged or not: what did not converge agrees by its z alone.
+    Converged or not: what did not converge agrees by its z alone. Where there are labels, only of
+    the starts under the best one's.
     """
     reached = recoveries.reached
+    if recoveries.labels is not None:
+        reached = reached & (recoveries.labels == recoveries.best_label)
     if not reached.any():
         return {"share": REACHED, "tolerance": SAME, "reached": 0, "same": 0}
-    labels = statistics.clusters(recoveries.z[reached], SAME)
-    mine = labels[np.sum(reached[: recoveries.best])]
+    numbers = recoveries.clusters(reached)
+    mine = numbers[np.sum(reached[: recoveries.best])]
     return {
         "share": REACHED,
         "tolerance": SAME,
         "reached": int(np.sum(reached)),
-        "same": int(np.sum(labels == mine)),
+        "same": int(np.sum(numbers == mine)),
     }
+
+
+def _label(recoveries: Recoveries) -> Row:
+    """That of the best, and how many starts ended under it; nothing where there are no labels."""
+    label = recoveries.best_label
+    if label is None:
+        return {}
+    return {"label": label, "starts_under_label": int(np.sum(recoveries.labels == label))}
 
 
 def _certified(image: Image, technique: str) -> Row:

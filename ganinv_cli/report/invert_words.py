@@ -4,6 +4,7 @@ from ganinv_cli.report.consistency_minima import REACHED, SAME
 from ganinv_cli.report.invert_pictures import FOLDER, SHOWN
 from ganinv_cli.report.many import by_image, handling, listed, names, unread
 from ganinv_cli.report.polishing import criterion
+from ganinv_cli.report.priors import bounds, prior_of
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.runs import run_notes
 from ganinv_cli.report.wording import concise, number, scientific
@@ -39,13 +40,21 @@ def notes(run: Row, inverted: list[Row]) -> list[str]:
         + ", ".join(f"{words} from {least:g} dB" for least, words in WORDS.items())
         + ", below that poor."
     )
+    low, high = bounds(prior_of(run["config"]))
+    labelled = any("label" in row for row in inverted)
     lines.append(
-        f"Agree: starts that reached the least image loss to within {100 * REACHED:g} %, of all; "
+        f"Agree: starts that reached the least image loss to within {100 * REACHED:g} %, of all"
+        f"{' under the same label' if labelled else ''}; "
         f"one z: those of them at the best one's z (‖·‖ / latent below {concise(SAME)} from one "
         "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
         "its least, and the directions of z that move the image. At bound: components of z at or "
-        "beyond -1 or 1; outside: those beyond, where no z is drawn."
+        f"beyond {low} or {high}; outside: those beyond, where no z is drawn."
     )
+    if labelled:
+        lines.append(
+            "Label: the one under which the best z was found. A start tries one label, and the "
+            "starts take the labels in turn; z found under another label cannot be compared."
+        )
     if inverted:
         polished = any(row["z"] == "polished" for row in inverted)
         lines.append(criterion(run, inverted[0]["latent"], polished))
@@ -106,14 +115,17 @@ def _nearness(inverted: list[Row]) -> Section:
 
 
 def _certainty(inverted: list[Row]) -> Section:
+    labelled = any("label" in row for row in inverted)
     return _table(
         inverted,
         "How sure z is",
-        ("agree", "one z", "converged", "condition", "rank", "at\nbound",
-         "outside"),
+        (*(["label"] if labelled else []), "agree", "one z", "converged", "condition", "rank",
+         "at\nbound", "outside"),
         [
             (
-                f"{row['agreement']['reached']:,} of {row['starts']:,}",
+                *([f"{row['label']}"] if labelled else []),
+                f"{row['agreement']['reached']:,} of "
+                f"{row.get('starts_under_label', row['starts']):,}",
                 f"{row['agreement']['same']:,}",
                 "yes" if row["converged"] else "no",
                 number(row["condition"]),
@@ -123,5 +135,5 @@ def _certainty(inverted: list[Row]) -> Section:
             )
             for row in inverted
         ],
-        longest=15,
+        longest=10 if labelled else 15,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.report import labels
 from ganinv_cli.report import noise_sweep_claims as claims
 from ganinv_cli.report import noise_sweep_numbers as numbers
 from ganinv_cli.report import noise_sweep_tables as tables
@@ -49,4 +50,7 @@ def draw(results: "Results") -> dict[str, Drawn]:
 def _rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
     trials = sum(len(cell.group["trial"]) for cell in cells)
     shared = float(results.constants.get("shared_gradients", 0)) / trials
-    return numbers.rows(cells, shared)
+    rows = numbers.rows(cells, shared)
+    return [
+        row | labels.counted(results, cell.group) for row, cell in zip(rows, cells, strict=True)
+    ]

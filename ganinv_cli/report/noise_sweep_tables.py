@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import labels
 from ganinv_cli.report.noise_sweep_claims import RANGES, SMALL
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.wording import decimal, interval, number, scientific
@@ -30,6 +31,7 @@ def sections(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -> lis
                ("variance,\nrules", "trials", "difference", "first\nnearer", "second\nnearer", "p",
                 "p\n(Holm)"),
                lambda counted: [_compared(t) for t in comparisons if t["counted"] == counted]),
+        *labels.sections(sweep, "variance,\ntechnique", _place),
         *_endings(sweep),
         _costs(sweep),
     ]  # fmt: skip

@@ -1,6 +1,8 @@
 """How to read the noise sweep's tables."""
 
+from ganinv_cli.report import labels
 from ganinv_cli.report.noise_sweep_tables import WORDS
+from ganinv_cli.report.priors import box, prior_of
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.runs import run_notes
 
@@ -29,7 +31,7 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         "bound, median over the trials; errors are skewed, their median is below their mean, so a "
         "ratio below 1 does not beat the bound. Under strong noise every rule's estimate is "
         "biased, for the generator is curved, and can beat it; one that is kept in the box "
-        "[-1, 1] is biased wherever noise would move it out"
+        f"{box(prior_of(run['config']))} is biased wherever noise would move it out"
         + (", and clipped pixels add a bias of their own." if clipped else ".")
     )
     if any(row["trials"] < FEW for row in sweep):
@@ -41,6 +43,7 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         "First start, before any restart: its numbers are those with restarts where no table says "
         "otherwise. All trials converged where no table says otherwise."
     )
+    lines += labels.notes(sweep)
     if comparisons:
         lines.append(
             f"Rules compared: {_tests(comparisons)} (variances and pairs of rules), so some p "

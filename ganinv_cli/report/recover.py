@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import labels
 from ganinv_cli.report import recover_words as words
 from ganinv_cli.report.digits import held, polished
 from ganinv_cli.report.failures import unconverged
@@ -48,7 +49,10 @@ def summarise(results: "Results", name: str) -> Report:
     errors = {technique: _errors(group, ever) for technique, group in groups.items()}
     trials = sum(len(group["trial"]) for group in groups.values())
     shared = float(results.constants.get("shared_gradients", 0)) / trials
-    table1 = [_row(technique, groups[technique], errors[technique], shared) for technique in groups]
+    table1 = [
+        _row(technique, group, errors[technique], shared) | labels.counted(results, group)
+        for technique, group in groups.items()
+    ]
     mcnemar = [
         _paired(counted, first, second, groups, errors)
         for counted in COUNTED

@@ -119,6 +119,8 @@ def _figure1(name: str, stored: "store.Figure", solver: str, groups: Mapping[str
     if technique in groups:
         alt += f" {_right(groups[technique], stored.trials)}"
     caption = f"{title}. One column a trial; rows from above: {rows}."
+    if "label" in groups.get(technique, {}):
+        caption += " What stands above the original is drawn under the label that was found."
     return Drawn(pictures(panels, columns, title), alt, caption)
 
 

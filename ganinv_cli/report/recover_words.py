@@ -1,6 +1,7 @@
 """Table 1 and its companions in words."""
 
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import labels
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.runs import run_notes
 from ganinv_cli.report.wording import decimal, number, scientific
@@ -14,6 +15,7 @@ def sections(table1: list[Row], mcnemar: list[Row], polished: list[Row]) -> list
     tables = [
         *(_shares(table1, counted) for counted in WORDS),
         *([_polished(polished)] if polished else []),
+        *labels.sections(table1, "technique", lambda row: str(row["technique"])),
         *(_endings(table1, counted) for counted in WORDS),
         _costs(table1),
     ]
@@ -34,7 +36,7 @@ def notes(run: Row, table1: list[Row]) -> list[str]:
         "components of z at a bound of the prior, over the first starts that did not reach "
         f"{SMALLEST}."
     )
-    return lines + _bound(run, table1)
+    return lines + _bound(run, table1) + labels.notes(table1)
 
 
 def _bound(run: Row, table1: list[Row]) -> list[str]:

@@ -52,8 +52,13 @@ def _text(reports: Sequence[Report], width: int) -> str:
         for note in report.notes:
             console.print(note)
             console.print()
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", file.getvalue())
+    text = printable(file.getvalue())
     return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _rich(section: Section) -> Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganinv_cli.report.priors import prior_of, sentence
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite
 from ganinv_cli.report.wording import duration
@@ -45,8 +46,8 @@ def described(results: "Results", names: Iterable[str]) -> Row:
 
 
 def run_notes(run: Row) -> list[str]:
-    """A sentence on missing trials, where some are, and one on what was run."""
-    return [*_missing(run), _sentence(run)]
+    """A sentence on missing trials, where some are, one on what was run, one on its prior."""
+    return [*_missing(run), _sentence(run), *sentence(prior_of(run["config"]))]
 
 
 def _missing(run: Row) -> list[str]:
@@ -70,6 +71,7 @@ def _sentence(run: Row) -> str:
     config = run["config"]
     parts = {
         "checkpoint": _checkpoint(run),
+        "label": None if config.get("label", -1) == -1 else config["label"],
         "solver": config.get("solver"),
         "seed": run.get("seed"),
         "trials": config.get("trials"),

@@ -35,6 +35,7 @@ class Entry(NamedTuple):
     residual: float  # image loss that the right z leaves at most; inf where nobody knows
     z_true: np.ndarray  # (latent,), NaN where nobody knows it
     begin: np.ndarray  # (latent,), NaN where the start is drawn
+    label: int = -1  # under which z is sought; -1 where the generator asks for none
 
 
 class Slots(NamedTuple):
@@ -52,6 +53,7 @@ class Slots(NamedTuple):
     allowed: tf.Tensor  # (batch,), gradients
     z_true: tf.Tensor  # (batch, latent)
     begin: tf.Tensor  # (batch, latent)
+    labels: tf.Tensor  # (batch,) int32
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
 
@@ -108,6 +110,7 @@ class Batch:
             allowed=row,
             z_true=tf.zeros([size, latent]),
             begin=tf.zeros([size, latent]),
+            labels=tf.zeros([size], tf.int32),
             error=row,
             least_error=row,
         )
@@ -122,7 +125,7 @@ class Batch:
             rule = RULES[entry.rule]
             rows[row] = True
             new["targets"][row], new["z_true"][row] = entry.target, entry.z_true
-            new["begin"][row] = entry.begin
+            new["begin"][row], new["labels"][row] = entry.begin, entry.label
             new["trials"][row], new["starts"][row] = entry.trial, entry.start
             new["allowed"][row] = entry.allowed
             new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
@@ -161,6 +164,7 @@ class Batch:
             self._level,
             self._mixed,
             self._mask,
+            slots.labels,
         )
         clip = Clip(
             self._generator.prior,
@@ -213,7 +217,7 @@ class Batch:
 
 _ENTERED = (
     *("targets", "z_true", "begin", "trials", "starts", "allowed", "clamps", "redraws", "wall"),
-    "residual",
+    *("residual", "labels"),
 )
 
 

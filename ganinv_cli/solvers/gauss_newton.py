@@ -67,7 +67,7 @@ class LastDigits:
         self._jacobian = tf.function(self._jacobian_at, autograph=False)
         self._look = tf.function(self._looked, autograph=False)
 
-    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str) -> Polished:
+    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Polished:
         """Polish one z (latent,) for its target (height, width, channels), in float64.
 
         No rule acts: where the image is made, z is inside already. Costs half a gradient for each
@@ -75,7 +75,8 @@ class LastDigits:
         below EXACT by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
         """
         began = time.monotonic()
-        jacobian, squared = self._jacobian(tf.constant(z, tf.float32))
+        labels = tf.constant([label])
+        jacobian, squared = self._jacobian(tf.constant(z, tf.float32), labels)
         normal, image = squared.numpy(), tf.constant(target, tf.float64)
         if not np.isfinite(normal).all():
             nowhere = Point(z.astype(np.float64), np.nan, z)
@@ -84,7 +85,7 @@ class LastDigits:
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
         def at(z: np.ndarray) -> Point:
-            loss, gradient = self._look(tf.constant(z), image, jacobian)
+            loss, gradient = self._look(tf.constant(z), image, jacobian, labels)
             return Point(z, float(loss), gradient.numpy())
 
         everything = np.ones(len(z), bool)
@@ -93,18 +94,18 @@ class LastDigits:
         outcome = Outcome.converged if end.loss < EXACT * least else Outcome.stalled
         return _polished(end, 1 + looks, began, outcome)
 
-    def _jacobian_at(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _jacobian_at(self, z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """J transposed (latent, values) and JᵀJ, their numbers float32 and their sums float64."""
         latent = self._generator.latent
-        moved = self._generator.moved(z[None], tf.eye(latent))
+        moved = self._generator.moved(z[None], tf.eye(latent), labels)
         columns = tf.cast(tf.reshape(moved, [latent, -1]), tf.float64)
         return columns, tf.matmul(columns, columns, transpose_b=True)
 
     def _looked(
-        self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor
+        self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss and its gradient (latent,), by that J."""
-        left = tf.reshape(self._generator(z[None])[0] - image, [-1])
+        left = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
         return tf.reduce_sum(left**2), 2 * tf.linalg.matvec(jacobian, left)
 
 

@@ -17,7 +17,7 @@ from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers.batch import RUNNING, Batch, Entry, Seen, kept, rounding
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Ending, Job, Marks, Sought, Trial
+from ganinv_cli.solvers.trial import Ending, Job, Marks, Sought, Trial, label_of
 
 Supply = Callable[[Sequence[Job]], Sought]
 
@@ -71,7 +71,7 @@ def solve(
     batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed, mask)
     size = min(batch_size, len(jobs))
     slots = batch.empty(size)
-    seats = _Seats(size, limits, restarting=not coupled)
+    seats = _Seats(size, limits, generator.labels, restarting=not coupled)
     while True:
         if not coupled or not seats.taken:
             seats.fill(waiting)
@@ -90,8 +90,8 @@ def solve(
 class _Seats:
     """Who sits in which row of the batch, and who enters it next."""
 
-    def __init__(self, size: int, limits: Limits, restarting: bool) -> None:
-        self._limits, self._restarting = limits, restarting
+    def __init__(self, size: int, limits: Limits, labels: int, restarting: bool) -> None:
+        self._limits, self._labels, self._restarting = limits, labels, restarting
         self._trials: list[Trial | None] = [None] * size
         self._spent = np.zeros(size)  # gradients of each row's start at the last look
         self._entering: set[int] = set()
@@ -140,10 +140,15 @@ class _Seats:
                 residual=trial.residual,
                 z_true=trial.z_true,
                 begin=np.full_like(trial.begin, np.nan) if trial.ends else trial.begin,
+                label=self._label(trial),
             )
             for row, trial in self.taken.items()
             if row in self._entering
         }
+
+    def _label(self, trial: Trial) -> int:
+        """Of the start that runs, or begins."""
+        return label_of(trial.job.trial, len(trial.ends), self._labels)
 
     def started(self, z: np.ndarray) -> None:
         """Note where the entered starts began, z (batch, latent)."""
@@ -164,7 +169,7 @@ class _Seats:
             self._spent[row] = seen.gradients[row]
             if seen.code[row] == RUNNING:
                 continue
-            trial.ends.append(_ending(trial, seen, row))
+            trial.ends.append(_ending(trial, seen, row, self._label(trial)))
             trial.seconds = 0.0
             if self._restarting and _restarts(trial, self._limits):
                 self._entering.add(row)
@@ -185,8 +190,9 @@ def _supplied(
     """The jobs as trials with their images, made in blocks as they are needed."""
     for first in range(0, len(jobs), block):
         batch = jobs[first : first + block]
-        images, z_true, residual, enough, begin, cost = supply(batch)
+        images, z_true, residual, enough, begin, cost, labels = supply(batch)
         begin = np.full_like(z_true, np.nan) if begin is None else begin
+        labels = np.full(len(batch), -1) if labels is None else labels
         for row, job in enumerate(batch):
             yield Trial(
                 job,
@@ -198,6 +204,7 @@ def _supplied(
                 begin[row],
                 0.0 if np.isnan(begin[row]).any() else cost,
                 marks,
+                int(labels[row]),
             )
 
 
@@ -213,7 +220,7 @@ def _noted(trial: Trial, seen: Seen, row: int, before: float, seconds: float) ->
     )
 
 
-def _ending(trial: Trial, seen: Seen, row: int) -> Ending:
+def _ending(trial: Trial, seen: Seen, row: int, label: int) -> Ending:
     return Ending(
         z=seen.z[row].copy(),
         image_loss=float(seen.image_loss[row]),
@@ -222,6 +229,7 @@ def _ending(trial: Trial, seen: Seen, row: int) -> Ending:
         gradients=float(seen.gradients[row]) + (0.0 if trial.ends else trial.cost),
         redraws=int(seen.redraws[row]),
         seconds=trial.seconds,
+        label=label,
     )
 
 

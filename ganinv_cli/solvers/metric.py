@@ -27,6 +27,8 @@ def level(
 ) -> Level:
     """The norms from J at `points` draws from the prior, which depend on nothing but their number.
 
+    The labels of a conditional generator take turns.
+
     W = Σ wᵢ vᵢvᵢᵀ on the first directions vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
     identity across them, or everywhere where it is not to be `weighted`. H₀ for the weighted loss
     is the inverse of the mean JᵀWJ, damped by the loss that is left (Levenberg & Marquardt); for
@@ -71,11 +73,15 @@ def _jacobians(generator: Generator, points: int, precision: tf.DType) -> np.nda
     share = uniform(0, numbers, Purpose.metric, tf.zeros_like(numbers), generator.latent)
     moves = tf.eye(generator.latent, dtype=precision)
 
-    def moved(z: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(tf.cast(generator.moved(z, moves), tf.float32), [generator.latent, -1])
+    def moved(z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(
+            tf.cast(generator.moved(z, moves, labels), tf.float32), [generator.latent, -1]
+        )
 
     compiled = tf.function(moved, autograph=False)
-    return np.concatenate([compiled(z[None]) for z in generator.prior.quantile(share)])
+    labels = tf.cast(numbers % max(generator.labels, 1), tf.int32)
+    drawn = zip(generator.prior.quantile(share), labels, strict=True)
+    return np.concatenate([compiled(z[None], label[None]) for z, label in drawn])
 
 
 def _directions(moved: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,7 @@ class Polisher:
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         self._around = settings.radius * directions / lengths
 
-    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str) -> Polished:
+    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Polished:
         """Polish one z (latent,) for its target (height, width, channels)."""
         prior = self._generator.prior
         kept = RULES[rule].clamps or RULES[rule].redraws
@@ -73,9 +73,9 @@ class Polisher:
 
         if not np.isfinite(z).all():
             return ended(Outcome.non_finite)
-        z, loss, gradient, spent = self._descended(z, target, low, high)
+        z, loss, gradient, spent = self._descended(z, target, label, low, high)
         inside = (z > low) & (z < high)
-        losses, others = self.evaluate(np.clip(z + self._around * inside, low, high), target)
+        losses, others = self.evaluate(np.clip(z + self._around * inside, low, high), target, label)
         spent += len(others)
         gradients = np.vstack([gradient, others])
         if not np.isfinite(gradients).all():
@@ -88,28 +88,30 @@ class Polisher:
         minimum = explained or (steepness <= self._settings.level and not lower)
         return ended(Outcome.converged if minimum else Outcome.stalled, loss, norm, steepness)
 
-    def at(self, z: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+    def at(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> tuple[float, np.ndarray]:
         """Image loss and its gradient (latent,) in float64 at one z (latent,)."""
-        loss, gradient = self._compiled(z[None], target[None].astype(np.float64))
+        loss, gradient = self._compiled(z[None], target[None].astype(np.float64), label)
         return float(loss[0]), gradient.numpy()[0]
 
-    def evaluate(self, z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate(
+        self, z: np.ndarray, target: np.ndarray, label: int = -1
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Image losses (points,) and gradients in float32 at some z, both (points, latent)."""
         images = np.broadcast_to(target.astype(np.float32), (len(z), *target.shape))
-        losses, gradients = self._compiled(z.astype(np.float32), images)
+        losses, gradients = self._compiled(z.astype(np.float32), images, label)
         return losses.numpy(), gradients.numpy()
 
     def _descended(
-        self, z: np.ndarray, target: np.ndarray, low: float, high: float
+        self, z: np.ndarray, target: np.ndarray, label: int, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
         """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
-        start = Point(z, *self.at(z, target))
+        start = Point(z, *self.at(z, target, label))
         free = _free(z, start.gradient, low, high)
-        moved = columns(self._generator, z, STEP, len(z) + 1, mask=self._mask)
+        moved = columns(self._generator, z, STEP, len(z) + 1, mask=self._mask, label=label)
         normal = (moved @ moved.T)[np.ix_(free, free)]
         end, looks = descended(
             start,
-            lambda z: Point(z, *self.at(z, target)),
+            lambda z: Point(z, *self.at(z, target, label)),
             normal,
             free,
             steps=self._settings.steps if np.isfinite(normal).all() and free.any() else 0,
@@ -138,14 +140,18 @@ def shortest(gradients: np.ndarray) -> np.ndarray:
 
 def _compiled(
     generator: Generator, mask: np.ndarray | None
-) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]]:
-    """Image loss (batch,) and its gradient (batch, latent) in the precision of z."""
+) -> Callable[[np.ndarray, np.ndarray, int], tuple[tf.Tensor, tf.Tensor]]:
+    """Image loss (batch,) and its gradient (batch, latent) in the precision of z, of one label."""
 
     @tf.function(reduce_retracing=False)
-    def evaluate(z: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def evaluate(z: tf.Tensor, targets: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         none = tf.zeros(tf.shape(z)[0], z.dtype)
         counted = None if mask is None else tf.cast(mask, z.dtype)
-        found = Problem(generator, targets, none, none, mask=counted).evaluate(z)
+        labels = tf.fill([tf.shape(z)[0]], label)
+        problem = Problem(generator, targets, none, none, mask=counted, labels=labels)
+        found = problem.evaluate(z)
         return found.image_loss, found.gradient
 
-    return lambda z, targets: evaluate(tf.constant(z), tf.constant(targets))
+    return lambda z, targets, label: evaluate(
+        tf.constant(z), tf.constant(targets), tf.constant(label)
+    )

@@ -27,6 +27,9 @@ class Sought(NamedTuple):
     enough: np.ndarray  # (jobs,), image loss below which no further start is needed
     begin: np.ndarray | None = None  # (jobs, latent), where the first starts begin; None: drawn
     cost: float = 0.0  # of that, in gradients a job
+    labels: np.ndarray | None = (
+        None  # (jobs,) int, the right ones, where they are known
+    )
 
 
 class Ending(NamedTuple):
@@ -39,6 +42,7 @@ class Ending(NamedTuple):
     gradients: float
     redraws: int
     seconds: float
+    label: int = -1  # under which; -1: the generator asks for none
 
 
 class Polished(NamedTuple):
@@ -73,6 +77,7 @@ class Trial:
     begin: np.ndarray  # (latent,), where the first start begins; NaN where it is drawn
     cost: float  # of that, in gradients
     marks: Marks
+    label: int = -1  # the right one; -1 where there is none, or nobody knows it
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     ends: list[Ending] = field(default_factory=list)
     seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
@@ -126,6 +131,11 @@ class Trial:
         self.curve_loss[passed] = loss
         self.curve_error[passed] = error
         self.snapshots[_passed(self.marks.snapshots, spent + before, spent + now)] = z
+
+
+def label_of(trial: int, start: int, labels: int) -> int:
+    """The label under which a trial's start looks for z: each in turn, from start to start."""
+    return (trial + start) % labels if labels else -1
 
 
 def _passed(marks: np.ndarray, before: float, now: float) -> np.ndarray:

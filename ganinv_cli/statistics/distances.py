@@ -1,6 +1,7 @@
 """Whether recoveries of one image agree: how far apart they lie, how many minima they are.
 
-A distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared.
+A distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared. Under different labels of a conditional
+generator z means different things, so there is none between them.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import erf
 
+from ganinv_cli.prior import Normal, Prior, Uniform
 from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
+
+_PAPERS = Uniform()
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [−1, 1]
 
 
 class Spread(NamedTuple):
@@ -24,13 +29,15 @@ class Spread(NamedTuple):
     mean_squared: float  # E‖zᵢ − zⱼ‖₂² / latent
 
 
-def pairwise(z: Floats) -> Floats:
+def pairwise(z: Floats, labels: Integers | None = None) -> Floats:
     """‖zᵢ − zⱼ‖₂ / latent of the rows of z (n, latent), in float64: (n(n − 1)/2,).
 
-    In the order of `scipy.spatial.distance.squareform`, which gives them as (n, n). From
-    differences: ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ would lose distances below about 1e-8 to rounding.
+    In the order of `scipy.spatial.distance.squareform`, which gives them as (n, n); where there are
+    `labels`, (n,), only of the pairs that have the same one. From differences:
+    ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ would lose distances below about 1e-8 to rounding.
     """
-    return np.asarray(pdist(z) / z.shape[1])
+    distances = np.asarray(pdist(z) / z.shape[1])
+    return distances if labels is None else distances[pdist(labels[:, None]) == 0]
 
 
 def spread(distances: Floats, latent: int) -> Spread:
@@ -41,30 +48,33 @@ def spread(distances: Floats, latent: int) -> Spread:
     return Spread(len(distances), float(np.mean(distances)), float(np.median(distances)), squared)
 
 
-def baseline(latent: int, low: float = -1.0, high: float = 1.0) -> float:
-    """E‖u − v‖₂ / latent of independent u, v, uniform in [low, high]^latent: .0815 for 100.
+def baseline(latent: int, prior: Prior = _PAPERS) -> float:
+    """E‖u − v‖₂ / latent of independent draws u, v from the prior: .0815 for 100 uniform ones.
 
     With S = ‖u − v‖² and w = high − low, E√S = 1/(2√π) ∫₀^∞ (1 − E e^(−tS)) t^(−3/2) dt, which is
     w/√π ∫₀^∞ (1 − g(a)^latent) / a² da, g(a) = E e^(−(ad)²) of one component's difference d / w.
     """
-    scale = np.sqrt(6 / latent)  # where g(a)^latent ≈ e^(−latent a²/6) falls
-    rising, _ = quad(_missing, 0, scale, args=(latent,))
-    falling, _ = quad(_missing, scale, np.inf, args=(latent,))
-    return float((high - low) / np.sqrt(np.pi) * (rising + falling) / latent)
+    scale = np.sqrt(6 / latent)  # about where g(a)^latent falls, as e^(−latent a²/6) if uniform
+    rising, _ = quad(_missing, 0, scale, args=(latent, prior))
+    falling, _ = quad(_missing, scale, np.inf, args=(latent, prior))
+    return float((prior.high - prior.low) / np.sqrt(np.pi) * (rising + falling) / latent)
 
 
-def clusters(z: Floats, tolerance: float) -> Integers:
+def clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Integers:
     """(n,): which minimum each row of z (n, latent) belongs to, 0 the largest.
 
     Two belong together when steps from row to row, each shorter than the tolerance (in the paper's
-    distance), lead from one to the other. Clusters of one size come in the order of their first
-    members. A row that is not finite is a cluster of its own.
+    distance), lead from one to the other; where there are `labels`, (n,), only if they have the
+    same one. Clusters of one size come in the order of their first members. A row that is not
+    finite is a cluster of its own.
     """
     if not len(z):
         return np.zeros(0, np.int64)
-    near = csr_array(squareform(pairwise(z) < tolerance))
-    _, labels = connected_components(near, directed=False)
-    _, firsts, members, sizes = np.unique(labels, True, True, True)
+    near = squareform(pairwise(z) < tolerance)
+    if labels is not None:
+        near &= labels[:, None] == labels
+    _, members = connected_components(csr_array(near), directed=False)
+    _, firsts, members, sizes = np.unique(members, True, True, True)
     order = np.lexsort((firsts, -sizes))
     return np.asarray(np.argsort(order)[members])
 
@@ -80,10 +90,32 @@ def reached(losses: Floats, share: float = 1e-3, floor: float = 0.0) -> Booleans
     return np.asarray(finite & (losses <= max((1 + share) * least, floor)))
 
 
-def _missing(a: float, latent: int) -> float:
-    """(1 − g(a)^latent) / a², g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
-    if a < 0.02:  # where the closed form cancels: 1 − a²/6 + a⁴/30 − a⁶/168
-        less = -(a**2) / 6 + a**4 / 30 - a**6 / 168
-    else:
-        less = np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1
+def _missing(a: float, latent: int, prior: Prior) -> float:
+    """(1 − g(a)^latent) / a²."""
+    less = _less_normal(a, prior) if isinstance(prior, Normal) else _less_uniform(a)
     return float(-np.expm1(latent * np.log1p(less)) / a**2)
+
+
+def _less_uniform(a: float) -> float:
+    """g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
+    if a < 0.02:  # where the closed form cancels: 1 − a²/6 + a⁴/30 − a⁶/168
+        return -(a**2) / 6 + a**4 / 30 - a**6 / 168
+    return float(np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1)
+
+
+def _less_normal(a: float, prior: Normal) -> float:
+    """g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
+
+    For h = high / σ, the size of the difference d has the density
+    p(d) = 2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is
+    one of their mean, which the bounds cut, times one of their difference.
+    """
+    h = prior.high / prior.sigma
+    narrow = min(1.0, 6 / a)  # e^(−(ad)²) is nothing beyond
+    total = 0.0
+    for low, high in ((0.0, narrow), (narrow, 1.0)):
+        d = low + (high - low) * (1 + _NODES) / 2
+        density = 2 * h * np.exp(-((h * d) ** 2)) * erf(h * (1 - d))
+        density /= np.sqrt(np.pi) * erf(h / np.sqrt(2)) ** 2
+        total += (high - low) / 2 * float(_WEIGHTS @ (density * np.expm1(-((a * d) ** 2))))
+    return total

@@ -17,6 +17,7 @@ class Column:
 
 ROOT = (
     Column("z_true", "float", ("latent",), "z", "the latent vector that made the image"),
+    Column("label", "int32", (), "", "the label beside it, of a conditional generator", True),
     Column(
         "cramer_rao",
         "float64",
@@ -41,7 +42,13 @@ IMAGE = (  # a row for the image as a whole, its trial 0
 CERTIFICATE = (  # a row for one image under one rule; the last one made counts
     Column("recoveries", "int32", (), "", "how many trials there were when it was made"),
     Column("best", "int32", (), "", "the trial with the least image loss"),
-    Column("distant", "int32", (), "", "the trial whose z is farthest from that of the best"),
+    Column(
+        "distant",
+        "int32",
+        (),
+        "",
+        "the trial whose z is farthest from that of the best, under the same label",
+    ),
     Column(
         "reconstruction", "uint8", ("height", "width", "channels"), "", "image of the best trial"
     ),
@@ -53,6 +60,7 @@ CERTIFICATE = (  # a row for one image under one rule; the last one made counts
 
 _ENDS = (  # known at the end of the first start and at the end of the trial
     Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
+    Column("label", "int32", (), "", "the label under which it was, where all were tried", True),
     Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
     Column(
         "error_bound",

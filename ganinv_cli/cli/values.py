@@ -1,0 +1,47 @@
+"""Values of options that are lists."""
+
+from typing import Any, Generic, TypeVar
+
+import click
+
+Number = TypeVar("Number", int, float)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """A comma-separated list of some of these names."""
+
+    name = "names"
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self.known = known
+
+    def convert(self, value: Any, param: Any, context: Any) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        unknown = [name for name in names if name not in self.known]
+        if unknown or not names:
+            wrong = f"{unknown[0]!r} is" if unknown else "nothing is"
+            self.fail(f"{wrong} not one of {', '.join(self.known)}", param, context)
+        return names
+
+
+class Numbers(click.ParamType[tuple[Number, ...]], Generic[Number]):
+    """A comma-separated list of numbers of a kind."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[Number], example: str) -> None:
+        self.kind: type[Number] = kind
+        self.example = example
+
+    def convert(self, value: Any, param: Any, context: Any) -> tuple[Number, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(self.kind(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            numbers = ()
+        if not numbers:
+            self.fail(f"{value!r} is not numbers such as {self.example}", param, context)
+        return numbers

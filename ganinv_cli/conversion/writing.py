@@ -1,0 +1,153 @@
+"""A generator written aside, read again, compared, and only then put in its place."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.conversion import layout_c
+from ganinv_cli.conversion.places import Destination
+from ganinv_cli.conversion.unwritable import UnwritableError
+from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
+from ganinv_cli.experiments.drawing import true_z
+from ganinv_cli.formats import conventions, read, tf_write
+from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
+from ganinv_cli.formats.tf_files import STATE
+from ganinv_cli.generator import Generator
+from ganinv_cli.inspection.pictures import block
+from ganinv_cli.prior import Prior, Uniform, parsed
+
+LIMIT = 1e-4  # of a pixel in [-1, 1]
+PICTURES = 64
+
+
+class Written(NamedTuple):
+    """What is there now."""
+
+    path: Path  # by which it is read
+    files: tuple[str, ...]
+    sha256: str  # of the generator that is read from it
+    difference: float  # largest, of PICTURES pictures in [-1, 1]
+
+
+def write(checkpoint: Checkpoint, place: Destination) -> Written:
+    """Raises UsageError where the format cannot hold it, GaninvError where the disk refuses."""
+    told = _told(checkpoint, place)
+    around = place.folder.parent if place.whole else place.folder
+    with _writing(place.path), tempfile.TemporaryDirectory(dir=around, prefix=".ganinv-") as aside:
+        folder = Path(aside) / "generator"
+        folder.mkdir()
+        try:
+            (_keras if place.keras else _layout_c)(checkpoint, folder / place.name)
+        except UnwritableError as error:
+            raise UsageError(f"{checkpoint.path}: {error}") from None
+        if told:
+            (folder / conventions.NAME).write_text(told, "utf-8")
+        sha256, difference = _compared(checkpoint, folder / place.name)
+        files = sorted(folder.iterdir(), key=lambda file: file.name == STATE)  # which comes last
+        _put(files, place)
+    return Written(place.path, tuple(file.name for file in files), sha256, difference)
+
+
+def _told(checkpoint: Checkpoint, place: Destination) -> str:
+    """What generator.toml must say beside it; "" where nothing, or where it says so already.
+
+    It speaks for all generators of its folder, so one that is there is never changed.
+    """
+    said = conventions.beside(place.folder / place.name, Conventions())
+    if said == Conventions():
+        if checkpoint.prior == place.usual:
+            return ""
+        return f'prior = "{_exactly(checkpoint.prior)}"\n'
+    if said != Conventions(prior=said.prior) or parsed(said.prior) != checkpoint.prior:
+        raise UsageError(
+            f"{place.folder / conventions.NAME} says otherwise of the generators in its folder; "
+            "name another folder"
+        )
+    return place.folder.joinpath(conventions.NAME).read_text("utf-8")
+
+
+def _exactly(prior: Prior) -> str:
+    if isinstance(prior, Uniform):
+        return f"uniform:{prior.low!r},{prior.high!r}"
+    return f"normal:{prior.sigma!r},{prior.inside!r}"
+
+
+def _layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
+    tf_write.write(prefix, layout_c.arrays(checkpoint.network))
+
+
+def _keras(checkpoint: Checkpoint, path: Path) -> None:
+    from ganinv_cli.conversion.keras_model import model  # in the body: Keras is slow to import
+
+    model(checkpoint.network).save(path)
+
+
+def _compared(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:
+    """The hash of what was written, and how far its pictures are from those that it should make."""
+    try:
+        again = read(written)
+    except CheckpointError as error:
+        raise GaninvError(
+            f"what was written cannot be read again, so it was removed: {error}"
+        ) from None
+    first, second = Generator(checkpoint), Generator(again)
+    if (again.prior, second.labels, second.latent, second.image_shape) != (
+        *(checkpoint.prior, first.labels, first.latent, first.image_shape),
+    ):
+        raise GaninvError("what was written is another generator when read again; it was removed")
+    difference = _apart(first, second)
+    if not difference <= LIMIT:  # nor NaN
+        raise GaninvError(
+            f"pictures of what was written are up to {difference:.2g} apart, where {LIMIT:g} is "
+            "rounding; it was removed"
+        )
+    return again.sha256, difference
+
+
+def _apart(first: Generator, second: Generator) -> float:
+    numbers = np.arange(PICTURES)
+    z = true_z(first, 0, numbers)
+    labels = numbers % first.labels if first.labels else None
+    rows = min(block(first), block(second))
+    some = [slice(at, at + rows) for at in range(0, PICTURES, rows)]
+    with np.errstate(invalid="ignore"):  # NaN is refused
+        apart = [
+            np.abs(
+                first.render(z[part], rows, labels=None if labels is None else labels[part])
+                - second.render(z[part], rows, labels=None if labels is None else labels[part])
+            ).max()
+            for part in some
+        ]
+    return float(np.max(apart))
+
+
+def _put(files: list[Path], place: Destination) -> None:
+    """Each file whole; a new folder as a whole. What a shared folder itself means stays."""
+    if place.whole and not place.folder.exists():
+        files[0].parent.rename(place.folder)
+        return
+    for file in files:
+        to = place.folder / file.name
+        if place.whole or file.name != STATE or not to.exists():
+            file.replace(to)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise GaninvError(
+            f"{path} cannot be written ({error.strerror or error}); make room, or name another "
+            "place"
+        ) from error
+    except tf.errors.OpError as error:
+        raise GaninvError(
+            f"{path} cannot be written ({error.message.splitlines()[0]}); make room, or name "
+            "another place"
+        ) from error

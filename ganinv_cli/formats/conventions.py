@@ -1,0 +1,52 @@
+"""What is said of a generator beside its file, once and for all: `generator.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.formats.checkpoint import Conventions
+from ganinv_cli.settling import check_kind
+
+NAME = "generator.toml"
+LIKE: dict[str, Any] = {  # what it may say, with an example
+    "prior": "normal:1,0.99",
+    "range": "tanh",
+    "activation": "leaky_relu:0.2",
+    "strides": (1, 2, 2),
+    "padding": (0, 1, 1),
+    "epsilon": (1e-5,),
+    "labels": 10,
+}
+MOST_BYTES = 1 << 16
+
+
+def beside(path: Path, given: Conventions) -> Conventions:
+    """What was given, and for the rest what `generator.toml` in the file's folder says.
+
+    Trust is given, never found. Raises ConfigError.
+    """
+    file = (path if path.is_dir() else path.parent) / NAME
+    try:
+        text = file.read_bytes()[:MOST_BYTES].decode()
+        told = _checked(file, tomllib.loads(text))
+    except FileNotFoundError:
+        return given
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
+    silent = {key: told[key] for key in told if not getattr(given, key)}
+    return replace(given, **silent)
+
+
+def _checked(file: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    checked = {key: tuple(told[key]) if isinstance(told[key], list) else told[key] for key in told}
+    for key, value in checked.items():
+        if key not in LIKE:
+            raise ConfigError(f"{file} has a setting {key!r}; known are {', '.join(LIKE)}")
+        check_kind(f"{file}: {key}", value, LIKE[key])
+        if isinstance(value, tuple):
+            for item in value:
+                check_kind(f"{file}: an item of {key}", item, LIKE[key][0])
+    return checked

@@ -1,0 +1,109 @@
+"""How hard a generator is to invert, by the singular values of J = dG/dz at random z."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.errors import UsageError
+from ganinv_cli.experiments.drawing import true_z
+from ganinv_cli.generator import Generator
+from ganinv_cli.inspection.pictures import block
+
+WEAK = 1e-3  # of the largest: directions in which z is a thousand times harder to see
+MOST_VALUES = 1 << 29  # of J: 4 GiB
+PIXELS = 1 << 15  # of J that are taken together
+
+
+class Spectrum(NamedTuple):
+    """Of some points, a row each."""
+
+    values: np.ndarray  # float64 (points, latent), largest first
+    labels: np.ndarray | None  # (points,) of a conditional generator
+    tolerance: float  # of the largest, below which a value is rounding
+
+
+def measured(generator: Generator, seed: int, points: int) -> Spectrum:
+    """At the first z that `ganinv recover` draws with this seed; labels take turns."""
+    z = true_z(generator, seed, np.arange(points))
+    labels = np.arange(points) % generator.labels if generator.labels else None
+    rows = [
+        singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
+        for row in range(points)
+    ]
+    sides = max(generator.latent, int(np.prod(generator.image_shape)))
+    return Spectrum(np.stack(rows), labels, sides * float(np.finfo(np.float64).eps))
+
+
+def singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
+    """Of J at z (latent,), float64 (latent,), largest first; J exact but for rounding in float64.
+
+    NaN where J is not finite. Where the image has fewer values than z, zeros follow. Raises
+    UsageError where J is too large.
+    """
+    pixels = int(np.prod(generator.image_shape))
+    if generator.latent * pixels > MOST_VALUES:
+        raise UsageError(
+            f"dG/dz has {generator.latent:,} x {pixels:,} values, more than the {MOST_VALUES:,} of "
+            "which singular values are computed; leave --spectrum out"
+        )
+    at = tf.constant(z[None], tf.float64)
+    labels = tf.constant([label]) if generator.labels else None
+    moves, rows = np.eye(generator.latent), block(generator)
+    jacobian = np.empty((generator.latent, pixels))
+    for first in range(0, generator.latent, rows):
+        some = slice(first, first + rows)
+        moved = generator.moved(at, tf.constant(moves[some]), labels)
+        jacobian[some] = moved.numpy().reshape(-1, pixels)
+    if not np.isfinite(jacobian).all():
+        return np.full(generator.latent, np.nan)
+    values = np.zeros(generator.latent)
+    found = np.linalg.svd(_triangle(jacobian), compute_uv=False)
+    values[: len(found)] = found
+    return values
+
+
+def _triangle(jacobian: np.ndarray) -> np.ndarray:
+    """With the same singular values, and no larger than it must be; a few pixels at a time."""
+    known = np.empty((0, len(jacobian)))
+    for first in range(0, jacobian.shape[1], PIXELS):
+        some = jacobian[:, first : first + PIXELS].T
+        known = np.asarray(np.linalg.qr(np.concatenate([known, some]), mode="r"))
+    return known
+
+
+def summary(spectrum: Spectrum) -> dict[str, Any]:
+    """As plain JSON: the condition of J, its rank and its weak directions.
+
+    A condition is that of what moves the image at all; None where nothing does.
+    """
+    values = spectrum.values
+    finite = np.isfinite(values).all(1)
+    largest = values[:, :1]
+    ranks = (values > spectrum.tolerance * largest).sum(1)
+    weak = (values < WEAK * largest).sum(1)
+    flat = finite & (ranks < values.shape[1])
+    conditions = [
+        float(row[0] / row[rank - 1]) for row, rank in zip(values, ranks, strict=True) if rank
+    ]
+    return {
+        "points": len(values),
+        "not_finite": int((~finite).sum()),
+        "singular_values": [row.tolist() for row in values[finite]],
+        "labels": None if spectrum.labels is None else spectrum.labels.tolist(),
+        "condition": {
+            "median": float(np.median(conditions)) if conditions else None,
+            "worst": max(conditions) if conditions else None,
+        },
+        "rank": {
+            "least": int(ranks[finite].min()) if finite.any() else None,
+            "most": int(ranks[finite].max()) if finite.any() else None,
+            "of": values.shape[1],
+        },
+        "flat_points": int(flat.sum()),
+        "weak": {
+            "below": WEAK,
+            "median": float(np.median(weak[finite])) if finite.any() else None,
+            "most": int(weak[finite].max()) if finite.any() else None,
+        },
+    }

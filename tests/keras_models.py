@@ -1,0 +1,238 @@
+"""Small generators in Keras, one for each way in which its users build them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+
+LATENT, LABELS = 6, 5
+
+MODELS: dict[str, Callable[[], keras.Model]] = {}
+
+
+def model(build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
+    """Adds a builder to those that every file layout is tested with."""
+    MODELS[build.__name__] = build
+    return build
+
+
+def filled(made: keras.Model, seed: int = 0) -> keras.Model:
+    """With random weights, moving statistics and scales among them, so that each one counts."""
+    random = np.random.default_rng(seed)
+    for variable in made.weights:
+        shape, name = tuple(variable.shape), variable.path.rpartition("/")[2]
+        if name in ("gamma", "moving_variance"):
+            values = random.uniform(0.5, 1.5, shape)
+        elif name in ("beta", "bias", "moving_mean", "alpha"):
+            values = random.normal(0, 0.2, shape)
+        elif np.issubdtype(np.dtype(variable.dtype), np.floating):
+            values = random.normal(0, 1 / np.sqrt(max(np.prod(shape[:-1]), 1)), shape)
+        else:
+            continue  # the state of a random layer
+        variable.assign(values)
+    return made
+
+
+def built(name: str, seed: int = 0) -> keras.Model:
+    """One of MODELS with random weights; names of layers are the same each time."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    return filled(MODELS[name](), seed)
+
+
+def saved(folder: Path, made: keras.Model, name: str = "generator.keras") -> Path:
+    """What Keras writes under that name, its kind told by the ending."""
+    path = folder / name
+    if name.endswith(".weights.h5"):
+        made.save_weights(path)
+    else:
+        made.save(path)
+    return path
+
+
+def pictures(made: keras.Model, z: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
+    """Keras's own, channels last."""
+    given = z if label is None else [z, label]
+    return np.asarray(made(given, training=False))
+
+
+def refused(path: Path, *words: str) -> str:
+    """The sentence of the refusal, which names the path and holds all the words."""
+    with pytest.raises(CheckpointError) as caught:
+        formats.read(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in (str(path), *words):
+        assert word in message, message
+    return message
+
+
+def dcgan(side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5) -> keras.Model:
+    """As in the tutorials: dense, reshape, then transposed convolutions with norms between."""
+    chain: list[keras.Layer] = [keras.Input((LATENT,))]
+    chain += [
+        kl.Dense(side * side * widths[0], use_bias=False),
+        kl.Reshape((side, side, widths[0])),
+    ]
+    for width in widths[1:]:
+        chain += [kl.BatchNormalization(), kl.LeakyReLU()]
+        chain += [kl.Conv2DTranspose(width, kernel, strides=2, padding="same", use_bias=False)]
+    chain += [kl.BatchNormalization(), kl.LeakyReLU(0.2)]
+    last = kl.Conv2DTranspose(channels, kernel, strides=2, padding="same", activation="tanh")
+    return keras.Sequential([*chain, last], name="generator")
+
+
+@model
+def dcgan_16() -> keras.Model:
+    return dcgan(4, (8, 6))
+
+
+@model
+def dcgan_64_grey() -> keras.Model:
+    return dcgan(4, (8, 6, 5, 4), channels=1, kernel=4)
+
+
+@model
+def valid_and_odd() -> keras.Model:
+    """No padding, a kernel smaller than its stride, sides that differ, output_padding."""
+    return _chain(
+        kl.Dense(2 * 3 * 4),
+        kl.Reshape((2, 3, 4)),
+        kl.Conv2DTranspose(5, (3, 2), strides=(2, 1), activation="relu"),
+        kl.Conv2DTranspose(4, 2, strides=3, padding="valid", activation="elu"),
+        kl.Conv2DTranspose(4, 2, strides=3, padding="same", activation="selu"),
+        kl.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1),
+        kl.Conv2DTranspose(4, 4, strides=2, padding="valid", output_padding=(0, 1)),
+        kl.Conv2D(3, 3, activation="tanh"),
+    )
+
+
+@model
+def upsampled() -> keras.Model:
+    return _chain(
+        kl.Dense(4 * 4 * 6, activation="relu"),
+        kl.Reshape((4, 4, 6)),
+        kl.UpSampling2D(),
+        kl.Conv2D(6, 3, padding="same"),
+        kl.BatchNormalization(momentum=0.8),
+        kl.ReLU(),
+        kl.UpSampling2D((2, 3), interpolation="bilinear"),
+        kl.Conv2D(5, (2, 4), padding="same", strides=(1, 2)),
+        kl.ELU(0.7),
+        kl.UpSampling2D(2),
+        kl.ZeroPadding2D(((1, 2), (0, 1))),
+        kl.Cropping2D(((0, 1), (2, 0))),
+        kl.Conv2D(1, 7, padding="same", activation="sigmoid"),
+    )
+
+
+@model
+def norms_anywhere() -> keras.Model:
+    """Before an activation, behind one, first of all, without a scale, without a shift."""
+    return _chain(
+        kl.BatchNormalization(),
+        kl.Dense(4 * 4 * 4),
+        kl.BatchNormalization(scale=False),
+        kl.Activation("relu"),
+        kl.Dropout(0.3),
+        kl.Reshape((4, 4, 4)),
+        kl.GroupNormalization(2),
+        kl.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu"),
+        kl.BatchNormalization(center=False, epsilon=1e-5),
+        kl.LayerNormalization(axis=[1, 2, 3]),
+        kl.GaussianNoise(0.1),
+        kl.Conv2D(4, 3, padding="same", activation="swish"),
+        kl.GroupNormalization(-1, scale=False),
+        kl.Conv2D(3, 3, padding="same", activation="tanh"),
+        kl.Rescaling(0.5, offset=0.5),
+        kl.Rescaling(2.0, offset=-1),
+    )
+
+
+@model
+def many_activations() -> keras.Model:
+    return _chain(
+        kl.Dense(64, activation="softplus"),
+        kl.Dense(64, activation="gelu"),
+        kl.LayerNormalization(),
+        kl.Dense(64, activation="hard_sigmoid"),
+        kl.Dense(64, activation=kl.LeakyReLU(0.15)),
+        kl.Dense(64, activation="leaky_relu"),
+        kl.PReLU(),
+        kl.Dense(64, activation="softsign"),
+        kl.Dense(64, activation="exponential"),
+        kl.Reshape((4, 4, 4)),
+        kl.ReLU(6.0),
+        kl.Conv2D(4, 1, activation="relu6"),
+        kl.PReLU(shared_axes=[1, 2]),
+        kl.ReLU(negative_slope=0.1),
+        kl.Conv2DTranspose(3, 4, 2, padding="same", activation=keras.activations.tanh),
+    )
+
+
+@model
+def convolutions() -> keras.Model:
+    return _chain(
+        kl.Dense(6 * 6 * 4),
+        kl.Reshape((-1, 6, 4)),
+        kl.Conv2D(4, 3, padding="same", groups=2, activation="relu"),
+        kl.Conv2D(4, 3, padding="same", dilation_rate=2),
+        kl.DepthwiseConv2D(3, padding="same", depth_multiplier=2),
+        kl.SeparableConv2D(4, 3, padding="same", activation="relu"),
+        kl.SpectralNormalization(kl.Conv2D(4, 3, padding="same", activation="relu")),
+        kl.Permute((2, 1, 3)),
+        kl.Conv2D(4, (1, 3), strides=(1, 2), padding="same"),
+        kl.Flatten(),
+        kl.Dense(48),
+        kl.Reshape((4, 4, 3)),
+        kl.Activation("tanh"),
+    )
+
+
+@model
+def residual() -> keras.Model:
+    """Sums, averages, products, differences and skips, of layers and of arithmetic."""
+    z = keras.Input((LATENT,))
+    skip = kl.Dense(4)(z)
+    x = kl.Reshape((4, 4, 4))(kl.Dense(64)(z))
+    y = kl.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = kl.Add()([x, kl.Conv2D(4, 3, padding="same")(y)])
+    x = kl.Average()([x, y, kl.Multiply()([x, kl.Reshape((1, 1, 4))(skip)])])
+    x = kl.Concatenate()([x, kl.Subtract()([y, x])])
+    x = 1.0 - x * 0.5 + y.shape[1]
+    x = kl.Concatenate(axis=1)([x, x])
+    x = kl.Conv2DTranspose(3, 4, (1, 2), padding="same")(x - 4) / 2.0
+    return keras.Model(z, kl.Activation("tanh")(x))
+
+
+@model
+def nested() -> keras.Model:
+    """Models in a model, one of them used twice, a layer used twice."""
+    block = keras.Sequential(
+        [
+            keras.Input((4, 4, 4)),
+            kl.Conv2D(4, 3, padding="same"),
+            kl.BatchNormalization(),
+            kl.ReLU(),
+            kl.Conv2D(4, 3, padding="same"),
+            kl.BatchNormalization(),
+        ],
+        name="block",
+    )
+    start = keras.Input((LATENT,))
+    mapped = kl.Reshape((4, 4, 4))(kl.BatchNormalization()(kl.Dense(64)(start)))
+    mapping = keras.Model(start, mapped, name="mapping")
+    z = keras.Input((LATENT,))
+    shared = kl.Conv2D(4, 1)
+    x = block(shared(block(shared(mapping(z)))))
+    return keras.Model(z, kl.Conv2DTranspose(3, 5, 2, padding="same", activation="tanh")(x))
+
+
+def _chain(*chain: keras.Layer) -> keras.Model:
+    return keras.Sequential([keras.Input((LATENT,)), *chain])

@@ -1,0 +1,70 @@
+"""A prior gives its own bounds and draws, and is named in one way."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.prior import Normal, Uniform, parsed
+
+PRIORS = [Uniform(), Uniform(-2, 5), Normal(), Normal(0.5, 0.9), Normal(3, 0.999)]
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_its_draws_lie_within_its_bounds(prior: Uniform | Normal) -> None:
+    z = prior.quantile(np.linspace(1e-9, 1 - 1e-9, 1001))
+    assert not prior.outside(z[1:-1]).any()
+    assert z[0] == pytest.approx(prior.low, rel=1e-5) and z[-1] == pytest.approx(
+        prior.high, rel=1e-5
+    )
+    assert prior.outside(np.array([prior.low, prior.high, prior.high + 1])).all()
+
+
+def test_a_normal_is_cut_where_so_much_of_it_is_inside() -> None:
+    assert Normal().high == -Normal().low == pytest.approx(2.5758293)
+    cut = stats.truncnorm(-2.5758293, 2.5758293)
+    share = np.linspace(0.01, 0.99, 50)
+    np.testing.assert_allclose(Normal().quantile(share), cut.ppf(share), atol=1e-7)
+    np.testing.assert_allclose(Normal(2).quantile(share), 2 * cut.ppf(share), atol=1e-7)
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_tensors_and_arrays_come_to_the_same(prior: Uniform | Normal) -> None:
+    share = np.linspace(0.001, 0.999, 99, dtype=np.float32)
+    found = prior.quantile(tf.constant(share))
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(
+        found, prior.quantile(share.astype(np.float64)), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
+    assert parsed(str(prior)) == prior
+
+
+@pytest.mark.parametrize(
+    ("text", "prior"),
+    [
+        ("uniform", Uniform()),
+        ("uniform:0,1", Uniform(0, 1)),
+        ("normal", Normal()),
+        ("normal:2", Normal(2)),
+        ("normal:1,0.95", Normal(1, 0.95)),
+    ],
+)
+def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
+    assert parsed(text) == prior
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "gamma", "uniform:1", "uniform:1,-1", "uniform:0,inf", "uniform:0,nan", "normal:a"),
+        *("normal:0", "normal:-1", "normal:1,1", "normal:1,0", "normal:1,2,3"),
+    ],
+)
+def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(ConfigError, match="is none: give uniform or uniform:LOW,HIGH"):
+        parsed(text)

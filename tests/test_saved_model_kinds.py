@@ -1,0 +1,138 @@
+"""Labels, TensorFlow 1, graphs alone: what else a SavedModel can be."""
+
+from pathlib import Path
+
+import keras
+import keras_models as km
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as kl
+from saved_models import LATENT, Z, refused, same_pictures, variable
+
+from ganinv_cli import formats
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+LABELS = np.array([4, 0, 2])
+
+
+def _conditional(label: keras.KerasTensor, beside: keras.KerasTensor) -> keras.Model:
+    z = keras.Input((LATENT,))
+    x = kl.Dense(48, activation="relu")(kl.Concatenate()([z, beside]))
+    x = kl.Conv2DTranspose(3, 3, padding="same", activation="tanh")(kl.Reshape((4, 4, 3))(x))
+    return km.filled(keras.Model([z, label], x))
+
+
+def _embedded() -> keras.Model:
+    label = keras.Input((1,), dtype="int32")
+    return _conditional(label, kl.Flatten()(kl.Embedding(km.LABELS, 4)(label)))
+
+
+def _flat() -> keras.Model:
+    label = keras.Input((), dtype="int64")
+    return _conditional(label, kl.Embedding(km.LABELS, 4)(label))
+
+
+def _counted() -> keras.Model:
+    label = keras.Input((1,), dtype="int32")
+    encoded = kl.CategoryEncoding(km.LABELS, output_mode="one_hot")(label)
+    return _conditional(label, encoded)
+
+
+@pytest.mark.parametrize("build", [_embedded, _flat, _counted])
+def test_an_integer_label_makes_the_pictures_of_its_class(build: object, tmp_path: Path) -> None:
+    model = build()  # type: ignore[operator]
+    model.export(str(tmp_path / "m"), verbose=False)
+    shaped = LABELS.reshape(3, *(1 for _ in model.inputs[1].shape[1:]))
+    expected = np.asarray(model([Z, shaped], training=False))
+    checkpoint = same_pictures(tmp_path / "m", expected, labels=LABELS)
+    assert checkpoint.network.labels == km.LABELS
+
+
+def test_a_one_hot_label_is_told_by_its_name(tmp_path: Path) -> None:
+    label = keras.Input((km.LABELS,), name="class_label")
+    model = _conditional(label, label)
+    model.export(str(tmp_path / "m"), verbose=False)
+    expected = np.asarray(model([Z, np.eye(km.LABELS, dtype=np.float32)[LABELS]], training=False))
+    same_pictures(tmp_path / "m", expected, labels=LABELS)
+
+
+def test_two_vectors_of_which_neither_is_called_a_label_are_refused(tmp_path: Path) -> None:
+    second = keras.Input((4,), name="style")
+    _conditional(second, second).export(str(tmp_path / "m"), verbose=False)
+    refused(tmp_path / "m", "style (batch, 4)", "expected a latent vector of floats")
+
+
+def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
+    """As programs of TensorFlow 1 save it; returns its own pictures of Z and LABELS."""
+    v1 = tf.compat.v1
+    random = np.random.default_rng(0)
+    with tf.Graph().as_default() as graph:
+        z = v1.placeholder(tf.float32, (batch, LATENT), "z")
+        y = v1.placeholder(tf.float32, (batch, km.LABELS), "y")
+        training = v1.placeholder_with_default(False, (), "training")
+
+        def get(name: str, *shape: int) -> tf.Variable:
+            values = random.normal(0, 0.3, shape).astype(np.float32)
+            return v1.get_variable(name, initializer=tf.constant(values), use_resource=resource)
+
+        with v1.variable_scope("generator"):
+            x = tf.reshape(tf.concat([z, y], 1) @ get("w", LATENT + km.LABELS, 96), (-1, 4, 4, 6))
+            mean, rows = get("mean", 6), tf.shape(x)[0]
+            x = v1.cond(training, lambda: x * tf.random.normal((6,), seed=1), lambda: x - mean)
+            beside = tf.reshape(y, (-1, 1, 1, km.LABELS)) * tf.ones((rows, 4, 4, km.LABELS))
+            x = tf.nn.relu(tf.concat([x, beside], 3))
+            kernel = get("k", 5, 5, 3, 6 + km.LABELS)
+            x = tf.tanh(tf.nn.conv2d_transpose(x, kernel, (rows, 8, 8, 3), 2), "picture")
+        get("discriminator", 3)
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            builder = v1.saved_model.Builder(str(folder))
+            signature = v1.saved_model.predict_signature_def({"z": z, "y": y}, {"image": x})
+            builder.add_meta_graph_and_variables(session, ["serve"], {"generate": signature})
+            builder.save()
+            one_hot = np.eye(km.LABELS, dtype=np.float32)[LABELS]
+            made = session.run(x, {z: Z, y: one_hot})
+            names = ["generator/picture"]
+            frozen = v1.graph_util.convert_variables_to_constants(
+                session, graph.as_graph_def(), names
+            )
+            (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
+    return made
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("resource", [False, True])
+def test_a_saved_model_of_tensorflow_1(resource: bool, batch: int | None, tmp_path: Path) -> None:
+    expected = _carpedm20(tmp_path / "m", resource, batch)
+    checkpoint = same_pictures(tmp_path / "m", expected, labels=LABELS)
+    assert checkpoint.layout == "generate"
+    assert checkpoint.ignored == ("discriminator",)
+
+
+def test_a_frozen_graph_alone(tmp_path: Path) -> None:
+    expected = _carpedm20(tmp_path / "m", False, None)
+    checkpoint = same_pictures(tmp_path / "m" / "frozen.pb", expected, labels=LABELS)
+    assert checkpoint.format == "TensorFlow graph"
+
+
+def test_equal_weights_are_the_same_generator_whatever_the_file(tmp_path: Path) -> None:
+    _carpedm20(tmp_path / "m", False, None)
+    frozen, saved = (formats.read(path) for path in (tmp_path / "m/frozen.pb", tmp_path / "m"))
+    assert frozen.sha256 == saved.sha256
+
+
+def test_a_half_precision_graph_is_read_as_float32(tmp_path: Path) -> None:
+    matrix = variable(LATENT, 48)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, LATENT), tf.float32)])
+    def picture(z: tf.Tensor) -> tf.Tensor:
+        x = tf.cast(z, tf.bfloat16) @ tf.cast(matrix, tf.bfloat16)
+        return tf.tanh(tf.cast(tf.reshape(x, (-1, 4, 4, 3)), tf.float32))
+
+    module = tf.Module()
+    module.matrix = matrix
+    tf.saved_model.save(module, str(tmp_path), signatures=picture)
+    network = formats.read(tmp_path).network
+    np.testing.assert_allclose(network.nodes[0].layer.weights, matrix.numpy(), rtol=0.01)
