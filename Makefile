@@ -11,7 +11,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover bench test check lint types docs docs-check wheel test-all clean asked-for
+.PHONY: help recover bench zoo test check lint types docs docs-check wheel test-all clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,23 @@ bench: $(READY) ## what inverting costs, beside its goals and its peers (build/b
 	@$(BIN)/ganinv recover --overwrite --clip stochastic --polish float64 --out build/bench/float64.h5
 	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
 	@$(BIN)/python benchmarks/goals.py build/bench
+
+zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (15 minutes)
+	@mkdir -p build/zoo docs/gan-faces
+	@$(BIN)/python -m pip download --quiet --no-deps --dest build/zoo gan-face-generate==1.1.1
+	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo
+	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
+	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \
+	    > docs/gan-faces/inspect.txt
+	@$(BIN)/ganinv recover --checkpoint $(FACES) --clip none,stochastic --trials 200 \
+	    --out build/zoo/normal.h5
+	@$(BIN)/ganinv recover --checkpoint $(FACES) --clip stochastic --trials 200 --prior uniform \
+	    --out build/zoo/uniform.h5
+	@for run in normal uniform; do mkdir -p docs/gan-faces/$$run && cd build/zoo/$$run && \
+	    cp table1.txt table1.md table1.json figure1-stochastic.png ../../../docs/gan-faces/$$run/ && \
+	    cd ../../..; done
+
+FACES := build/zoo/gan_face_generate/weights.tar
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest

@@ -124,7 +124,7 @@ def main(
     try:
         device = Device("auto")
         generator = Generator(formats.read(find("checkpoint", checkpoint)))
-        here = records.about(device.description, generator.sha256)
+        here = records.about(device.description, generator)
         known = {} if overwrite and not only else records.load(out, here)
     except GaninvError as error:
         raise click.UsageError(str(error)) from None

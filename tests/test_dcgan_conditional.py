@@ -7,9 +7,11 @@ import pytest
 import tensorflow as tf
 from builders import Arrays, refused, saved
 
+from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.checkpoint import Conventions
 from ganinv_cli.generator import Generator
+from ganinv_cli.layers import BatchNorm
 
 LATENT, LABELS = 5, 10
 
@@ -81,6 +83,11 @@ def test_conventions_go_before_what_is_known(tmp_path: Path) -> None:
     assert Generator(found).image_shape == (14, 14, 1)
     names = [getattr(node.layer, "name", "") for node in found.network.nodes]
     assert names.count("leaky_relu") == 3 and names[-1] == "tanh"
+    told = read(prefix, Conventions(epsilon=(0.1, 0.2, 0.3), labels=LABELS)).network
+    norms = [node.layer for node in told.nodes if isinstance(node.layer, BatchNorm)]
+    assert [norm.epsilon for norm in norms] == [0.1, 0.2, 0.3] and told.labels == LABELS
+    with pytest.raises(CheckpointError, match="takes 10 labels by its shapes; leave --labels out"):
+        read(prefix, Conventions(labels=8))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a file leaves open is asked for, assumed and said; what is no generator is refused."""
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,11 @@ def test_pictures_are_from_minus_one_to_one_whatever_the_file_ends_in(
     pictures = _pictures(_found(*layers), range=told)
     assert pictures.min() == pytest.approx(-1, abs=0.02)
     assert pictures.max() == pytest.approx(1, abs=0.02)
+
+
+def test_a_file_that_makes_one_picture_alone_is_taken_as_it_is() -> None:
+    pictures = _pictures(_found(Activation("tanh"), _affine(0, 0.25)))
+    np.testing.assert_allclose(pictures, 0.25)
 
 
 def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> None:
@@ -143,9 +149,14 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
         ("prior = 1", "prior = 1 should be like 'normal:1,0.99'"),
         ("strides = 2", "strides = 2 should be like (1, 2, 2)"),
         ('strides = ["a"]', "an item of strides = 'a' should be like 1"),
-        ("colour = true", "has a setting 'colour'; known are prior, range, activation, strides, padding"),
+        (
+            "colour = true",
+            "has a setting 'colour'; known are prior, range, activation, strides, padding",
+        ),
         ("trust = true", "has a setting 'trust'"),
         ("prior = ", "cannot be read as TOML"),
+        (f"labels = {'9' * 5000}", "cannot be read as TOML"),
+        (f"strides = {'[' * 20_000}", "cannot be read as TOML"),
         ('prior = "gamma"', "prior 'gamma' is none"),
     ],
 )
@@ -155,6 +166,20 @@ def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: 
     with pytest.raises(ConfigError) as caught:
         read(prefix)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["generator.keras", "folder"])
+def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        (path / "saved_model.pb").touch()
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    told = Conventions(strides=(2,), activation="relu")
+    with pytest.raises(ConfigError, match="its own activation and strides: leave out --activation"):
+        read(path, told)
 
 
 def test_strides_are_a_list(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import keras
 import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers as kl
 
 from ganinv_cli import formats
-from ganinv_cli.formats.checkpoint import Checkpoint
+from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
 from ganinv_cli.generator import Generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -53,3 +55,44 @@ def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_
     checkpoint = formats.read(path)
     assert checkpoint.format == "Keras 3 (.weights.h5)"
     same_pictures(checkpoint, km.pictures(model, Z))
+
+
+def test_a_generator_of_256_pixels_is_read(tmp_path: Path) -> None:
+    model = km.dcgan(4, (6, 5, 4, 4, 4, 4))
+    assert formats.read(km.saved(tmp_path, model)).network.shapes[-1] == (256, 256, 3)
+
+
+def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
+    model = km.built("dcgan_16")
+    model.compile("adam", "mse")
+    model.fit(Z, km.pictures(model, Z), epochs=1, verbose=0)
+    for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
+        checkpoint = formats.read(km.saved(tmp_path, model, name))
+        assert told in checkpoint.ignored
+        same_pictures(checkpoint, km.pictures(model, Z))
+
+
+def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_path: Path) -> None:
+    model = km.built("dcgan_16")
+    names = {node.name for node in formats.read(km.saved(tmp_path, model)).network.nodes}
+    assert names == {layer.name for layer in model.layers}
+
+
+def test_a_trusted_file_is_run_by_keras_where_a_layer_is_not_known(tmp_path: Path) -> None:
+    z = keras.Input((km.LATENT,))
+    x = kl.Reshape((4, 4, 1))(kl.Dense(16)(z))
+    model = keras.Model(z, kl.Lambda(lambda value: value * 0.5 + 0.1)(x))
+    path = km.saved(tmp_path, km.filled(model))
+    km.refused(path, "is a Lambda layer")
+    checkpoint = formats.read(path, Conventions(trust=True))
+    same_pictures(checkpoint, km.pictures(model, Z))
+
+
+def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
+    tmp_path: Path,
+) -> None:
+    z = keras.Input((km.LATENT,))
+    x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
+    checkpoint = formats.read(km.saved(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
+    said = "the moving statistics in norm, which the model uses as in training"
+    assert said in checkpoint.assumed

@@ -124,11 +124,12 @@ def test_a_training_checkpoint_as_in_the_tutorial(tmp_path: Path) -> None:
 
     assert (found.format, found.layout) == ("TensorFlow 2", "generator")
     assert all("discriminator" in n or "optimizer" in n or "save" in n for n in found.ignored)
-    assert found.assumed[:4] == (
-        "strides 1,2,2 of its convolutions; --strides says otherwise",
-        "leaky_relu:0.3 between layers; --activation says otherwise",
-        "tanh at the end; --range says otherwise",
-        "batch norms with epsilon 0.001",
+    assert found.assumed[:5] == (
+        "strides 1,2,2 of its convolutions (--strides)",
+        "padding by which sides grow stride times (--padding)",
+        "leaky_relu:0.3 between layers (--activation)",
+        "tanh at the end (--range)",
+        "batch norms with epsilon 0.001 (--epsilon)",
     )
     _makes(found, model)
 

@@ -11,7 +11,7 @@ def test_no_such_path(tmp_path: Path) -> None:
 
 
 def test_a_name_no_file_can_have(tmp_path: Path) -> None:
-    refused(tmp_path / ("x" * 300), "cannot be looked at (File name too long)")
+    refused(tmp_path / ("x" * 300), "cannot be read (File name too long)")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -137,6 +137,20 @@ def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match="list of members"):
         torch_file.read(path, Conventions())
+    assert "list of members has 1,073,741,824 bytes" in _refused(path)
+    assert "list of members" in _refused(_renamed(path, "g.keras"))
+
+
+def test_that_list_is_not_hidden_behind_another_record_of_it(tmp_path: Path) -> None:
+    path = archive(tmp_path / "g.pt", b"\x80\x02}.")
+    content, long = path.read_bytes(), struct.pack("<I", 1 << 30)
+    start, end = content[:-22], content[-22:]
+    within = end[:12] + long + b"PK\5\6" + end[20:]  # where its offset stands
+    path.write_bytes(start + within)
+    assert "list of members has 1,073,741,824 bytes" in _refused(path)
+    locator = b"PK\6\7" + bytes(12) + struct.pack("<I", 1)  # of a 64-bit record that is not there
+    path.write_bytes(start + bytes(56) + locator + end[:12] + long + end[16:])
+    assert "misplaced" in _refused(path)
 
 
 @pytest.mark.parametrize("write", [save, save_stream])
@@ -213,6 +227,10 @@ def _refused(path: Path) -> str:
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     return message
+
+
+def _renamed(path: Path, name: str) -> Path:
+    return path.rename(path.with_name(name))
 
 
 def _read_or_refused(path: Path) -> None:

@@ -52,7 +52,9 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, fini
 def test_grey_and_larger_images_and_other_priors_can_be_fitted(
     tmp_path: Path, shape: dict[str, object]
 ) -> None:
-    generator = Generator(dataclasses.replace(checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0)))
+    generator = Generator(
+        dataclasses.replace(checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
+    )
     settings = fit.EncoderSettings(images=500, batch_size=100)
     encoder = list(train(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None

@@ -1,5 +1,9 @@
-"""A real generator that nobody here trained: gan-face-generate from PyPI (MIT), in PyTorch."""
+"""Real generators that nobody here trained, in PyTorch, from PyPI.
 
+Faces: gan-face-generate 1.1.1 (MIT). Eyes of eight colours: omniart-eye-generator 0.1 (MIT).
+"""
+
+import itertools
 import subprocess
 import sys
 import zipfile
@@ -10,36 +14,50 @@ import pytest
 from called import ganinv
 from PIL import Image
 
+from ganinv_cli.inspection.pictures import GAP
 from ganinv_cli.store import read
 
 pytestmark = pytest.mark.slow
-PACKAGE = "gan-face-generate==1.1.1"
+COLOURS = ("amber", "blue", "brown", "gray", "grayscale", "green", "hazel", "red")  # of the eyes
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its file of weights; the tests are skipped, with the reason, where PyPI cannot be reached."""
-    folder = tmp_path_factory.mktemp("zoo")
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", PACKAGE]
+    """Those of the faces."""
+    package = "gan-face-generate==1.1.1"
+    return _downloaded(tmp_path_factory.mktemp("faces"), package, "gan_face_generate/weights.tar")
+
+
+@pytest.fixture(scope="module")
+def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their weights, of 100 components of z and a label."""
+    member = "omniart_eye_generator/generator_model_state.pth"
+    return _downloaded(tmp_path_factory.mktemp("eyes"), "omniart-eye-generator==0.1", member)
+
+
+def _downloaded(folder: Path, package: str, member: str) -> Path:
+    """A file in a package; the tests are skipped, with the reason, where PyPI is out of reach."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", package]
     run = subprocess.run(pip, cwd=folder, capture_output=True, text=True, timeout=300)
     if run.returncode:
         reason = (run.stderr.strip() or "pip gave no reason").splitlines()[-1]
-        pytest.skip(f"{PACKAGE} cannot be downloaded: {reason}")
+        pytest.skip(f"{package} cannot be downloaded: {reason}")
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        return Path(archive.extract("gan_face_generate/weights.tar", folder))
+        return Path(archive.extract(member, folder))
 
 
 def test_it_loads_and_its_sheet_shows_faces(tmp_path: Path, weights: Path) -> None:
     ganinv(tmp_path, "sample", weights, "--out", "sheet.png", "--count", "64")
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet, np.float64)
-    assert pixels.shape[2] == 3 and min(pixels.shape[:2]) >= 8 * 64
-    faces = pixels[: 8 * 64, : 8 * 64].reshape(8, 64, 8, 64, 3).mean((0, 2))
+    side = 64 + GAP
+    apart = np.pad(pixels, ((0, GAP), (0, GAP), (0, 0))).reshape(8, side, 8, side, 3)
+    faces = apart[:, :64, :, :64].mean((0, 2))
     middle, rim = faces[20:44, 20:44], np.concatenate([faces[:, :6], faces[:, -6:]], 1)
-    # skin: more red than green than blue, and lighter than what is around it
+    # skin: more red than green than blue, and redder than what is around it
     assert (np.diff(middle.mean((0, 1))) < -5).all()
-    assert middle.mean() > rim.mean() + 10
+    assert np.ptp(middle.mean((0, 1))) > 10 + np.ptp(rim.mean((0, 1)))
     aside = np.abs(faces - faces[:, ::-1]).mean()  # the mean face is nearly its mirror image
     assert aside < 0.5 * np.abs(faces - faces[::-1]).mean()
 
@@ -57,3 +75,20 @@ def test_every_z_is_recovered(tmp_path: Path, weights: Path, prior: str | None) 
     assert (results.groups["stochastic"]["z_error"] < 1e-4).all()
     largest = np.abs(results.groups[""]["z_true"]).max()
     assert largest < 1 if prior else 2 < largest < 2.576
+
+
+def test_the_labels_behind_z_are_the_colours_of_eyes(tmp_path: Path, eyes: Path) -> None:
+    sheets = {}
+    for label, colour in enumerate(COLOURS):
+        out = f"{colour}.png"
+        given = ("--labels", "8", "--label", label, "--count", "16", "--out", out)
+        ganinv(tmp_path, "sample", eyes, *given)
+        with Image.open(tmp_path / out) as sheet:
+            sheets[colour] = np.asarray(sheet, np.float64)
+    assert {sheet.shape for sheet in sheets.values()} == {(4 * (128 + GAP) - GAP,) * 2 + (3,)}
+    for colour, other in itertools.combinations(COLOURS, 2):  # of the same 16 z
+        assert np.abs(sheets[colour] - sheets[other]).mean() > 5
+    colourful = {colour: np.ptp(sheet, 2).mean() for colour, sheet in sheets.items()}
+    assert min(colourful, key=colourful.__getitem__) == "grayscale"
+    red = {c: (sheet[..., 0] - sheet[..., 1:].mean(2)).mean() for c, sheet in sheets.items()}
+    assert max(red, key=red.__getitem__) == "red"

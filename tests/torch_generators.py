@@ -32,10 +32,10 @@ def _weight(random: np.random.Generator, *shape: int) -> np.ndarray:
     return random.normal(0, 1.5 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32)
 
 
-def norm(state: Arrays, name: str, x: np.ndarray) -> np.ndarray:
+def norm(state: Arrays, name: str, x: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
     """A batch norm by its name."""
     leaves = ("weight", "bias", "running_mean", "running_var")
-    return torch.batch_norm(x, *(state[f"{name}.{leaf}"] for leaf in leaves))
+    return torch.batch_norm(x, *(state[f"{name}.{leaf}"] for leaf in leaves), epsilon)
 
 
 def dcgan(seed: int = 0, widths: tuple[int, ...] = (8, 6, 4), prefix: str = "main.") -> Known:
@@ -85,7 +85,31 @@ def wgan() -> Known:
     return Known(state, forward, 7)
 
 
-def upsampling() -> Known:
+def unpadded() -> Known:
+    """As in courses on MNIST: kernels 3, 4, 3, 4, strides 2, 1, 2, 2, no padding; 28 x 28."""
+    random = np.random.default_rng(6)
+    widths, kernels, strides = (5, 8, 6, 4, 1), (3, 4, 3, 4), (2, 1, 2, 2)
+    state: Arrays = {}
+    for number, kernel in enumerate(kernels):
+        inputs, outputs = widths[number], widths[number + 1]
+        state[f"gen.{number}.0.weight"] = _weight(random, inputs, outputs, kernel, kernel)
+        state[f"gen.{number}.0.bias"] = _weight(random, outputs)
+        if number < 3:
+            state |= _norm(random, f"gen.{number}.1", outputs)
+
+    def forward(z: np.ndarray) -> np.ndarray:
+        x = z.reshape(len(z), -1, 1, 1)
+        for number, stride in enumerate(strides):
+            weight, bias = (state[f"gen.{number}.0.{leaf}"] for leaf in ("weight", "bias"))
+            x = torch.conv_transpose(x, weight, stride, 0, bias=bias)
+            if number < 3:
+                x = torch.relu(norm(state, f"gen.{number}.1", x))
+        return np.tanh(x)
+
+    return Known(state, forward, widths[0])
+
+
+def upsampling(epsilons: tuple[float, float, float] = (1e-5, 1e-5, 1e-5)) -> Known:
     """PyTorch-GAN's: a matrix, then a norm, enlarging, a convolution, and so on."""
     random = np.random.default_rng(2)
     state = {
@@ -108,19 +132,19 @@ def upsampling() -> Known:
 
     def forward(z: np.ndarray) -> np.ndarray:
         x = torch.linear(z, state["l1.0.weight"], state["l1.0.bias"]).reshape(-1, 6, 4, 4)
-        x = conv(2, torch.upsample(norm(state, "conv_blocks.0", x), 2))
-        x = torch.leaky_relu(norm(state, "conv_blocks.3", x), 0.2)
-        x = torch.leaky_relu(norm(state, "conv_blocks.7", conv(6, torch.upsample(x, 2))), 0.2)
-        return np.tanh(conv(9, x))
+        x = conv(2, torch.upsample(norm(state, "conv_blocks.0", x, epsilons[0]), 2))
+        x = torch.leaky_relu(norm(state, "conv_blocks.3", x, epsilons[1]), 0.2)
+        x = norm(state, "conv_blocks.7", conv(6, torch.upsample(x, 2)), epsilons[2])
+        return np.tanh(conv(9, torch.leaky_relu(x, 0.2)))
 
     return Known(state, forward, 5)
 
 
-def perceptron(channels: int = 3) -> Known:
+def perceptron(channels: int = 3, latent: int = 6) -> Known:
     """Matrices alone; the last makes the picture, channels first."""
     random = np.random.default_rng(3)
     state = {
-        "model.0.weight": _weight(random, 16, 6),
+        "model.0.weight": _weight(random, 16, latent),
         "model.0.bias": _weight(random, 16),
         "model.2.weight": _weight(random, 20, 16),
         "model.2.bias": _weight(random, 20),
@@ -136,7 +160,7 @@ def perceptron(channels: int = 3) -> Known:
         x = torch.relu(norm(state, "model.3", matrix(2, torch.relu(matrix(0, z)))))
         return np.tanh(matrix(5, x)).reshape(-1, channels, 8, 8)
 
-    return Known(state, forward, 6)
+    return Known(state, forward, latent)
 
 
 def discriminator() -> Arrays:

@@ -15,6 +15,7 @@ from tabulate import tabulate
 from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.provenance import provenance
+from ganinv_cli.generator import Generator
 from ganinv_cli.solvers import named
 from side_by_side.task import Found
 
@@ -89,15 +90,15 @@ def judged(
     )
 
 
-def about(device: str, checkpoint: str) -> dict[str, Any]:
-    """Where and with what; `checkpoint` is its hash."""
+def about(device: str, generator: Generator) -> dict[str, Any]:
+    """Where and with what."""
     solver = named(RecoverConfig.solver, {})
-    made_by = provenance("recover", RecoverConfig(), solver, checkpoint, device)
+    made_by = provenance("recover", RecoverConfig(), solver, generator, device)
     return {
         "device": device,
         "revision": made_by.git,
         "versions": {name: installed(name) for name in PACKAGES},
-        "checkpoint_sha256": checkpoint,
+        "checkpoint_sha256": generator.sha256,
     }
 
 

@@ -33,7 +33,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except GaninvError as error:
-            click.echo(f"Error: {error}", err=True)
+            from ganinv_cli.pictures import printable
+
+            click.echo(f"Error: {printable(error)}", err=True)  # names in files can be anything
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)

@@ -145,15 +145,21 @@ def look(path: Path, told: "Conventions", verbose: bool, quiet: bool = False) ->
         startup.tensorflow(verbose)
     found = formats.read(path, told)
     if verbose:
-        click.echo(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}", err=True)
-        click.echo(f"ignored: {', '.join(found.ignored) or 'nothing'}", err=True)
+        _say(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}")
+        _say(f"ignored: {', '.join(found.ignored) or 'nothing'}")
     if found.assumed and not quiet:
-        click.echo(
+        _say(
             f"{found.path} does not say, and so was assumed: {'; '.join(found.assumed)}; these "
-            "options say otherwise, or generator.toml beside it",
-            err=True,
+            "options say otherwise, or generator.toml beside it"
         )
     return found
+
+
+def _say(sentence: str) -> None:
+    """On stderr; names in files can be anything."""
+    from ganinv_cli.pictures import printable
+
+    click.echo(printable(sentence), err=True)
 
 
 def generator(

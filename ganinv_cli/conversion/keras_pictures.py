@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras  # type: ignore[import-untyped]
+import keras
 
 from ganinv_cli.conversion.unwritable import UnwritableError
 from ganinv_cli.layers import Conv, ConvTranspose, Pad, Sides

@@ -6,11 +6,13 @@ A file is data: nothing in it is executed and its sizes are bounded.
 import importlib
 from pathlib import Path
 
-from ganinv_cli.errors import CheckpointError
+from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import kinds
 from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, Found, UnreadableError
 from ganinv_cli.formats.conventions import beside
 from ganinv_cli.formats.finishing import finished
+
+OF_WEIGHTS = ("activation", "strides", "padding", "epsilon", "labels")  # of no whole model
 
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
@@ -22,12 +24,22 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     path = Path(path)
     kind = kinds.of(path)
     conventions = beside(path, conventions or Conventions())
+    _check(path, kind, conventions)
     reader = importlib.import_module(f"ganinv_cli.formats.{kind}")
     try:
         found: Found = reader.read(path, conventions)
         return finished(found, conventions)
     except UnreadableError as error:
         raise CheckpointError(f"{path}: {error}") from None
+
+
+def _check(path: Path, kind: str, conventions: Conventions) -> None:
+    given = [name for name in OF_WEIGHTS if getattr(conventions, name)]
+    if kind in kinds.MODELS and given:
+        raise ConfigError(
+            f"{path} is a whole model, which says its own {' and '.join(given)}: leave out "
+            f"{' and '.join(f'--{name}' for name in given)}, or the same in generator.toml"
+        )
 
 
 def starts_tensorflow(path: Path, conventions: Conventions) -> bool:

@@ -34,7 +34,7 @@ def beside(path: Path, given: Conventions) -> Conventions:
         told = _checked(file, tomllib.loads(text))
     except FileNotFoundError:
         return given
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:  # tomllib's own, and numbers too long
         raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
     silent = {key: told[key] for key in told if not getattr(given, key)}
     return replace(given, **silent)

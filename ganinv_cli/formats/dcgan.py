@@ -11,16 +11,16 @@ from typing import Protocol
 
 import numpy as np
 
+from ganinv_cli.folding import beside_label
+from ganinv_cli.formats import told
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
 from ganinv_cli.formats.dcgan_names import Linear, Names, Norm
-from ganinv_cli.formats.told import activation, ending, numbers
+from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
 from ganinv_cli.layers import BatchNorm, Dense, Layer, Reshape, same_transpose
 from ganinv_cli.network import Network, chain
 
-MOST_WEIGHTS = 100_000_000  # of a generator; the paper's has 5 million
-MOST_SIDE = 1024  # pixels
-MOST_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
 STRIDE = 2
+EPSILON = 1e-5  # of batch norms
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -39,21 +39,35 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
 
     Relu, strides of 2 and tanh, where the conventions have nothing else. Raises UnreadableError.
     """
-    count = len(names.convolutions)
-    strides = numbers("strides", given.strides, count) or [STRIDE] * count
-    hidden, end = activation(given.activation or "relu"), ending(given)
+    strides, epsilons = settled(names, given)
+    hidden, end = told.activation(given.activation or "relu"), told.ending(given)
     side, width = _first_map(tensors.shapes, names)
+    labels = told.labels(given, tensors.shapes[names.dense.weights][0])
     _check(tensors.shapes, names, side, width, strides)
     dense = Dense(tensors[names.dense.weights], tensors[names.dense.bias])
     built: list[Layer] = [dense, Reshape((side, side, width))]
     for number, norm in enumerate(names.norms):
         if norm:
-            built.append(batch_norm(tensors, norm))
+            built.append(batch_norm(tensors, norm, epsilons.pop(0)))
         if number < len(strides):
             after = names.convolutions[number]
             weights, bias = tensors[after.weights], tensors[after.bias]
             built += [hidden, same_transpose(weights, bias, strides[number])]
-    return chain(tensors.shapes[names.dense.weights][0], [*built, *([end] if end else [])])
+    whole = chain(tensors.shapes[names.dense.weights][0], [*built, *([end] if end else [])])
+    return beside_label(whole, labels) if labels else whole
+
+
+def settled(names: Names, given: Conventions) -> tuple[list[int], list[float]]:
+    """A stride for each convolution and an epsilon for each norm. Raises UnreadableError."""
+    if given.padding:
+        raise UnreadableError(
+            "is a TensorFlow 1 DCGAN, whose convolutions pad as TensorFlow's SAME does; leave "
+            "--padding out"
+        )
+    count = len(names.convolutions)
+    norms = sum(norm is not None for norm in names.norms)
+    strides = told.strides(given, count) or [STRIDE] * count
+    return strides, told.epsilons(given, norms, EPSILON)
 
 
 def _first_map(shapes: Shapes, names: Names) -> tuple[int, int]:
@@ -154,7 +168,7 @@ def shaped(shapes: Shapes, name: str) -> str:
     return f"{name} {list(shapes[name])}"
 
 
-def batch_norm(tensors: Tensors, norm: Norm) -> BatchNorm:
+def batch_norm(tensors: Tensors, norm: Norm, epsilon: float) -> BatchNorm:
     """Raises UnreadableError for statistics that are none."""
     gamma, beta, mean, variance = (tensors[name] for name in norm)
     if variance.min() < 0:
@@ -162,4 +176,4 @@ def batch_norm(tensors: Tensors, norm: Norm) -> BatchNorm:
             f"{norm.variance} holds {variance.min():g} where a variance is at least 0; "
             "use another checkpoint of the run"
         )
-    return BatchNorm(gamma, beta, mean, variance)
+    return BatchNorm(gamma, beta, mean, variance, epsilon)

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganinv_cli.formats import dcgan
+from ganinv_cli.formats import dcgan, told
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
-from ganinv_cli.formats.dcgan import STRIDE, Shapes, Tensors
+from ganinv_cli.formats.dcgan import Shapes, Tensors
 from ganinv_cli.formats.dcgan_names import Linear, Names
-from ganinv_cli.formats.told import activation, ending, numbers
 from ganinv_cli.layers import (
     Activation,
     Concat,
@@ -35,16 +34,17 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
     """
     assert names.second is not None
     shapes = tensors.shapes
-    count = len(names.convolutions)
-    strides = numbers("strides", given.strides, count) or [STRIDE] * count
-    hidden, end = activation(given.activation or "relu"), ending(given)
+    strides, epsilons = dcgan.settled(names, given)
+    hidden, end = told.activation(given.activation or "relu"), told.ending(given)
     labels, side, width = _checked(shapes, names, names.second, strides)
+    if given.labels not in (0, labels):
+        raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
     graph = _Graph(labels)
     graph.beside_label()
     for dense, norm in zip((names.dense, names.second), names.norms, strict=False):
         graph.add(Dense(tensors[dense.weights], tensors[dense.bias]), dense.weights)
         if norm:
-            graph.add(dcgan.batch_norm(tensors, norm), norm.gamma)
+            graph.add(dcgan.batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma)
         graph.add(hidden)
         if dense is names.dense:
             graph.beside_label()
@@ -55,7 +55,7 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
         graph.add(same_transpose(weights, bias, stride), linear.weights)
         side *= stride
         if norm:
-            graph.add(dcgan.batch_norm(tensors, norm), norm.gamma)
+            graph.add(dcgan.batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma)
         if linear is not names.convolutions[-1]:
             graph.add(hidden)
     if end:

@@ -6,15 +6,18 @@ import numpy as np
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, Found, UnreadableError
+from ganinv_cli.formats.limits import (
+    LEAST_SIDE,
+    MOST_LATENT,
+    MOST_SIDE,
+    MOST_VALUES,
+    MOST_WEIGHTS,
+)
 from ganinv_cli.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
 from ganinv_cli.network import Network, Node, arrays
 from ganinv_cli.prior import parsed
 from ganinv_cli.shapes import MisfitError, shown
 
-MOST_WEIGHTS = 100_000_000  # of a generator; the paper's has 5 million
-SIDES = 4, 1024  # pixels
-MOST_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
-MOST_LATENT = 1 << 14
 BOUNDED = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
@@ -56,15 +59,14 @@ def finished(found: Found, conventions: Conventions) -> Checkpoint:
 def ending(network: Network) -> Range | None:
     """Between which values all lie that a network makes; None where nothing bounds them."""
     number = len(network.nodes) - 1
-    low, high = 1.0, 0.0  # scale and shift of the layers behind, as x * low + high
-    scale, shift = 1.0, 0.0
+    scale, shift = 1.0, 0.0  # what the layers behind make of x: x * scale + shift
     while number >= 0:
         layer, inputs, _ = network.nodes[number]
         if isinstance(layer, Activation):
             if layer.name not in BOUNDED:
                 return None
             low, high = sorted(bound * scale + shift for bound in BOUNDED[layer.name])
-            return low, high
+            return (low, high) if low < high else None
         if isinstance(layer, Affine) and np.ptp(layer.scale) == np.ptp(layer.shift) == 0:
             shift += scale * float(layer.shift[0])
             scale *= float(layer.scale[0])
@@ -130,16 +132,15 @@ def _check_shapes(network: Network) -> None:
 
 
 def _check_picture(shape: tuple[int, ...]) -> None:
-    least, most = SIDES
     if len(shape) != 3:
         raise UnreadableError(
             f"makes {shown(shape)} of a latent vector where a picture of height x width x channels "
             "was expected; is it a generator of pictures?"
         )
-    if shape[2] not in (1, 3) or not least <= min(shape[:2]) <= max(shape[:2]) <= most:
+    if shape[2] not in (1, 3) or not (LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE):
         raise UnreadableError(
-            f"makes {shown(shape)}; expected pictures of {least} to {most} pixels a side in 1 "
-            "channel (grey) or 3 (colour); use such a generator"
+            f"makes {shown(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} pixels a "
+            "side in 1 channel (grey) or 3 (colour); use such a generator"
         )
 
 

@@ -16,6 +16,8 @@ Array = np.ndarray
 Fold = Callable[..., Array]  # (operation, budget, *inputs) -> output
 Index = slice | int | EllipsisType | None
 
+MOST_SIZES = 64  # in a shape, or a list of axes
+
 
 @contextmanager
 def explained() -> Iterator[None]:
@@ -45,7 +47,7 @@ def _unary(function: Callable[[Array], Array]) -> Fold:
 
 def _reduction(function: Callable[..., Array]) -> Fold:
     def folded(operation: Operation, budget: Budget, x: Array, axes: Array) -> Array:
-        over = tuple(int(axis) for axis in np.reshape(axes, -1))
+        over = tuple(_sizes(axes))
         keep = operation.true("keep_dims") or operation.true("keepdims")
         made = function(x, axis=over, keepdims=keep)
         return np.asarray(made).astype(x.dtype)
@@ -167,6 +169,8 @@ def _range(operation: Operation, budget: Budget, start: Array, end: Array, step:
 
 
 def _sizes(array: Array) -> list[int]:
+    if array.size > MOST_SIZES:
+        raise ValueError(f"{array.size:,} sizes or axes")
     return [int(each) for each in np.reshape(array, -1)]
 
 

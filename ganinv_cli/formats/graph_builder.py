@@ -30,6 +30,7 @@ from ganinv_cli.shapes import MisfitError, Shape, made, shown
 
 MOST_NODES = 10_000
 MOST_LABELS = 100_000
+MOST_SAID = 1024  # numbers that say how an operation works
 MOST_VALUES = 1 << 26  # of what a layer makes for one picture
 CHANNELS_FIRST = (2, 0, 1)  # the order of a flow whose node has the channels last
 
@@ -207,6 +208,8 @@ class Builder:
 
 def constant(value: Value) -> np.ndarray:
     """A small array that says how, such as axes: of one axis at least. Raises UnreadableError."""
+    if isinstance(value, Known) and value.cases[0].size > MOST_SAID:
+        raise UnreadableError(f"is told in {value.cases[0].size:,} numbers how to work")
     if not isinstance(value, Known):
         raise UnreadableError("works in a way that depends on the latent vector")
     return np.atleast_1d(value.value)

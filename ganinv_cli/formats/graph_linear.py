@@ -97,10 +97,10 @@ def transposed(builder: Builder, operation: Operation, inputs: list[Value]) -> V
     flow = builder.as_flow(given, operation.name)
     first = _first(operation)
     wanted = [int(each) for each in _fixed(size)]
-    sides: Any = wanted[2:4] if first and len(wanted) == 4 else wanted[-3:-1]
+    sides: Any = wanted[2:4] if first else wanted[1:3]
     before = flow.shape[1:] if first else flow.shape[:2]
     channels_given = flow.shape[0] if first else flow.shape[-1]
-    if len(sides) != 2 or min(sides) < 1 or kernel.shape[3] != channels_given:
+    if min(sides) < 1 or kernel.shape[3] != channels_given:
         raise UnreadableError(
             f"makes a picture of {sides} by a kernel {list(kernel.shape)} "
             f"from {channels_given} channels"
@@ -212,6 +212,8 @@ def _fixed(value: Value) -> np.ndarray:
     """A shape whose batch may vary."""
     if not isinstance(value, Known):
         raise UnreadableError("makes a picture of a size that depends on what it is given")
+    if any(case.shape != (4,) for case in value.cases):
+        raise UnreadableError("makes a picture whose shape is not of four numbers")
     if any((case[1:] != value.cases[0][1:]).any() for case in value.cases):
         raise UnreadableError("makes a picture of a size that depends on the batch")
     return value.cases[0].reshape(-1)

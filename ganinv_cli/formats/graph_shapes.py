@@ -84,7 +84,7 @@ def tile(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
 def concat(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """Beside one another along any axis behind the batch."""
     *parts, last = inputs
-    first = next(each for each in parts if not isinstance(each, Known))
+    first = next((each for each in parts if not isinstance(each, Known)), parts[0])
     axes = len(builder.as_flow(first, operation.name).shape)
     axis = int(constant(last)[0]) % (axes + 1) - 1
     if axis < 0:

@@ -173,6 +173,8 @@ def row_shape(target: Known, values: int, batches: Shape) -> tuple[Shape, bool]:
 
     And whether its first axis is the batch times the row's first. Raises UnreadableError.
     """
+    if max(case.size for case in target.cases) > 64:
+        raise UnreadableError("makes a shape of more than 64 axes")
     cases = [[int(n) for n in np.reshape(target.case(k), -1)] for k in range(len(batches))]
     first = cases[0]
     if not first or any(case[1:] != first[1:] for case in cases):

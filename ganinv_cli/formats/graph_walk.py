@@ -191,7 +191,8 @@ class Walk:
     def _computed(self, operation: Operation, given: list[Value]) -> Value | list[Value]:
         kind, builder = operation.kind, self.builder
         if kind in GATHERS and len(given) > 1 and isinstance(given[1], Label):
-            table, axis = constant(given[0]), constant(given[2])[0] if len(given) > 2 else 0
+            table = given[0].value if isinstance(given[0], Known) else np.zeros(())
+            axis = constant(given[2])[0] if len(given) > 2 else 0
             builder.count_labels(table.shape[int(axis)] if -1 <= axis < table.ndim else 0)
         if kind == "OneHot" and isinstance(given[0], Label):
             builder.count_labels(int(constant(given[1])[0]))

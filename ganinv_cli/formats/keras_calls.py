@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from ganinv_cli.formats.checkpoint import UnreadableError
 
-MOST_CALLS = 2_000  # of one layer
 MOST_DEPTH = 8  # of lists in lists
 
 Key = tuple[str, int]  # what a layer made: its name, and in which of its calls
@@ -25,8 +24,6 @@ class Call(NamedTuple):
 
 def calls(name: str, raw: list[Any]) -> Iterator[Call]:
     """Of one layer. Raises UnreadableError, KeyError, TypeError, ValueError and IndexError."""
-    if len(raw) > MOST_CALLS:
-        raise UnreadableError(f"{name} is called {len(raw):,} times; is it a generator?")
     for number, each in enumerate(raw):
         if isinstance(each, dict):
             named = {k: v for k, v in each["kwargs"].items() if k not in ("mask", "training")}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras_calls import Call, Key, calls, keys
-from ganinv_cli.formats.keras_settings import Settings, UntranslatedError
+from ganinv_cli.formats.keras_settings import MOST, Settings, UntranslatedError
 
 MOST_DEPTH = 16  # of models in models
 MOST_LAYERS = 2_000
@@ -72,7 +72,7 @@ def parsed(text: str) -> Model:
         ) from None
     try:
         return _model(_checked(config), (), 0)
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise UnreadableError(
             f"the config is not one that Keras wrote ({type(error).__name__}: {error}); save the "
             "model again with Keras"
@@ -118,6 +118,8 @@ def _model(config: Mapping[str, Any], place: Place, depth: int) -> Model:
     pairs = zip(settings["layers"], layers, strict=True)
     made = tuple(call for raw, layer in pairs for call in calls(layer.name, raw["inbound_nodes"]))
     called, outputs = _counted(made, keys(settings["output_layers"]))
+    if len(made) > MOST_LAYERS:
+        raise UnreadableError(f"calls its layers {len(made):,} times; is it a generator?")
     by_name = {layer.name: layer for layer in layers}
     inputs = tuple((key, _input(by_name[key[0]])) for key in keys(settings["input_layers"]))
     return Model(name, "Functional", layers, inputs, called, outputs)
@@ -209,7 +211,8 @@ def _input(layer: Described) -> Input:
 def _sizes(shape: Any) -> tuple[int | None, ...] | None:
     if not isinstance(shape, list) or not shape or isinstance(shape[0], list):
         return None
-    return tuple(size if isinstance(size, int) and size > 0 else None for size in shape[1:])
+    known = (isinstance(size, int) and 0 < size <= MOST for size in shape[1:])
+    return tuple(size if right else None for size, right in zip(shape[1:], known, strict=True))
 
 
 def _dtype(value: Any) -> str:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from ganinv_cli.formats.checkpoint import UnreadableError
-from ganinv_cli.formats.finishing import MOST_WEIGHTS
 from ganinv_cli.formats.keras_activations import fused
 from ganinv_cli.formats.keras_config import Described
 from ganinv_cli.formats.keras_settings import PADDINGS
 from ganinv_cli.formats.keras_values import Growing, Value
+from ganinv_cli.formats.limits import MOST_WEIGHTS
 from ganinv_cli.layers import Conv, ConvTranspose, Pad, Pair, Sides, Upsample
 
 

@@ -91,11 +91,11 @@ def _beside(path: Path) -> str:
     names = dict.fromkeys((f"{stem}.json", "config.json", "model.json"))
     for name in names:
         config = path.with_name(name)
+        if not config.is_file():
+            continue
         try:
             with config.open("rb") as file:
                 content = file.read(MOST_TEXT + 1)
-        except FileNotFoundError:
-            continue
         except OSError as error:
             raise UnreadableError(f"{name} beside it cannot be read ({error.strerror})") from None
         return _decoded(content, f"{name} beside it")

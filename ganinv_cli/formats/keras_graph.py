@@ -100,10 +100,16 @@ def _stuck(call: Call, known: dict[Key, Value]) -> str:
 
 
 def _applied(growing: Growing, layer: Described, call: Call, known: dict[Key, Value]) -> Value:
+    growing.step()
     arguments = [a if isinstance(a, float) else known[a] for a in call.arguments]
     numbers = any(isinstance(each, float) for each in arguments)
     # HDF5 does not tell the function Add from the layer, which takes no numbers
     function = "ops." + layer.kind.removeprefix("ops.") if numbers else layer.kind
+    integer = any(isinstance(each, Value) and each.integer for each in arguments)
+    if integer and not layer.inner and layer.kind not in OF_LABELS:
+        raise layer.settings.untranslated(
+            "a label by its number for its input", "knows Embedding and CategoryEncoding"
+        )
     if function in FUNCTIONS:
         return FUNCTIONS[function](growing, layer, arguments)
     values = [each for each in arguments if isinstance(each, Value)]
@@ -116,10 +122,6 @@ def _applied(growing: Growing, layer: Described, call: Call, known: dict[Key, Va
     inside = layer.wrapped or layer
     if len(values) > 1 and inside.kind not in MERGING:
         raise layer.settings.untranslated(f"{len(values)} inputs", "knows those of one")
-    if any(each.integer for each in values) and inside.kind not in OF_LABELS:
-        raise layer.settings.untranslated(
-            "a label by its number for its input", "knows Embedding and CategoryEncoding"
-        )
     return TRANSLATE[inside.kind](growing, inside, values)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganinv_cli.formats import keras_heaps
 from ganinv_cli.formats.checkpoint import UnreadableError
-from ganinv_cli.formats.finishing import MOST_WEIGHTS
+from ganinv_cli.formats.limits import MOST_WEIGHTS
 
 Shape = tuple[int, ...]
 
@@ -61,7 +61,7 @@ class Group:
                 f"{self.path} holds {len(self._group):,} entries where at most {MOST_NAMES:,} were "
                 "expected; it is no generator"
             )
-        return list(self._group)
+        return [name for name in self._group if isinstance(name, str)]  # bytes are no text
 
     def group(self, path: str) -> "Group | None":
         """None where there is none."""
@@ -115,11 +115,15 @@ class Group:
         size = math.prod(stored.shape or ())
         if size > MOST_NAMES or size * stored.dtype.itemsize > MOST_TEXT:
             raise UnreadableError(f"attribute {name} of {self.path} is too long to be Keras's")
+        if not size:
+            return []
+        if h5py.check_string_dtype(stored.dtype) is None:
+            raise UnreadableError(f"attribute {name} of {self.path} is no text, as Keras has it")
         values = self._group.attrs[name]
         listed = values.ravel().tolist() if isinstance(values, np.ndarray) else [values]
         texts = [each.decode() if isinstance(each, bytes) else each for each in listed]
-        if not all(isinstance(each, str) for each in texts) or sum(map(len, texts)) > MOST_TEXT:
-            raise UnreadableError(f"attribute {name} of {self.path} is no text of Keras's")
+        if sum(map(len, texts)) > MOST_TEXT:
+            raise UnreadableError(f"attribute {name} of {self.path} is too long to be Keras's")
         return texts
 
 

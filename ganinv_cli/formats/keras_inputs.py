@@ -4,9 +4,9 @@ import math
 import re
 
 from ganinv_cli.formats.checkpoint import UnreadableError
-from ganinv_cli.formats.finishing import MOST_LATENT
 from ganinv_cli.formats.keras_config import Input, Model
 from ganinv_cli.formats.keras_values import Growing, Value, value
+from ganinv_cli.formats.limits import MOST_LATENT
 from ganinv_cli.layers import Reshape
 from ganinv_cli.network import Z
 from ganinv_cli.shapes import shown
@@ -52,8 +52,12 @@ def _label(growing: Growing, model: Model) -> int:
     return label
 
 
-def _embedded(model: Model, number: int) -> bool:
+def _embedded(model: Model, number: int, seen: set[tuple[int, int]] | None = None) -> bool:
     """Whether an Embedding takes an input, in models within too."""
+    seen = set() if seen is None else seen
+    if (id(model), number) in seen:
+        return False
+    seen.add((id(model), number))
     key = model.inputs[number][0]
     by_name = {layer.name: layer for layer in model.layers}
     for call in model.calls:
@@ -62,7 +66,8 @@ def _embedded(model: Model, number: int) -> bool:
             if layer.kind in ("Embedding", "CategoryEncoding"):
                 return True
             place = call.sources.index(key)
-            if layer.inner and place < len(layer.inner.inputs) and _embedded(layer.inner, place):
+            within = layer.inner
+            if within and place < len(within.inputs) and _embedded(within, place, seen):
                 return True
     return False
 
@@ -83,7 +88,7 @@ def _labelled(growing: Growing, told: Input) -> Value:
 
 
 def _latent(growing: Growing, told: Input) -> tuple[int, Value]:
-    if told.shape is None or None in told.shape:
+    if not told.shape or None in told.shape:
         raise UnreadableError(
             f"does not say how long its latent vector is, only {_shown(told)}; save it after it "
             "was built with its input shape"

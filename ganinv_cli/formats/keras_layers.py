@@ -7,6 +7,7 @@ import numpy as np
 from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras_activations import fused
 from ganinv_cli.formats.keras_config import Described
+from ganinv_cli.formats.keras_settings import LARGE
 from ganinv_cli.formats.keras_values import Growing, Value, axis_of, value
 from ganinv_cli.layers import (
     Activation,
@@ -75,6 +76,8 @@ def permute(growing: Growing, layer: Described, given: list[Value]) -> Value:
 
 def repeat_vector(growing: Growing, layer: Described, given: list[Value]) -> Value:
     times, x = layer.settings.whole("n"), given[0]
+    if len(x.shape) != 1:
+        raise UnreadableError(f"{layer.name} repeats {shown(x.told)}; expected one row of numbers")
     ones = growing.add(Constant(np.ones((times, 1), np.float32)), [], layer.name)
     row = growing.add(Reshape((1, *x.shape)), [x], layer.name)
     return growing.add(Multiply(), [row, ones], layer.name)
@@ -181,9 +184,11 @@ def _spread(layer: Described, key: str, channels: int, usual: float) -> np.ndarr
     told = layer.settings.values.get(key, usual)
     if not isinstance(told, list):
         return np.full(channels, layer.settings.real(key, default=usual), np.float32)
-    if len(told) != channels or not all(isinstance(each, int | float) for each in told):
+    numbers = all(isinstance(each, int | float) and abs(each) < LARGE for each in told)
+    if len(told) != channels or not numbers:
         raise UnreadableError(
-            f"{layer.name} has {len(told)} values of {key} for {channels} channels"
+            f"{layer.name} has a {key} that is not {channels} numbers, one a channel; the config "
+            "is damaged"
         )
     return np.array(told, np.float32)
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.formats.checkpoint import UnreadableError
-from ganinv_cli.formats.finishing import MOST_LATENT, MOST_VALUES
 from ganinv_cli.formats.keras_config import Described
 from ganinv_cli.formats.keras_settings import UntranslatedError
 from ganinv_cli.formats.keras_weights import Weights
+from ganinv_cli.formats.limits import MOST_LATENT, MOST_VALUES
 from ganinv_cli.layers import Layer, Transpose
 from ganinv_cli.network import LABEL, Network, Node, Z
 from ganinv_cli.shapes import MisfitError, Shape, made, shown
@@ -50,6 +50,15 @@ class Growing:
         self.labels = 0
         self.assumed: list[str] = []
         self._weights = weights
+        self._steps = 0
+
+    def step(self) -> None:
+        """Counts the calls of layers. Raises UnreadableError where there are too many."""
+        self._steps += 1
+        if self._steps > MOST_NODES:
+            raise UnreadableError(
+                f"calls its layers more than {MOST_NODES:,} times; is it a generator of pictures?"
+            )
 
     def add(
         self, layer: Layer, inputs: Sequence[Value], name: str, order: tuple[int, ...] | None = None
@@ -65,7 +74,7 @@ class Growing:
                 f"the layers do not fit one another: {name} ({type(layer).__name__}) {error}; the "
                 "file is damaged or of another network"
             ) from None
-        if math.prod(shape) > MOST_VALUES or len(self.nodes) > MOST_NODES:
+        if math.prod(shape) > MOST_VALUES:
             raise UnreadableError(
                 f"{name} makes {shown(shape)} values for one picture where at most "
                 f"{MOST_VALUES:,} were expected; is it a generator of pictures?"

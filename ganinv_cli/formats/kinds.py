@@ -5,8 +5,11 @@ from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import tf_files
+from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.torch_archive import check_list
 
 WITH_TENSORFLOW = {"tf_checkpoint", "saved_model"}
+MODELS = {"keras", "saved_model"}  # they say how their weights are used
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -68,8 +71,12 @@ def _in_folder(folder: Path) -> str:
 
 def _in_zip(path: Path) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        with path.open("rb") as file:
+            check_list(file)
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
+    except UnreadableError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise CheckpointError(
             f"{path} is a zip archive that is damaged or cut off ({error}); copy it again from its "

@@ -26,7 +26,14 @@ class Style(NamedTuple):
 
     torch: bool  # the axes are PyTorch's, channels before pixels; else TensorFlow's
     epsilon: float  # of batch norms
-    activation: str  # between layers, as `sequence.activation` reads it
+    activation: str  # between layers, as `told.activation` reads it
+
+    @property
+    def remedy(self) -> str:
+        """What to do where weights alone do not tell how they are used."""
+        if self.torch:
+            return "rebuild the generator in Keras with these weights and save that model"
+        return "save the whole generator, by model.save or model.export of Keras"
 
 
 class Part(NamedTuple):

@@ -12,14 +12,11 @@ from typing import NamedTuple
 from ganinv_cli.folding import beside_label
 from ganinv_cli.formats import told, usual
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
+from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
 from ganinv_cli.formats.parts import Made, Part, Style, layer
 from ganinv_cli.layers import Activation, Reshape, Upsample
 from ganinv_cli.network import Network, chain
 from ganinv_cli.shapes import Shape, shown
-
-MOST_WEIGHTS = 100_000_000  # of a generator; the paper's has 5 million
-MOST_SIDE = 1024  # pixels
-MOST_VALUES = 1 << 26  # in a layer's output for one image
 
 
 class Plan(NamedTuple):
@@ -45,7 +42,7 @@ def plan(parts: Sequence[Part], style: Style, conventions: Conventions) -> Plan:
     """
     if not parts:
         raise UnreadableError("holds no layer with weights")
-    usual.check_names(parts)
+    usual.check_names(parts, style)
     total = sum(math.prod(weight.shape) for part in parts for weight in part.weights.values())
     if total > MOST_WEIGHTS:
         raise UnreadableError(
@@ -60,18 +57,19 @@ class _Planner:
     def __init__(self, parts: Sequence[Part], style: Style, conventions: Conventions) -> None:
         self._parts, self._style, self._conventions = parts, style, conventions
         self._hidden = told.activation(conventions.activation or style.activation)
-        self._kinds = [usual.kind(part) for part in parts]
+        self._kinds = [usual.kind(part, style) for part in parts]
         # Keras' layers may have an activation of their own, where PyTorch's need a place for one
         self._numbered = style.torch and any(part.before for part in parts)
         self._made: list[Made] = []
         self._strides: list[int] = []  # of the convolutions so far
+        self._kept = 0  # how many of these make as many channels as they take
         self._ones = range(0)  # convolutions that usually have stride 1 here
         self._begun = False  # whether the last layer is a norm with which the first map begins
         self._active = True  # whether an activation stands behind the last layer with weights
         self._latent, self._shape = 0, Shape()
         count = self._kinds.count("convolution")
-        self._given = told.numbers("strides", conventions.strides, count)
-        self._padding = told.numbers("padding", conventions.padding, count)
+        self._given = told.strides(conventions, count)
+        self._padding = told.padding(conventions, count)
         self._epsilon = told.epsilons(conventions, self._kinds.count("norm"), style.epsilon)
 
     def plan(self) -> Plan:
@@ -89,12 +87,7 @@ class _Planner:
         end = told.ending(self._conventions)
         if end:
             self._made.append(Made(None, end))
-        labels = self._conventions.labels
-        if not 0 <= labels < self._latent:
-            raise UnreadableError(
-                f"takes {self._latent} values, which cannot be z and {labels} labels; --labels "
-                "says how many of them are the label's"
-            )
+        labels = told.labels(self._conventions, self._latent)
         return Plan(self._latent, tuple(self._made), self._style, self._assumed(), labels)
 
     def _dense(self, part: Part) -> None:
@@ -104,7 +97,7 @@ class _Planner:
         if self._shape == (1, 1, inputs):
             self._reshape((inputs,))
         if self._shape != (inputs,):
-            raise _unfit(part, f"{inputs} inputs", self._shape)
+            raise self._unfit(part, f"{inputs} inputs", self._shape)
         usual.check_bias(part, outputs)
         self._activate(part.before)
         self._made.append(Made(part))
@@ -116,7 +109,7 @@ class _Planner:
             self._unfold(part, [channels])
             self._begun = True
         if self._shape[-1:] != (channels,):
-            raise _unfit(part, f"{channels} channels", self._shape)
+            raise self._unfit(part, f"{channels} channels", self._shape)
         norms = sum(isinstance(made.how, float) for made in self._made)
         self._made.append(Made(part, self._epsilon[norms]))
 
@@ -135,7 +128,7 @@ class _Planner:
         fitting = [choice for choice in choices if choice.inputs == self._shape[-1]]
         if not fitting:
             wanted = " or ".join(str(choice.inputs) for choice in choices)
-            raise _unfit(part, f"{wanted} channels", self._shape)
+            raise self._unfit(part, f"{wanted} channels", self._shape)
         chosen, side = fitting[0], self._shape[0]
         usual.check_bias(part, chosen.outputs)
         # a layer that unfolds is one of those without weights
@@ -144,6 +137,7 @@ class _Planner:
         stride = 1 if number in self._ones else usual.stride(chosen, side, before, self._begun)
         stride = self._given[number] if self._given else stride
         self._strides.append(stride)
+        self._kept += chosen.inputs == chosen.outputs
         enlarged = stride > 1 and not chosen.transposed
         self._activate(before if before is None else before - enlarged)
         if enlarged:
@@ -156,10 +150,12 @@ class _Planner:
         self._check_map(part)
 
     def _check_map(self, part: Part) -> None:
-        if max(self._shape[:2]) > MOST_SIDE or math.prod(self._shape) > MOST_VALUES:
+        sides = self._shape[:2]
+        if not 1 <= min(sides) <= max(sides) <= MOST_SIDE or math.prod(self._shape) > MOST_VALUES:
             raise UnreadableError(
-                f"{part.name} makes a map of {shown(self._shape)}; expected at most {MOST_SIDE} "
-                f"pixels a side and {MOST_VALUES:,} values; --strides says how the sides grow"
+                f"{part.name} makes a map of {shown(self._shape)}; expected from 1 to {MOST_SIDE} "
+                f"pixels a side and at most {MOST_VALUES:,} values; --strides and --padding say "
+                "how the sides grow"
             )
 
     def _activate(self, before: int | None) -> None:
@@ -176,7 +172,9 @@ class _Planner:
             if side * side * width == values:
                 self._unfold_to((side, side, width))
                 return
-        raise _unfit(part, f"a square map of {' or '.join(map(str, widths))} channels", (values,))
+        raise self._unfit(
+            part, f"a square map of {' or '.join(map(str, widths))} channels", (values,)
+        )
 
     def _unfold_to(self, shape: Shape) -> None:
         """Where the file has channels first, the layers since the last matrix make them last."""
@@ -221,18 +219,21 @@ class _Planner:
         if not self._given and self._strides:
             strides = ",".join(map(str, self._strides))
             said.append(f"strides {strides} of its convolutions (--strides)")
+        if not self._padding and self._strides:
+            said.append("padding by which sides grow stride times (--padding)")
         if not given.activation and any(made.how is self._hidden for made in self._made):
             said.append(f"{told.spelt(self._hidden)} between layers (--activation)")
         if not given.range:
             said.append("tanh at the end (--range)")
         if not given.epsilon and self._epsilon:
             said.append(f"batch norms with epsilon {self._style.epsilon:g} (--epsilon)")
+        if self._kept > 1 or any(part.before is None for part in self._parts[1:]):
+            said.append("its layers follow one another")  # what shapes and numbers do not tell
         return tuple(said)
 
-
-def _unfit(part: Part, wanted: str, found: Shape) -> UnreadableError:
-    return UnreadableError(
-        f"{part.name} {list(part.shape)} expects {wanted}, found {shown(found)}; the file is "
-        "damaged or its layers do not simply follow one another: export the generator as ONNX or "
-        "Keras"
-    )
+    def _unfit(self, part: Part, wanted: str, found: Shape) -> UnreadableError:
+        return UnreadableError(
+            f"{part.name} {list(part.shape)} expects {wanted}, found {shown(found)}; the file is "
+            "damaged or its layers do not simply follow one another: "
+            f"{self._style.remedy}"
+        )

@@ -161,8 +161,7 @@ def _by_role(name: str, leaves: dict[str, Weight]) -> Weights:
         if leaf not in _ROLES:
             raise UnreadableError(
                 f"{name}.{leaf} {list(weight.shape)} is no part of a dense layer, a convolution or "
-                "a batch norm; expected a sequence of these: export the generator as Keras or "
-                "SavedModel"
+                f"a batch norm; expected a sequence of these: {STYLE.remedy}"
             )
         roles[_ROLES[leaf]] = weight
     return roles

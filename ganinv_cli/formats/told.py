@@ -1,9 +1,10 @@
-"""What is said of a file of weights alone: activations, strides, padding, epsilons."""
+"""What is said of a file of weights alone: activations, strides, padding, epsilons, labels."""
 
 import math
 from collections.abc import Sequence
 
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
+from ganinv_cli.formats.limits import MOST_SIDE
 from ganinv_cli.layers import ACTIVATIONS, Activation
 
 _SLOPES = {"leaky_relu": None, "elu": 1.0}  # below 0, where none is given; None: it must be
@@ -23,7 +24,7 @@ def activation(text: str) -> Activation:
     wrong = slope is None or not math.isfinite(slope) if sloped else bool(given)
     if name not in ACTIVATIONS or wrong:
         raise UnreadableError(
-            f"cannot be read with the activation {text!r}; expected one of "
+            f"was given the activation {text[:80]!r}; expected one of "
             f"{', '.join(ACTIVATIONS)}, leaky_relu with its slope as leaky_relu:0.2"
         )
     return Activation(name, slope)
@@ -35,14 +36,14 @@ def ending(conventions: Conventions) -> Activation | None:
     return Activation(name) if name in ("tanh", "sigmoid") else None
 
 
-def numbers(what: str, given: Sequence[int], wanted: int) -> list[int]:
-    """Those of so many convolutions, or none. Raises UnreadableError at another number of them."""
-    if given and len(given) != wanted:
-        raise UnreadableError(
-            f"cannot be read with the {what} {','.join(map(str, given))}; expected {wanted}, one "
-            "for each of its convolutions"
-        )
-    return list(given)
+def strides(conventions: Conventions, wanted: int) -> list[int]:
+    """Those of so many convolutions, or none where none are given. Raises UnreadableError."""
+    return _of_convolutions("strides", conventions.strides, wanted, 1)
+
+
+def padding(conventions: Conventions, wanted: int) -> list[int]:
+    """That of so many convolutions, or none where none is given. Raises UnreadableError."""
+    return _of_convolutions("padding", conventions.padding, wanted, 0)
 
 
 def epsilons(conventions: Conventions, wanted: int, usual: float) -> list[float]:
@@ -51,14 +52,44 @@ def epsilons(conventions: Conventions, wanted: int, usual: float) -> list[float]
     Raises UnreadableError.
     """
     given = list(conventions.epsilon) or [usual]
-    if len(given) not in (1, wanted):
+    if len(given) not in (1, wanted) or not all(0 < each <= 1 for each in given):
         raise UnreadableError(
-            f"cannot be read with {len(given)} numbers in --epsilon; expected one, or {wanted}, "
-            "one for each of its batch norms"
+            f"was given the epsilon {_shown(given)}; expected one number above 0 and at "
+            f"most 1, or one for each of its {wanted} batch norms"
         )
     return given if len(given) == wanted else given * wanted
+
+
+def labels(conventions: Conventions, inputs: int) -> int:
+    """How many of the first layer's inputs are a label, behind those that are z.
+
+    Raises UnreadableError.
+    """
+    given = conventions.labels
+    if given and not 2 <= given < inputs:
+        raise UnreadableError(
+            f"takes {inputs:,} values, which cannot be z and {_shown([given])} labels behind it; "
+            "--labels says how many of them are a label's, at least 2"
+        )
+    return given
 
 
 def spelt(activation: Activation) -> str:
     """As an option gives it."""
     return activation.name + ("" if activation.slope is None else f":{activation.slope:g}")
+
+
+def _of_convolutions(what: str, given: Sequence[int], wanted: int, least: int) -> list[int]:
+    if given and (len(given) != wanted or not least <= min(given) <= max(given) <= MOST_SIDE):
+        raise UnreadableError(
+            f"was given the {what} {_shown(given)}; expected {wanted} from {least} to "
+            f"{MOST_SIDE}, one for each of its convolutions"
+        )
+    return list(given)
+
+
+def _shown(numbers: Sequence[float]) -> str:
+    """The first few, each short however long a file has it."""
+    most = 1e300
+    short = [f"{max(min(each, most), -most):g}" for each in numbers[:20]]
+    return ",".join([*short, "…"] if len(numbers) > 20 else short)

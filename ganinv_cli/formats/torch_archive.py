@@ -134,7 +134,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 
 
 def check_list(file: BinaryIO) -> None:
-    """Before zipfile reads an archive's list of members: how long that says it is, at its end.
+    """Before zipfile reads an archive's list of members: how long it says that is, at its end.
 
     Raises UnreadableError where it is too long, zipfile.BadZipFile where it is missing.
     """
@@ -142,11 +142,16 @@ def check_list(file: BinaryIO) -> None:
     start = max(0, end - (1 << 16) - 128)
     file.seek(start)
     tail = file.read()
-    place = tail.rfind(b"PK\5\6")
+    last = tail[-22:]  # as zipfile: the record of the list without a comment, or else the last one
+    bare = last[:4] == b"PK\5\6" and last[-2:] == b"\0\0"
+    place = len(tail) - len(last) if bare else tail.rfind(b"PK\5\6")
     if place < 0:
         raise zipfile.BadZipFile("its list of members is missing")
     long = place - 20 - 56  # where the 64-bit record of it stands, with its locator behind
-    if long >= 0 and tail[place - 20 : place - 16] == b"PK\6\7":
+    located = long >= 0 and tail[place - 20 : place - 16] == b"PK\6\7"
+    if located and tail[long : long + 4] != b"PK\6\6":
+        raise zipfile.BadZipFile("its list of members is misplaced")
+    if located:
         size = int.from_bytes(tail[long + 40 : long + 48], "little")
     else:
         size = int.from_bytes(tail[place + 12 : place + 16], "little")

@@ -6,7 +6,8 @@
   map is enlarged before it, each pixel repeated. It is 2 where two layers without weights stand
   before it, which are the activation and the enlarging, or one behind the norm of a first map,
   and 1 elsewhere.
-* Padding: that by which the sides grow just stride times.
+* Padding: that by which the sides grow just stride times, or that which is given, as PyTorch
+  counts it and without output_padding.
 """
 
 import re
@@ -36,12 +37,12 @@ class Orientation(NamedTuple):
     kernel: Pair
 
 
-def kind(part: Part) -> str:
+def kind(part: Part, style: Style) -> str:
     """dense, convolution, norm or slope. Raises UnreadableError where it is none of these."""
     rank = len(part.shape)
     vectors = [each.shape for what, each in part.weights.items() if what != "weight"]
     if any(len(shape) != 1 for shape in vectors) or 0 in part.shape:
-        raise _unknown(part)
+        raise _unknown(part, style)
     if rank in (2, 4) and not part.weights.keys() - {"weight", "bias"}:
         return "dense" if rank == 2 else "convolution"
     if rank < 2 and {"mean", "variance"} <= part.weights.keys():
@@ -52,24 +53,23 @@ def kind(part: Part) -> str:
         raise UnreadableError(
             f"{part.name} has one weight a channel and no statistics; expected a batch norm with "
             "its running mean and variance, without which a picture would depend on the others in "
-            "its batch; use a file with all of them, or export the generator as Keras or SavedModel"
+            f"its batch; use a file with all of them, or {style.remedy}"
         )
-    raise _unknown(part)
+    raise _unknown(part, style)
 
 
-def check_names(parts: Sequence[Part]) -> None:
+def check_names(parts: Sequence[Part], style: Style) -> None:
     """Raises UnreadableError at a layer that does not simply follow the one before it."""
     for part in parts:
         if _LABEL.search(part.name):
             raise UnreadableError(
                 f"{part.name} {list(part.shape)} belongs to a generator that takes a label, and "
-                "weights alone do not say how it joins z; export the generator as Keras or "
-                "SavedModel"
+                f"weights alone do not say how it joins z; {style.remedy}"
             )
         if _BRANCH.search(part.name):
             raise UnreadableError(
                 f"{part.name} {list(part.shape)} belongs to a branch, and weights alone do not say "
-                "where it leaves and joins; export the generator as Keras or SavedModel"
+                f"where it leaves and joins; {style.remedy}"
             )
 
 
@@ -174,9 +174,9 @@ def sides(chosen: Orientation, placed: Place, shape: Shape) -> Pair:
     return made[0], made[1]
 
 
-def _unknown(part: Part) -> UnreadableError:
+def _unknown(part: Part, style: Style) -> UnreadableError:
     held = ", ".join(f"{what} {list(each.shape)}" for what, each in part.weights.items())
     return UnreadableError(
         f"{part.name} ({held}) is no dense layer, convolution of two axes or batch norm; expected "
-        "a sequence of these: export the generator as Keras or SavedModel"
+        f"a sequence of these: {style.remedy}"
     )

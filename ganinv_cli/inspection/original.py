@@ -54,7 +54,7 @@ def original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> Or
 def _keras(
     checkpoint: Checkpoint, path: Path, conventions: Conventions
 ) -> tuple[list[Input], Callable[[list[np.ndarray]], Any]]:
-    import keras  # type: ignore[import-untyped]
+    import keras
 
     try:
         with keras_files.found(path) as stored:

@@ -1,0 +1,108 @@
+"""Whatever the format, the experiments run as on any other, and find every z."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import keras_models
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch_files
+import torch_generators
+from builders import renamed, saved, weights, write_v1
+from called import ganinv
+from safetensors_files import write as write_safetensors
+
+from ganinv_cli.store import read
+
+# of Keras, while it writes
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning", "ignore:You are saving your model"
+)
+Make = Callable[[Path], tuple[Path, tuple[object, ...]]]
+FORMATS: dict[str, Make] = {}
+
+
+def made(make: Make) -> Make:
+    FORMATS[make.__name__] = make
+    return make
+
+
+@made
+def layout_c(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    return saved(folder, renamed(weights(), "C")), ()
+
+
+@made
+def layout_a_in_v1(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    write_v1(folder / "DCGAN.model-7", renamed(weights(), "A"))
+    return folder, ()
+
+
+@made
+def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    path = tf.train.Checkpoint(generator=_keras()).save(str(folder / "ckpt"))
+    return Path(path), ("--activation", "leaky_relu:0.2")
+
+
+@made
+def keras_3(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    return keras_models.saved(folder, _keras()), ()
+
+
+@made
+def keras_in_hdf5(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    return keras_models.saved(folder, _keras(), "generator.h5"), ()
+
+
+@made
+def keras_weights_and_config(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    model = _keras()
+    (folder / "generator.json").write_text(model.to_json())
+    return keras_models.saved(folder, model, "generator.weights.h5"), ()
+
+
+@made
+def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    _keras().export(folder / "exported", verbose=False)
+    return folder / "exported", ("--prior", "uniform")
+
+
+@made
+def torch_zip(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    state = torch_generators.dcgan().state
+    return torch_files.save(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
+
+
+@made
+def torch_stream(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    return torch_files.save_stream(folder / "netG.tar", torch_generators.dcgan().state), ()
+
+
+@made
+def safetensors(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    return write_safetensors(folder / "netG.safetensors", torch_generators.dcgan().state), ()
+
+
+def _keras() -> keras.Model:
+    return keras_models.built("dcgan_16")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
+    (tmp_path / "made").mkdir()
+    path, told = FORMATS[name](tmp_path / "made")
+    common = ("--checkpoint", path, "--clip", "stochastic", "--batch-size", 8, "--quiet", *told)
+    ganinv(tmp_path, "recover", *common, "--trials", 4)
+    assert (read(tmp_path / "recover.h5").groups["stochastic"]["z_error"] < 1e-4).all()
+    ganinv(tmp_path, "noise-sweep", *common, "--trials", 2, "--variances", "0.0001")
+    assert len(read(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]["trial"]) == 2
+    ganinv(tmp_path, "sample", path, "--out", "pictures/", "--count", 1, *told)
+    picture = tmp_path / "pictures" / "000000.png"
+    few = ("--trials", 2, "--budget", 60)
+    ganinv(tmp_path, "invert", picture, *common, *few)
+    ganinv(tmp_path, "consistency", "--image", picture, *common, *few)
+    for command in ("invert", "consistency"):
+        loss = read(tmp_path / f"{command}.h5").groups["image=0000/stochastic"]["image_loss"]
+        assert np.isfinite(loss).all()
