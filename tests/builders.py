@@ -10,7 +10,7 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.formats.tf_write import write
+from ganinv_cli.formats.tensorflow.write import write
 from ganinv_cli.generator import Generator
 from ganinv_cli.layers import Dense, Layer
 from ganinv_cli.network import chain

@@ -6,9 +6,9 @@ import pytest
 from weights_alone import DCGAN, made, planned, unread
 
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
-from ganinv_cli.formats.parts import Style
-from ganinv_cli.formats.sequence import plan
-from ganinv_cli.formats.state_dict import STYLE, Reading, found, parts
+from ganinv_cli.formats.weights.parts import Style
+from ganinv_cli.formats.weights.sequence import plan
+from ganinv_cli.formats.weights.state_dict import STYLE, Reading, found, parts
 from ganinv_cli.layers import Activation, Conv, ConvTranspose, Upsample
 
 KERAS = Style(torch=False, epsilon=1e-3, activation="relu")

@@ -33,7 +33,7 @@ LAYOUT = (
 RANKS = {part: rank for rank, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
-    "h5py": ("store", "formats"),
+    "h5py": ("store", "formats/keras"),
     "matplotlib": ("report",),
 }
 WITHOUT_TENSORFLOW = {"errors", "outcome", "layers", "shapes", "prior", "words", "network"} | {

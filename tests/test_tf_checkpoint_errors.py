@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from builders import Arrays, refused, renamed, saved, weights
 
-from ganinv_cli.formats import dcgan
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
-from ganinv_cli.formats.dcgan_names import match
+from ganinv_cli.formats.tensorflow import dcgan
+from ganinv_cli.formats.tensorflow.dcgan_names import match
 
 
 def test_no_generator_says_what_was_found_and_expected(tmp_path: Path) -> None:

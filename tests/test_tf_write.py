@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.formats import tf_files
-from ganinv_cli.formats.tf_write import write
+from ganinv_cli.formats.tensorflow import files as tf_files
+from ganinv_cli.formats.tensorflow.write import write
 
 
 @pytest.mark.parametrize("name", ["DCGAN.model-7", 'a"b', r"a\b", r"a\n", "é", 'a\\"'])

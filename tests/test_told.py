@@ -15,7 +15,7 @@ from weights_alone import DCGAN, Shapes, made, planned
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
-from ganinv_cli.formats.told import activation
+from ganinv_cli.formats.weights.told import activation
 from ganinv_cli.generator import Generator
 from ganinv_cli.layers import Activation, BatchNorm
 

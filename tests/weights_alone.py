@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganinv_cli.formats.checkpoint import Conventions
-from ganinv_cli.formats.parts import Style
-from ganinv_cli.formats.sequence import Plan, plan
-from ganinv_cli.formats.state_dict import STYLE, parts
-from ganinv_cli.formats.weights import Weight
+from ganinv_cli.formats.weights.parts import Style
+from ganinv_cli.formats.weights.sequence import Plan, plan
+from ganinv_cli.formats.weights.state_dict import STYLE, parts
+from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network import Network
 
 Shapes = Mapping[str, tuple[int, ...]]

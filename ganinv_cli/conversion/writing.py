@@ -14,9 +14,10 @@ from ganinv_cli.conversion.places import Destination
 from ganinv_cli.conversion.unwritable import UnwritableError
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.experiments.drawing import true_z
-from ganinv_cli.formats import conventions, read, tf_write
+from ganinv_cli.formats import conventions, read
 from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
-from ganinv_cli.formats.tf_files import STATE
+from ganinv_cli.formats.tensorflow import write as tf_write
+from ganinv_cli.formats.tensorflow.files import STATE
 from ganinv_cli.generator import Generator
 from ganinv_cli.inspection.pictures import block
 from ganinv_cli.prior import Prior, Uniform, parsed

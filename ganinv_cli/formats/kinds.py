@@ -4,9 +4,9 @@ import zipfile
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats import tf_files
 from ganinv_cli.formats.checkpoint import UnreadableError
-from ganinv_cli.formats.torch_archive import check_list
+from ganinv_cli.formats.tensorflow import files as tf_files
+from ganinv_cli.formats.torch.archive import check_list
 
 WITH_TENSORFLOW = {"tf_checkpoint", "saved_model"}
 MODELS = {"keras", "saved_model"}  # they say how their weights are used

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganinv_cli.formats import state_dict
 from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
-from ganinv_cli.formats.weights import Weight, check_floats, decoded
+from ganinv_cli.formats.weights import state_dict
+from ganinv_cli.formats.weights.weight import Weight, check_floats, decoded
 
 MOST_HEADER = 1 << 26  # bytes; some 100 a tensor
 MOST_AXES = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
-from ganinv_cli.formats.graph_values import printable
+from ganinv_cli.formats.graph.values import printable
 
 GRAPH = "saved_model.pb"
 MOST_BYTES = 1 << 29  # with 100 million weights as constants
@@ -56,9 +56,9 @@ def _bytes(file: Path) -> bytes:
 
 
 def _saved(file: Path, model: Any) -> Found:
-    from ganinv_cli.formats import graph_network
-    from ganinv_cli.formats.graph_tensors import Budget
-    from ganinv_cli.formats.graph_variables import Variables, handles
+    from ganinv_cli.formats.graph import network as graph_network
+    from ganinv_cli.formats.graph.tensors import Budget
+    from ganinv_cli.formats.graph.variables import Variables, handles
 
     meta = _meta_graph(model)
     name = _signature(meta)
@@ -85,8 +85,8 @@ def _saved(file: Path, model: Any) -> Found:
 
 def _frozen(file: Path, graph: Any) -> Found:
     """A graph whose variables are constants: from its placeholder to what nothing in it uses."""
-    from ganinv_cli.formats import graph_network
-    from ganinv_cli.formats.graph_tensors import Budget
+    from ganinv_cli.formats.graph import network as graph_network
+    from ganinv_cli.formats.graph.tensors import Budget
 
     placeholders = [node for node in graph.node if node.op == "Placeholder"]
     inputs = [

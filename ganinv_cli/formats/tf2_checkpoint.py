@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
-from ganinv_cli.formats.choosing import Candidate, chosen, named
-from ganinv_cli.formats.dcgan_names import OBJECT_GRAPH
-from ganinv_cli.formats.parts import Style
-from ganinv_cli.formats.sequence import plan
-from ganinv_cli.formats.tf2_graph import Graph, Layer, parts
-from ganinv_cli.formats.tf_tensors import Tensors
-from ganinv_cli.formats.weights import Weight
+from ganinv_cli.formats.tensorflow.dcgan_names import OBJECT_GRAPH
+from ganinv_cli.formats.tensorflow.objects import Graph, Layer, parts
+from ganinv_cli.formats.tensorflow.tensors import Tensors
+from ganinv_cli.formats.weights.choosing import Candidate, chosen, named
+from ganinv_cli.formats.weights.parts import Style
+from ganinv_cli.formats.weights.sequence import plan
+from ganinv_cli.formats.weights.weight import Weight
 
 MOST_MODELS = 50  # of a checkpoint; the objects behind them are not looked at
 

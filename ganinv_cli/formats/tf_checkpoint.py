@@ -3,16 +3,12 @@
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats import (
-    dcgan,
-    dcgan_conditional,
-    dcgan_names,
-    tf2_checkpoint,
-    tf_files,
-    tf_index,
-)
+from ganinv_cli.formats import tf2_checkpoint
 from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
-from ganinv_cli.formats.tf_tensors import Tensors
+from ganinv_cli.formats.tensorflow import dcgan, dcgan_conditional, dcgan_names
+from ganinv_cli.formats.tensorflow import files as tf_files
+from ganinv_cli.formats.tensorflow import index as tf_index
+from ganinv_cli.formats.tensorflow.tensors import Tensors
 
 
 def read(path: Path, conventions: Conventions) -> Found:

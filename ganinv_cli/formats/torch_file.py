@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats import state_dict
 from ganinv_cli.formats.checkpoint import Conventions, Found
-from ganinv_cli.formats.torch_archive import opened
-from ganinv_cli.formats.torch_tree import networks
+from ganinv_cli.formats.torch.archive import opened
+from ganinv_cli.formats.torch.tree import networks
+from ganinv_cli.formats.weights import state_dict
 
 
 def read(path: Path, conventions: Conventions) -> Found:

@@ -20,8 +20,8 @@ def read(path: Path) -> Found:
 
     Raises UnreadableError, and whatever else the file's own code raises.
     """
-    from ganinv_cli.formats import graph_network
-    from ganinv_cli.formats.graph_tensors import Budget
+    from ganinv_cli.formats.graph import network as graph_network
+    from ganinv_cli.formats.graph.tensors import Budget
 
     function, names = _traced(path)
     if len(function.outputs) != 1:
@@ -103,7 +103,7 @@ def _inputs(model: Any) -> tuple[list[Any], Any]:
 
 def _captured(function: Any) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
     """The values of the variables by name, and what the graph's captured inputs are."""
-    from ganinv_cli.formats.graph_values import Handle, Known
+    from ganinv_cli.formats.graph.values import Handle, Known
 
     variables = {id(each.handle): each for each in function.graph.variables}
     values: dict[str, np.ndarray] = {}

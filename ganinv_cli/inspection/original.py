@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats import keras_files, kinds
+from ganinv_cli.formats import kinds
 from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, UnreadableError
-from ganinv_cli.formats.keras_inputs import CALLED
+from ganinv_cli.formats.keras import files as keras_files
+from ganinv_cli.formats.keras.inputs import CALLED
 from ganinv_cli.inspection.facts import levelled
 
 # (z (n, latent) float32, labels (n,) or None) -> images as ours, (n, height, width, channels)

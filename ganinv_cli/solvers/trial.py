@@ -27,9 +27,7 @@ class Sought(NamedTuple):
     enough: np.ndarray  # (jobs,), image loss below which no further start is needed
     begin: np.ndarray | None = None  # (jobs, latent), where the first starts begin; None: drawn
     cost: float = 0.0  # of that, in gradients a job
-    labels: np.ndarray | None = (
-        None  # (jobs,) int, the right ones, where they are known
-    )
+    labels: np.ndarray | None = None  # (jobs,) int, the right ones, where they are known
 
 
 class Ending(NamedTuple):

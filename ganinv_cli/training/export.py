@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganinv_cli.formats.tf_write import write
+from ganinv_cli.formats.tensorflow.write import write
 from ganinv_cli.training import networks
 from ganinv_cli.training.folder import writing
 from ganinv_cli.training.settings import TrainingSettings

@@ -1,0 +1,1 @@
+"""A TensorFlow graph, translated operation by operation and never run."""

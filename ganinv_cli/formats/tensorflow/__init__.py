@@ -1,0 +1,1 @@
+"""TensorFlow's checkpoints, and the DCGANs in them."""

@@ -1,0 +1,225 @@
+"""The files that torch.save writes: a pickle, and the bytes of the tensors that it speaks of.
+
+Since PyTorch 1.6 that is a zip archive. Before, it was five pickles in a row, the fourth of them
+the user's, with the bytes behind them.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.torch.pickles import Name, Outside, load
+
+MOST_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
+MOST_LIST = 1 << 24  # bytes of an archive's list of its members, some 60 each
+MOST_RATIO = 100  # of a member's size to what it takes in the archive; torch.save compresses none
+SMALL = 1 << 16  # bytes; what is no larger may be smaller by any ratio
+MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
+ZIP = b"PK\3\4"
+
+KINDS = {  # of storages: what they hold, and its bytes
+    "DoubleStorage": ("float64", 8),
+    "FloatStorage": ("float32", 4),
+    "HalfStorage": ("float16", 2),
+    "BFloat16Storage": ("bfloat16", 2),
+    "LongStorage": ("int64", 8),
+    "IntStorage": ("int32", 4),
+    "ShortStorage": ("int16", 2),
+    "CharStorage": ("int8", 1),
+    "ByteStorage": ("uint8", 1),
+    "BoolStorage": ("bool", 1),
+    "ComplexFloatStorage": ("complex64", 8),
+    "ComplexDoubleStorage": ("complex128", 16),
+    "QInt8Storage": ("qint8", 1),
+    "QUInt8Storage": ("quint8", 1),
+    "QInt32Storage": ("qint32", 4),
+    "UntypedStorage": ("bytes", 1),
+}
+
+
+class Saved(NamedTuple):
+    """What torch.save was given, and the way to the bytes behind its tensors."""
+
+    content: Any  # as torch_pickle.load returns it
+    order: str  # < or >: which byte of a number comes first
+    size: Callable[[str], int]  # bytes of a storage by its key, 0 where there is none
+    read: Callable[[str, int, int], bytes]  # of a storage: its key, the first byte, how many
+    format: str
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Saved]:
+    """A file of torch.save, its pickle read and its tensors not. Raises UnreadableError."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(ZIP)) != ZIP:
+                yield _streamed(file)
+                return
+            with _explained():
+                check_list(file)
+                archive = zipfile.ZipFile(file)
+            with archive:
+                yield _archived(archive)
+    except OSError as error:
+        raise UnreadableError(
+            f"it cannot be read ({error.strerror or error}); check it and its permissions"
+        ) from None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Around nothing but zipfile, which raises all of these for damaged archives."""
+    try:
+        yield
+    except (
+        *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError),
+        *(NotImplementedError, RuntimeError),  # a way to compress; a password
+    ) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise UnreadableError(
+            f"its archive is damaged, cut off or locked ({reason}); copy it again from its source"
+        ) from None
+
+
+def _archived(archive: zipfile.ZipFile) -> Saved:
+    members = {info.filename: info for info in archive.infolist()}
+    pickles = [name for name in members if f"/{name}".endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise UnreadableError(
+            f"is a zip archive with {len(pickles)} members called data.pkl where one was expected; "
+            "is it a file that torch.save wrote?"
+        )
+    root = pickles[0].removesuffix("data.pkl")
+    if f"{root}constants.pkl" in members:
+        raise UnreadableError(
+            "is a TorchScript program (torch.jit.save), which is code and is not run; save the "
+            "weights of its model with torch.save(model.state_dict(), …)"
+        )
+
+    def member(name: str, start: int, length: int) -> bytes:
+        _check_member(members[name])
+        with _explained(), archive.open(members[name]) as file:
+            file.seek(start)
+            return file.read(length)
+
+    def size(key: str) -> int:
+        info = members.get(f"{root}data/{key}")
+        return info.file_size if info else 0
+
+    def read(key: str, start: int, length: int) -> bytes:
+        return member(f"{root}data/{key}", start, length)
+
+    order = member(f"{root}byteorder", 0, 16) if f"{root}byteorder" in members else b"little"
+    if members[pickles[0]].file_size > MOST_PICKLE:
+        raise UnreadableError(
+            f"{pickles[0]} in it has {members[pickles[0]].file_size:,} bytes where at most "
+            f"{MOST_PICKLE:,} were expected; save the generator's state_dict() alone"
+        )
+    content = load(io.BytesIO(member(pickles[0], 0, MOST_PICKLE)))
+    return Saved(content, ">" if order.strip() == b"big" else "<", size, read, "PyTorch")
+
+
+def _check_member(info: zipfile.ZipInfo) -> None:
+    if info.file_size > max(SMALL, MOST_RATIO * info.compress_size):
+        raise UnreadableError(
+            f"{info.filename} in it has {info.compress_size:,} bytes and says that it becomes "
+            f"{info.file_size:,}, which weights do not; is it a file that torch.save wrote?"
+        )
+
+
+def check_list(file: BinaryIO) -> None:
+    """Before zipfile reads an archive's list of members: how long it says that is, at its end.
+
+    Raises UnreadableError where it is too long, zipfile.BadZipFile where it is missing.
+    """
+    end = file.seek(0, io.SEEK_END)
+    start = max(0, end - (1 << 16) - 128)
+    file.seek(start)
+    tail = file.read()
+    last = tail[-22:]  # as zipfile: the record of the list without a comment, or else the last one
+    bare = last[:4] == b"PK\5\6" and last[-2:] == b"\0\0"
+    place = len(tail) - len(last) if bare else tail.rfind(b"PK\5\6")
+    if place < 0:
+        raise zipfile.BadZipFile("its list of members is missing")
+    long = place - 20 - 56  # where the 64-bit record of it stands, with its locator behind
+    located = long >= 0 and tail[place - 20 : place - 16] == b"PK\6\7"
+    if located and tail[long : long + 4] != b"PK\6\6":
+        raise zipfile.BadZipFile("its list of members is misplaced")
+    if located:
+        size = int.from_bytes(tail[long + 40 : long + 48], "little")
+    else:
+        size = int.from_bytes(tail[place + 12 : place + 16], "little")
+    if size > MOST_LIST:
+        raise UnreadableError(
+            f"is an archive whose list of members has {size:,} bytes where at most {MOST_LIST:,} "
+            "were expected; is it a file that torch.save wrote?"
+        )
+    file.seek(0)
+
+
+def _streamed(file: BinaryIO) -> Saved:
+    """A file of before the archives."""
+    file.seek(0)
+    data = file.read(MOST_PICKLE)
+    if data[:1] != b"\x80":
+        raise UnreadableError("is no file that torch.save wrote: found neither a zip nor a pickle")
+    head = io.BytesIO(data)
+    if load(head) != MAGIC:
+        raise UnreadableError(
+            "is a pickle, but none that torch.save wrote; save the weights with "
+            "torch.save(model.state_dict(), …)"
+        )
+    outside: list[Outside] = []
+    load(head)  # the version of this layout, 1001
+    load(head)  # the machine's sizes of numbers; the bytes of a number are in the same order on all
+    content, keys = load(head, outside), load(head)
+    places = _places(file, head.tell(), keys, outside)
+
+    def size(key: str) -> int:
+        return places[key][1] if key in places else 0
+
+    def read(key: str, start: int, length: int) -> bytes:
+        file.seek(places[key][0] + start)
+        return file.read(length)
+
+    return Saved(content, "<", size, read, "PyTorch before 1.6")
+
+
+def _places(
+    file: BinaryIO, place: int, keys: Any, outside: list[Outside]
+) -> dict[str, tuple[int, int]]:
+    """Where each storage starts and its bytes: 8 with its number of values stand before it."""
+    widths = {key: width for _, width, key in filter(None, map(storage, outside))}
+    end = file.seek(0, io.SEEK_END)
+    places = {}
+    for key in keys if isinstance(keys, list) else ():
+        file.seek(place)
+        width = widths.get(key, 0) if isinstance(key, str) else 0
+        size = int.from_bytes(file.read(8), "little") * width
+        if not width or place + 8 + size > end:
+            raise UnreadableError(
+                f"is cut off at the tensor {key!s:.20}, {end:,} bytes from its start; "
+                "copy it again from its source"
+            )
+        places[key] = (place + 8, size)
+        place += 8 + size
+    return places
+
+
+def storage(node: Any) -> tuple[str, int, str] | None:
+    """Of a storage in a pickle: what it holds, the bytes of that, and its key."""
+    key = node.key if isinstance(node, Outside) else None
+    if not isinstance(key, tuple) or len(key) < 5 or key[0] != "storage":
+        return None
+    if not isinstance(key[1], Name) or not isinstance(key[2], str):
+        return None
+    if len(key) > 5 and key[5] is not None:  # a part of another, in files of before 2017
+        return None
+    kind, width = KINDS.get(key[1].name, (key[1].name, 0))
+    return kind, width, key[2]

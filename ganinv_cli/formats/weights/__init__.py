@@ -1,0 +1,1 @@
+"""Generators of weights alone, in whatever file: in which order they act, and how."""
