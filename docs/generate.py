@@ -79,6 +79,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "reproduction.md": measured,
     "noise.md": measured,
     "consistency.md": measured,
+    "checkpoints.md": measured,
     "solvers.md": measured,
     "../README.md": measured,
 }

@@ -41,8 +41,8 @@ class Uniform:
 class Normal:
     """Each component normal with mean 0, cut at the bounds within which `inside` of it lie.
 
-    Cutting gives the clipping rules bounds, as Egan et al. 2018 (*Improved Recovery of Latent
-    Vectors*) do, and a redraw is one from the prior that was cut.
+    Cutting gives the clipping rules bounds, and a redraw is one from the prior that was cut (cf.
+    Egan et al. 2018).
     """
 
     sigma: float = 1.0
