@@ -5,11 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 from keras import layers as kl
-
-from ganinv_cli import formats
-from ganinv_cli.errors import CheckpointError
 
 LATENT, LABELS = 6, 5
 
@@ -60,17 +56,6 @@ def pictures(made: keras.Model, z: np.ndarray, label: np.ndarray | None = None) 
     """Keras's own, channels last."""
     given = z if label is None else [z, label]
     return np.asarray(made(given, training=False))
-
-
-def refused(path: Path, *words: str) -> str:
-    """The sentence of the refusal, which names the path and holds all the words."""
-    with pytest.raises(CheckpointError) as caught:
-        formats.read(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in (str(path), *words):
-        assert word in message, message
-    return message
 
 
 def dcgan(side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5) -> keras.Model:

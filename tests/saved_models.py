@@ -4,13 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli import formats
-from ganinv_cli.errors import CheckpointError
 from ganinv_cli.generator import Generator
 
 LATENT = 6
@@ -102,14 +100,3 @@ def same_pictures(
     assert np.ptp(expected) > 0.1  # not all alike
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
     return checkpoint
-
-
-def refused(path: Path, *words: str) -> str:
-    """The sentence of the refusal, which names the path and holds all the words."""
-    with pytest.raises(CheckpointError) as caught:
-        formats.read(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in (str(path), *words):
-        assert word in message, message
-    return message

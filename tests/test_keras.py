@@ -7,6 +7,7 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import refused
 from keras import layers as kl
 
 from ganinv_cli import formats
@@ -83,7 +84,7 @@ def test_a_trusted_file_is_run_by_keras_where_a_layer_is_not_known(tmp_path: Pat
     x = kl.Reshape((4, 4, 1))(kl.Dense(16)(z))
     model = keras.Model(z, kl.Lambda(lambda value: value * 0.5 + 0.1)(x))
     path = km.saved(tmp_path, km.filled(model))
-    km.refused(path, "is a Lambda layer")
+    refused(path, "is a Lambda layer")
     checkpoint = formats.read(path, Conventions(trust=True))
     same_pictures(checkpoint, km.pictures(model, Z))
 

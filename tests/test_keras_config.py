@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras_files as kf
 import pytest
-from keras_models import refused
+from builders import refused
 
 VAST = kf.layer("ZeroPadding2D", "p", padding=1 << 20)
 

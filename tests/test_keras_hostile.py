@@ -13,7 +13,7 @@ import keras_files as kf
 import keras_models as km
 import numpy as np
 import pytest
-from keras_models import refused
+from builders import refused
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError

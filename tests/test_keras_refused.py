@@ -10,8 +10,8 @@ import keras
 import keras_models as km
 import numpy as np
 import pytest
+from builders import refused
 from keras import layers as kl
-from keras_models import refused
 
 from ganinv_cli import formats
 

@@ -6,15 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from saved_models import (
-    LATENT,
-    Plain,
-    changed,
-    graph,
-    graph_changed,
-    refused,
-    small_picture,
-)
+from builders import refused
+from saved_models import LATENT, Plain, changed, graph, graph_changed, small_picture
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 

@@ -7,8 +7,9 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import refused
 from keras import layers as kl
-from saved_models import LATENT, Z, refused, same_pictures, variable
+from saved_models import LATENT, Z, same_pictures, variable
 
 from ganinv_cli import formats
 

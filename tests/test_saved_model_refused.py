@@ -6,16 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from saved_models import (
-    LATENT,
-    Plain,
-    changed,
-    graph,
-    refused,
-    saved,
-    small_picture,
-    variable,
-)
+from builders import refused
+from saved_models import LATENT, Plain, changed, graph, saved, small_picture, variable
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli import formats

@@ -24,6 +24,7 @@ from ganinv_cli.formats.graph.values import (
     Tiled,
     Value,
 )
+from ganinv_cli.formats.limits import MOST_VALUES
 from ganinv_cli.layers import Layer
 from ganinv_cli.network import LABEL, Network, Node, Z, arrays
 from ganinv_cli.shapes import MisfitError, Shape, made, shown
@@ -31,7 +32,6 @@ from ganinv_cli.shapes import MisfitError, Shape, made, shown
 MOST_NODES = 10_000
 MOST_LABELS = 100_000
 MOST_SAID = 1024  # numbers that say how an operation works
-MOST_VALUES = 1 << 26  # of what a layer makes for one picture
 CHANNELS_FIRST = (2, 0, 1)  # the order of a flow whose node has the channels last
 
 Linear = kinds.Dense | kinds.Conv | kinds.ConvTranspose
