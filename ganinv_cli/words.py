@@ -29,3 +29,8 @@ def image_group(number: int, rule: str = "") -> str:
 def shown_rule(clip: Sequence[str]) -> str:
     """Whose pictures stand for a run's: the paper's own rule where it was run, or the first."""
     return "stochastic" if "stochastic" in clip else clip[0]
+
+
+def printable(text: object) -> str:
+    """On one line of any terminal: escapes for line breaks, control characters, broken Unicode."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.pictures import Crop, files, listed, load, printable, without_warnings
+from ganinv_cli.pictures import Crop, files, listed, load, without_warnings
+from ganinv_cli.words import printable
 
 SHAPE = (8, 8, 3)
 

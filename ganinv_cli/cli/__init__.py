@@ -6,6 +6,7 @@ import sys
 import click
 
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.words import printable
 
 COMMANDS = (
     *("recover", "noise-sweep", "consistency", "invert"),
@@ -33,8 +34,6 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except GaninvError as error:
-            from ganinv_cli.pictures import printable
-
             click.echo(f"Error: {printable(error)}", err=True)  # names in files can be anything
             sys.exit(error.exit_code)
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from ganinv_cli.cli import startup
 from ganinv_cli.cli.values import Numbers
 from ganinv_cli.config import Config
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.words import printable
 
 if TYPE_CHECKING:
     from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
@@ -157,8 +158,6 @@ def look(path: Path, told: "Conventions", verbose: bool, quiet: bool = False) ->
 
 def _say(sentence: str) -> None:
     """On stderr; names in files can be anything."""
-    from ganinv_cli.pictures import printable
-
     click.echo(printable(sentence), err=True)
 
 

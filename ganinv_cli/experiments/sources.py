@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ImageError, UsageError
-from ganinv_cli.pictures import Crop, listed, load, printable, without_warnings
+from ganinv_cli.pictures import Crop, listed, load, without_warnings
+from ganinv_cli.words import printable
 
 TEXT_BYTES = 255  # of a text in the results file
 

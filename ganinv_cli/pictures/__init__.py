@@ -2,7 +2,7 @@
 
 from ganinv_cli.pictures.crop import Crop
 from ganinv_cli.pictures.decode import without_warnings
-from ganinv_cli.pictures.files import listed, printable
+from ganinv_cli.pictures.files import listed
 from ganinv_cli.pictures.picture import Picture, load, mask
 from ganinv_cli.pictures.pixels import to_floats, to_pixels
 
@@ -12,7 +12,6 @@ __all__ = [
     "listed",
     "load",
     "mask",
-    "printable",
     "to_floats",
     "to_pixels",
     "without_warnings",

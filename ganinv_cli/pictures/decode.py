@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.pictures.files import printable
+from ganinv_cli.words import printable
 
 # What `files.SUFFIXES` stand for. Pillow knows more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ganinv_cli.errors import ImageError
+from ganinv_cli.words import printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 BIGGEST = 256 << 20  # bytes of one file, unpacked
@@ -80,11 +81,6 @@ def unreadable(path: Path | str, error: OSError) -> ImageError:
         return ImageError(f"{printable(path)} does not exist; name another file")
     why = error.strerror or error
     return ImageError(f"{printable(path)} cannot be read ({why}); allow it or leave it out")
-
-
-def printable(text: object) -> str:
-    """On one line of any terminal: escapes for line breaks, control characters, broken Unicode."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
 def _walked(folder: Path) -> Iterator[Path]:

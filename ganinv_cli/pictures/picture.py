@@ -12,7 +12,8 @@ from ganinv_cli.pictures import crop as crops
 from ganinv_cli.pictures.colours import shown
 from ganinv_cli.pictures.crop import Crop
 from ganinv_cli.pictures.decode import decoded
-from ganinv_cli.pictures.files import printable, read
+from ganinv_cli.pictures.files import read
+from ganinv_cli.words import printable
 
 Shape = tuple[int, int, int]  # height, width, channels of a network's images
 
