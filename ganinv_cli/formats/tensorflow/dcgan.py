@@ -45,15 +45,20 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
     labels = told.labels(given, tensors.shapes[names.dense.weights][0])
     _check(tensors.shapes, names, side, width, strides)
     dense = Dense(tensors[names.dense.weights], tensors[names.dense.bias])
-    built: list[Layer] = [dense, Reshape((side, side, width))]
+    built: list[tuple[Layer, str]] = [(dense, names.dense.weights)]
+    built.append((Reshape((side, side, width)), ""))
     for number, norm in enumerate(names.norms):
         if norm:
-            built.append(batch_norm(tensors, norm, epsilons.pop(0)))
+            built.append((batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma))
         if number < len(strides):
             after = names.convolutions[number]
-            weights, bias = tensors[after.weights], tensors[after.bias]
-            built += [hidden, same_transpose(weights, bias, strides[number])]
-    whole = chain(tensors.shapes[names.dense.weights][0], [*built, *([end] if end else [])])
+            layer = same_transpose(tensors[after.weights], tensors[after.bias], strides[number])
+            built += [(hidden, ""), (layer, after.weights)]
+    if end:
+        built.append((end, ""))
+    layers, called = zip(*built, strict=True)
+    inputs = tensors.shapes[names.dense.weights][0]
+    whole = chain(inputs, layers, [name.rpartition("/")[0] for name in called])
     return beside_label(whole, labels) if labels else whole
 
 

@@ -86,7 +86,7 @@ class _Graph:
         self._last = self._placed(Concat(), (self._last, label))
 
     def _placed(self, layer: Layer, inputs: tuple[int, ...], name: str = "") -> int:
-        self.nodes.append(Node(layer, inputs, name))
+        self.nodes.append(Node(layer, inputs, name.rpartition("/")[0]))
         return len(self.nodes) - 1
 
 
