@@ -28,7 +28,7 @@ class Config:
     strides: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     epsilon: tuple[float, ...] = ()
-    labels: int = 0
+    labels: int = -1
     trust: bool = False  # run the code that the file holds
     label: int = -1  # of a conditional generator, from 0; -1: each is tried
     trials: int = 1000

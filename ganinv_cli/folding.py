@@ -61,6 +61,7 @@ class _Fold:
         self._nodes: list[Node] = []
         self._shapes: dict[int, Shape] = {each: old.shape(each) for each in (Z, LABEL)}
         self._now = {Z: Z, LABEL: LABEL}
+        self._into_linear: set[int] = set()  # the norms that have gone into the layer before them
         used = [each for node in old.nodes for each in node.inputs]
         self._shared = {number for number in used if used.count(number) > 1}
 
@@ -69,7 +70,7 @@ class _Fold:
         layer, inputs, name = self._old.nodes[number]
         now = [self._now[each] for each in inputs]
         if isinstance(layer, BatchNorm):
-            self._now[number] = self._norm(layer, inputs[0], name)
+            self._now[number] = self._norm(layer, number)
         elif isinstance(layer, ConvTranspose) and self._old.shape(inputs[0])[:2] == (1, 1):
             shape = self._old.shape(number)
             flat = self._reshape((layer.weights.shape[3],), now[0], name)
@@ -98,24 +99,36 @@ class _Fold:
             (now,) = self._nodes[now].inputs
         return now if self._shapes[now] == shape else self._add(Reshape(shape), [now], name)
 
-    def _norm(self, norm: BatchNorm, given: int, name: str) -> int:
-        place, alone = self._now[given], given not in self._shared
-        if place >= 0 and isinstance(self._nodes[place].layer, Reshape):
-            (before,) = self._nodes[place].inputs
-        else:
-            before = place
-        linear = self._nodes[before].layer if before >= 0 else None
-        if isinstance(linear, Linear) and alone and not self._several(before):
-            self._nodes[before] = self._nodes[before]._replace(layer=_scaled(linear, norm))
-            return place
+    def _norm(self, norm: BatchNorm, number: int) -> int:
+        """Folded into the linear layer before it, or else by itself."""
+        given, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
+        place = self._linear(given)
+        linear = None if place is None else self._nodes[place].layer
+        fits = isinstance(linear, Linear) and len(linear.bias) % len(norm.gamma) == 0
+        if place is not None and isinstance(linear, Linear) and fits:
+            self._nodes[place] = self._nodes[place]._replace(layer=_scaled(linear, norm))
+            self._into_linear.add(number)
+            return self._now[given]
         scale, shift = (each.astype(norm.gamma.dtype) for each in _scale(norm))
-        return self._add(Affine(scale, shift), [place], name)
+        return self._add(Affine(scale, shift), [self._now[given]], name)
 
-    def _several(self, now: int) -> bool:
-        """Whether more than one node, or one that is shared, takes what a new node makes."""
-        stands = [old for old, new in self._now.items() if new == now]
-        takes = sum(now in node.inputs for node in self._nodes)
-        return takes > 1 or any(old in self._shared for old in stands)
+    def _linear(self, given: int) -> int | None:
+        """The new node of the linear layer that a norm alone reads, if only reshapes lie between.
+
+        Norms that went into it count as nothing.
+        """
+        while given >= 0 and given not in self._shared:
+            if isinstance(self._old.nodes[given].layer, Linear):
+                now = self._now[given]
+                if isinstance(self._nodes[now].layer, Reshape):  # that of a matrix for one place
+                    (now,) = self._nodes[now].inputs
+                return now
+            if not (
+                isinstance(self._old.nodes[given].layer, Reshape) or given in self._into_linear
+            ):
+                return None
+            (given,) = self._old.nodes[given].inputs
+        return None
 
 
 def _matrix(layer: ConvTranspose, shape: Shape) -> Dense:

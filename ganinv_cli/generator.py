@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -11,11 +10,22 @@ import tensorflow as tf
 from ganinv_cli.building import Built, built, moved
 from ganinv_cli.folding import folded, labelled
 from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.layers import Activation, Affine
+from ganinv_cli.layers import (
+    Activation,
+    Affine,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Pad,
+    Reshape,
+    Transpose,
+    Upsample,
+)
 from ganinv_cli.network import LABEL, Network, Z
 
 BatchNormMode = Literal["frozen", "batch"]
 
+PLAIN = Activation | Affine | Reshape | Transpose | Upsample | Pad  # what an image may end in
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
 
 
@@ -140,10 +150,15 @@ class Generator:
 
 
 def _in_full(network: Network) -> set[int]:
-    """The nodes that are never rough: those that read z or the label, and what ends the image."""
-    first = [n for n, node in enumerate(network.nodes) if {Z, LABEL} & set(node.inputs)]
-    last = takewhile(
-        lambda n: isinstance(network.nodes[n].layer, Activation | Affine),
-        reversed(range(len(network.nodes))),
-    )
-    return {*first, *last}
+    """The nodes that are never rough: the first with weights, and what ends the image."""
+    raw, full = {Z, LABEL}, {len(network.nodes) - 1}
+    for number, node in enumerate(network.nodes):
+        if raw.intersection(node.inputs) or not node.inputs:
+            full.add(number)
+            if not isinstance(node.layer, Dense | Conv | ConvTranspose):
+                raw.add(number)
+    number = len(network.nodes) - 1
+    while number >= 0 and isinstance(network.nodes[number].layer, PLAIN):
+        full.add(number)
+        (number,) = network.nodes[number].inputs
+    return full

@@ -87,7 +87,7 @@ class Network:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the layers and their weights: equal for equal generators, whatever their files."""
+        """Of the layers and their weights: equal for equal layers, whatever their file."""
         digest = hashlib.sha256()
         if self.labels:
             digest.update(f"labels{self.labels}".encode())

@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 from ganinv_cli.errors import ConfigError
 
 INSIDE = 0.99  # share of a normal prior's draws that lie within its bounds
+SHARES = 1e-3, 1 - 1e-6  # of these; float32 tells less apart from none, and more from all
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Uniform:
 
     def __str__(self) -> str:
         """As `parsed` reads it."""
-        return f"uniform:{self.low:g},{self.high:g}"
+        return f"uniform:{_told(self.low)},{_told(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,23 @@ class Normal:
         below = float(ndtr(self.low / self.sigma))
         inside = below + (1 - 2 * below) * share
         if isinstance(inside, float | np.ndarray):
-            return self.sigma * ndtri(inside)
+            return np.clip(self.sigma * ndtri(inside), self.low, self.high)
         import tensorflow as tf  # in the body: who has a tensor has it already
 
-        return self.sigma * tf.math.ndtri(inside)
+        return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
 
     def __str__(self) -> str:
         """As `parsed` reads it."""
-        return f"normal:{self.sigma:g},{self.inside:g}"
+        return f"normal:{_told(self.sigma)},{_told(self.inside)}"
 
 
 Prior = Uniform | Normal
+
+
+def _told(number: float) -> str:
+    """All that it takes to read the same number back."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def parsed(text: str) -> Prior:
@@ -91,9 +98,9 @@ def parsed(text: str) -> Prior:
         return _KNOWN[name.strip()](*given)
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
-            f"prior {text!r} is none: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA or "
-            "normal:SIGMA,INSIDE with the share of its draws that the bounds keep, such as "
-            "normal:1,0.99"
+            f"{text!r} is no prior of z: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA "
+            "or normal:SIGMA,INSIDE with the share of its draws that the bounds keep, above 0 and "
+            "below 1, such as normal:1,0.99"
         ) from None
 
 
@@ -104,7 +111,8 @@ def _uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
 
 
 def _normal(sigma: float = 1.0, inside: float = INSIDE) -> Normal:
-    if not (0 < sigma < math.inf and 0 < inside < 1):
+    least, most = SHARES
+    if not (0 < sigma < math.inf and least <= inside <= most):
         raise ValueError("no deviation, or no share")
     return Normal(sigma, inside)
 

@@ -1,22 +1,29 @@
 """What a file leaves open is asked for, assumed and said; what is no generator is refused."""
 
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import renamed, saved, weights
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
-from ganinv_cli.formats.conventions import beside
 from ganinv_cli.formats.finishing import finished
 from ganinv_cli.generator import Generator
-from ganinv_cli.layers import Activation, Affine, Dense, Layer, Pad, Reshape, Transpose
-from ganinv_cli.network import chain
+from ganinv_cli.layers import (
+    Activation,
+    Affine,
+    BatchNorm,
+    Constant,
+    Dense,
+    Layer,
+    Pad,
+    Reshape,
+    Transpose,
+)
+from ganinv_cli.network import Network, Node, chain
 from ganinv_cli.prior import Normal, Uniform
 
 
@@ -83,7 +90,7 @@ def test_a_range_that_contradicts_the_file_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["relu", "1,0", "0", "0,inf", "a,b", "0,nan"])
 def test_a_range_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is none: give tanh, sigmoid, or the values of black"):
+    with pytest.raises(ConfigError, match="is no range of pixels: give tanh, sigmoid, or the"):
         finished(_found(), Conventions(range=text))
 
 
@@ -136,56 +143,26 @@ def test_what_nobody_could_run_is_refused_before_anything_is_made() -> None:
         finished(replace(_found(), network=network), Conventions())
 
 
-def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
-    prefix = saved(tmp_path, renamed(weights(), "C"))
-    (tmp_path / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "tanh"\n')
-    assert read(tmp_path).prior == read(prefix).prior == Normal(2, 0.9)
-    assert read(prefix, Conventions(prior="uniform")).prior == Uniform()
+def test_a_range_within_what_a_file_ends_in_is_the_users(tmp_path: Path) -> None:
+    halved = _pictures(_found(Activation("tanh"), _affine(0.5, 0)), range="-0.5,0.5")
+    assert np.abs(halved).max() == pytest.approx(1, abs=0.02)
+    with pytest.raises(UnreadableError, match="which --range 0,255 contradicts"):
+        finished(_found(Activation("tanh")), Conventions(range="0,255"))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("prior = 1", "prior = 1 should be like 'normal:1,0.99'"),
-        ("strides = 2", "strides = 2 should be like (1, 2, 2)"),
-        ('strides = ["a"]', "an item of strides = 'a' should be like 1"),
-        (
-            "colour = true",
-            "has a setting 'colour'; known are prior, range, activation, strides, padding",
-        ),
-        ("trust = true", "has a setting 'trust'"),
-        ("prior = ", "cannot be read as TOML"),
-        (f"labels = {'9' * 5000}", "cannot be read as TOML"),
-        (f"strides = {'[' * 20_000}", "cannot be read as TOML"),
-        ('prior = "gamma"', "prior 'gamma' is none"),
-    ],
-)
-def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: str) -> None:
-    prefix = saved(tmp_path, renamed(weights(), "C"))
-    (tmp_path / "generator.toml").write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        read(prefix)
-    assert words in str(caught.value)
+def test_pictures_that_no_latent_vector_changes_are_refused() -> None:
+    network = _found().network
+    nodes = (Node(Constant(np.ones((4, 4, 3), np.float32)), ()), *network.nodes)
+    alone = Network(5, (*nodes, Node(Activation("tanh"), (0,))))
+    with pytest.raises(UnreadableError, match="do not depend on the latent vector"):
+        finished(replace(_found(), network=alone), Conventions())
 
 
-@pytest.mark.parametrize("name", ["generator.keras", "folder"])
-def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name == "folder":
-        path.mkdir()
-        (path / "saved_model.pb").touch()
-    else:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", "{}")
-    told = Conventions(strides=(2,), activation="relu")
-    with pytest.raises(ConfigError, match="its own activation and strides: leave out --activation"):
-        read(path, told)
-
-
-def test_strides_are_a_list(tmp_path: Path) -> None:
-    (tmp_path / "generator.toml").write_text("strides = [1, 2]\n")
-    assert beside(tmp_path / "x.pt", Conventions()).strides == (1, 2)
-    assert beside(tmp_path / "x.pt", Conventions(strides=(2,))).strides == (2,)
+def test_weights_that_are_no_numbers_once_folded_are_refused() -> None:
+    ones, variance = np.ones(3, np.float32), np.zeros(3, np.float32)
+    norm = BatchNorm(np.full(3, 1e30, np.float32), ones, ones, variance, 1e-30)
+    with pytest.raises(UnreadableError, match="not finite"):
+        finished(_found(norm), Conventions())
 
 
 def test_a_generator_of_zeros_and_ones_has_the_same_gradient_everywhere() -> None:

@@ -138,3 +138,26 @@ def test_folding_leaves_what_it_was_given_as_it_was() -> None:
     assert isinstance(folded, Dense)
     assert folded.weights.dtype == folded.bias.dtype == np.float32
     np.testing.assert_array_equal(dense.weights, np.ones((2, 3)))
+
+
+def test_a_norm_behind_a_view_that_others_read_does_not_change_theirs() -> None:
+    """The way back to the dense layer leads through a reshape that something else reads too."""
+    nodes = (
+        Node(Dense(np.ones((LATENT, 12)), np.zeros(12)), (Z,)),
+        Node(Reshape((2, 2, 3)), (0,)),
+        Node(Reshape((12,)), (1,)),
+        Node(_norm(12), (2,)),
+        Node(Reshape((2, 2, 3)), (3,)),
+        Node(Add(), (1, 4)),
+    )
+    kept = fold_network(Network(LATENT, nodes)).nodes
+    assert kept[0].layer == nodes[0].layer
+    assert Affine in [type(node.layer) for node in kept]
+
+
+def test_a_norm_of_more_channels_than_the_convolution_has_stays() -> None:
+    convolution = same_transpose(np.ones((3, 3, 1, 2)), np.zeros(1), 1)
+    before = (Dense(np.ones((LATENT, 8)), np.zeros(8)), Reshape((2, 2, 2)), convolution)
+    *kept, last = fold((*before, Reshape((4,)), _norm(4)))
+    assert isinstance(last, Affine)
+    assert kept[2] == convolution

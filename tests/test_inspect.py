@@ -63,6 +63,26 @@ def test_the_text_has_a_row_for_each_layer(folder):
     assert "takes" not in said  # each layer follows the one before
 
 
+def test_it_says_what_told_it_and_of_what_the_hash_is(folder):
+    (folder / "told").mkdir()
+    for name in ("generator.toml", "small.keras.toml"):
+        prior, range_ = 'prior = "normal:2"\n', 'range = "tanh"\n'
+        (folder / "told" / name).write_text(range_ if name == "generator.toml" else prior)
+    (folder / "told" / "small.keras").write_bytes((folder / "small.keras").read_bytes())
+    files = ["told/small.keras.toml", "told/generator.toml"]
+    found = json.loads(ganinv(folder, "inspect", "told/small.keras", "--json").stdout)
+    assert found["told"] == files
+    lines = ganinv(folder, "inspect", "told/small.keras").stdout.splitlines()
+    assert [line.split()[1:] for line in lines if line.startswith("told")] == [
+        ["by", file] for file in files
+    ]
+    assert any(
+        line.startswith("hash")
+        and line.endswith(f"sha256 of layers and weights, {found['sha256']}")
+        for line in lines
+    )
+
+
 def test_it_says_what_a_layer_takes_where_that_is_not_the_layer_before(folder):
     said = ganinv(folder, "inspect", "conditional.keras").stdout
     row = next(line for line in said.splitlines() if "Concat" in line)

@@ -1,5 +1,6 @@
 """Of a conditional generator a label is fixed, or found as z is."""
 
+import dataclasses
 from pathlib import Path
 
 import conditional
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganinv_cli.cli import generators
 from ganinv_cli.config import InvertConfig, NoiseSweepConfig, RecoverConfig
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.experiments import drawing
 from ganinv_cli.experiments.images import explain
 from ganinv_cli.experiments.noise_sweep import noise_sweep
 from ganinv_cli.experiments.recover import recover
+from ganinv_cli.folding import labelled
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 from ganinv_cli.resources import Machine
@@ -110,9 +114,53 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
     assert np.abs(off).max() <= 1
 
 
+def test_noise_settles_nothing_before_each_label_had_its_start(
+    tmp_path: Path, generator: Generator
+) -> None:
+    """What the noise leaves is known less well than what tells one label from another."""
+    out = tmp_path / "noise.h5"
+    config = NoiseSweepConfig(trials=8, clip=("none",), variances=(0.2,), batch_size=8)
+    noise_sweep(config, generator, CPU, out, False, lambda _: None)
+    groups = read(out).groups
+    found, z = groups["variance=0.2/none"], groups[""]["z_true"]
+    assert (found["restarts"] >= conditional.LABELS - 1).all()
+    noise = np.sqrt(0.2) * drawing.noise(generator, 0, np.arange(8))
+    clean = generator.render(z, 8, labels=groups[""]["label"])
+    at_truth = (noise**2).sum((1, 2, 3))
+    wrong = found["label"] != groups[""]["label"]
+    images = clean + noise
+    made = generator.render(found["z_found"], 8, labels=found["label"])
+    loss = ((made - images) ** 2).sum((1, 2, 3))
+    assert (loss[wrong] <= at_truth[wrong]).all()  # another label only where it explains more
+
+
+@pytest.mark.parametrize(("trials", "restarts"), [(2, 0), (1, 1)])
+def test_an_image_wants_a_start_for_each_label(
+    tmp_path: Path, generator: Generator, trials: int, restarts: int
+) -> None:
+    config = InvertConfig(trials=trials, restarts=restarts, image=("x.png",))
+    out = tmp_path / "invert.h5"
+    with pytest.raises(ConfigError, match="2 starts try 2 of the generator's 3 labels"):
+        explain("invert", config, generator, CPU, out, tmp_path / "f", False, lambda _: None)
+
+
 @pytest.mark.parametrize("restarts", [0, 1])
 def test_too_few_starts_for_the_labels_are_refused(
     tmp_path: Path, generator: Generator, restarts: int
 ) -> None:
     with pytest.raises(ConfigError, match=f"{restarts + 1} starts try .* 3 labels: name one"):
         _ran(tmp_path, generator, restarts=restarts)
+
+
+def test_a_batchs_statistics_want_a_batch_norm() -> None:
+    with pytest.raises(ConfigError, match="has no batch norm that could take a batch's statistics"):
+        generators.generator(conditional.checkpoint(), "batch")
+
+
+@pytest.mark.parametrize(("label", "words"), [(3, "has labels 0 to 2"), (0, "has no labels")])
+def test_a_label_that_there_is_not_is_refused(label: int, words: str) -> None:
+    found = conditional.checkpoint()
+    if words.endswith("no labels"):
+        found = dataclasses.replace(found, network=labelled(found.network, 0))
+    with pytest.raises(ConfigError, match=words):
+        generators.generator(found, label=label)

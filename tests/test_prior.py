@@ -8,7 +8,14 @@ from scipy import stats
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.prior import Normal, Uniform, parsed
 
-PRIORS = [Uniform(), Uniform(-2, 5), Normal(), Normal(0.5, 0.9), Normal(3, 0.999)]
+PRIORS = [
+    Uniform(),
+    Uniform(-2, 5),
+    Uniform(-1.2345678, 1 / 3),
+    Normal(),
+    Normal(0.5, 0.9),
+    Normal(3, 0.999),
+]
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
@@ -62,9 +69,17 @@ def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
     "text",
     [
         *("", "gamma", "uniform:1", "uniform:1,-1", "uniform:0,inf", "uniform:0,nan", "normal:a"),
-        *("normal:0", "normal:-1", "normal:1,1", "normal:1,0", "normal:1,2,3"),
+        *(
+            "normal:0",
+            "normal:-1",
+            "normal:1,1e-4",
+            "normal:1,0.9999999",
+            "normal:1,1",
+            "normal:1,0",
+            "normal:1,2,3",
+        ),
     ],
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(ConfigError, match="is none: give uniform or uniform:LOW,HIGH"):
+    with pytest.raises(ConfigError, match="is no prior of z: give uniform or uniform:LOW"):
         parsed(text)

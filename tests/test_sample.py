@@ -1,10 +1,14 @@
 """`ganinv sample`: the same name gives the same picture, and what exists is kept."""
 
+import errno
+import os
+from pathlib import Path
+
 import builders
 import conditional
 import numpy as np
 import pytest
-from called import ganinv
+from called import ganinv, made, saved
 from PIL import Image
 
 from ganinv_cli.conversion.places import destination
@@ -25,11 +29,11 @@ GAP = pictures.GAP
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with checkpoints of colour and grey pictures, and a conditional one."""
-    made = tmp_path_factory.mktemp("sampled")
-    builders.checkpoint(made / "colour")
-    builders.checkpoint(made / "grey", channels=1)
-    write(conditional.checkpoint(), destination(made / "conditional.keras", overwrite=False))
-    return made
+    where = tmp_path_factory.mktemp("sampled")
+    builders.checkpoint(where / "colour")
+    builders.checkpoint(where / "grey", channels=1)
+    write(conditional.checkpoint(), destination(where / "conditional.keras", overwrite=False))
+    return where
 
 
 def _pixels(path):
@@ -69,12 +73,12 @@ def test_a_sheet_holds_its_pictures_in_rows(folder):
 
 
 def test_labels_take_turns_or_are_the_one_that_is_named(folder):
-    made = ("sample", "conditional.keras", "--count", 4)
-    ganinv(folder, *made, "--out", "turns/", "--npz", "turns.npz")
+    sample = ("sample", "conditional.keras", "--count", 4)
+    ganinv(folder, *sample, "--out", "turns/", "--npz", "turns.npz")
     with np.load(folder / "turns.npz") as kept:
         assert kept["label"].tolist() == [0, 1, 2, 0]
     for label in range(3):
-        ganinv(folder, *made, "--out", f"label{label}/", "--label", label)
+        ganinv(folder, *sample, "--out", f"label{label}/", "--label", label)
         name = f"00000{label}.png"
         mine = _pixels(folder / f"label{label}" / name).astype(int)
         assert np.abs(mine - _pixels(folder / "turns" / name)).max() <= 1
@@ -106,6 +110,59 @@ def test_the_z_of_results_are_shown_by_group(folder):
         folder, "sample", "colour", "--out", "x.png", "--z", "r.h5", "--group", "no", code=2
     )
     assert "--group is one of" in result.stderr and "standard" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def explained(folder):
+    """Results of two images, of a conditional generator; four starts each under two rules."""
+    generator = Generator(builders.read(folder / "conditional.keras"), label=1)
+    for trial in range(2):
+        saved(folder / f"{trial}.png", made(generator, trial))
+    given = ("--checkpoint", "conditional.keras", "--clip", "none,stochastic", "--npz", "best.npz")
+    ganinv(folder, "invert", "0.png", "1.png", *given, "--trials", 4, "--out", "i.h5")
+    return read(folder / "i.h5").groups
+
+
+def test_of_images_that_were_inverted_the_best_z_of_each_is_shown(folder, explained):
+    arguments = ("--out", "found.png", "--npz", "found.npz", "--overwrite")
+    result = ganinv(folder, "sample", "conditional.keras", "--z", "i.h5", *arguments)
+    with np.load(folder / "best.npz") as best, np.load(folder / "found.npz") as found:
+        np.testing.assert_array_equal(found["z"], best["z"].astype(np.float32))
+        np.testing.assert_array_equal(found["label"], best["label"])
+    assert "i.h5: the best z of each of 2 images under each rule, of 16" in result.stderr
+
+
+def test_a_group_of_an_image_is_shown_whole(folder, explained):
+    group = "image=0001/stochastic"
+    arguments = ("--out", "all.png", "--npz", "all.npz", "--z", "i.h5", "--group", group)
+    result = ganinv(folder, "sample", "conditional.keras", *arguments)
+    with np.load(folder / "all.npz") as found:
+        np.testing.assert_array_equal(found["z"], explained[group]["z_found"].astype(np.float32))
+        np.testing.assert_array_equal(found["label"], explained[group]["label"])
+    assert f"i.h5: 4 z of group {group}" in result.stderr
+    some = ("--count", 3, "--overwrite")
+    assert "the first 3 of 4 z" in ganinv(folder, "sample", "conditional.keras", *arguments,
+                                          *some).stderr  # fmt: skip
+
+
+def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monkeypatch):
+    for number, code, advice in (
+        (errno.EACCES, 2, "choose another place, or allow it"),
+        (errno.ENOSPC, 1, "make room, or choose another place"),
+    ):
+
+        def refused(*_, error=number):
+            raise OSError(error, os.strerror(error))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_bytes", refused)
+            for out in ("forbidden.png", "forbidden/"):
+                result = ganinv(folder, "sample", "colour", "--out", out, "--count", 1, code=code)
+                assert "forbidden" in result.stderr and advice in result.stderr
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for out in ("new.png", "new/"):
+        result = ganinv(folder, "sample", "nothing", "--out", out, code=2)
+        assert "choose another place, or allow it" in result.stderr
 
 
 def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):

@@ -42,6 +42,35 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     assert_holds(read(path), [0])
 
 
+def test_what_makes_another_generator_of_a_file_is_said(path):
+    told = {"checkpoint": "g.pth", "labels": 8, "strides": [1, 2], "range": ""}
+    with open_run(path, provenance(config=told)) as run:
+        commit(run, [0])
+    here = told | {"labels": -1, "strides": (1, 1), "range": "sigmoid"}
+    other = provenance(config=here, checkpoint_sha256="cd" * 32)
+    with pytest.raises(ResultsError) as refusal, open_run(path, other):
+        pass
+    said = str(refusal.value)
+    assert "labels is 8 there and -1 here" in said
+    assert "strides is [1, 2] there and [1, 1] here" in said
+    assert 'range is not set there and "sigmoid" here' in said
+    assert "checkpoint is" not in said
+
+
+def test_a_run_from_before_priors_and_labels_goes_on(path):
+    with open_run(path, provenance(identity={"clip": ["none"]})) as run:
+        commit(run, [0])
+    now = {"clip": ["none"], "prior": "uniform:-1,1", "label": -1}
+    with open_run(path, provenance(identity=now)) as run:
+        assert run.finished("none").tolist() == [0]
+    other = provenance(identity=now | {"label": 3})
+    with (
+        pytest.raises(ResultsError, match="label is each in turn there and 3 here"),
+        open_run(path, other),
+    ):
+        pass
+
+
 def test_settings_that_do_not_decide_the_results_may_change(path):
     with open_run(path, provenance(identity={"clip": ("none",), "step": 1.0})) as run:
         commit(run, [0])

@@ -19,9 +19,14 @@ def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, q
     """Write a generator in another format.
 
     DST ends in .keras for a Keras model, which holds nearly every generator. Any other DST is a
-    TensorFlow checkpoint in layout C, for DCGANs: a folder, or a prefix such as faces/DCGAN.model-0
-    in one. What was written is read again, and put in place only if it makes the same pictures. A
-    prior that the format does not imply goes into generator.toml beside it.
+    folder, or a prefix such as faces/DCGAN.model-0 in one, for plain DCGANs alone: layout C, a
+    TensorFlow 1 checkpoint with the names of carpedm20's DCGAN: dense, then 'relu, transposed
+    convolution of stride 2' to a tanh. Batch norms may stand between, and --label makes a
+    conditional generator a plain one.
+
+    What was written is read again, and put in place only if it makes the same pictures. A prior
+    that the format does not imply goes into a file beside it: g.keras.toml for g.keras,
+    DCGAN.model-0.toml for that prefix, generator.toml in a new folder. ganinv reads it from there.
 
     \b
     Examples:
@@ -42,7 +47,7 @@ def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, q
     if not quiet:
         same = "the same layers" if written.sha256 == found.sha256 else "other layers"
         click.echo(f"{written.path}: {', '.join(written.files)}")
-        click.echo(f"sha256 {written.sha256}, {same} as {found.path}")
+        click.echo(f"sha256 of layers and weights {written.sha256}, {same} as {found.path}")
         click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
-        if "generator.toml" in written.files:
-            click.echo("generator.toml gives the prior of every generator in its folder")
+        if place.told in written.files:
+            click.echo(f"{place.folder / place.told} says where z comes from; keep it beside")

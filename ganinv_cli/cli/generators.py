@@ -69,13 +69,13 @@ SETTINGS: tuple[Setting, ...] = (
         "--labels",
         "labels",
         "How many labels a file of weights alone takes, as one-hot behind z.",
-        {"type": click.IntRange(0), "show_default": "0"},
+        {"type": click.IntRange(0), "show_default": "what the file's folder says, or 0"},
     ),
     (
         "--label",
         "label",
-        "Of a conditional generator, from 0. Else each is tried.",
-        {"type": click.IntRange(0), "show_default": "each"},
+        "Of a conditional generator, from 0; -1: each is tried.",
+        {"type": click.IntRange(-1), "show_default": "-1"},
     ),
     ("--trust", "trust", "Run the code that a Keras file holds.", {"is_flag": True}),
 )
@@ -148,11 +148,13 @@ def look(path: Path, told: "Conventions", verbose: bool, quiet: bool = False) ->
     if verbose:
         _say(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}")
         _say(f"ignored: {', '.join(found.ignored) or 'nothing'}")
-    if found.assumed and not quiet:
-        _say(
-            f"{found.path} does not say, and so was assumed: {'; '.join(found.assumed)}; these "
-            "options say otherwise, or generator.toml beside it"
-        )
+    if not quiet:
+        for file in found.told:
+            _say(f"{found.path}: told by {file}")
+        if found.assumed:
+            _say(f"{found.path} does not say, and so is assumed:")
+        for clause in found.assumed:
+            _say(f"  {clause}")
     return found
 
 
@@ -166,9 +168,18 @@ def generator(
 ) -> "Generator":
     """Of one label, or of all where it is -1. Raises ConfigError where it has no such label."""
     from ganinv_cli.generator import Generator
+    from ganinv_cli.layers import BatchNorm
 
     labels = found.network.labels
+    norms = any(isinstance(node.layer, BatchNorm) for node in found.network.nodes)
+    if batch_norm == "batch" and not norms:
+        raise ConfigError(
+            f"{found.path} has no batch norm that could take a batch's statistics (a SavedModel's "
+            "are constants in its graph); leave --batch-norm out"
+        )
     if label >= labels:
         has = f"labels 0 to {labels - 1}" if labels else "no labels"
-        raise ConfigError(f"label = {label}: {found.path} has {has}; leave --label out, or mend it")
+        raise ConfigError(
+            f"label = {label}: {found.path} has {has}; leave --label out, or give one of these"
+        )
     return Generator(found, batch_norm, None if label < 0 else label)

@@ -68,8 +68,9 @@ def inspect(
 ) -> None:
     """Say what a checkpoint is: its generator, layer by layer.
 
-    Prints the format, the latent vector and its prior, the pictures and their range, what was
-    assumed, what was ignored, and every layer as the file has it. Exit status 1: a check failed.
+    Prints the format, the latent vector and its prior, the pictures and their range, which files
+    beside it were heeded, what was assumed, what was ignored, and every layer as the file has it.
+    Exit status 1: a check failed.
 
     \b
     Examples:

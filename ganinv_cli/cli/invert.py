@@ -42,11 +42,11 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     _check(npz)
     chosen = settled(InvertConfig, config, settings, output.quiet)
     unread = explained("invert", chosen, output)
-    output.publish()
-    if npz:
+    if npz:  # before anything is printed, which a reader who goes away would end
         from ganinv_cli.report.latents import save
 
         save(output.out, npz)
+    output.publish()
     complain(unread)
 
 

@@ -46,14 +46,15 @@ COUNT = 64
     "--z",
     "z_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Pictures of these z, (n, latent): .npy, .npz as ganinv invert --npz writes, or results.",
+    help="Pictures of these z, (n, latent): .npy, .npz as ganinv invert --npz writes, or results, "
+    "such as invert.h5.",
 )
 @click.option(
     "--group",
     default="",
     metavar="NAME",
-    show_default="the first with z",
-    help="Which group of results, such as stochastic or image=0000/stochastic.",
+    show_default="the best z of each image; of recover, the first with z",
+    help="All z of a group of results, such as stochastic or image=0000/stochastic.",
 )
 @click.option(
     "--npz",
@@ -86,7 +87,8 @@ def sample(
     Examples:
         ganinv sample portraits64 --out sheet.png
         ganinv sample portraits64 --out pictures/ --count 1000 --npz z.npz
-        ganinv sample portraits64 --out found.png --z recover.h5 --group stochastic
+        ganinv sample portraits64 --out found.png --z invert.h5
+        ganinv sample portraits64 --out all.png --z invert.h5 --group image=0000/stochastic
     """
     from ganinv_cli.inspection import writing
 
@@ -102,6 +104,9 @@ def sample(
     found = generators.read(chosen.path, chosen.told, verbose, quiet)
     generator = generators.generator(found, label=chosen.label)
     latents = _latents(generator, z_file, group, seed, count)
+    if z_file and not quiet:
+        some = f"the first {count:,} of " if count else ""
+        click.echo(f"{z_file}: {some}{latents.said}", err=True)
     if folder:
         _fill(generator, latents, Path(out))
     else:
@@ -124,7 +129,8 @@ def _latents(
     kept = latents.kept(z_file, group, generator)
     if count and count > len(kept.z):
         raise UsageError(f"{z_file} holds {len(kept.z):,} z; give --count {len(kept.z)} or less")
-    return latents.Latents(kept.z[:count], None if kept.labels is None else kept.labels[:count])
+    labels = None if kept.labels is None else kept.labels[:count]
+    return latents.Latents(kept.z[:count], labels, kept.said)
 
 
 def _draw(generator: "Generator", latents: "Latents", path: Path, columns: int | None) -> None:

@@ -1,7 +1,8 @@
 """A network as the arrays of a DCGAN in layout C, where it is one.
 
 Dense, a square map, and for each transposed convolution of stride 2 a relu before it; tanh at the
-end. Batch norms stay where layout C has a place for them; else they are folded.
+end. Batch norms stay where layout C has a place for them; else they are folded. A label that is
+fixed goes into the bias of the matrix.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ganinv_cli.conversion.labels import unlabelled
 from ganinv_cli.conversion.unwritable import UnwritableError, layer
 from ganinv_cli.folding import folded
 from ganinv_cli.layers import (
@@ -27,6 +29,8 @@ from ganinv_cli.network import Network
 PREFIX = "generator/"
 EPSILON = 1e-5  # of every batch norm in layout C
 STRIDE = 2
+CALLED = "a TensorFlow 1 checkpoint with the names of carpedm20's DCGAN"
+FORM = "dense, then 'relu, transposed convolution of stride 2' to a tanh"
 
 Arrays = dict[str, np.ndarray]
 Kind = TypeVar("Kind", bound=Layer)
@@ -36,8 +40,10 @@ def arrays(network: Network) -> Arrays:
     """By the names of layout C. Raises UnwritableError, which names the layer in the way."""
     if network.labels:
         raise UnwritableError(
-            "asks for a label, for which layout C has no place; convert to .keras"
+            f"asks for a label, for which {CALLED} has no place ({FORM}); name one with --label, "
+            "or convert to .keras"
         )
+    network = unlabelled(network)
     try:
         return _Walk(network).arrays()
     except UnwritableError:
@@ -76,7 +82,7 @@ class _Walk:
             if node.inputs != (number - 1,):
                 raise UnwritableError(
                     f"{layer(self._network, number)} does not simply follow the layer before it, "
-                    "as all do in layout C; convert to .keras"
+                    f"as all do in {CALLED} ({FORM}); convert to .keras"
                 )
 
     def _peek(self) -> Layer | None:
@@ -141,9 +147,10 @@ class _Walk:
     def _refused(self, wanted: str, back: int = 0) -> UnwritableError:
         number = self._at - back
         if number == len(self._network.nodes):
-            return UnwritableError(f"ends where layout C has {wanted}; convert to .keras")
+            return UnwritableError(f"ends where {CALLED} has {wanted} ({FORM}); convert to .keras")
         return UnwritableError(
-            f"{layer(self._network, number)}: layout C has {wanted}; convert to .keras"
+            f"{layer(self._network, number)} stands where {CALLED} has {wanted} ({FORM}); convert "
+            "to .keras"
         )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.formats import conventions
+from ganinv_cli.inspection.writing import check_allowed
 from ganinv_cli.prior import Prior, Uniform, parsed
 
 NAME = "DCGAN.model-0"  # of a checkpoint in a folder
@@ -28,6 +30,12 @@ class Destination:
         return self.name.endswith(KERAS)
 
     @property
+    def told(self) -> str:
+        """The file in the folder that says what its format does not: a folder of its own has one
+        of its own."""
+        return conventions.NAME if self.whole else f"{self.name}.toml"
+
+    @property
     def usual(self) -> Prior:
         """The prior that the reader of the format takes where nothing else is said."""
         return parsed("normal") if self.keras else Uniform()
@@ -44,8 +52,8 @@ def destination(typed: Path, overwrite: bool) -> Destination:
         found = Destination(typed.parent, typed.name, whole=False)
     elif ending in _OTHERS:
         raise UsageError(
-            f"{typed}: {ending} is not written; name a folder for layout C, or a file that ends in "
-            f"{KERAS}"
+            f"{typed}: {ending} is not written; name a folder for a TensorFlow checkpoint of a "
+            f"DCGAN, or a file that ends in {KERAS} for a Keras model"
         )
     elif _PREFIX.fullmatch(typed.name):
         found = Destination(typed.parent, typed.name, whole=False)
@@ -65,6 +73,9 @@ def _check(typed: Path, found: Destination, overwrite: bool) -> None:
         raise UsageError(f"{typed} is a file; name a folder, or a file that ends in {KERAS}")
     if found.keras and typed.is_dir():
         raise UsageError(f"{typed} is a folder; name a file, such as {typed}/generator{KERAS}")
+    for folder in (around, found.folder):
+        if folder.is_dir():
+            check_allowed(typed, folder)
     index = found.folder / f"{found.name}.index"
     there = any(typed.iterdir()) if found.whole and typed.is_dir() else False
     if not overwrite and (there or (typed.exists() and not found.whole) or index.exists()):

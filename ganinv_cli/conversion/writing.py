@@ -1,8 +1,10 @@
 """A generator written aside, read again, compared, and only then put in its place."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +13,17 @@ import tensorflow as tf
 
 from ganinv_cli.conversion import layout_c
 from ganinv_cli.conversion.places import Destination
+from ganinv_cli.conversion.told import own
 from ganinv_cli.conversion.unwritable import UnwritableError
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.experiments.drawing import true_z
 from ganinv_cli.formats import conventions, read
-from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
+from ganinv_cli.formats.checkpoint import Checkpoint
 from ganinv_cli.formats.tensorflow import write as tf_write
 from ganinv_cli.formats.tensorflow.files import STATE
 from ganinv_cli.generator import Generator
 from ganinv_cli.inspection.pictures import block
-from ganinv_cli.prior import Prior, Uniform, parsed
+from ganinv_cli.inspection.writing import refused
 
 LIMIT = 1e-4  # of a pixel in [-1, 1]
 PICTURES = 64
@@ -36,46 +39,35 @@ class Written(NamedTuple):
 
 
 def write(checkpoint: Checkpoint, place: Destination) -> Written:
-    """Raises UsageError where the format cannot hold it, GaninvError where the disk refuses."""
-    told = _told(checkpoint, place)
+    """Raises UsageError where the format cannot hold it or the place refuses, GaninvError where the
+    disk is full."""
+    told = own(checkpoint, place)
     around = place.folder.parent if place.whole else place.folder
     with _writing(place.path), tempfile.TemporaryDirectory(dir=around, prefix=".ganinv-") as aside:
         folder = Path(aside) / "generator"
         folder.mkdir()
+        known = _mirrored(place, folder)
         try:
             (_keras if place.keras else _layout_c)(checkpoint, folder / place.name)
         except UnwritableError as error:
             raise UsageError(f"{checkpoint.path}: {error}") from None
         if told:
-            (folder / conventions.NAME).write_text(told, "utf-8")
+            (folder / place.told).write_text(told, "utf-8")
         sha256, difference = _compared(checkpoint, folder / place.name)
-        files = sorted(folder.iterdir(), key=lambda file: file.name == STATE)  # which comes last
+        new = (file for file in folder.iterdir() if file.name not in known)
+        files = sorted(new, key=_turn)
         _put(files, place)
     return Written(place.path, tuple(file.name for file in files), sha256, difference)
 
 
-def _told(checkpoint: Checkpoint, place: Destination) -> str:
-    """What generator.toml must say beside it; "" where nothing, or where it says so already.
-
-    It speaks for all generators of its folder, so one that is there is never changed.
-    """
-    said = conventions.beside(place.folder / place.name, Conventions())
-    if said == Conventions():
-        if checkpoint.prior == place.usual:
-            return ""
-        return f'prior = "{_exactly(checkpoint.prior)}"\n'
-    if said != Conventions(prior=said.prior) or parsed(said.prior) != checkpoint.prior:
-        raise UsageError(
-            f"{place.folder / conventions.NAME} says otherwise of the generators in its folder; "
-            "name another folder"
-        )
-    return place.folder.joinpath(conventions.NAME).read_text("utf-8")
-
-
-def _exactly(prior: Prior) -> str:
-    if isinstance(prior, Uniform):
-        return f"uniform:{prior.low!r},{prior.high!r}"
-    return f"normal:{prior.sigma!r},{prior.inside!r}"
+def _mirrored(place: Destination, folder: Path) -> list[str]:
+    """Copy what is said there already of what is written, so that it is read as it will be."""
+    known = []
+    for name in (f"{place.name}.toml", conventions.NAME):
+        with suppress(FileNotFoundError):
+            (folder / name).write_bytes((place.folder / name).read_bytes())
+            known.append(name)
+    return known
 
 
 def _layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
@@ -127,6 +119,11 @@ def _apart(first: Generator, second: Generator) -> float:
     return float(np.max(apart))
 
 
+def _turn(file: Path) -> tuple[bool, bool, str]:
+    """What is said of a generator is there before it, and what its folder means comes last."""
+    return file.name == STATE, file.suffix != ".toml", file.name
+
+
 def _put(files: list[Path], place: Destination) -> None:
     """Each file whole; a new folder as a whole. What a shared folder itself means stays."""
     if place.whole and not place.folder.exists():
@@ -143,12 +140,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise GaninvError(
-            f"{path} cannot be written ({error.strerror or error}); make room, or name another "
-            "place"
-        ) from error
+        raise refused(path, error) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise refused(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
     except tf.errors.OpError as error:
-        raise GaninvError(
-            f"{path} cannot be written ({error.message.splitlines()[0]}); make room, or name "
-            "another place"
-        ) from error
+        raise refused(path, OSError(error.message.splitlines()[0])) from error

@@ -48,7 +48,7 @@ def explain(
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
-    check_labels(generator, config.trials * (config.restarts + 1), "trials")
+    check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = named(config.solver, config.solver_settings)
     crop = Crop(config.crop)
     found = sources(config.image, generator.image_shape, crop, folder)

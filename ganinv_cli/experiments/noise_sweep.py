@@ -37,7 +37,7 @@ def noise_sweep(
 
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """
-    check_labels(generator, config.restarts + 1, "restarts")
+    check_labels(generator, config, config.restarts + 1, "restarts")
     solver = named(config.solver, config.solver_settings)
     device = machine.device
     precision = "float32" if all(config.variances) else machine.precision  # of images without noise

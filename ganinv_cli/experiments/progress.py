@@ -11,7 +11,7 @@ from ganinv_cli.statistics import EPSILONS, SMALLEST
 
 EPSILON = EPSILONS[SMALLEST]
 MEASURED = 3.0  # seconds of computing before a rate is trusted
-ENOUGH = 50  # finished trials whose mean cost is trusted more than the solver's usual one
+ENOUGH = 50  # finished trials whose mean cost replaces the guess; fewer are mixed with it
 
 
 class Progress(NamedTuple):
@@ -65,5 +65,12 @@ class Count:
     def _left(self, rate: float) -> float:
         if self._seconds < MEASURED:
             return math.nan
-        mean = self._finished / self._done if self._done >= ENOUGH else self._expected
-        return max((self._total - self._before) * mean - self._gradients, 0.0) / rate
+        done, more = self._done, self._total - self._before - self._done
+        if not more:
+            return 0.0
+        weight = max(ENOUGH - done, 0)  # of the guess
+        mean = (weight * self._expected + self._finished) / (weight + done)
+        left = more * mean - (self._gradients - self._finished)
+        if left <= 0:  # all that are left are slower than most
+            left = more * self._gradients / done if done >= more else math.nan
+        return left / rate

@@ -35,7 +35,7 @@ def recover(
 
     An interruption commits what has finished and goes on upwards; the same call then goes on.
     """
-    check_labels(generator, config.restarts + 1, "restarts")
+    check_labels(generator, config, config.restarts + 1, "restarts")
     solver = named(config.solver, config.solver_settings)
     marks = _marks(config, solver)
     device, precision = machine

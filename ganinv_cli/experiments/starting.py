@@ -52,10 +52,11 @@ def starting(config: Config, generator: Generator) -> Starting:
     return Starting(began, {"encoder_sha256": sha256})
 
 
-def check_labels(generator: Generator, starts: int, option: str) -> None:
+def check_labels(generator: Generator, config: Config, starts: int, option: str) -> None:
     """Raises ConfigError where starts that take the labels in turn do not come to each."""
     if starts < generator.labels:
+        more = "" if config.batch_norm == "batch" else f", or raise --{option}"
         raise ConfigError(
             f"{starts} starts try {starts} of the generator's {generator.labels} labels: name one "
-            f"with --label, or raise --{option}"
+            f"with --label{more}"
         )

@@ -4,6 +4,7 @@ A file is data: nothing in it is executed and its sizes are bounded.
 """
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, ConfigError
@@ -18,27 +19,28 @@ OF_WEIGHTS = ("activation", "strides", "padding", "epsilon", "labels")  # of no 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
     """The generator at `path`, of any format, which its content tells.
 
-    `conventions` go before what `generator.toml` beside it says. Raises CheckpointError, which says
-    what was found, what was expected and what to try, or ConfigError for the conventions.
+    `conventions` go before what stands beside it (`formats.conventions`). Raises CheckpointError,
+    which says what was found, what was expected and what to try, or ConfigError for conventions.
     """
     path = Path(path)
     kind = kinds.of(path)
-    conventions = beside(path, conventions or Conventions())
-    _check(path, kind, conventions)
+    given = conventions or Conventions()
+    _check(path, kind, given)
+    conventions, told = beside(path, given)
     reader = importlib.import_module(f"ganinv_cli.formats.{kind}")
     try:
         found: Found = reader.read(path, conventions)
-        return finished(found, conventions)
+        return replace(finished(found, conventions), told=told)
     except UnreadableError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
 
 def _check(path: Path, kind: str, conventions: Conventions) -> None:
-    given = [name for name in OF_WEIGHTS if getattr(conventions, name)]
+    given = [name for name in OF_WEIGHTS if conventions.says(name)]
     if kind in kinds.MODELS and given:
         raise ConfigError(
             f"{path} is a whole model, which says its own {' and '.join(given)}: leave out "
-            f"{' and '.join(f'--{name}' for name in given)}, or the same in generator.toml"
+            f"{' and '.join(f'--{name}' for name in given)}"
         )
 
 

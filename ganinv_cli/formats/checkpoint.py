@@ -12,7 +12,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Conventions:
-    """What a file may not say of its generator: from generator.toml beside it, and from options.
+    """What a file may not say of its generator: from files beside it, and from options.
 
     Empty: the file's own, or the usual one of its format, which is then said.
     """
@@ -23,8 +23,12 @@ class Conventions:
     strides: tuple[int, ...] = ()  # of the convolutions of a file of weights alone
     padding: tuple[int, ...] = ()  # of these, as PyTorch counts it
     epsilon: tuple[float, ...] = ()  # of its batch norms: one for all, or one for each
-    labels: int = 0  # how many it takes, as one-hot behind z
+    labels: int = -1  # how many it takes, as one-hot behind z; -1: not said
     trust: bool = False  # run what the file wants to be run
+
+    def says(self, name: str) -> bool:
+        """Whether a field was given."""
+        return getattr(self, name) not in ("", (), -1)
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ class Checkpoint:
     path: str
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()  # the files beside it that said what it does not
 
     @property
     def sha256(self) -> str:
-        """Of the layers and their weights: equal for equal generators, whatever their files."""
+        """Of the layers and their weights: equal for equal layers, whatever their file."""
         return self.network.sha256

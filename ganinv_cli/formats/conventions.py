@@ -1,4 +1,4 @@
-"""What is said of a generator beside its file, once and for all: `generator.toml`."""
+"""What is said of a generator beside its file, once and for all."""
 
 import tomllib
 from collections.abc import Mapping
@@ -23,21 +23,35 @@ LIKE: dict[str, Any] = {  # what it may say, with an example
 MOST_BYTES = 1 << 16
 
 
-def beside(path: Path, given: Conventions) -> Conventions:
-    """What was given, and for the rest what `generator.toml` in the file's folder says.
+def beside(path: Path, given: Conventions) -> tuple[Conventions, tuple[str, ...]]:
+    """What was given; for the rest what `FILE.toml` beside the file says, then `generator.toml`.
 
-    Trust is given, never found. Raises ConfigError.
+    The first is for that file or folder alone, the second for all in its folder, or in the folder
+    that it is. Also the files that said something. Trust is given, never found. Raises ConfigError.
     """
-    file = (path if path.is_dir() else path.parent) / NAME
+    used = []
+    own = [path.with_name(f"{path.name}.toml")] if path.name else []  # "." and "/" have none
+    for file in (*own, folder(path) / NAME):
+        told = _read(file)
+        silent = {key: told[key] for key in told if not given.says(key)}
+        given = replace(given, **silent)
+        used += [str(file)] * bool(silent)
+    return given, tuple(used)
+
+
+def folder(path: Path) -> Path:
+    """Where the conventions of all in a folder lie."""
+    return path if path.is_dir() else path.parent
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes()[:MOST_BYTES].decode()
-        told = _checked(file, tomllib.loads(text))
-    except FileNotFoundError:
-        return given
+        return _checked(file, tomllib.loads(text))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (ValueError, RecursionError, OSError) as error:  # tomllib's own, and numbers too long
         raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
-    silent = {key: told[key] for key in told if not getattr(given, key)}
-    return replace(given, **silent)
 
 
 def _checked(file: Path, told: Mapping[str, Any]) -> dict[str, Any]:

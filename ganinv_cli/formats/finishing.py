@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.folding import folded
 from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, Found, UnreadableError
 from ganinv_cli.formats.limits import (
     LEAST_SIDE,
@@ -14,7 +15,7 @@ from ganinv_cli.formats.limits import (
     MOST_WEIGHTS,
 )
 from ganinv_cli.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
-from ganinv_cli.network import Network, Node, arrays
+from ganinv_cli.network import Network, Node, Z, arrays
 from ganinv_cli.prior import parsed
 from ganinv_cli.shapes import MisfitError, shown
 
@@ -35,7 +36,8 @@ def finished(found: Found, conventions: Conventions) -> Checkpoint:
     _check_weights(found.network)
     assumed = list(found.assumed)
     known, wanted = ending(found.network), _range(conventions.range)
-    if known and wanted and conventions.range in BOUNDED and known != wanted:
+    named = conventions.range in BOUNDED
+    if known and wanted and (known != wanted if named else not _within(wanted, known)):
         raise UnreadableError(
             f"ends in values from {known[0]:g} to {known[1]:g}, which --range {conventions.range} "
             "contradicts; leave it out"
@@ -54,6 +56,10 @@ def finished(found: Found, conventions: Conventions) -> Checkpoint:
         ignored=found.ignored,
         assumed=tuple(assumed),
     )
+
+
+def _within(inner: Range, outer: Range) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 def ending(network: Network) -> Range | None:
@@ -87,8 +93,8 @@ def _range(text: str) -> Range | None:
         low = high = np.nan
     if not -np.inf < low < high < np.inf:
         raise ConfigError(
-            f"range {text!r} is none: give tanh, sigmoid, or the values of black and white, such "
-            "as 0,255"
+            f"{text!r} is no range of pixels: give tanh, sigmoid, or the values of black and "
+            "white, such as 0,255"
         )
     return low, high
 
@@ -129,6 +135,11 @@ def _check_shapes(network: Network) -> None:
                 f"most {MOST_VALUES:,} were expected; is it a generator of pictures?"
             )
     _check_picture(shapes[-1] if shapes else ())
+    needed = network.up_to(len(network.nodes) - 1).nodes
+    if not any(Z in node.inputs for node in needed):
+        raise UnreadableError(
+            "makes pictures that do not depend on the latent vector; is it a whole generator?"
+        )
 
 
 def _check_picture(shape: tuple[int, ...]) -> None:
@@ -145,6 +156,13 @@ def _check_picture(shape: tuple[int, ...]) -> None:
 
 
 def _check_weights(network: Network) -> None:
+    """Of the layers as they are, and as they are run."""
+    _check_finite(network)
+    with np.errstate(all="ignore"):
+        _check_finite(folded(network))
+
+
+def _check_finite(network: Network) -> None:
     for node in network.nodes:
         if not all(np.isfinite(array).all() for array in arrays(node.layer)):
             raise UnreadableError(

@@ -35,6 +35,7 @@ def facts(checkpoint: Checkpoint) -> Facts:
         "parameters": network.parameters,
         "multiply_adds": folded(whole).multiply_adds,
         "sha256": checkpoint.sha256,
+        "told": list(checkpoint.told),
         "assumed": list(checkpoint.assumed),
         "ignored": list(checkpoint.ignored),
         "layers": [_layer(network, number) for number in range(len(network.nodes))],

@@ -10,10 +10,12 @@ import numpy as np
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.drawing import true_z
 from ganinv_cli.generator import Generator
+from ganinv_cli.report.latents import best
 from ganinv_cli.store import Results, read
 
 MOST_BYTES = 1 << 31  # of a file
 FOUND, TRUE, LABEL = "z_found", "z_true", "label"  # columns of results
+EXPLAINING = ("invert", "consistency")  # commands whose many z are of few images
 RESULTS = (".h5", ".hdf5")
 
 
@@ -22,6 +24,7 @@ class Latents(NamedTuple):
 
     z: np.ndarray  # (n, latent) float32
     labels: np.ndarray | None  # (n,) int32; None: nothing says
+    said: str = ""  # which of those of a file they are; empty where they were drawn
 
 
 def drawn(generator: Generator, seed: int, count: int) -> Latents:
@@ -32,7 +35,10 @@ def drawn(generator: Generator, seed: int, count: int) -> Latents:
 
 
 def kept(path: Path, group: str, generator: Generator) -> Latents:
-    """Those of an .npz, an .npy, or a results file's group. Raises UsageError."""
+    """Those of an .npz, an .npy, or a results file's group. Raises UsageError.
+
+    Of images that were inverted, without a group, the best of each.
+    """
     found = _of_results(path, group) if path.suffix in RESULTS else _of_numpy(path)
     return _fitting(found, path, generator)
 
@@ -48,7 +54,7 @@ def npz(latents: Latents) -> bytes:
 
 
 def _fitting(found: Latents, path: Path, generator: Generator) -> Latents:
-    z, labels = found
+    z, labels, said = found
     if z.ndim == 1:
         z = z[None]
     if z.ndim != 2 or not len(z) or z.shape[1] != generator.latent or z.dtype.kind != "f":
@@ -68,7 +74,8 @@ def _fitting(found: Latents, path: Path, generator: Generator) -> Latents:
             f"{path} has labels that are not {len(z)} whole numbers from 0 to "
             f"{generator.labels - 1}; give --label"
         )
-    return Latents(z.astype(np.float32), None if labels is None else labels.astype(np.int32))
+    whole = None if labels is None else labels.astype(np.int32)
+    return Latents(z.astype(np.float32), whole, said or f"{len(z):,} z")
 
 
 def _within(labels: np.ndarray, count: int) -> bool:
@@ -100,6 +107,8 @@ def _of_numpy(path: Path) -> Latents:
 
 def _of_results(path: Path, group: str) -> Latents:
     results = read(path)
+    if not group and results.attributes["command"] in EXPLAINING:
+        return _best(results, path)
     columns = {
         name: column
         for name, rows in results.groups.items()
@@ -110,18 +119,34 @@ def _of_results(path: Path, group: str) -> Latents:
     if chosen not in columns:
         names = ", ".join(name or "the root" for name in columns) or "none"
         raise UsageError(f"{path} has no group {chosen!r} with z; --group is one of {names}")
-    rows = results.groups[chosen]
-    return Latents(rows[columns[chosen]], _labels(results, chosen))
+    z = results.groups[chosen][columns[chosen]]
+    said = f"{len(z):,} z of group {chosen or 'the root'}"
+    return Latents(z, _labels(results, chosen), said)
+
+
+def _best(results: Results, path: Path) -> Latents:
+    found = best(results, path)
+    images = f"{found.images:,} {'image' if found.images == 1 else 'images'}"
+    rules = " under each rule" if len(found.z) > found.images else ""
+    said = f"the best z of each of {images}{rules}, of {found.starts:,} (--group NAME for all)"
+    labels = _given(results, len(found.z)) if found.labels is None else found.labels
+    return Latents(found.z, labels, said)
+
+
+def _given(results: Results, count: int) -> np.ndarray | None:
+    """The label that a run was given, if it was."""
+    label = results.attributes["config"].get("label", -1)
+    return np.full(count, label) if label >= 0 else None
 
 
 def _labels(results: Results, group: str) -> np.ndarray | None:
-    """The group's own; else those of the same trials' images."""
+    """The group's own; else those of the same trials' images, or the one that was given."""
     rows = results.groups[group]
     root = results.groups.get("", {})
     if LABEL in rows:
         return rows[LABEL]
     if LABEL not in root:
-        return None
+        return _given(results, len(rows["trial"]))
     by_trial = dict(zip(root["trial"].tolist(), root[LABEL].tolist(), strict=True))
     if not all(trial in by_trial for trial in rows["trial"].tolist()):
         return None

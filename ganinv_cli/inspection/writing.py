@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and places that may be written to."""
 
+import errno
 import io
 import os
 from collections.abc import Iterable
@@ -8,6 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError, UsageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def check(path: Path, endings: tuple[str, ...], overwrite: bool, option: str) -> None:
@@ -20,10 +24,11 @@ def check(path: Path, endings: tuple[str, ...], overwrite: bool, option: str) ->
         raise UsageError(f"{path} is a folder; name a file")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists; name another file, or give --overwrite")
+    check_allowed(path, path.absolute().parent)
 
 
 def put(path: Path, content: bytes) -> None:
-    """Raises GaninvError where the disk refuses."""
+    """Raises GaninvError where the disk is full, UsageError where the place refuses."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:
@@ -32,9 +37,24 @@ def put(path: Path, content: bytes) -> None:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise GaninvError(
-            f"{path} cannot be written ({error.strerror}); make room or name another place"
-        ) from error
+        raise refused(path, error) from error
+
+
+def check_allowed(path: Path, folder: Path) -> None:
+    """That what belongs to `path` may be made in a folder. Raises UsageError."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise refused(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def refused(path: Path, error: OSError) -> GaninvError:
+    """The sentence for a place that cannot be written: misuse, or a failure of the disk."""
+    said = f"{path} cannot be written ({error.strerror or error})"
+    if error.errno in _FULL:
+        return GaninvError(f"{said}; make room, or choose another place")
+    if error.errno in _FORBIDDEN:
+        return UsageError(f"{said}; choose another place, or allow it")
+    failed = error.errno in (None, errno.EIO)
+    return (GaninvError if failed else UsageError)(f"{said}; choose another place")
 
 
 def png(image: Image.Image) -> bytes:
@@ -58,12 +78,13 @@ def check_folder(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise UsageError(f"{path} is not empty; name another folder, or give --overwrite")
+    check_allowed(path, path if path.is_dir() else path.absolute().parent)
 
 
 def fill(path: Path, contents: Iterable[bytes]) -> None:
     """Number them, as 000000.png; pictures of the same kind of name from before go.
 
-    Raises GaninvError where the disk refuses.
+    Raises GaninvError where the disk is full, UsageError where the place refuses.
     """
     count = 0
     try:
@@ -74,6 +95,4 @@ def fill(path: Path, contents: Iterable[bytes]) -> None:
             if len(old.stem) >= 6 and old.stem.isdecimal() and int(old.stem) >= count:
                 old.unlink()
     except OSError as error:
-        raise GaninvError(
-            f"{path} cannot be filled ({error.strerror}); make room or name another folder"
-        ) from error
+        raise refused(path, error) from error

@@ -41,7 +41,9 @@ def _told(found: Facts, verbose: bool) -> Iterator[tuple[str, str]]:
     yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
     yield "parameters", f"{found['parameters']:,}"
     yield "multiply-adds", f"{found['multiply_adds']:,} for a picture"
-    yield "sha256", found["sha256"]
+    yield "hash", f"sha256 of layers and weights, {found['sha256']}"
+    for file in found["told"]:
+        yield "told", f"by {file}"
     for clause in found["assumed"]:
         yield "assumed", clause
     if found["ignored"]:

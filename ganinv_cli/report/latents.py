@@ -2,16 +2,17 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers
+from ganinv_cli.report.consistency_minima import Recoveries
 from ganinv_cli.report.folder import replace
 from ganinv_cli.report.report import Row
-from ganinv_cli.store import read
+from ganinv_cli.store import Results, read
 
 
 def save(results_file: Path, npz: Path) -> None:
@@ -25,12 +26,9 @@ def save(results_file: Path, npz: Path) -> None:
     Raises ResultsError where the results hold no z of an image; GaninvError where `npz` cannot be
     written.
     """
-    images = numbers.images(read(results_file))
-    found = numbers.by_rule(images)
-    if not found:
-        raise ResultsError(
-            f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
-        )
+    results = read(results_file)
+    images = numbers.images(results)
+    found = _found(images, results_file)
     rows = invert_numbers.rows(images)
     file = io.BytesIO()
     np.savez_compressed(
@@ -43,7 +41,7 @@ def save(results_file: Path, npz: Path) -> None:
         psnr=np.array([numbers.decibels(image, each) for image, _, each in found]),
         agreeing=np.array([row["agreement"]["same"] for row in rows]),
         starts=np.array([row["starts"] for row in rows]),
-        **_labels(rows),
+        **_labels(rows, results.attributes["config"].get("label", -1)),
     )
     try:
         npz.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +53,40 @@ def save(results_file: Path, npz: Path) -> None:
         ) from error
 
 
-def _labels(rows: list[Row]) -> dict[str, Any]:
-    """Where the generator asks for one."""
-    return {"label": np.array([row["label"] for row in rows])} if "label" in rows[0] else {}
+class Best(NamedTuple):
+    """The z of each image and rule that explains the image best, a row each."""
+
+    z: np.ndarray  # (n, latent) float64
+    labels: np.ndarray | None  # (n,); None: the generator asked for none
+    images: int  # how many there are
+    starts: int  # of all of them
+
+
+def best(results: Results, results_file: Path) -> Best:
+    """Those that `save` writes. Raises ResultsError where the results hold no z of an image."""
+    images = numbers.images(results)
+    found = _found(images, results_file)
+    labels = [each.best_label for _, _, each in found]
+    return Best(
+        np.stack([each.z[each.best] for _, _, each in found]),
+        None if None in labels else np.array(labels),
+        len({image.number for image, _, _ in found}),
+        sum(len(each.loss) for _, _, each in found),
+    )
+
+
+def _found(
+    images: list[numbers.Image], results_file: Path
+) -> list[tuple[numbers.Image, str, Recoveries]]:
+    if found := numbers.by_rule(images):
+        return found
+    raise ResultsError(
+        f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
+    )
+
+
+def _labels(rows: list[Row], fixed: int) -> dict[str, Any]:
+    """Those that were found, or the one that was given; none where the generator asks for none."""
+    if "label" not in rows[0] and fixed < 0:
+        return {}
+    return {"label": np.array([row.get("label", fixed) for row in rows])}

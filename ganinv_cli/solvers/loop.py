@@ -67,7 +67,7 @@ def solve(
     if not jobs:
         return
     coupled = generator.batch_norm == "batch"
-    waiting = _supplied(jobs, supply, limits.tolerance, rounding(generator), marks, batch_size)
+    waiting = _supplied(jobs, supply, limits.tolerance, generator, marks, batch_size)
     batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed, mask)
     size = min(batch_size, len(jobs))
     slots = batch.empty(size)
@@ -183,7 +183,7 @@ def _supplied(
     jobs: Sequence[Job],
     supply: Supply,
     tolerance: float,
-    floor: float,
+    generator: Generator,
     marks: Marks,
     block: int,
 ) -> Iterator[Trial]:
@@ -199,12 +199,13 @@ def _supplied(
                 z_true[row],
                 images[row],
                 float(residual[row]),
-                max(float(enough[row]), floor),
+                max(float(enough[row]), rounding(generator)),
                 tolerance,
                 begin[row],
                 0.0 if np.isnan(begin[row]).any() else cost,
                 marks,
                 int(labels[row]),
+                generator.labels,
             )
 
 

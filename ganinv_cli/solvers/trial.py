@@ -76,6 +76,7 @@ class Trial:
     cost: float  # of that, in gradients
     marks: Marks
     label: int = -1  # the right one; -1 where there is none, or nobody knows it
+    labels: int = 0  # how many the starts take in turn
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     ends: list[Ending] = field(default_factory=list)
     seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
@@ -113,12 +114,17 @@ class Trial:
         Where nobody knows what the right z leaves, agreeing says nothing.
         """
         best = self.best.image_loss
+        noisy = 0 < self.residual < np.inf
+        if noisy and len(self.ends) < self.labels:  # what noise leaves tells no label from another
+            return False
         if best <= self.enough or self.best.bound <= self.tolerance:
             return True
         agreeing = [
             end
             for end in self.ends
-            if end.outcome is Outcome.converged and end.image_loss <= (1 + AGREEING) * best
+            if end.outcome is Outcome.converged
+            and end.image_loss <= (1 + AGREEING) * best
+            and end.label == self.best.label
         ]
         return np.isfinite(self.residual) and len(agreeing) > 1
 

@@ -11,6 +11,8 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import schema
 
 _JSON = ("config", "identity", "versions", "groups", "figures")
+TOLD = ("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels")
+BEFORE = {"prior": "uniform:-1,1", "label": -1}  # of files that do not say
 RUN = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 
 
@@ -71,6 +73,8 @@ def refuse_another_run(
         for key in dict.fromkeys((*there, *here))
         if there.get(key, missing) != here.get(key, missing)
     ]
+    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
+        differing += _told_otherwise(stored["config"], provenance.config)
     if stored["command"] != provenance.command:
         raise ResultsError(
             f"{path} holds results of `ganinv {stored['command']}`, not of {provenance.command}; "
@@ -83,6 +87,15 @@ def refuse_another_run(
         )
 
 
+def _told_otherwise(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What was said of a generator, and so may make it another one."""
+    return [
+        f"{key} is {_text(there, key)} there and {_text(json.loads(json.dumps(here)), key)} here"
+        for key in TOLD
+        if key in there and there[key] != json.loads(json.dumps(here.get(key)))
+    ]
+
+
 def now() -> str:
     """ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -90,7 +103,7 @@ def now() -> str:
 
 def _settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: attributes[name] for name in RUN if name != "identity"}
-    return rest | _flat(attributes["identity"])
+    return rest | BEFORE | _flat(attributes["identity"])
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -106,4 +119,8 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _text(settings: Mapping[str, Any], key: str) -> str:
-    return json.dumps(settings[key], ensure_ascii=False) if key in settings else "not set"
+    if key not in settings or settings[key] in ("", [], None):
+        return "not set"
+    if key == "label" and settings[key] == -1:
+        return "each in turn"
+    return json.dumps(settings[key], ensure_ascii=False)

@@ -38,7 +38,7 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
     strides, epsilons = dcgan.settled(names, given)
     hidden, end = told.activation(given.activation or "relu"), told.ending(given)
     labels, side, width = _checked(shapes, names, names.second, strides)
-    if given.labels not in (0, labels):
+    if given.labels not in (-1, labels):
         raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
     graph = _Graph(labels)
     graph.beside_label()

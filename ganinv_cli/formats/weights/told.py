@@ -24,8 +24,8 @@ def activation(text: str) -> Activation:
     wrong = slope is None or not math.isfinite(slope) if sloped else bool(given)
     if name not in ACTIVATIONS or wrong:
         raise UnreadableError(
-            f"was given the activation {text[:80]!r}; expected one of "
-            f"{', '.join(ACTIVATIONS)}, leaky_relu with its slope as leaky_relu:0.2"
+            f"not with the activation {text[:80]!r}; expected leaky_relu with its slope, as "
+            f"leaky_relu:0.2, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
     return Activation(name, slope)
 
@@ -54,7 +54,7 @@ def epsilons(conventions: Conventions, wanted: int, usual: float) -> list[float]
     given = list(conventions.epsilon) or [usual]
     if len(given) not in (1, wanted) or not all(0 < each <= 1 for each in given):
         raise UnreadableError(
-            f"was given the epsilon {_shown(given)}; expected one number above 0 and at "
+            f"not with the epsilon {_shown(given)}; expected one number above 0 and at "
             f"most 1, or one for each of its {wanted} batch norms"
         )
     return given if len(given) == wanted else given * wanted
@@ -65,7 +65,7 @@ def labels(conventions: Conventions, inputs: int) -> int:
 
     Raises UnreadableError.
     """
-    given = conventions.labels
+    given = 0 if conventions.labels == -1 else conventions.labels
     if given and not 2 <= given < inputs:
         raise UnreadableError(
             f"takes {inputs:,} values, which cannot be z and {_shown([given])} labels behind it; "
@@ -82,7 +82,7 @@ def spelt(activation: Activation) -> str:
 def _of_convolutions(what: str, given: Sequence[int], wanted: int, least: int) -> list[int]:
     if given and (len(given) != wanted or not least <= min(given) <= max(given) <= MOST_SIDE):
         raise UnreadableError(
-            f"was given the {what} {_shown(given)}; expected {wanted} from {least} to "
+            f"not with the {what} {_shown(given)}; expected {wanted} from {least} to "
             f"{MOST_SIDE}, one for each of its convolutions"
         )
     return list(given)
