@@ -28,7 +28,7 @@ bench: $(READY) ## what inverting costs, beside its goals and its peers (build/b
 	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
 	@$(BIN)/python benchmarks/goals.py build/bench
 
-zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (15 minutes)
+zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (5 minutes)
 	@mkdir -p build/zoo docs/gan-faces
 	@$(BIN)/python -m pip download --quiet --no-deps --dest build/zoo gan-face-generate==1.1.1
 	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo

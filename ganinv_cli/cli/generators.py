@@ -22,7 +22,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 ARGUMENT = click.argument("checkpoint")
 
-
 Setting = tuple[str, str, str, dict[str, Any]]  # flag, name, help, type
 
 SETTINGS: tuple[Setting, ...] = (
@@ -96,13 +95,10 @@ class Chosen(NamedTuple):
         return find("checkpoint", self.checkpoint)
 
 
-def chosen(
-    checkpoint: Callable[[Any], Any] = ARGUMENT,
-    without: tuple[str, ...] = (),
-) -> Callable[[Command], Command]:
+def chosen(checkpoint: Callable[[Any], Any] = ARGUMENT) -> Callable[[Command], Command]:
     """The options as one argument `chosen`, for commands that are no experiment.
 
-    `checkpoint` is the argument or option for that; `without` names options that are left out.
+    `checkpoint` is the argument or option for that.
     """
 
     def decorate(called: Command) -> Command:
@@ -117,8 +113,7 @@ def chosen(
             return called(chosen=Chosen(checkpoint, Conventions(**known), label), **given)
 
         for flag, name, text, type_ in reversed(SETTINGS[1:]):
-            if flag not in without:
-                command = click.option(flag, name, help=text, default=None, **type_)(command)
+            command = click.option(flag, name, help=text, default=None, **type_)(command)
         return checkpoint(command)  # type: ignore[no-any-return]
 
     return decorate
