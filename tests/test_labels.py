@@ -7,6 +7,9 @@ import conditional
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch_files
+import torch_generators
+from called import ganinv
 
 from ganinv_cli.cli import generators
 from ganinv_cli.config import InvertConfig, NoiseSweepConfig, RecoverConfig
@@ -164,3 +167,18 @@ def test_a_label_that_there_is_not_is_refused(label: int, words: str) -> None:
         found = dataclasses.replace(found, network=labelled(found.network, 0))
     with pytest.raises(ConfigError, match=words):
         generators.generator(found, label=label)
+
+
+@pytest.mark.parametrize(("given", "starts"), [((), 10), (("--trials", 11), 11)])
+def test_an_image_has_as_many_starts_as_there_are_labels(
+    tmp_path: Path, given: tuple[object, ...], starts: int
+) -> None:
+    state = torch_generators.perceptron(latent=14).state
+    file = torch_files.save(tmp_path / "netG.pth", state)
+    told = ("--labels", 10)
+    ganinv(tmp_path, "sample", file, "--out", "one/", "--count", 1, *told)
+    common = ("--checkpoint", file, *told, "--budget", 100, *given)
+    result = ganinv(tmp_path, "invert", tmp_path / "one" / "000000.png", *common)
+    assert ("10 labels, and so 10 starts" in result.stderr) == (not given)
+    labels = read(tmp_path / "invert.h5").groups["image=0000/stochastic"]["label"]
+    assert len(labels) == starts and set(labels) == set(range(10))

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -91,6 +91,11 @@ def explained(
     with session(config, output) as ready:
         from ganinv_cli.experiments.images import explain
 
+        labels = ready.generator.labels
+        if config.trials == type(config).trials < labels:  # nobody asked for another number
+            config = replace(config, trials=labels)
+            if not output.quiet:
+                click.echo(f"{labels} labels, and so {labels} starts for each image", err=True)
         return explain(
             command,
             config,
