@@ -30,7 +30,8 @@ bench: $(READY) ## what inverting costs, beside its goals and its peers (build/b
 
 zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (5 minutes)
 	@mkdir -p build/zoo docs/gan-faces
-	@$(BIN)/python -m pip download --quiet --no-deps --dest build/zoo gan-face-generate==1.1.1
+	@$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \
+	    --dest build/zoo gan-face-generate==1.1.1
 	@$(BIN)/python -m zipfile --extract build/zoo/gan_face_generate-1.1.1-py3-none-any.whl build/zoo
 	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
 	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \

@@ -147,12 +147,14 @@ class Descent:
         pixels = float(np.prod(shape))
 
         def run(rows: Rows, targets: tf.Tensor, done: tf.Tensor, steps: tf.Tensor) -> Rows:
-            for step in tf.range(steps):
+            def update(step: tf.Tensor, rows: Rows) -> tuple[tf.Tensor, Rows]:
                 here = task.gradient(rows.z, targets)
                 move, first, second = self.move(here.gradient / pixels, rows, done + step)
                 z = self.clip(rows.z + move, done + step)
-                rows = Rows(z, first, second, rows.z, here.image_loss)
-            return rows
+                return step + 1, Rows(z, first, second, rows.z, here.image_loss)
+
+            moved: Rows = tf.while_loop(lambda step, _: step < steps, update, (0, rows))[1]
+            return moved
 
         each = tf.TensorSpec([None, latent], self.precision)
         number = tf.TensorSpec([], tf.int32)
@@ -162,4 +164,4 @@ class Descent:
             number,
             number,
         ]
-        return tf.function(run, input_signature=signature)
+        return tf.function(run, input_signature=signature, autograph=False)

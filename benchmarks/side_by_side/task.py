@@ -90,8 +90,9 @@ class Task:
     @cached_property
     def _bare(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         def run(z: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-            for _ in tf.range(PACE_STEPS):
-                z -= 1e-6 * self.gradient(z, targets).gradient  # each needs the one before
-            return z
+            def step(z: tf.Tensor) -> tuple[tf.Tensor]:
+                return (z - 1e-6 * self.gradient(z, targets).gradient,)  # each needs the one before
 
-        return tf.function(run)  # type: ignore[no-any-return]
+            return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=PACE_STEPS)[0]
+
+        return tf.function(run, autograph=False)  # type: ignore[no-any-return]
