@@ -207,10 +207,9 @@ def _bare(generator: Generator, size: int, precision: str, levelled: Level | Non
     def step(z: tf.Tensor) -> tuple[tf.Tensor]:
         return (z - 1e-6 * problem.evaluate(z).gradient,)  # each needs the one before
 
-    def whole(z: tf.Tensor) -> tf.Tensor:
+    @tf.function(autograph=False)
+    def run(z: tf.Tensor) -> tf.Tensor:
         return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=steps)[0]
-
-    run = tf.function(whole, autograph=False)
 
     def call() -> float:
         run(start).numpy()
