@@ -103,12 +103,12 @@ class _Fold:
         """Folded into the linear layer before it, or else by itself."""
         given, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
         place = self._linear(given)
-        linear = None if place is None else self._nodes[place].layer
-        fits = isinstance(linear, Linear) and len(linear.bias) % len(norm.gamma) == 0
-        if place is not None and isinstance(linear, Linear) and fits:
-            self._nodes[place] = self._nodes[place]._replace(layer=_scaled(linear, norm))
-            self._into_linear.add(number)
-            return self._now[given]
+        if place is not None:
+            linear = self._nodes[place].layer
+            if isinstance(linear, Linear) and len(linear.bias) % len(norm.gamma) == 0:
+                self._nodes[place] = self._nodes[place]._replace(layer=_scaled(linear, norm))
+                self._into_linear.add(number)
+                return self._now[given]
         scale, shift = (each.astype(norm.gamma.dtype) for each in _scale(norm))
         return self._add(Affine(scale, shift), [self._now[given]], name)
 

@@ -87,12 +87,13 @@ def refuse_another_run(
         )
 
 
-def _told_otherwise(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def _told_otherwise(stored: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     """What was said of a generator, and so may make it another one."""
+    there, here = stored, json.loads(json.dumps(config))  # as it would be stored
     return [
-        f"{key} is {_text(there, key)} there and {_text(json.loads(json.dumps(here)), key)} here"
+        f"{key} is {_text(there, key)} there and {_text(here, key)} here"
         for key in TOLD
-        if key in there and there[key] != json.loads(json.dumps(here.get(key)))
+        if key in there and there[key] != here.get(key)
     ]
 
 
