@@ -11,7 +11,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover bench zoo test check lint types docs docs-check wheel test-all clean asked-for
+.PHONY: help recover bench bench-gpu scaling zoo test check lint types docs docs-check wheel test-all clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,16 @@ bench: $(READY) ## what inverting costs, beside its goals and its peers (build/b
 	@$(BIN)/ganinv recover --overwrite --clip stochastic --polish float64 --out build/bench/float64.h5
 	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
 	@$(BIN)/python benchmarks/goals.py build/bench
+
+bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (some minutes)
+	@$(BIN)/python -m pip install --quiet 'tensorflow[and-cuda]'
+	@$(BIN)/python benchmarks/gpu.py --out docs/scaling/gpu.json
+	@$(BIN)/python docs/generate.py
+
+scaling: $(READY) ## two workers beside one, and a million trials, into docs/scaling (an hour)
+	@$(BIN)/python benchmarks/scaling.py --out docs/scaling/workers.json
+	@$(BIN)/python benchmarks/million.py --out docs/scaling/million.json
+	@$(BIN)/python docs/generate.py
 
 zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (5 minutes)
 	@mkdir -p build/zoo docs/gan-faces

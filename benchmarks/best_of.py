@@ -4,6 +4,7 @@ Takes a results file of `ganinv consistency` with many single starts an image, p
 groups of 1, 4, 16 … and compares the bests of the groups, as --restarts 0, 3, 15 … would.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -35,7 +36,7 @@ def main(results: Path) -> None:
     click.echo(tabulate(lines, header, "github", disable_numparse=True))
 
 
-def _line(name: str, rows: dict[str, np.ndarray], count: int) -> tuple[str, ...]:
+def _line(name: str, rows: Mapping[str, np.ndarray], count: int) -> tuple[str, ...]:
     z = rows.get("polished/z_found", rows["z_found"])
     loss = np.nan_to_num(rows.get("polished/image_loss", rows["image_loss"]), nan=np.inf)
     recoveries = len(loss) // count

@@ -7,7 +7,7 @@ roofline.json and peers.json; what is missing is left out.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def _recovered(folder: Path) -> Iterator[Row]:
         yield from _polished(read(folder / "float64.h5").groups[RULE])
 
 
-def _largest(rows: dict[str, np.ndarray]) -> float:
+def _largest(rows: Mapping[str, np.ndarray]) -> float:
     return float((rows["z_error"] / rows["error_bound"]).max())
 
 
@@ -91,7 +91,7 @@ def _clock(found: Results, by: str) -> Row:
     return words, "≤ 5 min", f"{took // 60:.0f} min {took % 60:.0f} s", f"`{by}`"
 
 
-def _polished(rows: dict[str, np.ndarray]) -> Iterator[Row]:
+def _polished(rows: Mapping[str, np.ndarray]) -> Iterator[Row]:
     errors, count = rows["polished/z_error"], len(rows["trial"])
     by = "`ganinv recover --polish float64`"
     yield (

@@ -29,7 +29,7 @@ from side_by_side.task import BATCH, Method, Task
 
 from ganinv_cli import formats
 from ganinv_cli.config import RecoverConfig
-from ganinv_cli.engine.local import Device
+from ganinv_cli.engine.devices import devices
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import find
@@ -122,7 +122,7 @@ def main(
     if unknown := [name for name in names if name not in ENTRANTS]:
         raise click.UsageError(f"no method {unknown[0]!r}; they are {', '.join(ENTRANTS)}")
     try:
-        device = Device("auto")
+        device = devices("auto")[0]
         generator = Generator(formats.read(find("checkpoint", checkpoint)))
         here = records.about(device.description, generator)
         known = {} if overwrite and not only else records.load(out, here)

@@ -26,16 +26,16 @@ from tabulate import tabulate
 
 from ganinv_cli import formats
 from ganinv_cli.config import RecoverConfig
-from ganinv_cli.engine.local import Device
+from ganinv_cli.engine.devices import devices
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.experiments.running import UNMARKED
+from ganinv_cli.experiments.task import UNMARKED
 from ganinv_cli.generator import Generator
 from ganinv_cli.problem import Level, Problem
 from ganinv_cli.resources import find
-from ganinv_cli.solvers import named
-from ganinv_cli.solvers.loop import Limits, solve
-from ganinv_cli.solvers.metric import level
-from ganinv_cli.solvers.trial import Job
+from ganinv_cli.solvers import metric, named
+from ganinv_cli.solvers.feed import Shared
+from ganinv_cli.solvers.loop import solve
+from ganinv_cli.solvers.trial import Job, Limits
 
 SIDES = (1024, 2048, 3072)  # of the matrices
 PRECISIONS = ("float32", "bfloat16")
@@ -84,7 +84,7 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     """Print a Markdown table of gradients a second and shares, and write it as JSON."""
     tf.get_logger().setLevel("ERROR")  # else it wonders at so many functions that are alike
     plan = QUICK if quick else FULL
-    device = Device("auto")
+    device = devices("auto")[0]
     with device.scope():
         generator = Generator(formats.read(find("checkpoint", checkpoint)))
         rows = list(measured(generator, plan))
@@ -145,7 +145,7 @@ def _solver(generator: Generator, plan: Plan, size: int) -> Row:
     looks = solve(
         generator,
         named("lbfgs", SETTINGS),
-        [Job(trial, RULE) for trial in range(100_000)],
+        Shared([Job(trial, RULE) for trial in range(100_000)]),
         supply(generator, RecoverConfig.seed, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         UNMARKED,
@@ -153,7 +153,7 @@ def _solver(generator: Generator, plan: Plan, size: int) -> Row:
         batch_size=size,
     )
     inside, outside = "solver, float32", "bare loop, float32, of its loss"
-    levelled = level(generator, named("lbfgs", SETTINGS).metric_points)
+    levelled = metric.level(generator, named("lbfgs", SETTINGS).metric_points)
     calls: dict[str, Call] = {
         inside: lambda: float(next(looks).gradients),
         outside: _bare(generator, size, "float32", levelled),

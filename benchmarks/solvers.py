@@ -11,14 +11,15 @@ import numpy as np
 
 from ganinv_cli import formats
 from ganinv_cli.config import RecoverConfig
-from ganinv_cli.engine.local import Device
+from ganinv_cli.engine.devices import devices
 from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.experiments.recover import supply
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import find
 from ganinv_cli.solvers import metric, named
-from ganinv_cli.solvers.loop import Limits, solve
-from ganinv_cli.solvers.trial import Job, Marks, Trial
+from ganinv_cli.solvers.feed import Shared
+from ganinv_cli.solvers.loop import solve
+from ganinv_cli.solvers.trial import Job, Limits, Marks, Trial
 from ganinv_cli.words import RULES
 
 SETTINGS: tuple[dict[str, int], ...] = (
@@ -35,7 +36,7 @@ HEADER = ("lbfgs with", "rule", "first start", "with restarts", "gradients", "me
 @click.option("--trials", default=64, show_default=True)
 def main(checkpoint: str, trials: int) -> None:
     """Print a Markdown table: recovered below 1e-4, and gradients a trial."""
-    device = Device("auto")
+    device = devices("auto")[0]
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
     _row(HEADER)
     _row(["---"] * len(HEADER))
@@ -55,11 +56,11 @@ def main(checkpoint: str, trials: int) -> None:
 
 
 def _solved(generator: Generator, settings: dict[str, int], trials: int) -> list[Trial]:
-    size = RecoverConfig.batch_size
+    size = RecoverConfig().rows
     looks = solve(
         generator,
         named("lbfgs", settings),
-        [Job(trial, rule) for trial in range(trials) for rule in RULES],
+        Shared([Job(trial, rule) for trial in range(trials) for rule in RULES]),
         supply(generator, 0, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         Marks(np.array([]), np.array([])),

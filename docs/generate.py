@@ -81,6 +81,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "consistency.md": measured,
     "checkpoints.md": measured,
     "solvers.md": measured,
+    "scaling.md": measured,
     "../README.md": measured,
 }
 

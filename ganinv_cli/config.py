@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS
+from ganinv_cli.sharding import parsed
+from ganinv_cli.words import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
 # what decides the generator is in its hash
 _FILES = (
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels", "trust"),
 )
-FREE_IF_COUPLED = (*_FILES, "device", "note", "image", "mask")
+_WORKERS = ("engine", "address", "workers", "cpus_per_worker", "gpus_per_worker")
+FREE_IF_COUPLED = (*_FILES, *_WORKERS, "device", "shard", "note", "image", "mask")
 FREE = (*FREE_IF_COUPLED, "trials", "batch_size")
 
 
@@ -40,8 +42,14 @@ class Config:
     start: Literal["random", "encoder"] = "random"  # where a trial's first start begins
     budget: float = 5000.0  # gradients a trial, restarts included
     batch_norm: Literal["frozen", "batch"] = "frozen"
-    batch_size: int = 64  # trials in flight
+    batch_size: int = 0  # trials in flight on a device; 0: as many as are fast
     device: str = "auto"
+    engine: Literal["local", "ray"] = "local"
+    address: str = "local"  # of a Ray cluster
+    workers: int = 0  # on it; 0: as many as there is room for
+    cpus_per_worker: int = 1
+    gpus_per_worker: float = -1.0  # -1: one where the cluster has any
+    shard: str = ""  # such as 1/4: this part of the trials alone
     seed: int = 0
     note: str = ""  # said before the run
     lbfgs: Mapping[str, Any] = field(default_factory=dict)  # settings of that solver
@@ -51,7 +59,7 @@ class Config:
         self._check(-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
         self._check(self.trials > 0, f"trials = {self.trials}: run at least 1")
         self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
-        self._check(self.batch_size > 0, f"batch_size = {self.batch_size}: at least 1")
+        self._check(self.batch_size >= 0, f"batch_size = {self.batch_size}: at least 1, or 0")
         self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
         self._check(0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
         self._check(
@@ -82,6 +90,7 @@ class Config:
         )
         if self.batch_norm == "batch":
             self._check_coupled()
+        self._check_workers()
 
     def _check(self, holds: bool, sentence: str) -> None:
         if not holds:
@@ -100,6 +109,10 @@ class Config:
             f"({self.batch_size}) equal to trials ({self.trials})",
         )
         self._check(
+            self.engine == "local" and not self.shard,
+            'batch_norm = "batch" keeps all trials in one place: no engine, no shard',
+        )
+        self._check(
             self.start == "random",
             'an encoder knows the images of frozen statistics alone: batch_norm = "batch" wants '
             'start = "random"',
@@ -110,8 +123,30 @@ class Config:
             "restarts = 0",
         )
 
+    def _check_workers(self) -> None:
+        self._check(self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
+        parsed(self.shard)
+        self._check(self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
+        self._check(
+            self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more"
+        )
+        self._check(
+            self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
+            f"gpus_per_worker = {self.gpus_per_worker:g}: 0 or more, or -1",
+        )
+        for name in () if self.engine == "ray" else (*_WORKERS[1:],):
+            self._check(
+                getattr(self, name) == getattr(Config, name),
+                f'{name} is of a Ray cluster: add engine = "ray" (--engine ray)',
+            )
+
     def _check_stationary(self, share: float) -> None:
         self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
+
+    @property
+    def rows(self) -> int:
+        """Of a batch, where none is measured."""
+        return self.batch_size or 64
 
     @property
     def solver_settings(self) -> Mapping[str, Any]:

@@ -9,9 +9,11 @@ from ganinv_cli.config import RecoverConfig
 from ganinv_cli.generator import Generator
 from ganinv_cli.problem import Level
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.loop import Limits, Look, Supply, solve
+from ganinv_cli.solvers.feed import Shared
+from ganinv_cli.solvers.loop import Look, solve
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks, Sought, Trial
+from ganinv_cli.solvers.trial import Job, Limits, Marks, Sought, Trial
+from ganinv_cli.solvers.waiting import Supply
 
 MARKS = Marks(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
 
@@ -75,7 +77,7 @@ def run(
     for look in solve(
         generator,
         solver,
-        jobs,
+        Shared(jobs),
         supply or clean(generator),
         end or limits(),
         MARKS,

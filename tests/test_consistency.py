@@ -117,7 +117,7 @@ def test_a_recovery_does_not_depend_on_the_batch_size(hard, pictures, found, tmp
         loss = one["polished/image_loss"][:3]
         np.testing.assert_allclose(loss, other["polished/image_loss"], rtol=1e-3)
         z = one["polished/z_found"][:3]
-        np.testing.assert_allclose(z, other["polished/z_found"], atol=2e-2)
+        np.testing.assert_allclose(z, other["polished/z_found"], atol=5e-2)
 
 
 def test_coupled_recoveries_are_one_batch_an_image_and_rule(hard, pictures, tmp_path):

@@ -4,11 +4,17 @@ import dataclasses
 
 import matplotlib.image
 import numpy as np
+import pytest
 from known_results import GRADIENTS, results
 
 from ganinv_cli import store
-from ganinv_cli.report import drawing, recover, recover_figures
+from ganinv_cli.report import drawing, recover, recover_curves, recover_figures
 from ganinv_cli.report.report import Drawn
+
+
+def fall(errors, ends):
+    curves = recover_curves.Curves(GRADIENTS, errors.__getitem__, ends)
+    return recover_curves.fall(curves)
 
 
 def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
@@ -26,16 +32,36 @@ def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     errors = np.array([[1, 0.1, np.nan, np.nan], [1, 0.0, 0.0, np.nan], [np.nan] * 4])
     ends = np.array([0.02, 0.0, np.nan])
-    nothing = recover_figures.Curve(GRADIENTS, np.full((2, 4), np.nan), ends)
-    assert not nothing.drawable.any()
-    figure = recover_figures.convergence(
-        {"none": recover_figures.Curve(GRADIENTS, errors, ends)}, 4
-    )
+    figure = recover_figures.convergence({"none": fall(errors, ends)}, 4)
     figure.canvas.draw()
     median = figure.axes[0].lines[-2]
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
     assert list(median.get_xdata()) == [1, 10, GRADIENTS[3]]  # and a point after the last ended
     assert list(median.get_ydata()) == [0.05, 0.01, 0.01]  # of .1, then .02, and 0
+
+
+def test_where_no_trial_ran_or_none_has_an_end_there_is_no_curve():
+    assert not len(fall(np.full((2, 4), np.nan), np.zeros(2)).gradients)
+    given = results()
+    for technique in ("none", "stochastic"):
+        given.groups[technique]["z_error"][:] = np.nan
+    assert "convergence" not in recover.draw(given)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4096, 1 << 26])
+def test_quantiles_are_those_of_all_trials_however_many_are_looked_at_together(
+    monkeypatch, block_bytes
+):
+    monkeypatch.setattr(recover_curves, "BLOCK_BYTES", block_bytes)
+    draw = np.random.default_rng(0)
+    errors, ends = draw.lognormal(size=(101, 4)).astype(np.float32), draw.lognormal(size=101)
+    ended = draw.integers(1, 5, 101)
+    errors[np.arange(4) >= ended[:, None]] = np.nan
+    errors[7], ends[7] = np.nan, np.nan
+    found = fall(errors, ends)
+    whole = np.delete(np.where(np.isnan(errors), ends[:, None], errors), 7, axis=0)[:, 1:]
+    np.testing.assert_array_equal(found.gradients, GRADIENTS[1:])
+    np.testing.assert_array_equal(found.quantiles, np.quantile(whole, (0.1, 0.5, 0.9), axis=0))
 
 
 def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():

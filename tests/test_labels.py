@@ -13,6 +13,7 @@ from called import ganinv
 
 from ganinv_cli.cli import generators
 from ganinv_cli.config import InvertConfig, NoiseSweepConfig, RecoverConfig
+from ganinv_cli.engine.local import Here
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import drawing
 from ganinv_cli.experiments.images import explain
@@ -35,7 +36,7 @@ def generator() -> Generator:
 
 def _ran(folder: Path, generator: Generator, **settings: object) -> Results:
     config = RecoverConfig(trials=9, clip=("stochastic",), batch_size=8, **settings)  # type: ignore[arg-type]
-    recover(config, generator, CPU, folder / "r.h5", False, lambda _: None)
+    recover(config, Here(generator, CPU), folder / "r.h5", False, lambda _: None)
     return read(folder / "r.h5")
 
 
@@ -92,7 +93,7 @@ def test_the_last_digits_are_found_under_the_right_label(
 def test_noise_does_not_hide_the_label(tmp_path: Path, generator: Generator) -> None:
     out = tmp_path / "noise.h5"
     config = NoiseSweepConfig(trials=6, clip=("none",), variances=(1e-4,), batch_size=8)
-    noise_sweep(config, generator, CPU, out, False, lambda _: None)
+    noise_sweep(config, Here(generator, CPU), out, False, lambda _: None)
     groups = read(out).groups
     np.testing.assert_array_equal(groups["variance=0.0001/none"]["label"], groups[""]["label"])
     assert (groups["variance=0.0001/none"]["z_error"] < 1e-2).all()
@@ -108,7 +109,9 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
     Image.fromarray(picture).save(tmp_path / "image.png")
     config = InvertConfig(trials=6, image=(str(tmp_path / "image.png"),))
     out = tmp_path / "invert.h5"
-    explain("invert", config, generator, CPU, out, tmp_path / "figures", False, lambda _: None)
+    explain(
+        "invert", config, Here(generator, CPU), out, tmp_path / "figures", False, lambda _: None
+    )
     groups = read(out).groups
     rows, certificate = groups["image=0000/stochastic"], groups["image=0000/stochastic/certificate"]
     np.testing.assert_array_equal(rows["label"], [0, 1, 2, 0, 1, 2])
@@ -123,7 +126,7 @@ def test_noise_settles_nothing_before_each_label_had_its_start(
     """What the noise leaves is known less well than what tells one label from another."""
     out = tmp_path / "noise.h5"
     config = NoiseSweepConfig(trials=8, clip=("none",), variances=(0.2,), batch_size=8)
-    noise_sweep(config, generator, CPU, out, False, lambda _: None)
+    noise_sweep(config, Here(generator, CPU), out, False, lambda _: None)
     groups = read(out).groups
     found, z = groups["variance=0.2/none"], groups[""]["z_true"]
     assert (found["restarts"] >= conditional.LABELS - 1).all()
@@ -144,7 +147,7 @@ def test_an_image_wants_a_start_for_each_label(
     config = InvertConfig(trials=trials, restarts=restarts, image=("x.png",))
     out = tmp_path / "invert.h5"
     with pytest.raises(ConfigError, match="2 starts try 2 of the generator's 3 labels"):
-        explain("invert", config, generator, CPU, out, tmp_path / "f", False, lambda _: None)
+        explain("invert", config, Here(generator, CPU), out, tmp_path / "f", False, lambda _: None)
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
@@ -157,7 +160,7 @@ def test_too_few_starts_for_the_labels_are_refused(
 
 def test_a_batchs_statistics_want_a_batch_norm() -> None:
     with pytest.raises(ConfigError, match="has no batch norm that could take a batch's statistics"):
-        generators.generator(conditional.checkpoint(), "batch")
+        generators.recipe(conditional.checkpoint(), "batch")
 
 
 @pytest.mark.parametrize(("label", "words"), [(3, "has labels 0 to 2"), (0, "has no labels")])
@@ -166,7 +169,7 @@ def test_a_label_that_there_is_not_is_refused(label: int, words: str) -> None:
     if words.endswith("no labels"):
         found = dataclasses.replace(found, network=labelled(found.network, 0))
     with pytest.raises(ConfigError, match=words):
-        generators.generator(found, label=label)
+        generators.recipe(found, label=label)
 
 
 @pytest.mark.parametrize(("given", "starts"), [((), 10), (("--trials", 11), 11)])

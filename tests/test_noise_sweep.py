@@ -10,8 +10,9 @@ from called import ganinv
 
 from ganinv_cli.config import NoiseSweepConfig
 from ganinv_cli.experiments.drawing import noise, noisy, true_z
-from ganinv_cli.experiments.noise_sweep import _Sweep
+from ganinv_cli.experiments.noise_sweep import Sweep
 from ganinv_cli.generator import Generator
+from ganinv_cli.solvers import named
 from ganinv_cli.solvers.trial import Job
 from ganinv_cli.store import read
 
@@ -101,7 +102,7 @@ def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
 def test_one_start_is_enough_by_its_loss_only_where_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial, "none") for trial in range(3)]
-    sought = _Sweep(config, hard[1], set()).supply(jobs)
+    sought = Sweep(config, named("lbfgs", {})).supply(hard[1])(jobs)
     assert (sought.enough > 0).all() == (not clip)
     assert (sought.residual > sought.enough).all()
 

@@ -10,8 +10,11 @@ from rich.console import Console
 from small import MARKS
 
 from ganinv_cli.cli import progress
-from ganinv_cli.experiments.progress import Count, Progress
+from ganinv_cli.config import NoiseSweepConfig
+from ganinv_cli.experiments.noise_sweep import Sweep
+from ganinv_cli.experiments.progress import Progress
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.solvers import named
 from ganinv_cli.solvers.loop import Look
 from ganinv_cli.solvers.trial import Ending, Job, Trial
 
@@ -50,16 +53,14 @@ def _finished(outcome: Outcome, away: float) -> Trial:
     return trial
 
 
-@pytest.mark.parametrize(
-    ("exact", "word", "good"), [(True, "recovered", 2), (False, "converged", 1)]
-)
-def test_what_is_counted_as_good_is_what_can_be_known(exact, word, good):
+@pytest.mark.parametrize(("variances", "good"), [((0.0,), 2), ((0.1,), 1)])
+def test_what_is_counted_as_good_is_what_can_be_known(variances, good):
     """Recovered where the right z is sought exactly, and converged where noise moves it."""
     finished = [
         _finished(Outcome.converged, 1.0),
         _finished(Outcome.stalled, 0.0),
         _finished(Outcome.budget, 1e-3),
     ]
-    seen = Count(10, 4, 100.0, exact).add(Look(finished, 30.0, 2.0))
-    assert (seen.done, seen.total, seen.good, seen.word) == (7, 10, good, word)
-    assert (seen.gradients, seen.gradients_per_second) == (30, 15)
+    task = Sweep(NoiseSweepConfig(variances=variances), named("lbfgs", {}))
+    seen = task.tally(Look(finished, 30.0, 2.0))
+    assert (seen.done, seen.good, seen.spent, seen.gradients, seen.seconds) == (3, good, 30, 30, 2)

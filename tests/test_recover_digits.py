@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganinv_cli.cli import main
-from ganinv_cli.engine import local
+from ganinv_cli.engine import devices
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers.batch import rounding
@@ -95,7 +95,7 @@ def test_how_it_is_computed_identifies_a_run(polished):
 def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, monkeypatch):
     used = []
     for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
-        monkeypatch.setattr(local, "_cpuinfo", lambda flags=flags: flags)
+        monkeypatch.setattr(devices, "_cpuinfo", lambda flags=flags: flags)
         _recover(tmp_path, checkpoint, "--trials", trials, "--device", "cpu")
         used.append(read(tmp_path / "recover.h5").attributes["precision"])
     results = read(tmp_path / "recover.h5")

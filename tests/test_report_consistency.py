@@ -11,10 +11,8 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, render, summarise
 from ganinv_cli.report.commands import reporting
 from ganinv_cli.report.consistency_minima import SAME
-from ganinv_cli.report.failures import failures
+from ganinv_cli.report.failures import WORDS, failures
 from ganinv_cli.words import STYLES
-
-NO_MINIMUM = "no minimum"
 
 
 def row(results=None, **given):
@@ -22,6 +20,11 @@ def row(results=None, **given):
     results = results or images(portrait=image(**given))
     (found,) = summarise(results, "x").tables["table2"]
     return found
+
+
+def reasons(results):
+    """Why each recovery failed, in words."""
+    return WORDS[consistency.failed(results)["image=0000/stochastic"]].tolist()
 
 
 def test_distances_are_the_papers():
@@ -74,7 +77,7 @@ def test_what_descent_could_still_lower_is_no_minimum():
     results = images(portrait=given)
     found = row(results)
     assert (found["minima"]["distinct"], found["not_converged"]) == (1, 1)
-    assert consistency.failed(results)["image=0000/stochastic"].tolist() == ["", "", "", NO_MINIMUM]
+    assert reasons(results) == ["converged"] * 3 + ["no minimum"]
 
 
 def test_polishing_alone_decides_what_failed():
@@ -98,7 +101,7 @@ def test_recoveries_without_a_number_are_counted_and_in_no_distance():
     assert (found["without_number"], found["not_converged"]) == (2, 2)
     assert 0 < found["distance"]["mean"] < 1e-5
     assert any(note.startswith("2 recoveries have no finite z") for note in report.notes)
-    assert consistency.failed(results)["image=0000/stochastic"][10:].tolist() == ["non finite"] * 2
+    assert reasons(results)[10:] == ["non finite"] * 2
     given["stochastic"]["z_found"][:] = np.nan
     given["stochastic"]["outcome"][:] = Outcome.non_finite
     (found,) = summarise(results, "x").tables["table2"]
@@ -154,14 +157,13 @@ def test_strays_are_shown():
         ("portrait, stochastic", "8"),
         ("portrait, stochastic", "9"),
     ]
-    marked = consistency.failed(images(portrait=image(minima=(8, 1))))
-    assert marked["image=0000/stochastic"].tolist() == [""] * 8 + ["elsewhere"]
+    assert reasons(images(portrait=image(minima=(8, 1)))) == ["converged"] * 8 + ["elsewhere"]
 
 
 def test_where_no_minimum_is_most_of_them_none_has_failed():
-    marked = consistency.failed(images(portrait=image(minima=(1,) * 9, losses=(1.0,) * 9)))
-    assert marked["image=0000/stochastic"].tolist() == [""] * 9
-    report = summarise(images(portrait=image(minima=(1,) * 9, losses=(1.0,) * 9)), "x")
+    results = images(portrait=image(minima=(1,) * 9, losses=(1.0,) * 9))
+    assert reasons(results) == ["converged"] * 9
+    report = summarise(results, "x")
     assert report.tables["strays"] == []
     assert report.tables["table2"][0]["strays"] is None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from called import ganinv, made, random_pixels, saved, stopped
 
-from ganinv_cli.experiments import images, running
+from ganinv_cli.experiments import images, task
 from ganinv_cli.generator import Generator
 from ganinv_cli.store import read
 
@@ -98,7 +98,7 @@ def test_a_larger_number_of_trials_extends_a_run_and_its_certificates(command, f
 def test_a_finished_run_prints_again_and_solves_nothing(command, finished, monkeypatch):
     folder, result = finished
     before = (folder / "consistency.h5").stat().st_mtime_ns
-    monkeypatch.setattr(running, "solve", None)
+    monkeypatch.setattr(task, "solve", None)
     assert ganinv(folder, *command, "--trials", 5).stdout == result.stdout
     assert (folder / "consistency.h5").stat().st_mtime_ns == before
 
@@ -114,7 +114,7 @@ def test_a_run_stopped_before_its_certificates_makes_them_when_it_goes_on(
         patch.setattr(images, "certify", interrupted)
         said = ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
-    monkeypatch.setattr(running, "solve", None)
+    monkeypatch.setattr(task, "solve", None)
     ganinv(tmp_path, *short)
     groups = read(tmp_path / "consistency.h5").groups
     assert groups["image=0000/none/certificate"]["recoveries"].tolist() == [2]

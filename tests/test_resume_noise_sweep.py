@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from called import ganinv, stopped
 
-from ganinv_cli.experiments import figure2, running
+from ganinv_cli.experiments import columns, figure2, running, task
 from ganinv_cli.experiments.progress import Count
 from ganinv_cli.store import read
 
@@ -57,10 +57,10 @@ def test_a_killed_run_goes_on_and_ends_the_same(command, finished, tmp_path):
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(command, finished, tmp_path, monkeypatch):
-    def interrupted(count, look):
-        if look.finished:
+    def interrupted(count, tally):
+        if tally.done:
             signal.raise_signal(signal.SIGINT)
-        return add(count, look)
+        return add(count, tally)
 
     add = Count.add
     with monkeypatch.context() as patch:
@@ -118,7 +118,7 @@ def _copied(finished, folder):
 def test_a_finished_run_prints_again_and_solves_nothing(command, finished, monkeypatch):
     folder, result = finished
     before = (folder / "noise-sweep.h5").stat().st_mtime_ns
-    monkeypatch.setattr(running, "solve", None)
+    monkeypatch.setattr(task, "solve", None)
     assert ganinv(folder, *command, "--trials", 5).stdout == result.stdout
     assert ganinv(folder, *command, "--trials", 3).stdout == result.stdout
     assert (folder / "noise-sweep.h5").stat().st_mtime_ns == before
@@ -136,7 +136,7 @@ def test_a_run_stopped_before_its_figures_draws_them_when_it_goes_on(
         said = ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
     assert not read(tmp_path / "noise-sweep.h5").figures
-    monkeypatch.setattr(running, "solve", None)
+    monkeypatch.setattr(task, "solve", None)
     ganinv(tmp_path, *short)
     assert len(read(tmp_path / "noise-sweep.h5").figures) == 2
 
@@ -180,9 +180,13 @@ def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command,
     assert {tuple(figure.trials) for figure in results.figures.values()} == {(0, 1)}
 
 
-def _some_of_them(looks, run, rows, constants, committed_some):
+def _some_of_them(handed, run, beside, constants, committed_some):
     """Commits all trials but number 1, and is interrupted."""
-    finished = [trial for look in looks for trial in look.finished if trial.job.trial != 1]
-    run.commit(rows(finished), constants)
+    rows = columns.joined([done.rows for done in handed if done.rows])
+    others = {
+        name: {column: values[group["trial"] != 1] for column, values in group.items()}
+        for name, group in rows.items()
+    }
+    run.commit(others, constants)
     raise KeyboardInterrupt
     yield

@@ -20,7 +20,7 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it.
 LAYOUT = (
-    {"errors", "outcome", "layers", "shapes", "prior", "words"},
+    {"errors", "outcome", "layers", "shapes", "prior", "words", "sharding"},
     {"network", "folding"},
     {"building", "config", "convolutions", "encoder", "formats", "generator", "problem", "settling"}
     | {"jacobian", "clipping", "randomness", "pictures", "store", "statistics", "resources"},
@@ -35,8 +35,10 @@ PLACES = {
     "click": ("cli",),
     "h5py": ("store", "formats/keras"),
     "matplotlib": ("report",),
+    "ray": ("engine",),
 }
 WITHOUT_TENSORFLOW = {"errors", "outcome", "layers", "shapes", "prior", "words", "network"} | {
+    "sharding",
     "folding",
     *("config", "settling", "pictures", "store", "statistics", "resources", "report", "cli"),
 }

@@ -5,12 +5,13 @@ import time
 import numpy as np
 
 from ganinv_cli.config import RecoverConfig
-from ganinv_cli.engine.local import Device
+from ganinv_cli.engine.devices import devices, machine
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.experiments.running import UNMARKED
+from ganinv_cli.experiments.task import UNMARKED
 from ganinv_cli.solvers import named
-from ganinv_cli.solvers.loop import Limits, solve
-from ganinv_cli.solvers.trial import Job, Trial
+from ganinv_cli.solvers.feed import Shared
+from ganinv_cli.solvers.loop import solve
+from ganinv_cli.solvers.trial import Job, Limits, Trial
 from side_by_side.task import BATCH, SEED, Found, Task
 
 
@@ -20,17 +21,17 @@ def ours(task: Task, trials: int) -> Found:
     Precision by itself: bfloat16 gradients first where that is fast, as no peer does.
     """
     began = time.monotonic()
-    machine = Device("auto").machine(RecoverConfig.precision, RecoverConfig.solver)
+    where = machine(devices("auto")[:1], RecoverConfig.precision, RecoverConfig.solver)
     looks = solve(
         task.generator,
         named(RecoverConfig.solver, {}),
-        [Job(trial, "stochastic") for trial in range(trials)],
+        Shared([Job(trial, "stochastic") for trial in range(trials)]),
         supply(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         UNMARKED,
         seed=SEED,
         batch_size=BATCH,
-        mixed=machine.precision == "mixed",
+        mixed=where.precision == "mixed",
     )
     first = next(looks)
     warm = time.monotonic() - first.seconds  # what comes before its steps is done once a run

@@ -19,7 +19,7 @@ from ganinv_cli.solvers.trial import Job
 SEED = 0
 TOLERANCE = RecoverConfig.tolerance  # image loss at which a row of every method is done
 EXPLAINED = 1e-2  # image loss, summed over pixels, after which no other start is needed
-BATCH = RecoverConfig.batch_size  # rows at most
+BATCH = RecoverConfig().rows  # rows at most
 PACE_STEPS = 5  # gradients of a batch in a call
 PACE_CALLS = 3
 

@@ -10,7 +10,7 @@ from ganinv_cli.words import printable
 
 COMMANDS = (
     *("recover", "noise-sweep", "consistency", "invert"),
-    *("inspect", "sample", "convert", "report", "train", "train-encoder"),
+    *("inspect", "sample", "convert", "merge", "report", "train", "train-encoder"),
 )
 
 

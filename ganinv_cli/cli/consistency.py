@@ -38,6 +38,7 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
         ganinv consistency --image faces/ --clip stochastic --trials 20 --restarts 3
     """
     chosen = settled(ConsistencyConfig, config, settings, output.quiet)
+    output = output.of(chosen.shard)
     unread = explained("consistency", chosen, output)
     output.publish()
     complain(unread)

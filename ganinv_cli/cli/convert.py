@@ -37,7 +37,7 @@ def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, q
 
     place = meant(destination, overwrite)
     found = generators.read(chosen.path, chosen.told, verbose, quiet)
-    generators.generator(found, label=chosen.label)  # whether there is such a label
+    generators.recipe(found, label=chosen.label)  # whether there is such a label
     from ganinv_cli.conversion.writing import write
     from ganinv_cli.folding import labelled
 

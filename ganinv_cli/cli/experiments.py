@@ -14,9 +14,8 @@ from ganinv_cli.config import Config, ImagesConfig
 from ganinv_cli.settling import load
 
 if TYPE_CHECKING:
+    from ganinv_cli.engine.engine import Engine
     from ganinv_cli.experiments.progress import Progress
-    from ganinv_cli.generator import Generator
-    from ganinv_cli.resources import Machine
 
 Kind = TypeVar("Kind", bound=Config)
 
@@ -26,11 +25,23 @@ class Output:
     """Where results go and how they are printed: the options of `options.results`."""
 
     out: Path
-    folder: Path  # of the tables and figures
     overwrite: bool
     style: str
     verbose: bool
     quiet: bool
+    named: bool = True  # whether the user gave the name `out`
+
+    @property
+    def folder(self) -> Path:
+        """Of the tables and figures."""
+        return publishing.folder(self.out)
+
+    def of(self, shard: str) -> "Output":
+        """That of one part of a run, which has a file of its own: recover-1-of-4.h5."""
+        if self.named or not shard:
+            return self
+        part = shard.replace("/", "-of-")
+        return replace(self, out=self.out.with_stem(f"{self.out.stem}-{part}"))
 
     def publish(self) -> None:
         """Print the tables and fill the folder."""
@@ -41,8 +52,7 @@ class Output:
 class Session:
     """What an experiment is called with, besides its config and output."""
 
-    generator: "Generator"
-    machine: "Machine"
+    engine: "Engine"
     show: "Callable[[Progress], None]"
 
 
@@ -66,22 +76,20 @@ def complain(unread: Sequence[str]) -> None:
 
 @contextmanager
 def session(config: Config, output: Output) -> Iterator[Session]:
-    """TensorFlow, the device and the generator, ready; progress is shown while it lasts."""
-    from ganinv_cli.cli import progress
+    """TensorFlow, the generator and the engine, ready; progress is shown while it lasts."""
+    from ganinv_cli.cli import engines, progress
     from ganinv_cli.resources import find
 
     checkpoint = find("checkpoint", config.checkpoint)
     told = generators.conventions(config)
     found = generators.read(checkpoint, told, output.verbose, output.quiet)
-    from ganinv_cli.engine.local import Device
-
-    device = Device(config.device)
-    machine = device.machine(config.precision, config.solver)
-    if output.verbose:
-        click.echo(f"on {machine.device}, gradients {machine.precision}", err=True)
-    with device.scope(), progress.recovery(output.out, output.quiet) as show:
-        generator = generators.generator(found, config.batch_norm, config.label)
-        yield Session(generator, machine, show)
+    recipe = generators.recipe(found, config.batch_norm, config.label)
+    shown = progress.recovery(output.out, output.quiet)
+    with engines.engine(config, recipe) as engine, shown as show:
+        if output.verbose:
+            device, precision = engine.machine
+            click.echo(f"on {device}, gradients {precision}", err=True)
+        yield Session(engine, show)
 
 
 def explained(
@@ -91,7 +99,7 @@ def explained(
     with session(config, output) as ready:
         from ganinv_cli.experiments.images import explain
 
-        labels = ready.generator.labels
+        labels = ready.engine.generator.labels
         if config.trials == type(config).trials < labels:  # nobody asked for another number
             config = replace(config, trials=labels)
             if not output.quiet:
@@ -99,8 +107,7 @@ def explained(
         return explain(
             command,
             config,
-            ready.generator,
-            ready.machine,
+            ready.engine,
             output.out,
             output.folder,
             output.overwrite,

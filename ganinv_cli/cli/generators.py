@@ -15,8 +15,9 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.words import printable
 
 if TYPE_CHECKING:
+    from ganinv_cli.engine.engine import Recipe
     from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
-    from ganinv_cli.generator import BatchNormMode, Generator
+    from ganinv_cli.generator import BatchNormMode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -158,11 +159,11 @@ def _say(sentence: str) -> None:
     click.echo(printable(sentence), err=True)
 
 
-def generator(
+def recipe(
     found: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
-) -> "Generator":
+) -> "Recipe":
     """Of one label, or of all where it is -1. Raises ConfigError where it has no such label."""
-    from ganinv_cli.generator import Generator
+    from ganinv_cli.engine.engine import Recipe
     from ganinv_cli.layers import BatchNorm
 
     labels = found.network.labels
@@ -177,4 +178,4 @@ def generator(
         raise ConfigError(
             f"label = {label}: {found.path} has {has}; leave --label out, or give one of these"
         )
-    return Generator(found, batch_norm, None if label < 0 else label)
+    return Recipe(found, batch_norm, None if label < 0 else label)

@@ -87,7 +87,7 @@ def inspect(
     generator = None
     if sheet or spectrum or check or chosen.label >= 0:
         startup.tensorflow(verbose)
-        generator = generators.generator(found, label=chosen.label)
+        generator = generators.recipe(found, label=chosen.label).made()
     if generator and sheet:
         _draw(generator, sheet, seed)
     if generator and spectrum:

@@ -41,6 +41,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     """
     _check(npz)
     chosen = settled(InvertConfig, config, settings, output.quiet)
+    output = output.of(chosen.shard)
     unread = explained("invert", chosen, output)
     if npz:  # before anything is printed, which a reader who goes away would end
         from ganinv_cli.report.latents import save

@@ -44,8 +44,9 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
         ganinv noise-sweep --variances 0.01,0.1 --trials 50 --clip stochastic --out quick.h5
     """
     chosen = settled(NoiseSweepConfig, config, settings, output.quiet)
+    output = output.of(chosen.shard)
     with session(chosen, output) as ready:
         from ganinv_cli.experiments.noise_sweep import noise_sweep as run
 
-        run(chosen, ready.generator, ready.machine, output.out, output.overwrite, ready.show)
+        run(chosen, ready.engine, output.out, output.overwrite, ready.show)
     output.publish()

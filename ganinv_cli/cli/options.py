@@ -10,9 +10,9 @@ import click
 from ganinv_cli.cli import generators, publishing
 from ganinv_cli.cli.experiments import Output
 from ganinv_cli.cli.generators import Setting
-from ganinv_cli.cli.values import Names
+from ganinv_cli.cli.values import Names, Rows
 from ganinv_cli.config import Config
-from ganinv_cli.words import PRECISIONS, RULES, SOLVERS, STARTS, STYLES
+from ganinv_cli.words import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,7 +87,12 @@ _EXPERIMENT: tuple[Setting, ...] = (
         "under noise, it is float32.",
         {"type": click.Choice(PRECISIONS)},
     ),
-    ("--batch-size", "batch_size", "Trials in flight.", {"type": click.IntRange(1)}),
+    (
+        "--batch-size",
+        "batch_size",
+        "Trials in flight on a device: a number, or as many as are found to be fast.",
+        {"type": Rows(), "metavar": "auto|N", "show_default": "auto"},
+    ),
     (
         "--batch-norm",
         "batch_norm",
@@ -95,7 +100,51 @@ _EXPERIMENT: tuple[Setting, ...] = (
         {"type": click.Choice(["frozen", "batch"])},
     ),
     ("--seed", "seed", "Names every random number.", {"type": click.IntRange(0, 2**32 - 1)}),
-    ("--device", "device", "Where to compute.", {"type": click.Choice(["auto", "cpu", "gpu"])}),
+    (
+        "--device",
+        "device",
+        "Where to compute: every GPU there is, or else the CPU (auto), the CPU, every GPU, or some "
+        "of them.",
+        {"metavar": "auto|cpu|gpu|gpu:0,1"},
+    ),
+    (
+        "--engine",
+        "engine",
+        "local: the devices of this machine. ray: the workers of a Ray cluster (ganinv[ray]).",
+        {"type": click.Choice(ENGINES)},
+    ),
+    (
+        "--address",
+        "address",
+        "Of the Ray cluster: local starts one here, auto finds the one that this machine is part "
+        "of.",
+        {"metavar": "local|auto|HOST:PORT|ray://HOST:PORT"},
+    ),
+    (
+        "--workers",
+        "workers",
+        "On the cluster.",
+        {"type": click.IntRange(1), "show_default": "as many as there is room for"},
+    ),
+    (
+        "--cpus-per-worker",
+        "cpus_per_worker",
+        "Cores of each, and its threads.",
+        {"type": click.IntRange(1)},
+    ),
+    (
+        "--gpus-per-worker",
+        "gpus_per_worker",
+        "May be a share of one, such as 0.5.",
+        {"type": click.FloatRange(0), "show_default": "1 where the cluster has any, or else 0"},
+    ),
+    (
+        "--shard",
+        "shard",
+        "Run one of N equal parts of the trials (of invert's images), for a task of an array job; "
+        "ganinv merge makes one file of the parts.",
+        {"metavar": "I/N"},
+    ),
 )
 
 POLISH = (
@@ -133,13 +182,12 @@ def results(default: str) -> Callable[[Command], Command]:
     """Where results go and how they are printed; the command takes them as one `output`."""
 
     def decorate(called: Command) -> Command:
-        command = _with_output(called)
+        command = _with_output(called, default)
         for option in reversed(
             (
                 click.option(
                     "--out",
-                    default=default,
-                    show_default=True,
+                    show_default=default,
                     type=click.Path(path_type=Path, dir_okay=False),
                     help="Results file; tables and figures go into the folder beside it.",
                 ),
@@ -155,12 +203,14 @@ def results(default: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def _with_output(command: Command) -> Command:
+def _with_output(command: Command, default: str) -> Command:
     @functools.wraps(command)
     def called(
-        out: Path, overwrite: bool, style: str, verbose: bool, quiet: bool, **others: Any
+        out: Path | None, overwrite: bool, style: str, verbose: bool, quiet: bool, **others: Any
     ) -> Any:
-        output = Output(out, publishing.folder(out), overwrite, style, verbose, quiet)
+        named = out is not None
+        output = Output(out or Path(default), overwrite, style, verbose, quiet, named)
+        publishing.folder(output.out)  # a name that leaves none is refused before anything else
         return command(output=output, **others)
 
     return called  # type: ignore[return-value]

@@ -26,8 +26,9 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
     chosen = settled(RecoverConfig, config, settings, output.quiet)
+    output = output.of(chosen.shard)
     with session(chosen, output) as ready:
         from ganinv_cli.experiments.recover import recover as run
 
-        run(chosen, ready.generator, ready.machine, output.out, output.overwrite, ready.show)
+        run(chosen, ready.engine, output.out, output.overwrite, ready.show)
     output.publish()

@@ -102,7 +102,7 @@ def sample(
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError("--group is of a results file; give one with --z, such as recover.h5")
     found = generators.read(chosen.path, chosen.told, verbose, quiet)
-    generator = generators.generator(found, label=chosen.label)
+    generator = generators.recipe(found, label=chosen.label).made()
     latents = _latents(generator, z_file, group, seed, count)
     if z_file and not quiet:
         some = f"the first {count:,} of " if count else ""

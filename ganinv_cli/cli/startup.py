@@ -30,6 +30,6 @@ def tensorflow(verbose: bool = False) -> None:
 
 
 def _start() -> None:
-    from ganinv_cli.engine import local
+    from ganinv_cli.engine import devices
 
-    local.prepare()
+    devices.prepare()

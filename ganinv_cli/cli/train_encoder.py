@@ -97,7 +97,7 @@ def train_encoder(
     from ganinv_cli.training.encoder import train as run
     from ganinv_cli.training.encoder_fit import EncoderSettings, enough
 
-    generator = generators.generator(found, label=chosen.label)
+    generator = generators.recipe(found, label=chosen.label).made()
     if generator.labels:
         raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")
     settings = EncoderSettings(

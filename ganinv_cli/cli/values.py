@@ -7,6 +7,19 @@ import click
 Number = TypeVar("Number", int, float)
 
 
+class Rows(click.ParamType[int]):
+    """A number of rows of a batch, or `auto`, which is 0."""
+
+    name = "rows"
+
+    def convert(self, value: Any, param: Any, context: Any) -> int:
+        if isinstance(value, int) or value == "auto":
+            return value if isinstance(value, int) else 0
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+        return self.fail(f"{value!r} is neither auto nor a number of at least 1", param, context)
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """A comma-separated list of some of these names."""
 

@@ -1,1 +1,1 @@
-"""Where the loop runs."""
+"""Where the loop runs, and what feeds it."""

@@ -1,76 +1,126 @@
-"""The devices of this machine."""
+"""The devices of this machine: one worker a device, each with a batch of its own."""
 
-import contextlib
-import os
-import platform
-from pathlib import Path
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from threading import Event
 
-import tensorflow as tf
+from ganinv_cli.engine.devices import Device
+from ganinv_cli.engine.engine import Done, Found, Handed, Item, Recipe, Task
+from ganinv_cli.generator import Generator
+from ganinv_cli.resources import Machine
+from ganinv_cli.solvers.feed import Jobs, Shared
 
-from ganinv_cli.errors import UsageError
-from ganinv_cli.resources import Machine, mixed
-
-
-def prepare() -> None:
-    """Set what must be set before TensorFlow first computes, and let it compute."""
-    for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # it has computed before: it is as it is
-            tf.config.experimental.set_memory_growth(gpu, True)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    tf.zeros(1)
+AHEAD = 4  # pieces a worker may have waiting for whoever takes them
 
 
-class Device:
-    """Where tensors live and graphs run; used as a context."""
+class Here:
+    """One device, in this thread and on whatever is in scope."""
 
-    def __init__(self, wanted: str) -> None:
-        """`auto` takes the first GPU that TensorFlow sees, and else the CPU."""
-        if wanted not in ("auto", "cpu", "gpu"):
-            raise UsageError(f"no device {wanted!r}; it is auto, cpu or gpu")
-        gpus = tf.config.list_physical_devices("GPU")
-        if wanted == "gpu" and not gpus:
-            raise UsageError(
-                "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
-                "or use --device cpu"
-            )
-        prepare()
-        self._gpu = gpus[0] if gpus and wanted != "cpu" else None
+    immediate = True
 
-    def scope(self) -> contextlib.AbstractContextManager[object]:
-        """Put what is built and run inside on this device."""
-        return tf.device("/GPU:0" if self._gpu else "/CPU:0")  # type: ignore[no-any-return]
+    def __init__(self, generator: Generator, machine: Machine) -> None:
+        self.generator, self.machine = generator, machine
 
-    @property
-    def description(self) -> str:
-        """For the provenance: the card, or the processor and how many cores may be used."""
-        if self._gpu:
-            details = tf.config.experimental.get_device_details(self._gpu)
-            return f"GPU {details.get('device_name', self._gpu.name)}"
-        return f"CPU {_processor()}, {_cores()} cores"
+    def run(self, task: Task, jobs: Jobs) -> Handed:
+        """See `Engine`."""
+        return task.begun(self.generator, Shared(jobs))
 
-    def machine(self, precision: str, solver: str) -> Machine:
-        """What a run's results say of where it was computed, and how."""
-        in_bfloat16 = mixed(precision, solver, self._gpu is not None, _cpuinfo())
-        return Machine(self.description, "mixed" if in_bfloat16 else "float32")
+    def each(
+        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
+    ) -> Iterator[Found]:
+        """See `Engine`."""
+        return (asked(self.generator, item) for item in items)
 
 
-def _cores() -> int:
-    """How many this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class Several:
+    """A thread for each of several devices; the jobs go to whoever has room."""
+
+    immediate = False
+
+    def __init__(self, recipe: Recipe, devices: Sequence[Device], machine: Machine) -> None:
+        self.machine = machine
+        self._recipe, self._devices = recipe, devices
+        self._generators: dict[Device, Generator] = {}
+        self.generator = self._made(devices[0])
+
+    def run(self, task: Task, jobs: Jobs) -> Handed:
+        """See `Engine`."""
+        workers = len(self._devices)
+        feed, stop = Shared(jobs, workers), Event()
+        handed: queue.Queue[Done | None] = queue.Queue(AHEAD * workers)
+
+        def work(device: Device) -> None:
+            try:
+                with device.scope():
+                    for done in task.begun(self._made(device), feed):
+                        handed.put(done)
+                        if stop.is_set():
+                            return
+            finally:
+                handed.put(None)
+
+        def finished() -> Handed:
+            for _ in range(workers):
+                while (done := handed.get()) is not None:
+                    tally = done.tally
+                    yield done._replace(tally=tally._replace(seconds=tally.seconds / workers))
+
+        with ThreadPoolExecutor(workers, "device") as pool:
+            futures = [pool.submit(work, device) for device in self._devices]
+            try:
+                yield from finished()
+            except KeyboardInterrupt:
+                feed.close()
+                stop.set()
+                yield from _left(futures, handed)
+                raise
+            finally:
+                feed.close()
+                stop.set()
+                for _ in _left(futures, handed):
+                    pass
+        for future in futures:
+            future.result()  # raises what ended a worker; the others have done what they could
+
+    def each(
+        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
+    ) -> Iterator[Found]:
+        """See `Engine`."""
+        free: queue.SimpleQueue[Device] = queue.SimpleQueue()
+        for device in self._devices:
+            free.put(device)
+
+        def ask(item: Item) -> Found:
+            device = free.get()
+            try:
+                with device.scope():
+                    return asked(self._made(device), item)
+            finally:
+                free.put(device)
+
+        workers, more = len(self._devices), iter(items)
+        with ThreadPoolExecutor(workers, "device") as pool:
+            ahead = deque(pool.submit(ask, item) for item in islice(more, 2 * workers))
+            while ahead:
+                yield ahead.popleft().result()
+                ahead.extend(pool.submit(ask, item) for item in islice(more, 1))
+
+    def _made(self, device: Device) -> Generator:
+        """The generator on a device."""
+        if device not in self._generators:
+            with device.scope():
+                self._generators[device] = self._recipe.made()
+        return self._generators[device]
 
 
-def _processor() -> str:
-    """The processor's own name where Linux tells it, and else the architecture."""
-    for line in _cpuinfo().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def _cpuinfo() -> str:
-    """What Linux tells of the processor; nothing elsewhere."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/cpuinfo").read_text()
-    return ""
+def _left(futures: Sequence[Future[None]], handed: "queue.Queue[Done | None]") -> Handed:
+    """What workers that were told to stop hand over yet; when it ends, so have they."""
+    while not all(future.done() for future in futures) or not handed.empty():
+        try:
+            if (done := handed.get(timeout=0.1)) is not None:
+                yield done
+        except queue.Empty:
+            continue

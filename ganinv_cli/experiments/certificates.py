@@ -1,7 +1,11 @@
 """What the starts of one image come to: the best and the most distant z, and J at the best."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
+from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.columns import Columns
 from ganinv_cli.generator import Generator
 from ganinv_cli.jacobian import singular_values
@@ -9,18 +13,31 @@ from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Run
 
 
-def certify(run: Run, group: str, generator: Generator, counted: np.ndarray | None) -> None:
-    """Commit a certificate of a group's trials, where there is none for all of them."""
+class Starts(NamedTuple):
+    """What all starts of one image came to."""
+
+    rows: Columns
+    counted: np.ndarray | None  # (height, width, 1), which pixels count
+
+
+def certify(run: Run, groups: Sequence[str], engine: Engine, counted: np.ndarray | None) -> None:
+    """Commit a certificate of each group's trials, where there is none for all of them."""
+    lacking = [group for group in groups if not _certified(run, group)]
+    starts = (Starts(run.rows(group), counted) for group in lacking)
+    for group, made in zip(lacking, engine.each(certificate, starts), strict=True):
+        name = f"{group}/certificate"
+        run.commit({name: made | {"trial": np.array([len(run.finished(name))])}})
+
+
+def _certified(run: Run, group: str) -> bool:
     name = f"{group}/certificate"
-    earlier, trials = run.finished(name), run.finished(group)
-    if len(earlier) and run.rows(name)["recoveries"][-1] == len(trials):
-        return
-    made = _made(run.rows(group), generator, counted)
-    run.commit({name: made | {"trial": np.array([len(earlier)])}})
+    trials = len(run.finished(group))
+    return len(run.finished(name)) > 0 and run.rows(name)["recoveries"][-1] == trials
 
 
-def _made(rows: Columns, generator: Generator, counted: np.ndarray | None) -> Columns:
-    """The best trial and the one farthest from it, by polished z where there is one."""
+def certificate(generator: Generator, starts: Starts) -> Columns:
+    """Of the best trial and the one farthest from it, by polished z where there is one."""
+    rows, counted = starts
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
     labels = rows.get("label", np.full(len(z), -1))

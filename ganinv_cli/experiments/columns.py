@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.solvers.trial import Ending, Job, Polished, Trial
@@ -35,6 +36,12 @@ def truths(trials: Sequence[Trial]) -> Groups:
         **_labels([trial.label for trial in known.values()]),
     }
     return {"": rows}
+
+
+def joined(pieces: Sequence[Groups]) -> Groups:
+    """The rows of all pieces by group, a trial's first row where it has several."""
+    names = dict.fromkeys(name for piece in pieces for name in piece)
+    return {name: store.joined([p[name] for p in pieces if name in p]) for name in names}
 
 
 def _labels(labels: Sequence[int]) -> Columns:

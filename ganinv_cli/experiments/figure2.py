@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.config import NoiseSweepConfig
-from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.drawing import noise, noisy
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Figure, read
+from ganinv_cli.store.rows import of_trials
 from ganinv_cli.words import shown_rule, variance_group
 
 TRIALS = 8
@@ -19,17 +19,17 @@ def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict
     """One figure a variance, of the stochastic rule where it was run, or else of the first."""
     rule = shown_rule(config.clip)
     groups = read(path).groups
-    trials = np.arange(min(TRIALS, config.trials))
     truth = groups[""]
-    clean = generator.render(
-        columns.of(truth, "z_true", trials), TRIALS, labels=columns.labels_of(truth, trials)
-    )
+    trials = truth["trial"][truth["trial"] < config.trials][:TRIALS]
+    labels = of_trials(truth, "label", trials) if "label" in truth else None
+    clean = generator.render(of_trials(truth, "z_true", trials), TRIALS, labels=labels)
     unit = noise(generator, config.seed, trials)
     figures = {}
     for variance in config.variances:
         level = np.full(len(trials), variance)
         group = groups[variance_group(variance, rule)]
-        found, labels = columns.of(group, "z_found", trials), columns.labels_of(group, trials)
+        found = of_trials(group, "z_found", trials)
+        labels = of_trials(group, "label", trials) if "label" in group else None
         panels = {
             "clean": clean,
             "noisy": noisy(clean, unit, level, config.clip_pixels),

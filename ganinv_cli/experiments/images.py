@@ -1,8 +1,8 @@
 """Images that nobody knows a z of: many starts for each, and what they agree on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -11,21 +11,25 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.config import ImagesConfig
+from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.jobs import Jobs, Series
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.running import Plan, Show, run_plan
+from ganinv_cli.experiments.running import Show, run_task
 from ganinv_cli.experiments.sources import Source, digest, sources
 from ganinv_cli.experiments.starting import check_labels, starting
+from ganinv_cli.experiments.task import Polisher, Task
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import Crop, mask, to_floats, without_warnings
-from ganinv_cli.resources import Machine
+from ganinv_cli.sharding import WHOLE, parsed
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.polish import Polish
 from ganinv_cli.solvers.trial import Job, Sought, Trial
+from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.store import Run, open_run
-from ganinv_cli.words import image_group
+from ganinv_cli.words import image_group, image_number
 
 COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 
@@ -33,8 +37,7 @@ COST = 6.0  # of a start that no z explains, to that of one for an image that a 
 def explain(
     command: Literal["consistency", "invert"],
     config: ImagesConfig,
-    generator: Generator,
-    machine: Machine,
+    engine: Engine,
     out: Path,
     folder: Path,
     overwrite: bool,
@@ -48,6 +51,7 @@ def explain(
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
+    generator = engine.generator
     check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = named(config.solver, config.solver_settings)
     crop = Crop(config.crop)
@@ -65,72 +69,120 @@ def explain(
     }
     start = starting(config, generator)
     more |= start.identity
-    made_by = provenance(command, config, solver, generator, machine.device, more)
+    made_by = provenance(command, config, solver, generator, engine.machine.device, more)
     with open_run(out, made_by, overwrite) as run:
-        images = _Images(config, generator, found, run, counted)
-        images.certify()  # what an interrupted run left
-        plan = Plan(
-            jobs=images.jobs(),
-            total=len(images.readable) * config.trials * len(config.clip),
-            supply=start.supplied(images.supply, all_trials=False),
-            group=lambda job: image_group(job.case, job.rule),
-            beside=images.rows,
-            committed=images.certify,
-            mask=counted,
-            stationary=config.stationary,
-            exact=False,
-            level=False,
-            cost=COST * (1 + config.restarts),
-            polisher=polish.prepared(generator, counted) if polish else None,
-            polishes=lambda trial: not RULES[trial.job.rule].wall,  # else that is least with it
+        pixels = np.stack([source.pixels for source in found])
+        task = Explanation(
+            config, solver, encoder=start.encoder, mask=counted, pixels=pixels, polish=polish
         )
-        run_plan(plan, config, generator, solver, run, show)
+        images = _Images(command, config, engine, found, run, counted)
+        images.certify()  # what an interrupted run left
+        run_task(
+            task,
+            images.jobs(),
+            engine,
+            run,
+            show,
+            cost=COST * (1 + config.restarts),
+            beside=images.rows,
+            committed=images.certify if engine.immediate else lambda: None,
+        )
         images.certify()
         run.finish()
     return [source.error for source in found if source.error]
 
 
-class _Images:
-    """Gives out the images of a run's jobs, and their rows of the results."""
+@dataclass(frozen=True, eq=False)
+class Explanation(Task[ImagesConfig]):
+    """Images as the network sees them, each looked for from many starts."""
 
-    def __init__(
-        self,
-        config: ImagesConfig,
-        generator: Generator,
-        found: Sequence[Source],
-        run: Run,
-        counted: np.ndarray | None,
-    ) -> None:
-        self._config, self._generator, self._found, self._run = config, generator, found, run
-        self._counted = counted
-        pixels = counted.sum() if counted is not None else np.prod(generator.image_shape[:2])
-        self._enough = statistics.rounding_residual(int(pixels) * generator.image_shape[2])
-        self.readable = [number for number, source in enumerate(found) if not source.error]
-        self._uncertified = {(number, rule) for number in self.readable for rule in config.clip}
-        unread = sorted(set(range(len(found))) - set(self.readable))
-        run.commit(
-            {image_group(number): found[number].row for number in unread if self._unknown(number)}
-        )
+    pixels: np.ndarray = field(kw_only=True)  # (images, height, width, channels) uint8
+    polish: Polish | None = None
 
-    def jobs(self) -> list[Job]:
-        """What is left, image by image; all or none of a rule where its trials are coupled."""
-        return [job for number in self.readable for job in self._jobs(number)]
+    @property
+    def exact(self) -> bool:
+        return False
 
-    def supply(self, jobs: Sequence[Job]) -> Sought:
+    @property
+    def level(self) -> bool:
+        return False
+
+    @property
+    def stationary(self) -> float:
+        return self.config.stationary
+
+    def group(self, job: Job) -> str:
+        return image_group(job.case, job.rule)
+
+    def polisher(self, generator: Generator) -> Polisher | None:
+        return self.polish.prepared(generator, self.mask) if self.polish else None
+
+    def polishes(self, trial: Trial) -> bool:
+        return not RULES[trial.job.rule].wall  # else that is least with it
+
+    def encoded(self, job: Job) -> bool:
+        return job.trial == 0
+
+    def supply(self, generator: Generator) -> Supply:
         """Each job's image; what the right z leaves of it, if there is one, nobody knows.
 
         A z that leaves no more than rounding to 8 bits does is one that made the image.
         """
-        return Sought(
-            np.stack([to_floats(self._found[job.case].pixels) for job in jobs]),
-            np.full((len(jobs), self._generator.latent), np.nan, np.float32),
-            residual=np.full(len(jobs), np.inf),
-            enough=np.full(len(jobs), self._enough),
+        height, width, channels = generator.image_shape
+        counted = height * width if self.mask is None else int(self.mask.sum())
+        enough = statistics.rounding_residual(counted * channels)
+
+        def made(jobs: Sequence[Job]) -> Sought:
+            return Sought(
+                np.stack([to_floats(self.pixels[job.case]) for job in jobs]),
+                np.full((len(jobs), generator.latent), np.nan, np.float32),
+                residual=np.full(len(jobs), np.inf),
+                enough=np.full(len(jobs), enough),
+            )
+
+        return made
+
+
+class _Images:
+    """What this process does for a run's images: their rows of the results, and certificates."""
+
+    def __init__(
+        self,
+        command: str,
+        config: ImagesConfig,
+        engine: Engine,
+        found: Sequence[Source],
+        run: Run,
+        counted: np.ndarray | None,
+    ) -> None:
+        self._config, self._engine, self._found, self._run = config, engine, found, run
+        self._counted, self._shard = counted, parsed(config.shard)
+        self._dealt = command == "invert"  # a shard has whole images, else some trials of each
+        numbers = np.arange(len(found))
+        own = self._shard.has(numbers, block=1) if self._dealt else np.ones(len(found), bool)
+        self._readable = [number for number in numbers[own].tolist() if not found[number].error]
+        self._uncertified = {(number, rule) for number in self._readable for rule in config.clip}
+        run.commit(
+            {
+                image_group(number): found[number].row
+                for number in numbers.tolist()
+                if found[number].error and self._unknown(number)
+            }
         )
 
-    def rows(self, trials: Sequence[Trial]) -> Groups:
+    def jobs(self) -> Jobs:
+        """What is left, image by image."""
+        coupled = self._config.batch_norm == "batch"
+        bundles: list[list[Series]] = []
+        for number in self._readable:
+            series = [Series(number, r, image_group(number, r)) for r in self._config.clip]
+            bundles += [[each] for each in series] if coupled else [series]
+        shard = WHOLE if self._dealt else self._shard
+        return Jobs(self._run, bundles, self._config.trials, shard, coupled)
+
+    def rows(self, rows: Groups) -> Groups:
         """Of the images that come up for the first time."""
-        numbers = sorted({trial.job.case for trial in trials})
+        numbers = sorted({image_number(group) for group in rows})
         return {
             image_group(number): self._found[number].row
             for number in numbers
@@ -139,26 +191,15 @@ class _Images:
 
     def certify(self) -> None:
         """Certify what has all its trials."""
-        for number, rule in sorted(self._uncertified):
-            if len(self._run.finished(image_group(number, rule))) >= self._config.trials:
-                certify(self._run, image_group(number, rule), self._generator, self._counted)
-                self._uncertified.remove((number, rule))
+        done = {
+            (number, rule)
+            for number, rule in self._uncertified
+            if len(self._run.finished(image_group(number, rule))) >= self._config.trials
+        }
+        if done:
+            groups = [image_group(number, rule) for number, rule in sorted(done)]
+            certify(self._run, groups, self._engine, self._counted)
+            self._uncertified -= done
 
     def _unknown(self, number: int) -> bool:
         return not len(self._run.finished(image_group(number)))
-
-    def _jobs(self, number: int) -> Iterator[Job]:
-        config = self._config
-        finished = {
-            rule: set(self._run.finished(image_group(number, rule)).tolist())
-            for rule in config.clip
-        }
-        if config.batch_norm == "batch":
-            for rule in config.clip:
-                if not finished[rule].issuperset(range(config.trials)):
-                    yield from (Job(trial, rule, number) for trial in range(config.trials))
-            return
-        for trial in range(config.trials):
-            for rule in config.clip:
-                if trial not in finished[rule]:
-                    yield Job(trial, rule, number)

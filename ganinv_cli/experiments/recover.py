@@ -1,44 +1,43 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ganinv_cli.config import RecoverConfig
+from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import columns, figure1
+from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.drawing import true_labels, true_z
+from ganinv_cli.experiments.jobs import Jobs, Series
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.running import Plan, Show, run_plan
+from ganinv_cli.experiments.running import Show, run_task
 from ganinv_cli.experiments.starting import check_labels, starting
+from ganinv_cli.experiments.task import Polisher, Task
 from ganinv_cli.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.resources import Machine
+from ganinv_cli.sharding import parsed
 from ganinv_cli.solvers import named
 from ganinv_cli.solvers.gauss_newton import LastDigits
-from ganinv_cli.solvers.loop import Supply
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks, Sought
+from ganinv_cli.solvers.trial import Job, Marks, Sought, Trial
+from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.store import Run, open_run, read
 
 
-def recover(
-    config: RecoverConfig,
-    generator: Generator,
-    machine: Machine,
-    out: Path,
-    overwrite: bool,
-    show: Show,
-) -> None:
+def recover(config: RecoverConfig, engine: Engine, out: Path, overwrite: bool, show: Show) -> None:
     """Run what `out` does not hold yet, commit as it goes, and make one file at the end.
 
     An interruption commits what has finished and goes on upwards; the same call then goes on.
     """
+    generator = engine.generator
     check_labels(generator, config, config.restarts + 1, "restarts")
     solver = named(config.solver, config.solver_settings)
     marks = _marks(config, solver)
-    device, precision = machine
+    device, precision = engine.machine
     start = starting(config, generator)
     made_by = provenance("recover", config, solver, generator, device, start.identity, precision)
     with open_run(out, made_by, overwrite) as run:
@@ -46,26 +45,30 @@ def recover(
         if not jobs and read(out).figures:
             run.finish()
             return
-        plan = Plan(
-            mixed=precision == "mixed",
-            jobs=jobs,
-            total=config.trials * len(config.clip),
-            supply=start.supplied(
-                supply(
-                    generator,
-                    config.seed,
-                    config.batch_size,
-                    "float64" if config.polish == "float64" else "float32",
-                )
-            ),
-            group=lambda job: job.rule,
-            beside=columns.truths,
-            marks=marks,
-            polisher=LastDigits(generator) if config.polish == "float64" else None,
-            polishes=lambda trial: trial.outcome is Outcome.converged,
-        )
-        run_plan(plan, config, generator, solver, run, show)
+        task = Recovery(config, solver, precision == "mixed", start.encoder, marks)
+        run_task(task, jobs, engine, run, show)
         run.finish(figure1.pictures(out, generator, config))
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery(Task[RecoverConfig]):
+    """The images of known z, looked for under each rule."""
+
+    def supply(self, generator: Generator) -> Supply:
+        precision = "float64" if self.config.polish == "float64" else "float32"
+        return supply(generator, self.config.seed, self.config.rows, precision)
+
+    def group(self, job: Job) -> str:
+        return job.rule
+
+    def truths(self, trials: Sequence[Trial]) -> Groups:
+        return columns.truths(trials)
+
+    def polisher(self, generator: Generator) -> Polisher | None:
+        return LastDigits(generator) if self.config.polish == "float64" else None
+
+    def polishes(self, trial: Trial) -> bool:
+        return trial.outcome is Outcome.converged
 
 
 def supply(generator: Generator, seed: int, batch_size: int, precision: str = "float32") -> Supply:
@@ -87,15 +90,12 @@ def supply(generator: Generator, seed: int, batch_size: int, precision: str = "f
     return made
 
 
-def _jobs(config: RecoverConfig, run: Run) -> list[Job]:
-    """What is left, trial by trial; all or none of a rule where its trials are coupled."""
-    finished = {rule: set(run.finished(rule).tolist()) for rule in config.clip}
-    trials = range(config.trials)
-    if config.batch_norm == "batch":
-        left = [rule for rule in config.clip if not finished[rule].issuperset(trials)]
-        return [Job(trial, rule) for rule in left for trial in trials]
-    jobs = (Job(trial, rule) for trial in trials for rule in config.clip)
-    return [job for job in jobs if job.trial not in finished[job.rule]]
+def _jobs(config: RecoverConfig, run: Run) -> Jobs:
+    """What is left, trial by trial."""
+    coupled = config.batch_norm == "batch"
+    series = [Series(0, rule, rule) for rule in config.clip]
+    bundles = [[each] for each in series] if coupled else [series]
+    return Jobs(run, bundles, config.trials, parsed(config.shard), coupled)
 
 
 def _marks(config: RecoverConfig, solver: Solver) -> Marks:

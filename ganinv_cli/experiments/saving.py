@@ -1,44 +1,57 @@
 """Committing what finishes while a run goes on."""
 
+import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
-from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.solvers.loop import Look
-from ganinv_cli.solvers.trial import Trial
+from ganinv_cli.engine.engine import Done, Handed, Tally
+from ganinv_cli.experiments.columns import Groups, joined
 from ganinv_cli.store import Run
 
 COMMIT_SECONDS = 5.0
 
 
 def saved(
-    looks: Iterator[Look],
+    handed: Handed,
     run: Run,
-    rows: Callable[[list[Trial]], Groups],
+    beside: Callable[[Groups], Groups],
     constants: Mapping[str, np.ndarray],
     committed_some: Callable[[], None],
-) -> Generator[Look, None, None]:
-    """Pass the looks on; commit their trials every few seconds, and whatever ends the run.
+) -> Generator[Tally, None, None]:
+    """Pass the tallies on; commit the rows every few seconds, and whatever ends the run.
 
-    `committed_some` is called after a commit, but not after one that an interruption makes.
+    Where whoever listens is interrupted, `handed` is as well, and hands over what it has.
+    `beside` gives more rows for those of a commit. `committed_some` is called after a commit, but
+    not after one that an interruption makes.
     """
-    waiting: list[Trial] = []
+    waiting: list[Groups] = []
     committed = time.monotonic()
 
     def commit() -> None:
         if waiting:
-            run.commit(rows(waiting), constants)
+            rows = joined(waiting)
+            run.commit(beside(rows) | rows, constants)
             waiting.clear()
 
+    def keep(done: Done) -> None:
+        if done.rows:
+            waiting.append({name: dict(rows) for name, rows in done.rows.items()})
+
     try:
-        for look in looks:
-            waiting += look.finished
+        for done in handed:
+            keep(done)
             if time.monotonic() - committed > COMMIT_SECONDS:
                 commit()
                 committed_some()
                 committed = time.monotonic()
-            yield look
+            yield done.tally
+    except GeneratorExit:
+        with contextlib.suppress(KeyboardInterrupt, StopIteration):
+            keep(handed.throw(KeyboardInterrupt()))
+            while True:
+                keep(next(handed))
+        raise
     finally:
         commit()

@@ -1,7 +1,7 @@
 """Where first starts begin: at a draw from the prior, or where an encoder leads."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,31 +12,15 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import find
 from ganinv_cli.solvers import learned
-from ganinv_cli.solvers.loop import Supply
 from ganinv_cli.solvers.trial import Job, Sought
+from ganinv_cli.solvers.waiting import Supply
 
 
 class Starting(NamedTuple):
     """What gives a run's first starts, and what to remember of it."""
 
-    began: learned.Began | None  # None: every start is drawn
+    encoder: Encoder | None  # None: every start is drawn
     identity: dict[str, str]
-
-    def supplied(self, supply: Supply, all_trials: bool = True) -> Supply:
-        """The same images with the starts; or those of trial 0 alone, the others being drawn."""
-        began = self.began
-        if began is None:
-            return supply
-
-        def made(jobs: Sequence[Job]) -> Sought:
-            sought = supply(jobs)
-            begin = np.full(sought.z_true.shape, np.nan, np.float32)
-            rows = np.array([all_trials or job.trial == 0 for job in jobs])
-            if rows.any():
-                begin[rows] = began(sought.images[rows].astype(np.float32))
-            return sought._replace(begin=begin, cost=learned.COST)
-
-        return made
 
 
 def starting(config: Config, generator: Generator) -> Starting:
@@ -48,8 +32,28 @@ def starting(config: Config, generator: Generator) -> Starting:
     path = beside(find("checkpoint", config.checkpoint))
     encoder = Encoder.load(path, generator)
     sha256 = hashlib.sha256(encoder.weights.tobytes() + encoder.bias.tobytes()).hexdigest()
-    began = learned.starts(generator, encoder, config.batch_size)
-    return Starting(began, {"encoder_sha256": sha256})
+    return Starting(encoder, {"encoder_sha256": sha256})
+
+
+def supplied(
+    supply: Supply,
+    generator: Generator,
+    encoder: Encoder,
+    block: int,
+    encoded: Callable[[Job], bool],
+) -> Supply:
+    """The same images, with the starts of those jobs that the encoder is for."""
+    began = learned.starts(generator, encoder, block)
+
+    def made(jobs: Sequence[Job]) -> Sought:
+        sought = supply(jobs)
+        begin = np.full(sought.z_true.shape, np.nan, np.float32)
+        rows = np.array([encoded(job) for job in jobs])
+        if rows.any():
+            begin[rows] = began(sought.images[rows].astype(np.float32))
+        return sought._replace(begin=begin, cost=learned.COST)
+
+    return made
 
 
 def check_labels(generator: Generator, config: Config, starts: int, option: str) -> None:

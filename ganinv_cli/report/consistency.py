@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_labels as labels
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import consistency_words as words
 from ganinv_cli.report.consistency_notes import notes
+from ganinv_cli.report.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.many import groups
 from ganinv_cli.report.priors import prior_of
-from ganinv_cli.report.report import Drawn, Report
+from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import flat
 from ganinv_cli.report.runs import described
 from ganinv_cli.words import image_group
@@ -30,12 +30,21 @@ def summarise(results: "Results", name: str) -> Report:
 
     Raises ResultsError when there is neither a recovery nor a file that could not be read.
     """
-    images = numbers.images(results)
-    table2, errors = numbers.rows(images), numbers.unread(images)
+    table2: list[Row] = []
+    strays: list[Row] = []
+    errors: list[Row] = []
+    labelled: list[Row] = []
+    readable: list[int] = []
+    said: dict[int, str] = {}
+    for image in numbers.images(results):
+        table2 += numbers.rows(image)
+        strays += numbers.strays(image)
+        errors += numbers.unread(image)
+        labelled += labels.rows(image)
+        readable += [] if image.error else [image.number]
+        said[image.number] = image.said
     if not table2 and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    strays, labelled = numbers.strays(images), labels.rows(images)
-    readable = [image.number for image in images if not image.error]
     run = described(results, groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
@@ -43,7 +52,7 @@ def summarise(results: "Results", name: str) -> Report:
         | ({"labels": labelled} if labelled else {}),
         words.sections(table2, strays, errors, labelled, prior_of(run["config"])),
         [
-            *notes(run, table2, {image.number: image.said for image in images}),
+            *notes(run, table2, said),
             *labels.notes(labelled),
         ],
         run,
@@ -58,7 +67,7 @@ def draw(results: "Results") -> dict[str, Drawn]:
     return consistency_figures.draw(numbers.images(results))
 
 
-def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
+def failed(results: "Results") -> dict[str, Reasons]:
     """(recoveries,) for each group: why each failed, whatever its solver thought.
 
     It is no minimum, or not the one that most recoveries are; where there is none, none is.
@@ -66,7 +75,7 @@ def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
     return {
         image_group(image.number, technique): np.where(
             recoveries.stationary & recoveries.strays & recoveries.mostly_one,
-            "elsewhere",
+            ELSEWHERE,
             recoveries.unsettled,
         )
         for image, technique, recoveries in numbers.by_rule(numbers.images(results))

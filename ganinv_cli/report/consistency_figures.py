@@ -1,5 +1,6 @@
 """An image, the best and the most distant of its recoveries, and how far apart they all lie."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ BINS = 40
 DECADES = 2  # from which on distances are drawn on a logarithmic axis
 
 
-def draw(images: list[Image]) -> dict[str, Drawn]:
+def draw(images: Iterable[Image]) -> dict[str, Drawn]:
     """`image=0000` and the like, for the first images that have a picture or two recoveries."""
     drawn: dict[str, Drawn] = {}
     for image in images:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganinv_cli.report.consistency_minima import Recoveries
-from ganinv_cli.report.consistency_numbers import Image, by_rule
+from ganinv_cli.report.consistency_numbers import Image
 from ganinv_cli.report.many import by_image
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.rows import finite
@@ -16,11 +16,11 @@ NOTE = (
 )
 
 
-def rows(given: list[Image]) -> list[Row]:
-    """One an image, rule and label that a recovery ended under; none without labels."""
+def rows(image: Image) -> list[Row]:
+    """One a rule and label that a recovery ended under; none without labels."""
     return [
         _row(image, technique, recoveries, label)
-        for image, technique, recoveries in by_rule(given)
+        for technique, recoveries in image.rules.items()
         if recoveries.labels is not None
         for label in np.unique(recoveries.labels).tolist()
     ]

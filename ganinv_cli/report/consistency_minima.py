@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from ganinv_cli import statistics
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.report.failures import unconverged
+from ganinv_cli.report.failures import NO_MINIMUM, Reasons
 from ganinv_cli.report.priors import USUAL, at_bound, beyond
 from ganinv_cli.report.runs import Group
 from ganinv_cli.statistics import Booleans, Floats, Integers
@@ -149,14 +148,14 @@ class Recoveries:
         return ~(self.astray < SAME)
 
     @cached_property
-    def unsettled(self) -> NDArray[np.str_]:
-        """(recoveries,): why each is no minimum, in words; empty where it is one.
+    def unsettled(self) -> Reasons:
+        """(recoveries,): why each is no minimum; converged where it is one.
 
         Polishing, where there was any, alone decides.
         """
         if not self.polished.any():
-            return unconverged(self.group["outcome"])
-        return np.where(self.stationary, "", "no minimum")
+            return self.group["outcome"]
+        return np.where(self.stationary, np.uint8(Outcome.converged), NO_MINIMUM)
 
     @property
     def mostly_one(self) -> bool:

@@ -1,6 +1,6 @@
 """The numbers of the paper's Table 2: how far from one another the recoveries of an image lie."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -73,9 +73,19 @@ class Image:
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def images(results: "Results") -> list[Image]:
-    """In the order they were given."""
-    return [_image(results, name) for name in _names(results)]
+def images(results: "Results") -> Iterator[Image]:
+    """In the order they were given; each is made when it is asked for, for all z may be many."""
+    return (_image(results, name) for name in _names(results))
+
+
+def techniques(results: "Results") -> set[str]:
+    """Those that have recoveries of an image."""
+    rules = (
+        (name.rpartition("/")[2], group)
+        for name, group in results.groups.items()
+        if name.startswith("image=")
+    )
+    return {rule for rule, group in rules if rule in RULES and len(group["trial"])}
 
 
 def _names(results: "Results") -> Iterator[str]:
@@ -110,18 +120,18 @@ def _counted(results: "Results", image: Group) -> int | None:
     return int(image["target"][0].size) if "target" in image else None
 
 
-def rows(given: list[Image]) -> list[Row]:
-    """One an image and rule."""
-    return [_row(*each) for each in by_rule(given)]
+def rows(image: Image) -> list[Row]:
+    """One a rule."""
+    return [_row(image, technique, recoveries) for technique, recoveries in image.rules.items()]
 
 
-def by_rule(given: list[Image]) -> list[tuple[Image, str, Recoveries]]:
+def by_rule(given: Iterable[Image]) -> Iterator[tuple[Image, str, Recoveries]]:
     """Every image with each technique that has recoveries of it."""
-    return [
+    return (
         (image, technique, recoveries)
         for image in given
         for technique, recoveries in image.rules.items()
-    ]
+    )
 
 
 def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
@@ -217,7 +227,7 @@ def _losses(recoveries: Recoveries) -> Row:
     return {"least": least, "median": median, "largest": largest, "spread": spread}
 
 
-def strays(given: list[Image]) -> list[Row]:
+def strays(image: Image) -> list[Row]:
     """The recoveries away from the minimum that most are: one row each, none left out."""
     return [
         {
@@ -231,16 +241,14 @@ def strays(given: list[Image]) -> list[Row]:
             "restarts": int(recoveries.group["restarts"][row]),
             **({} if recoveries.labels is None else {"label": int(recoveries.labels[row])}),
         }
-        for image, technique, recoveries in by_rule(given)
+        for technique, recoveries in image.rules.items()
         if recoveries.mostly_one
         for row in np.flatnonzero(recoveries.strays)
     ]
 
 
-def unread(given: list[Image]) -> list[Row]:
-    """The files that could not be read, and why."""
-    return [
-        {"image": image.name, "number": image.number, "error": image.error}
-        for image in given
-        if image.error
-    ]
+def unread(image: Image) -> list[Row]:
+    """Why its file could not be read; nothing where it could."""
+    if not image.error:
+        return []
+    return [{"image": image.name, "number": image.number, "error": image.error}]

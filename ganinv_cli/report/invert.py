@@ -7,16 +7,14 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers, invert_pictures
 from ganinv_cli.report import invert_words as words
+from ganinv_cli.report.failures import Reasons
 from ganinv_cli.report.many import groups
-from ganinv_cli.report.report import Drawn, Report
+from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import flat
 from ganinv_cli.report.runs import Pixels, described
 from ganinv_cli.words import image_group
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ganinv_cli.store import Results
 
 TABLE = "invert"
@@ -28,11 +26,15 @@ def summarise(results: "Results", name: str) -> Report:
 
     Raises ResultsError when there is neither a recovery nor a file that could not be read.
     """
-    images = numbers.images(results)
-    inverted, errors = invert_numbers.rows(images), numbers.unread(images)
+    inverted: list[Row] = []
+    errors: list[Row] = []
+    readable: list[int] = []
+    for image in numbers.images(results):
+        inverted += invert_numbers.rows(image)
+        errors += numbers.unread(image)
+        readable += [] if image.error else [image.number]
     if not inverted and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    readable = [image.number for image in images if not image.error]
     run = described(results, groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
@@ -48,10 +50,10 @@ def draw(results: "Results") -> dict[str, Drawn]:
     """Original, reconstruction and difference of the first images, a dozen a figure."""
     from ganinv_cli.report import invert_figures  # slow to import
 
-    return invert_figures.draw(numbers.images(results))
+    return invert_figures.draw(results)
 
 
-def failed(results: "Results") -> "dict[str, NDArray[np.str_]]":
+def failed(results: "Results") -> dict[str, Reasons]:
     """(starts,) for each group: why each is no minimum, whatever its solver thought."""
     return {
         image_group(image.number, technique): recoveries.unsettled
@@ -61,4 +63,6 @@ def failed(results: "Results") -> "dict[str, NDArray[np.str_]]":
 
 def pictures(results: "Results") -> Iterator[tuple[str, Pixels]]:
     """(name in the folder, pixels) of original, reconstruction and difference of every image."""
-    return invert_pictures.files(numbers.images(results))
+    return invert_pictures.files(
+        numbers.images(results), several=len(numbers.techniques(results)) > 1
+    )

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.consistency_numbers import Image, psnr
+from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report.drawing import GAP
 from ganinv_cli.report.invert_pictures import SHOWN, Pair, amplification, difference, pairs
 from ganinv_cli.report.many import names
@@ -13,17 +14,20 @@ from ganinv_cli.report.report import Drawn
 from ganinv_cli.report.sheet import enlarged, place, sheet, write
 from ganinv_cli.report.wording import number
 
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
 A_FIGURE, A_LINE = 12, 6  # images
 LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, over a line, between
 
 
-def draw(images: list[Image]) -> dict[str, Drawn]:
+def draw(results: "Results") -> dict[str, Drawn]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
-    shown = list(islice(pairs(images), SHOWN))
-    rows = [{"number": image.number, "image": image.name} for image in images]
+    shown = list(islice(pairs(numbers.images(results)), SHOWN))
+    rows = [{"number": image.number, "image": image.name} for image in numbers.images(results)]
     room = 20 - max((len(under(pair)) for pair in shown), default=0)
     whole, shortened = names(rows), names(rows, room)
-    several = len({technique for image in images for technique in image.rules}) > 1
+    several = len(numbers.techniques(results)) > 1
     chunks = [shown[first : first + A_FIGURE] for first in range(0, len(shown), A_FIGURE)]
     return {
         "reconstructions" + (f"-{figure}" if figure > 1 else ""): _drawn(
@@ -56,7 +60,7 @@ def montage(shown: list[Pair], several: bool, amplified: int, called: Mapping[in
 
 def near(pair: Pair, several: bool) -> str:
     """How near the reconstruction is, and the rule's name where there are several."""
-    decibels = psnr(pair.image, pair.image.rules[pair.technique])
+    decibels = numbers.psnr(pair.image, pair.image.rules[pair.technique])
     said = [f"{number(decibels)} dB"] if decibels is not None else []
     return ", ".join([pair.technique, *said] if several else said)
 

@@ -4,15 +4,15 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.report.consistency_minima import REACHED, SAME, Recoveries
-from ganinv_cli.report.consistency_numbers import Image, by_rule, decibels
+from ganinv_cli.report.consistency_numbers import Image, decibels
 from ganinv_cli.report.invert_pictures import Pair, amplification, certified
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite
 
 
-def rows(given: list[Image]) -> list[Row]:
-    """One an image and rule."""
-    return [_row(*each) for each in by_rule(given)]
+def rows(image: Image) -> list[Row]:
+    """One a rule."""
+    return [_row(image, technique, recoveries) for technique, recoveries in image.rules.items()]
 
 
 def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:

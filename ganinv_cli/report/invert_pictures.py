@@ -1,7 +1,7 @@
 """Each image, its reconstruction and the difference, as the pixels of a file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
         return self.reconstruction.astype(np.int64) - self.original
 
 
-def pairs(images: list[Image]) -> Iterator[Pair]:
+def pairs(images: Iterable[Image]) -> Iterator[Pair]:
     """Of the images and rules whose best z has been drawn."""
     for image in images:
         for technique in image.rules:
@@ -60,12 +60,11 @@ def amplification(of: list[Pair]) -> int:
     return next((times for times in AMPLIFIED if times * large <= 127), 1)
 
 
-def files(images: list[Image]) -> Iterator[tuple[str, Pixels]]:
+def files(images: Iterable[Image], several: bool) -> Iterator[tuple[str, Pixels]]:
     """(name, pixels) of three PNGs an image, `images/0000-NAME-original.png` and so on.
 
-    Where several rules were run, their names stand before `reconstruction` and `difference`.
+    Where `several` rules were run, their names stand before `reconstruction` and `difference`.
     """
-    several = len({technique for image in images for technique in image.rules}) > 1
     before = None
     for pair in pairs(images):
         stem = f"{FOLDER}/{pair.image.number:04d}-{safe(pair.image.name)}"

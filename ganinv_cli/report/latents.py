@@ -1,6 +1,7 @@
 """The z of every image as one NumPy archive, for programs."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,6 @@ import numpy as np
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers
-from ganinv_cli.report.consistency_minima import Recoveries
 from ganinv_cli.report.folder import replace
 from ganinv_cli.report.report import Row
 from ganinv_cli.store import Results, read
@@ -27,18 +27,17 @@ def save(results_file: Path, npz: Path) -> None:
     written.
     """
     results = read(results_file)
-    images = numbers.images(results)
-    found = _found(images, results_file)
-    rows = invert_numbers.rows(images)
+    found = _found(results, results_file)
+    rows = [each.row for each in found]
     file = io.BytesIO()
     np.savez_compressed(
         file,
-        names=np.array([image.name for image, _, _ in found]),
-        sha256=np.array([image.sha256 for image, _, _ in found]),
-        rule=np.array([rule for _, rule, _ in found]),
-        z=np.stack([each.z[each.best] for _, _, each in found]),
-        image_loss=np.array([each.loss[each.best] for _, _, each in found]),
-        psnr=np.array([numbers.decibels(image, each) for image, _, each in found]),
+        names=np.array([row["image"] for row in rows]),
+        sha256=np.array([each.sha256 for each in found]),
+        rule=np.array([row["technique"] for row in rows]),
+        z=np.stack([each.z for each in found]),
+        image_loss=np.array([each.loss for each in found]),
+        psnr=np.array([each.psnr for each in found]),
         agreeing=np.array([row["agreement"]["same"] for row in rows]),
         starts=np.array([row["starts"] for row in rows]),
         **_labels(rows, results.attributes["config"].get("label", -1)),
@@ -64,25 +63,40 @@ class Best(NamedTuple):
 
 def best(results: Results, results_file: Path) -> Best:
     """Those that `save` writes. Raises ResultsError where the results hold no z of an image."""
-    images = numbers.images(results)
-    found = _found(images, results_file)
-    labels = [each.best_label for _, _, each in found]
+    rows = _found(results, results_file)
+    labels = [each.row.get("label") for each in rows]
     return Best(
-        np.stack([each.z[each.best] for _, _, each in found]),
+        np.stack([each.z for each in rows]),
         None if None in labels else np.array(labels),
-        len({image.number for image, _, _ in found}),
-        sum(len(each.loss) for _, _, each in found),
+        len({each.row["number"] for each in rows}),
+        sum(each.row["starts"] for each in rows),
     )
 
 
-def _found(
-    images: list[numbers.Image], results_file: Path
-) -> list[tuple[numbers.Image, str, Recoveries]]:
-    if found := numbers.by_rule(images):
-        return found
-    raise ResultsError(
-        f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
-    )
+class _Found(NamedTuple):
+    """The best z of one image under one rule."""
+
+    row: Row  # of invert_numbers
+    sha256: str
+    z: np.ndarray  # (latent,) float64
+    loss: float
+    psnr: float
+
+
+def _found(results: Results, results_file: Path) -> list[_Found]:
+    found = [each for image in numbers.images(results) for each in _of_image(image)]
+    if not found:
+        raise ResultsError(
+            f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
+        )
+    return found
+
+
+def _of_image(image: numbers.Image) -> Iterator[_Found]:
+    for row, recoveries in zip(invert_numbers.rows(image), image.rules.values(), strict=True):
+        best, psnr = recoveries.best, numbers.decibels(image, recoveries)
+        z = recoveries.z[best].copy()  # and not a view, which would keep the others
+        yield _Found(row, image.sha256, z, float(recoveries.loss[best]), psnr)
 
 
 def _labels(rows: list[Row], fixed: int) -> dict[str, Any]:

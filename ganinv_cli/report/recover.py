@@ -1,6 +1,6 @@
 """`ganinv recover`: the numbers of Table 1 and of the paired tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import labels
 from ganinv_cli.report import recover_words as words
 from ganinv_cli.report.digits import held, polished
-from ganinv_cli.report.failures import unconverged
+from ganinv_cli.report.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.report import Drawn, Report, Row
 from ganinv_cli.report.rows import finite, flat, mean
 from ganinv_cli.report.runs import Group, described
@@ -77,27 +77,20 @@ def draw(results: "Results") -> dict[str, Drawn]:
     return recover_figures.draw(results, _groups(results))
 
 
-def failed(results: "Results") -> dict[str, NDArray[np.str_]]:
-    """(trials,) for each technique: how it ended, "elsewhere" if converged, yet to another z."""
+def failed(results: "Results") -> dict[str, Reasons]:
+    """(trials,) for each technique: how it ended, elsewhere if converged, yet to another z."""
     ever = _ever(results)
     return {
         technique: np.where(
             statistics.elsewhere(_errors(group, ever)["recovered"], group["outcome"]),
-            "elsewhere",
-            unconverged(group["outcome"]),
+            ELSEWHERE,
+            group["outcome"],
         )
         for technique, group in _groups(results).items()
     }
 
 
-COUNTED: dict[str, Callable[[Group], Group]] = {
-    "first_start": lambda group: {
-        column.removeprefix("first/"): values
-        for column, values in group.items()
-        if column.startswith("first/")
-    },
-    "recovered": lambda group: group,  # with restarts
-}
+COUNTED = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
 
 
 def _groups(results: "Results") -> dict[str, Group]:
@@ -120,7 +113,7 @@ def _errors(group: Group, ever: bool) -> _Errors:
     trial only, so a first start that was followed by another is judged by its end.
     """
     if not ever:
-        return {counted: view(group)["z_error"] for counted, view in COUNTED.items()}
+        return {counted: group[f"{prefix}z_error"] for counted, prefix in COUNTED.items()}
     least = group["z_error_least"]
     first = np.where(group["restarts"] == 0, least, group["first/z_error"])
     return {"first_start": first, "recovered": least}
@@ -142,11 +135,13 @@ def _row(technique: str, group: Group, errors: _Errors, shared: float) -> Row:
         },
         "paper": dict(zip(EPSILONS, PAPER[technique], strict=True)) if technique in PAPER else {},
         "elsewhere": {
-            counted: int(np.sum(statistics.elsewhere(errors[counted], view(group)["outcome"])))
-            for counted, view in COUNTED.items()
+            counted: int(np.sum(statistics.elsewhere(errors[counted], group[f"{prefix}outcome"])))
+            for counted, prefix in COUNTED.items()
         },
         "bound": held(group),
-        "outcomes": {counted: _outcomes(view(group)) for counted, view in COUNTED.items()},
+        "outcomes": {
+            counted: _outcomes(group[f"{prefix}outcome"]) for counted, prefix in COUNTED.items()
+        },
         "at_bound": mean(at_bound[failed]) if at_bound is not None else None,
         "gradients": mean(group["gradients"] + shared),
         "gradients_median": finite(float(np.median(group["gradients"] + shared))),
@@ -165,8 +160,8 @@ def _counts(z_error: NDArray[np.floating]) -> dict[str, int]:
     }
 
 
-def _outcomes(group: Group) -> dict[str, int]:
-    return {outcome.name: int(np.sum(group["outcome"] == outcome)) for outcome in Outcome}
+def _outcomes(ended: NDArray[np.integer]) -> dict[str, int]:
+    return {outcome.name: int(np.sum(ended == outcome)) for outcome in Outcome}
 
 
 def _paired(

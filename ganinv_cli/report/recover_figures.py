@@ -1,34 +1,23 @@
 """Figure 1, and how the errors fell."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli.report.drawing import GREY, LINES, blank, pictures
+from ganinv_cli.report.recover_curves import Curves, Fall, fall
 from ganinv_cli.report.report import Drawn
 from ganinv_cli.report.runs import Group
-from ganinv_cli.statistics import EPSILONS, SMALLEST, Booleans, Floats, carried, recovered
+from ganinv_cli.statistics import EPSILONS, SMALLEST, recovered
+from ganinv_cli.store.rows import taken
 
 if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
-
-
-class Curve(NamedTuple):
-    """How one technique's errors fell."""
-
-    gradients: Floats  # (points,)
-    z_error: Floats  # (trials, points), NaN after a trial's end
-    ends: Floats  # (trials,), the z error of what was found
-
-    @property
-    def drawable(self) -> Booleans:
-        """(points,): where a trial was running, and one point on; 0 gradients have no logarithm."""
-        running = np.asarray(np.isfinite(self.z_error).any(axis=0) & (self.gradients > 0))
-        return np.asarray(running | np.concatenate([[False], running[:-1]]))
 
 
 def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, Drawn]:
@@ -38,24 +27,24 @@ def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, Drawn]:
         name: _figure1(name, stored, solver, groups) for name, stored in results.figures.items()
     }
     gradients = results.constants.get("curve_gradients")
-    curves = {
-        technique: Curve(gradients, group["curve_error"], group["z_error"])
+    falls = {
+        technique: fall(Curves(gradients, partial(taken, group, "curve_error"), group["z_error"]))
         for technique, group in groups.items()
         if gradients is not None and "curve_error" in group
     }
-    curves = {technique: curve for technique, curve in curves.items() if curve.drawable.any()}
-    if curves:
-        latent = groups[next(iter(curves))]["z_found"].shape[1]
-        drawn["convergence"] = Drawn(convergence(curves, latent), *_convergence_words(curves))
+    falls = {technique: of for technique, of in falls.items() if len(of.gradients)}
+    if falls:
+        latent = taken(groups[next(iter(falls))], "z_found", slice(1)).shape[1]
+        drawn["convergence"] = Drawn(convergence(falls, latent), *_convergence_words(falls))
     return drawn
 
 
-def convergence(curves: Mapping[str, Curve], latent: int) -> Figure:
+def convergence(falls: Mapping[str, Fall], latent: int) -> Figure:
     """Median z error, and the band from its 10 % to its 90 % quantile, against gradients."""
     figure = blank()
     axes = figure.add_subplot()
-    for technique, curve in curves.items():
-        _draw(axes, technique, curve)
+    for technique, of in falls.items():
+        _draw(axes, technique, of)
     epsilon = EPSILONS[SMALLEST]
     axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
     axes.annotate(
@@ -71,34 +60,24 @@ def convergence(curves: Mapping[str, Curve], latent: int) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, technique: str, curve: Curve) -> None:
-    drawable = curve.drawable
-    low, median, high = np.quantile(_errors(curve), (0.1, 0.5, 0.9), axis=0)
+def _draw(axes: Axes, technique: str, of: Fall) -> None:
+    low, median, high = of.quantiles
     colour, dashes = LINES[technique]
-    x = curve.gradients[drawable]
-    axes.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
+    axes.fill_between(of.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
     for edge in (low, high):  # bands of techniques that do alike cover one another
-        axes.plot(x, edge, color=colour, linestyle=dashes, linewidth=0.6)
-    axes.plot(x, median, color=colour, linestyle=dashes, linewidth=1.8, label=technique)
+        axes.plot(of.gradients, edge, color=colour, linestyle=dashes, linewidth=0.6)
+    axes.plot(of.gradients, median, color=colour, linestyle=dashes, linewidth=1.8, label=technique)
 
 
-def _errors(curve: Curve) -> Floats:
-    """(trials, drawable points): of the trials with an error at each, their ends carried on."""
-    errors = carried(curve.z_error, curve.ends)[:, curve.drawable]
-    return np.asarray(errors[np.isfinite(errors).all(axis=1)])
-
-
-def _convergence_words(curves: Mapping[str, Curve]) -> tuple[str, str]:
+def _convergence_words(falls: Mapping[str, Fall]) -> tuple[str, str]:
     """Alt text and caption."""
-    medians = {name: np.median(_errors(curve), axis=0) for name, curve in curves.items()}
     said = []
-    for technique, curve in curves.items():
-        below = recovered(medians[technique], EPSILONS[SMALLEST])
-        x = curve.gradients[curve.drawable]
+    for technique, (gradients, (_, median, _)) in falls.items():
+        below = recovered(median, EPSILONS[SMALLEST])
         said.append(
-            f"{technique} after {x[np.argmax(below)]:,.0f} gradients"
+            f"{technique} after {gradients[np.argmax(below)]:,.0f} gradients"
             if below.any()
-            else f"{technique} never, it ends at {medians[technique][-1]:.1g}"
+            else f"{technique} never, it ends at {median[-1]:.1g}"
         )
     return (
         f"The median z error falls below {SMALLEST}: {'; '.join(said)}. "

@@ -1,5 +1,6 @@
 """A batch of trials in the graph: one trace a shape, several steps a call."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ class Batch:
         points = solver.metric_points
         self._level = level(generator, points, weighted=exact, mixed=mixed) if points else None
         self._advance = tf.function(self._steps, autograph=False)
-        self._enter = tf.function(self._entered, autograph=False)
+        self._enter = tf.function(self._entered, autograph=False, reduce_retracing=True)
 
     def empty(self, size: int) -> Slots:
         """A batch with nobody in it; the graph is built and run once, so no later call pays."""
@@ -119,19 +120,22 @@ class Batch:
 
     def enter(self, slots: Slots, entries: dict[int, Entry]) -> Slots:
         """Seat each entry in its row, at its start or one drawn from its trial's stream."""
-        rows = np.zeros(len(slots.code), bool)
-        new = {field: np.array(getattr(slots, field)) for field in _ENTERED}
-        for row, entry in entries.items():
-            rule = RULES[entry.rule]
-            rows[row] = True
-            new["targets"][row], new["z_true"][row] = entry.target, entry.z_true
-            new["begin"][row], new["labels"][row] = entry.begin, entry.label
-            new["trials"][row], new["starts"][row] = entry.trial, entry.start
-            new["allowed"][row] = entry.allowed
-            new["clamps"][row], new["redraws"][row] = rule.clamps, rule.redraws
-            new["wall"][row], new["residual"][row] = rule.wall, entry.residual
-        slots = slots._replace(**{field: tf.constant(value) for field, value in new.items()})
-        entered: Slots = self._enter(slots, tf.constant(rows))
+        given = entries.values()
+        rules = [RULES[entry.rule] for entry in given]
+        new = {
+            "targets": np.stack([entry.target for entry in given]).astype(np.float32),
+            "trials": np.array([entry.trial for entry in given], np.int64),
+            "starts": np.array([entry.start for entry in given], np.int64),
+            "clamps": np.array([rule.clamps for rule in rules]),
+            "redraws": np.array([rule.redraws for rule in rules]),
+            "wall": np.array([rule.wall for rule in rules], np.float32),
+            "residual": np.array([entry.residual for entry in given], np.float32),
+            "allowed": np.array([entry.allowed for entry in given], np.float32),
+            "z_true": np.stack([entry.z_true for entry in given]).astype(np.float32),
+            "begin": np.stack([entry.begin for entry in given]).astype(np.float32),
+            "labels": np.array([entry.label for entry in given], np.int32),
+        }
+        entered: Slots = self._enter(slots, tf.constant([[row] for row in entries]), new)
         return entered
 
     def advance(self, slots: Slots) -> tuple[Slots, Seen]:
@@ -141,18 +145,22 @@ class Batch:
         seen = (slots.code, state.z, state.image_loss, state.gradients, state.bound, state.redraws)
         return slots, Seen(*(x.numpy() for x in (*seen, slots.error, slots.least_error)))
 
-    def _entered(self, slots: Slots, rows: tf.Tensor) -> Slots:
+    def _entered(self, slots: Slots, rows: tf.Tensor, new: dict[str, tf.Tensor]) -> Slots:
+        """The entries `new` (entering, …) in their rows (entering, 1)."""
         latent = self._generator.latent
-        share = uniform(self._seed, slots.trials, Purpose.start, slots.starts, latent)
+        share = uniform(self._seed, new["trials"], Purpose.start, new["starts"], latent)
         drawn = self._generator.prior.quantile(share)
-        given = ~tf.math.is_nan(slots.begin)
-        state = self._solver.init(tf.where(given, slots.begin, drawn), tf.reduce_all(given, -1))
-        return slots._replace(
-            state=where(rows, state, slots.state),
-            code=tf.where(rows, RUNNING, slots.code),
-            error=tf.where(rows, float("inf"), slots.error),
-            least_error=tf.where(rows, float("inf"), slots.least_error),
+        given = ~tf.math.is_nan(new["begin"])
+        state = self._solver.init(tf.where(given, new["begin"], drawn), tf.reduce_all(given, -1))
+        farthest = tf.fill(tf.shape(rows)[:1], float("inf"))
+        entering = slots._replace(
+            **new,
+            state=state,
+            code=tf.fill(tf.shape(rows)[:1], RUNNING),
+            error=farthest,
+            least_error=farthest,
         )
+        return _scattered(slots, rows, entering)
 
     def _steps(self, slots: Slots) -> Slots:
         problem = Problem(
@@ -215,13 +223,28 @@ class Batch:
         return code
 
 
-_ENTERED = (
-    *("targets", "z_true", "begin", "trials", "starts", "allowed", "clamps", "redraws", "wall"),
-    *("residual", "labels"),
-)
-
-
 def kept(slots: Slots, rows: list[int]) -> Slots:
     """A batch of some of the rows."""
     kept: Slots = tf.nest.map_structure(lambda field: tf.gather(field, rows), slots)
     return kept
+
+
+def joined(slots: Slots, others: Slots) -> Slots:
+    """The rows of both in one batch."""
+    whole: Slots = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), slots, others)
+    return whole
+
+
+def placed(slots: Slots, back: Mapping[int, Slots]) -> Slots:
+    """Single rows put where they are named."""
+    if not back:
+        return slots
+    own: Slots = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), *back.values())
+    return _scattered(slots, tf.constant([[row] for row in back]), own)
+
+
+def _scattered(slots: Slots, rows: tf.Tensor, new: Slots) -> Slots:
+    changed: Slots = tf.nest.map_structure(
+        lambda field, values: tf.tensor_scatter_nd_update(field, rows, values), slots, new
+    )
+    return changed

@@ -28,6 +28,17 @@ class Sought(NamedTuple):
     begin: np.ndarray | None = None  # (jobs, latent), where the first starts begin; None: drawn
     cost: float = 0.0  # of that, in gradients a job
     labels: np.ndarray | None = None  # (jobs,) int, the right ones, where they are known
+    cramer_rao: np.ndarray | None = None  # (jobs,), least error of an estimate, by unit of noise
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a trial ends."""
+
+    tolerance: float  # ‖z − z_true‖² / latent, by its bound, at which a row has converged
+    budget: float  # gradients a trial, restarts included
+    restarts: int  # a trial
+    stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
 
 
 class Ending(NamedTuple):
@@ -77,6 +88,7 @@ class Trial:
     marks: Marks
     label: int = -1  # the right one; -1 where there is none, or nobody knows it
     labels: int = 0  # how many the starts take in turn
+    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z, where it is asked for
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     ends: list[Ending] = field(default_factory=list)
     seconds: float = 0.0  # of the start that is running: its share of the batch's wall time

@@ -97,15 +97,36 @@ def same_run(first: Mapping[str, Any], other: Mapping[str, Any], path: Path) -> 
 
 def _include(catalogue: Catalogue, path: Path) -> bool:
     with files.opened(path) as file:
-        attributes = provenance.decoded(file.attrs)
-        trials = {group: file[inside(group, TRIAL)][:] for group in attributes["groups"]}
-        for group in trials:
-            catalogue.layout |= _new_kinds(file, group, catalogue.layout)
-        catalogue.constants = constants(file) | catalogue.constants
+        found = summary(file)
+        new = {
+            (group, name): file[inside(group, name)]
+            for group, names in found.columns.items()
+            for name in names
+            if (group, name) not in catalogue.layout
+        }
+        catalogue.layout |= {key: kind(data) for key, data in new.items()}
+    catalogue.constants = found.constants | catalogue.constants
     if catalogue.attributes is None:
-        catalogue.attributes = attributes
-    same_run(catalogue.attributes, attributes, path)
-    return catalogue.add(path, trials)
+        catalogue.attributes = found.attributes
+    same_run(catalogue.attributes, found.attributes, path)
+    return catalogue.add(path, found.trials)
+
+
+class Summary(NamedTuple):
+    """What a file holds, but for the columns' content."""
+
+    attributes: dict[str, Any]  # decoded
+    trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 where it was not run
+    columns: dict[str, list[str]]  # group -> names
+    constants: dict[str, np.ndarray]
+
+
+def summary(file: h5py.File) -> Summary:
+    """Costs the same whatever is in the columns."""
+    attributes = provenance.decoded(file.attrs)
+    groups = attributes["groups"]
+    trials = {group: file[inside(group, TRIAL)][:] for group in groups}
+    return Summary(attributes, trials, {g: _columns(file, g) for g in groups}, constants(file))
 
 
 def constants(file: h5py.File) -> dict[str, np.ndarray]:
@@ -113,10 +134,15 @@ def constants(file: h5py.File) -> dict[str, np.ndarray]:
     return {c.name: file[c.name][()] for c in contents.CONSTANTS if c.name in file}
 
 
-def _new_kinds(file: h5py.File, group: str, known: Layout) -> Layout:
-    found = {
-        (group, name): file[inside(group, name)]
-        for name in schema.columns(group)
-        if (group, name) not in known and inside(group, name) in file
-    }
-    return {key: Kind(str(data.dtype), data.shape[1:]) for key, data in found.items()}
+def kind(data: h5py.Dataset) -> Kind:
+    """Of a column."""
+    return Kind(str(data.dtype), data.shape[1:])
+
+
+def _columns(file: h5py.File, group: str) -> list[str]:
+    """Those that are there; HDF5 is quicker to list than to ask."""
+    whole, known = file[group or "/"], schema.columns(group)
+    names = set(whole)
+    for folder in names & {name.rpartition("/")[0] for name in known}:
+        names |= {f"{folder}/{name}" for name in whole[folder]}
+    return [name for name in known if name in names]

@@ -99,12 +99,17 @@ def clear_leftovers(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a run's results; the caller holds the lock. ResultsError where a file is not ours."""
-    if path.exists() and path.stat().st_size:
-        with contextlib.suppress(DamagedError), opened(path, any_schema=True):
-            pass
+    check_ours(path)
     clear_leftovers(path)
     path.unlink(missing_ok=True)
     discard(path, parts(path))
+
+
+def check_ours(path: Path) -> None:
+    """ResultsError where a file is not ours to replace; one that is damaged or empty is."""
+    if path.exists() and path.stat().st_size:
+        with contextlib.suppress(DamagedError), opened(path, any_schema=True):
+            pass
 
 
 @contextlib.contextmanager
@@ -113,12 +118,26 @@ def opened(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
 
     Raises FileNotFoundError where there is none, ResultsError where it is not ours to read.
     """
-    with _open(path) as file:
-        try:
-            _check_schema(path, file.attrs, any_schema)
-            yield file
-        except (OSError, KeyError, ValueError, RuntimeError) as error:  # h5py's, on broken content
-            raise _damaged(path, error) from error
+    with _open(path) as file, explained(path):
+        _check_schema(path, file.attrs, any_schema)
+        yield file
+
+
+def kept_open(path: Path) -> h5py.File:
+    """The same, open as long as it is referred to: readable when its name is another file's."""
+    file = _open(path)
+    with explained(path):
+        _check_schema(path, file.attrs, any_schema=False)
+    return file
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Around what reads an open file: its damage becomes a sentence."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # h5py's, on broken content
+        raise _damaged(path, error) from error
 
 
 def _open(path: Path) -> h5py.File:
@@ -153,7 +172,7 @@ def _damaged(path: Path, error: Exception) -> DamagedError:
     if path.match(_PART):
         advice = "delete it and run the same command again, which runs its trials anew"
     else:
-        advice = "restore a copy, or start again with --overwrite"
+        advice = "restore a copy, or run its command again with --overwrite"
     return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {advice}")
 
 

@@ -18,22 +18,40 @@ def held(path: Path) -> Iterator[None]:
     """
     if not path.parent.is_dir():
         raise ResultsError(
-            f"{path}: there is no folder {path.parent}; create it, or name another file with --out"
+            f"{path}: there is no folder {path.parent}; create it, or name another file"
         )
     if path.is_dir():
-        raise ResultsError(f"{path} is a folder; name a file with --out")
-    lock = FileLock(path.with_name(path.name + ".lock"), timeout=0)
+        raise ResultsError(f"{path} is a folder; name a file")
+    lock = FileLock(_name(path), timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
         raise ResultsError(
-            f"{path} is being written by another process; wait for it, or name another --out"
+            f"{path} is being written by another process; wait for it, or name another file"
         ) from error
     except OSError as error:
         raise ResultsError(
-            f"{path} cannot be written ({error.strerror}); name another --out"
+            f"{path} cannot be written ({error.strerror}); name another file"
         ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def busy(path: Path) -> bool:
+    """Whether another process holds it now, as far as this one may know; nothing is left behind."""
+    name = _name(path)
+    if not name.exists():
+        return False
+    try:
+        with FileLock(name, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # nothing may be written there, at least not by this user
+        return False
+
+
+def _name(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")

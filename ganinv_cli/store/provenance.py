@@ -66,15 +66,8 @@ def refuse_another_run(
     """ResultsError where the stored attributes are those of a run that this one cannot go on."""
     if stored is None:
         return
-    there, here = _settings(stored), _settings(decoded(provenance.attributes("", "", [], [])))
-    missing = object()
-    differing = [
-        f"{key} is {_text(there, key)} there and {_text(here, key)} here"
-        for key in dict.fromkeys((*there, *here))
-        if there.get(key, missing) != here.get(key, missing)
-    ]
-    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
-        differing += _told_otherwise(stored["config"], provenance.config)
+    here = decoded(provenance.attributes("", "", [], []))
+    differing = [f"{key} is {a} there and {b} here" for key, a, b in differences(stored, here)]
     if stored["command"] != provenance.command:
         raise ResultsError(
             f"{path} holds results of `ganinv {stored['command']}`, not of {provenance.command}; "
@@ -87,11 +80,26 @@ def refuse_another_run(
         )
 
 
-def _told_otherwise(stored: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What makes the runs of two files' decoded attributes differ: what, and each in words."""
+    first, second = _settings(there), _settings(here)
+    missing = object()
+    differing = [
+        (key, _text(first, key), _text(second, key))
+        for key in dict.fromkeys((*first, *second))
+        if first.get(key, missing) != second.get(key, missing)
+    ]
+    if first["checkpoint_sha256"] != second["checkpoint_sha256"]:
+        differing += _told_otherwise(there["config"], here["config"])
+    return differing
+
+
+def _told_otherwise(
+    there: Mapping[str, Any], here: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
     """What was said of a generator, and so may make it another one."""
-    there, here = stored, json.loads(json.dumps(config))  # as it would be stored
     return [
-        f"{key} is {_text(there, key)} there and {_text(here, key)} here"
+        (key, _text(there, key), _text(here, key))
         for key in TOLD
         if key in there and there[key] != here.get(key)
     ]

@@ -1,16 +1,19 @@
 """Reading results: a finished file, a run that goes on, or both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import catalogue, files, provenance, schema
+from ganinv_cli.store import catalogue, files, schema
 from ganinv_cli.store import figure as figure_
+from ganinv_cli.store.catalogue import Summary
 from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.rows import Group, Piece, Rows, Source, made
 from ganinv_cli.store.schema import TRIAL, Kind, inside
 
 _Rows = dict[str, np.ndarray]  # "trial" and the columns, one row each a trial
@@ -21,55 +24,74 @@ class Results:
     """Everything a run has committed."""
 
     attributes: dict[str, Any]  # of "/"; config, identity and versions as values
-    groups: dict[str, _Rows]  # sorted by trial; only the trials that were run
+    groups: dict[str, Group]  # sorted by trial; only the trials that were run
     constants: dict[str, np.ndarray]
     figures: dict[str, Figure]
     complete: bool  # the run was finished, and nothing has been added since
 
 
-@dataclass(frozen=True)
-class _File:
-    attributes: dict[str, Any]
-    groups: dict[str, _Rows]
-    constants: dict[str, np.ndarray]
+class _Found(NamedTuple):
+    source: Source
+    summary: Summary
     figures: dict[str, Figure]
 
 
 def read(path: Path) -> Results:
     """What is committed at `path`, also while another process writes there.
 
-    Raises ResultsError where there is nothing, or a file is damaged, not ours or of a newer schema.
+    A group's column is read when it is asked for, however the run has gone on by then. Raises
+    ResultsError where there is nothing, or a file is damaged, not ours or of a newer schema.
     """
     for _ in range(100):
         try:
-            found = _load_all(path)
+            found = _all(path)
         except FileNotFoundError:
             continue  # the run has just put its parts into the finished file: look again
         if not found:
             raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-        return _results(found, finished=found[0].attributes["finished"] != "")
+        return _results(found)
     raise ResultsError(f"{path} is being rewritten; try again")
 
 
-def _load_all(path: Path) -> list[_File]:
+def _all(path: Path) -> list[_Found]:
     """The finished file first; the parts are listed before it is opened, for they end in it."""
     parts = files.parts(path)
-    paths = [path, *parts] if path.exists() else parts
-    loaded = [_load(file) for file in paths]
-    for file, name in zip(loaded, paths, strict=True):
-        catalogue.same_run(loaded[0].attributes, file.attributes, name)
-    return loaded
+    found: list[_Found] = []
+    if path.exists():
+        found.append(_found(Source(path, path, made(path), files.kept_open(path))))
+    for part in parts:
+        found.append(_found(Source(part, path, made(part))))
+        catalogue.same_run(found[0].summary.attributes, found[-1].summary.attributes, part)
+    return found
 
 
-def _load(path: Path) -> _File:
-    with files.opened(path) as file:
-        attributes = provenance.decoded(file.attrs)
-        return _File(
-            attributes,
-            {group: rows_of(file, group) for group in attributes["groups"]},
-            catalogue.constants(file),
-            {name: figure_.load(file[name]) for name in attributes["figures"]},
-        )
+def _found(source: Source) -> _Found:
+    with source.opened() as file:
+        summary = catalogue.summary(file)
+        names = summary.attributes["figures"]
+        return _Found(source, summary, {name: figure_.load(file[name]) for name in names})
+
+
+def _results(found: Sequence[_Found]) -> Results:
+    pieces: dict[str, list[Piece]] = {}
+    for source, summary, _ in found:
+        for group, trials in summary.trials.items():
+            piece = Piece(source, trials, summary.columns[group])
+            pieces.setdefault(group, []).append(piece)
+    groups = {name: Rows(name, of) for name, of in pieces.items()}
+    first = found[0].summary
+    complete = first.attributes["finished"] != "" and all(
+        len(rows[TRIAL]) == np.sum(first.trials.get(name, np.zeros(0)) >= 0)
+        for name, rows in groups.items()
+    )
+    constants: dict[str, np.ndarray] = {}
+    figures: dict[str, Figure] = {}
+    for _, summary, drawn in reversed(found):
+        constants |= summary.constants
+        figures |= drawn
+    newest = first if complete else found[-1].summary
+    about = {"groups": list(groups), "figures": list(figures)}
+    return Results(newest.attributes | about, dict(groups), constants, figures, complete)
 
 
 def rows_of(file: h5py.File, group: str) -> _Rows:
@@ -81,25 +103,6 @@ def rows_of(file: h5py.File, group: str) -> _Rows:
         if inside(group, name) in file:
             rows[name] = file[inside(group, name)][:][run]
     return rows
-
-
-def _results(found: list[_File], finished: bool) -> Results:
-    names = dict.fromkeys(group for file in found for group in file.groups)
-    groups = {
-        name: joined([file.groups[name] for file in found if name in file.groups]) for name in names
-    }
-    complete = finished and all(
-        len(rows[TRIAL]) == len(found[0].groups.get(name, {TRIAL: ()})[TRIAL])
-        for name, rows in groups.items()
-    )
-    constants: dict[str, np.ndarray] = {}
-    figures: dict[str, Figure] = {}
-    for file in reversed(found):
-        constants |= file.constants
-        figures |= file.figures
-    newest = found[0] if complete else found[-1]
-    about = {"groups": list(groups), "figures": list(figures)}
-    return Results(newest.attributes | about, groups, constants, figures, complete)
 
 
 def joined(pieces: list[_Rows]) -> _Rows:

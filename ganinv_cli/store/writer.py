@@ -12,6 +12,7 @@ from ganinv_cli.store import catalogue, files, lock, merge, reader, schema
 from ganinv_cli.store import figure as figure_
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
+from ganinv_cli.store.committed import committed
 from ganinv_cli.store.figure import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
@@ -51,6 +52,10 @@ class Run:
     def finished(self, group: str) -> np.ndarray:
         """The numbers of the trials committed to a group, sorted, (trials,) int64."""
         return self._committed.trials(group)
+
+    def missing(self, group: str, trials: np.ndarray) -> np.ndarray:
+        """Which of some trials are not committed to a group yet, bool (trials,)."""
+        return self._committed.missing(group, trials)
 
     def rows(self, group: str) -> dict[str, np.ndarray]:
         """What is committed of one group, sorted by trial; at least one row must be."""
@@ -102,7 +107,7 @@ class Run:
         temporary = files.aside(self.path)
         try:
             files.make_parts_folder(self.path)
-            merge.write(temporary, self._committed, attributes, whole)
+            merge.write(temporary, committed(self._committed), attributes, whole)
             files.publish(temporary, self.path)
             files.discard(self.path, parts)
         except OSError as error:

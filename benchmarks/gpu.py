@@ -1,0 +1,178 @@
+"""What a GPU does: gradients a second by batch, precision and XLA, and `recover` as a whole.
+
+    python benchmarks/gpu.py --out docs/scaling/gpu.json        (make bench-gpu)
+
+Runs on every GPU that TensorFlow sees; `--device cpu` tries the program itself on a machine that
+has none, and its figures are of no use.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import tensorflow as tf
+from side_by_side.tables import publish
+
+from ganinv_cli import formats
+from ganinv_cli.cli.values import Numbers
+from ganinv_cli.config import RecoverConfig
+from ganinv_cli.engine.devices import Device, devices, machine
+from ganinv_cli.engine.engine import Engine, Found, Handed, Item, Recipe, Task
+from ganinv_cli.engine.local import Here, Several
+from ganinv_cli.errors import UsageError
+from ganinv_cli.experiments.recover import recover
+from ganinv_cli.generator import Generator
+from ganinv_cli.problem import Problem
+from ganinv_cli.resources import find
+from ganinv_cli.solvers.feed import Jobs
+
+TITLE = "On a GPU"
+GRADIENTS = 4  # in a call, after one another
+SECONDS = 2.0  # of each figure, after it has run once
+Row = dict[str, object]
+
+
+@click.command()
+@click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
+@click.option("--device", default="gpu", show_default=True)
+@click.option("--trials", default=1000, show_default=True)
+@click.option("--batches", default=(64, 256, 1024), type=Numbers(int, "64,256"))
+@click.option("--xla/--no-xla", default=True, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
+def main(
+    checkpoint: str,
+    device: str,
+    trials: int,
+    batches: tuple[int, ...],
+    xla: bool,
+    out: Path | None,
+) -> None:
+    """Print a row for each thing that was measured."""
+    try:
+        used = devices(device)
+    except UsageError as error:
+        raise click.ClickException(str(error)) from None
+    recipe = Recipe(formats.read(find("checkpoint", checkpoint)))
+    rows = []
+    for row in (*_loops(recipe, used[0], batches, xla), *_recovered(recipe, used, trials)):
+        rows.append(row)
+        click.echo(f"{row['what']}: {row['gradients a second']}", err=True)
+    where = machine(used, "auto", "lbfgs").device
+    versions = f"TensorFlow {tf.__version__}, checkpoint {recipe.checkpoint.sha256[:12]}"
+    publish(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
+
+
+def _loops(recipe: Recipe, device: Device, batches: Sequence[int], xla: bool) -> Iterator[Row]:
+    """A bare loop of gradients: what the device can do, and whether XLA makes it faster."""
+    with device.scope():
+        generator = recipe.made()
+        for precision in ("float32", "bfloat16"):
+            for size in batches:
+                for compiled in (False, True) if xla else (False,):
+                    rate = _rate(_bare(generator, size, precision, compiled))
+                    yield {
+                        "what": f"bare loop, {precision}" + (", XLA" if compiled else ""),
+                        "batch": size,
+                        "gradients a second": rate,
+                        "trials a second": "",
+                        "peak memory, MB": _peak(device),
+                    }
+
+
+def _bare(generator: Generator, size: int, precision: str, xla: bool) -> Callable[[], float]:
+    start = tf.random.stateless_uniform([size, generator.latent], [0, 0], -1, 1)
+    targets = tf.cast(generator(-start), precision)
+    problem = Problem(generator, targets, tf.zeros(size), tf.zeros(size))
+
+    @tf.function(autograph=False, jit_compile=xla)
+    def run(z: tf.Tensor) -> tf.Tensor:
+        for _ in range(GRADIENTS):
+            z -= 1e-6 * tf.cast(problem.evaluate(tf.cast(z, precision)).gradient, tf.float32)
+        return z
+
+    def call() -> float:
+        run(start).numpy()
+        return float(size * GRADIENTS)
+
+    return call
+
+
+def _rate(call: Callable[[], float]) -> float | None:
+    """Gradients a second, the median of calls; None where there is no memory or no such graph."""
+    try:
+        call()
+        rates: list[float] = []
+        end = time.perf_counter() + SECONDS
+        while len(rates) < 3 or time.perf_counter() < end:
+            began = time.perf_counter()
+            rates.append(call() / (time.perf_counter() - began))
+    except tf.errors.OpError:
+        return None
+    return round(statistics.median(rates), 1)
+
+
+def _recovered(recipe: Recipe, used: Sequence[Device], trials: int) -> Iterator[Row]:
+    """`ganinv recover` on one device in both precisions, and on all of them."""
+    config = RecoverConfig(trials=trials, clip=("stochastic",))
+    for precision in ("float32", "mixed"):
+        yield _run(replace(config, precision=precision), recipe, used[:1])
+    if len(used) > 1:
+        yield _run(replace(config, precision="mixed"), recipe, used)
+
+
+def _run(config: RecoverConfig, recipe: Recipe, used: Sequence[Device]) -> Row:
+    where = machine(used, config.precision, config.solver)
+    with tempfile.TemporaryDirectory() as folder, used[0].scope():
+        inner = Here(recipe.made(), where) if len(used) == 1 else Several(recipe, used, where)
+        watched = _Watched(inner)
+        recover(config, watched, Path(folder) / "recover.h5", False, lambda at: None)
+    several = f" on {len(used)} devices" if len(used) > 1 else ""
+    return {
+        "what": f"recover --precision {config.precision}{several}",
+        "batch": watched.batch,
+        "gradients a second": round(watched.gradients / watched.seconds, 1),
+        "trials a second": round(config.trials / watched.seconds, 2),
+        "peak memory, MB": _peak(used[0]),
+    }
+
+
+class _Watched:
+    """An engine, and what it did from its first look on, without the building of graphs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.generator, self.machine = engine.generator, engine.machine
+        self.immediate = engine.immediate
+        self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
+
+    def run(self, task: Task, jobs: Jobs) -> Handed:
+        """Those of the engine."""
+        for done in self._engine.run(task, jobs):
+            self.batch = max(self.batch, done.batch)
+            self.gradients += done.tally.gradients
+            self.seconds += done.tally.seconds
+            yield done
+
+    def each(
+        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
+    ) -> Iterator[Found]:
+        """Those of the engine."""
+        return self._engine.each(asked, items)
+
+
+def _peak(device: Device) -> int | None:
+    """MB that were taken at once since the last time this was asked."""
+    if device.kind == "cpu":
+        return None
+    name = f"GPU:{device.number}"
+    peak = int(tf.config.experimental.get_memory_info(name)["peak"])
+    tf.config.experimental.reset_memory_stats(name)
+    return round(peak / 1e6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""From ten thousand trials to a million: memory, pace, and what a commit costs at the end.
+
+Each size is a run of `ganinv recover` on a tiny generator, and of `ganinv report` on what it left,
+each in a process of its own whose peak memory the system tells. With random weights of this size a
+trial takes some 13 gradients, so that what is measured is all that is not the generator.
+
+    python benchmarks/million.py --out docs/scaling/million.json
+"""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+from side_by_side.tables import publish
+
+from ganinv_cli.cli.values import Numbers
+from ganinv_cli.engine.devices import devices
+from ganinv_cli.formats.tensorflow.write import write
+
+SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
+TITLE = "From ten thousand trials to a million"
+
+# `ganinv` with each commit's seconds in the file that is named first
+TIMED = """
+import sys
+import time
+from ganinv_cli.cli import main
+from ganinv_cli.store import Run
+real = Run.commit
+def commit(self, *rows):
+    began = time.monotonic()
+    real(self, *rows)
+    with open(sys.argv[1], "a") as file:
+        print(time.monotonic() - began, file=file)
+Run.commit = commit
+main(sys.argv[2:])
+"""
+
+
+class Ran(NamedTuple):
+    """A command that ended."""
+
+    seconds: float
+    peak: float  # MB
+
+
+@click.command()
+@click.option("--trials", default=(10**4, 10**5, 10**6), type=Numbers(int, "10000,100000"))
+@click.option("--batch-size", default="auto", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
+def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
+    """Run each size and print a row of what it took."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _generator(folder / "tiny")
+        (folder / "tiny.toml").write_text(SETTINGS)
+        for number in trials:
+            rows.append(_measured(folder, number, batch_size))
+            click.echo(json.dumps(rows[-1]), err=True)
+    about = f"{devices('cpu')[0].description}; a DCGAN of 6 components and 16 × 16 pixels"
+    publish(TITLE, rows, about, out)
+
+
+def _measured(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
+    results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
+    given = ["--checkpoint", "tiny", "--config", "tiny.toml", "--clip", "stochastic"]
+    given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
+    run = _ran(folder, [sys.executable, "-c", TIMED, seconds.name, "recover", *given])
+    report = _ran(folder, [sys.executable, "-m", "ganinv_cli", "report", results.name])
+    commits = np.array([float(line) for line in seconds.read_text().split()])
+    tenth = max(1, len(commits) // 10)
+    size = results.stat().st_size
+    results.unlink()
+    return {
+        "trials": trials,
+        "seconds": round(run.seconds, 1),
+        "trials a second": round(trials / run.seconds, 1),
+        "peak memory, MB": round(run.peak),
+        "commits": len(commits),
+        "a commit at first, ms": round(1e3 * float(np.median(commits[:tenth])), 1),
+        "at last, ms": round(1e3 * float(np.median(commits[-tenth:])), 1),
+        "file, MB": round(size / 1e6),
+        "report, s": round(report.seconds, 1),
+        "its peak memory, MB": round(report.peak),
+    }
+
+
+def _ran(folder: Path, command: list[str]) -> Ran:
+    """Run a command to its end; fails where it does."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise click.ClickException(f"{' '.join(command[2:])} failed with status {status}")
+    return Ran(time.monotonic() - began, used.ru_maxrss / 1e3)
+
+
+def _generator(folder: Path) -> None:
+    """Random weights, in the layout of the checkpoint that ships."""
+    random = np.random.default_rng(0)
+    latent, side, widths = 6, 4, (8, 4, 3)
+    arrays = {
+        "g_h0_lin/Matrix": random.normal(0, 0.5, (latent, side * side * widths[0])),
+        "g_h0_lin/bias": random.normal(0, 0.1, side * side * widths[0]),
+    }
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        arrays |= {
+            f"g_bn{number}/gamma": random.uniform(0.5, 1.5, inputs),
+            f"g_bn{number}/beta": random.normal(0, 0.2, inputs),
+            f"g_bn{number}/moving_mean": random.normal(0, 0.2, inputs),
+            f"g_bn{number}/moving_variance": random.uniform(0.3, 2, inputs),
+            f"g_h{number + 1}/w": random.normal(
+                0, 1 / np.sqrt(inputs * 25 / 4), (5, 5, outputs, inputs)
+            ),
+            f"g_h{number + 1}/biases": random.normal(0, 0.1, outputs),
+        }
+    named = {f"generator/{name}": array.astype(np.float32) for name, array in arrays.items()}
+    write(folder / "DCGAN.model-0", named)
+
+
+if __name__ == "__main__":
+    main()

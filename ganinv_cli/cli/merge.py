@@ -1,0 +1,43 @@
+"""`ganinv merge`."""
+
+from pathlib import Path
+
+import click
+
+from ganinv_cli.cli import options, publishing
+from ganinv_cli.words import printable
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.h5")
+@click.argument(
+    "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."
+)
+@click.option("--partial", is_flag=True, help="Write what there is where trials are missing.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.h5 where it exists.")
+@options.style
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of what was written.")
+def merge(
+    out: Path, parts: tuple[Path, ...], partial: bool, overwrite: bool, style: str, quiet: bool
+) -> None:
+    """Put the results of one run, written apart, into one file.
+
+    Takes the results files of a run's shards, finished or interrupted, and writes OUT.h5, its
+    tables and its figures, as the run itself would have. Where two files hold the same trial, the
+    first one counts, and it is said whether they agree. Files of another run are refused. Where
+    trials are missing nothing is written and the exit status is 1; with --partial what there is is
+    written, and the same command without --shard on OUT.h5 runs the rest.
+
+    \b
+    Example:
+        ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
+    """
+    folder = publishing.folder(out)
+    from ganinv_cli.store.combining import combine
+
+    combined = combine(out, parts, partial, overwrite)
+    for note in combined.notes:
+        click.echo(printable(note), err=True)
+    if not quiet:
+        click.echo(printable(f"{out}: {combined.holds}"), err=True)
+    publishing.publish({out: folder}, style, quiet)

@@ -1,0 +1,120 @@
+"""The devices that TensorFlow sees on this machine."""
+
+import contextlib
+import os
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from ganinv_cli.errors import UsageError
+from ganinv_cli.resources import Machine, mixed
+
+_WANTED = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
+
+
+def prepare(threads: int = 0) -> None:
+    """Set what must be set before TensorFlow first computes, and let it compute.
+
+    Memory of a GPU is taken as it is needed, float32 is not rounded to TF32, and no more than so
+    many CPU threads are used; 0 is as many as there are cores.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # it has computed before: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.zeros(1)
+
+
+class Device:
+    """Where tensors live and graphs run; used as a context."""
+
+    def __init__(self, kind: str, number: int) -> None:
+        """`kind` is cpu or gpu; `number` counts TensorFlow's logical devices of it, from 0."""
+        self.kind, self.number = kind, number
+
+    def scope(self) -> contextlib.AbstractContextManager[object]:
+        """Put what is built and run inside on this device."""
+        name = f"/{self.kind.upper()}:{self.number}"
+        return tf.device(name)  # type: ignore[no-any-return]
+
+    @property
+    def description(self) -> str:
+        """For the provenance: the card, or the processor and how many cores may be used."""
+        if self.kind == "cpu":
+            return f"CPU {_processor()}, {_cores()} cores"
+        gpus = tf.config.list_physical_devices("GPU")
+        gpu = gpus[min(self.number, len(gpus) - 1)]  # a card may be several logical devices
+        details = tf.config.experimental.get_device_details(gpu)
+        return f"GPU {details.get('device_name', gpu.name)}"
+
+
+def devices(wanted: str) -> list[Device]:
+    """Those of `auto`, `cpu`, `gpu`, `gpu:0` or `gpu:0,1`; prepares TensorFlow.
+
+    `auto` takes every GPU that TensorFlow sees, and else the CPU. Raises UsageError where there
+    are no such devices.
+    """
+    match = _WANTED.fullmatch(wanted)
+    if not match:
+        raise UsageError(
+            f"no device {wanted!r}; it is auto, cpu, gpu, or some GPUs such as gpu:0,1"
+        )
+    prepare()
+    kind, numbered = match[1] or match[2], match[3]
+    there = {name: len(tf.config.list_logical_devices(name.upper())) for name in ("cpu", "gpu")}
+    if kind == "auto":
+        kind = "gpu" if there["gpu"] else "cpu"
+    if not there[kind]:
+        raise UsageError(
+            "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
+            "or use --device cpu"
+        )
+    numbers = [int(each) for each in numbered.split(",")] if numbered else range(there[kind])
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"--device {wanted} names a device twice")
+    if absent := [number for number in numbers if number >= there[kind]]:
+        last = there[kind] - 1
+        has = f"{kind}:0 to {kind}:{last}" if last else f"{kind}:0 alone"
+        raise UsageError(
+            f"--device {wanted}: there is no {kind}:{absent[0]}; TensorFlow sees {has}"
+        )
+    return [Device(kind, number) for number in numbers]
+
+
+def machine(used: Sequence[Device], precision: str, solver: str) -> Machine:
+    """What a run's results say of where it was computed, and how."""
+    in_bfloat16 = mixed(precision, solver, used[0].kind == "gpu", _cpuinfo())
+    names = [device.description for device in used]
+    counted = [
+        f"{names.count(name)} × {name}" if names.count(name) > 1 else name
+        for name in dict.fromkeys(names)
+    ]
+    return Machine("; ".join(counted), "mixed" if in_bfloat16 else "float32")
+
+
+def _cores() -> int:
+    """How many this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """The processor's own name where Linux tells it, and else the architecture."""
+    for line in _cpuinfo().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _cpuinfo() -> str:
+    """What Linux tells of the processor; nothing elsewhere."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/cpuinfo").read_text()
+    return ""

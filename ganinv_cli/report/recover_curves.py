@@ -1,0 +1,72 @@
+"""How the errors of many trials fell, without their curves in memory at once."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ganinv_cli.statistics import Booleans, Floats, Integers, carried
+
+BLOCK_BYTES = 1 << 26  # of the curves that are looked at together
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+class Curves(NamedTuple):
+    """Those of one technique's trials."""
+
+    gradients: Floats  # (points,)
+    errors: Callable[[slice], Floats]  # z error of some trials, (some, points), NaN after their end
+    ends: Floats  # (trials,), the z error of what was found
+
+
+class Fall(NamedTuple):
+    """What they come to at the points where a trial was running, and one on."""
+
+    gradients: Floats  # (points,), above 0, which has no logarithm
+    quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
+
+
+def fall(curves: Curves) -> Fall:
+    """A trial that has ended counts with its end; no points where no trial has an error at each."""
+    points = _drawable(curves)
+    whole = [np.isfinite(errors).all(axis=1) for errors in _blocks(curves, points)]
+    kept = np.concatenate(whole)
+    if not kept.any():
+        points = points[:0]
+    return Fall(curves.gradients[points], _quantiles(curves, points, kept))
+
+
+def _drawable(curves: Curves) -> Integers:
+    """The places of the points where a trial was running, and one on."""
+    ran = [np.isfinite(curves.errors(some)).any(axis=0) for some in _trials(curves)]
+    running = np.any(ran, axis=0) & (curves.gradients > 0)
+    return np.flatnonzero(running | np.concatenate([[False], running[:-1]]))
+
+
+def _quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floats:
+    """(3, points) over the trials that are `kept`, (trials,); exact, some points at a time."""
+    count = int(np.sum(kept))
+    together = max(1, BLOCK_BYTES // (8 * max(1, count)))
+    found = np.empty((len(QUANTILES), len(points)))
+    for first in range(0, len(points), together):
+        some = slice(first, first + together)
+        errors = np.empty((len(points[some]), count))
+        low = 0
+        for trials, block in zip(_trials(curves), _blocks(curves, points[some]), strict=True):
+            chosen = block[kept[trials]]
+            errors[:, low : low + len(chosen)] = chosen.T
+            low += len(chosen)
+        found[:, some] = np.quantile(errors, QUANTILES, axis=1, overwrite_input=True)
+    return found
+
+
+def _blocks(curves: Curves, points: Integers) -> Iterator[Floats]:
+    """(some trials, points), their ends carried on."""
+    for trials in _trials(curves):
+        yield carried(curves.errors(trials)[:, points], curves.ends[trials])
+
+
+def _trials(curves: Curves) -> Iterator[slice]:
+    """All of them, some at a time."""
+    length = max(1, BLOCK_BYTES // (32 * len(curves.gradients)))
+    return (slice(low, low + length) for low in range(0, len(curves.ends), length))

@@ -1,0 +1,38 @@
+"""Reading some rows of a dataset, most of whose chunks may never have been written."""
+
+import h5py
+import numpy as np
+
+from ganinv_cli.store.ranges import bounds
+from ganinv_cli.store.schema import Kind
+
+GAP = 16  # rows that are sooner read along than passed over, or as many as a chunk has
+FAR = 1024  # the same where there are no chunks
+STRETCH_BYTES = 1 << 24  # of a dataset, read at once
+
+
+def taken(data: h5py.Dataset, at: np.ndarray) -> np.ndarray:
+    """data[at], of sorted rows, of which there are some; what is not near them is not read."""
+    kind = Kind(str(data.dtype), data.shape[1:])
+    gap = max(GAP, data.chunks[0]) if data.chunks else FAR
+    length = max(1, STRETCH_BYTES // max(1, kind.row_bytes))
+    values = np.empty((len(at), *kind.shape), kind.dtype)
+    for low, high in bounds((np.diff(at) > gap) | (np.diff(at // length) > 0)):
+        first, end = int(at[low]), int(at[high - 1]) + 1
+        stretch = data[first:end]
+        values[low:high] = stretch if len(stretch) == high - low else stretch[at[low:high] - first]
+    return values
+
+
+def everything(data: h5py.Dataset) -> np.ndarray:
+    """data[:] of numbers, without a look at every chunk that was never written."""
+    if not data.chunks or not hasattr(data.id, "chunk_iter"):  # of an older HDF5
+        return np.asarray(data[:])
+    length, written = data.chunks[0], list[int]()
+    data.id.chunk_iter(lambda chunk: written.append(chunk.chunk_offset[0]))
+    if 2 * len(written) * length > len(data):
+        return np.asarray(data[:])
+    values = np.full(data.shape, data.fillvalue, data.dtype)
+    for first in written:
+        values[first : first + length] = data[first : first + length]
+    return values

@@ -1,0 +1,53 @@
+"""Which trials a run lacks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.store import ranges
+from ganinv_cli.store.committed import Committed, block
+from ganinv_cli.store.schema import TRIAL, Kind
+from ganinv_cli.words import image_group, variance_group
+
+
+def missing(rows: Committed, identity: Mapping[str, Any], trials: int) -> dict[str, np.ndarray]:
+    """Group -> the ranges, (n, 2), that it lacks of range(trials), where it lacks any.
+
+    Nothing is expected of an image that could not be read.
+    """
+    lacking = {group: ranges.gaps(rows.trials(group), trials) for group in _expected(identity)}
+    unreadable = {
+        image: _unreadable(rows, image)
+        for image in {_image(group) for group, gaps in lacking.items() if len(gaps)}
+    }
+    return {
+        group: gaps
+        for group, gaps in lacking.items()
+        if len(gaps) and not unreadable[_image(group)]
+    }
+
+
+def _expected(identity: Mapping[str, Any]) -> list[str]:
+    """The groups of trials of a whole run."""
+    clip = identity.get("clip", [])
+    if "variances" in identity:
+        return [
+            variance_group(variance, rule) for variance in identity["variances"] for rule in clip
+        ]
+    if "images" in identity:
+        return [image_group(number, rule) for number in range(identity["images"]) for rule in clip]
+    return list(clip)
+
+
+def _image(group: str) -> str:
+    """`image=0003` of `image=0003/none`; empty of any other group."""
+    return group.partition("/")[0] if group.startswith("image=") else ""
+
+
+def _unreadable(rows: Committed, image: str) -> bool:
+    kind = rows.layout.get((image, "error"))
+    if not image or kind is None or not len(rows.trials(image)):
+        return False
+    found = block(rows, image, {TRIAL: Kind("int64", ()), "error": kind}, np.zeros(1, np.int64))
+    return bool(found["error"][0] != b"")
