@@ -7,6 +7,12 @@ class GaninvError(Exception):
     exit_code = 1
 
 
+class NothingToDoError(GaninvError):
+    """What was asked for asks for nothing; no failure."""
+
+    exit_code = 0
+
+
 class UsageError(GaninvError):
     """The command was misused: a wrong option, config, file or combination of them."""
 

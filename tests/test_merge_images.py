@@ -69,13 +69,38 @@ def test_whole_images_from_two_files_keep_their_certificates(out, tmp_path):
         assert certificate["recoveries"].tolist() == [TRIALS]
 
 
+def test_images_without_a_certificate_are_counted_and_it_is_said_how_to_make_them(out, tmp_path):
+    shards = [
+        _file(
+            tmp_path / f"{number}.h5",
+            *(_image(image) | _recoveries(image, [number, number + 2]) for image in range(2)),
+            _image(2, b"no image"),
+            images=3,
+        )
+        for number in range(2)
+    ]
+    (note,) = combine(out, shards).notes
+    assert note == (
+        f"{out}: 2 images have no certificate yet (reconstructions, singular values); the same "
+        f"command without --shard, with --out {out}, makes them"
+    )
+    (note,) = combine(out, shards[:1], partial=True, overwrite=True).notes
+    assert note.startswith("missing are")
+    with open_run(out, _made_by(3)) as run:
+        run.commit(_recoveries(0, [1, 3]) | _recoveries(1, [1, 3]) | _certificate(0, 0, TRIALS))
+        run.finish()
+    (note,) = combine(tmp_path / "again.h5", [out]).notes
+    assert "1 image has no certificate yet" in note
+
+
 def test_an_image_that_cannot_be_read_lacks_nothing(out, tmp_path):
     path = _file(
         tmp_path / "a.h5",
         _image(0, b"no image") | _image(1) | _recoveries(1, range(TRIALS)),
+        _certificate(1, 0, TRIALS),
         images=2,
     )
-    combine(out, [path])
+    assert combine(out, [path]).notes == []
     assert read(out).groups["image=0000"]["error"].tolist() == [b"no image"]
 
 

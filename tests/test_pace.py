@@ -100,6 +100,39 @@ def test_memory_may_run_out_before_anything_ran(hard, lbfgs, monkeypatch):
     assert sorted(found) == sorted(JOBS[:6])
 
 
+def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(hard, lbfgs, done, monkeypatch):
+    real = Batch.empty
+
+    def empty(self, size):
+        if size > 4:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return real(self, size)
+
+    monkeypatch.setattr(Batch, "empty", empty)
+    monkeypatch.setattr(pace, "FIRST", 4)
+    monkeypatch.setattr(pace, "LOOKS", 1)
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
+    monkeypatch.setattr(pace, "WORTH", 0.0)
+    looks: list[loop.Look] = []
+    found = run(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
+    assert {look.rows for look in looks[:5]} == {4}
+    _same(found, done)
+
+
+def test_images_for_which_there_is_no_memory_are_made_with_fewer_rows(hard, lbfgs, monkeypatch):
+    asked: list[int] = []
+
+    def supply(jobs):
+        asked.append(len(jobs))
+        if len(asked) == 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return clean(hard)(jobs)
+
+    found = run(hard, lbfgs, JOBS, batch_size=8, supply=supply)
+    assert sorted(found) == sorted(JOBS)
+    assert asked[1] == asked[2]
+
+
 def test_no_memory_for_one_trial_is_a_sentence(hard, lbfgs, monkeypatch):
     _memory(monkeypatch, "advance", most=0, after=0)
     with pytest.raises(GaninvError, match="memory ran out for a single trial; free some, or use"):

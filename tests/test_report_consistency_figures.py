@@ -97,6 +97,22 @@ def test_the_alt_text_is_the_verdict():
     assert "stochastic: unique: all 10 recoveries" in drawn(portrait=image())["image=0000"].alt
 
 
+def test_what_is_said_of_a_figure_is_in_it():
+    made = drawn(portrait=image())["image=0000"]
+    assert "its best reconstruction" in made.alt and "least image loss" in made.caption
+    lacking = drawn(portrait={"none": recoveries(minima=(3,))})["image=0000"]
+    assert lacking.alt.endswith(
+        ". Above, the image; below, a histogram of the distances between recoveries."
+    )
+    assert lacking.caption == (
+        "portrait: the image as the generator sees it, whose reconstructions are not made yet, "
+        "and the distances between all pairs of recoveries, by technique."
+    )
+    alone = drawn(portrait={"none": recoveries(minima=(1,))})["image=0000"]
+    assert alone.alt.endswith(". Above, the image.")
+    assert "distances" not in alone.caption
+
+
 def test_a_name_is_no_mathematics():
     name = "a $very$ strange_{name}$.png"
     figure = drawn(**{name: image()})["image=0000"]

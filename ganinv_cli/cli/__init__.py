@@ -34,7 +34,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except GaninvError as error:
-            click.echo(f"Error: {printable(error)}", err=True)  # names in files can be anything
+            failed = "Error: " if error.exit_code else ""
+            click.echo(f"{failed}{printable(error)}", err=True)  # names in files can be anything
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)

@@ -80,9 +80,11 @@ def session(config: Config, output: Output) -> Iterator[Session]:
     from ganinv_cli.cli import engines, progress
     from ganinv_cli.resources import find
 
+    progress.heed_schedulers()
     checkpoint = find("checkpoint", config.checkpoint)
     told = generators.conventions(config)
-    found = generators.read(checkpoint, told, output.verbose, output.quiet)
+    gpus = config.engine == "local"  # else they are the workers'
+    found = generators.read(checkpoint, told, output.verbose, output.quiet, gpus)
     recipe = generators.recipe(found, config.batch_norm, config.label)
     shown = progress.recovery(output.out, output.quiet)
     with engines.engine(config, recipe) as engine, shown as show:

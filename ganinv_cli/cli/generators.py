@@ -127,19 +127,23 @@ def conventions(config: Config) -> "Conventions":
     return Conventions(**{field.name: getattr(config, field.name) for field in fields(Conventions)})
 
 
-def read(path: Path, told: "Conventions", verbose: bool, quiet: bool = False) -> "Checkpoint":
+def read(
+    path: Path, told: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+) -> "Checkpoint":
     """The checkpoint, with TensorFlow started; what was assumed of it is said, unless `quiet`."""
-    found = look(path, told, verbose, quiet)
-    startup.tensorflow(verbose)
+    found = look(path, told, verbose, quiet, gpus)
+    startup.tensorflow(verbose, gpus)
     return found
 
 
-def look(path: Path, told: "Conventions", verbose: bool, quiet: bool = False) -> "Checkpoint":
+def look(
+    path: Path, told: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+) -> "Checkpoint":
     """The same, with TensorFlow started only where reading takes it."""
     from ganinv_cli import formats
 
     if formats.starts_tensorflow(path, told):
-        startup.tensorflow(verbose)
+        startup.tensorflow(verbose, gpus)
     found = formats.read(path, told)
     if verbose:
         _say(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}")

@@ -25,8 +25,9 @@ def merge(
     Takes the results files of a run's shards, finished or interrupted, and writes OUT.h5, its
     tables and its figures, as the run itself would have. Where two files hold the same trial, the
     first one counts, and it is said whether they agree. Files of another run are refused. Where
-    trials are missing nothing is written and the exit status is 1; with --partial what there is is
-    written, and the same command without --shard on OUT.h5 runs the rest.
+    trials are missing nothing is written and the exit status is 1; --partial writes the others, and
+    the same command without --shard on OUT.h5 runs the rest. It also makes the reconstructions of
+    `consistency`, which no shard can.
 
     \b
     Example:

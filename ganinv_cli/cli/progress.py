@@ -79,12 +79,16 @@ def training(out: Path) -> Iterator[Callable[["Training"], None]]:
             signal.signal(number, handler)
 
 
+def heed_schedulers() -> None:
+    """From now on SIGTERM, which a batch scheduler sends first, is an interruption."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
 @contextmanager
 def recovery(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
     """Trials done, recovered, gradients a second, time left; how to go on after an interruption."""
     console = Console(stderr=True, quiet=quiet, markup=False)
     announced = False
-    signal.signal(signal.SIGTERM, _interrupt)  # what a batch scheduler sends first
     try:
         with line("trials", console) as show:
 

@@ -5,21 +5,21 @@ import sys
 import tempfile
 
 
-def tensorflow(verbose: bool = False) -> None:
+def tensorflow(verbose: bool = False, gpus: bool = True) -> None:
     """Import TensorFlow and let it find its devices; what it logs meanwhile is shown when it fails.
 
     Its C++ side writes to file descriptor 2 before any log level is read, so that is set aside.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
     if verbose:
-        _start()
+        _start(gpus)
         return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
-            _start()
+            _start(gpus)
         except BaseException:
             aside.seek(0)
             os.write(stderr, aside.read())
@@ -29,7 +29,7 @@ def tensorflow(verbose: bool = False) -> None:
             os.close(stderr)
 
 
-def _start() -> None:
+def _start(gpus: bool) -> None:
     from ganinv_cli.engine import devices
 
-    devices.prepare()
+    devices.prepare(gpus=gpus)

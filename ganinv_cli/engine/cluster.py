@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganinv_cli.config import Config
@@ -14,6 +14,7 @@ from ganinv_cli.engine.crew import WAIT_SECONDS, Crew, Lost
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import Done, Found, Handed, Item, Recipe, Task
 from ganinv_cli.engine.ledger import Ledger
+from ganinv_cli.errors import GaninvError
 from ganinv_cli.generator import Generator
 from ganinv_cli.resources import Machine
 from ganinv_cli.solvers.feed import Jobs
@@ -68,8 +69,9 @@ class Cluster:
                 handed += self._heard(ledger, WAIT_SECONDS)
         except KeyboardInterrupt:
             end = time.monotonic() + LAST_SECONDS
-            while (left := end - time.monotonic()) > 0 and not ledger.over:
-                handed += self._heard(ledger, left)
+            with suppress(GaninvError):  # the cluster may have been interrupted too
+                while (left := end - time.monotonic()) > 0 and not ledger.over:
+                    handed += self._heard(ledger, left)
             yield from handed
             raise
         finally:

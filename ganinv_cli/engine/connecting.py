@@ -1,6 +1,7 @@
 """Ray, connected to a cluster by its address."""
 
 import contextlib
+import logging
 import os
 import pickle
 import secrets
@@ -25,6 +26,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # what calls to a lost worker end with
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # to a new cluster, where one was lost
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "3",
     "RAY_NUM_REDIS_GET_RETRIES": "3",
@@ -49,6 +51,7 @@ def connected(address: str, recipe: "Recipe") -> Iterator[Any]:
         raise UsageError(
             "--engine ray needs Ray, which is not installed here; pip install 'ganinv[ray]'"
         ) from error
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         nothing = stack.enter_context(Path(os.devnull).open("w"))
         stack.enter_context(contextlib.redirect_stdout(nothing))  # where Ray says who died
@@ -81,7 +84,7 @@ def _start(ray: Any, folder: str, store: int) -> None:
 
 def _join(ray: Any, address: str) -> None:
     known = address if address != "auto" else _known()
-    if known:
+    if known or address != "auto":
         _probe(known)
     for last in (False, True):
         try:

@@ -55,6 +55,7 @@ class Crew:
         self._deaths: Counter[int] = Counter()  # of slots
         self._made = 0
         self._looked = -LOOK_SECONDS
+        self._had = time.monotonic()  # a worker that is ready
         self._versions, self._different = versions(), set[str]()
         self.expected = 1  # workers there is room for, of those that are asked for
         self.tend()
@@ -70,13 +71,9 @@ class Crew:
 
     def first(self) -> Hello:
         """What the first worker that is ready says; waits for it."""
-        began, said = time.monotonic(), False
-        while True:
-            if isinstance(hello := self.answer()[1], Hello):
-                return hello
-            if not said and time.monotonic() - began > PATIENCE_SECONDS:
-                said = True
-                self._say(self._scarce())
+        while not isinstance(hello := self.answer()[1], Hello):
+            pass
+        return hello
 
     def call(self, number: int, method: str, *arguments: Any) -> None:
         """Have a worker do something; `answer` will tell."""
@@ -99,31 +96,20 @@ class Crew:
     def answer(self, seconds: float = WAIT_SECONDS) -> tuple[int, Answer | Lost]:
         """What a worker says next, and which; None where none says anything within so long.
 
-        Raises GaninvError where a worker did.
+        Raises GaninvError where a worker did, and where the cluster is lost.
         """
-        self.tend()
-        if not self._calls:
-            time.sleep(seconds)
-            return -1, None
-        ready, _ = self._ray.wait(list(self._calls), timeout=seconds)
-        if not ready:
-            return -1, None
-        number = self._calls.pop(ready[0])
-        member = self._members[number]
-        member.calls -= 1
+        errors = self._ray.exceptions
         try:
-            answer = self._ray.get(ready[0])
-        except self._ray.exceptions.RayTaskError:
+            self._wonder()
+            return self._answer(seconds)
+        except errors.RayTaskError:
             raise  # a bug of ours
-        except self._ray.exceptions.RayError as error:
-            return number, self._lost(member, error)
-        if isinstance(answer, GaninvError):
-            raise answer
-        if isinstance(answer, Hello):
-            self._greet(member, answer)
-        elif isinstance(answer, Found) or any(done.jobs for done in answer or ()):
-            self._deaths.clear()
-        return number, answer
+        except (errors.RayError, ConnectionError) as error:
+            self._members.clear()  # out of reach
+            raise GaninvError(
+                f"the Ray cluster is lost ({_line(error)}); the same command goes on when it is "
+                "there again"
+            ) from error
 
     def tend(self) -> None:
         """Make the workers that are missing; now and then look whether there is more room."""
@@ -143,6 +129,34 @@ class Crew:
             self._ray.kill(member.actor)
         self._members.clear()
         self._calls.clear()
+
+    def _answer(self, seconds: float) -> tuple[int, Answer | Lost]:
+        self.tend()
+        if not self._calls:
+            time.sleep(seconds)
+            return -1, None
+        ready, _ = self._ray.wait(list(self._calls), timeout=seconds)
+        if not ready:
+            return -1, None
+        number = self._calls[ready[0]]
+        # it answers in the order of its calls, and Ray tells of any of them
+        oldest = next(call for call, caller in self._calls.items() if caller == number)
+        del self._calls[oldest]
+        member = self._members[number]
+        member.calls -= 1
+        try:
+            answer = self._ray.get(oldest)
+        except self._ray.exceptions.RayTaskError:
+            raise
+        except self._ray.exceptions.RayError as error:
+            return number, self._lost(member, error)
+        if isinstance(answer, GaninvError):
+            raise answer
+        if isinstance(answer, Hello):
+            self._greet(member, answer)
+        elif isinstance(answer, Found) or any(done.jobs for done in answer or ()):
+            self._deaths.clear()
+        return number, answer
 
     def _make(self, slot: int) -> None:
         gpu = self._asked.gpus > 0
@@ -180,11 +194,19 @@ class Crew:
             raise GaninvError(f"{DEATHS} workers ended before they got anything done: {why}")
         return Lost(why)
 
+    def _wonder(self) -> None:
+        """Say so where there has been no worker for a while."""
+        if self.ready:
+            self._had = time.monotonic()
+        elif time.monotonic() - self._had > PATIENCE_SECONDS:
+            self._had = float("inf")  # said once, until there is one again
+            self._say(self._scarce())
+
     def _scarce(self) -> str:
         free = self._ray.available_resources()
         gpus = f" and {self._asked.gpus:g} GPU" if self._asked.gpus else ""
         return (
-            f"no worker has come yet: each asks for {self._asked.cpus} CPU{gpus}, and the cluster "
+            f"there is no worker: each asks for {self._asked.cpus} CPU{gpus}, and the cluster "
             f"has {free.get('CPU', 0):g} CPU and {free.get('GPU', 0):g} GPU free; waiting"
         )
 

@@ -15,12 +15,15 @@ from ganinv_cli.resources import Machine, mixed
 _WANTED = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
 
-def prepare(threads: int = 0) -> None:
+def prepare(threads: int = 0, gpus: bool = True) -> None:
     """Set what must be set before TensorFlow first computes, and let it compute.
 
-    Memory of a GPU is taken as it is needed, float32 is not rounded to TF32, and no more than so
-    many CPU threads are used; 0 is as many as there are cores.
+    Memory of a GPU is taken as it is needed, and without `gpus` none is touched; float32 is not
+    rounded to TF32; no more than so many CPU threads are used, 0 being as many as there are cores.
     """
+    if not gpus:
+        with contextlib.suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # it has computed before: it is as it is
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -70,7 +70,8 @@ class Ledger:
         hand = self._hands[worker]
         for job in jobs:
             del hand.held[job]
-        hand.rows = max(hand.rows, batch)
+        if batch and self.waiting:  # else it is the end that makes a batch small
+            hand.rows = batch
         hand.ahead = max(hand.rows, 2 * len(jobs))  # it may be faster than it is called
 
     def lost(self, worker: int, why: str) -> None:

@@ -4,6 +4,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from threading import Event
 
@@ -55,10 +56,13 @@ class Several:
         def work(device: Device) -> None:
             try:
                 with device.scope():
-                    for done in task.begun(self._made(device), feed):
+                    begun = task.begun(self._made(device), feed)
+                    for done in begun:
                         handed.put(done)
                         if stop.is_set():
-                            return
+                            break
+                    with suppress(KeyboardInterrupt, StopIteration):
+                        handed.put(begun.throw(KeyboardInterrupt()))
             finally:
                 handed.put(None)
 
@@ -69,8 +73,10 @@ class Several:
                     yield done._replace(tally=tally._replace(seconds=tally.seconds / workers))
 
         with ThreadPoolExecutor(workers, "device") as pool:
-            futures = [pool.submit(work, device) for device in self._devices]
+            futures: list[Future[None]] = []
             try:
+                for device in self._devices:
+                    futures.append(pool.submit(work, device))
                 yield from finished()
             except KeyboardInterrupt:
                 feed.close()

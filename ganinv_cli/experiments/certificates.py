@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from ganinv_cli.engine import memory
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.columns import Columns
 from ganinv_cli.generator import Generator
@@ -37,7 +39,13 @@ def _certified(run: Run, group: str) -> bool:
 
 def certificate(generator: Generator, starts: Starts) -> Columns:
     """Of the best trial and the one farthest from it, by polished z where there is one."""
-    rows, counted = starts
+    try:
+        return _made(generator, *starts)
+    except tf.errors.ResourceExhaustedError as error:
+        raise memory.out() from error
+
+
+def _made(generator: Generator, rows: Columns, counted: np.ndarray | None) -> Columns:
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
     labels = rows.get("label", np.full(len(z), -1))

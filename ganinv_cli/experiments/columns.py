@@ -49,16 +49,6 @@ def _labels(labels: Sequence[int]) -> Columns:
     return {"label": np.array(labels, np.int32)} if max(labels) >= 0 else {}
 
 
-def of(rows: Columns, column: str, trials: np.ndarray) -> np.ndarray:
-    """A stored column's values for some trials, whichever others a run has finished."""
-    return rows[column][np.searchsorted(rows["trial"], trials)]
-
-
-def labels_of(rows: Columns, trials: np.ndarray) -> np.ndarray | None:
-    """Those of some trials, (trials,); None where there are none."""
-    return of(rows, "label", trials) if "label" in rows else None
-
-
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
     """‖found − true‖² / latent, in float64: the figure of the paper's Table 1."""
     return float(np.mean((found.astype(np.float64) - true) ** 2))

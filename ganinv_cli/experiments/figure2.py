@@ -1,5 +1,7 @@
 """Figure 2b: clean, noisy and recovered images of the first trials."""
 
+import functools
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,25 +11,32 @@ from ganinv_cli.experiments.drawing import noise, noisy
 from ganinv_cli.generator import Generator
 from ganinv_cli.pictures import to_pixels
 from ganinv_cli.store import Figure, read
-from ganinv_cli.store.rows import of_trials
+from ganinv_cli.store.rows import Group, of_trials
 from ganinv_cli.words import shown_rule, variance_group
 
 TRIALS = 8
 
 
 def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
-    """One figure a variance, of the stochastic rule where it was run, or else of the first."""
+    """One figure a variance, of the stochastic rule where it was run, or else of the first.
+
+    All show the first trials that were run at every variance; there is none where no trial was.
+    """
     rule = shown_rule(config.clip)
     groups = read(path).groups
+    names = [variance_group(variance, rule) for variance in config.variances]
+    shared = _shared(groups, ["", *names])
+    trials = shared[shared < config.trials][:TRIALS]
+    if not len(trials):
+        return {}
     truth = groups[""]
-    trials = truth["trial"][truth["trial"] < config.trials][:TRIALS]
     labels = of_trials(truth, "label", trials) if "label" in truth else None
     clean = generator.render(of_trials(truth, "z_true", trials), TRIALS, labels=labels)
     unit = noise(generator, config.seed, trials)
     figures = {}
-    for variance in config.variances:
+    for variance, name in zip(config.variances, names, strict=True):
         level = np.full(len(trials), variance)
-        group = groups[variance_group(variance, rule)]
+        group = groups[name]
         found = of_trials(group, "z_found", trials)
         labels = of_trials(group, "label", trials) if "label" in group else None
         panels = {
@@ -40,3 +49,10 @@ def pictures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict
             shown, tuple(panels), tuple(trials.tolist())
         )
     return figures
+
+
+def _shared(groups: Mapping[str, Group], names: Iterable[str]) -> np.ndarray:
+    """The numbers of the trials that each of these groups has, sorted, (n,)."""
+    none = np.zeros(0, np.int64)
+    trials = (groups[name]["trial"] if name in groups else none for name in names)
+    return functools.reduce(np.intersect1d, trials)

@@ -12,7 +12,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.config import ImagesConfig
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.jobs import Jobs, Series
@@ -161,6 +161,10 @@ class _Images:
         numbers = np.arange(len(found))
         own = self._shard.has(numbers, block=1) if self._dealt else np.ones(len(found), bool)
         self._readable = [number for number in numbers[own].tolist() if not found[number].error]
+        if not self._readable:
+            raise NothingToDoError(
+                f"nothing to do: shard {config.shard} has none of the {len(found)} images"
+            )
         self._uncertified = {(number, rule) for number in self._readable for rule in config.clip}
         run.commit(
             {

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.errors import NothingToDoError
+from ganinv_cli.sharding import BLOCK as SHARED
 from ganinv_cli.sharding import WHOLE, Shard
 from ganinv_cli.solvers.trial import Job
 from ganinv_cli.store import Run
@@ -35,6 +37,14 @@ class Jobs:
     trials: int
     shard: Shard = WHOLE
     coupled: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises NothingToDoError where no trial is of this shard."""
+        if not self.total and self.shard != WHOLE:
+            raise NothingToDoError(
+                f"nothing to do: shard {self.shard.number}/{self.shard.of} has none of the "
+                f"{self.trials:,} trials, which are dealt {SHARED} at a time"
+            )
 
     @cached_property
     def total(self) -> int:

@@ -47,11 +47,12 @@ def saved(
                 committed_some()
                 committed = time.monotonic()
             yield done.tally
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):
         with contextlib.suppress(KeyboardInterrupt, StopIteration):
             keep(handed.throw(KeyboardInterrupt()))
             while True:
                 keep(next(handed))
         raise
     finally:
+        handed.close()
         commit()

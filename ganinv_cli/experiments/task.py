@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+import tensorflow as tf
 
 from ganinv_cli.config import Config
 from ganinv_cli.encoder import Encoder
+from ganinv_cli.engine import memory
 from ganinv_cli.engine.engine import Done, Handed, Tally
+from ganinv_cli.errors import GaninvError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.starting import supplied
@@ -89,7 +92,7 @@ class Task(ABC, Generic[Settings]):
         return self.exact and self.solver.metric_points > 0
 
     def begun(self, generator: Generator, feed: Feed) -> Handed:
-        """Do the jobs of a feed; an interruption hands over what has ended, and goes on upwards."""
+        """Do the jobs of a feed; what ends it early has what had ended handed over first."""
         ended: list[Trial] = []
         handed = time.monotonic()
         try:
@@ -101,9 +104,12 @@ class Task(ABC, Generic[Settings]):
                     continue
                 yield self._done(ended, generator.prior, tally)._replace(batch=look.rows)
                 ended, handed = [], time.monotonic()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, GaninvError):
             yield self._done(ended, generator.prior)
             raise
+        except tf.errors.ResourceExhaustedError as error:
+            yield self._done(ended, generator.prior)
+            raise memory.out() from error
         yield self._done(ended, generator.prior)
 
     def _done(self, ended: Sequence[Trial], prior: Prior, tally: Tally | None = None) -> Done:

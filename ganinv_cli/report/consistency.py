@@ -8,6 +8,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_labels as labels
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import consistency_words as words
+from ganinv_cli.report.consistency_images import by_rule, images
 from ganinv_cli.report.consistency_notes import notes
 from ganinv_cli.report.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.many import groups
@@ -36,7 +37,7 @@ def summarise(results: "Results", name: str) -> Report:
     labelled: list[Row] = []
     readable: list[int] = []
     said: dict[int, str] = {}
-    for image in numbers.images(results):
+    for image in images(results):
         table2 += numbers.rows(image)
         strays += numbers.strays(image)
         errors += numbers.unread(image)
@@ -64,7 +65,7 @@ def draw(results: "Results") -> dict[str, Drawn]:
     """A figure for each image: the image, what was found of it, and the distances."""
     from ganinv_cli.report import consistency_figures  # slow to import
 
-    return consistency_figures.draw(numbers.images(results))
+    return consistency_figures.draw(images(results))
 
 
 def failed(results: "Results") -> dict[str, Reasons]:
@@ -78,5 +79,5 @@ def failed(results: "Results") -> dict[str, Reasons]:
             ELSEWHERE,
             recoveries.unsettled,
         )
-        for image, technique, recoveries in numbers.by_rule(numbers.images(results))
+        for image, technique, recoveries in by_rule(images(results))
     }

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
+from ganinv_cli.report.consistency_images import Image
 from ganinv_cli.report.consistency_minima import SAME
 from ganinv_cli.report.consistency_notes import FIGURES
-from ganinv_cli.report.consistency_numbers import Image, psnr
+from ganinv_cli.report.consistency_numbers import psnr
 from ganinv_cli.report.consistency_verdict import verdict
 from ganinv_cli.report.drawing import GAP, GREY, LINES, PICTURE
 from ganinv_cli.report.many import short
@@ -36,7 +37,8 @@ def draw(images: Iterable[Image]) -> dict[str, Drawn]:
         pictures, distances = _pictures(image), _distances(image)
         if image.rules and (pictures or distances):
             figure = portrait(image, pictures, distances)
-            drawn[f"image={image.number:04d}"] = Drawn(figure, _alt(image), _caption(image))
+            said = (made(image, bool(pictures), bool(distances)) for made in (_alt, _caption))
+            drawn[f"image={image.number:04d}"] = Drawn(figure, *said)
     return drawn
 
 
@@ -141,21 +143,27 @@ def _latent(image: Image) -> int:
     return int(next(iter(image.rules.values())).z.shape[1])
 
 
-def _alt(image: Image) -> str:
-    said = (f"{technique}: {verdict(found)}" for technique, found in image.rules.items())
-    return (
-        f"{'. '.join(said)}. Above, the image, its best reconstruction and the recovery farthest "
-        "from that one; below, a histogram of the distances between recoveries."
-    )
+def _alt(image: Image, pictures: bool, distances: bool) -> str:
+    verdicts = (f"{technique}: {verdict(found)}" for technique, found in image.rules.items())
+    made = ", its best reconstruction and the recovery farthest from that one"
+    places = [f"above, the image{made if image.certificates else ''}"] if pictures else []
+    places += ["below, a histogram of the distances between recoveries"] if distances else []
+    said = "; ".join(places)
+    return f"{'. '.join(verdicts)}. {said[0].upper()}{said[1:]}."
 
 
-def _caption(image: Image) -> str:
-    return (
-        f"{short(image.name, None)}: the image as the generator sees it, the recovery with the "
-        "least image loss (and its PSNR), the recovery whose z is farthest from that one's"
-        f"{_covered(image)}, and the distances between all pairs of recoveries"
-        f"{_under_labels(image)}, by technique."
-    )
+def _caption(image: Image, pictures: bool, distances: bool) -> str:
+    said = []
+    if pictures:
+        lacking = "" if image.certificates else ", whose reconstructions are not made yet"
+        said.append(f"the image as the generator sees it{lacking}")
+    if pictures and image.certificates:
+        said.append("the recovery with the least image loss (and its PSNR)")
+        said.append(f"the recovery whose z is farthest from that one's{_covered(image)}")
+    if distances:
+        apart = f"the distances between all pairs of recoveries{_under_labels(image)}, by technique"
+        said.append(f"and {apart}" if said else apart)
+    return f"{short(image.name, None)}: {', '.join(said)}."
 
 
 def _under_labels(image: Image) -> str:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ganinv_cli.report.consistency_images import Image
 from ganinv_cli.report.consistency_minima import Recoveries
-from ganinv_cli.report.consistency_numbers import Image
 from ganinv_cli.report.many import by_image
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.rows import finite

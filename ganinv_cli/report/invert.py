@@ -7,6 +7,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers, invert_pictures
 from ganinv_cli.report import invert_words as words
+from ganinv_cli.report.consistency_images import by_rule, images, techniques
 from ganinv_cli.report.failures import Reasons
 from ganinv_cli.report.many import groups
 from ganinv_cli.report.report import Drawn, Report, Row
@@ -29,7 +30,7 @@ def summarise(results: "Results", name: str) -> Report:
     inverted: list[Row] = []
     errors: list[Row] = []
     readable: list[int] = []
-    for image in numbers.images(results):
+    for image in images(results):
         inverted += invert_numbers.rows(image)
         errors += numbers.unread(image)
         readable += [] if image.error else [image.number]
@@ -57,12 +58,10 @@ def failed(results: "Results") -> dict[str, Reasons]:
     """(starts,) for each group: why each is no minimum, whatever its solver thought."""
     return {
         image_group(image.number, technique): recoveries.unsettled
-        for image, technique, recoveries in numbers.by_rule(numbers.images(results))
+        for image, technique, recoveries in by_rule(images(results))
     }
 
 
 def pictures(results: "Results") -> Iterator[tuple[str, Pixels]]:
     """(name in the folder, pixels) of original, reconstruction and difference of every image."""
-    return invert_pictures.files(
-        numbers.images(results), several=len(numbers.techniques(results)) > 1
-    )
+    return invert_pictures.files(images(results), several=len(techniques(results)) > 1)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.report import consistency_numbers as numbers
+from ganinv_cli.report.consistency_images import images, techniques
+from ganinv_cli.report.consistency_numbers import psnr
 from ganinv_cli.report.drawing import GAP
 from ganinv_cli.report.invert_pictures import SHOWN, Pair, amplification, difference, pairs
 from ganinv_cli.report.many import names
@@ -23,11 +24,11 @@ LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, ove
 
 def draw(results: "Results") -> dict[str, Drawn]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
-    shown = list(islice(pairs(numbers.images(results)), SHOWN))
-    rows = [{"number": image.number, "image": image.name} for image in numbers.images(results)]
+    shown = list(islice(pairs(images(results)), SHOWN))
+    rows = [{"number": image.number, "image": image.name} for image in images(results)]
     room = 20 - max((len(under(pair)) for pair in shown), default=0)
     whole, shortened = names(rows), names(rows, room)
-    several = len(numbers.techniques(results)) > 1
+    several = len(techniques(results)) > 1
     chunks = [shown[first : first + A_FIGURE] for first in range(0, len(shown), A_FIGURE)]
     return {
         "reconstructions" + (f"-{figure}" if figure > 1 else ""): _drawn(
@@ -60,7 +61,7 @@ def montage(shown: list[Pair], several: bool, amplified: int, called: Mapping[in
 
 def near(pair: Pair, several: bool) -> str:
     """How near the reconstruction is, and the rule's name where there are several."""
-    decibels = numbers.psnr(pair.image, pair.image.rules[pair.technique])
+    decibels = psnr(pair.image, pair.image.rules[pair.technique])
     said = [f"{number(decibels)} dB"] if decibels is not None else []
     return ", ".join([pair.technique, *said] if several else said)
 

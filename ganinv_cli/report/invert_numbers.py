@@ -3,8 +3,9 @@
 import numpy as np
 
 from ganinv_cli import statistics
+from ganinv_cli.report.consistency_images import Image
 from ganinv_cli.report.consistency_minima import REACHED, SAME, Recoveries
-from ganinv_cli.report.consistency_numbers import Image, decibels
+from ganinv_cli.report.consistency_numbers import decibels
 from ganinv_cli.report.invert_pictures import Pair, amplification, certified
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.rows import finite

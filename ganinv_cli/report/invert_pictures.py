@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ganinv_cli.report.consistency_numbers import Image
+from ganinv_cli.report.consistency_images import Image
 from ganinv_cli.report.runs import Group, Pixels
 
 AMPLIFIED = (16, 8, 4, 2, 1)  # times; the first that keeps nearly all differences within grey

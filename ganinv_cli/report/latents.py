@@ -10,6 +10,7 @@ import numpy as np
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import consistency_numbers as numbers
 from ganinv_cli.report import invert_numbers
+from ganinv_cli.report.consistency_images import Image, images
 from ganinv_cli.report.folder import replace
 from ganinv_cli.report.report import Row
 from ganinv_cli.store import Results, read
@@ -84,7 +85,7 @@ class _Found(NamedTuple):
 
 
 def _found(results: Results, results_file: Path) -> list[_Found]:
-    found = [each for image in numbers.images(results) for each in _of_image(image)]
+    found = [each for image in images(results) for each in _of_image(image)]
     if not found:
         raise ResultsError(
             f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
@@ -92,7 +93,7 @@ def _found(results: Results, results_file: Path) -> list[_Found]:
     return found
 
 
-def _of_image(image: numbers.Image) -> Iterator[_Found]:
+def _of_image(image: Image) -> Iterator[_Found]:
     for row, recoveries in zip(invert_numbers.rows(image), image.rules.values(), strict=True):
         best, psnr = recoveries.best, numbers.decibels(image, recoveries)
         z = recoveries.z[best].copy()  # and not a view, which would keep the others

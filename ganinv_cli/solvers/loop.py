@@ -66,14 +66,14 @@ def solve(
     slots = room.empty(feed.waiting)
     seats = Seats(len(slots.code), limits, generator.labels, restarting=not coupled)
     while True:
-        if not coupled or not seats.taken:
-            slots = seats.fill(slots, waiting)
-        if not seats.taken:
-            if feed.over():
-                return
-            yield Look([], 0.0, 0.0)
-            continue
         try:
+            if not coupled or not seats.taken:
+                slots = seats.fill(slots, waiting)
+            if not seats.taken:
+                if feed.over():
+                    return
+                yield Look([], 0.0, 0.0)
+                continue
             if not coupled:
                 slots = room.sized(slots, seats, waiting, feed.waiting * solver.expected_gradients)
             began = time.monotonic()
@@ -113,7 +113,11 @@ class _Room:
         before = len(seats)
         wanted = self.pace.wanted(gradients_left) if waiting.more else seats.emptier()
         if wanted > before:
-            slots = joined(slots, kept(self._built(wanted), list(range(before, wanted))))
+            try:
+                slots = joined(slots, kept(self._built(wanted), list(range(before, wanted))))
+            except tf.errors.ResourceExhaustedError:
+                self.pace.full(wanted)
+                return slots
             seats.widen(wanted)
         return seats.cut(slots, wanted) if wanted < before else slots
 

@@ -28,17 +28,21 @@ class Waiting:
         """`supply` is asked for the images of at most `block` jobs at a time."""
         self._feed, self._supply, self._tolerance = feed, supply, tolerance
         self._generator, self._marks, self._block = generator, marks, block
+        self._taken: list[Job] = []
         self._ready: deque[Trial] = deque()
 
     @property
     def more(self) -> bool:
         """Whether any waits, or may come."""
-        return bool(self._ready) or not self._feed.over()
+        return bool(self._ready or self._taken) or not self._feed.over()
 
     def next(self) -> Trial | None:
         """The next one; None where none waits now."""
-        if not self._ready and (jobs := self._feed.take(self._block)):
-            self._ready.extend(self._made(jobs))
+        if not self._ready:
+            self._taken = self._taken or self._feed.take(self._block)
+        if self._taken:
+            self._ready.extend(self._made(self._taken))
+            self._taken = []  # not before: for their images there may be no memory
         return self._ready.popleft() if self._ready else None
 
     def _made(self, jobs: Sequence[Job]) -> Iterator[Trial]:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import contents, files, provenance, schema
+from ganinv_cli.store import chunks, contents, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, Kind, Layout, inside
 
 
@@ -125,7 +125,7 @@ def summary(file: h5py.File) -> Summary:
     """Costs the same whatever is in the columns."""
     attributes = provenance.decoded(file.attrs)
     groups = attributes["groups"]
-    trials = {group: file[inside(group, TRIAL)][:] for group in groups}
+    trials = {group: chunks.everything(file[inside(group, TRIAL)]) for group in groups}
     return Summary(attributes, trials, {g: _columns(file, g) for g in groups}, constants(file))
 
 

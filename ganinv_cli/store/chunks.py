@@ -12,7 +12,10 @@ STRETCH_BYTES = 1 << 24  # of a dataset, read at once
 
 
 def taken(data: h5py.Dataset, at: np.ndarray) -> np.ndarray:
-    """data[at], of sorted rows, of which there are some; what is not near them is not read."""
+    """data[at], of sorted rows, of which there are some; what is not near them is not read.
+
+    A row may be asked for twice.
+    """
     kind = Kind(str(data.dtype), data.shape[1:])
     gap = max(GAP, data.chunks[0]) if data.chunks else FAR
     length = max(1, STRETCH_BYTES // max(1, kind.row_bytes))
@@ -20,7 +23,8 @@ def taken(data: h5py.Dataset, at: np.ndarray) -> np.ndarray:
     for low, high in bounds((np.diff(at) > gap) | (np.diff(at // length) > 0)):
         first, end = int(at[low]), int(at[high - 1]) + 1
         stretch = data[first:end]
-        values[low:high] = stretch if len(stretch) == high - low else stretch[at[low:high] - first]
+        together = (np.diff(at[low:high]) == 1).all()
+        values[low:high] = stretch if together else stretch[at[low:high] - first]
     return values
 
 

@@ -11,7 +11,7 @@ from ganinv_cli.store.agreement import agreement
 from ganinv_cli.store.committed import Committed
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.gathered import Gathered
-from ganinv_cli.store.missing import missing
+from ganinv_cli.store.missing import missing, uncertified
 from ganinv_cli.store.origins import Origins
 from ganinv_cli.store.schema import is_rule
 
@@ -54,6 +54,12 @@ def combine(
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
     if lacking:
         notes.append(f"missing are {ranges.text(lacking)}")
+    if images := uncertified(rows, origins.identity, lacking):
+        notes.append(
+            f"{out}: {_many(images, 'image')} {'has' if images == 1 else 'have'} no certificate "
+            "yet (reconstructions, singular values); the same command without --shard, with --out "
+            f"{out}, makes them"
+        )
     with lock.held(out):
         _check_free(out, overwrite)
         files.clear_leftovers(out)

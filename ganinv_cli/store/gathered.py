@@ -90,9 +90,8 @@ class Gathered:
                 self._own(group, trials, member)
 
     def _unfit(self, path: Path, why: str) -> ResultsError:
-        return ResultsError(
-            f"{path} does not fit {self._members[0].path}: {why}; name files of one run"
-        )
+        other = self._members[0].path if self._members else "itself"
+        return ResultsError(f"{path} does not fit {other}: {why}; name files of one run")
 
     def _own(self, group: str, trials: np.ndarray, member: int) -> None:
         owner = self._owned(group)

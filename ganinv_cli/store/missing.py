@@ -1,4 +1,4 @@
-"""Which trials a run lacks."""
+"""Which trials a run lacks, and how many certificates."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +26,17 @@ def missing(rows: Committed, identity: Mapping[str, Any], trials: int) -> dict[s
         for group, gaps in lacking.items()
         if len(gaps) and not unreadable[_image(group)]
     }
+
+
+def uncertified(
+    rows: Committed, identity: Mapping[str, Any], lacking: Mapping[str, np.ndarray]
+) -> int:
+    """How many images have all trials of a rule, and no certificate of them."""
+    if "images" not in identity:
+        return 0
+    whole = [g for g in _expected(identity) if g not in lacking and len(rows.trials(g))]
+    certified = set(rows.groups)
+    return len({_image(group) for group in whole if f"{group}/certificate" not in certified})
 
 
 def _expected(identity: Mapping[str, Any]) -> list[str]:

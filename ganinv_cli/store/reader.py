@@ -1,7 +1,7 @@
 """Reading results: a finished file, a run that goes on, or both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from ganinv_cli.store import catalogue, files, schema
 from ganinv_cli.store import figure as figure_
 from ganinv_cli.store.catalogue import Summary
 from ganinv_cli.store.figure import Figure
-from ganinv_cli.store.rows import Group, Piece, Rows, Source, made
+from ganinv_cli.store.rows import Group, Piece, Rows, Source, made, run
 from ganinv_cli.store.schema import TRIAL, Kind, inside
 
 _Rows = dict[str, np.ndarray]  # "trial" and the columns, one row each a trial
@@ -69,6 +69,7 @@ def _found(source: Source) -> _Found:
     with source.opened() as file:
         summary = catalogue.summary(file)
         names = summary.attributes["figures"]
+        source = replace(source, run=run(summary.attributes))
         return _Found(source, summary, {name: figure_.load(file[name]) for name in names})
 
 

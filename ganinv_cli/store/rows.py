@@ -5,15 +5,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import catalogue, files
+from ganinv_cli.store import catalogue, chunks, files, provenance
 from ganinv_cli.store.schema import TRIAL, Kind, inside
 
-STRETCH_BYTES = 1 << 22  # of a dataset, read at once
+BLOCK_BYTES = 1 << 22  # of a column that are read at once
 KEPT_BYTES = 1 << 16  # a column that is smaller stays in memory
 
 Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row each a trial
@@ -25,8 +26,12 @@ def taken(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
 
 
 def of_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
-    """The same of some trials, (n,), whichever others there are."""
-    return taken(group, name, np.searchsorted(group["trial"], trials))
+    """The same of some trials, (n,), whichever others there are; KeyError where one is not."""
+    known = group[TRIAL]
+    at, after = (np.searchsorted(known, trials, side) for side in ("left", "right"))
+    if (at == after).any():
+        raise KeyError(f"{name}: there is no trial {trials[at == after][0]}")
+    return taken(group, name, at)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Source:
     whole: Path  # the finished file, where the rows of a part go
     made: tuple[int, int]  # see `made`: another file may get the name
     kept: h5py.File | None = None
+    run: tuple[object, ...] = ()  # see `run`: a run that was started again may get the name
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[h5py.File]:
@@ -54,7 +60,7 @@ class Source:
     def holding(
         self, group: str, trials: np.ndarray, rows: np.ndarray
     ) -> Iterator[tuple[h5py.File, np.ndarray]]:
-        """A file with these trials of a group, (n,), and their rows in it.
+        """A file of the run with these trials of a group, (n,), and their rows in it.
 
         Raises ResultsError where there is none any more.
         """
@@ -62,7 +68,7 @@ class Source:
             yield file, rows
             return
         with contextlib.suppress(FileNotFoundError), files.opened(self.whole) as file:
-            if _numbers(file, group, trials) == trials.tolist():
+            if run(provenance.decoded(file.attrs)) == self.run and _has(file, group, trials):
                 yield file, trials
                 return
         raise ResultsError(
@@ -74,6 +80,11 @@ def made(path: Path) -> tuple[int, int]:
     """Which file has this name, and when it was written; FileNotFoundError where there is none."""
     about = path.stat()
     return about.st_ino, about.st_mtime_ns
+
+
+def run(attributes: Mapping[str, Any]) -> tuple[object, ...]:
+    """Of a file's decoded attributes: what is equal in all files that go on with one start."""
+    return tuple(attributes[name] for name in (*provenance.RUN, "started"))
 
 
 @dataclass(frozen=True)
@@ -156,26 +167,26 @@ class Rows(Mapping[str, np.ndarray]):
         return self._kinds[name]
 
 
-def _numbers(file: h5py.File, group: str, trials: np.ndarray) -> list[int]:
-    """What stands in the rows where a finished file has these trials."""
-    found, data = np.full(len(trials), -1), file.get(inside(group, TRIAL))
-    if data is not None and trials.max() < len(data):
-        _fill(found, np.arange(len(trials)), data, trials)
-    numbers: list[int] = found.tolist()
-    return numbers
+def _has(file: h5py.File, group: str, trials: np.ndarray) -> bool:
+    """Whether a finished file has these trials, each in the row of its number."""
+    data = file.get(inside(group, TRIAL))
+    if data is None or trials.max(initial=-1) >= len(data):
+        return False
+    found = np.full(len(trials), -1)
+    _fill(found, np.arange(len(trials)), data, trials)
+    return np.array_equal(found, trials)
 
 
 def _fill(values: np.ndarray, at: np.ndarray, data: h5py.Dataset, rows: np.ndarray) -> None:
-    """values[at] = data[rows], a stretch at a time: HDF5 is slow at single rows."""
-    length = max(1, STRETCH_BYTES // (values.itemsize * max(1, math.prod(values.shape[1:]))))
-    order = np.argsort(rows, kind="stable")
-    ordered, done = rows[order], 0
-    while done < len(rows):
-        low = ordered[done]
-        until = int(np.searchsorted(ordered, low + length))
-        stretch = data[low : ordered[until - 1] + 1]
-        values[at[order[done:until]]] = stretch[ordered[done:until] - low]
-        done = until
+    """values[at] = data[rows], some rows at a time."""
+    row_bytes = values.itemsize * math.prod(values.shape[1:])
+    length = max(1, BLOCK_BYTES // max(1, row_bytes))
+    for low in range(0, len(rows), length):
+        some = slice(low, low + length)
+        wanted, place = np.unique(rows[some], return_inverse=True)
+        together = (np.diff(wanted) == 1).all()  # as in every part, which are many
+        found = data[wanted[0] : wanted[-1] + 1] if together else chunks.taken(data, wanted)
+        values[at[some]] = found[place]
 
 
 def _apart(sources: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

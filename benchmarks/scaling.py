@@ -1,0 +1,216 @@
+"""Do two Ray workers do twice the work of one, and what do Ray and the driver cost?
+
+One worker held to one thread, alone, and then two of the same on one cluster; beside them plain
+processes of one thread without Ray, one and then two, each with its half of the trials: what the
+machine itself allows. All take turns, and the median of the turns counts. A rate is that of the
+steady state, from when all are at work until one may be short of trials, in gradients; the whole
+run's, from the start of the first process to the last row, is in trials.
+
+    python benchmarks/scaling.py --out build/bench/scaling.json    # half an hour on two cores
+    python benchmarks/scaling.py --trials 100 --turns 1            # 4 minutes, to see it work
+"""
+
+import contextlib
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+from side_by_side.tables import publish
+
+KINDS = ("worker", "process")  # of Ray, and without it
+WARM = 20.0  # seconds from what is handed over first until all are at work
+SPARE = 1.25  # batches that are left when somebody may be short of trials
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Event(NamedTuple):
+    """Something that was handed over."""
+
+    at: float  # seconds of this machine's clock, the same in every process
+    trials: int
+    gradients: float  # from here on: so far
+    busy: float  # seconds in solvers, of a worker's or process's time
+    driver: float  # CPU seconds of the process that this is
+    ray: float  # of Ray's own below it
+    workers: float  # of the workers below it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is measured."""
+
+    kind: str
+    number: int  # of workers, or of processes
+    checkpoint: str
+    trials: int  # for each of them
+    rows: int  # of a batch
+
+
+class Measured(NamedTuple):
+    """What came of it."""
+
+    steady: float  # gradients a second
+    whole: float  # trials a second
+    window: float  # seconds that the steady state lasted
+    busy: float  # share of it that a worker or process spent in solvers
+    efficiency: float  # gradients a CPU second of all processes
+    driver: float  # CPU seconds a second, of the process itself where there is no Ray
+    ray: float
+
+
+@click.command()
+@click.option("--checkpoint", default="portraits64", show_default=True)
+@click.option("--trials", default=300, show_default=True, help="For each worker.")
+@click.option("--rows", default=64, show_default=True, help="Of a batch.")
+@click.option("--turns", default=3, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="JSON.")
+def main(checkpoint: str, trials: int, rows: int, turns: int, out: Path | None) -> None:
+    """Print what one and two do, and the ratios."""
+    asked = [Asked(kind, number, checkpoint, trials, rows) for kind in KINDS for number in (1, 2)]
+    found: dict[Asked, list[Measured]] = {each: [] for each in asked}
+    for turn in range(turns):
+        for each in asked if turn % 2 == 0 else reversed(asked):
+            found[each].append(measured(each))
+            click.echo(f"{turn + 1}: {each.number} × {each.kind} {found[each][-1]}", err=True)
+    rows_ = [_row(each, found[each], found[replace(each, number=1)]) for each in asked]
+    about = (
+        f"`{' '.join(['python', *sys.argv])}`, {os.cpu_count()} cores, medians of {turns}; of each "
+        "worker's or process's trials, and gradients, a second"
+    )
+    publish("Two workers beside one", rows_, about, out)
+
+
+def _row(asked: Asked, turns: list[Measured], alone: list[Measured]) -> dict[str, object]:
+    middle, one = (
+        {of: statistics.median(getattr(turn, of) for turn in some) for of in Measured._fields}
+        for some in (turns, alone)
+    )
+    row: dict[str, object] = {"": f"{asked.number} × {asked.kind}"}
+    for of, name in (("steady", "gradients/s, steady"), ("whole", "trials/s, whole run")):
+        row[name] = round(middle[of], 2)
+        row[f"{name}: to so many times one"] = round(middle[of] / (asked.number * one[of]), 3)
+    row["busy"] = round(middle["busy"], 3)
+    row["gradients a CPU second"] = round(middle["efficiency"], 1)
+    row["CPU of the driver"] = round(middle["driver"], 3)
+    row["CPU of Ray"] = round(middle["ray"], 3)
+    row["steady for s"] = round(middle["window"], 1)
+    return row
+
+
+def measured(asked: Asked) -> Measured:
+    """One turn, in processes of its own."""
+    processes = asked.number if asked.kind == "process" else 1
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        began = time.monotonic()
+        parts = list(pool.map(_ran, [asked] * processes, range(processes)))
+    ended = max(events[-1].at for events in parts)
+    trials = asked.number * asked.trials
+    low = max(_first(events) for events in parts) + WARM
+    left = SPARE * asked.rows * (1 if asked.kind == "process" else asked.number)
+    high = min(_short(events, left) for events in parts)
+    if high <= low:
+        raise click.UsageError("too few --trials for a steady state")
+
+    def rate(of: str) -> float:
+        return sum(_during(events, of, low, high) for events in parts) / (high - low)
+
+    cpu = rate("driver") + rate("ray") + rate("workers")
+    return Measured(
+        steady=rate("gradients"),
+        whole=trials / (ended - began),
+        window=high - low,
+        busy=rate("busy") / len(parts),
+        efficiency=rate("gradients") / cpu,
+        driver=rate("driver"),
+        ray=rate("ray"),
+    )
+
+
+def _ran(asked: Asked, part: int) -> list[Event]:
+    """All that was handed over, of a part of the trials where these are processes."""
+    from ganinv_cli.cli import engines, startup
+
+    if asked.kind == "process":
+        os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    startup.tensorflow()
+    from ganinv_cli import formats
+    from ganinv_cli.config import RecoverConfig
+    from ganinv_cli.engine.engine import Recipe, Tally
+    from ganinv_cli.experiments.recover import Recovery
+    from ganinv_cli.resources import find
+    from ganinv_cli.solvers import named
+    from ganinv_cli.solvers.trial import Job
+
+    ray = asked.kind == "worker"
+    config = RecoverConfig(
+        checkpoint=asked.checkpoint,
+        clip=("stochastic",),
+        batch_size=asked.rows,
+        device="cpu",
+        engine="ray" if ray else "local",
+        workers=asked.number if ray else 0,
+    )
+    recipe = Recipe(formats.read(find("checkpoint", asked.checkpoint)))
+    with engines.engine(config, recipe) as engine:
+        mixed = engine.machine.precision == "mixed"
+        task = Recovery(config, named(config.solver, config.solver_settings), mixed)
+        count = asked.trials * (asked.number if ray else 1)
+        jobs = [Job(part * asked.trials + number, "stochastic") for number in range(count)]
+        events: list[Event] = []
+        total = Tally()
+        for done in engine.run(task, jobs):
+            total = total.plus(done.tally)
+            events.append(
+                Event(time.monotonic(), total.done, total.gradients, total.seconds, *_cpu())
+            )
+        return events
+
+
+def _first(events: list[Event]) -> float:
+    """When computing had begun."""
+    return next(event.at for event in events if event.gradients)
+
+
+def _short(events: list[Event], left: float) -> float:
+    """When no more than so many trials were left."""
+    done = [event.trials for event in events]
+    return events[int(np.searchsorted(done, done[-1] - left))].at
+
+
+def _during(events: list[Event], of: str, low: float, high: float) -> float:
+    """How much of a quantity there was between two times."""
+    at = [event.at for event in events]
+    amounts = [getattr(event, of) for event in events]
+    return float(np.diff(np.interp([low, high], at, amounts))[0])
+
+
+def _cpu() -> tuple[float, float, float]:
+    """CPU seconds of this process, and of those below it: Ray's own, and workers."""
+    parents, used, working = {}, {}, set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name, _, rest = (folder / "stat").read_text().rpartition(")")
+            values = rest.split()
+            parents[int(folder.name)] = int(values[1])
+            used[int(folder.name)] = (int(values[11]) + int(values[12])) / TICK
+            if "(ray::Worker" in name:
+                working.add(int(folder.name))
+    level, below = {os.getpid()}, set[int]()
+    while level := {child for child, parent in parents.items() if parent in level}:
+        below |= level
+    ray, workers = (
+        sum(used.get(each, 0.0) for each in some) for some in (below - working, below & working)
+    )
+    return time.process_time(), ray, workers
+
+
+if __name__ == "__main__":
+    main()
