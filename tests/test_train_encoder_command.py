@@ -78,7 +78,7 @@ def test_a_stopped_run_keeps_what_it_summed_and_says_how_to_go_on(
         (["--checkpoint", "nowhere"], "no such checkpoint"),
         (["--out", "."], "is a directory"),
         (["--out", "nowhere/encoder.npz"], "there is no folder nowhere"),
-        (["--out", "/proc/encoder.npz"], "name another --out"),
+        (["--out", "/proc/encoder.npz"], "name another file"),
     ],
     ids=str,
 )
