@@ -130,7 +130,7 @@ def _run(config: RecoverConfig, recipe: Recipe, used: Sequence[Device]) -> Row:
         inner = Here(recipe.made(), where) if len(used) == 1 else Several(recipe, used, where)
         watched = _Watched(inner)
         recover(config, watched, Path(folder) / "recover.h5", False, lambda at: None)
-    several = f" on {len(used)} devices" if len(used) > 1 else ""
+    several = " on all devices" if len(used) > 1 else ""
     return {
         "what": f"recover --precision {config.precision}{several}",
         "batch": watched.batch,

@@ -64,7 +64,7 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
         spawn = multiprocessing.get_context("spawn")  # a child's peak is never below its parent's
         with ProcessPoolExecutor(1, spawn) as pool:
             device = pool.submit(_generator, folder / "tiny").result()
-        (folder / "tiny.toml").write_text(SETTINGS)
+        (folder / "settings.toml").write_text(SETTINGS)
         for number in trials:
             rows.append(_measured(folder, number, batch_size))
             click.echo(json.dumps(rows[-1]), err=True)
@@ -74,7 +74,7 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
 
 def _measured(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
     results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
-    given = ["--checkpoint", "tiny", "--config", "tiny.toml", "--clip", "stochastic"]
+    given = ["--checkpoint", "tiny", "--config", "settings.toml", "--clip", "stochastic"]
     given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
     run = _ran(folder, [sys.executable, "-c", TIMED, seconds.name, "recover", *given])
     report = _ran(folder, [sys.executable, "-m", "ganinv_cli", "report", results.name])
