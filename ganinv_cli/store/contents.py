@@ -177,7 +177,7 @@ CONSTANTS = (
         "float64",
         (),
         "gradients",
-        "spent once for the whole run, such as on the metric; in no trial's own count",
+        "spent once by each worker, such as on the metric; in no trial's own count",
         True,
     ),
     Column(
