@@ -94,7 +94,7 @@ def test_the_pictures_say_the_label():
     drawn = invert.draw(images("invert", portrait=portrait(1, 2, minima=(2,))))["reconstructions"]
     assert "portrait, label 1" in [text.get_text() for text in drawn.figure.texts]
     assert "dB, label 1" in drawn.alt and "label that z was found under" in drawn.caption
-    drawn = consistency.draw(images(portrait=portrait(1, 2, minima=(2,))))["image=0000"]
+    drawn = consistency.draw(images(portrait=portrait(1, 1, 2, minima=(3,))))["image=0000"]
     assert any("\nlabel 1" in text.get_text() for text in drawn.figure.texts)
     assert "recoveries under the same label, by technique" in drawn.caption
 
