@@ -1,5 +1,6 @@
 """What a run finds: its checkpoint and config, the user's own or shipped ones, and the machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,6 +22,13 @@ class Machine(NamedTuple):
 
     device: str  # the card, or the processor and how many cores may be used
     precision: Literal["float32", "mixed"] = "float32"  # of its gradients
+
+
+def cores() -> int:
+    """How many this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def mixed(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.resources import cores
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import Recipe
@@ -73,7 +74,7 @@ def _start(ray: Any, folder: str, store: int) -> None:
     with _own_signals():
         ray.init(
             address="local",
-            num_cpus=_cores(),
+            num_cpus=cores(),
             object_store_memory=store,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
@@ -162,8 +163,3 @@ def _own_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

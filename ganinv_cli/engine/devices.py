@@ -1,7 +1,6 @@
 """The devices that TensorFlow sees on this machine."""
 
 import contextlib
-import os
 import platform
 import re
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.resources import Machine, mixed
+from ganinv_cli.resources import Machine, cores, mixed
 
 _WANTED = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
@@ -50,7 +49,7 @@ class Device:
     def description(self) -> str:
         """For the provenance: the card, or the processor and how many cores may be used."""
         if self.kind == "cpu":
-            return f"CPU {_processor()}, {_cores()} cores"
+            return f"CPU {_processor()}, {cores()} cores"
         gpus = tf.config.list_physical_devices("GPU")
         gpu = gpus[min(self.number, len(gpus) - 1)]  # a card may be several logical devices
         details = tf.config.experimental.get_device_details(gpu)
@@ -99,13 +98,6 @@ def machine(used: Sequence[Device], precision: str, solver: str) -> Machine:
         for name in dict.fromkeys(names)
     ]
     return Machine("; ".join(counted), "mixed" if in_bfloat16 else "float32")
-
-
-def _cores() -> int:
-    """How many this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -20,6 +20,7 @@ from ganinv_cli.report.runs import Pixels
 from ganinv_cli.report.sheet import area, enlarged, place, sheet, write
 from ganinv_cli.report.wording import concise, number, scientific
 from ganinv_cli.statistics import Floats
+from ganinv_cli.words import image_group
 
 HEADINGS = ("image", "best", "most distant")
 LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
@@ -38,7 +39,7 @@ def draw(images: Iterable[Image]) -> dict[str, Drawn]:
         if image.rules and (pictures or distances):
             figure = portrait(image, pictures, distances)
             said = (made(image, bool(pictures), bool(distances)) for made in (_alt, _caption))
-            drawn[f"image={image.number:04d}"] = Drawn(figure, *said)
+            drawn[image_group(image.number)] = Drawn(figure, *said)
     return drawn
 
 

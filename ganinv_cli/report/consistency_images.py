@@ -13,7 +13,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.report.consistency_minima import Recoveries
 from ganinv_cli.report.priors import prior_of
 from ganinv_cli.report.runs import Group
-from ganinv_cli.words import RULES
+from ganinv_cli.words import RULES, image_number
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -107,7 +107,7 @@ def _image(results: "Results", name: str) -> Image:
             if certificate is not None and len(certificate["trial"]):
                 # A run that was extended has an earlier one too, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
-    number, masked = int(name.removeprefix("image=")), "pixels_counted" in results.constants
+    number, masked = image_number(name), "pixels_counted" in results.constants
     return Image(number, groups[name], rules, certificates, counted, masked, prior)
 
 
