@@ -13,15 +13,15 @@ import numpy as np
 import tensorflow as tf
 from tabulate import tabulate
 
-from ganinv_cli import formats
+from ganinv_cli import formats, preconditioner
 from ganinv_cli.clipping import RULES, Clip
-from ganinv_cli.config import Config
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import Crop, load, to_floats
+from ganinv_cli.images import Crop, load, to_floats
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.resources import find
-from ganinv_cli.solvers import lbfgs, metric
-from ganinv_cli.solvers.polish import Polish
+from ganinv_cli.refine.minimum import Polish
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import lbfgs
 
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
 NEVER = 1e-12  # share of a fall that stops nobody
@@ -78,7 +78,7 @@ class _Path:
 
 def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int) -> _Path:
     solver = lbfgs.LBFGS(redraws=0)
-    level = metric.level(generator, solver.metric)
+    level = preconditioner.level(generator, solver.metric)
     targets = tf.constant(np.broadcast_to(target, (starts, *target.shape)))
     numbers, row = tf.range(starts, dtype=tf.int64), tf.zeros(starts)
     clamps = tf.fill([starts], RULES[clip].clamps)

@@ -11,9 +11,9 @@ import tensorflow as tf
 from scipy.spatial.distance import cdist, pdist
 
 from ganinv_cli import formats
-from ganinv_cli.config import RecoverConfig
-from ganinv_cli.generator import Generator
-from ganinv_cli.resources import find
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
 from ganinv_cli.training.images import Crop, load
 
 

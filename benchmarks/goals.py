@@ -17,7 +17,7 @@ import numpy as np
 from tabulate import tabulate
 
 from ganinv_cli.store import read
-from ganinv_cli.store.reader import Results
+from ganinv_cli.store.results import Results
 
 RULE = "stochastic"
 Row = tuple[str, str, str, str]

@@ -18,17 +18,17 @@ import tensorflow as tf
 from side_by_side.tables import publish
 
 from ganinv_cli import formats
-from ganinv_cli.cli.values import Numbers
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli.cli.param_types import Numbers
 from ganinv_cli.engine.devices import Device, devices, machine
 from ganinv_cli.engine.engine import Engine, Found, Handed, Item, Recipe, Task
 from ganinv_cli.engine.local import Here, Several
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.recover import recover
-from ganinv_cli.generator import Generator
+from ganinv_cli.jobs import Jobs
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.resources import find
-from ganinv_cli.solvers.feed import Jobs
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
 
 TITLE = "On a GPU"
 GRADIENTS = 4  # in a call, after one another

@@ -23,7 +23,7 @@ import click
 import numpy as np
 from side_by_side.tables import publish
 
-from ganinv_cli.cli.values import Numbers
+from ganinv_cli.cli.param_types import Numbers
 
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
 TITLE = "From ten thousand trials to a million"

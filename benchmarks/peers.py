@@ -28,11 +28,11 @@ from side_by_side.ours import ours
 from side_by_side.task import BATCH, Method, Task
 
 from ganinv_cli import formats
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.engine.devices import devices
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.generator import Generator
-from ganinv_cli.resources import find
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
 
 PROBABILITY = ("tensorflow_probability", "tf_keras")
 PROBABLY = f"TensorFlow Probability {records.installed('tensorflow-probability')} L-BFGS"

@@ -24,18 +24,19 @@ import click
 import tensorflow as tf
 from tabulate import tabulate
 
-from ganinv_cli import formats
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli import formats, preconditioner
 from ganinv_cli.engine.devices import devices
 from ganinv_cli.experiments.recover import supply
 from ganinv_cli.experiments.task import UNMARKED
-from ganinv_cli.generator import Generator
-from ganinv_cli.problem import Level, Problem
-from ganinv_cli.resources import find
-from ganinv_cli.solvers import metric, named
-from ganinv_cli.solvers.feed import Shared
-from ganinv_cli.solvers.loop import solve
-from ganinv_cli.solvers.trial import Job, Limits
+from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Limits
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.preconditioner import Level
+from ganinv_cli.problem import Problem
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import named
 
 SIDES = (1024, 2048, 3072)  # of the matrices
 PRECISIONS = ("float32", "bfloat16")
@@ -153,7 +154,7 @@ def _solver(generator: Generator, plan: Plan, size: int) -> Row:
         batch_size=size,
     )
     inside, outside = "solver, float32", "bare loop, float32, of its loss"
-    levelled = metric.level(generator, named("lbfgs", SETTINGS).metric_points)
+    levelled = preconditioner.level(generator, named("lbfgs", SETTINGS).metric_points)
     calls: dict[str, Call] = {
         inside: lambda: float(next(looks).gradients),
         outside: _bare(generator, size, "float32", levelled),

@@ -12,11 +12,11 @@ import numpy as np
 from tabulate import tabulate
 
 from ganinv_cli import formats
-from ganinv_cli.config import Config
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import to_floats
-from ganinv_cli.resources import find
-from ganinv_cli.solvers.polish import Polish, Polisher, shortest
+from ganinv_cli.images import to_floats
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.refine.minimum import Polish, Polisher, shortest
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import read
 
 RADIUS = 1e-2  # at first

@@ -136,18 +136,19 @@ def measured(asked: Asked) -> Measured:
 
 def _ran(asked: Asked, part: int) -> list[Event]:
     """All that was handed over, of a part of the trials where these are processes."""
-    from ganinv_cli.cli import engines, startup
+    from ganinv_cli.cli import startup
+    from ganinv_cli.cli.engine import engine as opened
 
     if asked.kind == "process":
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     startup.tensorflow()
     from ganinv_cli import formats
-    from ganinv_cli.config import RecoverConfig
     from ganinv_cli.engine.engine import Recipe, Tally
     from ganinv_cli.experiments.recover import Recovery
-    from ganinv_cli.resources import find
+    from ganinv_cli.jobs import Job
+    from ganinv_cli.settings.config import RecoverConfig
+    from ganinv_cli.settings.shipped import find
     from ganinv_cli.solvers import named
-    from ganinv_cli.solvers.trial import Job
 
     ray = asked.kind == "worker"
     config = RecoverConfig(
@@ -159,7 +160,7 @@ def _ran(asked: Asked, part: int) -> list[Event]:
         workers=asked.number if ray else 0,
     )
     recipe = Recipe(formats.read(find("checkpoint", asked.checkpoint)))
-    with engines.engine(config, recipe) as engine:
+    with opened(config, recipe) as engine:
         mixed = engine.machine.precision == "mixed"
         task = Recovery(config, named(config.solver, config.solver_settings), mixed)
         count = asked.trials * (asked.number if ray else 1)

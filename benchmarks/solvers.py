@@ -9,18 +9,18 @@ from collections.abc import Sequence
 import click
 import numpy as np
 
-from ganinv_cli import formats
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli import formats, preconditioner
 from ganinv_cli.engine.devices import devices
 from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.generator import Generator
-from ganinv_cli.resources import find
-from ganinv_cli.solvers import metric, named
-from ganinv_cli.solvers.feed import Shared
-from ganinv_cli.solvers.loop import solve
-from ganinv_cli.solvers.trial import Job, Limits, Marks, Trial
-from ganinv_cli.words import RULES
+from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Limits, Marks, Trial
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.names import RULES
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import named
 
 SETTINGS: tuple[dict[str, int], ...] = (
     {},
@@ -45,7 +45,7 @@ def main(checkpoint: str, trials: int) -> None:
         began = time.monotonic()
         done = _solved(generator, settings, trials)
         points = named("lbfgs", settings).metric_points
-        share = metric.cost(generator, points) / len(done)
+        share = preconditioner.cost(generator, points) / len(done)
         for rule in RULES:
             _row(_counted(words or "its defaults", rule, done, share))
         click.echo(f"{words or 'defaults'}: {time.monotonic() - began:.0f} s", err=True)

@@ -33,3 +33,8 @@ class ImageError(UsageError):
 
 class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
+
+
+def printable(text: object) -> str:
+    """On one line of any terminal: escapes for line breaks, control characters, broken Unicode."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

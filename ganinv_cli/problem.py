@@ -4,28 +4,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.generator import Generator
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.preconditioner import Level, Norm
 
 SAFETY = 1.0  # of the bound on the error of z; docs/solvers.md has how often it held
 PADDED = 8  # rows of a part of the batch are made a multiple of this: few shapes, few kernels
-
-
-class Norm(NamedTuple):
-    """A quadratic model of a loss around any z: H = 2 vectors · spectrum · vectorsᵀ."""
-
-    vectors: tf.Tensor  # (latent, latent)
-    spectrum: tf.Tensor  # (latent,), above 0
-    damping: float  # added to the spectrum, times the loss
-    least: float  # eigenvalue of JᵀJ, or of JᵀWJ, at any of the random z
-
-
-class Level(NamedTuple):
-    """Norms in which the average step is level (`solvers/metric.py`)."""
-
-    plain: Norm  # of z, for ‖r‖²
-    weighted: Norm  # of z, for ‖r‖² − Σ excess (basisᵀ r)² = rᵀWr
-    basis: tf.Tensor  # (pixels, directions) of the image
-    excess: tf.Tensor  # (directions,) in [0, 1)
 
 
 class Evaluation(NamedTuple):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import RULES, Clip
 from ganinv_cli.prior import Uniform
-from ganinv_cli.words import RULES as NAMES
+from ganinv_cli.settings.names import RULES as NAMES
 
 Z = tf.constant([[0.5, 1.5, -2.0, 1.0, -1.0]])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli.resources import shipped
+from ganinv_cli.settings.shipped import shipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

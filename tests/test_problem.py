@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.generator import Generator
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from ganinv_cli import jacobian
+from ganinv_cli.network import jacobian
 from side_by_side.task import TOLERANCE, Found, Task
 
 JACOBIAN_STEP = 1e-3  # of the forward differences, in z: float32 has three good digits left there

@@ -4,14 +4,14 @@ import time
 
 import numpy as np
 
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.engine.devices import devices, machine
 from ganinv_cli.experiments.recover import supply
 from ganinv_cli.experiments.task import UNMARKED
+from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Limits, Trial
+from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers import named
-from ganinv_cli.solvers.feed import Shared
-from ganinv_cli.solvers.loop import solve
-from ganinv_cli.solvers.trial import Job, Limits, Trial
 from side_by_side.task import BATCH, SEED, Found, Task
 
 

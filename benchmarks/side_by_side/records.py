@@ -12,10 +12,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.generator import Generator
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers import named
 from side_by_side.task import Found
 

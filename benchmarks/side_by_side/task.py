@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.generator import Generator
+from ganinv_cli.jobs import Job
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.trial import Job
+from ganinv_cli.settings.config import RecoverConfig
 
 SEED = 0
 TOLERANCE = RecoverConfig.tolerance  # image loss at which a row of every method is done

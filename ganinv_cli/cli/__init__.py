@@ -5,8 +5,7 @@ import sys
 
 import click
 
-from ganinv_cli.errors import GaninvError
-from ganinv_cli.words import printable
+from ganinv_cli.errors import GaninvError, printable
 
 COMMANDS = (
     *("recover", "noise-sweep", "consistency", "invert"),

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, complain, explained, settled
-from ganinv_cli.config import ConsistencyConfig
+from ganinv_cli.cli.session import Output, complain, explained, settled
+from ganinv_cli.settings.config import ConsistencyConfig
 
 
 @click.command()

@@ -33,13 +33,13 @@ def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, q
         ganinv convert generator.pt faces/
         ganinv convert portraits64 portraits.keras
     """
-    from ganinv_cli.conversion.places import destination as meant
+    from ganinv_cli.conversion.destination import destination as meant
 
     place = meant(destination, overwrite)
     found = generators.read(chosen.path, chosen.told, verbose, quiet)
     generators.recipe(found, label=chosen.label)  # whether there is such a label
-    from ganinv_cli.conversion.writing import write
-    from ganinv_cli.folding import labelled
+    from ganinv_cli.conversion.write import write
+    from ganinv_cli.network.folding import labelled
 
     if chosen.label >= 0:
         found = replace(found, network=labelled(found.network, chosen.label))

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ganinv_cli.cli import startup
-from ganinv_cli.cli.values import Numbers
-from ganinv_cli.config import Config
-from ganinv_cli.errors import ConfigError
-from ganinv_cli.words import printable
+from ganinv_cli.cli.param_types import Numbers
+from ganinv_cli.errors import ConfigError, printable
+from ganinv_cli.settings.config import Config
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import Recipe
-    from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
-    from ganinv_cli.generator import BatchNormMode
+    from ganinv_cli.formats.reading import Conventions
+    from ganinv_cli.network.checkpoint import Checkpoint
+    from ganinv_cli.network.generator import BatchNormMode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,7 +91,7 @@ class Chosen(NamedTuple):
     @property
     def path(self) -> Path:
         """Raises CheckpointError where there is none."""
-        from ganinv_cli.resources import find
+        from ganinv_cli.settings.shipped import find
 
         return find("checkpoint", self.checkpoint)
 
@@ -108,7 +108,7 @@ def chosen(checkpoint: Callable[[Any], Any] = ARGUMENT) -> Callable[[Command], C
             told = {name: given.pop(name, None) for _, name, _, _ in SETTINGS[1:]}
             label = told.pop("label")
             known = {name: value for name, value in told.items() if value is not None}
-            from ganinv_cli.formats.checkpoint import Conventions
+            from ganinv_cli.formats.reading import Conventions
 
             label = -1 if label is None else label
             return called(chosen=Chosen(checkpoint, Conventions(**known), label), **given)
@@ -122,7 +122,7 @@ def chosen(checkpoint: Callable[[Any], Any] = ARGUMENT) -> Callable[[Command], C
 
 def conventions(config: Config) -> "Conventions":
     """What a config says of its generator."""
-    from ganinv_cli.formats.checkpoint import Conventions
+    from ganinv_cli.formats.reading import Conventions
 
     return Conventions(**{field.name: getattr(config, field.name) for field in fields(Conventions)})
 
@@ -168,7 +168,7 @@ def recipe(
 ) -> "Recipe":
     """Of one label, or of all where it is -1. Raises ConfigError where it has no such label."""
     from ganinv_cli.engine.engine import Recipe
-    from ganinv_cli.layers import BatchNorm
+    from ganinv_cli.network.layers import BatchNorm
 
     labels = found.network.labels
     norms = any(isinstance(node.layer, BatchNorm) for node in found.network.nodes)

@@ -11,8 +11,8 @@ from ganinv_cli.cli.generators import Chosen
 from ganinv_cli.errors import GaninvError
 
 if TYPE_CHECKING:
-    from ganinv_cli.formats.checkpoint import Checkpoint
-    from ganinv_cli.generator import Generator
+    from ganinv_cli.network.checkpoint import Checkpoint
+    from ganinv_cli.network.generator import Generator
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -81,7 +81,7 @@ def inspect(
     path = chosen.path
     found = generators.look(path, chosen.told, verbose=False, quiet=True)
     from ganinv_cli.inspection.facts import facts
-    from ganinv_cli.report.inspection import text
+    from ganinv_cli.report.inspect.tables import text
 
     told = facts(found)
     generator = None
@@ -101,25 +101,25 @@ def inspect(
 
 
 def _check_places(sheet: Path | None, spectrum: Path | None, overwrite: bool) -> None:
-    from ganinv_cli.inspection import writing
+    from ganinv_cli import files
 
     if sheet:
-        writing.check(sheet, (".png",), overwrite, "--sheet")
+        files.check(sheet, (".png",), overwrite, "--sheet")
     if spectrum:
-        writing.check(spectrum, FIGURES, overwrite, "--spectrum")
+        files.check(spectrum, FIGURES, overwrite, "--spectrum")
 
 
 def _draw(generator: "Generator", path: Path, seed: int) -> None:
+    from ganinv_cli.files import png, put
     from ganinv_cli.inspection.pictures import overview
-    from ganinv_cli.inspection.writing import png, put
 
     put(path, png(overview(generator, seed)))
 
 
 def _measure(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+    from ganinv_cli.files import put
     from ganinv_cli.inspection.spectrum import measured, summary
-    from ganinv_cli.inspection.writing import put
-    from ganinv_cli.report.spectrum import file
+    from ganinv_cli.report.inspect.figures import file
 
     found = measured(generator, seed, points)
     put(path, file(found.values, f"Singular values of dG/dz at {points} random z", path))

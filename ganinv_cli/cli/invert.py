@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, complain, explained, settled
-from ganinv_cli.config import InvertConfig
+from ganinv_cli.cli.session import Output, complain, explained, settled
 from ganinv_cli.errors import UsageError
+from ganinv_cli.settings.config import InvertConfig
 
 
 @click.command()
@@ -44,7 +44,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     output = output.of(chosen.shard)
     unread = explained("invert", chosen, output)
     if npz:  # before anything is printed, which a reader who goes away would end
-        from ganinv_cli.report.latents import save
+        from ganinv_cli.report.shared.latents import save
 
         save(output.out, npz)
     output.publish()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import options, publishing
-from ganinv_cli.words import printable
+from ganinv_cli.cli import options, publish
+from ganinv_cli.errors import printable
 
 
 @click.command()
@@ -33,12 +33,12 @@ def merge(
     Example:
         ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
     """
-    folder = publishing.folder(out)
-    from ganinv_cli.store.combining import combine
+    folder = publish.folder(out)
+    from ganinv_cli.store.merge.combine import combine
 
     combined = combine(out, parts, partial, overwrite)
     for note in combined.notes:
         click.echo(printable(note), err=True)
     if not quiet:
         click.echo(printable(f"{out}: {combined.holds}"), err=True)
-    publishing.publish({out: folder}, style, quiet)
+    publish.publish({out: folder}, style, quiet)

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, session, settled
-from ganinv_cli.cli.values import Numbers
-from ganinv_cli.config import NoiseSweepConfig
+from ganinv_cli.cli.param_types import Numbers
+from ganinv_cli.cli.session import Output, session, settled
+from ganinv_cli.settings.config import NoiseSweepConfig
 
 
 @click.command("noise-sweep")

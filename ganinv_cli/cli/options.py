@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from ganinv_cli.cli import generators, publishing
-from ganinv_cli.cli.experiments import Output
+from ganinv_cli.cli import generators, publish
 from ganinv_cli.cli.generators import Setting
-from ganinv_cli.cli.values import Names, Rows
-from ganinv_cli.config import Config
-from ganinv_cli.words import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS, STYLES
+from ganinv_cli.cli.param_types import Names, Rows
+from ganinv_cli.cli.session import Output
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -210,7 +210,7 @@ def _with_output(command: Command, default: str) -> Command:
     ) -> Any:
         named = out is not None
         output = Output(out or Path(default), overwrite, style, verbose, quiet, named)
-        publishing.folder(output.out)  # a name that leaves none is refused before anything else
+        publish.folder(output.out)  # a name that leaves none is refused before anything else
         return command(output=output, **others)
 
     return called  # type: ignore[return-value]

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.experiments import Output, session, settled
-from ganinv_cli.config import RecoverConfig
+from ganinv_cli.cli.session import Output, session, settled
+from ganinv_cli.settings.config import RecoverConfig
 
 
 @click.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import options, publishing
+from ganinv_cli.cli import options, publish
 from ganinv_cli.errors import UsageError
 
 
@@ -34,13 +34,13 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     """
     several = len(files) > 1
     folders = dict(zip(files, _folders(files, out), strict=True))
-    publishing.publish(folders, style, together=out if several else None)
+    publish.publish(folders, style, together=out if several else None)
     if several and out is None:
         click.echo("each has a page of its own; --out DIR writes one page of them all", err=True)
 
 
 def _folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
-    folders = [publishing.folder(file) if out is None else out / file.stem for file in files]
+    folders = [publish.folder(file) if out is None else out / file.stem for file in files]
     if out is not None and len(files) == 1:
         folders = [out]
     for folder, file in zip(folders, files, strict=True):

@@ -10,8 +10,8 @@ from ganinv_cli.cli.generators import Chosen
 from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganinv_cli.generator import Generator
     from ganinv_cli.inspection.latents import Latents
+    from ganinv_cli.network.generator import Generator
 
 COUNT = 64
 
@@ -90,15 +90,15 @@ def sample(
         ganinv sample portraits64 --out found.png --z invert.h5
         ganinv sample portraits64 --out all.png --z invert.h5 --group image=0000/stochastic
     """
-    from ganinv_cli.inspection import writing
+    from ganinv_cli import files
 
-    folder = writing.folder(out)
+    folder = files.folder(out)
     if folder:
-        writing.check_folder(Path(out), overwrite)
+        files.check_folder(Path(out), overwrite)
     else:
-        writing.check(Path(out), (".png",), overwrite, "--out")
+        files.check(Path(out), (".png",), overwrite, "--out")
     if npz:
-        writing.check(npz, (".npz",), overwrite, "--npz")
+        files.check(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError("--group is of a results file; give one with --z, such as recover.h5")
     found = generators.read(chosen.path, chosen.told, verbose, quiet)
@@ -114,7 +114,7 @@ def sample(
     if npz:
         from ganinv_cli.inspection.latents import npz as content
 
-        writing.put(npz, content(latents))
+        files.put(npz, content(latents))
     if not quiet:
         click.echo(f"{out}: {_said(generator, latents)}")
 
@@ -134,16 +134,16 @@ def _latents(
 
 
 def _draw(generator: "Generator", latents: "Latents", path: Path, columns: int | None) -> None:
+    from ganinv_cli.files import png, put
     from ganinv_cli.inspection.pictures import sheet
-    from ganinv_cli.inspection.writing import png, put
 
     across = columns or round(len(latents.z) ** 0.5)
     put(path, png(sheet(generator, latents.z, latents.labels, across)))
 
 
 def _fill(generator: "Generator", latents: "Latents", folder: Path) -> None:
+    from ganinv_cli.files import fill, png
     from ganinv_cli.inspection.pictures import image, made
-    from ganinv_cli.inspection.writing import fill, png
 
     fill(folder, (png(image(each)) for each in made(generator, latents.z, latents.labels)))
 

@@ -11,11 +11,11 @@ import click
 
 from ganinv_cli.cli import generators
 from ganinv_cli.cli.generators import Chosen
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.errors import UsageError
+from ganinv_cli.settings.config import RecoverConfig
 
 if TYPE_CHECKING:
-    from ganinv_cli.training.encoder import Progress
+    from ganinv_cli.encoder.fit import Progress
 
 
 @click.command()
@@ -93,9 +93,9 @@ def train_encoder(
     """
     path = chosen.path
     found = generators.read(path, chosen.told, verbose, quiet)
-    from ganinv_cli.encoder import beside
-    from ganinv_cli.training.encoder import train as run
-    from ganinv_cli.training.encoder_fit import EncoderSettings, enough
+    from ganinv_cli.encoder.fit import train as run
+    from ganinv_cli.encoder.least_squares import EncoderSettings, enough
+    from ganinv_cli.encoder.model import beside
 
     generator = generators.recipe(found, label=chosen.label).made()
     if generator.labels:

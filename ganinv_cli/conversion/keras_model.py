@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganinv_cli import layers as kinds
 from ganinv_cli.conversion.keras_pictures import conv, conv_transpose, pad
 from ganinv_cli.conversion.unwritable import UnwritableError, layer
-from ganinv_cli.network import LABEL, Network, Z
-from ganinv_cli.shapes import Shape
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.graph import LABEL, Network, Z
+from ganinv_cli.network.shapes import Shape
 
 Tensor = Any  # Keras's, symbolic
 Make = Callable[[Any, str, Sequence[Tensor]], Tensor]

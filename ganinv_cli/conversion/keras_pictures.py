@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from ganinv_cli.conversion.unwritable import UnwritableError
-from ganinv_cli.layers import Conv, ConvTranspose, Pad, Sides
+from ganinv_cli.network.layers import Conv, ConvTranspose, Pad, Sides
 
 Tensor = Any  # Keras's, symbolic
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli.layers import Concat, Constant, Dense, Reshape
-from ganinv_cli.network import Network, Node
+from ganinv_cli.network.graph import Network, Node
+from ganinv_cli.network.layers import Concat, Constant, Dense, Reshape
 
 
 def unlabelled(network: Network) -> Network:

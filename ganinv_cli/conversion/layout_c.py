@@ -13,8 +13,9 @@ import numpy as np
 
 from ganinv_cli.conversion.labels import unlabelled
 from ganinv_cli.conversion.unwritable import UnwritableError, layer
-from ganinv_cli.folding import folded
-from ganinv_cli.layers import (
+from ganinv_cli.network.folding import folded
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.layers import (
     Activation,
     Affine,
     BatchNorm,
@@ -24,7 +25,6 @@ from ganinv_cli.layers import (
     Pair,
     Reshape,
 )
-from ganinv_cli.network import Network
 
 PREFIX = "generator/"
 EPSILON = 1e-5  # of every batch norm in layout C

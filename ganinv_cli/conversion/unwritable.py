@@ -1,7 +1,7 @@
 """Why a generator cannot be written in a format."""
 
-from ganinv_cli.layers import Activation, Conv, ConvTranspose
-from ganinv_cli.network import Network
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.layers import Activation, Conv, ConvTranspose
 
 
 class UnwritableError(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.resources import Machine, cores, mixed
+from ganinv_cli.settings.machine import Machine, cores, mixed
 
 _WANTED = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 

@@ -6,11 +6,10 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.generator import BatchNormMode, Generator
-from ganinv_cli.resources import Machine
-from ganinv_cli.solvers.feed import Feed, Jobs
-from ganinv_cli.solvers.trial import Job
+from ganinv_cli.jobs import Feed, Job, Jobs
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import BatchNormMode, Generator
+from ganinv_cli.settings.machine import Machine
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

@@ -10,9 +10,9 @@ from threading import Event
 
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import Done, Found, Handed, Item, Recipe, Task
-from ganinv_cli.generator import Generator
-from ganinv_cli.resources import Machine
-from ganinv_cli.solvers.feed import Jobs, Shared
+from ganinv_cli.jobs import Jobs, Shared
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.machine import Machine
 
 AHEAD = 4  # pieces a worker may have waiting for whoever takes them
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 from ganinv_cli.engine import memory
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.columns import Columns
-from ganinv_cli.generator import Generator
-from ganinv_cli.jacobian import singular_values
-from ganinv_cli.pictures import to_pixels
+from ganinv_cli.images import to_pixels
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import singular_values
 from ganinv_cli.store import Run
 
 

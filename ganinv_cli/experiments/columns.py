@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli import store
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.trial import Ending, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.solvers.trial import Ending, Job, Polished, Trial
+from ganinv_cli.refine import Polished
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.config import RecoverConfig
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import to_pixels
+from ganinv_cli.images import to_pixels
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.names import shown_rule
 from ganinv_cli.store import Figure, read
 from ganinv_cli.store.rows import of_trials
-from ganinv_cli.words import shown_rule
 
 TRIALS = 8
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.config import NoiseSweepConfig
-from ganinv_cli.experiments.drawing import noise, noisy
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import to_pixels
+from ganinv_cli.ground_truth import noise, noisy
+from ganinv_cli.images import to_pixels
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import NoiseSweepConfig
+from ganinv_cli.settings.names import shown_rule, variance_group
 from ganinv_cli.store import Figure, read
 from ganinv_cli.store.rows import Group, of_trials
-from ganinv_cli.words import shown_rule, variance_group
 
 TRIALS = 8
 

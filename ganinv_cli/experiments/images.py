@@ -10,26 +10,27 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.config import ImagesConfig
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.jobs import Jobs, Series
+from ganinv_cli.experiments.first_starts import check_labels, starting
+from ganinv_cli.experiments.image_files import Source, digest, sources
+from ganinv_cli.experiments.pending import Jobs, Series
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.running import Show, run_task
-from ganinv_cli.experiments.sources import Source, digest, sources
-from ganinv_cli.experiments.starting import check_labels, starting
+from ganinv_cli.experiments.run import Show, run_task
 from ganinv_cli.experiments.task import Polisher, Task
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import Crop, mask, to_floats, without_warnings
-from ganinv_cli.sharding import WHOLE, parsed
+from ganinv_cli.images import Crop, mask, to_floats, without_warnings
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.queue import Supply
+from ganinv_cli.loop.trial import Sought, Trial
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.refine.minimum import Polish
+from ganinv_cli.settings.config import ImagesConfig
+from ganinv_cli.settings.names import image_group, image_number
+from ganinv_cli.settings.sharding import WHOLE, parsed
 from ganinv_cli.solvers import named
-from ganinv_cli.solvers.polish import Polish
-from ganinv_cli.solvers.trial import Job, Sought, Trial
-from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.store import Run, open_run
-from ganinv_cli.words import image_group, image_number
 
 COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 

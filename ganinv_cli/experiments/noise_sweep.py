@@ -7,24 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.config import NoiseSweepConfig
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments import columns, figure2
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.drawing import noise, noisy, true_labels, true_z
-from ganinv_cli.experiments.jobs import Jobs, Series
+from ganinv_cli.experiments.first_starts import check_labels, starting
+from ganinv_cli.experiments.pending import Jobs, Series
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.running import Show, run_task
-from ganinv_cli.experiments.starting import check_labels, starting
+from ganinv_cli.experiments.run import Show, run_task
 from ganinv_cli.experiments.task import Task
-from ganinv_cli.generator import Generator
-from ganinv_cli.jacobian import singular_values
-from ganinv_cli.sharding import parsed
+from ganinv_cli.ground_truth import noise, noisy, true_labels, true_z
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.queue import Supply
+from ganinv_cli.loop.trial import Sought, Trial
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import singular_values
+from ganinv_cli.settings.config import NoiseSweepConfig
+from ganinv_cli.settings.names import variance_group
+from ganinv_cli.settings.sharding import parsed
 from ganinv_cli.solvers import named
-from ganinv_cli.solvers.trial import Job, Sought, Trial
-from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.store import Run, open_run, read
-from ganinv_cli.words import variance_group
 
 MOST = 1 - 1e-6  # quantile of what the noise leaves, above which z is not the right one
 TYPICAL = 0.9  # and up to which one start is enough

@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.config import Config, identity
-from ganinv_cli.generator import Generator
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import Config, identity
+from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
-from ganinv_cli.words import SOLVERS
 
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 

@@ -6,25 +6,26 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.config import RecoverConfig
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import columns, figure1
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.drawing import true_labels, true_z
-from ganinv_cli.experiments.jobs import Jobs, Series
+from ganinv_cli.experiments.first_starts import check_labels, starting
+from ganinv_cli.experiments.pending import Jobs, Series
 from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.running import Show, run_task
-from ganinv_cli.experiments.starting import check_labels, starting
+from ganinv_cli.experiments.run import Show, run_task
 from ganinv_cli.experiments.task import Polisher, Task
-from ganinv_cli.generator import Generator
+from ganinv_cli.ground_truth import true_labels, true_z
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.queue import Supply
+from ganinv_cli.loop.trial import Marks, Sought, Trial
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.sharding import parsed
+from ganinv_cli.refine.refinement import LastDigits
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.sharding import parsed
 from ganinv_cli.solvers import named
-from ganinv_cli.solvers.gauss_newton import LastDigits
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Marks, Sought, Trial
-from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.store import Run, open_run, read
 
 

@@ -9,22 +9,23 @@ from typing import Generic, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.config import Config
-from ganinv_cli.encoder import Encoder
+from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine import memory
 from ganinv_cli.engine.engine import Done, Handed, Tally
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.starting import supplied
-from ganinv_cli.generator import Generator
+from ganinv_cli.experiments.first_starts import supplied
+from ganinv_cli.jobs import Feed, Job
+from ganinv_cli.loop.queue import Supply
+from ganinv_cli.loop.solve import Look, solve
+from ganinv_cli.loop.trial import Limits, Marks, Trial
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.solvers.feed import Feed
-from ganinv_cli.solvers.loop import Look, solve
+from ganinv_cli.refine import Polished
+from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.solvers.trial import Job, Limits, Marks, Polished, Trial
-from ganinv_cli.solvers.waiting import Supply
 from ganinv_cli.statistics import EPSILONS, SMALLEST
 
 UNMARKED = Marks(np.zeros(0), np.zeros(0))

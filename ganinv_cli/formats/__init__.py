@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.formats import kinds
-from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, Found, UnreadableError
+from ganinv_cli.formats import detect
+from ganinv_cli.formats.complete import finished
 from ganinv_cli.formats.conventions import beside
-from ganinv_cli.formats.finishing import finished
+from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.network.checkpoint import Checkpoint
 
 OF_WEIGHTS = ("activation", "strides", "padding", "epsilon", "labels")  # of no whole model
 
@@ -23,7 +24,7 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     which says what was found, what was expected and what to try, or ConfigError for conventions.
     """
     path = Path(path)
-    kind = kinds.of(path)
+    kind = detect.of(path)
     given = conventions or Conventions()
     _check(path, kind, given)
     conventions, told = beside(path, given)
@@ -37,7 +38,7 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
 
 def _check(path: Path, kind: str, conventions: Conventions) -> None:
     given = [name for name in OF_WEIGHTS if conventions.says(name)]
-    if kind in kinds.MODELS and given:
+    if kind in detect.MODELS and given:
         raise ConfigError(
             f"{path} is a whole model, which says its own {' and '.join(given)}: leave out "
             f"{' and '.join(f'--{name}' for name in given)}"
@@ -46,4 +47,4 @@ def _check(path: Path, kind: str, conventions: Conventions) -> None:
 
 def starts_tensorflow(path: Path, conventions: Conventions) -> bool:
     """Whether reading takes TensorFlow. Raises CheckpointError where the file alone forbids it."""
-    return kinds.of(path) in kinds.WITH_TENSORFLOW or conventions.trust
+    return detect.of(path) in detect.WITH_TENSORFLOW or conventions.trust

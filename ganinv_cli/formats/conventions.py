@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats.checkpoint import Conventions
-from ganinv_cli.settling import check_kind
+from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.settings.load import check_kind
 
 NAME = "generator.toml"
 LIKE: dict[str, Any] = {  # what it may say, with an example

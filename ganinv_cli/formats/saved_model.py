@@ -7,8 +7,8 @@ signature is followed from z to the picture, and each operation becomes a layer 
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
 from ganinv_cli.formats.graph.values import printable
+from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
 
 GRAPH = "saved_model.pb"
 MOST_BYTES = 1 << 29  # with 100 million weights as constants

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.experiments.drawing import true_z
-from ganinv_cli.formats.checkpoint import Checkpoint, Conventions
-from ganinv_cli.generator import Generator
+from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.ground_truth import true_z
 from ganinv_cli.inspection.original import Original, UncheckedError, original
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import Generator
 
 ROWS = 8  # random z
 LIMIT = 1e-4  # of pixels in [-1, 1]: rounding of float32, and far from what an eye sees

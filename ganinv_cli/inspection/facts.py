@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.folding import folded
-from ganinv_cli.formats.checkpoint import Checkpoint
-from ganinv_cli.formats.finishing import ending
-from ganinv_cli.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network import LABEL, Network, Z, arrays
+from ganinv_cli.formats.complete import ending
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.folding import folded
+from ganinv_cli.network.graph import LABEL, Network, Z, arrays
+from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
 
 RANGE = "range"  # the name of the layer that maps what a file makes to [-1, 1]
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.experiments.drawing import true_z
-from ganinv_cli.generator import Generator
-from ganinv_cli.report.latents import best
+from ganinv_cli.ground_truth import true_z
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.report.shared.latents import best
 from ganinv_cli.store import Results, read
 
 MOST_BYTES = 1 << 31  # of a file

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats import kinds
-from ganinv_cli.formats.checkpoint import Checkpoint, Conventions, UnreadableError
+from ganinv_cli.formats import detect
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import CALLED
+from ganinv_cli.formats.reading import Conventions, UnreadableError
 from ganinv_cli.inspection.facts import levelled
+from ganinv_cli.network.checkpoint import Checkpoint
 
 # (z (n, latent) float32, labels (n,) or None) -> images as ours, (n, height, width, channels)
 Original = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -38,7 +39,7 @@ def original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> Or
     A Keras file is loaded by Keras, in its safe mode unless the file is trusted; what ours has read
     of it has no code. A SavedModel runs its own graph, so only where it is trusted.
     """
-    opened = _OPENED.get(kinds.of(path))
+    opened = _OPENED.get(detect.of(path))
     if opened is None:
         raise UncheckedError("the file holds weights alone, no program")
     inputs, call = opened(checkpoint, path, conventions)

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.experiments.drawing import true_z
-from ganinv_cli.generator import Generator
-from ganinv_cli.pictures import to_pixels
+from ganinv_cli.ground_truth import true_z
+from ganinv_cli.images import to_pixels
+from ganinv_cli.network.generator import Generator
 
 MOST_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 pixels a side
 MOST_SIDE = 1 << 16  # of a sheet; Pillow writes no larger PNG

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.experiments.drawing import true_z
-from ganinv_cli.generator import Generator
+from ganinv_cli.ground_truth import true_z
 from ganinv_cli.inspection.pictures import block
+from ganinv_cli.network.generator import Generator
 
 WEAK = 1e-3  # of the largest: directions in which z is a thousand times harder to see
 MOST_VALUES = 1 << 29  # of J: 4 GiB

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.report.commands import reporting
-from ganinv_cli.report.render import render
+from ganinv_cli.report.output.render import render
 from ganinv_cli.report.report import Drawn, Report, Section
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def write(report: Report, results: "Results", folder: Path) -> str:
     A file is replaced as a whole or not at all. Raises GaninvError when the folder cannot be
     written.
     """
-    from ganinv_cli.report import folder as folder_  # slow to import
+    from ganinv_cli.report.output import folder as folder_  # slow to import
 
     return folder_.write(report, results, folder)
 
@@ -37,6 +37,6 @@ def write_together(
     reports: Sequence[Report], results: Sequence["Results"], folder: Path, inside: Sequence[str]
 ) -> list[str]:
     """Fill a folder for each in `folder`, named by `inside`, and write one page of them all."""
-    from ganinv_cli.report import folder as folder_  # slow to import
+    from ganinv_cli.report.output import folder as folder_  # slow to import
 
     return folder_.write_together(reports, results, folder, inside)

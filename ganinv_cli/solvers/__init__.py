@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settling import check_kind
+from ganinv_cli.settings.load import check_kind
 
 if TYPE_CHECKING:
     from ganinv_cli.solvers.solver import Solver

@@ -8,8 +8,8 @@ import tensorflow as tf
 from ganinv_cli.clipping import Clip
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Evaluation, Problem
-from ganinv_cli.solvers import box, curvature
-from ganinv_cli.solvers.curvature import Pairs, dot
+from ganinv_cli.solvers import active_set, lbfgs_history
+from ganinv_cli.solvers.lbfgs_history import Pairs, dot
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -103,7 +103,7 @@ class LBFGS(Solver):
             direction=tf.zeros_like(z),
             length=row,
             jumped=tf.ones([rows], tf.bool),
-            pairs=curvature.none(z, self.memory),
+            pairs=lbfgs_history.none(z, self.memory),
             past=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
             held=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
@@ -136,7 +136,7 @@ class LBFGS(Solver):
             bound=tf.where(accepted & ~state.rough, there.bound, state.bound),
             length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
             jumped=tf.zeros_like(state.jumped),
-            pairs=curvature.extended(state.pairs, accepted & ~state.jumped, move, change),
+            pairs=lbfgs_history.extended(state.pairs, accepted & ~state.jumped, move, change),
             past=tf.concat([past[:, 1:], image_loss[:, None]], 1),
             gradients=state.gradients + 1,
         )
@@ -147,7 +147,7 @@ class LBFGS(Solver):
         reach = state.length * tf.norm(state.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
         hopeless = exhausted & state.pairs.none
-        pairs = curvature.forgotten(state.pairs, exhausted)
+        pairs = lbfgs_history.forgotten(state.pairs, exhausted)
         direction = _downhill(problem, state._replace(pairs=pairs), clip)
         size = tf.norm(direction, axis=-1)
         # without curvature half a unit will do, whatever the scale of the loss
@@ -211,12 +211,12 @@ def _downhill(problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
     """
     z, gradient = state.z, state.gradient
     metric = problem.inverse(state.objective)
-    newton = -curvature.inverse_hessian_times(state.pairs, gradient[..., None], metric)
+    newton = -lbfgs_history.inverse_hessian_times(state.pairs, gradient[..., None], metric)
     direction = newton[..., 0]
     blocked = clip.blocked(z, -gradient)
     direction = tf.cond(
         tf.reduce_any(clip.clamps),
-        lambda: box.bent(state.pairs, metric, direction, z, blocked, clip),
+        lambda: active_set.bent(state.pairs, metric, direction, z, blocked, clip),
         lambda: direction,
     )
     uphill = dot(direction, gradient) >= 0

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import tensorflow as tf
 
@@ -51,3 +51,16 @@ class Solver(ABC):
     @abstractmethod
     def step(self, problem: Problem, state: Any, clip: Clip) -> Any:
         """Evaluate the problem once and move every row."""
+
+
+Nested = TypeVar("Nested")
+
+
+def where(rows: tf.Tensor, these: Nested, those: Nested) -> Nested:
+    """In these rows (batch,) from the first structure of tensors, elsewhere from the second."""
+
+    def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
+
+    chosen: Nested = tf.nest.map_structure(choose, these, those)
+    return chosen

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from ganinv_cli.statistics.arrays import Booleans, Floats
+from ganinv_cli.statistics.averages import median
 from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, Statistic, bootstrap
-from ganinv_cli.statistics.centres import median
 
 
 class Slope(NamedTuple):

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
 
 from ganinv_cli.statistics.arrays import Booleans, Floats, Integers, Scalar
+from ganinv_cli.statistics.averages import median
 from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap
-from ganinv_cli.statistics.centres import median
 
 
 class Paired(NamedTuple):

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import chunks, contents, files, provenance, schema
+from ganinv_cli.store import chunks, columns, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, Kind, Layout, inside
 
 
@@ -131,7 +131,7 @@ def summary(file: h5py.File) -> Summary:
 
 def constants(file: h5py.File) -> dict[str, np.ndarray]:
     """The root datasets that are not a row a trial."""
-    return {c.name: file[c.name][()] for c in contents.CONSTANTS if c.name in file}
+    return {c.name: file[c.name][()] for c in columns.CONSTANTS if c.name in file}
 
 
 def kind(data: h5py.Dataset) -> Kind:

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from ganinv_cli.store.ranges import bounds
+from ganinv_cli.store.merge.ranges import bounds
 from ganinv_cli.store.schema import Kind
 
 GAP = 16  # rows that are sooner read along than passed over, or as many as a chunk has

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import contents
+from ganinv_cli.store import columns
 
 _BLOCK = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -14,11 +14,11 @@ def up_to_date(text: str) -> str:
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_TABLES[block[2]]()}\n\n{block[3]}", text)
 
 
-def _columns(columns: Iterable[contents.Column], rows: str) -> str:
+def _columns(listed: Iterable[columns.Column], rows: str) -> str:
     lines = [
         f"| `{column.name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
         f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
-        for column in columns
+        for column in listed
     ]
     return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])
 
@@ -29,10 +29,10 @@ def _outcomes() -> str:
 
 
 _TABLES = {
-    "root": lambda: _columns(contents.ROOT, "trials"),
-    "rule": lambda: _columns((*contents.RULE, *contents.FIRST, *contents.POLISHED), "trials"),
-    "image": lambda: _columns(contents.IMAGE, "1"),
-    "certificate": lambda: _columns(contents.CERTIFICATE, "1"),
-    "constants": lambda: _columns(contents.CONSTANTS, ""),
+    "root": lambda: _columns(columns.ROOT, "trials"),
+    "rule": lambda: _columns((*columns.RULE, *columns.FIRST, *columns.POLISHED), "trials"),
+    "image": lambda: _columns(columns.IMAGE, "1"),
+    "certificate": lambda: _columns(columns.CERTIFICATE, "1"),
+    "constants": lambda: _columns(columns.CONSTANTS, ""),
     "outcomes": _outcomes,
 }

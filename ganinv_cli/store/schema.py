@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import contents
-from ganinv_cli.store.contents import Column
+from ganinv_cli.store import columns as contents
+from ganinv_cli.store.columns import Column
 
 SCHEMA = 1  # raised when an older ganinv could no longer read the file
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 where it was not run

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.errors import ConfigError, ImageError
-from ganinv_cli.pictures import without_warnings
-from ganinv_cli.pictures.colours import shown
-from ganinv_cli.pictures.decode import decoded
-from ganinv_cli.pictures.files import SUFFIXES
-from ganinv_cli.pictures.picture import resized
+from ganinv_cli.images import without_warnings
+from ganinv_cli.images.colours import shown
+from ganinv_cli.images.decode import decoded
+from ganinv_cli.images.files import SUFFIXES
+from ganinv_cli.images.picture import resized
 from ganinv_cli.training import sources
 
 

@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ganinv_cli.errors import ImageError
-from ganinv_cli.pictures import files
-from ganinv_cli.words import printable
+from ganinv_cli.errors import ImageError, printable
+from ganinv_cli.images import files
 
 # What zipfile raises on damaged archives, besides BadZipFile and OSError.
 DAMAGED = (ValueError, NotImplementedError, EOFError, struct.error, zlib.error, lzma.LZMAError)

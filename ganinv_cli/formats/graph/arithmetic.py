@@ -7,10 +7,10 @@ from types import EllipsisType
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph import tensors as graph_tensors
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import Operation
+from ganinv_cli.formats.reading import UnreadableError
 
 Array = np.ndarray
 Fold = Callable[..., Array]  # (operation, budget, *inputs) -> output

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.simplify import simplified
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import (
@@ -25,9 +23,11 @@ from ganinv_cli.formats.graph.values import (
     Value,
 )
 from ganinv_cli.formats.limits import MOST_VALUES
-from ganinv_cli.layers import Layer
-from ganinv_cli.network import LABEL, Network, Node, Z, arrays
-from ganinv_cli.shapes import MisfitError, Shape, made, shown
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.graph import LABEL, Network, Node, Z, arrays
+from ganinv_cli.network.layers import Layer
+from ganinv_cli.network.shapes import MisfitError, Shape, made, shown
 
 MOST_NODES = 10_000
 MOST_LABELS = 100_000

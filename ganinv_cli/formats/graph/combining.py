@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import Builder, channels
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.layers import Layer
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Layer
 
 
 def arithmetic(

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import Builder, constant
 from ganinv_cli.formats.graph.values import Flow, Operation, Spaced, Value
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
 
 MOST_KERNEL = 1 << 26  # values of a kernel with the zeros of its dilation
 

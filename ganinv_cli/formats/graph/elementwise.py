@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import Builder
 from ganinv_cli.formats.graph.combining import arithmetic, combined, scaled, through
 from ganinv_cli.formats.graph.patterns import chosen, gelu, multiple, positive, swish
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.layers import Activation
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Activation
 
 NAMES = {
     **{"Relu": "relu", "Relu6": "relu6", "Selu": "selu", "Tanh": "tanh", "Sigmoid": "sigmoid"},

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.arithmetic import FOLDS, Array, Fold, explained
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import Known, Label, Operation, known, row_shape
+from ganinv_cli.formats.reading import UnreadableError
 
 MOST_STEPS = 200  # from a label to what a layer takes: each is taken again for each use
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder
 from ganinv_cli.formats.graph.dilation import MOST_KERNEL, convolved, dilated
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Spaced, Value
-from ganinv_cli.layers import Layer, Pair, Sides
-from ganinv_cli.network import Z
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.graph import Z
+from ganinv_cli.network.layers import Layer, Pair, Sides
 
 
 def matmul(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:

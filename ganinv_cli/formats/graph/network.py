@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph import tensors as graph_tensors
 from ganinv_cli.formats.graph.arithmetic import explained
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import BATCHES, Flow, Known, Label, Value
 from ganinv_cli.formats.graph.walk import Frame, Key, Walk, key
-from ganinv_cli.network import LABEL, Network, Z
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.graph import LABEL, Network, Z
 
 MOST_LATENT = 1 << 14
 MOST_BATCH = 1 << 14  # of a graph for batches of one size

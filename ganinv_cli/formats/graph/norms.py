@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import Builder, channels, constant
 from ganinv_cli.formats.graph.combining import arithmetic
 from ganinv_cli.formats.graph.values import Flow, Known, Moment, Operation, Value
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
 
 
 def mean(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.builder import Builder
 from ganinv_cli.formats.graph.combining import scaled, through
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Positive, Value
-from ganinv_cli.layers import Activation
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Activation
 
 ROOT_HALF = 0.7071067811865476
 

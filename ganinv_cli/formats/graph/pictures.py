@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.arithmetic import slices
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder, constant
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.layers import Pair
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Pair
 
 MOST_PICKED = 1 << 24  # values of a matrix that picks some of a row's
 

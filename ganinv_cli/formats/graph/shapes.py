@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ganinv_cli import layers as kinds
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph import tensors as graph_tensors
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder, constant, values
 from ganinv_cli.formats.graph.pictures import enlarged, picked
 from ganinv_cli.formats.graph.values import Flow, Known, Operation, Tiled, Value, known, row_shape
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network import layers as kinds
 
 Shape = tuple[int, ...]
 

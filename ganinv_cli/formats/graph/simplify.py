@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ganinv_cli.layers import Affine
-from ganinv_cli.network import LABEL, Node, Z
+from ganinv_cli.network.graph import LABEL, Node, Z
+from ganinv_cli.network.layers import Affine
 
 
 def simplified(nodes: Sequence[Node], output: int) -> tuple[Node, ...]:

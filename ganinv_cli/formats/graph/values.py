@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 BATCHES = (3, 11)  # the two sizes
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.walk import CALLS
+from ganinv_cli.formats.reading import UnreadableError
 
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.graph import linear as graph_linear
 from ganinv_cli.formats.graph import pictures as graph_pictures
 from ganinv_cli.formats.graph import tensors as graph_tensors
@@ -34,6 +33,7 @@ from ganinv_cli.formats.graph.values import (
     Value,
     printable,
 )
+from ganinv_cli.formats.reading import UnreadableError
 
 MOST_OPERATIONS = 300_000  # and inputs of them
 MOST_CALLS = 50  # of functions within functions

@@ -7,12 +7,12 @@ nothing that a file holds is run.
 import json
 from pathlib import Path
 
-from ganinv_cli.formats.checkpoint import Conventions, Found
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.config import Model, parsed
 from ganinv_cli.formats.keras.graph import network, refuse_unknown
 from ganinv_cli.formats.keras.settings import UntranslatedError
 from ganinv_cli.formats.keras.weights import ROOTS, ByClass, ByName, Finder, Weights
+from ganinv_cli.formats.reading import Conventions, Found
 
 
 def read(path: Path, conventions: Conventions) -> Found:
@@ -27,9 +27,9 @@ def read(path: Path, conventions: Conventions) -> Found:
     except UntranslatedError:
         if not conventions.trust:
             raise
-    from ganinv_cli.formats import traced  # in the body: it loads Keras
+    from ganinv_cli.formats.keras import trusted  # in the body: it loads Keras
 
-    return traced.read(path)
+    return trusted.read(path)
 
 
 def _read(path: Path, stored: keras_files.Stored) -> Found:

@@ -8,7 +8,7 @@ import numpy as np
 from ganinv_cli.formats.keras.config import Described
 from ganinv_cli.formats.keras.settings import Settings
 from ganinv_cli.formats.keras.values import Growing, Value
-from ganinv_cli.layers import Activation, Affine, Layer
+from ganinv_cli.network.layers import Activation, Affine, Layer
 
 LEAKY_LAYER, LEAKY_FUNCTION = 0.3, 0.2  # Keras has two defaults
 SIGMOIDS = {2: 1.2, 3: 1.0}  # what hard_sigmoid multiplies x by before (x + 3) / 6 is cut to 0..1

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.calls import Call, Key, calls, keys
 from ganinv_cli.formats.keras.settings import MOST, Settings, UntranslatedError
+from ganinv_cli.formats.reading import UnreadableError
 
 MOST_DEPTH = 16  # of models in models
 MOST_LAYERS = 2_000

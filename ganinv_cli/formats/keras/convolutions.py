@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.activations import fused
 from ganinv_cli.formats.keras.config import Described
 from ganinv_cli.formats.keras.settings import PADDINGS
 from ganinv_cli.formats.keras.values import Growing, Value
 from ganinv_cli.formats.limits import MOST_WEIGHTS
-from ganinv_cli.layers import Conv, ConvTranspose, Pad, Pair, Sides, Upsample
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.layers import Conv, ConvTranspose, Pad, Pair, Sides, Upsample
 
 
 def conv2d(growing: Growing, layer: Described, given: list[Value]) -> Value:

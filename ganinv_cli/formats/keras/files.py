@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.hdf5 import MOST_TEXT, Group, opened
+from ganinv_cli.formats.reading import UnreadableError
 
 MOST_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS = "model.weights.h5"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras import activations, convolutions, layers, merging
 from ganinv_cli.formats.keras.calls import Call, Key
 from ganinv_cli.formats.keras.config import Described, Model
@@ -10,7 +9,8 @@ from ganinv_cli.formats.keras.inputs import inputs
 from ganinv_cli.formats.keras.settings import UntranslatedError
 from ganinv_cli.formats.keras.values import Growing, Value
 from ganinv_cli.formats.keras.weights import Weights
-from ganinv_cli.network import Network
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.graph import Network
 
 CODE = {"Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer"}
 RANDOM = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout")

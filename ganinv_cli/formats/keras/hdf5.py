@@ -9,9 +9,9 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras import heaps as keras_heaps
 from ganinv_cli.formats.limits import MOST_WEIGHTS
+from ganinv_cli.formats.reading import UnreadableError
 
 Shape = tuple[int, ...]
 

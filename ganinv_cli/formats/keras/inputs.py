@@ -3,13 +3,13 @@
 import math
 import re
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.config import Input, Model
 from ganinv_cli.formats.keras.values import Growing, Value, value
 from ganinv_cli.formats.limits import MOST_LATENT
-from ganinv_cli.layers import Reshape
-from ganinv_cli.network import Z
-from ganinv_cli.shapes import shown
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.graph import Z
+from ganinv_cli.network.layers import Reshape
+from ganinv_cli.network.shapes import shown
 
 CALLED = re.compile(r"label|class|categor|digit|(^|_)(cond|(y|c)(_|$))", re.IGNORECASE)
 

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.activations import fused
 from ganinv_cli.formats.keras.config import Described
 from ganinv_cli.formats.keras.settings import LARGE
 from ganinv_cli.formats.keras.values import Growing, Value, axis_of, value
-from ganinv_cli.layers import (
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.layers import (
     Activation,
     Add,
     Affine,
@@ -20,7 +20,7 @@ from ganinv_cli.layers import (
     Multiply,
     Reshape,
 )
-from ganinv_cli.shapes import shown
+from ganinv_cli.network.shapes import shown
 
 
 def dense(growing: Growing, layer: Described, given: list[Value]) -> Value:

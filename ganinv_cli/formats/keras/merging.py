@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.config import Described
 from ganinv_cli.formats.keras.values import Growing, Value, axis_of
-from ganinv_cli.layers import Add, Affine, Concat, Layer, Multiply
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.layers import Add, Affine, Concat, Layer, Multiply
 
 Given = list[Value | float]
 

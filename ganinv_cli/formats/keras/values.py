@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.config import Described
 from ganinv_cli.formats.keras.settings import UntranslatedError
 from ganinv_cli.formats.keras.weights import Weights
 from ganinv_cli.formats.limits import MOST_LATENT, MOST_VALUES
-from ganinv_cli.layers import Layer, Transpose
-from ganinv_cli.network import LABEL, Network, Node, Z
-from ganinv_cli.shapes import MisfitError, Shape, made, shown
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.network.layers import Layer, Transpose
+from ganinv_cli.network.shapes import MisfitError, Shape, made, shown
 
 MOST_NODES = 4_000
 

@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
 from ganinv_cli.formats.keras.config import Described, Model, Place
 from ganinv_cli.formats.keras.hdf5 import Array, Group, Shape
 from ganinv_cli.formats.limits import MOST_WEIGHTS
-from ganinv_cli.shapes import shown
+from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.network.shapes import shown
 
 ROOTS = "layers", "_layer_checkpoint_dependencies"  # the second in Keras 2.12
 

@@ -11,13 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
-from ganinv_cli.folding import beside_label
-from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
+from ganinv_cli.formats.reading import Conventions, UnreadableError
 from ganinv_cli.formats.tensorflow.dcgan_names import Linear, Names, Norm
-from ganinv_cli.formats.weights import told
-from ganinv_cli.layers import BatchNorm, Dense, Layer, Reshape, same_transpose
-from ganinv_cli.network import Network, chain
+from ganinv_cli.formats.weights import overrides
+from ganinv_cli.network.folding import beside_label
+from ganinv_cli.network.graph import Network, chain
+from ganinv_cli.network.layers import BatchNorm, Dense, Layer, Reshape, same_transpose
 
 STRIDE = 2
 EPSILON = 1e-5  # of batch norms
@@ -40,9 +40,9 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
     Relu, strides of 2 and tanh, where the conventions have nothing else. Raises UnreadableError.
     """
     strides, epsilons = settled(names, given)
-    hidden, end = told.activation(given.activation or "relu"), told.ending(given)
+    hidden, end = overrides.activation(given.activation or "relu"), overrides.ending(given)
     side, width = _first_map(tensors.shapes, names)
-    labels = told.labels(given, tensors.shapes[names.dense.weights][0])
+    labels = overrides.labels(given, tensors.shapes[names.dense.weights][0])
     _check(tensors.shapes, names, side, width, strides)
     dense = Dense(tensors[names.dense.weights], tensors[names.dense.bias])
     built: list[tuple[Layer, str]] = [(dense, names.dense.weights)]
@@ -71,8 +71,8 @@ def settled(names: Names, given: Conventions) -> tuple[list[int], list[float]]:
         )
     count = len(names.convolutions)
     norms = sum(norm is not None for norm in names.norms)
-    strides = told.strides(given, count) or [STRIDE] * count
-    return strides, told.epsilons(given, norms, EPSILON)
+    strides = overrides.strides(given, count) or [STRIDE] * count
+    return strides, overrides.epsilons(given, norms, EPSILON)
 
 
 def _first_map(shapes: Shapes, names: Names) -> tuple[int, int]:

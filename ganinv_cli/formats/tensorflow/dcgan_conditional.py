@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
+from ganinv_cli.formats.reading import Conventions, UnreadableError
 from ganinv_cli.formats.tensorflow import dcgan
 from ganinv_cli.formats.tensorflow.dcgan import Shapes, Tensors
 from ganinv_cli.formats.tensorflow.dcgan_names import Linear, Names
-from ganinv_cli.formats.weights import told
-from ganinv_cli.layers import (
+from ganinv_cli.formats.weights import overrides
+from ganinv_cli.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.network.layers import (
     Activation,
     Concat,
     Constant,
@@ -23,7 +24,6 @@ from ganinv_cli.layers import (
     Reshape,
     same_transpose,
 )
-from ganinv_cli.network import LABEL, Network, Node, Z
 
 MOST_LABELS = 1000
 
@@ -36,7 +36,7 @@ def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
     assert names.second is not None
     shapes = tensors.shapes
     strides, epsilons = dcgan.settled(names, given)
-    hidden, end = told.activation(given.activation or "relu"), told.ending(given)
+    hidden, end = overrides.activation(given.activation or "relu"), overrides.ending(given)
     labels, side, width = _checked(shapes, names, names.second, strides)
     if given.labels not in (-1, labels):
         raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")

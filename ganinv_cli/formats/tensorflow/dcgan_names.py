@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 MATRIX, BIAS, SECOND = "g_h0_lin/Matrix", "g_h0_lin/bias", "g_h1/w"
 MATRIX_OF_SECOND, BIAS_OF_SECOND = "g_h1_lin/Matrix", "g_h1_lin/bias"

@@ -11,7 +11,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 MOST_BYTES = 1 << 26  # some 60 bytes a tensor
 MOST_AXES = 32

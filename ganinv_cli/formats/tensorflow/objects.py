@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.weights.parts import Part
 from ganinv_cli.formats.weights.weight import Weight
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 

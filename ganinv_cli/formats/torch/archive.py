@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.torch.pickles import Name, Outside, load
 
 MOST_PICKLE = 1 << 26  # bytes; a network's description has a few thousand

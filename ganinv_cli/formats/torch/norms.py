@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.weights.weight import Weight
 
 

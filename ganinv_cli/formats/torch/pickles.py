@@ -10,7 +10,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 
 class Name(NamedTuple):

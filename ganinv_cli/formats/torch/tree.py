@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.torch.archive import Saved, storage
 from ganinv_cli.formats.torch.pickles import Made, Name
 from ganinv_cli.formats.weights.weight import Weight, Weights, check_floats, decoded

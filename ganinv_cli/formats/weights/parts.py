@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.weights.weight import Weights
-from ganinv_cli.layers import (
+from ganinv_cli.network.layers import (
     Activation,
     BatchNorm,
     Conv,
@@ -18,7 +18,7 @@ from ganinv_cli.layers import (
     Sides,
     Upsample,
 )
-from ganinv_cli.shapes import Shape
+from ganinv_cli.network.shapes import Shape
 
 
 class Style(NamedTuple):

@@ -9,14 +9,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.folding import beside_label
-from ganinv_cli.formats.checkpoint import Conventions, UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
-from ganinv_cli.formats.weights import told, usual
+from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.weights import overrides, usual
 from ganinv_cli.formats.weights.parts import Made, Part, Style, layer
-from ganinv_cli.layers import Activation, Reshape, Upsample
-from ganinv_cli.network import Network, chain
-from ganinv_cli.shapes import Shape, shown
+from ganinv_cli.network.folding import beside_label
+from ganinv_cli.network.graph import Network, chain
+from ganinv_cli.network.layers import Activation, Reshape, Upsample
+from ganinv_cli.network.shapes import Shape, shown
 
 
 class Plan(NamedTuple):
@@ -56,7 +56,7 @@ class _Planner:
 
     def __init__(self, parts: Sequence[Part], style: Style, conventions: Conventions) -> None:
         self._parts, self._style, self._conventions = parts, style, conventions
-        self._hidden = told.activation(conventions.activation or style.activation)
+        self._hidden = overrides.activation(conventions.activation or style.activation)
         self._kinds = [usual.kind(part, style) for part in parts]
         # Keras' layers may have an activation of their own, where PyTorch's need a place for one
         self._numbered = style.torch and any(part.before for part in parts)
@@ -68,9 +68,9 @@ class _Planner:
         self._active = True  # whether an activation stands behind the last layer with weights
         self._latent, self._shape = 0, Shape()
         count = self._kinds.count("convolution")
-        self._given = told.strides(conventions, count)
-        self._padding = told.padding(conventions, count)
-        self._epsilon = told.epsilons(conventions, self._kinds.count("norm"), style.epsilon)
+        self._given = overrides.strides(conventions, count)
+        self._padding = overrides.padding(conventions, count)
+        self._epsilon = overrides.epsilons(conventions, self._kinds.count("norm"), style.epsilon)
 
     def plan(self) -> Plan:
         """Raises UnreadableError."""
@@ -84,10 +84,10 @@ class _Planner:
                 (self._dense if kind == "dense" else self._convolution)(part)
                 self._active = self._begun = False
         self._picture()
-        end = told.ending(self._conventions)
+        end = overrides.ending(self._conventions)
         if end:
             self._made.append(Made(None, end))
-        labels = told.labels(self._conventions, self._latent)
+        labels = overrides.labels(self._conventions, self._latent)
         return Plan(self._latent, tuple(self._made), self._style, self._assumed(), labels)
 
     def _dense(self, part: Part) -> None:
@@ -222,7 +222,7 @@ class _Planner:
         if not self._padding and self._strides:
             said.append("padding by which sides grow stride times (--padding)")
         if not given.activation and any(made.how is self._hidden for made in self._made):
-            said.append(f"{told.spelt(self._hidden)} between layers (--activation)")
+            said.append(f"{overrides.spelt(self._hidden)} between layers (--activation)")
         if not given.range:
             said.append("tanh at the end (--range)")
         if not given.epsilon and self._epsilon:

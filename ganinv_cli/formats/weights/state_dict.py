@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ganinv_cli.formats.checkpoint import Conventions, Found, UnreadableError
+from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
 from ganinv_cli.formats.torch.norms import scaled, spectral
 from ganinv_cli.formats.weights.choosing import Candidate, chosen, named, opposed
 from ganinv_cli.formats.weights.ordering import orders

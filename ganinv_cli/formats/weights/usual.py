@@ -14,10 +14,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.formats.weights.parts import Part, Place, Style
-from ganinv_cli.layers import Pair, same_crop
-from ganinv_cli.shapes import Shape
+from ganinv_cli.network.layers import Pair, same_crop
+from ganinv_cli.network.shapes import Shape
 
 _LABEL = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
 _BRANCH = re.compile(

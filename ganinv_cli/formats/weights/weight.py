@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.checkpoint import UnreadableError
+from ganinv_cli.formats.reading import UnreadableError
 
 # names of what holds floats, and how NumPy reads it; bfloat16 is the upper half of a float32
 FLOATS = {"float16": "f2", "bfloat16": "u2", "float32": "f4", "float64": "f8"}

@@ -1,0 +1,1 @@
+"""A learned start: an encoder that guesses z from an image."""

@@ -1,0 +1,92 @@
+"""The files of a fit: `NAME.npz`, and `NAME.npz.state` while it goes on."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.encoder.least_squares import Sums
+from ganinv_cli.encoder.model import Encoder, damaged, store, stored
+from ganinv_cli.errors import ConfigError, GaninvError
+from ganinv_cli.network.generator import Generator
+
+LARGEST = 2**31  # bytes of a state
+
+
+class Files:
+    """Of the run that is described; another's are refused."""
+
+    def __init__(self, out: Path, run: dict[str, Any]) -> None:
+        self._out = out
+        self._state = out.with_name(f"{out.name}.state")
+        self._run = run
+
+    def forget(self) -> None:
+        """Remove what is there."""
+        with self._writing():
+            self._out.unlink(missing_ok=True)
+            self._state.unlink(missing_ok=True)
+
+    def finished(self, generator: Generator) -> Encoder | None:
+        """What this run wrote when it was done."""
+        if not self._out.exists():
+            return None
+        encoder = Encoder.load(self._out)
+        self._refuse_another(self._out, encoder.about.get("run"))
+        return encoder
+
+    def restored(self) -> Sums | None:
+        """What this run saved."""
+        if not self._state.exists():
+            return None
+        arrays = stored(self._state, LARGEST)
+        try:
+            self._refuse_another(self._state, json.loads(str(arrays["run"])))
+            images, batches = (int(number) for number in arrays["counts"])
+            return Sums(np.asfortranarray(arrays["squares"]), arrays["products"], images, batches)
+        except (KeyError, ValueError) as error:
+            raise damaged(self._state, f"no usable {error}") from error
+
+    def save(self, sums: Sums) -> None:
+        """For `restored`."""
+        arrays = {
+            "squares": sums.squares,
+            "products": sums.products,
+            "counts": np.array([sums.images, sums.batches]),
+            "run": np.array(json.dumps(self._run)),
+        }
+        with self._writing():
+            store(self._state, arrays)
+
+    def finish(self, encoder: Encoder) -> None:
+        """Write it, and remove what only going on needs."""
+        with self._writing():
+            encoder.save(self._out)
+            self._state.unlink(missing_ok=True)
+
+    def _refuse_another(self, path: Path, run: Any) -> None:
+        there = run if isinstance(run, dict) else {}
+        differing = [
+            f"{key} is {json.dumps(there.get(key))} there and {json.dumps(value)} here"
+            for key, value in self._run.items()
+            if there.get(key) != value
+        ]
+        if differing:
+            raise ConfigError(
+                f"{path} is of another fit: {'; '.join(differing)}; "
+                "start again with --overwrite, or name another file with --out"
+            )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in one sentence, as a GaninvError, what the disk refuses."""
+        try:
+            yield
+        except OSError as error:
+            raise GaninvError(
+                f"{self._out} cannot be written ({error.strerror or error}); make room or allow it "
+                "and run the same command again, or name another file with --out"
+            ) from error

@@ -1,0 +1,104 @@
+"""Linear least squares from sums of products: as many images as one likes, in one pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy import linalg
+
+from ganinv_cli.encoder.model import averaged, values
+from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.network.generator import Generator
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How many images, and how they are made."""
+
+    images: int  # fewer than an image has values leave much to the ridge
+    batch_size: int = 512  # images made at a time
+    precision: Literal["float32", "bfloat16"] = "float32"  # of making them
+    # Added to the mean square of each value, in units of their average: the smaller, the nearer on
+    # exact images, and the farther off on rounded and noisy ones.
+    ridge: float = 1e-4
+    seed: int = 0  # below 2³¹
+
+    def __post_init__(self) -> None:
+        if self.images < 1 or self.batch_size < 1:
+            raise ConfigError(
+                f"{self.images} images in batches of {self.batch_size} are no fit; use 1 or more"
+            )
+        if not 0 < self.ridge < float("inf"):
+            raise ConfigError(f"a ridge of {self.ridge} cannot be used; use a number above 0")
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed {self.seed} cannot be used; use 0 to {2**31 - 1:,}")
+
+
+class Sums(NamedTuple):
+    """Over the images so far, of products of v: the values of an image with a 1 behind them."""
+
+    squares: np.ndarray  # v vᵀ, float32 (values + 1, values + 1), of which the lower half counts
+    products: np.ndarray  # v zᵀ, float64 (values + 1, latent)
+    images: int
+    batches: int
+
+
+def enough(generator: Generator) -> int:
+    """Images, for a fit about a tenth above the error of one to endlessly many."""
+    return 10 * len(nothing(generator).products)
+
+
+def nothing(generator: Generator) -> Sums:
+    """Before the first image."""
+    size = int(np.prod(averaged(*generator.image_shape)[1])) + 1
+    squares = np.zeros((size, size), np.float32, order="F")
+    return Sums(squares, np.zeros((size, generator.latent)), 0, 0)
+
+
+def adding(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
+    """What adds the next batch to the sums it is given, in place: those must not be used again.
+
+    Raises CheckpointError where an image is not finite.
+    """
+    shape = [settings.batch_size, generator.latent]
+
+    @tf.function(autograph=False)
+    def made(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        share = tf.random.stateless_uniform(shape, [settings.seed, batch])
+        z = generator.prior.quantile(share)
+        v = values(generator(tf.cast(z, settings.precision)))
+        return tf.concat([v, tf.ones([settings.batch_size, 1])], 1), z
+
+    def add(sums: Sums) -> Sums:
+        count = min(settings.batch_size, settings.images - sums.images)
+        v, z = (tensor.numpy()[:count] for tensor in made(tf.constant(sums.batches)))
+        if not np.isfinite(v).all():
+            raise CheckpointError(
+                "the generator makes images that are not finite; no encoder can be fitted to it"
+            )
+        squares = linalg.blas.ssyrk(1, v.T, beta=1, c=sums.squares, lower=1, overwrite_c=1)
+        products = sums.products + v.T @ z.astype(np.float64)
+        return Sums(squares, products, sums.images + count, sums.batches + 1)
+
+    return add
+
+
+def solved(sums: Sums, ridge: float) -> np.ndarray:
+    """The weights and, as the last row, the bias: float32 (values + 1, latent).
+
+    Minimises the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
+    """
+    place = np.diag_indices(len(sums.squares))
+    mean = float(sums.squares[place].mean(dtype=np.float64))
+    while True:
+        squares = sums.squares.astype(np.float64)
+        squares[place] += ridge * mean
+        try:
+            factor = linalg.cho_factor(squares, lower=True, overwrite_a=True, check_finite=False)
+        except linalg.LinAlgError:
+            ridge *= 10  # the sums' own rounding was larger
+        else:
+            weights: np.ndarray = linalg.cho_solve(factor, sums.products, check_finite=False)
+            return weights.astype(np.float32)

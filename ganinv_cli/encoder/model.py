@@ -1,0 +1,182 @@
+"""A learned start: a linear guess of z from an image, fitted once and kept beside its generator."""
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.network.generator import Generator
+
+NAME = "encoder.npz"
+BRIGHTEST = 0.998  # pixels are cut here before atanh, which is infinite at 1
+MOST = 64 * 64 * 3  # values of an image that are fitted; a larger one is averaged until it has less
+LARGEST = 2**28  # bytes of a file that is read at all
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """E(x) = atanh(x) weights + bias: images in [-1, 1] -> z (batch, latent), a row at a time.
+
+    Most generators end in a tanh, and what is before it is nearer to linear in z than pixels are.
+    The guess may lie outside the prior's bounds: whoever needs z inside clips it. Computes in
+    float32, or float64 where the images are. May be called inside a `tf.function`.
+    """
+
+    weights: np.ndarray  # float16 or float32 (values, latent), of the image after averaging
+    bias: np.ndarray  # float32 (latent,)
+    image_shape: tuple[int, int, int]  # height, width, channels
+    bounds: tuple[float, float]  # of the prior it was fitted on
+    generator_sha256: str
+    about: dict[str, Any]  # how it was fitted and how good it is; can be written as JSON
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        x = values(images)
+        weights, bias = self._tensors[x.dtype]
+        return tf.matmul(x, weights) + bias
+
+    @cached_property
+    def _tensors(self) -> dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]:
+        """In both precisions, as tensors that all graphs share."""
+        with tf.init_scope():
+            return {
+                dtype: (tf.constant(self.weights, dtype), tf.constant(self.bias, dtype))
+                for dtype in (tf.float32, tf.float64)
+            }
+
+    @property
+    def latent(self) -> int:
+        return len(self.bias)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one forward pass for one image."""
+        return self.weights.size
+
+    @classmethod
+    def load(cls, path: Path, generator: Generator | None = None) -> "Encoder":
+        """What `save` wrote. Nothing in the file is executed, and its size is bounded.
+
+        Raises CheckpointError where it is missing or damaged, or was not fitted to the generator
+        that is given.
+        """
+        arrays = stored(path, LARGEST)
+        try:
+            encoder = cls(**_fields(arrays))
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(path, f"no usable {error}") from error
+        if generator is not None:
+            encoder._refuse_another(generator, path)
+        return encoder
+
+    def _refuse_another(self, generator: Generator, path: Path) -> None:
+        here = generator.sha256, (generator.prior.low, generator.prior.high)
+        there = self.generator_sha256, self.bounds
+        if there != here:
+            raise CheckpointError(
+                f"{path} was fitted to {_generator(*there)}, not to {_generator(*here)}; fit one "
+                "to this generator with `ganinv train-encoder`"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write it in one go. Raises OSError where the disk refuses."""
+        about = {
+            "image_shape": self.image_shape,
+            "bounds": self.bounds,
+            "generator_sha256": self.generator_sha256,
+            "about": self.about,
+        }
+        store(
+            path, {"weights": self.weights, "bias": self.bias, "json": np.array(json.dumps(about))}
+        )
+
+
+def beside(checkpoint: Path) -> Path:
+    """Where the encoder of a checkpoint, a folder or the prefix of its files, is kept."""
+    return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / NAME
+
+
+def values(images: tf.Tensor) -> tf.Tensor:
+    """What E is linear in: (batch, values) of images (batch, height, width, channels).
+
+    The pixels before the generator's tanh, averaged over squares where there are too many.
+    """
+    dtype = images.dtype if images.dtype == tf.float64 else tf.float32
+    x = tf.atanh(tf.clip_by_value(tf.cast(images, dtype), -BRIGHTEST, BRIGHTEST))
+    side, shape = averaged(*images.shape[1:])
+    if side > 1:
+        x = tf.nn.avg_pool2d(x, side, side, "SAME")
+    return tf.reshape(x, [-1, int(np.prod(shape))])
+
+
+def averaged(height: int, width: int, channels: int) -> tuple[int, tuple[int, int, int]]:
+    """The side of the squares of pixels that are averaged, and the shape of what is left."""
+    side = 1
+    while -(-height // side) * -(-width // side) * channels > MOST:
+        side += 1
+    return side, (-(-height // side), -(-width // side), channels)
+
+
+def store(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Replace an npz file. Raises OSError where the disk refuses."""
+    aside = path.with_name(f"{path.name}.tmp")
+    with aside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    aside.replace(path)  # last: whoever is killed before this leaves the old file
+
+
+def stored(path: Path, largest: int) -> dict[str, np.ndarray]:
+    """What `store` wrote, where it unpacks to no more than so many bytes, or a CheckpointError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > largest:
+            raise damaged(path, f"{size:,} bytes in it, more than {largest:,}")
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} does not exist; make it with `ganinv train-encoder`"
+        ) from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise damaged(path, str(error).partition("\n")[0]) from error
+
+
+def damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} cannot be read as an encoder ({why}); "
+        "make it anew with `ganinv train-encoder --overwrite`"
+    )
+
+
+def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Of an Encoder. Raises KeyError, TypeError or ValueError, which says what is not usable."""
+    about = json.loads(str(arrays["json"]))
+    weights, bias = arrays["weights"], arrays["bias"]
+    height, width, channels = (int(side) for side in about["image_shape"])
+    low, high = (float(bound) for bound in about["bounds"])
+    _, shape = averaged(height, width, channels)
+    if weights.shape != (np.prod(shape), *bias.shape) or bias.ndim != 1:
+        raise ValueError("shape of its arrays")
+    if weights.dtype not in (np.float16, np.float32) or bias.dtype != np.float32:
+        raise ValueError("type of its arrays")
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise ValueError("numbers: some are not finite")
+    return {
+        "weights": weights,
+        "bias": bias,
+        "image_shape": (height, width, channels),
+        "bounds": (low, high),
+        "generator_sha256": str(about["generator_sha256"]),
+        "about": dict(about["about"]),
+    }
+
+
+def _generator(sha256: str, bounds: tuple[float, float]) -> str:
+    return f"the generator {sha256[:12]}… with z in {list(bounds)}"

@@ -1,0 +1,53 @@
+"""How good an encoder is, on latent vectors it was not fitted to."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.network.generator import Generator
+
+FRESH = 1000  # latent vectors for the error
+PLACES = 16  # of them, for the Jacobian
+STEP = 1e-6  # of its finite differences, in z, in float64
+BLOCK = 100  # images at a time
+
+
+def measured(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
+    """Errors are mean squares of a component of E(G(z)) − z; the rest is of J_E J_G.
+
+    `error`, and `clipped` to the prior's bounds, beside what `guessing` the prior's mean gives;
+    `rounded` where the images are rounded to 8 bits first; the medians of the largest |eigenvalue|
+    of I − J_E J_G (`radius`) and of the `condition` of J_E J_G.
+    """
+    low, high = encoder.bounds
+    share = tf.random.stateless_uniform([FRESH, generator.latent], [seed, -1])  # no batch has -1
+    z = generator.prior.quantile(share).numpy()
+    found = _round_trips(encoder, generator, z)
+    rounded = _round_trips(encoder, lambda z: tf.round((generator(z) + 1) * 127.5) / 127.5 - 1, z)
+    jacobians = [_jacobian(encoder, generator, one) for one in z[:PLACES].astype(np.float64)]
+    off = [np.abs(np.linalg.eigvals(np.eye(len(j)) - j)).max() for j in jacobians]
+    return {
+        "error": float(np.mean((found - z) ** 2)),
+        "clipped": float(np.mean((found.clip(low, high) - z) ** 2)),
+        "rounded": float(np.mean((rounded - z) ** 2)),
+        "guessing": (high - low) ** 2 / 12,
+        "radius": float(np.median(off)),
+        "condition": float(np.median([np.linalg.cond(j) for j in jacobians])),
+    }
+
+
+def _round_trips(
+    encoder: Encoder, make: Callable[[tf.Tensor], tf.Tensor], z: np.ndarray
+) -> np.ndarray:
+    """E of the images made of z (n, latent), in its precision."""
+    blocks = [z[first : first + BLOCK] for first in range(0, len(z), BLOCK)]
+    return np.concatenate([encoder(make(tf.constant(block))).numpy() for block in blocks])
+
+
+def _jacobian(encoder: Encoder, generator: Generator, z: np.ndarray) -> np.ndarray:
+    """J_E J_G at z (latent,), float64 (latent, latent)."""
+    moved = _round_trips(encoder, generator, np.vstack([z, z + STEP * np.eye(len(z))]))
+    jacobian: np.ndarray = (moved[1:] - moved[0]).T / STEP
+    return jacobian

@@ -1,0 +1,1 @@
+"""Run jobs on the workers of a Ray cluster."""

@@ -1,0 +1,172 @@
+"""From what a reader found to a generator that is ready for use."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.formats.limits import (
+    LEAST_SIDE,
+    MOST_LATENT,
+    MOST_SIDE,
+    MOST_VALUES,
+    MOST_WEIGHTS,
+)
+from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.folding import folded
+from ganinv_cli.network.graph import Network, Node, Z, arrays
+from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
+from ganinv_cli.network.shapes import MisfitError, shown
+from ganinv_cli.prior import parsed
+
+BOUNDED = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+}
+
+Range = tuple[float, float]  # the values of black and white
+
+
+def finished(found: Found, conventions: Conventions) -> Checkpoint:
+    """Raises UnreadableError where what was found makes no pictures, ConfigError for conventions.
+
+    Every shape is checked, then every weight.
+    """
+    _check_shapes(found.network)
+    _check_weights(found.network)
+    assumed = list(found.assumed)
+    known, wanted = ending(found.network), _range(conventions.range)
+    named = conventions.range in BOUNDED
+    if known and wanted and (known != wanted if named else not _within(wanted, known)):
+        raise UnreadableError(
+            f"ends in values from {known[0]:g} to {known[1]:g}, which --range {conventions.range} "
+            "contradicts; leave it out"
+        )
+    if not (known or wanted):
+        assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
+    prior = parsed(conventions.prior or found.prior or "normal")
+    if not (conventions.prior or found.prior):
+        assumed.append(f"z from the prior {prior} (--prior)")
+    return Checkpoint(
+        network=_levelled(found.network, wanted or known or (-1.0, 1.0)),
+        prior=prior,
+        format=found.format,
+        layout=found.layout,
+        path=found.path,
+        ignored=found.ignored,
+        assumed=tuple(assumed),
+    )
+
+
+def _within(inner: Range, outer: Range) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
+
+
+def ending(network: Network) -> Range | None:
+    """Between which values all lie that a network makes; None where nothing bounds them."""
+    number = len(network.nodes) - 1
+    scale, shift = 1.0, 0.0  # what the layers behind make of x: x * scale + shift
+    while number >= 0:
+        layer, inputs, _ = network.nodes[number]
+        if isinstance(layer, Activation):
+            if layer.name not in BOUNDED:
+                return None
+            low, high = sorted(bound * scale + shift for bound in BOUNDED[layer.name])
+            return (low, high) if low < high else None
+        if isinstance(layer, Affine) and np.ptp(layer.scale) == np.ptp(layer.shift) == 0:
+            shift += scale * float(layer.shift[0])
+            scale *= float(layer.scale[0])
+        elif not isinstance(layer, Reshape | Transpose | Upsample | Pad):
+            return None
+        number = inputs[0]
+    return None
+
+
+def _range(text: str) -> Range | None:
+    if not text:
+        return None
+    if text in BOUNDED:
+        return BOUNDED[text]
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = np.nan
+    if not -np.inf < low < high < np.inf:
+        raise ConfigError(
+            f"{text!r} is no range of pixels: give tanh, sigmoid, or the values of black and "
+            "white, such as 0,255"
+        )
+    return low, high
+
+
+def _levelled(network: Network, values: Range) -> Network:
+    """Its values mapped to [-1, 1]."""
+    low, high = values
+    if (low, high) == (-1, 1):
+        return network
+    channels = network.shapes[-1][-1]
+    scale = np.full(channels, 2 / (high - low), np.float32)
+    shift = np.full(channels, -(high + low) / (high - low), np.float32)
+    node = Node(Affine(scale, shift), (len(network.nodes) - 1,), "range")
+    return replace(network, nodes=(*network.nodes, node))
+
+
+def _check_shapes(network: Network) -> None:
+    if network.parameters > MOST_WEIGHTS:
+        raise UnreadableError(
+            f"holds a generator of {network.parameters:,} weights where at most {MOST_WEIGHTS:,} "
+            "were expected; is it a generator of pictures?"
+        )
+    if not 1 <= network.latent <= MOST_LATENT:
+        raise UnreadableError(
+            f"takes latent vectors of {network.latent:,} components where 1 to {MOST_LATENT:,} "
+            "were expected; is it a generator of pictures?"
+        )
+    try:
+        shapes = network.shapes
+    except MisfitError as error:
+        raise UnreadableError(
+            f"the layers do not fit one another: {error}; the file is damaged or of another network"
+        ) from None
+    for shape, node in zip(shapes, network.nodes, strict=True):
+        if np.prod(shape, dtype=np.float64) > MOST_VALUES:
+            raise UnreadableError(
+                f"{node.name or 'a layer'} makes {shown(shape)} values for one picture where at "
+                f"most {MOST_VALUES:,} were expected; is it a generator of pictures?"
+            )
+    _check_picture(shapes[-1] if shapes else ())
+    needed = network.up_to(len(network.nodes) - 1).nodes
+    if not any(Z in node.inputs for node in needed):
+        raise UnreadableError(
+            "makes pictures that do not depend on the latent vector; is it a whole generator?"
+        )
+
+
+def _check_picture(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3:
+        raise UnreadableError(
+            f"makes {shown(shape)} of a latent vector where a picture of height x width x channels "
+            "was expected; is it a generator of pictures?"
+        )
+    if shape[2] not in (1, 3) or not (LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE):
+        raise UnreadableError(
+            f"makes {shown(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} pixels a "
+            "side in 1 channel (grey) or 3 (colour); use such a generator"
+        )
+
+
+def _check_weights(network: Network) -> None:
+    """Of the layers as they are, and as they are run."""
+    _check_finite(network)
+    with np.errstate(all="ignore"):
+        _check_finite(folded(network))
+
+
+def _check_finite(network: Network) -> None:
+    for node in network.nodes:
+        if not all(np.isfinite(array).all() for array in arrays(node.layer)):
+            raise UnreadableError(
+                f"{node.name or 'a layer'} holds values that are not finite float32 numbers; the "
+                "training diverged, use an earlier checkpoint of the run"
+            )

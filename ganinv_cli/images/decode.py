@@ -1,0 +1,107 @@
+"""The bytes of an image file -> an upright image, or a sentence that says why not."""
+
+import contextlib
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from ganinv_cli.errors import ImageError, printable
+
+# What `files.SUFFIXES` stand for. Pillow knows more, and runs Ghostscript for one of them.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
+
+# What Pillow's readers raise on damaged pictures, besides OSError; its warnings are errors where
+# the caller has made them so.
+DAMAGED = (
+    *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
+    *(OverflowError, struct.error, zlib.error, UserWarning),
+)
+OVERSIZED = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+class Decoded(NamedTuple):
+    """The first frame of an image file, as its camera was held."""
+
+    image: Image.Image  # in the file's own mode
+    bits: int  # a channel
+    inverted: bool  # whether 0 is white, which Pillow leaves to us in TIFF files of 16 bits
+    said: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps what Pillow warns of from the terminal; the sentences of ImageError say enough.
+
+    Warning filters are those of all threads: to be entered once, around the threads that decode.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def decoded(name: str, data: bytes) -> Decoded:
+    """Raises ImageError, with `name`, where `data` is no image, is damaged or has too many pixels.
+
+    The number of pixels is taken from the header, before anything is decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+            if file.width * file.height > PIXELS:
+                raise _oversized(name, f"{file.width:,} x {file.height:,}")
+            image, said = _upright(file)
+            if (frames := _frames(file)) > 1:
+                said = (*said, f"the first of {frames} frames")
+            return Decoded(image, *_depth(file, data), said)
+    except UnidentifiedImageError:
+        what = "empty, so no" if not data else "no"
+        raise ImageError(
+            f"{name} is {what} image of a known format ({', '.join(FORMATS)}); leave it out"
+        ) from None
+    except OVERSIZED as error:
+        number = re.search(r"\d+", str(error))  # Pillow says how many
+        raise _oversized(name, f"{int(number[0]):,}" if number else "too many") from error
+    except (OSError, *DAMAGED) as error:
+        raise unusable(name, error) from error
+
+
+def unusable(name: str, error: Exception) -> ImageError:
+    return ImageError(f"{name} cannot be read as an image ({printable(error)}); leave it out")
+
+
+def _oversized(name: str, pixels: str) -> ImageError:
+    return ImageError(
+        f"{name} has {pixels} pixels by its header, more than {PIXELS // 10**6} million, and could "
+        "be a decompression bomb; make it smaller or leave it out"
+    )
+
+
+def _upright(file: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    file.load()
+    try:
+        return ImageOps.exif_transpose(file), ()
+    except (OSError, *DAMAGED):
+        return file.copy(), ("not turned, since its EXIF data are damaged",)
+
+
+def _frames(file: Image.Image) -> int:
+    """How many frames or pages; a photograph's preview or depth map (MPO) is none."""
+    return 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
+
+
+def _depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
+    """Bits a channel, and whether 0 is white."""
+    if file.format == "PNG":
+        return data[24], False
+    if isinstance(file, TiffImagePlugin.TiffImageFile):
+        tags = file.tag_v2
+        inverted = tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+        return max(tags.get(ExifTags.Base.BitsPerSample, (8,))), inverted
+    return 8, False

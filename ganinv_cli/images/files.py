@@ -1,0 +1,98 @@
+"""Where image files are, and their bytes."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from ganinv_cli.errors import ImageError, printable
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+BIGGEST = 256 << 20  # bytes of one file, unpacked
+
+
+def listed(sources: Sequence[Path]) -> list[Path]:
+    """The files among `sources`, and those below its folders by name, each file once.
+
+    A file that is named is taken whatever its suffix. Links count as what they lead to. Raises
+    ImageError for a source that does not exist, or a folder that holds no image.
+    """
+    kept: dict[str, Path] = {}
+    for source in sources:
+        for path in _listed(source):
+            kept.setdefault(os.path.realpath(path), path)
+    return list(kept.values())
+
+
+def _listed(source: Path) -> list[Path]:
+    name = printable(source)
+    try:
+        if not stat.S_ISDIR(source.stat().st_mode):
+            return [source]
+        paths = below(source)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageError(f"{name} does not exist; name an image or a folder of images") from None
+    except OSError as error:
+        raise unreadable(error.filename or source, error) from error
+    if not paths:
+        raise ImageError(
+            f"{name} holds no image; ganinv reads {', '.join(SUFFIXES)} in a folder and its "
+            "subfolders"
+        )
+    return paths
+
+
+def below(folder: Path) -> list[Path]:
+    """The files with an image's suffix in a folder and its subfolders, sorted; raises OSError."""
+    return sorted(path for path in _walked(folder) if wanted(path.relative_to(folder)))
+
+
+def wanted(path: PurePath) -> bool:
+    """Whether its name is that of an image; what macOS adds to folders and archives is not."""
+    mac = path.name.startswith("._") or "__MACOSX" in path.parts
+    return path.suffix.lower() in SUFFIXES and not mac
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file; raises ImageError where it is none, is too big or may not be read."""
+    name = printable(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            raise ImageError(f"{name} is not a file; leave it out")
+        check(name, status.st_size)
+        with path.open("rb") as file:
+            return file.read(status.st_size)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def check(name: str, size: int) -> None:
+    """Raises ImageError where `size`, in bytes, is too much for an image."""
+    if size > BIGGEST:
+        raise ImageError(
+            f"{name} has {size >> 20:,} MB, more than the {BIGGEST >> 20} of an image; leave it out"
+        )
+
+
+def unreadable(path: Path | str, error: OSError) -> ImageError:
+    if isinstance(error, FileNotFoundError):
+        return ImageError(f"{printable(path)} does not exist; name another file")
+    why = error.strerror or error
+    return ImageError(f"{printable(path)} cannot be read ({why}); allow it or leave it out")
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    entered: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in entered:  # reached again through a link
+            folders.clear()
+            continue
+        entered.add(place)
+        folders.sort()
+        yield from (Path(parent, name) for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error

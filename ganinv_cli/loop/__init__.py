@@ -1,0 +1,1 @@
+"""The one batched loop: slots, the queue of trials, batch size and stopping."""

@@ -1,0 +1,140 @@
+"""A trial from its first start to its end: what is known of it when it leaves the loop."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ganinv_cli.jobs import Job
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.refine import Polished
+
+AGREEING = 1e-3  # share of the image loss within which two starts have found the same
+
+
+class Sought(NamedTuple):
+    """What some jobs look for, a row a job."""
+
+    images: np.ndarray  # (jobs, height, width, channels) in [-1, 1]
+    z_true: np.ndarray  # (jobs, latent), NaN where nobody knows it
+    residual: np.ndarray  # (jobs,), image loss that the right z leaves at most; inf where unknown
+    enough: np.ndarray  # (jobs,), image loss below which no further start is needed
+    begin: np.ndarray | None = None  # (jobs, latent), where the first starts begin; None: drawn
+    cost: float = 0.0  # of that, in gradients a job
+    labels: np.ndarray | None = None  # (jobs,) int, the right ones, where they are known
+    cramer_rao: np.ndarray | None = None  # (jobs,), least error of an estimate, by unit of noise
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a trial ends."""
+
+    tolerance: float  # ‖z − z_true‖² / latent, by its bound, at which a row has converged
+    budget: float  # gradients a trial, restarts included
+    restarts: int  # a trial
+    stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
+
+
+class Ending(NamedTuple):
+    """Where one start of a trial ended."""
+
+    z: np.ndarray  # (latent,)
+    image_loss: float
+    bound: float  # ‖z − z_true‖² / latent is less, where z leaves next to nothing of the image
+    outcome: Outcome
+    gradients: float
+    redraws: int
+    seconds: float
+    label: int = -1  # under which; -1: the generator asks for none
+
+
+class Marks(NamedTuple):
+    """The gradient counts whose state is kept; a look that passes one stands for it."""
+
+    curve: np.ndarray  # (points,), for the thinned curves
+    snapshots: np.ndarray  # (snapshots,), for the pictures on the way
+
+
+@dataclass
+class Trial:
+    """A trial in the loop, filled as it goes."""
+
+    job: Job
+    z_true: np.ndarray  # (latent,), NaN where nobody knows it
+    target: np.ndarray  # (height, width, channels)
+    residual: float
+    enough: float
+    tolerance: float  # of the bound
+    begin: np.ndarray  # (latent,), where the first start begins; NaN where it is drawn
+    cost: float  # of that, in gradients
+    marks: Marks
+    label: int = -1  # the right one; -1 where there is none, or nobody knows it
+    labels: int = 0  # how many the starts take in turn
+    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z, where it is asked for
+    z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
+    ends: list[Ending] = field(default_factory=list)
+    seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
+    least_error: float = float("inf")  # an observer's: the least z error at any update
+    curve_loss: np.ndarray = field(init=False)  # (points,), NaN after the end
+    curve_error: np.ndarray = field(init=False)  # (points,)
+    snapshots: np.ndarray = field(init=False)  # (snapshots, latent)
+    polished: Polished | None = None
+
+    def __post_init__(self) -> None:
+        self.curve_loss = np.full(len(self.marks.curve), np.nan, np.float32)
+        self.curve_error = np.full(len(self.marks.curve), np.nan, np.float32)
+        self.snapshots = np.full((len(self.marks.snapshots), len(self.z_true)), np.nan, np.float32)
+
+    @property
+    def gradients(self) -> float:
+        """Spent by the starts that have ended, and before the first."""
+        return sum(end.gradients for end in self.ends) if self.ends else self.cost
+
+    @property
+    def best(self) -> Ending:
+        """The start that explains the image best; a loss that is no number loses to any other."""
+        return min(self.ends, key=lambda end: np.nan_to_num(end.image_loss, nan=np.inf))
+
+    @property
+    def outcome(self) -> Outcome:
+        """`converged` where the best start did, or else how the last start ended."""
+        converged = self.best.outcome is Outcome.converged
+        return Outcome.converged if converged else self.ends[-1].outcome
+
+    @property
+    def settled(self) -> bool:
+        """Another start is not needed: one explains the image, or two agree on what is left.
+
+        Where nobody knows what the right z leaves, agreeing says nothing.
+        """
+        best = self.best.image_loss
+        noisy = 0 < self.residual < np.inf
+        if noisy and len(self.ends) < self.labels:  # what noise leaves tells no label from another
+            return False
+        if best <= self.enough or self.best.bound <= self.tolerance:
+            return True
+        agreeing = [
+            end
+            for end in self.ends
+            if end.outcome is Outcome.converged
+            and end.image_loss <= (1 + AGREEING) * best
+            and end.label == self.best.label
+        ]
+        return np.isfinite(self.residual) and len(agreeing) > 1
+
+    def note(self, before: float, now: float, loss: float, error: float, z: np.ndarray) -> None:
+        """Keep what a look saw at every mark in (before, now] of the running start's gradients."""
+        spent = self.gradients
+        passed = _passed(self.marks.curve, spent + before, spent + now)
+        self.curve_loss[passed] = loss
+        self.curve_error[passed] = error
+        self.snapshots[_passed(self.marks.snapshots, spent + before, spent + now)] = z
+
+
+def label_of(trial: int, start: int, labels: int) -> int:
+    """The label under which a trial's start looks for z: each in turn, from start to start."""
+    return (trial + start) % labels if labels else -1
+
+
+def _passed(marks: np.ndarray, before: float, now: float) -> np.ndarray:
+    return (marks > before) & (marks <= now)

@@ -1,0 +1,164 @@
+"""A frozen generator: latent vectors in, images out."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.execute import Built, built, moved
+from ganinv_cli.network.folding import folded, labelled
+from ganinv_cli.network.graph import LABEL, Network, Z
+from ganinv_cli.network.layers import (
+    Activation,
+    Affine,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Pad,
+    Reshape,
+    Transpose,
+    Upsample,
+)
+
+BatchNormMode = Literal["frozen", "batch"]
+
+PLAIN = Activation | Affine | Reshape | Transpose | Upsample | Pad  # what an image may end in
+_Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
+
+
+class Generator:
+    """z (batch, latent) -> images (batch, height, width, channels) in [-1, 1].
+
+    With `batch_norm="frozen"` a row's image depends on that row alone. With `"batch"` each batch
+    norm uses the moments of the batch it sees, as the paper's code did, which couples the rows.
+    Computes in the precision of z: float32, float64 or bfloat16.
+
+    A conditional generator has `labels` of them, and wants one with every z, unless `label` fixes
+    it: then it is a generator without labels.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        batch_norm: BatchNormMode = "frozen",
+        label: int | None = None,
+    ) -> None:
+        whole = checkpoint.network
+        network = whole if label is None else labelled(whole, label)
+        self.prior = checkpoint.prior
+        self.batch_norm = batch_norm
+        self.sha256 = network.sha256
+        self.latent = network.latent
+        self.network = folded(network) if batch_norm == "frozen" else network
+        self.labels = self.network.labels
+        self._whole = _in_full(self.network)
+        self._by_precision: dict[tf.DType, list[Built]] = {}
+
+    def __call__(
+        self,
+        z: tf.Tensor,
+        precision: tf.DType | None = None,
+        labels: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Images in the precision of z; all layers but the first and the last in another.
+
+        `labels` (batch,) are integers from 0.
+        """
+        z = tf.convert_to_tensor(z)
+        return self._values(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
+
+    def moved(self, z: tf.Tensor, moves: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """J moves (n, height, width, channels) for moves (n, latent), J = dG/dz at z (1, latent).
+
+        Exact but for rounding, in the precision of the moves, which may be less than that of z.
+        Costs a forward pass a move. Asks for frozen statistics: the rows of a batch are others'.
+        """
+        z, moves = tf.convert_to_tensor(z), tf.convert_to_tensor(moves)
+        values = self._values(z, z.dtype, labels)
+        along: dict[int, tf.Tensor | None] = {Z: moves, LABEL: None}
+        for number, layer in enumerate(self._built(moves.dtype)):
+            inputs = self.network.nodes[number].inputs
+            given = [values[each] for each in inputs]
+            along[number] = moved(layer, given, [along[each] for each in inputs])
+        return along[len(self.network.nodes) - 1]
+
+    def _values(self, z: tf.Tensor, inner: tf.DType, labels: tf.Tensor | None) -> _Values:
+        """What every node makes."""
+        values: _Values = {Z: z}
+        if self.labels:
+            values[LABEL] = tf.one_hot(labels, self.labels, dtype=z.dtype)
+        for number, node in enumerate(self.network.nodes):
+            precision = z.dtype if number in self._whole else inner
+            given = [tf.cast(values[each], precision) for each in node.inputs]
+            values[number] = self._built(precision)[number].apply(*given)
+        return values
+
+    def _built(self, precision: tf.DType) -> list[Built]:
+        """The layers in one precision, their weights as tensors that all graphs share."""
+        if precision not in self._by_precision:
+            with tf.init_scope():  # a graph's own would be a copy in every graph
+                self._by_precision[precision] = [
+                    built(node.layer, precision) for node in self.network.nodes
+                ]
+        return self._by_precision[precision]
+
+    def render(
+        self,
+        z: np.ndarray,
+        block: int,
+        precision: str = "float32",
+        labels: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Images (n, height, width, channels) of z (n, latent), so many at a time."""
+        images = np.empty((len(z), *self.image_shape), precision)
+        wanted = np.zeros(len(z), np.int32) if labels is None else labels
+        for first in range(0, len(z), block):
+            part, rows = z[first : first + block], slice(first, first + block)
+            padded = np.zeros((block, self.latent), precision)  # one shape for the compiled code
+            padded[: len(part)] = part
+            beside = np.zeros(block, np.int32)
+            beside[: len(part)] = wanted[rows]
+            images[rows] = self._compiled[precision](padded, beside).numpy()[: len(part)]
+        return images
+
+    @cached_property
+    def _compiled(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:
+        def compiled(precision: str) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
+            signature = [
+                tf.TensorSpec([None, self.latent], precision),
+                tf.TensorSpec([None], tf.int32),
+            ]
+            return tf.function(  # type: ignore[no-any-return]
+                lambda z, labels: self(z, labels=labels), signature, autograph=False
+            )
+
+        return {precision: compiled(precision) for precision in ("float32", "float64")}
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = self.network.shapes[-1]
+        return height, width, channels
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one forward pass for one image."""
+        return self.network.multiply_adds
+
+
+def _in_full(network: Network) -> set[int]:
+    """The nodes that are never rough: the first with weights, and what ends the image."""
+    raw, full = {Z, LABEL}, {len(network.nodes) - 1}
+    for number, node in enumerate(network.nodes):
+        if raw.intersection(node.inputs) or not node.inputs:
+            full.add(number)
+            if not isinstance(node.layer, Dense | Conv | ConvTranspose):
+                raw.add(number)
+    number = len(network.nodes) - 1
+    while number >= 0 and isinstance(network.nodes[number].layer, PLAIN):
+        full.add(number)
+        (number,) = network.nodes[number].inputs
+    return full

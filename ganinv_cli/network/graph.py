@@ -1,0 +1,130 @@
+"""A generator as layers that feed one another: what shapes they make, and what they amount to."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.layers import Layer
+from ganinv_cli.network.shapes import MisfitError, Shape, made
+
+Z, LABEL = -1, -2  # inputs of a node that no node makes: the latent vector, the label as one-hot
+
+
+class Node(NamedTuple):
+    """A layer in its place."""
+
+    layer: Layer
+    inputs: tuple[int, ...]  # the numbers of earlier nodes, or Z or LABEL
+    name: str = ""  # in the file that it came from
+
+
+@dataclass(frozen=True)
+class Network:
+    """z (batch, latent), and a label where there are some, to what the last node makes."""
+
+    latent: int
+    nodes: tuple[Node, ...]
+    labels: int = 0  # how many there are; 0: it asks for none
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What each node makes, of one row. Raises MisfitError."""
+        known: dict[int, Shape] = {Z: (self.latent,), LABEL: (self.labels,)}
+        for number, (layer, inputs, name) in enumerate(self.nodes):
+            try:
+                known[number] = made(layer, [known[each] for each in inputs])
+            except MisfitError as error:
+                kind = type(layer).__name__
+                raise MisfitError(f"{name or f'layer {number + 1}'} ({kind}) {error}") from None
+        return tuple(known[number] for number in range(len(self.nodes)))
+
+    def shape(self, number: int) -> Shape:
+        """What a node makes, or the shape of Z or LABEL."""
+        return {Z: (self.latent,), LABEL: (self.labels,)}.get(number) or self.shapes[number]
+
+    def up_to(self, last: int) -> "Network":
+        """Of the nodes alone that a node, which becomes the last one, needs."""
+        needed = {last}
+        for number in range(last, -1, -1):
+            if number in needed:
+                needed.update(self.nodes[number].inputs)
+        places = {Z: Z, LABEL: LABEL}
+        places |= {old: new for new, old in enumerate(sorted(n for n in needed if n >= 0))}
+        nodes = (
+            node._replace(inputs=tuple(places[each] for each in node.inputs))
+            for number, node in enumerate(self.nodes)
+            if number in needed
+        )
+        return Network(self.latent, tuple(nodes), self.labels)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one forward pass for one image, those of its matrices and convolutions."""
+        return sum(self._multiply_adds(number) for number in range(len(self.nodes)))
+
+    def _multiply_adds(self, number: int) -> int:
+        layer, inputs, _ = self.nodes[number]
+        shape = self.shapes[number]
+        if isinstance(layer, kinds.Dense):
+            return math.prod(shape[:-1]) * layer.weights.size
+        if isinstance(layer, kinds.Conv):
+            return shape[0] * shape[1] * layer.weights.size
+        if isinstance(layer, kinds.ConvTranspose):
+            height, width, _ = self.shape(inputs[0])
+            return height * width * layer.weights.size
+        return 0
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its layers hold, moving statistics included."""
+        return sum(array.size for node in self.nodes for array in arrays(node.layer))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the layers and their weights: equal for equal layers, whatever their file."""
+        digest = hashlib.sha256()
+        if self.labels:
+            digest.update(f"labels{self.labels}".encode())
+        for number, node in enumerate(self.nodes):
+            if node.inputs != (number - 1,):  # -1 is z
+                digest.update(f"inputs{node.inputs}".encode())
+            digest.update(type(node.layer).__name__.encode())
+            for field, value in _told(node.layer):
+                array = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else None
+                digest.update(f"{field}{value if array is None else array.shape}".encode())
+                digest.update(b"" if array is None else array.tobytes())
+        return digest.hexdigest()
+
+
+def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:
+    """Layers that each take what the one before them made."""
+    placed = list(layers)
+    called = [*names, *[""] * (len(placed) - len(names))]
+    nodes = [Node(layer, (n - 1,), called[n]) for n, layer in enumerate(placed)]
+    return Network(latent, tuple(nodes))
+
+
+def arrays(layer: Layer) -> list[np.ndarray]:
+    """The weights of a layer."""
+    values = (getattr(layer, field.name) for field in fields(layer))
+    return [value for value in values if isinstance(value, np.ndarray)]
+
+
+def _told(layer: Layer) -> list[tuple[str, Any]]:
+    """The fields that a hash is made of: as they were before layers could be more than a DCGAN's.
+
+    A square stride is one number, SAME padding and what is None go without saying.
+    """
+    told = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    if isinstance(layer, kinds.ConvTranspose):
+        if layer.stride[0] == layer.stride[1]:
+            told["stride"] = layer.stride[0]
+        if layer.same:
+            del told["crop"]
+    return [(name, value) for name, value in told.items() if value is not None]

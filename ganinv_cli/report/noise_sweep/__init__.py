@@ -1,0 +1,54 @@
+"""`ganinv noise-sweep`: the numbers behind the paper's Figure 2, and tests of its two claims."""
+
+from typing import TYPE_CHECKING
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report.noise_sweep import claims, numbers, tables
+from ganinv_cli.report.noise_sweep import notes as words
+from ganinv_cli.report.output.plain_numbers import flat
+from ganinv_cli.report.report import Drawn, Report, Row
+from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared.run import described
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+TABLE = "noise-sweep"
+
+
+def summarise(results: "Results", name: str) -> Report:
+    """Count everything once. `name` is what the reader calls these results.
+
+    Raises ResultsError when there is no trial to count.
+    """
+    cells = numbers.cells(results)
+    if not cells:
+        raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
+    sweep = _rows(results, cells)
+    slopes, comparisons = claims.slopes(cells), claims.comparisons(cells)
+    run = described(results, numbers.groups(results))
+    return Report(
+        name,
+        {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons},
+        tables.sections(sweep, slopes, comparisons),
+        words.notes(run, sweep, comparisons),
+        run,
+        [flat(row) for row in sweep],
+    )
+
+
+def draw(results: "Results") -> dict[str, Drawn]:
+    """Figure 2a, of the first start too where that differs, and 2b for each variance drawn."""
+    from ganinv_cli.report.noise_sweep import figures  # slow to import
+
+    cells = numbers.cells(results)
+    return figures.draw(results, _rows(results, cells) if cells else [])
+
+
+def _rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
+    trials = sum(len(cell.group["trial"]) for cell in cells)
+    shared = float(results.constants.get("shared_gradients", 0)) / trials
+    rows = numbers.rows(cells, shared)
+    return [
+        row | labels.counted(results, cell.group) for row, cell in zip(rows, cells, strict=True)
+    ]

@@ -1,0 +1,102 @@
+"""report.html: one page that needs nothing but itself, no script and no network."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ganinv_cli.report.report import Section
+from ganinv_cli.report.shared.failures import Failures
+from ganinv_cli.report.shared.run import run_notes
+
+if TYPE_CHECKING:
+    from ganinv_cli.report.output.plots import Picture
+    from ganinv_cli.report.report import Report
+
+_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+_DIGIT, _POINT = "\N{FIGURE SPACE}", "\N{PUNCTUATION SPACE}"
+_ROOM = {"0": f"0{_POINT}{3 * _DIGIT}", "1.0": f"1.0{2 * _DIGIT}"}
+
+
+class Part(NamedTuple):
+    """What the page shows of one results file."""
+
+    report: "Report"
+    stem: str  # of the files that hold its tables
+    pictures: "Mapping[str, Picture]"  # all that were drawn
+    on_page: int | None  # how many of them the page shows; None: all
+    failures: Failures
+    none_failed: str | None  # what is said where none did; None: the usual
+    attributes: Mapping[str, Any]  # all that the file says of its run
+
+
+def page(parts: Sequence[Part]) -> str:
+    """HTML; several parts stand side by side where there is room.
+
+    Everything that comes from a file or a path is escaped.
+    """
+    environment = Environment(
+        loader=PackageLoader("ganinv_cli", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _moment
+    environment.globals["data_uri"] = _data_uri
+    template = environment.get_template("page.html")
+    return template.render(title=_title(parts), results=[_shown(part) for part in parts])
+
+
+def _title(parts: Sequence[Part]) -> str:
+    if len(parts) > 1:
+        return f"ganinv: {len(parts)} results"
+    return f"ganinv {parts[0].attributes['command']}"
+
+
+def _shown(part: Part) -> dict[str, Any]:
+    about = run_notes(part.report.run)
+    return {
+        **part._asdict(),
+        "pictures": dict(islice(part.pictures.items(), part.on_page)),
+        "elsewhere": list(islice(part.pictures, part.on_page, None)) if part.on_page else [],
+        "name": Path(part.report.name).name,
+        "about": about,
+        "sections": [_aligned(section) for section in part.report.sections],
+        "notes": [note for note in part.report.notes if note not in about],
+    }
+
+
+def _moment(said: str) -> str:
+    """A date and time to the minute, in the zone of the file: UTC."""
+    return datetime.fromisoformat(said).strftime("%-d %B %Y, %H:%M")
+
+
+def _aligned(section: Section) -> Section:
+    """Shares of 0 and 1.0 with the room of three places, in columns where others have three.
+
+    A table of sentences, which has one column, is left to the browser to wrap.
+    """
+    if len(section.header) == 1:
+        return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])
+    columns = [_with_room(column) for column in zip(*section.rows, strict=True)]
+    return section._replace(rows=list(zip(*columns, strict=True)))
+
+
+def _with_room(column: tuple[str, ...]) -> tuple[str, ...]:
+    if not any(re.search(r" \.\d{3}$", cell, re.MULTILINE) for cell in column):
+        return column
+    return tuple(
+        re.sub(r"(?<= )(1\.0|0)$", lambda share: _ROOM[share[0]], cell, flags=re.MULTILINE)
+        for cell in column
+    )
+
+
+def _data_uri(picture: "Picture") -> str:
+    data = base64.b64encode(picture.files[picture.inline]).decode()
+    return f"data:{_TYPES[picture.inline]};base64,{data}"

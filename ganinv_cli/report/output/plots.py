@@ -1,0 +1,118 @@
+"""What figures share: looks, montages of pictures, files; no display, no global state."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from ganinv_cli.report.report import Drawn
+from ganinv_cli.settings.names import RULES
+
+DPI = 100  # of a montage, so that it can be laid out in pixels
+PICTURE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
+GAP = 6  # pixels between pictures
+GREY = "#555555"  # lines and words that are no technique's
+
+# Okabe and Ito's colours, told apart by their dashes too
+_LOOKS = (
+    ("#0072B2", "solid"),
+    ("#D55E00", "dashed"),
+    ("#009E73", "dashdot"),
+    ("#CC79A7", "dotted"),
+)
+LINES = dict(zip(RULES, _LOOKS, strict=True))  # colour and dashes of each technique
+
+# The same bytes each time: no dates, no random names. Letters are drawn as shapes in SVG, so that
+# they look and fit alike wherever it is opened; PDF holds its fonts as TrueType, as journals ask.
+_FIXED = {"svg.hashsalt": "ganinv", "svg.fonttype": "path", "pdf.fonttype": 42}
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+FORMATS = tuple(_METADATA)
+
+
+class Picture(NamedTuple):
+    """A figure as files."""
+
+    files: dict[str, bytes]  # by format
+    inline: str  # the format for a page: SVG for lines, PNG for pixels
+    width: int  # of the page's pixels, where there is room
+    alt: str
+    caption: str
+
+
+def blank(width: float = 7.2, height: float = 4.6) -> Figure:
+    """An empty figure for axes, its size in inches."""
+    figure = Figure((width, height), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def pictures(panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], title: str) -> Figure:
+    """A row for each panel (columns, height, width, channels), a column for each of its pictures.
+
+    Every pixel of a picture becomes a square of whole pixels, none is blurred.
+    """
+    montage = _montage(list(panels.values()))
+    height, width = montage.shape[:2]
+    left, top, bottom, edge = 120, 40, 26, 10
+    total_width, total_height = max(left + width + edge, 9 * len(title)), top + height + bottom
+    figure = Figure((total_width / DPI, total_height / DPI), dpi=DPI)
+    FigureCanvasAgg(figure)
+    box = (left / total_width, bottom / total_height, width / total_width, height / total_height)
+    axes = figure.add_axes(box)
+    axes.imshow(montage, interpolation="nearest", aspect="auto")
+    axes.set_yticks(_centres(len(panels), height), list(panels))
+    axes.set_xticks(_centres(len(columns), width), list(columns))
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    figure.text(edge / total_width, 1 - 14 / total_height, title, va="top", fontsize=11)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a $ in a file's name is a $
+    return figure
+
+
+def encode(drawn: Drawn) -> Picture:
+    """Files in every one of FORMATS, the same bytes for the same figure."""
+    figure = drawn.figure
+    pixels = any(axes.images for axes in figure.axes)
+    return Picture(
+        {form: encoded(figure, form) for form in FORMATS},
+        "png" if pixels else "svg",
+        round(figure.get_figwidth() * (figure.dpi if pixels else 96)),
+        drawn.alt,
+        drawn.caption,
+    )
+
+
+def encoded(figure: Figure, form: str) -> bytes:
+    """The content of a file in one of FORMATS, the same bytes for the same figure."""
+    file = io.BytesIO()
+    with mpl.rc_context(_FIXED):  # type: ignore[arg-type]  # its keys are literals
+        figure.savefig(file, format=form, metadata=_METADATA[form])
+    return file.getvalue()
+
+
+def _montage(rows: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
+    """(height, width, 3): enlarged pictures on white, a gap around each."""
+    side = rows[0].shape[1]
+    scale = -(-PICTURE // side)
+    lines = []
+    for row in rows:
+        large = row.repeat(scale, axis=1).repeat(scale, axis=2)
+        colour = np.broadcast_to(large, (*large.shape[:3], 3))  # grey has one channel
+        around = ((0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2), (0, 0))
+        lines.append(np.concatenate(list(np.pad(colour, around, constant_values=255)), axis=1))
+    return np.concatenate(lines, axis=0)
+
+
+def _centres(count: int, pixels: int) -> NDArray[np.floating]:
+    return (np.arange(count) + 0.5) * pixels / count - 0.5

@@ -1,0 +1,96 @@
+"""Many images: named so that none is taken for another, and said in a few words."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from textwrap import fill
+
+from ganinv_cli.report.report import Row, Section
+from ganinv_cli.settings.names import image_group
+
+NAMED = 3  # files that a sentence names
+COLUMNS = 78  # of a table of sentences
+
+_Cells = tuple[str, ...]
+
+
+def names(rows: Iterable[Row], longest: int | None = None) -> dict[int, str]:
+    """What to call each image, by its number; its number stands before a name that another has.
+
+    A name longer than `longest` letters, its number included, has its middle left out.
+    """
+    given = {int(row["number"]): str(row["image"]) for row in rows}
+    called = {number: short(name, longest) for number, name in given.items()}
+    counts = Counter(called.values())
+    return {
+        number: name
+        if counts[name] == 1
+        else f"{number:04d} {short(given[number], longest and longest - 5)}"
+        for number, name in called.items()
+    }
+
+
+def short(name: str, longest: int | None) -> str:
+    """A name with its middle left out where it is too long; control characters as spaces."""
+    name = "".join(letter if letter.isprintable() else " " for letter in name)
+    if longest is None or len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (longest - 1 - head) :]}"
+
+
+def by_image(
+    title: str,
+    header: _Cells,
+    rows: list[Row],
+    cells: Callable[[Row, str], _Cells],
+    longest: int,
+) -> Section:
+    """A table of a row an image and rule, from the row and what to call its image."""
+    whole, shortened = names(rows), names(rows, longest)
+    return Section(
+        title,
+        header,
+        [cells(row, whole[row["number"]]) for row in rows],
+        [cells(row, shortened[row["number"]]) for row in rows],
+    )
+
+
+def listed(called: Iterable[str]) -> str:
+    """Some names, and how many more."""
+    every = list(dict.fromkeys(called))
+    more = len(every) - NAMED
+    return ", ".join(every[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def sentence(text: str) -> _Cells:
+    """A row of a table of one column, for what has no numbers."""
+    return (fill(text, COLUMNS, break_on_hyphens=False),)
+
+
+def unread(rows: list[Row]) -> list[Section]:
+    """A table of the files that could not be read; none where there are none."""
+    if not rows:
+        return []
+    called = names(rows)
+    lines = (
+        row["error"] if row["image"] in row["error"] else f"{called[row['number']]}: {row['error']}"
+        for row in rows
+    )
+    title, heading = "Files that could not be read", "file and reason"
+    return [Section(title, (heading,), [sentence(line) for line in lines])]
+
+
+def handling(said: Iterable[tuple[str, str]]) -> list[str]:
+    """A sentence for each thing that was done to files, from (name, what was done)."""
+    done_to: dict[str, list[str]] = {}
+    for name, done in said:
+        if done:
+            done_to.setdefault(done, []).append(name)
+    return [f"{listed(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
+
+
+def groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
+    """Of the results file, for the images of these numbers, begun or not."""
+    clip = config.get("clip")
+    rules = clip if isinstance(clip, list | tuple) else ()
+    return [image_group(number, rule) for number in numbers for rule in rules]

@@ -1,0 +1,1 @@
+"""Settings of a run: defaults, config files, shipped files and names shared by all."""

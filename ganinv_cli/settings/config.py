@@ -1,0 +1,240 @@
+"""Settings of the experiments, and their defaults."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS
+from ganinv_cli.settings.sharding import parsed
+
+# what may differ when a run goes on: none of it changes a trial beyond rounding
+# what decides the generator is in its hash
+_FILES = (
+    *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels", "trust"),
+)
+_WORKERS = ("engine", "address", "workers", "cpus_per_worker", "gpus_per_worker")
+FREE_IF_COUPLED = (*_FILES, *_WORKERS, "device", "shard", "note", "image", "mask")
+FREE = (*FREE_IF_COUPLED, "trials", "batch_size")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every experiment can be told; each has its own class below."""
+
+    checkpoint: str = "checkpoints/portraits64"
+    prior: str = ""  # what the file does not say; see formats.checkpoint.Conventions
+    range: str = ""
+    activation: str = ""
+    strides: tuple[int, ...] = ()
+    padding: tuple[int, ...] = ()
+    epsilon: tuple[float, ...] = ()
+    labels: int = -1
+    trust: bool = False  # run the code that the file holds
+    label: int = -1  # of a conditional generator, from 0; -1: each is tried
+    trials: int = 1000
+    clip: tuple[str, ...] = ("none", "standard", "stochastic")
+    solver: str = "lbfgs"
+    restarts: int = 40  # a trial, judged by image loss
+    tolerance: float = 1e-8  # ‖z − z_true‖² / latent, by its bound, at which a trial is done
+    precision: Literal["auto", "float32", "mixed"] = "auto"  # mixed: bfloat16 gradients at first
+    start: Literal["random", "encoder"] = "random"  # where a trial's first start begins
+    budget: float = 5000.0  # gradients a trial, restarts included
+    batch_norm: Literal["frozen", "batch"] = "frozen"
+    batch_size: int = 0  # trials in flight on a device; 0: as many as are fast
+    device: str = "auto"
+    engine: Literal["local", "ray"] = "local"
+    address: str = "local"  # of a Ray cluster
+    workers: int = 0  # on it; 0: as many as there is room for
+    cpus_per_worker: int = 1
+    gpus_per_worker: float = -1.0  # -1: one where the cluster has any
+    shard: str = ""  # such as 1/4: this part of the trials alone
+    seed: int = 0
+    note: str = ""  # said before the run
+    lbfgs: Mapping[str, Any] = field(default_factory=dict)  # settings of that solver
+    gd: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check(-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
+        self._check(self.trials > 0, f"trials = {self.trials}: run at least 1")
+        self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
+        self._check(self.batch_size >= 0, f"batch_size = {self.batch_size}: at least 1, or 0")
+        self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
+        self._check(0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
+        self._check(
+            0 <= self.tolerance < math.inf, f"tolerance = {self.tolerance}: a number, not below 0"
+        )
+        self._check(
+            self.tolerance > 0 or self.solver == "gd",
+            "tolerance = 0 is out of reach for rounding: only plain descent (gd) runs without one",
+        )
+        self._check(1 <= self.budget < 1e9, f"budget = {self.budget}: 1 to 1e9 gradients")
+        self._check(bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
+        for rule in self.clip:
+            self._check(rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
+        self._check(len(set(self.clip)) == len(self.clip), "clip names a technique twice")
+        self._check(
+            self.solver in SOLVERS, f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}"
+        )
+        self._check(
+            self.precision in PRECISIONS,
+            f"precision = {self.precision!r}: one of {', '.join(PRECISIONS)}",
+        )
+        self._check(
+            self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}"
+        )
+        self._check(
+            self.batch_norm in ("frozen", "batch"),
+            f"batch_norm = {self.batch_norm!r}: frozen or batch",
+        )
+        if self.batch_norm == "batch":
+            self._check_coupled()
+        self._check_workers()
+
+    def _check(self, holds: bool, sentence: str) -> None:
+        if not holds:
+            raise ConfigError(sentence)
+
+    def _check_coupled(self) -> None:
+        """Training-mode statistics couple the rows: one fixed batch and plain descent alone."""
+        self._check(
+            self.solver == "gd",
+            f'batch_norm = "batch" lets the trials act on one another, which only plain descent '
+            f'bears: use solver = "gd", not {self.solver!r}, or batch_norm = "frozen"',
+        )
+        self._check(
+            self.batch_size == self.trials,
+            f'batch_norm = "batch" runs all trials as one batch: make batch_size '
+            f"({self.batch_size}) equal to trials ({self.trials})",
+        )
+        self._check(
+            self.engine == "local" and not self.shard,
+            'batch_norm = "batch" keeps all trials in one place: no engine, no shard',
+        )
+        self._check(
+            self.start == "random",
+            'an encoder knows the images of frozen statistics alone: batch_norm = "batch" wants '
+            'start = "random"',
+        )
+        self._check(
+            self.tolerance == 0 and self.restarts == 0,
+            'batch_norm = "batch" keeps every trial moving to the end: set tolerance = 0 and '
+            "restarts = 0",
+        )
+
+    def _check_workers(self) -> None:
+        self._check(self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
+        parsed(self.shard)
+        self._check(self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
+        self._check(
+            self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more"
+        )
+        self._check(
+            self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
+            f"gpus_per_worker = {self.gpus_per_worker:g}: 0 or more, or -1",
+        )
+        for name in () if self.engine == "ray" else (*_WORKERS[1:],):
+            self._check(
+                getattr(self, name) == getattr(Config, name),
+                f'{name} is of a Ray cluster: add engine = "ray" (--engine ray)',
+            )
+
+    def _check_stationary(self, share: float) -> None:
+        self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
+
+    @property
+    def rows(self) -> int:
+        """Of a batch, where none is measured."""
+        return self.batch_size or 64
+
+    @property
+    def solver_settings(self) -> Mapping[str, Any]:
+        """What the config says of its solver."""
+        return dict(getattr(self, self.solver))
+
+
+@dataclass(frozen=True)
+class RecoverConfig(Config):
+    """What `ganinv recover` runs."""
+
+    success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
+    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
+    polish: Literal["none", "float64"] = "none"  # of what has converged
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
+        self._check(
+            self.polish in ("none", "float64"), f"polish = {self.polish!r}: none or float64"
+        )
+        self._check(
+            self.polish == "none" or self.batch_norm == "frozen",
+            'polish takes one trial at a time: batch_norm = "frozen" alone',
+        )
+
+
+@dataclass(frozen=True)
+class NoiseSweepConfig(Config):
+    """What `ganinv noise-sweep` runs; so many trials at each variance."""
+
+    trials: int = 100
+    variances: tuple[float, ...] = (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0)  # pixels are −1 to 1
+    clip_pixels: bool = False  # clip the noisy image to [−1, 1], as the paper's code does
+    stationary: float = 1e-4  # share of the image loss by which a fall is none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_stationary(self.stationary)
+        self._check(bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
+        for variance in self.variances:
+            self._check(
+                0 <= variance < math.inf,
+                f"variance {variance:g} is no variance; give numbers of 0 or more",
+            )
+        names = [f"{variance:g}" for variance in self.variances]
+        self._check(
+            len(set(names)) == len(names),
+            f"variances {', '.join(names)}: two are the same to six digits",
+        )
+        self._check(
+            self.batch_norm == "frozen",
+            'noise-sweep keeps its trials apart: batch_norm = "frozen" alone',
+        )
+
+
+@dataclass(frozen=True)
+class ImagesConfig(Config):
+    """What an experiment on image files runs; so many starts for each image."""
+
+    restarts: int = 0
+    budget: float = 20_000.0
+    image: tuple[str, ...] = ()  # files and folders
+    crop: str = "center"
+    mask: str = ""  # an image: black pixels do not count
+    stationary: float = 1e-6  # share of the image loss by which a fall is none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_stationary(self.stationary)
+
+
+@dataclass(frozen=True)
+class ConsistencyConfig(ImagesConfig):
+    """What `ganinv consistency` runs."""
+
+    trials: int = 100
+
+
+@dataclass(frozen=True)
+class InvertConfig(ImagesConfig):
+    """What `ganinv invert` runs."""
+
+    trials: int = 8
+    clip: tuple[str, ...] = ("stochastic",)
+
+
+def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results: a run goes on only where all of this is the same."""
+    free = FREE if settings["batch_norm"] == "frozen" else FREE_IF_COUPLED
+    return {key: value for key, value in settings.items() if key not in free}

@@ -1,0 +1,1 @@
+"""Merge results files of one run."""

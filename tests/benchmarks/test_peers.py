@@ -1,0 +1,234 @@
+"""The methods that run beside ours are what they say they are, and the comparison is honest."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+
+from ganinv_cli.clipping import Clip
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.problem import Problem
+from ganinv_cli.solvers.gd import GradientDescent
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+HERE = {
+    "device": "CPU",
+    "revision": "1a",
+    "versions": {"ganinv": "1"},
+    "checkpoint_sha256": "abc",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _findable():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield
+
+
+@pytest.fixture(scope="module")
+def descents():
+    return importlib.import_module("side_by_side.descents")
+
+
+@pytest.fixture(scope="module")
+def libraries():
+    return importlib.import_module("side_by_side.libraries")
+
+
+@pytest.fixture(scope="module")
+def records():
+    return importlib.import_module("side_by_side.records")
+
+
+@pytest.fixture(scope="module")
+def peers():
+    return importlib.import_module("peers")
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    generator = Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return importlib.import_module("side_by_side.task").Task(generator)
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    """Several first starts fail on it."""
+    generator = Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return importlib.import_module("side_by_side.task").Task(generator)
+
+
+@pytest.fixture
+def record(records):
+    def made(**changed):
+        length = changed.pop("updates", 0), changed.pop("of", 0)
+        found = importlib.import_module("side_by_side.task").Found(
+            z=np.zeros((2, 6)),
+            image_loss=np.zeros(2),
+            gradients=np.array([100.0, 300.0]),
+            seconds=changed.pop("seconds", 4.0),
+            startup=1.0,
+        )
+        errors = np.array(changed.pop("errors", [0.0, 1.0]))
+        pace = changed.pop("pace", (100.0, 100.0))
+        return records.judged(changed.pop("title", "one"), length, found, errors, pace)
+
+    return made
+
+
+def test_plain_descent_is_the_solver_gd(descents, task):
+    pixels = np.prod(task.generator.image_shape)
+    method = descents.Descent(descents.momentum(0.5, 0.0), updates=30, precision="float64")
+    found = method(task, 3)
+    solver = GradientDescent(learning_rate=0.5 / pixels)
+    state = solver.init(tf.constant(task.starts(np.arange(3), 0)))
+    nothing = tf.zeros(3)
+    problem = Problem(task.generator, tf.constant(task.images(3)), nothing, nothing)
+    never, zeros = tf.zeros(3, tf.bool), tf.zeros(3, tf.int64)
+    for _ in range(30):
+        state = solver.step(
+            problem,
+            state,
+            Clip(task.generator.prior, 0, tf.range(3, dtype=tf.int64), zeros, never, never),
+        )
+    np.testing.assert_allclose(found.z, state.z, atol=1e-6)
+    np.testing.assert_allclose(found.image_loss, state.image_loss, rtol=1e-4)
+    assert (found.gradients == 30).all()
+
+
+def test_the_rate_is_halved_when_its_time_has_come(descents):
+    z = tf.ones([1, 2])
+    rows = descents.Rows(z, z * 0, z * 0, z, tf.zeros(1))
+    move = descents.momentum(1.0, 0.0, halve_every=10)
+    moves = [float(move(z, rows, tf.constant(update))[0][0, 0]) for update in (9, 10, 20)]
+    assert moves == [-1, -0.5, -0.25]
+
+
+def test_momentum_adds_up_what_it_was_given(descents):
+    z = tf.ones([1, 1])
+    rows = descents.Rows(z, z * 0, z * 0, z, tf.zeros(1))
+    move, velocity, _ = descents.momentum(10.0, 0.7)(z, rows, tf.constant(0))
+    assert (move.numpy().item(), velocity.numpy().item()) == (-10, 1)
+    move, _, _ = descents.momentum(10.0, 0.7)(z, rows._replace(first=velocity), tf.constant(1))
+    assert move.numpy().item() == pytest.approx(-17)
+
+
+def test_adam_is_the_library_s(descents):
+    gradients = np.random.default_rng(0).normal(size=(20, 1, 5)).astype(np.float32)
+    theirs = tf.keras.optimizers.Adam(0.1, 0.5, 0.999, epsilon=1e-12)
+    variable = tf.Variable(tf.zeros([1, 5]))
+    z = tf.zeros([1, 5])
+    rows = descents.Rows(z, z, z, z, tf.zeros(1))
+    move = descents.adam(0.1, 0.5, epsilon=1e-12)
+    for number, gradient in enumerate(gradients):
+        step, first, second = move(tf.constant(gradient), rows, tf.constant(number))
+        rows = rows._replace(z=rows.z + step, first=first, second=second)
+        theirs.apply_gradients([(tf.constant(gradient), variable)])
+    np.testing.assert_allclose(rows.z, variable, atol=1e-5)
+
+
+def test_each_project_redraws_as_its_code_does(descents):
+    z = tf.constant([[1.0, -1.0, 1.5, 1.7, -3.0, -2.0, 0.25]])
+    own = descents.redrawn(z, tf.constant(3)).numpy()[0]
+    assert (np.abs(own) < 1).all() and len(set(own)) == 7 and own[6] == 0.25
+    shared = descents.redrawn_together(z, tf.constant(3)).numpy()[0]
+    assert (np.abs(shared) <= 1).all()
+    assert list(shared[[0, 1, 6]]) == [1, -1, 0.25]  # at a bound is inside
+    assert shared[2] == shared[3] != shared[4] == shared[5]
+
+
+def test_only_what_no_start_has_explained_starts_again(descents, hard):
+    method = descents.Descent(descents.adam(0.05, 0.9), updates=200, starts=3)
+    once = replace(method, starts=1)(hard, 12)
+    found = method(hard, 12)
+    explained = once.image_loss <= 1e-2
+    assert 0 < explained.sum() < 12
+    np.testing.assert_array_equal(found.gradients[explained], once.gradients[explained])
+    assert (found.gradients[~explained] > 200).all()
+    assert (found.image_loss <= once.image_loss + 1e-9).all()
+
+
+def test_rows_that_are_done_leave_and_are_charged_no_more(descents, task):
+    found = descents.Descent(descents.adam(0.05, 0.9), updates=3000)(task, 6)
+    done = found.image_loss <= 1e-6
+    assert done.any()
+    assert (found.gradients[done] < 3000).all() and (found.gradients[~done] == 3000).all()
+    assert (task.z_error(found.z)[done] < 1e-4).all()
+
+
+@pytest.mark.parametrize("name", ["BoundedLBFGS", "BoundedLeastSquares"])
+def test_a_library_method_recovers_inside_the_bounds(libraries, task, name):
+    found = getattr(libraries, name)()(task, 4)
+    explained = found.image_loss <= 1e-6
+    assert explained.any()
+    assert (task.z_error(found.z)[explained] < 1e-4).all()
+    assert (np.abs(found.z) <= 1).all()
+    assert (found.gradients > 1).all() and found.seconds > 0
+
+
+def test_the_table_compares_trials_recovered_a_second(records, record):
+    mine = [record(errors=[0, 0], seconds=1.0), record(errors=[0, 0], seconds=3.0)]
+    theirs = record(title="theirs", errors=[0, 1], seconds=8.0)
+    assert records.faster(mine, theirs) == "8"  # 1 a second against 1 / 8
+
+
+def test_equal_pace_takes_a_slow_machine_out(records, record):
+    mine = [record(errors=[0, 0], seconds=1.0)]
+    slowed = record(title="theirs", errors=[0, 0], seconds=8.0, pace=(40.0, 60.0))
+    assert records.faster(mine, slowed) == "8"
+    assert records.faster(mine, slowed, level=True) == "4"
+
+
+def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, record):
+    known = {
+        "ganinv": record(errors=[0, 0], seconds=1.0),
+        "other": record(title="short", errors=[1, 1], seconds=8.0, updates=50, of=1000),
+    }
+    text = records.table(known, HERE)
+    assert "none recovered (> 16)" in text
+    assert "short, 50 of 1,000 updates" in text
+    assert "faster by 20." in text  # 2 a second; 1,000 gradients take 10 seconds
+
+
+def test_a_busy_machine_is_told(records, record):
+    calm = {"ganinv": record(), "other": record(title="calm")}
+    assert "did something else" not in records.table(calm, HERE)
+    busy = calm | {"busy": record(title="busy", pace=(50.0, 60.0))}
+    assert "busy: the machine did something else" in records.table(busy, HERE)
+
+
+def test_what_was_measured_is_there_again(records, record, tmp_path):
+    path = tmp_path / "new" / "peers.json"
+    assert records.load(path, HERE) == {}
+    known = {"ganinv": record()}
+    records.save(path, HERE, known)
+    assert records.load(path, HERE) == known
+    with pytest.raises(ResultsError, match="another checkpoint_sha256"):
+        records.load(path, HERE | {"checkpoint_sha256": "def"})
+    path.write_text("[]")
+    with pytest.raises(ResultsError, match="no file of this benchmark"):
+        records.load(path, HERE)
+
+
+def test_a_killed_run_goes_on_with_what_is_missing(peers, records, task, monkeypatch):
+    entrants = {name: peers.ENTRANTS[name] for name in ("paper-code", "defense-gan")}
+    monkeypatch.setattr(task, "pace", lambda: 100.0)
+    asked = {name: (entrant, 2, 5) for name, entrant in entrants.items()}
+    first = dict(peers._run(task, {"paper-code": asked["paper-code"]}, {}))
+    assert [*first] == ["paper-code"]
+    assert [name for name, _ in peers._run(task, asked, first)] == ["defense-gan"]
+    longer = {name: (entrant, 3, 5) for name, entrant in entrants.items()}
+    assert [name for name, _ in peers._run(task, longer, first)] == [*entrants]
+
+
+def test_an_unknown_method_is_refused(peers):
+    ran = CliRunner().invoke(peers.main, ["--only", "sorcery"])
+    assert ran.exit_code == 2
+    assert "no method 'sorcery'; they are ganinv, " in ran.output

@@ -1,0 +1,79 @@
+"""From a file of another program to ours, and what `inspect` says of it on the way."""
+
+import json
+import subprocess
+import sys
+
+import conditional
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch_generators as known
+from called import ganinv
+from torch_files import save
+
+from ganinv_cli.formats import read
+from ganinv_cli.network.generator import Generator
+
+# Keras asks its variables for an array as NumPy 1 did
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def _makes(path, network: known.Known) -> None:
+    z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
+    images = Generator(read(path)).render(z, 3)
+    np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
+
+
+def test_a_file_of_pytorch_makes_its_pictures_in_layout_c_and_in_keras(tmp_path):
+    network = known.dcgan()
+    save(tmp_path / "g.pt", network.state)
+    for to in ("c", "g.keras"):
+        ganinv(tmp_path, "convert", "g.pt", to)
+        _makes(tmp_path / to, network)
+    assert read(tmp_path / "c").layout == "C"
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        (known.upsampling(), ("--activation", "leaky_relu:0.2")),
+        (known.perceptron(), ()),
+        (known.wgan(), ()),
+    ],
+    ids=["upsampling", "perceptron", "wgan"],
+)
+def test_what_is_no_dcgan_makes_its_pictures_in_keras(tmp_path, network, options):
+    save(tmp_path / "g.pt", network.state)
+    ganinv(tmp_path, "convert", "g.pt", "g.keras", *options)
+    _makes(tmp_path / "g.keras", network)
+
+
+def test_inspect_reads_pytorch_without_tensorflow_and_says_what_it_assumed(tmp_path):
+    save(tmp_path / "g.pt", known.dcgan().state)
+    code = (
+        "import sys; from ganinv_cli.cli import main; "
+        "main(['inspect', 'g.pt', '--json'], standalone_mode=False); "
+        "assert 'tensorflow' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert "main.0" in [layer["name"] for layer in told["layers"]]
+    assert any("--strides" in clause for clause in told["assumed"])
+
+
+def test_the_graph_of_a_saved_model_is_run_only_where_it_is_trusted(tmp_path):
+    z = keras.Input((conditional.LATENT,), name="latent")
+    x = keras.layers.Dense(4 * 4 * 3, activation="tanh")(z)
+    model = keras.Model(z, keras.layers.Reshape((3, 4, 4))(x))
+
+    @tf.function(input_signature=[tf.TensorSpec([16, conditional.LATENT], tf.float32)])
+    def first(z):
+        return {"pictures": model(z, training=False)}  # channels first, in batches of 16
+
+    tf.saved_model.save(model, str(tmp_path / "saved"), signatures=first)
+    for options, passed in (((), None), (("--trust",), True)):
+        said = ganinv(tmp_path, "inspect", "saved", "--check", "--json", *options).stdout
+        assert json.loads(said)["checks"][2]["passed"] is passed

@@ -1,0 +1,184 @@
+"""An encoder can be kept, belongs to one generator, and treats each image alone."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import checkpoint
+
+from ganinv_cli.encoder.model import MOST, Encoder, averaged, beside, values
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.prior import Uniform
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    return Generator(checkpoint(tmp_path_factory.mktemp("small")))
+
+
+@pytest.fixture
+def encoder(generator: Generator) -> Encoder:
+    """With random weights."""
+    random = np.random.default_rng(0)
+    weights = random.normal(0, 0.01, (16 * 16 * 3, generator.latent)).astype(np.float32)
+    bias = random.normal(size=generator.latent).astype(np.float32)
+    return Encoder(weights, bias, (16, 16, 3), (-1.0, 1.0), generator.sha256, {"run": {"seed": 3}})
+
+
+def _images(count: int) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(1).uniform(-1, 1, (count, 16, 16, 3)), tf.float32)
+
+
+@pytest.mark.parametrize("precision", [np.float16, np.float32])
+def test_what_is_saved_and_loaded_guesses_the_same(
+    generator: Generator, encoder: Encoder, tmp_path: Path, precision: type
+) -> None:
+    encoder = dataclasses.replace(encoder, weights=encoder.weights.astype(precision))
+    encoder.save(tmp_path / "encoder.npz")
+    loaded = Encoder.load(tmp_path / "encoder.npz", generator)
+    np.testing.assert_array_equal(loaded(_images(3)), encoder(_images(3)))
+    assert (loaded.about, loaded.bounds) == (encoder.about, encoder.bounds)
+    assert (loaded.latent, loaded.multiply_adds) == (generator.latent, 768 * generator.latent)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder.npz"]
+
+
+def test_an_image_does_not_see_its_neighbours(encoder: Encoder) -> None:
+    together, alone = encoder(_images(4)), encoder(_images(4)[1:2])
+    np.testing.assert_allclose(together[1:2], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [("float32", "float32"), ("float64", "float64"), ("bfloat16", "float32")],
+)
+def test_it_computes_in_float32_or_better_in_a_graph_too(
+    encoder: Encoder, given: str, computed: str
+) -> None:
+    images = tf.cast(_images(2), given)
+    in_graph = tf.function(encoder.__call__)(images)
+    assert in_graph.dtype == computed
+    np.testing.assert_allclose(in_graph, encoder(images), atol=1e-6)
+
+
+def test_the_darkest_and_brightest_pixels_are_finite(encoder: Encoder) -> None:
+    assert np.isfinite(encoder(tf.sign(_images(2)))).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 1), (64, 64, 3), (128, 128, 3), (256, 256, 1)], ids=str)
+def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, int, int]) -> None:
+    grey = tf.fill([2, *shape], 0.5)
+    seen = values(grey)
+    assert 0 < seen.shape[1] == np.prod(averaged(*shape)[1]) <= MOST
+    assert seen.shape[1] == min(np.prod(shape), seen.shape[1])
+    np.testing.assert_allclose(seen, np.arctanh(0.5), rtol=1e-5)
+
+
+def test_it_lies_beside_the_checkpoint_however_that_is_named(tmp_path: Path) -> None:
+    assert beside(tmp_path) == beside(tmp_path / "DCGAN.model-7") == tmp_path / "encoder.npz"
+
+
+def test_another_generator_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+    path = tmp_path / "encoder.npz"
+    encoder.save(path)
+    other = Generator(checkpoint(tmp_path, seed=1))
+    with pytest.raises(CheckpointError) as caught:
+        Encoder.load(path, other)
+    for word in (str(path), encoder.generator_sha256[:12], other.sha256[:12], "train-encoder"):
+        assert word in str(caught.value)
+
+
+def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "encoder.npz")
+    with pytest.raises(CheckpointError, match=r"z in \[-1.0, 1.0\], not .* z in \[0.0, 1.0\]"):
+        Encoder.load(
+            tmp_path / "encoder.npz",
+            Generator(dataclasses.replace(checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
+        )
+
+
+def test_a_missing_file_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not exist; make it with `ganinv train-enc"):
+        Encoder.load(tmp_path / "encoder.npz")
+
+
+@pytest.mark.parametrize("left", [0, 100, -20])
+def test_a_file_cut_short_is_explained(encoder: Encoder, tmp_path: Path, left: int) -> None:
+    path = tmp_path / "encoder.npz"
+    encoder.save(path)
+    path.write_bytes(path.read_bytes()[:left])
+    _refused(path)
+
+
+def test_flipped_bits_are_explained(encoder: Encoder, tmp_path: Path) -> None:
+    path = tmp_path / "encoder.npz"
+    encoder.save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    _refused(path)
+
+
+def _without_json(arrays: dict[str, np.ndarray]) -> None:
+    del arrays["json"]
+
+
+def _with_a_list(arrays: dict[str, np.ndarray]) -> None:
+    arrays["json"] = np.array("[]")
+
+
+def _with_objects(arrays: dict[str, np.ndarray]) -> None:
+    arrays["weights"] = np.array([{"code": 1}], object)
+
+
+def _with_nan(arrays: dict[str, np.ndarray]) -> None:
+    arrays["weights"][0, 0] = np.nan
+
+
+def _with_fewer_rows(arrays: dict[str, np.ndarray]) -> None:
+    arrays["weights"] = arrays["weights"][1:]
+
+
+def _with_text(arrays: dict[str, np.ndarray]) -> None:
+    arrays["bias"] = arrays["bias"].astype(str)
+
+
+def _with_another_image(arrays: dict[str, np.ndarray]) -> None:
+    about = json.loads(str(arrays["json"]))
+    arrays["json"] = np.array(json.dumps(about | {"image_shape": [16, 16]}))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(_without_json, _with_a_list, _with_objects, _with_nan, _with_fewer_rows, _with_text),
+        _with_another_image,
+    ],
+    ids=lambda spoil: spoil.__name__.strip("_"),
+)
+def test_a_file_that_is_no_encoder_is_explained(encoder, tmp_path, spoil) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "encoder.npz"
+    encoder.save(path)
+    arrays = dict(np.load(path))
+    spoil(arrays)
+    np.savez(path, **arrays)
+    _refused(path)
+
+
+def test_a_file_that_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.npz"
+    np.savez_compressed(path, weights=np.zeros(2**26 + 1, np.float32))
+    assert "more than" in _refused(path)
+
+
+def _refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        Encoder.load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path} cannot be read as an encoder (")
+    assert said.endswith("make it anew with `ganinv train-encoder --overwrite`")
+    assert "\n" not in said
+    return said

@@ -1,0 +1,154 @@
+"""What a user asks of Ray and cannot have: said in one sentence, soon."""
+
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from unittest import mock
+
+import builders
+import clusters
+import pytest
+
+from ganinv_cli.engine.engine import Recipe
+from ganinv_cli.engine.ray import connect, resources
+from ganinv_cli.errors import UsageError
+
+SOON = 15.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Recipe:
+    return Recipe(builders.checkpoint(tmp_path_factory.mktemp("small")))
+
+
+@pytest.fixture
+def silent():
+    """The port of something that listens and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def website():
+    """The port of something that speaks another language."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    with server, mock.patch.object(server.RequestHandlerClass, "log_message"):
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def _refused(address: str, recipe: Recipe) -> str:
+    began = time.monotonic()
+    with (
+        mock.patch.dict(os.environ),
+        pytest.raises(UsageError) as caught,
+        connect.connected(address, recipe),
+    ):
+        pass
+    assert time.monotonic() - began < SOON
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["", "ray://"])
+def test_an_address_where_nobody_answers_is_refused(kind, recipe, silent, website):
+    for place in (f"127.0.0.1:{clusters.free_port()}", f"127.0.0.1:{silent}", "no.invalid:1"):
+        said = _refused(f"{kind}{place}", recipe)
+        assert f"no Ray cluster at {kind}{place}: nobody answers there" in said
+    assert f"127.0.0.1:{website}" in _refused(f"{kind}127.0.0.1:{website}", recipe)
+
+
+@pytest.mark.parametrize("address", ["", "head", "ray://head", "head:", "ray://head:x", "auto:"])
+def test_what_is_no_address_is_refused(address, recipe):
+    said = _refused(address, recipe)
+    assert f"--address {address}: it is local, auto, HOST:PORT or ray://HOST:PORT" in said
+
+
+def test_auto_without_a_cluster_is_refused(recipe, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    lost = mock.patch("ray.init", side_effect=ConnectionError("Could not find any Ray instance"))
+    with lost:
+        assert "is part of no Ray cluster that answers" in _refused("auto", recipe)
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{clusters.free_port()}")
+    assert "no Ray cluster at 127.0.0.1" in _refused("auto", recipe)
+    monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{clusters.free_port()}")
+    assert "no Ray cluster at ray://127.0.0.1" in _refused("auto", recipe)
+
+
+def test_ray_that_is_not_installed_is_asked_for(recipe):
+    with mock.patch.dict(sys.modules, {"ray": None}):
+        assert "pip install 'ganinv[ray]'" in _refused("local", recipe)
+
+
+@pytest.mark.slow
+def test_a_command_that_finds_nobody_exits_with_2_and_one_line(tmp_path):
+    folder = tmp_path / "small"
+    builders.checkpoint(folder)
+    place = f"127.0.0.1:{clusters.free_port()}"
+    command = ["recover", "--checkpoint", folder, "--engine", "ray", "--address", place]
+    done = subprocess.run(
+        [sys.executable, "-m", "ganinv_cli", *map(str, command)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"Error: no Ray cluster at {place}: nobody answers there")
+    assert done.stdout == ""
+
+
+def _node(cpus: float, gpus: float = 0, alive: bool = True) -> resources.Node:
+    return {"Alive": alive, "Resources": {"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}}
+
+
+def test_a_worker_gets_a_gpu_where_there_is_one():
+    bare, one = [_node(4)], [_node(4), _node(8, 2)]
+    assert resources.share(bare, "auto", 2, -1) == (2, 0)
+    assert resources.share(one, "auto", 2, -1) == (2, 1)
+    assert resources.share(one, "cpu", 2, -1) == (2, 0)
+    assert resources.share(one, "gpu", 1, 0.5) == (1, 0.5)
+    assert resources.share(one, "auto", 1, 0) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "room_for"),
+    [
+        ([_node(5), _node(3)], (2, 0), 3),
+        ([_node(5), _node(3, alive=False)], (2, 0), 2),
+        ([_node(64, 8), _node(64)], (4, 1), 8),
+        ([_node(8, 8)], (4, 1), 2),
+        ([_node(8, 1)], (1, 0.5), 2),
+        ([_node(8, 2)], (1, 0.6), 2),
+    ],
+)
+def test_room_is_counted_node_by_node(nodes, asked, room_for):
+    assert resources.room(nodes, resources.Share(*asked)) == room_for
+
+
+@pytest.mark.parametrize(
+    ("nodes", "device", "cpus", "gpus", "words"),
+    [
+        ([_node(4)], "auto", 1, 1, "asks for 1 CPU and 1 GPU, and the cluster has 4 CPUs and no"),
+        ([_node(4)], "gpu", 1, -1, "asks for 1 CPU and 1 GPU, and the cluster has 4 CPUs and no"),
+        ([_node(4, 2)], "auto", 1, 4, "4 GPUs, and the cluster has 4 CPUs and 2 GPUs on 1 node"),
+        ([_node(4, 2)], "auto", 1, 2, "a worker computes on one GPU"),
+        ([_node(4), _node(4)], "auto", 8, 0, "no node has as much: the cluster has 8 CPUs"),
+        ([_node(4), _node(1, 1)], "auto", 2, 1, "no node has as much"),
+        ([_node(4, 2)], "cpu", 1, 1, "--device cpu leaves no use for --gpus-per-worker 1"),
+        ([_node(4, 2)], "gpu", 1, 0, "leaves a worker none"),
+        ([_node(4, 2)], "gpu:0", 1, -1, "with --engine ray it is auto, cpu or gpu"),
+    ],
+)
+def test_more_than_there_is_is_refused(nodes, device, cpus, gpus, words):
+    with pytest.raises(UsageError, match=words):
+        resources.share(nodes, device, cpus, gpus)

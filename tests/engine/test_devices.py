@@ -1,0 +1,147 @@
+"""Several devices of one machine: the same trials, whichever runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.engine import devices
+from ganinv_cli.errors import UsageError
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.settings.machine import Machine
+from ganinv_cli.store import read
+
+RULES = ("none", "stochastic")
+SETTINGS = ("--clip", ",".join(RULES), "--trials", "10", "--batch-size", "4", "--seed", "3")
+
+# a machine with three devices, as TensorFlow can make them of one CPU
+THREE = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
+import threading
+from ganinv_cli.cli import main
+from ganinv_cli.solvers.batch import Batch
+used, empty, advance = set(), Batch.empty, Batch.advance
+together = threading.Barrier(1 if "cpu:1" in sys.argv else 3)  # or the first had done it all
+def built(self, size):
+    slots = empty(self, size)
+    together.wait(120)
+    return slots
+def advanced(self, slots):
+    used.add(slots.state.z.device[-5:])
+    return advance(self, slots)
+Batch.empty, Batch.advance = built, advanced
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sorted(used), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hard")
+    builders.hard_checkpoint(folder)
+    return folder
+
+
+def _three(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", THREE, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def _same(path: Path, other: Path) -> None:
+    """Each trial once, with the same outcome, and where it converged the same z."""
+    first, second = read(path), read(other)
+    for rule in RULES:
+        rows, others = first.groups[rule], second.groups[rule]
+        assert others["trial"].tolist() == list(range(10))
+        assert (rows["outcome"] == others["outcome"]).all()
+        converged = rows["outcome"] == Outcome.converged
+        assert converged.any()
+        away = rows["z_found"][converged] - others["z_found"][converged]
+        assert np.abs(away).max() < 1e-3
+        np.testing.assert_array_equal(rows["z_start"], others["z_start"])
+
+
+@pytest.fixture(scope="module")
+def alone(checkpoint, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    done = _three(folder, "recover", "--checkpoint", checkpoint, *SETTINGS, "--device", "cpu:1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split()[-1] == "CPU:1"
+    return folder / "recover.h5"
+
+
+@pytest.mark.slow
+def test_three_devices_find_what_one_finds(checkpoint, alone, tmp_path):
+    given = ("recover", "--checkpoint", checkpoint, *SETTINGS, "--device", "cpu", "-v")
+    done = _three(tmp_path, *given)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split()[-3:] == ["CPU:0", "CPU:1", "CPU:2"]
+    assert "on 3 × CPU" in done.stderr
+    _same(alone, tmp_path / "recover.h5")
+
+
+def test_devices_are_named_by_kind_and_number():
+    (cpu,) = devices.devices("cpu:0")
+    with cpu.scope():
+        assert tf.zeros(1).device.endswith("CPU:0")
+    assert [(d.kind, d.number) for d in devices.devices("auto")] == [("cpu", 0)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("tpu", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("gpu:", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("gpu:a", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
+        ("gpu", "TensorFlow sees no GPU here"),
+        ("gpu:0,1", "TensorFlow sees no GPU here"),
+        ("cpu:0,7", "there is no cpu:7; TensorFlow sees cpu:0 alone"),
+        ("cpu:0,0", "names a device twice"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(wanted, words):
+    with pytest.raises(UsageError, match=words):
+        devices.devices(wanted)
+
+
+def test_more_gpus_than_there_are_is_refused(monkeypatch):
+    real = tf.config.list_logical_devices
+    two = [tf.config.LogicalDevice(f"/device:GPU:{number}", "GPU") for number in range(2)]
+    monkeypatch.setattr(
+        tf.config, "list_logical_devices", lambda kind: two if kind == "GPU" else real(kind)
+    )
+    assert [d.number for d in devices.devices("auto")] == [0, 1]
+    assert [d.number for d in devices.devices("gpu:1")] == [1]
+    with pytest.raises(UsageError, match="there is no gpu:2; TensorFlow sees gpu:0 to gpu:1"):
+        devices.devices("gpu:1,2")
+
+
+def test_every_gpu_takes_memory_as_it_needs_it_and_none_rounds_to_tf32(monkeypatch):
+    grown: list[object] = []
+    cards = [tf.config.PhysicalDevice(f"/physical_device:GPU:{n}", "GPU") for n in range(2)]
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind: cards if kind == "GPU" else []
+    )
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda card, on: grown.append((card, on))
+    )
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    devices.prepare()
+    assert grown == [(card, True) for card in cards]
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def test_a_run_says_which_cards_it_used(monkeypatch):
+    names = iter(["A100", "A100", "H100"])
+    monkeypatch.setattr(devices.Device, "description", property(lambda self: f"GPU {next(names)}"))
+    used = [devices.Device("gpu", number) for number in range(3)]
+    assert devices.machine(used, "auto", "lbfgs") == Machine("2 × GPU A100; GPU H100", "mixed")

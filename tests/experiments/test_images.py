@@ -1,0 +1,200 @@
+"""Images come out square, in order and the same from a folder or an archive; bad ones are named."""
+
+import io
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganinv_cli.errors import ConfigError, ImageError
+from ganinv_cli.images import files
+from ganinv_cli.training.images import Crop, load
+
+
+def _encoded(value: int = 0, kind: str = "PNG", size: tuple[int, int] = (20, 30)) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, (value, value, value)).save(data, kind)
+    return data.getvalue()
+
+
+def _zip(path: Path, members: Mapping[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def _folder(path: Path, members: Mapping[str, bytes]) -> Path:
+    for name, data in members.items():
+        place = path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            place.mkdir()
+        else:
+            place.write_bytes(data)
+    return path
+
+
+WRITERS = (_folder, _zip)
+
+
+@pytest.mark.parametrize(
+    "crop", [Crop(), Crop(0.72, (0.5, 0.4)), Crop(0.5, (0, 1)), Crop(1, (1, 0)), Crop(0.01, (1, 1))]
+)
+@pytest.mark.parametrize("size", [(335, 410), (410, 335), (64, 64), (1, 7)])
+def test_a_crop_is_a_square_inside_the_picture(crop: Crop, size: tuple[int, int]) -> None:
+    left, top, right, bottom = crop.box(*size)
+    assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
+    assert left >= 0 and top >= 0
+    assert right <= size[0] + 1e-9 and bottom <= size[1] + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("side", "center"),
+    [
+        *((0.0, (0.5, 0.5)), (1.1, (0.5, 0.5)), (float("nan"), (0.5, 0.5))),
+        *((1.0, (0.5, 1.5)), (1.0, (-0.1, 0.5)), (1.0, (float("nan"), 0.5))),
+    ],
+)
+def test_a_crop_that_is_no_share_is_refused(side: float, center: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match="a crop's"):
+        Crop(side, center)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_come_in_the_order_of_their_names(tmp_path: Path, writer, channels: int) -> None:
+    members = {f"{n % 3}/{n}.png": _encoded(n) for n in range(40)}
+    found = load(writer(tmp_path / "source", members), 16, channels, Crop())
+    assert (found.shape, found.dtype) == ((40, 16, 16, channels), np.uint8)
+    expected = [int(Path(name).stem) for name in sorted(members)]
+    assert found[:, 3, 5, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
+    members = {
+        "a.JPG": _encoded(9, "JPEG"),
+        "folder.jpg/": b"",
+        "folder.jpg/b.png": _encoded(8),
+        "._a.jpg": b"macOS",
+        "__MACOSX/c.png": b"macOS",
+        "notes.txt": b"text",
+    }
+    found = load(writer(tmp_path / "source", members), 16, 3, Crop())
+    assert found[:, 0, 0, 0].tolist() == [9, 8]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_images_are_seen_as_a_viewer_shows_them(tmp_path: Path, writer) -> None:
+    deep, clear = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.full((9, 9), 25700, np.uint16)).save(deep, "PNG")
+    Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(clear, "PNG")
+    members = {"a.png": deep.getvalue(), "b.png": clear.getvalue()}
+    found = load(writer(tmp_path / "source", members), 9, 3, Crop())
+    assert [np.unique(picture).tolist() for picture in found] == [[100], [128]]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_source_without_images_is_refused(tmp_path: Path, writer) -> None:
+    with pytest.raises(ImageError, match="holds no image"):
+        load(writer(tmp_path / "source", {"notes.txt": b"text"}), 16, 3, Crop())
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_files_are_not_held_in_memory_together(tmp_path: Path, writer) -> None:
+    padded = _encoded() + bytes(1 << 18)
+    source = writer(tmp_path / "source", {f"{n}.png": padded for n in range(120)})
+    tracemalloc.start()
+    load(source, 16, 3, Crop())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * len(padded)
+
+
+def _bomb() -> bytes:
+    """A PNG that says it has 10,000 x 10,000 pixels, of which Pillow warns."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
+    data = _encoded()
+    crc = struct.pack(">I", zlib.crc32(header))
+    return data[:12] + header + crc + data[33:]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no image of a known format"),
+        (b"text", "no image of a known format"),
+        (_encoded(kind="JPEG")[:400], "cannot be read as an image"),
+        (_encoded()[:48], "cannot be read as an image"),
+        (_encoded()[:45] + b"????" + _encoded()[49:], "cannot be read as an image"),
+        (_bomb(), "decompression bomb"),
+    ],
+    ids=["empty", "text", "short", "shorter", "damaged", "bomb"],
+)
+def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words: str) -> None:
+    source = writer(tmp_path / "source", {"a.png": _encoded(), "bad.png": data})
+    with pytest.raises(ImageError, match=words) as caught:
+        load(source, 16, 3, Crop())
+    assert "bad.png" in str(caught.value)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_file_too_big_for_an_image_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer
+) -> None:
+    monkeypatch.setattr(files, "BIGGEST", 2 << 20)
+    source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
+    with pytest.raises(ImageError, match=r"big\.png has 3 MB, more than the 2 of an image"):
+        load(source, 16, 3, Crop())
+
+
+def test_any_damage_to_an_archive_is_explained(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "faces.zip", {"a.png": _encoded(1), "b.png": _encoded(2)})
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            load(path, 16, 3, Crop())
+        except ImageError:
+            refused += 1
+    assert refused > len(whole) / 2
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ImageError):
+            load(path, 16, 3, Crop())
+
+
+def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "faces.zip", {"a.png": _encoded()})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=r"a\.png is encrypted; unpack the archive"):
+        load(path, 16, 3, Crop())
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _folder(tmp_path / "source", {"a.png": _encoded()})
+
+    def denied(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\)"):
+        load(source, 16, 3, Crop())
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("nowhere")
+    with pytest.raises(ImageError, match=r"a\.png does not exist"):
+        load(tmp_path, 16, 3, Crop())

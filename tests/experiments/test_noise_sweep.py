@@ -1,0 +1,160 @@
+"""`ganinv noise-sweep`, from the command line to the results file."""
+
+import json
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from called import ganinv
+
+from ganinv_cli.experiments.noise_sweep import Sweep
+from ganinv_cli.ground_truth import noise, noisy, true_z
+from ganinv_cli.jobs import Job
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import NoiseSweepConfig
+from ganinv_cli.solvers import named
+from ganinv_cli.store import read
+
+RULES = ("none", "standard", "stochastic")
+VARIANCES = (0.0, 0.01, 1.0)
+# the same on every processor, and what rounding lets this generator reach
+SETTINGS = ("--trials", 6, "--precision", "float32", "--tolerance", "1e-7", "--batch-size", 16)
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    """A small checkpoint on which first starts fail: its folder, and its generator."""
+    folder = tmp_path_factory.mktemp("hard")
+    return folder, Generator(builders.hard_checkpoint(folder))
+
+
+def _sweep(folder, hard, *more, variances=VARIANCES, **keywords):
+    listed = ",".join(map(str, variances))
+    given = ("--checkpoint", hard[0], *SETTINGS, "--variances", listed, *more)
+    return ganinv(folder, "noise-sweep", *given, **keywords)
+
+
+@pytest.fixture(scope="module")
+def swept(hard, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("swept")
+    result = _sweep(folder, hard, "--format", "json", publishing=True)
+    return folder, result, read(folder / "noise-sweep.h5")
+
+
+def test_no_noise_is_what_recover_does(hard, tmp_path):
+    ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS, "--trials", 12)
+    _sweep(tmp_path, hard, "--trials", 12, variances=[0])
+    known, noiseless = (read(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep"))
+    assert (noiseless.groups[""]["z_true"] == known.groups[""]["z_true"]).all()
+    restarted = [rule for rule in RULES if known.groups[rule]["restarts"].any()]
+    assert restarted  # or restarts were not compared
+    for rule in RULES:
+        expected, found = known.groups[rule], noiseless.groups[f"variance=0/{rule}"]
+        same = [name for name in found if not name.endswith("seconds")]
+        assert {"z_start", "z_found", "outcome", "gradients", "first/z_found"} <= set(same)
+        for name in same:
+            np.testing.assert_array_equal(found[name], expected[name], name)
+
+
+def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
+    for name, variances, used in (("a", [0, 1], "mixed"), ("b", [1], "float32")):
+        given = ("--precision", "mixed", "--trials", 1, "--out", f"{name}.h5")
+        _sweep(tmp_path, hard, *given, variances=variances)
+        assert read(tmp_path / f"{name}.h5").attributes["precision"] == used
+
+
+def _explained(results, generator, clip):
+    """Whether each stored image loss is that of the stored z and the image recomputed here."""
+    root = results.groups[""]
+    clean = generator.render(root["z_true"], len(root["trial"]))
+    unit = noise(generator, 0, root["trial"])
+    for variance in VARIANCES:
+        sought = noisy(clean, unit, np.full(len(clean), variance), clip)
+        for rule in RULES:
+            group = results.groups[f"variance={variance:g}/{rule}"]
+            for start in ("", "first/"):
+                images = generator.render(group[f"{start}z_found"], len(clean))
+                loss = ((images - sought) ** 2).sum((1, 2, 3))
+                yield np.allclose(group[f"{start}image_loss"], loss, rtol=1e-4, atol=1e-7)
+
+
+def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swept):
+    *_, results = swept
+    assert all(_explained(results, hard[1], clip=False))
+    assert not all(_explained(results, hard[1], clip=True))
+    starts = [group["z_start"] for name, group in results.groups.items() if name]
+    assert len(starts) == len(VARIANCES) * len(RULES)
+    assert all((start == starts[0]).all() for start in starts)
+    assert (results.groups[""]["z_true"] == true_z(hard[1], 0, np.arange(6))).all()
+
+
+def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
+    hard, swept, tmp_path
+):
+    result = _sweep(tmp_path, hard, "--clip-pixels", "--batch-size", 5)
+    clipped = read(tmp_path / "noise-sweep.h5")
+    assert all(_explained(clipped, hard[1], clip=True))
+    assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_one_start_is_enough_by_its_loss_only_where_it_is_known_what_noise_leaves(hard, clip):
+    config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
+    jobs = [Job(trial, "none") for trial in range(3)]
+    sought = Sweep(config, named("lbfgs", {})).supply(hard[1])(jobs)
+    assert (sought.enough > 0).all() == (not clip)
+    assert (sought.residual > sought.enough).all()
+
+
+def test_the_noise_of_a_trial_does_not_see_its_neighbours(hard):
+    together, alone = (noise(hard[1], 0, np.array(trials)) for trials in ([3, 70_000, 8], [70_000]))
+    assert (together[1] == alone[0]).all()
+    assert abs(together.std() - 1) < 0.05
+
+
+def test_the_bound_is_that_of_the_jacobian_at_the_true_z(hard, swept):
+    generator, root = hard[1], swept[2].groups[""]
+    for z_true, bound in zip(root["z_true"], root["cramer_rao"], strict=True):
+        z = tf.constant(z_true[None], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            image = tf.reshape(generator(z), [-1])
+        jacobian = tape.jacobian(image, z).numpy()[:, 0]
+        expected = np.trace(np.linalg.inv(jacobian.T @ jacobian)) / generator.latent
+        assert bound == pytest.approx(expected, rel=1e-3)
+
+
+def test_errors_grow_with_the_variance_and_the_table_counts_what_the_file_holds(swept):
+    _, result, results = swept
+    table = json.loads(result.stdout)["tables"]["noise_sweep"]
+    assert len(table) == len(VARIANCES) * len(RULES)
+    for rule in RULES:
+        small, large = (
+            np.median(results.groups[f"variance={variance:g}/{rule}"]["z_error"])
+            for variance in VARIANCES[1:]
+        )
+        assert 10 * small < large
+    for row in table:
+        group = results.groups[f"variance={row['variance']:g}/{row['technique']}"]
+        assert row["trials"] == 6
+        assert (group["z_error"] <= 1e-8).all() == (row["variance"] == 0)
+
+
+def test_the_folder_holds_both_figures_and_the_file_the_pictures(swept):
+    folder, _, results = swept
+    written = {path.name for path in (folder / "noise-sweep").iterdir()}
+    figures = {f"figure2b-variance={variance:g}" for variance in VARIANCES}
+    assert {"figure2a.png", "report.html", *(f"{name}.png" for name in figures)} <= written
+    assert results.figures.keys() == figures
+    clean, noisy_, recovered = results.figures["figure2b-variance=0.01"].pictures.astype(int)
+    assert abs(recovered - clean).mean() < abs(noisy_ - clean).mean()
+
+
+def test_progress_counts_what_converged_where_noise_hides_z(hard, swept, tmp_path):
+    said = swept[1].stderr
+    assert "54/54 trials 54 converged" in said
+    assert "recovered" not in said
+    alone = _sweep(tmp_path, hard, "--trials", 1, "--clip", "none", variances=[0]).stderr
+    assert "1/1 trials 1 recovered" in alone
+    assert "converged" not in alone

@@ -1,0 +1,33 @@
+"""What Keras 2 saved is read as well: files that TensorFlow 2.12 wrote, with their pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli import formats
+from ganinv_cli.network.generator import Generator
+
+FOLDER = Path(__file__).parent / "keras2"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("chain.h5", "Keras 2 (.h5 weights)"),  # its layers are in chain.json
+        ("conditional.keras", "Keras 2 (.keras)"),
+        ("conditional.h5", "Keras 2 (.h5)"),
+        ("frozen.keras", "Keras 2 (.keras)"),
+        ("frozen.h5", "Keras 2 (.h5)"),
+    ],
+)
+def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name: str, told: str) -> None:
+    with np.load(FOLDER / "pictures.npz") as pictures:
+        z, label, expected = pictures["z"], pictures["label"], pictures[name.split(".")[0]]
+    checkpoint = formats.read(FOLDER / name)
+    assert checkpoint.format == told
+    labels = tf.constant(label[:, 0]) if checkpoint.network.labels else None
+    made = Generator(checkpoint)(tf.constant(z), labels=labels).numpy()
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

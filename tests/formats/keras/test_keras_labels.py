@@ -1,0 +1,119 @@
+"""Conditional generators of Keras: which input is the label, and what is made of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import keras_models as km
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as kl
+
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.network.generator import Generator
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+Z = np.random.default_rng(1).normal(size=(3, km.LATENT)).astype(np.float32)
+LABEL = np.array([4, 0, 2])
+HOT = np.eye(km.LABELS, dtype=np.float32)[LABEL]
+
+
+def _ending(x: keras.KerasTensor, side: int = 4) -> keras.KerasTensor:
+    x = kl.Reshape((side, side, 4))(kl.Dense(side * side * 4, activation="relu")(x))
+    return kl.Conv2DTranspose(1, 5, 2, padding="same", activation="tanh")(x)
+
+
+def embedded_and_concatenated() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    table = kl.Flatten()(kl.Embedding(km.LABELS, 3)(y))
+    return keras.Model([z, y], _ending(kl.Concatenate()([z, table])))
+
+
+def embedded_times_z() -> keras.Model:
+    """The label goes first, is a float, and has another name: the Embedding tells."""
+    y, z = keras.Input((1,), name="a"), keras.Input((km.LATENT,), name="b")
+    table = kl.Embedding(km.LABELS, km.LATENT)(kl.Flatten()(y))
+    return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))
+
+
+def scalar_label_in_a_model_within() -> keras.Model:
+    y = keras.Input((), dtype="int64")
+    table = keras.Model(y, kl.Embedding(km.LABELS, 3)(y))
+    z, label = keras.Input((km.LATENT,)), keras.Input((), dtype="int64")
+    return keras.Model([z, label], _ending(kl.Concatenate()([table(label), z])))
+
+
+def a_map_of_the_label() -> keras.Model:
+    """As one more channel of the first map."""
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    table = kl.Reshape((7, 7, 1))(kl.Dense(49)(kl.Embedding(km.LABELS, 3)(y)))
+    x = kl.Reshape((7, 7, 4))(kl.LeakyReLU()(kl.Dense(196)(z)))
+    x = kl.Concatenate()([x, table])
+    return keras.Model([z, y], kl.Conv2DTranspose(1, 4, 2, padding="same", activation="tanh")(x))
+
+
+def one_hot() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((km.LABELS,), name="class_label")
+    return keras.Model([z, y], _ending(kl.Concatenate(axis=1)([y, z])))
+
+
+def encoded() -> keras.Model:
+    z, y = keras.Input((km.LATENT,)), keras.Input((1,), dtype="int32")
+    hot = kl.CategoryEncoding(km.LABELS, output_mode="one_hot")(y)
+    return keras.Model([z, y], _ending(kl.Concatenate()([z, hot])))
+
+
+@pytest.mark.parametrize(
+    ("build", "label"),
+    [
+        (embedded_and_concatenated, LABEL[:, None]),
+        (embedded_times_z, LABEL[:, None]),
+        (scalar_label_in_a_model_within, LABEL),
+        (a_map_of_the_label, LABEL[:, None]),
+        (one_hot, HOT),
+        (encoded, LABEL[:, None]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_label_makes_kerass_own_pictures(
+    build: Callable[[], keras.Model], label: np.ndarray, ending: str, tmp_path: Path
+) -> None:
+    keras.utils.clear_session()
+    model = km.filled(build())
+    given = [label, Z] if build is embedded_times_z else [Z, label]
+    expected = np.asarray(model(given, training=False))
+    checkpoint = formats.read(km.saved(tmp_path, model, f"g.{ending}"))
+    assert checkpoint.network.labels == km.LABELS
+    made = Generator(checkpoint)(tf.constant(Z), labels=tf.constant(LABEL)).numpy()
+    np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
+    alone = Generator(checkpoint, label=4)(tf.constant(Z[:1])).numpy()
+    np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
+
+
+def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
+    path = km.saved(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
+    checkpoint = formats.read(path)
+    assert (checkpoint.network.latent, checkpoint.network.labels) == (km.LATENT, km.LABELS)
+    assert any("label in the input 'first'" in clause for clause in checkpoint.assumed)
+
+
+def test_two_embeddings_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    z, y = keras.Input((km.LATENT,)), keras.Input((), dtype="int32")
+    tables = [kl.Embedding(5, 3)(y), kl.Embedding(7, 3)(y)]
+    path = km.saved(tmp_path, keras.Model([z, y], _ending(kl.Concatenate()([z, *tables]))))
+    with pytest.raises(CheckpointError, match="takes 7 labels where another layer takes 5"):
+        formats.read(path)
+
+
+def test_three_inputs_are_refused(tmp_path: Path) -> None:
+    given = [keras.Input((4,), name=name) for name in ("a", "b", "c")]
+    path = km.saved(tmp_path, keras.Model(given, _ending(kl.Add()(given))))
+    with pytest.raises(CheckpointError, match=r"has 3 inputs \(a, b, c\); expected a latent"):
+        formats.read(path)

@@ -1,0 +1,235 @@
+"""Generators in TensorFlow 2 object checkpoints load and make Keras' pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import read
+from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import Generator
+
+
+def tutorial() -> keras.Model:
+    """That of TensorFlow's DCGAN tutorial, with fewer channels."""
+    return _lively(
+        keras.Sequential(
+            [
+                layers.Input((5,)),
+                layers.Dense(7 * 7 * 8, use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(),
+                layers.Reshape((7, 7, 8)),
+                layers.Conv2DTranspose(6, 5, strides=1, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(),
+                layers.Conv2DTranspose(4, 5, strides=2, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(),
+                layers.Conv2DTranspose(
+                    1, 5, strides=2, padding="same", use_bias=False, activation="tanh"
+                ),
+            ]
+        )
+    )
+
+
+def discriminator() -> keras.Model:
+    """That of the same tutorial."""
+    return keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(4, 5, strides=2, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2D(8, 5, strides=2, padding="same"),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+
+
+class Subclassed(keras.Model):
+    """Layers as attributes, with a colour picture and no numbers to go by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = layers.Dense(4 * 4 * 6)
+        self.norm = layers.BatchNormalization(scale=False)
+        self.up = layers.Conv2DTranspose(5, 4, strides=2, padding="same")
+        self.paint = layers.Conv2DTranspose(3, 3, strides=2, padding="same")
+
+    def call(self, z: tf.Tensor) -> tf.Tensor:
+        first = tf.nn.relu(self.norm(self.project(z)))
+        return tf.tanh(self.paint(tf.nn.relu(self.up(tf.reshape(first, (-1, 4, 4, 6))))))
+
+
+def subclassed() -> keras.Model:
+    """One that has been called."""
+    model = Subclassed()
+    model(tf.zeros((1, 5)))
+    return _lively(model)
+
+
+def enlarging() -> keras.Model:
+    """UpSampling2D before convolutions that are not transposed."""
+    return _lively(
+        keras.Sequential(
+            [
+                layers.Input((5,)),
+                layers.Dense(4 * 4 * 6),
+                layers.LeakyReLU(),
+                layers.Reshape((4, 4, 6)),
+                layers.UpSampling2D(),
+                layers.Conv2D(4, 3, padding="same"),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(),
+                layers.UpSampling2D(),
+                layers.Conv2D(4, 4, padding="same"),
+                layers.LeakyReLU(),
+                layers.Conv2D(3, 3, padding="same", activation="tanh"),
+            ]
+        )
+    )
+
+
+@pytest.mark.parametrize("build", [tutorial, subclassed, enlarging])
+def test_the_pictures_are_those_of_keras(tmp_path: Path, build: Callable[[], keras.Model]) -> None:
+    model = build()
+    prefix = tf.train.Checkpoint(generator=model, discriminator=discriminator()).save(
+        str(tmp_path / "ckpt")
+    )
+    _makes(read(prefix), model)
+
+
+def test_a_training_checkpoint_as_in_the_tutorial(tmp_path: Path) -> None:
+    model, opponent = tutorial(), discriminator()
+    optimizers = [keras.optimizers.Adam(1e-4) for _ in range(2)]
+    optimizers[0].build(model.trainable_variables)
+    optimizers[1].build(opponent.trainable_variables)
+    checkpoint = tf.train.Checkpoint(
+        generator_optimizer=optimizers[0],
+        discriminator_optimizer=optimizers[1],
+        generator=model,
+        discriminator=opponent,
+    )
+    checkpoint.save(str(tmp_path / "ckpt"))
+
+    found = read(tmp_path)
+
+    assert (found.format, found.layout) == ("TensorFlow 2", "generator")
+    assert all("discriminator" in n or "optimizer" in n or "save" in n for n in found.ignored)
+    assert found.assumed[:5] == (
+        "strides 1,2,2 of its convolutions (--strides)",
+        "padding by which sides grow stride times (--padding)",
+        "leaky_relu:0.3 between layers (--activation)",
+        "tanh at the end (--range)",
+        "batch norms with epsilon 0.001 (--epsilon)",
+    )
+    _makes(found, model)
+
+
+def test_a_model_alone_and_one_deeper_down(tmp_path: Path) -> None:
+    model = tutorial()
+    for number, checkpoint in enumerate(
+        (
+            tf.train.Checkpoint(model),
+            tf.train.Checkpoint(gan=tf.train.Checkpoint(generator=model, d=discriminator())),
+        )
+    ):
+        _makes(read(checkpoint.write(str(tmp_path / f"ckpt{number}"))), model)
+
+
+def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
+    model, average = tutorial(), tutorial()
+    average.layers[0].kernel.assign(average.layers[0].kernel * 2)
+    prefix = tf.train.Checkpoint(g=model, g_ema=average).save(str(tmp_path / "ckpt"))
+    found = read(prefix)
+    assert found.layout == "g_ema"
+    _makes(found, average)
+
+
+def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
+    prefix = tf.train.Checkpoint(generator=tutorial()).save(str(tmp_path / "ckpt"))
+    found = read(prefix, Conventions(strides=(2, 2, 2), activation="relu"))
+    assert Generator(found).image_shape == (56, 56, 1)
+    with pytest.raises(CheckpointError, match=r"strides 2,2; expected 3"):
+        read(prefix, Conventions(strides=(2, 2)))
+
+
+def test_a_label_is_refused_by_its_layer(tmp_path: Path) -> None:
+    z, label = layers.Input((5,)), layers.Input((), dtype="int32")
+    joined = layers.Concatenate()([z, layers.Embedding(10, 3)(label)])
+    model = keras.Model([z, label], layers.Dense(64)(layers.Dense(8)(joined)))
+    prefix = tf.train.Checkpoint(generator=model).save(str(tmp_path / "ckpt"))
+    with pytest.raises(CheckpointError, match=r"embeddings.*save the generator with model\.save"):
+        read(prefix)
+
+
+def test_a_graph_with_any_byte_wrong_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None:
+    reader = tf.train.load_checkpoint(
+        tf.train.Checkpoint(generator=tutorial(), d=discriminator()).write(str(tmp_path / "ckpt"))
+    )
+    arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    graph, random = arrays["_CHECKPOINTABLE_OBJECT_GRAPH"], np.random.default_rng(0)
+    wrong = [b"", b"\xff\x00 no graph", graph[: len(graph) // 2]]
+    for place in random.integers(0, len(graph), 60).tolist():
+        wrong.append(graph[:place] + random.bytes(1) + graph[place + 1 :])
+    refusals = 0
+    for changed in wrong:
+        refusals += not _read(tmp_path / "changed", arrays, changed)
+    assert refusals > 3
+
+
+def test_objects_within_one_another_for_ever_are_refused(tmp_path: Path) -> None:
+    graph = TrackableObjectGraph()
+    for number in range(15_000):
+        node = graph.nodes.add()
+        for child in (number, number + 1, 0):
+            node.children.add(node_id=min(child, 14_999), local_name=f"g{child}")
+    assert not _read(tmp_path / "ckpt", {}, graph.SerializeToString())
+
+
+def _read(prefix: Path, arrays: dict[str, np.ndarray], graph: bytes) -> bool:
+    """Whether a checkpoint with another graph is read; otherwise it is refused in a sentence."""
+    arrays = arrays | {"_CHECKPOINTABLE_OBJECT_GRAPH": np.array(graph, object)}
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=list(arrays),
+        shape_and_slices=[""] * len(arrays),
+        tensors=[tf.constant(array) for array in arrays.values()],
+    )
+    try:
+        read(prefix)
+    except CheckpointError as error:
+        assert "\n" not in str(error)
+        return False
+    return True
+
+
+def _lively(model: keras.Model) -> keras.Model:
+    """With weights and statistics at which all layers matter."""
+    random = np.random.default_rng(0)
+    for variable in model.variables:
+        name, shape = variable.path.rpartition("/")[2], tuple(variable.shape)
+        inputs = np.prod(shape[:-1]) if len(shape) == 2 else np.prod(shape) / 8
+        values = {
+            "kernel": random.normal(0, 1.5 / np.sqrt(max(inputs, 1)), shape),
+            "moving_variance": random.uniform(0.3, 2, shape),
+            "gamma": random.uniform(0.5, 1.5, shape),
+        }
+        variable.assign(values.get(name, random.normal(0, 0.2, shape)))
+    return model
+
+
+def _makes(found: Checkpoint, model: keras.Model) -> None:
+    z = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
+    expected = np.asarray(model(z, training=False))
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(np.asarray(Generator(found)(z)), expected, atol=2e-5)

@@ -1,0 +1,209 @@
+"""TensorFlow DCGAN checkpoints load, however they are written and named."""
+
+import shutil
+from pathlib import Path
+
+import amos_tensors
+import ml_dtypes
+import numpy as np
+import pytest
+from builders import STATISTICS, Arrays, renamed, saved, weights, write_v1
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import read
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.layers import Activation, BatchNorm, ConvTranspose, Dense, Reshape
+
+
+@pytest.mark.parametrize("layout", STATISTICS)
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_every_layout_and_version_holds_the_same_generator(
+    tmp_path: Path, layout: str, version: str
+) -> None:
+    arrays = weights()
+    write = write_v1 if version == "V1" else _save
+    write(tmp_path / "DCGAN.model-7", renamed(arrays, layout))
+
+    found = read(tmp_path)
+
+    assert (found.format, found.layout) == (f"TensorFlow {version}", layout[0])
+    assert found.sha256 == _plain(tmp_path / "plain", arrays).sha256
+    assert found.ignored == ()
+
+
+def test_the_layers_are_in_order_with_the_tensors_as_written(tmp_path: Path) -> None:
+    arrays = weights(widths=(8, 4), side=4)
+
+    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
+
+    kinds = [Dense, Reshape, BatchNorm, Activation, ConvTranspose, BatchNorm, Activation]
+    assert [type(layer) for layer in layers] == [*kinds, ConvTranspose, Activation]
+    assert [x.name for x in layers if isinstance(x, Activation)] == ["relu", "relu", "tanh"]
+    assert [x.shape for x in layers if isinstance(x, Reshape)] == [(4, 4, 8)]
+    norm, first = layers[2], layers[4]
+    assert isinstance(norm, BatchNorm) and isinstance(first, ConvTranspose)
+    assert norm.epsilon == 1e-5
+    for what, value in (("mean", norm.mean), ("variance", norm.variance)):
+        np.testing.assert_array_equal(value, arrays[f"g_bn0/moving_{what}"])
+    np.testing.assert_array_equal(norm.gamma, arrays["g_bn0/gamma"])
+    np.testing.assert_array_equal(norm.beta, arrays["g_bn0/beta"])
+    np.testing.assert_array_equal(first.weights, arrays["g_h1/w"])
+
+
+def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    arrays = {
+        name: random.uniform(0, 0.05, shape).astype(np.float32)
+        for name, shape in amos_tensors.SHAPES.items()
+    }
+
+    found = read(saved(tmp_path, arrays, "DCGAN.model-60502"))
+
+    assert found.layout == "C"
+    assert len(found.ignored) == 22
+    assert all(name.startswith("discriminator/") for name in found.ignored)
+    generator = Generator(found)
+    assert (generator.latent, generator.image_shape) == (100, (64, 64, 3))
+
+
+@pytest.mark.parametrize(
+    ("shape", "image"),
+    [
+        ({"widths": (4, 4), "side": 4}, (16, 16, 3)),
+        ({"widths": (6, 4, 2), "channels": 1}, (32, 32, 1)),
+        ({"widths": (3, 5, 2, 4), "latent": 1}, (64, 64, 3)),
+        ({"widths": (4, 2, 2, 2, 2), "kernel": (4, 4)}, (128, 128, 3)),
+        ({"widths": (2, 2, 2, 2, 2, 2), "kernel": (3, 3)}, (256, 256, 3)),
+        ({"widths": (4, 4), "side": 7, "kernel": (2, 5)}, (28, 28, 3)),
+        ({"widths": (4,), "side": 8, "kernel": (1, 1), "latent": 200}, (16, 16, 3)),
+    ],
+    ids=str,
+)
+def test_depth_widths_and_sizes_come_from_the_file(
+    tmp_path: Path, shape: dict[str, object], image: tuple[int, int, int]
+) -> None:
+    found = read(saved(tmp_path, renamed(weights(**shape), "C")))  # type: ignore[arg-type]
+    generator = Generator(found)
+    assert generator.image_shape == image
+    assert generator.latent == shape.get("latent", 6)
+
+
+def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None:
+    arrays = renamed(weights(), "A")
+    average = STATISTICS["A"][0].replace("N", "0")
+    one = np.ones(1, np.float32)
+    others: Arrays = {
+        "beta1_power": one,
+        "global_step": np.array(60502, np.int64),
+        "d_h0_conv/w": np.ones((5, 5, 3, 8), np.float32),
+        "d_bn1_1/d_bn1_1/moments/Squeeze/ExponentialMovingAverage": one,
+        "g_h0_lin/Matrix/Adam": one,
+        "g_h0_lin/Matrix/ExponentialMovingAverage": one,
+        "g_bn0/gamma/Adam_1": one,
+        "g_h1/w/Adam": one,
+        f"{average}/biased": one,
+        f"{average}/local_step": one,
+        average.replace("_1/", "_2/"): np.ones(8, np.float32),
+        average.replace("_1/", "_2/").replace("mean", "variance"): np.ones(8, np.float32),
+        "sampler/g_h0_lin/Matrix": one,
+        "sampler/g_h1/w": one,
+    }
+
+    found = read(saved(tmp_path, arrays | others))
+
+    assert found.ignored == tuple(sorted(others))
+    assert found.sha256 == _plain(tmp_path / "plain", weights()).sha256
+
+
+@pytest.mark.parametrize("prefix", ["generator/", "model/", "dcgan/generator/", "sampler/"])
+def test_any_prefix_before_the_names_will_do(tmp_path: Path, prefix: str) -> None:
+    arrays = {f"{prefix}{name}": array for name, array in weights().items()}
+    assert read(saved(tmp_path, arrays)).sha256 == _plain(tmp_path / "plain", weights()).sha256
+
+
+def test_a_layer_may_have_no_norm(tmp_path: Path) -> None:
+    arrays = {name: array for name, array in weights().items() if not name.startswith("g_bn1/")}
+    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
+    assert sum(isinstance(layer, BatchNorm) for layer in layers) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
+def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
+    arrays = {name: array.astype(dtype) for name, array in weights().items()}
+    as_float32 = {name: array.astype(np.float32) for name, array in arrays.items()}
+    found = read(saved(tmp_path / "other", renamed(arrays, "C")))
+    assert found.sha256 == _plain(tmp_path / "plain", as_float32).sha256
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".",
+        "DCGAN.model-7",
+        "DCGAN.model-7.index",
+        "DCGAN.model-7.data-00000-of-00001",
+        "DCGAN.model-7.meta",
+        "checkpoint",
+    ],
+)
+def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str) -> None:
+    saved(tmp_path, renamed(weights(), "C"))
+    (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
+    assert read(tmp_path / name).path == str(tmp_path / "DCGAN.model-7")
+    assert read(str(tmp_path / name)).format == "TensorFlow V2"
+
+
+@pytest.mark.parametrize("name", [".", "DCGAN.model-7", "DCGAN.model-7.meta", "checkpoint"])
+def test_any_of_its_paths_names_a_v1_file(tmp_path: Path, name: str) -> None:
+    write_v1(tmp_path / "DCGAN.model-7", renamed(weights(), "A"))
+    (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "DCGAN.model-7"\n')
+    assert read(tmp_path / name).format == "TensorFlow V1"
+
+
+def test_a_folder_moved_from_another_machine_still_loads(tmp_path: Path) -> None:
+    saved(tmp_path / "here", renamed(weights(), "C"))
+    state = '# written elsewhere\nmodel_checkpoint_path: "/home/b\\303\\251a/DCGAN.model-7"\n'
+    (tmp_path / "here" / "checkpoint").write_text(state)
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    assert read(tmp_path / "there").path == str(tmp_path / "there" / "DCGAN.model-7")
+
+
+def test_a_state_file_may_name_another_folder(tmp_path: Path) -> None:
+    saved(tmp_path / "é" / 'a"b', renamed(weights(), "C"))
+    named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
+    for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
+        (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{text}"\n')
+        assert read(tmp_path).path.endswith('é/a"b/DCGAN.model-7')
+
+
+def test_the_state_file_says_which_of_several(tmp_path: Path) -> None:
+    for step in (100, 9):  # the state file names the last one written
+        saved(tmp_path, renamed(weights(seed=step), "C"), f"DCGAN.model-{step}")
+    assert read(tmp_path).path.endswith("-9")
+
+
+def test_without_a_state_file_the_highest_step_is_read(tmp_path: Path) -> None:
+    for step in (100, 9):
+        saved(tmp_path, renamed(weights(seed=step), "C"), f"DCGAN.model-{step}")
+    (tmp_path / "checkpoint").unlink()
+    assert read(tmp_path).path.endswith("-100")
+
+
+def test_without_a_state_file_unlike_names_are_not_guessed_between(tmp_path: Path) -> None:
+    for name in ("DCGAN.model-9", "faces-3"):
+        saved(tmp_path, renamed(weights(), "C"), name)
+    (tmp_path / "checkpoint").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"2 checkpoints \(DCGAN.model-9, faces-3\).*name one"
+    ):
+        read(tmp_path)
+
+
+def _save(prefix: Path, arrays: Arrays) -> None:
+    saved(prefix.parent, arrays, prefix.name)
+
+
+def _plain(folder: Path, arrays: Arrays) -> Checkpoint:
+    return read(saved(folder, renamed(arrays, "B")))

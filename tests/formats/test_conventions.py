@@ -1,0 +1,83 @@
+"""What is said of a generator beside its file is heard, and said."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from builders import renamed, saved, weights
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.formats import read
+from ganinv_cli.formats.conventions import beside
+from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.prior import Normal, Uniform
+
+
+def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
+    prefix = saved(tmp_path, renamed(weights(), "C"))
+    (tmp_path / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "tanh"\n')
+    assert read(tmp_path).prior == read(prefix).prior == Normal(2, 0.9)
+    assert read(prefix, Conventions(prior="uniform")).prior == Uniform()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("prior = 1", "prior = 1 should be like 'normal:1,0.99'"),
+        ("strides = 2", "strides = 2 should be like (1, 2, 2)"),
+        ('strides = ["a"]', "an item of strides = 'a' should be like 1"),
+        (
+            "colour = true",
+            "has a setting 'colour'; known are prior, range, activation, strides, padding",
+        ),
+        ("trust = true", "has a setting 'trust'"),
+        ("prior = ", "cannot be read as TOML"),
+        (f"labels = {'9' * 5000}", "cannot be read as TOML"),
+        (f"strides = {'[' * 20_000}", "cannot be read as TOML"),
+        ('prior = "gamma"', "'gamma' is no prior of z"),
+    ],
+)
+def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    prefix = saved(tmp_path, renamed(weights(), "C"))
+    (tmp_path / "generator.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read(prefix)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["generator.keras", "folder"])
+def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        (path / "saved_model.pb").touch()
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    told = Conventions(strides=(2,), activation="relu")
+    with pytest.raises(ConfigError, match="its own activation and strides: leave out --activation"):
+        read(path, told)
+
+
+def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "generator.toml").write_text('strides = [1, 2]\nprior = "normal:2"\nlabels = 8\n')
+    alone = tmp_path / "x.pt.toml"
+    alone.write_text('prior = "uniform"\n')
+    found, files = beside(tmp_path / "x.pt", Conventions())
+    assert (found.strides, found.prior, found.labels) == ((1, 2), "uniform", 8)
+    assert files == (str(alone), str(tmp_path / "generator.toml"))
+    assert beside(tmp_path / "y.pt", Conventions())[0].prior == "normal:2"
+    given = Conventions(strides=(2,), prior="normal", labels=0)
+    assert beside(tmp_path / "x.pt", given) == (given, ())
+
+
+def test_the_files_that_were_heard_are_told(tmp_path: Path) -> None:
+    prefix = saved(tmp_path, renamed(weights(), "C"))
+    (tmp_path / "DCGAN.model-7.toml").write_text('prior = "normal"\n')
+    assert read(prefix).told == (str(tmp_path / "DCGAN.model-7.toml"),)
+    assert read(prefix, Conventions(prior="uniform")).told == ()
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_folder_without_a_name_has_no_file_of_its_own(path: str) -> None:
+    assert beside(Path(path), Conventions()) == (Conventions(), ())

@@ -1,0 +1,174 @@
+"""What a file of weights alone does not say is told, or else assumed and said."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch_generators as known
+import torch_reference as torch
+from builders import saved, weights
+from torch_files import save
+from weights_alone import DCGAN, Shapes, made, planned
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import read
+from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.weights.overrides import activation
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.layers import Activation, BatchNorm
+
+
+def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
+    path = save(tmp_path / "g.pt", known.dcgan().state)
+    assert read(path).assumed == (
+        "strides 1,2,2,2 of its convolutions (--strides)",
+        "padding by which sides grow stride times (--padding)",
+        "relu between layers (--activation)",
+        "tanh at the end (--range)",
+        "batch norms with epsilon 1e-05 (--epsilon)",
+        "z from the prior normal:1,0.99 (--prior)",
+    )
+    told = Conventions(
+        prior="normal",
+        range="tanh",
+        activation="relu",
+        strides=(1, 2, 2, 2),
+        padding=(0, 1, 1, 1),
+        epsilon=(1e-5,),
+    )
+    assert read(path, told).assumed == ()
+    assert read(path, told).sha256 == read(path).sha256
+
+
+@pytest.mark.parametrize(
+    ("network", "labels"),
+    [(known.perceptron(latent=110), 10), (known.dcgan(), 3)],
+    ids=["matrices", "dcgan"],
+)
+def test_a_label_is_one_hot_behind_z(tmp_path: Path, network: known.Known, labels: int) -> None:
+    path = save(tmp_path / "g.pt", network.state)
+    generator = Generator(read(path, Conventions(labels=labels)))
+    size = network.latent - labels
+    assert (generator.latent, generator.labels) == (size, labels)
+    z = np.random.default_rng(0).normal(size=(3, size))
+    given = np.array([0, labels - 1, 1])
+    expected = network.forward(np.concatenate([z, np.eye(labels)[given]], 1))
+    assert expected.std() > 0.1
+    pictures = np.asarray(generator(z.astype(np.float32), labels=given))
+    np.testing.assert_allclose(pictures, torch.channels_last(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "last"), [("", "tanh"), ("tanh", "tanh"), ("sigmoid", "sigmoid"), ("0,255", None)]
+)
+def test_the_range_says_what_it_ends_in(given: str, last: str | None) -> None:
+    end = made(DCGAN, Conventions(range=given)).nodes[-1].layer
+    assert (end.name if isinstance(end, Activation) else None) == last
+
+
+@pytest.mark.parametrize("strides", [(2,), (1, 2, 2, 2), (1, 0, 2), (1, 2, -2), (1, 2, 10**400)])
+def test_a_wrong_number_of_strides_says_how_many(strides: tuple[int, ...]) -> None:
+    with pytest.raises(UnreadableError, match="expected 3 from 1 to 1024, one for each of its"):
+        planned(DCGAN, Conventions(strides=strides))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("relu", Activation("relu")),
+        ("leaky_relu:0.2", Activation("leaky_relu", 0.2)),
+        ("elu", Activation("elu", 1.0)),
+        (" tanh ", Activation("tanh")),
+    ],
+)
+def test_activations_are_read(text: str, expected: Activation) -> None:
+    assert activation(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "sine", "leaky_relu", "leaky_relu:x", "relu:1", "elu:nan"])
+def test_other_activations_are_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(UnreadableError, match=r"expected leaky_relu with its slope, .* elu, exp"):
+        activation(text)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"padding": (0, 1)}, "padding 0,1; expected 3 from 0 to 1024, one for each"),
+        ({"padding": (0, -1, 1)}, "padding 0,-1,1; expected 3 from 0 to 1024"),
+        ({"padding": (0, 1, 10**9)}, r"padding 0,1,1e\+09; expected 3 from 0"),
+        ({"padding": (0, 4, 4)}, r"main\.3 makes a map of 2 x 2 x 32.*|main\.6 makes a map of -"),
+        ({"padding": (2, 0, 0)}, r"main\.0 makes a map of 0 x 0 x 64; .*--padding"),
+        ({"epsilon": (1e-5, 1e-5, 1e-5)}, "or one for each of its 2 batch norms"),
+        ({"epsilon": (0.0,)}, "epsilon 0; expected one number above 0"),
+        ({"epsilon": (1e-5, -1e-5)}, "epsilon 1e-05,-1e-05; expected one number above 0"),
+        ({"epsilon": (math.nan,)}, "epsilon nan; expected"),
+        ({"epsilon": (10**400,)}, r"epsilon 1e\+300; expected one number above 0 and at most 1"),
+        ({"labels": -2}, "takes 100 values, which cannot be z and -2 labels behind it"),
+        ({"labels": 1}, "z and 1 labels behind it; --labels .* at least 2"),
+        ({"labels": 100}, "z and 100 labels behind it"),
+        ({"labels": 16**4000}, r"z and 1e\+300 labels behind it"),
+    ],
+)
+def test_a_number_that_cannot_be_is_a_sentence(told: dict[str, Any], words: str) -> None:
+    with pytest.raises(UnreadableError, match=words) as caught:
+        planned(DCGAN, Conventions(**told))
+    assert len(str(caught.value)) < 300
+
+
+def test_numbers_for_what_there_is_none_of_are_refused() -> None:
+    shapes = {"m.0.weight": (16, 5), "m.2.weight": (64, 16)}
+    with pytest.raises(UnreadableError, match="expected 0 from 1 to 1024"):
+        planned(shapes, Conventions(strides=(2,)))
+    assert made(shapes, Conventions(epsilon=(1e-3,))).shapes[-1] == (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        (DCGAN, False),
+        ({"fc.weight": (4 * 16, 10), "up.weight": (4, 3, 4, 4)}, True),  # by name alone
+        (
+            {
+                "m.0.weight": (5, 4, 4, 4),
+                "m.2.weight": (4, 4, 3, 3),
+                "m.4.weight": (4, 4, 3, 3),
+                "m.6.weight": (4, 3, 4, 4),
+            },
+            True,
+        ),
+        (
+            {"m.0.weight": (5, 4, 4, 4), "m.2.weight": (4, 4, 3, 3), "m.4.weight": (4, 3, 4, 4)},
+            False,
+        ),
+    ],
+)
+def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(
+    shapes: Shapes, said: bool
+) -> None:
+    assert ("its layers follow one another" in planned(shapes).assumed) == said
+
+
+def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path) -> None:
+    path = saved(tmp_path, weights())
+    plain, count = read(path).network, 2
+    norms = [node.layer for node in plain.nodes if isinstance(node.layer, BatchNorm)]
+    given = tuple(0.1 * (number + 1) for number in range(len(norms)))
+    network = read(path, Conventions(epsilon=given, labels=count)).network
+    told = [node.layer.epsilon for node in network.nodes if isinstance(node.layer, BatchNorm)]
+    assert (tuple(told), norms[0].epsilon) == (given, 1e-5)
+    assert (network.latent, network.labels) == (plain.latent - count, count)
+
+
+def test_what_a_dcgan_of_tensorflow_1_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, weights())
+    for told, words in (
+        (Conventions(padding=(1,)), "pad as TensorFlow's SAME does; leave --padding out"),
+        (Conventions(epsilon=(1e-5,) * 20), "one for each of its"),
+        (Conventions(strides=(0,) * 4), "from 1 to 1024"),
+        (Conventions(labels=10_000), "z and 10000 labels behind it"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            read(path, told)

@@ -1,0 +1,147 @@
+"""Layers are made of weights alone by their shapes; what fits no sequence is named."""
+
+from collections.abc import Mapping
+
+import pytest
+from weights_alone import DCGAN, made, planned, unread
+
+from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.weights.parts import Style
+from ganinv_cli.formats.weights.sequence import plan
+from ganinv_cli.formats.weights.state_dict import STYLE, Reading, found, parts
+from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
+
+KERAS = Style(torch=False, epsilon=1e-3, activation="relu")
+
+
+def test_no_weight_is_read_before_everything_fits() -> None:
+    assert planned(DCGAN).inputs == 100
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "crop"),
+    [
+        (4, 2, (1, 1)),  # padding 1
+        (5, 2, (2, 1)),  # padding 2, output_padding 1
+        (3, 2, (1, 0)),  # padding 1, output_padding 1
+        (2, 2, (0, 0)),
+        (6, 2, (2, 2)),
+        (3, 1, (1, 1)),
+        (8, 4, (2, 2)),
+        (1, 2, (0, -1)),  # output_padding 1
+    ],
+)
+def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[int, int]) -> None:
+    shapes = {"fc.weight": (4 * 16, 10), "up.weight": (4, 3, kernel, kernel)}
+    network = made(shapes, Conventions(strides=(stride,)))
+    (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
+    assert (layer.stride, layer.crop) == ((stride, stride), (crop, crop))
+    assert network.shapes[-1] == (4 * stride, 4 * stride, 3)
+
+
+def test_in_tensorflows_order_the_crop_is_that_of_same_padding() -> None:
+    shapes = {"fc.weight": (10, 64), "up.weight": (5, 5, 3, 4)}
+    network = made(shapes, style=KERAS)
+    (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
+    assert layer.same and network.shapes[-1] == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "strides"),
+    [
+        ((5, 5, 5), "1,2,2"),  # as in TensorFlow's tutorial
+        ((3, 3, 3), "2,2,1"),  # as in Keras' examples
+        ((4, 4), "2,2"),
+        ((4, 4, 4, 4), "1,1,2,2"),
+    ],
+)
+def test_a_map_of_7_becomes_an_image_of_28(kernels: tuple[int, ...], strides: str) -> None:
+    widths = (8, *range(7, 8 - len(kernels), -1), 1)
+    shapes = {"fc.weight": (7 * 7 * 8, 10)} | {
+        f"up{n}.weight": (widths[n], widths[n + 1], size, size) for n, size in enumerate(kernels)
+    }
+    assert f"strides {strides} of its" in planned(shapes).assumed[0]
+    assert made(shapes).shapes[-1] == (28, 28, 1)
+
+
+def test_strides_of_plain_convolutions_enlarge_the_map_before_them() -> None:
+    shapes = {"fc.weight": (8 * 16, 10), "a.weight": (4, 8, 3, 3), "b.weight": (3, 4, 5, 5)}
+    network = made(shapes, Conventions(strides=(2, 4)))
+    kinds = [type(node.layer) for node in network.nodes]
+    assert kinds.count(Upsample) == kinds.count(Conv) == 2
+    assert network.shapes[-1] == (32, 32, 3)
+
+
+def test_between_neighbours_by_number_stands_no_activation() -> None:
+    shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (4, 4, 3, 3), "m.3.weight": (4, 3, 4, 4)}
+    names = [n.layer.name for n in made(shapes).nodes if isinstance(n.layer, Activation)]
+    assert names == ["relu", "tanh"]
+
+
+def test_a_slope_that_was_learnt_is_the_activation() -> None:
+    shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (1,), "m.2.weight": (4, 3, 4, 4)}
+    acts = [n.layer for n in made(shapes).nodes if isinstance(n.layer, Activation)]
+    assert [each.name for each in acts] == ["leaky_relu", "tanh"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"main.3.weight": (60, 32, 4, 4)},
+            r"main\.3 .*expects 60 or 32 channels, found 4 x 4 x 64",
+        ),
+        ({"main.4.running_mean": (31,)}, r"main\.4 differ in their lengths \(\[31\], \[32\]\)"),
+        ({"main.3.bias": (31,)}, r"bias of main\.3 .* is \[31\]; expected \[32\]"),
+        ({"main.1.running_var": None}, r"main\.1 has one weight a channel and no statistics"),
+        ({"main.6.weight": (32, 2, 4, 4)}, r"main\.6 makes 16 x 16 x 2; expected a square image"),
+        ({"main.2.gamma": ()}, r"main\.2\.gamma \[\] is no part"),
+        ({"main.3.weight": (64, 32, 4)}, r"main\.3 \(weight \[64, 32, 4\]\) is no dense layer"),
+        ({"main.3.weight": (64, 0, 4, 4)}, r"main\.3 .*is no dense layer"),
+        ({"attn.weight": (8, 8)}, r"attn \[8, 8\] belongs to a branch"),
+        ({"main.shortcut.weight": (64, 64, 1, 1)}, r"main\.shortcut .*belongs to a branch"),
+        ({"label_emb.weight": (10, 10)}, r"label_emb \[10, 10\] belongs to .* takes a label"),
+        ({"main.0.weight": (1 << 20, 1 << 20, 4, 4)}, r"17,592,186,[0-9,]+ weights"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    change: Mapping[str, tuple[int, ...] | None], words: str
+) -> None:
+    shapes = {name: shape for name, shape in (DCGAN | dict(change)).items() if shape is not None}
+    with pytest.raises(UnreadableError, match=words):
+        planned(shapes)
+
+
+def test_a_map_that_is_not_square() -> None:
+    shapes = {"fc.weight": (4 * 15, 10), "up.weight": (4, 3, 4, 4)}
+    with pytest.raises(UnreadableError, match=r"up .*expects a square map of 4 or 3 channels"):
+        planned(shapes)
+
+
+def test_maps_too_large_are_refused_unread() -> None:
+    with pytest.raises(UnreadableError, match="from 1 to 1024 pixels a side"):
+        planned(DCGAN, Conventions(strides=(1, 64, 64)))
+
+
+def test_a_convolution_that_grows_nothing_asks_for_strides() -> None:
+    shapes = {"fc.weight": (4 * 16, 10), "a.weight": (3, 4, 3, 3)}
+    with pytest.raises(UnreadableError, match="--strides with 1 numbers"):
+        planned(shapes)
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [(STYLE, "rebuild the generator in Keras with these"), (KERAS, r"by model\.save or")],
+)
+def test_what_to_do_is_possible_where_the_file_comes_from(style: Style, words: str) -> None:
+    for name in ("attn.weight", "label_emb.weight", "m.6.weight"):
+        shapes = {"m.0.weight": (8, 8), "m.2.weight": (8, 8), name: (9, 7, 4)}
+        with pytest.raises(UnreadableError, match=words):
+            plan(parts({n: unread(s) for n, s in shapes.items()}), style, Conventions())
+
+
+def test_conditional_files_are_refused_in_one_sentence() -> None:
+    shapes = {"label_emb.weight": (10, 10), "l1.0.weight": (128, 110), "l1.0.bias": (128,)}
+    weights = {name: unread(shape) for name, shape in shapes.items()}
+    with pytest.raises(UnreadableError, match="takes a label"):
+        found({"": weights}, "g.pt", "PyTorch", Reading(Conventions(), ordered=True))

@@ -1,0 +1,146 @@
+"""The loop loses nothing, doubles nothing, and decides by the image loss alone."""
+
+import builders
+import numpy as np
+import pytest
+from small import MARKS, error, limits, run
+
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.batch import Batch
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.solvers import named
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    return Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
+
+
+@pytest.fixture(scope="module")
+def lbfgs():
+    return named("lbfgs", {"memory": 20, "patience": 20})
+
+
+JOBS = [Job(trial, rule) for trial in range(12) for rule in ("none", "stochastic")]
+
+
+CLOSE = limits(tolerance=1e-5)  # so close to the solution that rounding cannot be seen in z
+
+
+@pytest.fixture(scope="module")
+def done(hard, lbfgs):
+    return run(hard, lbfgs, JOBS, end=CLOSE, batch_size=5)
+
+
+def test_every_job_is_done_once(hard, lbfgs):
+    looks = []
+    done = run(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+    assert sorted(done) == sorted(JOBS)
+    assert sum(len(look.finished) for look in looks) == len(JOBS)
+    spent = sum(trial.gradients for trial in done.values())
+    assert sum(look.gradients for look in looks) == spent
+
+
+def test_the_batch_size_changes_nothing_but_rounding(hard, lbfgs, done):
+    other = run(hard, lbfgs, JOBS, end=CLOSE, batch_size=24)
+    for job in JOBS:
+        assert other[job].outcome == done[job].outcome
+        if done[job].outcome is Outcome.converged:
+            np.testing.assert_allclose(other[job].best.z, done[job].best.z, atol=1e-3)
+
+
+def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
+    sizes = []
+    real = Batch.advance
+
+    def advance(self, slots):
+        sizes.append(len(slots.code))
+        return real(self, slots)
+
+    monkeypatch.setattr(Batch, "advance", advance)
+    run(hard, lbfgs, JOBS, batch_size=24)
+    assert set(sizes) == {24, 6}
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_failed_starts_are_restarted_from_another_z(done):
+    restarted = [trial for trial in done.values() if len(trial.ends) > 1]
+    assert restarted
+    for trial in restarted:
+        assert trial.ends[0].outcome is Outcome.stalled
+        assert trial.outcome is Outcome.converged
+        assert error(trial) < 1e-4
+
+
+def test_without_restarts_a_stalled_trial_is_a_result(hard, lbfgs, done):
+    once_only = limits(tolerance=CLOSE.tolerance, restarts=0)
+    once = run(hard, lbfgs, JOBS, end=once_only, batch_size=5)
+    for job, trial in once.items():
+        assert len(trial.ends) == 1
+        if trial.ends[0].redraws:
+            continue  # a redraw magnifies rounding, which a row's place in the batch changes
+        assert trial.outcome == done[job].ends[0].outcome
+        np.testing.assert_allclose(trial.ends[0].z, done[job].ends[0].z, atol=1e-3)
+
+
+def test_the_best_start_is_the_one_with_the_least_image_loss(hard):
+    hasty = named("lbfgs", {"memory": 20, "patience": 2, "progress": 0.9})
+    done = run(hard, hasty, JOBS, end=limits(restarts=3), batch_size=8)
+    several = [trial for trial in done.values() if len(trial.ends) == 4]
+    assert several
+    for trial in several:
+        assert trial.best.image_loss == min(end.image_loss for end in trial.ends)
+
+
+def test_a_budget_covers_all_starts(hard):
+    hasty = named("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
+    done = run(hard, hasty, JOBS[:6], end=limits(budget=50), batch_size=3)
+    assert max(trial.gradients for trial in done.values()) == 50
+
+
+def test_curves_and_snapshots_are_what_was_seen_at_their_marks(hard, lbfgs):
+    (trial,) = run(hard, lbfgs, JOBS[:1]).values()
+    (short,) = run(hard, lbfgs, JOBS[:1], end=limits(budget=20)).values()
+    assert trial.gradients > 20
+    np.testing.assert_allclose(trial.curve_loss[1], short.best.image_loss, rtol=1e-5)
+    np.testing.assert_allclose(trial.curve_error[1], error(short), rtol=1e-4)
+    np.testing.assert_allclose(trial.snapshots[1], short.best.z, atol=1e-6)
+    assert np.isnan(short.curve_loss[MARKS.curve > 20]).all()
+
+
+def test_the_least_error_is_never_above_the_last(done):
+    for trial in done.values():
+        assert trial.least_error <= error(trial) * (1 + 1e-4)
+
+
+def test_seconds_add_up_to_the_time_the_batch_took(hard, lbfgs):
+    looks = []
+    done = run(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+    shares = sum(end.seconds for trial in done.values() for end in trial.ends)
+    assert shares == pytest.approx(sum(look.seconds for look in looks), rel=1e-6)
+
+
+def test_the_graph_is_traced_once(hard, lbfgs, monkeypatch):
+    traced = []
+    real = type(lbfgs).step
+
+    def step(self, *arguments):
+        traced.append(1)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(type(lbfgs), "step", step)
+    run(hard, lbfgs, JOBS, batch_size=5)
+    assert len(traced) == 1
+
+
+def test_coupled_rows_run_to_the_end_together(tmp_path):
+    generator = Generator(builders.checkpoint(tmp_path), batch_norm="batch")
+    gd = named("gd", {"learning_rate": 1e-3})
+    jobs = [Job(trial, rule) for rule in ("none", "stochastic") for trial in range(4)]
+    looks = []
+    to_the_end = limits(tolerance=0, budget=30, restarts=0)
+    done = run(generator, gd, jobs, end=to_the_end, batch_size=4, looks=looks)
+    assert {trial.gradients for trial in done.values()} == {30}
+    together = [{trial.job.rule for trial in look.finished} for look in looks if look.finished]
+    assert together == [{"none"}, {"stochastic"}]

@@ -1,0 +1,74 @@
+"""Whether a trial needs another start is said by its image losses and their bound alone."""
+
+import numpy as np
+import pytest
+from small import MARKS
+
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.trial import AGREEING, Ending, Trial
+from ganinv_cli.outcome import Outcome
+
+NAN, INF = float("nan"), float("inf")
+LATENT = 3
+TOLERANCE = 1e-8
+
+
+def _trial(residual, enough, *ends, bound=INF, cost=0.0):
+    """With starts that ended in these (outcome, image loss), all with this bound."""
+    unknown = np.full(LATENT, np.nan, np.float32)
+    image = np.zeros((2, 2, 3))
+    about = (Job(0, "none"), unknown, image, residual, enough, TOLERANCE)
+    trial = Trial(*about, begin=unknown, cost=cost, marks=MARKS)
+    for outcome, loss in ends:
+        trial.ends.append(Ending(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0))
+    return trial
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+@pytest.mark.parametrize("outcome", ["converged", "stalled", "budget"])
+def test_a_loss_that_is_enough_needs_no_other_start(residual, outcome):
+    assert _trial(residual, 1.0, (outcome, 1.0)).settled
+    assert not _trial(residual, 1.0, (outcome, 1.01)).settled
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+def test_a_bound_below_the_tolerance_needs_no_other_start(residual):
+    """Whatever the image loss: how steep the generator is decides what it says of z."""
+    start = ("converged", 4)
+    assert _trial(residual, 1.0, start, bound=TOLERANCE).settled
+    assert not _trial(residual, 1.0, start, bound=1.1 * TOLERANCE).settled
+    assert not _trial(residual, 1.0, start, bound=NAN).settled
+
+
+@pytest.mark.parametrize(("residual", "settled"), [(0.0, True), (5.0, True), (INF, False)])
+def test_two_starts_that_agree_settle_it_where_the_residual_is_known(residual, settled):
+    near = 4 * (1 + 0.9 * AGREEING)
+    assert _trial(residual, 1.0, ("converged", near), ("converged", 4)).settled == settled
+    assert not _trial(residual, 1.0, ("converged", 4)).settled
+
+
+def test_starts_that_did_not_converge_or_are_worse_do_not_agree():
+    far = 4 * (1 + 1.1 * AGREEING)
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", far)).settled
+    assert not _trial(5.0, 1.0, ("converged", 4), ("stalled", 4)).settled
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", 4), ("converged", 2)).settled
+    assert _trial(5.0, 1.0, ("converged", 4), ("stalled", 9), ("converged", 4)).settled
+
+
+@pytest.mark.parametrize("residual", [0.0, 5.0, INF])
+def test_a_loss_that_is_no_number_settles_nothing(residual):
+    assert not _trial(residual, 1.0, ("non_finite", NAN), ("non_finite", NAN)).settled
+    assert _trial(residual, 1.0, ("non_finite", NAN), ("converged", 0.5)).settled
+
+
+def test_the_best_start_is_the_least_loss_and_never_a_nan():
+    trial = _trial(5.0, 1.0, ("non_finite", NAN), ("stalled", 9), ("converged", 4))
+    assert trial.best.image_loss == 4
+    assert trial.outcome is Outcome.converged
+
+
+def test_a_trial_has_converged_only_where_its_best_start_has():
+    """A start that converged is no comfort where another left less of the image, unfinished."""
+    trial = _trial(5.0, 1.0, ("converged", 4), ("budget", 3))
+    assert trial.outcome is Outcome.budget
+    assert _trial(5.0, 1.0, ("budget", 4), ("converged", 3)).outcome is Outcome.converged

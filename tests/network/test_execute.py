@@ -1,0 +1,195 @@
+"""Every kind of layer makes what it says, in every precision, and carries moves by its J."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.network import layers as kinds
+from ganinv_cli.network.execute import Built, built, moved
+from ganinv_cli.network.layers import ACTIVATIONS, Activation, Layer
+from ganinv_cli.network.shapes import made
+
+RANDOM = np.random.default_rng(0)
+ROWS = 3
+
+
+def _normal(*shape: int) -> np.ndarray:
+    return RANDOM.normal(size=shape)
+
+
+def _slope(name: str) -> float | None:
+    return {"leaky_relu": 0.2, "elu": 0.7}.get(name)
+
+
+LAYERS: list[tuple[Layer, tuple[tuple[int, ...], ...]]] = [
+    (kinds.Dense(_normal(4, 5), _normal(5)), ((4,),)),
+    (kinds.Dense(_normal(4, 5), _normal(5)), ((2, 3, 4),)),
+    (kinds.Reshape((3, 2, 4)), ((24,),)),
+    (kinds.Transpose((2, 0, 1)), ((2, 3, 4),)),
+    (kinds.Conv(_normal(3, 3, 4, 5), _normal(5), (1, 1), ((1, 1), (1, 1))), ((5, 6, 4),)),
+    (kinds.Conv(_normal(2, 3, 4, 5), _normal(5), (2, 1), ((0, 1), (2, -1))), ((5, 6, 4),)),
+    (kinds.Upsample((2, 3)), ((2, 3, 4),)),
+    (kinds.Upsample((2, 3), "bilinear"), ((2, 3, 4),)),
+    (kinds.Pad(((1, 2), (0, -1))), ((4, 3, 2),)),
+    (kinds.Pad(((1, 2), (2, 0)), "reflect"), ((4, 3, 2),)),
+    (kinds.Affine(_normal(4), _normal(4)), ((2, 3, 4),)),
+    (kinds.GroupNorm(_normal(4), _normal(4), 2), ((2, 3, 4),)),
+    (kinds.PixelNorm(), ((2, 3, 4),)),
+    (kinds.Constant(_normal(2, 3)), ()),
+    (kinds.Add(), ((2, 3, 4), (2, 3, 4), (1, 1, 4))),
+    (kinds.Multiply(), ((2, 3, 4), (4,))),
+    (kinds.Concat(), ((2, 3, 4), (2, 3, 1))),
+    *((Activation(name, _slope(name)), ((6,),)) for name in ACTIVATIONS),
+]
+
+
+def _inputs(shapes: tuple[tuple[int, ...], ...], rows: int = ROWS) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    return [random.normal(size=(rows, *shape)) for shape in shapes]
+
+
+def _id(layer: object) -> str:
+    name = getattr(layer, "name", "")
+    return f"{type(layer).__name__} {name}".strip()
+
+
+@pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
+def test_it_makes_the_shape_that_is_told(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> None:
+    found = built(layer, tf.float64).apply(*_inputs(shapes))
+    rows = ROWS if shapes else 1
+    assert found.shape == (rows, *made(layer, shapes))
+
+
+@pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
+@pytest.mark.parametrize(("precision", "near"), [(tf.float32, 1e-5), (tf.bfloat16, 0.1)])
+def test_less_precise_numbers_make_nearly_the_same(
+    layer: Layer, shapes: tuple[tuple[int, ...], ...], precision: tf.DType, near: float
+) -> None:
+    given = _inputs(shapes)
+    exact = built(layer, tf.float64).apply(*given).numpy()
+    rough = built(layer, precision).apply(*(tf.cast(x, precision) for x in given))
+    assert rough.dtype == precision
+    np.testing.assert_allclose(tf.cast(rough, tf.float64), exact, atol=near * np.abs(exact).max())
+
+
+@pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
+def test_moves_are_carried_by_the_jacobian(
+    layer: Layer, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    layer_built, step = built(layer, tf.float64), 1e-6
+    here = [tf.constant(x) for x in _inputs(shapes, rows=1)]
+    moves = [tf.constant(_normal(2, *shape)) for shape in shapes]
+    carried = moved(layer_built, here, moves)
+    if not shapes:
+        assert carried is None
+        return
+    ends = [
+        layer_built.apply(*(x + sign * step * move for x, move in zip(here, moves, strict=True)))
+        for sign in (1, -1)
+    ]
+    np.testing.assert_allclose(carried, (ends[0] - ends[1]) / (2 * step), atol=1e-6)
+
+
+def test_what_is_not_moved_does_not_move() -> None:
+    add = built(kinds.Add(), tf.float64)
+    here = [tf.constant(x) for x in _inputs(((4,), (4,)), rows=1)]
+    move = tf.constant(_normal(2, 4))
+    np.testing.assert_allclose(moved(add, here, [None, move]), move)
+    assert moved(add, here, [None, None]) is None
+
+
+KNOWN: dict[str, Callable[[float], float]] = {
+    "relu": lambda x: max(x, 0),
+    "leaky_relu": lambda x: x if x > 0 else 0.2 * x,
+    "elu": lambda x: x if x > 0 else 0.7 * math.expm1(x),
+    "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+    "softplus": lambda x: math.log1p(math.exp(x)),
+    "swish": lambda x: x / (1 + math.exp(-x)),
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda x: x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+    "relu6": lambda x: min(max(x, 0), 6),
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "hard_sigmoid": lambda x: min(max(x + 3, 0), 6) / 6,
+    "exp": math.exp,
+    "softsign": lambda x: x / (1 + abs(x)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_the_function_of_that_name(name: str) -> None:
+    x = np.array([-7.0, -1.5, -0.2, 0.0, 0.3, 1.0, 6.5])
+    found = built(Activation(name, _slope(name)), tf.float64).apply(tf.constant(x))
+    np.testing.assert_allclose(found, [KNOWN[name](float(each)) for each in x], atol=1e-12)
+
+
+def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
+    """By its definition: each pixel adds its kernel to what is made."""
+    rows, height, width, _ = x.shape
+    (down, across), (tall, wide, outputs, _) = layer.stride, layer.weights.shape
+    whole = np.zeros((rows, (height - 1) * down + tall, (width - 1) * across + wide, outputs))
+    for up in range(height):
+        for left in range(width):
+            patch = np.einsum("hwoi,ni->nhwo", layer.weights, x[:, up, left])
+            top, start = up * down, left * across
+            whole[:, top : top + tall, start : start + wide] += patch
+    grown = [(max(-before, 0), max(-after, 0)) for before, after in layer.crop]
+    whole = np.pad(whole, [(0, 0), *grown, (0, 0)])
+    top, left = (max(before, 0) for before, _ in layer.crop)
+    whole = whole[:, top:, left:]
+    shape = made(layer, [x.shape[1:]])
+    return whole[:, : shape[0], : shape[1]] + layer.bias
+
+
+@pytest.mark.parametrize("outputs", [2, 9])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "crop"),
+    [
+        ((4, 4), (2, 2), ((1, 1), (1, 1))),
+        ((5, 5), (2, 2), ((2, 1), (2, 1))),
+        ((5, 5), (2, 2), ((1, 2), (1, 2))),
+        ((3, 3), (2, 2), ((1, 0), (1, 0))),
+        ((3, 3), (1, 1), ((1, 1), (1, 1))),
+        ((4, 4), (1, 1), ((0, 0), (0, 0))),
+        ((4, 3), (2, 3), ((0, 1), (1, 0))),
+        ((2, 2), (3, 3), ((0, -1), (0, -1))),
+        ((2, 2), (3, 3), ((0, 0), (0, 0))),
+        ((7, 4), (3, 2), ((2, 2), (-1, 3))),
+    ],
+    ids=str,
+)
+def test_a_transposed_convolution_of_any_kernel_stride_and_crop(
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    crop: kinds.Sides,
+    outputs: int,
+) -> None:
+    random = np.random.default_rng(3)
+    weights, bias = random.normal(size=(*kernel, outputs, 3)), random.normal(size=outputs)
+    layer = kinds.ConvTranspose(weights, bias, stride, crop)
+    x = random.normal(size=(2, 4, 5, 3))
+    found = built(layer, tf.float64).apply(tf.constant(x))
+    np.testing.assert_allclose(found, _transposed(layer, x), atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_pictures_grow_as_tensorflow_makes_them_grow(method: str) -> None:
+    x = np.random.default_rng(4).normal(size=(2, 3, 4, 2)).astype(np.float32)
+    layer = kinds.Upsample((3, 2), method)  # type: ignore[arg-type]
+    expected = tf.image.resize(x, (9, 8), method)
+    found = built(layer, tf.float32).apply(tf.constant(x))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_row_is_normalised_by_its_own_groups() -> None:
+    x = np.random.default_rng(5).normal(2, 3, size=(2, 4, 5, 6))
+    gamma, beta = _normal(6), _normal(6)
+    found: Built = built(kinds.GroupNorm(gamma, beta, 3, 1e-3), tf.float64)
+    parts = x.reshape(2, 20, 3, 2)
+    mean = parts.mean((1, 3), keepdims=True)
+    spread = np.sqrt(parts.var((1, 3), keepdims=True) + 1e-3)
+    expected = ((parts - mean) / spread).reshape(x.shape) * gamma + beta
+    np.testing.assert_allclose(found.apply(tf.constant(x)), expected, atol=1e-12)

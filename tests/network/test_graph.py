@@ -1,0 +1,109 @@
+"""A network knows its shapes, its cost and its hash, and which layer does not fit."""
+
+import numpy as np
+import pytest
+
+from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
+from ganinv_cli.network.layers import (
+    Activation,
+    Add,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Layer,
+    Pad,
+    Reshape,
+    same_transpose,
+)
+from ganinv_cli.network.shapes import MisfitError
+
+
+def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
+    return Dense(np.full((inputs, outputs), value, np.float32), np.zeros(outputs, np.float32))
+
+
+def _transpose(inputs: int, outputs: int) -> ConvTranspose:
+    kernel = np.ones((5, 5, outputs, inputs), np.float32)
+    return same_transpose(kernel, np.zeros(outputs, np.float32), 2)
+
+
+def test_it_knows_what_each_layer_makes() -> None:
+    layers = (_dense(6, 32), Reshape((4, 4, 2)), Activation("relu"), _transpose(2, 3))
+    network = chain(6, layers)
+    assert network.shapes == ((32,), (4, 4, 2), (4, 4, 2), (8, 8, 3))
+    assert network.multiply_adds == 6 * 32 + 16 * 25 * 2 * 3
+    assert network.parameters == 6 * 32 + 32 + 25 * 2 * 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (_dense(31, 4), ("g_h1 (Dense)", "expects 31 inputs", "found 32")),
+        (Reshape((4, 4, 3)), ("g_h1 (Reshape)", "expects 48 values for 4 x 4 x 3", "found 32")),
+        (_transpose(2, 3), ("g_h1 (ConvTranspose)", "expects height x width x channels")),
+        (
+            Dense(np.ones((32, 4)), np.ones(5)),
+            ("g_h1 (Dense)", "expects a bias of 4 values", "found 5"),
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: tuple[str, ...]) -> None:
+    with pytest.raises(MisfitError) as caught:
+        _ = chain(6, (_dense(6, 32), wrong), ("g_h0", "g_h1")).shapes
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_layer_that_makes_nothing_is_named() -> None:
+    convolution = Conv(np.ones((5, 5, 2, 1)), np.ones(1))
+    layers = (_dense(6, 32), Reshape((4, 4, 2)), convolution)
+    with pytest.raises(MisfitError, match=r"layer 3 \(Conv\) makes 0 x 0 x 1 of 4 x 4 x 2"):
+        _ = chain(6, layers).shapes
+
+
+@pytest.mark.parametrize("layer", [Add(), Concat()], ids=lambda each: type(each).__name__)
+def test_what_cannot_be_combined_is_said(layer: Layer) -> None:
+    nodes = (Node(_dense(6, 4), (Z,)), Node(Reshape((2, 2)), (0,)), Node(layer, (Z, 1), "merge"))
+    with pytest.raises(MisfitError, match=r"merge .* 6 and 2 x 2"):
+        _ = Network(6, nodes).shapes
+
+
+def test_mirroring_more_than_there_is_is_refused() -> None:
+    layers = (_dense(6, 32), Reshape((4, 4, 2)), Pad(((4, 0), (0, 0)), "reflect"))
+    with pytest.raises(MisfitError, match="expects more than 4 pixels to mirror"):
+        _ = chain(6, layers).shapes
+
+
+def test_the_hash_is_of_all_that_decides_a_picture() -> None:
+    def network(value: float = 1.0, slope: float | None = None, stride: int = 2) -> Network:
+        kernel, bias = np.ones((5, 5, 3, 2), np.float32), np.zeros(3, np.float32)
+        return chain(
+            6,
+            (
+                _dense(6, 32, value),
+                Reshape((4, 4, 2)),
+                Activation("leaky_relu", slope),
+                same_transpose(kernel, bias, stride),
+            ),
+        )
+
+    others = [network(value=2), network(slope=0.1), network(slope=0.2), network(stride=1)]
+    assert len({network().sha256, *(other.sha256 for other in others)}) == 5
+    named = Network(6, tuple(node._replace(name="x") for node in network().nodes))
+    assert named.sha256 == network().sha256
+    crossed = (*network().nodes[:2], Node(Activation("leaky_relu"), (0,)), *network().nodes[3:])
+    assert Network(6, crossed).sha256 != network().sha256
+    assert Network(6, network().nodes, labels=3).sha256 != network().sha256
+
+
+def test_what_nobody_needs_can_be_left_out() -> None:
+    nodes = (
+        Node(_dense(6, 4), (Z,), "a"),
+        Node(_dense(2, 4), (LABEL,), "unused"),
+        Node(_dense(4, 3), (0,), "b"),
+        Node(Activation("tanh"), (2,), "c"),
+    )
+    kept = Network(6, nodes, 2).up_to(2)
+    assert [(node.name, node.inputs) for node in kept.nodes] == [("a", (Z,)), ("b", (0,))]

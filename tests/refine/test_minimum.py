@@ -1,0 +1,168 @@
+"""Polishing reaches what float64 can tell, and says whether it is a minimum."""
+
+import builders
+import numpy as np
+import pytest
+from small import limits, noisy, run
+
+from ganinv_cli.jobs import Job
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.layers import Activation, Dense, Reshape
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.refine.minimum import Polish
+from ganinv_cli.solvers import named
+
+LATENT = 6
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+
+
+@pytest.fixture(scope="module")
+def polisher(generator):
+    return Polish().prepared(generator)
+
+
+@pytest.fixture(scope="module")
+def minima(generator):
+    """Where the solver has stopped, for noisy images that no z makes."""
+    end = limits(restarts=0, budget=20_000, stationary=1e-6)
+    jobs = [Job(trial, "none") for trial in range(6)]
+    supply = noisy(generator, 1.0, residual=float("inf"))
+    return run(generator, named("lbfgs", {"memory": 10}), jobs, end=end, supply=supply).values()
+
+
+def _random_z(seed=0):
+    return np.random.default_rng(seed).uniform(-0.9, 0.9, LATENT)
+
+
+def _shapes(creased, wrong_side=False):
+    """z -> (|z₁|, …, |zₙ|, the rest of z) for so many creases, and an image below what it makes.
+
+    The least loss is where the first n are 0, and the others .3, the last at its bound 1. On the
+    wrong side of the image, 0 is not the least but the greatest of the losses near it.
+    """
+    identity = np.eye(LATENT, dtype=np.float32)
+    back = np.where(np.arange(LATENT) < creased, 1, -1)[:, None] * identity
+    layers = (
+        Dense(np.hstack([identity, -identity]), np.zeros(2 * LATENT, np.float32)),
+        Activation("relu"),
+        Dense(np.vstack([identity, back]), np.zeros(LATENT, np.float32)),
+        Reshape((1, LATENT, 1)),
+    )
+    target = np.array([0.3] * (LATENT - 1) + [2.0])
+    target[:creased] = 0.5 if wrong_side else -0.5
+    z = np.array([0.0] * creased + [0.3] * (LATENT - 1 - creased) + [1.0])
+    return builders.built(*layers), target.reshape(1, LATENT, 1), z
+
+
+@pytest.mark.parametrize("rule", ["none", "standard", "stochastic"])
+def test_a_z_near_that_of_an_image_is_found_to_the_last_digit(generator, polisher, rule):
+    true = _random_z(1)
+    image = generator.render(true[None], 1, "float64")[0]
+    near = true + 1e-3 * np.random.default_rng(2).normal(size=LATENT)
+    polished = polisher(near.astype(np.float32), image, rule)
+    assert polished.image_loss < 1e-18
+    assert polished.outcome is Outcome.converged
+    np.testing.assert_allclose(polished.z, true, atol=1e-9)
+    assert polished.z.dtype == np.float64
+
+
+def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
+    true = _random_z(1)
+    image = generator.render(true[None], 1, "float64")[0]
+    counted = np.ones((*generator.image_shape[:2], 1), bool)
+    counted[4:9, 3:8] = False
+    image[~counted[..., 0]] = 0.7
+    polisher = Polish().prepared(generator, counted)
+    polished = polisher(true + 1e-3, image, "none")
+    assert polished.image_loss < 1e-18
+    np.testing.assert_allclose(polished.z, true, atol=1e-9)
+
+
+def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator, polisher, minima):
+    """Twice six gradients can miss a hollow, which is then called a slope and never the reverse."""
+    nowhere = Polish(steps=0).prepared(generator)
+    hollows = 0
+    for trial in minima:
+        assert trial.outcome is Outcome.converged
+        found = polisher(trial.best.z, trial.target, "none")
+        assert found.steepness < 0.5
+        assert (found.outcome is Outcome.converged) == (found.steepness <= 0.1)
+        assert found.image_loss == pytest.approx(trial.best.image_loss, rel=1e-4)
+        hollows += found.outcome is Outcome.converged
+        other = nowhere(_random_z(), trial.target, "none")
+        assert other.outcome is Outcome.stalled
+        assert other.steepness > 0.9
+    assert hollows >= 4
+
+
+def test_polishing_never_raises_the_loss(generator, polisher, minima):
+    unpolished = Polish(steps=0).prepared(generator)
+    for trial in minima:
+        for z in (trial.best.z, _random_z()):
+            before = unpolished(z, trial.target, "none").image_loss
+            assert polisher(z, trial.target, "none").image_loss <= before
+
+
+@pytest.mark.parametrize("creased", range(LATENT))
+def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
+    generator, target, z = _shapes(creased)
+    off = np.array([1e-3] * (LATENT - 1) + [0])
+    unmoved = Polish(steps=0).prepared(generator)
+    polished = unmoved(z + off, target, "standard")
+    assert polished.outcome is Outcome.converged
+    assert polished.steepness < 0.01
+    slope = z.copy()
+    slope[0] = 0.6
+    polished = unmoved(slope, target, "standard")
+    assert polished.outcome is Outcome.stalled
+    assert polished.steepness > 0.5
+
+
+def test_a_crease_that_leads_down_on_both_sides_is_left():
+    generator, target, z = _shapes(2, wrong_side=True)
+    polished = Polish().prepared(generator)(z + 0.002, target, "none")
+    np.testing.assert_allclose(polished.z[:2], 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["standard", "stochastic"])
+def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
+    generator, target, z = _shapes(0)
+    z[0] = 0.2
+    polished = Polish().prepared(generator)(z, target, rule)
+    assert polished.z[-1] == 1
+    assert polished.outcome is Outcome.converged
+    assert polished.image_loss == pytest.approx(1)
+    np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["standard", "stochastic"])
+def test_a_component_stuck_at_a_bound_that_the_image_draws_inwards_is_freed(rule):
+    generator, target, z = _shapes(0)
+    z[0] = 1.0  # the image wants .3
+    polished = Polish().prepared(generator)(z, target, rule)
+    np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
+    unmoved = Polish(steps=0).prepared(generator)(z, target, rule)
+    assert unmoved.outcome is Outcome.stalled
+
+
+def test_nothing_is_held_without_bounds_or_outside_them():
+    generator, target, z = _shapes(0)
+    polish = Polish().prepared(generator)
+    assert polish(z, target, "none").z[-1] == pytest.approx(2)
+    outside = z.copy()
+    outside[-1] = 1.5  # a redraw was not needed
+    assert polish(outside, target, "stochastic").z[-1] == pytest.approx(2)
+
+
+def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):
+    image = generator.render(_random_z()[None], 1)[0]
+    for bad in (np.nan, np.inf):
+        z = _random_z()
+        z[2] = bad
+        polished = polisher(z, image, "none")
+        assert polished.outcome is Outcome.non_finite
+        assert np.isnan(polished.image_loss)

@@ -1,0 +1,86 @@
+"""From a z that nearly makes an image to the one that made it, in float64."""
+
+import builders
+import numpy as np
+import pytest
+
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.refine.refinement import FLOAT64, STEPS, LastDigits, Point, descended
+from ganinv_cli.statistics import EXACT
+
+LATENT = 6
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+
+
+@pytest.fixture(scope="module")
+def last_digits(generator):
+    return LastDigits(generator)
+
+
+def _trials(count=8):
+    """True z, and z as near as float32 solvers end."""
+    random = np.random.default_rng(0)
+    true = random.uniform(-0.9, 0.9, (count, LATENT)).astype(np.float32)
+    return true, (true + 1e-4 * random.standard_normal(true.shape)).astype(np.float32)
+
+
+def test_every_digit_is_found(generator, last_digits):
+    true, near = _trials()
+    images = generator.render(true, len(true), "float64")
+    for z, start, image in zip(true, near, images, strict=True):
+        polished = last_digits(start, image, "stochastic")
+        assert polished.z.dtype == np.float64
+        assert polished.outcome is Outcome.converged
+        assert np.mean((polished.z - z) ** 2) < EXACT
+        assert 3.5 + 0.5 * FLOAT64 < polished.gradients < 3.5 + 0.5 * FLOAT64 * 6
+
+
+def test_an_image_in_float32_has_no_more_digits_and_that_is_said(generator, last_digits):
+    true, near = _trials(1)
+    polished = last_digits(near[0], generator.render(true, 1)[0], "none")
+    assert polished.outcome is Outcome.stalled
+    assert EXACT < np.mean((polished.z - true[0]) ** 2) < 1e-12
+
+
+def test_a_z_of_another_image_is_not_called_right(generator, last_digits):
+    true, _ = _trials(2)
+    image = generator.render(true, 2, "float64")[0] + 0.1
+    polished = last_digits(true[1], image, "none")
+    assert polished.outcome is Outcome.stalled
+    assert polished.gradients <= 3.5 + 0.5 * FLOAT64 * (1 + STEPS)
+
+
+def test_z_that_is_no_number_stays_none(generator, last_digits):
+    true, _ = _trials(1)
+    z = true[0].copy()
+    z[2] = np.nan
+    polished = last_digits(z, generator.render(true, 1, "float64")[0], "none")
+    assert polished.outcome is Outcome.non_finite
+    assert np.isnan(polished.image_loss)
+
+
+def _bowl(z):
+    return Point(z, float(z @ z), 2 * z)
+
+
+def test_a_descent_stays_in_its_bounds_and_leaves_what_is_not_free():
+    start, everything = np.array([3.0, 2.0]), np.ones(2, bool)
+    end, looks = descended(_bowl(start), _bowl, np.eye(2), everything, steps=9, low=1.0)
+    assert end.z.tolist() == [1, 1] and looks == 2
+    held = np.array([True, False])
+    end, _ = descended(_bowl(start), _bowl, np.eye(1), held, steps=9)
+    assert end.z.tolist() == [0, 2]
+
+
+def test_a_descent_stops_where_it_is_enough_or_no_lower():
+    start, everything = np.array([3.0, 2.0]), np.ones(2, bool)
+    slow = 2 * np.eye(2)  # halves z at each step, and the loss four times
+    end, looks = descended(_bowl(start), _bowl, slow, everything, steps=9, enough=1.0)
+    assert (end.loss, looks) == (13 / 16, 2)
+    end, looks = descended(_bowl(start), _bowl, -np.eye(2), everything, steps=9)
+    assert end.z.tolist() == [3, 2] and looks == 1

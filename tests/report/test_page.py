@@ -1,0 +1,170 @@
+"""What report.html holds, read as a file; tests/test_page_browser.py looks at it."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from known_results import group, results
+from known_sweep import image, images
+
+from ganinv_cli import store
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import consistency, summarise, write, write_together
+from ganinv_cli.report.output import folder
+from ganinv_cli.report.shared.failures import LISTED
+
+VOID = {"meta", "link", "br", "img"}
+
+
+class Read(HTMLParser):
+    """The elements, in order, with the text inside each; fails where tags do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.ids = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        element = (tag, dict(attrs), [])
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for _, _, text in self.open:
+            text.append(data)
+
+    def all(self, tag):
+        return [
+            (attrs, "".join(text).strip()) for name, attrs, text in self.elements if name == tag
+        ]
+
+
+@pytest.fixture
+def page(tmp_path):
+    def written(given=None, name="recover.h5"):
+        given = given or results()
+        write(summarise(given, name), given, tmp_path)
+        return (tmp_path / folder.PAGE).read_text()
+
+    return written
+
+
+def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
+    monkeypatch.setattr(consistency, "ON_PAGE", 2)
+    given = images(a=image(minima=(2,)), b=image(minima=(2,)), c=image(minima=(2,)))
+    write(summarise(given, "co.h5"), given, tmp_path)
+    read = Read((tmp_path / folder.PAGE).read_text())
+    assert len(read.all("img")) == 2
+    assert "1 more, image=0002.png and on, is a file beside the tables." in [
+        text for _, text in read.all("p")
+    ]
+    assert (tmp_path / "image=0002.png").exists()
+
+
+def test_everything_is_on_the_page(page):
+    picture = store.Figure(np.zeros((2, 2, 16, 16, 1), np.uint8), ("start", "found"), (0, 1))
+    given = dataclasses.replace(results(), figures={"figure1-none": picture})
+    given.attributes["config"]["nested"] = {"inner_setting": [1, 2.5]}
+    read = Read(page(given))
+    report = summarise(given, "recover.h5")
+    assert [title for _, title in read.all("caption")][: len(report.sections)] == [
+        section.title for section in report.sections
+    ]
+    cells = [text for _, text in read.all("td")]
+    assert "42 .840[.709, .928]paper .980" in cells
+    assert [attrs["alt"] != "" for attrs, _ in read.all("img")] == [True, True]
+    assert len(read.all("figcaption")) == 2
+    text = " ".join(text for _, text in read.all("body")[:1])
+    for note in report.notes:
+        assert note in text
+    keys = [text for attrs, text in read.all("th") if attrs.get("scope") == "row"]
+    for key in given.attributes:
+        assert key.replace("_", " ") in keys
+    assert "inner setting" in keys
+    assert "ab" * 32 in cells
+    assert "1, 2.5" in cells
+
+
+def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
+    given = [results(), results()]
+    reports = [summarise(each, name) for each, name in zip(given, "ab", strict=True)]
+    write_together(reports, given, tmp_path, ["a", "b"])
+    read = Read((tmp_path / folder.PAGE).read_text())
+    ids = [attrs["id"] for _, attrs, _ in read.elements if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    links = [attrs["href"].removeprefix("#") for attrs, _ in read.all("a")]
+    assert set(links) <= set(ids)
+    assert {"result-1", "result-2"} <= set(links)
+    labels = [a["aria-labelledby"] for _, a, _ in read.elements if "aria-labelledby" in a]
+    assert set(labels) <= set(ids)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(page):
+    text = page()
+    addresses = re.findall(r"""(?:src|href)="([^"]*)"|url\(|@import""", text)
+    assert addresses
+    assert all(re.match(r"data:|#", address) for address in addresses)
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=a>', "{{ 7 }}"]
+)
+def test_nothing_from_a_file_or_a_path_is_markup(page, hostile):
+    given = results({"none": group(np.arange(3), 1)}, solver=hostile, checkpoint=hostile)
+    given.attributes.update({"device": hostile, "command": "recover", hostile: hostile})
+    given.attributes["config"][hostile] = [hostile, {hostile: hostile}]
+    picture = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), (hostile,), (0,))
+    given = dataclasses.replace(given, figures={"figure1-none": picture})
+    read = Read(page(given, f"{hostile.replace('/', '')}.h5"))
+    assert not read.all("script")
+    assert all(attrs["src"].startswith("data:") for attrs, _ in read.all("img"))
+    assert hostile in [text for _, text in read.all("td")]
+
+
+def test_a_name_that_is_no_text_is_written(page):
+    assert "r?.h5" in page(name="r\udcff.h5")
+
+
+def test_failed_trials_are_listed_with_their_outcome(page):
+    given = results({"none": group(np.arange(5), 3, elsewhere=1), "wall": group(np.arange(5), 0)})
+    given.groups["none"]["outcome"][2] = Outcome.non_finite
+    given.groups["none"]["z_error"][2] = np.nan
+    read = Read(page(given))
+    rows = [re.split(r"\s*\n\s*", text) for _, text in read.all("tr")]
+    assert ["none", "non finite", "2", "0", "nan", "1"] in rows
+    assert ["none", "elsewhere", "4", "0", "0.05", "1"] in rows
+    assert any(text.startswith("2 of 10 trials") for _, text in read.all("p"))
+
+
+def test_failed_trials_beyond_the_list_are_counted(page):
+    given = results({"none": group(np.arange(1234), 0)})
+    given.groups["none"]["outcome"][:] = Outcome.budget
+    read = Read(page(given))
+    assert sum("budget" in text for _, text in read.all("tr")) - 2 == LISTED  # two tables' headings
+    assert "1,034 more" in " ".join(text for _, text in read.all("p"))
+
+
+def test_no_failed_trial_is_said_so(page):
+    read = Read(page(results({"none": group(np.arange(5), 2)})))
+    assert "None failed: all 5 trials converged." in [text for _, text in read.all("p")]
+
+
+def test_where_recoveries_need_not_agree_none_failed_to_converge(page):
+    said = [text for _, text in Read(page(images(portrait=image(minima=(1,) * 9)))).all("p")]
+    assert "None failed to converge." in said
+    assert not any("trials converged" in text for text in said)
+
+
+def test_a_run_in_progress_is_marked(page):
+    assert "in progress" in [text for _, text in Read(page(results(complete=False))).all("strong")]
+    assert not Read(page()).all("strong")

@@ -1,0 +1,194 @@
+"""What a certificate says, and what its figure shows."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from known_sweep import LATENT, extended, image, images, recoveries
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.report import invert, render, summarise
+from ganinv_cli.settings.names import STYLES
+
+PIXELS = 16 * 16 * 3
+
+
+def summary(**given):
+    return summarise(images("invert", **given), "x")
+
+
+def row(**given):
+    """The certificate of an only image."""
+    (found,) = summary(portrait=image(**given)).tables["invert"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("grey_levels", "verdict"),
+    [(0.28, "exact"), (0.4, "close"), (20, "a likeness"), (40, "a rough"), (60, "a poor")],
+)
+def test_nearness_is_said_in_grey_levels_decibels_and_words(grey_levels, verdict):
+    loss = PIXELS * (grey_levels / 127.5) ** 2
+    found = row(losses=(loss,))
+    assert found["rmse"] == pytest.approx(grey_levels)
+    assert found["psnr"] == pytest.approx(20 * np.log10(255 / grey_levels))
+    assert found["verdict"].startswith(verdict)
+
+
+def test_pixels_that_a_mask_leaves_out_do_not_count():
+    given = images("invert", constants={"pixels_counted": np.array(100)}, portrait=image())
+    (found,) = summarise(given, "x").tables["invert"]
+    assert found["psnr"] == pytest.approx(10 * np.log10(4 * 100 / 50))
+
+
+def masked(counted, rank=LATENT, loss=1e-9):
+    given = image(losses=(loss,))
+    given["stochastic/certificate"]["singular_values"][0, rank:] = 0
+    constants = {"pixels_counted": np.array(counted)}
+    return summarise(images("invert", constants=constants, portrait=given), "x")
+
+
+def test_with_a_mask_it_is_pixels_that_are_made():
+    report = masked(500)
+    (found,) = report.tables["invert"]
+    assert (found["verdict"], found["told"]) == ("exact: the generator makes these pixels", True)
+    assert not any("too few" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("counted", "rank"), [(LATENT, LATENT), (500, 40)])
+def test_too_few_pixels_to_tell_z_are_said(counted, rank):
+    report = masked(counted, rank)
+    (found,) = report.tables["invert"]
+    assert found["verdict"].endswith("these pixels; too few pixels count to tell z")
+    assert found["told"] is False
+    assert any(note.startswith("portrait: the pixels that count are too") for note in report.notes)
+    assert report.sections[0].rows[0][-1] == "exact,\nz not told"
+    assert any("hardly makes" in note for note in masked(counted, rank, 3000.0).notes)
+
+
+def test_what_rounding_leaves_is_said_as_a_loss_in_all_rows():
+    broken = image()
+    broken["stochastic"]["polished/image_loss"][:] = np.nan
+    found = summary(a=image(losses=(0.0,)), b=image(), c=broken).tables["invert"]
+    assert [row["rounding_loss"] for row in found] == pytest.approx([4.57e-3] * 3, rel=1e-3)
+    assert [row["rounding_rmse"] for row in found] == pytest.approx([0.311] * 3, rel=1e-3)
+
+
+def test_a_loss_of_0_is_exact_and_has_no_decibels():
+    found = row(losses=(0.0,))
+    assert (found["rmse"], found["psnr"]) == (0, None)
+    assert found["verdict"].startswith("exact")
+
+
+def test_agreement_counts_starts_at_the_least_loss_and_those_that_are_one_z():
+    found = row(minima=(4, 2, 2), losses=(50.0, 50.01, 80.0))["agreement"]
+    assert (found["reached"], found["same"]) == (6, 4)
+
+
+def test_conditioning_is_that_of_the_jacobian():
+    found = row()
+    assert found["condition"] == pytest.approx(100)
+    assert found["rank"] == LATENT
+
+
+def test_the_last_certificate_of_an_extended_run_counts():
+    given = extended(image(minima=(8,)))
+    (found,) = summary(portrait=given).tables["invert"]
+    assert found["condition"] == pytest.approx(100)
+
+
+def test_a_certificate_of_another_z_than_the_best_says_nothing_of_it():
+    given = image(minima=(8,))
+    given["stochastic"]["polished/image_loss"][3] = 1.0  # found since
+    (found,) = summary(portrait=given).tables["invert"]
+    assert (found["best_trial"], found["condition"], found["rank"]) == (3, None, None)
+    assert not invert.draw(images("invert", portrait=given))
+
+
+def test_components_at_or_beyond_a_bound_are_counted_at_the_best_z():
+    given = image(minima=(1, 1), losses=(1.0, 2.0))
+    given["stochastic"]["polished/z_found"][0, :3] = (1.0, -1.2, 0.99)
+    given["stochastic"]["polished/z_found"][1] = 5
+    (found,) = summary(portrait=given).tables["invert"]
+    assert (found["best_trial"], found["at_bound"], found["outside"]) == (0, 2, 1)
+
+
+def test_whether_the_best_converged_is_said():
+    assert row(minima=(3,))["converged"] is True
+    given = image(minima=(3,))
+    given["stochastic"]["polished/outcome"][:] = Outcome.stalled
+    (found,) = summary(portrait=given).tables["invert"]
+    assert found["converged"] is False
+
+
+def test_files_that_were_not_read_have_their_own_table():
+    report = summary(portrait=image(), bad="bad is a text file")
+    assert [each["image"] for each in report.tables["invert"]] == ["portrait"]
+    assert report.tables["unread"] == [{"image": "bad", "number": 1, "error": "bad is a text file"}]
+    assert report.sections[-1].rows == [("bad is a text file",)]
+    alone = summary(bad="no image")
+    assert alone.tables["invert"] == []
+    for style in STYLES:
+        assert render([alone], style)
+
+
+def test_notes_say_what_was_done_and_which_are_poor():
+    notes = summary(a=image(), b=image(losses=(3000.0,))).notes
+    assert "a, b: cropped to a square." in notes
+    assert any(note.startswith("b: a poor reconstruction") for note in notes)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_run_in_progress_is_reported(style):
+    given = {"none": recoveries(minima=(2,), polished=False)}  # no certificate yet
+    report = summary(complete=False, portrait=given, later={})
+    text = render([report], style)
+    assert "portrait" in text
+    if style == "json":
+        (found,) = json.loads(text, parse_constant=pytest.fail)["tables"]["invert"]
+        assert (found["condition"], found["rank"], found["z"]) == (None, None, "as found")
+
+
+def test_nothing_yet_is_said():
+    with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
+        summarise(images("invert", portrait={}), "new.h5")
+
+
+def test_the_text_fits_a_terminal():
+    name = "a very long name of a photograph in a folder of photographs.jpeg"
+    text = render([summary(**{name: image(minima=(9,)) | image(technique="none")})], "text")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_latex_takes_no_sign_of_a_name_for_a_command():
+    text = render([summary(**{"[50%]_&.png": image()})], "latex")
+    assert "{}[50\\%]\\_\\&.png" in text  # a bracket would be the option of the row before it
+
+
+def test_csv_has_one_line_an_image():
+    text = render([summary(a=image(), b=image())], "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [each["image"] for each in rows] == ["a", "b"]
+    assert rows[0]["agreement.reached"] == "10"
+
+
+def test_the_difference_is_signed_around_grey_and_its_amplification_said():
+    drawn = invert.draw(images("invert", portrait=image()))["reconstructions"]
+    shown = [np.asarray(axes.images[0].get_array()) for axes in drawn.figure.axes]
+    assert len(shown) == 3
+    # The reconstruction is brighter by 8, 4 and -4 grey levels; 8 · 8 is the most within 127.
+    assert np.median(shown[2], axis=(0, 1)) == pytest.approx([128 + 64, 128 + 32, 128 - 32])
+    assert "amplified 8 times" in drawn.caption
+    assert "portrait" in drawn.alt and "dB" in drawn.alt
+
+
+def test_a_big_folder_has_a_figure_a_dozen():
+    given = {f"{number}.png": image(minima=(2,)) for number in range(14)}
+    figures = invert.draw(images("invert", **given, late={"none": recoveries()}, bad="no image"))
+    assert {name: len(drawn.figure.axes) for name, drawn in figures.items()} == {
+        "reconstructions": 36,
+        "reconstructions-2": 6,
+    }

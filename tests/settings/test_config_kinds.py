@@ -1,0 +1,132 @@
+"""Each experiment takes its own settings, and refuses what it cannot be told."""
+
+import dataclasses
+
+import pytest
+
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.settings.config import (
+    ConsistencyConfig,
+    InvertConfig,
+    NoiseSweepConfig,
+    RecoverConfig,
+    identity,
+)
+from ganinv_cli.settings.load import load
+
+KINDS = (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
+OWN = {
+    RecoverConfig: {"success", "snapshots", "polish"},
+    NoiseSweepConfig: {"variances", "clip_pixels", "stationary"},
+    ConsistencyConfig: {"image", "crop", "mask", "stationary"},
+    InvertConfig: {"image", "crop", "mask", "stationary"},
+}
+SHARED = set.intersection(*({field.name for field in dataclasses.fields(kind)} for kind in KINDS))
+CHANGED = {  # a value other than the default's, as TOML and as the config holds it
+    "success": ("'ever'", "ever"),
+    "polish": ("'float64'", "float64"),
+    "snapshots": ("[10, 50]", (10, 50)),
+    "variances": ("[0, 0.25]", (0, 0.25)),
+    "clip_pixels": ("true", True),
+    "stationary": ("1e-5", 1e-5),
+    "image": ("['a.png', 'folder']", ("a.png", "folder")),
+    "crop": ("'1,2,30'", "1,2,30"),
+    "mask": ("'mask.png'", "mask.png"),
+}
+EACH = [(kind, key) for kind in KINDS for key in sorted(OWN[kind])]
+
+
+def _read(folder, kind, text):
+    path = folder / "own.toml"
+    path.write_text(text)
+    return load(kind, path, {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_its_own_settings_beside_the_shared_ones(kind):
+    assert {field.name for field in dataclasses.fields(kind)} == SHARED | OWN[kind]
+    assert {"checkpoint", "trials", "clip", "solver", "restarts", "seed", "lbfgs", "gd"} <= SHARED
+
+
+@pytest.mark.parametrize(("kind", "key"), EACH)
+def test_every_setting_can_stand_in_a_file(tmp_path, kind, key):
+    text, value = CHANGED[key]
+    config = _read(tmp_path, kind, f"{key} = {text}\n[lbfgs]\nmemory = 9\n")
+    assert getattr(config, key) == value != getattr(kind(), key)
+    assert config.solver_settings == {"memory": 9}
+
+
+@pytest.mark.parametrize(("kind", "key"), EACH)
+def test_a_setting_of_another_kind_is_refused_with_the_known_ones(tmp_path, kind, key):
+    for other in KINDS:
+        if key not in OWN[other]:
+            with pytest.raises(ConfigError) as refused:
+                _read(tmp_path, other, f"{key} = {CHANGED[key][0]}")
+            assert f"has a setting {key!r}; known are" in str(refused.value)
+            assert all(own in str(refused.value) for own in OWN[other])
+
+
+SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text", "words"),
+    [
+        (SWEEP, "variances = []", "variances is empty: name some"),
+        (SWEEP, "variances = [0.1, -1]", "variance -1 is no variance"),
+        (SWEEP, "variances = [nan]", "an item of variances = nan should be like 0.1"),
+        (SWEEP, "variances = [inf]", "an item of variances = inf should be like 0.1"),
+        (SWEEP, "variances = ['a']", "an item of variances = 'a' should be like 0.1"),
+        (SWEEP, "variances = 0.1", "should be like (0.001"),
+        (SWEEP, "variances = [0.1, 0.10000001]", "two are the same to six digits"),
+        (SWEEP, "clip_pixels = 1", "should be like False"),
+        (SWEEP, "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0", "frozen"),
+        (SWEEP + IMAGES, "stationary = 0", "a share between 0 and 1"),
+        (SWEEP + IMAGES, "stationary = 1", "a share between 0 and 1"),
+        (IMAGES, "image = [3]", "an item of image = 3 should be like 'photo.png'"),
+        (IMAGES, "mask = 3", "should be like ''"),
+        (IMAGES, "crop = true", "should be like 'center'"),
+        (KINDS, "trials = 0", "run at least 1"),
+        (KINDS, "clip = ['hard']", "it is one of none, standard, stochastic, wall"),
+    ],
+)
+def test_what_a_kind_cannot_be_is_refused(tmp_path, kinds, text, words):
+    for kind in kinds:
+        with pytest.raises(ConfigError) as refused:
+            _read(tmp_path, kind, text)
+        assert words in str(refused.value)
+        assert str(tmp_path / "own.toml") in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "variances", [(float("nan"),), (float("inf"),), (-0.5,), (0.1, 0.1)], ids=str
+)
+def test_a_variance_of_the_command_line_is_refused_alike(variances):
+    with pytest.raises(ConfigError, match="variance"):
+        load(NoiseSweepConfig, None, {"variances": variances})
+
+
+def test_no_variance_or_image_of_the_command_line_leaves_those_of_the_file(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("variances = [0.5]")
+    assert load(NoiseSweepConfig, path, {"variances": ()}).variances == (0.5,)
+    path.write_text("image = ['a.png']")
+    assert load(InvertConfig, path, {"image": ()}).image == ("a.png",)
+    assert load(InvertConfig, path, {"image": ("b.png",)}).image == ("b.png",)
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_the_names_of_images_do_not_identify_a_run(kind):
+    """What they hold does; where they lie does not."""
+    settings = dataclasses.asdict(kind())
+    for key, value in (("image", ("moved/a.png",)), ("mask", "moved/mask.png"), ("trials", 3)):
+        assert identity(settings | {key: value}) == identity(settings)
+    for key, value in (("crop", "none"), ("stationary", 1e-3), ("seed", 1)):
+        assert identity(settings | {key: value}) != identity(settings)
+
+
+def test_variances_and_clipped_pixels_identify_a_sweep():
+    settings = dataclasses.asdict(NoiseSweepConfig())
+    for key, value in (("variances", (0.1,)), ("clip_pixels", True), ("stationary", 1e-3)):
+        assert identity(settings | {key: value}) != identity(settings)

@@ -1,0 +1,90 @@
+"""A bent step is the least of its model inside the bounds, and leaves other rows alone."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.optimize import lsq_linear
+
+from ganinv_cli.clipping import Clip
+from ganinv_cli.prior import Uniform
+from ganinv_cli.solvers import active_set, lbfgs_history
+
+ROWS, LATENT = 24, 6
+
+
+def _clip(clamps):
+    numbers = tf.zeros(ROWS, tf.int64)
+    return Clip(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
+
+
+@pytest.fixture
+def metric():
+    """Stands for H₀, one a row, of condition 30."""
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(ROWS, LATENT, LATENT)))[0]
+    return tf.constant((turned * np.geomspace(0.2, 6, LATENT)) @ turned.transpose(0, 2, 1))
+
+
+@pytest.fixture
+def pairs():
+    """Of a quadratic with its own Hessian for each row."""
+    random = np.random.default_rng(1)
+    roots = random.normal(size=(ROWS, LATENT, LATENT))
+    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
+    kept = lbfgs_history.none(tf.zeros([ROWS, LATENT], tf.float64), 4)
+    for move in random.normal(size=(3, ROWS, LATENT)):
+        change = np.einsum("rij,rj->ri", hessians, move)
+        kept = lbfgs_history.extended(kept, tf.fill([ROWS], True), move, change)
+    return kept
+
+
+def _started():
+    """Points in the box, two components in three at a bound, and gradients there."""
+    random = np.random.default_rng(2)
+    z = np.clip(random.uniform(-3, 3, (ROWS, LATENT)), -1, 1)
+    return z, random.normal(size=(ROWS, LATENT))
+
+
+def _bent(metric, pairs, clamps):
+    z, gradient = _started()
+    newton = -lbfgs_history.inverse_hessian_times(pairs, gradient[..., None], metric)[..., 0]
+    clip = _clip(clamps)
+    blocked = clip.blocked(tf.constant(z), tf.constant(-gradient))
+    return newton.numpy(), active_set.bent(
+        pairs, metric, newton, tf.constant(z), blocked, clip
+    ).numpy()
+
+
+def _least(inverse, gradient, low, high):
+    """argmin gᵀd + ½ dᵀ H⁻¹ d over low ≤ d ≤ high, as a least-squares problem."""
+    root = np.linalg.cholesky(np.linalg.inv(inverse))
+    right = -np.linalg.solve(root, gradient)
+    return lsq_linear(root.T, right, (low, high), method="bvls", tol=1e-14).x
+
+
+def test_the_step_is_the_least_of_the_model_in_the_box(metric, pairs):
+    newton, step = _bent(metric, pairs, [True] * ROWS)
+    z, gradient = _started()
+    identity = tf.eye(LATENT, batch_shape=[ROWS], dtype=tf.float64)
+    inverses = lbfgs_history.inverse_hessian_times(pairs, identity, metric).numpy()
+    for row in range(ROWS):
+        least = _least(inverses[row], gradient[row], -1 - z[row], 1 - z[row])
+        np.testing.assert_allclose(step[row], least, atol=1e-5)
+    clipped = np.clip(newton, -1 - z, 1 - z)
+    assert (abs(clipped - step).max(1) > 1e-3).sum() > ROWS / 2  # more than a projection
+
+
+def test_a_row_that_does_not_clamp_keeps_its_step(metric, pairs):
+    clamps = np.arange(ROWS) % 3 == 0
+    newton, step = _bent(metric, pairs, clamps)
+    assert step[~clamps].tobytes() == newton[~clamps].tobytes()
+    _, all_bent = _bent(metric, pairs, [True] * ROWS)
+    np.testing.assert_allclose(step[clamps], all_bent[clamps], atol=1e-12)
+
+
+def test_the_step_ends_inside_whatever_the_rounds_come_to(metric, pairs, monkeypatch):
+    z, _ = _started()
+    for rounds in range(4):
+        monkeypatch.setattr(active_set, "ROUNDS", rounds)
+        _, step = _bent(metric, pairs, [True] * ROWS)
+        assert (step >= -1 - z).all()
+        assert (step <= 1 - z).all()

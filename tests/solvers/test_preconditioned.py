@@ -1,0 +1,145 @@
+"""Where the right z leaves nothing of the image, the weighted loss stands for the image loss."""
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import in_float64
+
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.preconditioner import level
+from ganinv_cli.problem import Problem
+
+ROWS = 4
+EXACT = [0.0] * ROWS
+UNKNOWN = float("inf")
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+
+
+@pytest.fixture(scope="module")
+def norms(generator):
+    return in_float64(level(generator, 20))
+
+
+def _z(generator, seed):
+    random = np.random.default_rng(seed)
+    return tf.constant(random.uniform(-1.5, 1.5, (ROWS, generator.latent)))
+
+
+def _problem(generator, norms, residual=EXACT, wall=0.0, mask=None):
+    """Of the images of `_z(generator, 0)`."""
+    targets = generator(_z(generator, 0))
+    weight = tf.fill([len(targets)], tf.constant(wall, tf.float64))
+    residual = tf.constant(residual, tf.float64)
+    return Problem(generator, targets, weight, residual, level=norms, mask=mask)
+
+
+def _leaving(problem, z, residuals):
+    """The problem with images that z leaves these residuals (batch, pixels) of."""
+    images = problem.generator(z)
+    return problem._replace(targets=images - tf.reshape(residuals, images.shape))
+
+
+def _same_bits(one, other):
+    return all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in zip(one, other, strict=True))
+
+
+def test_it_is_zero_where_the_image_loss_is_and_never_more(generator, norms):
+    problem = _problem(generator, norms)
+    there = problem.evaluate(_z(generator, 0))
+    for value in (there.image_loss, there.objective, there.gradient, there.bound):
+        assert not value.numpy().any()
+    for seed in range(1, 9):
+        value = problem.evaluate(_z(generator, seed))
+        assert (value.objective.numpy() > 0).all()
+        assert (value.objective.numpy() < value.image_loss.numpy()).all()
+
+
+def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(generator, norms):
+    problem, z = _problem(generator, norms), _z(generator, 1)
+    basis, weights = norms.basis.numpy(), 1 - norms.excess.numpy()
+    for direction in (0, 7, basis.shape[1] - 1):
+        residuals = np.tile(basis[:, direction], (ROWS, 1))
+        value = _leaving(problem, z, residuals).evaluate(z)
+        np.testing.assert_allclose(value.objective, weights[direction], rtol=1e-4)
+    residuals = np.random.default_rng(0).normal(size=(ROWS, len(basis)))
+    residuals -= residuals @ np.linalg.pinv(basis).T @ basis.T
+    value = _leaving(problem, z, residuals).evaluate(z)
+    np.testing.assert_allclose(value.objective, (residuals**2).sum(1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("wall", [0.0, 100.0])
+def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, wall):
+    problem, z = _problem(generator, norms, wall=wall), _z(generator, 1)
+    gradient = problem.evaluate(z).gradient.numpy()
+    for component, step in enumerate(1e-6 * np.eye(generator.latent)):
+        above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
+        slope = (above - below).numpy() / 2e-6
+        np.testing.assert_allclose(gradient[:, component], slope, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("residual", [5.0, UNKNOWN])
+def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, residual):
+    problem, z = _problem(generator, norms, [residual] * ROWS, wall=100.0), _z(generator, 1)
+    weighted, plain = problem.evaluate(z), problem._replace(level=None).evaluate(z)
+    assert _same_bits(weighted[:3], plain[:3])
+    np.testing.assert_allclose(weighted.bound * norms.plain.least * generator.latent, plain.bound)
+
+
+def test_rows_of_both_kinds_do_not_see_one_another(generator, norms):
+    problem = _problem(generator, norms, [0.0, 5.0, UNKNOWN, 0.0])
+    z = _z(generator, 1)
+    together, inverses = problem.evaluate(z), problem.inverse(tf.range(4.0, dtype=tf.float64))
+    for row in range(ROWS):
+        fields = {
+            name: getattr(problem, name)[row : row + 1] for name in ("targets", "wall", "residual")
+        }
+        one = problem._replace(**fields)
+        for whole, alone in zip(together, one.evaluate(z[row : row + 1]), strict=True):
+            np.testing.assert_allclose(whole[row], alone[0], rtol=1e-10)
+        alone = one.inverse(tf.constant([row], tf.float64))
+        np.testing.assert_allclose(inverses[row], alone[0], rtol=1e-12)
+    exact = together.objective.numpy() < together.image_loss.numpy()
+    assert exact.tolist() == [True, False, False, True]
+
+
+def test_pixels_that_do_not_count_weigh_nothing(generator, norms):
+    counted = np.zeros((*generator.image_shape[:2], 1))
+    counted[3:9, 2:11] = 1
+    problem = _problem(generator, norms, mask=tf.constant(counted))
+    other = problem._replace(targets=problem.targets * counted + 0.7 * (1 - counted))
+    z = _z(generator, 1)
+    value = problem.evaluate(z)
+    assert _same_bits(value, other.evaluate(z))
+    assert (value.objective.numpy() > 0).all()
+    assert (value.objective.numpy() < value.image_loss.numpy()).all()
+
+
+def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(generator, norms):
+    problem = _problem(generator, norms)
+    inverses = problem.inverse(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
+    np.testing.assert_allclose(inverses, inverses.transpose(0, 2, 1), atol=1e-12)
+    values = np.linalg.eigvalsh(inverses)
+    assert (values > 0).all()
+    assert (np.diff(values, axis=0) < 0).all()
+    conditions = values[:, -1] / values[:, 0]
+    assert (np.diff(conditions) < 0).all()
+    assert conditions[-1] == pytest.approx(1, abs=0.01)  # plain descent, far from any solution
+
+
+def test_a_row_with_a_residual_is_not_damped(generator, norms):
+    problem = _problem(generator, norms, [5.0] * ROWS)
+    inverses = problem.inverse(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
+    assert (inverses == inverses[:1]).all()
+    assert (np.linalg.eigvalsh(inverses) > 0).all()
+
+
+def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, norms):
+    problem, z = _problem(generator, norms, wall=100.0), _z(generator, 1)
+    weighted = problem._replace(wall=0 * problem.wall).evaluate(z).objective  # a wall says nothing
+    expected = weighted / (norms.weighted.least * generator.latent)
+    np.testing.assert_allclose(problem.evaluate(z).bound, expected)

@@ -1,0 +1,131 @@
+"""Images, their certificates and very many groups come back as they were committed."""
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from stored import IMAGE_GROUPS, PIXELS, commit, one_row, provenance, rows
+
+from ganinv_cli.experiments.image_files import sources
+from ganinv_cli.images import Crop
+from ganinv_cli.store import open_run, read, schema
+
+IMAGE, CERTIFICATE = IMAGE_GROUPS
+TRIALS = f"{IMAGE}/stochastic"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "consistency.h5"
+
+
+def _assert_equal(found, expected):
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        assert found[name].dtype == values.dtype, name
+        assert found[name].tobytes() == values.tobytes(), name
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_image_and_its_certificate_are_read_bit_for_bit(path, finished):
+    with open_run(path, provenance(command="consistency")) as run:
+        run.commit(rows([0], (IMAGE,)) | rows([0, 1, 2], (TRIALS,)))
+        run.commit(rows([0], (CERTIFICATE,)))
+        if finished:
+            run.finish()
+    groups = read(path).groups
+    assert set(groups) == {IMAGE, TRIALS, CERTIFICATE}
+    _assert_equal(groups[IMAGE], rows([0], (IMAGE,))[IMAGE])
+    _assert_equal(groups[CERTIFICATE], rows([0], (CERTIFICATE,))[CERTIFICATE])
+    _assert_equal(groups[TRIALS], rows([0, 1, 2], (TRIALS,))[TRIALS])
+
+
+def test_a_group_takes_no_more_room_than_its_own_rows(path):
+    with open_run(path, provenance(command="consistency")) as run:
+        run.commit(rows([0], (IMAGE, CERTIFICATE)) | rows(range(50), (TRIALS,)))
+        run.finish()
+    with h5py.File(path) as file:
+        assert len(file[IMAGE]["target"]) == len(file[CERTIFICATE]["reconstruction"]) == 1
+        assert len(file[TRIALS]["z_found"]) == 50
+
+
+def test_a_later_certificate_stands_beside_the_earlier_one(path):
+    with open_run(path, provenance()) as run:
+        for number in range(2):
+            run.commit(rows([number], (CERTIFICATE,)))
+            run.finish()
+    assert read(path).groups[CERTIFICATE]["trial"].tolist() == [0, 1]
+    last = read(path).groups[CERTIFICATE]["reconstruction"][-1]
+    assert last.tobytes() == one_row(CERTIFICATE, 1)["reconstruction"].tobytes()
+
+
+def test_only_the_rows_of_a_rule_count_as_trials(path):
+    with open_run(path, provenance()) as run:
+        run.commit(rows([0], (IMAGE, CERTIFICATE)) | rows([0, 1], (TRIALS,)))
+        assert run._committed.saved == 2
+    ruled = ("none", "variance=0.1/none", TRIALS)
+    assert all(schema.is_rule(group) for group in ruled)
+    assert not any(schema.is_rule(group) for group in ("", IMAGE, CERTIFICATE))
+
+
+def test_a_row_that_is_no_trial_needs_no_outcome_and_a_trial_does(path):
+    batch = rows([0], (TRIALS,))
+    del batch[TRIALS]["outcome"]
+    with open_run(path, provenance()) as run, pytest.raises(ValueError, match="outcome"):
+        run.commit(batch)
+
+
+def test_a_text_that_is_too_long_is_refused_rather_than_cut(path):
+    batch = rows([0], (IMAGE,))
+    batch[IMAGE]["error"] = np.array([b"x" * 256])
+    with open_run(path, provenance()) as run, pytest.raises(ValueError, match="error"):
+        run.commit(batch)
+
+
+def test_a_long_text_is_cut_between_two_characters(path):
+    """One byte longer and longer names: a cut at 255 bytes would fall inside a character."""
+    folder = path.parent / ("é" * 120) / ("ü" * 120)
+    folder.mkdir(parents=True)
+    names = ["xö.png", "ö.png"]
+    for name in names:
+        (folder / name).write_text("no image")
+    readable = path.parent / "readable.png"
+    _picture(readable)
+    images = sources([str(folder), str(readable)], PIXELS, Crop("center"), path.with_suffix(""))
+    with open_run(path, provenance()) as run:
+        run.commit({f"image={n:04d}": images[n].row for n in range(3)})
+        run.finish()
+    for number in range(2):
+        found = read(path).groups[f"image={number:04d}"]
+        said, whole = found["error"][0], images[number].error
+        assert found["name"][0].decode() == names[number]
+        assert 252 <= len(said) <= 255 < len(whole.encode())
+        assert whole.startswith(said.decode())
+
+
+def test_a_long_list_of_groups_is_kept(path):
+    """An attribute of HDF5 holds 64 kB where nothing is done about it."""
+    names = [f"image={number:04d}/stochastic" for number in range(3000)]
+    numbers = {"trial": np.array([0]), "outcome": np.array([1], np.uint8)}
+    with open_run(path, provenance(command="invert")) as run:
+        run.commit(dict.fromkeys(names, numbers))
+        assert run.finished(names[-1]).tolist() == [0]
+    assert list(read(path).groups) == names
+    with open_run(path, provenance(command="invert")) as run:
+        assert run.finished(names[-1]).tolist() == [0]
+        run.finish()
+    with h5py.File(path) as file:
+        assert len(file.attrs["groups"]) > 65536
+    assert list(read(path).groups) == names
+
+
+def test_truths_and_bounds_are_kept_where_they_come_trial_by_trial(path):
+    with open_run(path, provenance(command="noise-sweep")) as run:
+        commit(run, [0, 1])
+        run.finish()
+    found = read(path).groups[""]["cramer_rao"]
+    assert found.tolist() == [one_row("", trial)["cramer_rao"] for trial in range(2)]
+
+
+def _picture(path):
+    Image.fromarray(np.zeros(PIXELS, np.uint8)).save(path)

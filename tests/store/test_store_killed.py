@@ -1,0 +1,176 @@
+"""A run that is killed, or one of two at once, loses nothing that was committed."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import stored
+from stored import assert_holds, commit, parts, provenance
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import files, open_run, read
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "recover.h5"
+
+
+class _KilledError(BaseException):
+    """Stands for the end of the process."""
+
+
+def _kill_after(monkeypatch, calls):
+    """End the process at the given call of those that change what is on the disk."""
+    left = [calls]
+
+    def counted(function):
+        def call(*arguments, **keywords):
+            left[0] -= 1
+            if left[0] < 0:
+                raise _KilledError
+            return function(*arguments, **keywords)
+
+        return call
+
+    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir", "posix_fallocate"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    return left
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["new", "extended"])
+def test_a_kill_between_any_two_steps_keeps_every_commit(tmp_path, monkeypatch, earlier):
+    for calls in range(100):
+        path = tmp_path / f"{calls}.h5"
+        done = [0, 1] if earlier else []
+        with open_run(path, provenance()) as run:
+            if earlier:
+                commit(run, done)
+                run.finish()
+        with monkeypatch.context() as patch:
+            left = _kill_after(patch, calls)
+            try:
+                with open_run(path, provenance()) as run:
+                    for trial in (2, 3):
+                        commit(run, [trial])
+                        done.append(trial)
+                    run.finish()
+            except _KilledError:
+                pass
+        if left[0] >= 0:
+            assert calls > 10  # the loop went through every step, up to a run that was not killed
+            return
+        if done:
+            found = read(path).groups["none"]["trial"].tolist()
+            assert found in (done, [*done, 2 + len(done) - 2 * earlier])
+            assert_holds(read(path), found)
+        with open_run(path, provenance()) as run:
+            assert set(done) <= set(run.finished("none").tolist())
+            commit(run, [2], [3])
+            run.finish()
+        assert_holds(read(path), {2, 3} | ({0, 1} if earlier else set()))
+        assert read(path).complete
+        assert not parts(path).exists()
+    pytest.fail("the run never ended")
+
+
+_ENDLESS = """
+import sys, pathlib
+sys.path.insert(0, sys.argv[2])
+import stored as t
+from ganinv_cli.store import SaveError, open_run
+path = pathlib.Path(sys.argv[1])
+with open_run(path, t.provenance()) as run:
+    trial = len(run.finished("none"))
+    print("open", trial, flush=True)
+    while True:
+        t.commit(run, [trial, trial + 1])
+        trial += 2
+        print("saved", trial, flush=True)
+        if trial % 8 == 0:
+            run.finish()
+"""
+
+
+def test_a_kill_at_any_instant_keeps_every_commit(path):
+    instants = random.Random(0)
+    saved = 0
+    for _ in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ENDLESS, path, Path(stored.__file__).parent],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout.readline().split() == ["open", str(saved)]
+            time.sleep(instants.uniform(0, 0.2))
+            process.kill()
+            said = [int(line.split()[1]) for line in process.stdout if line.endswith("\n")]
+        saved = max([saved, *said])
+        if saved or path.exists() or files.parts(path):
+            found = read(path)
+            count = len(found.groups["none"]["trial"])
+            assert count in (saved, saved + 2)  # killed after the rename, before it said so
+            assert_holds(found, range(count))
+            saved = count
+    assert saved
+
+
+def test_what_a_killed_commit_left_is_ignored_and_removed(path):
+    with open_run(path, provenance()) as run:
+        commit(run, [0])
+    left = [parts(path) / "part-00000002.h5.tmp", files.aside(path)]
+    for file in left:
+        file.write_bytes(b"half")
+    assert_holds(read(path), [0])
+    with open_run(path, provenance()) as run:
+        assert not any(file.exists() for file in left)
+        commit(run, [1])
+    assert_holds(read(path), [0, 1])
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone(path):
+    code = _ENDLESS.replace("while True:", "sys.stdin.read()\n    while False:")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, path, Path(stored.__file__).parent],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        process.stdout.readline()
+        with pytest.raises(ResultsError, match="another process"), open_run(path, provenance()):
+            pass
+        process.kill()
+    with open_run(path, provenance()) as run:
+        commit(run, [0])
+
+
+@pytest.mark.parametrize("instant", ["before the list", "after the list", "before the file"])
+def test_reading_while_the_run_is_being_finished_finds_everything(path, monkeypatch, instant):
+    with open_run(path, provenance()) as run:
+        commit(run, [0], [1])
+        finish = [run.finish]
+        list_parts, load = files.parts, files.opened
+
+        def finish_at(reached):
+            if reached == instant and finish:
+                finish.pop()()
+
+        def listed(file):
+            finish_at("before the list")
+            parts = list_parts(file)
+            finish_at("after the list")
+            return parts
+
+        def opened(file):
+            finish_at("before the file")
+            return load(file)
+
+        monkeypatch.setattr(files, "parts", listed)
+        monkeypatch.setattr(files, "opened", opened)
+        assert_holds(read(path), [0, 1])
+    assert not finish

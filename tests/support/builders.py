@@ -1,0 +1,130 @@
+"""Small DCGAN generators with random weights, and their checkpoints in every layout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats import read
+from ganinv_cli.formats.tensorflow.write import write
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.graph import chain
+from ganinv_cli.network.layers import Dense, Layer
+from ganinv_cli.prior import Prior, Uniform
+
+Arrays = dict[str, np.ndarray]
+
+# How the two statistics of norm N are called: (mean, variance), N stands for the number.
+STATISTICS = {
+    "A": tuple(
+        f"g_bnN_1/g_bnN_1/moments/moments_1/{what}/ExponentialMovingAverage"
+        for what in ("mean", "variance")
+    ),
+    "A Squeeze": tuple(
+        f"g_bnN_1/g_bnN_1/moments/{what}/ExponentialMovingAverage"
+        for what in ("Squeeze", "Squeeze_1")
+    ),
+    "A nested": tuple(
+        f"g_bnN/g_bnN_2/moments/{what}/ExponentialMovingAverage"
+        for what in ("Squeeze", "Squeeze_1")
+    ),
+    "A normalize": tuple(
+        f"g_bnN_1/g_bnN_1/moments/normalize/{what}/ExponentialMovingAverage"
+        for what in ("mean", "variance")
+    ),
+    "B": ("g_bnN/moving_mean", "g_bnN/moving_variance"),
+    "C": ("generator/g_bnN/moving_mean", "generator/g_bnN/moving_variance"),
+}
+
+
+def weights(
+    *,
+    latent: int = 6,
+    side: int = 4,
+    widths: tuple[int, ...] = (8, 4),
+    channels: int = 3,
+    kernel: tuple[int, int] = (5, 5),
+    seed: int = 0,
+) -> Arrays:
+    """A generator in the names of layout B, whose images use the range without being cut off.
+
+    An image has `side` times 2 to the number of `widths` pixels a side.
+    """
+    random = np.random.default_rng(seed)
+    outputs = side * side * widths[0]
+    arrays = {
+        "g_h0_lin/Matrix": random.normal(0, 0.5, (latent, outputs)),
+        "g_h0_lin/bias": random.normal(0, 0.1, outputs),
+    }
+    for number, (inputs, width) in enumerate(zip(widths, (*widths[1:], channels), strict=True)):
+        arrays[f"g_bn{number}/gamma"] = random.uniform(0.5, 1.5, inputs)
+        arrays[f"g_bn{number}/beta"] = random.normal(0, 0.2, inputs)
+        arrays[f"g_bn{number}/moving_mean"] = random.normal(0, 0.2, inputs)
+        arrays[f"g_bn{number}/moving_variance"] = random.uniform(0.3, 2, inputs)
+        scale = 1 / np.sqrt(inputs * kernel[0] * kernel[1] / 4)
+        arrays[f"g_h{number + 1}/w"] = random.normal(0, scale, (*kernel, width, inputs))
+        arrays[f"g_h{number + 1}/biases"] = random.normal(0, 0.1, width)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def renamed(arrays: Mapping[str, np.ndarray], layout: str) -> Arrays:
+    """The same tensors under the names of another layout, a key of STATISTICS."""
+    named = {}
+    for name, array in arrays.items():
+        norm, _, what = name.partition("/moving_")
+        if what:
+            pattern = STATISTICS[layout][what == "variance"]
+            named[pattern.replace("N", norm.removeprefix("g_bn"))] = array
+        else:
+            named[f"generator/{name}" if layout == "C" else name] = array
+    return named
+
+
+def write_v1(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """One file, as TensorFlow wrote it before the V2 format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted(arrays)
+    tf.raw_ops.Save(
+        filename=str(path), tensor_names=names, data=[tf.constant(arrays[name]) for name in names]
+    )
+
+
+def saved(folder: Path, arrays: Mapping[str, np.ndarray], name: str = "DCGAN.model-7") -> Path:
+    """The prefix of a V2 checkpoint of just these arrays, with its state file."""
+    write(folder / name, arrays)
+    return folder / name
+
+
+def checkpoint(folder: Path, **shape: object) -> Checkpoint:
+    """A small generator as the reader returns it; `shape` goes to `weights`."""
+    return read(saved(folder, renamed(weights(**shape), "C")))  # type: ignore[arg-type]
+
+
+def refused(path: Path, *words: str) -> str:
+    """The sentence of the refusal, which names the path and holds all the words."""
+    with pytest.raises(CheckpointError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message, message
+    return message
+
+
+def hard_checkpoint(folder: Path) -> Checkpoint:
+    """A generator on which several first starts fail: 12 unknowns, 2 channels, steep."""
+    arrays = weights(latent=12, widths=(2, 2))
+    arrays["g_h0_lin/Matrix"] *= 2
+    return read(saved(folder, renamed(arrays, "C")))
+
+
+def built(*layers: Layer, prior: Prior | None = None) -> Generator:
+    """A generator of just these layers, the first of which is Dense."""
+    first = layers[0]
+    assert isinstance(first, Dense)
+    network = chain(len(first.weights), layers)
+    return Generator(Checkpoint(network, prior or Uniform(), "", "", ""))

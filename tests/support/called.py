@@ -1,0 +1,65 @@
+"""Commands as they are typed, each in a folder of its own."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ganinv_cli.cli import main
+from ganinv_cli.ground_truth import true_z
+from ganinv_cli.images import to_pixels
+from ganinv_cli.network.generator import Generator
+
+_OFTEN = """
+import sys
+from ganinv_cli.cli import main
+from ganinv_cli.experiments import saving
+saving.COMMIT_SECONDS = 0  # every look
+main(sys.argv[1:])
+"""
+
+
+def ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
+    """What a command said, with its exit status checked; tables and figures are made on demand."""
+    unwritten = mock.patch("ganinv_cli.report.write", return_value="")
+    with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def stopped(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
+    """Start a command that commits what it sees, and stop it after two commits: status, stderr."""
+    command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and len(list(folder.glob("*.h5.parts/*.h5"))) < 2:
+        time.sleep(0.02)
+    process.send_signal(signal)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def made(generator: Generator, trial: int) -> np.ndarray:
+    """An image of the generator's own, (height, width, channels) uint8."""
+    return to_pixels(generator.render(z_of(generator, trial), 1))[0]
+
+
+def z_of(generator: Generator, trial: int) -> np.ndarray:
+    """The z of `made`, (1, latent)."""
+    return true_z(generator, 5, np.array([trial]))
+
+
+def random_pixels(generator: Generator) -> np.ndarray:
+    """An image that no generator makes, (height, width, channels) uint8."""
+    return np.random.default_rng(0).integers(0, 256, generator.image_shape, np.uint8)
+
+
+def saved(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels).save(path)
+    return path

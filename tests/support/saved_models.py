@@ -1,0 +1,102 @@
+"""Small generators as TensorFlow saves them: SavedModels of both generations, and bare graphs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from ganinv_cli import formats
+from ganinv_cli.network.generator import Generator
+
+LATENT = 6
+Z = np.random.default_rng(1).normal(size=(3, LATENT)).astype(np.float32)
+
+Picture = Callable[[tf.Tensor], tf.Tensor]
+
+
+def variable(*shape: int, seed: int = 0, scale: float = 0.3) -> tf.Variable:
+    random = np.random.default_rng([seed, *shape])
+    return tf.Variable(random.normal(0, scale, shape).astype(np.float32))
+
+
+class Plain(tf.Module):
+    """A DCGAN by hand, its variables in lists and mappings, and one that it does not need."""
+
+    def __init__(self) -> None:
+        self.matrix = variable(LATENT, 128)
+        self.scales = [variable(8, seed=1), variable(8, seed=2)]
+        self.named = {"a.b/c": variable(4, 4, 3, 8)}
+        self.step = tf.Variable(3)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, LATENT), tf.float32, name="z")])
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        x = tf.reshape(z @ self.matrix, (-1, 4, 4, 8))
+        x = x * self.scales[0] + self.scales[1]
+        x = tf.maximum(x, 0.2 * x)
+        size = (tf.shape(x)[0], 8, 8, 3)
+        return tf.tanh(tf.nn.conv2d_transpose(x, self.named["a.b/c"], size, 2))
+
+
+class Computed(tf.Module):
+    """A function of z as the test gives it, with its variables."""
+
+    def __init__(self, function: Picture, *variables: tf.Variable) -> None:
+        self.variables_of_it = list(variables)
+        self.function = tf.function(
+            function, input_signature=[tf.TensorSpec((None, LATENT), tf.float32, name="z")]
+        )
+
+
+def saved(folder: Path, function: Picture, *variables: tf.Variable) -> Path:
+    """A SavedModel of a function of z."""
+    module = Computed(function, *variables)
+    tf.saved_model.save(module, str(folder), signatures=module.function)
+    return folder
+
+
+def graph(path: Path, build: Callable[[tf.Tensor], tf.Tensor]) -> Path:
+    """A graph alone, from a placeholder for z to what `build` makes; nothing is run."""
+    with tf.Graph().as_default() as made:
+        z = tf.compat.v1.placeholder(tf.float32, (None, LATENT), "z")
+        tf.identity(build(z), "picture")
+    path.write_bytes(made.as_graph_def().SerializeToString())
+    return path
+
+
+def changed(folder: Path, change: Callable[[SavedModel], None]) -> Path:
+    """The same SavedModel with another content."""
+    file = folder / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    change(model)
+    file.write_bytes(model.SerializeToString())
+    return folder
+
+
+def graph_changed(path: Path, change: Callable[[GraphDef], None]) -> Path:
+    """The same graph with another content."""
+    found = GraphDef.FromString(path.read_bytes())
+    change(found)
+    path.write_bytes(found.SerializeToString())
+    return path
+
+
+def small_picture(z: tf.Tensor) -> tf.Tensor:
+    """4 x 4 in colour, of the first matrix that fits."""
+    matrix = np.random.default_rng(0).normal(size=(LATENT, 48)).astype(np.float32)
+    return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))
+
+
+def same_pictures(
+    path: Path, expected: np.ndarray, z: np.ndarray = Z, labels: np.ndarray | None = None
+) -> formats.Checkpoint:
+    """What is read from a path makes these pictures, within the rounding of float32."""
+    checkpoint = formats.read(path)
+    given = None if labels is None else tf.constant(labels)
+    made = Generator(checkpoint)(tf.constant(z), labels=given).numpy()
+    assert made.shape == expected.shape
+    assert np.ptp(expected) > 0.1  # not all alike
+    np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
+    return checkpoint

@@ -1,0 +1,49 @@
+"""Files of weights alone, as shapes by name."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.weights.parts import Style
+from ganinv_cli.formats.weights.sequence import Plan, plan
+from ganinv_cli.formats.weights.state_dict import STYLE, parts
+from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.network.graph import Network
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+NORM = ("weight", "bias", "running_mean", "running_var")
+DCGAN = {
+    "main.0.weight": (100, 64, 4, 4),
+    **{f"main.1.{leaf}": (64,) for leaf in NORM},
+    "main.3.weight": (64, 32, 4, 4),
+    **{f"main.4.{leaf}": (32,) for leaf in NORM},
+    "main.6.weight": (32, 3, 4, 4),
+}
+
+
+def planned(shapes: Shapes, conventions: Conventions | None = None) -> Plan:
+    """The generator of a file of PyTorch's that holds such tensors, none of which can be read."""
+    weights = {name: unread(shape) for name, shape in shapes.items()}
+    return plan(parts(weights), STYLE, conventions or Conventions())
+
+
+def made(shapes: Shapes, conventions: Conventions | None = None, style: Style = STYLE) -> Network:
+    """The same where all weights are 1."""
+    weights = {name: filled(shape) for name, shape in shapes.items()}
+    return plan(parts(weights), style, conventions or Conventions()).network()
+
+
+def unread(shape: tuple[int, ...]) -> Weight:
+    """A tensor that nobody may read yet."""
+
+    def read() -> np.ndarray:
+        raise AssertionError("a weight was read")
+
+    return Weight(shape, read)
+
+
+def filled(shape: tuple[int, ...]) -> Weight:
+    """A tensor of ones."""
+    return Weight(shape, lambda: np.ones(shape, np.float32))

@@ -1,0 +1,144 @@
+"""The norms are those of the mean J of the generator, whatever else is going on."""
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import in_float64
+
+from ganinv_cli import preconditioner
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.layers import Activation, Dense, Reshape
+from ganinv_cli.preconditioner import cost, level, points_of
+from ganinv_cli.problem import Problem
+from ganinv_cli.randomness import Purpose, uniform
+
+POINTS = 5
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+
+
+@pytest.fixture(scope="module")
+def jacobians(generator):
+    """J (points, pixels, latent) where it is measured, in float64 and by automatic derivatives."""
+    numbers, zeros = tf.range(POINTS, dtype=tf.int64), tf.zeros(POINTS, tf.int64)
+    z = generator.prior.quantile(uniform(0, numbers, Purpose.metric, zeros, generator.latent))
+    z = tf.cast(z, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        images = tf.reshape(generator(z), [POINTS, -1])
+    return tape.batch_jacobian(images, z).numpy()
+
+
+def _inverse(generator, residual, objective):
+    """H₀ (latent, latent) of one row."""
+    row = tf.constant([residual], tf.float64)
+    norms = in_float64(level(generator, POINTS))
+    problem = Problem(generator, None, row, row, level=norms)
+    return problem.inverse(tf.constant([objective], tf.float64)).numpy()[0]
+
+
+def _grams(generator, jacobians):
+    """JᵀJ and JᵀWJ, both (points, latent, latent)."""
+    found = level(generator, POINTS)
+    plain = np.einsum("npi,npj->nij", jacobians, jacobians)
+    along = np.einsum("npi,pk->nki", jacobians, found.basis.numpy().astype(float))
+    return plain, plain - np.einsum("nki,k,nkj->nij", along, found.excess.numpy(), along)
+
+
+def _up_to_a_factor(found, expected, atol):
+    scale = np.trace(expected) / np.trace(found)
+    np.testing.assert_allclose(scale * found, expected, atol=atol * abs(expected).max())
+
+
+def test_where_z_leaves_a_residual_it_is_the_inverse_root_of_the_mean_gram_matrix(
+    generator, jacobians
+):
+    plain, _ = _grams(generator, jacobians)
+    inverse = _inverse(generator, 1.0, 0.0)
+    whitened = inverse @ plain.mean(0) @ inverse
+    _up_to_a_factor(whitened, np.eye(generator.latent), 0.1)
+
+
+@pytest.mark.parametrize("objective", [0.0, 100.0])
+def test_where_z_leaves_nothing_it_is_the_inverse_hessian_of_the_damped_weighted_loss(
+    generator, jacobians, objective
+):
+    _, weighted = _grams(generator, jacobians)
+    hessian = 2 * (weighted.mean(0) + preconditioner.DAMPING * objective * np.eye(generator.latent))
+    product = _inverse(generator, 0.0, objective) @ hessian
+    np.testing.assert_allclose(product, np.eye(generator.latent), atol=0.02)
+
+
+def test_the_least_eigenvalue_is_that_of_any_measured_z(generator, jacobians):
+    found = level(generator, POINTS)
+    for norm, grams in zip(
+        (found.plain, found.weighted), _grams(generator, jacobians), strict=True
+    ):
+        assert norm.least == pytest.approx(np.linalg.eigvalsh(grams).min(), rel=0.05)
+
+
+def test_the_weights_of_the_image_make_its_stiff_directions_level(generator, jacobians):
+    """wᵢ = (λₖ / λᵢ)^power for the eigenvalues λ of the mean JJᵀ, orthonormal eigenvectors."""
+    found = level(generator, POINTS)
+    basis, weights = found.basis.numpy(), 1 - found.excess.numpy()
+    np.testing.assert_allclose(basis.T @ basis, np.eye(len(weights)), atol=1e-5)
+    assert (weights > 0).all() and (weights <= 1).all()
+    assert (np.diff(weights) >= 0).all()  # the stiffest first
+    flat = jacobians.transpose(0, 2, 1).reshape(-1, jacobians.shape[1])
+    values = np.linalg.svd(flat, compute_uv=False)[: len(weights)] ** 2
+    np.testing.assert_allclose(weights, (values[-1] / values) ** preconditioner.POWER, rtol=0.05)
+
+
+def test_without_weights_the_images_norm_is_its_own(generator):
+    found = level(generator, POINTS, weighted=False)
+    assert not found.excess.numpy().any()
+    assert found.weighted.least == pytest.approx(found.plain.least)
+    assert level(generator, POINTS).excess.numpy()[:-1].all()
+
+
+def test_a_jacobian_in_bfloat16_is_near_enough(generator):
+    fine, rough = (level(generator, POINTS, mixed=mixed) for mixed in (False, True))
+    for one, other in ((fine.plain, rough.plain), (fine.weighted, rough.weighted)):
+        np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=0.05)
+        assert 0 < abs(one.least - other.least) < 0.1 * one.least
+
+
+def test_they_depend_on_nothing_but_the_generator_and_the_number_of_points(generator):
+    found = _bytes(level(generator, POINTS))
+    tf.random.set_seed(5)
+    np.random.seed(5)
+    assert _bytes(level(generator, POINTS)) == found
+    assert _bytes(level(generator, POINTS + 1)) != found
+
+
+def _bytes(found):
+    return [np.asarray(leaf).tobytes() for leaf in tf.nest.flatten(found)]
+
+
+def test_a_generator_that_is_too_large_for_memory_is_measured_at_fewer_points(
+    generator, monkeypatch
+):
+    at_two = level(generator, 2)
+    numbers = generator.latent * int(np.prod(generator.image_shape))
+    for fits, points in ((100 * numbers, POINTS), (2.9 * numbers, 2), (0.1 * numbers, 1)):
+        monkeypatch.setattr(preconditioner, "LARGEST", int(fits))
+        assert points_of(generator, POINTS) == points
+        assert cost(generator, POINTS) == points * (generator.latent + 1) / 2
+        assert (_bytes(level(generator, POINTS)) == _bytes(at_two)) == (points == 2)
+
+
+def test_it_costs_a_forward_pass_a_column(generator):
+    assert cost(generator, 40) == 40 * (generator.latent + 1) / 2
+
+
+@pytest.mark.parametrize("weight", [0.0, np.nan])
+def test_a_generator_whose_images_do_not_depend_on_z_is_refused(weight):
+    dense = Dense(np.full((3, 12), weight, np.float32), np.zeros(12, np.float32))
+    layers = (dense, Reshape((2, 2, 3)), Activation("tanh"))
+    with pytest.raises(CheckpointError, match="do not depend on z, or are not numbers"):
+        level(builders.built(*layers), POINTS)

@@ -1,0 +1,229 @@
+"""Training leaves a checkpoint that loads, and a stopped run goes on as if it had not been."""
+
+import dataclasses
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.errors import ConfigError, GaninvError, ResultsError
+from ganinv_cli.formats import read
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.training import export
+from ganinv_cli.training.settings import TrainingSettings
+from ganinv_cli.training.train import train
+
+SMALL = TrainingSettings(size=16, latent=5, width=4, batch_size=4, steps=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def finished(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("finished")
+    last = list(train(images, SMALL, folder))[-1]
+    assert (last.step, last.saved) == (2, folder / "DCGAN.model-2")
+    return folder
+
+
+def test_what_training_writes_can_be_read(finished: Path) -> None:
+    found = read(finished)
+    assert (found.format, found.layout, found.ignored) == ("TensorFlow V2", "C", ())
+    assert Path(found.path) == finished / "DCGAN.model-2"
+    generator = Generator(found)
+    assert (generator.latent, generator.image_shape) == (5, (16, 16, 3))
+
+
+def test_the_statistics_written_are_those_of_the_weights_written(finished: Path) -> None:
+    checkpoint = read(finished)
+    z = tf.random.stateless_uniform([1024, 5], [0, 0], -1, 1)
+    frozen, batch = Generator(checkpoint)(z), Generator(checkpoint, batch_norm="batch")(z)
+    assert np.abs(frozen - batch).max() < 0.1
+    assert np.std(batch) > 1e-3
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2])
+def test_a_stopped_run_ends_where_an_unstopped_one_does(
+    images: np.ndarray, tmp_path: Path, stopped_after: int
+) -> None:
+    settings = dataclasses.replace(SMALL, steps=4)
+    list(train(images, settings, tmp_path / "whole"))
+    stopped = train(images, settings, tmp_path / "stopped", save_seconds=-1)
+    list(itertools.islice(stopped, stopped_after))
+    stopped.close()
+
+    resumed = list(train(images, settings, tmp_path / "stopped"))
+
+    assert [progress.step for progress in resumed] == list(range(stopped_after + 1, 5))
+    assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
+
+
+def test_more_steps_extend_a_finished_run(images: np.ndarray, tmp_path: Path) -> None:
+    list(train(images, SMALL, tmp_path / "extended"))
+    assert list(train(images, SMALL, tmp_path / "extended")) == []
+    longer = dataclasses.replace(SMALL, steps=3)
+    assert [progress.step for progress in train(images, longer, tmp_path / "extended")] == [3]
+    list(train(images, longer, tmp_path / "whole"))
+    assert read(tmp_path / "extended").sha256 == read(tmp_path / "whole").sha256
+
+
+def test_without_an_average_the_last_weights_are_written(
+    images: np.ndarray, tmp_path: Path
+) -> None:
+    list(train(images, dataclasses.replace(SMALL, average=0.0), tmp_path))
+    assert Generator(read(tmp_path)).image_shape == (16, 16, 3)
+
+
+def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Path) -> None:
+    list(train(images, SMALL, tmp_path, keep_every=1))
+    prefixes = [tmp_path / "kept" / f"DCGAN.model-{step}" for step in (1, 2)]
+    first, second = (read(prefix).sha256 for prefix in prefixes)
+    assert first != second == read(tmp_path).sha256
+    assert not (tmp_path / "DCGAN.model-1.index").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 4}, {"latent": 6}, {"augment": ()}, {"learning_rate": 1e-3}], ids=str
+)
+def test_another_run_in_the_same_folder_is_refused(
+    images: np.ndarray, finished: Path, change: dict[str, object]
+) -> None:
+    other = dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"another {next(iter(change))};"):
+        next(train(images, other, finished))
+
+
+def test_other_images_in_the_same_folder_are_refused(images: np.ndarray, finished: Path) -> None:
+    with pytest.raises(ConfigError, match="another images_sha256;"):
+        next(train(images[::-1], SMALL, finished))
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["closed", "interrupted"])
+def test_what_was_trained_since_the_last_save_is_not_lost(
+    images: np.ndarray, tmp_path: Path, interrupted: bool
+) -> None:
+    settings = dataclasses.replace(SMALL, steps=4)
+    list(train(images, settings, tmp_path / "whole"))
+    run = train(images, settings, tmp_path / "stopped")
+    assert [next(run).saved for _ in range(3)] == [None, None, None]
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            run.throw(KeyboardInterrupt())
+    else:
+        run.close()
+
+    assert Path(read(tmp_path / "stopped").path).name == "DCGAN.model-3"
+    assert [progress.step for progress in train(images, settings, tmp_path / "stopped")] == [4]
+    assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
+
+
+def test_a_checkpoint_to_keep_is_kept_though_the_run_is_killed_meanwhile(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "keep", killed)
+        with pytest.raises(Killed):
+            list(train(images, SMALL, tmp_path, keep_every=1))
+    assert [progress.step for progress in train(images, SMALL, tmp_path, keep_every=1)] == [1, 2]
+    assert read(tmp_path / "kept" / "DCGAN.model-1").layout == "C"
+
+
+def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: Path) -> None:
+    run = train(images, SMALL, tmp_path)
+    next(run)
+    with pytest.raises(ResultsError, match="is being written by another process"):
+        next(train(images, SMALL, tmp_path))
+    run.close()
+    assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.tmp", "training.json.tmp"])
+def test_a_full_disk_is_explained_and_the_run_goes_on_later(
+    images: np.ndarray, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
+        list(train(images, SMALL, tmp_path))
+    (tmp_path / name).unlink()
+    assert list(train(images, SMALL, tmp_path))[-1].step == 2
+
+
+def test_what_tensorflow_cannot_write_is_explained(images: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    with pytest.raises(GaninvError) as caught:
+        list(train(images, SMALL, tmp_path))
+    assert str(caught.value).startswith(
+        f"{tmp_path} cannot be written ({tmp_path / 'state'} is not a directory); make room"
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("file", "is a file; name a folder"),
+        ("file/below", "cannot be written (Not a directory)"),
+        ("/proc/ganinv", "cannot be written"),
+        ("faces[1]", "has one of"),
+    ],
+)
+def test_a_place_that_is_no_folder_for_a_run_is_refused_before_any_work(
+    images: np.ndarray, tmp_path: Path, place: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GaninvError) as caught:
+        next(train(images, SMALL, tmp_path / place))
+    assert words in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("content", ["", '{"size": 16,', "[]", "\0"])
+def test_a_damaged_description_is_explained(
+    images: np.ndarray, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "training.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"training\.json .*restore it, or name another --out"):
+        next(train(images, SMALL, tmp_path))
+    assert (tmp_path / "training.json").read_text() == content
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("left", [0, 50])
+def test_a_damaged_state_is_explained(
+    images: np.ndarray, finished: Path, tmp_path: Path, suffix: str, left: int
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (part,) = (tmp_path / "run" / "state").glob(f"*.{suffix}")
+    part.write_bytes(part.read_bytes()[:left])
+    with pytest.raises(ConfigError, match="is damaged"):
+        next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"size": 48}, {"size": 8}, {"batch_size": 1}, {"average": 1.0}),
+        *({"average": float("nan")}, {"seed": -1}, {"seed": 2_000_001}),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="; use "):
+        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+def test_the_largest_seed_trains(images: np.ndarray, tmp_path: Path) -> None:
+    list(train(images, dataclasses.replace(SMALL, seed=2_000_000, steps=1), tmp_path))
+    assert read(tmp_path).layout == "C"
