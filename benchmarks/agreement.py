@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 
 @click.command()
@@ -19,7 +19,7 @@ from ganinv_cli.store import read
 @click.argument("second", type=click.Path(path_type=Path))
 def main(first: Path, second: Path) -> None:
     """Print, for each rule, how many outcomes are equal and how far converged z are apart."""
-    one, other = read(first), read(second)
+    one, other = read_results(first), read_results(second)
     for rule in sorted(one.groups.keys() & other.groups.keys() - {""}):
         a, b = one.groups[rule], other.groups[rule]
         _, left, right = np.intersect1d(a["trial"], b["trial"], return_indices=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 
 @click.command()
@@ -17,7 +17,7 @@ from ganinv_cli.store import read
 @click.option("--at", default="100,1000,5000,20000", show_default=True, help="Gradients.")
 def main(results: Path, at: str) -> None:
     """Print a Markdown table of medians over the trials of each technique."""
-    stored = read(results)
+    stored = read_results(results)
     marks = stored.constants["curve_gradients"]
     click.echo("| technique | trials | gradients | image loss | z error |\n|---|---|---|---|---|")
     for rule, group in stored.groups.items():

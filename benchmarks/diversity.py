@@ -14,7 +14,7 @@ from ganinv_cli import formats
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.training.images import Crop, load
+from ganinv_cli.training.images import SquareCrop, load_images
 
 
 @click.command()
@@ -28,28 +28,32 @@ def main(images: Path, checkpoint: str, crop_side: float, crop_center: str, coun
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
     x, y = (float(part) for part in crop_center.split(","))
     size, _, channels = generator.image_shape
-    real = load(images, size, channels, Crop(crop_side, (x, y))) / 127.5 - 1
+    real = load_images(images, size, channels, SquareCrop(crop_side, (x, y))) / 127.5 - 1
     z = tf.random.stateless_uniform([count, generator.latent], [0, 0], -1, 1)
-    samples = _flat(generator(z).numpy())
-    both_ways = _flat(np.concatenate([real, real[:, :, ::-1]]))  # training mirrors every other one
-    click.echo(f"samples   {_apart(samples):.3f}  ({count} of them)")
-    click.echo(f"data      {_apart(_flat(real)):.3f}  ({len(real)} of them)")
-    click.echo(f"nearest   {_rms(cdist(samples, both_ways).min(1), samples):.3f}  sample to data")
-    others = cdist(_flat(real), both_ways)
+    samples = _flatten(generator(z).numpy())
+    both_ways = _flatten(
+        np.concatenate([real, real[:, :, ::-1]])
+    )  # training mirrors every other one
+    click.echo(f"samples   {_mean_distance(samples):.3f}  ({count} of them)")
+    click.echo(f"data      {_mean_distance(_flatten(real)):.3f}  ({len(real)} of them)")
+    click.echo(
+        f"nearest   {_normalize_distance(cdist(samples, both_ways).min(1), samples):.3f}  sample to data"
+    )
+    others = cdist(_flatten(real), both_ways)
     others[np.arange(len(real)), np.arange(len(real))] = np.inf
-    click.echo(f"nearest   {_rms(others.min(1), samples):.3f}  data to other data")
+    click.echo(f"nearest   {_normalize_distance(others.min(1), samples):.3f}  data to other data")
     click.echo("root mean square over pixels in [-1, 1], mean over pairs")
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
+def _flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype(np.float64)
 
 
-def _apart(images: np.ndarray) -> float:
-    return _rms(pdist(images), images)
+def _mean_distance(images: np.ndarray) -> float:
+    return _normalize_distance(pdist(images), images)
 
 
-def _rms(distances: np.ndarray, images: np.ndarray) -> float:
+def _normalize_distance(distances: np.ndarray, images: np.ndarray) -> float:
     return float(distances.mean() / images.shape[1] ** 0.5)
 
 

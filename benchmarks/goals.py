@@ -16,7 +16,7 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 from ganinv_cli.store.results import Results
 
 RULE = "stochastic"
@@ -27,22 +27,22 @@ Row = tuple[str, str, str, str]
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def main(folder: Path) -> None:
     """Print a Markdown table of what was reached."""
-    rows = [*_recovered(folder), *_machine(folder), *_peers(folder)]
+    rows = [*_recovery_rows(folder), *_roofline_rows(folder), *_peer_rows(folder)]
     click.echo("### What was to be reached\n")
     click.echo(
         tabulate(rows, ("what", "to reach", "measured", "by"), "pipe", disable_numparse=True)
     )
-    device = read(folder / "recover.h5").attributes["device"]
+    device = read_results(folder / "recover.h5").attributes["device"]
     click.echo(f"\n* Run: {device}, by `make bench`.")
 
 
-def _recovered(folder: Path) -> Iterator[Row]:
+def _recovery_rows(folder: Path) -> Iterator[Row]:
     for name, words, most in (
         ("recover", "random starts", 70),
         ("encoder", "from the encoder", 30),
     ):
         if (folder / f"{name}.h5").exists():
-            found = read(folder / f"{name}.h5")
+            found = read_results(folder / f"{name}.h5")
             rows, shared = found.groups[RULE], float(found.constants["shared_gradients"])
             by = "ganinv recover" + (" --start encoder" if name == "encoder" else "")
             count = len(rows["trial"])
@@ -66,20 +66,20 @@ def _recovered(folder: Path) -> Iterator[Row]:
             yield (
                 f"bound on the error of z held, {words}",
                 "",
-                f"{held:,} of {count:,}; largest share {_largest(rows):.2f}",
+                f"{held:,} of {count:,}; largest share {_largest_share(rows):.2f}",
                 f"`{by}`",
             )
             if name == "recover":
-                yield _clock(found, by)
+                yield _wall_clock_row(found, by)
     if (folder / "float64.h5").exists():
-        yield from _polished(read(folder / "float64.h5").groups[RULE])
+        yield from _polish_rows(read_results(folder / "float64.h5").groups[RULE])
 
 
-def _largest(rows: Mapping[str, np.ndarray]) -> float:
+def _largest_share(rows: Mapping[str, np.ndarray]) -> float:
     return float((rows["z_error"] / rows["error_bound"]).max())
 
 
-def _clock(found: Results, by: str) -> Row:
+def _wall_clock_row(found: Results, by: str) -> Row:
     began, ended = (
         datetime.fromisoformat(found.attributes[name]) for name in ("started", "finished")
     )
@@ -91,7 +91,7 @@ def _clock(found: Results, by: str) -> Row:
     return words, "≤ 5 min", f"{took // 60:.0f} min {took % 60:.0f} s", f"`{by}`"
 
 
-def _polished(rows: Mapping[str, np.ndarray]) -> Iterator[Row]:
+def _polish_rows(rows: Mapping[str, np.ndarray]) -> Iterator[Row]:
     errors, count = rows["polished/z_error"], len(rows["trial"])
     by = "`ganinv recover --polish float64`"
     yield (
@@ -104,7 +104,7 @@ def _polished(rows: Mapping[str, np.ndarray]) -> Iterator[Row]:
     yield "float32 gradients a trial for that", "≤ 150", f"{mean:.0f}", by
 
 
-def _machine(folder: Path) -> Iterator[Row]:
+def _roofline_rows(folder: Path) -> Iterator[Row]:
     if not (folder / "roofline.json").exists():
         return
     rows: list[dict[str, Any]] = json.loads((folder / "roofline.json").read_text())["rows"]
@@ -126,7 +126,7 @@ def _machine(folder: Path) -> Iterator[Row]:
     )
 
 
-def _peers(folder: Path) -> Iterator[Row]:
+def _peer_rows(folder: Path) -> Iterator[Row]:
     if not (folder / "peers.json").exists():
         return
     stored = json.loads((folder / "peers.json").read_text())["methods"]

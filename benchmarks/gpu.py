@@ -15,23 +15,23 @@ from pathlib import Path
 
 import click
 import tensorflow as tf
-from side_by_side.tables import publish
+from side_by_side.tables import print_table
 
 from ganinv_cli import formats
 from ganinv_cli.cli.param_types import Numbers
-from ganinv_cli.engine.devices import Device, devices, machine
-from ganinv_cli.engine.engine import Engine, Found, Handed, Item, Recipe, Task
-from ganinv_cli.engine.local import Here, Several
+from ganinv_cli.engine.devices import Device, describe_machine, find_devices
+from ganinv_cli.engine.engine import Engine, GeneratorSpec, Item, Result, Task, WorkerResults
+from ganinv_cli.engine.local import MultiDevice, SingleDevice
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.recover import recover
-from ganinv_cli.jobs import Jobs
+from ganinv_cli.jobs import JobCollection
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 
 TITLE = "On a GPU"
-GRADIENTS = 4  # in a call, after one another
+GRADIENTS_PER_CALL = 4  # in a call, after one another
 SECONDS = 2.0  # of each figure, after it has run once
 Row = dict[str, object]
 
@@ -53,55 +53,60 @@ def main(
 ) -> None:
     """Print a row for each thing that was measured."""
     try:
-        used = devices(device)
+        used = find_devices(device)
     except UsageError as error:
         raise click.ClickException(str(error)) from None
-    recipe = Recipe(formats.read(find("checkpoint", checkpoint)))
+    recipe = GeneratorSpec(formats.read(find("checkpoint", checkpoint)))
     rows = []
-    for row in (*_loops(recipe, used[0], batches, xla), *_recovered(recipe, used, trials)):
+    for row in (
+        *_measure_loops(recipe, used[0], batches, xla),
+        *_measure_recover(recipe, used, trials),
+    ):
         rows.append(row)
         click.echo(f"{row['what']}: {row['gradients a second']}", err=True)
-    where = machine(used, "auto", "lbfgs").device
+    where = describe_machine(used, "auto", "lbfgs").device
     versions = f"TensorFlow {tf.__version__}, checkpoint {recipe.checkpoint.sha256[:12]}"
-    publish(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
+    print_table(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
 
 
-def _loops(recipe: Recipe, device: Device, batches: Sequence[int], xla: bool) -> Iterator[Row]:
+def _measure_loops(
+    recipe: GeneratorSpec, device: Device, batches: Sequence[int], xla: bool
+) -> Iterator[Row]:
     """A bare loop of gradients: what the device can do, and whether XLA makes it faster."""
     with device.scope():
-        generator = recipe.made()
+        generator = recipe.build()
         for precision in ("float32", "bfloat16"):
             for size in batches:
                 for compiled in (False, True) if xla else (False,):
-                    rate = _rate(_bare(generator, size, precision, compiled))
+                    rate = _measure_rate(_make_loop(generator, size, precision, compiled))
                     yield {
                         "what": f"bare loop, {precision}" + (", XLA" if compiled else ""),
                         "batch": size,
                         "gradients a second": rate,
                         "trials a second": "",
-                        "peak memory, MB": _peak(device),
+                        "peak memory, MB": _measure_peak_memory(device),
                     }
 
 
-def _bare(generator: Generator, size: int, precision: str, xla: bool) -> Callable[[], float]:
+def _make_loop(generator: Generator, size: int, precision: str, xla: bool) -> Callable[[], float]:
     start = tf.random.stateless_uniform([size, generator.latent], [0, 0], -1, 1)
     targets = tf.cast(generator(-start), precision)
     problem = Problem(generator, targets, tf.zeros(size), tf.zeros(size))
 
     @tf.function(autograph=False, jit_compile=xla)
     def run(z: tf.Tensor) -> tf.Tensor:
-        for _ in range(GRADIENTS):
+        for _ in range(GRADIENTS_PER_CALL):
             z -= 1e-6 * tf.cast(problem.evaluate(tf.cast(z, precision)).gradient, tf.float32)
         return z
 
     def call() -> float:
         run(start).numpy()
-        return float(size * GRADIENTS)
+        return float(size * GRADIENTS_PER_CALL)
 
     return call
 
 
-def _rate(call: Callable[[], float]) -> float | None:
+def _measure_rate(call: Callable[[], float]) -> float | None:
     """Gradients a second, the median of calls; None where there is no memory or no such graph."""
     try:
         call()
@@ -115,20 +120,24 @@ def _rate(call: Callable[[], float]) -> float | None:
     return round(statistics.median(rates), 1)
 
 
-def _recovered(recipe: Recipe, used: Sequence[Device], trials: int) -> Iterator[Row]:
+def _measure_recover(recipe: GeneratorSpec, used: Sequence[Device], trials: int) -> Iterator[Row]:
     """`ganinv recover` on one device in both precisions, and on all of them."""
     config = RecoverConfig(trials=trials, clip=("stochastic",))
     for precision in ("float32", "mixed"):
-        yield _run(replace(config, precision=precision), recipe, used[:1])
+        yield _run_recover(replace(config, precision=precision), recipe, used[:1])
     if len(used) > 1:
-        yield _run(replace(config, precision="mixed"), recipe, used)
+        yield _run_recover(replace(config, precision="mixed"), recipe, used)
 
 
-def _run(config: RecoverConfig, recipe: Recipe, used: Sequence[Device]) -> Row:
-    where = machine(used, config.precision, config.solver)
+def _run_recover(config: RecoverConfig, recipe: GeneratorSpec, used: Sequence[Device]) -> Row:
+    where = describe_machine(used, config.precision, config.solver)
     with tempfile.TemporaryDirectory() as folder, used[0].scope():
-        inner = Here(recipe.made(), where) if len(used) == 1 else Several(recipe, used, where)
-        watched = _Watched(inner)
+        inner = (
+            SingleDevice(recipe.build(), where)
+            if len(used) == 1
+            else MultiDevice(recipe, used, where)
+        )
+        watched = _MeasuredEngine(inner)
         recover(config, watched, Path(folder) / "recover.h5", False, lambda at: None)
     several = " on all devices" if len(used) > 1 else ""
     return {
@@ -136,35 +145,35 @@ def _run(config: RecoverConfig, recipe: Recipe, used: Sequence[Device]) -> Row:
         "batch": watched.batch,
         "gradients a second": round(watched.gradients / watched.seconds, 1),
         "trials a second": round(config.trials / watched.seconds, 2),
-        "peak memory, MB": _peak(used[0]),
+        "peak memory, MB": _measure_peak_memory(used[0]),
     }
 
 
-class _Watched:
+class _MeasuredEngine:
     """An engine, and what it did from its first look on, without the building of graphs."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.generator, self.machine = engine.generator, engine.machine
-        self.immediate = engine.immediate
+        self.can_map_during_run = engine.can_map_during_run
         self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
 
-    def run(self, task: Task, jobs: Jobs) -> Handed:
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """Those of the engine."""
         for done in self._engine.run(task, jobs):
-            self.batch = max(self.batch, done.batch)
-            self.gradients += done.tally.gradients
-            self.seconds += done.tally.seconds
+            self.batch = max(self.batch, done.batch_size)
+            self.gradients += done.counts.gradients
+            self.seconds += done.counts.seconds
             yield done
 
-    def each(
-        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
-    ) -> Iterator[Found]:
+    def map(
+        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """Those of the engine."""
-        return self._engine.each(asked, items)
+        return self._engine.map(function, items)
 
 
-def _peak(device: Device) -> int | None:
+def _measure_peak_memory(device: Device) -> int | None:
     """MB that were taken at once since the last time this was asked."""
     if device.kind == "cpu":
         return None

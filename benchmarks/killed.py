@@ -20,9 +20,9 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Results, read
+from ganinv_cli.store import Results, read_results
 
-Committed = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row, column by column
+RowBytes = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row, column by column
 
 
 @click.command()
@@ -54,23 +54,23 @@ def main(
             click.echo(f"uninterrupted: {trials} trials in {time.monotonic() - began:.0f} s")
         out = folder / "killed.h5"
         instants = random.Random(seed)
-        known: Committed = {}
+        known: RowBytes = {}
         for number in range(1, kills + 1):
             after = instants.uniform(8, latest)
-            known, age = _struck([*command, str(out)], out, after, known)
+            known, age = _run_and_kill([*command, str(out)], out, after, known)
             waited = "nothing had finished" if age is None else f"last commit {age:.1f} s before"
             click.echo(
                 f"kill {number} after {after:.0f} s: {len(known)} rows as they were; {waited}"
             )
-        second = _second([*command, str(out)])
+        second = _run_second_process([*command, str(out)])
         click.echo(f"a second process: exit {second.returncode}, {second.stderr.strip()}")
         subprocess.run([*command, str(out)], check=True, capture_output=True)
-        _compare(read(whole), read(out), known)
+        _compare_results(read_results(whole), read_results(out), known)
 
 
-def _struck(
-    command: list[str], out: Path, after: float, known: Committed
-) -> tuple[Committed, float | None]:
+def _run_and_kill(
+    command: list[str], out: Path, after: float, known: RowBytes
+) -> tuple[RowBytes, float | None]:
     """Start the run and kill it; what it has committed, and the seconds since its last commit."""
     started = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -84,7 +84,7 @@ def _struck(
     commits = [part.stat().st_mtime for part in parts.glob("*.h5")]
     mine = [when for when in commits if when > started]
     try:
-        now = _rows(read(out))
+        now = _read_row_bytes(read_results(out))
     except ResultsError:
         now = {}  # killed before anything had finished
     changed = [key for key, row in known.items() if now.get(key) != row]
@@ -93,7 +93,7 @@ def _struck(
     return now, struck - max(mine) if mine else None
 
 
-def _second(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run_second_process(command: list[str]) -> subprocess.CompletedProcess[str]:
     """What a second process on the file of a run in progress is told; the first is killed."""
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(15)
@@ -105,7 +105,7 @@ def _second(command: list[str]) -> subprocess.CompletedProcess[str]:
     return second
 
 
-def _rows(results: Results) -> Committed:
+def _read_row_bytes(results: Results) -> RowBytes:
     return {
         (rule, int(trial)): tuple(
             group[column][row].tobytes() for column in sorted(group) if column != "trial"
@@ -116,8 +116,8 @@ def _rows(results: Results) -> Committed:
     }
 
 
-def _compare(whole: Results, killed: Results, known: Committed) -> None:
-    final = _rows(killed)
+def _compare_results(whole: Results, killed: Results, known: RowBytes) -> None:
+    final = _read_row_bytes(killed)
     if any(final[key] != row for key, row in known.items()):
         sys.exit("rows committed before the last kill are not what they were")
     for rule, one in whole.groups.items():

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from side_by_side.tables import publish
+from side_by_side.tables import print_table
 
 from ganinv_cli.cli.param_types import Numbers
 
@@ -29,7 +29,7 @@ SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
 TITLE = "From ten thousand trials to a million"
 
 # `ganinv` with each commit's seconds in the file that is named first
-TIMED = """
+TIMED_PROGRAM = """
 import sys
 import time
 from ganinv_cli.cli import main
@@ -45,11 +45,11 @@ main(sys.argv[2:])
 """
 
 
-class Ran(NamedTuple):
+class CommandCost(NamedTuple):
     """A command that ended."""
 
     seconds: float
-    peak: float  # MB
+    peak_memory: float  # MB
 
 
 @click.command()
@@ -63,21 +63,23 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
         folder = Path(name)
         spawn = multiprocessing.get_context("spawn")  # a child's peak is never below its parent's
         with ProcessPoolExecutor(1, spawn) as pool:
-            device = pool.submit(_generator, folder / "tiny").result()
+            device = pool.submit(_write_generator, folder / "tiny").result()
         (folder / "settings.toml").write_text(SETTINGS)
         for number in trials:
-            rows.append(_measured(folder, number, batch_size))
+            rows.append(_measure_run(folder, number, batch_size))
             click.echo(json.dumps(rows[-1]), err=True)
     about = f"{device}; a DCGAN of 6 components and 16 × 16 pixels"
-    publish(TITLE, rows, about, out)
+    print_table(TITLE, rows, about, out)
 
 
-def _measured(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
+def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
     results, seconds = folder / f"{trials}.h5", folder / f"{trials}.txt"
     given = ["--checkpoint", "tiny", "--config", "settings.toml", "--clip", "stochastic"]
     given += ["--trials", str(trials), "--batch-size", batch_size, "--out", results.name, "-q"]
-    run = _ran(folder, [sys.executable, "-c", TIMED, seconds.name, "recover", *given])
-    report = _ran(folder, [sys.executable, "-m", "ganinv_cli", "report", results.name])
+    run = _run_command(
+        folder, [sys.executable, "-c", TIMED_PROGRAM, seconds.name, "recover", *given]
+    )
+    report = _run_command(folder, [sys.executable, "-m", "ganinv_cli", "report", results.name])
     commits = np.array([float(line) for line in seconds.read_text().split()])
     tenth = max(1, len(commits) // 10)
     size = results.stat().st_size
@@ -86,17 +88,17 @@ def _measured(folder: Path, trials: int, batch_size: str) -> dict[str, object]:
         "trials": trials,
         "seconds": round(run.seconds, 1),
         "trials a second": round(trials / run.seconds, 1),
-        "peak memory, MB": round(run.peak),
+        "peak memory, MB": round(run.peak_memory),
         "commits": len(commits),
         "a commit at first, ms": round(1e3 * float(np.median(commits[:tenth])), 1),
         "at last, ms": round(1e3 * float(np.median(commits[-tenth:])), 1),
         "file, MB": round(size / 1e6),
         "report, s": round(report.seconds, 1),
-        "its peak memory, MB": round(report.peak),
+        "its peak memory, MB": round(report.peak_memory),
     }
 
 
-def _ran(folder: Path, command: list[str]) -> Ran:
+def _run_command(folder: Path, command: list[str]) -> CommandCost:
     """Run a command to its end; fails where it does."""
     began = time.monotonic()
     process = subprocess.Popen(
@@ -105,13 +107,13 @@ def _ran(folder: Path, command: list[str]) -> Ran:
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise click.ClickException(f"{' '.join(command[2:])} failed with status {status}")
-    return Ran(time.monotonic() - began, used.ru_maxrss / 1e3)
+    return CommandCost(time.monotonic() - began, used.ru_maxrss / 1e3)
 
 
-def _generator(folder: Path) -> str:
+def _write_generator(folder: Path) -> str:
     """Random weights, in the layout of the checkpoint that ships; returns what this machine is."""
-    from ganinv_cli.engine.devices import devices
-    from ganinv_cli.formats.tensorflow.write import write
+    from ganinv_cli.engine.devices import find_devices
+    from ganinv_cli.formats.tensorflow.write import write_checkpoint
 
     random = np.random.default_rng(0)
     latent, side, widths = 6, 4, (8, 4, 3)
@@ -131,8 +133,8 @@ def _generator(folder: Path) -> str:
             f"g_h{number + 1}/biases": random.normal(0, 0.1, outputs),
         }
     named = {f"generator/{name}": array.astype(np.float32) for name, array in arrays.items()}
-    write(folder / "DCGAN.model-0", named)
-    return devices("cpu")[0].description
+    write_checkpoint(folder / "DCGAN.model-0", named)
+    return find_devices("cpu")[0].description
 
 
 if __name__ == "__main__":

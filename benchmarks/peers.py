@@ -22,79 +22,85 @@ from pathlib import Path
 
 import click
 from side_by_side import records
-from side_by_side.descents import Descent, adam, momentum, redrawn, redrawn_together
+from side_by_side.descents import Descent, adam, momentum, redraw_outside, redraw_together
 from side_by_side.libraries import BatchedLBFGS, BoundedLBFGS, BoundedLeastSquares
-from side_by_side.ours import ours
-from side_by_side.task import BATCH, Method, Task
+from side_by_side.ours import run_ganinv
+from side_by_side.task import BATCH, Method, RecoveryBenchmark
 
 from ganinv_cli import formats
-from ganinv_cli.engine.devices import devices
+from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 
-PROBABILITY = ("tensorflow_probability", "tf_keras")
-PROBABLY = f"TensorFlow Probability {records.installed('tensorflow-probability')} L-BFGS"
+TFP_PACKAGES = ("tensorflow_probability", "tf_keras")
+TFP_TITLE = f"TensorFlow Probability {records.package_version('tensorflow-probability')} L-BFGS"
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Entry:
     """A method and how much of it is run."""
 
     title: str
     method: Callable[[int], Method]  # with so many updates a start
     trials: int
-    quick: int  # trials of --quick
+    quick_trials: int  # trials of --quick
     updates: int = 0  # a start; 0 where the method counts none
     quick_updates: int = 0
-    of: int = 0  # that its authors give it
+    author_updates: int = 0  # that its authors give it
 
 
-def _descent(**settings: object) -> Callable[[int], Method]:
+def _make_descent(**settings: object) -> Callable[[int], Method]:
     return lambda updates: Descent(updates=updates, **settings)  # type: ignore[arg-type]
 
 
-def _whole(method: Method) -> Callable[[int], Method]:
+def _ignore_updates(method: Method) -> Callable[[int], Method]:
     return lambda updates: method
 
 
 # From each project's code, and its configuration for CelebA where it has several. csgm starts from
 # its generator's prior, so here from this one's; Defense-GAN at √(1/latent) of a normal, near 0.
-ENTRANTS = {
-    "ganinv": Entrant("**ganinv**, its default", _whole(ours), 256, 64),
-    "paper-code": Entrant(
+ENTRIES = {
+    "ganinv": Entry("**ganinv**, its default", _ignore_updates(run_ganinv), 256, 64),
+    "paper-code": Entry(
         "ReverseGAN (Lipton & Tripathi): descent, rate 1, redraws, float64 z",
-        _descent(move=momentum(1.0, 0.0, halve_every=50_000), clip=redrawn, precision="float64"),
+        _make_descent(
+            move=momentum(1.0, 0.0, halve_every=50_000), clip=redraw_outside, precision="float64"
+        ),
         *(8, 4, 2_000, 250, 80_000),
     ),
-    "pytorch-reverse-gan": Entrant(
+    "pytorch-reverse-gan": Entry(
         "pytorch-reverse-gan: Adam .01 (.5, .999), redraws",
-        _descent(move=adam(0.01, 0.5), clip=redrawn_together),
+        _make_descent(move=adam(0.01, 0.5), clip=redraw_together),
         *(8, 4, 5_000, 500, 5_000),
     ),
-    "csgm": Entrant(
+    "csgm": Entry(
         "csgm (Bora et al.): Adam .1, best of up to 10",
-        _descent(move=adam(0.1, 0.9), starts=10),
+        _make_descent(move=adam(0.1, 0.9), starts=10),
         *(8, 2, 500, 500, 500),
     ),
-    "defense-gan": Entrant(
+    "defense-gan": Entry(
         "Defense-GAN: momentum .7, rate 10, best of up to 2",
-        _descent(move=momentum(10.0, 0.7), starts=2, spread=0.1),
+        _make_descent(move=momentum(10.0, 0.7), starts=2, spread=0.1),
         *(64, 8, 200, 200, 200),
     ),
-    "scipy-lbfgsb": Entrant(
-        "SciPy L-BFGS-B in bounds, one image at a time", _whole(BoundedLBFGS()), 16, 2
+    "scipy-lbfgsb": Entry(
+        "SciPy L-BFGS-B in bounds, one image at a time", _ignore_updates(BoundedLBFGS()), 16, 2
     ),
-    "scipy-lbfgsb-50": Entrant("SciPy L-BFGS-B, memory 50", _whole(BoundedLBFGS(memory=50)), 16, 2),
-    "scipy-least-squares": Entrant(
+    "scipy-lbfgsb-50": Entry(
+        "SciPy L-BFGS-B, memory 50", _ignore_updates(BoundedLBFGS(memory=50)), 16, 2
+    ),
+    "scipy-least-squares": Entry(
         "SciPy least_squares (trf) in bounds, one image at a time",
-        _whole(BoundedLeastSquares()),
+        _ignore_updates(BoundedLeastSquares()),
         *(2, 1),
     ),
-    "tfp-lbfgs": Entrant(f"{PROBABLY}, one batch", _whole(BatchedLBFGS()), 16, 4),
-    "tfp-lbfgs-50": Entrant(f"{PROBABLY}, memory 50", _whole(BatchedLBFGS(memory=50)), 16, 4),
-    "ganinv again": Entrant("**ganinv**, again at the end", _whole(ours), 256, 64),
+    "tfp-lbfgs": Entry(f"{TFP_TITLE}, one batch", _ignore_updates(BatchedLBFGS()), 16, 4),
+    "tfp-lbfgs-50": Entry(
+        f"{TFP_TITLE}, memory 50", _ignore_updates(BatchedLBFGS(memory=50)), 16, 4
+    ),
+    "ganinv again": Entry("**ganinv**, again at the end", _ignore_updates(run_ganinv), 256, 64),
 }
 
 
@@ -103,7 +109,7 @@ ENTRANTS = {
 @click.option(
     "--out", type=click.Path(path_type=Path), default="build/peers.json", show_default=True
 )
-@click.option("--only", help=f"Some of them, by commas: {', '.join(ENTRANTS)}.")
+@click.option("--only", help=f"Some of them, by commas: {', '.join(ENTRIES)}.")
 @click.option("--trials", type=click.IntRange(1), help="Of every method, in place of its own.")
 @click.option("--descent-updates", type=click.IntRange(1), help="Of the paper's 80,000.")
 @click.option("--quick", is_flag=True, help="Few trials and updates: does it all run?")
@@ -118,57 +124,61 @@ def main(
     overwrite: bool,
 ) -> None:
     """Print a Markdown table of trials recovered a second, ours over theirs."""
-    names = only.split(",") if only else [*ENTRANTS]
-    if unknown := [name for name in names if name not in ENTRANTS]:
-        raise click.UsageError(f"no method {unknown[0]!r}; they are {', '.join(ENTRANTS)}")
+    names = only.split(",") if only else [*ENTRIES]
+    if unknown := [name for name in names if name not in ENTRIES]:
+        raise click.UsageError(f"no method {unknown[0]!r}; they are {', '.join(ENTRIES)}")
     try:
-        device = devices("auto")[0]
+        device = find_devices("auto")[0]
         generator = Generator(formats.read(find("checkpoint", checkpoint)))
-        here = records.about(device.description, generator)
-        known = {} if overwrite and not only else records.load(out, here)
+        here = records.describe_environment(device.description, generator)
+        known = {} if overwrite and not only else records.load_records(out, here)
     except GaninvError as error:
         raise click.UsageError(str(error)) from None
-    asked = _asked(names, quick, trials, descent_updates)
+    asked = _select_entries(names, quick, trials, descent_updates)
     with device.scope():
-        for name, record in _run(Task(generator), asked, {} if overwrite else known):
-            known = {each: known[each] for each in ENTRANTS if each in known} | {name: record}
-            records.save(out, here, known)
-    click.echo(records.table({name: known[name] for name in ENTRANTS if name in known}, here))
+        for name, record in _run_entries(
+            RecoveryBenchmark(generator), asked, {} if overwrite else known
+        ):
+            known = {each: known[each] for each in ENTRIES if each in known} | {name: record}
+            records.save_records(out, here, known)
+    click.echo(records.format_table({name: known[name] for name in ENTRIES if name in known}, here))
 
 
-def _asked(
+def _select_entries(
     names: list[str], quick: bool, trials: int | None, descent_updates: int | None
-) -> dict[str, tuple[Entrant, int, int]]:
+) -> dict[str, tuple[Entry, int, int]]:
     """Each method with its trials and updates; what cannot run here is said and left out."""
     asked = {}
     for name in names:
-        entrant = ENTRANTS[name]
-        if name.startswith("tfp") and not all(map(importlib.util.find_spec, PROBABILITY)):
-            click.echo(f"{name}: left out, it needs {' and '.join(PROBABILITY)}", err=True)
+        entrant = ENTRIES[name]
+        if name.startswith("tfp") and not all(map(importlib.util.find_spec, TFP_PACKAGES)):
+            click.echo(f"{name}: left out, it needs {' and '.join(TFP_PACKAGES)}", err=True)
             continue
         updates = entrant.quick_updates if quick else entrant.updates
         if name == "paper-code" and descent_updates:
             updates = descent_updates
-        count = trials or (entrant.quick if quick else entrant.trials)
+        count = trials or (entrant.quick_trials if quick else entrant.trials)
         asked[name] = entrant, count, updates
     return asked
 
 
-def _run(
-    task: Task, asked: dict[str, tuple[Entrant, int, int]], known: records.Records
+def _run_entries(
+    task: RecoveryBenchmark, asked: dict[str, tuple[Entry, int, int]], known: records.Records
 ) -> Iterator[tuple[str, records.Record]]:
     """The records of what is not known already, as they are made."""
     for name, (entrant, trials, updates) in asked.items():
-        settings = (entrant.title, updates, entrant.of, trials)
+        settings = (entrant.title, updates, entrant.author_updates, trials)
         if name in known and known[name].settings == settings:
             click.echo(f"{name}: kept", err=True)
             continue
         click.echo(f"{name}: {trials} trials, batches of {min(trials, BATCH)}", err=True)
-        before = task.pace()
+        before = task.measure_pace()
         found = entrant.method(updates)(task, trials)
-        pace = before, task.pace()
+        pace = before, task.measure_pace()
         errors = task.z_error(found.z)
-        record = records.judged(entrant.title, (updates, entrant.of), found, errors, pace)
+        record = records.make_record(
+            entrant.title, (updates, entrant.author_updates), found, errors, pace
+        )
         click.echo(
             f"{name}: {record.recovered} of {trials} in {record.seconds:.0f} s, image loss "
             f"{min(record.image_losses):.1e} to {max(record.image_losses):.1e}",

@@ -25,18 +25,18 @@ import tensorflow as tf
 from tabulate import tabulate
 
 from ganinv_cli import formats, preconditioner
-from ganinv_cli.engine.devices import devices
+from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.experiments.task import UNMARKED
-from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.experiments.task import NO_RECORD_POINTS
+from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.preconditioner import Level
+from ganinv_cli.preconditioner import Preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 SIDES = (1024, 2048, 3072)  # of the matrices
 PRECISIONS = ("float32", "bfloat16")
@@ -85,11 +85,11 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     """Print a Markdown table of gradients a second and shares, and write it as JSON."""
     tf.get_logger().setLevel("ERROR")  # else it wonders at so many functions that are alike
     plan = QUICK if quick else FULL
-    device = devices("auto")[0]
+    device = find_devices("auto")[0]
     with device.scope():
         generator = Generator(formats.read(find("checkpoint", checkpoint)))
-        rows = list(measured(generator, plan))
-    table = [_cells(row) for row in rows]
+        rows = list(measure_rows(generator, plan))
+    table = [_format_row(row) for row in rows]
     click.echo(tabulate(table, HEADER, "pipe", disable_numparse=True))
     click.echo(f"\n{device.description}, checkpoint {generator.sha256[:12]}.")
     record = {
@@ -104,77 +104,81 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     out.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def measured(generator: Generator, plan: Plan) -> Iterator[Row]:
+def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
     """All rows, in the order of the table."""
     best: dict[str, int] = {}
     for precision in PRECISIONS:
-        rows = _of_peak(generator, plan, precision)
+        rows = _measure_peak_shares(generator, plan, precision)
         best[precision] = max(rows, key=lambda row: row.rate * (row.batch is not None)).batch or 0
         yield from rows
-    yield from _of_bare_loop(generator, plan, best)
-    yield _solver(generator, plan, best["float32"])
+    yield from _measure_loop_shares(generator, plan, best)
+    yield _measure_solver(generator, plan, best["float32"])
 
 
-def _of_peak(generator: Generator, plan: Plan, precision: str) -> list[Row]:
+def _measure_peak_shares(generator: Generator, plan: Plan, precision: str) -> list[Row]:
     """The matrix product, and the bare loop at each batch size."""
     work = 2 * generator.multiply_adds
-    products = {f"product {side}": _product(side, precision, work) for side in SIDES}
-    loops = {f"loop {size}": _bare(generator, size, precision) for size in plan.batches}
-    rates = _turns(products | loops, plan.turns, plan.seconds)
+    products = {f"product {side}": _make_product(side, precision, work) for side in SIDES}
+    loops = {f"loop {size}": _make_loop(generator, size, precision) for size in plan.batches}
+    rates = _measure_in_turns(products | loops, plan.turns, plan.seconds)
     peak = f"matrix product, {precision}"
     rates[peak] = max((rates[name] for name in products), key=statistics.median)
-    rows = [_row(rates, peak, peak, work)]
+    rows = [_make_row(rates, peak, peak, work)]
     for name, size in zip(loops, plan.batches, strict=True):
-        row = _row(rates, name, peak, work, size)
+        row = _make_row(rates, name, peak, work, size)
         rows.append(replace(row, what=f"bare loop, {precision}"))
     return rows
 
 
-def _of_bare_loop(generator: Generator, plan: Plan, best: Mapping[str, int]) -> list[Row]:
+def _measure_loop_shares(generator: Generator, plan: Plan, best: Mapping[str, int]) -> list[Row]:
     """What less precision and forward products are worth."""
-    calls = {f"bare loop, {of}": _bare(generator, best[of], of) for of in PRECISIONS}
-    calls |= {f"Jacobian at one z, {of}": _jacobian(generator, of) for of in PRECISIONS}
-    rates = _turns(calls, plan.turns, plan.seconds)
+    calls = {f"bare loop, {of}": _make_loop(generator, best[of], of) for of in PRECISIONS}
+    calls |= {f"Jacobian at one z, {of}": _make_jacobian(generator, of) for of in PRECISIONS}
+    rates = _measure_in_turns(calls, plan.turns, plan.seconds)
     whole, *names = calls
     batches = (best["bfloat16"], generator.latent, generator.latent)
     work = 2 * generator.multiply_adds
-    return [_row(rates, name, whole, work, size) for name, size in zip(names, batches, strict=True)]
+    return [
+        _make_row(rates, name, whole, work, size) for name, size in zip(names, batches, strict=True)
+    ]
 
 
-def _solver(generator: Generator, plan: Plan, size: int) -> Row:
+def _measure_solver(generator: Generator, plan: Plan, size: int) -> Row:
     """The looks of a solver that has more trials than anyone waits for."""
     looks = solve(
         generator,
-        named("lbfgs", SETTINGS),
-        Shared([Job(trial, RULE) for trial in range(100_000)]),
+        make_solver("lbfgs", SETTINGS),
+        SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
         supply(generator, RecoverConfig.seed, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
-        UNMARKED,
+        NO_RECORD_POINTS,
         seed=RecoverConfig.seed,
         batch_size=size,
     )
     inside, outside = "solver, float32", "bare loop, float32, of its loss"
-    levelled = preconditioner.level(generator, named("lbfgs", SETTINGS).metric_points)
+    levelled = preconditioner.measure_preconditioner(
+        generator, make_solver("lbfgs", SETTINGS).preconditioner_points
+    )
     calls: dict[str, Call] = {
         inside: lambda: float(next(looks).gradients),
-        outside: _bare(generator, size, "float32", levelled),
+        outside: _make_loop(generator, size, "float32", levelled),
     }
-    rates = _turns(calls, plan.turns, plan.solver_seconds)
-    return _row(rates, inside, outside, 2 * generator.multiply_adds, size)
+    rates = _measure_in_turns(calls, plan.turns, plan.solver_seconds)
+    return _make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
 
 
-def _turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
+def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
     """So many slices of each, in turns, after each has run once."""
     for call in calls.values():
         call()
     rates: Rates = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
-            rates[name].append(_rate(call, seconds))
+            rates[name].append(_measure_rate(call, seconds))
     return rates
 
 
-def _rate(call: Call, seconds: float) -> float:
+def _measure_rate(call: Call, seconds: float) -> float:
     """Gradients a second over a slice of at least so many seconds."""
     began, done, spent = time.perf_counter(), 0.0, 0.0
     while spent < seconds:
@@ -183,7 +187,7 @@ def _rate(call: Call, seconds: float) -> float:
     return done / spent
 
 
-def _product(side: int, precision: str, work: int) -> Call:
+def _make_product(side: int, precision: str, work: int) -> Call:
     """A matrix product; `work` multiply-adds would be a gradient."""
     a = tf.cast(tf.random.stateless_normal([side, side], [0, 0]), precision)
     product = tf.function(lambda a: tf.matmul(a, a)[0, 0])
@@ -195,14 +199,19 @@ def _product(side: int, precision: str, work: int) -> Call:
     return call
 
 
-def _bare(generator: Generator, size: int, precision: str, levelled: Level | None = None) -> Call:
+def _make_loop(
+    generator: Generator,
+    size: int,
+    precision: str,
+    loss_preconditioner: Preconditioner | None = None,
+) -> Call:
     """Some gradients of a batch of so many rows, of the image loss or the one that is level."""
     start, true = (
         tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
     )
     nothing = tf.zeros(size)
     targets = tf.cast(generator(true), precision)
-    problem = Problem(generator, targets, nothing, nothing, level=levelled)
+    problem = Problem(generator, targets, nothing, nothing, preconditioner=loss_preconditioner)
     steps = max(1, GRADIENTS // size)
 
     def step(z: tf.Tensor) -> tuple[tf.Tensor]:
@@ -219,11 +228,11 @@ def _bare(generator: Generator, size: int, precision: str, levelled: Level | Non
     return call
 
 
-def _jacobian(generator: Generator, precision: str) -> Call:
+def _make_jacobian(generator: Generator, precision: str) -> Call:
     """All columns at once."""
     z = tf.random.stateless_uniform([1, generator.latent], [0, 0], -1, 1)
     moves = tf.eye(generator.latent, dtype=precision)
-    run = tf.function(generator.moved)
+    run = tf.function(generator.jvp)
 
     def call() -> float:
         run(z, moves)[0, 0, 0, 0].numpy()
@@ -232,14 +241,14 @@ def _jacobian(generator: Generator, precision: str) -> Call:
     return call
 
 
-def _row(rates: Rates, what: str, of: str, work: int, batch: int | None = None) -> Row:
+def _make_row(rates: Rates, what: str, of: str, work: int, batch: int | None = None) -> Row:
     rate = statistics.median(rates[what])
     shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
     least, most = min(shares), max(shares)
     return Row(what, batch, rate, rate * work, of, statistics.median(shares), least, most)
 
 
-def _cells(row: Row) -> list[str]:
+def _format_row(row: Row) -> list[str]:
     numbers = [f"{row.rate:,.0f}", f"{row.multiply_adds / 1e9:.0f}"]
     if row.of == row.what:
         return [row.what, "", *numbers, "", "", ""]

@@ -16,19 +16,19 @@ from pathlib import Path
 
 import click
 import numpy as np
-from side_by_side.tables import publish
+from side_by_side.tables import print_table
 
-from ganinv_cli.engine.devices import devices
+from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Results, read
+from ganinv_cli.store import Results, read_results
 
 TITLE = "The same trials, run in different ways"
 RULES = ("none", "standard", "stochastic")
 SHARDS = 4
-WITHIN = 1e-3  # of any component of z
+Z_TOLERANCE = 1e-3  # of any component of z
 
 # `ganinv` where TensorFlow makes three devices of one CPU
-THREE = """
+THREE_DEVICES_PROGRAM = """
 import sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -52,19 +52,19 @@ def main(trials: int, checkpoint: str, out: Path | None) -> None:
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _alone(given, folder / "alone.h5")
-        reference = read(folder / "alone.h5")
+        _run_on_one_device(given, folder / "alone.h5")
+        reference = read_results(folder / "alone.h5")
         for words, way in WAYS.items():
             file = folder / f"{len(rows)}.h5"
             began = time.monotonic()
             way(given, file)
-            rows.append(_compared(words, reference, read(file), trials))
+            rows.append(_compare_results(words, reference, read_results(file), trials))
             click.echo(f"{rows[-1]}, {time.monotonic() - began:.0f} s", err=True)
-    about = f"{devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials a technique"
-    publish(TITLE, rows, about, out)
+    about = f"{find_devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials a technique"
+    print_table(TITLE, rows, about, out)
 
 
-def _compared(words: str, one: Results, other: Results, trials: int) -> dict[str, object]:
+def _compare_results(words: str, one: Results, other: Results, trials: int) -> dict[str, object]:
     """Over all techniques; fails where a trial is missing."""
     equal = both = within = count = 0
     farthest = 0.0
@@ -76,18 +76,18 @@ def _compared(words: str, one: Results, other: Results, trials: int) -> dict[str
         equal += int((rows["outcome"] == others["outcome"]).sum())
         done = (rows["outcome"] == Outcome.converged) & (others["outcome"] == Outcome.converged)
         away = np.abs(rows["z_found"][done] - others["z_found"][done]).max(1)
-        both, within = both + int(done.sum()), within + int((away < WITHIN).sum())
+        both, within = both + int(done.sum()), within + int((away < Z_TOLERANCE).sum())
         farthest = max(farthest, float(away.max(initial=0)))
     return {
         "beside one device": words,
         "each trial once": True,
         "same outcome": f"{equal:,} of {count:,}",
-        f"z within {WITHIN:g}, of those that converged": f"{within:,} of {both:,}",
+        f"z within {Z_TOLERANCE:g}, of those that converged": f"{within:,} of {both:,}",
         "largest difference": f"{farthest:.1e}",
     }
 
 
-def _ganinv(*given: object, program: str = "from ganinv_cli.cli import main; main()") -> None:
+def _run_ganinv(*given: object, program: str = "from ganinv_cli.cli import main; main()") -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, given)], capture_output=True, text=True
     )
@@ -95,27 +95,27 @@ def _ganinv(*given: object, program: str = "from ganinv_cli.cli import main; mai
         raise click.ClickException(f"{' '.join(map(str, given))}: {done.stderr.strip()}")
 
 
-def _alone(given: list[str], file: Path) -> None:
-    _ganinv(*given, "--out", file)
+def _run_on_one_device(given: list[str], file: Path) -> None:
+    _run_ganinv(*given, "--out", file)
 
 
-def _three_devices(given: list[str], file: Path) -> None:
-    _ganinv(*given, "--device", "cpu", "--out", file, program=THREE)
+def _run_on_three_devices(given: list[str], file: Path) -> None:
+    _run_ganinv(*given, "--device", "cpu", "--out", file, program=THREE_DEVICES_PROGRAM)
 
 
-def _two_workers(given: list[str], file: Path) -> None:
-    _ganinv(*given, "--engine", "ray", "--workers", 2, "--out", file)
+def _run_with_two_workers(given: list[str], file: Path) -> None:
+    _run_ganinv(*given, "--engine", "ray", "--workers", 2, "--out", file)
 
 
-def _shards(given: list[str], file: Path) -> None:
+def _run_shards(given: list[str], file: Path) -> None:
     """Run and merged in another order than theirs."""
     parts = [file.with_stem(f"{file.stem}-{number}") for number in range(SHARDS)]
     for number in reversed(range(SHARDS)):
-        _ganinv(*given, "--shard", f"{number + 1}/{SHARDS}", "--out", parts[number])
-    _ganinv("merge", file, *random.Random(0).sample(parts, SHARDS), "--quiet")
+        _run_ganinv(*given, "--shard", f"{number + 1}/{SHARDS}", "--out", parts[number])
+    _run_ganinv("merge", file, *random.Random(0).sample(parts, SHARDS), "--quiet")
 
 
-def _killed(given: list[str], file: Path) -> None:
+def _run_killed(given: list[str], file: Path) -> None:
     """By SIGKILL after the second commit, and resumed with other rows in a batch."""
     command = [sys.executable, "-m", "ganinv_cli", *given, "--out", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -124,14 +124,14 @@ def _killed(given: list[str], file: Path) -> None:
     process.send_signal(signal.SIGKILL)
     if process.wait() == 0:
         raise click.ClickException("it ended before it could be killed; give more trials")
-    _ganinv(*given, "--batch-size", 48, "--out", file)
+    _run_ganinv(*given, "--batch-size", 48, "--out", file)
 
 
 WAYS: dict[str, Way] = {
-    "one device again, killed and resumed": _killed,
-    "three logical devices": _three_devices,
-    "Ray, two workers": _two_workers,
-    f"{SHARDS} shards, merged": _shards,
+    "one device again, killed and resumed": _run_killed,
+    "three logical devices": _run_on_three_devices,
+    "Ray, two workers": _run_with_two_workers,
+    f"{SHARDS} shards, merged": _run_shards,
 }
 
 

@@ -14,15 +14,15 @@ from tabulate import tabulate
 from ganinv_cli import formats
 from ganinv_cli.images import to_floats
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.refine.minimum import Polish, Polisher, shortest
+from ganinv_cli.refine.minimum import MinimumTest, MinimumTester, shortest_combination
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
-RADIUS = 1e-2  # at first
-SMALLEST = 1e-5
+FIRST_RADIUS = 1e-2  # at first
+LAST_RADIUS = 1e-5
 ROUNDS = 40
-LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
+STEP_LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
 
 
 @click.command()
@@ -32,16 +32,16 @@ LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
 @click.option("--checkpoint", default=Config.checkpoint, show_default=True)
 def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
     """One line a recovery of GROUP, such as image=0000/stochastic."""
-    groups = read(results).groups
+    groups = read_results(results).groups
     target = to_floats(groups[group.split("/")[0]]["target"][0])
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
-    polisher = Polish().prepared(generator)
+    polisher = MinimumTest().compile_for(generator)
     low, high = (
         (-np.inf, np.inf) if group.endswith("none") else (generator.prior.low, generator.prior.high)
     )
     lines = []
     for trial, z in enumerate(groups[group]["polished/z_found"][:recoveries]):
-        found, before, after, rounds = _descended(polisher, z, target, low, high)
+        found, before, after, rounds = _sample_gradients(polisher, z, target, low, high)
         moved = np.linalg.norm(found - z) / len(z)
         lines.append(
             (f"{trial}", f"{before:,.3f}", f"{1 - after / before:.1e}", f"{moved:.1e}", f"{rounds}")
@@ -50,25 +50,25 @@ def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
     click.echo(tabulate(lines, header, "github", disable_numparse=True))
 
 
-def _descended(
-    polisher: Polisher, z: np.ndarray, target: np.ndarray, low: float, high: float
+def _sample_gradients(
+    polisher: MinimumTester, z: np.ndarray, target: np.ndarray, low: float, high: float
 ) -> tuple[np.ndarray, float, float, int]:
     """Where it ends, the losses before and after in float64, and how many rounds it took."""
     draw = np.random.default_rng(0)
-    before, gradient = polisher.at(z, target)
+    before, gradient = polisher.evaluate_float64(z, target)
     loss = before
-    radius, rounds = RADIUS, 0
-    while radius >= SMALLEST and rounds < ROUNDS:
+    radius, rounds = FIRST_RADIUS, 0
+    while radius >= LAST_RADIUS and rounds < ROUNDS:
         rounds += 1
         free = (z > low) & (z < high)
         around = draw.standard_normal((2 * len(z), len(z)))
         around *= free * radius / np.linalg.norm(around, axis=1, keepdims=True)
-        _, gradients = polisher.evaluate(np.clip(z + around, low, high), target)
+        _, gradients = polisher.evaluate_float32(np.clip(z + around, low, high), target)
         downhill = np.zeros_like(z)
-        downhill[free] = -shortest(np.vstack([gradient, gradients])[:, free])
+        downhill[free] = -shortest_combination(np.vstack([gradient, gradients])[:, free])
         downhill /= np.linalg.norm(downhill)
-        steps = np.clip(z + radius * LENGTHS[:, None] * downhill, low, high)
-        tried = [polisher.at(step, target) for step in steps]
+        steps = np.clip(z + radius * STEP_LENGTHS[:, None] * downhill, low, high)
+        tried = [polisher.evaluate_float64(step, target) for step in steps]
         least = min(range(len(steps)), key=lambda number: tried[number][0])
         if tried[least][0] < loss:
             z, (loss, gradient) = steps[least], tried[least]

@@ -23,18 +23,18 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from side_by_side.tables import publish
+from side_by_side.tables import print_table
 
-KINDS = ("worker", "process")  # of Ray, and without it
-WARM = 20.0  # seconds from what is handed over first until all are at work
-SPARE = 1.25  # batches that are left when somebody may be short of trials
-TICK = os.sysconf("SC_CLK_TCK")
+PROCESS_KINDS = ("worker", "process")  # of Ray, and without it
+WARM_UP_SECONDS = 20.0  # seconds from what is handed over first until all are at work
+SPARE_BATCHES = 1.25  # batches that are left when somebody may be short of trials
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Event(NamedTuple):
     """Something that was handed over."""
 
-    at: float  # seconds of this machine's clock, the same in every process
+    clock: float  # seconds of this machine's clock, the same in every process
     trials: int
     gradients: float  # from here on: so far
     busy: float  # seconds in solvers, of a worker's or process's time
@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Setup:
     """What is measured."""
 
     kind: str
@@ -54,7 +54,7 @@ class Asked:
     rows: int  # of a batch
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """What came of it."""
 
     steady: float  # gradients a second
@@ -74,23 +74,27 @@ class Measured(NamedTuple):
 @click.option("--out", type=click.Path(path_type=Path), help="JSON.")
 def main(checkpoint: str, trials: int, rows: int, turns: int, out: Path | None) -> None:
     """Print what one and two do, and the ratios."""
-    asked = [Asked(kind, number, checkpoint, trials, rows) for kind in KINDS for number in (1, 2)]
-    found: dict[Asked, list[Measured]] = {each: [] for each in asked}
+    asked = [
+        Setup(kind, number, checkpoint, trials, rows) for kind in PROCESS_KINDS for number in (1, 2)
+    ]
+    found: dict[Setup, list[Measurement]] = {each: [] for each in asked}
     for turn in range(turns):
         for each in asked if turn % 2 == 0 else reversed(asked):
-            found[each].append(measured(each))
+            found[each].append(measure(each))
             click.echo(f"{turn + 1}: {each.number} × {each.kind} {found[each][-1]}", err=True)
-    rows_ = [_row(each, found[each], found[replace(each, number=1)]) for each in asked]
+    rows_ = [_make_row(each, found[each], found[replace(each, number=1)]) for each in asked]
     about = (
         f"`{' '.join(['python', *sys.argv])}`, {os.cpu_count()} cores, medians of {turns}; of each "
         "worker's or process's trials, and gradients, a second"
     )
-    publish("Two workers beside one", rows_, about, out)
+    print_table("Two workers beside one", rows_, about, out)
 
 
-def _row(asked: Asked, turns: list[Measured], alone: list[Measured]) -> dict[str, object]:
+def _make_row(
+    asked: Setup, turns: list[Measurement], alone: list[Measurement]
+) -> dict[str, object]:
     middle, one = (
-        {of: statistics.median(getattr(turn, of) for turn in some) for of in Measured._fields}
+        {of: statistics.median(getattr(turn, of) for turn in some) for of in Measurement._fields}
         for some in (turns, alone)
     )
     row: dict[str, object] = {"": f"{asked.number} × {asked.kind}"}
@@ -105,25 +109,25 @@ def _row(asked: Asked, turns: list[Measured], alone: list[Measured]) -> dict[str
     return row
 
 
-def measured(asked: Asked) -> Measured:
+def measure(asked: Setup) -> Measurement:
     """One turn, in processes of its own."""
     processes = asked.number if asked.kind == "process" else 1
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         began = time.monotonic()
-        parts = list(pool.map(_ran, [asked] * processes, range(processes)))
-    ended = max(events[-1].at for events in parts)
+        parts = list(pool.map(_run_trials, [asked] * processes, range(processes)))
+    ended = max(events[-1].clock for events in parts)
     trials = asked.number * asked.trials
-    low = max(_first(events) for events in parts) + WARM
-    left = SPARE * asked.rows * (1 if asked.kind == "process" else asked.number)
-    high = min(_short(events, left) for events in parts)
+    low = max(_first_gradient_time(events) for events in parts) + WARM_UP_SECONDS
+    left = SPARE_BATCHES * asked.rows * (1 if asked.kind == "process" else asked.number)
+    high = min(_last_full_time(events, left) for events in parts)
     if high <= low:
         raise click.UsageError("too few --trials for a steady state")
 
     def rate(of: str) -> float:
-        return sum(_during(events, of, low, high) for events in parts) / (high - low)
+        return sum(_amount_between(events, of, low, high) for events in parts) / (high - low)
 
     cpu = rate("driver") + rate("ray") + rate("workers")
-    return Measured(
+    return Measurement(
         steady=rate("gradients"),
         whole=trials / (ended - began),
         window=high - low,
@@ -134,21 +138,21 @@ def measured(asked: Asked) -> Measured:
     )
 
 
-def _ran(asked: Asked, part: int) -> list[Event]:
+def _run_trials(asked: Setup, part: int) -> list[Event]:
     """All that was handed over, of a part of the trials where these are processes."""
     from ganinv_cli.cli import startup
-    from ganinv_cli.cli.engine import engine as opened
+    from ganinv_cli.cli.engine import open_engine as opened
 
     if asked.kind == "process":
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    startup.tensorflow()
+    startup.start_tensorflow()
     from ganinv_cli import formats
-    from ganinv_cli.engine.engine import Recipe, Tally
-    from ganinv_cli.experiments.recover import Recovery
+    from ganinv_cli.engine.engine import Counts, GeneratorSpec
+    from ganinv_cli.experiments.recover import RecoverTask
     from ganinv_cli.jobs import Job
     from ganinv_cli.settings.config import RecoverConfig
     from ganinv_cli.settings.shipped import find
-    from ganinv_cli.solvers import named
+    from ganinv_cli.solvers import make_solver
 
     ray = asked.kind == "worker"
     config = RecoverConfig(
@@ -159,41 +163,47 @@ def _ran(asked: Asked, part: int) -> list[Event]:
         engine="ray" if ray else "local",
         workers=asked.number if ray else 0,
     )
-    recipe = Recipe(formats.read(find("checkpoint", asked.checkpoint)))
+    recipe = GeneratorSpec(formats.read(find("checkpoint", asked.checkpoint)))
     with opened(config, recipe) as engine:
         mixed = engine.machine.precision == "mixed"
-        task = Recovery(config, named(config.solver, config.solver_settings), mixed)
+        task = RecoverTask(config, make_solver(config.solver, config.solver_settings), mixed)
         count = asked.trials * (asked.number if ray else 1)
         jobs = [Job(part * asked.trials + number, "stochastic") for number in range(count)]
         events: list[Event] = []
-        total = Tally()
+        total = Counts()
         for done in engine.run(task, jobs):
-            total = total.plus(done.tally)
+            total = total.add(done.counts)
             events.append(
-                Event(time.monotonic(), total.done, total.gradients, total.seconds, *_cpu())
+                Event(
+                    time.monotonic(),
+                    total.finished,
+                    total.gradients,
+                    total.seconds,
+                    *_read_cpu_seconds(),
+                )
             )
         return events
 
 
-def _first(events: list[Event]) -> float:
+def _first_gradient_time(events: list[Event]) -> float:
     """When computing had begun."""
-    return next(event.at for event in events if event.gradients)
+    return next(event.clock for event in events if event.gradients)
 
 
-def _short(events: list[Event], left: float) -> float:
+def _last_full_time(events: list[Event], left: float) -> float:
     """When no more than so many trials were left."""
     done = [event.trials for event in events]
-    return events[int(np.searchsorted(done, done[-1] - left))].at
+    return events[int(np.searchsorted(done, done[-1] - left))].clock
 
 
-def _during(events: list[Event], of: str, low: float, high: float) -> float:
+def _amount_between(events: list[Event], quantity: str, low: float, high: float) -> float:
     """How much of a quantity there was between two times."""
-    at = [event.at for event in events]
-    amounts = [getattr(event, of) for event in events]
+    at = [event.clock for event in events]
+    amounts = [getattr(event, quantity) for event in events]
     return float(np.diff(np.interp([low, high], at, amounts))[0])
 
 
-def _cpu() -> tuple[float, float, float]:
+def _read_cpu_seconds() -> tuple[float, float, float]:
     """CPU seconds of this process, and of those below it: Ray's own, and workers."""
     parents, used, working = {}, {}, set()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -201,7 +211,7 @@ def _cpu() -> tuple[float, float, float]:
             name, _, rest = (folder / "stat").read_text().rpartition(")")
             values = rest.split()
             parents[int(folder.name)] = int(values[1])
-            used[int(folder.name)] = (int(values[11]) + int(values[12])) / TICK
+            used[int(folder.name)] = (int(values[11]) + int(values[12])) / CLOCK_TICKS
             if "(ray::Worker" in name:
                 working.add(int(folder.name))
     level, below = {os.getpid()}, set[int]()

@@ -10,17 +10,17 @@ import click
 import numpy as np
 
 from ganinv_cli import formats, preconditioner
-from ganinv_cli.engine.devices import devices
+from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Limits, Marks, Trial
+from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.names import RULES
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 SETTINGS: tuple[dict[str, int], ...] = (
     {},
@@ -36,18 +36,18 @@ HEADER = ("lbfgs with", "rule", "first start", "with restarts", "gradients", "me
 @click.option("--trials", default=64, show_default=True)
 def main(checkpoint: str, trials: int) -> None:
     """Print a Markdown table: recovered below 1e-4, and gradients a trial."""
-    device = devices("auto")[0]
+    device = find_devices("auto")[0]
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
-    _row(HEADER)
-    _row(["---"] * len(HEADER))
+    _print_row(HEADER)
+    _print_row(["---"] * len(HEADER))
     for settings in SETTINGS:
         words = ", ".join(f"{key} = {value}" for key, value in settings.items())
         began = time.monotonic()
-        done = _solved(generator, settings, trials)
-        points = named("lbfgs", settings).metric_points
-        share = preconditioner.cost(generator, points) / len(done)
+        done = _solve_trials(generator, settings, trials)
+        points = make_solver("lbfgs", settings).preconditioner_points
+        share = preconditioner.count_gradients(generator, points) / len(done)
         for rule in RULES:
-            _row(_counted(words or "its defaults", rule, done, share))
+            _print_row(_format_counts(words or "its defaults", rule, done, share))
         click.echo(f"{words or 'defaults'}: {time.monotonic() - began:.0f} s", err=True)
     click.echo(
         f"\n{trials} trials a rule, seed 0, {device.description}, checkpoint "
@@ -55,26 +55,26 @@ def main(checkpoint: str, trials: int) -> None:
     )
 
 
-def _solved(generator: Generator, settings: dict[str, int], trials: int) -> list[Trial]:
-    size = RecoverConfig().rows
+def _solve_trials(generator: Generator, settings: dict[str, int], trials: int) -> list[Trial]:
+    size = RecoverConfig().initial_batch_size
     looks = solve(
         generator,
-        named("lbfgs", settings),
-        Shared([Job(trial, rule) for trial in range(trials) for rule in RULES]),
+        make_solver("lbfgs", settings),
+        SharedJobs([Job(trial, rule) for trial in range(trials) for rule in RULES]),
         supply(generator, 0, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
-        Marks(np.array([]), np.array([])),
+        RecordPoints(np.array([]), np.array([])),
         seed=0,
         batch_size=size,
     )
     return [trial for look in looks for trial in look.finished]
 
 
-def _counted(words: str, rule: str, done: Sequence[Trial], share: float) -> list[str]:
+def _format_counts(words: str, rule: str, done: Sequence[Trial], share: float) -> list[str]:
     trials = [trial for trial in done if trial.job.rule == rule]
     first, best = (
         sum(z_error(end.z, trial.z_true) < 1e-4 for end, trial in zip(ends, trials, strict=True))
-        for ends in ([t.ends[0] for t in trials], [t.best for t in trials])
+        for ends in ([t.start_results[0] for t in trials], [t.best for t in trials])
     )
     spent = np.array([trial.gradients for trial in trials])
     numbers = (spent.mean() + share, np.median(spent) + share, spent.max())
@@ -82,7 +82,7 @@ def _counted(words: str, rule: str, done: Sequence[Trial], share: float) -> list
     return [words, rule, *counts, *(f"{number:.0f}" for number in numbers)]
 
 
-def _row(cells: Sequence[str]) -> None:
+def _print_row(cells: Sequence[str]) -> None:
     click.echo(f"| {' | '.join(cells)} |")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ganinv_cli.cli import main
-from ganinv_cli.store.document import up_to_date
+from ganinv_cli.store.format_tables import update_tables
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -75,7 +75,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": command_line,
-    "results-format.md": up_to_date,
+    "results-format.md": update_tables,
     "reproduction.md": measured,
     "noise.md": measured,
     "consistency.md": measured,

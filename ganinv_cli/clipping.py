@@ -18,50 +18,50 @@ from ganinv_cli.randomness import Purpose, uniform
 
 
 @dataclass(frozen=True)
-class Rule:
+class ClippingRule:
     """What happens to the components that left the bounds."""
 
-    clamps: bool = False
-    redraws: bool = False
-    wall: float = 0.0  # weight of the penalty in the loss
+    clamping: bool = False
+    redrawing: bool = False
+    penalty: float = 0.0  # weight of the penalty in the loss
 
 
 RULES = {
-    "none": Rule(),
-    "standard": Rule(clamps=True),
-    "stochastic": Rule(redraws=True),
-    "wall": Rule(wall=100.0),
+    "none": ClippingRule(),
+    "standard": ClippingRule(clamping=True),
+    "stochastic": ClippingRule(redrawing=True),
+    "wall": ClippingRule(penalty=100.0),
 }
 
 
-class Clip(NamedTuple):
+class Clipping(NamedTuple):
     """The rules of a batch's rows, and the streams of their trials."""
 
     prior: Prior
     seed: int
     trials: tf.Tensor  # (batch,) int64
     starts: tf.Tensor  # (batch,) int64, the number of each trial's present start
-    clamps: tf.Tensor  # (batch,) bool
-    redraws: tf.Tensor  # (batch,) bool
+    clamping: tf.Tensor  # (batch,) bool
+    redrawing: tf.Tensor  # (batch,) bool
 
-    def bound(self, z: tf.Tensor) -> tf.Tensor:
+    def clip_to_bounds(self, z: tf.Tensor) -> tf.Tensor:
         """Set what left the bounds to the bound it crossed, in the rows that clamp."""
         clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
-        return tf.where(self.clamps[:, None], clamped, z)
+        return tf.where(self.clamping[:, None], clamped, z)
 
-    def blocked(self, z: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+    def find_blocked(self, z: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         """Which components of a clamping row are at a bound and would be moved outwards."""
         outwards = ((z <= self.prior.low) & (direction < 0)) | (
             (z >= self.prior.high) & (direction > 0)
         )
-        return self.clamps[:, None] & outwards
+        return self.clamping[:, None] & outwards
 
-    def redrawable(self, z: tf.Tensor) -> tf.Tensor:
+    def find_redrawable(self, z: tf.Tensor) -> tf.Tensor:
         """Which rows (batch,) redraw and have something to redraw."""
-        return self.redraws & tf.reduce_any(self.prior.outside(z), -1)
+        return self.redrawing & tf.reduce_any(self.prior.is_outside(z), -1)
 
     def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Draw what left the bounds anew, in the rows that redraw: their start's redraw `count`."""
         share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1], self.starts)
         fresh = tf.cast(self.prior.quantile(share), z.dtype)
-        return tf.where(self.redraws[:, None] & self.prior.outside(z), fresh, z)
+        return tf.where(self.redrawing[:, None] & self.prior.is_outside(z), fresh, z)

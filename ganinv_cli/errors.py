@@ -35,6 +35,6 @@ class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
 
 
-def printable(text: object) -> str:
+def to_printable(text: object) -> str:
     """On one line of any terminal: escapes for line breaks, control characters, broken Unicode."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

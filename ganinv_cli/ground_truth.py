@@ -7,7 +7,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.randomness import Purpose, normal, uniform
 
 
-def true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
+def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """The true z of each trial, from the prior: float32 (trials, latent)."""
     numbers = tf.constant(trials, tf.int64)
     share = uniform(seed, numbers, Purpose.truth, tf.zeros_like(numbers), generator.latent)
@@ -15,7 +15,7 @@ def true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     return z
 
 
-def true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray | None:
+def draw_true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray | None:
     """The right label of each trial, all as likely: int32 (trials,). None where none is asked."""
     if not generator.labels:
         return None
@@ -25,15 +25,17 @@ def true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarr
     return labels
 
 
-def noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
+def draw_noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
     """Gaussian of variance 1 on every pixel: float32 (trials, height, width, channels)."""
     numbers = tf.constant(trials, tf.int64)
     draws = normal(seed, numbers, Purpose.noise, int(np.prod(generator.image_shape)))
     return np.asarray(draws).reshape(-1, *generator.image_shape)
 
 
-def noisy(clean: np.ndarray, unit: np.ndarray, variance: np.ndarray, clip: bool) -> np.ndarray:
+def add_noise(
+    clean: np.ndarray, unit_noise: np.ndarray, variance: np.ndarray, clip: bool
+) -> np.ndarray:
     """Images (n, height, width, channels) with unit noise scaled to a variance (n,) each."""
     scale = np.sqrt(variance).astype(np.float32)[:, None, None, None]
-    images: np.ndarray = clean + scale * unit
+    images: np.ndarray = clean + scale * unit_noise
     return np.clip(images, -1, 1) if clip else images

@@ -15,36 +15,36 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
 
 
-class Norm(NamedTuple):
+class QuadraticModel(NamedTuple):
     """A quadratic model of a loss around any z: H = 2 vectors · spectrum · vectorsᵀ."""
 
     vectors: tf.Tensor  # (latent, latent)
     spectrum: tf.Tensor  # (latent,), above 0
     damping: float  # added to the spectrum, times the loss
-    least: float  # eigenvalue of JᵀJ, or of JᵀWJ, at any of the random z
+    least_eigenvalue: float  # eigenvalue of JᵀJ, or of JᵀWJ, at any of the random z
 
 
-class Level(NamedTuple):
+class Preconditioner(NamedTuple):
     """Norms in which the average step is level (`solvers/metric.py`)."""
 
-    plain: Norm  # of z, for ‖r‖²
-    weighted: Norm  # of z, for ‖r‖² − Σ excess (basisᵀ r)² = rᵀWr
+    plain: QuadraticModel  # of z, for ‖r‖²
+    preconditioned: QuadraticModel  # of z, for ‖r‖² − Σ excess (basisᵀ r)² = rᵀWr
     basis: tf.Tensor  # (pixels, directions) of the image
     excess: tf.Tensor  # (directions,) in [0, 1)
 
 
-FLOOR = 1e-6  # of the largest eigenvalue
-LARGEST = 2**27  # numbers in all J together, 0.5 GiB
-BASIS = 2**25  # numbers in the basis of the image's norm
-DIRECTIONS = 1200  # of the image that are weighted, at most
-SPARE = 100  # directions more that the subspace they are sought in has
+EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
+MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
+MAX_BASIS_VALUES = 2**25  # numbers in the basis of the image's norm
+MAX_DIRECTIONS = 1200  # of the image that are weighted, at most
+OVERSAMPLING = 100  # directions more that the subspace they are sought in has
 POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # of the objective, that is added to the spectrum of z
 
 
-def level(
-    generator: Generator, points: int, *, weighted: bool = True, mixed: bool = False
-) -> Level:
+def measure_preconditioner(
+    generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
+) -> Preconditioner:
     """The norms from J at `points` draws from the prior, which depend on nothing but their number.
 
     The labels of a conditional generator take turns.
@@ -56,79 +56,88 @@ def level(
 
     Costs `cost(generator, points)` gradients. Raises CheckpointError where J is zero or no number.
     """
-    moved = _jacobians(generator, points, tf.bfloat16 if mixed else tf.float32)
-    if not (np.isfinite(moved).all() and moved.any()):
+    jacobians = _compute_jacobians(
+        generator, points, tf.bfloat16 if mixed_precision else tf.float32
+    )
+    if not (np.isfinite(jacobians).all() and jacobians.any()):
         raise CheckpointError(
             "this generator's images do not depend on z, or are not numbers; is its file whole?"
         )
-    basis, spread = _directions(moved, DIRECTIONS if weighted else 1)
+    basis, spread = _find_directions(jacobians, MAX_DIRECTIONS if preconditioned else 1)
     weights = (spread[-1] / spread) ** POWER
     shape = (-1, generator.latent)
-    gram = _gram(moved.reshape(*shape, moved.shape[1]))
-    along = (moved @ basis).reshape(*shape, basis.shape[1])
-    levelled = gram - _gram(along * np.sqrt(1 - weights))
-    plain = _norm(gram, 0.0)
+    gram = _compute_gram(jacobians.reshape(*shape, jacobians.shape[1]))
+    along = (jacobians @ basis).reshape(*shape, basis.shape[1])
+    preconditioned_gram = gram - _compute_gram(along * np.sqrt(1 - weights))
+    plain = _fit_model(gram, 0.0)
     root = tf.sqrt(plain.spectrum)
-    return Level(
+    return Preconditioner(
         plain._replace(spectrum=root * tf.reduce_mean(1 / root)),
-        _norm(levelled, DAMPING),
+        _fit_model(preconditioned_gram, DAMPING),
         tf.constant(basis),
         tf.constant(1 - weights),
     )
 
 
-def points_of(generator: Generator, points: int) -> int:
+def limit_points(generator: Generator, points: int) -> int:
     """How many draws are used: fewer where their Jacobians would not fit in memory."""
-    return min(points, max(1, LARGEST // (generator.latent * int(np.prod(generator.image_shape)))))
+    return min(
+        points,
+        max(1, MAX_JACOBIAN_VALUES // (generator.latent * int(np.prod(generator.image_shape)))),
+    )
 
 
-def cost(generator: Generator, points: int) -> float:
+def count_gradients(generator: Generator, points: int) -> float:
     """In gradients, J moves costing a forward pass, which is half of one."""
-    return 0.5 * points_of(generator, points) * (generator.latent + 1)
+    return 0.5 * limit_points(generator, points) * (generator.latent + 1)
 
 
-def _jacobians(generator: Generator, points: int, precision: tf.DType) -> np.ndarray:
+def _compute_jacobians(generator: Generator, points: int, precision: tf.DType) -> np.ndarray:
     """Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
-    numbers = tf.range(points_of(generator, points), dtype=tf.int64)
+    numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
     share = uniform(0, numbers, Purpose.metric, tf.zeros_like(numbers), generator.latent)
     moves = tf.eye(generator.latent, dtype=precision)
 
-    def moved(z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def compute_jvps(z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return tf.reshape(
-            tf.cast(generator.moved(z, moves, labels), tf.float32), [generator.latent, -1]
+            tf.cast(generator.jvp(z, moves, labels), tf.float32), [generator.latent, -1]
         )
 
-    compiled = tf.function(moved, autograph=False)
+    compiled = tf.function(compute_jvps, autograph=False)
     labels = tf.cast(numbers % max(generator.labels, 1), tf.int32)
     drawn = zip(generator.prior.quantile(share), labels, strict=True)
     return np.concatenate([compiled(z[None], label[None]) for z, label in drawn])
 
 
-def _directions(moved: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first eigenvectors (pixels, k) of movedᵀ moved, and their eigenvalues (k,), both float32.
 
     By a random subspace (Halko, Martinsson & Tropp 2011, algorithms 4.1 and 5.3).
     """
-    rows, pixels = moved.shape
-    count = max(1, min(most, rows // 2, pixels // 2, BASIS // pixels))
+    rows, pixels = jacobians.shape
+    count = max(1, min(max_count, rows // 2, pixels // 2, MAX_BASIS_VALUES // pixels))
     random = np.random.default_rng(0)
-    sketch = random.standard_normal((count + SPARE, rows), np.float32) @ moved
+    sketch = random.standard_normal((count + OVERSAMPLING, rows), np.float32) @ jacobians
     span = tf.linalg.qr(sketch.T)[0].numpy()  # some ten times as fast as LAPACK's
-    along = moved @ span
+    along = jacobians @ span
     values, vectors = np.linalg.eigh(along.T @ along)
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
-    return span @ vectors, np.maximum(values, FLOOR * values[0])
+    return span @ vectors, np.maximum(values, EIGENVALUE_FLOOR * values[0])
 
 
-def _gram(moved: np.ndarray) -> np.ndarray:
+def _compute_gram(jacobians: np.ndarray) -> np.ndarray:
     """JJᵀ, float32 (points, latent, latent), of each J (points, latent, values)."""
-    gram: np.ndarray = np.matmul(moved, moved.transpose(0, 2, 1))
+    gram: np.ndarray = np.matmul(jacobians, jacobians.transpose(0, 2, 1))
     return gram
 
 
-def _norm(gram: np.ndarray, damping: float) -> Norm:
+def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
     """That of the mean, and the least eigenvalue of any."""
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
-    spectrum = np.maximum(values, FLOOR * values[-1])
-    least = max(float(np.linalg.eigvalsh(gram.astype(np.float64)).min()), FLOOR * values[-1])
-    return Norm(tf.constant(vectors, tf.float32), tf.constant(spectrum, tf.float32), damping, least)
+    spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])
+    least = max(
+        float(np.linalg.eigvalsh(gram.astype(np.float64)).min()), EIGENVALUE_FLOOR * values[-1]
+    )
+    return QuadraticModel(
+        tf.constant(vectors, tf.float32), tf.constant(spectrum, tf.float32), damping, least
+    )

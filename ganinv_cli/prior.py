@@ -11,8 +11,11 @@ from scipy.special import ndtr, ndtri
 
 from ganinv_cli.errors import ConfigError
 
-INSIDE = 0.99  # share of a normal prior's draws that lie within its bounds
-SHARES = 1e-3, 1 - 1e-6  # of these; float32 tells less apart from none, and more from all
+INSIDE_SHARE = 0.99  # share of a normal prior's draws that lie within its bounds
+INSIDE_SHARE_RANGE = (
+    1e-3,
+    1 - 1e-6,
+)  # of these; float32 tells less apart from none, and more from all
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Uniform:
     low: float = -1.0
     high: float = 1.0
 
-    def outside(self, z: Any) -> Any:
+    def is_outside(self, z: Any) -> Any:
         """Which components are at or beyond a bound, inclusive as in the paper's code."""
         return (z <= self.low) | (z >= self.high)
 
@@ -35,7 +38,7 @@ class Uniform:
 
     def __str__(self) -> str:
         """As `parsed` reads it."""
-        return f"uniform:{_told(self.low)},{_told(self.high)}"
+        return f"uniform:{_format_number(self.low)},{_format_number(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Normal:
     """
 
     sigma: float = 1.0
-    inside: float = INSIDE
+    inside: float = INSIDE_SHARE
 
     @cached_property
     def high(self) -> float:
@@ -59,7 +62,7 @@ class Normal:
         """The lower bound."""
         return -self.high
 
-    def outside(self, z: Any) -> Any:
+    def is_outside(self, z: Any) -> Any:
         """Which components are at or beyond a bound."""
         return (z <= self.low) | (z >= self.high)
 
@@ -75,19 +78,19 @@ class Normal:
 
     def __str__(self) -> str:
         """As `parsed` reads it."""
-        return f"normal:{_told(self.sigma)},{_told(self.inside)}"
+        return f"normal:{_format_number(self.sigma)},{_format_number(self.inside)}"
 
 
 Prior = Uniform | Normal
 
 
-def _told(number: float) -> str:
+def _format_number(number: float) -> str:
     """All that it takes to read the same number back."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
 
 
-def parsed(text: str) -> Prior:
+def parse_prior(text: str) -> Prior:
     """`uniform` or `uniform:LOW,HIGH`; `normal`, `normal:SIGMA` or `normal:SIGMA,INSIDE`.
 
     Raises ConfigError.
@@ -95,7 +98,7 @@ def parsed(text: str) -> Prior:
     name, _, numbers = text.partition(":")
     try:
         given = [float(part) for part in numbers.split(",")] if numbers else []
-        return _KNOWN[name.strip()](*given)
+        return _PRIORS[name.strip()](*given)
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"{text!r} is no prior of z: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA "
@@ -104,17 +107,17 @@ def parsed(text: str) -> Prior:
         ) from None
 
 
-def _uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
+def _make_uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
     if not -math.inf < low < high < math.inf:
         raise ValueError("bounds the wrong way round")
     return Uniform(low, high)
 
 
-def _normal(sigma: float = 1.0, inside: float = INSIDE) -> Normal:
-    least, most = SHARES
+def _make_normal(sigma: float = 1.0, inside: float = INSIDE_SHARE) -> Normal:
+    least, most = INSIDE_SHARE_RANGE
     if not (0 < sigma < math.inf and least <= inside <= most):
         raise ValueError("no deviation, or no share")
     return Normal(sigma, inside)
 
 
-_KNOWN: dict[str, Callable[..., Prior]] = {"uniform": _uniform, "normal": _normal}
+_PRIORS: dict[str, Callable[..., Prior]] = {"uniform": _make_uniform, "normal": _make_normal}

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.preconditioner import Level, Norm
+from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
-SAFETY = 1.0  # of the bound on the error of z; docs/solvers.md has how often it held
-PADDED = 8  # rows of a part of the batch are made a multiple of this: few shapes, few kernels
+BOUND_SAFETY = 1.0  # of the bound on the error of z; docs/solvers.md has how often it held
+ROW_MULTIPLE = 8  # rows of a part of the batch are made a multiple of this: few shapes, few kernels
 
 
 class Evaluation(NamedTuple):
@@ -29,118 +29,123 @@ class Problem(NamedTuple):
 
     generator: Generator
     targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]
-    wall: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
+    penalty: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
     residual: tf.Tensor  # (batch,), image loss that the right z leaves at most; inf where unknown
     stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
-    level: Level | None = None
-    mixed: bool = False  # whether rows may be rough
+    preconditioner: Preconditioner | None = None
+    mixed_precision: bool = False  # whether rows may be rough
     mask: tf.Tensor | None = None  # (height, width, 1), 1 where a pixel counts and 0 where not
     labels: tf.Tensor | None = None  # (batch,) int32, where the generator asks for them
 
-    def evaluate(self, z: tf.Tensor, rough: tf.Tensor | None = None) -> Evaluation:
+    def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """One gradient a row: a forward pass and a backward pass to z (batch, latent).
 
         In the rows (batch,) that are `rough` it is computed in bfloat16.
         """
-        if rough is None or not self.mixed:
-            return self._evaluated(z)
+        if low_precision is None or not self.mixed_precision:
+            return self._evaluate_in(z)
         batch = tf.shape(z)[0]
-        found = [tf.zeros(shape, z.dtype) for shape in ([batch], [batch], tf.shape(z), [batch])]
-        for rows, precision in ((~rough, z.dtype), (rough, tf.bfloat16)):
-            found = self._where_any(z, rows, precision, found)
-        return Evaluation(*found)
+        values = [tf.zeros(shape, z.dtype) for shape in ([batch], [batch], tf.shape(z), [batch])]
+        for rows, precision in ((~low_precision, z.dtype), (low_precision, tf.bfloat16)):
+            values = self._update_if_any(z, rows, precision, values)
+        return Evaluation(*values)
 
-    def _where_any(
-        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, found: list[tf.Tensor]
+    def _update_if_any(
+        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        some: list[tf.Tensor] = tf.cond(
-            tf.reduce_any(rows), lambda: self._part(z, rows, precision, found), lambda: found
+        updated: list[tf.Tensor] = tf.cond(
+            tf.reduce_any(rows),
+            lambda: self._update_rows(z, rows, precision, values),
+            lambda: values,
         )
-        return some
+        return updated
 
-    def _part(
-        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, found: list[tf.Tensor]
+    def _update_rows(
+        self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         """What was found, with these rows (batch,) evaluated in this precision."""
-        places = tf.where(rows)[:, 0]
-        missing = -tf.size(places) % PADDED
-        places = tf.concat([places, tf.fill([missing], places[0])], 0)
-        rows = {name: getattr(self, name) for name in _ROWS}
-        some = {name: tf.gather(row, places) for name, row in rows.items() if row is not None}
-        here = self._replace(**some)._evaluated(tf.gather(z, places), precision)
+        indices = tf.where(rows)[:, 0]
+        missing = -tf.size(indices) % ROW_MULTIPLE
+        indices = tf.concat([indices, tf.fill([missing], indices[0])], 0)
+        rows = {name: getattr(self, name) for name in _ROW_FIELDS}
+        some = {name: tf.gather(row, indices) for name, row in rows.items() if row is not None}
+        evaluation = self._replace(**some)._evaluate_in(tf.gather(z, indices), precision)
         return [
-            tf.tensor_scatter_nd_update(whole, places[:, None], part)
-            for whole, part in zip(found, here, strict=True)
+            tf.tensor_scatter_nd_update(whole, indices[:, None], part)
+            for whole, part in zip(values, evaluation, strict=True)
         ]
 
-    def _evaluated(self, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
+    def _evaluate_in(self, z: tf.Tensor, precision: tf.DType | None = None) -> Evaluation:
         with tf.GradientTape() as tape:
             tape.watch(z)
             images = self.generator(tf.cast(z, self.targets.dtype), precision, self.labels)
             residuals = images - self.targets
-            counted = residuals if self.mask is None else residuals * self.mask
-            image_loss = tf.reduce_sum(counted * residuals, [1, 2, 3])
-            loss = self._weighted(counted, image_loss)
+            masked = residuals if self.mask is None else residuals * self.mask
+            image_loss = tf.reduce_sum(masked * residuals, [1, 2, 3])
+            loss = self._preconditioned_loss(masked, image_loss)
         gradient = tf.cast(tape.gradient(loss, z), z.dtype)
         prior = self.generator.prior
         # signed, by component
         beyond = tf.maximum(z - prior.high, 0) - tf.maximum(prior.low - z, 0)
-        wall = tf.cast(self.wall, z.dtype)
+        penalty_weight = tf.cast(self.penalty, z.dtype)
         loss = tf.cast(loss, z.dtype)
         return Evaluation(
             image_loss,
-            loss + wall * tf.reduce_sum(beyond**2, -1),
-            gradient + 2 * wall[:, None] * beyond,
-            self._bound(loss),
+            loss + penalty_weight * tf.reduce_sum(beyond**2, -1),
+            gradient + 2 * penalty_weight[:, None] * beyond,
+            self._bound_error(loss),
         )
 
     @property
-    def may_be_rough(self) -> tf.Tensor:
+    def low_precision_allowed(self) -> tf.Tensor:
         """Which rows (batch,): a residual would drown what bfloat16 still sees."""
-        return self._exact & self.mixed
+        return self._is_exact & self.mixed_precision
 
     @property
-    def _exact(self) -> tf.Tensor:
+    def _is_exact(self) -> tf.Tensor:
         return self.residual == 0
 
-    def _weighted(self, residuals: tf.Tensor, image_loss: tf.Tensor) -> tf.Tensor:
+    def _preconditioned_loss(self, residuals: tf.Tensor, image_loss: tf.Tensor) -> tf.Tensor:
         """rᵀWr in the rows that are exact, in the others ‖r‖²."""
-        if self.level is None:
+        if self.preconditioner is None:
             return image_loss
-        flat = tf.reshape(residuals, [-1, self.level.basis.shape[0]])
+        flat = tf.reshape(residuals, [-1, self.preconditioner.basis.shape[0]])
         excess = tf.cond(
-            tf.reduce_any(self._exact),
-            lambda: tf.reduce_sum(self.level.excess * tf.matmul(flat, self.level.basis) ** 2, 1),
+            tf.reduce_any(self._is_exact),
+            lambda: tf.reduce_sum(
+                self.preconditioner.excess * tf.matmul(flat, self.preconditioner.basis) ** 2, 1
+            ),
             lambda: tf.zeros_like(image_loss),
         )
-        return tf.where(self._exact, image_loss - excess, image_loss)
+        return tf.where(self._is_exact, image_loss - excess, image_loss)
 
-    def _bound(self, loss: tf.Tensor) -> tf.Tensor:
+    def _bound_error(self, loss: tf.Tensor) -> tf.Tensor:
         """‖z − z_true‖² ≤ loss / σ², σ² the least eigenvalue of JᵀWJ, were G linear on the way.
 
         Where nobody measured one, the loss itself: that of 1 / latent.
         """
-        if self.level is None:
+        if self.preconditioner is None:
             return loss
         plain, weighted = (
-            SAFETY * loss / (norm.least * self.generator.latent)
-            for norm in (self.level.plain, self.level.weighted)
+            BOUND_SAFETY * loss / (norm.least_eigenvalue * self.generator.latent)
+            for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
-        return tf.where(self._exact, weighted, plain)
+        return tf.where(self._is_exact, weighted, plain)
 
-    def inverse(self, objective: tf.Tensor) -> tf.Tensor | None:
+    def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """H₀ (batch, latent, latent) at such an objective (batch,); plain up to a factor."""
-        if self.level is None:
+        if self.preconditioner is None:
             return None
         plain, weighted = (
-            _inverse(norm, objective) for norm in (self.level.plain, self.level.weighted)
+            _inverse_hessian(norm, objective)
+            for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
-        return tf.where(self._exact[:, None, None], weighted, plain)
+        return tf.where(self._is_exact[:, None, None], weighted, plain)
 
 
-_ROWS = ("targets", "wall", "residual", "labels")
+_ROW_FIELDS = ("targets", "penalty", "residual", "labels")
 
 
-def _inverse(norm: Norm, objective: tf.Tensor) -> tf.Tensor:
-    values = 0.5 / (norm.spectrum + norm.damping * objective[:, None])
-    return tf.matmul(norm.vectors * values[:, None], norm.vectors, transpose_b=True)
+def _inverse_hessian(model: QuadraticModel, objective: tf.Tensor) -> tf.Tensor:
+    values = 0.5 / (model.spectrum + model.damping * objective[:, None])
+    return tf.matmul(model.vectors * values[:, None], model.vectors, transpose_b=True)

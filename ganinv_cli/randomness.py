@@ -40,13 +40,13 @@ def uniform(
     """
     pairs = (size + 1) // 2
     start = tf.broadcast_to(tf.cast(starts, tf.int64), tf.shape(trials))
-    named = int(purpose) * 2**28 + start[:, None] * 2**16 + tf.range(pairs, dtype=tf.int64)
+    positions = int(purpose) * 2**28 + start[:, None] * 2**16 + tf.range(pairs, dtype=tf.int64)
     key = tf.constant(seed, tf.uint32), tf.cast(trials, tf.uint32)[:, None]
-    counter = tf.cast(named, tf.uint32), tf.cast(count, tf.uint32)[:, None]
+    counter = tf.cast(positions, tf.uint32), tf.cast(count, tf.uint32)[:, None]
     first, second = threefry(key, counter)
     bits = tf.reshape(tf.stack([first, second], -1), [-1, 2 * pairs])[:, :size]
-    kept = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32)
-    return (kept + 0.5) * 2.0**-23  # 23 bits and a half: exact, and never 0 or 1
+    mantissa = tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32)
+    return (mantissa + 0.5) * 2.0**-23  # 23 bits and a half: exact, and never 0 or 1
 
 
 def normal(seed: int, trials: tf.Tensor, purpose: Purpose, size: int) -> tf.Tensor:
@@ -72,12 +72,14 @@ def threefry(
     for block in range(5):
         for rotation in _ROTATIONS[block % 2]:
             first += second
-            second = tf.bitwise.bitwise_xor(_rotated(second, rotation), first)
+            second = tf.bitwise.bitwise_xor(_rotate_left(second, rotation), first)
         first += schedule[(block + 1) % 3]
         second += schedule[(block + 2) % 3] + tf.constant(block + 1, tf.uint32)
     return first, second
 
 
-def _rotated(x: tf.Tensor, left: int) -> tf.Tensor:
-    high = tf.bitwise.left_shift(x, tf.constant(left, tf.uint32))
-    return tf.bitwise.bitwise_or(high, tf.bitwise.right_shift(x, tf.constant(32 - left, tf.uint32)))
+def _rotate_left(x: tf.Tensor, count: int) -> tf.Tensor:
+    high = tf.bitwise.left_shift(x, tf.constant(count, tf.uint32))
+    return tf.bitwise.bitwise_or(
+        high, tf.bitwise.right_shift(x, tf.constant(32 - count, tf.uint32))
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.clipping import RULES, Clip
+from ganinv_cli.clipping import RULES, Clipping
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import RULES as NAMES
 
@@ -13,13 +13,13 @@ Z = tf.constant([[0.5, 1.5, -2.0, 1.0, -1.0]])
 
 def _clip(*rules, trials=None):
     chosen = [RULES[rule] for rule in rules]
-    return Clip(
+    return Clipping(
         Uniform(),
         0,
         tf.constant(trials or range(len(rules)), tf.int64),
         tf.zeros(len(rules), tf.int64),
-        tf.constant([rule.clamps for rule in chosen]),
-        tf.constant([rule.redraws for rule in chosen]),
+        tf.constant([rule.clamping for rule in chosen]),
+        tf.constant([rule.redrawing for rule in chosen]),
     )
 
 
@@ -30,18 +30,18 @@ def test_the_command_line_knows_every_rule():
 @pytest.mark.parametrize("rule", ["none", "wall"])
 def test_no_clipping_leaves_z_alone(rule):
     clip = _clip(rule)
-    assert (clip.bound(Z) == Z).numpy().all()
+    assert (clip.clip_to_bounds(Z) == Z).numpy().all()
     assert (clip.redraw(Z, tf.zeros(1, tf.int64)) == Z).numpy().all()
-    assert not clip.redrawable(Z).numpy().any()
-    assert not clip.blocked(Z, tf.ones_like(Z)).numpy().any()
+    assert not clip.find_redrawable(Z).numpy().any()
+    assert not clip.find_blocked(Z, tf.ones_like(Z)).numpy().any()
 
 
 def test_standard_clipping_sets_to_the_bound_that_was_crossed():
-    assert _clip("standard").bound(Z).numpy().tolist() == [[0.5, 1, -1, 1, -1]]
+    assert _clip("standard").clip_to_bounds(Z).numpy().tolist() == [[0.5, 1, -1, 1, -1]]
 
 
 def test_standard_clipping_blocks_what_would_leave():
-    blocked = _clip("standard").blocked(Z, tf.constant([[9.0, 1, 1, 1, 1]]))
+    blocked = _clip("standard").find_blocked(Z, tf.constant([[9.0, 1, 1, 1, 1]]))
     assert blocked.numpy().tolist() == [[False, True, False, True, False]]
 
 
@@ -70,7 +70,7 @@ def test_another_redraw_draws_others():
 def test_rows_of_one_batch_follow_their_own_rules():
     z = tf.repeat(Z, 3, axis=0)
     clip = _clip("none", "standard", "stochastic")
-    acted = clip.redraw(clip.bound(z), tf.zeros(3, tf.int64)).numpy()
+    acted = clip.redraw(clip.clip_to_bounds(z), tf.zeros(3, tf.int64)).numpy()
     assert (acted[0] == Z.numpy()[0]).all()
     assert acted[1].tolist() == [0.5, 1, -1, 1, -1]
     alone = _clip("stochastic", trials=[2]).redraw(Z, tf.zeros(1, tf.int64)).numpy()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli.settings.shipped import shipped
+from ganinv_cli.settings.shipped import list_shipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -26,7 +26,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_readme_names_every_config():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"| `{name}` |" in readme for name in shipped("config"))
+    assert all(f"| `{name}` |" in readme for name in list_shipped("config"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -4,13 +4,13 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import in_float64
+from small import cast_to_float64
 
 from ganinv_cli import preconditioner
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
-from ganinv_cli.preconditioner import cost, level, points_of
+from ganinv_cli.preconditioner import count_gradients, limit_points, measure_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 
@@ -19,7 +19,7 @@ POINTS = 5
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,14 @@ def jacobians(generator):
 def _inverse(generator, residual, objective):
     """H₀ (latent, latent) of one row."""
     row = tf.constant([residual], tf.float64)
-    norms = in_float64(level(generator, POINTS))
-    problem = Problem(generator, None, row, row, level=norms)
-    return problem.inverse(tf.constant([objective], tf.float64)).numpy()[0]
+    norms = cast_to_float64(measure_preconditioner(generator, POINTS))
+    problem = Problem(generator, None, row, row, preconditioner=norms)
+    return problem.inverse_hessian(tf.constant([objective], tf.float64)).numpy()[0]
 
 
 def _grams(generator, jacobians):
     """JᵀJ and JᵀWJ, both (points, latent, latent)."""
-    found = level(generator, POINTS)
+    found = measure_preconditioner(generator, POINTS)
     plain = np.einsum("npi,npj->nij", jacobians, jacobians)
     along = np.einsum("npi,pk->nki", jacobians, found.basis.numpy().astype(float))
     return plain, plain - np.einsum("nki,k,nkj->nij", along, found.excess.numpy(), along)
@@ -75,16 +75,16 @@ def test_where_z_leaves_nothing_it_is_the_inverse_hessian_of_the_damped_weighted
 
 
 def test_the_least_eigenvalue_is_that_of_any_measured_z(generator, jacobians):
-    found = level(generator, POINTS)
+    found = measure_preconditioner(generator, POINTS)
     for norm, grams in zip(
-        (found.plain, found.weighted), _grams(generator, jacobians), strict=True
+        (found.plain, found.preconditioned), _grams(generator, jacobians), strict=True
     ):
-        assert norm.least == pytest.approx(np.linalg.eigvalsh(grams).min(), rel=0.05)
+        assert norm.least_eigenvalue == pytest.approx(np.linalg.eigvalsh(grams).min(), rel=0.05)
 
 
 def test_the_weights_of_the_image_make_its_stiff_directions_level(generator, jacobians):
     """wᵢ = (λₖ / λᵢ)^power for the eigenvalues λ of the mean JJᵀ, orthonormal eigenvectors."""
-    found = level(generator, POINTS)
+    found = measure_preconditioner(generator, POINTS)
     basis, weights = found.basis.numpy(), 1 - found.excess.numpy()
     np.testing.assert_allclose(basis.T @ basis, np.eye(len(weights)), atol=1e-5)
     assert (weights > 0).all() and (weights <= 1).all()
@@ -95,25 +95,27 @@ def test_the_weights_of_the_image_make_its_stiff_directions_level(generator, jac
 
 
 def test_without_weights_the_images_norm_is_its_own(generator):
-    found = level(generator, POINTS, weighted=False)
+    found = measure_preconditioner(generator, POINTS, preconditioned=False)
     assert not found.excess.numpy().any()
-    assert found.weighted.least == pytest.approx(found.plain.least)
-    assert level(generator, POINTS).excess.numpy()[:-1].all()
+    assert found.preconditioned.least_eigenvalue == pytest.approx(found.plain.least_eigenvalue)
+    assert measure_preconditioner(generator, POINTS).excess.numpy()[:-1].all()
 
 
 def test_a_jacobian_in_bfloat16_is_near_enough(generator):
-    fine, rough = (level(generator, POINTS, mixed=mixed) for mixed in (False, True))
-    for one, other in ((fine.plain, rough.plain), (fine.weighted, rough.weighted)):
+    fine, rough = (
+        measure_preconditioner(generator, POINTS, mixed_precision=mixed) for mixed in (False, True)
+    )
+    for one, other in ((fine.plain, rough.plain), (fine.preconditioned, rough.preconditioned)):
         np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=0.05)
-        assert 0 < abs(one.least - other.least) < 0.1 * one.least
+        assert 0 < abs(one.least_eigenvalue - other.least_eigenvalue) < 0.1 * one.least_eigenvalue
 
 
 def test_they_depend_on_nothing_but_the_generator_and_the_number_of_points(generator):
-    found = _bytes(level(generator, POINTS))
+    found = _bytes(measure_preconditioner(generator, POINTS))
     tf.random.set_seed(5)
     np.random.seed(5)
-    assert _bytes(level(generator, POINTS)) == found
-    assert _bytes(level(generator, POINTS + 1)) != found
+    assert _bytes(measure_preconditioner(generator, POINTS)) == found
+    assert _bytes(measure_preconditioner(generator, POINTS + 1)) != found
 
 
 def _bytes(found):
@@ -123,17 +125,19 @@ def _bytes(found):
 def test_a_generator_that_is_too_large_for_memory_is_measured_at_fewer_points(
     generator, monkeypatch
 ):
-    at_two = level(generator, 2)
+    at_two = measure_preconditioner(generator, 2)
     numbers = generator.latent * int(np.prod(generator.image_shape))
     for fits, points in ((100 * numbers, POINTS), (2.9 * numbers, 2), (0.1 * numbers, 1)):
-        monkeypatch.setattr(preconditioner, "LARGEST", int(fits))
-        assert points_of(generator, POINTS) == points
-        assert cost(generator, POINTS) == points * (generator.latent + 1) / 2
-        assert (_bytes(level(generator, POINTS)) == _bytes(at_two)) == (points == 2)
+        monkeypatch.setattr(preconditioner, "MAX_JACOBIAN_VALUES", int(fits))
+        assert limit_points(generator, POINTS) == points
+        assert count_gradients(generator, POINTS) == points * (generator.latent + 1) / 2
+        assert (_bytes(measure_preconditioner(generator, POINTS)) == _bytes(at_two)) == (
+            points == 2
+        )
 
 
 def test_it_costs_a_forward_pass_a_column(generator):
-    assert cost(generator, 40) == 40 * (generator.latent + 1) / 2
+    assert count_gradients(generator, 40) == 40 * (generator.latent + 1) / 2
 
 
 @pytest.mark.parametrize("weight", [0.0, np.nan])
@@ -141,4 +145,4 @@ def test_a_generator_whose_images_do_not_depend_on_z_is_refused(weight):
     dense = Dense(np.full((3, 12), weight, np.float32), np.zeros(12, np.float32))
     layers = (dense, Reshape((2, 2, 3)), Activation("tanh"))
     with pytest.raises(CheckpointError, match="do not depend on z, or are not numbers"):
-        level(builders.built(*layers), POINTS)
+        measure_preconditioner(builders.build_generator(*layers), POINTS)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.prior import Normal, Uniform, parsed
+from ganinv_cli.prior import Normal, Uniform, parse_prior
 
 PRIORS = [
     Uniform(),
@@ -21,11 +21,11 @@ PRIORS = [
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
 def test_its_draws_lie_within_its_bounds(prior: Uniform | Normal) -> None:
     z = prior.quantile(np.linspace(1e-9, 1 - 1e-9, 1001))
-    assert not prior.outside(z[1:-1]).any()
+    assert not prior.is_outside(z[1:-1]).any()
     assert z[0] == pytest.approx(prior.low, rel=1e-5) and z[-1] == pytest.approx(
         prior.high, rel=1e-5
     )
-    assert prior.outside(np.array([prior.low, prior.high, prior.high + 1])).all()
+    assert prior.is_outside(np.array([prior.low, prior.high, prior.high + 1])).all()
 
 
 def test_a_normal_is_cut_where_so_much_of_it_is_inside() -> None:
@@ -48,7 +48,7 @@ def test_tensors_and_arrays_come_to_the_same(prior: Uniform | Normal) -> None:
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
 def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
-    assert parsed(str(prior)) == prior
+    assert parse_prior(str(prior)) == prior
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
     ],
 )
 def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
-    assert parsed(text) == prior
+    assert parse_prior(text) == prior
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="is no prior of z: give uniform or uniform:LOW"):
-        parsed(text)
+        parse_prior(text)

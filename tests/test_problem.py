@@ -11,7 +11,7 @@ from ganinv_cli.problem import Problem
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 def _problem(generator, rows=3, wall=0.0, seed=0, mask=None):
@@ -50,7 +50,7 @@ def test_the_wall_costs_its_weight_times_the_squared_distance_outside(generator)
 
 def test_a_row_does_not_see_its_neighbours(generator):
     problem, z = _problem(generator)
-    second = [field[1:2] for field in (problem.targets, problem.wall, problem.residual)]
+    second = [field[1:2] for field in (problem.targets, problem.penalty, problem.residual)]
     alone = Problem(generator, *second).evaluate(z[1:2])
     together = problem.evaluate(z)
     for whole, one in zip(together, alone, strict=True):

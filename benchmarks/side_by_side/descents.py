@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from side_by_side.task import BATCH, EXPLAINED, TOLERANCE, Found, Task
+from side_by_side.task import BATCH, RESTART_LOSS, TOLERANCE, MethodResult, RecoveryBenchmark
 
-LOOK = 50  # updates in a call
+UPDATES_PER_CALL = 50  # updates in a call
 
 
-class Rows(NamedTuple):
+class DescentState(NamedTuple):
     """The memory of a batch of starts."""
 
     z: tf.Tensor  # (batch, latent), what is evaluated next
@@ -28,15 +28,15 @@ class Rows(NamedTuple):
     image_loss: tf.Tensor  # (batch,), summed over pixels
 
 
-Move = Callable[[tf.Tensor, Rows, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
-Clip = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+UpdateRule = Callable[[tf.Tensor, DescentState, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+ClipFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def adam(rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8) -> Move:
+def adam(rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8) -> UpdateRule:
     """Kingma & Ba 2015, algorithm 1."""
 
     def move(
-        gradient: tf.Tensor, rows: Rows, update: tf.Tensor
+        gradient: tf.Tensor, rows: DescentState, update: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         first = beta1 * rows.first + (1 - beta1) * gradient
         second = beta2 * rows.second + (1 - beta2) * gradient**2
@@ -47,31 +47,31 @@ def adam(rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8)
     return move
 
 
-def momentum(rate: float, share: float, halve_every: int = 2**30) -> Move:
+def momentum(rate: float, decay: float, halve_every: int = 2**30) -> UpdateRule:
     """velocity <- share * velocity + gradient; z <- z - rate * velocity."""
 
     def move(
-        gradient: tf.Tensor, rows: Rows, update: tf.Tensor
+        gradient: tf.Tensor, rows: DescentState, update: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        velocity = share * rows.first + gradient
+        velocity = decay * rows.first + gradient
         now = tf.cast(rate * 0.5 ** tf.cast(update // halve_every, tf.float32), gradient.dtype)
         return -now * velocity, velocity, rows.second
 
     return move
 
 
-def unclipped(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
+def keep_components(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
     """Components stay where they are."""
     return z
 
 
-def redrawn(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
+def redraw_outside(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
     """Each component at or beyond a bound gets a draw of its own (ReverseGAN)."""
     fresh = tf.random.stateless_uniform(tf.shape(z), [1, update], -1, 1, z.dtype)
     return tf.where(tf.abs(z) >= 1, fresh, z)
 
 
-def redrawn_together(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
+def redraw_together(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
     """All beyond one bound get the same draw, one a bound and image (pytorch-reverse-gan)."""
     fresh = tf.random.stateless_uniform([tf.shape(z)[0], 2], [2, update], -1, 1, z.dtype)
     z = tf.where(z > 1, fresh[:, :1], z)
@@ -82,19 +82,19 @@ def redrawn_together(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
 class Descent:
     """One such method: z <- clip(z + move)."""
 
-    move: Move
+    move: UpdateRule
     updates: int  # a start
     starts: int = 1  # a trial, the best by image loss
-    clip: Clip = unclipped
+    clip: ClipFunction = keep_components
     spread: float = 0.0  # of normal starts around 0; 0: starts from the generator's prior
     precision: str = "float32"  # of z and its update; gradients are float32
 
-    def __call__(self, task: Task, trials: int) -> Found:
+    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
         """Recover the trials, `BATCH` of them at a time."""
         began = time.monotonic()
-        run = self._compiled(task)
-        images = task.images(trials)
-        self._descended(task, run, np.arange(min(trials, BATCH)), images, 0, 1)
+        run = self._compile_updates(task)
+        images = task.make_images(trials)
+        self._descend(task, run, np.arange(min(trials, BATCH)), images, 0, 1)
         z = np.zeros((trials, task.generator.latent))
         loss, gradients = np.full(trials, np.inf), np.zeros(trials)
         left = np.arange(trials)
@@ -102,64 +102,72 @@ class Descent:
         for start in range(self.starts):
             for first in range(0, len(left), BATCH):
                 rows = left[first : first + BATCH]
-                ended, there, spent = self._descended(
+                ended, there, spent = self._descend(
                     task, run, rows, images[rows], start, self.updates
                 )
                 better = there < loss[rows]
                 z[rows[better]], loss[rows[better]] = ended[better], there[better]
                 gradients[rows] += spent
-            left = np.flatnonzero(loss > EXPLAINED)
-        return Found(z, loss, gradients, time.monotonic() - warm, warm - began)
+            left = np.flatnonzero(loss > RESTART_LOSS)
+        return MethodResult(z, loss, gradients, time.monotonic() - warm, warm - began)
 
-    def _descended(
-        self, task: Task, run: Any, trials: np.ndarray, images: np.ndarray, start: int, updates: int
+    def _descend(
+        self,
+        task: RecoveryBenchmark,
+        run: Any,
+        trials: np.ndarray,
+        images: np.ndarray,
+        start: int,
+        updates: int,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where one start of each trial ended, its image loss there and the gradients it took."""
-        rows = self._begun(task, trials, start)
+        rows = self._init_state(task, trials, start)
         targets, places = tf.constant(images[: len(trials)]), np.arange(len(trials))
         ended = np.zeros(rows.z.shape, self.precision)
         loss, spent = np.full(len(trials), np.inf), np.zeros(len(trials))
         done = 0
         while len(places) and done < updates:
-            steps = min(LOOK, updates - done)
+            steps = min(UPDATES_PER_CALL, updates - done)
             rows = run(rows, targets, tf.constant(done), tf.constant(steps))
             done += steps
             ended[places], loss[places] = rows.evaluated.numpy(), rows.image_loss.numpy()
             spent[places] += steps
             going = np.flatnonzero(loss[places] > TOLERANCE)
             if len(going) < len(places):
-                rows = Rows(*(tf.gather(field, going) for field in rows))
+                rows = DescentState(*(tf.gather(field, going) for field in rows))
                 targets, places = tf.gather(targets, going), places[going]
         return ended, np.where(np.isfinite(loss), loss, np.inf), spent
 
-    def _begun(self, task: Task, trials: np.ndarray, start: int) -> Rows:
-        z = task.starts(trials, start)
+    def _init_state(self, task: RecoveryBenchmark, trials: np.ndarray, start: int) -> DescentState:
+        z = task.make_starts(trials, start)
         if self.spread:
             draws = [np.random.default_rng((int(trial), start)) for trial in trials]
             z = np.stack([self.spread * draw.standard_normal(z.shape[1]) for draw in draws])
         at = tf.constant(z, self.precision)
         nothing = tf.zeros_like(at)
-        return Rows(at, nothing, nothing, at, tf.fill([len(trials)], float("inf")))
+        return DescentState(at, nothing, nothing, at, tf.fill([len(trials)], float("inf")))
 
-    def _compiled(self, task: Task) -> Any:
+    def _compile_updates(self, task: RecoveryBenchmark) -> Any:
         """`steps` updates of a batch of any size: one trace for all."""
         latent, shape = task.generator.latent, task.generator.image_shape
         pixels = float(np.prod(shape))
 
-        def run(rows: Rows, targets: tf.Tensor, done: tf.Tensor, steps: tf.Tensor) -> Rows:
-            def update(step: tf.Tensor, rows: Rows) -> tuple[tf.Tensor, Rows]:
-                here = task.gradient(rows.z, targets)
+        def run(
+            rows: DescentState, targets: tf.Tensor, done: tf.Tensor, steps: tf.Tensor
+        ) -> DescentState:
+            def update(step: tf.Tensor, rows: DescentState) -> tuple[tf.Tensor, DescentState]:
+                here = task.evaluate(rows.z, targets)
                 move, first, second = self.move(here.gradient / pixels, rows, done + step)
                 z = self.clip(rows.z + move, done + step)
-                return step + 1, Rows(z, first, second, rows.z, here.image_loss)
+                return step + 1, DescentState(z, first, second, rows.z, here.image_loss)
 
-            moved: Rows = tf.while_loop(lambda step, _: step < steps, update, (0, rows))[1]
+            moved: DescentState = tf.while_loop(lambda step, _: step < steps, update, (0, rows))[1]
             return moved
 
         each = tf.TensorSpec([None, latent], self.precision)
         number = tf.TensorSpec([], tf.int32)
         signature = [
-            Rows(each, each, each, each, tf.TensorSpec([None], tf.float32)),
+            DescentState(each, each, each, each, tf.TensorSpec([None], tf.float32)),
             tf.TensorSpec([None, *shape], tf.float32),
             number,
             number,

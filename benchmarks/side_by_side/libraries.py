@@ -12,12 +12,12 @@ import scipy.optimize
 import tensorflow as tf
 
 from ganinv_cli.network import jacobian
-from side_by_side.task import TOLERANCE, Found, Task
+from side_by_side.task import TOLERANCE, MethodResult, RecoveryBenchmark
 
 JACOBIAN_STEP = 1e-3  # of the forward differences, in z: float32 has three good digits left there
-BEYOND_REACH = 1e-30  # a tolerance that stops nothing
+UNREACHABLE = 1e-30  # a tolerance that stops nothing
 
-Solved = tuple[np.ndarray, float, float]  # z (latent,), its image loss, gradients
+Solution = tuple[np.ndarray, float, float]  # z (latent,), its image loss, gradients
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,26 @@ class BoundedLBFGS:
     memory: int = 10  # scipy's own
     budget: int = 5000  # gradients
 
-    def __call__(self, task: Task, trials: int) -> Found:
+    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
         """One start a trial, until the image loss is as good as 0 or the method gives up."""
-        evaluate = _single(task)
+        evaluate = _compile_gradient(task)
 
-        def warm(z: np.ndarray, image: np.ndarray) -> None:
+        def warm_up(z: np.ndarray, image: np.ndarray) -> None:
             evaluate(tf.constant(z[None]), tf.constant(image[None]))
 
-        def solved(z: np.ndarray, image: np.ndarray) -> Solved:
-            return self._solved(task, evaluate, z, image)
+        def solve(z: np.ndarray, image: np.ndarray) -> Solution:
+            return self._solve(task, evaluate, z, image)
 
-        return _one_by_one(task, trials, warm, solved)
+        return _run_one_by_one(task, trials, warm_up, solve)
 
-    def _solved(self, task: Task, evaluate: Any, start: np.ndarray, image: np.ndarray) -> Solved:
-        def value(z: np.ndarray) -> tuple[float, np.ndarray]:
+    def _solve(
+        self, task: RecoveryBenchmark, evaluate: Any, start: np.ndarray, image: np.ndarray
+    ) -> Solution:
+        def loss_and_grad(z: np.ndarray) -> tuple[float, np.ndarray]:
             here = evaluate(tf.constant(z[None], tf.float32), target)
             return float(here.image_loss[0]), here.gradient[0].numpy().astype(np.float64)
 
-        def explained(intermediate_result: Any) -> None:
+        def stop_when_converged(intermediate_result: Any) -> None:
             if intermediate_result.fun <= TOLERANCE:
                 raise StopIteration
 
@@ -52,18 +54,18 @@ class BoundedLBFGS:
         prior = task.generator.prior
         options = {
             "maxcor": self.memory,
-            "ftol": BEYOND_REACH,
-            "gtol": BEYOND_REACH,
+            "ftol": UNREACHABLE,
+            "gtol": UNREACHABLE,
             "maxfun": self.budget,
             "maxiter": self.budget,
         }
         found = scipy.optimize.minimize(
-            value,
+            loss_and_grad,
             start.astype(np.float64),
             jac=True,
             method="L-BFGS-B",
             bounds=[(prior.low, prior.high)] * len(start),
-            callback=explained,
+            callback=stop_when_converged,
             options=options,
         )
         return found.x, float(found.fun), float(found.nfev)
@@ -76,20 +78,20 @@ class BoundedLeastSquares:
     A Jacobian counts half a gradient a column, as does a residual: they are forward passes.
     """
 
-    most: int = 200  # evaluations of the residual
+    max_evaluations: int = 200  # evaluations of the residual
 
-    def __call__(self, task: Task, trials: int) -> Found:
+    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
         """One start a trial, until the image loss is as good as 0 or the method gives up."""
 
-        def warm(z: np.ndarray, image: np.ndarray) -> None:
+        def warm_up(z: np.ndarray, image: np.ndarray) -> None:
             task.generator.render(z[None], 1)
 
-        def solved(z: np.ndarray, image: np.ndarray) -> Solved:
-            return self._solved(task, z, image)
+        def solve(z: np.ndarray, image: np.ndarray) -> Solution:
+            return self._solve(task, z, image)
 
-        return _one_by_one(task, trials, warm, solved)
+        return _run_one_by_one(task, trials, warm_up, solve)
 
-    def _solved(self, task: Task, start: np.ndarray, image: np.ndarray) -> Solved:
+    def _solve(self, task: RecoveryBenchmark, start: np.ndarray, image: np.ndarray) -> Solution:
         spent, best = 0.0, (start, np.inf)
 
         def residual(z: np.ndarray) -> np.ndarray:
@@ -100,24 +102,24 @@ class BoundedLeastSquares:
             loss = float(away @ away)
             best = min(best, (z.copy(), loss), key=lambda each: each[1])
             if loss <= TOLERANCE:
-                raise _ExplainedError
+                raise _ConvergedError
             return away
 
-        def slopes(z: np.ndarray) -> np.ndarray:
+        def difference_jacobian(z: np.ndarray) -> np.ndarray:
             nonlocal spent
             spent += 0.5 * (len(z) + 1)
             at, block = z.astype(np.float32), len(z) + 1
-            return jacobian.columns(task.generator, at, JACOBIAN_STEP, block).T
+            return jacobian.finite_difference_jacobian(task.generator, at, JACOBIAN_STEP, block).T
 
         prior = task.generator.prior
-        with contextlib.suppress(_ExplainedError):
+        with contextlib.suppress(_ConvergedError):
             scipy.optimize.least_squares(
                 residual,
                 start.astype(np.float64),
-                slopes,
+                difference_jacobian,
                 bounds=(prior.low, prior.high),
                 method="trf",
-                max_nfev=self.most,
+                max_nfev=self.max_evaluations,
             )
         return *best, spent
 
@@ -132,42 +134,46 @@ class BatchedLBFGS:
 
     memory: int = 10  # its own
     iterations: int = 1000
-    look: int = 10  # iterations in a call, after which rows that are done stand still
+    iterations_per_call: int = (
+        10  # iterations in a call, after which rows that are done stand still
+    )
 
-    def __call__(self, task: Task, trials: int) -> Found:
+    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
         """One start a trial, until every image loss is as good as 0 or every row has given up."""
         began = time.monotonic()
-        targets = tf.constant(task.images(trials))
-        starts = tf.constant(task.starts(np.arange(trials), 0))
-        begin, go_on = self._compiled(task, starts, targets)
-        go_on(begin(), tf.constant(self.look))
+        targets = tf.constant(task.make_images(trials))
+        starts = tf.constant(task.make_starts(np.arange(trials), 0))
+        begin, go_on = self._compile(task, starts, targets)
+        go_on(begin(), tf.constant(self.iterations_per_call))
         warm = time.monotonic()
         state, done = begin(), 0
         while done < self.iterations and not np.all(state.converged | state.failed):
-            done += self.look
+            done += self.iterations_per_call
             state = go_on(state, tf.constant(done))
         seconds = time.monotonic() - warm
         loss = state.objective_value.numpy().astype(np.float64) * np.prod(targets.shape[1:])
         spent = np.full(trials, float(state.num_objective_evaluations))
-        return Found(state.position.numpy(), loss, spent, seconds, warm - began)
+        return MethodResult(state.position.numpy(), loss, spent, seconds, warm - began)
 
-    def _compiled(self, task: Task, starts: tf.Tensor, targets: tf.Tensor) -> tuple[Any, Any]:
+    def _compile(
+        self, task: RecoveryBenchmark, starts: tf.Tensor, targets: tf.Tensor
+    ) -> tuple[Any, Any]:
         minimize = importlib.import_module("tensorflow_probability").optimizer.lbfgs_minimize
         pixels = float(np.prod(targets.shape[1:]))
-        settings = {"num_correction_pairs": self.memory, "tolerance": BEYOND_REACH}
+        settings = {"num_correction_pairs": self.memory, "tolerance": UNREACHABLE}
 
-        def value(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            here = task.gradient(z, targets)
+        def loss_and_grad(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            here = task.evaluate(z, targets)
             return here.image_loss / pixels, here.gradient / pixels
 
         def begin() -> Any:
-            return minimize(value, initial_position=starts, max_iterations=0, **settings)
+            return minimize(loss_and_grad, initial_position=starts, max_iterations=0, **settings)
 
         def go_on(state: Any, until: tf.Tensor) -> Any:
             explained = state.objective_value <= TOLERANCE / pixels
             state = state._replace(converged=state.converged | explained)
             return minimize(
-                value,
+                loss_and_grad,
                 initial_position=None,
                 previous_optimizer_results=state,
                 max_iterations=until,
@@ -177,29 +183,29 @@ class BatchedLBFGS:
         return tf.function(begin), tf.function(go_on)
 
 
-class _ExplainedError(Exception):
+class _ConvergedError(Exception):
     """Stops an optimiser that takes no other sign."""
 
 
-def _one_by_one(
-    task: Task,
+def _run_one_by_one(
+    task: RecoveryBenchmark,
     trials: int,
-    warmed: Callable[[np.ndarray, np.ndarray], None],
-    solved: Callable[[np.ndarray, np.ndarray], Solved],
-) -> Found:
+    warm_up: Callable[[np.ndarray, np.ndarray], None],
+    solve: Callable[[np.ndarray, np.ndarray], Solution],
+) -> MethodResult:
     """Each trial's first start; `warmed` computes the first once before the clock runs."""
     began = time.monotonic()
-    images, starts = task.images(trials), task.starts(np.arange(trials), 0)
-    warmed(starts[0], images[0])
+    images, starts = task.make_images(trials), task.make_starts(np.arange(trials), 0)
+    warm_up(starts[0], images[0])
     warm = time.monotonic()
-    ends = [solved(start, image) for start, image in zip(starts, images, strict=True)]
+    ends = [solve(start, image) for start, image in zip(starts, images, strict=True)]
     seconds = time.monotonic() - warm
     z, loss, spent = zip(*ends, strict=True)
-    return Found(np.stack(z), np.array(loss), np.array(spent), seconds, warm - began)
+    return MethodResult(np.stack(z), np.array(loss), np.array(spent), seconds, warm - began)
 
 
-def _single(task: Task) -> Any:
+def _compile_gradient(task: RecoveryBenchmark) -> Any:
     """The gradient of one image, compiled."""
     latent, shape = task.generator.latent, task.generator.image_shape
     signature = [tf.TensorSpec([1, latent]), tf.TensorSpec([1, *shape])]
-    return tf.function(task.gradient, input_signature=signature)
+    return tf.function(task.evaluate, input_signature=signature)

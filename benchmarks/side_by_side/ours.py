@@ -4,34 +4,36 @@ import time
 
 import numpy as np
 
-from ganinv_cli.engine.devices import devices, machine
+from ganinv_cli.engine.devices import describe_machine, find_devices
 from ganinv_cli.experiments.recover import supply
-from ganinv_cli.experiments.task import UNMARKED
-from ganinv_cli.jobs import Job, Shared
+from ganinv_cli.experiments.task import NO_RECORD_POINTS
+from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, Trial
 from ganinv_cli.settings.config import RecoverConfig
-from ganinv_cli.solvers import named
-from side_by_side.task import BATCH, SEED, Found, Task
+from ganinv_cli.solvers import make_solver
+from side_by_side.task import BATCH, SEED, MethodResult, RecoveryBenchmark
 
 
-def ours(task: Task, trials: int) -> Found:
+def run_ganinv(task: RecoveryBenchmark, trials: int) -> MethodResult:
     """Stochastic clipping, restarts by image loss; traces of a shrinking batch are in the time.
 
     Precision by itself: bfloat16 gradients first where that is fast, as no peer does.
     """
     began = time.monotonic()
-    where = machine(devices("auto")[:1], RecoverConfig.precision, RecoverConfig.solver)
+    where = describe_machine(
+        find_devices("auto")[:1], RecoverConfig.precision, RecoverConfig.solver
+    )
     looks = solve(
         task.generator,
-        named(RecoverConfig.solver, {}),
-        Shared([Job(trial, "stochastic") for trial in range(trials)]),
+        make_solver(RecoverConfig.solver, {}),
+        SharedJobs([Job(trial, "stochastic") for trial in range(trials)]),
         supply(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
-        UNMARKED,
+        NO_RECORD_POINTS,
         seed=SEED,
         batch_size=BATCH,
-        mixed=where.precision == "mixed",
+        mixed_precision=where.precision == "mixed",
     )
     first = next(looks)
     warm = time.monotonic() - first.seconds  # what comes before its steps is done once a run
@@ -40,7 +42,7 @@ def ours(task: Task, trials: int) -> Found:
         finished += look.finished
     seconds = time.monotonic() - warm
     done: list[Trial] = sorted(finished, key=lambda trial: trial.job.trial)
-    return Found(
+    return MethodResult(
         np.stack([trial.best.z for trial in done]),
         np.array([trial.best.image_loss for trial in done]),
         np.array([trial.gradients for trial in done]),

@@ -13,14 +13,14 @@ from typing import Any
 from tabulate import tabulate
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.experiments.provenance import provenance
+from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
-from ganinv_cli.solvers import named
-from side_by_side.task import Found
+from ganinv_cli.solvers import make_solver
+from side_by_side.task import MethodResult
 
-RECOVERED = 1e-4  # mean squared error of z
-SPREAD = 0.1  # of the pace, by which a comparison is no longer one
+RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
+PACE_TOLERANCE = 0.1  # of the pace, by which a comparison is no longer one
 OURS = ("ganinv", "ganinv again")
 PACKAGES = ("ganinv", "tensorflow", "numpy", "scipy")
 HEADER = (
@@ -53,13 +53,13 @@ class Record:
         return self.recovered / self.seconds
 
     @property
-    def own_pace(self) -> float:
+    def mean_pace(self) -> float:
         """Of the machine around it, in gradients a second."""
         return statistics.mean(self.pace)
 
-    def time(self, level: bool) -> float:
+    def measure_time(self, at_equal_pace: bool) -> float:
         """Seconds, or what a bare loop makes of gradients in them."""
-        return self.seconds * (self.own_pace if level else 1.0)
+        return self.seconds * (self.mean_pace if at_equal_pace else 1.0)
 
     @property
     def settings(self) -> tuple[str, int, int, int]:
@@ -70,15 +70,19 @@ class Record:
 Records = dict[str, Record]
 
 
-def judged(
-    title: str, length: tuple[int, int], found: Found, errors: Any, pace: tuple[float, float]
+def make_record(
+    title: str,
+    updates: tuple[int, int],
+    found: MethodResult,
+    errors: Any,
+    pace: tuple[float, float],
 ) -> Record:
     """The record of what a method found; `errors` (trials,) are those of its z."""
     return Record(
         title,
-        *length,
+        *updates,
         trials=len(errors),
-        recovered=int((errors < RECOVERED).sum()),
+        recovered=int((errors < RECOVERY_TOLERANCE).sum()),
         gradients=float(found.gradients.mean()),
         seconds=found.seconds,
         startup=found.startup,
@@ -90,19 +94,19 @@ def judged(
     )
 
 
-def about(device: str, generator: Generator) -> dict[str, Any]:
+def describe_environment(device: str, generator: Generator) -> dict[str, Any]:
     """Where and with what."""
-    solver = named(RecoverConfig.solver, {})
-    made_by = provenance("recover", RecoverConfig(), solver, generator, device)
+    solver = make_solver(RecoverConfig.solver, {})
+    made_by = make_provenance("recover", RecoverConfig(), solver, generator, device)
     return {
         "device": device,
         "revision": made_by.git,
-        "versions": {name: installed(name) for name in PACKAGES},
+        "versions": {name: package_version(name) for name in PACKAGES},
         "checkpoint_sha256": generator.sha256,
     }
 
 
-def installed(name: str) -> str:
+def package_version(name: str) -> str:
     """The version of a package; empty where it is not there."""
     try:
         return version(name)
@@ -110,7 +114,7 @@ def installed(name: str) -> str:
         return ""
 
 
-def load(path: Path, here: Mapping[str, Any]) -> Records:
+def load_records(path: Path, here: Mapping[str, Any]) -> Records:
     """The records of `path`; none where there is no file.
 
     Raises ResultsError for another file, or another machine's, version's or checkpoint's.
@@ -134,7 +138,7 @@ def load(path: Path, here: Mapping[str, Any]) -> Records:
     return records
 
 
-def save(path: Path, here: Mapping[str, Any], records: Records) -> None:
+def save_records(path: Path, here: Mapping[str, Any], records: Records) -> None:
     """Write all of it aside and put it in its place, so that a kill leaves one or the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -144,43 +148,45 @@ def save(path: Path, here: Mapping[str, Any], records: Records) -> None:
     part.replace(path)
 
 
-def table(records: Records, here: Mapping[str, Any]) -> str:
+def format_table(records: Records, here: Mapping[str, Any]) -> str:
     """Markdown: a line a method and what must be said beside it."""
     mine = [records[name] for name in OURS if name in records]
     pace = statistics.median(value for record in records.values() for value in record.pace)
     lines = [
         (
-            record.title + _cut(record),
+            record.title + _describe_cut(record),
             f"{record.trials}",
             f"{record.recovered}",
             f"{record.gradients:,.0f}",
             f"{record.seconds / record.trials:.3g}",
             f"{record.rate:.3g}",
-            "" if name in OURS else faster(mine, record),
-            "" if name in OURS else faster(mine, record, level=True),
-            f"{record.own_pace / pace:.2f}",
+            "" if name in OURS else format_speedup(mine, record),
+            "" if name in OURS else format_speedup(mine, record, at_equal_pace=True),
+            f"{record.mean_pace / pace:.2f}",
             f"{record.startup:.1f}",
         )
         for name, record in records.items()
     ]
-    notes = [_origin(here, pace), *_notes(records, mine, pace)]
+    notes = [_describe_environment(here, pace), *_iterate_notes(records, mine, pace)]
     return "\n\n".join([tabulate(lines, HEADER, "github", disable_numparse=True), *notes])
 
 
-def faster(mine: Sequence[Record], record: Record, level: bool = False) -> str:
+def format_speedup(ours: Sequence[Record], record: Record, at_equal_pace: bool = False) -> str:
     """Our trials recovered a second over theirs; a bound where they recovered none.
 
     Of all our runs together. `level` measures the time by the bare loop around each run, in place
     of the clock: what else the machine did then drops out.
     """
-    if not any(each.recovered for each in mine):
+    if not any(each.recovered for each in ours):
         return "unknown"
-    rate = sum(each.recovered for each in mine) / sum(each.time(level) for each in mine)
-    ratio = rate * record.time(level) / max(record.recovered, 1)
+    rate = sum(each.recovered for each in ours) / sum(
+        each.measure_time(at_equal_pace) for each in ours
+    )
+    ratio = rate * record.measure_time(at_equal_pace) / max(record.recovered, 1)
     return f"{ratio:.3g}" if record.recovered else f"none recovered (> {ratio:.3g})"
 
 
-def _origin(here: Mapping[str, Any], pace: float) -> str:
+def _describe_environment(here: Mapping[str, Any], pace: float) -> str:
     versions = ", ".join(" ".join(each) for each in here["versions"].items())
     return (
         f"{here['device']}; {versions}; revision {here['revision']}; checkpoint "
@@ -189,30 +195,30 @@ def _origin(here: Mapping[str, Any], pace: float) -> str:
     )
 
 
-def _cut(record: Record) -> str:
+def _describe_cut(record: Record) -> str:
     short = record.updates < record.of
     return f", {record.updates:,} of {record.of:,} updates" if short else ""
 
 
-def _notes(records: Records, mine: Sequence[Record], pace: float) -> Iterator[str]:
+def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Iterator[str]:
     for record in records.values():
         if not record.recovered:
-            yield _none_recovered(record, mine)
-        if abs(record.own_pace / pace - 1) > SPREAD:
+            yield _describe_none_recovered(record, mine)
+        if abs(record.mean_pace / pace - 1) > PACE_TOLERANCE:
             yield (
                 f"{record.title}: the machine did something else as well, here or elsewhere; "
                 "only the column of equal pace means anything, until it is run again on its own."
             )
 
 
-def _none_recovered(record: Record, mine: Sequence[Record]) -> str:
+def _describe_none_recovered(record: Record, mine: Sequence[Record]) -> str:
     note = (
         f"{record.title}: none recovered; the bound is what the ratio would be had one of its "
         f"{record.trials} been."
     )
     recovered = sum(each.recovered for each in mine)
     if record.updates < record.of and recovered:
-        whole = record.of * recovered / sum(each.time(level=True) for each in mine)
+        whole = record.of * recovered / sum(each.measure_time(at_equal_pace=True) for each in mine)
         note += (
             f" It ran {record.updates:,} of the {record.of:,} updates its authors give it. If all "
             f"of these recovered every trial, at the pace of a full batch, ganinv would still be "

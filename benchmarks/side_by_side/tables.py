@@ -8,14 +8,14 @@ import click
 from tabulate import tabulate
 
 
-def publish(
+def print_table(
     title: str, rows: Sequence[Mapping[str, object]], about: str, out: Path | None = None
 ) -> None:
     """Print rows, each column -> value, as a Markdown table; `about` says where they are from.
 
     With `out` write them there as JSON, and the table beside it, its ending being .md.
     """
-    shown = [{name: _shown(value) for name, value in row.items()} for row in rows]
+    shown = [{name: _format_value(value) for name, value in row.items()} for row in rows]
     table = tabulate(shown, "keys", "pipe", disable_numparse=True)
     text = f"### {title}\n\n{table}\n\n* Run: {about}.\n"
     click.echo(text, nl=False)
@@ -26,7 +26,7 @@ def publish(
         out.with_suffix(".md").write_text(text, "utf-8")
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "not measured"
     if isinstance(value, bool):

@@ -18,13 +18,13 @@ from ganinv_cli.settings.config import RecoverConfig
 
 SEED = 0
 TOLERANCE = RecoverConfig.tolerance  # image loss at which a row of every method is done
-EXPLAINED = 1e-2  # image loss, summed over pixels, after which no other start is needed
-BATCH = RecoverConfig().rows  # rows at most
+RESTART_LOSS = 1e-2  # image loss, summed over pixels, after which no other start is needed
+BATCH = RecoverConfig().initial_batch_size  # rows at most
 PACE_STEPS = 5  # gradients of a batch in a call
 PACE_CALLS = 3
 
 
-class Found(NamedTuple):
+class MethodResult(NamedTuple):
     """What a method found, a row a trial, and what it spent."""
 
     z: np.ndarray  # (trials, latent)
@@ -34,26 +34,26 @@ class Found(NamedTuple):
     startup: float  # seconds before: tracing, warming up, what is measured once a generator
 
 
-Method = Callable[["Task", int], Found]
+Method = Callable[["RecoveryBenchmark", int], MethodResult]
 
 
-class Task:
+class RecoveryBenchmark:
     """Recover the z of trials 0 to n − 1, the trials of `ganinv recover`."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
 
-    def images(self, trials: int) -> np.ndarray:
+    def make_images(self, trials: int) -> np.ndarray:
         """The targets, float32 (trials, height, width, channels)."""
-        return self._sought(trials)[0]
+        return self._make_targets(trials)[0]
 
     def z_error(self, found: np.ndarray) -> np.ndarray:
         """‖found − true‖² / latent of z (trials, latent); for the judge, never for a method."""
-        away = found.astype(np.float64) - self._sought(len(found))[1]
+        away = found.astype(np.float64) - self._make_targets(len(found))[1]
         error: np.ndarray = (away**2).mean(axis=-1)
         return error
 
-    def starts(self, trials: np.ndarray, number: int) -> np.ndarray:
+    def make_starts(self, trials: np.ndarray, number: int) -> np.ndarray:
         """Where these trials begin their start `number`, as in ganinv: float32 (trials, latent)."""
         names = tf.constant(trials, tf.int64)
         count = tf.fill([len(trials)], tf.constant(number, tf.int64))
@@ -61,37 +61,40 @@ class Task:
         z: np.ndarray = self.generator.prior.quantile(share).numpy()
         return z
 
-    def gradient(self, z: tf.Tensor, targets: tf.Tensor) -> Evaluation:
+    def evaluate(self, z: tf.Tensor, targets: tf.Tensor) -> Evaluation:
         """Of the image loss alone: one gradient a row of z (batch, latent)."""
         nothing = tf.zeros([tf.shape(z)[0]])
-        return Problem(self.generator, targets, wall=nothing, residual=nothing).evaluate(z)
+        return Problem(self.generator, targets, penalty=nothing, residual=nothing).evaluate(z)
 
-    def pace(self) -> float:
+    def measure_pace(self) -> float:
         """Gradients a second that the machine makes of a full batch now, by itself."""
-        z, targets = self._resting
+        z, targets = self._pace_batch
         rates = []
         for _ in range(PACE_CALLS):
             began = time.monotonic()
-            self._bare(z, targets).numpy()
+            self._pace_loop(z, targets).numpy()
             rates.append(PACE_STEPS * BATCH / (time.monotonic() - began))
         return statistics.median(rates)
 
-    def _sought(self, trials: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make_targets(self, trials: int) -> tuple[np.ndarray, np.ndarray]:
         jobs = [Job(trial, "stochastic") for trial in range(trials)]
         sought = supply(self.generator, SEED, BATCH)(jobs)
         return sought.images, sought.z_true
 
     @cached_property
-    def _resting(self) -> tuple[tf.Tensor, tf.Tensor]:
-        pair = tf.constant(self.starts(np.arange(BATCH), 0)), tf.constant(self.images(BATCH))
-        self._bare(*pair).numpy()  # traced before the first is timed
+    def _pace_batch(self) -> tuple[tf.Tensor, tf.Tensor]:
+        pair = (
+            tf.constant(self.make_starts(np.arange(BATCH), 0)),
+            tf.constant(self.make_images(BATCH)),
+        )
+        self._pace_loop(*pair).numpy()  # traced before the first is timed
         return pair
 
     @cached_property
-    def _bare(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def _pace_loop(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         def run(z: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
             def step(z: tf.Tensor) -> tuple[tf.Tensor]:
-                return (z - 1e-6 * self.gradient(z, targets).gradient,)  # each needs the one before
+                return (z - 1e-6 * self.evaluate(z, targets).gradient,)  # each needs the one before
 
             return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=PACE_STEPS)[0]
 

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from ganinv_cli.errors import GaninvError, printable
+from ganinv_cli.errors import GaninvError, to_printable
 
 COMMANDS = (
     *("recover", "noise-sweep", "consistency", "invert"),
@@ -25,16 +25,16 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        place = name.replace("-", "_")
-        module = importlib.import_module(f"ganinv_cli.cli.{place}")
-        return getattr(module, place)  # type: ignore[no-any-return]
+        module_name = name.replace("-", "_")
+        module = importlib.import_module(f"ganinv_cli.cli.{module_name}")
+        return getattr(module, module_name)  # type: ignore[no-any-return]
 
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
         except GaninvError as error:
-            failed = "Error: " if error.exit_code else ""
-            click.echo(f"{failed}{printable(error)}", err=True)  # names in files can be anything
+            prefix = "Error: " if error.exit_code else ""
+            click.echo(f"{prefix}{to_printable(error)}", err=True)  # names in files can be anything
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)

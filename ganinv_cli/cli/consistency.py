@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.session import Output, complain, explained, settled
+from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
 from ganinv_cli.settings.config import ConsistencyConfig
 
 
 @click.command()
-@options.experiment(
+@options.experiment_options(
     ConsistencyConfig,
     "Recoveries of each image under each technique, from independent starts.",
     (
@@ -23,7 +23,7 @@ from ganinv_cli.settings.config import ConsistencyConfig
     options.MASK,
     options.STATIONARY,
 )
-@options.results("consistency.h5")
+@options.results_options("consistency.h5")
 def consistency(config: str | None, output: Output, **settings: Any) -> None:
     """Recover one unseen image many times: Table 2 of the paper.
 
@@ -37,8 +37,8 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
         ganinv consistency --image portrait.png
         ganinv consistency --image faces/ --clip stochastic --trials 20 --restarts 3
     """
-    chosen = settled(ConsistencyConfig, config, settings, output.quiet)
-    output = output.of(chosen.shard)
-    unread = explained("consistency", chosen, output)
+    run_config = load_config(ConsistencyConfig, config, settings, output.quiet)
+    output = output.for_shard(run_config.shard)
+    unread = run_image_experiment("consistency", run_config, output)
     output.publish()
-    complain(unread)
+    report_unread_files(unread)

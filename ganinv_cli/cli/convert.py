@@ -5,17 +5,19 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import generators
-from ganinv_cli.cli.generators import Chosen
+from ganinv_cli.cli import generator_options
+from ganinv_cli.cli.generator_options import GeneratorChoice
 
 
 @click.command()
-@generators.chosen(click.argument("checkpoint", metavar="SRC"))
+@generator_options.generator_options(click.argument("checkpoint", metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace what exists.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what goes wrong.")
-def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, quiet: bool) -> None:
+def convert(
+    chosen: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
+) -> None:
     """Write a generator in another format.
 
     DST ends in .keras for a Keras model, which holds nearly every generator. Any other DST is a
@@ -33,21 +35,25 @@ def convert(chosen: Chosen, destination: Path, overwrite: bool, verbose: bool, q
         ganinv convert generator.pt faces/
         ganinv convert portraits64 portraits.keras
     """
-    from ganinv_cli.conversion.destination import destination as meant
+    from ganinv_cli.conversion.destination import parse_destination as meant
 
-    place = meant(destination, overwrite)
-    found = generators.read(chosen.path, chosen.told, verbose, quiet)
-    generators.recipe(found, label=chosen.label)  # whether there is such a label
-    from ganinv_cli.conversion.write import write
-    from ganinv_cli.network.folding import labelled
+    target = meant(destination, overwrite)
+    checkpoint = generator_options.read_checkpoint(chosen.path, chosen.conventions, verbose, quiet)
+    generator_options.make_generator_spec(
+        checkpoint, label=chosen.label
+    )  # whether there is such a label
+    from ganinv_cli.conversion.write import write_generator
+    from ganinv_cli.network.folding import fix_label
 
     if chosen.label >= 0:
-        found = replace(found, network=labelled(found.network, chosen.label))
-    written = write(found, place)
+        checkpoint = replace(checkpoint, network=fix_label(checkpoint.network, chosen.label))
+    written = write_generator(checkpoint, target)
     if not quiet:
-        same = "the same layers" if written.sha256 == found.sha256 else "other layers"
+        same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
         click.echo(f"{written.path}: {', '.join(written.files)}")
-        click.echo(f"sha256 of layers and weights {written.sha256}, {same} as {found.path}")
+        click.echo(f"sha256 of layers and weights {written.sha256}, {same} as {checkpoint.path}")
         click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
-        if place.told in written.files:
-            click.echo(f"{place.folder / place.told} says where z comes from; keep it beside")
+        if target.convention_file in written.files:
+            click.echo(
+                f"{target.folder / target.convention_file} says where z comes from; keep it beside"
+            )

@@ -5,34 +5,41 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.errors import printable
+from ganinv_cli.errors import to_printable
 from ganinv_cli.settings.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ganinv_cli.engine.engine import Engine, Recipe
+    from ganinv_cli.engine.engine import Engine, GeneratorSpec
 
 
 @contextmanager
-def engine(config: Config, recipe: "Recipe") -> "Iterator[Engine]":
+def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
     """Ready to run; what it holds is given back at the end. TensorFlow has started."""
     from ganinv_cli.engine import devices
-    from ganinv_cli.engine.local import Here, Several
+    from ganinv_cli.engine.local import MultiDevice, SingleDevice
 
     if config.engine == "ray":
-        from ganinv_cli.engine.ray.cluster import cluster
+        from ganinv_cli.engine.ray.cluster import open_cluster
 
-        with devices.Device("cpu", 0).scope(), cluster(config, recipe, _say) as workers:
+        with (
+            devices.Device("cpu", 0).scope(),
+            open_cluster(config, spec, _print_message) as workers,
+        ):
             yield workers
         return
-    used = devices.devices(config.device)
+    used_devices = devices.find_devices(config.device)
     if config.batch_norm == "batch":  # its trials are one batch
-        used = used[:1]
-    machine = devices.machine(used, config.precision, config.solver)
-    with used[0].scope():
-        yield Here(recipe.made(), machine) if len(used) == 1 else Several(recipe, used, machine)
+        used_devices = used_devices[:1]
+    machine = devices.describe_machine(used_devices, config.precision, config.solver)
+    with used_devices[0].scope():
+        yield (
+            SingleDevice(spec.build(), machine)
+            if len(used_devices) == 1
+            else MultiDevice(spec, used_devices, machine)
+        )
 
 
-def _say(sentence: str) -> None:
-    click.echo(printable(sentence), err=True)
+def _print_message(sentence: str) -> None:
+    click.echo(to_printable(sentence), err=True)

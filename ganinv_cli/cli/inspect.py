@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.cli import generators, startup
-from ganinv_cli.cli.generators import Chosen
+from ganinv_cli.cli import generator_options, startup
+from ganinv_cli.cli.generator_options import GeneratorChoice
 from ganinv_cli.errors import GaninvError
 
 if TYPE_CHECKING:
     from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import Generator
 
-FIGURES = (".png", ".pdf", ".svg")
+FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 
 
 @click.command()
-@generators.chosen()
+@generator_options.generator_options()
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
@@ -56,7 +56,7 @@ FIGURES = (".png", ".pdf", ".svg")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("-v", "--verbose", is_flag=True, help="Name everything that was ignored.")
 def inspect(
-    chosen: Chosen,
+    chosen: GeneratorChoice,
     sheet: Path | None,
     spectrum: Path | None,
     points: int,
@@ -77,58 +77,72 @@ def inspect(
         ganinv inspect portraits64
         ganinv inspect generator.pt --sheet sheet.png --spectrum spectrum.png --check
     """
-    _check_places(sheet, spectrum, overwrite)
+    _check_output_files(sheet, spectrum, overwrite)
     path = chosen.path
-    found = generators.look(path, chosen.told, verbose=False, quiet=True)
-    from ganinv_cli.inspection.facts import facts
-    from ganinv_cli.report.inspect.tables import text
+    checkpoint = generator_options.read_checkpoint_lazily(
+        path, chosen.conventions, verbose=False, quiet=True
+    )
+    from ganinv_cli.inspection.facts import describe_checkpoint
+    from ganinv_cli.report.inspect.tables import format_facts
 
-    told = facts(found)
+    description = describe_checkpoint(checkpoint)
     generator = None
     if sheet or spectrum or check or chosen.label >= 0:
-        startup.tensorflow(verbose)
-        generator = generators.recipe(found, label=chosen.label).made()
+        startup.start_tensorflow(verbose)
+        generator = generator_options.make_generator_spec(checkpoint, label=chosen.label).build()
     if generator and sheet:
-        _draw(generator, sheet, seed)
+        _write_sheet(generator, sheet, seed)
     if generator and spectrum:
-        told["spectrum"] = _measure(generator, spectrum, seed, points)
+        description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
     if generator and check:
-        told["checks"] = _checked(generator, found, path, chosen, seed)
-    click.echo(json.dumps(told, indent=2) + "\n" if as_json else text(told, verbose), nl=False)
-    failed = [each["claim"] for each in told.get("checks", ()) if each["passed"] is False]
-    if failed:
-        raise GaninvError(f"{found.path}: it does not hold that {'; that '.join(failed)}")
+        description["checks"] = _run_checks(generator, checkpoint, path, chosen, seed)
+    click.echo(
+        json.dumps(description, indent=2) + "\n" if as_json else format_facts(description, verbose),
+        nl=False,
+    )
+    failed_claims = [
+        each["claim"] for each in description.get("checks", ()) if each["passed"] is False
+    ]
+    if failed_claims:
+        raise GaninvError(
+            f"{checkpoint.path}: it does not hold that {'; that '.join(failed_claims)}"
+        )
 
 
-def _check_places(sheet: Path | None, spectrum: Path | None, overwrite: bool) -> None:
+def _check_output_files(sheet: Path | None, spectrum: Path | None, overwrite: bool) -> None:
     from ganinv_cli import files
 
     if sheet:
-        files.check(sheet, (".png",), overwrite, "--sheet")
+        files.check_output_file(sheet, (".png",), overwrite, "--sheet")
     if spectrum:
-        files.check(spectrum, FIGURES, overwrite, "--spectrum")
+        files.check_output_file(spectrum, FIGURE_ENDINGS, overwrite, "--spectrum")
 
 
-def _draw(generator: "Generator", path: Path, seed: int) -> None:
-    from ganinv_cli.files import png, put
-    from ganinv_cli.inspection.pictures import overview
+def _write_sheet(generator: "Generator", path: Path, seed: int) -> None:
+    from ganinv_cli.files import encode_png, write_atomically
+    from ganinv_cli.inspection.render import draw_overview
 
-    put(path, png(overview(generator, seed)))
-
-
-def _measure(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
-    from ganinv_cli.files import put
-    from ganinv_cli.inspection.spectrum import measured, summary
-    from ganinv_cli.report.inspect.figures import file
-
-    found = measured(generator, seed, points)
-    put(path, file(found.values, f"Singular values of dG/dz at {points} random z", path))
-    return summary(found)
+    write_atomically(path, encode_png(draw_overview(generator, seed)))
 
 
-def _checked(
-    generator: "Generator", found: "Checkpoint", path: Path, chosen: Chosen, seed: int
+def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+    from ganinv_cli.files import write_atomically
+    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
+    from ganinv_cli.report.inspect.figures import encode_spectrum
+
+    spectrum = measure_spectrum(generator, seed, points)
+    write_atomically(
+        path,
+        encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
+    )
+    return summarize_spectrum(spectrum)
+
+
+def _run_checks(
+    generator: "Generator", checkpoint: "Checkpoint", path: Path, chosen: GeneratorChoice, seed: int
 ) -> list[dict[str, Any]]:
-    from ganinv_cli.inspection.checks import checks, plain
+    from ganinv_cli.inspection.checks import check_generator, to_json
 
-    return plain(checks(generator, found, path, chosen.told, chosen.label, seed))
+    return to_json(
+        check_generator(generator, checkpoint, path, chosen.conventions, chosen.label, seed)
+    )

@@ -6,14 +6,14 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.session import Output, complain, explained, settled
+from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import InvertConfig
 
 
 @click.command()
 @click.argument("image", nargs=-1, metavar="IMAGE...")
-@options.experiment(
+@options.experiment_options(
     InvertConfig,
     "Starts for each image: the best is kept, and the others say how sure it is.",
     options.CROP,
@@ -25,7 +25,7 @@ from ganinv_cli.settings.config import InvertConfig
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the z of every image there as well.",
 )
-@options.results("invert.h5")
+@options.results_options("invert.h5")
 def invert(config: str | None, output: Output, npz: Path | None, **settings: Any) -> None:
     """Find the latent vectors of images, each with a certificate.
 
@@ -39,19 +39,19 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
         ganinv invert portrait.png
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
     """
-    _check(npz)
-    chosen = settled(InvertConfig, config, settings, output.quiet)
-    output = output.of(chosen.shard)
-    unread = explained("invert", chosen, output)
+    _check_npz(npz)
+    run_config = load_config(InvertConfig, config, settings, output.quiet)
+    output = output.for_shard(run_config.shard)
+    unread = run_image_experiment("invert", run_config, output)
     if npz:  # before anything is printed, which a reader who goes away would end
-        from ganinv_cli.report.shared.latents import save
+        from ganinv_cli.report.shared.latents import save_latents
 
-        save(output.out, npz)
+        save_latents(output.out, npz)
     output.publish()
-    complain(unread)
+    report_unread_files(unread)
 
 
-def _check(npz: Path | None) -> None:
+def _check_npz(npz: Path | None) -> None:
     """Better known before the work than after it; and an image must not be overwritten."""
     if npz and npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")

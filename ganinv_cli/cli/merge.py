@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganinv_cli.cli import options, publish
-from ganinv_cli.errors import printable
+from ganinv_cli.errors import to_printable
 
 
 @click.command()
@@ -33,12 +33,12 @@ def merge(
     Example:
         ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
     """
-    folder = publish.folder(out)
-    from ganinv_cli.store.merge.combine import combine
+    folder = publish.get_results_folder(out)
+    from ganinv_cli.store.merge.merge_files import merge_files
 
-    combined = combine(out, parts, partial, overwrite)
+    combined = merge_files(out, parts, partial, overwrite)
     for note in combined.notes:
-        click.echo(printable(note), err=True)
+        click.echo(to_printable(note), err=True)
     if not quiet:
-        click.echo(printable(f"{out}: {combined.holds}"), err=True)
+        click.echo(to_printable(f"{out}: {combined.contents}"), err=True)
     publish.publish({out: folder}, style, quiet)

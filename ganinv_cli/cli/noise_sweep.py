@@ -6,12 +6,12 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.param_types import Numbers
-from ganinv_cli.cli.session import Output, session, settled
+from ganinv_cli.cli.session import Output, load_config, open_session
 from ganinv_cli.settings.config import NoiseSweepConfig
 
 
 @click.command("noise-sweep")
-@options.experiment(
+@options.experiment_options(
     NoiseSweepConfig,
     "Latent vectors to recover at each variance.",
     (
@@ -29,7 +29,7 @@ from ganinv_cli.settings.config import NoiseSweepConfig
     ),
     options.STATIONARY,
 )
-@options.results("noise-sweep.h5")
+@options.results_options("noise-sweep.h5")
 def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
     """Recover latent vectors from noisy images: Figure 2 of the paper.
 
@@ -43,10 +43,10 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
         ganinv noise-sweep
         ganinv noise-sweep --variances 0.01,0.1 --trials 50 --clip stochastic --out quick.h5
     """
-    chosen = settled(NoiseSweepConfig, config, settings, output.quiet)
-    output = output.of(chosen.shard)
-    with session(chosen, output) as ready:
-        from ganinv_cli.experiments.noise_sweep import noise_sweep as run
+    run_config = load_config(NoiseSweepConfig, config, settings, output.quiet)
+    output = output.for_shard(run_config.shard)
+    with open_session(run_config, output) as ready:
+        from ganinv_cli.experiments.noise_sweep import run_noise_sweep as run
 
-        run(chosen, ready.engine, output.out, output.overwrite, ready.show)
+        run(run_config, ready.engine, output.out, output.overwrite, ready.show)
     output.publish()

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ganinv_cli.cli import generators, publish
-from ganinv_cli.cli.generators import Setting
-from ganinv_cli.cli.param_types import Names, Rows
+from ganinv_cli.cli import generator_options, publish
+from ganinv_cli.cli.generator_options import OptionSpec
+from ganinv_cli.cli.param_types import BatchSize, Names
 from ganinv_cli.cli.session import Output
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS, STYLES
@@ -17,17 +17,25 @@ from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, START
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def experiment(kind: type[Config], trials: str, *own: Setting) -> Callable[[Command], Command]:
+def experiment_options(
+    config_class: type[Config], trials_help: str, *extra: OptionSpec
+) -> Callable[[Command], Command]:
     """Everything an experiment's config holds and a command line may change.
 
     `trials` says what that many of are run; `own` are its other settings: flag, name, help, type.
     """
 
-    def setting(flag: str, name: str, text: str, **type_: Any) -> Callable[[Command], Command]:
-        value = getattr(kind, name)
-        default = ",".join(map(_shown, value)) if isinstance(value, tuple) else _shown(value)
+    def make_option(
+        flag: str, name: str, help_text: str, **type_: Any
+    ) -> Callable[[Command], Command]:
+        value = getattr(config_class, name)
+        default = (
+            ",".join(map(_format_default, value))
+            if isinstance(value, tuple)
+            else _format_default(value)
+        )
         return click.option(
-            flag, name, help=text, default=None, **{"show_default": default or False} | type_
+            flag, name, help=help_text, default=None, **{"show_default": default or False} | type_
         )
 
     def decorate(command: Command) -> Command:
@@ -36,12 +44,15 @@ def experiment(kind: type[Config], trials: str, *own: Setting) -> Callable[[Comm
                 "--config", help="TOML file with these settings, or the name of a shipped one."
             ),
             *(
-                setting(flag, name, text, **type_)
-                for flag, name, text, type_ in generators.SETTINGS
+                make_option(flag, name, text, **type_)
+                for flag, name, text, type_ in generator_options.GENERATOR_OPTIONS
             ),
-            *(setting(flag, name, text, **type_) for flag, name, text, type_ in own),
-            setting("--trials", "trials", trials, type=click.IntRange(1)),
-            *(setting(flag, name, text, **type_) for flag, name, text, type_ in _EXPERIMENT),
+            *(make_option(flag, name, text, **type_) for flag, name, text, type_ in extra),
+            make_option("--trials", "trials", trials_help, type=click.IntRange(1)),
+            *(
+                make_option(flag, name, text, **type_)
+                for flag, name, text, type_ in _COMMON_OPTIONS
+            ),
         ]
         for option in reversed(options):
             command = option(command)
@@ -50,13 +61,13 @@ def experiment(kind: type[Config], trials: str, *own: Setting) -> Callable[[Comm
     return decorate
 
 
-def _shown(value: Any) -> str:
+def _format_default(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) and value < 1 else str(value)
 
 
-_EXPERIMENT: tuple[Setting, ...] = (
+_COMMON_OPTIONS: tuple[OptionSpec, ...] = (
     (
         "--clip",
         "clip",
@@ -91,7 +102,7 @@ _EXPERIMENT: tuple[Setting, ...] = (
         "--batch-size",
         "batch_size",
         "Trials in flight on a device: a number, or as many as are found to be fast.",
-        {"type": Rows(), "metavar": "auto|N", "show_default": "auto"},
+        {"type": BatchSize(), "metavar": "auto|N", "show_default": "auto"},
     ),
     (
         "--batch-norm",
@@ -178,11 +189,11 @@ CROP = (
 )
 
 
-def results(default: str) -> Callable[[Command], Command]:
+def results_options(default: str) -> Callable[[Command], Command]:
     """Where results go and how they are printed; the command takes them as one `output`."""
 
-    def decorate(called: Command) -> Command:
-        command = _with_output(called, default)
+    def decorate(callback: Command) -> Command:
+        command = _pass_output(callback, default)
         for option in reversed(
             (
                 click.option(
@@ -203,17 +214,19 @@ def results(default: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def _with_output(command: Command, default: str) -> Command:
+def _pass_output(command: Command, default: str) -> Command:
     @functools.wraps(command)
-    def called(
+    def wrapper(
         out: Path | None, overwrite: bool, style: str, verbose: bool, quiet: bool, **others: Any
     ) -> Any:
-        named = out is not None
-        output = Output(out or Path(default), overwrite, style, verbose, quiet, named)
-        publish.folder(output.out)  # a name that leaves none is refused before anything else
+        is_explicit = out is not None
+        output = Output(out or Path(default), overwrite, style, verbose, quiet, is_explicit)
+        publish.get_results_folder(
+            output.out
+        )  # a name that leaves none is refused before anything else
         return command(output=output, **others)
 
-    return called  # type: ignore[return-value]
+    return wrapper  # type: ignore[return-value]
 
 
 style = click.option(

@@ -7,7 +7,7 @@ import click
 Number = TypeVar("Number", int, float)
 
 
-class Rows(click.ParamType[int]):
+class BatchSize(click.ParamType[int]):
     """A number of rows of a batch, or `auto`, which is 0."""
 
     name = "rows"
@@ -25,17 +25,17 @@ class Names(click.ParamType[tuple[str, ...]]):
 
     name = "names"
 
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self.known = known
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        self.choices = choices
 
     def convert(self, value: Any, param: Any, context: Any) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
         names = tuple(part.strip() for part in value.split(",") if part.strip())
-        unknown = [name for name in names if name not in self.known]
+        unknown = [name for name in names if name not in self.choices]
         if unknown or not names:
             wrong = f"{unknown[0]!r} is" if unknown else "nothing is"
-            self.fail(f"{wrong} not one of {', '.join(self.known)}", param, context)
+            self.fail(f"{wrong} not one of {', '.join(self.choices)}", param, context)
         return names
 
 

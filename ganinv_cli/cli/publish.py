@@ -9,7 +9,7 @@ import click
 from ganinv_cli.errors import UsageError
 
 
-def folder(file: Path) -> Path:
+def get_results_folder(file: Path) -> Path:
     """Where a results file's tables, figures and page go: `recover/` beside `recover.h5`.
 
     Raises UsageError where the name leaves nothing, or only itself, without its ending.
@@ -23,7 +23,7 @@ def folder(file: Path) -> Path:
 
 
 def publish(
-    folders: Mapping[Path, Path], style: str, quiet: bool = False, together: Path | None = None
+    folders: Mapping[Path, Path], style: str, quiet: bool = False, page_folder: Path | None = None
 ) -> None:
     """Print the tables of results files, then write tables, figures and a page into each's folder.
 
@@ -33,17 +33,17 @@ def publish(
     trial to count; GaninvError where a folder cannot be written.
     """
     from ganinv_cli.report import render, summarise, write, write_together
-    from ganinv_cli.store import read
+    from ganinv_cli.store import read_results
 
-    results = [read(file) for file in folders]
+    results = [read_results(file) for file in folders]
     reports = [summarise(each, str(file)) for each, file in zip(results, folders, strict=True)]
     click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
     places = list(folders.values())
     lines: Iterable[str]
-    if together is None:
+    if page_folder is None:
         lines = (write(*each) for each in zip(reports, results, places, strict=True))
     else:
-        lines = write_together(reports, results, together, [place.name for place in places])
+        lines = write_together(reports, results, page_folder, [place.name for place in places])
     for line in lines:
         if not quiet:
             click.echo(line, err=True)

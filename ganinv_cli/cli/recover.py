@@ -5,13 +5,13 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.session import Output, session, settled
+from ganinv_cli.cli.session import Output, load_config, open_session
 from ganinv_cli.settings.config import RecoverConfig
 
 
 @click.command()
-@options.experiment(RecoverConfig, "Latent vectors to recover.", options.POLISH)
-@options.results("recover.h5")
+@options.experiment_options(RecoverConfig, "Latent vectors to recover.", options.POLISH)
+@options.results_options("recover.h5")
 def recover(config: str | None, output: Output, **settings: Any) -> None:
     """Recover known latent vectors: Table 1 and Figure 1 of the paper.
 
@@ -25,10 +25,10 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
         ganinv recover --polish float64 --out float64.h5
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    chosen = settled(RecoverConfig, config, settings, output.quiet)
-    output = output.of(chosen.shard)
-    with session(chosen, output) as ready:
+    run_config = load_config(RecoverConfig, config, settings, output.quiet)
+    output = output.for_shard(run_config.shard)
+    with open_session(run_config, output) as ready:
         from ganinv_cli.experiments.recover import recover as run
 
-        run(chosen, ready.engine, output.out, output.overwrite, ready.show)
+        run(run_config, ready.engine, output.out, output.overwrite, ready.show)
     output.publish()

@@ -33,14 +33,16 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
         ganinv report a.h5 b.h5 --out both
     """
     several = len(files) > 1
-    folders = dict(zip(files, _folders(files, out), strict=True))
-    publish.publish(folders, style, together=out if several else None)
+    folders = dict(zip(files, _choose_folders(files, out), strict=True))
+    publish.publish(folders, style, page_folder=out if several else None)
     if several and out is None:
         click.echo("each has a page of its own; --out DIR writes one page of them all", err=True)
 
 
-def _folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
-    folders = [publish.folder(file) if out is None else out / file.stem for file in files]
+def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
+    folders = [
+        publish.get_results_folder(file) if out is None else out / file.stem for file in files
+    ]
     if out is not None and len(files) == 1:
         folders = [out]
     for folder, file in zip(folders, files, strict=True):

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.cli import generators
-from ganinv_cli.cli.generators import Chosen
+from ganinv_cli.cli import generator_options
+from ganinv_cli.cli.generator_options import GeneratorChoice
 from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ganinv_cli.inspection.latents import Latents
     from ganinv_cli.network.generator import Generator
 
-COUNT = 64
+DEFAULT_COUNT = 64
 
 
 @click.command()
-@generators.chosen()
+@generator_options.generator_options()
 @click.option(
     "--out",
     required=True,
@@ -26,7 +26,7 @@ COUNT = 64
 @click.option(
     "--count",
     type=click.IntRange(1),
-    show_default=f"{COUNT}, or all of --z",
+    show_default=f"{DEFAULT_COUNT}, or all of --z",
     help="How many pictures.",
 )
 @click.option(
@@ -65,7 +65,7 @@ COUNT = 64
 @click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what goes wrong.")
 def sample(
-    chosen: Chosen,
+    chosen: GeneratorChoice,
     out: str,
     count: int | None,
     columns: int | None,
@@ -92,63 +92,75 @@ def sample(
     """
     from ganinv_cli import files
 
-    folder = files.folder(out)
+    folder = files.is_folder_name(out)
     if folder:
-        files.check_folder(Path(out), overwrite)
+        files.check_output_folder(Path(out), overwrite)
     else:
-        files.check(Path(out), (".png",), overwrite, "--out")
+        files.check_output_file(Path(out), (".png",), overwrite, "--out")
     if npz:
-        files.check(npz, (".npz",), overwrite, "--npz")
+        files.check_output_file(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError("--group is of a results file; give one with --z, such as recover.h5")
-    found = generators.read(chosen.path, chosen.told, verbose, quiet)
-    generator = generators.recipe(found, label=chosen.label).made()
-    latents = _latents(generator, z_file, group, seed, count)
+    checkpoint = generator_options.read_checkpoint(chosen.path, chosen.conventions, verbose, quiet)
+    generator = generator_options.make_generator_spec(checkpoint, label=chosen.label).build()
+    latents = _load_latents(generator, z_file, group, seed, count)
     if z_file and not quiet:
         some = f"the first {count:,} of " if count else ""
-        click.echo(f"{z_file}: {some}{latents.said}", err=True)
+        click.echo(f"{z_file}: {some}{latents.description}", err=True)
     if folder:
-        _fill(generator, latents, Path(out))
+        _write_pictures(generator, latents, Path(out))
     else:
-        _draw(generator, latents, Path(out), columns)
+        _write_sheet(generator, latents, Path(out), columns)
     if npz:
-        from ganinv_cli.inspection.latents import npz as content
+        from ganinv_cli.inspection.latents import encode_npz as content
 
-        files.put(npz, content(latents))
+        files.write_atomically(npz, content(latents))
     if not quiet:
-        click.echo(f"{out}: {_said(generator, latents)}")
+        click.echo(f"{out}: {_describe_pictures(generator, latents)}")
 
 
-def _latents(
+def _load_latents(
     generator: "Generator", z_file: Path | None, group: str, seed: int, count: int | None
 ) -> "Latents":
     from ganinv_cli.inspection import latents
 
     if not z_file:
-        return latents.drawn(generator, seed, count or COUNT)
-    kept = latents.kept(z_file, group, generator)
-    if count and count > len(kept.z):
-        raise UsageError(f"{z_file} holds {len(kept.z):,} z; give --count {len(kept.z)} or less")
-    labels = None if kept.labels is None else kept.labels[:count]
-    return latents.Latents(kept.z[:count], labels, kept.said)
+        return latents.draw_latents(generator, seed, count or DEFAULT_COUNT)
+    stored_latents = latents.read_latents(z_file, group, generator)
+    if count and count > len(stored_latents.z):
+        raise UsageError(
+            f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or less"
+        )
+    labels = None if stored_latents.labels is None else stored_latents.labels[:count]
+    return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)
 
 
-def _draw(generator: "Generator", latents: "Latents", path: Path, columns: int | None) -> None:
-    from ganinv_cli.files import png, put
-    from ganinv_cli.inspection.pictures import sheet
+def _write_sheet(
+    generator: "Generator", latents: "Latents", path: Path, columns: int | None
+) -> None:
+    from ganinv_cli.files import encode_png, write_atomically
+    from ganinv_cli.inspection.render import draw_sheet
 
-    across = columns or round(len(latents.z) ** 0.5)
-    put(path, png(sheet(generator, latents.z, latents.labels, across)))
-
-
-def _fill(generator: "Generator", latents: "Latents", folder: Path) -> None:
-    from ganinv_cli.files import fill, png
-    from ganinv_cli.inspection.pictures import image, made
-
-    fill(folder, (png(image(each)) for each in made(generator, latents.z, latents.labels)))
+    column_count = columns or round(len(latents.z) ** 0.5)
+    write_atomically(
+        path, encode_png(draw_sheet(generator, latents.z, latents.labels, column_count))
+    )
 
 
-def _said(generator: "Generator", latents: "Latents") -> str:
+def _write_pictures(generator: "Generator", latents: "Latents", folder: Path) -> None:
+    from ganinv_cli.files import encode_png, write_numbered_pngs
+    from ganinv_cli.inspection.render import render_pixels, to_pil_image
+
+    write_numbered_pngs(
+        folder,
+        (
+            encode_png(to_pil_image(each))
+            for each in render_pixels(generator, latents.z, latents.labels)
+        ),
+    )
+
+
+def _describe_pictures(generator: "Generator", latents: "Latents") -> str:
     height, width, _ = generator.image_shape
     pictures = "picture" if len(latents.z) == 1 else "pictures"
     return f"{len(latents.z):,} {pictures} of {height} x {width} pixels"

@@ -102,7 +102,7 @@ def train(
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.cli import progress, startup
-    from ganinv_cli.training.images import Crop, load
+    from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
     settings = TrainingSettings(
@@ -116,16 +116,16 @@ def train(
         average=average,
         seed=seed,
     )
-    crop = Crop(crop_side, _pair(crop_center))
-    pictures = load(images, settings.size, settings.channels, crop)
+    crop = SquareCrop(crop_side, _parse_pair(crop_center))
+    pictures = load_images(images, settings.size, settings.channels, crop)
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
-    startup.tensorflow()
+    startup.start_tensorflow()
     from ganinv_cli.training.train import train as run
 
     last = None
     with (
-        progress.training(out) as show,
+        progress.show_training(out) as show,
         closing(run(pictures, settings, out, keep_every)) as steps_taken,
     ):
         for last in steps_taken:
@@ -135,7 +135,7 @@ def train(
     click.echo(out)
 
 
-def _pair(text: str) -> tuple[float, float]:
+def _parse_pair(text: str) -> tuple[float, float]:
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.cli import generators
-from ganinv_cli.cli.generators import Chosen
+from ganinv_cli.cli import generator_options
+from ganinv_cli.cli.generator_options import GeneratorChoice
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import RecoverConfig
 
 if TYPE_CHECKING:
-    from ganinv_cli.encoder.fit import Progress
+    from ganinv_cli.encoder.fit import FitProgress
 
 
 @click.command()
-@generators.chosen(
+@generator_options.generator_options(
     click.option(
         "--checkpoint",
         default=RecoverConfig.checkpoint,
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def train_encoder(
-    chosen: Chosen,
+    chosen: GeneratorChoice,
     out: Path | None,
     images: int | None,
     batch_size: int,
@@ -92,23 +92,26 @@ def train_encoder(
         ganinv train-encoder --checkpoint faces64
     """
     path = chosen.path
-    found = generators.read(path, chosen.told, verbose, quiet)
-    from ganinv_cli.encoder.fit import train as run
-    from ganinv_cli.encoder.least_squares import EncoderSettings, enough
-    from ganinv_cli.encoder.model import beside
+    checkpoint = generator_options.read_checkpoint(path, chosen.conventions, verbose, quiet)
+    from ganinv_cli.encoder.fit import fit_encoder as run
+    from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
+    from ganinv_cli.encoder.model import encoder_path
 
-    generator = generators.recipe(found, label=chosen.label).made()
+    generator = generator_options.make_generator_spec(checkpoint, label=chosen.label).build()
     if generator.labels:
         raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")
     settings = EncoderSettings(
-        images=images or enough(generator),
+        images=images or count_needed_images(generator),
         batch_size=batch_size,
         precision=precision,  # type: ignore[arg-type]
         ridge=ridge,
         seed=seed,
     )
-    file = out or beside(path)
-    with _shown(file, quiet) as show, closing(run(generator, settings, file, overwrite)) as fit:
+    file = out or encoder_path(path)
+    with (
+        _show_progress(file, quiet) as show,
+        closing(run(generator, settings, file, overwrite)) as fit,
+    ):
         for last in fit:
             show(last)
     assert last.encoder
@@ -121,7 +124,7 @@ def train_encoder(
 
 
 @contextmanager
-def _shown(out: Path, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
+def _show_progress(out: Path, quiet: bool) -> Iterator[Callable[["FitProgress"], None]]:
     """Images done and a second; stops between batches, and says how to go on."""
     from rich.console import Console
 
@@ -133,20 +136,24 @@ def _shown(out: Path, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
-        signal.signal(number, before[signal.Signals(number)])  # a second one does not wait
+        signal.signal(number, old_handlers[signal.Signals(number)])  # a second one does not wait
         console.print("stopping; saving what was summed takes some seconds")
 
-    heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
-    before = {number: signal.getsignal(number) for number in heard}
-    for number in heard:
+    signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
+    old_handlers = {number: signal.getsignal(number) for number in signals}
+    for number in signals:
         signal.signal(number, stop)
     try:
-        with progress.line("images", console) as show:
+        with progress.show_progress_line("images", console) as show:
 
-            def update(at: "Progress") -> None:
-                if at.encoder is None:
-                    solving = "solving" if at.images == at.total else ""
-                    show(at.images, at.total, solving or f"{at.images_per_second:.0f} images/s")
+            def update(fit_progress: "FitProgress") -> None:
+                if fit_progress.encoder is None:
+                    solving = "solving" if fit_progress.images == fit_progress.total else ""
+                    show(
+                        fit_progress.images,
+                        fit_progress.total,
+                        solving or f"{fit_progress.images_per_second:.0f} images/s",
+                    )
                     if stopping:
                         raise KeyboardInterrupt
 
@@ -157,5 +164,5 @@ def _shown(out: Path, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
         )
         raise
     finally:
-        for number, handler in before.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)

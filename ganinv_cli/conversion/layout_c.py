@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from ganinv_cli.conversion.labels import unlabelled
-from ganinv_cli.conversion.unwritable import UnwritableError, layer
-from ganinv_cli.network.folding import folded
+from ganinv_cli.conversion.constant_folding import fold_constants
+from ganinv_cli.conversion.unwritable import UnwritableError, describe_layer
+from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import (
     Activation,
@@ -29,91 +29,93 @@ from ganinv_cli.network.layers import (
 PREFIX = "generator/"
 EPSILON = 1e-5  # of every batch norm in layout C
 STRIDE = 2
-CALLED = "a TensorFlow 1 checkpoint with the names of carpedm20's DCGAN"
-FORM = "dense, then 'relu, transposed convolution of stride 2' to a tanh"
+FORMAT_NAME = "a TensorFlow 1 checkpoint with the names of carpedm20's DCGAN"
+LAYER_PATTERN = "dense, then 'relu, transposed convolution of stride 2' to a tanh"
 
 Arrays = dict[str, np.ndarray]
-Kind = TypeVar("Kind", bound=Layer)
+LayerT = TypeVar("LayerT", bound=Layer)
 
 
-def arrays(network: Network) -> Arrays:
+def make_arrays(network: Network) -> Arrays:
     """By the names of layout C. Raises UnwritableError, which names the layer in the way."""
     if network.labels:
         raise UnwritableError(
-            f"asks for a label, for which {CALLED} has no place ({FORM}); name one with --label, "
+            f"asks for a label, for which {FORMAT_NAME} has no place ({LAYER_PATTERN}); name one with --label, "
             "or convert to .keras"
         )
-    network = unlabelled(network)
+    network = fold_constants(network)
     try:
-        return _Walk(network).arrays()
+        return _LayoutMatcher(network).collect_arrays()
     except UnwritableError:
-        return _Walk(_halved(folded(network))).arrays()
+        return _LayoutMatcher(_replace_sigmoid(fold_layers(network))).collect_arrays()
 
 
-class _Walk:
+class _LayoutMatcher:
     """Along the layers, which must come in one order."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._at = 0
+        self._position = 0
         self._arrays: Arrays = {}
 
-    def arrays(self) -> Arrays:
+    def collect_arrays(self) -> Arrays:
         """Raises UnwritableError."""
-        self._check_chained()
-        self._keep("g_h0_lin", self._next(Dense, "a matrix"), "Matrix", "bias")
-        shape = self._next(Reshape, "a reshape to a square map").shape
+        self._check_sequential()
+        self._collect_weights("g_h0_lin", self._expect(Dense, "a matrix"), "Matrix", "bias")
+        shape = self._expect(Reshape, "a reshape to a square map").shape
         if len(shape) != 3 or shape[0] != shape[1]:
-            raise self._refused("a square map", back=1)
-        self._norm(0)
+            raise self._mismatch_error("a square map", back=1)
+        self._collect_norm(0)
         number = 0
         while not self._is_last("tanh"):
-            self._relu()
+            self._expect_relu()
             number += 1
-            convolution = self._next(ConvTranspose, "a transposed convolution of stride 2 or tanh")
-            self._keep(f"g_h{number}", self._same(convolution), "w", "biases")
-            self._norm(number)
+            convolution = self._expect(
+                ConvTranspose, "a transposed convolution of stride 2 or tanh"
+            )
+            self._collect_weights(f"g_h{number}", self._to_same_padding(convolution), "w", "biases")
+            self._collect_norm(number)
         if not number:
-            raise self._refused("a transposed convolution of stride 2")
+            raise self._mismatch_error("a transposed convolution of stride 2")
         return self._arrays
 
-    def _check_chained(self) -> None:
+    def _check_sequential(self) -> None:
         for number, node in enumerate(self._network.nodes):
             if node.inputs != (number - 1,):
                 raise UnwritableError(
-                    f"{layer(self._network, number)} does not simply follow the layer before it, "
-                    f"as all do in {CALLED} ({FORM}); convert to .keras"
+                    f"{describe_layer(self._network, number)} does not simply follow the layer before it, "
+                    f"as all do in {FORMAT_NAME} ({LAYER_PATTERN}); convert to .keras"
                 )
 
     def _peek(self) -> Layer | None:
         nodes = self._network.nodes
-        return nodes[self._at].layer if self._at < len(nodes) else None
+        return nodes[self._position].layer if self._position < len(nodes) else None
 
-    def _next(self, kind: type[Kind], wanted: str) -> Kind:
+    def _expect(self, kind: type[LayerT], expected: str) -> LayerT:
         found = self._peek()
         if not isinstance(found, kind):
-            raise self._refused(wanted)
-        self._at += 1
+            raise self._mismatch_error(expected)
+        self._position += 1
         return found
 
     def _is_last(self, name: str) -> bool:
-        end = self._at == len(self._network.nodes) - 1
+        end = self._position == len(self._network.nodes) - 1
         return end and self._peek() == Activation(name)
 
-    def _relu(self) -> None:
+    def _expect_relu(self) -> None:
         found = self._peek()
-        same = isinstance(found, Activation) and found in _RELU
+        same = isinstance(found, Activation) and found in _RELU_LAYERS
         if not same:
-            raise self._refused("relu alone between layers, and tanh at the end")
-        self._at += 1
+            raise self._mismatch_error("relu alone between layers, and tanh at the end")
+        self._position += 1
 
-    def _norm(self, number: int) -> None:
+    def _collect_norm(self, number: int) -> None:
         found = self._peek()
         if not isinstance(found, BatchNorm):
             return
         if found.epsilon != EPSILON:
-            raise self._refused(f"batch norms with epsilon {EPSILON:g} alone")
-        self._at += 1
+            raise self._mismatch_error(f"batch norms with epsilon {EPSILON:g} alone")
+        self._position += 1
         name = f"{PREFIX}g_bn{number}"
         self._arrays |= {
             f"{name}/gamma": found.gamma,
@@ -122,74 +124,80 @@ class _Walk:
             f"{name}/moving_variance": found.variance,
         }
 
-    def _keep(self, name: str, found: Dense | ConvTranspose, weights: str, bias: str) -> None:
+    def _collect_weights(
+        self, name: str, layer: Dense | ConvTranspose, weights: str, bias: str
+    ) -> None:
         self._arrays |= {
-            f"{PREFIX}{name}/{weights}": found.weights,
-            f"{PREFIX}{name}/{bias}": found.bias,
+            f"{PREFIX}{name}/{weights}": layer.weights,
+            f"{PREFIX}{name}/{bias}": layer.bias,
         }
 
-    def _same(self, convolution: ConvTranspose) -> ConvTranspose:
+    def _to_same_padding(self, convolution: ConvTranspose) -> ConvTranspose:
         if convolution.stride != (STRIDE, STRIDE):
-            raise self._refused("a stride of 2 alone", back=1)
-        if convolution.same:
+            raise self._mismatch_error("a stride of 2 alone", back=1)
+        if convolution.has_same_padding:
             return convolution
         sides = zip(convolution.weights.shape[:2], convolution.crop, strict=True)
-        around = [_around(size, crop) for size, crop in sides]
-        if None in around:
-            raise self._refused("maps that double their sides", back=1)
-        padded = np.pad(convolution.weights, [*filter(None, around), (0, 0), (0, 0)])
+        zeros_by_side = [_same_padding_zeros(size, crop) for size, crop in sides]
+        if None in zeros_by_side:
+            raise self._mismatch_error("maps that double their sides", back=1)
+        padded = np.pad(convolution.weights, [*filter(None, zeros_by_side), (0, 0), (0, 0)])
         crop = [
             (before + zeros[0], behind + zeros[1])
-            for (before, behind), zeros in zip(convolution.crop, filter(None, around), strict=True)
+            for (before, behind), zeros in zip(
+                convolution.crop, filter(None, zeros_by_side), strict=True
+            )
         ]
         return replace(convolution, weights=padded, crop=(crop[0], crop[1]))
 
-    def _refused(self, wanted: str, back: int = 0) -> UnwritableError:
-        number = self._at - back
+    def _mismatch_error(self, expected: str, back: int = 0) -> UnwritableError:
+        number = self._position - back
         if number == len(self._network.nodes):
-            return UnwritableError(f"ends where {CALLED} has {wanted} ({FORM}); convert to .keras")
+            return UnwritableError(
+                f"ends where {FORMAT_NAME} has {expected} ({LAYER_PATTERN}); convert to .keras"
+            )
         return UnwritableError(
-            f"{layer(self._network, number)} stands where {CALLED} has {wanted} ({FORM}); convert "
+            f"{describe_layer(self._network, number)} stands where {FORMAT_NAME} has {expected} ({LAYER_PATTERN}); convert "
             "to .keras"
         )
 
 
-_RELU = (Activation("relu"), Activation("leaky_relu", 0.0))
+_RELU_LAYERS = (Activation("relu"), Activation("leaky_relu", 0.0))
 
 
-def _around(size: int, crop: Pair) -> Pair | None:
+def _same_padding_zeros(size: int, crop: Pair) -> Pair | None:
     """Zeros before and behind a kernel that make its crop TensorFlow's SAME; None: nothing does."""
     if sum(crop) != size - STRIDE:
         return None
     return next(
         (
             (before, behind)
-            for before, behind in _few(size)
+            for before, behind in _padding_candidates(size)
             if crop[0] + before == max(size + before + behind - STRIDE, 0) // 2
         ),
         None,
     )
 
 
-def _few(size: int) -> Iterator[Pair]:
+def _padding_candidates(size: int) -> Iterator[Pair]:
     """The least zeros first."""
     for added in range(size + 3):
         yield (0, added)
         yield (added, 0)
 
 
-def _halved(network: Network) -> Network:
+def _replace_sigmoid(network: Network) -> Network:
     """sigmoid(x), mapped from 0 to 1 to -1 to 1, is tanh(x / 2): exactly, as halves are exact."""
     if len(network.nodes) < 3:
         return network
-    *before, linear, sigmoid, level = network.nodes
-    mapped = (
-        isinstance(level.layer, Affine)
-        and (level.layer.scale == 2).all()
-        and (level.layer.shift == -1).all()
+    *before, linear, sigmoid, range_map = network.nodes
+    is_range_map = (
+        isinstance(range_map.layer, Affine)
+        and (range_map.layer.scale == 2).all()
+        and (range_map.layer.shift == -1).all()
     )
     if not (
-        mapped
+        is_range_map
         and sigmoid.layer == Activation("sigmoid")
         and isinstance(linear.layer, ConvTranspose)
     ):

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.encoder.least_squares import Sums
-from ganinv_cli.encoder.model import Encoder, damaged, store, stored
+from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
 from ganinv_cli.network.generator import Generator
 
-LARGEST = 2**31  # bytes of a state
+MAX_STATE_BYTES = 2**31  # bytes of a state
 
 
-class Files:
+class FitFiles:
     """Of the run that is described; another's are refused."""
 
     def __init__(self, out: Path, run: dict[str, Any]) -> None:
@@ -24,33 +24,33 @@ class Files:
         self._state = out.with_name(f"{out.name}.state")
         self._run = run
 
-    def forget(self) -> None:
+    def remove(self) -> None:
         """Remove what is there."""
-        with self._writing():
+        with self._convert_disk_errors():
             self._out.unlink(missing_ok=True)
             self._state.unlink(missing_ok=True)
 
-    def finished(self, generator: Generator) -> Encoder | None:
+    def load_finished(self, generator: Generator) -> Encoder | None:
         """What this run wrote when it was done."""
         if not self._out.exists():
             return None
         encoder = Encoder.load(self._out)
-        self._refuse_another(self._out, encoder.about.get("run"))
+        self._check_run(self._out, encoder.about.get("run"))
         return encoder
 
-    def restored(self) -> Sums | None:
+    def load_sums(self) -> Sums | None:
         """What this run saved."""
         if not self._state.exists():
             return None
-        arrays = stored(self._state, LARGEST)
+        arrays = read_npz(self._state, MAX_STATE_BYTES)
         try:
-            self._refuse_another(self._state, json.loads(str(arrays["run"])))
+            self._check_run(self._state, json.loads(str(arrays["run"])))
             images, batches = (int(number) for number in arrays["counts"])
             return Sums(np.asfortranarray(arrays["squares"]), arrays["products"], images, batches)
         except (KeyError, ValueError) as error:
-            raise damaged(self._state, f"no usable {error}") from error
+            raise damaged_error(self._state, f"no usable {error}") from error
 
-    def save(self, sums: Sums) -> None:
+    def save_sums(self, sums: Sums) -> None:
         """For `restored`."""
         arrays = {
             "squares": sums.squares,
@@ -58,16 +58,16 @@ class Files:
             "counts": np.array([sums.images, sums.batches]),
             "run": np.array(json.dumps(self._run)),
         }
-        with self._writing():
-            store(self._state, arrays)
+        with self._convert_disk_errors():
+            write_npz(self._state, arrays)
 
-    def finish(self, encoder: Encoder) -> None:
+    def write_encoder(self, encoder: Encoder) -> None:
         """Write it, and remove what only going on needs."""
-        with self._writing():
+        with self._convert_disk_errors():
             encoder.save(self._out)
             self._state.unlink(missing_ok=True)
 
-    def _refuse_another(self, path: Path, run: Any) -> None:
+    def _check_run(self, path: Path, run: Any) -> None:
         there = run if isinstance(run, dict) else {}
         differing = [
             f"{key} is {json.dumps(there.get(key))} there and {json.dumps(value)} here"
@@ -81,7 +81,7 @@ class Files:
             )
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _convert_disk_errors(self) -> Iterator[None]:
         """Say in one sentence, as a GaninvError, what the disk refuses."""
         try:
             yield

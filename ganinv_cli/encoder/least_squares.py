@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import linalg
 
-from ganinv_cli.encoder.model import averaged, values
+from ganinv_cli.encoder.model import extract_features, pooled_shape
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.network.generator import Generator
 
@@ -45,19 +45,19 @@ class Sums(NamedTuple):
     batches: int
 
 
-def enough(generator: Generator) -> int:
+def count_needed_images(generator: Generator) -> int:
     """Images, for a fit about a tenth above the error of one to endlessly many."""
-    return 10 * len(nothing(generator).products)
+    return 10 * len(make_empty_sums(generator).products)
 
 
-def nothing(generator: Generator) -> Sums:
+def make_empty_sums(generator: Generator) -> Sums:
     """Before the first image."""
-    size = int(np.prod(averaged(*generator.image_shape)[1])) + 1
+    size = int(np.prod(pooled_shape(*generator.image_shape)[1])) + 1
     squares = np.zeros((size, size), np.float32, order="F")
     return Sums(squares, np.zeros((size, generator.latent)), 0, 0)
 
 
-def adding(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
+def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
     """What adds the next batch to the sums it is given, in place: those must not be used again.
 
     Raises CheckpointError where an image is not finite.
@@ -65,15 +65,15 @@ def adding(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], 
     shape = [settings.batch_size, generator.latent]
 
     @tf.function(autograph=False)
-    def made(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def make_batch(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         share = tf.random.stateless_uniform(shape, [settings.seed, batch])
         z = generator.prior.quantile(share)
-        v = values(generator(tf.cast(z, settings.precision)))
+        v = extract_features(generator(tf.cast(z, settings.precision)))
         return tf.concat([v, tf.ones([settings.batch_size, 1])], 1), z
 
-    def add(sums: Sums) -> Sums:
+    def add_batch(sums: Sums) -> Sums:
         count = min(settings.batch_size, settings.images - sums.images)
-        v, z = (tensor.numpy()[:count] for tensor in made(tf.constant(sums.batches)))
+        v, z = (tensor.numpy()[:count] for tensor in make_batch(tf.constant(sums.batches)))
         if not np.isfinite(v).all():
             raise CheckpointError(
                 "the generator makes images that are not finite; no encoder can be fitted to it"
@@ -82,19 +82,19 @@ def adding(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], 
         products = sums.products + v.T @ z.astype(np.float64)
         return Sums(squares, products, sums.images + count, sums.batches + 1)
 
-    return add
+    return add_batch
 
 
-def solved(sums: Sums, ridge: float) -> np.ndarray:
+def solve_ridge(sums: Sums, ridge: float) -> np.ndarray:
     """The weights and, as the last row, the bias: float32 (values + 1, latent).
 
     Minimises the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
     """
-    place = np.diag_indices(len(sums.squares))
-    mean = float(sums.squares[place].mean(dtype=np.float64))
+    diagonal = np.diag_indices(len(sums.squares))
+    mean = float(sums.squares[diagonal].mean(dtype=np.float64))
     while True:
         squares = sums.squares.astype(np.float64)
-        squares[place] += ridge * mean
+        squares[diagonal] += ridge * mean
         try:
             factor = linalg.cho_factor(squares, lower=True, overwrite_a=True, check_finite=False)
         except linalg.LinAlgError:

@@ -14,10 +14,12 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 
-NAME = "encoder.npz"
-BRIGHTEST = 0.998  # pixels are cut here before atanh, which is infinite at 1
-MOST = 64 * 64 * 3  # values of an image that are fitted; a larger one is averaged until it has less
-LARGEST = 2**28  # bytes of a file that is read at all
+FILE_NAME = "encoder.npz"
+MAX_PIXEL = 0.998  # pixels are cut here before atanh, which is infinite at 1
+MAX_VALUES = (
+    64 * 64 * 3
+)  # values of an image that are fitted; a larger one is averaged until it has less
+MAX_BYTES = 2**28  # bytes of a file that is read at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class Encoder:
     about: dict[str, Any]  # how it was fitted and how good it is; can be written as JSON
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        x = values(images)
+        x = extract_features(images)
         weights, bias = self._tensors[x.dtype]
         return tf.matmul(x, weights) + bias
 
@@ -66,21 +68,21 @@ class Encoder:
         Raises CheckpointError where it is missing or damaged, or was not fitted to the generator
         that is given.
         """
-        arrays = stored(path, LARGEST)
+        arrays = read_npz(path, MAX_BYTES)
         try:
-            encoder = cls(**_fields(arrays))
+            encoder = cls(**_parse_fields(arrays))
         except (KeyError, TypeError, ValueError) as error:
-            raise damaged(path, f"no usable {error}") from error
+            raise damaged_error(path, f"no usable {error}") from error
         if generator is not None:
-            encoder._refuse_another(generator, path)
+            encoder._check_generator(generator, path)
         return encoder
 
-    def _refuse_another(self, generator: Generator, path: Path) -> None:
+    def _check_generator(self, generator: Generator, path: Path) -> None:
         here = generator.sha256, (generator.prior.low, generator.prior.high)
         there = self.generator_sha256, self.bounds
         if there != here:
             raise CheckpointError(
-                f"{path} was fitted to {_generator(*there)}, not to {_generator(*here)}; fit one "
+                f"{path} was fitted to {_describe_generator(*there)}, not to {_describe_generator(*here)}; fit one "
                 "to this generator with `ganinv train-encoder`"
             )
 
@@ -92,52 +94,52 @@ class Encoder:
             "generator_sha256": self.generator_sha256,
             "about": self.about,
         }
-        store(
+        write_npz(
             path, {"weights": self.weights, "bias": self.bias, "json": np.array(json.dumps(about))}
         )
 
 
-def beside(checkpoint: Path) -> Path:
+def encoder_path(checkpoint: Path) -> Path:
     """Where the encoder of a checkpoint, a folder or the prefix of its files, is kept."""
-    return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / NAME
+    return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / FILE_NAME
 
 
-def values(images: tf.Tensor) -> tf.Tensor:
+def extract_features(images: tf.Tensor) -> tf.Tensor:
     """What E is linear in: (batch, values) of images (batch, height, width, channels).
 
     The pixels before the generator's tanh, averaged over squares where there are too many.
     """
     dtype = images.dtype if images.dtype == tf.float64 else tf.float32
-    x = tf.atanh(tf.clip_by_value(tf.cast(images, dtype), -BRIGHTEST, BRIGHTEST))
-    side, shape = averaged(*images.shape[1:])
+    x = tf.atanh(tf.clip_by_value(tf.cast(images, dtype), -MAX_PIXEL, MAX_PIXEL))
+    side, shape = pooled_shape(*images.shape[1:])
     if side > 1:
         x = tf.nn.avg_pool2d(x, side, side, "SAME")
     return tf.reshape(x, [-1, int(np.prod(shape))])
 
 
-def averaged(height: int, width: int, channels: int) -> tuple[int, tuple[int, int, int]]:
+def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int, int, int]]:
     """The side of the squares of pixels that are averaged, and the shape of what is left."""
     side = 1
-    while -(-height // side) * -(-width // side) * channels > MOST:
+    while -(-height // side) * -(-width // side) * channels > MAX_VALUES:
         side += 1
     return side, (-(-height // side), -(-width // side), channels)
 
 
-def store(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Replace an npz file. Raises OSError where the disk refuses."""
-    aside = path.with_name(f"{path.name}.tmp")
-    with aside.open("wb") as file:
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    aside.replace(path)  # last: whoever is killed before this leaves the old file
+    temporary.replace(path)  # last: whoever is killed before this leaves the old file
 
 
-def stored(path: Path, largest: int) -> dict[str, np.ndarray]:
+def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     """What `store` wrote, where it unpacks to no more than so many bytes, or a CheckpointError."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if size > largest:
-            raise damaged(path, f"{size:,} bytes in it, more than {largest:,}")
+        if size > max_bytes:
+            raise damaged_error(path, f"{size:,} bytes in it, more than {max_bytes:,}")
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
     except FileNotFoundError:
@@ -145,23 +147,23 @@ def stored(path: Path, largest: int) -> dict[str, np.ndarray]:
             f"{path} does not exist; make it with `ganinv train-encoder`"
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise damaged(path, str(error).partition("\n")[0]) from error
+        raise damaged_error(path, str(error).partition("\n")[0]) from error
 
 
-def damaged(path: Path, why: str) -> CheckpointError:
+def damaged_error(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} cannot be read as an encoder ({why}); "
+        f"{path} cannot be read as an encoder ({reason}); "
         "make it anew with `ganinv train-encoder --overwrite`"
     )
 
 
-def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _parse_fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Of an Encoder. Raises KeyError, TypeError or ValueError, which says what is not usable."""
     about = json.loads(str(arrays["json"]))
     weights, bias = arrays["weights"], arrays["bias"]
     height, width, channels = (int(side) for side in about["image_shape"])
     low, high = (float(bound) for bound in about["bounds"])
-    _, shape = averaged(height, width, channels)
+    _, shape = pooled_shape(height, width, channels)
     if weights.shape != (np.prod(shape), *bias.shape) or bias.ndim != 1:
         raise ValueError("shape of its arrays")
     if weights.dtype not in (np.float16, np.float32) or bias.dtype != np.float32:
@@ -178,5 +180,5 @@ def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _generator(sha256: str, bounds: tuple[float, float]) -> str:
+def _describe_generator(sha256: str, bounds: tuple[float, float]) -> str:
     return f"the generator {sha256[:12]}… with z in {list(bounds)}"

@@ -8,13 +8,13 @@ import tensorflow as tf
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.network.generator import Generator
 
-FRESH = 1000  # latent vectors for the error
-PLACES = 16  # of them, for the Jacobian
+TEST_SAMPLES = 1000  # latent vectors for the error
+JACOBIAN_SAMPLES = 16  # of them, for the Jacobian
 STEP = 1e-6  # of its finite differences, in z, in float64
-BLOCK = 100  # images at a time
+BLOCK_SIZE = 100  # images at a time
 
 
-def measured(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
+def measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
     """Errors are mean squares of a component of E(G(z)) − z; the rest is of J_E J_G.
 
     `error`, and `clipped` to the prior's bounds, beside what `guessing` the prior's mean gives;
@@ -22,32 +22,39 @@ def measured(encoder: Encoder, generator: Generator, seed: int) -> dict[str, flo
     of I − J_E J_G (`radius`) and of the `condition` of J_E J_G.
     """
     low, high = encoder.bounds
-    share = tf.random.stateless_uniform([FRESH, generator.latent], [seed, -1])  # no batch has -1
+    share = tf.random.stateless_uniform(
+        [TEST_SAMPLES, generator.latent], [seed, -1]
+    )  # no batch has -1
     z = generator.prior.quantile(share).numpy()
-    found = _round_trips(encoder, generator, z)
-    rounded = _round_trips(encoder, lambda z: tf.round((generator(z) + 1) * 127.5) / 127.5 - 1, z)
-    jacobians = [_jacobian(encoder, generator, one) for one in z[:PLACES].astype(np.float64)]
-    off = [np.abs(np.linalg.eigvals(np.eye(len(j)) - j)).max() for j in jacobians]
+    found = _encode_generated(encoder, generator, z)
+    rounded = _encode_generated(
+        encoder, lambda z: tf.round((generator(z) + 1) * 127.5) / 127.5 - 1, z
+    )
+    jacobians = [
+        _compute_jacobian(encoder, generator, one)
+        for one in z[:JACOBIAN_SAMPLES].astype(np.float64)
+    ]
+    radii = [np.abs(np.linalg.eigvals(np.eye(len(j)) - j)).max() for j in jacobians]
     return {
         "error": float(np.mean((found - z) ** 2)),
         "clipped": float(np.mean((found.clip(low, high) - z) ** 2)),
         "rounded": float(np.mean((rounded - z) ** 2)),
         "guessing": (high - low) ** 2 / 12,
-        "radius": float(np.median(off)),
+        "radius": float(np.median(radii)),
         "condition": float(np.median([np.linalg.cond(j) for j in jacobians])),
     }
 
 
-def _round_trips(
-    encoder: Encoder, make: Callable[[tf.Tensor], tf.Tensor], z: np.ndarray
+def _encode_generated(
+    encoder: Encoder, generate: Callable[[tf.Tensor], tf.Tensor], z: np.ndarray
 ) -> np.ndarray:
     """E of the images made of z (n, latent), in its precision."""
-    blocks = [z[first : first + BLOCK] for first in range(0, len(z), BLOCK)]
-    return np.concatenate([encoder(make(tf.constant(block))).numpy() for block in blocks])
+    blocks = [z[first : first + BLOCK_SIZE] for first in range(0, len(z), BLOCK_SIZE)]
+    return np.concatenate([encoder(generate(tf.constant(block))).numpy() for block in blocks])
 
 
-def _jacobian(encoder: Encoder, generator: Generator, z: np.ndarray) -> np.ndarray:
+def _compute_jacobian(encoder: Encoder, generator: Generator, z: np.ndarray) -> np.ndarray:
     """J_E J_G at z (latent,), float64 (latent, latent)."""
-    moved = _round_trips(encoder, generator, np.vstack([z, z + STEP * np.eye(len(z))]))
-    jacobian: np.ndarray = (moved[1:] - moved[0]).T / STEP
+    encoded = _encode_generated(encoder, generator, np.vstack([z, z + STEP * np.eye(len(z))]))
+    jacobian: np.ndarray = (encoded[1:] - encoded[0]).T / STEP
     return jacobian

@@ -13,15 +13,17 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.network.generator import Generator
 
 STEPS = 16
-COST = 0.5 * (STEPS + 1)  # gradients an image; E itself costs next to nothing
-LONGEST = 4.0  # of a step, in z
-ROOM = 0.25  # beyond the bounds, in shares of their distance
-ROUNDING = 1e-6  # of the largest singular value of the changes, below which one is no direction
+GRADIENTS_PER_IMAGE = 0.5 * (STEPS + 1)  # gradients an image; E itself costs next to nothing
+MAX_STEP_LENGTH = 4.0  # of a step, in z
+MARGIN = 0.25  # beyond the bounds, in shares of their distance
+SINGULAR_CUTOFF = (
+    1e-6  # of the largest singular value of the changes, below which one is no direction
+)
 
-Began = Callable[[np.ndarray], np.ndarray]
+FindStarts = Callable[[np.ndarray], np.ndarray]
 
 
-def starts(generator: Generator, encoder: Encoder, block: int) -> Began:
+def make_find_starts(generator: Generator, encoder: Encoder, block: int) -> FindStarts:
     """Images (n, height, width, channels) to z (n, latent), each a function of its image alone.
 
     Of all z on the way the one whose image is nearest, and inside the prior's bounds, or at them.
@@ -34,53 +36,55 @@ def starts(generator: Generator, encoder: Encoder, block: int) -> Began:
     ]
 
     @tf.function(input_signature=signature, autograph=False)
-    def seen(z: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode_and_compare(z: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         made = generator(z)
         return encoder(made), tf.reduce_sum((made - images) ** 2, [1, 2, 3])
 
-    def began(images: np.ndarray) -> np.ndarray:
+    def find_starts(images: np.ndarray) -> np.ndarray:
         found = [
-            _approached(images[first : first + block], encoder, seen, generator)
+            _iterate(images[first : first + block], encoder, encode_and_compare, generator)
             for first in range(0, len(images), block)
         ]
         return np.concatenate(found)
 
-    return began
+    return find_starts
 
 
-def _approached(
+def _iterate(
     images: np.ndarray,
     encoder: Encoder,
-    seen: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]],
+    encode_and_compare: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]],
     generator: Generator,
 ) -> np.ndarray:
     low, high = generator.prior.low, generator.prior.high
-    beyond = ROOM * (high - low)
-    wanted = encoder(tf.constant(images)).numpy().astype(np.float64)
-    z = np.clip(wanted, low, high)
+    beyond = MARGIN * (high - low)
+    encoded_target = encoder(tf.constant(images)).numpy().astype(np.float64)
+    z = np.clip(encoded_target, low, high)
     best, least = z, np.full(len(z), np.inf)
-    tried, missed = [], []  # z and E(x) − E(G(z)) there
+    points, residuals = [], []  # z and E(x) − E(G(z)) there
     for step in range(STEPS + 1):
-        guessed, loss = (x.numpy() for x in seen(tf.constant(z, tf.float32), images))
+        guessed, loss = (x.numpy() for x in encode_and_compare(tf.constant(z, tf.float32), images))
         nearer = loss < least
         best, least = np.where(nearer[:, None], z, best), np.where(nearer, loss, least)
-        tried.append(z)
-        missed.append(wanted - guessed)
+        points.append(z)
+        residuals.append(encoded_target - guessed)
         if step < STEPS:
-            z = np.clip(z + _step(tried, missed), low - beyond, high + beyond)
+            z = np.clip(z + _compute_step(points, residuals), low - beyond, high + beyond)
     inside: np.ndarray = np.clip(best, low, high).astype(np.float32)
     return inside
 
 
-def _step(tried: list[np.ndarray], missed: list[np.ndarray]) -> np.ndarray:
+def _compute_step(points: list[np.ndarray], residuals: list[np.ndarray]) -> np.ndarray:
     """miss − (ΔZ + ΔF) γ, γ the least squares of ΔF γ = miss, each row (n, latent) on its own."""
-    miss = missed[-1]
+    miss = residuals[-1]
     step = miss
-    if len(tried) > 1:
-        changes = np.diff(missed, axis=0).transpose(1, 2, 0)  # (n, latent, steps so far)
-        moves = np.diff(tried, axis=0).transpose(1, 2, 0)
-        shares = np.linalg.pinv(changes, rcond=ROUNDING) @ miss[:, :, None]
+    if len(points) > 1:
+        changes = np.diff(residuals, axis=0).transpose(1, 2, 0)  # (n, latent, steps so far)
+        moves = np.diff(points, axis=0).transpose(1, 2, 0)
+        shares = np.linalg.pinv(changes, rcond=SINGULAR_CUTOFF) @ miss[:, :, None]
         step = miss - ((moves + changes) @ shares)[:, :, 0]
     length = np.linalg.norm(step, axis=1, keepdims=True)
-    bounded: np.ndarray = np.nan_to_num(step * (LONGEST / np.maximum(length, LONGEST)))
+    bounded: np.ndarray = np.nan_to_num(
+        step * (MAX_STEP_LENGTH / np.maximum(length, MAX_STEP_LENGTH))
+    )
     return bounded

@@ -9,12 +9,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.settings.machine import Machine, cores, mixed
+from ganinv_cli.settings.machine import Machine, count_cores, is_mixed_precision
 
-_WANTED = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
+_DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
 
-def prepare(threads: int = 0, gpus: bool = True) -> None:
+def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
     """Set what must be set before TensorFlow first computes, and let it compute.
 
     Memory of a GPU is taken as it is needed, and without `gpus` none is touched; float32 is not
@@ -49,66 +49,62 @@ class Device:
     def description(self) -> str:
         """For the provenance: the card, or the processor and how many cores may be used."""
         if self.kind == "cpu":
-            return f"CPU {_processor()}, {cores()} cores"
+            return f"CPU {_read_processor_name()}, {count_cores()} cores"
         gpus = tf.config.list_physical_devices("GPU")
         gpu = gpus[min(self.number, len(gpus) - 1)]  # a card may be several logical devices
         details = tf.config.experimental.get_device_details(gpu)
         return f"GPU {details.get('device_name', gpu.name)}"
 
 
-def devices(wanted: str) -> list[Device]:
+def find_devices(spec: str) -> list[Device]:
     """Those of `auto`, `cpu`, `gpu`, `gpu:0` or `gpu:0,1`; prepares TensorFlow.
 
     `auto` takes every GPU that TensorFlow sees, and else the CPU. Raises UsageError where there
     are no such devices.
     """
-    match = _WANTED.fullmatch(wanted)
+    match = _DEVICE_PATTERN.fullmatch(spec)
     if not match:
-        raise UsageError(
-            f"no device {wanted!r}; it is auto, cpu, gpu, or some GPUs such as gpu:0,1"
-        )
-    prepare()
-    kind, numbered = match[1] or match[2], match[3]
-    there = {name: len(tf.config.list_logical_devices(name.upper())) for name in ("cpu", "gpu")}
+        raise UsageError(f"no device {spec!r}; it is auto, cpu, gpu, or some GPUs such as gpu:0,1")
+    configure_tensorflow()
+    kind, number_list = match[1] or match[2], match[3]
+    counts = {name: len(tf.config.list_logical_devices(name.upper())) for name in ("cpu", "gpu")}
     if kind == "auto":
-        kind = "gpu" if there["gpu"] else "cpu"
-    if not there[kind]:
+        kind = "gpu" if counts["gpu"] else "cpu"
+    if not counts[kind]:
         raise UsageError(
             "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
             "or use --device cpu"
         )
-    numbers = [int(each) for each in numbered.split(",")] if numbered else range(there[kind])
+    numbers = [int(each) for each in number_list.split(",")] if number_list else range(counts[kind])
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"--device {wanted} names a device twice")
-    if absent := [number for number in numbers if number >= there[kind]]:
-        last = there[kind] - 1
+        raise UsageError(f"--device {spec} names a device twice")
+    if absent := [number for number in numbers if number >= counts[kind]]:
+        last = counts[kind] - 1
         has = f"{kind}:0 to {kind}:{last}" if last else f"{kind}:0 alone"
-        raise UsageError(
-            f"--device {wanted}: there is no {kind}:{absent[0]}; TensorFlow sees {has}"
-        )
+        raise UsageError(f"--device {spec}: there is no {kind}:{absent[0]}; TensorFlow sees {has}")
     return [Device(kind, number) for number in numbers]
 
 
-def machine(used: Sequence[Device], precision: str, solver: str) -> Machine:
+def describe_machine(devices: Sequence[Device], precision: str, solver: str) -> Machine:
     """What a run's results say of where it was computed, and how."""
-    in_bfloat16 = mixed(precision, solver, used[0].kind == "gpu", _cpuinfo())
-    names = [device.description for device in used]
-    counted = [
+    in_bfloat16 = is_mixed_precision(precision, solver, devices[0].kind == "gpu", _read_cpuinfo())
+    names = [device.description for device in devices]
+    parts = [
         f"{names.count(name)} × {name}" if names.count(name) > 1 else name
         for name in dict.fromkeys(names)
     ]
-    return Machine("; ".join(counted), "mixed" if in_bfloat16 else "float32")
+    return Machine("; ".join(parts), "mixed" if in_bfloat16 else "float32")
 
 
-def _processor() -> str:
+def _read_processor_name() -> str:
     """The processor's own name where Linux tells it, and else the architecture."""
-    for line in _cpuinfo().splitlines():
+    for line in _read_cpuinfo().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
 
 
-def _cpuinfo() -> str:
+def _read_cpuinfo() -> str:
     """What Linux tells of the processor; nothing elsewhere."""
     with contextlib.suppress(OSError):
         return Path("/proc/cpuinfo").read_text()

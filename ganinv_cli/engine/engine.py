@@ -6,57 +6,57 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from ganinv_cli.jobs import Feed, Job, Jobs
+from ganinv_cli.jobs import Job, JobCollection, JobSource
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.settings.machine import Machine
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-class Tally(NamedTuple):
+class Counts(NamedTuple):
     """What a worker did since it last said so."""
 
-    done: int = 0  # trials that ended
-    good: int = 0  # of these: recovered, or else converged
-    spent: float = 0.0  # gradients of these
+    finished: int = 0  # trials that ended
+    successes: int = 0  # of these: recovered, or else converged
+    finished_gradients: float = 0.0  # gradients of these
     gradients: float = 0.0  # of all trials that were running
     seconds: float = 0.0  # of the run that this stands for: with n workers an n-th of their own
 
-    def plus(self, other: "Tally") -> "Tally":
+    def add(self, other: "Counts") -> "Counts":
         """Both in one."""
-        return Tally(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
+        return Counts(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
-class Done(NamedTuple):
+class WorkerResult(NamedTuple):
     """What a worker hands over."""
 
-    tally: Tally
+    counts: Counts
     jobs: list[Job] = []  # noqa: RUF012 - that have ended, none of it is changed
     rows: Mapping[str, Mapping[str, np.ndarray]] = {}
-    batch: int = 0  # trials in flight on that worker
+    batch_size: int = 0  # trials in flight on that worker
 
 
-Handed = abc.Generator[Done, None, None]
+WorkerResults = abc.Generator[WorkerResult, None, None]
 """What workers hand over; a KeyboardInterrupt thrown into it is answered with what had ended."""
 
 
 class Task(Protocol):
     """What a worker does with jobs, the same wherever it runs; can be pickled."""
 
-    def begun(self, generator: Generator, feed: Feed) -> Handed:
+    def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
         """Do the jobs of the feed until it is over; hand over what has ended now and then."""
 
 
-class Recipe(NamedTuple):
+class GeneratorSpec(NamedTuple):
     """A generator that each worker makes for itself; can be pickled."""
 
     checkpoint: Checkpoint
     batch_norm: BatchNormMode = "frozen"
     label: int | None = None
 
-    def made(self) -> Generator:
+    def build(self) -> Generator:
         """The generator, on the device that is in scope."""
         return Generator(self.checkpoint, self.batch_norm, self.label)
 
@@ -72,19 +72,19 @@ class Engine(Protocol):
     def machine(self) -> Machine:
         """Where it computes, and how."""
 
-    def run(self, task: Task, jobs: Jobs) -> Handed:
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """Do every job once, in any order; an interruption hands over what had ended, and goes on.
 
         Raises GaninvError where that cannot be.
         """
 
     @property
-    def immediate(self) -> bool:
+    def can_map_during_run(self) -> bool:
         """Whether `each` may be asked while `run` goes on."""
 
-    def each(
-        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
-    ) -> Iterator[Found]:
+    def map(
+        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """What a function of a generator makes of each item, in their order, some at a time.
 
         The function stands in a module, and items and what is made of them can be pickled.

@@ -9,124 +9,126 @@ from itertools import islice
 from threading import Event
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import Done, Found, Handed, Item, Recipe, Task
-from ganinv_cli.jobs import Jobs, Shared
+from ganinv_cli.engine.engine import GeneratorSpec, Item, Result, Task, WorkerResult, WorkerResults
+from ganinv_cli.jobs import JobCollection, SharedJobs
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
 
-AHEAD = 4  # pieces a worker may have waiting for whoever takes them
+QUEUED_RESULTS = 4  # pieces a worker may have waiting for whoever takes them
 
 
-class Here:
+class SingleDevice:
     """One device, in this thread and on whatever is in scope."""
 
-    immediate = True
+    can_map_during_run = True
 
     def __init__(self, generator: Generator, machine: Machine) -> None:
         self.generator, self.machine = generator, machine
 
-    def run(self, task: Task, jobs: Jobs) -> Handed:
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """See `Engine`."""
-        return task.begun(self.generator, Shared(jobs))
+        return task.run(self.generator, SharedJobs(jobs))
 
-    def each(
-        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
-    ) -> Iterator[Found]:
+    def map(
+        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """See `Engine`."""
-        return (asked(self.generator, item) for item in items)
+        return (function(self.generator, item) for item in items)
 
 
-class Several:
+class MultiDevice:
     """A thread for each of several devices; the jobs go to whoever has room."""
 
-    immediate = False
+    can_map_during_run = False
 
-    def __init__(self, recipe: Recipe, devices: Sequence[Device], machine: Machine) -> None:
+    def __init__(self, spec: GeneratorSpec, devices: Sequence[Device], machine: Machine) -> None:
         self.machine = machine
-        self._recipe, self._devices = recipe, devices
+        self._spec, self._devices = spec, devices
         self._generators: dict[Device, Generator] = {}
-        self.generator = self._made(devices[0])
+        self.generator = self._get_generator(devices[0])
 
-    def run(self, task: Task, jobs: Jobs) -> Handed:
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """See `Engine`."""
         workers = len(self._devices)
-        feed, stop = Shared(jobs, workers), Event()
-        handed: queue.Queue[Done | None] = queue.Queue(AHEAD * workers)
+        shared_jobs, stop = SharedJobs(jobs, workers), Event()
+        results: queue.Queue[WorkerResult | None] = queue.Queue(QUEUED_RESULTS * workers)
 
-        def work(device: Device) -> None:
+        def run_worker(device: Device) -> None:
             try:
                 with device.scope():
-                    begun = task.begun(self._made(device), feed)
-                    for done in begun:
-                        handed.put(done)
+                    worker_results = task.run(self._get_generator(device), shared_jobs)
+                    for worker_result in worker_results:
+                        results.put(worker_result)
                         if stop.is_set():
                             break
                     with suppress(KeyboardInterrupt, StopIteration):
-                        handed.put(begun.throw(KeyboardInterrupt()))
+                        results.put(worker_results.throw(KeyboardInterrupt()))
             finally:
-                handed.put(None)
+                results.put(None)
 
-        def finished() -> Handed:
+        def iterate_results() -> WorkerResults:
             for _ in range(workers):
-                while (done := handed.get()) is not None:
-                    tally = done.tally
-                    yield done._replace(tally=tally._replace(seconds=tally.seconds / workers))
+                while (result := results.get()) is not None:
+                    counts = result.counts
+                    yield result._replace(counts=counts._replace(seconds=counts.seconds / workers))
 
         with ThreadPoolExecutor(workers, "device") as pool:
             futures: list[Future[None]] = []
             try:
                 for device in self._devices:
-                    futures.append(pool.submit(work, device))
-                yield from finished()
+                    futures.append(pool.submit(run_worker, device))
+                yield from iterate_results()
             except KeyboardInterrupt:
-                feed.close()
+                shared_jobs.close()
                 stop.set()
-                yield from _left(futures, handed)
+                yield from _drain_results(futures, results)
                 raise
             finally:
-                feed.close()
+                shared_jobs.close()
                 stop.set()
-                for _ in _left(futures, handed):
+                for _ in _drain_results(futures, results):
                     pass
         for future in futures:
             future.result()  # raises what ended a worker; the others have done what they could
 
-    def each(
-        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
-    ) -> Iterator[Found]:
+    def map(
+        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """See `Engine`."""
         free: queue.SimpleQueue[Device] = queue.SimpleQueue()
         for device in self._devices:
             free.put(device)
 
-        def ask(item: Item) -> Found:
+        def apply(item: Item) -> Result:
             device = free.get()
             try:
                 with device.scope():
-                    return asked(self._made(device), item)
+                    return function(self._get_generator(device), item)
             finally:
                 free.put(device)
 
-        workers, more = len(self._devices), iter(items)
+        workers, remaining = len(self._devices), iter(items)
         with ThreadPoolExecutor(workers, "device") as pool:
-            ahead = deque(pool.submit(ask, item) for item in islice(more, 2 * workers))
-            while ahead:
-                yield ahead.popleft().result()
-                ahead.extend(pool.submit(ask, item) for item in islice(more, 1))
+            pending = deque(pool.submit(apply, item) for item in islice(remaining, 2 * workers))
+            while pending:
+                yield pending.popleft().result()
+                pending.extend(pool.submit(apply, item) for item in islice(remaining, 1))
 
-    def _made(self, device: Device) -> Generator:
+    def _get_generator(self, device: Device) -> Generator:
         """The generator on a device."""
         if device not in self._generators:
             with device.scope():
-                self._generators[device] = self._recipe.made()
+                self._generators[device] = self._spec.build()
         return self._generators[device]
 
 
-def _left(futures: Sequence[Future[None]], handed: "queue.Queue[Done | None]") -> Handed:
+def _drain_results(
+    futures: Sequence[Future[None]], results: "queue.Queue[WorkerResult | None]"
+) -> WorkerResults:
     """What workers that were told to stop hand over yet; when it ends, so have they."""
-    while not all(future.done() for future in futures) or not handed.empty():
+    while not all(future.done() for future in futures) or not results.empty():
         try:
-            if (done := handed.get(timeout=0.1)) is not None:
-                yield done
+            if (result := results.get(timeout=0.1)) is not None:
+                yield result
         except queue.Empty:
             continue

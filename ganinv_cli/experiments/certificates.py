@@ -15,37 +15,43 @@ from ganinv_cli.network.jacobian import singular_values
 from ganinv_cli.store import Run
 
 
-class Starts(NamedTuple):
+class ImageStarts(NamedTuple):
     """What all starts of one image came to."""
 
     rows: Columns
-    counted: np.ndarray | None  # (height, width, 1), which pixels count
+    pixel_mask: np.ndarray | None  # (height, width, 1), which pixels count
 
 
-def certify(run: Run, groups: Sequence[str], engine: Engine, counted: np.ndarray | None) -> None:
+def certify(run: Run, groups: Sequence[str], engine: Engine, pixel_mask: np.ndarray | None) -> None:
     """Commit a certificate of each group's trials, where there is none for all of them."""
-    lacking = [group for group in groups if not _certified(run, group)]
-    starts = (Starts(run.rows(group), counted) for group in lacking)
-    for group, made in zip(lacking, engine.each(certificate, starts), strict=True):
+    uncertified = [group for group in groups if not _has_certificate(run, group)]
+    starts = (ImageStarts(run.read_group(group), pixel_mask) for group in uncertified)
+    for group, certificate_columns in zip(
+        uncertified, engine.map(make_certificate, starts), strict=True
+    ):
         name = f"{group}/certificate"
-        run.commit({name: made | {"trial": np.array([len(run.finished(name))])}})
+        run.commit(
+            {name: certificate_columns | {"trial": np.array([len(run.list_committed(name))])}}
+        )
 
 
-def _certified(run: Run, group: str) -> bool:
+def _has_certificate(run: Run, group: str) -> bool:
     name = f"{group}/certificate"
-    trials = len(run.finished(group))
-    return len(run.finished(name)) > 0 and run.rows(name)["recoveries"][-1] == trials
+    trials = len(run.list_committed(group))
+    return len(run.list_committed(name)) > 0 and run.read_group(name)["recoveries"][-1] == trials
 
 
-def certificate(generator: Generator, starts: Starts) -> Columns:
+def make_certificate(generator: Generator, starts: ImageStarts) -> Columns:
     """Of the best trial and the one farthest from it, by polished z where there is one."""
     try:
-        return _made(generator, *starts)
+        return _compute_certificate(generator, *starts)
     except tf.errors.ResourceExhaustedError as error:
-        raise memory.out() from error
+        raise memory.make_out_of_memory_error() from error
 
 
-def _made(generator: Generator, rows: Columns, counted: np.ndarray | None) -> Columns:
+def _compute_certificate(
+    generator: Generator, rows: Columns, pixel_mask: np.ndarray | None
+) -> Columns:
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
     labels = rows.get("label", np.full(len(z), -1))
@@ -58,7 +64,7 @@ def _made(generator: Generator, rows: Columns, counted: np.ndarray | None) -> Co
         values = np.full(generator.latent, np.nan)
     else:
         images = generator.render(z[pair], 2, labels=labels[pair])
-        values = singular_values(generator, z[best], counted, int(labels[best]))
+        values = singular_values(generator, z[best], pixel_mask, int(labels[best]))
     reconstruction, farther = to_pixels(images)
     return {
         "recoveries": np.array([len(z)]),

@@ -7,46 +7,48 @@ import numpy as np
 
 from ganinv_cli import store
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import Ending, Trial
+from ganinv_cli.loop.trial import StartResult, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.refine import Polished
+from ganinv_cli.refine import Refined
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
 
 
-def by_group(
+def group_rows(
     trials: Sequence[Trial], group: Callable[[Job], str], prior: Prior, bounded: bool
 ) -> Groups:
     """The rows of each group that some of the trials belong to.
 
     `bounded`: what a start ended with bounds the error of its z.
     """
-    sorted_out: dict[str, list[Trial]] = {}
+    trials_by_group: dict[str, list[Trial]] = {}
     for trial in trials:
-        sorted_out.setdefault(group(trial.job), []).append(trial)
-    return {name: _rows(sorted_out[name], prior, bounded) for name in sorted(sorted_out)}
+        trials_by_group.setdefault(group(trial.job), []).append(trial)
+    return {
+        name: _make_rows(trials_by_group[name], prior, bounded) for name in sorted(trials_by_group)
+    }
 
 
-def truths(trials: Sequence[Trial]) -> Groups:
+def make_truth_rows(trials: Sequence[Trial]) -> Groups:
     """The true z of each trial, the rows of "/"."""
-    known = {trial.job.trial: trial for trial in trials}
+    by_number = {trial.job.trial: trial for trial in trials}
     rows = {
-        "trial": np.array(list(known)),
-        "z_true": np.stack([trial.z_true for trial in known.values()]),
-        **_labels([trial.label for trial in known.values()]),
+        "trial": np.array(list(by_number)),
+        "z_true": np.stack([trial.z_true for trial in by_number.values()]),
+        **_make_label_column([trial.label for trial in by_number.values()]),
     }
     return {"": rows}
 
 
-def joined(pieces: Sequence[Groups]) -> Groups:
+def join_groups(parts: Sequence[Groups]) -> Groups:
     """The rows of all pieces by group, a trial's first row where it has several."""
-    names = dict.fromkeys(name for piece in pieces for name in piece)
-    return {name: store.joined([p[name] for p in pieces if name in p]) for name in names}
+    names = dict.fromkeys(name for piece in parts for name in piece)
+    return {name: store.join_rows([p[name] for p in parts if name in p]) for name in names}
 
 
-def _labels(labels: Sequence[int]) -> Columns:
+def _make_label_column(labels: Sequence[int]) -> Columns:
     """Where there are any."""
     return {"label": np.array(labels, np.int32)} if max(labels) >= 0 else {}
 
@@ -56,34 +58,38 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 
-def _rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
+def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
     def column(value: Callable[[Trial], Any], dtype: Any = None) -> np.ndarray:
         return np.array([value(trial) for trial in trials], dtype)
 
-    firsts = [(trial.ends[0], trial.z_true) for trial in trials]
+    firsts = [(trial.start_results[0], trial.z_true) for trial in trials]
     bests = [(trial.best, trial.z_true) for trial in trials]
     return {
         "trial": column(lambda trial: trial.job.trial),
         "z_start": column(lambda trial: trial.z_start),
-        **_ends(bests, bounded),
+        **_make_end_columns(bests, bounded),
         "outcome": column(lambda trial: trial.outcome, np.uint8),
         "gradients": column(lambda trial: trial.gradients, np.float64),
-        "redraws": column(lambda trial: sum(end.redraws for end in trial.ends), np.int32),
-        "seconds": column(lambda trial: sum(end.seconds for end in trial.ends), np.float64),
-        "restarts": column(lambda trial: len(trial.ends) - 1, np.int32),
-        **_observed(trials, column),
-        **{f"first/{name}": values for name, values in _ends(firsts, bounded).items()},
-        "first/at_bound": column(lambda trial: int(prior.outside(trial.ends[0].z).sum()), np.int32),
-        **_polished(trials),
+        "redraws": column(lambda trial: sum(end.redraws for end in trial.start_results), np.int32),
+        "seconds": column(
+            lambda trial: sum(end.seconds for end in trial.start_results), np.float64
+        ),
+        "restarts": column(lambda trial: len(trial.start_results) - 1, np.int32),
+        **_make_curve_columns(trials, column),
+        **{f"first/{name}": values for name, values in _make_end_columns(firsts, bounded).items()},
+        "first/at_bound": column(
+            lambda trial: int(prior.is_outside(trial.start_results[0].z).sum()), np.int32
+        ),
+        **_make_refined_columns(trials),
     }
 
 
-def _ends(ends: Sequence[tuple[Ending, np.ndarray]], bounded: bool) -> Columns:
+def _make_end_columns(ends: Sequence[tuple[StartResult, np.ndarray]], bounded: bool) -> Columns:
     errors = np.array([z_error(end.z, true) for end, true in ends])
     bounds = np.array([end.bound for end, _ in ends], np.float64)
     return {
         "z_found": np.array([end.z for end, _ in ends]),
-        **_labels([end.label for end, _ in ends]),
+        **_make_label_column([end.label for end, _ in ends]),
         **({} if np.isnan([true for _, true in ends]).any() else {"z_error": errors}),
         **({"error_bound": bounds} if bounded else {}),
         "image_loss": np.array([end.image_loss for end, _ in ends], np.float64),
@@ -94,9 +100,9 @@ def _ends(ends: Sequence[tuple[Ending, np.ndarray]], bounded: bool) -> Columns:
     }
 
 
-def _observed(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Columns:
+def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Columns:
     """What was noted on the way, where marks were set."""
-    if not len(trials[0].marks.curve):
+    if not len(trials[0].record_points.curve):
         return {}
     return {
         "z_error_least": column(lambda trial: trial.least_error, np.float64),
@@ -106,28 +112,28 @@ def _observed(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Col
     }
 
 
-def _polished(trials: Sequence[Trial]) -> Columns:
+def _make_refined_columns(trials: Sequence[Trial]) -> Columns:
     """Where some of the trials were polished; NaN, and no outcome, for the others.
 
     No error where the true z is not known, and no test for a minimum where there was none.
     """
-    if not any(trial.polished for trial in trials):
+    if not any(trial.refined for trial in trials):
         return {}
     unknown = np.full(len(trials[0].z_true), np.nan)
-    none = Polished(unknown, np.nan, np.nan, np.nan, np.nan, np.nan, Outcome.stalled)
-    done = [trial.polished or none for trial in trials]
-    found = {
-        "z_found": np.array([each.z for each in done]),
-        "z_error": np.array([z_error(e.z, t.z_true) for e, t in zip(done, trials, strict=True)]),
-        "image_loss": np.array([each.image_loss for each in done], np.float64),
-        "gradient_norm": np.array([each.gradient_norm for each in done], np.float64),
-        "steepness": np.array([each.steepness for each in done], np.float64),
-        "gradients": np.array([each.gradients for each in done], np.float64),
-        "seconds": np.array([each.seconds for each in done], np.float64),
-        "outcome": np.array([0 if e is none else e.outcome for e in done], np.uint8),
+    missing = Refined(unknown, np.nan, np.nan, np.nan, np.nan, np.nan, Outcome.stalled)
+    refined = [trial.refined or missing for trial in trials]
+    columns = {
+        "z_found": np.array([each.z for each in refined]),
+        "z_error": np.array([z_error(e.z, t.z_true) for e, t in zip(refined, trials, strict=True)]),
+        "image_loss": np.array([each.image_loss for each in refined], np.float64),
+        "gradient_norm": np.array([each.gradient_norm for each in refined], np.float64),
+        "steepness": np.array([each.goldstein_norm for each in refined], np.float64),
+        "gradients": np.array([each.gradients for each in refined], np.float64),
+        "seconds": np.array([each.seconds for each in refined], np.float64),
+        "outcome": np.array([0 if e is missing else e.outcome for e in refined], np.uint8),
     }
-    empty = {name for name in _SOME_LACK if np.isnan(found[name]).all()}
-    return {f"polished/{name}": found[name] for name in found if name not in empty}
+    empty = {name for name in _OPTIONAL if np.isnan(columns[name]).all()}
+    return {f"polished/{name}": columns[name] for name in columns if name not in empty}
 
 
-_SOME_LACK = ("z_error", "gradient_norm", "steepness")
+_OPTIONAL = ("z_error", "gradient_norm", "steepness")

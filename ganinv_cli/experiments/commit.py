@@ -6,53 +6,53 @@ from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
-from ganinv_cli.engine.engine import Done, Handed, Tally
-from ganinv_cli.experiments.columns import Groups, joined
+from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
+from ganinv_cli.experiments.columns import Groups, join_groups
 from ganinv_cli.store import Run
 
 COMMIT_SECONDS = 5.0
 
 
-def saved(
-    handed: Handed,
+def commit_results(
+    results: WorkerResults,
     run: Run,
-    beside: Callable[[Groups], Groups],
+    extra_rows: Callable[[Groups], Groups],
     constants: Mapping[str, np.ndarray],
-    committed_some: Callable[[], None],
-) -> Generator[Tally, None, None]:
+    on_commit: Callable[[], None],
+) -> Generator[Counts, None, None]:
     """Pass the tallies on; commit the rows every few seconds, and whatever ends the run.
 
     Where whoever listens is interrupted, `handed` is as well, and hands over what it has.
     `beside` gives more rows for those of a commit. `committed_some` is called after a commit, but
     not after one that an interruption makes.
     """
-    waiting: list[Groups] = []
-    committed = time.monotonic()
+    uncommitted: list[Groups] = []
+    last_commit = time.monotonic()
 
     def commit() -> None:
-        if waiting:
-            rows = joined(waiting)
-            run.commit(beside(rows) | rows, constants)
-            waiting.clear()
+        if uncommitted:
+            rows = join_groups(uncommitted)
+            run.commit(extra_rows(rows) | rows, constants)
+            uncommitted.clear()
 
-    def keep(done: Done) -> None:
-        if done.rows:
-            waiting.append({name: dict(rows) for name, rows in done.rows.items()})
+    def add_rows(result: WorkerResult) -> None:
+        if result.rows:
+            uncommitted.append({name: dict(rows) for name, rows in result.rows.items()})
 
     try:
-        for done in handed:
-            keep(done)
-            if time.monotonic() - committed > COMMIT_SECONDS:
+        for result in results:
+            add_rows(result)
+            if time.monotonic() - last_commit > COMMIT_SECONDS:
                 commit()
-                committed_some()
-                committed = time.monotonic()
-            yield done.tally
+                on_commit()
+                last_commit = time.monotonic()
+            yield result.counts
     except (GeneratorExit, KeyboardInterrupt):
         with contextlib.suppress(KeyboardInterrupt, StopIteration):
-            keep(handed.throw(KeyboardInterrupt()))
+            add_rows(results.throw(KeyboardInterrupt()))
             while True:
-                keep(next(handed))
+                add_rows(next(results))
         raise
     finally:
-        handed.close()
+        results.close()
         commit()

@@ -7,54 +7,56 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.encoder import start
-from ganinv_cli.encoder.model import Encoder, beside
+from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import Supply
-from ganinv_cli.loop.trial import Sought
+from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.trial import Targets
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 
 
-class Starting(NamedTuple):
+class FirstStarts(NamedTuple):
     """What gives a run's first starts, and what to remember of it."""
 
     encoder: Encoder | None  # None: every start is drawn
     identity: dict[str, str]
 
 
-def starting(config: Config, generator: Generator) -> Starting:
+def load_first_starts(config: Config, generator: Generator) -> FirstStarts:
     """As the config says. Raises CheckpointError where the encoder is missing or another's."""
     if config.start == "random":
-        return Starting(None, {})
+        return FirstStarts(None, {})
     if generator.labels:
         raise ConfigError("an encoder knows one label's images: name it with --label")
-    path = beside(find("checkpoint", config.checkpoint))
+    path = encoder_path(find("checkpoint", config.checkpoint))
     encoder = Encoder.load(path, generator)
     sha256 = hashlib.sha256(encoder.weights.tobytes() + encoder.bias.tobytes()).hexdigest()
-    return Starting(encoder, {"encoder_sha256": sha256})
+    return FirstStarts(encoder, {"encoder_sha256": sha256})
 
 
-def supplied(
-    supply: Supply,
+def add_encoder_starts(
+    make_targets: MakeTargets,
     generator: Generator,
     encoder: Encoder,
     block: int,
-    encoded: Callable[[Job], bool],
-) -> Supply:
+    uses_encoder: Callable[[Job], bool],
+) -> MakeTargets:
     """The same images, with the starts of those jobs that the encoder is for."""
-    began = start.starts(generator, encoder, block)
+    encode_starts = start.make_find_starts(generator, encoder, block)
 
-    def made(jobs: Sequence[Job]) -> Sought:
-        sought = supply(jobs)
-        begin = np.full(sought.z_true.shape, np.nan, np.float32)
-        rows = np.array([encoded(job) for job in jobs])
+    def make_encoded_targets(jobs: Sequence[Job]) -> Targets:
+        targets = make_targets(jobs)
+        first_starts = np.full(targets.z_true.shape, np.nan, np.float32)
+        rows = np.array([uses_encoder(job) for job in jobs])
         if rows.any():
-            begin[rows] = began(sought.images[rows].astype(np.float32))
-        return sought._replace(begin=begin, cost=start.COST)
+            first_starts[rows] = encode_starts(targets.images[rows].astype(np.float32))
+        return targets._replace(
+            first_start=first_starts, first_start_cost=start.GRADIENTS_PER_IMAGE
+        )
 
-    return made
+    return make_encoded_targets
 
 
 def check_labels(generator: Generator, config: Config, starts: int, option: str) -> None:

@@ -7,35 +7,35 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.errors import ImageError, UsageError, printable
-from ganinv_cli.images import Crop, listed, load, without_warnings
+from ganinv_cli.errors import ImageError, UsageError, to_printable
+from ganinv_cli.images import Crop, list_images, load_image, suppress_pillow_warnings
 
 TEXT_BYTES = 255  # of a text in the results file
 
 
-class Source(NamedTuple):
+class ImageFile(NamedTuple):
     """One image file."""
 
     name: str
     sha256: str  # of its bytes; empty where it could not be read
     pixels: np.ndarray  # uint8, as the network sees it; black where it could not be read
-    said: str
+    notes: str
     error: str  # empty where it could be read
 
     @property
     def row(self) -> dict[str, np.ndarray]:
         """Its row in the results file."""
-        texts = {"name": self.name, "sha256": self.sha256, "said": self.said, "error": self.error}
+        texts = {"name": self.name, "sha256": self.sha256, "said": self.notes, "error": self.error}
         return {
             "trial": np.zeros(1, np.int64),
-            **{name: np.array([_short(text)]) for name, text in texts.items()},
+            **{name: np.array([_truncate(text)]) for name, text in texts.items()},
             "target": self.pixels[None],
         }
 
 
-def sources(
-    names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output: Path
-) -> list[Source]:
+def read_image_files(
+    names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output_folder: Path
+) -> list[ImageFile]:
     """Every image of a run, in the order of the results file; 12 kB each at 64 pixels.
 
     What lies in the folder `output`, the run's own figures, is passed over. Raises ImageError where
@@ -43,40 +43,42 @@ def sources(
     """
     paths = [Path(name) for name in names]
     for path in paths:
-        if path.is_dir() and path.resolve() == output.resolve():
+        if path.is_dir() and path.resolve() == output_folder.resolve():
             raise UsageError(
-                f"{printable(path)} holds the images and would get the results' figures as well; "
+                f"{to_printable(path)} holds the images and would get the results' figures as well; "
                 "name another --out"
             )
-    own = output.resolve()
-    with without_warnings():
-        found = [
-            _source(path, shape, crop)
-            for path in listed(paths)
-            if not path.resolve().is_relative_to(own)
+    own_folder = output_folder.resolve()
+    with suppress_pillow_warnings():
+        files = [
+            _read_image_file(path, shape, crop)
+            for path in list_images(paths)
+            if not path.resolve().is_relative_to(own_folder)
         ]
-    errors = [source.error for source in found if source.error]
-    if len(errors) == len(found):
-        first = errors[0] if errors else f"{printable(paths[0])} holds the run's own figures alone"
+    errors = [source.error for source in files if source.error]
+    if len(errors) == len(files):
+        first = (
+            errors[0] if errors else f"{to_printable(paths[0])} holds the run's own figures alone"
+        )
         others = f"; nor can the other {len(errors) - 1}" if len(errors) > 1 else ""
         raise ImageError(f"{first}{others}")
-    return found
+    return files
 
 
-def digest(found: Sequence[Source]) -> str:
+def hash_files(files: Sequence[ImageFile]) -> str:
     """Of what all the files hold, in their order: SHA-256 in hexadecimal."""
-    return hashlib.sha256("\n".join(source.sha256 for source in found).encode()).hexdigest()
+    return hashlib.sha256("\n".join(source.sha256 for source in files).encode()).hexdigest()
 
 
-def _source(path: Path, shape: tuple[int, int, int], crop: Crop) -> Source:
-    name = printable(path.name)
+def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> ImageFile:
+    name = to_printable(path.name)
     try:
-        picture = load(path, shape, crop)
+        picture = load_image(path, shape, crop)
     except ImageError as error:
-        return Source(name, "", np.zeros(shape, np.uint8), "", str(error))
-    return Source(name, picture.sha256, picture.pixels, "; ".join(picture.said), "")
+        return ImageFile(name, "", np.zeros(shape, np.uint8), "", str(error))
+    return ImageFile(name, picture.sha256, picture.pixels, "; ".join(picture.notes), "")
 
 
-def _short(text: str) -> bytes:
+def _truncate(text: str) -> bytes:
     """As many whole characters as there is room for."""
     return text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()

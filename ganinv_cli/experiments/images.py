@@ -14,35 +14,35 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import check_labels, starting
-from ganinv_cli.experiments.image_files import Source, digest, sources
-from ganinv_cli.experiments.pending import Jobs, Series
-from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.run import Show, run_task
-from ganinv_cli.experiments.task import Polisher, Task
-from ganinv_cli.images import Crop, mask, to_floats, without_warnings
+from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
+from ganinv_cli.experiments.image_files import ImageFile, hash_files, read_image_files
+from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
+from ganinv_cli.experiments.provenance import make_provenance
+from ganinv_cli.experiments.run import ShowProgress, run_task
+from ganinv_cli.experiments.task import Refiner, TrialTask
+from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings, to_floats
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import Supply
-from ganinv_cli.loop.trial import Sought, Trial
+from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.trial import Targets, Trial
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.refine.minimum import Polish
+from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group, image_number
-from ganinv_cli.settings.sharding import WHOLE, parsed
-from ganinv_cli.solvers import named
+from ganinv_cli.settings.sharding import UNSHARDED, parse_shard
+from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Run, open_run
 
-COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
+RELATIVE_COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 
 
-def explain(
+def invert_images(
     command: Literal["consistency", "invert"],
     config: ImagesConfig,
     engine: Engine,
     out: Path,
     folder: Path,
     overwrite: bool,
-    show: Show,
+    show: ShowProgress,
 ) -> list[str]:
     """Run what `out` does not hold yet; returns a sentence for each file that is no image.
 
@@ -54,97 +54,108 @@ def explain(
         raise ConfigError("no image is named; give a file, or a folder of images")
     generator = engine.generator
     check_labels(generator, config, config.trials + config.restarts, "trials")
-    solver = named(config.solver, config.solver_settings)
+    solver = make_solver(config.solver, config.solver_settings)
     crop = Crop(config.crop)
-    found = sources(config.image, generator.image_shape, crop, folder)
-    counted = None
+    image_files = read_image_files(config.image, generator.image_shape, crop, folder)
+    pixel_mask = None
     if config.mask:
-        with without_warnings():
-            counted = mask(Path(config.mask), generator.image_shape, crop)
-    polish = Polish() if generator.batch_norm == "frozen" else None  # else z has no loss of its own
-    more = {
-        "images": len(found),
-        "images_sha256": digest(found),
-        "mask_sha256": "" if counted is None else hashlib.sha256(counted.tobytes()).hexdigest(),
-        "polish": asdict(polish) if polish else {},
+        with suppress_pillow_warnings():
+            pixel_mask = load_mask(Path(config.mask), generator.image_shape, crop)
+    minimum_test = (
+        MinimumTest() if generator.batch_norm == "frozen" else None
+    )  # else z has no loss of its own
+    extra_settings = {
+        "images": len(image_files),
+        "images_sha256": hash_files(image_files),
+        "mask_sha256": ""
+        if pixel_mask is None
+        else hashlib.sha256(pixel_mask.tobytes()).hexdigest(),
+        "polish": asdict(minimum_test) if minimum_test else {},
     }
-    start = starting(config, generator)
-    more |= start.identity
-    made_by = provenance(command, config, solver, generator, engine.machine.device, more)
-    with open_run(out, made_by, overwrite) as run:
-        pixels = np.stack([source.pixels for source in found])
-        task = Explanation(
-            config, solver, encoder=start.encoder, mask=counted, pixels=pixels, polish=polish
+    first_starts = load_first_starts(config, generator)
+    extra_settings |= first_starts.identity
+    run_provenance = make_provenance(
+        command, config, solver, generator, engine.machine.device, extra_settings
+    )
+    with open_run(out, run_provenance, overwrite) as run:
+        pixels = np.stack([source.pixels for source in image_files])
+        task = ImageTask(
+            config,
+            solver,
+            encoder=first_starts.encoder,
+            mask=pixel_mask,
+            pixels=pixels,
+            minimum_test=minimum_test,
         )
-        images = _Images(command, config, engine, found, run, counted)
+        images = _ImageRun(command, config, engine, image_files, run, pixel_mask)
         images.certify()  # what an interrupted run left
         run_task(
             task,
-            images.jobs(),
+            images.make_jobs(),
             engine,
             run,
             show,
-            cost=COST * (1 + config.restarts),
-            beside=images.rows,
-            committed=images.certify if engine.immediate else lambda: None,
+            relative_cost=RELATIVE_COST * (1 + config.restarts),
+            extra_rows=images.make_image_rows,
+            on_commit=images.certify if engine.can_map_during_run else lambda: None,
         )
         images.certify()
         run.finish()
-    return [source.error for source in found if source.error]
+    return [source.error for source in image_files if source.error]
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(Task[ImagesConfig]):
+class ImageTask(TrialTask[ImagesConfig]):
     """Images as the network sees them, each looked for from many starts."""
 
     pixels: np.ndarray = field(kw_only=True)  # (images, height, width, channels) uint8
-    polish: Polish | None = None
+    minimum_test: MinimumTest | None = None
 
     @property
     def exact(self) -> bool:
         return False
 
     @property
-    def level(self) -> bool:
+    def has_exact_jobs(self) -> bool:
         return False
 
     @property
     def stationary(self) -> float:
         return self.config.stationary
 
-    def group(self, job: Job) -> str:
+    def get_group(self, job: Job) -> str:
         return image_group(job.case, job.rule)
 
-    def polisher(self, generator: Generator) -> Polisher | None:
-        return self.polish.prepared(generator, self.mask) if self.polish else None
+    def make_refiner(self, generator: Generator) -> Refiner | None:
+        return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None
 
-    def polishes(self, trial: Trial) -> bool:
-        return not RULES[trial.job.rule].wall  # else that is least with it
+    def should_refine(self, trial: Trial) -> bool:
+        return not RULES[trial.job.rule].penalty  # else that is least with it
 
-    def encoded(self, job: Job) -> bool:
+    def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
 
-    def supply(self, generator: Generator) -> Supply:
+    def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Each job's image; what the right z leaves of it, if there is one, nobody knows.
 
         A z that leaves no more than rounding to 8 bits does is one that made the image.
         """
         height, width, channels = generator.image_shape
-        counted = height * width if self.mask is None else int(self.mask.sum())
-        enough = statistics.rounding_residual(counted * channels)
+        pixel_count = height * width if self.mask is None else int(self.mask.sum())
+        enough = statistics.rounding_residual(pixel_count * channels)
 
-        def made(jobs: Sequence[Job]) -> Sought:
-            return Sought(
+        def make_targets(jobs: Sequence[Job]) -> Targets:
+            return Targets(
                 np.stack([to_floats(self.pixels[job.case]) for job in jobs]),
                 np.full((len(jobs), generator.latent), np.nan, np.float32),
                 residual=np.full(len(jobs), np.inf),
-                enough=np.full(len(jobs), enough),
+                sufficient_loss=np.full(len(jobs), enough),
             )
 
-        return made
+        return make_targets
 
 
-class _Images:
+class _ImageRun:
     """What this process does for a run's images: their rows of the results, and certificates."""
 
     def __init__(
@@ -152,59 +163,67 @@ class _Images:
         command: str,
         config: ImagesConfig,
         engine: Engine,
-        found: Sequence[Source],
+        image_files: Sequence[ImageFile],
         run: Run,
-        counted: np.ndarray | None,
+        pixel_mask: np.ndarray | None,
     ) -> None:
-        self._config, self._engine, self._found, self._run = config, engine, found, run
-        self._counted, self._shard = counted, parsed(config.shard)
-        self._dealt = command == "invert"  # a shard has whole images, else some trials of each
-        numbers = np.arange(len(found))
-        own = self._shard.has(numbers, block=1) if self._dealt else np.ones(len(found), bool)
-        self._readable = [number for number in numbers[own].tolist() if not found[number].error]
+        self._config, self._engine, self._image_files, self._run = config, engine, image_files, run
+        self._pixel_mask, self._shard = pixel_mask, parse_shard(config.shard)
+        self._sharded_by_image = (
+            command == "invert"
+        )  # a shard has whole images, else some trials of each
+        numbers = np.arange(len(image_files))
+        in_shard = (
+            self._shard.contains(numbers, block=1)
+            if self._sharded_by_image
+            else np.ones(len(image_files), bool)
+        )
+        self._readable = [
+            number for number in numbers[in_shard].tolist() if not image_files[number].error
+        ]
         if not self._readable:
             raise NothingToDoError(
-                f"nothing to do: shard {config.shard} has none of the {len(found)} images"
+                f"nothing to do: shard {config.shard} has none of the {len(image_files)} images"
             )
         self._uncertified = {(number, rule) for number in self._readable for rule in config.clip}
         run.commit(
             {
-                image_group(number): found[number].row
+                image_group(number): image_files[number].row
                 for number in numbers.tolist()
-                if found[number].error and self._unknown(number)
+                if image_files[number].error and self._is_new(number)
             }
         )
 
-    def jobs(self) -> Jobs:
+    def make_jobs(self) -> PendingJobs:
         """What is left, image by image."""
         coupled = self._config.batch_norm == "batch"
-        bundles: list[list[Series]] = []
+        bundles: list[list[JobSeries]] = []
         for number in self._readable:
-            series = [Series(number, r, image_group(number, r)) for r in self._config.clip]
+            series = [JobSeries(number, r, image_group(number, r)) for r in self._config.clip]
             bundles += [[each] for each in series] if coupled else [series]
-        shard = WHOLE if self._dealt else self._shard
-        return Jobs(self._run, bundles, self._config.trials, shard, coupled)
+        shard = UNSHARDED if self._sharded_by_image else self._shard
+        return PendingJobs(self._run, bundles, self._config.trials, shard, coupled)
 
-    def rows(self, rows: Groups) -> Groups:
+    def make_image_rows(self, groups: Groups) -> Groups:
         """Of the images that come up for the first time."""
-        numbers = sorted({image_number(group) for group in rows})
+        numbers = sorted({image_number(group) for group in groups})
         return {
-            image_group(number): self._found[number].row
+            image_group(number): self._image_files[number].row
             for number in numbers
-            if self._unknown(number)
+            if self._is_new(number)
         }
 
     def certify(self) -> None:
         """Certify what has all its trials."""
-        done = {
+        completed = {
             (number, rule)
             for number, rule in self._uncertified
-            if len(self._run.finished(image_group(number, rule))) >= self._config.trials
+            if len(self._run.list_committed(image_group(number, rule))) >= self._config.trials
         }
-        if done:
-            groups = [image_group(number, rule) for number, rule in sorted(done)]
-            certify(self._run, groups, self._engine, self._counted)
-            self._uncertified -= done
+        if completed:
+            groups = [image_group(number, rule) for number, rule in sorted(completed)]
+            certify(self._run, groups, self._engine, self._pixel_mask)
+            self._uncertified -= completed
 
-    def _unknown(self, number: int) -> bool:
-        return not len(self._run.finished(image_group(number)))
+    def _is_new(self, number: int) -> bool:
+        return not len(self._run.list_committed(image_group(number)))

@@ -10,30 +10,32 @@ from ganinv_cli import statistics
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments import columns, figure2
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import check_labels, starting
-from ganinv_cli.experiments.pending import Jobs, Series
-from ganinv_cli.experiments.provenance import provenance
-from ganinv_cli.experiments.run import Show, run_task
-from ganinv_cli.experiments.task import Task
-from ganinv_cli.ground_truth import noise, noisy, true_labels, true_z
+from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
+from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
+from ganinv_cli.experiments.provenance import make_provenance
+from ganinv_cli.experiments.run import ShowProgress, run_task
+from ganinv_cli.experiments.task import TrialTask
+from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_labels, draw_true_z
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import Supply
-from ganinv_cli.loop.trial import Sought, Trial
+from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.trial import Targets, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import variance_group
-from ganinv_cli.settings.sharding import parsed
-from ganinv_cli.solvers import named
-from ganinv_cli.store import Run, open_run, read
+from ganinv_cli.settings.sharding import parse_shard
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.store import Run, open_run, read_results
 
-MOST = 1 - 1e-6  # quantile of what the noise leaves, above which z is not the right one
-TYPICAL = 0.9  # and up to which one start is enough
-COST = 1.3  # the least loss is not 0, and is approached slowly
+RESIDUAL_QUANTILE = (
+    1 - 1e-6
+)  # quantile of what the noise leaves, above which z is not the right one
+ENOUGH_QUANTILE = 0.9  # and up to which one start is enough
+RELATIVE_COST = 1.3  # the least loss is not 0, and is approached slowly
 
 
-def noise_sweep(
-    config: NoiseSweepConfig, engine: Engine, out: Path, overwrite: bool, show: Show
+def run_noise_sweep(
+    config: NoiseSweepConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> None:
     """Run what `out` does not hold yet; every variance and rule sees the same z, start and noise.
 
@@ -41,26 +43,26 @@ def noise_sweep(
     """
     generator = engine.generator
     check_labels(generator, config, config.restarts + 1, "restarts")
-    solver = named(config.solver, config.solver_settings)
+    solver = make_solver(config.solver, config.solver_settings)
     device = engine.machine.device
     # of images without noise
     precision = "float32" if all(config.variances) else engine.machine.precision
-    start = starting(config, generator)
-    made_by = provenance(
-        "noise-sweep", config, solver, generator, device, start.identity, precision
+    first_starts = load_first_starts(config, generator)
+    run_provenance = make_provenance(
+        "noise-sweep", config, solver, generator, device, first_starts.identity, precision
     )
-    with open_run(out, made_by, overwrite) as run:
-        jobs = _jobs(config, run)
-        if not jobs and read(out).figures:
+    with open_run(out, run_provenance, overwrite) as run:
+        jobs = _make_jobs(config, run)
+        if not jobs and read_results(out).figures:
             run.finish()
             return
-        task = Sweep(config, solver, precision == "mixed", start.encoder)
-        run_task(task, jobs, engine, run, show, cost=COST)
-        run.finish(figure2.pictures(out, generator, config))
+        task = NoiseSweepTask(config, solver, precision == "mixed", first_starts.encoder)
+        run_task(task, jobs, engine, run, show, relative_cost=RELATIVE_COST)
+        run.finish(figure2.make_figures(out, generator, config))
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep(Task[NoiseSweepConfig]):
+class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
     """The images of known z with noise of each variance."""
 
     @property
@@ -68,24 +70,24 @@ class Sweep(Task[NoiseSweepConfig]):
         return not any(self.config.variances)
 
     @property
-    def level(self) -> bool:
+    def has_exact_jobs(self) -> bool:
         return not all(self.config.variances)
 
     @property
     def stationary(self) -> float:
         return self.config.stationary
 
-    def group(self, job: Job) -> str:
+    def get_group(self, job: Job) -> str:
         return variance_group(self.config.variances[job.case], job.rule)
 
-    def truths(self, trials: Sequence[Trial]) -> Groups:
+    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
         """The true z, and tr((JᵀJ)⁻¹) / latent there."""
-        rows = columns.truths(trials)
-        known = {trial.job.trial: trial.cramer_rao for trial in trials}
-        rows[""]["cramer_rao"] = np.array(list(known.values()))
+        rows = columns.make_truth_rows(trials)
+        cramer_rao = {trial.job.trial: trial.cramer_rao for trial in trials}
+        rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
         return rows
 
-    def supply(self, generator: Generator) -> Supply:
+    def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Each job's image with its noise, and what the right z leaves of it.
 
         That is σ²χ² with a degree of freedom for every pixel but one for each component of z:
@@ -96,46 +98,50 @@ class Sweep(Task[NoiseSweepConfig]):
         pixels, latent = int(np.prod(generator.image_shape)), generator.latent
         bounds: dict[int, float] = {}  # of the trials that were asked for last
 
-        def left(variance: np.ndarray, share: float) -> np.ndarray:
+        def compute_residuals(variance: np.ndarray, quantile: float) -> np.ndarray:
             return np.array(
-                [statistics.expected_residual(v, pixels, latent, share) for v in variance]
+                [statistics.expected_residual(v, pixels, latent, quantile) for v in variance]
             )
 
-        def made(jobs: Sequence[Job]) -> Sought:
+        def make_targets(jobs: Sequence[Job]) -> Targets:
             nonlocal bounds
             trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
             variance = np.array([config.variances[job.case] for job in jobs])
-            z = true_z(generator, config.seed, trials)
-            labels = true_labels(generator, config.seed, trials)
-            known = bounds
+            z = draw_true_z(generator, config.seed, trials)
+            labels = draw_true_labels(generator, config.seed, trials)
+            previous_bounds = bounds
             bounds = {
-                number: known.get(number) or _bound(generator, z[row], labels, row)
+                number: previous_bounds.get(number)
+                or _compute_cramer_rao(generator, z[row], labels, row)
                 for row, number in enumerate(trials.tolist())
             }
-            clean = generator.render(z, config.rows, labels=labels)[rows]
-            unit = noise(generator, config.seed, trials)[rows]
-            return Sought(
-                noisy(clean, unit, variance, config.clip_pixels),
+            clean = generator.render(z, config.initial_batch_size, labels=labels)[rows]
+            unit_noise = draw_noise(generator, config.seed, trials)[rows]
+            return Targets(
+                add_noise(clean, unit_noise, variance, config.clip_pixels),
                 z[rows],
-                residual=left(variance, MOST),
-                enough=left(variance, TYPICAL) * (not config.clip_pixels),
+                residual=compute_residuals(variance, RESIDUAL_QUANTILE),
+                sufficient_loss=compute_residuals(variance, ENOUGH_QUANTILE)
+                * (not config.clip_pixels),
                 labels=None if labels is None else labels[rows],
                 cramer_rao=np.array([bounds[job.trial] for job in jobs]),
             )
 
-        return made
+        return make_targets
 
 
-def _bound(generator: Generator, z: np.ndarray, labels: np.ndarray | None, row: int) -> float:
+def _compute_cramer_rao(
+    generator: Generator, z: np.ndarray, labels: np.ndarray | None, row: int
+) -> float:
     label = -1 if labels is None else int(labels[row])
     return float(statistics.cramer_rao(singular_values(generator, z, label=label)))
 
 
-def _jobs(config: NoiseSweepConfig, run: Run) -> Jobs:
+def _make_jobs(config: NoiseSweepConfig, run: Run) -> PendingJobs:
     """What is left, trial by trial, so that a run that was stopped says something of each case."""
     series = [
-        Series(case, rule, variance_group(variance, rule))
+        JobSeries(case, rule, variance_group(variance, rule))
         for case, variance in enumerate(config.variances)
         for rule in config.clip
     ]
-    return Jobs(run, [series], config.trials, parsed(config.shard))
+    return PendingJobs(run, [series], config.trials, parse_shard(config.shard))

@@ -3,59 +3,72 @@
 import math
 from typing import NamedTuple
 
-from ganinv_cli.engine.engine import Tally
+from ganinv_cli.engine.engine import Counts
 
-MEASURED = 3.0  # seconds of computing before a rate is trusted
-ENOUGH = 50  # finished trials whose mean cost replaces the guess; fewer are mixed with it
+MIN_SECONDS = 3.0  # seconds of computing before a rate is trusted
+ENOUGH_TRIALS = 50  # finished trials whose mean cost replaces the guess; fewer are mixed with it
 
 
-class Progress(NamedTuple):
+class RunProgress(NamedTuple):
     """Where a run stands; a trial counts once for each rule."""
 
-    done: int
+    finished: int
     total: int
-    good: int  # of those done in this process: recovered, or else converged
-    word: str  # for these
+    successes: int  # of those done in this process: recovered, or else converged
+    success_word: str  # for these
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
 
 
-class Count:
+class ProgressCounter:
     """Adds up tallies."""
 
-    def __init__(self, total: int, before: int, expected: float, word: str = "recovered") -> None:
+    def __init__(
+        self,
+        total: int,
+        finished_before: int,
+        expected_gradients: float,
+        success_word: str = "recovered",
+    ) -> None:
         """`before` of `total` trials are done; each of the rest is expected to cost `expected`.
 
         `word` is for those that count as good.
         """
-        self._total, self._before, self._expected, self._word = total, before, expected, word
-        self._sum = Tally()
+        self._total, self._finished_before, self._expected_gradients, self._success_word = (
+            total,
+            finished_before,
+            expected_gradients,
+            success_word,
+        )
+        self._counts = Counts()
 
     @property
-    def begun(self) -> Progress:
+    def initial(self) -> RunProgress:
         """Before the first tally."""
-        return self.add(Tally())
+        return self.add(Counts())
 
-    def add(self, tally: Tally) -> Progress:
+    def add(self, counts: Counts) -> RunProgress:
         """The progress after one more of them."""
-        self._sum = self._sum.plus(tally)
-        done, good, _, gradients, seconds = self._sum
+        self._counts = self._counts.add(counts)
+        done, good, _, gradients, seconds = self._counts
         rate = gradients / seconds if seconds else 0.0
-        left = self._left(rate)
-        ended = self._before + done
-        return Progress(ended, self._total, good, self._word, gradients, rate, left)
+        seconds_left = self._estimate_seconds_left(rate)
+        ended = self._finished_before + done
+        return RunProgress(
+            ended, self._total, good, self._success_word, gradients, rate, seconds_left
+        )
 
-    def _left(self, rate: float) -> float:
-        done, _, spent, gradients, seconds = self._sum
-        if seconds < MEASURED:
+    def _estimate_seconds_left(self, rate: float) -> float:
+        done, _, spent, gradients, seconds = self._counts
+        if seconds < MIN_SECONDS:
             return math.nan
-        more = self._total - self._before - done
-        if not more:
+        remaining = self._total - self._finished_before - done
+        if not remaining:
             return 0.0
-        weight = max(ENOUGH - done, 0)  # of the guess
-        mean = (weight * self._expected + spent) / (weight + done)
-        left = more * mean - (gradients - spent)
-        if left <= 0:  # all that are left are slower than most
-            left = more * gradients / done if done >= more else math.nan
-        return left / rate
+        weight = max(ENOUGH_TRIALS - done, 0)  # of the guess
+        mean = (weight * self._expected_gradients + spent) / (weight + done)
+        gradients_left = remaining * mean - (gradients - spent)
+        if gradients_left <= 0:  # all that are left are slower than most
+            gradients_left = remaining * gradients / done if done >= remaining else math.nan
+        return gradients_left / rate

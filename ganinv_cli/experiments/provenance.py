@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.config import Config, identity
+from ganinv_cli.settings.config import Config, identity_settings
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
@@ -16,13 +16,13 @@ from ganinv_cli.store import Provenance
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 
 
-def provenance(
+def make_provenance(
     command: str,
     config: Config,
     solver: Solver,
     generator: Generator,
     device: str,
-    more: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
     precision: str = "float32",
 ) -> Provenance:
     """The provenance of a run that starts now, with every setting of its solver.
@@ -31,21 +31,21 @@ def provenance(
     the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
-    settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(more or {})}
+    settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(extra or {})}
     return Provenance(
         command=command,
         config=settings,
-        identity=identity(settings),
+        identity=identity_settings(settings),
         checkpoint_sha256=generator.sha256,
         versions={package: version(package) for package in PACKAGES},
         device=device,
         precision=precision,
         seed=config.seed,
-        git=_revision(),
+        git=_read_git_revision(),
     )
 
 
-def _revision() -> str:
+def _read_git_revision() -> str:
     """The revision of the checkout this package runs from; empty where it was installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

@@ -11,33 +11,33 @@ import tensorflow as tf
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine import memory
-from ganinv_cli.engine.engine import Done, Handed, Tally
+from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import supplied
-from ganinv_cli.jobs import Feed, Job
-from ganinv_cli.loop.queue import Supply
-from ganinv_cli.loop.solve import Look, solve
-from ganinv_cli.loop.trial import Limits, Marks, Trial
+from ganinv_cli.experiments.first_starts import add_encoder_starts
+from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.solve import Increment, solve
+from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
-from ganinv_cli.refine import Polished
+from ganinv_cli.refine import Refined
 from ganinv_cli.settings.config import Config
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.statistics import EPSILONS, SMALLEST
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
-UNMARKED = Marks(np.zeros(0), np.zeros(0))
-EPSILON = EPSILONS[SMALLEST]
-HANDED_SECONDS = 0.5  # between two times that rows are handed over
+NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
+EPSILON = EPSILONS[SMALLEST_EPSILON]
+RESULT_SECONDS = 0.5  # between two times that rows are handed over
 
 Settings = TypeVar("Settings", bound=Config)
-Polisher = Callable[[np.ndarray, np.ndarray, str, int], Polished]  # z, target, rule, label
+Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, rule, label
 
 
 @dataclass(frozen=True, eq=False)
-class Task(ABC, Generic[Settings]):
+class TrialTask(ABC, Generic[Settings]):
     """One class an experiment; what depends on the generator is made where it is."""
 
     config: Settings
@@ -45,7 +45,7 @@ class Task(ABC, Generic[Settings]):
     mixed: bool = False  # whether images a right z leaves nothing of begin with bfloat16 gradients
     encoder: Encoder | None = None  # of first starts; None: they are drawn
 
-    marks: Marks = UNMARKED
+    record_points: RecordPoints = NO_RECORD_POINTS
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
 
     @property
@@ -54,7 +54,7 @@ class Task(ABC, Generic[Settings]):
         return True
 
     @property
-    def level(self) -> bool:
+    def has_exact_jobs(self) -> bool:
         """Whether that is so for any of the jobs."""
         return True
 
@@ -64,103 +64,116 @@ class Task(ABC, Generic[Settings]):
         return Limits.stationary
 
     @abstractmethod
-    def supply(self, generator: Generator) -> Supply:
+    def prepare_targets(self, generator: Generator) -> MakeTargets:
         """What gives the jobs' images."""
 
     @abstractmethod
-    def group(self, job: Job) -> str:
+    def get_group(self, job: Job) -> str:
         """Where a job's row goes."""
 
-    def truths(self, trials: Sequence[Trial]) -> Groups:
+    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
         """The rows of all other groups."""
         return {}
 
-    def polisher(self, generator: Generator) -> Polisher | None:
+    def make_refiner(self, generator: Generator) -> Refiner | None:
         """What polishes z, where something does."""
         return None
 
-    def polishes(self, trial: Trial) -> bool:
+    def should_refine(self, trial: Trial) -> bool:
         """Whether it is for this trial."""
         return True
 
-    def encoded(self, job: Job) -> bool:
+    def uses_encoder(self, job: Job) -> bool:
         """Whether the encoder, where there is one, gives a job's first start."""
         return True
 
     @property
     def bounded(self) -> bool:
         """Whether what a start ended with bounds the error of its z."""
-        return self.exact and self.solver.metric_points > 0
+        return self.exact and self.solver.preconditioner_points > 0
 
-    def begun(self, generator: Generator, feed: Feed) -> Handed:
+    def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
         """Do the jobs of a feed; what ends it early has what had ended handed over first."""
         ended: list[Trial] = []
-        handed = time.monotonic()
+        last_result = time.monotonic()
         try:
-            for look in self._looks(generator, feed):
-                ended += look.finished
-                tally = self.tally(look)
-                if not feed.over() and time.monotonic() - handed < HANDED_SECONDS:
-                    yield Done(tally, batch=look.rows)
+            for increment in self._run_loop(generator, jobs):
+                ended += increment.finished
+                counts = self.count_trials(increment)
+                if not jobs.exhausted() and time.monotonic() - last_result < RESULT_SECONDS:
+                    yield WorkerResult(counts, batch_size=increment.rows)
                     continue
-                yield self._done(ended, generator.prior, tally)._replace(batch=look.rows)
-                ended, handed = [], time.monotonic()
+                yield self._make_result(ended, generator.prior, counts)._replace(
+                    batch_size=increment.rows
+                )
+                ended, last_result = [], time.monotonic()
         except (KeyboardInterrupt, GaninvError):
-            yield self._done(ended, generator.prior)
+            yield self._make_result(ended, generator.prior)
             raise
         except tf.errors.ResourceExhaustedError as error:
-            yield self._done(ended, generator.prior)
-            raise memory.out() from error
-        yield self._done(ended, generator.prior)
+            yield self._make_result(ended, generator.prior)
+            raise memory.make_out_of_memory_error() from error
+        yield self._make_result(ended, generator.prior)
 
-    def _done(self, ended: Sequence[Trial], prior: Prior, tally: Tally | None = None) -> Done:
+    def _make_result(
+        self, trials: Sequence[Trial], prior: Prior, counts: Counts | None = None
+    ) -> WorkerResult:
         """The tally, and the rows of some trials."""
-        tally = tally or Tally()
-        if not ended:
-            return Done(tally)
-        groups = columns.by_group(ended, self.group, prior, self.bounded)
-        return Done(tally, [trial.job for trial in ended], self.truths(ended) | groups)
+        counts = counts or Counts()
+        if not trials:
+            return WorkerResult(counts)
+        groups = columns.group_rows(trials, self.get_group, prior, self.bounded)
+        return WorkerResult(
+            counts, [trial.job for trial in trials], self.make_truth_rows(trials) | groups
+        )
 
-    def _looks(self, generator: Generator, feed: Feed) -> Iterator[Look]:
+    def _run_loop(self, generator: Generator, jobs: JobSource) -> Iterator[Increment]:
         config = self.config
-        supply = self.supply(generator)
+        make_targets = self.prepare_targets(generator)
         if self.encoder is not None:
-            supply = supplied(supply, generator, self.encoder, config.rows, self.encoded)
-        looks = solve(
+            make_targets = add_encoder_starts(
+                make_targets, generator, self.encoder, config.initial_batch_size, self.uses_encoder
+            )
+        increments = solve(
             generator,
             self.solver,
-            feed,
-            supply,
+            jobs,
+            make_targets,
             Limits(config.tolerance, config.budget, config.restarts, self.stationary),
-            self.marks,
+            self.record_points,
             seed=config.seed,
             batch_size=config.batch_size,
-            exact=self.level,
-            mixed=self.mixed,
+            exact=self.has_exact_jobs,
+            mixed_precision=self.mixed,
             mask=None if self.mask is None else self.mask.astype(np.float32),
         )
-        polisher = self.polisher(generator)
-        return self._polished(looks, polisher) if polisher else looks
+        refiner = self.make_refiner(generator)
+        return self._refine_trials(increments, refiner) if refiner else increments
 
-    def _polished(self, looks: Iterator[Look], polisher: Polisher) -> Iterator[Look]:
-        for look in looks:
+    def _refine_trials(
+        self, increments: Iterator[Increment], refiner: Refiner
+    ) -> Iterator[Increment]:
+        for loop_increment in increments:
             seconds = gradients = 0.0
-            for trial in filter(self.polishes, look.finished):
-                polished = polisher(trial.best.z, trial.target, trial.job.rule, trial.best.label)
-                trial.polished = polished
-                seconds, gradients = seconds + polished.seconds, gradients + polished.gradients
-            yield look._replace(
-                seconds=look.seconds + seconds, gradients=look.gradients + gradients
+            for trial in filter(self.should_refine, loop_increment.finished):
+                refined = refiner(trial.best.z, trial.target, trial.job.rule, trial.best.label)
+                trial.refined = refined
+                seconds, gradients = seconds + refined.seconds, gradients + refined.gradients
+            yield loop_increment._replace(
+                seconds=loop_increment.seconds + seconds,
+                gradients=loop_increment.gradients + gradients,
             )
 
-    def tally(self, look: Look) -> Tally:
+    def count_trials(self, increment: Increment) -> Counts:
         """What a look comes to, by what can be known of its trials."""
-        ended = look.finished
-        good = sum(self._succeeded(trial) for trial in ended)
-        spent = sum(trial.gradients for trial in ended)
-        return Tally(len(ended), good, spent, look.gradients, look.seconds)
+        ended = increment.finished
+        successes = sum(self._is_success(trial) for trial in ended)
+        finished_gradients = sum(trial.gradients for trial in ended)
+        return Counts(
+            len(ended), successes, finished_gradients, increment.gradients, increment.seconds
+        )
 
-    def _succeeded(self, trial: Trial) -> bool:
+    def _is_success(self, trial: Trial) -> bool:
         if self.exact:
             return columns.z_error(trial.best.z, trial.z_true) < EPSILON
         return trial.outcome is Outcome.converged

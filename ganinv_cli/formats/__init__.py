@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import detect
-from ganinv_cli.formats.complete import finished
-from ganinv_cli.formats.conventions import beside
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.conventions import read_conventions
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 
-OF_WEIGHTS = ("activation", "strides", "padding", "epsilon", "labels")  # of no whole model
+WEIGHT_FILE_OPTIONS = ("activation", "strides", "padding", "epsilon", "labels")  # of no whole model
 
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
@@ -24,27 +24,29 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     which says what was found, what was expected and what to try, or ConfigError for conventions.
     """
     path = Path(path)
-    kind = detect.of(path)
+    format_module = detect.detect_format(path)
     given = conventions or Conventions()
-    _check(path, kind, given)
-    conventions, told = beside(path, given)
-    reader = importlib.import_module(f"ganinv_cli.formats.{kind}")
+    _check_conventions(path, format_module, given)
+    conventions, convention_files = read_conventions(path, given)
+    reader = importlib.import_module(f"ganinv_cli.formats.{format_module}")
     try:
-        found: Found = reader.read(path, conventions)
-        return replace(finished(found, conventions), told=told)
+        generator: UnfinishedGenerator = reader.read(path, conventions)
+        return replace(
+            complete_generator(generator, conventions), convention_files=convention_files
+        )
     except UnreadableError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _check(path: Path, kind: str, conventions: Conventions) -> None:
-    given = [name for name in OF_WEIGHTS if conventions.says(name)]
-    if kind in detect.MODELS and given:
+def _check_conventions(path: Path, format_module: str, conventions: Conventions) -> None:
+    forbidden = [name for name in WEIGHT_FILE_OPTIONS if conventions.is_given(name)]
+    if format_module in detect.WHOLE_MODEL_FORMATS and forbidden:
         raise ConfigError(
-            f"{path} is a whole model, which says its own {' and '.join(given)}: leave out "
-            f"{' and '.join(f'--{name}' for name in given)}"
+            f"{path} is a whole model, which says its own {' and '.join(forbidden)}: leave out "
+            f"{' and '.join(f'--{name}' for name in forbidden)}"
         )
 
 
-def starts_tensorflow(path: Path, conventions: Conventions) -> bool:
+def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
     """Whether reading takes TensorFlow. Raises CheckpointError where the file alone forbids it."""
-    return detect.of(path) in detect.WITH_TENSORFLOW or conventions.trust
+    return detect.detect_format(path) in detect.TENSORFLOW_FORMATS or conventions.trust

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.limits import (
     LEAST_SIDE,
     MOST_LATENT,
@@ -12,67 +13,77 @@ from ganinv_cli.formats.limits import (
     MOST_VALUES,
     MOST_WEIGHTS,
 )
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.folding import folded
-from ganinv_cli.network.graph import Network, Node, Z, arrays
+from ganinv_cli.network.folding import fold_layers
+from ganinv_cli.network.graph import Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
-from ganinv_cli.network.shapes import MisfitError, shown
-from ganinv_cli.prior import parsed
+from ganinv_cli.network.shapes import ShapeError, format_shape
+from ganinv_cli.prior import parse_prior
 
-BOUNDED = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
+ACTIVATION_BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
 }
 
-Range = tuple[float, float]  # the values of black and white
+PixelRange = tuple[float, float]  # the values of black and white
 
 
-def finished(found: Found, conventions: Conventions) -> Checkpoint:
+def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Checkpoint:
     """Raises UnreadableError where what was found makes no pictures, ConfigError for conventions.
 
     Every shape is checked, then every weight.
     """
-    _check_shapes(found.network)
-    _check_weights(found.network)
-    assumed = list(found.assumed)
-    known, wanted = ending(found.network), _range(conventions.range)
-    named = conventions.range in BOUNDED
-    if known and wanted and (known != wanted if named else not _within(wanted, known)):
+    _check_shapes(generator.network)
+    _check_weights(generator.network)
+    assumed = list(generator.assumed)
+    network_range, option_range = (
+        find_output_range(generator.network),
+        _parse_range(conventions.range),
+    )
+    is_named = conventions.range in ACTIVATION_BOUNDS
+    if (
+        network_range
+        and option_range
+        and (
+            network_range != option_range
+            if is_named
+            else not _is_within(option_range, network_range)
+        )
+    ):
         raise UnreadableError(
-            f"ends in values from {known[0]:g} to {known[1]:g}, which --range {conventions.range} "
+            f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range {conventions.range} "
             "contradicts; leave it out"
         )
-    if not (known or wanted):
+    if not (network_range or option_range):
         assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
-    prior = parsed(conventions.prior or found.prior or "normal")
-    if not (conventions.prior or found.prior):
+    prior = parse_prior(conventions.prior or generator.prior or "normal")
+    if not (conventions.prior or generator.prior):
         assumed.append(f"z from the prior {prior} (--prior)")
     return Checkpoint(
-        network=_levelled(found.network, wanted or known or (-1.0, 1.0)),
+        network=_rescale_output(generator.network, option_range or network_range or (-1.0, 1.0)),
         prior=prior,
-        format=found.format,
-        layout=found.layout,
-        path=found.path,
-        ignored=found.ignored,
+        format=generator.format,
+        layout=generator.layout,
+        path=generator.path,
+        ignored=generator.ignored,
         assumed=tuple(assumed),
     )
 
 
-def _within(inner: Range, outer: Range) -> bool:
+def _is_within(inner: PixelRange, outer: PixelRange) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def ending(network: Network) -> Range | None:
+def find_output_range(network: Network) -> PixelRange | None:
     """Between which values all lie that a network makes; None where nothing bounds them."""
     number = len(network.nodes) - 1
     scale, shift = 1.0, 0.0  # what the layers behind make of x: x * scale + shift
     while number >= 0:
         layer, inputs, _ = network.nodes[number]
         if isinstance(layer, Activation):
-            if layer.name not in BOUNDED:
+            if layer.name not in ACTIVATION_BOUNDS:
                 return None
-            low, high = sorted(bound * scale + shift for bound in BOUNDED[layer.name])
+            low, high = sorted(bound * scale + shift for bound in ACTIVATION_BOUNDS[layer.name])
             return (low, high) if low < high else None
         if isinstance(layer, Affine) and np.ptp(layer.scale) == np.ptp(layer.shift) == 0:
             shift += scale * float(layer.shift[0])
@@ -83,11 +94,11 @@ def ending(network: Network) -> Range | None:
     return None
 
 
-def _range(text: str) -> Range | None:
+def _parse_range(text: str) -> PixelRange | None:
     if not text:
         return None
-    if text in BOUNDED:
-        return BOUNDED[text]
+    if text in ACTIVATION_BOUNDS:
+        return ACTIVATION_BOUNDS[text]
     try:
         low, high = map(float, text.split(","))
     except ValueError:
@@ -100,9 +111,9 @@ def _range(text: str) -> Range | None:
     return low, high
 
 
-def _levelled(network: Network, values: Range) -> Network:
+def _rescale_output(network: Network, pixel_range: PixelRange) -> Network:
     """Its values mapped to [-1, 1]."""
-    low, high = values
+    low, high = pixel_range
     if (low, high) == (-1, 1):
         return network
     channels = network.shapes[-1][-1]
@@ -125,33 +136,33 @@ def _check_shapes(network: Network) -> None:
         )
     try:
         shapes = network.shapes
-    except MisfitError as error:
+    except ShapeError as error:
         raise UnreadableError(
             f"the layers do not fit one another: {error}; the file is damaged or of another network"
         ) from None
     for shape, node in zip(shapes, network.nodes, strict=True):
         if np.prod(shape, dtype=np.float64) > MOST_VALUES:
             raise UnreadableError(
-                f"{node.name or 'a layer'} makes {shown(shape)} values for one picture where at "
+                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture where at "
                 f"most {MOST_VALUES:,} were expected; is it a generator of pictures?"
             )
-    _check_picture(shapes[-1] if shapes else ())
-    needed = network.up_to(len(network.nodes) - 1).nodes
+    _check_image_shape(shapes[-1] if shapes else ())
+    needed = network.prune_to(len(network.nodes) - 1).nodes
     if not any(Z in node.inputs for node in needed):
         raise UnreadableError(
             "makes pictures that do not depend on the latent vector; is it a whole generator?"
         )
 
 
-def _check_picture(shape: tuple[int, ...]) -> None:
+def _check_image_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 3:
         raise UnreadableError(
-            f"makes {shown(shape)} of a latent vector where a picture of height x width x channels "
+            f"makes {format_shape(shape)} of a latent vector where a picture of height x width x channels "
             "was expected; is it a generator of pictures?"
         )
     if shape[2] not in (1, 3) or not (LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE):
         raise UnreadableError(
-            f"makes {shown(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} pixels a "
+            f"makes {format_shape(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} pixels a "
             "side in 1 channel (grey) or 3 (colour); use such a generator"
         )
 
@@ -160,12 +171,12 @@ def _check_weights(network: Network) -> None:
     """Of the layers as they are, and as they are run."""
     _check_finite(network)
     with np.errstate(all="ignore"):
-        _check_finite(folded(network))
+        _check_finite(fold_layers(network))
 
 
 def _check_finite(network: Network) -> None:
     for node in network.nodes:
-        if not all(np.isfinite(array).all() for array in arrays(node.layer)):
+        if not all(np.isfinite(array).all() for array in weight_arrays(node.layer)):
             raise UnreadableError(
                 f"{node.name or 'a layer'} holds values that are not finite float32 numbers; the "
                 "training diverged, use an earlier checkpoint of the run"

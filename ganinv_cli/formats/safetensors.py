@@ -8,36 +8,38 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.weights import state_dict
-from ganinv_cli.formats.weights.weight import Weight, check_floats, decoded
+from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
 
 MOST_HEADER = 1 << 26  # bytes; some 100 a tensor
 MOST_AXES = 16
 
-KINDS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
-_WIDTHS = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+_ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
-def read(path: Path, conventions: Conventions) -> Found:
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The one generator in a file. Raises UnreadableError."""
     try:
         with path.open("rb") as file:
-            reading = state_dict.Reading(conventions, ordered=False)  # they are sorted by name
-            return state_dict.found({"": _weights(file)}, str(path), "safetensors", reading)
+            reading = state_dict.ReadOptions(conventions, ordered=False)  # they are sorted by name
+            return state_dict.find_generator(
+                {"": _read_header(file)}, str(path), "safetensors", reading
+            )
     except OSError as error:
         raise UnreadableError(
             f"it cannot be read ({error.strerror or error}); check it and its permissions"
         ) from None
 
 
-def _weights(file: BinaryIO) -> dict[str, Weight]:
-    size = file.seek(0, 2)
+def _read_header(file: BinaryIO) -> dict[str, Weight]:
+    file_size = file.seek(0, 2)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
-    if size < 8 or not 2 <= length <= min(MOST_HEADER, size - 8):
+    if file_size < 8 or not 2 <= length <= min(MOST_HEADER, file_size - 8):
         raise UnreadableError(
-            f"is no safetensors file: found {size:,} bytes of which the header takes {length:,}; "
+            f"is no safetensors file: found {file_size:,} bytes of which the header takes {length:,}; "
             "copy it again from its source"
         )
     try:
@@ -46,50 +48,53 @@ def _weights(file: BinaryIO) -> dict[str, Weight]:
         header = None
     if not isinstance(header, dict):
         raise UnreadableError("has a header that is no JSON; copy it again from its source")
-    start = 8 + length
+    data_start = 8 + length
     return {
-        name: _weight(file, name, entry, start, size)
+        name: _make_weight(file, name, entry, data_start, file_size)
         for name, entry in header.items()
         if name != "__metadata__"
     }
 
 
-def _weight(file: BinaryIO, name: str, entry: Any, start: int, size: int) -> Weight:
+def _make_weight(file: BinaryIO, name: str, entry: Any, data_start: int, file_size: int) -> Weight:
     try:
-        kind, shape, (begin, end) = (
+        dtype, shape, (begin, end) = (
             str(entry["dtype"]),
             tuple(entry["shape"]),
             entry["data_offsets"],
         )
     except (TypeError, KeyError, ValueError):
-        raise _damaged(name) from None
+        raise _damaged_error(name) from None
     if not all(isinstance(n, int) and 0 <= n < 1 << 48 for n in (*shape, begin, end)):
-        raise _damaged(name)
-    if len(shape) > MOST_AXES or not begin <= end <= size - start:
-        raise _damaged(name)
+        raise _damaged_error(name)
+    if len(shape) > MOST_AXES or not begin <= end <= file_size - data_start:
+        raise _damaged_error(name)
     return Weight(
-        shape, _reader(file, name, KINDS.get(kind, kind), shape, (start + begin, end - begin))
+        shape,
+        _make_reader(
+            file, name, DTYPES.get(dtype, dtype), shape, (data_start + begin, end - begin)
+        ),
     )
 
 
-def _reader(
-    file: BinaryIO, name: str, kind: str, shape: tuple[int, ...], place: tuple[int, int]
+def _make_reader(
+    file: BinaryIO, name: str, dtype: str, shape: tuple[int, ...], byte_range: tuple[int, int]
 ) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
-        check_floats(name, kind)
-        start, length = place
-        if length != math.prod(shape) * _WIDTHS[kind]:
-            raise _damaged(name)
+        check_floats(name, dtype)
+        start, length = byte_range
+        if length != math.prod(shape) * _ITEM_SIZES[dtype]:
+            raise _damaged_error(name)
         file.seek(start)
         data = file.read(length)
         if len(data) != length:
-            raise _damaged(name)
-        return decoded(data, kind).reshape(shape)
+            raise _damaged_error(name)
+        return decode_floats(data, dtype).reshape(shape)
 
     return read
 
 
-def _damaged(name: str) -> UnreadableError:
+def _damaged_error(name: str) -> UnreadableError:
     return UnreadableError(
         f"{name:.80} is described as no tensor is, or lies beyond the end of the file; "
         "copy it again from its source"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.formats.graph.values import printable
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
 
-GRAPH = "saved_model.pb"
+GRAPH_FILE = "saved_model.pb"
 MOST_BYTES = 1 << 29  # with 100 million weights as constants
-SERVING = ("serving_default", "default", "serve")
-TAG = "serve"
+SERVING_SIGNATURES = ("serving_default", "default", "serve")
+SERVING_TAG = "serve"
 
 
-def read(path: Path, conventions: Conventions) -> Found:
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The generator of a SavedModel's folder, of its saved_model.pb, or of a frozen .pb.
 
     The signature is serving_default, or the only one. Its variables that the picture does not need
@@ -26,13 +26,16 @@ def read(path: Path, conventions: Conventions) -> Found:
     from tensorflow.core.framework.graph_pb2 import GraphDef
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    file = path / GRAPH if path.is_dir() else path
-    content = _bytes(file)
-    for kind, graphs, reader in ((SavedModel, "meta_graphs", _saved), (GraphDef, "node", _frozen)):
+    file = path / GRAPH_FILE if path.is_dir() else path
+    content = _read_bytes(file)
+    for kind, graphs, reader in (
+        (SavedModel, "meta_graphs", _read_saved_model),
+        (GraphDef, "node", _read_frozen_graph),
+    ):
         try:
-            found = kind.FromString(content)
-            if getattr(found, graphs):
-                return reader(file, found)
+            message = kind.FromString(content)
+            if getattr(message, graphs):
+                return reader(file, message)
         except DecodeError:
             continue
         except UnreadableError as error:  # with names from the file
@@ -42,26 +45,26 @@ def read(path: Path, conventions: Conventions) -> Found:
     )
 
 
-def _bytes(file: Path) -> bytes:
+def _read_bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise UnreadableError(
-            f"{file.name} cannot be read ({error.strerror}); name the folder that holds {GRAPH}"
+            f"{file.name} cannot be read ({error.strerror}); name the folder that holds {GRAPH_FILE}"
         ) from None
     if len(content) > MOST_BYTES:
         raise UnreadableError(f"{file.name} has more than {MOST_BYTES:,} bytes; is it a generator?")
     return content
 
 
-def _saved(file: Path, model: Any) -> Found:
+def _read_saved_model(file: Path, model: Any) -> UnfinishedGenerator:
     from ganinv_cli.formats.graph import network as graph_network
     from ganinv_cli.formats.graph.tensors import Budget
     from ganinv_cli.formats.graph.variables import Variables, handles
 
-    meta = _meta_graph(model)
-    name = _signature(meta)
+    meta = _choose_meta_graph(model)
+    name = _choose_signature(meta)
     signature = meta.signature_def[name]
     if len(signature.outputs) != 1:
         outputs = ", ".join(sorted(signature.outputs)) or "none"
@@ -76,14 +79,16 @@ def _saved(file: Path, model: Any) -> Found:
         meta.graph_def, handles(meta.graph_def, meta.object_graph_def, variables)
     )
     inputs = [
-        graph_network.Input(called, each.name, each.dtype, _shape(each.tensor_shape))
+        graph_network.Input(called, each.name, each.dtype, _to_shape(each.tensor_shape))
         for called, each in sorted(signature.inputs.items())
     ]
     network = graph_network.network(graph, inputs, output.name, variables, budget)
-    return Found(network, "TensorFlow SavedModel", name, str(file.parent), variables.unused)
+    return UnfinishedGenerator(
+        network, "TensorFlow SavedModel", name, str(file.parent), variables.unused
+    )
 
 
-def _frozen(file: Path, graph: Any) -> Found:
+def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
     """A graph whose variables are constants: from its placeholder to what nothing in it uses."""
     from ganinv_cli.formats.graph import network as graph_network
     from ganinv_cli.formats.graph.tensors import Budget
@@ -91,52 +96,54 @@ def _frozen(file: Path, graph: Any) -> Found:
     placeholders = [node for node in graph.node if node.op == "Placeholder"]
     inputs = [
         graph_network.Input(
-            node.name, node.name, node.attr["dtype"].type, _shape(node.attr["shape"].shape)
+            node.name, node.name, node.attr["dtype"].type, _to_shape(node.attr["shape"].shape)
         )
         for node in placeholders
     ]
     used = {each.lstrip("^").split(":")[0] for node in graph.node for each in node.input}
-    idle = ("NoOp", "Const", "Placeholder", "Assert")
-    ends = [node.name for node in graph.node if node.name not in used and node.op not in idle]
-    if len(ends) != 1:
+    ignored_ops = ("NoOp", "Const", "Placeholder", "Assert")
+    output_names = [
+        node.name for node in graph.node if node.name not in used and node.op not in ignored_ops
+    ]
+    if len(output_names) != 1:
         raise UnreadableError(
-            f"is a graph with {len(ends)} outputs ({', '.join(ends[:5])}); expected one, the "
+            f"is a graph with {len(output_names)} outputs ({', '.join(output_names[:5])}); expected one, the "
             "picture; save it as a SavedModel with a signature"
         )
 
-    def none(key: str) -> Any:
+    def refuse_variable(key: str) -> Any:
         raise UnreadableError(
             f"needs the variable {key!r}, which a graph alone does not hold; freeze it, or save it "
             "as a SavedModel"
         )
 
     network = graph_network.network(
-        graph_network.graph_of(graph, {}), inputs, ends[0], none, Budget()
+        graph_network.graph_of(graph, {}), inputs, output_names[0], refuse_variable, Budget()
     )
-    return Found(network, "TensorFlow graph", "frozen", str(file))
+    return UnfinishedGenerator(network, "TensorFlow graph", "frozen", str(file))
 
 
-def _meta_graph(model: Any) -> Any:
+def _choose_meta_graph(model: Any) -> Any:
     """The one for serving, or the only one."""
     graphs = list(model.meta_graphs)
     tags = [set(each.meta_info_def.tags) for each in graphs]
-    chosen = [g for g, tag in zip(graphs, tags, strict=True) if TAG in tag]
+    chosen = [g for g, tag in zip(graphs, tags, strict=True) if SERVING_TAG in tag]
     chosen = chosen or [g for g, tag in zip(graphs, tags, strict=True) if not tag]
     chosen = chosen or (graphs if len(graphs) == 1 else [])
     if not chosen:
         shown = "; ".join(",".join(sorted(tag)) for tag in tags[:5])
-        raise UnreadableError(f"has graphs with the tags {shown}, none for {TAG!r}")
+        raise UnreadableError(f"has graphs with the tags {shown}, none for {SERVING_TAG!r}")
     return chosen[0]
 
 
-def _signature(meta: Any) -> str:
+def _choose_signature(meta: Any) -> str:
     names: list[str] = sorted(name for name in meta.signature_def if not name.startswith("__"))
-    for name in (*SERVING, *names):
-        if name in names and (name in SERVING or len(names) == 1):
+    for name in (*SERVING_SIGNATURES, *names):
+        if name in names and (name in SERVING_SIGNATURES or len(names) == 1):
             return name
     if names:
         raise UnreadableError(
-            f"has the signatures {', '.join(names[:5])}; expected {SERVING[0]!r}, or only one"
+            f"has the signatures {', '.join(names[:5])}; expected {SERVING_SIGNATURES[0]!r}, or only one"
         )
     raise UnreadableError(
         "has no signature that says what goes in and out; save it with "
@@ -144,7 +151,7 @@ def _signature(meta: Any) -> str:
     )
 
 
-def _shape(shape: Any) -> tuple[int, ...] | None:
+def _to_shape(shape: Any) -> tuple[int, ...] | None:
     if shape.unknown_rank:
         return None
     return tuple(axis.size for axis in shape.dim)

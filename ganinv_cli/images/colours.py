@@ -6,21 +6,21 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images.decode import DAMAGED, Decoded, unusable
+from ganinv_cli.images.decode import DAMAGED_ERRORS, DecodedImage, decode_error
 
 MODES = {1: "L", 3: "RGB"}  # channels of a network -> mode of its images
 GREY = 128  # what is seen through transparent parts
 
-_UNSHOWN = {  # modes that Pillow turns into grey or RGB, but not as they are meant
+_UNSUPPORTED_MODES = {  # modes that Pillow turns into grey or RGB, but not as they are meant
     "I": "signed numbers or numbers of 32 bits, for which no white is agreed on",
     "F": "fractions, for which no white is agreed on",
     "LAB": "CIELAB colours",
 }
-_PLAIN = ("L", "RGB", "CMYK")  # what a colour profile may describe
+_PLAIN_MODES = ("L", "RGB", "CMYK")  # what a colour profile may describe
 
 
-def shown(
-    name: str, decoded: Decoded, channels: int, backdrop: int = GREY
+def to_display_colours(
+    name: str, decoded: DecodedImage, channels: int, backdrop: int = GREY
 ) -> tuple[Image.Image, tuple[str, ...]]:
     """The image in mode L for 1 channel, RGB for 3, and what was done to it.
 
@@ -28,26 +28,26 @@ def shown(
     has no agreed look.
     """
     try:
-        image, deep = _with_8_bits(name, decoded)
-        image, alpha = _without_alpha(image)
-        image, profiled = _in_srgb(image)
-        image, transparent = _on_backdrop(image, alpha, backdrop)
-        image, grey = _with_channels(image, channels)
-    except (OSError, *DAMAGED) as error:
-        raise unusable(name, error) from error
-    return image, (*decoded.said, *deep, *profiled, *transparent, *grey)
+        image, depth_notes = _to_8_bits(name, decoded)
+        image, alpha = _split_alpha(image)
+        image, profile_notes = _to_srgb(image)
+        image, alpha_notes = _composite_on_backdrop(image, alpha, backdrop)
+        image, grey_notes = _to_channels(image, channels)
+    except (OSError, *DAMAGED_ERRORS) as error:
+        raise decode_error(name, error) from error
+    return image, (*decoded.notes, *depth_notes, *profile_notes, *alpha_notes, *grey_notes)
 
 
-def _with_8_bits(name: str, decoded: Decoded) -> tuple[Image.Image, tuple[str, ...]]:
+def _to_8_bits(name: str, decoded: DecodedImage) -> tuple[Image.Image, tuple[str, ...]]:
     image, bits = decoded.image, decoded.bits
-    if image.mode in _UNSHOWN:
+    if image.mode in _UNSUPPORTED_MODES:
         raise ImageError(
-            f"{name} holds {_UNSHOWN[image.mode]}; save it as grey or RGB with 8 or 16 bits a "
+            f"{name} holds {_UNSUPPORTED_MODES[image.mode]}; save it as grey or RGB with 8 or 16 bits a "
             "channel"
         )
-    said = (f"{bits} bits a channel taken as 8",) if bits > 8 else ()
+    notes = (f"{bits} bits a channel taken as 8",) if bits > 8 else ()
     if not image.mode.startswith("I;16"):
-        return image, said  # Pillow has kept the upper 8 bits
+        return image, notes  # Pillow has kept the upper 8 bits
     numbers = np.asarray(image).astype(np.uint32)  # Pillow would clip them at 255
     white = 2**bits - 1
     scaled = (numbers * 255 + white // 2) // white
@@ -56,10 +56,10 @@ def _with_8_bits(name: str, decoded: Decoded) -> tuple[Image.Image, tuple[str, .
         grey.info["icc_profile"] = image.info["icc_profile"]
     if (clear := image.info.get("transparency")) is not None:
         grey.putalpha(Image.fromarray(np.where(numbers == clear, 0, 255).astype(np.uint8)))
-    return grey, said
+    return grey, notes
 
 
-def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """The colours in one of the plain modes, and the opacity in mode L."""
     profile = image.info.get("icc_profile")
     mode = "L" if image.mode in ("1", "L", "La", "LA") else "RGB"
@@ -67,31 +67,31 @@ def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
     if image.has_transparency_data:
         image = image.convert("RGBA" if mode == "RGB" else "LA")
         alpha = image.getchannel("A")
-    if image.mode not in _PLAIN:
+    if image.mode not in _PLAIN_MODES:
         image = image.convert(mode)
     if profile is not None:
         image.info["icc_profile"] = profile
     return image, alpha
 
 
-def _in_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     data = image.info.get("icc_profile")
     if not data:
-        rough = "CMYK without a colour profile, so its colours are rough"
-        return image, (rough,) if image.mode == "CMYK" else ()
+        note = "CMYK without a colour profile, so its colours are rough"
+        return image, (note,) if image.mode == "CMYK" else ()
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         if ImageCms.getProfileDescription(profile).startswith("sRGB"):
             return image, ()
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError, *DAMAGED):
+    except (OSError, ImageCms.PyCMSError, *DAMAGED_ERRORS):
         return image, ("its colour profile cannot be used",)
     assert converted is not None  # it would be with inPlace alone
     return converted, ("colours brought to sRGB by its profile",)
 
 
-def _on_backdrop(
+def _composite_on_backdrop(
     image: Image.Image, alpha: Image.Image | None, backdrop: int
 ) -> tuple[Image.Image, tuple[str, ...]]:
     image = image.convert("RGB") if image.mode == "CMYK" else image
@@ -101,8 +101,8 @@ def _on_backdrop(
     return Image.composite(image, behind, alpha), ("transparent parts on grey",)
 
 
-def _with_channels(image: Image.Image, channels: int) -> tuple[Image.Image, tuple[str, ...]]:
+def _to_channels(image: Image.Image, channels: int) -> tuple[Image.Image, tuple[str, ...]]:
     first, *others = image.split()
     coloured = any(ImageChops.difference(first, band).getbbox() for band in others)
-    said = ("colours taken as grey",) if coloured and channels == 1 else ()
-    return image.convert(MODES[channels]), said
+    channel_notes = ("colours taken as grey",) if coloured and channels == 1 else ()
+    return image.convert(MODES[channels]), channel_notes

@@ -7,7 +7,7 @@ from ganinv_cli.errors import ConfigError, ImageError
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
 
-_SQUARE = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
+_SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Crop:
     text: str = "center"
 
     def __post_init__(self) -> None:
-        square = _SQUARE.fullmatch(self.text)
-        if self.text not in _NAMED and (square is None or int(square[3]) == 0):
+        square = _SQUARE_PATTERN.fullmatch(self.text)
+        if self.text not in _NAMED_BOXES and (square is None or int(square[3]) == 0):
             raise ConfigError(
                 f"a crop is center, none or X,Y,SIZE in whole pixels, such as 40,0,256, "
                 f"not {self.text!r}"
@@ -30,8 +30,8 @@ class Crop:
 
     def box(self, width: int, height: int, name: str) -> Box:
         """The part in pixels; raises ImageError, with the image's name, where it lies outside."""
-        if self.text in _NAMED:
-            return _NAMED[self.text](width, height)
+        if self.text in _NAMED_BOXES:
+            return _NAMED_BOXES[self.text](width, height)
         left, top, side = (int(number) for number in self.text.split(","))
         if left + side > width or top + side > height:
             raise ImageError(
@@ -41,14 +41,14 @@ class Crop:
         return left, top, left + side, top + side
 
 
-def whole(width: int, height: int) -> Box:
+def whole_image_box(width: int, height: int) -> Box:
     return 0, 0, width, height
 
 
-def _center(width: int, height: int) -> Box:
+def _center_box(width: int, height: int) -> Box:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 
-_NAMED = {"center": _center, "none": whole}
+_NAMED_BOXES = {"center": _center_box, "none": whole_image_box}

@@ -11,32 +11,32 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from ganinv_cli.errors import ImageError, printable
+from ganinv_cli.errors import ImageError, to_printable
 
 # What `files.SUFFIXES` stand for. Pillow knows more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
+MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
 
 # What Pillow's readers raise on damaged pictures, besides OSError; its warnings are errors where
 # the caller has made them so.
-DAMAGED = (
+DAMAGED_ERRORS = (
     *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
     *(OverflowError, struct.error, zlib.error, UserWarning),
 )
-OVERSIZED = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+OVERSIZED_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-class Decoded(NamedTuple):
+class DecodedImage(NamedTuple):
     """The first frame of an image file, as its camera was held."""
 
     image: Image.Image  # in the file's own mode
     bits: int  # a channel
     inverted: bool  # whether 0 is white, which Pillow leaves to us in TIFF files of 16 bits
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @contextlib.contextmanager
-def without_warnings() -> Iterator[None]:
+def suppress_pillow_warnings() -> Iterator[None]:
     """Keeps what Pillow warns of from the terminal; the sentences of ImageError say enough.
 
     Warning filters are those of all threads: to be entered once, around the threads that decode.
@@ -47,56 +47,56 @@ def without_warnings() -> Iterator[None]:
         yield
 
 
-def decoded(name: str, data: bytes) -> Decoded:
+def decode_image(name: str, data: bytes) -> DecodedImage:
     """Raises ImageError, with `name`, where `data` is no image, is damaged or has too many pixels.
 
     The number of pixels is taken from the header, before anything is decoded.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-            if file.width * file.height > PIXELS:
-                raise _oversized(name, f"{file.width:,} x {file.height:,}")
-            image, said = _upright(file)
-            if (frames := _frames(file)) > 1:
-                said = (*said, f"the first of {frames} frames")
-            return Decoded(image, *_depth(file, data), said)
+            if file.width * file.height > MAX_PIXELS:
+                raise _oversized_error(name, f"{file.width:,} x {file.height:,}")
+            image, notes = _load_upright(file)
+            if (frames := _count_frames(file)) > 1:
+                notes = (*notes, f"the first of {frames} frames")
+            return DecodedImage(image, *_read_depth(file, data), notes)
     except UnidentifiedImageError:
         what = "empty, so no" if not data else "no"
         raise ImageError(
             f"{name} is {what} image of a known format ({', '.join(FORMATS)}); leave it out"
         ) from None
-    except OVERSIZED as error:
+    except OVERSIZED_ERRORS as error:
         number = re.search(r"\d+", str(error))  # Pillow says how many
-        raise _oversized(name, f"{int(number[0]):,}" if number else "too many") from error
-    except (OSError, *DAMAGED) as error:
-        raise unusable(name, error) from error
+        raise _oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
+    except (OSError, *DAMAGED_ERRORS) as error:
+        raise decode_error(name, error) from error
 
 
-def unusable(name: str, error: Exception) -> ImageError:
-    return ImageError(f"{name} cannot be read as an image ({printable(error)}); leave it out")
+def decode_error(name: str, error: Exception) -> ImageError:
+    return ImageError(f"{name} cannot be read as an image ({to_printable(error)}); leave it out")
 
 
-def _oversized(name: str, pixels: str) -> ImageError:
+def _oversized_error(name: str, pixels: str) -> ImageError:
     return ImageError(
-        f"{name} has {pixels} pixels by its header, more than {PIXELS // 10**6} million, and could "
+        f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and could "
         "be a decompression bomb; make it smaller or leave it out"
     )
 
 
-def _upright(file: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _load_upright(file: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     file.load()
     try:
         return ImageOps.exif_transpose(file), ()
-    except (OSError, *DAMAGED):
+    except (OSError, *DAMAGED_ERRORS):
         return file.copy(), ("not turned, since its EXIF data are damaged",)
 
 
-def _frames(file: Image.Image) -> int:
+def _count_frames(file: Image.Image) -> int:
     """How many frames or pages; a photograph's preview or depth map (MPO) is none."""
     return 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
 
 
-def _depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
+def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
     """Bits a channel, and whether 0 is white."""
     if file.format == "PNG":
         return data[24], False

@@ -5,13 +5,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ImageError, printable
+from ganinv_cli.errors import ImageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-BIGGEST = 256 << 20  # bytes of one file, unpacked
+MAX_BYTES = 256 << 20  # bytes of one file, unpacked
 
 
-def listed(sources: Sequence[Path]) -> list[Path]:
+def list_images(sources: Sequence[Path]) -> list[Path]:
     """The files among `sources`, and those below its folders by name, each file once.
 
     A file that is named is taken whatever its suffix. Links count as what they lead to. Raises
@@ -19,21 +19,21 @@ def listed(sources: Sequence[Path]) -> list[Path]:
     """
     kept: dict[str, Path] = {}
     for source in sources:
-        for path in _listed(source):
+        for path in _list_source(source):
             kept.setdefault(os.path.realpath(path), path)
     return list(kept.values())
 
 
-def _listed(source: Path) -> list[Path]:
-    name = printable(source)
+def _list_source(source: Path) -> list[Path]:
+    name = to_printable(source)
     try:
         if not stat.S_ISDIR(source.stat().st_mode):
             return [source]
-        paths = below(source)
+        paths = list_files_below(source)
     except (FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{name} does not exist; name an image or a folder of images") from None
     except OSError as error:
-        raise unreadable(error.filename or source, error) from error
+        raise read_error(error.filename or source, error) from error
     if not paths:
         raise ImageError(
             f"{name} holds no image; ganinv reads {', '.join(SUFFIXES)} in a folder and its "
@@ -42,54 +42,54 @@ def _listed(source: Path) -> list[Path]:
     return paths
 
 
-def below(folder: Path) -> list[Path]:
+def list_files_below(folder: Path) -> list[Path]:
     """The files with an image's suffix in a folder and its subfolders, sorted; raises OSError."""
-    return sorted(path for path in _walked(folder) if wanted(path.relative_to(folder)))
+    return sorted(path for path in _walk_files(folder) if is_image_name(path.relative_to(folder)))
 
 
-def wanted(path: PurePath) -> bool:
+def is_image_name(path: PurePath) -> bool:
     """Whether its name is that of an image; what macOS adds to folders and archives is not."""
     mac = path.name.startswith("._") or "__MACOSX" in path.parts
     return path.suffix.lower() in SUFFIXES and not mac
 
 
-def read(path: Path) -> bytes:
+def read_image_file(path: Path) -> bytes:
     """The bytes of a file; raises ImageError where it is none, is too big or may not be read."""
-    name = printable(path)
+    name = to_printable(path)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             raise ImageError(f"{name} is not a file; leave it out")
-        check(name, status.st_size)
+        check_size(name, status.st_size)
         with path.open("rb") as file:
             return file.read(status.st_size)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise read_error(path, error) from error
 
 
-def check(name: str, size: int) -> None:
+def check_size(name: str, size: int) -> None:
     """Raises ImageError where `size`, in bytes, is too much for an image."""
-    if size > BIGGEST:
+    if size > MAX_BYTES:
         raise ImageError(
-            f"{name} has {size >> 20:,} MB, more than the {BIGGEST >> 20} of an image; leave it out"
+            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; leave it out"
         )
 
 
-def unreadable(path: Path | str, error: OSError) -> ImageError:
+def read_error(path: Path | str, error: OSError) -> ImageError:
     if isinstance(error, FileNotFoundError):
-        return ImageError(f"{printable(path)} does not exist; name another file")
-    why = error.strerror or error
-    return ImageError(f"{printable(path)} cannot be read ({why}); allow it or leave it out")
+        return ImageError(f"{to_printable(path)} does not exist; name another file")
+    reason = error.strerror or error
+    return ImageError(f"{to_printable(path)} cannot be read ({reason}); allow it or leave it out")
 
 
-def _walked(folder: Path) -> Iterator[Path]:
-    entered: set[str] = set()
+def _walk_files(folder: Path) -> Iterator[Path]:
+    visited: set[str] = set()
     for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         place = os.path.realpath(parent)
-        if place in entered:  # reached again through a link
+        if place in visited:  # reached again through a link
             folders.clear()
             continue
-        entered.add(place)
+        visited.add(place)
         folders.sort()
         yield from (Path(parent, name) for name in names)
 

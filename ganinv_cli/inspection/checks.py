@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.reading import Conventions
-from ganinv_cli.ground_truth import true_z
-from ganinv_cli.inspection.original import Original, UncheckedError, original
+from ganinv_cli.formats.interface import Conventions
+from ganinv_cli.ground_truth import draw_true_z
+from ganinv_cli.inspection.original import OriginalProgram, UncheckableError, load_original
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 
@@ -17,7 +17,7 @@ ROWS = 8  # random z
 LIMIT = 1e-4  # of pixels in [-1, 1]: rounding of float32, and far from what an eye sees
 STEP = 1e-7  # of the finite difference, in z
 DIRECTIONS = 9
-DERIVATIVE = 1e-4  # share of the derivative that the finite difference may miss
+DERIVATIVE_LIMIT = 1e-4  # share of the derivative that the finite difference may miss
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Check:
     why: str = ""  # it was not checked
 
 
-def checks(
+def check_generator(
     generator: Generator,
     checkpoint: Checkpoint,
     path: Path,
@@ -43,88 +43,96 @@ def checks(
 
     `label` is the one to which the generator is fixed, or -1.
     """
-    z = true_z(generator, seed, np.arange(ROWS))
+    z = draw_true_z(generator, seed, np.arange(ROWS))
     labels = np.arange(ROWS) % generator.labels if generator.labels else None
-    theirs = np.full(ROWS, label) if label >= 0 else labels
-    made = _made(generator, z, labels)
-    rounding = _apart(made, _made(generator, z.astype(np.float64), labels))
+    original_labels = np.full(ROWS, label) if label >= 0 else labels
+    images = _render(generator, z, labels)
+    rounding = _largest_difference(images, _render(generator, z.astype(np.float64), labels))
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
     return [
-        _independent(generator, z, labels, made, limit),
+        _check_independence(generator, z, labels, images, limit),
         Check("float32 and float64 make the same pictures", None, rounding, None, "a measurement"),
-        _as_written(checkpoint, path, conventions, z, theirs, made, limit),
-        _derivative(generator, z[:1], None if labels is None else labels[:1], seed),
+        _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
+        _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed),
     ]
 
 
-def plain(found: list[Check]) -> list[dict[str, Any]]:
+def to_json(checks: list[Check]) -> list[dict[str, Any]]:
     """As plain JSON, which has no NaN."""
     return [
         asdict(each) | {"found": each.found if np.isfinite(each.found or 0) else None}
-        for each in found
+        for each in checks
     ]
 
 
-def _made(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def _render(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     images: np.ndarray = generator(
         tf.constant(z), labels=None if labels is None else tf.constant(labels)
     ).numpy()
     return images
 
 
-def _apart(first: np.ndarray, second: np.ndarray) -> float:
+def _largest_difference(first: np.ndarray, second: np.ndarray) -> float:
     """NaN where a picture is not finite."""
     with np.errstate(invalid="ignore"):
         return float(np.abs(first.astype(np.float64) - second).max())
 
 
-def _judged(claim: str, found: float, limit: float) -> Check:
+def _compare_with_limit(claim: str, found: float, limit: float) -> Check:
     return Check(claim, bool(found <= limit), found, limit)  # NaN has not passed
 
 
-def _independent(
+def _check_independence(
     generator: Generator,
     z: np.ndarray,
     labels: np.ndarray | None,
-    made: np.ndarray,
+    images: np.ndarray,
     limit: float,
 ) -> Check:
     alone = [
-        _made(generator, z[row : row + 1], None if labels is None else labels[row : row + 1])
+        _render(generator, z[row : row + 1], None if labels is None else labels[row : row + 1])
         for row in range(len(z))
     ]
-    found = _apart(made, np.concatenate(alone))
-    return _judged("a picture depends on its own z alone, not on the batch", found, limit)
+    found = _largest_difference(images, np.concatenate(alone))
+    return _compare_with_limit(
+        "a picture depends on its own z alone, not on the batch", found, limit
+    )
 
 
-def _as_written(
+def _check_original(
     checkpoint: Checkpoint,
     path: Path,
     conventions: Conventions,
     z: np.ndarray,
     labels: np.ndarray | None,
-    made: np.ndarray,
+    images: np.ndarray,
     limit: float,
 ) -> Check:
     claim = "pictures are those of the program that the file holds"
     try:
-        program: Original = original(checkpoint, path, conventions)
-        theirs = program(z, labels)
-    except UncheckedError as error:
+        program: OriginalProgram = load_original(checkpoint, path, conventions)
+        original_images = program(z, labels)
+    except UncheckableError as error:
         return Check(claim, None, None, None, str(error))
-    return _judged(claim, _apart(made, theirs), limit)
+    return _compare_with_limit(claim, _largest_difference(images, original_images), limit)
 
 
-def _derivative(generator: Generator, z: np.ndarray, labels: np.ndarray | None, seed: int) -> Check:
+def _check_derivative(
+    generator: Generator, z: np.ndarray, labels: np.ndarray | None, seed: int
+) -> Check:
     """Of G along random directions at one z: their median, as a ReLU may switch on the way."""
-    at = z.astype(np.float64)
-    moves = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1]))
-    beside = None if labels is None else np.repeat(labels, len(moves))
-    given = None if labels is None else tf.constant(labels)
-    exact = generator.moved(tf.constant(at), tf.constant(moves), given).numpy()
-    there, back = (_made(generator, at + step * moves, beside) for step in (STEP, -STEP))
+    point = z.astype(np.float64)
+    directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1]))
+    repeated_labels = None if labels is None else np.repeat(labels, len(directions))
+    label = None if labels is None else tf.constant(labels)
+    exact = generator.jvp(tf.constant(point), tf.constant(directions), label).numpy()
+    forward, backward = (
+        _render(generator, point + step * directions, repeated_labels) for step in (STEP, -STEP)
+    )
     with np.errstate(invalid="ignore"):
-        missed = (exact - (there - back) / (2 * STEP)).reshape(DIRECTIONS, -1)
+        errors = (exact - (forward - backward) / (2 * STEP)).reshape(DIRECTIONS, -1)
     lengths = np.linalg.norm(exact.reshape(DIRECTIONS, -1), axis=1)
-    found = float(np.median(np.linalg.norm(missed, axis=1) / np.maximum(lengths, 1e-300)))
-    return _judged("derivatives are those of finite differences, in float64", found, DERIVATIVE)
+    found = float(np.median(np.linalg.norm(errors, axis=1) / np.maximum(lengths, 1e-300)))
+    return _compare_with_limit(
+        "derivatives are those of finite differences, in float64", found, DERIVATIVE_LIMIT
+    )

@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.complete import ending
+from ganinv_cli.formats.complete import find_output_range
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.folding import folded
-from ganinv_cli.network.graph import LABEL, Network, Z, arrays
+from ganinv_cli.network.folding import fold_layers
+from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
 
-RANGE = "range"  # the name of the layer that maps what a file makes to [-1, 1]
+RANGE_LAYER = "range"  # the name of the layer that maps what a file makes to [-1, 1]
 
 Facts = dict[str, Any]  # plain JSON
 
 
-def facts(checkpoint: Checkpoint) -> Facts:
+def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     """Everything that the file tells; `layers` as they are in it, none folded."""
-    network, whole = in_file(checkpoint.network), checkpoint.network
+    network, whole = remove_range_layer(checkpoint.network), checkpoint.network
     height, width, channels = whole.shapes[-1]
     norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
     prior = checkpoint.prior
@@ -30,39 +30,39 @@ def facts(checkpoint: Checkpoint) -> Facts:
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
-        "range": _range(whole),
+        "range": _describe_range(whole),
         "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
         "parameters": network.parameters,
-        "multiply_adds": folded(whole).multiply_adds,
+        "multiply_adds": fold_layers(whole).multiply_adds,
         "sha256": checkpoint.sha256,
-        "told": list(checkpoint.told),
+        "told": list(checkpoint.convention_files),
         "assumed": list(checkpoint.assumed),
         "ignored": list(checkpoint.ignored),
-        "layers": [_layer(network, number) for number in range(len(network.nodes))],
+        "layers": [_describe_layer(network, number) for number in range(len(network.nodes))],
     }
 
 
-def in_file(network: Network) -> Network:
+def remove_range_layer(network: Network) -> Network:
     """Without the layer that was added to map its values to [-1, 1]."""
-    if not levelled(network):
+    if not find_range_layer(network):
         return network
     return replace(network, nodes=network.nodes[:-1])
 
 
-def levelled(network: Network) -> Affine | None:
+def find_range_layer(network: Network) -> Affine | None:
     """The layer that was added to map its values to [-1, 1], where one was."""
     last = network.nodes[-1]
-    return last.layer if isinstance(last.layer, Affine) and last.name == RANGE else None
+    return last.layer if isinstance(last.layer, Affine) and last.name == RANGE_LAYER else None
 
 
-def _range(network: Network) -> Facts:
+def _describe_range(network: Network) -> Facts:
     """Black and white of the file, and the function that bounds them, if one does."""
     low, high = -1.0, 1.0
-    if last := levelled(network):
+    if last := find_range_layer(network):
         scale, shift = float(last.scale[0]), float(last.shift[0])
         low, high = (bound / scale - shift / scale for bound in (low, high))
-    within = in_file(network)
-    bounded = ending(within) is not None
+    within = remove_range_layer(network)
+    bounded = find_output_range(within) is not None
     acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
     return {
         "black": round(low, 6),
@@ -72,43 +72,43 @@ def _range(network: Network) -> Facts:
     }
 
 
-def _layer(network: Network, number: int) -> Facts:
+def _describe_layer(network: Network, number: int) -> Facts:
     layer, inputs, name = network.nodes[number]
     return {
         "number": number + 1,
         "name": name,
         "kind": type(layer).__name__,
-        "settings": _settings(layer),
+        "settings": _describe_settings(layer),
         "shape": list(network.shapes[number]),
-        "parameters": sum(array.size for array in arrays(layer)),
-        "inputs": [_input(each) for each in inputs],
+        "parameters": sum(array.size for array in weight_arrays(layer)),
+        "inputs": [_name_input(each) for each in inputs],
     }
 
 
-def _input(number: int) -> int | str:
+def _name_input(number: int) -> int | str:
     return {Z: "z", LABEL: "label"}.get(number, number + 1)
 
 
-def _settings(layer: Layer) -> Facts:
+def _describe_settings(layer: Layer) -> Facts:
     """Whatever of it is no array, and the sides of a kernel."""
-    told = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
     plain = {
         name: value
-        for name, value in told.items()
+        for name, value in values.items()
         if not isinstance(value, np.ndarray) and value is not None
     }
     if isinstance(layer, Conv | ConvTranspose):
         plain["kernel"] = layer.weights.shape[:2]
     if isinstance(layer, ConvTranspose):
-        plain["same"] = layer.same
-    listed: Facts = _listed(plain)
+        plain["same"] = layer.has_same_padding
+    listed: Facts = _to_lists(plain)
     return listed
 
 
-def _listed(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     """Tuples as the lists that JSON has."""
     if isinstance(value, dict):
-        return {name: _listed(each) for name, each in value.items()}
+        return {name: _to_lists(each) for name, each in value.items()}
     if isinstance(value, tuple):
-        return [_listed(each) for each in value]
+        return [_to_lists(each) for each in value]
     return float(value) if isinstance(value, np.floating) else value

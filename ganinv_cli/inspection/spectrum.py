@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.ground_truth import true_z
-from ganinv_cli.inspection.pictures import block
+from ganinv_cli.ground_truth import draw_true_z
+from ganinv_cli.inspection.render import render_batch_size
 from ganinv_cli.network.generator import Generator
 
-WEAK = 1e-3  # of the largest: directions in which z is a thousand times harder to see
-MOST_VALUES = 1 << 29  # of J: 4 GiB
-PIXELS = 1 << 15  # of J that are taken together
+WEAK_SHARE = 1e-3  # of the largest: directions in which z is a thousand times harder to see
+MAX_VALUES = 1 << 29  # of J: 4 GiB
+BLOCK_PIXELS = 1 << 15  # of J that are taken together
 
 
 class Spectrum(NamedTuple):
@@ -23,56 +23,56 @@ class Spectrum(NamedTuple):
     tolerance: float  # of the largest, below which a value is rounding
 
 
-def measured(generator: Generator, seed: int, points: int) -> Spectrum:
+def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
     """At the first z that `ganinv recover` draws with this seed; labels take turns."""
-    z = true_z(generator, seed, np.arange(points))
+    z = draw_true_z(generator, seed, np.arange(points))
     labels = np.arange(points) % generator.labels if generator.labels else None
     rows = [
-        singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
+        exact_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
         for row in range(points)
     ]
     sides = max(generator.latent, int(np.prod(generator.image_shape)))
     return Spectrum(np.stack(rows), labels, sides * float(np.finfo(np.float64).eps))
 
 
-def singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
+def exact_singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
     """Of J at z (latent,), float64 (latent,), largest first; J exact but for rounding in float64.
 
     NaN where J is not finite. Where the image has fewer values than z, zeros follow. Raises
     UsageError where J is too large.
     """
     pixels = int(np.prod(generator.image_shape))
-    if generator.latent * pixels > MOST_VALUES:
+    if generator.latent * pixels > MAX_VALUES:
         raise UsageError(
-            f"dG/dz has {generator.latent:,} x {pixels:,} values, more than the {MOST_VALUES:,} of "
+            f"dG/dz has {generator.latent:,} x {pixels:,} values, more than the {MAX_VALUES:,} of "
             "which singular values are computed; leave --spectrum out"
         )
-    at = tf.constant(z[None], tf.float64)
+    point = tf.constant(z[None], tf.float64)
     labels = tf.constant([label]) if generator.labels else None
-    moves, rows = np.eye(generator.latent), block(generator)
+    tangents, rows = np.eye(generator.latent), render_batch_size(generator)
     jacobian = np.empty((generator.latent, pixels))
     for first in range(0, generator.latent, rows):
         some = slice(first, first + rows)
-        moved = generator.moved(at, tf.constant(moves[some]), labels)
-        jacobian[some] = moved.numpy().reshape(-1, pixels)
+        derivatives = generator.jvp(point, tf.constant(tangents[some]), labels)
+        jacobian[some] = derivatives.numpy().reshape(-1, pixels)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
     values = np.zeros(generator.latent)
-    found = np.linalg.svd(_triangle(jacobian), compute_uv=False)
+    found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
     values[: len(found)] = found
     return values
 
 
-def _triangle(jacobian: np.ndarray) -> np.ndarray:
+def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
     """With the same singular values, and no larger than it must be; a few pixels at a time."""
-    known = np.empty((0, len(jacobian)))
-    for first in range(0, jacobian.shape[1], PIXELS):
-        some = jacobian[:, first : first + PIXELS].T
-        known = np.asarray(np.linalg.qr(np.concatenate([known, some]), mode="r"))
-    return known
+    triangle = np.empty((0, len(jacobian)))
+    for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
+        some = jacobian[:, first : first + BLOCK_PIXELS].T
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, some]), mode="r"))
+    return triangle
 
 
-def summary(spectrum: Spectrum) -> dict[str, Any]:
+def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
     """As plain JSON: the condition of J, its rank and its weak directions.
 
     A condition is that of what moves the image at all; None where nothing does.
@@ -81,7 +81,7 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
     finite = np.isfinite(values).all(1)
     largest = values[:, :1]
     ranks = (values > spectrum.tolerance * largest).sum(1)
-    weak = (values < WEAK * largest).sum(1)
+    weak = (values < WEAK_SHARE * largest).sum(1)
     flat = finite & (ranks < values.shape[1])
     conditions = [
         float(row[0] / row[rank - 1]) for row, rank in zip(values, ranks, strict=True) if rank
@@ -102,7 +102,7 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
         },
         "flat_points": int(flat.sum()),
         "weak": {
-            "below": WEAK,
+            "below": WEAK_SHARE,
             "median": float(np.median(weak[finite])) if finite.any() else None,
             "most": int(weak[finite].max()) if finite.any() else None,
         },

@@ -5,64 +5,70 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ganinv_cli.jobs import Feed, Job
-from ganinv_cli.loop.batch import rounding
-from ganinv_cli.loop.trial import Marks, Sought, Trial
+from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.loop.batch import rounding_loss
+from ganinv_cli.loop.trial import RecordPoints, Targets, Trial
 from ganinv_cli.network.generator import Generator
 
-Supply = Callable[[Sequence[Job]], Sought]
+MakeTargets = Callable[[Sequence[Job]], Targets]
 
 
-class Waiting:
+class TrialQueue:
     """The jobs of a feed as trials; a few more than are asked for lie ready."""
 
     def __init__(
         self,
-        feed: Feed,
-        supply: Supply,
+        job_source: JobSource,
+        make_targets: MakeTargets,
         tolerance: float,
         generator: Generator,
-        marks: Marks,
-        block: int,
+        record_points: RecordPoints,
+        block_size: int,
     ) -> None:
         """`supply` is asked for the images of at most `block` jobs at a time."""
-        self._feed, self._supply, self._tolerance = feed, supply, tolerance
-        self._generator, self._marks, self._block = generator, marks, block
-        self._taken: list[Job] = []
-        self._ready: deque[Trial] = deque()
+        self._job_source, self._make_targets, self._tolerance = job_source, make_targets, tolerance
+        self._generator, self._record_points, self._block_size = (
+            generator,
+            record_points,
+            block_size,
+        )
+        self._pending_jobs: list[Job] = []
+        self._trials: deque[Trial] = deque()
 
     @property
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         """Whether any waits, or may come."""
-        return bool(self._ready or self._taken) or not self._feed.over()
+        return bool(self._trials or self._pending_jobs) or not self._job_source.exhausted()
 
-    def next(self) -> Trial | None:
+    def pop_next(self) -> Trial | None:
         """The next one; None where none waits now."""
-        if not self._ready:
-            self._taken = self._taken or self._feed.take(self._block)
-        if self._taken:
-            self._ready.extend(self._made(self._taken))
-            self._taken = []  # not before: for their images there may be no memory
-        return self._ready.popleft() if self._ready else None
+        if not self._trials:
+            self._pending_jobs = self._pending_jobs or self._job_source.take(self._block_size)
+        if self._pending_jobs:
+            self._trials.extend(self._make_trials(self._pending_jobs))
+            self._pending_jobs = []  # not before: for their images there may be no memory
+        return self._trials.popleft() if self._trials else None
 
-    def _made(self, jobs: Sequence[Job]) -> Iterator[Trial]:
-        sought = self._supply(jobs)
-        unknown = np.full_like(sought.z_true, np.nan)
-        begin = unknown if sought.begin is None else sought.begin
-        labels = np.full(len(jobs), -1) if sought.labels is None else sought.labels
-        least = np.full(len(jobs), np.nan) if sought.cramer_rao is None else sought.cramer_rao
+    def _make_trials(self, jobs: Sequence[Job]) -> Iterator[Trial]:
+        targets = self._make_targets(jobs)
+        unknown = np.full_like(targets.z_true, np.nan)
+        first_start = unknown if targets.first_start is None else targets.first_start
+        labels = np.full(len(jobs), -1) if targets.labels is None else targets.labels
+        cramer_rao = (
+            np.full(len(jobs), np.nan) if targets.cramer_rao is None else targets.cramer_rao
+        )
         for row, job in enumerate(jobs):
             yield Trial(
                 job,
-                sought.z_true[row],
-                sought.images[row],
-                float(sought.residual[row]),
-                max(float(sought.enough[row]), rounding(self._generator)),
+                targets.z_true[row],
+                targets.images[row],
+                float(targets.residual[row]),
+                max(float(targets.sufficient_loss[row]), rounding_loss(self._generator)),
                 self._tolerance,
-                begin[row],
-                0.0 if np.isnan(begin[row]).any() else sought.cost,
-                self._marks,
+                first_start[row],
+                0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
+                self._record_points,
                 int(labels[row]),
                 self._generator.labels,
-                float(least[row]),
+                float(cramer_rao[row]),
             )

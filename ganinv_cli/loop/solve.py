@@ -15,17 +15,17 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.jobs import Feed
-from ganinv_cli.loop.batch import Batch, Slots, joined, kept
-from ganinv_cli.loop.batch_size import FIRST, Pace
-from ganinv_cli.loop.queue import Supply, Waiting
-from ganinv_cli.loop.slots import Seats
-from ganinv_cli.loop.trial import Limits, Marks, Trial
+from ganinv_cli.jobs import JobSource
+from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather_rows
+from ganinv_cli.loop.batch_size import FIRST_ROWS, BatchSizeControl
+from ganinv_cli.loop.queue import MakeTargets, TrialQueue
+from ganinv_cli.loop.slots import Slots
+from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.solvers.solver import Solver
 
 
-class Look(NamedTuple):
+class Increment(NamedTuple):
     """What the loop saw between two looks."""
 
     finished: list[Trial]
@@ -37,17 +37,17 @@ class Look(NamedTuple):
 def solve(
     generator: Generator,
     solver: Solver,
-    feed: Feed,
-    supply: Supply,
+    job_source: JobSource,
+    make_targets: MakeTargets,
     limits: Limits,
-    marks: Marks,
+    record_points: RecordPoints,
     *,
     seed: int,
     batch_size: int = 0,
     exact: bool = True,
-    mixed: bool = False,
+    mixed_precision: bool = False,
     mask: np.ndarray | None = None,
-) -> Iterator[Look]:
+) -> Iterator[Increment]:
     """Run the jobs of a feed until it is over; yield what was seen after every `look_every` steps.
 
     Where the feed has nothing for now and nothing runs, an empty look is yielded. `supply` is asked
@@ -57,83 +57,105 @@ def solve(
     `batch_norm="batch"` the rows act on one another: each batch is run to its end before the next
     one starts, and nothing restarts. Raises GaninvError where there is no memory for one row.
     """
-    if feed.over():
+    if job_source.exhausted():
         return
     coupled = generator.batch_norm == "batch"
-    waiting = Waiting(feed, supply, limits.tolerance, generator, marks, batch_size or FIRST)
-    batch = Batch(generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed, mask)
-    room = _Room(batch, Pace(batch_size), coupled)
-    slots = room.empty(feed.waiting)
-    seats = Seats(len(slots.code), limits, generator.labels, restarting=not coupled)
+    trial_queue = TrialQueue(
+        job_source,
+        make_targets,
+        limits.tolerance,
+        generator,
+        record_points,
+        batch_size or FIRST_ROWS,
+    )
+    batch = Batch(
+        generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed_precision, mask
+    )
+    sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
+    batch_state = sizing.make_empty(job_source.remaining)
+    slots = Slots(len(batch_state.code), limits, generator.labels, restarts_allowed=not coupled)
     while True:
         try:
-            if not coupled or not seats.taken:
-                slots = seats.fill(slots, waiting)
-            if not seats.taken:
-                if feed.over():
+            if not coupled or not slots.trials_by_row:
+                batch_state = slots.fill(batch_state, trial_queue)
+            if not slots.trials_by_row:
+                if job_source.exhausted():
                     return
-                yield Look([], 0.0, 0.0)
+                yield Increment([], 0.0, 0.0)
                 continue
             if not coupled:
-                slots = room.sized(slots, seats, waiting, feed.waiting * solver.expected_gradients)
-            began = time.monotonic()
-            if entries := seats.entries():
-                slots = batch.enter(slots, entries)
-                seats.started(slots.state.z.numpy())
-            full = seats.full
-            slots, seen = batch.advance(slots)
+                batch_state = sizing.resize(
+                    batch_state,
+                    slots,
+                    trial_queue,
+                    job_source.remaining * solver.expected_gradients,
+                )
+            start_time = time.monotonic()
+            if entries := slots.list_next_starts():
+                batch_state = batch.insert_starts(batch_state, entries)
+                slots.record_starts(batch_state.solver_state.z.numpy())
+            full = slots.is_full
+            batch_state, observation = batch.advance(batch_state)
         except tf.errors.ResourceExhaustedError as error:
-            slots = room.halved(slots, seats, error)
+            batch_state = sizing.halve(batch_state, slots, error)
             continue
-        seconds = time.monotonic() - began
-        finished, gradients = seats.look(seen, seconds)
+        seconds = time.monotonic() - start_time
+        finished, gradients = slots.record_observation(observation, seconds)
         if full:
-            room.pace.note(gradients, seconds)
-        yield Look(finished, gradients, seconds, len(seats))
+            sizing.control.record_rate(gradients, seconds)
+        yield Increment(finished, gradients, seconds, len(slots))
 
 
-class _Room:
+class _BatchSizing:
     """Makes a batch larger and smaller."""
 
-    def __init__(self, batch: Batch, pace: Pace, coupled: bool) -> None:
-        self.pace = pace
+    def __init__(self, batch: Batch, control: BatchSizeControl, coupled: bool) -> None:
+        self.control = control
         self._batch, self._coupled = batch, coupled
 
-    def empty(self, waiting: int) -> Slots:
+    def make_empty(self, jobs: int) -> BatchState:
         """A batch with nobody in it, of no more rows than jobs wait."""
-        self.pace.limit(waiting)
+        self.control.limit_rows(jobs)
         while True:
             try:
-                return self._built(self.pace.rows)
+                return self._build(self.control.rows)
             except tf.errors.ResourceExhaustedError as error:
-                self._halve(self.pace.rows, error)
+                self._halve_rows(self.control.rows, error)
 
-    def sized(self, slots: Slots, seats: Seats, waiting: Waiting, gradients_left: float) -> Slots:
+    def resize(
+        self, batch_state: BatchState, slots: Slots, trial_queue: TrialQueue, gradients_left: float
+    ) -> BatchState:
         """With as many rows as are worth it now."""
-        before = len(seats)
-        wanted = self.pace.wanted(gradients_left) if waiting.more else seats.emptier()
+        before = len(slots)
+        wanted = (
+            self.control.choose_rows(gradients_left)
+            if trial_queue.has_more
+            else slots.count_needed_rows()
+        )
         if wanted > before:
             try:
-                slots = joined(slots, kept(self._built(wanted), list(range(before, wanted))))
+                batch_state = concatenate_batches(
+                    batch_state, gather_rows(self._build(wanted), list(range(before, wanted)))
+                )
             except tf.errors.ResourceExhaustedError:
-                self.pace.full(wanted)
-                return slots
-            seats.widen(wanted)
-        return seats.cut(slots, wanted) if wanted < before else slots
+                self.control.halve_rows(wanted)
+                return batch_state
+            slots.grow(wanted)
+        return slots.shrink(batch_state, wanted) if wanted < before else batch_state
 
-    def halved(self, slots: Slots, seats: Seats, error: tf.errors.OpError) -> Slots:
+    def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:
         """With half the rows, after memory ran out; the trials of the others wait as they are."""
-        self._halve(len(seats), error)
-        return seats.cut(slots, self.pace.rows)
+        self._halve_rows(len(slots), error)
+        return slots.shrink(batch_state, self.control.rows)
 
-    def _built(self, rows: int) -> Slots:
-        began = time.monotonic()
-        slots = self._batch.empty(rows)
-        self.pace.built(time.monotonic() - began)
-        return slots
+    def _build(self, rows: int) -> BatchState:
+        start_time = time.monotonic()
+        batch_state = self._batch.make_empty(rows)
+        self.control.record_build(time.monotonic() - start_time)
+        return batch_state
 
-    def _halve(self, rows: int, error: tf.errors.OpError) -> None:
-        if self._coupled or not self.pace.full(rows):
+    def _halve_rows(self, rows: int, error: tf.errors.OpError) -> None:
+        if self._coupled or not self.control.halve_rows(rows):
             raise GaninvError(
                 "the device's memory ran out "
                 + ("for a batch whose rows are coupled" if self._coupled else "for a single trial")

@@ -17,7 +17,7 @@ class Checkpoint:
     path: str
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()  # the files beside it that said what it does not
+    convention_files: tuple[str, ...] = ()  # the files beside it that said what it does not
 
     @property
     def sha256(self) -> str:

@@ -16,12 +16,12 @@ from ganinv_cli.network.layers import (
     Layer,
     Reshape,
 )
-from ganinv_cli.network.shapes import Shape, made
+from ganinv_cli.network.shapes import Shape, infer_shape
 
-Linear = Dense | ConvTranspose | Conv
+LinearLayer = Dense | ConvTranspose | Conv
 
 
-def labelled(network: Network, label: int) -> Network:
+def fix_label(network: Network, label: int) -> Network:
     """The generator of one label alone, which then asks for none."""
     one_hot = np.zeros(network.labels, np.float32)
     one_hot[label] = 1
@@ -32,7 +32,7 @@ def labelled(network: Network, label: int) -> Network:
     return Network(network.latent, tuple(nodes))
 
 
-def beside_label(network: Network, labels: int) -> Network:
+def add_label_input(network: Network, labels: int) -> Network:
     """The generator that takes a label in the last of its inputs, as one-hot behind z."""
     nodes = [Node(Concat(), (Z, LABEL), "z and label")]
     for node in network.nodes:
@@ -40,98 +40,106 @@ def beside_label(network: Network, labels: int) -> Network:
     return Network(network.latent - labels, tuple(nodes), labels)
 
 
-def folded(network: Network) -> Network:
+def fold_layers(network: Network) -> Network:
     """With moving statistics, and whatever is known beforehand worked out.
 
     A batch norm is multiplied into the linear layer before it, if only a Reshape stands between the
     two; elsewhere it becomes an Affine layer. A transposed convolution of a single place, as
     PyTorch's first one is, becomes a matrix; reshapes that come to nothing go.
     """
-    fold = _Fold(network)
+    folding = _FoldingPass(network)
     for number in range(len(network.nodes)):
-        fold.take(number)
-    return fold.network
+        folding.add_node(number)
+    return folding.network
 
 
-class _Fold:
+class _FoldingPass:
     """The network so far; which of its nodes stands for each of the old one's."""
 
     def __init__(self, old: Network) -> None:
         self._old = old
         self._nodes: list[Node] = []
-        self._shapes: dict[int, Shape] = {each: old.shape(each) for each in (Z, LABEL)}
-        self._now = {Z: Z, LABEL: LABEL}
-        self._into_linear: set[int] = set()  # the norms that have gone into the layer before them
+        self._shapes: dict[int, Shape] = {each: old.node_shape(each) for each in (Z, LABEL)}
+        self._new_numbers = {Z: Z, LABEL: LABEL}
+        self._folded_norms: set[int] = set()  # the norms that have gone into the layer before them
         used = [each for node in old.nodes for each in node.inputs]
         self._shared = {number for number in used if used.count(number) > 1}
 
-    def take(self, number: int) -> None:
+    def add_node(self, number: int) -> None:
         """Add an old node, or what it amounts to."""
         layer, inputs, name = self._old.nodes[number]
-        now = [self._now[each] for each in inputs]
+        new_inputs = [self._new_numbers[each] for each in inputs]
         if isinstance(layer, BatchNorm):
-            self._now[number] = self._norm(layer, number)
-        elif isinstance(layer, ConvTranspose) and self._old.shape(inputs[0])[:2] == (1, 1):
-            shape = self._old.shape(number)
-            flat = self._reshape((layer.weights.shape[3],), now[0], name)
-            dense = self._add(_matrix(layer, shape), [flat], name)
-            self._now[number] = self._reshape(shape, dense, name)
+            self._new_numbers[number] = self._fold_norm(layer, number)
+        elif isinstance(layer, ConvTranspose) and self._old.node_shape(inputs[0])[:2] == (1, 1):
+            shape = self._old.node_shape(number)
+            flat = self._append_reshape((layer.weights.shape[3],), new_inputs[0], name)
+            dense = self._append(_to_dense(layer, shape), [flat], name)
+            self._new_numbers[number] = self._append_reshape(shape, dense, name)
         elif isinstance(layer, Reshape):
-            self._now[number] = self._reshape(layer.shape, now[0], name)
+            self._new_numbers[number] = self._append_reshape(layer.shape, new_inputs[0], name)
         else:
-            self._now[number] = self._add(layer, now, name)
+            self._new_numbers[number] = self._append(layer, new_inputs, name)
 
     @property
     def network(self) -> Network:
         """Of the nodes that the last old one needs."""
-        last = self._now[len(self._old.nodes) - 1]
-        return Network(self._old.latent, tuple(self._nodes), self._old.labels).up_to(last)
+        last = self._new_numbers[len(self._old.nodes) - 1]
+        return Network(self._old.latent, tuple(self._nodes), self._old.labels).prune_to(last)
 
-    def _add(self, layer: Layer, now: list[int], name: str) -> int:
+    def _append(self, layer: Layer, inputs: list[int], name: str) -> int:
         number = len(self._nodes)
-        self._nodes.append(Node(layer, tuple(now), name))
-        self._shapes[number] = made(layer, [self._shapes[each] for each in now])
+        self._nodes.append(Node(layer, tuple(inputs), name))
+        self._shapes[number] = infer_shape(layer, [self._shapes[each] for each in inputs])
         return number
 
-    def _reshape(self, shape: Shape, now: int, name: str) -> int:
+    def _append_reshape(self, shape: Shape, new_number: int, name: str) -> int:
         """Of what was there before any reshape; nothing, where that is its shape."""
-        if now >= 0 and isinstance(self._nodes[now].layer, Reshape):
-            (now,) = self._nodes[now].inputs
-        return now if self._shapes[now] == shape else self._add(Reshape(shape), [now], name)
+        if new_number >= 0 and isinstance(self._nodes[new_number].layer, Reshape):
+            (new_number,) = self._nodes[new_number].inputs
+        return (
+            new_number
+            if self._shapes[new_number] == shape
+            else self._append(Reshape(shape), [new_number], name)
+        )
 
-    def _norm(self, norm: BatchNorm, number: int) -> int:
+    def _fold_norm(self, norm: BatchNorm, number: int) -> int:
         """Folded into the linear layer before it, or else by itself."""
-        given, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
-        place = self._linear(given)
-        if place is not None:
-            linear = self._nodes[place].layer
-            if isinstance(linear, Linear) and len(linear.bias) % len(norm.gamma) == 0:
-                self._nodes[place] = self._nodes[place]._replace(layer=_scaled(linear, norm))
-                self._into_linear.add(number)
-                return self._now[given]
-        scale, shift = (each.astype(norm.gamma.dtype) for each in _scale(norm))
-        return self._add(Affine(scale, shift), [self._now[given]], name)
+        input_number, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
+        position = self._find_linear(input_number)
+        if position is not None:
+            linear = self._nodes[position].layer
+            if isinstance(linear, LinearLayer) and len(linear.bias) % len(norm.gamma) == 0:
+                self._nodes[position] = self._nodes[position]._replace(
+                    layer=_scale_linear(linear, norm)
+                )
+                self._folded_norms.add(number)
+                return self._new_numbers[input_number]
+        scale, shift = (each.astype(norm.gamma.dtype) for each in _scale_and_shift(norm))
+        return self._append(Affine(scale, shift), [self._new_numbers[input_number]], name)
 
-    def _linear(self, given: int) -> int | None:
+    def _find_linear(self, number: int) -> int | None:
         """The new node of the linear layer that a norm alone reads, if only reshapes lie between.
 
         Norms that went into it count as nothing.
         """
-        while given >= 0 and given not in self._shared:
-            if isinstance(self._old.nodes[given].layer, Linear):
-                now = self._now[given]
-                if isinstance(self._nodes[now].layer, Reshape):  # that of a matrix for one place
-                    (now,) = self._nodes[now].inputs
-                return now
+        while number >= 0 and number not in self._shared:
+            if isinstance(self._old.nodes[number].layer, LinearLayer):
+                new_number = self._new_numbers[number]
+                if isinstance(
+                    self._nodes[new_number].layer, Reshape
+                ):  # that of a matrix for one place
+                    (new_number,) = self._nodes[new_number].inputs
+                return new_number
             if not (
-                isinstance(self._old.nodes[given].layer, Reshape) or given in self._into_linear
+                isinstance(self._old.nodes[number].layer, Reshape) or number in self._folded_norms
             ):
                 return None
-            (given,) = self._old.nodes[given].inputs
+            (number,) = self._old.nodes[number].inputs
         return None
 
 
-def _matrix(layer: ConvTranspose, shape: Shape) -> Dense:
+def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:
     """(inputs, height * width * outputs) of a transposed convolution that sees one place."""
     (top, bottom), (left, right) = layer.crop
     sides = [(max(-top, 0), max(-bottom, 0)), (max(-left, 0), max(-right, 0)), (0, 0), (0, 0)]
@@ -141,18 +149,18 @@ def _matrix(layer: ConvTranspose, shape: Shape) -> Dense:
     return Dense(np.ascontiguousarray(weights), np.tile(layer.bias, shape[0] * shape[1]))
 
 
-def _scaled(linear: Linear, norm: BatchNorm) -> Linear:
-    scale, shift = _scale(norm)
+def _scale_linear(linear: LinearLayer, norm: BatchNorm) -> LinearLayer:
+    scale, shift = _scale_and_shift(norm)
     copies = len(linear.bias) // len(scale)  # a matrix makes all places of a map
     scale, shift = np.tile(scale, copies), np.tile(shift, copies)
-    along = scale[:, None] if isinstance(linear, ConvTranspose) else scale
-    weights = (linear.weights * along).astype(linear.weights.dtype)
+    weight_scale = scale[:, None] if isinstance(linear, ConvTranspose) else scale
+    weights = (linear.weights * weight_scale).astype(linear.weights.dtype)
     return replace(
         linear, weights=weights, bias=(linear.bias * scale + shift).astype(weights.dtype)
     )
 
 
-def _scale(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
+def _scale_and_shift(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
     """x * scale + shift, in float64, so that folding costs no more than the last rounding."""
     scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
     return scale, norm.beta - norm.mean * scale

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.execute import Built, built, moved
-from ganinv_cli.network.folding import folded, labelled
+from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
+from ganinv_cli.network.folding import fix_label, fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.layers import (
     Activation,
@@ -25,7 +25,9 @@ from ganinv_cli.network.layers import (
 
 BatchNormMode = Literal["frozen", "batch"]
 
-PLAIN = Activation | Affine | Reshape | Transpose | Upsample | Pad  # what an image may end in
+FINAL_LAYERS = (
+    Activation | Affine | Reshape | Transpose | Upsample | Pad
+)  # what an image may end in
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
 
 
@@ -47,15 +49,15 @@ class Generator:
         label: int | None = None,
     ) -> None:
         whole = checkpoint.network
-        network = whole if label is None else labelled(whole, label)
+        network = whole if label is None else fix_label(whole, label)
         self.prior = checkpoint.prior
         self.batch_norm = batch_norm
         self.sha256 = network.sha256
         self.latent = network.latent
-        self.network = folded(network) if batch_norm == "frozen" else network
+        self.network = fold_layers(network) if batch_norm == "frozen" else network
         self.labels = self.network.labels
-        self._whole = _in_full(self.network)
-        self._by_precision: dict[tf.DType, list[Built]] = {}
+        self._full_precision = _full_precision_nodes(self.network)
+        self._layers: dict[tf.DType, list[ExecutableLayer]] = {}
 
     def __call__(
         self,
@@ -68,65 +70,73 @@ class Generator:
         `labels` (batch,) are integers from 0.
         """
         z = tf.convert_to_tensor(z)
-        return self._values(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
+        return self._evaluate(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
 
-    def moved(self, z: tf.Tensor, moves: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """J moves (n, height, width, channels) for moves (n, latent), J = dG/dz at z (1, latent).
 
         Exact but for rounding, in the precision of the moves, which may be less than that of z.
         Costs a forward pass a move. Asks for frozen statistics: the rows of a batch are others'.
         """
-        z, moves = tf.convert_to_tensor(z), tf.convert_to_tensor(moves)
-        values = self._values(z, z.dtype, labels)
-        along: dict[int, tf.Tensor | None] = {Z: moves, LABEL: None}
-        for number, layer in enumerate(self._built(moves.dtype)):
+        z, tangents = tf.convert_to_tensor(z), tf.convert_to_tensor(tangents)
+        values = self._evaluate(z, z.dtype, labels)
+        node_tangents: dict[int, tf.Tensor | None] = {Z: tangents, LABEL: None}
+        for number, layer in enumerate(self._build_layers(tangents.dtype)):
             inputs = self.network.nodes[number].inputs
             given = [values[each] for each in inputs]
-            along[number] = moved(layer, given, [along[each] for each in inputs])
-        return along[len(self.network.nodes) - 1]
+            node_tangents[number] = push_forward(
+                layer, given, [node_tangents[each] for each in inputs]
+            )
+        return node_tangents[len(self.network.nodes) - 1]
 
-    def _values(self, z: tf.Tensor, inner: tf.DType, labels: tf.Tensor | None) -> _Values:
+    def _evaluate(
+        self, z: tf.Tensor, inner_precision: tf.DType, labels: tf.Tensor | None
+    ) -> _Values:
         """What every node makes."""
         values: _Values = {Z: z}
         if self.labels:
             values[LABEL] = tf.one_hot(labels, self.labels, dtype=z.dtype)
         for number, node in enumerate(self.network.nodes):
-            precision = z.dtype if number in self._whole else inner
+            precision = z.dtype if number in self._full_precision else inner_precision
             given = [tf.cast(values[each], precision) for each in node.inputs]
-            values[number] = self._built(precision)[number].apply(*given)
+            values[number] = self._build_layers(precision)[number].apply(*given)
         return values
 
-    def _built(self, precision: tf.DType) -> list[Built]:
+    def _build_layers(self, precision: tf.DType) -> list[ExecutableLayer]:
         """The layers in one precision, their weights as tensors that all graphs share."""
-        if precision not in self._by_precision:
+        if precision not in self._layers:
             with tf.init_scope():  # a graph's own would be a copy in every graph
-                self._by_precision[precision] = [
-                    built(node.layer, precision) for node in self.network.nodes
+                self._layers[precision] = [
+                    build_layer(node.layer, precision) for node in self.network.nodes
                 ]
-        return self._by_precision[precision]
+        return self._layers[precision]
 
     def render(
         self,
         z: np.ndarray,
-        block: int,
+        batch_size: int,
         precision: str = "float32",
         labels: np.ndarray | None = None,
     ) -> np.ndarray:
         """Images (n, height, width, channels) of z (n, latent), so many at a time."""
         images = np.empty((len(z), *self.image_shape), precision)
-        wanted = np.zeros(len(z), np.int32) if labels is None else labels
-        for first in range(0, len(z), block):
-            part, rows = z[first : first + block], slice(first, first + block)
-            padded = np.zeros((block, self.latent), precision)  # one shape for the compiled code
+        all_labels = np.zeros(len(z), np.int32) if labels is None else labels
+        for first in range(0, len(z), batch_size):
+            part, rows = z[first : first + batch_size], slice(first, first + batch_size)
+            padded = np.zeros(
+                (batch_size, self.latent), precision
+            )  # one shape for the compiled code
             padded[: len(part)] = part
-            beside = np.zeros(block, np.int32)
-            beside[: len(part)] = wanted[rows]
-            images[rows] = self._compiled[precision](padded, beside).numpy()[: len(part)]
+            batch_labels = np.zeros(batch_size, np.int32)
+            batch_labels[: len(part)] = all_labels[rows]
+            images[rows] = self._render_functions[precision](padded, batch_labels).numpy()[
+                : len(part)
+            ]
         return images
 
     @cached_property
-    def _compiled(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:
-        def compiled(precision: str) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
+    def _render_functions(self) -> dict[str, Callable[[np.ndarray, np.ndarray], tf.Tensor]]:
+        def compile_render(precision: str) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
             signature = [
                 tf.TensorSpec([None, self.latent], precision),
                 tf.TensorSpec([None], tf.int32),
@@ -135,7 +145,7 @@ class Generator:
                 lambda z, labels: self(z, labels=labels), signature, autograph=False
             )
 
-        return {precision: compiled(precision) for precision in ("float32", "float64")}
+        return {precision: compile_render(precision) for precision in ("float32", "float64")}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -149,7 +159,7 @@ class Generator:
         return self.network.multiply_adds
 
 
-def _in_full(network: Network) -> set[int]:
+def _full_precision_nodes(network: Network) -> set[int]:
     """The nodes that are never rough: the first with weights, and what ends the image."""
     raw, full = {Z, LABEL}, {len(network.nodes) - 1}
     for number, node in enumerate(network.nodes):
@@ -158,7 +168,7 @@ def _in_full(network: Network) -> set[int]:
             if not isinstance(node.layer, Dense | Conv | ConvTranspose):
                 raw.add(number)
     number = len(network.nodes) - 1
-    while number >= 0 and isinstance(network.nodes[number].layer, PLAIN):
+    while number >= 0 and isinstance(network.nodes[number].layer, FINAL_LAYERS):
         full.add(number)
         (number,) = network.nodes[number].inputs
     return full

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Layer
-from ganinv_cli.network.shapes import MisfitError, Shape, made
+from ganinv_cli.network.shapes import Shape, ShapeError, infer_shape
 
 Z, LABEL = -1, -2  # inputs of a node that no node makes: the latent vector, the label as one-hot
 
@@ -38,17 +38,17 @@ class Network:
         known: dict[int, Shape] = {Z: (self.latent,), LABEL: (self.labels,)}
         for number, (layer, inputs, name) in enumerate(self.nodes):
             try:
-                known[number] = made(layer, [known[each] for each in inputs])
-            except MisfitError as error:
+                known[number] = infer_shape(layer, [known[each] for each in inputs])
+            except ShapeError as error:
                 kind = type(layer).__name__
-                raise MisfitError(f"{name or f'layer {number + 1}'} ({kind}) {error}") from None
+                raise ShapeError(f"{name or f'layer {number + 1}'} ({kind}) {error}") from None
         return tuple(known[number] for number in range(len(self.nodes)))
 
-    def shape(self, number: int) -> Shape:
+    def node_shape(self, number: int) -> Shape:
         """What a node makes, or the shape of Z or LABEL."""
         return {Z: (self.latent,), LABEL: (self.labels,)}.get(number) or self.shapes[number]
 
-    def up_to(self, last: int) -> "Network":
+    def prune_to(self, last: int) -> "Network":
         """Of the nodes alone that a node, which becomes the last one, needs."""
         needed = {last}
         for number in range(last, -1, -1):
@@ -76,14 +76,14 @@ class Network:
         if isinstance(layer, kinds.Conv):
             return shape[0] * shape[1] * layer.weights.size
         if isinstance(layer, kinds.ConvTranspose):
-            height, width, _ = self.shape(inputs[0])
+            height, width, _ = self.node_shape(inputs[0])
             return height * width * layer.weights.size
         return 0
 
     @property
     def parameters(self) -> int:
         """How many numbers its layers hold, moving statistics included."""
-        return sum(array.size for node in self.nodes for array in arrays(node.layer))
+        return sum(array.size for node in self.nodes for array in weight_arrays(node.layer))
 
     @cached_property
     def sha256(self) -> str:
@@ -95,7 +95,7 @@ class Network:
             if node.inputs != (number - 1,):  # -1 is z
                 digest.update(f"inputs{node.inputs}".encode())
             digest.update(type(node.layer).__name__.encode())
-            for field, value in _told(node.layer):
+            for field, value in _hashed_fields(node.layer):
                 array = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else None
                 digest.update(f"{field}{value if array is None else array.shape}".encode())
                 digest.update(b"" if array is None else array.tobytes())
@@ -104,27 +104,27 @@ class Network:
 
 def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:
     """Layers that each take what the one before them made."""
-    placed = list(layers)
-    called = [*names, *[""] * (len(placed) - len(names))]
-    nodes = [Node(layer, (n - 1,), called[n]) for n, layer in enumerate(placed)]
+    all_layers = list(layers)
+    all_names = [*names, *[""] * (len(all_layers) - len(names))]
+    nodes = [Node(layer, (n - 1,), all_names[n]) for n, layer in enumerate(all_layers)]
     return Network(latent, tuple(nodes))
 
 
-def arrays(layer: Layer) -> list[np.ndarray]:
+def weight_arrays(layer: Layer) -> list[np.ndarray]:
     """The weights of a layer."""
     values = (getattr(layer, field.name) for field in fields(layer))
     return [value for value in values if isinstance(value, np.ndarray)]
 
 
-def _told(layer: Layer) -> list[tuple[str, Any]]:
+def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
     """The fields that a hash is made of: as they were before layers could be more than a DCGAN's.
 
     A square stride is one number, SAME padding and what is None go without saying.
     """
-    told = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
     if isinstance(layer, kinds.ConvTranspose):
         if layer.stride[0] == layer.stride[1]:
-            told["stride"] = layer.stride[0]
-        if layer.same:
-            del told["crop"]
-    return [(name, value) for name, value in told.items() if value is not None]
+            values["stride"] = layer.stride[0]
+        if layer.has_same_padding:
+            del values["crop"]
+    return [(name, value) for name, value in values.items() if value is not None]

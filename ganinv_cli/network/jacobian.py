@@ -7,11 +7,11 @@ from ganinv_cli.network.generator import Generator
 STEP = 1e-6  # of the finite difference, in z: six digits in float64, and few ReLUs on the way
 
 
-def columns(
+def finite_difference_jacobian(
     generator: Generator,
     z: np.ndarray,
     step: float,
-    block: int,
+    batch_size: int,
     precision: str = "float32",
     mask: np.ndarray | None = None,
     label: int = -1,
@@ -22,12 +22,12 @@ def columns(
     that do not count are 0. Not finite where the images are not. Costs (latent + 1) / 2 gradients.
     """
     latent = generator.latent
-    moves = np.vstack([np.zeros(latent), step * np.eye(latent)]).astype(z.dtype)
+    steps = np.vstack([np.zeros(latent), step * np.eye(latent)]).astype(z.dtype)
     labels = np.full(latent + 1, label)
-    images = generator.render(z + moves, block, precision, labels).astype(np.float64)
-    counted = images if mask is None else images * mask
-    moved: np.ndarray = (counted[1:] - counted[0]).reshape(latent, -1) / step
-    return moved
+    images = generator.render(z + steps, batch_size, precision, labels).astype(np.float64)
+    masked = images if mask is None else images * mask
+    quotients: np.ndarray = (masked[1:] - masked[0]).reshape(latent, -1) / step
+    return quotients
 
 
 def singular_values(
@@ -39,8 +39,10 @@ def singular_values(
     it is the J of one side. NaN where the images are not finite.
     """
     latent = generator.latent
-    moved = columns(generator, z.astype(np.float64), STEP, latent + 1, "float64", mask, label)
-    if not np.isfinite(moved).all():
+    jacobian = finite_difference_jacobian(
+        generator, z.astype(np.float64), STEP, latent + 1, "float64", mask, label
+    )
+    if not np.isfinite(jacobian).all():
         return np.full(latent, np.nan)
-    values: np.ndarray = np.linalg.svd(moved, compute_uv=False)
+    values: np.ndarray = np.linalg.svd(jacobian, compute_uv=False)
     return values

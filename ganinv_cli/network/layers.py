@@ -44,7 +44,7 @@ class ConvTranspose:
     crop: Sides  # rows and columns that are cut off; below 0: so many of zeros are added
 
     @property
-    def same(self) -> bool:
+    def has_same_padding(self) -> bool:
         """Whether that is TensorFlow's SAME padding: a side grows just `stride` times."""
         kernel = self.weights.shape[:2]
         return self.crop == same_crop((kernel[0], kernel[1]), self.stride)
@@ -179,14 +179,14 @@ def same_crop(kernel: Pair, stride: Pair) -> Sides:
     return (up, over[0] - up), (left, over[1] - left)
 
 
-def same_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
+def same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
     """A transposed convolution with SAME padding: the sides of the picture grow `stride` times."""
     pair = (stride, stride)
     kernel = weights.shape[:2]
     return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
 
 
-def phases(layer: ConvTranspose) -> np.ndarray:
+def phase_kernel(layer: ConvTranspose) -> np.ndarray:
     """The kernel of a convolution with SAME padding and stride 1 that makes the same pixels.
 
     (rows, columns, inputs, stride * stride * outputs), its outputs in the order of depth_to_space:

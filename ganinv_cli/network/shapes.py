@@ -12,142 +12,154 @@ from ganinv_cli.network.layers import Layer
 Shape = tuple[int, ...]  # of one row, without the batch
 
 
-class MisfitError(Exception):
+class ShapeError(Exception):
     """What a layer expects, and what it found in its place."""
 
 
-def made(layer: Layer, given: Sequence[Shape]) -> Shape:
+def infer_shape(layer: Layer, input_shapes: Sequence[Shape]) -> Shape:
     """The shape that a layer makes of its inputs'. Raises MisfitError."""
-    shape: Shape = _MADE[type(layer)](layer, *given)
+    shape: Shape = _SHAPE_FUNCTIONS[type(layer)](layer, *input_shapes)
     if min(shape, default=1) < 1:
-        raise MisfitError(f"makes {shown(shape)} of {' and '.join(map(shown, given))}")
+        raise ShapeError(
+            f"makes {format_shape(shape)} of {' and '.join(map(format_shape, input_shapes))}"
+        )
     return shape
 
 
-def shown(shape: Shape) -> str:
+def format_shape(shape: Shape) -> str:
     """As 4 x 4 x 512."""
     return " x ".join(map(str, shape)) or "one number"
 
 
-def _wanted(expected: str, given: Shape) -> MisfitError:
-    return MisfitError(f"expects {expected}, found {shown(given)}")
+def _shape_error(expected: str, found: Shape) -> ShapeError:
+    return ShapeError(f"expects {expected}, found {format_shape(found)}")
 
 
-def _check_channels(given: Shape, channels: int) -> None:
-    if not given or given[-1] != channels:
-        raise _wanted(f"{channels} channels", given)
+def _check_channels(input_shape: Shape, channels: int) -> None:
+    if not input_shape or input_shape[-1] != channels:
+        raise _shape_error(f"{channels} channels", input_shape)
 
 
-def _check_picture(given: Shape) -> None:
-    if len(given) != 3:
-        raise _wanted("height x width x channels", given)
+def _check_image_shape(input_shape: Shape) -> None:
+    if len(input_shape) != 3:
+        raise _shape_error("height x width x channels", input_shape)
 
 
 def _check_bias(bias: np.ndarray, outputs: int) -> None:
     if bias.shape != (outputs,):
-        raise _wanted(f"a bias of {outputs} values", bias.shape)
+        raise _shape_error(f"a bias of {outputs} values", bias.shape)
 
 
-def _dense(layer: kinds.Dense, given: Shape) -> Shape:
+def _dense_shape(layer: kinds.Dense, input_shape: Shape) -> Shape:
     inputs, outputs = layer.weights.shape
-    if not given or given[-1] != inputs:
-        raise _wanted(f"{inputs} inputs", given)
+    if not input_shape or input_shape[-1] != inputs:
+        raise _shape_error(f"{inputs} inputs", input_shape)
     _check_bias(layer.bias, outputs)
-    return (*given[:-1], outputs)
+    return (*input_shape[:-1], outputs)
 
 
-def _reshape(layer: kinds.Reshape, given: Shape) -> Shape:
-    if math.prod(layer.shape) != math.prod(given):
-        raise _wanted(f"{math.prod(layer.shape)} values for {shown(layer.shape)}", given)
+def _reshape_shape(layer: kinds.Reshape, input_shape: Shape) -> Shape:
+    if math.prod(layer.shape) != math.prod(input_shape):
+        raise _shape_error(
+            f"{math.prod(layer.shape)} values for {format_shape(layer.shape)}", input_shape
+        )
     return layer.shape
 
 
-def _transpose(layer: kinds.Transpose, given: Shape) -> Shape:
-    if sorted(layer.order) != list(range(len(given))):
-        raise _wanted(f"{len(layer.order)} axes", given)
-    return tuple(given[axis] for axis in layer.order)
+def _transpose_shape(layer: kinds.Transpose, input_shape: Shape) -> Shape:
+    if sorted(layer.order) != list(range(len(input_shape))):
+        raise _shape_error(f"{len(layer.order)} axes", input_shape)
+    return tuple(input_shape[axis] for axis in layer.order)
 
 
-def _conv_transpose(layer: kinds.ConvTranspose, given: Shape) -> Shape:
-    _check_picture(given)
+def _conv_transpose_shape(layer: kinds.ConvTranspose, input_shape: Shape) -> Shape:
+    _check_image_shape(input_shape)
     *kernel, outputs, inputs = layer.weights.shape
-    _check_channels(given, inputs)
+    _check_channels(input_shape, inputs)
     _check_bias(layer.bias, outputs)
-    sides = zip(given[:2], kernel, layer.stride, layer.crop, strict=True)
+    sides = zip(input_shape[:2], kernel, layer.stride, layer.crop, strict=True)
     return (*((side - 1) * step + size - sum(crop) for side, size, step, crop in sides), outputs)
 
 
-def _conv(layer: kinds.Conv, given: Shape) -> Shape:
-    _check_picture(given)
+def _conv_shape(layer: kinds.Conv, input_shape: Shape) -> Shape:
+    _check_image_shape(input_shape)
     *kernel, inputs, outputs = layer.weights.shape
-    _check_channels(given, inputs)
+    _check_channels(input_shape, inputs)
     _check_bias(layer.bias, outputs)
-    sides = zip(given[:2], kernel, layer.stride, layer.padding, strict=True)
+    sides = zip(input_shape[:2], kernel, layer.stride, layer.padding, strict=True)
     return (*((side + sum(pad) - size) // step + 1 for side, size, step, pad in sides), outputs)
 
 
-def _upsample(layer: kinds.Upsample, given: Shape) -> Shape:
-    _check_picture(given)
-    return given[0] * layer.factor[0], given[1] * layer.factor[1], given[2]
+def _upsample_shape(layer: kinds.Upsample, input_shape: Shape) -> Shape:
+    _check_image_shape(input_shape)
+    return input_shape[0] * layer.factor[0], input_shape[1] * layer.factor[1], input_shape[2]
 
 
-def _pad(layer: kinds.Pad, given: Shape) -> Shape:
-    _check_picture(given)
-    if layer.mode == "reflect" and max(map(max, layer.sides)) >= min(given[:2]):
-        raise _wanted(f"more than {max(map(max, layer.sides))} pixels to mirror", given)
-    return given[0] + sum(layer.sides[0]), given[1] + sum(layer.sides[1]), given[2]
+def _pad_shape(layer: kinds.Pad, input_shape: Shape) -> Shape:
+    _check_image_shape(input_shape)
+    if layer.mode == "reflect" and max(map(max, layer.sides)) >= min(input_shape[:2]):
+        raise _shape_error(f"more than {max(map(max, layer.sides))} pixels to mirror", input_shape)
+    return (
+        input_shape[0] + sum(layer.sides[0]),
+        input_shape[1] + sum(layer.sides[1]),
+        input_shape[2],
+    )
 
 
-def _by_channel(layer: Layer, given: Shape) -> Shape:
+def _per_channel_shape(layer: Layer, input_shape: Shape) -> Shape:
     for field in fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, np.ndarray):
-            _check_channels(given, value.size)
-    return given
+            _check_channels(input_shape, value.size)
+    return input_shape
 
 
-def _group_norm(layer: kinds.GroupNorm, given: Shape) -> Shape:
-    if not given or given[-1] % layer.groups:
-        raise _wanted(f"channels in {layer.groups} groups", given)
-    return _by_channel(layer, given)
+def _group_norm_shape(layer: kinds.GroupNorm, input_shape: Shape) -> Shape:
+    if not input_shape or input_shape[-1] % layer.groups:
+        raise _shape_error(f"channels in {layer.groups} groups", input_shape)
+    return _per_channel_shape(layer, input_shape)
 
 
-def _constant(layer: kinds.Constant) -> Shape:
+def _constant_shape(layer: kinds.Constant) -> Shape:
     return tuple(layer.value.shape)
 
 
-def _broadcast(layer: Layer, *given: Shape) -> Shape:
+def _broadcast_shape(layer: Layer, *input_shapes: Shape) -> Shape:
     try:
-        return np.broadcast_shapes(*given)
+        return np.broadcast_shapes(*input_shapes)
     except ValueError:
-        raise MisfitError(f"cannot combine {' and '.join(map(shown, given))}") from None
+        raise ShapeError(
+            f"cannot combine {' and '.join(map(format_shape, input_shapes))}"
+        ) from None
 
 
-def _concat(layer: kinds.Concat, *given: Shape) -> Shape:
-    if len({each[:-1] for each in given}) > 1 or not all(given):
-        raise MisfitError(f"cannot put {' and '.join(map(shown, given))} beside one another")
-    return (*given[0][:-1], sum(each[-1] for each in given))
+def _concat_shape(layer: kinds.Concat, *input_shapes: Shape) -> Shape:
+    if len({each[:-1] for each in input_shapes}) > 1 or not all(input_shapes):
+        raise ShapeError(
+            f"cannot put {' and '.join(map(format_shape, input_shapes))} beside one another"
+        )
+    return (*input_shapes[0][:-1], sum(each[-1] for each in input_shapes))
 
 
-def _unchanged(layer: Layer, given: Shape) -> Shape:
-    return given
+def _same_shape(layer: Layer, input_shape: Shape) -> Shape:
+    return input_shape
 
 
-_MADE: dict[type[Layer], Callable[..., Shape]] = {
-    kinds.Dense: _dense,
-    kinds.Reshape: _reshape,
-    kinds.Transpose: _transpose,
-    kinds.ConvTranspose: _conv_transpose,
-    kinds.Conv: _conv,
-    kinds.Upsample: _upsample,
-    kinds.Pad: _pad,
-    kinds.BatchNorm: _by_channel,
-    kinds.Affine: _by_channel,
-    kinds.GroupNorm: _group_norm,
-    kinds.PixelNorm: _unchanged,
-    kinds.Activation: _unchanged,
-    kinds.Constant: _constant,
-    kinds.Add: _broadcast,
-    kinds.Multiply: _broadcast,
-    kinds.Concat: _concat,
+_SHAPE_FUNCTIONS: dict[type[Layer], Callable[..., Shape]] = {
+    kinds.Dense: _dense_shape,
+    kinds.Reshape: _reshape_shape,
+    kinds.Transpose: _transpose_shape,
+    kinds.ConvTranspose: _conv_transpose_shape,
+    kinds.Conv: _conv_shape,
+    kinds.Upsample: _upsample_shape,
+    kinds.Pad: _pad_shape,
+    kinds.BatchNorm: _per_channel_shape,
+    kinds.Affine: _per_channel_shape,
+    kinds.GroupNorm: _group_norm_shape,
+    kinds.PixelNorm: _same_shape,
+    kinds.Activation: _same_shape,
+    kinds.Constant: _constant_shape,
+    kinds.Add: _broadcast_shape,
+    kinds.Multiply: _broadcast_shape,
+    kinds.Concat: _concat_shape,
 }

@@ -18,20 +18,20 @@ from scipy.optimize import nnls
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import columns
+from ganinv_cli.network.jacobian import finite_difference_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
-from ganinv_cli.refine import Polished
-from ganinv_cli.refine.refinement import FLOAT64, Point, descended
+from ganinv_cli.refine import Refined
+from ganinv_cli.refine.refinement import FLOAT64_COST, Point, run_gauss_newton
 
-STEP = 1e-3  # of the finite difference of J, in z; float32 gives it three digits
-WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
-ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
-_NOTHING = 1e-300  # what a share may be taken of
+DIFFERENCE_STEP = 1e-3  # of the finite difference of J, in z; float32 gives it three digits
+SUM_WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
+LOSS_ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
+_TINY = 1e-300  # what a share may be taken of
 
 
 @dataclass(frozen=True)
-class Polish:
+class MinimumTest:
     """Gauss–Newton in float64, then the test for a minimum."""
 
     radius: float = 1e-2  # of the ball, in z
@@ -39,118 +39,133 @@ class Polish:
     steps: int = 10  # of Gauss–Newton
     explained: float = 1e-6  # image loss that is as good as 0: a minimum whatever is around it
 
-    def prepared(self, generator: Generator, mask: np.ndarray | None = None) -> "Polisher":
+    def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
         """For images of one generator."""
-        return Polisher(self, generator, mask)
+        return MinimumTester(self, generator, mask)
 
 
-class Polisher:
+class MinimumTester:
     """Compiled once for a generator; made by `Polish.prepared`."""
 
-    def __init__(self, settings: Polish, generator: Generator, mask: np.ndarray | None) -> None:
+    def __init__(
+        self, settings: MinimumTest, generator: Generator, mask: np.ndarray | None
+    ) -> None:
         self._settings, self._generator = settings, generator
         self._mask = None if mask is None else mask.astype(np.float64)
-        self._compiled = _compiled(generator, self._mask)
+        self._loss_and_gradient = _compile_loss_and_gradient(generator, self._mask)
         directions = np.random.default_rng(0).standard_normal((2 * generator.latent,) * 2)
         directions = directions[:, : generator.latent]
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-        self._around = settings.radius * directions / lengths
+        self._offsets = settings.radius * directions / lengths
 
-    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Polished:
+    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Polish one z (latent,) for its target (height, width, channels)."""
         prior = self._generator.prior
-        kept = RULES[rule].clamps or RULES[rule].redraws
-        low, high = (prior.low, prior.high) if kept else (-np.inf, np.inf)
+        bounded = RULES[rule].clamping or RULES[rule].redrawing
+        low, high = (prior.low, prior.high) if bounded else (-np.inf, np.inf)
         z = z.astype(np.float64)
         if (z < low).any() or (z > high).any():  # a rule that redraws had no need to hold it
             low, high = -np.inf, np.inf
-        began, spent = time.monotonic(), 0.0
+        start_time, spent = time.monotonic(), 0.0
 
-        def ended(
-            outcome: Outcome, loss: float = np.nan, norm: float = np.nan, steepness: float = np.nan
-        ) -> Polished:
-            return Polished(z, loss, norm, steepness, spent, time.monotonic() - began, outcome)
+        def make_refined(
+            outcome: Outcome,
+            loss: float = np.nan,
+            norm: float = np.nan,
+            goldstein_norm: float = np.nan,
+        ) -> Refined:
+            return Refined(
+                z, loss, norm, goldstein_norm, spent, time.monotonic() - start_time, outcome
+            )
 
         if not np.isfinite(z).all():
-            return ended(Outcome.non_finite)
-        z, loss, gradient, spent = self._descended(z, target, label, low, high)
+            return make_refined(Outcome.non_finite)
+        z, loss, gradient, spent = self._run_gauss_newton(z, target, label, low, high)
         inside = (z > low) & (z < high)
-        losses, others = self.evaluate(np.clip(z + self._around * inside, low, high), target, label)
+        losses, others = self.evaluate_float32(
+            np.clip(z + self._offsets * inside, low, high), target, label
+        )
         spent += len(others)
         gradients = np.vstack([gradient, others])
         if not np.isfinite(gradients).all():
-            return ended(Outcome.non_finite, loss)
-        gradients = gradients[:, _free(z, gradients.mean(0), low, high)]
-        norm = float(np.linalg.norm(shortest(gradients)))
-        steepness = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _NOTHING)
-        lower = losses.min() < loss * (1 - ROUNDING)  # a ridge is level too
+            return make_refined(Outcome.non_finite, loss)
+        gradients = gradients[:, _find_free(z, gradients.mean(0), low, high)]
+        norm = float(np.linalg.norm(shortest_combination(gradients)))
+        goldstein_norm = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _TINY)
+        lower = losses.min() < loss * (1 - LOSS_ROUNDING)  # a ridge is level too
         explained = loss <= self._settings.explained
-        minimum = explained or (steepness <= self._settings.level and not lower)
-        return ended(Outcome.converged if minimum else Outcome.stalled, loss, norm, steepness)
+        minimum = explained or (goldstein_norm <= self._settings.level and not lower)
+        return make_refined(
+            Outcome.converged if minimum else Outcome.stalled, loss, norm, goldstein_norm
+        )
 
-    def at(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> tuple[float, np.ndarray]:
+    def evaluate_float64(
+        self, z: np.ndarray, target: np.ndarray, label: int = -1
+    ) -> tuple[float, np.ndarray]:
         """Image loss and its gradient (latent,) in float64 at one z (latent,)."""
-        loss, gradient = self._compiled(z[None], target[None].astype(np.float64), label)
+        loss, gradient = self._loss_and_gradient(z[None], target[None].astype(np.float64), label)
         return float(loss[0]), gradient.numpy()[0]
 
-    def evaluate(
+    def evaluate_float32(
         self, z: np.ndarray, target: np.ndarray, label: int = -1
     ) -> tuple[np.ndarray, np.ndarray]:
         """Image losses (points,) and gradients in float32 at some z, both (points, latent)."""
         images = np.broadcast_to(target.astype(np.float32), (len(z), *target.shape))
-        losses, gradients = self._compiled(z.astype(np.float32), images, label)
+        losses, gradients = self._loss_and_gradient(z.astype(np.float32), images, label)
         return losses.numpy(), gradients.numpy()
 
-    def _descended(
+    def _run_gauss_newton(
         self, z: np.ndarray, target: np.ndarray, label: int, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
         """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
-        start = Point(z, *self.at(z, target, label))
-        free = _free(z, start.gradient, low, high)
-        moved = columns(self._generator, z, STEP, len(z) + 1, mask=self._mask, label=label)
-        normal = (moved @ moved.T)[np.ix_(free, free)]
-        end, looks = descended(
+        start = Point(z, *self.evaluate_float64(z, target, label))
+        free = _find_free(z, start.gradient, low, high)
+        jacobian = finite_difference_jacobian(
+            self._generator, z, DIFFERENCE_STEP, len(z) + 1, mask=self._mask, label=label
+        )
+        normal = (jacobian @ jacobian.T)[np.ix_(free, free)]
+        end, evaluations = run_gauss_newton(
             start,
-            lambda z: Point(z, *self.at(z, target, label)),
+            lambda z: Point(z, *self.evaluate_float64(z, target, label)),
             normal,
             free,
             steps=self._settings.steps if np.isfinite(normal).all() and free.any() else 0,
             low=low,
             high=high,
         )
-        return *end, 0.5 * (len(z) + 1) + FLOAT64 * (1 + looks)
+        return *end, 0.5 * (len(z) + 1) + FLOAT64_COST * (1 + evaluations)
 
 
-def _free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:
+def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:
     """Which components (latent,) no bound holds: inside, or drawn inwards by the gradient."""
     return ((z > low) | (gradient < 0)) & ((z < high) | (gradient > 0))
 
 
-def shortest(gradients: np.ndarray) -> np.ndarray:
+def shortest_combination(gradients: np.ndarray) -> np.ndarray:
     """Σ sᵢ gᵢ of the least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free): (free,)."""
     scale = np.abs(gradients).max(initial=0.0)
     if scale == 0:
         return np.zeros(gradients.shape[1])
-    equations = np.vstack([gradients.T / scale, np.full(len(gradients), WEIGHT)])
-    wanted = np.zeros(len(equations))
-    wanted[-1] = WEIGHT
-    shares, _ = nnls(equations, wanted)
+    equations = np.vstack([gradients.T / scale, np.full(len(gradients), SUM_WEIGHT)])
+    right_side = np.zeros(len(equations))
+    right_side[-1] = SUM_WEIGHT
+    shares, _ = nnls(equations, right_side)
     return np.asarray(shares / shares.sum() @ gradients)
 
 
-def _compiled(
+def _compile_loss_and_gradient(
     generator: Generator, mask: np.ndarray | None
 ) -> Callable[[np.ndarray, np.ndarray, int], tuple[tf.Tensor, tf.Tensor]]:
     """Image loss (batch,) and its gradient (batch, latent) in the precision of z, of one label."""
 
     @tf.function(reduce_retracing=False)
     def evaluate(z: tf.Tensor, targets: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        none = tf.zeros(tf.shape(z)[0], z.dtype)
-        counted = None if mask is None else tf.cast(mask, z.dtype)
+        zeros = tf.zeros(tf.shape(z)[0], z.dtype)
+        cast_mask = None if mask is None else tf.cast(mask, z.dtype)
         labels = tf.fill([tf.shape(z)[0]], label)
-        problem = Problem(generator, targets, none, none, mask=counted, labels=labels)
-        found = problem.evaluate(z)
-        return found.image_loss, found.gradient
+        problem = Problem(generator, targets, zeros, zeros, mask=cast_mask, labels=labels)
+        evaluation = problem.evaluate(z)
+        return evaluation.image_loss, evaluation.gradient
 
     return lambda z, targets, label: evaluate(
         tf.constant(z), tf.constant(targets), tf.constant(label)

@@ -13,13 +13,15 @@ import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine import Polished
-from ganinv_cli.statistics import EXACT
+from ganinv_cli.refine import Refined
+from ganinv_cli.statistics import EXACT_EPSILON
 
-DAMPING = 1e-12  # of the largest singular value of JᵀJ, below which one is rounding
-FLOAT64 = 5.0  # gradients in float32 that take as long as one in float64, in batches on the CPU
-STEPS = 10  # three are enough on the shipped generator
-ENOUGH = 1e-24  # by the bound that the loss gives, at which a step more changes nothing
+SINGULAR_CUTOFF = 1e-12  # of the largest singular value of JᵀJ, below which one is rounding
+FLOAT64_COST = (
+    5.0  # gradients in float32 that take as long as one in float64, in batches on the CPU
+)
+MAX_STEPS = 10  # three are enough on the shipped generator
+CONVERGED_ERROR = 1e-24  # by the bound that the loss gives, at which a step more changes nothing
 
 
 class Point(NamedTuple):
@@ -30,14 +32,14 @@ class Point(NamedTuple):
     gradient: np.ndarray  # (latent,), of the loss
 
 
-def descended(
-    here: Point,
-    at: Callable[[np.ndarray], Point],
+def run_gauss_newton(
+    point: Point,
+    evaluate: Callable[[np.ndarray], Point],
     normal: np.ndarray,
     free: np.ndarray,
     *,
     steps: int,
-    enough: float = 0.0,
+    sufficient_loss: float = 0.0,
     low: float = -np.inf,
     high: float = np.inf,
 ) -> tuple[Point, int]:
@@ -46,70 +48,77 @@ def descended(
     `normal` is JᵀJ of the components (latent,) that are `free`; the others stay. Ends early at a
     loss that is `enough`; no component passes `low` or `high`.
     """
-    for looks in range(steps):
-        if here.loss <= enough:
-            return here, looks
-        move = np.zeros_like(here.z)
-        move[free] = np.linalg.lstsq(normal, -here.gradient[free] / 2, DAMPING)[0]
-        there = at(np.clip(here.z + move, low, high))
-        if not there.loss < here.loss:
-            return here, looks + 1
-        here = there
-    return here, steps
+    for evaluations in range(steps):
+        if point.loss <= sufficient_loss:
+            return point, evaluations
+        move = np.zeros_like(point.z)
+        move[free] = np.linalg.lstsq(normal, -point.gradient[free] / 2, SINGULAR_CUTOFF)[0]
+        candidate = evaluate(np.clip(point.z + move, low, high))
+        if not candidate.loss < point.loss:
+            return point, evaluations + 1
+        point = candidate
+    return point, steps
 
 
-class LastDigits:
+class Refinement:
     """Finds the z that made an image, from one so near that nothing but digits are missing."""
 
     def __init__(self, generator: Generator) -> None:
         """For images of one generator, with frozen statistics."""
         self._generator = generator
-        self._jacobian = tf.function(self._jacobian_at, autograph=False)
-        self._look = tf.function(self._looked, autograph=False)
+        self._compiled_jacobian = tf.function(self._compute_jacobian, autograph=False)
+        self._compiled_loss = tf.function(self._compute_loss, autograph=False)
 
-    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Polished:
+    def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Polish one z (latent,) for its target (height, width, channels), in float64.
 
         No rule acts: where the image is made, z is inside already. Costs half a gradient for each
         component of z and half of one in float64 for each look; `converged` where its error is
         below EXACT by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
         """
-        began = time.monotonic()
+        start_time = time.monotonic()
         labels = tf.constant([label])
-        jacobian, squared = self._jacobian(tf.constant(z, tf.float32), labels)
+        jacobian, squared = self._compiled_jacobian(tf.constant(z, tf.float32), labels)
         normal, image = squared.numpy(), tf.constant(target, tf.float64)
         if not np.isfinite(normal).all():
-            nowhere = Point(z.astype(np.float64), np.nan, z)
-            return _polished(nowhere, 0, began, Outcome.non_finite)
+            non_finite = Point(z.astype(np.float64), np.nan, z)
+            return _make_refined(non_finite, 0, start_time, Outcome.non_finite)
         # ‖z − z_true‖² / latent is less than the loss over this
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
-        def at(z: np.ndarray) -> Point:
-            loss, gradient = self._look(tf.constant(z), image, jacobian, labels)
+        def evaluate(z: np.ndarray) -> Point:
+            loss, gradient = self._compiled_loss(tf.constant(z), image, jacobian, labels)
             return Point(z, float(loss), gradient.numpy())
 
-        everything = np.ones(len(z), bool)
-        start = at(z.astype(np.float64))
-        end, looks = descended(start, at, normal, everything, steps=STEPS, enough=ENOUGH * least)
-        outcome = Outcome.converged if end.loss < EXACT * least else Outcome.stalled
-        return _polished(end, 1 + looks, began, outcome)
+        all_free = np.ones(len(z), bool)
+        start = evaluate(z.astype(np.float64))
+        end, evaluations = run_gauss_newton(
+            start,
+            evaluate,
+            normal,
+            all_free,
+            steps=MAX_STEPS,
+            sufficient_loss=CONVERGED_ERROR * least,
+        )
+        outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
+        return _make_refined(end, 1 + evaluations, start_time, outcome)
 
-    def _jacobian_at(self, z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _compute_jacobian(self, z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """J transposed (latent, values) and JᵀJ, their numbers float32 and their sums float64."""
         latent = self._generator.latent
-        moved = self._generator.moved(z[None], tf.eye(latent), labels)
-        columns = tf.cast(tf.reshape(moved, [latent, -1]), tf.float64)
+        jvps = self._generator.jvp(z[None], tf.eye(latent), labels)
+        columns = tf.cast(tf.reshape(jvps, [latent, -1]), tf.float64)
         return columns, tf.matmul(columns, columns, transpose_b=True)
 
-    def _looked(
+    def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss and its gradient (latent,), by that J."""
-        left = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
-        return tf.reduce_sum(left**2), 2 * tf.linalg.matvec(jacobian, left)
+        residuals = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
+        return tf.reduce_sum(residuals**2), 2 * tf.linalg.matvec(jacobian, residuals)
 
 
-def _polished(end: Point, looks: int, began: float, outcome: Outcome) -> Polished:
-    spent = 0.5 * (len(end.z) + 1) + 0.5 * FLOAT64 * looks
-    seconds = time.monotonic() - began
-    return Polished(end.z, end.loss, np.nan, np.nan, spent, seconds, outcome)
+def _make_refined(end: Point, evaluations: int, start_time: float, outcome: Outcome) -> Refined:
+    spent = 0.5 * (len(end.z) + 1) + 0.5 * FLOAT64_COST * evaluations
+    seconds = time.monotonic() - start_time
+    return Refined(end.z, end.loss, np.nan, np.nan, spent, seconds, outcome)

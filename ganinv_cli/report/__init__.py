@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganinv_cli.report.commands import reporting
+from ganinv_cli.report.commands import find_report_module
 from ganinv_cli.report.output.render import render
-from ganinv_cli.report.report import Drawn, Report, Section
+from ganinv_cli.report.report import DrawnFigure, Report, Section
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-__all__ = ["Drawn", "Report", "Section", "render", "summarise", "write", "write_together"]
+__all__ = ["DrawnFigure", "Report", "Section", "render", "summarise", "write", "write_together"]
 
 
 def summarise(results: "Results", name: str) -> Report:
@@ -19,7 +19,7 @@ def summarise(results: "Results", name: str) -> Report:
 
     Raises ResultsError when there is no trial to count, or no command of ours wrote them.
     """
-    return reporting(results, name).summarise(results, name)
+    return find_report_module(results, name).summarise(results, name)
 
 
 def write(report: Report, results: "Results", folder: Path) -> str:
@@ -34,9 +34,12 @@ def write(report: Report, results: "Results", folder: Path) -> str:
 
 
 def write_together(
-    reports: Sequence[Report], results: Sequence["Results"], folder: Path, inside: Sequence[str]
+    reports: Sequence[Report],
+    results: Sequence["Results"],
+    folder: Path,
+    folder_names: Sequence[str],
 ) -> list[str]:
     """Fill a folder for each in `folder`, named by `inside`, and write one page of them all."""
     from ganinv_cli.report.output import folder as folder_  # slow to import
 
-    return folder_.write_together(reports, results, folder, inside)
+    return folder_.write_together(reports, results, folder, folder_names)

@@ -5,13 +5,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.report import Drawn, Report
+from ganinv_cli.report.report import DrawnFigure, Report
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 
-class Reporting(Protocol):
+class ReportModule(Protocol):
     """report/noise_sweep.py for `ganinv noise-sweep`."""
 
     TABLE: str  # stem of the files that hold its tables
@@ -19,11 +19,11 @@ class Reporting(Protocol):
     def summarise(self, results: "Results", name: str) -> Report:
         """Raises ResultsError, which says `name`, where there is nothing to count."""
 
-    def draw(self, results: "Results") -> dict[str, Drawn]:
+    def draw(self, results: "Results") -> dict[str, DrawnFigure]:
         """A figure for each stem of its files."""
 
 
-def reporting(results: "Results", name: str) -> Reporting:
+def find_report_module(results: "Results", name: str) -> ReportModule:
     """The module for these results; ResultsError where no command of ours wrote them."""
     command = str(results.attributes.get("command", ""))
     word = command.replace("-", "_")
@@ -35,4 +35,4 @@ def reporting(results: "Results", name: str) -> Reporting:
             f"{name}: results of the command {command!r}, which this ganinv does not report; "
             "use the ganinv that wrote them, or a newer one"
         )
-    return cast("Reporting", found)
+    return cast("ReportModule", found)

@@ -18,7 +18,7 @@ class Section(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    narrow: list[tuple[str, ...]] | None = None  # the same for a terminal, long names shortened
+    short_rows: list[tuple[str, ...]] | None = None  # the same for a terminal, long names shortened
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Report:
     csv: list[Row]  # flat rows, one line each
 
 
-class Drawn(NamedTuple):
+class DrawnFigure(NamedTuple):
     """A figure and what stands for it where it cannot be seen."""
 
     figure: "Figure"

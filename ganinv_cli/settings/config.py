@@ -7,16 +7,24 @@ from typing import Any, Literal
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS
-from ganinv_cli.settings.sharding import parsed
+from ganinv_cli.settings.sharding import parse_shard
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
 # what decides the generator is in its hash
-_FILES = (
+_GENERATOR_OPTIONS = (
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels", "trust"),
 )
-_WORKERS = ("engine", "address", "workers", "cpus_per_worker", "gpus_per_worker")
-FREE_IF_COUPLED = (*_FILES, *_WORKERS, "device", "shard", "note", "image", "mask")
-FREE = (*FREE_IF_COUPLED, "trials", "batch_size")
+_WORKER_OPTIONS = ("engine", "address", "workers", "cpus_per_worker", "gpus_per_worker")
+FREE_ON_RESUME_IF_COUPLED = (
+    *_GENERATOR_OPTIONS,
+    *_WORKER_OPTIONS,
+    "device",
+    "shard",
+    "note",
+    "image",
+    "mask",
+)
+FREE_ON_RESUME = (*FREE_ON_RESUME_IF_COUPLED, "trials", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,9 @@ class Config:
             self._check_coupled()
         self._check_workers()
 
-    def _check(self, holds: bool, sentence: str) -> None:
-        if not holds:
-            raise ConfigError(sentence)
+    def _check(self, condition: bool, message: str) -> None:
+        if not condition:
+            raise ConfigError(message)
 
     def _check_coupled(self) -> None:
         """Training-mode statistics couple the rows: one fixed batch and plain descent alone."""
@@ -125,7 +133,7 @@ class Config:
 
     def _check_workers(self) -> None:
         self._check(self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
-        parsed(self.shard)
+        parse_shard(self.shard)
         self._check(self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
         self._check(
             self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more"
@@ -134,7 +142,7 @@ class Config:
             self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
             f"gpus_per_worker = {self.gpus_per_worker:g}: 0 or more, or -1",
         )
-        for name in () if self.engine == "ray" else (*_WORKERS[1:],):
+        for name in () if self.engine == "ray" else (*_WORKER_OPTIONS[1:],):
             self._check(
                 getattr(self, name) == getattr(Config, name),
                 f'{name} is of a Ray cluster: add engine = "ray" (--engine ray)',
@@ -144,7 +152,7 @@ class Config:
         self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
 
     @property
-    def rows(self) -> int:
+    def initial_batch_size(self) -> int:
         """Of a batch, where none is measured."""
         return self.batch_size or 64
 
@@ -234,7 +242,7 @@ class InvertConfig(ImagesConfig):
     clip: tuple[str, ...] = ("stochastic",)
 
 
-def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results: a run goes on only where all of this is the same."""
-    free = FREE if settings["batch_norm"] == "frozen" else FREE_IF_COUPLED
+    free = FREE_ON_RESUME if settings["batch_norm"] == "frozen" else FREE_ON_RESUME_IF_COUPLED
     return {key: value for key, value in settings.items() if key not in free}

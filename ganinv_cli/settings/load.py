@@ -10,57 +10,57 @@ from typing import Any, TypeVar
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import Config
 
-Kind = TypeVar("Kind", bound=Config)
+ConfigT = TypeVar("ConfigT", bound=Config)
 
 
-def load(kind: type[Kind], path: Path | None, options: Mapping[str, Any]) -> Kind:
+def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
     """The config of a TOML file, with the options that were given on the command line on top.
 
     Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
     """
-    settings = _read(kind, path) if path else {}
+    settings = _read_toml(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
     try:
-        return _built(kind, settings | options)
+        return _build_config(config_class, settings | options)
     except ConfigError as error:
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
 
 
-def _built(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
+def _build_config(config_class: type[ConfigT], settings: Mapping[str, Any]) -> ConfigT:
     if settings.get("batch_norm") == "batch":
-        settings = {"batch_size": settings.get("trials", kind.trials), **settings}
-    return kind(**settings)
+        settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
+    return config_class(**settings)
 
 
-def check_kind(name: str, value: Any, default: Any) -> None:
+def check_type(name: str, value: Any, default: Any) -> None:
     """Refuse a value that is not of its default's kind; an int will do for a float."""
-    kinds = (int, float) if isinstance(default, float) else (type(default),)
-    wrong = not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool)
+    types = (int, float) if isinstance(default, float) else (type(default),)
+    wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
         raise ConfigError(f"{name} = {value!r} should be like {default!r}")
 
 
-_ITEMS = {
+_ITEM_EXAMPLES = {
     **{"clip": "none", "snapshots": 10, "variances": 0.1, "image": "photo.png"},
     **{"strides": 2, "padding": 1, "epsilon": 1e-5},
 }
 
 
-def _read(kind: type[Config], path: Path) -> dict[str, Any]:
+def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    known = {each.name: getattr(kind(), each.name) for each in fields(kind)}
+    known = {each.name: getattr(config_class(), each.name) for each in fields(config_class)}
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
         settings[key] = tuple(value) if isinstance(value, list) else value
-        check_kind(f"{path}: {key}", settings[key], known[key])
+        check_type(f"{path}: {key}", settings[key], known[key])
         for item in settings[key] if isinstance(value, list) else ():
-            check_kind(f"{path}: an item of {key}", item, _ITEMS[key])
+            check_type(f"{path}: an item of {key}", item, _ITEM_EXAMPLES[key])
     return settings

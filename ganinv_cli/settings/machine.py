@@ -3,10 +3,10 @@
 import os
 from typing import Literal, NamedTuple
 
-from ganinv_cli.settings.names import MIXED
+from ganinv_cli.settings.names import MIXED_PRECISION_SOLVERS
 
 # flags of processors that multiply in bfloat16; on others it is slower than float32
-BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
 class Machine(NamedTuple):
@@ -16,18 +16,18 @@ class Machine(NamedTuple):
     precision: Literal["float32", "mixed"] = "float32"  # of its gradients
 
 
-def cores() -> int:
+def count_cores() -> int:
     """How many this process may use, where the system tells."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def mixed(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:
+def is_mixed_precision(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:
     """Whether the first gradients may be bfloat16; `cpuinfo` is the text of Linux's /proc/cpuinfo.
 
     Where `precision` is auto: on a GPU, or on a processor that has the instructions.
     """
-    if precision == "float32" or solver not in MIXED:
+    if precision == "float32" or solver not in MIXED_PRECISION_SOLVERS:
         return False
-    return precision == "mixed" or gpu or not BFLOAT16.isdisjoint(cpuinfo.split())
+    return precision == "mixed" or gpu or not BFLOAT16_FLAGS.isdisjoint(cpuinfo.split())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 RULES = ("none", "standard", "stochastic", "wall")  # in the tables' order; see clipping.py
 SOLVERS = ("gd", "lbfgs")  # a file each in solvers/
-MIXED = ("lbfgs",)  # the solvers whose first gradients may be bfloat16
+MIXED_PRECISION_SOLVERS = ("lbfgs",)  # the solvers whose first gradients may be bfloat16
 ENGINES = ("local", "ray")
 PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see resources.mixed
 STARTS = ("random", "encoder")  # a draw from the prior, or what solvers/learned.py finds
@@ -32,6 +32,6 @@ def image_number(group: str) -> int:
     return int(group.removeprefix("image=").partition("/")[0])
 
 
-def shown_rule(clip: Sequence[str]) -> str:
+def representative_rule(clip: Sequence[str]) -> str:
     """Whose pictures stand for a run's: the paper's own rule where it was run, or the first."""
     return "stochastic" if "stochastic" in clip else clip[0]

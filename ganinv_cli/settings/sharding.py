@@ -7,32 +7,34 @@ from ganinv_cli.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
-BLOCK = 8  # numbers in a row that stay together
+BLOCK_SIZE = 8  # numbers in a row that stay together
 
 
 class Shard(NamedTuple):
     """Every `of`-th block of numbers; the same whatever their last one is."""
 
     number: int = 1  # from 1
-    of: int = 1
+    total: int = 1
 
-    def has(self, numbers: "np.ndarray", block: int = BLOCK) -> "np.ndarray":
+    def contains(self, numbers: "np.ndarray", block: int = BLOCK_SIZE) -> "np.ndarray":
         """Which of some trials or images, from 0, are of this part: bool (numbers,)."""
-        of_this: np.ndarray = numbers // block % self.of == self.number - 1
-        return of_this
+        selected: np.ndarray = numbers // block % self.total == self.number - 1
+        return selected
 
 
-WHOLE = Shard()
+UNSHARDED = Shard()
 
 
-def parsed(text: str) -> Shard:
+def parse_shard(text: str) -> Shard:
     """`2/4` is the second of four parts; an empty text is all there is. Raises ConfigError."""
     if not text:
-        return WHOLE
-    number, slash, of = text.partition("/")
-    if not (slash and number.isdecimal() and of.isdecimal()):
+        return UNSHARDED
+    number, slash, total = text.partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal()):
         raise ConfigError(f"shard = {text!r}: give a part and their number, such as 1/4")
-    shard = Shard(int(number), int(of))
-    if not 1 <= shard.number <= shard.of:
-        raise ConfigError(f"shard = {text!r}: the parts of {of} are 1/{of} to {of}/{of}")
+    shard = Shard(int(number), int(total))
+    if not 1 <= shard.number <= shard.total:
+        raise ConfigError(
+            f"shard = {text!r}: the parts of {total} are 1/{total} to {total}/{total}"
+        )
     return shard

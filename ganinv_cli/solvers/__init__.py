@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.load import check_kind
+from ganinv_cli.settings.load import check_type
 
 if TYPE_CHECKING:
     from ganinv_cli.solvers.solver import Solver
 
 
-def named(name: str, settings: Mapping[str, Any]) -> "Solver":
+def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":
     """The solver of that name with its settings; raises ConfigError for what it does not take."""
     solver: type[Solver] = importlib.import_module(f"ganinv_cli.solvers.{name}").SOLVER
     fields = [field.name for field in dataclasses.fields(solver)]
@@ -21,5 +21,5 @@ def named(name: str, settings: Mapping[str, Any]) -> "Solver":
         raise ConfigError(f"[{name}] has no setting {unknown[0]!r}; it takes {', '.join(fields)}")
     for field in dataclasses.fields(solver):
         if field.name in settings:
-            check_kind(f"[{name}] {field.name}", settings[field.name], field.default)
+            check_type(f"[{name}] {field.name}", settings[field.name], field.default)
     return solver(**settings)

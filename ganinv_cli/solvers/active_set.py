@@ -2,21 +2,21 @@
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clip
+from ganinv_cli.clipping import Clipping
 from ganinv_cli.solvers import lbfgs_history
-from ganinv_cli.solvers.lbfgs_history import Pairs
+from ganinv_cli.solvers.lbfgs_history import History
 
-ROUNDS = 4
+MAX_ROUNDS = 4
 DAMPING = 1e-6  # of H, as a share of its mean diagonal, lest float32 finds it singular
 
 
-def bent(
-    pairs: Pairs,
-    metric: tf.Tensor | None,
-    newton: tf.Tensor,
+def step_within_bounds(
+    history: History,
+    initial_inverse: tf.Tensor | None,
+    newton_step: tf.Tensor,
     z: tf.Tensor,
     blocked: tf.Tensor,
-    clip: Clip,
+    clipping: Clipping,
 ) -> tf.Tensor:
     """The step (batch, latent), in the rows that clamp to the least of their model in the box.
 
@@ -26,31 +26,33 @@ def bent(
     components and, by the primal-dual active set method (Hintermüller, Ito & Kunisch 2002), takes
     in those that d would move across a bound and lets go of those that λ holds back.
     """
-    rows = tf.where(clip.clamps)[:, 0]
-    some = tf.nest.map_structure(lambda field: tf.gather(field, rows), pairs)
-    metric = None if metric is None else tf.gather(metric, rows)
-    z, step = tf.gather(z, rows), tf.gather(newton, rows)
+    rows = tf.where(clipping.clamping)[:, 0]
+    selected = tf.nest.map_structure(lambda field: tf.gather(field, rows), history)
+    initial_inverse = None if initial_inverse is None else tf.gather(initial_inverse, rows)
+    z, step = tf.gather(z, rows), tf.gather(newton_step, rows)
     identity = tf.eye(z.shape[1], batch_shape=[tf.shape(rows)[0]], dtype=z.dtype)
-    inverse = _sound(lbfgs_history.inverse_hessian_times(some, identity, metric), identity)
-    down, up = clip.prior.low - z, clip.prior.high - z  # the room, at most 0 and at least 0
+    inverse = _regularise(
+        lbfgs_history.multiply_inverse_hessian(selected, identity, initial_inverse), identity
+    )
+    down, up = clipping.prior.low - z, clipping.prior.high - z  # the room, at most 0 and at least 0
     high = tf.gather(blocked, rows) & (up <= 0)
     low = tf.gather(blocked, rows) & ~high
     bounded = step
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         active = high | low
         both = active[:, :, None] & active[:, None, :]
         excess = tf.where(active, tf.where(high, up, down) - step, tf.zeros_like(step))
         excess = tf.where(tf.math.is_finite(excess), excess, tf.zeros_like(step))
-        pull = tf.linalg.solve(tf.where(both, inverse, identity), excess[..., None])
-        bounded = step + tf.matmul(inverse, pull)[..., 0]
-        pull = pull[..., 0]
-        high = tf.where(active, high & (pull < 0), bounded > up)
-        low = tf.where(active, low & (pull > 0), bounded < down)
+        multipliers = tf.linalg.solve(tf.where(both, inverse, identity), excess[..., None])
+        bounded = step + tf.matmul(inverse, multipliers)[..., 0]
+        multipliers = multipliers[..., 0]
+        high = tf.where(active, high & (multipliers < 0), bounded > up)
+        low = tf.where(active, low & (multipliers > 0), bounded < down)
     bounded = tf.clip_by_value(bounded, down, up)
-    return tf.tensor_scatter_nd_update(newton, rows[:, None], bounded)
+    return tf.tensor_scatter_nd_update(newton_step, rows[:, None], bounded)
 
 
-def _sound(inverse: tf.Tensor, identity: tf.Tensor) -> tf.Tensor:
+def _regularise(inverse: tf.Tensor, identity: tf.Tensor) -> tf.Tensor:
     """H where it can be solved with: a row that went beyond all numbers must not stop the batch."""
     finite = tf.reduce_all(tf.math.is_finite(inverse), [1, 2], keepdims=True)
     scale = tf.reduce_mean(tf.linalg.diag_part(inverse), -1)[:, None, None]

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clip
+from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.solver import Solver
@@ -15,7 +15,7 @@ class _State(NamedTuple):
     z: tf.Tensor  # (batch, latent)
     image_loss: tf.Tensor  # (batch,)
     bound: tf.Tensor  # (batch,)
-    following: tf.Tensor  # (batch, latent), the z after the next update
+    next_z: tf.Tensor  # (batch, latent), the z after the next update
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
     stalled: tf.Tensor  # (batch,)
@@ -34,8 +34,8 @@ class GradientDescent(Solver):
     halve_every: int = 50_000  # updates; 0: never
     precision: str = "float64"
 
-    look_every: ClassVar[int] = 10
-    snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
+    steps_per_increment: ClassVar[int] = 10
+    default_snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
     expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
 
     def __post_init__(self) -> None:
@@ -46,35 +46,35 @@ class GradientDescent(Solver):
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
 
-    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> _State:
+    def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
         z = tf.cast(z, self.precision)
         return _State(
             z=z,
             image_loss=tf.fill([rows], float("inf")),
             bound=tf.fill([rows], tf.cast(float("inf"), self.precision)),
-            following=z,
+            next_z=z,
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
 
-    def step(self, problem: Problem, state: _State, clip: Clip) -> _State:
-        z = state.following
-        here = problem.evaluate(z)
-        moved = z - self._rate(state.gradients)[:, None] * here.gradient
-        redrawn = clip.redrawable(moved)
+    def step(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+        z = state.next_z
+        evaluation = problem.evaluate(z)
+        updated = z - self._compute_learning_rate(state.gradients)[:, None] * evaluation.gradient
+        redrawn = clipping.find_redrawable(updated)
         return _State(
             z=z,
-            image_loss=here.image_loss,
-            bound=here.bound,
-            following=clip.redraw(clip.bound(moved), state.redraws),
+            image_loss=evaluation.image_loss,
+            bound=evaluation.bound,
+            next_z=clipping.redraw(clipping.clip_to_bounds(updated), state.redraws),
             gradients=state.gradients + 1,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
             stalled=state.stalled,
         )
 
-    def _rate(self, updates: tf.Tensor) -> tf.Tensor:
+    def _compute_learning_rate(self, updates: tf.Tensor) -> tf.Tensor:
         """The learning rate (batch,) after so many updates."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
         return tf.cast(self.learning_rate * 0.5**halvings, self.precision)

@@ -5,11 +5,11 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clip
+from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.solvers import active_set, lbfgs_history
-from ganinv_cli.solvers.lbfgs_history import Pairs, dot
+from ganinv_cli.solvers.lbfgs_history import History, dot
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -19,14 +19,16 @@ class _State(NamedTuple):
     objective: tf.Tensor  # (batch,)
     gradient: tf.Tensor  # (batch, latent)
     bound: tf.Tensor  # (batch,)
-    rough: tf.Tensor  # (batch,) bool: the gradients are bfloat16
+    low_precision: tf.Tensor  # (batch,) bool: the gradients are bfloat16
     candidate: tf.Tensor  # (batch, latent), what the next step evaluates
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, taken as it is
-    pairs: Pairs
-    past: tf.Tensor  # (batch, patience), the image loss after each gradient, the newest last
-    held: tf.Tensor  # (batch,) bool: the row redraws no more and is held inside the bounds
+    history: History
+    loss_history: (
+        tf.Tensor
+    )  # (batch, patience), the image loss after each gradient, the newest last
+    clamped: tf.Tensor  # (batch,) bool: the row redraws no more and is held inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
     stalled: tf.Tensor  # (batch,)
@@ -69,8 +71,8 @@ class LBFGS(Solver):
     metric: int = 40  # random z whose J are averaged over; 0: none
     fine: float = 0.15  # objective
 
-    look_every: ClassVar[int] = 5
-    snapshots: ClassVar[tuple[int, ...]] = (10, 30)
+    steps_per_increment: ClassVar[int] = 5
+    default_snapshots: ClassVar[tuple[int, ...]] = (10, 30)
     expected_gradients: ClassVar[float] = 70.0
 
     def __post_init__(self) -> None:
@@ -86,10 +88,10 @@ class LBFGS(Solver):
                 raise ConfigError(f"[lbfgs] {name} is above 0")
 
     @property
-    def metric_points(self) -> int:
+    def preconditioner_points(self) -> int:
         return self.metric
 
-    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> _State:
+    def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
         row = tf.zeros([rows], z.dtype)
         return _State(
@@ -98,125 +100,140 @@ class LBFGS(Solver):
             objective=row + float("inf"),
             gradient=tf.zeros_like(z),
             bound=row + float("inf"),
-            rough=tf.ones([rows], tf.bool) if near is None else ~near,
+            low_precision=tf.ones([rows], tf.bool) if near_solution is None else ~near_solution,
             candidate=z,
             direction=tf.zeros_like(z),
             length=row,
             jumped=tf.ones([rows], tf.bool),
-            pairs=lbfgs_history.none(z, self.memory),
-            past=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
-            held=tf.zeros([rows], tf.bool),
+            history=lbfgs_history.empty_history(z, self.memory),
+            loss_history=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
+            clamped=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
 
-    def step(self, problem: Problem, state: _State, clip: Clip) -> _State:
-        clip = clip._replace(clamps=clip.clamps | state.held, redraws=clip.redraws & ~state.held)
-        state = state._replace(rough=state.rough & problem.may_be_rough)
-        judged = self._judged(state, problem.evaluate(state.candidate, state.rough))
-        return self._freed(problem, self._aimed(problem, judged, clip), clip)
+    def step(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+        clipping = clipping._replace(
+            clamping=clipping.clamping | state.clamped,
+            redrawing=clipping.redrawing & ~state.clamped,
+        )
+        state = state._replace(low_precision=state.low_precision & problem.low_precision_allowed)
+        accepted = self._accept_candidate(
+            state, problem.evaluate(state.candidate, state.low_precision)
+        )
+        return self._redraw_stalled(
+            problem, self._choose_direction(problem, accepted, clipping), clipping
+        )
 
-    def _judged(self, state: _State, there: Evaluation) -> _State:
+    def _accept_candidate(self, state: _State, evaluation: Evaluation) -> _State:
         """Take the candidate where it is good enough; shorten the step where it is not."""
         move = state.candidate - state.z
         # a projected move can point uphill, and must lower the objective all the same
         slope = tf.minimum(dot(state.gradient, move), 0)
-        enough = state.objective + self.sufficient * slope
-        accepted = state.jumped | (there.objective <= enough)  # false for NaN
-        change = there.gradient - state.gradient
-        unknown = tf.cast(float("inf"), state.past.dtype)
-        past = tf.where(state.jumped[:, None], unknown, state.past)
-        image_loss = tf.where(accepted, there.image_loss, state.image_loss)
+        sufficient_loss = state.objective + self.sufficient * slope
+        accepted = state.jumped | (evaluation.objective <= sufficient_loss)  # false for NaN
+        change = evaluation.gradient - state.gradient
+        unknown = tf.cast(float("inf"), state.loss_history.dtype)
+        loss_history = tf.where(state.jumped[:, None], unknown, state.loss_history)
+        image_loss = tf.where(accepted, evaluation.image_loss, state.image_loss)
         return state._replace(
             z=tf.where(accepted[:, None], state.candidate, state.z),
             image_loss=image_loss,
-            objective=tf.where(accepted, there.objective, state.objective),
-            gradient=tf.where(accepted[:, None], there.gradient, state.gradient),
-            bound=tf.where(accepted & ~state.rough, there.bound, state.bound),
+            objective=tf.where(accepted, evaluation.objective, state.objective),
+            gradient=tf.where(accepted[:, None], evaluation.gradient, state.gradient),
+            bound=tf.where(accepted & ~state.low_precision, evaluation.bound, state.bound),
             length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
             jumped=tf.zeros_like(state.jumped),
-            pairs=lbfgs_history.extended(state.pairs, accepted & ~state.jumped, move, change),
-            past=tf.concat([past[:, 1:], image_loss[:, None]], 1),
+            history=lbfgs_history.append_pair(
+                state.history, accepted & ~state.jumped, move, change
+            ),
+            loss_history=tf.concat([loss_history[:, 1:], image_loss[:, None]], 1),
             gradients=state.gradients + 1,
         )
 
-    def _aimed(self, problem: Problem, state: _State, clip: Clip) -> _State:
+    def _choose_direction(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
         """A new direction after an accepted move, or where the old one is exhausted."""
         accepted = state.length == 0
         reach = state.length * tf.norm(state.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
-        hopeless = exhausted & state.pairs.none
-        pairs = lbfgs_history.forgotten(state.pairs, exhausted)
-        direction = _downhill(problem, state._replace(pairs=pairs), clip)
+        hopeless = exhausted & state.history.is_empty
+        history = lbfgs_history.forget_pairs(state.history, exhausted)
+        direction = _compute_direction(problem, state._replace(history=history), clipping)
         size = tf.norm(direction, axis=-1)
         # without curvature half a unit will do, whatever the scale of the loss
-        longest = tf.where(pairs.none, tf.minimum(self.longest, 0.5), self.longest)
+        longest = tf.where(history.is_empty, tf.minimum(self.longest, 0.5), self.longest)
         full = tf.minimum(1.0, longest / size)
         full = tf.where(size > 0, full, tf.zeros_like(full))
-        anew = accepted | exhausted
-        direction = tf.where(anew[:, None], direction, state.direction)
-        length = tf.where(anew, full, state.length)
-        slow = self._slow(problem, state, clip)
+        is_new = accepted | exhausted
+        direction = tf.where(is_new[:, None], direction, state.direction)
+        length = tf.where(is_new, full, state.length)
+        slow = self._find_slow(problem, state, clipping)
         # no row is given up for what bfloat16 cannot see
-        fine = state.rough & ((state.objective < self.fine) | exhausted | slow)
+        to_full_precision = state.low_precision & ((state.objective < self.fine) | exhausted | slow)
         return state._replace(
-            candidate=clip.bound(state.z + length[:, None] * direction),
+            candidate=clipping.clip_to_bounds(state.z + length[:, None] * direction),
             direction=direction,
             length=length,
-            rough=state.rough & ~fine,
-            jumped=fine,  # a loss in bfloat16 is no measure of one in float32
-            pairs=pairs,
-            stalled=~fine & (hopeless | slow | (anew & (size == 0))),
+            low_precision=state.low_precision & ~to_full_precision,
+            jumped=to_full_precision,  # a loss in bfloat16 is no measure of one in float32
+            history=history,
+            stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
         )
 
-    def _slow(self, problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
+    def _find_slow(self, problem: Problem, state: _State, clipping: Clipping) -> tf.Tensor:
         """Which rows (batch,) fell too little over the last `patience` gradients."""
         loss, residual = state.image_loss, problem.residual
         lost = loss > tf.maximum(residual, self.settled)
-        outside = (residual > 0) & clip.redrawable(state.z)  # a redraw or the bounds come first
+        outside = (residual > 0) & clipping.find_redrawable(
+            state.z
+        )  # a redraw or the bounds come first
         calm = tf.where(residual > 0, problem.stationary, self.crawl)
         due = tf.where(lost | outside, self.progress, calm)
         floor = tf.where(lost, residual, tf.zeros_like(residual))
-        return (state.past[:, 0] - floor) * (1 - due) < loss - floor
+        return (state.loss_history[:, 0] - floor) * (1 - due) < loss - floor
 
-    def _redrawable(self, state: _State, clip: Clip) -> tf.Tensor:
-        return clip.redrawable(state.z) & (state.redraws < self.redraws)
+    def _find_redrawable(self, state: _State, clipping: Clipping) -> tf.Tensor:
+        return clipping.find_redrawable(state.z) & (state.redraws < self.redraws)
 
-    def _freed(self, problem: Problem, state: _State, clip: Clip) -> _State:
+    def _redraw_stalled(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
         """Where a row has stalled with components outside, draw these anew and go on from there.
 
         Where the image is explained already, or was redrawn in vain, hold them at the bounds.
         """
         explained = state.image_loss <= problem.residual  # maybe, where nobody knows
         unsure = tf.math.is_inf(problem.residual)
-        redrawn = state.stalled & self._redrawable(state, clip) & (unsure | ~explained)
-        held = state.stalled & clip.redrawable(state.z) & explained & ~redrawn
-        inside = clip._replace(clamps=held).bound(state.z)
-        jump = tf.where(redrawn[:, None], clip.redraw(state.z, state.redraws), inside)
-        jumped = redrawn | held
+        redrawn = state.stalled & self._find_redrawable(state, clipping) & (unsure | ~explained)
+        clamped = state.stalled & clipping.find_redrawable(state.z) & explained & ~redrawn
+        inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
+        jump = tf.where(redrawn[:, None], clipping.redraw(state.z, state.redraws), inside)
+        jumped = redrawn | clamped
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),
             jumped=state.jumped | jumped,
-            held=state.held | held,
+            clamped=state.clamped | clamped,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
             stalled=state.stalled & ~jumped,
         )
 
 
-def _downhill(problem: Problem, state: _State, clip: Clip) -> tf.Tensor:
+def _compute_direction(problem: Problem, state: _State, clipping: Clipping) -> tf.Tensor:
     """-H gradient (batch, latent), in rows that clamp bent so that it ends inside the bounds.
 
     Where that is not downhill, as after a jump with old pairs, the gradient of what is free alone.
     """
     z, gradient = state.z, state.gradient
-    metric = problem.inverse(state.objective)
-    newton = -lbfgs_history.inverse_hessian_times(state.pairs, gradient[..., None], metric)
-    direction = newton[..., 0]
-    blocked = clip.blocked(z, -gradient)
+    initial_inverse = problem.inverse_hessian(state.objective)
+    newton_step = -lbfgs_history.multiply_inverse_hessian(
+        state.history, gradient[..., None], initial_inverse
+    )
+    direction = newton_step[..., 0]
+    blocked = clipping.find_blocked(z, -gradient)
     direction = tf.cond(
-        tf.reduce_any(clip.clamps),
-        lambda: active_set.bent(state.pairs, metric, direction, z, blocked, clip),
+        tf.reduce_any(clipping.clamping),
+        lambda: active_set.step_within_bounds(
+            state.history, initial_inverse, direction, z, blocked, clipping
+        ),
         lambda: direction,
     )
     uphill = dot(direction, gradient) >= 0

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.solvers.solver import where
+from ganinv_cli.solvers.solver import select_rows
 
-NEGLIGIBLE = 1e-7  # cosine between move and change below which a pair is rounding
+MIN_CURVATURE_COSINE = 1e-7  # cosine between move and change below which a pair is rounding
 
 
-class Pairs(NamedTuple):
+class History(NamedTuple):
     """Moves and the changes of the gradient over them, the newest last; weight 0 is no pair."""
 
     moves: tf.Tensor  # (batch, memory, latent), s = z' - z
@@ -17,37 +17,39 @@ class Pairs(NamedTuple):
     weights: tf.Tensor  # (batch, memory), 1 / sᵀy
 
     @property
-    def none(self) -> tf.Tensor:
+    def is_empty(self) -> tf.Tensor:
         """Which rows (batch,) have no pair."""
         return self.weights[:, -1] == 0
 
 
-def none(z: tf.Tensor, memory: int) -> Pairs:
+def empty_history(z: tf.Tensor, memory: int) -> History:
     """Room for `memory` pairs a row of z (batch, latent)."""
     rows = tf.shape(z)[0]
-    pairs = tf.zeros([rows, memory, z.shape[1]], z.dtype)
-    return Pairs(pairs, pairs, tf.zeros([rows, memory], z.dtype))
+    zeros = tf.zeros([rows, memory, z.shape[1]], z.dtype)
+    return History(zeros, zeros, tf.zeros([rows, memory], z.dtype))
 
 
-def extended(pairs: Pairs, rows: tf.Tensor, move: tf.Tensor, change: tf.Tensor) -> Pairs:
+def append_pair(history: History, rows: tf.Tensor, move: tf.Tensor, change: tf.Tensor) -> History:
     """With one more pair in these rows (batch,), unless its curvature is not above rounding."""
     curvature = dot(move, change)
-    useful = curvature > NEGLIGIBLE * tf.norm(move, axis=-1) * tf.norm(change, axis=-1)
+    useful = curvature > MIN_CURVATURE_COSINE * tf.norm(move, axis=-1) * tf.norm(change, axis=-1)
     weight = tf.where(useful, 1 / curvature, tf.zeros_like(curvature))
-    longer = Pairs(
-        tf.concat([pairs.moves[:, 1:], move[:, None]], 1),
-        tf.concat([pairs.changes[:, 1:], change[:, None]], 1),
-        tf.concat([pairs.weights[:, 1:], weight[:, None]], 1),
+    longer = History(
+        tf.concat([history.moves[:, 1:], move[:, None]], 1),
+        tf.concat([history.changes[:, 1:], change[:, None]], 1),
+        tf.concat([history.weights[:, 1:], weight[:, None]], 1),
     )
-    return where(rows & useful, longer, pairs)
+    return select_rows(rows & useful, longer, history)
 
 
-def forgotten(pairs: Pairs, rows: tf.Tensor) -> Pairs:
+def forget_pairs(history: History, rows: tf.Tensor) -> History:
     """Without any pair in these rows (batch,)."""
-    return where(rows, Pairs(*(tf.zeros_like(field) for field in pairs)), pairs)
+    return select_rows(rows, History(*(tf.zeros_like(field) for field in history)), history)
 
 
-def inverse_hessian_times(pairs: Pairs, q: tf.Tensor, metric: tf.Tensor | None) -> tf.Tensor:
+def multiply_inverse_hessian(
+    history: History, q: tf.Tensor, initial_inverse: tf.Tensor | None
+) -> tf.Tensor:
     """H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
@@ -56,13 +58,17 @@ def inverse_hessian_times(pairs: Pairs, q: tf.Tensor, metric: tf.Tensor | None) 
     S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
     """
-    moves, changes = pairs.moves, pairs.changes
+    moves, changes = history.moves, history.changes
     products = tf.matmul(moves, changes, transpose_b=True)
-    diagonal = tf.linalg.diag_part(products) + tf.cast(pairs.weights == 0, q.dtype)  # 1 for no pair
+    diagonal = tf.linalg.diag_part(products) + tf.cast(
+        history.weights == 0, q.dtype
+    )  # 1 for no pair
     triangle = tf.linalg.set_diag(tf.linalg.band_part(products, 0, -1), diagonal)
     first = tf.linalg.triangular_solve(triangle, tf.matmul(moves, q), lower=False)
     q -= tf.matmul(changes, first, transpose_a=True)
-    r = _scale(pairs, metric)[:, None, None] * _times(metric, q)
+    r = _compute_scale(history, initial_inverse)[:, None, None] * _multiply_initial(
+        initial_inverse, q
+    )
     right = diagonal[..., None] * first - tf.matmul(changes, r)
     second = tf.linalg.triangular_solve(triangle, right, lower=False, adjoint=True)
     return r + tf.matmul(moves, second, transpose_a=True)
@@ -73,11 +79,13 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, -1)
 
 
-def _scale(pairs: Pairs, metric: tf.Tensor | None) -> tf.Tensor:
-    move, change = pairs.moves[:, -1], pairs.changes[:, -1]
-    scale = dot(move, change) / dot(change, _times(metric, change[..., None])[..., 0])
-    return tf.where(pairs.none, tf.ones_like(scale), scale)
+def _compute_scale(history: History, initial_inverse: tf.Tensor | None) -> tf.Tensor:
+    move, change = history.moves[:, -1], history.changes[:, -1]
+    scale = dot(move, change) / dot(
+        change, _multiply_initial(initial_inverse, change[..., None])[..., 0]
+    )
+    return tf.where(history.is_empty, tf.ones_like(scale), scale)
 
 
-def _times(metric: tf.Tensor | None, q: tf.Tensor) -> tf.Tensor:
-    return q if metric is None else tf.matmul(metric, q)
+def _multiply_initial(initial_inverse: tf.Tensor | None, q: tf.Tensor) -> tf.Tensor:
+    return q if initial_inverse is None else tf.matmul(initial_inverse, q)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clip
+from ganinv_cli.clipping import Clipping
 from ganinv_cli.problem import Problem
 
 
@@ -32,35 +32,35 @@ class Solver(ABC):
     another row's: the loop freezes rows that are done and starts others in their place.
     """
 
-    look_every: ClassVar[int]  # steps between two looks of the loop
-    snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
+    steps_per_increment: ClassVar[int]  # steps between two looks of the loop
+    default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
     expected_gradients: ClassVar[float]  # a trial's, for the first guess of how long a run takes
 
     @property
-    def metric_points(self) -> int:
+    def preconditioner_points(self) -> int:
         """At how many random z the generator is measured; 0 where that is not needed."""
         return 0
 
     @abstractmethod
-    def init(self, z: tf.Tensor, near: tf.Tensor | None = None) -> Any:
+    def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> Any:
         """The memory at a start z (batch, latent), before anything was evaluated.
 
         `near` (batch,) says which starts were not drawn but found, and may be near the end.
         """
 
     @abstractmethod
-    def step(self, problem: Problem, state: Any, clip: Clip) -> Any:
+    def step(self, problem: Problem, state: Any, clipping: Clipping) -> Any:
         """Evaluate the problem once and move every row."""
 
 
 Nested = TypeVar("Nested")
 
 
-def where(rows: tf.Tensor, these: Nested, those: Nested) -> Nested:
+def select_rows(rows: tf.Tensor, selected: Nested, others: Nested) -> Nested:
     """In these rows (batch,) from the first structure of tensors, elsewhere from the second."""
 
     def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
         return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
 
-    chosen: Nested = tf.nest.map_structure(choose, these, those)
+    chosen: Nested = tf.nest.map_structure(choose, selected, others)
     return chosen

@@ -1,59 +1,72 @@
 """What the results say, and how sure that is: pure functions on arrays."""
 
 from ganinv_cli.statistics.arrays import Booleans, Floats, Integers, Scalar
-from ganinv_cli.statistics.averages import carried, mean, median
+from ganinv_cli.statistics.averages import carry_forward, mean, median
 from ganinv_cli.statistics.bootstrap import Band, bootstrap
-from ganinv_cli.statistics.conditioning import condition, cramer_rao, rank
-from ganinv_cli.statistics.distances import Spread, baseline, clusters, pairwise, reached, spread
-from ganinv_cli.statistics.image_error import psnr, rmse, verdict
-from ganinv_cli.statistics.noise import Slope, expected_residual, rounding_residual, slope
-from ganinv_cli.statistics.paired import Comparison, Paired, compared, mcnemar, shared
+from ganinv_cli.statistics.conditioning import condition_number, cramer_rao, rank
+from ganinv_cli.statistics.distances import (
+    DistanceSummary,
+    assign_clusters,
+    expected_distance,
+    is_lowest,
+    pairwise_distances,
+    summarize_distances,
+)
+from ganinv_cli.statistics.image_error import describe_match, psnr, rmse
+from ganinv_cli.statistics.noise import Slope, expected_residual, fit_slope, rounding_residual
+from ganinv_cli.statistics.paired import (
+    Comparison,
+    McNemarResult,
+    compare_errors,
+    match_trials,
+    mcnemar,
+)
 from ganinv_cli.statistics.recovery import (
     EPSILONS,
-    EXACT,
-    SMALLEST,
-    Interval,
-    elsewhere,
-    interval,
-    recovered,
+    EXACT_EPSILON,
+    SMALLEST_EPSILON,
+    ConfidenceInterval,
+    clopper_pearson,
+    is_elsewhere,
+    is_recovered,
 )
 
 __all__ = [
     "EPSILONS",
-    "EXACT",
-    "SMALLEST",
+    "EXACT_EPSILON",
+    "SMALLEST_EPSILON",
     "Band",
     "Booleans",
     "Comparison",
+    "ConfidenceInterval",
+    "DistanceSummary",
     "Floats",
     "Integers",
-    "Interval",
-    "Paired",
+    "McNemarResult",
     "Scalar",
     "Slope",
-    "Spread",
-    "baseline",
+    "assign_clusters",
     "bootstrap",
-    "carried",
-    "clusters",
-    "compared",
-    "condition",
+    "carry_forward",
+    "clopper_pearson",
+    "compare_errors",
+    "condition_number",
     "cramer_rao",
-    "elsewhere",
+    "describe_match",
+    "expected_distance",
     "expected_residual",
-    "interval",
+    "fit_slope",
+    "is_elsewhere",
+    "is_lowest",
+    "is_recovered",
+    "match_trials",
     "mcnemar",
     "mean",
     "median",
-    "pairwise",
+    "pairwise_distances",
     "psnr",
     "rank",
-    "reached",
-    "recovered",
     "rmse",
     "rounding_residual",
-    "shared",
-    "slope",
-    "spread",
-    "verdict",
+    "summarize_distances",
 ]

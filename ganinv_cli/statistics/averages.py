@@ -15,7 +15,7 @@ def median(values: Floats) -> Floats:
     last = np.sum(~np.isnan(values), axis=0) - 1  # in order, what is not a number comes behind
     ordered = np.sort(values.astype(np.float64), axis=0)
     with np.errstate(invalid="ignore"):  # halfway between −∞ and ∞ lies no number
-        return (_taken(ordered, last // 2) + _taken(ordered, (last + 1) // 2)) / 2
+        return (_take_rows(ordered, last // 2) + _take_rows(ordered, (last + 1) // 2)) / 2
 
 
 def mean(values: Floats) -> Floats:
@@ -26,7 +26,7 @@ def mean(values: Floats) -> Floats:
         return np.asarray(total / np.sum(numbers, axis=0))
 
 
-def carried(curves: Floats, ends: Floats) -> Floats:
+def carry_forward(curves: Floats, ends: Floats) -> Floats:
     """(trials, points): each curve with its trial's end, (trials,), where it holds NaN.
 
     Without this a median over the trials would be that of those still running: the slow ones.
@@ -34,6 +34,6 @@ def carried(curves: Floats, ends: Floats) -> Floats:
     return np.asarray(np.where(np.isnan(curves), ends[:, None], curves))
 
 
-def _taken(ordered: Floats, places: np.ndarray) -> Floats:
+def _take_rows(ordered: Floats, places: np.ndarray) -> Floats:
     """From each column of (trials, ...) the value at its place (...)."""
     return np.asarray(np.take_along_axis(ordered, places[None], axis=0)[0])

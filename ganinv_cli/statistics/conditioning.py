@@ -8,7 +8,7 @@ import numpy as np
 from ganinv_cli.statistics.arrays import Floats, Integers
 
 
-def condition(singular_values: Floats) -> Floats:
+def condition_number(singular_values: Floats) -> Floats:
     """(...): the largest over the least; ∞ where the least is 0."""
     least, largest = singular_values.min(axis=-1), singular_values.max(axis=-1)
     without = np.full(np.shape(least), np.inf)

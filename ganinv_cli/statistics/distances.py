@@ -16,11 +16,11 @@ from scipy.special import erf
 from ganinv_cli.prior import Normal, Prior, Uniform
 from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
 
-_PAPERS = Uniform()
+_PAPER_PRIOR = Uniform()
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [−1, 1]
 
 
-class Spread(NamedTuple):
+class DistanceSummary(NamedTuple):
     """Of the distances between pairs of recoveries; NaN without a pair."""
 
     pairs: int
@@ -29,7 +29,7 @@ class Spread(NamedTuple):
     mean_squared: float  # E‖zᵢ − zⱼ‖₂² / latent
 
 
-def pairwise(z: Floats, labels: Integers | None = None) -> Floats:
+def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     """‖zᵢ − zⱼ‖₂ / latent of the rows of z (n, latent), in float64: (n(n − 1)/2,).
 
     In the order of `scipy.spatial.distance.squareform`, which gives them as (n, n); where there are
@@ -40,27 +40,29 @@ def pairwise(z: Floats, labels: Integers | None = None) -> Floats:
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
 
 
-def spread(distances: Floats, latent: int) -> Spread:
+def summarize_distances(distances: Floats, latent: int) -> DistanceSummary:
     """What the distances of `pairwise`, (pairs,), come to."""
     if not len(distances):
-        return Spread(0, np.nan, np.nan, np.nan)
+        return DistanceSummary(0, np.nan, np.nan, np.nan)
     squared = float(np.mean(distances**2)) * latent  # (‖·‖ / latent)² · latent = ‖·‖² / latent
-    return Spread(len(distances), float(np.mean(distances)), float(np.median(distances)), squared)
+    return DistanceSummary(
+        len(distances), float(np.mean(distances)), float(np.median(distances)), squared
+    )
 
 
-def baseline(latent: int, prior: Prior = _PAPERS) -> float:
+def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
     """E‖u − v‖₂ / latent of independent draws u, v from the prior: .0815 for 100 uniform ones.
 
     With S = ‖u − v‖² and w = high − low, E√S = 1/(2√π) ∫₀^∞ (1 − E e^(−tS)) t^(−3/2) dt, which is
     w/√π ∫₀^∞ (1 − g(a)^latent) / a² da, g(a) = E e^(−(ad)²) of one component's difference d / w.
     """
     scale = np.sqrt(6 / latent)  # about where g(a)^latent falls, as e^(−latent a²/6) if uniform
-    rising, _ = quad(_missing, 0, scale, args=(latent, prior))
-    falling, _ = quad(_missing, scale, np.inf, args=(latent, prior))
+    rising, _ = quad(_integrand, 0, scale, args=(latent, prior))
+    falling, _ = quad(_integrand, scale, np.inf, args=(latent, prior))
     return float((prior.high - prior.low) / np.sqrt(np.pi) * (rising + falling) / latent)
 
 
-def clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Integers:
+def assign_clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Integers:
     """(n,): which minimum each row of z (n, latent) belongs to, 0 the largest.
 
     Two belong together when steps from row to row, each shorter than the tolerance (in the paper's
@@ -70,7 +72,7 @@ def clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Int
     """
     if not len(z):
         return np.zeros(0, np.int64)
-    near = squareform(pairwise(z) < tolerance)
+    near = squareform(pairwise_distances(z) < tolerance)
     if labels is not None:
         near &= labels[:, None] == labels
     _, members = connected_components(csr_array(near), directed=False)
@@ -79,7 +81,7 @@ def clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Int
     return np.asarray(np.argsort(order)[members])
 
 
-def reached(losses: Floats, share: float = 1e-3, floor: float = 0.0) -> Booleans:
+def is_lowest(losses: Floats, rtol: float = 1e-3, atol: float = 0.0) -> Booleans:
     """(n,): whose image loss is the least of all to within that share of it, or at most `floor`.
 
     The floor, in units of the loss, is what is as good as 0: of a least loss near 0 a share is
@@ -87,23 +89,23 @@ def reached(losses: Floats, share: float = 1e-3, floor: float = 0.0) -> Booleans
     """
     finite = np.isfinite(losses)
     least = float(np.min(losses, initial=np.inf, where=finite))
-    return np.asarray(finite & (losses <= max((1 + share) * least, floor)))
+    return np.asarray(finite & (losses <= max((1 + rtol) * least, atol)))
 
 
-def _missing(a: float, latent: int, prior: Prior) -> float:
+def _integrand(a: float, latent: int, prior: Prior) -> float:
     """(1 − g(a)^latent) / a²."""
-    less = _less_normal(a, prior) if isinstance(prior, Normal) else _less_uniform(a)
+    less = _normal_g_minus_1(a, prior) if isinstance(prior, Normal) else _uniform_g_minus_1(a)
     return float(-np.expm1(latent * np.log1p(less)) / a**2)
 
 
-def _less_uniform(a: float) -> float:
+def _uniform_g_minus_1(a: float) -> float:
     """g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
     if a < 0.02:  # where the closed form cancels: 1 − a²/6 + a⁴/30 − a⁶/168
         return -(a**2) / 6 + a**4 / 30 - a**6 / 168
     return float(np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1)
 
 
-def _less_normal(a: float, prior: Normal) -> float:
+def _normal_g_minus_1(a: float, prior: Normal) -> float:
     """g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
 
     For h = high / σ, the size of the difference d has the density

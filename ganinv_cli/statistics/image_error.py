@@ -6,28 +6,28 @@ what a mask leaves out).
 
 import numpy as np
 
-RANGE = 2.0  # of a pixel in [−1, 1]
+PIXEL_RANGE = 2.0  # of a pixel in [−1, 1]
 GREY_LEVELS = 255
 POOR = "a poor reconstruction: this generator hardly makes such images"
 # From so many dB on.
-WORDS = {30.0: "close", 20.0: "a likeness", 15.0: "a rough likeness"}
+VERDICTS = {30.0: "close", 20.0: "a likeness", 15.0: "a rough likeness"}
 
 
 def rmse(loss: float, pixels: int) -> float:
     """√(loss / pixels) in grey levels of 0 to 255."""
-    return float(np.sqrt(loss / pixels) * GREY_LEVELS / RANGE)
+    return float(np.sqrt(loss / pixels) * GREY_LEVELS / PIXEL_RANGE)
 
 
 def psnr(loss: float, pixels: int) -> float:
     """Peak signal-to-noise ratio, 10 log₁₀(2² · pixels / loss), in dB; ∞ for a loss of 0."""
-    return float(10 * np.log10(RANGE**2 * pixels / loss)) if loss else np.inf
+    return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf
 
 
-def verdict(psnr: float, loss: float, tolerance: float, made: str = "this image") -> str:
+def describe_match(psnr: float, loss: float, tolerance: float, subject: str = "this image") -> str:
     """In words: `exact` below the tolerance of the loss, else by dB; not a number is poor.
 
     `made` is what the loss is of.
     """
     if loss < tolerance:
-        return f"exact: the generator makes {made}"
-    return next((words for least, words in WORDS.items() if psnr >= least), POOR)
+        return f"exact: the generator makes {subject}"
+    return next((words for least, words in VERDICTS.items() if psnr >= least), POOR)

@@ -20,10 +20,10 @@ class Slope(NamedTuple):
     variances: int  # how many the line goes through
 
 
-def slope(
+def fit_slope(
     variances: Floats,
     errors: Floats,
-    centre: Statistic = median,
+    statistic: Statistic = median,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -37,16 +37,16 @@ def slope(
     logarithm and are left out (of one resample, where it is so there alone). None when fewer than
     two different variances remain.
     """
-    used = (variances > 0) & _has_logarithm(centre(errors))
+    used = (variances > 0) & _has_logarithm(statistic(errors))
     if len(np.unique(variances[used])) < 2:
         return None
     kept = errors[:, used]
 
-    def fitted(resample: Floats) -> Floats:
-        return np.asarray(_gradient(variances[used], centre(resample)))
+    def fit(resample: Floats) -> Floats:
+        return np.asarray(_regress(variances[used], statistic(resample)))
 
-    low, high = bootstrap(kept, fitted, seed=seed, resamples=resamples, confidence=confidence)
-    return Slope(float(fitted(kept)), float(low), float(high), int(np.sum(used)))
+    low, high = bootstrap(kept, fit, seed=seed, resamples=resamples, confidence=confidence)
+    return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
 
 
 def expected_residual(variance: float, pixels: int, latent: int, share: float = 1 - 1e-6) -> float:
@@ -76,7 +76,7 @@ def _has_logarithm(values: Floats) -> Booleans:
     return np.asarray(np.isfinite(values) & (values > 0))
 
 
-def _gradient(variances: Floats, centres: Floats) -> float:
+def _regress(variances: Floats, centres: Floats) -> float:
     """Σ (x − x̄) y / Σ (x − x̄)², NaN when fewer than two different x have a y."""
     usable = _has_logarithm(centres)
     x, y = np.log10(variances[usable]), np.log10(centres[usable])

@@ -11,7 +11,7 @@ from ganinv_cli.statistics.averages import median
 from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap
 
 
-class Paired(NamedTuple):
+class McNemarResult(NamedTuple):
     """McNemar's exact test of two techniques on the same trials."""
 
     trials: int  # run by both
@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     p: float  # Wilcoxon's signed ranks, two-sided; 1 when no trial tells the two apart
 
 
-def shared(
+def match_trials(
     first_trials: Integers,
     first: NDArray[Scalar],
     second_trials: Integers,
@@ -41,16 +41,16 @@ def shared(
     return first[left], second[right]
 
 
-def mcnemar(first: Booleans, second: Booleans) -> Paired:
+def mcnemar(first: Booleans, second: Booleans) -> McNemarResult:
     """Exact test that two techniques, tried on the same trials, succeed equally often."""
     only_first = int(np.sum(first & ~second))
     only_second = int(np.sum(second & ~first))
     discordant = only_first + only_second
     p = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
-    return Paired(len(first), only_first, only_second, p)
+    return McNemarResult(len(first), only_first, only_second, p)
 
 
-def compared(
+def compare_errors(
     first: Floats,
     second: Floats,
     *,
@@ -67,7 +67,7 @@ def compared(
     A trial that failed is not left out, or failing would be rewarded: an error that is not a
     number counts as infinite, and two that are infinite do not differ.
     """
-    difference = _difference(_failed_as_infinite(first), _failed_as_infinite(second))
+    difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
     band = bootstrap(difference, median, seed=seed, resamples=resamples, confidence=confidence)
     differing = difference[difference != 0]
     p = float(wilcoxon(differing).pvalue) if len(differing) else 1.0
@@ -75,10 +75,10 @@ def compared(
     return Comparison(len(difference), middle, float(band.low), float(band.high), p)
 
 
-def _failed_as_infinite(errors: Floats) -> Floats:
+def _nan_to_infinity(errors: Floats) -> Floats:
     return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
 
 
-def _difference(first: Floats, second: Floats) -> Floats:
+def _subtract(first: Floats, second: Floats) -> Floats:
     """First − second, 0 where they are the same: ∞ − ∞ too."""
     return np.subtract(first, second, out=np.zeros(first.shape), where=first != second)

@@ -13,28 +13,30 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
-SMALLEST = "1e-4"
-EXACT = 1e-20  # ε that only float64 tells from 0
+SMALLEST_EPSILON = "1e-4"
+EXACT_EPSILON = 1e-20  # ε that only float64 tells from 0
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """Of a share, both ends in [0, 1]."""
 
     low: float
     high: float
 
 
-def recovered(z_error: Floats, epsilon: float) -> Booleans:
+def is_recovered(z_error: Floats, epsilon: float) -> Booleans:
     """(trials,): whose z is right to within ε; an error that is not a number is not."""
     return np.asarray(z_error < epsilon)
 
 
-def elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
+def is_elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
     """(trials,): which converged, to a z not recovered at the smallest ε."""
-    return np.asarray(outcome == Outcome.converged) & ~recovered(z_error, EPSILONS[SMALLEST])
+    return np.asarray(outcome == Outcome.converged) & ~is_recovered(
+        z_error, EPSILONS[SMALLEST_EPSILON]
+    )
 
 
-def interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> ConfidenceInterval:
     """Clopper and Pearson's exact interval of a share; needs a trial."""
     found = binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    return Interval(float(found.low), float(found.high))
+    return ConfidenceInterval(float(found.low), float(found.high))

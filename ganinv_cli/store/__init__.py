@@ -3,7 +3,16 @@
 from ganinv_cli.store.figure import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
-from ganinv_cli.store.results import Results, joined, read
-from ganinv_cli.store.write import Run, open_run
+from ganinv_cli.store.results import Results, join_rows, read_results
+from ganinv_cli.store.run import Run, open_run
 
-__all__ = ["Figure", "Provenance", "Results", "Run", "SaveError", "joined", "open_run", "read"]
+__all__ = [
+    "Figure",
+    "Provenance",
+    "Results",
+    "Run",
+    "SaveError",
+    "join_rows",
+    "open_run",
+    "read_results",
+]

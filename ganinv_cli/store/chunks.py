@@ -3,32 +3,32 @@
 import h5py
 import numpy as np
 
-from ganinv_cli.store.merge.ranges import bounds
+from ganinv_cli.store.merge.ranges import iterate_pieces
 from ganinv_cli.store.schema import Kind
 
-GAP = 16  # rows that are sooner read along than passed over, or as many as a chunk has
-FAR = 1024  # the same where there are no chunks
-STRETCH_BYTES = 1 << 24  # of a dataset, read at once
+CHUNKED_GAP = 16  # rows that are sooner read along than passed over, or as many as a chunk has
+CONTIGUOUS_GAP = 1024  # the same where there are no chunks
+BLOCK_BYTES = 1 << 24  # of a dataset, read at once
 
 
-def taken(data: h5py.Dataset, at: np.ndarray) -> np.ndarray:
+def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     """data[at], of sorted rows, of which there are some; what is not near them is not read.
 
     A row may be asked for twice.
     """
     kind = Kind(str(data.dtype), data.shape[1:])
-    gap = max(GAP, data.chunks[0]) if data.chunks else FAR
-    length = max(1, STRETCH_BYTES // max(1, kind.row_bytes))
-    values = np.empty((len(at), *kind.shape), kind.dtype)
-    for low, high in bounds((np.diff(at) > gap) | (np.diff(at // length) > 0)):
-        first, end = int(at[low]), int(at[high - 1]) + 1
+    gap = max(CHUNKED_GAP, data.chunks[0]) if data.chunks else CONTIGUOUS_GAP
+    length = max(1, BLOCK_BYTES // max(1, kind.row_bytes))
+    values = np.empty((len(rows), *kind.shape), kind.dtype)
+    for low, high in iterate_pieces((np.diff(rows) > gap) | (np.diff(rows // length) > 0)):
+        first, end = int(rows[low]), int(rows[high - 1]) + 1
         stretch = data[first:end]
-        together = (np.diff(at[low:high]) == 1).all()
-        values[low:high] = stretch if together else stretch[at[low:high] - first]
+        together = (np.diff(rows[low:high]) == 1).all()
+        values[low:high] = stretch if together else stretch[rows[low:high] - first]
     return values
 
 
-def everything(data: h5py.Dataset) -> np.ndarray:
+def read_all(data: h5py.Dataset) -> np.ndarray:
     """data[:] of numbers, without a look at every chunk that was never written."""
     if not data.chunks or not hasattr(data.id, "chunk_iter"):  # of an older HDF5
         return np.asarray(data[:])

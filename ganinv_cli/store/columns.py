@@ -58,7 +58,7 @@ CERTIFICATE = (  # a row for one image under one rule; the last one made counts
     Column("singular_values", "float64", ("latent",), "pixel/z", "of J = dG/dz at the best z"),
 )
 
-_ENDS = (  # known at the end of the first start and at the end of the trial
+_START_RESULT = (  # known at the end of the first start and at the end of the trial
     Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
     Column("label", "int32", (), "", "the label under which it was, where all were tried", True),
     Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
@@ -80,7 +80,7 @@ _ENDS = (  # known at the end of the first start and at the end of the trial
 
 RULE = (
     Column("z_start", "float", ("latent",), "z", "where the first start began"),
-    *_ENDS,
+    *_START_RESULT,
     Column(
         "z_error_least",
         "float",
@@ -112,7 +112,7 @@ RULE = (
 )
 
 FIRST = (
-    *(replace(column, name=f"first/{column.name}") for column in _ENDS),
+    *(replace(column, name=f"first/{column.name}") for column in _START_RESULT),
     Column(
         "first/at_bound",
         "int32",

@@ -28,7 +28,7 @@ class Figure:
         group.attrs["trials"] = np.array(self.trials, np.int64)
 
 
-def load(group: h5py.Group) -> Figure:
+def read_figure(group: h5py.Group) -> Figure:
     """What `write` wrote."""
     return Figure(
         group["pictures"][()],

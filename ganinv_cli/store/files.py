@@ -14,8 +14,8 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import schema
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_PART = "part-*.h5"
-_ASIDE = ".tmp"  # a file that is still being written
+_PART_PATTERN = "part-*.h5"
+_TEMPORARY_SUFFIX = ".tmp"  # a file that is still being written
 
 
 class SaveError(ResultsError):
@@ -33,26 +33,26 @@ def parts_folder(path: Path) -> Path:
     return path.with_name(path.name + ".parts")
 
 
-def parts(path: Path) -> list[Path]:
+def list_parts(path: Path) -> list[Path]:
     """The committed parts, oldest first."""
-    found = parts_folder(path).glob(_PART)
-    return sorted((part for part in found if number(part) >= 0), key=number)
+    found = parts_folder(path).glob(_PART_PATTERN)
+    return sorted((part for part in found if part_number(part) >= 0), key=part_number)
 
 
-def part(path: Path, count: int) -> Path:
+def part_path(path: Path, number: int) -> Path:
     """The name of the part with this number."""
-    return parts_folder(path) / _PART.replace("*", f"{count:08d}")
+    return parts_folder(path) / _PART_PATTERN.replace("*", f"{number:08d}")
 
 
-def number(part: Path) -> int:
+def part_number(part: Path) -> int:
     """The count in a part's name; -1 for a file that is not ours."""
     digits = part.stem.removeprefix("part-")
     return int(digits) if digits.isdecimal() else -1
 
 
-def aside(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Where the finished file is written before it gets its name."""
-    return parts_folder(path) / ("whole" + _ASIDE)
+    return parts_folder(path) / ("whole" + _TEMPORARY_SUFFIX)
 
 
 def make_parts_folder(path: Path) -> None:
@@ -63,84 +63,84 @@ def make_parts_folder(path: Path) -> None:
         _sync(folder.parent)
 
 
-def write(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a small file whole."""
-    temporary = path.with_name(path.name + _ASIDE)
+    temporary = path.with_name(path.name + _TEMPORARY_SUFFIX)
     try:
         temporary.write_bytes(content)
-        publish(temporary, path)
+        rename_durably(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()  # a full disk needs the room
         raise
 
 
-def publish(temporary: Path, path: Path) -> None:
+def rename_durably(temporary: Path, path: Path) -> None:
     """Give a written file its name, after its content has reached the disk."""
     _sync(temporary)
     temporary.replace(path)  # a run killed before this leaves nothing under the name
     _sync(path.parent)
 
 
-def discard(path: Path, merged: Iterable[Path]) -> None:
+def remove_parts(path: Path, files: Iterable[Path]) -> None:
     """Remove parts whose rows are in the finished file."""
     _sync(path.parent)  # the finished file's name first
-    for file in merged:
+    for file in files:
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         parts_folder(path).rmdir()
 
 
-def clear_leftovers(path: Path) -> None:
+def remove_temporary_files(path: Path) -> None:
     """Remove what a killed run was still writing; the caller holds the lock."""
-    for file in parts_folder(path).glob("*" + _ASIDE):
+    for file in parts_folder(path).glob("*" + _TEMPORARY_SUFFIX):
         file.unlink()
 
 
-def remove(path: Path) -> None:
+def remove_results(path: Path) -> None:
     """Remove a run's results; the caller holds the lock. ResultsError where a file is not ours."""
-    check_ours(path)
-    clear_leftovers(path)
+    check_replaceable(path)
+    remove_temporary_files(path)
     path.unlink(missing_ok=True)
-    discard(path, parts(path))
+    remove_parts(path, list_parts(path))
 
 
-def check_ours(path: Path) -> None:
+def check_replaceable(path: Path) -> None:
     """ResultsError where a file is not ours to replace; one that is damaged or empty is."""
     if path.exists() and path.stat().st_size:
-        with contextlib.suppress(DamagedError), opened(path, any_schema=True):
+        with contextlib.suppress(DamagedError), open_results(path, any_schema=True):
             pass
 
 
 @contextlib.contextmanager
-def opened(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
+def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
     """A results file or a part, for reading; its damage becomes a sentence.
 
     Raises FileNotFoundError where there is none, ResultsError where it is not ours to read.
     """
-    with _open(path) as file, explained(path):
+    with _open_hdf5(path) as file, translate_errors(path):
         _check_schema(path, file.attrs, any_schema)
         yield file
 
 
-def kept_open(path: Path) -> h5py.File:
+def open_persistent(path: Path) -> h5py.File:
     """The same, open as long as it is referred to: readable when its name is another file's."""
-    file = _open(path)
-    with explained(path):
+    file = _open_hdf5(path)
+    with translate_errors(path):
         _check_schema(path, file.attrs, any_schema=False)
     return file
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Around what reads an open file: its damage becomes a sentence."""
     try:
         yield
     except (OSError, KeyError, ValueError, RuntimeError) as error:  # h5py's, on broken content
-        raise _damaged(path, error) from error
+        raise _damaged_error(path, error) from error
 
 
-def _open(path: Path) -> h5py.File:
+def _open_hdf5(path: Path) -> h5py.File:
     try:
         # Nothing under a final name is ever written again, so HDF5's own lock has no use.
         return h5py.File(path, "r", locking=False)
@@ -154,22 +154,22 @@ def _open(path: Path) -> h5py.File:
         with path.open("rb") as file:
             ours = file.read(len(_SIGNATURE)) == _SIGNATURE
         if ours:
-            raise _damaged(path, error) from error
+            raise _damaged_error(path, error) from error
         raise ResultsError(f"{path} is not an HDF5 file; name a results file") from error
 
 
 def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: bool) -> None:
     if not {"schema", "command"} <= attributes.keys():
         raise ResultsError(f"{path} is an HDF5 file, but not of ganinv; name another file")
-    if not any_schema and attributes["schema"] > schema.SCHEMA:
+    if not any_schema and attributes["schema"] > schema.SCHEMA_VERSION:
         raise ResultsError(
             f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
-            f"{schema.SCHEMA}); update ganinv, or name another file"
+            f"{schema.SCHEMA_VERSION}); update ganinv, or name another file"
         )
 
 
-def _damaged(path: Path, error: Exception) -> DamagedError:
-    if path.match(_PART):
+def _damaged_error(path: Path, error: Exception) -> DamagedError:
+    if path.match(_PART_PATTERN):
         advice = "delete it and run the same command again, which runs its trials anew"
     else:
         advice = "restore a copy, or run its command again with --overwrite"

@@ -10,7 +10,7 @@ from ganinv_cli.errors import ResultsError
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold `NAME.lock` beside NAME, which the kernel frees however the process ends.
 
     The empty file stays: removing it could take it from a process that has just opened it. Raises
@@ -22,7 +22,7 @@ def held(path: Path) -> Iterator[None]:
         )
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
-    lock = FileLock(_name(path), timeout=0)
+    lock = FileLock(_lock_path(path), timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
@@ -39,9 +39,9 @@ def held(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def busy(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether another process holds it now, as far as this one may know; nothing is left behind."""
-    name = _name(path)
+    name = _lock_path(path)
     if not name.exists():
         return False
     try:
@@ -53,5 +53,5 @@ def busy(path: Path) -> bool:
         return False
 
 
-def _name(path: Path) -> Path:
+def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")

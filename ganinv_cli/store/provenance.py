@@ -10,10 +10,10 @@ from typing import Any
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import schema
 
-_JSON = ("config", "identity", "versions", "groups", "figures")
-TOLD = ("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels")
-BEFORE = {"prior": "uniform:-1,1", "label": -1}  # of files that do not say
-RUN = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
+_JSON_KEYS = ("config", "identity", "versions", "groups", "figures")
+CONVENTION_KEYS = ("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels")
+DEFAULTS = {"prior": "uniform:-1,1", "label": -1}  # of files that do not say
+RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Provenance:
     git: str  # revision, or "" outside a repository
     precision: str = "float32"  # of the gradients: float32 or mixed
 
-    def attributes(
+    def to_attributes(
         self, started: str, finished: str, groups: list[str], figures: list[str]
     ) -> dict[str, int | str]:
         """The attributes of "/": numbers and text, anything else as JSON."""
         return {
-            "schema": schema.SCHEMA,
+            "schema": schema.SCHEMA_VERSION,
             "command": self.command,
             "config": json.dumps(self.config),
             "identity": json.dumps(self.identity),
@@ -52,22 +52,20 @@ class Provenance:
         }
 
 
-def decoded(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes as Python values."""
     values = {
         name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
     }
-    return values | {name: json.loads(str(values[name])) for name in _JSON}
+    return values | {name: json.loads(str(values[name])) for name in _JSON_KEYS}
 
 
-def refuse_another_run(
-    path: Path, provenance: Provenance, stored: Mapping[str, Any] | None
-) -> None:
+def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any] | None) -> None:
     """ResultsError where the stored attributes are those of a run that this one cannot go on."""
     if stored is None:
         return
-    here = decoded(provenance.attributes("", "", [], []))
-    differing = [f"{key} is {a} there and {b} here" for key, a, b in differences(stored, here)]
+    here = decode_attributes(provenance.to_attributes("", "", [], []))
+    differing = [f"{key} is {a} there and {b} here" for key, a, b in list_differences(stored, here)]
     if stored["command"] != provenance.command:
         raise ResultsError(
             f"{path} holds results of `ganinv {stored['command']}`, not of {provenance.command}; "
@@ -80,27 +78,29 @@ def refuse_another_run(
         )
 
 
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def list_differences(
+    there: Mapping[str, Any], here: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
     """What makes the runs of two files' decoded attributes differ: what, and each in words."""
-    first, second = _settings(there), _settings(here)
+    first, second = _comparable_settings(there), _comparable_settings(here)
     missing = object()
     differing = [
-        (key, _text(first, key), _text(second, key))
+        (key, _format_setting(first, key), _format_setting(second, key))
         for key in dict.fromkeys((*first, *second))
         if first.get(key, missing) != second.get(key, missing)
     ]
     if first["checkpoint_sha256"] != second["checkpoint_sha256"]:
-        differing += _told_otherwise(there["config"], here["config"])
+        differing += _list_convention_differences(there["config"], here["config"])
     return differing
 
 
-def _told_otherwise(
+def _list_convention_differences(
     there: Mapping[str, Any], here: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     """What was said of a generator, and so may make it another one."""
     return [
-        (key, _text(there, key), _text(here, key))
-        for key in TOLD
+        (key, _format_setting(there, key), _format_setting(here, key))
+        for key in CONVENTION_KEYS
         if key in there and there[key] != here.get(key)
     ]
 
@@ -110,24 +110,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: attributes[name] for name in RUN if name != "identity"}
-    return rest | BEFORE | _flat(attributes["identity"])
+def _comparable_settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {name: attributes[name] for name in RUN_KEYS if name != "identity"}
+    return rest | DEFAULTS | _flatten(attributes["identity"])
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"solver": {"memory": 50}} as {"solver.memory": 50}."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= (
-            _flat(value, f"{prefix}{key}.")
+            _flatten(value, f"{prefix}{key}.")
             if isinstance(value, dict)
             else {f"{prefix}{key}": value}
         )
     return flat
 
 
-def _text(settings: Mapping[str, Any], key: str) -> str:
+def _format_setting(settings: Mapping[str, Any], key: str) -> str:
     if key not in settings or settings[key] in ("", [], None):
         return "not set"
     if key == "label" and settings[key] == -1:

@@ -9,7 +9,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import columns as contents
 from ganinv_cli.store.columns import Column
 
-SCHEMA = 1  # raised when an older ganinv could no longer read the file
+SCHEMA_VERSION = 1  # raised when an older ganinv could no longer read the file
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 where it was not run
 
 
@@ -38,47 +38,47 @@ _RULE = {column.name: column for column in (*contents.RULE, *contents.FIRST, *co
 _CONSTANTS = {column.name: column for column in contents.CONSTANTS}
 
 
-def columns(group: str) -> dict[str, Column]:
+def get_columns(group: str) -> dict[str, Column]:
     """The columns a group may have, by its path; "" is the root."""
     if not group:
         return _ROOT
     if group.endswith("/certificate"):
         return _CERTIFICATE
-    return _RULE if is_rule(group) else _IMAGE
+    return _RULE if is_rule_group(group) else _IMAGE
 
 
-def is_rule(group: str) -> bool:
+def is_rule_group(group: str) -> bool:
     """Whether a group's rows are trials under a rule."""
     image = group.startswith("image=") and "/" not in group
     return bool(group) and not image and not group.endswith("/certificate")
 
 
-def inside(group: str, name: str) -> str:
+def column_path(group: str, name: str) -> str:
     """The HDF5 path of a column."""
     return f"{group}/{name}" if group else name
 
 
-def conformed(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The rows in the dtypes of the schema; ValueError where they do not fit it."""
-    trial = _trials(group, np.asarray(rows[TRIAL]))
-    known = columns(group)
+    trial = _check_trials(group, np.asarray(rows[TRIAL]))
+    known = get_columns(group)
     if unknown := rows.keys() - known.keys() - {TRIAL}:
         raise ValueError(f"group {group!r} has no column {sorted(unknown)}")
     fitted = {
-        name: _fitted(known[name], np.asarray(values), len(trial))
+        name: _convert_column(known[name], np.asarray(values), len(trial))
         for name, values in rows.items()
         if name != TRIAL
     }
-    if is_rule(group) and "outcome" not in fitted:
+    if is_rule_group(group) and "outcome" not in fitted:
         raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
     for name in {"outcome", "first/outcome", "polished/outcome"} & fitted.keys():
         none = [0] if name.startswith("polished/") else []
         if not np.isin(fitted[name], [*Outcome, *none]).all():
-            raise ValueError(f"{inside(group, name)} holds a number that is no Outcome")
+            raise ValueError(f"{column_path(group, name)} holds a number that is no Outcome")
     return {TRIAL: trial, **fitted}
 
 
-def conformed_constant(name: str, values: np.ndarray) -> np.ndarray:
+def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
     """A root dataset that is not a row a trial, in the dtype of the schema."""
     column = _CONSTANTS[name]
     if values.ndim != len(column.shape):
@@ -86,7 +86,7 @@ def conformed_constant(name: str, values: np.ndarray) -> np.ndarray:
     return values.astype(column.dtype)
 
 
-def layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
+def infer_layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
     """The kinds of the columns of some rows."""
     return {
         (group, name): Kind(str(values.dtype), values.shape[1:])
@@ -95,24 +95,26 @@ def layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
     }
 
 
-def joined(known: Layout, new: Layout) -> Layout:
+def join_layouts(known: Layout, new: Layout) -> Layout:
     """Both layouts in one; ValueError where they contradict each other."""
     added = {key: kind for key, kind in new.items() if key not in known}
     for key in new.keys() - added.keys():
         if known[key] != new[key]:
-            raise ValueError(f"{inside(*key)} was {known[key]} before, and now is {new[key]}")
+            raise ValueError(f"{column_path(*key)} was {known[key]} before, and now is {new[key]}")
     if not added:
         return known
     whole = known | added
     sizes: dict[str, int] = {}
     for (group, name), kind in whole.items():
-        for symbol, size in zip(columns(group)[name].shape, kind.shape, strict=True):
+        for symbol, size in zip(get_columns(group)[name].shape, kind.shape, strict=True):
             if sizes.setdefault(symbol, size) != size:
-                raise ValueError(f"{inside(group, name)}: {symbol} is {size}, not {sizes[symbol]}")
+                raise ValueError(
+                    f"{column_path(group, name)}: {symbol} is {size}, not {sizes[symbol]}"
+                )
     return whole
 
 
-def _trials(group: str, trial: np.ndarray) -> np.ndarray:
+def _check_trials(group: str, trial: np.ndarray) -> np.ndarray:
     if trial.ndim != 1 or (trial.size and not np.issubdtype(trial.dtype, np.integer)):
         raise ValueError(f"group {group!r}: trial numbers are a row of integers")
     if trial.size and (trial.min() < 0 or np.unique(trial).size != trial.size):
@@ -120,7 +122,7 @@ def _trials(group: str, trial: np.ndarray) -> np.ndarray:
     return trial.astype(np.int64)
 
 
-def _fitted(column: Column, values: np.ndarray, rows: int) -> np.ndarray:
+def _convert_column(column: Column, values: np.ndarray, rows: int) -> np.ndarray:
     if values.ndim != 1 + len(column.shape) or len(values) != rows:
         raise ValueError(
             f"{column.name} has shape {values.shape} for {rows} trials of {column.shape}"
@@ -130,10 +132,10 @@ def _fitted(column: Column, values: np.ndarray, rows: int) -> np.ndarray:
             raise ValueError(f"{column.name} is {values.dtype}, not float32 or float64")
         return values
     fitted = values.astype(column.dtype)
-    if column.dtype != "float32" and not _same(fitted, values):
+    if column.dtype != "float32" and not _equal_arrays(fitted, values):
         raise ValueError(f"{column.name} does not fit into {column.dtype}")
     return fitted
 
 
-def _same(fitted: np.ndarray, values: np.ndarray) -> bool:
+def _equal_arrays(fitted: np.ndarray, values: np.ndarray) -> bool:
     return np.array_equal(fitted, values, equal_nan=fitted.dtype.kind == "f")

@@ -26,10 +26,10 @@ def colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Move each image by up to an eighth of its side; what comes in is 0, mid-grey."""
     batch, size = tf.shape(images)[0], images.shape[1]
-    most = max(size // 8, 1)
-    moved = tf.random.stateless_uniform([2, batch], seed, 0, 2 * most + 1, tf.int32)
-    rows, columns = (tf.range(size)[None] + moved[axis][:, None] for axis in (0, 1))
-    padded = tf.pad(images, [[0, 0], [most, most], [most, most], [0, 0]])
+    limit = max(size // 8, 1)
+    offsets = tf.random.stateless_uniform([2, batch], seed, 0, 2 * limit + 1, tf.int32)
+    rows, columns = (tf.range(size)[None] + offsets[axis][:, None] for axis in (0, 1))
+    padded = tf.pad(images, [[0, 0], [limit, limit], [limit, limit], [0, 0]])
     padded = tf.gather(padded, rows, axis=1, batch_dims=1)
     return tf.gather(padded, columns, axis=2, batch_dims=1)
 
@@ -39,7 +39,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def augmented(images: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
+def augment_images(images: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
     """The named augmentations one after another, each with its own seed.
 
     The n-th, from 0, takes seed + (n, 0): whoever draws elsewhere keeps clear of those.

@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganinv_cli.formats.tensorflow.write import write
+from ganinv_cli.formats.tensorflow.write import write_checkpoint
 from ganinv_cli.training import networks
-from ganinv_cli.training.folder import writing
+from ganinv_cli.training.folder import explain_write_errors
 from ganinv_cli.training.settings import TrainingSettings
 
 CALIBRATION_BATCHES = 64
-SHEET = 8  # pictures a side
+SHEET_SIDE = 8  # pictures a side
 
 
-def newest(
+def write_newest(
     folder: Path,
     step: int,
     generator: networks.Parameters,
@@ -33,26 +33,28 @@ def newest(
     """
     weights, statistics = generator, dict(moving)
     if settings.average:
-        weights, statistics = averaged, _calibrated(averaged, settings)
+        weights, statistics = averaged, _calibrate_statistics(averaged, settings)
     arrays = {name: np.asarray(value) for name, value in {**weights, **statistics}.items()}
-    sheet = _sheet(weights, statistics, settings)
+    sheet = _draw_sheet(weights, statistics, settings)
     prefix = folder / f"DCGAN.model-{step}"
-    with writing(folder):
-        write(prefix, arrays)
+    with explain_write_errors(folder):
+        write_checkpoint(prefix, arrays)
         for old in folder.glob("DCGAN.model-*"):
             if old.stem != prefix.name:
                 old.unlink()
-        sheet.save(_made(folder / "samples") / f"{step:06d}.png")
+        sheet.save(_make_folder(folder / "samples") / f"{step:06d}.png")
     return prefix
 
 
-def keep(prefix: Path, folder: Path) -> None:
+def copy_checkpoint(prefix: Path, folder: Path) -> None:
     """Copy a checkpoint to where it is not removed."""
     for part in prefix.parent.glob(f"{prefix.name}.*"):
-        shutil.copy2(part, _made(folder) / part.name)
+        shutil.copy2(part, _make_folder(folder) / part.name)
 
 
-def _calibrated(weights: networks.Parameters, settings: TrainingSettings) -> dict[str, tf.Tensor]:
+def _calibrate_statistics(
+    weights: networks.Parameters, settings: TrainingSettings
+) -> dict[str, tf.Tensor]:
     """The mean of the batch statistics over many batches of fresh z."""
     run = tf.function(lambda z: networks.generate(weights, z, tf.float32)[1])
     totals: dict[str, tf.Tensor] = {}
@@ -66,18 +68,20 @@ def _calibrated(weights: networks.Parameters, settings: TrainingSettings) -> dic
     return totals
 
 
-def _sheet(
+def _draw_sheet(
     weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
 ) -> Image.Image:
     """The same latent vectors at every step, drawn with the statistics that ship."""
-    z = tf.random.stateless_uniform([SHEET * SHEET, settings.latent], [settings.seed, 0], -1, 1)
+    z = tf.random.stateless_uniform(
+        [SHEET_SIDE * SHEET_SIDE, settings.latent], [settings.seed, 0], -1, 1
+    )
     pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
     pixels = np.rint((pictures.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
     size, channels = settings.size, settings.channels
-    grid = pixels.reshape(SHEET, SHEET, size, size, channels).transpose(0, 2, 1, 3, 4)
-    return Image.fromarray(grid.reshape(SHEET * size, SHEET * size, channels).squeeze())
+    grid = pixels.reshape(SHEET_SIDE, SHEET_SIDE, size, size, channels).transpose(0, 2, 1, 3, 4)
+    return Image.fromarray(grid.reshape(SHEET_SIDE * size, SHEET_SIDE * size, channels).squeeze())
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -16,13 +16,17 @@ from ganinv_cli.errors import ConfigError, GaninvError
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
-NAME = "training.json"
-PATTERN = set("*?[\\")  # in a path, TensorFlow takes these for a pattern and finds nothing
-WRAPPING = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL)  # around what TensorFlow says
+DESCRIPTION_NAME = "training.json"
+PATTERN_CHARACTERS = set(
+    "*?[\\"
+)  # in a path, TensorFlow takes these for a pattern and finds nothing
+MESSAGE_WRAPPING = re.compile(
+    r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL
+)  # around what TensorFlow says
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Iterator[None]:
+def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Iterator[None]:
     """Hold the folder, after saying whose it is in `training.json`, or checking that it is ours.
 
     Only `steps` may differ from what is said there. Raises ConfigError where the folder is a file,
@@ -31,34 +35,34 @@ def claimed(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Ite
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; name a folder with --out")
-    if PATTERN & set(str(folder)):
+    if PATTERN_CHARACTERS & set(str(folder)):
         raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with lock.held(folder / NAME):
-        _describe(folder, _description(settings, images))
+    with lock.hold_lock(folder / DESCRIPTION_NAME):
+        _write_or_check_description(folder, _make_description(settings, images))
         yield
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def explain_write_errors(folder: Path) -> Iterator[None]:
     """Say in one sentence, as a GaninvError, what the disk refuses."""
     try:
         yield
     except OSError as error:
-        raise _refused(folder, error.strerror or str(error)) from error
+        raise _write_error(folder, error.strerror or str(error)) from error
     except tf.errors.OpError as error:
-        raise _refused(folder, WRAPPING.sub("", error.message)) from error
+        raise _write_error(folder, MESSAGE_WRAPPING.sub("", error.message)) from error
 
 
-def _refused(folder: Path, why: str) -> GaninvError:
+def _write_error(folder: Path, reason: str) -> GaninvError:
     return GaninvError(
-        f"{folder} cannot be written ({why}); make room or allow it and run the same command "
+        f"{folder} cannot be written ({reason}); make room or allow it and run the same command "
         "again, or name another --out"
     )
 
 
-def _description(settings: TrainingSettings, images: np.ndarray) -> dict[str, Any]:
+def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[str, Any]:
     description: dict[str, Any] = dataclasses.asdict(settings)
     description["augment"] = list(settings.augment)
     description["images"] = len(images)
@@ -67,15 +71,15 @@ def _description(settings: TrainingSettings, images: np.ndarray) -> dict[str, An
     return description
 
 
-def _describe(folder: Path, description: dict[str, Any]) -> None:
-    path = folder / NAME
+def _write_or_check_description(folder: Path, description: dict[str, Any]) -> None:
+    path = folder / DESCRIPTION_NAME
     if not path.exists():
-        aside = path.with_name(f"{NAME}.tmp")
-        with writing(folder):
-            aside.write_text(json.dumps(description, indent=2) + "\n")
-            aside.replace(path)  # last: a run killed before this has claimed nothing
+        temporary = path.with_name(f"{DESCRIPTION_NAME}.tmp")
+        with explain_write_errors(folder):
+            temporary.write_text(json.dumps(description, indent=2) + "\n")
+            temporary.replace(path)  # last: a run killed before this has claimed nothing
         return
-    other = _read(path)
+    other = _read_description(path)
     differing = sorted(key for key in description if other.get(key) != description[key])
     if differing:
         raise ConfigError(
@@ -84,15 +88,15 @@ def _describe(folder: Path, description: dict[str, Any]) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_description(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        description = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{path} cannot be read ({error}); restore it, or name another --out"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(description, dict):
         raise ConfigError(
             f"{path} is not what ganinv wrote there; restore it, or name another --out"
         )
-    return found
+    return description

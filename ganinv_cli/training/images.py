@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli.errors import ConfigError, ImageError
-from ganinv_cli.images import without_warnings
-from ganinv_cli.images.colours import shown
-from ganinv_cli.images.decode import decoded
+from ganinv_cli.images import suppress_pillow_warnings
+from ganinv_cli.images.colours import to_display_colours
+from ganinv_cli.images.decode import decode_image
 from ganinv_cli.images.files import SUFFIXES
-from ganinv_cli.images.picture import resized
-from ganinv_cli.training import sources
+from ganinv_cli.images.load import resize_image
+from ganinv_cli.training import image_source
 
 
 @dataclass(frozen=True)
-class Crop:
+class SquareCrop:
     """A square: its side as a share of the shorter side, its centre of width and height."""
 
     side: float = 1.0  # above 0, up to 1
@@ -37,13 +37,13 @@ class Crop:
         return left, top, left + side, top + side
 
 
-def load(source: Path, size: int, channels: int, crop: Crop) -> np.ndarray:
+def load_images(source: Path, size: int, channels: int, crop: SquareCrop) -> np.ndarray:
     """Every image below a folder, or in a zip archive, in the order of their names.
 
     Returns uint8 (images, size, size, channels). All are held in memory: 12 kB each at 64 pixels.
     Raises ImageError when there is none, or one cannot be read.
     """
-    with sources.opened(source) as files:
+    with image_source.open_source(source) as files:
         if not files:
             raise ImageError(
                 f"{source} holds no image; ganinv reads {', '.join(SUFFIXES)} "
@@ -53,14 +53,16 @@ def load(source: Path, size: int, channels: int, crop: Crop) -> np.ndarray:
 
         def prepare(number: int) -> None:
             file = files[number]
-            pictures[number] = _prepared(file.name, file.read(), size, channels, crop)
+            pictures[number] = _prepare_image(file.name, file.read(), size, channels, crop)
 
-        with without_warnings(), ThreadPoolExecutor() as pool:
+        with suppress_pillow_warnings(), ThreadPoolExecutor() as pool:
             for _ in pool.map(prepare, range(len(files))):
                 pass
     return pictures
 
 
-def _prepared(name: str, data: bytes, size: int, channels: int, crop: Crop) -> np.ndarray:
-    picture, _ = shown(name, decoded(name, data), channels)
-    return resized(picture, (size, size, channels), crop.box(*picture.size))
+def _prepare_image(
+    name: str, data: bytes, size: int, channels: int, crop: SquareCrop
+) -> np.ndarray:
+    picture, _ = to_display_colours(name, decode_image(name, data), channels)
+    return resize_image(picture, (size, size, channels), crop.box(*picture.size))

@@ -60,7 +60,9 @@ def discriminator_shapes(
     return shapes
 
 
-def initial(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, tf.Variable]:
+def initialize_parameters(
+    shapes: Mapping[str, tuple[int, ...]], seed: int
+) -> dict[str, tf.Variable]:
     """Weights from N(0, .02²), gammas 1, biases and betas 0."""
     parameters = {}
     for number, (name, shape) in enumerate(shapes.items()):
@@ -73,7 +75,7 @@ def initial(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, tf.Va
 
 
 def generate(
-    p: Parameters,
+    parameters: Parameters,
     z: tf.Tensor,
     precision: tf.DType,
     statistics: Mapping[str, tf.Tensor] | None = None,
@@ -83,12 +85,12 @@ def generate(
     Normalises by the batch's own moments, or by the named `moving_mean` and `moving_variance`.
     """
     moments = Moments({}, {})
-    depth = sum(name.endswith("/w") for name in p)
-    width = p["generator/g_bn0/gamma"].shape[0]
-    side = round((p["generator/g_h0_lin/bias"].shape[0] / width) ** 0.5)
+    depth = sum(name.endswith("/w") for name in parameters)
+    width = parameters["generator/g_bn0/gamma"].shape[0]
+    side = round((parameters["generator/g_h0_lin/bias"].shape[0] / width) ** 0.5)
 
-    def normal(x: tf.Tensor, norm: str) -> tf.Tensor:
-        gamma, beta = p[f"generator/{norm}/gamma"], p[f"generator/{norm}/beta"]
+    def normalize(x: tf.Tensor, norm: str) -> tf.Tensor:
+        gamma, beta = parameters[f"generator/{norm}/gamma"], parameters[f"generator/{norm}/beta"]
         if statistics:
             mean, variance = (
                 statistics[f"generator/{norm}/moving_{s}"] for s in ("mean", "variance")
@@ -98,33 +100,41 @@ def generate(
             x, moments.mean[norm], moments.variance[norm] = _batch_norm(x, gamma, beta)
         return tf.nn.relu(x)
 
-    x = tf.matmul(tf.cast(z, precision), tf.cast(p["generator/g_h0_lin/Matrix"], precision))
-    x += tf.cast(p["generator/g_h0_lin/bias"], precision)
-    x = normal(tf.reshape(x, [-1, side, side, width]), "g_bn0")
+    x = tf.matmul(
+        tf.cast(z, precision), tf.cast(parameters["generator/g_h0_lin/Matrix"], precision)
+    )
+    x += tf.cast(parameters["generator/g_h0_lin/bias"], precision)
+    x = normalize(tf.reshape(x, [-1, side, side, width]), "g_bn0")
     for number in range(1, depth + 1):
-        w, biases = p[f"generator/g_h{number}/w"], p[f"generator/g_h{number}/biases"]
+        w, biases = (
+            parameters[f"generator/g_h{number}/w"],
+            parameters[f"generator/g_h{number}/biases"],
+        )
         shape = [tf.shape(z)[0], side << number, side << number, w.shape[2]]
         x = tf.nn.conv2d_transpose(x, tf.cast(w, precision), shape, 2, "SAME")
         x = tf.nn.bias_add(x, tf.cast(biases, precision))
         if number < depth:
-            x = normal(x, f"g_bn{number}")
+            x = normalize(x, f"g_bn{number}")
     return tf.tanh(tf.cast(x, tf.float32)), moments
 
 
-def logits(p: Parameters, images: tf.Tensor, precision: tf.DType) -> tf.Tensor:
+def logits(parameters: Parameters, images: tf.Tensor, precision: tf.DType) -> tf.Tensor:
     """Images (batch, size, size, channels) to (batch,): above 0 where they look real."""
     x = tf.cast(images, precision)
-    depth = sum(name.endswith("_conv/w") for name in p)
+    depth = sum(name.endswith("_conv/w") for name in parameters)
     for number in range(depth):
         name = f"discriminator/d_h{number}_conv"
-        x = tf.nn.conv2d(x, tf.cast(p[f"{name}/w"], precision), 2, "SAME")
-        x = tf.nn.bias_add(x, tf.cast(p[f"{name}/biases"], precision))
+        x = tf.nn.conv2d(x, tf.cast(parameters[f"{name}/w"], precision), 2, "SAME")
+        x = tf.nn.bias_add(x, tf.cast(parameters[f"{name}/biases"], precision))
         if number:
             norm = f"discriminator/d_bn{number}"
-            x, _, _ = _batch_norm(x, p[f"{norm}/gamma"], p[f"{norm}/beta"])
+            x, _, _ = _batch_norm(x, parameters[f"{norm}/gamma"], parameters[f"{norm}/beta"])
         x = tf.nn.leaky_relu(x, 0.2)
     x = tf.cast(tf.reshape(x, [tf.shape(x)[0], -1]), tf.float32)
-    return tf.squeeze(x @ p["discriminator/d_h_lin/Matrix"] + p["discriminator/d_h_lin/bias"], -1)
+    return tf.squeeze(
+        x @ parameters["discriminator/d_h_lin/Matrix"] + parameters["discriminator/d_h_lin/bias"],
+        -1,
+    )
 
 
 def _batch_norm(

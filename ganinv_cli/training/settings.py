@@ -5,7 +5,7 @@ from typing import Literal
 
 from ganinv_cli.errors import ConfigError
 
-SEEDS = 2_000_000  # a thousand seeds of draws each, within an int32
+MAX_SEED = 2_000_000  # a thousand seeds of draws each, within an int32
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class TrainingSettings:
             raise ConfigError(f"a batch of {self.batch_size} has no statistics; use 2 or more")
         if not 0 <= self.average < 1:
             raise ConfigError(f"average {self.average} is no decay; use 0 or more and less than 1")
-        if not 0 <= self.seed <= SEEDS:
-            raise ConfigError(f"seed {self.seed} cannot be used; use 0 to {SEEDS:,}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed {self.seed} cannot be used; use 0 to {MAX_SEED:,}")
 
     @property
     def widths(self) -> tuple[int, ...]:

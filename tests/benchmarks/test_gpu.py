@@ -21,7 +21,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_every_row_of_the_table_is_measured(gpu: ModuleType, tmp_path: Path) -> None:
-    builders.hard_checkpoint(tmp_path / "hard")
+    builders.make_hard_checkpoint(tmp_path / "hard")
     given = ["--checkpoint", str(tmp_path / "hard"), "--device", "cpu", "--trials", "4"]
     out = tmp_path / "gpu.json"
     result = CliRunner().invoke(gpu.main, [*given, "--batches", "2,4", "--no-xla", "--out", out])

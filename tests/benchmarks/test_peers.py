@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from ganinv_cli.clipping import Clip
+from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
@@ -54,22 +54,22 @@ def peers():
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
-    generator = Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
-    return importlib.import_module("side_by_side.task").Task(generator)
+    generator = Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return importlib.import_module("side_by_side.task").RecoveryBenchmark(generator)
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
     """Several first starts fail on it."""
-    generator = Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
-    return importlib.import_module("side_by_side.task").Task(generator)
+    generator = Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return importlib.import_module("side_by_side.task").RecoveryBenchmark(generator)
 
 
 @pytest.fixture
 def record(records):
     def made(**changed):
         length = changed.pop("updates", 0), changed.pop("of", 0)
-        found = importlib.import_module("side_by_side.task").Found(
+        found = importlib.import_module("side_by_side.task").MethodResult(
             z=np.zeros((2, 6)),
             image_loss=np.zeros(2),
             gradients=np.array([100.0, 300.0]),
@@ -78,7 +78,7 @@ def record(records):
         )
         errors = np.array(changed.pop("errors", [0.0, 1.0]))
         pace = changed.pop("pace", (100.0, 100.0))
-        return records.judged(changed.pop("title", "one"), length, found, errors, pace)
+        return records.make_record(changed.pop("title", "one"), length, found, errors, pace)
 
     return made
 
@@ -88,15 +88,15 @@ def test_plain_descent_is_the_solver_gd(descents, task):
     method = descents.Descent(descents.momentum(0.5, 0.0), updates=30, precision="float64")
     found = method(task, 3)
     solver = GradientDescent(learning_rate=0.5 / pixels)
-    state = solver.init(tf.constant(task.starts(np.arange(3), 0)))
+    state = solver.init(tf.constant(task.make_starts(np.arange(3), 0)))
     nothing = tf.zeros(3)
-    problem = Problem(task.generator, tf.constant(task.images(3)), nothing, nothing)
+    problem = Problem(task.generator, tf.constant(task.make_images(3)), nothing, nothing)
     never, zeros = tf.zeros(3, tf.bool), tf.zeros(3, tf.int64)
     for _ in range(30):
         state = solver.step(
             problem,
             state,
-            Clip(task.generator.prior, 0, tf.range(3, dtype=tf.int64), zeros, never, never),
+            Clipping(task.generator.prior, 0, tf.range(3, dtype=tf.int64), zeros, never, never),
         )
     np.testing.assert_allclose(found.z, state.z, atol=1e-6)
     np.testing.assert_allclose(found.image_loss, state.image_loss, rtol=1e-4)
@@ -105,7 +105,7 @@ def test_plain_descent_is_the_solver_gd(descents, task):
 
 def test_the_rate_is_halved_when_its_time_has_come(descents):
     z = tf.ones([1, 2])
-    rows = descents.Rows(z, z * 0, z * 0, z, tf.zeros(1))
+    rows = descents.DescentState(z, z * 0, z * 0, z, tf.zeros(1))
     move = descents.momentum(1.0, 0.0, halve_every=10)
     moves = [float(move(z, rows, tf.constant(update))[0][0, 0]) for update in (9, 10, 20)]
     assert moves == [-1, -0.5, -0.25]
@@ -113,7 +113,7 @@ def test_the_rate_is_halved_when_its_time_has_come(descents):
 
 def test_momentum_adds_up_what_it_was_given(descents):
     z = tf.ones([1, 1])
-    rows = descents.Rows(z, z * 0, z * 0, z, tf.zeros(1))
+    rows = descents.DescentState(z, z * 0, z * 0, z, tf.zeros(1))
     move, velocity, _ = descents.momentum(10.0, 0.7)(z, rows, tf.constant(0))
     assert (move.numpy().item(), velocity.numpy().item()) == (-10, 1)
     move, _, _ = descents.momentum(10.0, 0.7)(z, rows._replace(first=velocity), tf.constant(1))
@@ -125,7 +125,7 @@ def test_adam_is_the_library_s(descents):
     theirs = tf.keras.optimizers.Adam(0.1, 0.5, 0.999, epsilon=1e-12)
     variable = tf.Variable(tf.zeros([1, 5]))
     z = tf.zeros([1, 5])
-    rows = descents.Rows(z, z, z, z, tf.zeros(1))
+    rows = descents.DescentState(z, z, z, z, tf.zeros(1))
     move = descents.adam(0.1, 0.5, epsilon=1e-12)
     for number, gradient in enumerate(gradients):
         step, first, second = move(tf.constant(gradient), rows, tf.constant(number))
@@ -136,9 +136,9 @@ def test_adam_is_the_library_s(descents):
 
 def test_each_project_redraws_as_its_code_does(descents):
     z = tf.constant([[1.0, -1.0, 1.5, 1.7, -3.0, -2.0, 0.25]])
-    own = descents.redrawn(z, tf.constant(3)).numpy()[0]
+    own = descents.redraw_outside(z, tf.constant(3)).numpy()[0]
     assert (np.abs(own) < 1).all() and len(set(own)) == 7 and own[6] == 0.25
-    shared = descents.redrawn_together(z, tf.constant(3)).numpy()[0]
+    shared = descents.redraw_together(z, tf.constant(3)).numpy()[0]
     assert (np.abs(shared) <= 1).all()
     assert list(shared[[0, 1, 6]]) == [1, -1, 0.25]  # at a bound is inside
     assert shared[2] == shared[3] != shared[4] == shared[5]
@@ -176,14 +176,14 @@ def test_a_library_method_recovers_inside_the_bounds(libraries, task, name):
 def test_the_table_compares_trials_recovered_a_second(records, record):
     mine = [record(errors=[0, 0], seconds=1.0), record(errors=[0, 0], seconds=3.0)]
     theirs = record(title="theirs", errors=[0, 1], seconds=8.0)
-    assert records.faster(mine, theirs) == "8"  # 1 a second against 1 / 8
+    assert records.format_speedup(mine, theirs) == "8"  # 1 a second against 1 / 8
 
 
 def test_equal_pace_takes_a_slow_machine_out(records, record):
     mine = [record(errors=[0, 0], seconds=1.0)]
     slowed = record(title="theirs", errors=[0, 0], seconds=8.0, pace=(40.0, 60.0))
-    assert records.faster(mine, slowed) == "8"
-    assert records.faster(mine, slowed, level=True) == "4"
+    assert records.format_speedup(mine, slowed) == "8"
+    assert records.format_speedup(mine, slowed, at_equal_pace=True) == "4"
 
 
 def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, record):
@@ -191,7 +191,7 @@ def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, rec
         "ganinv": record(errors=[0, 0], seconds=1.0),
         "other": record(title="short", errors=[1, 1], seconds=8.0, updates=50, of=1000),
     }
-    text = records.table(known, HERE)
+    text = records.format_table(known, HERE)
     assert "none recovered (> 16)" in text
     assert "short, 50 of 1,000 updates" in text
     assert "faster by 20." in text  # 2 a second; 1,000 gradients take 10 seconds
@@ -199,33 +199,33 @@ def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, rec
 
 def test_a_busy_machine_is_told(records, record):
     calm = {"ganinv": record(), "other": record(title="calm")}
-    assert "did something else" not in records.table(calm, HERE)
+    assert "did something else" not in records.format_table(calm, HERE)
     busy = calm | {"busy": record(title="busy", pace=(50.0, 60.0))}
-    assert "busy: the machine did something else" in records.table(busy, HERE)
+    assert "busy: the machine did something else" in records.format_table(busy, HERE)
 
 
 def test_what_was_measured_is_there_again(records, record, tmp_path):
     path = tmp_path / "new" / "peers.json"
-    assert records.load(path, HERE) == {}
+    assert records.load_records(path, HERE) == {}
     known = {"ganinv": record()}
-    records.save(path, HERE, known)
-    assert records.load(path, HERE) == known
+    records.save_records(path, HERE, known)
+    assert records.load_records(path, HERE) == known
     with pytest.raises(ResultsError, match="another checkpoint_sha256"):
-        records.load(path, HERE | {"checkpoint_sha256": "def"})
+        records.load_records(path, HERE | {"checkpoint_sha256": "def"})
     path.write_text("[]")
     with pytest.raises(ResultsError, match="no file of this benchmark"):
-        records.load(path, HERE)
+        records.load_records(path, HERE)
 
 
 def test_a_killed_run_goes_on_with_what_is_missing(peers, records, task, monkeypatch):
-    entrants = {name: peers.ENTRANTS[name] for name in ("paper-code", "defense-gan")}
-    monkeypatch.setattr(task, "pace", lambda: 100.0)
+    entrants = {name: peers.ENTRIES[name] for name in ("paper-code", "defense-gan")}
+    monkeypatch.setattr(task, "measure_pace", lambda: 100.0)
     asked = {name: (entrant, 2, 5) for name, entrant in entrants.items()}
-    first = dict(peers._run(task, {"paper-code": asked["paper-code"]}, {}))
+    first = dict(peers._run_entries(task, {"paper-code": asked["paper-code"]}, {}))
     assert [*first] == ["paper-code"]
-    assert [name for name, _ in peers._run(task, asked, first)] == ["defense-gan"]
+    assert [name for name, _ in peers._run_entries(task, asked, first)] == ["defense-gan"]
     longer = {name: (entrant, 3, 5) for name, entrant in entrants.items()}
-    assert [name for name, _ in peers._run(task, longer, first)] == [*entrants]
+    assert [name for name, _ in peers._run_entries(task, longer, first)] == [*entrants]
 
 
 def test_an_unknown_method_is_refused(peers):

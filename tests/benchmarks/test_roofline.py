@@ -19,23 +19,25 @@ def roofline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_a_share_is_the_median_of_those_of_the_turns(roofline: ModuleType) -> None:
-    row = roofline._row({"loop": [1.0, 40.0, 4.0], "peak": [2.0, 40.0, 16.0]}, "loop", "peak", 10)
+    row = roofline._make_row(
+        {"loop": [1.0, 40.0, 4.0], "peak": [2.0, 40.0, 16.0]}, "loop", "peak", 10
+    )
     assert (row.rate, row.multiply_adds) == (4.0, 40.0)
     assert (row.least, row.share, row.most) == (0.25, 0.5, 1.0)
 
 
 def test_a_product_counts_as_the_gradients_of_its_multiply_adds(roofline: ModuleType) -> None:
-    assert roofline._product(8, "float32", work=128)() == 4.0
+    assert roofline._make_product(8, "float32", work=128)() == 4.0
 
 
 def test_all_is_measured_and_compared_with_what_it_could_be(
     roofline: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roofline, "SIDES", (8, 16))
-    generator = Generator(builders.checkpoint(tmp_path))
+    generator = Generator(builders.make_checkpoint(tmp_path))
     plan = roofline.Plan((2, 4), turns=1, seconds=1e-3, solver_seconds=1e-3)
 
-    rows = list(roofline.measured(generator, plan))
+    rows = list(roofline.measure_rows(generator, plan))
 
     assert all(row.rate > 0 and row.share > 0 for row in rows)
     loops = [(row.what, row.batch, row.of) for row in rows if row.what.startswith("bare loop")]

@@ -9,17 +9,17 @@ import builders
 import conditional
 import numpy as np
 import pytest
-from called import ganinv
+from called import run_ganinv
 from PIL import Image
 
-from ganinv_cli.conversion.destination import destination
-from ganinv_cli.conversion.write import write
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
-from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.inspection import checks, facts, spectrum
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.graph import Node, arrays, chain
+from ganinv_cli.network.graph import Node, chain, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report.inspect import tables
@@ -34,14 +34,17 @@ CLAIMS = ("a picture depends on its own z", "float32", "pictures are those", "de
 def folder(tmp_path_factory):
     """A folder with a small checkpoint, `small`, and two Keras files."""
     made = tmp_path_factory.mktemp("inspected")
-    small = builders.checkpoint(made / "small")
-    write(small, destination(made / "small.keras", overwrite=False))
-    write(conditional.checkpoint(), destination(made / "conditional.keras", overwrite=False))
+    small = builders.make_checkpoint(made / "small")
+    write_generator(small, parse_destination(made / "small.keras", overwrite=False))
+    write_generator(
+        conditional.make_conditional_checkpoint(),
+        parse_destination(made / "conditional.keras", overwrite=False),
+    )
     return made
 
 
 def test_json_is_all_there_is_on_stdout_and_says_what_the_checkpoint_is(folder):
-    told = json.loads(ganinv(folder, "inspect", "small", "--json").stdout)
+    told = json.loads(run_ganinv(folder, "inspect", "small", "--json").stdout)
     checkpoint = builders.read(folder / "small")
     assert told["sha256"] == checkpoint.sha256
     assert (told["latent"], told["labels"]) == (6, 0)
@@ -50,13 +53,13 @@ def test_json_is_all_there_is_on_stdout_and_says_what_the_checkpoint_is(folder):
     assert told["range"] == {"black": -1, "white": 1, "function": "tanh", "mapped": False}
     assert told["batch_norm"] == {"layers": 2, "statistics": "moving"}
     assert len(told["layers"]) == len(checkpoint.network.nodes)
-    sizes = [sum(a.size for a in arrays(node.layer)) for node in checkpoint.network.nodes]
+    sizes = [sum(a.size for a in weight_arrays(node.layer)) for node in checkpoint.network.nodes]
     assert [layer["parameters"] for layer in told["layers"]] == sizes
     assert told["parameters"] == sum(sizes)
 
 
 def test_the_text_has_a_row_for_each_layer(folder):
-    said = ganinv(folder, "inspect", "small").stdout
+    said = run_ganinv(folder, "inspect", "small").stdout
     for words in ("TensorFlow V2, layout C", "6 components", "16 x 16 pixels, colour", "2 layers"):
         assert words in said
     assert "ConvTranspose, 5 x 5, stride 2" in said
@@ -71,9 +74,9 @@ def test_it_says_what_told_it_and_of_what_the_hash_is(folder):
         (folder / "told" / name).write_text(range_ if name == "generator.toml" else prior)
     (folder / "told" / "small.keras").write_bytes((folder / "small.keras").read_bytes())
     files = ["told/small.keras.toml", "told/generator.toml"]
-    found = json.loads(ganinv(folder, "inspect", "told/small.keras", "--json").stdout)
+    found = json.loads(run_ganinv(folder, "inspect", "told/small.keras", "--json").stdout)
     assert found["told"] == files
-    lines = ganinv(folder, "inspect", "told/small.keras").stdout.splitlines()
+    lines = run_ganinv(folder, "inspect", "told/small.keras").stdout.splitlines()
     assert [line.split()[1:] for line in lines if line.startswith("told")] == [
         ["by", file] for file in files
     ]
@@ -85,7 +88,7 @@ def test_it_says_what_told_it_and_of_what_the_hash_is(folder):
 
 
 def test_it_says_what_a_layer_takes_where_that_is_not_the_layer_before(folder):
-    said = ganinv(folder, "inspect", "conditional.keras").stdout
+    said = run_ganinv(folder, "inspect", "conditional.keras").stdout
     row = next(line for line in said.splitlines() if "Concat" in line)
     assert row.endswith("z label")
 
@@ -101,65 +104,73 @@ def test_a_file_that_needs_no_tensorflow_is_shown_without_it(folder):
 
 
 def test_pixels_that_are_mapped_are_said_in_the_files_own_range():
-    checkpoint = conditional.checkpoint()
+    checkpoint = conditional.make_conditional_checkpoint()
     nodes = (*checkpoint.network.nodes[:-1],)
     end = len(nodes)
     nodes += (
         Node(Activation("sigmoid"), (end - 1,), "end"),
-        Node(Affine(np.full(3, 2.0), np.full(3, -1.0)), (end,), facts.RANGE),
+        Node(Affine(np.full(3, 2.0), np.full(3, -1.0)), (end,), facts.RANGE_LAYER),
     )
     network = replace(checkpoint.network, nodes=nodes)
-    told = facts.facts(replace(checkpoint, network=network))
+    told = facts.describe_checkpoint(replace(checkpoint, network=network))
     assert told["range"] == {"black": 0, "white": 1, "function": "sigmoid", "mapped": True}
     assert told["layers"][-1]["name"] == "end"
     assert told["parameters"] == network.parameters - 6
-    assert "sigmoid, from 0 to 1, mapped to -1 to 1" in tables.text(told)
+    assert "sigmoid, from 0 to 1, mapped to -1 to 1" in tables.format_facts(told)
 
 
 def test_nothing_from_a_file_is_obeyed_by_a_terminal():
-    told = facts.facts(conditional.checkpoint())
+    told = facts.describe_checkpoint(conditional.make_conditional_checkpoint())
     told["layers"][0]["name"] = "\x1b[31mred\nrow"
     told["ignored"] = ["\x1b]0;title\x07"]
-    assert not {"\x1b", "\x07"} & set(tables.text(told))
+    assert not {"\x1b", "\x07"} & set(tables.format_facts(told))
 
 
 def test_all_that_was_ignored_is_counted_and_named_on_demand():
-    told = facts.facts(conditional.checkpoint()) | {"ignored": [f"d_{n}" for n in range(30)]}
-    assert "30: d_0, d_1, d_2, d_3, d_4, d_5 and 24 more" in tables.text(told)
-    assert "d_29" in tables.text(told, verbose=True)
+    told = facts.describe_checkpoint(conditional.make_conditional_checkpoint()) | {
+        "ignored": [f"d_{n}" for n in range(30)]
+    }
+    assert "30: d_0, d_1, d_2, d_3, d_4, d_5 and 24 more" in tables.format_facts(told)
+    assert "d_29" in tables.format_facts(told, verbose=True)
 
 
 def test_singular_values_are_those_of_the_jacobian():
     weights = np.random.default_rng(0).normal(size=(5, 48)).astype(np.float32)
     weights[4] = weights[3]  # one direction does not move the image
-    generator = builders.built(Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3)))
-    found = spectrum.measured(generator, 0, 3)
+    generator = builders.build_generator(
+        Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3))
+    )
+    found = spectrum.measure_spectrum(generator, 0, 3)
     expected = np.linalg.svd(weights.astype(np.float64), compute_uv=False)
     np.testing.assert_allclose(found.values, np.tile(expected, (3, 1)), atol=1e-12 * expected[0])
-    told = spectrum.summary(found)
+    told = spectrum.summarize_spectrum(found)
     assert told["rank"] == {"least": 4, "most": 4, "of": 5}
     assert told["flat_points"] == 3
     assert told["weak"]["median"] == told["weak"]["most"] == 1
     assert told["condition"]["median"] == pytest.approx(expected[0] / expected[3])
-    assert "do not move the image at all" in " ".join(tables.spectrum(told))
+    assert "do not move the image at all" in " ".join(tables.describe_spectrum(told))
 
 
 def test_a_generator_that_never_moves_has_no_condition():
     zeros = Dense(np.zeros((5, 48), np.float32), np.zeros(48, np.float32))
-    told = spectrum.summary(spectrum.measured(builders.built(zeros, Reshape((4, 4, 3))), 0, 2))
+    told = spectrum.summarize_spectrum(
+        spectrum.measure_spectrum(builders.build_generator(zeros, Reshape((4, 4, 3))), 0, 2)
+    )
     assert told["condition"] == {"median": None, "worst": None}
-    assert "no z can be told" in " ".join(tables.spectrum(told))
+    assert "no z can be told" in " ".join(tables.describe_spectrum(told))
 
 
 def test_a_jacobian_that_is_taken_in_parts_has_the_same_singular_values(monkeypatch):
     weights = np.random.default_rng(1).normal(size=(7, 48)).astype(np.float32)
-    monkeypatch.setattr(spectrum, "PIXELS", 5)  # less than the latent size
-    generator = builders.built(Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3)))
-    found = spectrum.singular_values(generator, np.zeros(7, np.float32))
+    monkeypatch.setattr(spectrum, "BLOCK_PIXELS", 5)  # less than the latent size
+    generator = builders.build_generator(
+        Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3))
+    )
+    found = spectrum.exact_singular_values(generator, np.zeros(7, np.float32))
     np.testing.assert_allclose(found, np.linalg.svd(weights.astype(float), compute_uv=False))
-    monkeypatch.setattr(spectrum, "MOST_VALUES", 7 * 48 - 1)
+    monkeypatch.setattr(spectrum, "MAX_VALUES", 7 * 48 - 1)
     with pytest.raises(UsageError, match="7 x 48 values"):
-        spectrum.singular_values(generator, np.zeros(7, np.float32))
+        spectrum.exact_singular_values(generator, np.zeros(7, np.float32))
 
 
 def test_pictures_that_are_not_finite_pass_no_check(folder):
@@ -169,27 +180,27 @@ def test_pictures_that_are_not_finite_pass_no_check(folder):
         chain(5, (*layers, Affine(*np.full((2, 3), np.inf)))), Uniform(), *"abc"
     )
     generator = Generator(checkpoint)
-    found = checks.plain(
-        checks.checks(generator, checkpoint, folder / "small", Conventions(), -1, 0)
+    found = checks.to_json(
+        checks.check_generator(generator, checkpoint, folder / "small", Conventions(), -1, 0)
     )
     assert found[0]["passed"] is False and found[0]["found"] is None
-    assert "not finite" in tables.check(found[0])
+    assert "not finite" in tables.describe_check(found[0])
 
 
 def test_the_numbers_of_the_spectrum_stand_in_json_and_the_plot_in_a_file(folder):
     arguments = ("--spectrum", "s.svg", "--points", 3, "--json", "--label", 1)
-    said = ganinv(folder, "inspect", "conditional.keras", *arguments).stdout
+    said = run_ganinv(folder, "inspect", "conditional.keras", *arguments).stdout
     told = json.loads(said)["spectrum"]
     generator = Generator(builders.read(folder / "conditional.keras"), label=1)
-    values = spectrum.measured(generator, 0, 3).values
+    values = spectrum.measure_spectrum(generator, 0, 3).values
     np.testing.assert_allclose(told["singular_values"], values, rtol=1e-12)
     assert told["condition"]["worst"] == pytest.approx((values[:, 0] / values[:, -1]).max())
     assert (folder / "s.svg").read_text().startswith("<?xml")
 
 
 def test_a_sheet_has_a_row_a_label(folder):
-    ganinv(folder, "inspect", "conditional.keras", "--sheet", "labels.png")
-    ganinv(folder, "inspect", "small", "--sheet", "plain.png")
+    run_ganinv(folder, "inspect", "conditional.keras", "--sheet", "labels.png")
+    run_ganinv(folder, "inspect", "small", "--sheet", "plain.png")
     across, gap = 8, 2
     for name, rows in (("labels.png", conditional.LABELS), ("plain.png", 8)):
         with Image.open(folder / name) as sheet:
@@ -198,14 +209,14 @@ def test_a_sheet_has_a_row_a_label(folder):
 
 @pytest.mark.parametrize("label", [(), ("--label", 2)], ids=["each", "one"])
 def test_every_check_passes_on_a_keras_file(folder, label):
-    said = ganinv(folder, "inspect", "conditional.keras", "--check", "--json", *label).stdout
+    said = run_ganinv(folder, "inspect", "conditional.keras", "--check", "--json", *label).stdout
     found = json.loads(said)["checks"]
     assert [check["passed"] for check in found] == [True, None, True, True]
     assert all(check["found"] is not None for check in found)
 
 
 def test_what_holds_no_program_is_not_said_to_agree_with_one(folder):
-    said = ganinv(folder, "inspect", "small", "--check").stdout
+    said = run_ganinv(folder, "inspect", "small", "--check").stdout
     (line,) = (line for line in said.splitlines() if CLAIMS[2] in line)
     assert "not checked: the file holds weights alone, no program" in line
 
@@ -214,8 +225,8 @@ def test_a_check_that_fails_is_named_and_ends_in_1(folder, monkeypatch):
     def other(checkpoint, path, conventions):
         return lambda z, labels: np.zeros((len(z), *checkpoint.network.shapes[-1]))
 
-    monkeypatch.setattr(checks, "original", other)
-    result = ganinv(folder, "inspect", "small.keras", "--check", code=1)
+    monkeypatch.setattr(checks, "load_original", other)
+    result = run_ganinv(folder, "inspect", "small.keras", "--check", code=1)
     assert "FAILED pictures are those of the program" in result.stdout
     assert result.stderr.count("\n") == 1
     assert "it does not hold that pictures are those of the program" in result.stderr
@@ -235,7 +246,7 @@ def test_a_check_that_fails_is_named_and_ends_in_1(folder, monkeypatch):
 )
 def test_a_mistake_is_one_sentence(folder, arguments, words):
     (folder / "there.png").write_bytes(b"mine")
-    result = ganinv(folder, "inspect", *arguments, code=2)
+    result = run_ganinv(folder, "inspect", *arguments, code=2)
     assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
     assert words in result.stderr
     assert result.stdout == ""

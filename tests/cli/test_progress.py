@@ -10,21 +10,21 @@ from rich.console import Console
 from small import MARKS
 
 from ganinv_cli.cli import progress
-from ganinv_cli.experiments.noise_sweep import Sweep
-from ganinv_cli.experiments.progress import Progress
+from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
+from ganinv_cli.experiments.progress import RunProgress
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.solve import Look
-from ganinv_cli.loop.trial import Ending, Trial
+from ganinv_cli.loop.solve import Increment
+from ganinv_cli.loop.trial import StartResult, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_line_shows_what_it_is_told(terminal):
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=100)
-    with progress.line("trials", console) as show:
+    with progress.show_progress_line("trials", console) as show:
         show(3, 1200, "2 recovered")
         show(1200, 1200, "1,199 recovered")
     assert "1,200/1,200 trials" in file.getvalue()
@@ -32,25 +32,25 @@ def test_a_line_shows_what_it_is_told(terminal):
 
 
 def test_a_long_run_is_announced_once(capsys):
-    with progress.recovery(Path("recover.h5"), quiet=False) as show:
+    with progress.show_trials(Path("recover.h5"), quiet=False) as show:
         for left in (math.nan, 3725.0, 3700.0):
-            show(Progress(0, 10, 0, "recovered", 100.0, 50.0, left))
+            show(RunProgress(0, 10, 0, "recovered", 100.0, 50.0, left))
     assert capsys.readouterr().err.count("about 1:02:05 (h:mm:ss) to go") == 1
 
 
 def test_a_short_run_is_not_announced_and_a_quiet_one_says_nothing(capsys):
-    with progress.recovery(Path("recover.h5"), quiet=False) as show:
-        show(Progress(0, 10, 0, "recovered", 100.0, 50.0, 20.0))
+    with progress.show_trials(Path("recover.h5"), quiet=False) as show:
+        show(RunProgress(0, 10, 0, "recovered", 100.0, 50.0, 20.0))
     assert "to go" not in capsys.readouterr().err
-    with progress.recovery(Path("recover.h5"), quiet=True) as show:
-        show(Progress(0, 10, 0, "recovered", 100.0, 50.0, 3600.0))
+    with progress.show_trials(Path("recover.h5"), quiet=True) as show:
+        show(RunProgress(0, 10, 0, "recovered", 100.0, 50.0, 3600.0))
     assert capsys.readouterr().err == ""
 
 
 def _finished(outcome: Outcome, away: float) -> Trial:
     z = np.zeros(3, np.float32)
     trial = Trial(Job(0, "none"), z, np.zeros((2, 2, 3)), 0.0, 0.0, 1e-8, z, 0.0, MARKS)
-    trial.ends.append(Ending(z + away, 1.0, 1.0, outcome, 10.0, 0, 1.0))
+    trial.start_results.append(StartResult(z + away, 1.0, 1.0, outcome, 10.0, 0, 1.0))
     return trial
 
 
@@ -62,6 +62,12 @@ def test_what_is_counted_as_good_is_what_can_be_known(variances, good):
         _finished(Outcome.stalled, 0.0),
         _finished(Outcome.budget, 1e-3),
     ]
-    task = Sweep(NoiseSweepConfig(variances=variances), named("lbfgs", {}))
-    seen = task.tally(Look(finished, 30.0, 2.0))
-    assert (seen.done, seen.good, seen.spent, seen.gradients, seen.seconds) == (3, good, 30, 30, 2)
+    task = NoiseSweepTask(NoiseSweepConfig(variances=variances), make_solver("lbfgs", {}))
+    seen = task.count_trials(Increment(finished, 30.0, 2.0))
+    assert (
+        seen.finished,
+        seen.successes,
+        seen.finished_gradients,
+        seen.gradients,
+        seen.seconds,
+    ) == (3, good, 30, 30, 2)

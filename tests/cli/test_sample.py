@@ -8,31 +8,34 @@ import builders
 import conditional
 import numpy as np
 import pytest
-from called import ganinv, made, saved
+from called import make_image, run_ganinv, save_image
 from PIL import Image
 
-from ganinv_cli.conversion.destination import destination
-from ganinv_cli.conversion.write import write
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
-from ganinv_cli.ground_truth import true_z
+from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
-from ganinv_cli.inspection import pictures
+from ganinv_cli.inspection import render
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-GAP = pictures.GAP
+GAP = render.GAP
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with checkpoints of colour and grey pictures, and a conditional one."""
     where = tmp_path_factory.mktemp("sampled")
-    builders.checkpoint(where / "colour")
-    builders.checkpoint(where / "grey", channels=1)
-    write(conditional.checkpoint(), destination(where / "conditional.keras", overwrite=False))
+    builders.make_checkpoint(where / "colour")
+    builders.make_checkpoint(where / "grey", channels=1)
+    write_generator(
+        conditional.make_conditional_checkpoint(),
+        parse_destination(where / "conditional.keras", overwrite=False),
+    )
     return where
 
 
@@ -42,8 +45,8 @@ def _pixels(path):
 
 
 def test_a_picture_is_named_by_its_seed_and_number(folder):
-    ganinv(folder, "sample", "colour", "--out", "three/", "--count", 3, "--seed", 4)
-    ganinv(folder, "sample", "colour", "--out", "seventy", "--count", 70, "--seed", 4)
+    run_ganinv(folder, "sample", "colour", "--out", "three/", "--count", 3, "--seed", 4)
+    run_ganinv(folder, "sample", "colour", "--out", "seventy", "--count", 70, "--seed", 4)
     for name in ("000000.png", "000001.png", "000002.png"):
         assert (folder / "three" / name).read_bytes() == (folder / "seventy" / name).read_bytes()
     assert len(list((folder / "seventy").iterdir())) == 70
@@ -52,9 +55,9 @@ def test_a_picture_is_named_by_its_seed_and_number(folder):
 
 
 def test_it_shows_the_trials_of_recover(folder):
-    ganinv(folder, "sample", "colour", "--out", "one.png", "--count", 1, "--npz", "one.npz")
+    run_ganinv(folder, "sample", "colour", "--out", "one.png", "--count", 1, "--npz", "one.npz")
     generator = Generator(builders.read(folder / "colour"))
-    z = true_z(generator, 0, np.arange(1))
+    z = draw_true_z(generator, 0, np.arange(1))
     with np.load(folder / "one.npz") as kept:
         np.testing.assert_array_equal(kept["z"], z)
         assert kept["z"].dtype == np.float32
@@ -63,8 +66,8 @@ def test_it_shows_the_trials_of_recover(folder):
 
 
 def test_a_sheet_holds_its_pictures_in_rows(folder):
-    ganinv(folder, "sample", "grey", "--out", "sheet.png", "--count", 5, "--columns", 3)
-    ganinv(folder, "sample", "grey", "--out", "single/", "--count", 5)
+    run_ganinv(folder, "sample", "grey", "--out", "sheet.png", "--count", 5, "--columns", 3)
+    run_ganinv(folder, "sample", "grey", "--out", "single/", "--count", 5)
     sheet = _pixels(folder / "sheet.png")
     assert sheet.shape == (2 * 16 + GAP, 3 * 16 + 2 * GAP)  # grey has no axis of channels
     last = sheet[16 + GAP :, 16 + GAP : 32 + GAP]
@@ -74,11 +77,11 @@ def test_a_sheet_holds_its_pictures_in_rows(folder):
 
 def test_labels_take_turns_or_are_the_one_that_is_named(folder):
     sample = ("sample", "conditional.keras", "--count", 4)
-    ganinv(folder, *sample, "--out", "turns/", "--npz", "turns.npz")
+    run_ganinv(folder, *sample, "--out", "turns/", "--npz", "turns.npz")
     with np.load(folder / "turns.npz") as kept:
         assert kept["label"].tolist() == [0, 1, 2, 0]
     for label in range(3):
-        ganinv(folder, *sample, "--out", f"label{label}/", "--label", label)
+        run_ganinv(folder, *sample, "--out", f"label{label}/", "--label", label)
         name = f"00000{label}.png"
         mine = _pixels(folder / f"label{label}" / name).astype(int)
         assert np.abs(mine - _pixels(folder / "turns" / name)).max() <= 1
@@ -89,24 +92,24 @@ def test_labels_take_turns_or_are_the_one_that_is_named(folder):
 @pytest.mark.parametrize("checkpoint", ["colour", "conditional.keras"])
 def test_what_npz_kept_makes_the_same_pictures_again(folder, checkpoint):
     arguments = ("--count", 5, "--seed", 3, "--npz", "kept.npz", "--overwrite")
-    ganinv(folder, "sample", checkpoint, "--out", "first.png", *arguments)
-    ganinv(folder, "sample", checkpoint, "--out", "again.png", "--z", "kept.npz", "--overwrite")
+    run_ganinv(folder, "sample", checkpoint, "--out", "first.png", *arguments)
+    run_ganinv(folder, "sample", checkpoint, "--out", "again.png", "--z", "kept.npz", "--overwrite")
     assert (folder / "first.png").read_bytes() == (folder / "again.png").read_bytes()
 
 
 def test_the_z_of_results_are_shown_by_group(folder):
     run = ("--trials", 2, "--clip", "none,standard", "--precision", "float32")
-    ganinv(folder, "recover", "--checkpoint", "colour", "--out", "r.h5", *run)
-    groups = read(folder / "r.h5").groups
+    run_ganinv(folder, "recover", "--checkpoint", "colour", "--out", "r.h5", *run)
+    groups = read_results(folder / "r.h5").groups
     generator = Generator(builders.read(folder / "colour"))
     for group, column in (("standard", "z_found"), ("none", "z_found")):
         out = f"{group}/"
-        ganinv(folder, "sample", "colour", "--out", out, "--z", "r.h5", "--group", group)
+        run_ganinv(folder, "sample", "colour", "--out", out, "--z", "r.h5", "--group", group)
         images = generator.render(groups[group][column].astype(np.float32), 2)
         for number, expected in enumerate(to_pixels(images)):
             found = _pixels(folder / out / f"{number:06d}.png").astype(int)
             assert np.abs(found - expected).max() <= 1
-    result = ganinv(
+    result = run_ganinv(
         folder, "sample", "colour", "--out", "x.png", "--z", "r.h5", "--group", "no", code=2
     )
     assert "--group is one of" in result.stderr and "standard" in result.stderr
@@ -117,15 +120,15 @@ def explained(folder):
     """Results of two images, of a conditional generator; four starts each under two rules."""
     generator = Generator(builders.read(folder / "conditional.keras"), label=1)
     for trial in range(2):
-        saved(folder / f"{trial}.png", made(generator, trial))
+        save_image(folder / f"{trial}.png", make_image(generator, trial))
     given = ("--checkpoint", "conditional.keras", "--clip", "none,stochastic", "--npz", "best.npz")
-    ganinv(folder, "invert", "0.png", "1.png", *given, "--trials", 4, "--out", "i.h5")
-    return read(folder / "i.h5").groups
+    run_ganinv(folder, "invert", "0.png", "1.png", *given, "--trials", 4, "--out", "i.h5")
+    return read_results(folder / "i.h5").groups
 
 
 def test_of_images_that_were_inverted_the_best_z_of_each_is_shown(folder, explained):
     arguments = ("--out", "found.png", "--npz", "found.npz", "--overwrite")
-    result = ganinv(folder, "sample", "conditional.keras", "--z", "i.h5", *arguments)
+    result = run_ganinv(folder, "sample", "conditional.keras", "--z", "i.h5", *arguments)
     with np.load(folder / "best.npz") as best, np.load(folder / "found.npz") as found:
         np.testing.assert_array_equal(found["z"], best["z"].astype(np.float32))
         np.testing.assert_array_equal(found["label"], best["label"])
@@ -135,13 +138,13 @@ def test_of_images_that_were_inverted_the_best_z_of_each_is_shown(folder, explai
 def test_a_group_of_an_image_is_shown_whole(folder, explained):
     group = "image=0001/stochastic"
     arguments = ("--out", "all.png", "--npz", "all.npz", "--z", "i.h5", "--group", group)
-    result = ganinv(folder, "sample", "conditional.keras", *arguments)
+    result = run_ganinv(folder, "sample", "conditional.keras", *arguments)
     with np.load(folder / "all.npz") as found:
         np.testing.assert_array_equal(found["z"], explained[group]["z_found"].astype(np.float32))
         np.testing.assert_array_equal(found["label"], explained[group]["label"])
     assert f"i.h5: 4 z of group {group}" in result.stderr
     some = ("--count", 3, "--overwrite")
-    assert "the first 3 of 4 z" in ganinv(folder, "sample", "conditional.keras", *arguments,
+    assert "the first 3 of 4 z" in run_ganinv(folder, "sample", "conditional.keras", *arguments,
                                           *some).stderr  # fmt: skip
 
 
@@ -157,20 +160,22 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
         with monkeypatch.context() as patched:
             patched.setattr(Path, "write_bytes", refused)
             for out in ("forbidden.png", "forbidden/"):
-                result = ganinv(folder, "sample", "colour", "--out", out, "--count", 1, code=code)
+                result = run_ganinv(
+                    folder, "sample", "colour", "--out", out, "--count", 1, code=code
+                )
                 assert "forbidden" in result.stderr and advice in result.stderr
     monkeypatch.setattr(os, "access", lambda *_: False)
     for out in ("new.png", "new/"):
-        result = ganinv(folder, "sample", "nothing", "--out", out, code=2)
+        result = run_ganinv(folder, "sample", "nothing", "--out", out, code=2)
         assert "choose another place, or allow it" in result.stderr
 
 
 def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
-    ganinv(folder, "sample", "colour", "--out", "many/", "--count", 4)
+    run_ganinv(folder, "sample", "colour", "--out", "many/", "--count", 4)
     (folder / "many" / "notes.png").write_bytes(b"mine")
-    result = ganinv(folder, "sample", "colour", "--out", "many", "--count", 2, code=2)
+    result = run_ganinv(folder, "sample", "colour", "--out", "many", "--count", 2, code=2)
     assert "--overwrite" in result.stderr
-    ganinv(folder, "sample", "colour", "--out", "many", "--count", 2, "--overwrite")
+    run_ganinv(folder, "sample", "colour", "--out", "many", "--count", 2, "--overwrite")
     names = sorted(file.name for file in (folder / "many").iterdir())
     assert names == ["000000.png", "000001.png", "notes.png"]
 
@@ -199,15 +204,15 @@ def test_a_mistake_is_one_sentence(folder, arguments, words):
     np.save(folder / "good.npy", np.zeros((2, 6)))
     np.savez(folder / "other.npz", x=np.zeros(2))
     (folder / "text.npz").write_text("this is no archive")
-    result = ganinv(folder, "sample", "colour", *arguments, code=2)
+    result = run_ganinv(folder, "sample", "colour", *arguments, code=2)
     assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
     assert words in result.stderr
     assert not (folder / "a.png").exists()
 
 
 def test_a_sheet_that_is_too_large_is_refused_before_anything_is_made(monkeypatch, tmp_path):
-    generator = Generator(builders.checkpoint(tmp_path))
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000)
-    monkeypatch.setattr(pictures, "made", None)
+    generator = Generator(builders.make_checkpoint(tmp_path))
+    monkeypatch.setattr(render, "MAX_SHEET_PIXELS", 1000)
+    monkeypatch.setattr(render, "render_pixels", None)
     with pytest.raises(UsageError, match="give --count 3 or less"):
-        pictures.sheet(generator, np.zeros((100, 6), np.float32), None, 10)
+        render.draw_sheet(generator, np.zeros((100, 6), np.float32), None, 10)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import renamed, saved, weights
-from called import ganinv
+from builders import make_weights, rename_arrays, save_checkpoint
+from called import run_ganinv
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.formats import read
@@ -17,7 +17,7 @@ from ganinv_cli.network.generator import Generator
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """The folder of a small one."""
-    return saved(tmp_path / "faces", renamed(weights(), "C")).parent
+    return save_checkpoint(tmp_path / "faces", rename_arrays(make_weights(), "C")).parent
 
 
 def test_the_encoder_is_written_beside_the_checkpoint_and_its_error_is_said(
@@ -25,19 +25,19 @@ def test_the_encoder_is_written_beside_the_checkpoint_and_its_error_is_said(
 ) -> None:
     path = checkpoint / "encoder.npz"
     options = ("train-encoder", "--checkpoint", checkpoint, "--images", 2000)
-    first = ganinv(checkpoint.parent, *options)
+    first = run_ganinv(checkpoint.parent, *options)
     encoder = Encoder.load(path, Generator(read(checkpoint)))
     error = encoder.about["quality"]["error"]
     assert first.stdout.startswith(f"{path}: squared error of a component of z {error:.4f} on")
     assert "guessing gives 0.3333" in first.stdout
     assert "2,000/2,000 images" in first.stderr
 
-    again = ganinv(checkpoint.parent, *options, "--quiet")
+    again = run_ganinv(checkpoint.parent, *options, "--quiet")
     assert (again.stdout, again.stderr) == (first.stdout, "")
 
 
 def test_without_a_number_there_are_ten_images_for_each_value(checkpoint: Path) -> None:
-    ganinv(checkpoint, "train-encoder", "--checkpoint", checkpoint, "--out", "mine.npz", "-v")
+    run_ganinv(checkpoint, "train-encoder", "--checkpoint", checkpoint, "--out", "mine.npz", "-v")
     encoder = Encoder.load(checkpoint / "mine.npz")
     assert encoder.about["run"]["images"] == 10 * (16 * 16 * 3 + 1)
     assert not (checkpoint / "encoder.npz").exists()
@@ -86,15 +86,15 @@ def test_misuse_is_explained_in_a_sentence(
     checkpoint: Path, arguments: list[str], words: str
 ) -> None:
     options = ("train-encoder", "--checkpoint", checkpoint, *arguments)
-    result = ganinv(checkpoint, *options, code=2)
+    result = run_ganinv(checkpoint, *options, code=2)
     assert words in result.stderr
     assert result.stdout == ""
 
 
 def test_another_run_on_the_same_file_is_misuse_unless_it_may_overwrite(checkpoint: Path) -> None:
     options = ("train-encoder", "--checkpoint", checkpoint, "--images", 1000)
-    ganinv(checkpoint, *options)
-    result = ganinv(checkpoint, *options, "--seed", 1, code=2)
+    run_ganinv(checkpoint, *options)
+    result = run_ganinv(checkpoint, *options, "--seed", 1, code=2)
     assert "seed is 0 there and 1 here; start again with --overwrite" in result.stderr
-    ganinv(checkpoint, *options, "--seed", 1, "--overwrite")
+    run_ganinv(checkpoint, *options, "--seed", 1, "--overwrite")
     assert Encoder.load(checkpoint / "encoder.npz").about["run"]["seed"] == 1

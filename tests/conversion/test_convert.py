@@ -4,11 +4,11 @@ import builders
 import conditional
 import numpy as np
 import pytest
-from called import ganinv
+from called import run_ganinv
 
 from ganinv_cli.conversion import write as write_module
-from ganinv_cli.conversion.destination import destination
-from ganinv_cli.conversion.write import write
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ from ganinv_cli.network.layers import (
     Dense,
     Layer,
     Reshape,
-    same_transpose,
+    same_conv_transpose,
 )
 from ganinv_cli.prior import Normal, Uniform
 
@@ -72,8 +72,8 @@ def _mapped() -> tuple[Layer, ...]:
 
 
 def test_a_dcgan_in_another_layout_keeps_its_layers(tmp_path):
-    builders.saved(tmp_path / "a", builders.renamed(builders.weights(), "A"))
-    result = ganinv(tmp_path, "convert", "a", "c/")
+    builders.save_checkpoint(tmp_path / "a", builders.rename_arrays(builders.make_weights(), "A"))
+    result = run_ganinv(tmp_path, "convert", "a", "c/")
     before, after = read(tmp_path / "a"), read(tmp_path / "c")
     assert (before.layout, after.layout) == ("A", "C")
     assert after.sha256 == before.sha256
@@ -84,7 +84,7 @@ def test_a_dcgan_in_another_layout_keeps_its_layers(tmp_path):
 
 
 def test_a_pytorch_dcgan_becomes_one_and_its_prior_goes_with_it(tmp_path):
-    written = write(_torch(), destination(tmp_path / "c", overwrite=False))
+    written = write_generator(_torch(), parse_destination(tmp_path / "c", overwrite=False))
     assert written.difference < 1e-5
     found = read(tmp_path / "c")
     assert found.layout == "C"
@@ -93,7 +93,9 @@ def test_a_pytorch_dcgan_becomes_one_and_its_prior_goes_with_it(tmp_path):
 
 
 def test_a_sigmoid_is_half_a_tanh(tmp_path):
-    written = write(_torch(end=_mapped()), destination(tmp_path / "c", overwrite=False))
+    written = write_generator(
+        _torch(end=_mapped()), parse_destination(tmp_path / "c", overwrite=False)
+    )
     assert written.difference < 1e-5
     assert read(tmp_path / "c").network.nodes[-1].layer == TANH
 
@@ -111,7 +113,10 @@ def test_any_crop_that_doubles_a_side_fits_into_layout_c(tmp_path, kernel, crop)
         ConvTranspose(_array(kernel, kernel, 3, 2), _array(3), (2, 2), (crop, crop)),
         TANH,
     )
-    assert write(checkpoint, destination(tmp_path / "c", overwrite=False)).difference < 1e-5
+    assert (
+        write_generator(checkpoint, parse_destination(tmp_path / "c", overwrite=False)).difference
+        < 1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_any_crop_that_doubles_a_side_fits_into_layout_c(tmp_path, kernel, crop)
                 Dense(_array(LATENT, 32), _array(32)),
                 Reshape((4, 4, 2)),
                 RELU,
-                same_transpose(_array(5, 5, 3, 2), _array(3), 1),
+                same_conv_transpose(_array(5, 5, 3, 2), _array(3), 1),
                 TANH,
                 names=["", "", "", "steps"],
             ),
@@ -141,7 +146,7 @@ def test_any_crop_that_doubles_a_side_fits_into_layout_c(tmp_path, kernel, crop)
             "layer 3 (tanh) stands where",
             "has a transposed convolution of stride 2",
         ),
-        (conditional.checkpoint(), "asks for a label", "name one with --label"),
+        (conditional.make_conditional_checkpoint(), "asks for a label", "name one with --label"),
     ],
     ids=["leaky", "softsign", "conv", "stride", "dense", "label"],
 )
@@ -149,7 +154,7 @@ def test_what_layout_c_cannot_hold_is_refused_by_the_layers_name(
     tmp_path, checkpoint, layer, wanted
 ):
     with pytest.raises(UsageError) as caught:
-        write(checkpoint, destination(tmp_path / "c", overwrite=False))
+        write_generator(checkpoint, parse_destination(tmp_path / "c", overwrite=False))
     said = str(caught.value)
     assert layer in said and wanted in said
     assert "a TensorFlow 1 checkpoint with the names of carpedm20's DCGAN" in said
@@ -162,38 +167,41 @@ def test_what_layout_c_cannot_hold_is_refused_by_the_layers_name(
 def test_what_makes_other_pictures_leaves_nothing_behind(tmp_path, monkeypatch, to):
     monkeypatch.setattr(write_module, "LIMIT", -1.0)
     with pytest.raises(GaninvError, match="it was removed") as caught:
-        write(_torch(), destination(tmp_path / to, overwrite=False))
+        write_generator(_torch(), parse_destination(tmp_path / to, overwrite=False))
     assert caught.value.exit_code == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_exists_is_kept_until_it_may_be_replaced(tmp_path):
-    builders.checkpoint(tmp_path / "first")
-    builders.checkpoint(tmp_path / "second", seed=1)
-    ganinv(tmp_path, "convert", "first", "g.keras", "-q", "--prior", "normal")
-    ganinv(tmp_path, "convert", "first", "folder", "-q")
+    builders.make_checkpoint(tmp_path / "first")
+    builders.make_checkpoint(tmp_path / "second", seed=1)
+    run_ganinv(tmp_path, "convert", "first", "g.keras", "-q", "--prior", "normal")
+    run_ganinv(tmp_path, "convert", "first", "folder", "-q")
     for to in ("g.keras", "folder"):
         before = read(tmp_path / to).sha256
-        result = ganinv(tmp_path, "convert", "second", to, "--prior", "normal", code=2)
+        result = run_ganinv(tmp_path, "convert", "second", to, "--prior", "normal", code=2)
         assert "--overwrite" in result.stderr
         assert read(tmp_path / to).sha256 == before
     (tmp_path / "folder" / "notes").write_text("mine")
-    ganinv(tmp_path, "convert", "second", "folder", "--overwrite")
+    run_ganinv(tmp_path, "convert", "second", "folder", "--overwrite")
     assert read(tmp_path / "folder").sha256 == read(tmp_path / "second").sha256
     assert (tmp_path / "folder" / "notes").read_text() == "mine"
 
 
 def test_a_prefix_in_a_folder_leaves_the_checkpoints_beside_it(tmp_path):
-    checkpoint = builders.checkpoint(tmp_path / "run", seed=1)
-    builders.checkpoint(tmp_path / "new")
-    ganinv(tmp_path, "convert", "new", "run/DCGAN.model-9")
+    checkpoint = builders.make_checkpoint(tmp_path / "run", seed=1)
+    builders.make_checkpoint(tmp_path / "new")
+    run_ganinv(tmp_path, "convert", "new", "run/DCGAN.model-9")
     assert read(tmp_path / "run").sha256 == checkpoint.sha256  # what the folder means is as before
     assert read(tmp_path / "run" / "DCGAN.model-9").sha256 == read(tmp_path / "new").sha256
 
 
 def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
-    write(conditional.checkpoint(), destination(tmp_path / "all.keras", overwrite=False))
-    ganinv(tmp_path, "convert", "all.keras", "one.keras", "--label", 2)
+    write_generator(
+        conditional.make_conditional_checkpoint(),
+        parse_destination(tmp_path / "all.keras", overwrite=False),
+    )
+    run_ganinv(tmp_path, "convert", "all.keras", "one.keras", "--label", 2)
     assert read(tmp_path / "one.keras").network.labels == 0
 
 
@@ -210,6 +218,6 @@ def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
 )
 def test_a_destination_that_cannot_be_is_one_sentence(tmp_path, to, words):
     (tmp_path / "file").write_text("mine")
-    result = ganinv(tmp_path, "convert", "nothing", to, code=2)
+    result = run_ganinv(tmp_path, "convert", "nothing", to, code=2)
     assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
     assert words in result.stderr

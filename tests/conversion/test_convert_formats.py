@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch_generators as known
-from called import ganinv
-from torch_files import save
+from called import run_ganinv
+from torch_files import save_archive
 
 from ganinv_cli.formats import read
 from ganinv_cli.network.generator import Generator
@@ -20,17 +20,17 @@ from ganinv_cli.network.generator import Generator
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def _makes(path, network: known.Known) -> None:
+def _makes(path, network: known.KnownGenerator) -> None:
     z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
     images = Generator(read(path)).render(z, 3)
     np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
 
 
 def test_a_file_of_pytorch_makes_its_pictures_in_layout_c_and_in_keras(tmp_path):
-    network = known.dcgan()
-    save(tmp_path / "g.pt", network.state)
+    network = known.make_dcgan()
+    save_archive(tmp_path / "g.pt", network.state)
     for to in ("c", "g.keras"):
-        ganinv(tmp_path, "convert", "g.pt", to)
+        run_ganinv(tmp_path, "convert", "g.pt", to)
         _makes(tmp_path / to, network)
     assert read(tmp_path / "c").layout == "C"
 
@@ -38,20 +38,20 @@ def test_a_file_of_pytorch_makes_its_pictures_in_layout_c_and_in_keras(tmp_path)
 @pytest.mark.parametrize(
     ("network", "options"),
     [
-        (known.upsampling(), ("--activation", "leaky_relu:0.2")),
-        (known.perceptron(), ()),
-        (known.wgan(), ()),
+        (known.make_upsampling(), ("--activation", "leaky_relu:0.2")),
+        (known.make_perceptron(), ()),
+        (known.make_wgan(), ()),
     ],
     ids=["upsampling", "perceptron", "wgan"],
 )
 def test_what_is_no_dcgan_makes_its_pictures_in_keras(tmp_path, network, options):
-    save(tmp_path / "g.pt", network.state)
-    ganinv(tmp_path, "convert", "g.pt", "g.keras", *options)
+    save_archive(tmp_path / "g.pt", network.state)
+    run_ganinv(tmp_path, "convert", "g.pt", "g.keras", *options)
     _makes(tmp_path / "g.keras", network)
 
 
 def test_inspect_reads_pytorch_without_tensorflow_and_says_what_it_assumed(tmp_path):
-    save(tmp_path / "g.pt", known.dcgan().state)
+    save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     code = (
         "import sys; from ganinv_cli.cli import main; "
         "main(['inspect', 'g.pt', '--json'], standalone_mode=False); "
@@ -75,5 +75,5 @@ def test_the_graph_of_a_saved_model_is_run_only_where_it_is_trusted(tmp_path):
 
     tf.saved_model.save(model, str(tmp_path / "saved"), signatures=first)
     for options, passed in (((), None), (("--trust",), True)):
-        said = ganinv(tmp_path, "inspect", "saved", "--check", "--json", *options).stdout
+        said = run_ganinv(tmp_path, "inspect", "saved", "--check", "--json", *options).stdout
         assert json.loads(said)["checks"][2]["passed"] is passed

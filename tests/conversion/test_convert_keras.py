@@ -6,8 +6,8 @@ import conditional
 import numpy as np
 import pytest
 
-from ganinv_cli.conversion.destination import destination
-from ganinv_cli.conversion.write import write
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.network import layers as kinds
@@ -50,7 +50,7 @@ def _transposed(kernel: tuple[int, int], stride: tuple[int, int], crop: kinds.Si
 
 
 LAYERS = {
-    "same": kinds.same_transpose(_array(5, 5, 3, CHANNELS), _array(3), 2),
+    "same": kinds.same_conv_transpose(_array(5, 5, 3, CHANNELS), _array(3), 2),
     "all of it": _transposed((3, 4), (2, 1), NONE),
     "cut": _transposed((4, 5), (2, 3), ((1, 2), (0, 1))),
     "added": _transposed((3, 3), (2, 2), ((0, -1), (-2, 1))),
@@ -79,7 +79,7 @@ ACTIVATIONS = [*map(Activation, PLAIN), Activation("leaky_relu", 0.1), Activatio
 
 
 def _kept(checkpoint: Checkpoint, folder) -> Checkpoint:
-    written = write(checkpoint, destination(folder / "g.keras", overwrite=False))
+    written = write_generator(checkpoint, parse_destination(folder / "g.keras", overwrite=False))
     assert written.difference < 1e-5
     assert [file.name for file in folder.iterdir()] == ["g.keras"]  # nothing to say of the prior
     return read(folder / "g.keras")
@@ -107,7 +107,7 @@ def test_a_generator_of_the_usual_layers_keeps_its_hash(tmp_path):
 
 
 def test_a_label_is_asked_for_as_before(tmp_path):
-    checkpoint = conditional.checkpoint(prior=Normal())
+    checkpoint = conditional.make_conditional_checkpoint(prior=Normal())
     found = _kept(checkpoint, tmp_path)
     assert found.network.labels == conditional.LABELS
     z = _array(3, conditional.LATENT)
@@ -128,7 +128,7 @@ def test_a_label_is_asked_for_as_before(tmp_path):
 )
 def test_what_keras_has_no_layer_for_is_refused_by_its_name(tmp_path, layer, words):
     with pytest.raises(UsageError) as caught:
-        write(_between(layer), destination(tmp_path / "g.keras", overwrite=False))
+        write_generator(_between(layer), parse_destination(tmp_path / "g.keras", overwrite=False))
     assert words in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -10,16 +10,16 @@ import builders
 import conditional
 import numpy as np
 import pytest
-from called import ganinv
+from called import run_ganinv
 
-from ganinv_cli.conversion.destination import destination
-from ganinv_cli.conversion.write import write
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
-from ganinv_cli.network.folding import labelled
+from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
-from ganinv_cli.network.layers import Activation, Concat, Dense, Reshape, same_transpose
+from ganinv_cli.network.layers import Activation, Concat, Dense, Reshape, same_conv_transpose
 from ganinv_cli.prior import Normal, Uniform
 
 # Keras asks its variables for an array as NumPy 1 did
@@ -29,15 +29,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a DCGAN of uniform z in `first/`, and the same as a Keras model of normal z."""
-    checkpoint = builders.checkpoint(tmp_path / "first")
+    checkpoint = builders.make_checkpoint(tmp_path / "first")
     normal = replace(checkpoint, prior=Normal())
-    write(normal, destination(tmp_path / "g.keras", overwrite=False))
+    write_generator(normal, parse_destination(tmp_path / "g.keras", overwrite=False))
     return tmp_path
 
 
 def _told(path: Path) -> tuple[object, ...]:
     found = read(path)
-    return found.sha256, found.prior, found.told
+    return found.sha256, found.prior, found.convention_files
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def _told(path: Path) -> tuple[object, ...]:
 def test_a_prior_goes_beside_the_file_and_changes_no_other(folder, to, told):
     others = ("g.keras", "first")
     before = [_told(folder / name) for name in others]
-    ganinv(folder, "convert", "g.keras", to, "--prior", "normal:2.5,0.9")
+    run_ganinv(folder, "convert", "g.keras", to, "--prior", "normal:2.5,0.9")
     assert read(folder / to).prior == Normal(2.5, 0.9)
     assert (folder / told).read_text() == 'prior = "normal:2.5,0.9"\n'
     assert [_told(folder / name) for name in others] == before
@@ -59,14 +59,14 @@ def test_a_prior_goes_beside_the_file_and_changes_no_other(folder, to, told):
 
 
 def test_what_the_format_implies_is_not_said(folder):
-    ganinv(folder, "convert", "first", "c")
-    ganinv(folder, "convert", "g.keras", "again.keras")
+    run_ganinv(folder, "convert", "first", "c")
+    run_ganinv(folder, "convert", "g.keras", "again.keras")
     assert not list(folder.rglob("*.toml"))
 
 
 def test_its_own_file_goes_before_what_the_folder_says_of_all(folder):
     (folder / "generator.toml").write_text('prior = "normal:2"\nrange = "sigmoid"\n')
-    ganinv(folder, "convert", "first", "n.keras")
+    run_ganinv(folder, "convert", "first", "n.keras")
     assert (folder / "n.keras.toml").read_text() == 'prior = "uniform:-1,1"\nrange = "-1,1"\n'
     assert read(folder / "n.keras").prior == Uniform()
     assert (folder / "generator.toml").read_text() == 'prior = "normal:2"\nrange = "sigmoid"\n'
@@ -74,7 +74,7 @@ def test_its_own_file_goes_before_what_the_folder_says_of_all(folder):
 
 def test_what_the_folder_says_so_already_is_not_said_again(folder):
     (folder / "generator.toml").write_text('prior = "normal:2"\n')
-    ganinv(folder, "convert", "first", "n.keras", "--prior", "normal:2")
+    run_ganinv(folder, "convert", "first", "n.keras", "--prior", "normal:2")
     assert not (folder / "n.keras.toml").exists()
     assert read(folder / "n.keras").prior == Normal(2)
 
@@ -90,7 +90,7 @@ def test_what_the_folder_says_so_already_is_not_said_again(folder):
 def test_what_contradicts_is_refused_and_stays(folder, to, file, said, words):
     (folder / "own").mkdir()
     (folder / file).write_text(said)
-    result = ganinv(folder, "convert", "first/DCGAN.model-7", to, "--overwrite", "--prior",
+    result = run_ganinv(folder, "convert", "first/DCGAN.model-7", to, "--overwrite", "--prior",
                     "uniform", "--strides", "2,2", code=2)  # fmt: skip
     assert file in result.stderr and words in result.stderr
     assert (folder / file).read_text() == said
@@ -100,14 +100,14 @@ def test_what_contradicts_is_refused_and_stays(folder, to, file, said, words):
 
 def _beside(*order: int) -> Network:
     """A DCGAN whose matrix sees z and an embedding of the label, in an order."""
-    arrays = builders.weights()
+    arrays = builders.make_weights()
     layers = (
         Dense(arrays["g_h0_lin/Matrix"], arrays["g_h0_lin/bias"]),
         Reshape((4, 4, 8)),
         Activation("relu"),
-        same_transpose(arrays["g_h1/w"], arrays["g_h1/biases"], 2),
+        same_conv_transpose(arrays["g_h1/w"], arrays["g_h1/biases"], 2),
         Activation("relu"),
-        same_transpose(arrays["g_h2/w"], arrays["g_h2/biases"], 2),
+        same_conv_transpose(arrays["g_h2/w"], arrays["g_h2/biases"], 2),
         Activation("tanh"),
     )
     plain = chain(6, layers)
@@ -130,9 +130,9 @@ def _beside(*order: int) -> Network:
 
 @pytest.mark.parametrize("order", [(Z, 1), (1, Z)], ids=["behind z", "before z"])
 def test_a_label_that_is_fixed_goes_into_the_matrix(tmp_path, order):
-    whole = replace(conditional.checkpoint(), network=_beside(*order))
-    one = replace(whole, network=labelled(whole.network, 2))
-    write(one, destination(tmp_path / "c", overwrite=False))
+    whole = replace(conditional.make_conditional_checkpoint(), network=_beside(*order))
+    one = replace(whole, network=fix_label(whole.network, 2))
+    write_generator(one, parse_destination(tmp_path / "c", overwrite=False))
     z = np.random.default_rng(0).uniform(-1, 1, (4, whole.network.latent)).astype(np.float32)
     made = Generator(read(tmp_path / "c")).render(z, 4)
     pictures = [Generator(whole, label=label).render(z, 4) for label in (2, 1)]
@@ -153,7 +153,9 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
         with monkeypatch.context() as patched:
             patched.setattr(tempfile, "TemporaryDirectory", refused)
             with pytest.raises(kind, match=advice) as caught:
-                write(read(folder / "first"), destination(folder / "n.keras", overwrite=False))
+                write_generator(
+                    read(folder / "first"), parse_destination(folder / "n.keras", overwrite=False)
+                )
         assert caught.value.exit_code == code
     assert not (folder / "n.keras").exists()
 
@@ -161,6 +163,6 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
 def test_a_folder_that_is_forbidden_is_known_before_anything_is_read(folder, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     for to in ("n.keras", "c", "first/DCGAN.model-9"):
-        result = ganinv(folder, "convert", "nothing", to, code=2)
+        result = run_ganinv(folder, "convert", "nothing", to, code=2)
         assert f"{to} cannot be written" in result.stderr
         assert "choose another place, or allow it" in result.stderr

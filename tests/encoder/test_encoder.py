@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import checkpoint
+from builders import make_checkpoint
 
-from ganinv_cli.encoder.model import MOST, Encoder, averaged, beside, values
+from ganinv_cli.encoder.model import (
+    MAX_VALUES,
+    Encoder,
+    encoder_path,
+    extract_features,
+    pooled_shape,
+)
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.prior import Uniform
@@ -17,7 +23,7 @@ from ganinv_cli.prior import Uniform
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(checkpoint(tmp_path_factory.mktemp("small")))
+    return Generator(make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture
@@ -71,20 +77,24 @@ def test_the_darkest_and_brightest_pixels_are_finite(encoder: Encoder) -> None:
 @pytest.mark.parametrize("shape", [(16, 16, 1), (64, 64, 3), (128, 128, 3), (256, 256, 1)], ids=str)
 def test_a_large_image_is_averaged_until_it_is_small_enough(shape: tuple[int, int, int]) -> None:
     grey = tf.fill([2, *shape], 0.5)
-    seen = values(grey)
-    assert 0 < seen.shape[1] == np.prod(averaged(*shape)[1]) <= MOST
+    seen = extract_features(grey)
+    assert 0 < seen.shape[1] == np.prod(pooled_shape(*shape)[1]) <= MAX_VALUES
     assert seen.shape[1] == min(np.prod(shape), seen.shape[1])
     np.testing.assert_allclose(seen, np.arctanh(0.5), rtol=1e-5)
 
 
 def test_it_lies_beside_the_checkpoint_however_that_is_named(tmp_path: Path) -> None:
-    assert beside(tmp_path) == beside(tmp_path / "DCGAN.model-7") == tmp_path / "encoder.npz"
+    assert (
+        encoder_path(tmp_path)
+        == encoder_path(tmp_path / "DCGAN.model-7")
+        == tmp_path / "encoder.npz"
+    )
 
 
 def test_another_generator_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     path = tmp_path / "encoder.npz"
     encoder.save(path)
-    other = Generator(checkpoint(tmp_path, seed=1))
+    other = Generator(make_checkpoint(tmp_path, seed=1))
     with pytest.raises(CheckpointError) as caught:
         Encoder.load(path, other)
     for word in (str(path), encoder.generator_sha256[:12], other.sha256[:12], "train-encoder"):
@@ -96,7 +106,7 @@ def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"z in \[-1.0, 1.0\], not .* z in \[0.0, 1.0\]"):
         Encoder.load(
             tmp_path / "encoder.npz",
-            Generator(dataclasses.replace(checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
+            Generator(dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
         )
 
 

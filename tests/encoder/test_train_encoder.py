@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import checkpoint
+from builders import make_checkpoint
 
 from ganinv_cli.encoder import least_squares as fit
-from ganinv_cli.encoder.fit import train
-from ganinv_cli.encoder.model import Encoder, values
+from ganinv_cli.encoder.fit import fit_encoder
+from ganinv_cli.encoder.model import Encoder, extract_features
 from ganinv_cli.errors import CheckpointError, ConfigError, GaninvError, ResultsError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.prior import Uniform
@@ -21,14 +21,14 @@ SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(checkpoint(tmp_path_factory.mktemp("small")))
+    return Generator(make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture(scope="module")
 def finished(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of five batches that nobody interrupted."""
     path = tmp_path_factory.mktemp("finished") / "encoder.npz"
-    seen = list(train(generator, SMALL, path))
+    seen = list(fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]
     assert [at.encoder is None for at in seen] == [True] * 5 + [False]
     return path
@@ -53,10 +53,10 @@ def test_grey_and_larger_images_and_other_priors_can_be_fitted(
     tmp_path: Path, shape: dict[str, object]
 ) -> None:
     generator = Generator(
-        dataclasses.replace(checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
+        dataclasses.replace(make_checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
     )
     settings = fit.EncoderSettings(images=500, batch_size=100)
-    encoder = list(train(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
+    encoder = list(fit_encoder(generator, settings, tmp_path / "encoder.npz"))[-1].encoder
     assert encoder is not None
     assert encoder.image_shape == generator.image_shape
     assert encoder.about["quality"]["error"] < 0.5 * encoder.about["quality"]["guessing"]
@@ -64,16 +64,18 @@ def test_grey_and_larger_images_and_other_priors_can_be_fitted(
 
 def test_it_is_the_ridge_regression_of_z_on_the_values(generator: Generator) -> None:
     settings = fit.EncoderSettings(images=900, batch_size=400, ridge=1e-2, seed=5)
-    sums, add = fit.nothing(generator), fit.adding(generator, settings)
+    sums, add = fit.make_empty_sums(generator), fit.make_add_batch(generator, settings)
     while sums.images < settings.images:
         sums = add(sums)
     z = np.concatenate(
         [tf.random.stateless_uniform([400, generator.latent], [5, n]) * 2 - 1 for n in range(3)]
     )[:900]
-    v = np.hstack([values(generator(tf.constant(z))), np.ones((900, 1))]).astype(np.float64)
+    v = np.hstack([extract_features(generator(tf.constant(z))), np.ones((900, 1))]).astype(
+        np.float64
+    )
     squares = v.T @ v + 900 * 1e-2 * np.mean(v**2) * np.eye(v.shape[1])
     expected = np.linalg.solve(squares, v.T @ z)
-    np.testing.assert_allclose(fit.solved(sums, settings.ridge), expected, atol=1e-4)
+    np.testing.assert_allclose(fit.solve_ridge(sums, settings.ridge), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("how", ["closed", "interrupted", "killed"])
@@ -81,7 +83,7 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
     generator: Generator, finished: Path, tmp_path: Path, how: str
 ) -> None:
     path = tmp_path / "encoder.npz"
-    run = train(generator, SMALL, path, save_seconds=-1 if how == "killed" else 1e9)
+    run = fit_encoder(generator, SMALL, path, save_seconds=-1 if how == "killed" else 1e9)
     assert [next(run).images for _ in range(3)] == [700, 1400, 2100]
     if how == "interrupted":
         with pytest.raises(KeyboardInterrupt):
@@ -94,7 +96,7 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
         (tmp_path / "kept").replace(f"{path}.state")
     assert not path.exists()
 
-    resumed = list(train(generator, SMALL, path))
+    resumed = list(fit_encoder(generator, SMALL, path))
 
     assert resumed[0].images == (2100 if how == "killed" else 2800)
     np.testing.assert_array_equal(_weights(path), _weights(finished))
@@ -103,7 +105,7 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
 
 def test_a_finished_run_is_not_done_again(generator: Generator, finished: Path) -> None:
     before = finished.stat().st_mtime_ns
-    (only,) = train(generator, SMALL, finished)
+    (only,) = fit_encoder(generator, SMALL, finished)
     assert only.encoder is not None
     assert finished.stat().st_mtime_ns == before
 
@@ -122,8 +124,8 @@ def test_another_run_is_refused_unless_it_may_overwrite(
     other = dataclasses.replace(few, **change)  # type: ignore[arg-type]
     name = next(iter(change))
     with pytest.raises(ConfigError, match=f"is of another fit: {name} is .* there and .* here;"):
-        next(train(generator, other, path))
-    end = list(train(generator, other, path, overwrite=True))[-1]
+        next(fit_encoder(generator, other, path))
+    end = list(fit_encoder(generator, other, path, overwrite=True))[-1]
     assert end.encoder is not None
     assert end.encoder.about["run"][name] == change[name]
 
@@ -131,16 +133,16 @@ def test_another_run_is_refused_unless_it_may_overwrite(
 def test_another_generators_encoder_is_not_gone_on_with(
     generator: Generator, finished: Path, tmp_path: Path
 ) -> None:
-    other = Generator(checkpoint(tmp_path, seed=1))
+    other = Generator(make_checkpoint(tmp_path, seed=1))
     with pytest.raises(ConfigError, match="another fit: generator is"):
-        next(train(other, SMALL, finished))
+        next(fit_encoder(other, SMALL, finished))
 
 
 def test_two_processes_do_not_write_one_encoder(generator: Generator, tmp_path: Path) -> None:
-    run = train(generator, SMALL, tmp_path / "encoder.npz")
+    run = fit_encoder(generator, SMALL, tmp_path / "encoder.npz")
     next(run)
     with pytest.raises(ResultsError, match="is being written by another process"):
-        next(train(generator, SMALL, tmp_path / "encoder.npz"))
+        next(fit_encoder(generator, SMALL, tmp_path / "encoder.npz"))
     run.close()
 
 
@@ -150,9 +152,9 @@ def test_a_full_disk_is_explained_and_the_run_goes_on_later(
 ) -> None:
     (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
-        list(train(generator, SMALL, tmp_path / "encoder.npz", save_seconds=-1))
+        list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz", save_seconds=-1))
     (tmp_path / name).unlink()
-    assert list(train(generator, SMALL, tmp_path / "encoder.npz"))[-1].encoder is not None
+    assert list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz"))[-1].encoder is not None
 
 
 @pytest.mark.parametrize("left", [0, 1000])
@@ -162,13 +164,15 @@ def test_a_damaged_state_is_explained(generator: Generator, tmp_path: Path, left
     state = tmp_path / "encoder.npz.state"
     state.write_bytes(state.read_bytes()[:left])
     with pytest.raises(CheckpointError, match=r"encoder.npz.state cannot .* --overwrite"):
-        next(train(generator, SMALL, path))
+        next(fit_encoder(generator, SMALL, path))
 
 
 def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: Path) -> None:
-    spoilt = Generator(dataclasses.replace(checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0)))
+    spoilt = Generator(
+        dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
+    )
     with pytest.raises(CheckpointError, match="images that are not finite"):
-        next(train(spoilt, SMALL, tmp_path / "encoder.npz"))
+        next(fit_encoder(spoilt, SMALL, tmp_path / "encoder.npz"))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,7 @@ def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
 
 
 def _stopped(generator: Generator, settings: fit.EncoderSettings, path: Path, ended: bool) -> None:
-    run = train(generator, settings, path)
+    run = fit_encoder(generator, settings, path)
     if ended:
         list(run)
     else:

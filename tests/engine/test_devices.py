@@ -13,7 +13,7 @@ from ganinv_cli.engine import devices
 from ganinv_cli.errors import UsageError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.machine import Machine
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 RULES = ("none", "stochastic")
 SETTINGS = ("--clip", ",".join(RULES), "--trials", "10", "--batch-size", "4", "--seed", "3")
@@ -27,16 +27,16 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import threading
 from ganinv_cli.cli import main
 from ganinv_cli.solvers.batch import Batch
-used, empty, advance = set(), Batch.empty, Batch.advance
+used, empty, advance = set(), Batch.make_empty, Batch.advance
 together = threading.Barrier(1 if "cpu:1" in sys.argv else 3)  # or the first had done it all
 def built(self, size):
     slots = empty(self, size)
     together.wait(120)
     return slots
 def advanced(self, slots):
-    used.add(slots.state.z.device[-5:])
+    used.add(slots.solver_state.z.device[-5:])
     return advance(self, slots)
-Batch.empty, Batch.advance = built, advanced
+Batch.make_empty, Batch.advance = built, advanced
 try:
     main(sys.argv[1:])
 finally:
@@ -47,7 +47,7 @@ finally:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hard")
-    builders.hard_checkpoint(folder)
+    builders.make_hard_checkpoint(folder)
     return folder
 
 
@@ -58,7 +58,7 @@ def _three(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]
 
 def _same(path: Path, other: Path) -> None:
     """Each trial once, with the same outcome, and where it converged the same z."""
-    first, second = read(path), read(other)
+    first, second = read_results(path), read_results(other)
     for rule in RULES:
         rows, others = first.groups[rule], second.groups[rule]
         assert others["trial"].tolist() == list(range(10))
@@ -90,10 +90,10 @@ def test_three_devices_find_what_one_finds(checkpoint, alone, tmp_path):
 
 
 def test_devices_are_named_by_kind_and_number():
-    (cpu,) = devices.devices("cpu:0")
+    (cpu,) = devices.find_devices("cpu:0")
     with cpu.scope():
         assert tf.zeros(1).device.endswith("CPU:0")
-    assert [(d.kind, d.number) for d in devices.devices("auto")] == [("cpu", 0)]
+    assert [(d.kind, d.number) for d in devices.find_devices("auto")] == [("cpu", 0)]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_devices_are_named_by_kind_and_number():
 )
 def test_devices_that_are_not_there_are_refused(wanted, words):
     with pytest.raises(UsageError, match=words):
-        devices.devices(wanted)
+        devices.find_devices(wanted)
 
 
 def test_more_gpus_than_there_are_is_refused(monkeypatch):
@@ -119,10 +119,10 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch):
     monkeypatch.setattr(
         tf.config, "list_logical_devices", lambda kind: two if kind == "GPU" else real(kind)
     )
-    assert [d.number for d in devices.devices("auto")] == [0, 1]
-    assert [d.number for d in devices.devices("gpu:1")] == [1]
+    assert [d.number for d in devices.find_devices("auto")] == [0, 1]
+    assert [d.number for d in devices.find_devices("gpu:1")] == [1]
     with pytest.raises(UsageError, match="there is no gpu:2; TensorFlow sees gpu:0 to gpu:1"):
-        devices.devices("gpu:1,2")
+        devices.find_devices("gpu:1,2")
 
 
 def test_every_gpu_takes_memory_as_it_needs_it_and_none_rounds_to_tf32(monkeypatch):
@@ -135,7 +135,7 @@ def test_every_gpu_takes_memory_as_it_needs_it_and_none_rounds_to_tf32(monkeypat
         tf.config.experimental, "set_memory_growth", lambda card, on: grown.append((card, on))
     )
     tf.config.experimental.enable_tensor_float_32_execution(True)
-    devices.prepare()
+    devices.configure_tensorflow()
     assert grown == [(card, True) for card in cards]
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
 
@@ -144,4 +144,6 @@ def test_a_run_says_which_cards_it_used(monkeypatch):
     names = iter(["A100", "A100", "H100"])
     monkeypatch.setattr(devices.Device, "description", property(lambda self: f"GPU {next(names)}"))
     used = [devices.Device("gpu", number) for number in range(3)]
-    assert devices.machine(used, "auto", "lbfgs") == Machine("2 × GPU A100; GPU H100", "mixed")
+    assert devices.describe_machine(used, "auto", "lbfgs") == Machine(
+        "2 × GPU A100; GPU H100", "mixed"
+    )

@@ -7,8 +7,8 @@ import conditional
 import pytest
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import Done, Recipe, Tally
-from ganinv_cli.engine.local import Several
+from ganinv_cli.engine.engine import Counts, GeneratorSpec, WorkerResult
+from ganinv_cli.engine.local import MultiDevice
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job
 from ganinv_cli.settings.machine import Machine
@@ -23,7 +23,7 @@ class Slow:
         self.seconds, self.failing = seconds, failing
         self.threads: set[str] = set()
 
-    def begun(self, generator, feed):
+    def run(self, generator, feed):
         self.threads.add(threading.current_thread().name)
         try:
             while jobs := feed.take(4):
@@ -31,7 +31,7 @@ class Slow:
                     time.sleep(self.seconds)
                     if job.trial == self.failing:
                         raise GaninvError("the device is gone")
-                    yield Done(Tally(1, 1, 1.0, 1.0, 1.0), [job])
+                    yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
         except GeneratorExit:
             self.threads.add("closed")
             raise
@@ -40,7 +40,9 @@ class Slow:
 @pytest.fixture(scope="module")
 def engine():
     devices = [Device("cpu", 0) for _ in range(3)]
-    return Several(Recipe(conditional.checkpoint()), devices, Machine("three"))
+    return MultiDevice(
+        GeneratorSpec(conditional.make_conditional_checkpoint()), devices, Machine("three")
+    )
 
 
 def test_every_job_is_done_once_by_several(engine):

@@ -5,11 +5,11 @@ import json
 import builders
 import numpy as np
 import pytest
-from called import ganinv, made, random_pixels, saved, z_of
+from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 RULES = ("standard", "stochastic")
 SETTINGS = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16)
@@ -19,20 +19,20 @@ SETTINGS = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16)
 def hard(tmp_path_factory):
     """A small checkpoint on which first starts fail: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("hard")
-    return folder, Generator(builders.hard_checkpoint(folder))
+    return folder, Generator(builders.make_hard_checkpoint(folder))
 
 
 @pytest.fixture(scope="module")
 def pictures(hard, tmp_path_factory):
     """A folder with an image of the generator's own and one of noise."""
     folder = tmp_path_factory.mktemp("pictures")
-    saved(folder / "made.png", made(hard[1], 0))
-    saved(folder / "noise.png", random_pixels(hard[1]))
+    save_image(folder / "made.png", make_image(hard[1], 0))
+    save_image(folder / "noise.png", make_random_pixels(hard[1]))
     return folder
 
 
 def _consistency(folder, hard, *more, **keywords):
-    return ganinv(folder, "consistency", "--checkpoint", hard[0], *more, **keywords)
+    return run_ganinv(folder, "consistency", "--checkpoint", hard[0], *more, **keywords)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def found(hard, pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("found")
     given = ("--image", pictures / "made.png", "--image", pictures, "--trials", 8)
     result = _consistency(folder, hard, *given, *SETTINGS, "--format", "json", publishing=True)
-    return folder, result, read(folder / "consistency.h5")
+    return folder, result, read_results(folder / "consistency.h5")
 
 
 def _row(result, number, technique="stochastic"):
@@ -62,7 +62,9 @@ def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, found):
     group = results.groups["image=0000/stochastic"]
     assert (group["restarts"] > 0).any()  # single starts alone would not agree
     assert len(np.unique(group["z_start"], axis=0)) == 8
-    np.testing.assert_allclose(group["polished/z_found"], z_of(hard[1], 0).repeat(8, 0), atol=0.05)
+    np.testing.assert_allclose(
+        group["polished/z_found"], make_z(hard[1], 0).repeat(8, 0), atol=0.05
+    )
 
 
 def test_an_image_of_noise_is_said_to_be_poorly_reconstructed(found):
@@ -110,7 +112,7 @@ def test_the_certificate_is_of_the_best_recovery(hard, found):
 
 def test_a_recovery_does_not_depend_on_the_batch_size(hard, pictures, found, tmp_path):
     _consistency(tmp_path, hard, "--image", pictures, *SETTINGS, "--trials", 3, "--batch-size", 4)
-    small = read(tmp_path / "consistency.h5")
+    small = read_results(tmp_path / "consistency.h5")
     for name in ("image=0000/standard", "image=0000/stochastic", "image=0001/stochastic"):
         one, other = found[2].groups[name], small.groups[name]
         assert (one["z_start"][:3] == other["z_start"]).all()
@@ -125,7 +127,7 @@ def test_coupled_recoveries_are_one_batch_an_image_and_rule(hard, pictures, tmp_
     given = ("--clip", "none,standard", "--restarts", 0, "--trials", 4, "--image")
     for name, images in (("both", pictures), ("alone", pictures / "noise.png")):
         _consistency(tmp_path, hard, *coupled, *given, images, "--out", f"{name}.h5")
-    both, alone = (read(tmp_path / f"{name}.h5").groups for name in ("both", "alone"))
+    both, alone = (read_results(tmp_path / f"{name}.h5").groups for name in ("both", "alone"))
     for rule in ("none", "standard"):
         group = both[f"image=0001/{rule}"]
         assert group["trial"].tolist() == [0, 1, 2, 3]

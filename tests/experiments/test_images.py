@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError
 from ganinv_cli.images import files
-from ganinv_cli.training.images import Crop, load
+from ganinv_cli.training.images import SquareCrop, load_images
 
 
 def _encoded(value: int = 0, kind: str = "PNG", size: tuple[int, int] = (20, 30)) -> bytes:
@@ -45,10 +45,17 @@ WRITERS = (_folder, _zip)
 
 
 @pytest.mark.parametrize(
-    "crop", [Crop(), Crop(0.72, (0.5, 0.4)), Crop(0.5, (0, 1)), Crop(1, (1, 0)), Crop(0.01, (1, 1))]
+    "crop",
+    [
+        SquareCrop(),
+        SquareCrop(0.72, (0.5, 0.4)),
+        SquareCrop(0.5, (0, 1)),
+        SquareCrop(1, (1, 0)),
+        SquareCrop(0.01, (1, 1)),
+    ],
 )
 @pytest.mark.parametrize("size", [(335, 410), (410, 335), (64, 64), (1, 7)])
-def test_a_crop_is_a_square_inside_the_picture(crop: Crop, size: tuple[int, int]) -> None:
+def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int, int]) -> None:
     left, top, right, bottom = crop.box(*size)
     assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
     assert left >= 0 and top >= 0
@@ -64,14 +71,14 @@ def test_a_crop_is_a_square_inside_the_picture(crop: Crop, size: tuple[int, int]
 )
 def test_a_crop_that_is_no_share_is_refused(side: float, center: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match="a crop's"):
-        Crop(side, center)
+        SquareCrop(side, center)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_come_in_the_order_of_their_names(tmp_path: Path, writer, channels: int) -> None:
     members = {f"{n % 3}/{n}.png": _encoded(n) for n in range(40)}
-    found = load(writer(tmp_path / "source", members), 16, channels, Crop())
+    found = load_images(writer(tmp_path / "source", members), 16, channels, SquareCrop())
     assert (found.shape, found.dtype) == ((40, 16, 16, channels), np.uint8)
     expected = [int(Path(name).stem) for name in sorted(members)]
     assert found[:, 3, 5, 0].tolist() == expected
@@ -87,7 +94,7 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
         "__MACOSX/c.png": b"macOS",
         "notes.txt": b"text",
     }
-    found = load(writer(tmp_path / "source", members), 16, 3, Crop())
+    found = load_images(writer(tmp_path / "source", members), 16, 3, SquareCrop())
     assert found[:, 0, 0, 0].tolist() == [9, 8]
 
 
@@ -97,14 +104,14 @@ def test_images_are_seen_as_a_viewer_shows_them(tmp_path: Path, writer) -> None:
     Image.fromarray(np.full((9, 9), 25700, np.uint16)).save(deep, "PNG")
     Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(clear, "PNG")
     members = {"a.png": deep.getvalue(), "b.png": clear.getvalue()}
-    found = load(writer(tmp_path / "source", members), 9, 3, Crop())
+    found = load_images(writer(tmp_path / "source", members), 9, 3, SquareCrop())
     assert [np.unique(picture).tolist() for picture in found] == [[100], [128]]
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_source_without_images_is_refused(tmp_path: Path, writer) -> None:
     with pytest.raises(ImageError, match="holds no image"):
-        load(writer(tmp_path / "source", {"notes.txt": b"text"}), 16, 3, Crop())
+        load_images(writer(tmp_path / "source", {"notes.txt": b"text"}), 16, 3, SquareCrop())
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -112,7 +119,7 @@ def test_files_are_not_held_in_memory_together(tmp_path: Path, writer) -> None:
     padded = _encoded() + bytes(1 << 18)
     source = writer(tmp_path / "source", {f"{n}.png": padded for n in range(120)})
     tracemalloc.start()
-    load(source, 16, 3, Crop())
+    load_images(source, 16, 3, SquareCrop())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60 * len(padded)
@@ -142,7 +149,7 @@ def _bomb() -> bytes:
 def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words: str) -> None:
     source = writer(tmp_path / "source", {"a.png": _encoded(), "bad.png": data})
     with pytest.raises(ImageError, match=words) as caught:
-        load(source, 16, 3, Crop())
+        load_images(source, 16, 3, SquareCrop())
     assert "bad.png" in str(caught.value)
 
 
@@ -150,10 +157,10 @@ def test_an_unreadable_image_is_named(tmp_path: Path, writer, data: bytes, words
 def test_a_file_too_big_for_an_image_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer
 ) -> None:
-    monkeypatch.setattr(files, "BIGGEST", 2 << 20)
+    monkeypatch.setattr(files, "MAX_BYTES", 2 << 20)
     source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
     with pytest.raises(ImageError, match=r"big\.png has 3 MB, more than the 2 of an image"):
-        load(source, 16, 3, Crop())
+        load_images(source, 16, 3, SquareCrop())
 
 
 def test_any_damage_to_an_archive_is_explained(tmp_path: Path) -> None:
@@ -163,14 +170,14 @@ def test_any_damage_to_an_archive_is_explained(tmp_path: Path) -> None:
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            load(path, 16, 3, Crop())
+            load_images(path, 16, 3, SquareCrop())
         except ImageError:
             refused += 1
     assert refused > len(whole) / 2
     for end in range(len(whole)):
         path.write_bytes(whole[:end])
         with pytest.raises(ImageError):
-            load(path, 16, 3, Crop())
+            load_images(path, 16, 3, SquareCrop())
 
 
 def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
@@ -180,7 +187,7 @@ def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)
     with pytest.raises(ImageError, match=r"a\.png is encrypted; unpack the archive"):
-        load(path, 16, 3, Crop())
+        load_images(path, 16, 3, SquareCrop())
 
 
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,10 +198,10 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\)"):
-        load(source, 16, 3, Crop())
+        load_images(source, 16, 3, SquareCrop())
 
 
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("nowhere")
     with pytest.raises(ImageError, match=r"a\.png does not exist"):
-        load(tmp_path, 16, 3, Crop())
+        load_images(tmp_path, 16, 3, SquareCrop())

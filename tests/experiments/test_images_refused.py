@@ -7,7 +7,7 @@ import zlib
 import builders
 import numpy as np
 import pytest
-from called import ganinv, made, saved
+from called import make_image, run_ganinv, save_image
 
 from ganinv_cli.network.generator import Generator
 
@@ -16,14 +16,14 @@ from ganinv_cli.network.generator import Generator
 def place(tmp_path_factory):
     """A folder with a checkpoint, a good image and many bad ones."""
     folder = tmp_path_factory.mktemp("place")
-    pixels = made(Generator(builders.checkpoint(folder / "checkpoint")), 0)
-    saved(folder / "good.png", pixels)
-    saved(folder / "black.png", np.zeros((16, 16), np.uint8))
+    pixels = make_image(Generator(builders.make_checkpoint(folder / "checkpoint")), 0)
+    save_image(folder / "good.png", pixels)
+    save_image(folder / "black.png", np.zeros((16, 16), np.uint8))
     (folder / "text.png").write_text("no image")
     (folder / "empty").mkdir()
     (folder / "notes").mkdir()
     (folder / "notes" / "notes.md").write_text("no image either")
-    whole = saved(
+    whole = save_image(
         folder / "whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), "u1")
     )
     (folder / "half.jpg").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -42,7 +42,7 @@ def _chunk(named):
 def _refused(folder, *arguments, checkpoint="checkpoint"):
     """The sentence of the refusal."""
     before = sorted(folder.rglob("*"))
-    result = ganinv(folder, *arguments, "--checkpoint", checkpoint, code=2)
+    result = run_ganinv(folder, *arguments, "--checkpoint", checkpoint, code=2)
     assert result.stdout == ""
     assert sorted(folder.rglob("*")) == before
     *usage, said = result.stderr.splitlines()  # how the command is called stands above its misuse

@@ -5,12 +5,12 @@ import json
 import builders
 import numpy as np
 import pytest
-from called import ganinv, made, random_pixels, saved, z_of
+from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
 
 from ganinv_cli.experiments import image_files
 from ganinv_cli.images import Crop
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 NAMES = ("noise.png", "a.png", "b.png", "text.png")
 
@@ -19,27 +19,27 @@ NAMES = ("noise.png", "a.png", "b.png", "text.png")
 def small(tmp_path_factory):
     """A small checkpoint: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("small")
-    return folder, Generator(builders.checkpoint(folder))
+    return folder, Generator(builders.make_checkpoint(folder))
 
 
 def _invert(folder, small, *more, **keywords):
     given = ("--checkpoint", small[0], "--trials", 4, "--batch-size", 8)
-    return ganinv(folder, "invert", *given, *more, **keywords)
+    return run_ganinv(folder, "invert", *given, *more, **keywords)
 
 
 @pytest.fixture(scope="module")
 def inverted(small, tmp_path_factory):
     """A file, and a folder in which one file is no image: folder, what was said, the results."""
     folder = tmp_path_factory.mktemp("inverted")
-    saved(folder / "noise.png", random_pixels(small[1]))
+    save_image(folder / "noise.png", make_random_pixels(small[1]))
     faces = folder / "faces"
     faces.mkdir()
-    saved(faces / "a.png", made(small[1], 0))
-    saved(faces / "b.png", made(small[1], 1))
+    save_image(faces / "a.png", make_image(small[1], 0))
+    save_image(faces / "b.png", make_image(small[1], 1))
     (faces / "text.png").write_text("no image")
     given = ("noise.png", "faces", "--npz", "z.npz", "--format", "json")
     result = _invert(folder, small, *given, code=1, publishing=True)
-    return folder, result, read(folder / "invert.h5")
+    return folder, result, read_results(folder / "invert.h5")
 
 
 def test_a_file_that_is_no_image_is_reported_and_the_rest_is_done(inverted):
@@ -72,7 +72,7 @@ def test_all_starts_agree_on_a_generated_image(small, inverted):
         assert row["rank"] == row["latent"] == 6
         group = inverted[2].groups[f"image={trial + 1:04d}/stochastic"]
         assert len(np.unique(group["z_start"], axis=0)) == 4
-        true = z_of(small[1], trial).repeat(4, 0)
+        true = make_z(small[1], trial).repeat(4, 0)
         np.testing.assert_allclose(group["polished/z_found"], true, atol=0.02)
     assert "poor" in rows["noise.png"]["verdict"]
 
@@ -99,16 +99,16 @@ def test_progress_counts_what_converged(inverted):
 
 
 def test_pixels_that_a_mask_leaves_out_do_not_count(small, tmp_path):
-    true, pixels = z_of(small[1], 0), made(small[1], 0)
+    true, pixels = make_z(small[1], 0), make_image(small[1], 0)
     white = np.full(pixels.shape[:2], 255, np.uint8)
     white[2:9, 4:12] = 0
     painted = np.where(white[..., None] == 0, 255 - pixels, pixels)
-    saved(tmp_path / "painted.png", painted)
-    saved(tmp_path / "mask.png", white)
+    save_image(tmp_path / "painted.png", painted)
+    save_image(tmp_path / "mask.png", white)
     far = {}
     for name, more in (("whole", ()), ("masked", ("--mask", "mask.png"))):
         _invert(tmp_path, small, "painted.png", *more, "--out", f"{name}.h5")
-        results = read(tmp_path / f"{name}.h5")
+        results = read_results(tmp_path / f"{name}.h5")
         group = results.groups["image=0000/stochastic"]
         far[name] = abs(group["polished/z_found"] - true).max()
         if more:
@@ -118,26 +118,26 @@ def test_pixels_that_a_mask_leaves_out_do_not_count(small, tmp_path):
 
 
 def test_an_image_is_read_once_and_can_go_while_the_run_lasts(small, tmp_path):
-    saved(tmp_path / "a.png", made(small[1], 0))
-    (found,) = image_files.sources(
+    save_image(tmp_path / "a.png", make_image(small[1], 0))
+    (found,) = image_files.read_image_files(
         [str(tmp_path / "a.png")], small[1].image_shape, Crop(), tmp_path / "invert"
     )
     (tmp_path / "a.png").unlink()
-    assert (found.row["target"][0] == made(small[1], 0)).all()
+    assert (found.row["target"][0] == make_image(small[1], 0)).all()
 
 
 def test_the_figures_of_a_run_are_not_its_images(small, tmp_path):
-    saved(tmp_path / "a.png", made(small[1], 0))
+    save_image(tmp_path / "a.png", make_image(small[1], 0))
     first = _invert(tmp_path, small, ".", publishing=True)
     assert list((tmp_path / "invert").rglob("*.png"))
     again = _invert(tmp_path, small, ".")
     assert again.stdout == first.stdout
-    assert "image=0001" not in read(tmp_path / "invert.h5").groups
+    assert "image=0001" not in read_results(tmp_path / "invert.h5").groups
 
 
 def test_figures_are_not_written_among_the_images(small, tmp_path):
     (tmp_path / "faces").mkdir()
-    saved(tmp_path / "faces" / "a.png", made(small[1], 0))
+    save_image(tmp_path / "faces" / "a.png", make_image(small[1], 0))
     error = _invert(tmp_path, small, "faces", "--out", "faces.h5", code=2).stderr
     assert "faces holds the images" in error
     assert not (tmp_path / "faces.h5").exists()
@@ -146,7 +146,7 @@ def test_figures_are_not_written_among_the_images(small, tmp_path):
 @pytest.mark.parametrize("npz", ["b.png", "invert.h5", "no/z.npz"])
 def test_the_z_are_not_written_over_something_else(small, tmp_path, npz):
     for name in ("a.png", "b.png"):
-        saved(tmp_path / name, made(small[1], 0))
+        save_image(tmp_path / name, make_image(small[1], 0))
     before = (tmp_path / "b.png").read_bytes()
     assert npz in _invert(tmp_path, small, "--npz", npz, "a.png", code=2).stderr
     assert (tmp_path / "b.png").read_bytes() == before

@@ -6,15 +6,15 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from called import ganinv
+from called import run_ganinv
 
-from ganinv_cli.experiments.noise_sweep import Sweep
-from ganinv_cli.ground_truth import noise, noisy, true_z
+from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
+from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.solvers import named
-from ganinv_cli.store import read
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 VARIANCES = (0.0, 0.01, 1.0)
@@ -26,26 +26,28 @@ SETTINGS = ("--trials", 6, "--precision", "float32", "--tolerance", "1e-7", "--b
 def hard(tmp_path_factory):
     """A small checkpoint on which first starts fail: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("hard")
-    return folder, Generator(builders.hard_checkpoint(folder))
+    return folder, Generator(builders.make_hard_checkpoint(folder))
 
 
 def _sweep(folder, hard, *more, variances=VARIANCES, **keywords):
     listed = ",".join(map(str, variances))
     given = ("--checkpoint", hard[0], *SETTINGS, "--variances", listed, *more)
-    return ganinv(folder, "noise-sweep", *given, **keywords)
+    return run_ganinv(folder, "noise-sweep", *given, **keywords)
 
 
 @pytest.fixture(scope="module")
 def swept(hard, tmp_path_factory):
     folder = tmp_path_factory.mktemp("swept")
     result = _sweep(folder, hard, "--format", "json", publishing=True)
-    return folder, result, read(folder / "noise-sweep.h5")
+    return folder, result, read_results(folder / "noise-sweep.h5")
 
 
 def test_no_noise_is_what_recover_does(hard, tmp_path):
-    ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS, "--trials", 12)
+    run_ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS, "--trials", 12)
     _sweep(tmp_path, hard, "--trials", 12, variances=[0])
-    known, noiseless = (read(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep"))
+    known, noiseless = (
+        read_results(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep")
+    )
     assert (noiseless.groups[""]["z_true"] == known.groups[""]["z_true"]).all()
     restarted = [rule for rule in RULES if known.groups[rule]["restarts"].any()]
     assert restarted  # or restarts were not compared
@@ -61,16 +63,16 @@ def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
     for name, variances, used in (("a", [0, 1], "mixed"), ("b", [1], "float32")):
         given = ("--precision", "mixed", "--trials", 1, "--out", f"{name}.h5")
         _sweep(tmp_path, hard, *given, variances=variances)
-        assert read(tmp_path / f"{name}.h5").attributes["precision"] == used
+        assert read_results(tmp_path / f"{name}.h5").attributes["precision"] == used
 
 
 def _explained(results, generator, clip):
     """Whether each stored image loss is that of the stored z and the image recomputed here."""
     root = results.groups[""]
     clean = generator.render(root["z_true"], len(root["trial"]))
-    unit = noise(generator, 0, root["trial"])
+    unit = draw_noise(generator, 0, root["trial"])
     for variance in VARIANCES:
-        sought = noisy(clean, unit, np.full(len(clean), variance), clip)
+        sought = add_noise(clean, unit, np.full(len(clean), variance), clip)
         for rule in RULES:
             group = results.groups[f"variance={variance:g}/{rule}"]
             for start in ("", "first/"):
@@ -86,14 +88,14 @@ def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swep
     starts = [group["z_start"] for name, group in results.groups.items() if name]
     assert len(starts) == len(VARIANCES) * len(RULES)
     assert all((start == starts[0]).all() for start in starts)
-    assert (results.groups[""]["z_true"] == true_z(hard[1], 0, np.arange(6))).all()
+    assert (results.groups[""]["z_true"] == draw_true_z(hard[1], 0, np.arange(6))).all()
 
 
 def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
     hard, swept, tmp_path
 ):
     result = _sweep(tmp_path, hard, "--clip-pixels", "--batch-size", 5)
-    clipped = read(tmp_path / "noise-sweep.h5")
+    clipped = read_results(tmp_path / "noise-sweep.h5")
     assert all(_explained(clipped, hard[1], clip=True))
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
 
@@ -102,13 +104,15 @@ def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
 def test_one_start_is_enough_by_its_loss_only_where_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial, "none") for trial in range(3)]
-    sought = Sweep(config, named("lbfgs", {})).supply(hard[1])(jobs)
-    assert (sought.enough > 0).all() == (not clip)
-    assert (sought.residual > sought.enough).all()
+    sought = NoiseSweepTask(config, make_solver("lbfgs", {})).prepare_targets(hard[1])(jobs)
+    assert (sought.sufficient_loss > 0).all() == (not clip)
+    assert (sought.residual > sought.sufficient_loss).all()
 
 
 def test_the_noise_of_a_trial_does_not_see_its_neighbours(hard):
-    together, alone = (noise(hard[1], 0, np.array(trials)) for trials in ([3, 70_000, 8], [70_000]))
+    together, alone = (
+        draw_noise(hard[1], 0, np.array(trials)) for trials in ([3, 70_000, 8], [70_000])
+    )
     assert (together[1] == alone[0]).all()
     assert abs(together.std() - 1) < 0.05
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import figure1
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach
@@ -27,7 +27,7 @@ SETTINGS = ("--trials", "12", "--precision", "float32", "--tolerance", "1e-7")
 def hard(tmp_path_factory):
     """The folder of a small checkpoint on which first starts fail."""
     folder = tmp_path_factory.mktemp("hard")
-    builders.hard_checkpoint(folder)
+    builders.make_hard_checkpoint(folder)
     return folder
 
 
@@ -51,7 +51,7 @@ def finished(hard, tmp_path_factory):
 def test_the_table_counts_what_the_file_holds(finished):
     folder, result = finished
     table = json.loads(result.stdout)["tables"]["table1"]
-    results = read(folder / "recover.h5")
+    results = read_results(folder / "recover.h5")
     assert [row["technique"] for row in table] == list(RULES)
     for row in table:
         group = results.groups[row["technique"]]
@@ -64,7 +64,7 @@ def test_the_table_counts_what_the_file_holds(finished):
 
 
 def test_restarts_recover_what_first_starts_do_not(finished):
-    groups = read(finished[0] / "recover.h5").groups
+    groups = read_results(finished[0] / "recover.h5").groups
     first, restarts, before, after = (
         np.concatenate([groups[rule][name] for rule in RULES])
         for name in ("first/outcome", "restarts", "first/z_error", "z_error")
@@ -76,7 +76,7 @@ def test_restarts_recover_what_first_starts_do_not(finished):
 
 
 def test_errors_are_those_of_the_stored_z(finished):
-    results = read(finished[0] / "recover.h5")
+    results = read_results(finished[0] / "recover.h5")
     true = results.groups[""]["z_true"]
     for rule in RULES:
         group = results.groups[rule]
@@ -87,7 +87,7 @@ def test_errors_are_those_of_the_stored_z(finished):
 
 
 def test_the_file_says_where_it_comes_from(finished):
-    about = read(finished[0] / "recover.h5").attributes
+    about = read_results(finished[0] / "recover.h5").attributes
     assert about["command"] == "recover"
     assert about["config"]["trials"] == 12
     assert len(about["checkpoint_sha256"]) == 64
@@ -103,7 +103,7 @@ def test_tables_and_figures_stand_beside_the_file(finished):
 
 
 def test_figure_1_ends_where_it_should(finished):
-    figure = read(finished[0] / "recover.h5").figures["figure1-stochastic"]
+    figure = read_results(finished[0] / "recover.h5").figures["figure1-stochastic"]
     assert figure.panels == ("start", "10 gradients", "30 gradients", "found", "original")
     pictures = figure.pictures.astype(int)
     far = [abs(panel - pictures[-1]).mean() for panel in pictures]
@@ -120,13 +120,13 @@ def test_a_finished_run_prints_its_tables_again_and_computes_nothing(finished):
 
 
 def _checkpoint(folder: Path) -> str:
-    return str(read(folder / "recover.h5").attributes["config"]["checkpoint"])
+    return str(read_results(folder / "recover.h5").attributes["config"]["checkpoint"])
 
 
 def test_a_larger_number_of_trials_extends_a_run(finished, hard, tmp_path):
     _recover(tmp_path, hard, *SETTINGS, "--trials", 5, "--batch-size", 4)
     _recover(tmp_path, hard, *SETTINGS, "--batch-size", 7)
-    whole, extended = (read(folder / "recover.h5") for folder in (finished[0], tmp_path))
+    whole, extended = (read_results(folder / "recover.h5") for folder in (finished[0], tmp_path))
     assert _same(whole, extended) == 36
 
 
@@ -160,25 +160,25 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
     process.send_signal(kill)
     process.communicate(timeout=60)
     assert process.returncode == (-kill if kill == signal.SIGKILL else 130)
-    early = read(tmp_path / "recover.h5")
+    early = read_results(tmp_path / "recover.h5")
     kept = {rule: early.groups[rule]["z_found"].copy() for rule in early.groups if rule}
     assert 0 < sum(map(len, kept.values())) < 36
     _recover(tmp_path, hard, *SETTINGS, "--batch-size", 3)
-    late = read(tmp_path / "recover.h5")
+    late = read_results(tmp_path / "recover.h5")
     for rule, z in kept.items():
         places = np.searchsorted(late.groups[rule]["trial"], early.groups[rule]["trial"])
         assert (late.groups[rule]["z_found"][places] == z).all()
-    assert _same(read(finished[0] / "recover.h5"), late) == 36
+    assert _same(read_results(finished[0] / "recover.h5"), late) == 36
     assert not parts.exists()
 
 
 def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(figure1, "pictures", _interrupted)
+        patch.setattr(figure1, "make_figures", _interrupted)
         _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
-    assert not read(tmp_path / "recover.h5").figures
+    assert not read_results(tmp_path / "recover.h5").figures
     _recover(tmp_path, hard, "--trials", 2, "--clip", "none")
-    assert read(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
+    assert read_results(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
 
 
 def _interrupted(*_: object) -> None:
@@ -189,7 +189,7 @@ def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp
     folder = finished[0]
     other = _recover(folder, _checkpoint(folder), *SETTINGS, "--seed", 5, code=2)
     assert "seed" in other.stderr
-    builders.checkpoint(tmp_path)
+    builders.make_checkpoint(tmp_path)
     other = _recover(folder, tmp_path, *SETTINGS, code=2)
     assert "checkpoint_sha256" in other.stderr
     assert "--overwrite" in other.stderr
@@ -201,7 +201,7 @@ def test_the_preset_of_the_papers_code_counts_ever_below(hard, tmp_path):
         'batch_norm = "batch"\nsnapshots = [10]\n[gd]\nlearning_rate = 1e-3\n'
     )
     result = _recover(tmp_path, hard, "--config", "own.toml", "--trials", 4, "--format", "json")
-    results = read(tmp_path / "recover.h5")
+    results = read_results(tmp_path / "recover.h5")
     for row in json.loads(result.stdout)["tables"]["table1"]:
         least = results.groups[row["technique"]]["z_error_least"]
         assert row["recovered"]["1e-1"] == int((least < 1e-1).sum())

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from ganinv_cli.cli import main
 from ganinv_cli.engine import devices
-from ganinv_cli.loop.batch import rounding
+from ganinv_cli.loop.batch import rounding_loss
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 RULES = ("none", "stochastic")
 
@@ -21,7 +21,7 @@ RULES = ("none", "stochastic")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
-    builders.hard_checkpoint(folder)
+    builders.make_hard_checkpoint(folder)
     return folder
 
 
@@ -42,9 +42,9 @@ def polished(checkpoint, tmp_path_factory):
 
 
 def test_a_trial_converges_by_its_bound_or_where_float32_can_do_no_better(polished, tmp_path):
-    floor = rounding(Generator(builders.hard_checkpoint(tmp_path)))
+    floor = rounding_loss(Generator(builders.make_hard_checkpoint(tmp_path)))
     for rule in RULES:
-        group = read(polished[0] / "recover.h5").groups[rule]
+        group = read_results(polished[0] / "recover.h5").groups[rule]
         converged = group["outcome"] == Outcome.converged
         assert converged.any()
         near = (group["error_bound"] <= 1e-8) | (group["image_loss"] <= floor)
@@ -54,7 +54,7 @@ def test_a_trial_converges_by_its_bound_or_where_float32_can_do_no_better(polish
 
 
 def test_what_has_converged_is_polished_to_its_last_digits(polished):
-    results = read(polished[0] / "recover.h5")
+    results = read_results(polished[0] / "recover.h5")
     true = results.groups[""]["z_true"]
     for rule in RULES:
         group = results.groups[rule]
@@ -71,7 +71,7 @@ def test_what_has_converged_is_polished_to_its_last_digits(polished):
 
 def test_the_tables_say_both(polished):
     tables = json.loads(polished[1].stdout)["tables"]
-    results = read(polished[0] / "recover.h5")
+    results = read_results(polished[0] / "recover.h5")
     for row, digits in zip(tables["table1"], tables["polished"], strict=True):
         group = results.groups[row["technique"]]
         converged = row["outcomes"]["recovered"]["converged"]
@@ -81,7 +81,7 @@ def test_the_tables_say_both(polished):
 
 def test_how_it_is_computed_identifies_a_run(polished):
     folder = polished[0]
-    about = read(folder / "recover.h5").attributes
+    about = read_results(folder / "recover.h5").attributes
     assert about["precision"] == about["config"]["precision"] == "mixed"
     given = ("--trials", 12, "--budget", 45)
     for more, words in (
@@ -95,10 +95,10 @@ def test_how_it_is_computed_identifies_a_run(polished):
 def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, monkeypatch):
     used = []
     for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
-        monkeypatch.setattr(devices, "_cpuinfo", lambda flags=flags: flags)
+        monkeypatch.setattr(devices, "_read_cpuinfo", lambda flags=flags: flags)
         _recover(tmp_path, checkpoint, "--trials", trials, "--device", "cpu")
-        used.append(read(tmp_path / "recover.h5").attributes["precision"])
-    results = read(tmp_path / "recover.h5")
+        used.append(read_results(tmp_path / "recover.h5").attributes["precision"])
+    results = read_results(tmp_path / "recover.h5")
     assert used == ["float32", "mixed"]
     assert results.attributes["config"]["precision"] == "auto"
     assert (results.groups["none"]["z_error"] < 1e-6).all()
@@ -107,7 +107,7 @@ def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, mon
 def test_plain_descent_has_no_bound_and_no_bfloat16(checkpoint, tmp_path):
     given = ("--trials", 2, "--solver", "gd", "--budget", 20, "--restarts", 0)
     _recover(tmp_path, checkpoint, *given, "--precision", "mixed")
-    results = read(tmp_path / "recover.h5")
+    results = read_results(tmp_path / "recover.h5")
     assert results.attributes["precision"] == "float32"
     assert "error_bound" not in results.groups["none"]
 

@@ -7,11 +7,11 @@ import signal
 import builders
 import numpy as np
 import pytest
-from called import ganinv, made, random_pixels, saved, stopped
+from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
 
 from ganinv_cli.experiments import images, task
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 GROUPS = ("image=0000/none", "image=0000/stochastic", "image=0001/none", "image=0001/stochastic")
 
@@ -20,12 +20,12 @@ GROUPS = ("image=0000/none", "image=0000/stochastic", "image=0001/none", "image=
 def pictures(tmp_path_factory):
     """A folder with two images and a mask beside a small checkpoint."""
     folder = tmp_path_factory.mktemp("pictures")
-    generator = Generator(builders.checkpoint(folder / "checkpoint"))
-    saved(folder / "made.png", made(generator, 0))
-    saved(folder / "noise.png", random_pixels(generator))
+    generator = Generator(builders.make_checkpoint(folder / "checkpoint"))
+    save_image(folder / "made.png", make_image(generator, 0))
+    save_image(folder / "noise.png", make_random_pixels(generator))
     mask = np.full(generator.image_shape[:2], 255, np.uint8)
     mask[:4] = 0
-    saved(folder / "mask.png", mask)
+    save_image(folder / "mask.png", mask)
     return folder
 
 
@@ -45,18 +45,18 @@ def command(pictures):
 def finished(command, tmp_path_factory):
     """The folder of a run that nothing stopped, and what it printed."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, ganinv(folder, *command, "--trials", 5)
+    return folder, run_ganinv(folder, *command, "--trials", 5)
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(command, finished, tmp_path):
-    status, _ = stopped(tmp_path, signal.SIGKILL, *command, "--trials", 5)
+    status, _ = run_and_stop(tmp_path, signal.SIGKILL, *command, "--trials", 5)
     assert status == -signal.SIGKILL
-    early = read(tmp_path / "consistency.h5")
+    early = read_results(tmp_path / "consistency.h5")
     rows = {name: group for name, group in early.groups.items() if name in GROUPS}
     assert 0 < sum(len(group["trial"]) for group in rows.values()) < 20
-    result = ganinv(tmp_path, *command, "--trials", 5)
-    late, whole = (read(folder / "consistency.h5") for folder in (tmp_path, finished[0]))
+    result = run_ganinv(tmp_path, *command, "--trials", 5)
+    late, whole = (read_results(folder / "consistency.h5") for folder in (tmp_path, finished[0]))
     for name, group in rows.items():
         kept = np.isin(late.groups[name]["trial"], group["trial"])
         for column in ("z_found", "polished/z_found", "image_loss", "seconds"):
@@ -83,8 +83,10 @@ def _verdicts(result):
 
 def test_a_larger_number_of_trials_extends_a_run_and_its_certificates(command, finished, tmp_path):
     shutil.copy(finished[0] / "consistency.h5", tmp_path)
-    ganinv(tmp_path, *command, "--trials", 7)
-    whole, extended = (read(folder / "consistency.h5") for folder in (finished[0], tmp_path))
+    run_ganinv(tmp_path, *command, "--trials", 7)
+    whole, extended = (
+        read_results(folder / "consistency.h5") for folder in (finished[0], tmp_path)
+    )
     for name in GROUPS:
         assert extended.groups[name]["trial"].tolist() == list(range(7))
         assert (extended.groups[name]["z_found"][:5] == whole.groups[name]["z_found"]).all()
@@ -99,7 +101,7 @@ def test_a_finished_run_prints_again_and_solves_nothing(command, finished, monke
     folder, result = finished
     before = (folder / "consistency.h5").stat().st_mtime_ns
     monkeypatch.setattr(task, "solve", None)
-    assert ganinv(folder, *command, "--trials", 5).stdout == result.stdout
+    assert run_ganinv(folder, *command, "--trials", 5).stdout == result.stdout
     assert (folder / "consistency.h5").stat().st_mtime_ns == before
 
 
@@ -112,11 +114,11 @@ def test_a_run_stopped_before_its_certificates_makes_them_when_it_goes_on(
     short = (*_command(pictures, "made.png"), "--trials", 2)
     with monkeypatch.context() as patch:
         patch.setattr(images, "certify", interrupted)
-        said = ganinv(tmp_path, *short, code=130).stderr
+        said = run_ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
     monkeypatch.setattr(task, "solve", None)
-    ganinv(tmp_path, *short)
-    groups = read(tmp_path / "consistency.h5").groups
+    run_ganinv(tmp_path, *short)
+    groups = read_results(tmp_path / "consistency.h5").groups
     assert groups["image=0000/none/certificate"]["recoveries"].tolist() == [2]
 
 
@@ -135,7 +137,7 @@ def test_other_images_or_settings_are_refused_with_what_differs(pictures, finish
     before = (folder / "consistency.h5").read_bytes()
     given = [pictures / text if text.endswith(".png") else text for text in other]
     images = () if "--image" in other else ("made.png", "noise.png")
-    result = ganinv(folder, *_command(pictures, *images), "--trials", 5, *given, code=2)
+    result = run_ganinv(folder, *_command(pictures, *images), "--trials", 5, *given, code=2)
     assert differs in result.stderr
     assert "--overwrite" in result.stderr
     assert result.stdout == ""
@@ -148,4 +150,4 @@ def test_the_same_image_elsewhere_goes_on(pictures, finished, tmp_path):
         shutil.copy(pictures / name, tmp_path / f"copy-of-{name}")
     same = _command(pictures)
     images = ("--image", tmp_path / "copy-of-made.png", "--image", tmp_path / "copy-of-noise.png")
-    ganinv(folder, *same, *images, "--trials", 5)
+    run_ganinv(folder, *same, *images, "--trials", 5)

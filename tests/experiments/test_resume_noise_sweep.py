@@ -9,11 +9,11 @@ from unittest import mock
 import builders
 import numpy as np
 import pytest
-from called import ganinv, stopped
+from called import run_and_stop, run_ganinv
 
 from ganinv_cli.experiments import columns, figure2, run, task
-from ganinv_cli.experiments.progress import Count
-from ganinv_cli.store import read
+from ganinv_cli.experiments.progress import ProgressCounter
+from ganinv_cli.store import read_results
 
 RULES = ("standard", "stochastic")
 GROUPS = [f"variance={variance}/{rule}" for variance in ("0.01", "0.1") for rule in RULES]
@@ -23,7 +23,7 @@ GROUPS = [f"variance={variance}/{rule}" for variance in ("0.01", "0.1") for rule
 def command(tmp_path_factory):
     """All of a command but --trials."""
     folder = tmp_path_factory.mktemp("hard")
-    builders.hard_checkpoint(folder)
+    builders.make_hard_checkpoint(folder)
     sharp = ("--variances", "0.01,0.1", "--stationary", "1e-7", "--clip", ",".join(RULES))
     return ("noise-sweep", "--checkpoint", folder, *sharp, "--batch-size", 3, "--format", "json")
 
@@ -32,7 +32,7 @@ def command(tmp_path_factory):
 def finished(command, tmp_path_factory):
     """The folder of a run that nothing stopped, and what it printed."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, ganinv(folder, *command, "--trials", 5)
+    return folder, run_ganinv(folder, *command, "--trials", 5)
 
 
 def _assert_same_trials(one, other):
@@ -51,7 +51,7 @@ def _assert_same_trials(one, other):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(command, finished, tmp_path):
-    status, _ = stopped(tmp_path, signal.SIGKILL, *command, "--trials", 5)
+    status, _ = run_and_stop(tmp_path, signal.SIGKILL, *command, "--trials", 5)
     assert status == -signal.SIGKILL
     _assert_goes_on(command, finished, tmp_path)
 
@@ -62,10 +62,10 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(command, finished, tmp_pa
             signal.raise_signal(signal.SIGINT)
         return add(count, tally)
 
-    add = Count.add
+    add = ProgressCounter.add
     with monkeypatch.context() as patch:
-        patch.setattr(Count, "add", interrupted)
-        result = ganinv(tmp_path, *command, "--trials", 5, code=130)
+        patch.setattr(ProgressCounter, "add", interrupted)
+        result = run_ganinv(tmp_path, *command, "--trials", 5, code=130)
     assert "the same command goes on" in result.stderr
     assert result.stdout == ""
     _assert_goes_on(command, finished, tmp_path)
@@ -73,17 +73,17 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(command, finished, tmp_pa
 
 def _assert_goes_on(command, finished, folder):
     """From some trials to all; those are kept as they are, and the rest ends as it would have."""
-    early = read(folder / "noise-sweep.h5")
+    early = read_results(folder / "noise-sweep.h5")
     rows = {name: group for name, group in early.groups.items() if name}
     assert 0 < sum(len(group["trial"]) for group in rows.values()) < 20
     assert not early.complete
-    result = ganinv(folder, *command, "--trials", 5)
-    late = read(folder / "noise-sweep.h5")
+    result = run_ganinv(folder, *command, "--trials", 5)
+    late = read_results(folder / "noise-sweep.h5")
     for name, group in rows.items():
         kept = np.isin(late.groups[name]["trial"], group["trial"])
         for column in ("z_found", "image_loss", "seconds", "gradients"):
             assert (late.groups[name][column][kept] == group[column]).all()
-    _assert_same_trials(read(finished[0] / "noise-sweep.h5"), late)
+    _assert_same_trials(read_results(finished[0] / "noise-sweep.h5"), late)
     for expected, found in zip(_table(finished[1]), _table(result), strict=True):
         for key in ("variance", "technique", "trials"):
             assert found[key] == expected[key]
@@ -99,9 +99,9 @@ def _table(result):
 
 
 def test_a_larger_number_of_trials_extends_a_run(command, finished, tmp_path):
-    whole = read(_copied(finished, tmp_path))
-    ganinv(tmp_path, *command, "--trials", 7)
-    extended = read(tmp_path / "noise-sweep.h5")
+    whole = read_results(_copied(finished, tmp_path))
+    run_ganinv(tmp_path, *command, "--trials", 7)
+    extended = read_results(tmp_path / "noise-sweep.h5")
     for name in ("", *GROUPS):
         assert extended.groups[name]["trial"].tolist() == list(range(7))
         for column, values in whole.groups[name].items():
@@ -119,8 +119,8 @@ def test_a_finished_run_prints_again_and_solves_nothing(command, finished, monke
     folder, result = finished
     before = (folder / "noise-sweep.h5").stat().st_mtime_ns
     monkeypatch.setattr(task, "solve", None)
-    assert ganinv(folder, *command, "--trials", 5).stdout == result.stdout
-    assert ganinv(folder, *command, "--trials", 3).stdout == result.stdout
+    assert run_ganinv(folder, *command, "--trials", 5).stdout == result.stdout
+    assert run_ganinv(folder, *command, "--trials", 3).stdout == result.stdout
     assert (folder / "noise-sweep.h5").stat().st_mtime_ns == before
 
 
@@ -132,13 +132,13 @@ def test_a_run_stopped_before_its_figures_draws_them_when_it_goes_on(
 
     short = (*command, "--trials", 1, "--clip", "none")
     with monkeypatch.context() as patch:
-        patch.setattr(figure2, "pictures", interrupted)
-        said = ganinv(tmp_path, *short, code=130).stderr
+        patch.setattr(figure2, "make_figures", interrupted)
+        said = run_ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
-    assert not read(tmp_path / "noise-sweep.h5").figures
+    assert not read_results(tmp_path / "noise-sweep.h5").figures
     monkeypatch.setattr(task, "solve", None)
-    ganinv(tmp_path, *short)
-    assert len(read(tmp_path / "noise-sweep.h5").figures) == 2
+    run_ganinv(tmp_path, *short)
+    assert len(read_results(tmp_path / "noise-sweep.h5").figures) == 2
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_run_stopped_before_its_figures_draws_them_when_it_goes_on(
 def test_another_config_is_refused_with_what_differs(command, finished, other, differs):
     folder = finished[0]
     before = (folder / "noise-sweep.h5").read_bytes()
-    result = ganinv(folder, *command, "--trials", 5, *other, code=2)
+    result = run_ganinv(folder, *command, "--trials", 5, *other, code=2)
     assert differs in result.stderr
     assert "--overwrite" in result.stderr
     assert result.stdout == ""
@@ -164,8 +164,8 @@ def test_another_config_is_refused_with_what_differs(command, finished, other, d
 
 def test_overwrite_starts_again(command, finished, tmp_path):
     _copied(finished, tmp_path)
-    ganinv(tmp_path, *command, "--trials", 1, "--clip", "none", "--overwrite")
-    results = read(tmp_path / "noise-sweep.h5")
+    run_ganinv(tmp_path, *command, "--trials", 1, "--clip", "none", "--overwrite")
+    results = read_results(tmp_path / "noise-sweep.h5")
     assert results.groups["variance=0.1/none"]["trial"].tolist() == [0]
     assert results.attributes["config"]["clip"] == ["none"]
     assert not results.groups.keys() & set(GROUPS)
@@ -173,16 +173,16 @@ def test_overwrite_starts_again(command, finished, tmp_path):
 
 def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command, tmp_path):
     """The first trials of a group are then not those of every other group."""
-    with mock.patch.object(run, "saved", _some_of_them):
-        ganinv(tmp_path, *command, "--trials", 5, code=130)
-    ganinv(tmp_path, *command, "--trials", 2)
-    results = read(tmp_path / "noise-sweep.h5")
+    with mock.patch.object(run, "commit_results", _some_of_them):
+        run_ganinv(tmp_path, *command, "--trials", 5, code=130)
+    run_ganinv(tmp_path, *command, "--trials", 2)
+    results = read_results(tmp_path / "noise-sweep.h5")
     assert {tuple(figure.trials) for figure in results.figures.values()} == {(0, 1)}
 
 
 def _some_of_them(handed, run, beside, constants, committed_some):
     """Commits all trials but number 1, and is interrupted."""
-    rows = columns.joined([done.rows for done in handed if done.rows])
+    rows = columns.join_groups([done.rows for done in handed if done.rows])
     others = {
         name: {column: values[group["trial"] != 1] for column, values in group.items()}
         for name, group in rows.items()

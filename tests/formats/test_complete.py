@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.complete import finished
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
+from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Network, Node, chain
 from ganinv_cli.network.layers import (
@@ -27,22 +27,24 @@ from ganinv_cli.network.layers import (
 from ganinv_cli.prior import Normal, Uniform
 
 
-def _found(*layers: Layer, side: int = 4, channels: int = 3, prior: str = "") -> Found:
+def _found(
+    *layers: Layer, side: int = 4, channels: int = 3, prior: str = ""
+) -> UnfinishedGenerator:
     random = np.random.default_rng(0)
     outputs = side * side * channels
     dense = Dense(
         random.normal(size=(5, outputs)).astype(np.float32), np.zeros(outputs, np.float32)
     )
     network = chain(5, (dense, Reshape((side, side, channels)), *layers), ("dense", "reshape"))
-    return Found(network, "test", "plain", "here", prior=prior)
+    return UnfinishedGenerator(network, "test", "plain", "here", prior=prior)
 
 
 def _affine(scale: float, shift: float) -> Affine:
     return Affine(np.full(3, scale, np.float32), np.full(3, shift, np.float32))
 
 
-def _pictures(found: Found, **told: str) -> np.ndarray:
-    checkpoint = finished(found, Conventions(**told))  # type: ignore[arg-type]
+def _pictures(found: UnfinishedGenerator, **told: str) -> np.ndarray:
+    checkpoint = complete_generator(found, Conventions(**told))  # type: ignore[arg-type]
     z = np.random.default_rng(1).normal(0, 3, size=(50, 5)).astype(np.float32)
     pictures: np.ndarray = Generator(checkpoint)(z).numpy()
     return pictures
@@ -75,9 +77,9 @@ def test_a_file_that_makes_one_picture_alone_is_taken_as_it_is() -> None:
 
 
 def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> None:
-    plain = finished(_found(), Conventions())
+    plain = complete_generator(_found(), Conventions())
     assert any("pixels from -1 to 1" in clause and "--range" in clause for clause in plain.assumed)
-    told = finished(_found(), Conventions(range="0,255"))
+    told = complete_generator(_found(), Conventions(range="0,255"))
     assert not any("--range" in clause for clause in told.assumed)
     z = np.ones((1, 5), np.float32)
     np.testing.assert_allclose(Generator(told)(z), Generator(plain)(z) / 127.5 - 1, atol=1e-6)
@@ -85,22 +87,24 @@ def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> Non
 
 def test_a_range_that_contradicts_the_file_is_refused() -> None:
     with pytest.raises(UnreadableError, match="ends in values from 0 to 1, which --range tanh"):
-        finished(_found(Activation("sigmoid")), Conventions(range="tanh"))
+        complete_generator(_found(Activation("sigmoid")), Conventions(range="tanh"))
 
 
 @pytest.mark.parametrize("text", ["relu", "1,0", "0", "0,inf", "a,b", "0,nan"])
 def test_a_range_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no range of pixels: give tanh, sigmoid, or the"):
-        finished(_found(), Conventions(range=text))
+        complete_generator(_found(), Conventions(range=text))
 
 
 def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
     known, unknown = _found(prior="uniform"), _found()
-    assert finished(known, Conventions()).prior == Uniform()
-    assert not any("--prior" in clause for clause in finished(known, Conventions()).assumed)
-    assert finished(known, Conventions(prior="normal:2")).prior == Normal(2)
-    assert finished(unknown, Conventions()).prior == Normal()
-    assert any("--prior" in clause for clause in finished(unknown, Conventions()).assumed)
+    assert complete_generator(known, Conventions()).prior == Uniform()
+    assert not any(
+        "--prior" in clause for clause in complete_generator(known, Conventions()).assumed
+    )
+    assert complete_generator(known, Conventions(prior="normal:2")).prior == Normal(2)
+    assert complete_generator(unknown, Conventions()).prior == Normal()
+    assert any("--prior" in clause for clause in complete_generator(unknown, Conventions()).assumed)
 
 
 @pytest.mark.parametrize(
@@ -113,13 +117,13 @@ def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
 )
 def test_what_makes_no_pictures_is_refused(side: int, channels: int, words: str) -> None:
     with pytest.raises(UnreadableError, match=words):
-        finished(_found(side=side, channels=channels), Conventions())
+        complete_generator(_found(side=side, channels=channels), Conventions())
 
 
 def test_numbers_in_place_of_pictures_are_refused() -> None:
     found = _found(Reshape((48,)))
     with pytest.raises(UnreadableError, match="makes 48 of a latent vector where a picture"):
-        finished(found, Conventions())
+        complete_generator(found, Conventions())
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
@@ -127,27 +131,27 @@ def test_weights_that_are_no_numbers_are_refused() -> None:
     array = found.network.nodes[0].layer.weights  # type: ignore[union-attr]
     array[0, 0] = np.nan
     with pytest.raises(UnreadableError, match="dense holds values that are not finite"):
-        finished(found, Conventions())
+        complete_generator(found, Conventions())
 
 
 def test_layers_that_do_not_chain_are_named() -> None:
     found = _found(Dense(np.ones((4, 3)), np.ones(3)))
     with pytest.raises(UnreadableError, match=r"layer 3 \(Dense\) expects 4 inputs, found 4 x 4"):
-        finished(found, Conventions())
+        complete_generator(found, Conventions())
 
 
 def test_what_nobody_could_run_is_refused_before_anything_is_made() -> None:
     huge = np.broadcast_to(np.float32(1), (5, 200_000_000))
     network = chain(5, (Dense(huge, np.broadcast_to(np.float32(0), huge.shape[1:])),))
     with pytest.raises(UnreadableError, match="a generator of 1,200,000,000 weights where at most"):
-        finished(replace(_found(), network=network), Conventions())
+        complete_generator(replace(_found(), network=network), Conventions())
 
 
 def test_a_range_within_what_a_file_ends_in_is_the_users(tmp_path: Path) -> None:
     halved = _pictures(_found(Activation("tanh"), _affine(0.5, 0)), range="-0.5,0.5")
     assert np.abs(halved).max() == pytest.approx(1, abs=0.02)
     with pytest.raises(UnreadableError, match="which --range 0,255 contradicts"):
-        finished(_found(Activation("tanh")), Conventions(range="0,255"))
+        complete_generator(_found(Activation("tanh")), Conventions(range="0,255"))
 
 
 def test_pictures_that_no_latent_vector_changes_are_refused() -> None:
@@ -155,22 +159,22 @@ def test_pictures_that_no_latent_vector_changes_are_refused() -> None:
     nodes = (Node(Constant(np.ones((4, 4, 3), np.float32)), ()), *network.nodes)
     alone = Network(5, (*nodes, Node(Activation("tanh"), (0,))))
     with pytest.raises(UnreadableError, match="do not depend on the latent vector"):
-        finished(replace(_found(), network=alone), Conventions())
+        complete_generator(replace(_found(), network=alone), Conventions())
 
 
 def test_weights_that_are_no_numbers_once_folded_are_refused() -> None:
     ones, variance = np.ones(3, np.float32), np.zeros(3, np.float32)
     norm = BatchNorm(np.full(3, 1e30, np.float32), ones, ones, variance, 1e-30)
     with pytest.raises(UnreadableError, match="not finite"):
-        finished(_found(norm), Conventions())
+        complete_generator(_found(norm), Conventions())
 
 
 def test_a_generator_of_zeros_and_ones_has_the_same_gradient_everywhere() -> None:
     """The range is part of the generator: what is minimised is the error in [-1, 1]."""
     found = _found(Activation("sigmoid"))
-    generator = Generator(finished(found, Conventions()))
+    generator = Generator(complete_generator(found, Conventions()))
     z = tf.constant(np.zeros((1, 5), np.float64))
-    moved = generator.moved(z, np.eye(5)).numpy()
+    moved = generator.jvp(z, np.eye(5)).numpy()
     dense = found.network.nodes[0].layer
     assert isinstance(dense, Dense)
     np.testing.assert_allclose(moved.reshape(5, -1), dense.weights * 2 / 4, atol=1e-6)

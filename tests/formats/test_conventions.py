@@ -4,17 +4,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from builders import renamed, saved, weights
+from builders import make_weights, rename_arrays, save_checkpoint
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.conventions import beside
-from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.conventions import read_conventions
+from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.prior import Normal, Uniform
 
 
 def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
-    prefix = saved(tmp_path, renamed(weights(), "C"))
+    prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "generator.toml").write_text('prior = "normal:2,0.9"\nrange = "tanh"\n')
     assert read(tmp_path).prior == read(prefix).prior == Normal(2, 0.9)
     assert read(prefix, Conventions(prior="uniform")).prior == Uniform()
@@ -38,7 +38,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: str) -> None:
-    prefix = saved(tmp_path, renamed(weights(), "C"))
+    prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "generator.toml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         read(prefix)
@@ -63,21 +63,21 @@ def test_a_file_of_its_own_goes_before_that_of_the_folder(tmp_path: Path) -> Non
     (tmp_path / "generator.toml").write_text('strides = [1, 2]\nprior = "normal:2"\nlabels = 8\n')
     alone = tmp_path / "x.pt.toml"
     alone.write_text('prior = "uniform"\n')
-    found, files = beside(tmp_path / "x.pt", Conventions())
+    found, files = read_conventions(tmp_path / "x.pt", Conventions())
     assert (found.strides, found.prior, found.labels) == ((1, 2), "uniform", 8)
     assert files == (str(alone), str(tmp_path / "generator.toml"))
-    assert beside(tmp_path / "y.pt", Conventions())[0].prior == "normal:2"
+    assert read_conventions(tmp_path / "y.pt", Conventions())[0].prior == "normal:2"
     given = Conventions(strides=(2,), prior="normal", labels=0)
-    assert beside(tmp_path / "x.pt", given) == (given, ())
+    assert read_conventions(tmp_path / "x.pt", given) == (given, ())
 
 
 def test_the_files_that_were_heard_are_told(tmp_path: Path) -> None:
-    prefix = saved(tmp_path, renamed(weights(), "C"))
+    prefix = save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "DCGAN.model-7.toml").write_text('prior = "normal"\n')
-    assert read(prefix).told == (str(tmp_path / "DCGAN.model-7.toml"),)
-    assert read(prefix, Conventions(prior="uniform")).told == ()
+    assert read(prefix).convention_files == (str(tmp_path / "DCGAN.model-7.toml"),)
+    assert read(prefix, Conventions(prior="uniform")).convention_files == ()
 
 
 @pytest.mark.parametrize("path", [".", "/"])
 def test_a_folder_without_a_name_has_no_file_of_its_own(path: str) -> None:
-    assert beside(Path(path), Conventions()) == (Conventions(), ())
+    assert read_conventions(Path(path), Conventions()) == (Conventions(), ())

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 import torch_files
 import torch_generators
-from builders import renamed, saved, weights, write_v1
-from called import ganinv
-from safetensors_files import write as write_safetensors
+from builders import make_weights, rename_arrays, save_checkpoint, write_v1
+from called import run_ganinv
+from safetensors_files import write_safetensors as write_safetensors
 
-from ganinv_cli.store import read
+from ganinv_cli.store import read_results
 
 # of Keras, while it writes
 pytestmark = pytest.mark.filterwarnings(
@@ -31,12 +31,12 @@ def made(make: Make) -> Make:
 
 @made
 def layout_c(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return saved(folder, renamed(weights(), "C")), ()
+    return save_checkpoint(folder, rename_arrays(make_weights(), "C")), ()
 
 
 @made
 def layout_a_in_v1(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    write_v1(folder / "DCGAN.model-7", renamed(weights(), "A"))
+    write_v1(folder / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
     return folder, ()
 
 
@@ -48,19 +48,19 @@ def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
 
 @made
 def keras_3(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return keras_models.saved(folder, _keras()), ()
+    return keras_models.save_model(folder, _keras()), ()
 
 
 @made
 def keras_in_hdf5(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return keras_models.saved(folder, _keras(), "generator.h5"), ()
+    return keras_models.save_model(folder, _keras(), "generator.h5"), ()
 
 
 @made
 def keras_weights_and_config(folder: Path) -> tuple[Path, tuple[object, ...]]:
     model = _keras()
     (folder / "generator.json").write_text(model.to_json())
-    return keras_models.saved(folder, model, "generator.weights.h5"), ()
+    return keras_models.save_model(folder, model, "generator.weights.h5"), ()
 
 
 @made
@@ -71,22 +71,22 @@ def saved_model(folder: Path) -> tuple[Path, tuple[object, ...]]:
 
 @made
 def torch_zip(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    state = torch_generators.dcgan().state
-    return torch_files.save(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
+    state = torch_generators.make_dcgan().state
+    return torch_files.save_archive(folder / "netG.pth", {"epoch": 3, "netG_state_dict": state}), ()
 
 
 @made
 def torch_stream(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return torch_files.save_stream(folder / "netG.tar", torch_generators.dcgan().state), ()
+    return torch_files.save_stream(folder / "netG.tar", torch_generators.make_dcgan().state), ()
 
 
 @made
 def safetensors(folder: Path) -> tuple[Path, tuple[object, ...]]:
-    return write_safetensors(folder / "netG.safetensors", torch_generators.dcgan().state), ()
+    return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
 
 
 def _keras() -> keras.Model:
-    return keras_models.built("dcgan_16")
+    return keras_models.build_model("dcgan_16")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -94,15 +94,20 @@ def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
     (tmp_path / "made").mkdir()
     path, told = FORMATS[name](tmp_path / "made")
     common = ("--checkpoint", path, "--clip", "stochastic", "--batch-size", 8, "--quiet", *told)
-    ganinv(tmp_path, "recover", *common, "--trials", 4)
-    assert (read(tmp_path / "recover.h5").groups["stochastic"]["z_error"] < 1e-4).all()
-    ganinv(tmp_path, "noise-sweep", *common, "--trials", 2, "--variances", "0.0001")
-    assert len(read(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]["trial"]) == 2
-    ganinv(tmp_path, "sample", path, "--out", "pictures/", "--count", 1, *told)
+    run_ganinv(tmp_path, "recover", *common, "--trials", 4)
+    assert (read_results(tmp_path / "recover.h5").groups["stochastic"]["z_error"] < 1e-4).all()
+    run_ganinv(tmp_path, "noise-sweep", *common, "--trials", 2, "--variances", "0.0001")
+    assert (
+        len(read_results(tmp_path / "noise-sweep.h5").groups["variance=0.0001/stochastic"]["trial"])
+        == 2
+    )
+    run_ganinv(tmp_path, "sample", path, "--out", "pictures/", "--count", 1, *told)
     picture = tmp_path / "pictures" / "000000.png"
     few = ("--trials", 2, "--budget", 60)
-    ganinv(tmp_path, "invert", picture, *common, *few)
-    ganinv(tmp_path, "consistency", "--image", picture, *common, *few)
+    run_ganinv(tmp_path, "invert", picture, *common, *few)
+    run_ganinv(tmp_path, "consistency", "--image", picture, *common, *few)
     for command in ("invert", "consistency"):
-        loss = read(tmp_path / f"{command}.h5").groups["image=0000/stochastic"]["image_loss"]
+        loss = read_results(tmp_path / f"{command}.h5").groups["image=0000/stochastic"][
+            "image_loss"
+        ]
         assert np.isfinite(loss).all()

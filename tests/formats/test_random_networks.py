@@ -37,7 +37,7 @@ def _z(network: Network, seed: int, rows: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_folding_changes_no_picture(seed: int) -> None:
-    network = random_networks.network(seed)
+    network = random_networks.make_network(seed)
     labels = tf.constant([0, 1, 2]) if network.labels else None
     z = _z(network, seed, 3)
     plain = _generator(_plain(network), folded=False)(z, labels=labels).numpy()
@@ -57,7 +57,7 @@ def test_folding_changes_no_picture(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(0, 60, 4))
 def test_moves_are_carried_by_the_derivative(seed: int) -> None:
-    network = random_networks.network(seed)
+    network = random_networks.make_network(seed)
     labels = tf.constant([1]) if network.labels else None
     generator, z = _generator(network), tf.constant(_z(network, seed, 1))
     moves = _z(network, seed + 1, 4)
@@ -66,5 +66,5 @@ def test_moves_are_carried_by_the_derivative(seed: int) -> None:
         picture = generator(z, labels=labels)
     jacobian = tape.jacobian(picture, z, experimental_use_pfor=False)[0][..., 0, :]
     expected = np.tensordot(moves, jacobian, [[1], [len(jacobian.shape) - 1]])
-    found = generator.moved(z, tf.constant(moves), labels)
+    found = generator.jvp(z, tf.constant(moves), labels)
     np.testing.assert_allclose(found, expected, atol=1e-6 * (np.abs(expected).max() + 1))

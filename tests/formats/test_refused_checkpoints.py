@@ -14,8 +14,8 @@ import keras_models
 import numpy as np
 import pytest
 import torch_files
-from builders import renamed, saved, weights
-from called import ganinv
+from builders import make_weights, rename_arrays, save_checkpoint
+from called import run_ganinv
 
 # of Keras, while it writes
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -53,14 +53,14 @@ def _(folder: Path) -> Path:
 
 @refused("index alone", "DCGAN.model-7.data-00000-of-00001 is not")
 def _(folder: Path) -> Path:
-    prefix = saved(folder, renamed(weights(), "C"))
+    prefix = save_checkpoint(folder, rename_arrays(make_weights(), "C"))
     prefix.with_name(f"{prefix.name}.data-00000-of-00001").unlink()
     return prefix
 
 
 @refused("truncated data", "the file is damaged or incomplete")
 def _(folder: Path) -> Path:
-    prefix = saved(folder, renamed(weights(), "C"))
+    prefix = save_checkpoint(folder, rename_arrays(make_weights(), "C"))
     os.truncate(prefix.with_name(f"{prefix.name}.data-00000-of-00001"), 1000)
     return prefix
 
@@ -68,7 +68,7 @@ def _(folder: Path) -> Path:
 @refused("discriminator alone", "holds no DCGAN generator: found discriminator/d_h0_conv")
 def _(folder: Path) -> Path:
     arrays = {f"discriminator/d_h{n}_conv/w": np.ones((5, 5, 3, 4), np.float32) for n in range(2)}
-    return saved(folder, arrays)
+    return save_checkpoint(folder, arrays)
 
 
 @refused("torch discriminator alone", "holds no generator that can be read")
@@ -76,14 +76,14 @@ def _(folder: Path) -> Path:
     shapes = {"main.0.weight": (8, 3, 4, 4), "main.2.weight": (16, 8, 4, 4)}
     state = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
     state["main.5.weight"] = np.ones((1, 16, 4, 4), np.float32)
-    return torch_files.save(folder / "netD.pth", state)
+    return torch_files.save_archive(folder / "netD.pth", state)
 
 
 @refused("NaN weights", "not finite float32 numbers")
 def _(folder: Path) -> Path:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_h1/w"][0] = np.nan
-    return saved(folder, renamed(arrays, "C"))
+    return save_checkpoint(folder, rename_arrays(arrays, "C"))
 
 
 @refused("zip bomb called keras", "config.json")
@@ -115,17 +115,17 @@ class _Runs:
 @refused("pickle that runs a command", "os")
 def _(folder: Path) -> Path:
     evil = pickle.dumps({"netG": _Runs(f"touch {folder / MARKER}")}, 2)
-    return torch_files.archive(folder / "netG.pth", evil)
+    return torch_files.write_archive(folder / "netG.pth", evil)
 
 
 @refused("keras Lambda", "is code")
 def _(folder: Path) -> Path:
-    return keras_models.saved(folder, _lambda())
+    return keras_models.save_model(folder, _lambda())
 
 
 @refused("keras Lambda in HDF5", "is code")
 def _(folder: Path) -> Path:
-    return keras_models.saved(folder, _lambda(), "generator.h5")
+    return keras_models.save_model(folder, _lambda(), "generator.h5")
 
 
 def _lambda() -> keras.Model:
@@ -139,27 +139,27 @@ def _lambda() -> keras.Model:
 def _(folder: Path) -> Path:
     z = keras.Input((4,))
     x = keras.layers.Reshape((4, 4, 3))(keras.layers.Dense(48)(z))
-    return keras_models.saved(folder, keras.Model(z, [x, keras.layers.ReLU()(x)]))
+    return keras_models.save_model(folder, keras.Model(z, [x, keras.layers.ReLU()(x)]))
 
 
 @refused("keras with numbers for pictures", "makes 48 of a latent vector where a picture")
 def _(folder: Path) -> Path:
     z = keras.Input((4,))
-    return keras_models.saved(folder, keras.Model(z, keras.layers.Dense(48)(z)))
+    return keras_models.save_model(folder, keras.Model(z, keras.layers.Dense(48)(z)))
 
 
 @refused("layers that do not chain", "does not fit")
 def _(folder: Path) -> Path:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_h2/w"] = arrays["g_h2/w"][..., :3]
-    return saved(folder, renamed(arrays, "C"))
+    return save_checkpoint(folder, rename_arrays(arrays, "C"))
 
 
 @refused("torch layers that do not chain", "main.3 [5, 3, 4, 4] expects 5")
 def _(folder: Path) -> Path:
     shapes = {"main.0.weight": (6, 8, 4, 4), "main.3.weight": (5, 3, 4, 4)}
     state = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
-    return torch_files.save(folder / "netG.pth", state)
+    return torch_files.save_archive(folder / "netG.pth", state)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_it_is_refused_in_a_sentence(
 ) -> None:
     path = made[name]
     given = ("--checkpoint", path, "--trials", 1) if command == "recover" else (path,)
-    result = ganinv(tmp_path, command, *given, code=2)
+    result = run_ganinv(tmp_path, command, *given, code=2)
     assert result.stdout == ""
     sentence, *more = result.stderr.splitlines()
     assert not more and sentence.startswith("Error: ")

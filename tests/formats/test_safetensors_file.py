@@ -7,30 +7,37 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch_generators as known
-from safetensors_files import write
-from torch_files import save
+from safetensors_files import write_safetensors
+from torch_files import save_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read, safetensors
-from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.interface import Conventions, UnreadableError
 
 
 @pytest.mark.parametrize(
     "network",
-    [known.dcgan(widths=(8, 7, 6, 5)), known.wgan(), known.upsampling(), known.perceptron()],
+    [
+        known.make_dcgan(widths=(8, 7, 6, 5)),
+        known.make_wgan(),
+        known.make_upsampling(),
+        known.make_perceptron(),
+    ],
     ids=["numbers beyond 9", "blocks by name", "blocks by name and number", "matrices"],
 )
-def test_it_is_the_generator_of_the_pytorch_file(tmp_path: Path, network: known.Known) -> None:
-    expected = read(save(tmp_path / "g.pt", network.state))
-    found = read(write(tmp_path / "g.safetensors", network.state))
+def test_it_is_the_generator_of_the_pytorch_file(
+    tmp_path: Path, network: known.KnownGenerator
+) -> None:
+    expected = read(save_archive(tmp_path / "g.pt", network.state))
+    found = read(write_safetensors(tmp_path / "g.safetensors", network.state))
     assert (found.format, found.sha256) == ("safetensors", expected.sha256)
 
 
 def test_the_generator_stands_beside_its_opponent(tmp_path: Path) -> None:
-    parts = {"generator": known.dcgan().state, "discriminator": known.discriminator()}
+    parts = {"generator": known.make_dcgan().state, "discriminator": known.make_discriminator()}
     both = {f"{part}.{name}": state[name] for part, state in parts.items() for name in state}
-    found = read(write(tmp_path / "gan.safetensors", both))
-    assert found.sha256 == read(save(tmp_path / "g.pt", known.dcgan().state)).sha256
+    found = read(write_safetensors(tmp_path / "gan.safetensors", both))
+    assert found.sha256 == read(save_archive(tmp_path / "g.pt", known.make_dcgan().state)).sha256
     assert found.layout == "generator"
     assert all(name.startswith("discriminator.") for name in found.ignored)
 
@@ -40,15 +47,15 @@ def test_layers_that_fit_in_two_orders_are_not_guessed(tmp_path: Path) -> None:
     sizes = {"first": (16, 4), "left": (16, 16), "right": (16, 16), "last": (64, 16)}
     state = {f"{n}.weight": random.normal(size=s).astype(np.float32) for n, s in sizes.items()}
     with pytest.raises(CheckpointError, match="no order and more than one fits"):
-        read(write(tmp_path / "g.safetensors", state))
+        read(write_safetensors(tmp_path / "g.safetensors", state))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
 def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
-    state = {n: a.astype(dtype) if a.ndim else a for n, a in known.dcgan().state.items()}
+    state = {n: a.astype(dtype) if a.ndim else a for n, a in known.make_dcgan().state.items()}
     as_float32 = {n: a.astype(np.float32) if a.ndim else a for n, a in state.items()}
-    expected = read(save(tmp_path / "g.pt", as_float32)).sha256
-    assert read(write(tmp_path / "g.safetensors", state)).sha256 == expected
+    expected = read(save_archive(tmp_path / "g.pt", as_float32)).sha256
+    assert read(write_safetensors(tmp_path / "g.safetensors", state)).sha256 == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,9 @@ def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
     ],
 )
 def test_a_tensor_described_as_none_is_named(tmp_path: Path, entry: Any) -> None:
-    path = write(tmp_path / "g.safetensors", known.dcgan().state, **{"main.0.weight": entry})
+    path = write_safetensors(
+        tmp_path / "g.safetensors", known.make_dcgan().state, **{"main.0.weight": entry}
+    )
     with pytest.raises(CheckpointError, match=r"main\.0"):
         read(path)
 
@@ -98,7 +107,7 @@ def test_a_damaged_header_is_a_sentence(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_file_cut_off_is_a_sentence(tmp_path: Path) -> None:
-    whole = write(tmp_path / "g.safetensors", known.dcgan().state).read_bytes()
+    whole = write_safetensors(tmp_path / "g.safetensors", known.make_dcgan().state).read_bytes()
     for cut in np.random.default_rng(0).integers(0, len(whole), 60).tolist():
         (tmp_path / "g.safetensors").write_bytes(whole[:cut])
         with pytest.raises(CheckpointError):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers as kl
-from saved_models import LATENT, Plain, Z, same_pictures, saved, variable
+from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
 from ganinv_cli import formats
 from ganinv_cli.network.generator import Generator
@@ -18,37 +18,37 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 @pytest.mark.parametrize("name", km.MODELS)
 def test_what_keras_exports_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
-    model = km.built(name)
+    model = km.build_model(name)
     model.export(str(tmp_path / "exported"), verbose=False)
-    expected = km.pictures(model, Z)
-    checkpoint = same_pictures(
+    expected = km.render_images(model, Z)
+    checkpoint = assert_same_pictures(
         tmp_path / "exported", expected * 2 - 1 if name == "upsampled" else expected
     )
     assert (checkpoint.format, checkpoint.layout) == ("TensorFlow SavedModel", "serving_default")
 
 
 def test_a_module_makes_its_own_pictures(tmp_path: Path) -> None:
-    module = Plain()
+    module = PlainModule()
     tf.saved_model.save(module, str(tmp_path))
-    checkpoint = same_pictures(tmp_path, module(Z).numpy())
+    checkpoint = assert_same_pictures(tmp_path, module(Z).numpy())
     assert checkpoint.ignored == ("step/.ATTRIBUTES/VARIABLE_VALUE",)
 
 
 def test_the_graph_in_the_folder_means_the_folder(tmp_path: Path) -> None:
-    module = Plain()
+    module = PlainModule()
     tf.saved_model.save(module, str(tmp_path))
-    same_pictures(tmp_path / "saved_model.pb", module(Z).numpy())
+    assert_same_pictures(tmp_path / "saved_model.pb", module(Z).numpy())
 
 
 def test_layers_are_named_as_in_the_file(tmp_path: Path) -> None:
-    tf.saved_model.save(Plain(), str(tmp_path))
+    tf.saved_model.save(PlainModule(), str(tmp_path))
     names = [node.name for node in formats.read(tmp_path).network.nodes]
     assert names[0] == "matmul" and names[-1] == "Tanh"
 
 
 def test_a_bias_belongs_to_the_layer_before_it(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((LATENT,)), kl.Dense(48), kl.Reshape((4, 4, 3))])
-    km.filled(model).export(str(tmp_path / "m"), verbose=False)
+    km.randomize_weights(model).export(str(tmp_path / "m"), verbose=False)
     kinds = [type(node.layer).__name__ for node in formats.read(tmp_path / "m").network.nodes]
     assert kinds == ["Dense", "Reshape"]
 
@@ -63,13 +63,13 @@ def test_z_of_several_axes_is_one_vector(rank: tuple[int, ...], tmp_path: Path) 
             kl.Conv2DTranspose(3, 4, 2, padding="same", activation="tanh"),
         ]
     )
-    km.filled(model).export(str(tmp_path / "m"), verbose=False)
+    km.randomize_weights(model).export(str(tmp_path / "m"), verbose=False)
     expected = np.asarray(model(Z.reshape(3, *rank, LATENT), training=False))
-    same_pictures(tmp_path / "m", expected)
+    assert_same_pictures(tmp_path / "m", expected)
 
 
 def test_the_length_of_z_may_be_that_of_the_first_matrix(tmp_path: Path) -> None:
-    matrix = variable(LATENT, 48)
+    matrix = make_variable(LATENT, 48)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32)])
     def picture(z: tf.Tensor) -> tf.Tensor:
@@ -78,7 +78,7 @@ def test_the_length_of_z_may_be_that_of_the_first_matrix(tmp_path: Path) -> None
     module = tf.Module()
     module.matrix = matrix
     tf.saved_model.save(module, str(tmp_path), signatures=picture)
-    same_pictures(tmp_path, picture(Z).numpy())
+    assert_same_pictures(tmp_path, picture(Z).numpy())
 
 
 def _norms(x: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -97,14 +97,14 @@ def _norms(x: tf.Tensor) -> dict[str, tf.Tensor]:
 
 @pytest.mark.parametrize("name", ["pixel", "pixel by a root", "instance", "by a root", "channels"])
 def test_norms_that_are_spelled_out_are_found(name: str, tmp_path: Path) -> None:
-    matrix, kernel = variable(LATENT, 96), variable(3, 3, 6, 3)
+    matrix, kernel = make_variable(LATENT, 96), make_variable(3, 3, 6, 3)
 
     def picture(z: tf.Tensor) -> tf.Tensor:
         x = _norms(tf.reshape(z @ matrix + 0.1, (-1, 4, 4, 6)))[name]
         return tf.tanh(tf.nn.conv2d(x, kernel, 1, "SAME"))
 
-    saved(tmp_path, picture, matrix, kernel)
-    same_pictures(tmp_path, picture(tf.constant(Z)).numpy())
+    save_module(tmp_path, picture, matrix, kernel)
+    assert_same_pictures(tmp_path, picture(tf.constant(Z)).numpy())
 
 
 def _moves(x: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -133,21 +133,26 @@ MOVES = list(_moves(tf.zeros((1, 4, 4, 12))))
 
 @pytest.mark.parametrize("name", MOVES)
 def test_operations_make_what_tensorflow_makes(name: str, tmp_path: Path) -> None:
-    matrix = variable(LATENT, 192)
+    matrix = make_variable(LATENT, 192)
 
     def picture(z: tf.Tensor) -> tf.Tensor:
         x = _moves(tf.reshape(z @ matrix, (-1, 4, 4, 12)))[name]
         kernel = np.random.default_rng(0).normal(0, 0.3, (3, 3, x.shape[-1], 3))
         return tf.tanh(tf.nn.conv2d(x, kernel.astype(np.float32), 1, "SAME"))
 
-    saved(tmp_path, picture, matrix)
-    same_pictures(tmp_path, picture(tf.constant(Z)).numpy())
+    save_module(tmp_path, picture, matrix)
+    assert_same_pictures(tmp_path, picture(tf.constant(Z)).numpy())
 
 
 def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> None:
     """Of a graph that a CPU cannot run."""
     matrix, kernel, bias, last = (
-        *(variable(LATENT, 128), variable(4, 4, 6, 8), variable(6), variable(3, 3, 6, 3)),
+        *(
+            make_variable(LATENT, 128),
+            make_variable(4, 4, 6, 8),
+            make_variable(6),
+            make_variable(3, 3, 6, 3),
+        ),
     )
 
     def picture(z: tf.Tensor, first: bool) -> tf.Tensor:
@@ -166,12 +171,12 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
         )
         return tf.tanh(tf.nn.conv2d(x, last, 1, "VALID", data_format=layout))
 
-    saved(tmp_path, lambda z: picture(z, True), matrix, kernel, bias, last)
-    same_pictures(tmp_path, picture(tf.constant(Z), False).numpy())
+    save_module(tmp_path, lambda z: picture(z, True), matrix, kernel, bias, last)
+    assert_same_pictures(tmp_path, picture(tf.constant(Z), False).numpy())
 
 
 def test_pictures_do_not_depend_on_their_neighbours(tmp_path: Path) -> None:
-    tf.saved_model.save(Plain(), str(tmp_path))
+    tf.saved_model.save(PlainModule(), str(tmp_path))
     generator = Generator(formats.read(tmp_path))
     alone = generator(tf.constant(Z[:1])).numpy()
     np.testing.assert_allclose(generator(tf.constant(Z)).numpy()[:1], alone, atol=1e-6)

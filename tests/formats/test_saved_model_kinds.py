@@ -7,9 +7,9 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import refused
+from builders import assert_refused
 from keras import layers as kl
-from saved_models import LATENT, Z, same_pictures, variable
+from saved_models import LATENT, Z, assert_same_pictures, make_variable
 
 from ganinv_cli import formats
 
@@ -22,7 +22,7 @@ def _conditional(label: keras.KerasTensor, beside: keras.KerasTensor) -> keras.M
     z = keras.Input((LATENT,))
     x = kl.Dense(48, activation="relu")(kl.Concatenate()([z, beside]))
     x = kl.Conv2DTranspose(3, 3, padding="same", activation="tanh")(kl.Reshape((4, 4, 3))(x))
-    return km.filled(keras.Model([z, label], x))
+    return km.randomize_weights(keras.Model([z, label], x))
 
 
 def _embedded() -> keras.Model:
@@ -47,7 +47,7 @@ def test_an_integer_label_makes_the_pictures_of_its_class(build: object, tmp_pat
     model.export(str(tmp_path / "m"), verbose=False)
     shaped = LABELS.reshape(3, *(1 for _ in model.inputs[1].shape[1:]))
     expected = np.asarray(model([Z, shaped], training=False))
-    checkpoint = same_pictures(tmp_path / "m", expected, labels=LABELS)
+    checkpoint = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
     assert checkpoint.network.labels == km.LABELS
 
 
@@ -56,13 +56,13 @@ def test_a_one_hot_label_is_told_by_its_name(tmp_path: Path) -> None:
     model = _conditional(label, label)
     model.export(str(tmp_path / "m"), verbose=False)
     expected = np.asarray(model([Z, np.eye(km.LABELS, dtype=np.float32)[LABELS]], training=False))
-    same_pictures(tmp_path / "m", expected, labels=LABELS)
+    assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
 
 
 def test_two_vectors_of_which_neither_is_called_a_label_are_refused(tmp_path: Path) -> None:
     second = keras.Input((4,), name="style")
     _conditional(second, second).export(str(tmp_path / "m"), verbose=False)
-    refused(tmp_path / "m", "style (batch, 4)", "expected a latent vector of floats")
+    assert_refused(tmp_path / "m", "style (batch, 4)", "expected a latent vector of floats")
 
 
 def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
@@ -107,14 +107,14 @@ def _carpedm20(folder: Path, resource: bool, batch: int | None) -> np.ndarray:
 @pytest.mark.parametrize("resource", [False, True])
 def test_a_saved_model_of_tensorflow_1(resource: bool, batch: int | None, tmp_path: Path) -> None:
     expected = _carpedm20(tmp_path / "m", resource, batch)
-    checkpoint = same_pictures(tmp_path / "m", expected, labels=LABELS)
+    checkpoint = assert_same_pictures(tmp_path / "m", expected, labels=LABELS)
     assert checkpoint.layout == "generate"
     assert checkpoint.ignored == ("discriminator",)
 
 
 def test_a_frozen_graph_alone(tmp_path: Path) -> None:
     expected = _carpedm20(tmp_path / "m", False, None)
-    checkpoint = same_pictures(tmp_path / "m" / "frozen.pb", expected, labels=LABELS)
+    checkpoint = assert_same_pictures(tmp_path / "m" / "frozen.pb", expected, labels=LABELS)
     assert checkpoint.format == "TensorFlow graph"
 
 
@@ -125,7 +125,7 @@ def test_equal_weights_are_the_same_generator_whatever_the_file(tmp_path: Path) 
 
 
 def test_a_half_precision_graph_is_read_as_float32(tmp_path: Path) -> None:
-    matrix = variable(LATENT, 48)
+    matrix = make_variable(LATENT, 48)
 
     @tf.function(input_signature=[tf.TensorSpec((None, LATENT), tf.float32)])
     def picture(z: tf.Tensor) -> tf.Tensor:

@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import refused
-from saved_models import LATENT, Plain, changed, graph, saved, small_picture, variable
+from builders import assert_refused
+from saved_models import (
+    LATENT,
+    PlainModule,
+    draw_small_picture,
+    edit_saved_model,
+    make_variable,
+    save_module,
+    write_graph,
+)
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli import formats
@@ -21,7 +29,7 @@ def _after(given: tf.Tensor, *operations: tf.Operation) -> tf.Tensor:
 
 def _written(z: tf.Tensor, path: str) -> tf.Tensor:
     write = tf.raw_ops.WriteFile(filename=path, contents="run")
-    return small_picture(_after(z, write))
+    return draw_small_picture(_after(z, write))
 
 
 def _called(z: tf.Tensor, path: str) -> tf.Tensor:
@@ -29,19 +37,21 @@ def _called(z: tf.Tensor, path: str) -> tf.Tensor:
         Path(path).touch()
         return z
 
-    return small_picture(tf.ensure_shape(tf.numpy_function(touch, [z], tf.float32), (None, LATENT)))
+    return draw_small_picture(
+        tf.ensure_shape(tf.numpy_function(touch, [z], tf.float32), (None, LATENT))
+    )
 
 
 def _read(z: tf.Tensor, path: str) -> tf.Tensor:
     content = tf.io.decode_raw(tf.io.read_file(path), tf.float32)
-    return small_picture(z) + tf.reshape(content, (1, 4, 4, 3))
+    return draw_small_picture(z) + tf.reshape(content, (1, 4, 4, 3))
 
 
 def _restored(z: tf.Tensor, path: str) -> tf.Tensor:
     value = tf.raw_ops.RestoreV2(
         prefix=path, tensor_names=["w"], shape_and_slices=[""], dtypes=[tf.float32]
     )[0]
-    return small_picture(z) * value
+    return draw_small_picture(z) * value
 
 
 @pytest.mark.parametrize(
@@ -51,23 +61,26 @@ def _restored(z: tf.Tensor, path: str) -> tf.Tensor:
         (_read, ("ReadFile", "not translated")),
         (_restored, ("RestoreV2", "not translated")),
         (
-            lambda z, path: tf.raw_ops.Softmax(logits=small_picture(z)),
+            lambda z, path: tf.raw_ops.Softmax(logits=draw_small_picture(z)),
             ("Softmax", "not translated"),
         ),
         (
-            lambda z, path: small_picture(z + tf.random.normal((LATENT,), seed=1)),
+            lambda z, path: draw_small_picture(z + tf.random.normal((LATENT,), seed=1)),
             ("Random", "noise"),
         ),
-        (lambda z, path: small_picture(z) + tf.reduce_mean(z, 0)[0], ("mean",)),
-        (lambda z, path: small_picture(z / z), ("divides by what depends",)),
-        (lambda z, path: tf.image.resize(small_picture(z), (6, 6)), ("whole factor",)),
-        (lambda z, path: small_picture(z)[:1], ("some rows of the batch",)),
-        (lambda z, path: tf.reshape(small_picture(z), (1, -1, 4, 3)), ("no batch of rows",)),
-        (lambda z, path: tf.reduce_sum(small_picture(z), 0), ("Sum", "not translated")),
-        (lambda z, path: small_picture(z) * tf.cast(tf.shape(z)[0], tf.float32), ("every row",)),
-        (lambda z, path: tf.math.erf(small_picture(z)), ("Erf outside of a gelu",)),
+        (lambda z, path: draw_small_picture(z) + tf.reduce_mean(z, 0)[0], ("mean",)),
+        (lambda z, path: draw_small_picture(z / z), ("divides by what depends",)),
+        (lambda z, path: tf.image.resize(draw_small_picture(z), (6, 6)), ("whole factor",)),
+        (lambda z, path: draw_small_picture(z)[:1], ("some rows of the batch",)),
+        (lambda z, path: tf.reshape(draw_small_picture(z), (1, -1, 4, 3)), ("no batch of rows",)),
+        (lambda z, path: tf.reduce_sum(draw_small_picture(z), 0), ("Sum", "not translated")),
         (
-            lambda z, path: tf.cast(tf.cast(small_picture(z), tf.int32), tf.float32),
+            lambda z, path: draw_small_picture(z) * tf.cast(tf.shape(z)[0], tf.float32),
+            ("every row",),
+        ),
+        (lambda z, path: tf.math.erf(draw_small_picture(z)), ("Erf outside of a gelu",)),
+        (
+            lambda z, path: tf.cast(tf.cast(draw_small_picture(z), tf.int32), tf.float32),
             ("whole numbers",),
         ),
     ],
@@ -78,27 +91,27 @@ def test_what_is_not_translated_is_named_and_not_run(
     marker = tmp_path / "marker"
     if build is _read:
         marker.write_bytes(bytes(4 * 48))
-    path = graph(tmp_path / "g.pb", lambda z: tf.cast(build(z, str(marker)), tf.float32))
-    refused(path, *words)
+    path = write_graph(tmp_path / "g.pb", lambda z: tf.cast(build(z, str(marker)), tf.float32))
+    assert_refused(path, *words)
     assert marker.exists() == (build is _read)
 
 
 def test_what_a_graph_would_do_besides_the_picture_is_not_done(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    formats.read(graph(tmp_path / "g.pb", lambda z: _written(z, str(marker))))
+    formats.read(write_graph(tmp_path / "g.pb", lambda z: _written(z, str(marker))))
     assert not marker.exists()
 
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    tf.saved_model.save(Plain(), str(tmp_path / "m"))
+    tf.saved_model.save(PlainModule(), str(tmp_path / "m"))
     return tmp_path / "m"
 
 
 def test_variables_that_are_missing(plain: Path) -> None:
     for file in (plain / "variables").iterdir():
         file.unlink()
-    refused(plain, "variables/variables.index", "copy the whole SavedModel again")
+    assert_refused(plain, "variables/variables.index", "copy the whole SavedModel again")
 
 
 def test_a_variable_that_is_missing(plain: Path) -> None:
@@ -107,45 +120,49 @@ def test_a_variable_that_is_missing(plain: Path) -> None:
             for child in node.children:
                 child.local_name = child.local_name.replace("matrix", "elsewhere")
 
-    refused(changed(plain, renamed), "elsewhere/.ATTRIBUTES/VARIABLE_VALUE", "not in")
+    assert_refused(
+        edit_saved_model(plain, renamed), "elsewhere/.ATTRIBUTES/VARIABLE_VALUE", "not in"
+    )
 
 
 def test_two_outputs_are_named(tmp_path: Path) -> None:
-    matrix = variable(LATENT, 48)
-    saved(tmp_path, lambda z: {"picture": z @ matrix, "mask": z}, matrix)  # type: ignore[arg-type]
-    refused(tmp_path, "2 outputs (mask, picture)", "expected one, the picture")
+    matrix = make_variable(LATENT, 48)
+    save_module(tmp_path, lambda z: {"picture": z @ matrix, "mask": z}, matrix)  # type: ignore[arg-type]
+    assert_refused(tmp_path, "2 outputs (mask, picture)", "expected one, the picture")
 
 
 def test_several_signatures_of_which_none_is_for_serving(tmp_path: Path) -> None:
-    module = Plain()
+    module = PlainModule()
     function = module.__call__.get_concrete_function()
     tf.saved_model.save(module, str(tmp_path), signatures={"one": function, "two": function})
-    refused(tmp_path, "signatures one, two", "serving_default")
+    assert_refused(tmp_path, "signatures one, two", "serving_default")
 
 
 def test_no_signature(tmp_path: Path) -> None:
     module = tf.Module()
-    module.matrix = variable(2, 2)
+    module.matrix = make_variable(2, 2)
     tf.saved_model.save(module, str(tmp_path))
-    refused(tmp_path, "no signature", "signatures=function")
+    assert_refused(tmp_path, "no signature", "signatures=function")
 
 
 def test_a_picture_that_does_not_follow_from_z(tmp_path: Path) -> None:
-    constant = variable(1, 4, 4, 3)
-    saved(tmp_path, lambda z: constant + 0 * tf.cast(tf.shape(z)[1], tf.float32), constant)
-    refused(tmp_path, "same picture whatever its latent vector is")
+    constant = make_variable(1, 4, 4, 3)
+    save_module(tmp_path, lambda z: constant + 0 * tf.cast(tf.shape(z)[1], tf.float32), constant)
+    assert_refused(tmp_path, "same picture whatever its latent vector is")
 
 
 def test_a_norm_by_the_statistics_of_the_batch(tmp_path: Path) -> None:
     ones = np.ones(3, np.float32)
 
     def picture(z: tf.Tensor) -> tf.Tensor:
-        return tf.compat.v1.nn.fused_batch_norm(small_picture(z), ones, ones, is_training=True)[0]
+        return tf.compat.v1.nn.fused_batch_norm(
+            draw_small_picture(z), ones, ones, is_training=True
+        )[0]
 
-    refused(saved(tmp_path, picture), "statistics of its own batch", "training=False")
+    assert_refused(save_module(tmp_path, picture), "statistics of its own batch", "training=False")
 
 
 def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     matrix = tf.Variable(np.full((LATENT, 48), np.nan, np.float32))
-    saved(tmp_path, lambda z: tf.reshape(tf.tanh(z @ matrix), (-1, 4, 4, 3)), matrix)
-    refused(tmp_path, "not finite")
+    save_module(tmp_path, lambda z: tf.reshape(tf.tanh(z @ matrix), (-1, 4, 4, 3)), matrix)
+    assert_refused(tmp_path, "not finite")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from called import ganinv
+from called import run_ganinv
 from PIL import Image
 
-from ganinv_cli.inspection.pictures import GAP
-from ganinv_cli.store import read
+from ganinv_cli.inspection.render import GAP
+from ganinv_cli.store import read_results
 
 pytestmark = pytest.mark.slow
 COLOURS = ("amber", "blue", "brown", "gray", "grayscale", "green", "hazel", "red")  # of the eyes
@@ -57,7 +57,7 @@ def _downloaded(folder: Path, package: str, member: str) -> Path:
 
 
 def test_it_loads_and_its_sheet_shows_faces(tmp_path: Path, weights: Path) -> None:
-    ganinv(tmp_path, "sample", weights, "--out", "sheet.png", "--count", "64")
+    run_ganinv(tmp_path, "sample", weights, "--out", "sheet.png", "--count", "64")
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet, np.float64)
     side = 64 + GAP
@@ -74,11 +74,11 @@ def test_it_loads_and_its_sheet_shows_faces(tmp_path: Path, weights: Path) -> No
 @pytest.mark.parametrize("prior", [None, "uniform"])
 def test_every_z_is_recovered(tmp_path: Path, weights: Path, prior: str | None) -> None:
     given = ("--prior", prior) if prior else ()
-    ganinv(
+    run_ganinv(
         tmp_path,
         *("recover", "--checkpoint", weights, "--trials", "32", "--clip", "stochastic", *given),
     )
-    results = read(tmp_path / "recover.h5")
+    results = read_results(tmp_path / "recover.h5")
     expected = "uniform:-1,1" if prior else "normal:1,0.99"
     assert results.attributes["config"]["prior"] == expected
     assert (results.groups["stochastic"]["z_error"] < 1e-4).all()
@@ -91,7 +91,7 @@ def test_the_labels_behind_z_are_the_colours_of_eyes(tmp_path: Path, eyes: Path)
     for label, colour in enumerate(COLOURS):
         out = f"{colour}.png"
         given = ("--labels", "8", "--label", label, "--count", "16", "--out", out)
-        ganinv(tmp_path, "sample", eyes, *given)
+        run_ganinv(tmp_path, "sample", eyes, *given)
         with Image.open(tmp_path / out) as sheet:
             sheets[colour] = np.asarray(sheet, np.float64)
     assert {sheet.shape for sheet in sheets.values()} == {(4 * (128 + GAP) - GAP,) * 2 + (3,)}

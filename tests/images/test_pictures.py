@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv_cli.errors import ImageError, printable
-from ganinv_cli.images import Crop, files, listed, load, without_warnings
+from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.images import Crop, files, list_images, load_image, suppress_pillow_warnings
 
 SHAPE = (8, 8, 3)
 
@@ -46,14 +46,14 @@ def test_files_come_as_named_and_folders_by_name(tmp_path: Path) -> None:
     named = _written(tmp_path / "named.data")
     for name in ("b.png", "a/c.JPG", "a/notes.txt", "._b.png", "__MACOSX/d.png"):
         _written(tmp_path / "folder" / name)
-    found = listed([named, tmp_path / "folder"])
+    found = list_images([named, tmp_path / "folder"])
     assert found == [named, tmp_path / "folder/a/c.JPG", tmp_path / "folder/b.png"]
 
 
 def test_a_file_is_taken_once_however_often_it_is_named(tmp_path: Path) -> None:
     file = _written(tmp_path / "folder" / "a.png")
     (tmp_path / "folder" / "b.png").symlink_to("a.png")
-    assert listed([file, tmp_path / "folder", file]) == [file]
+    assert list_images([file, tmp_path / "folder", file]) == [file]
 
 
 def test_links_are_followed_and_end(tmp_path: Path) -> None:
@@ -62,26 +62,26 @@ def test_links_are_followed_and_end(tmp_path: Path) -> None:
     _written(folder / "b.png")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(folder)
-    assert listed([folder]) == [folder / "b.png", folder / "link" / "a.png"]
+    assert list_images([folder]) == [folder / "b.png", folder / "link" / "a.png"]
 
 
 def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere")
     for name in ("none.png", "gone.png"):
         with pytest.raises(ImageError, match=rf"{name} does not exist; name an image or a folder"):
-            listed([tmp_path / name])
+            list_images([tmp_path / name])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=r"empty holds no image; ganinv reads \.bmp, .*\.webp"):
-        listed([tmp_path / "empty"])
+        list_images([tmp_path / "empty"])
     with pytest.raises(ImageError, match="cannot be read"):
-        listed([Path("n" * 5000)])
+        list_images([Path("n" * 5000)])
 
 
 def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
     image = _noise(8, 8)
     file = _written(tmp_path / "a\nb.png", _encoded(image))
-    picture = load(file, SHAPE, Crop())
-    assert (picture.name, picture.path, picture.said) == (r"a\nb.png", file, ())
+    picture = load_image(file, SHAPE, Crop())
+    assert (picture.name, picture.path, picture.notes) == (r"a\nb.png", file, ())
     assert picture.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert picture.pixels.dtype == np.uint8
     assert np.array_equal(picture.pixels, np.asarray(image))
@@ -102,7 +102,7 @@ def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
 def test_a_bad_image_is_one_sentence(tmp_path: Path, data: bytes, words: str) -> None:
     file = _written(tmp_path / "a\nb\x1b.png", data)
     with pytest.raises(ImageError, match=words) as caught:
-        load(file, SHAPE, Crop())
+        load_image(file, SHAPE, Crop())
     assert caught.value.exit_code == 2
     assert r"a\nb\x1b.png" in str(caught.value)
     assert str(caught.value).isprintable()
@@ -117,12 +117,15 @@ def test_too_many_pixels_are_refused_undecoded_whether_or_not_pillow_warns(
 
     file = _written(tmp_path / "wide.png", _claiming(10_000, 9_000))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoding)
-    with without_warnings(), pytest.raises(ImageError, match=r"wide\.png has 90,000,000 pixels"):
-        load(file, SHAPE, Crop())
+    with (
+        suppress_pillow_warnings(),
+        pytest.raises(ImageError, match=r"wide\.png has 90,000,000 pixels"),
+    ):
+        load_image(file, SHAPE, Crop())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(ImageError, match=r"wide\.png has 10,000 x 9,000 pixels"):
-            load(file, SHAPE, Crop())
+            load_image(file, SHAPE, Crop())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "progressive", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
@@ -130,12 +133,12 @@ def test_a_truncated_image_is_whole_or_refused(tmp_path: Path, kind: str) -> Non
     options = {"progressive": True} if kind == "progressive" else {}
     data = _encoded(_noise(16, 16), "JPEG" if options else kind, **options)
     shape = (16, 16, 3)
-    whole = load(_written(tmp_path / "whole", data), shape, Crop()).pixels
+    whole = load_image(_written(tmp_path / "whole", data), shape, Crop()).pixels
     refused = 0
     for end in range(0, len(data), 7):
         file = _written(tmp_path / "part", data[:end])
         try:
-            assert np.array_equal(load(file, shape, Crop()).pixels, whole), end
+            assert np.array_equal(load_image(file, shape, Crop()).pixels, whole), end
         except ImageError:
             refused += 1
     assert refused > len(data) // 8
@@ -144,12 +147,12 @@ def test_a_truncated_image_is_whole_or_refused(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_any_damage_is_survived_or_explained(tmp_path: Path, kind: str) -> None:
     data = _encoded(_noise(8, 8), kind)
-    with without_warnings():
+    with suppress_pillow_warnings():
         for place in range(0, len(data), 3):
             damaged = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
             file = _written(tmp_path / "damaged", damaged)
             with contextlib.suppress(ImageError):
-                assert load(file, SHAPE, Crop("none")).pixels.shape == SHAPE
+                assert load_image(file, SHAPE, Crop("none")).pixels.shape == SHAPE
 
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for path in (tmp_path / "pipe.png", tmp_path / "folder.png", Path("/dev/zero")):
         with pytest.raises(ImageError, match=rf"{path.name} is not a file; leave it out"):
-            load(path, SHAPE, Crop())
+            load_image(path, SHAPE, Crop())
 
 
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,20 +169,20 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
     file = _written(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"b\.png does not exist"):
-        load(tmp_path / "b.png", SHAPE, Crop())
+        load_image(tmp_path / "b.png", SHAPE, Crop())
     monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\); allow it"):
-        load(file, SHAPE, Crop())
+        load_image(file, SHAPE, Crop())
 
 
 def test_a_file_too_big_for_an_image_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "big.png"
     file.touch()
-    os.truncate(file, files.BIGGEST + (1 << 20))  # a hole, no bytes on the disk
+    os.truncate(file, files.MAX_BYTES + (1 << 20))  # a hole, no bytes on the disk
     with pytest.raises(ImageError, match=r"big\.png has 257 MB, more than the 256 of an image"):
-        load(file, SHAPE, Crop())
+        load_image(file, SHAPE, Crop())
 
 
 def test_a_name_is_one_line_on_any_terminal() -> None:
-    assert printable("a\nb\r\x1b[1m\udcff") == r"a\nb\r\x1b[1m\udcff"
-    assert printable("Zoë 像.png") == "Zoë 像.png"
+    assert to_printable("a\nb\r\x1b[1m\udcff") == r"a\nb\r\x1b[1m\udcff"
+    assert to_printable("Zoë 像.png") == "Zoë 像.png"

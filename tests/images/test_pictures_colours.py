@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, Picture, load
+from ganinv_cli.images import Crop, TargetImage, load_image
 
 DEEP = np.array([[0, 255, 256, 386], [32768, 65535, 4095, 1000]], np.uint16)
 SCALED = [[0, 1, 1, 2], [128, 255, 16, 4]]  # DEEP / 257, rounded
@@ -51,15 +51,15 @@ def _png(depth: int, colour: int, values: np.ndarray, *, clear: bytes = b"") -> 
     return b"\x89PNG\r\n\x1a\n" + chunks + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def _seen(path: Path, channels: int = 3) -> Picture:
+def _seen(path: Path, channels: int = 3) -> TargetImage:
     """As a network of the file's own size sees it, so that nothing is resampled."""
     with Image.open(path) as image:
         turned = image.getexif().get(0x112, 1) > 4 and image.format != "TIFF"
         width, height = image.size[::-1] if turned else image.size
-    return load(path, (height, width, channels), Crop("none"))
+    return load_image(path, (height, width, channels), Crop("none"))
 
 
-def _levels(picture: Picture) -> list[object]:
+def _levels(picture: TargetImage) -> list[object]:
     """Its pixels, row by row; a level for grey, a triple for RGB."""
     shape = picture.pixels.shape
     return picture.pixels.reshape(shape[:2] if shape[2] == 1 else shape).tolist()
@@ -68,7 +68,7 @@ def _levels(picture: Picture) -> list[object]:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path: Path, kind: str) -> None:
     seen = _seen(_saved(tmp_path, Image.fromarray(DEEP), kind), 1)
-    assert (_levels(seen), seen.said) == (SCALED, SIXTEEN)
+    assert (_levels(seen), seen.notes) == (SCALED, SIXTEEN)
 
 
 def test_white_is_0_where_a_tiff_says_so(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_white_is_0_where_a_tiff_says_so(tmp_path: Path) -> None:
 
 def test_the_clear_level_of_16_bits_shows_grey(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, Image.fromarray(DEEP), "PNG", transparency=65535), 1)
-    assert (_levels(seen)[1], seen.said) == ([128, 128, 16, 4], SIXTEEN + ON_GREY)
+    assert (_levels(seen)[1], seen.notes) == ([128, 128, 16, 4], SIXTEEN + ON_GREY)
 
 
 @pytest.mark.parametrize(
@@ -97,21 +97,21 @@ def test_colours_and_opacity_of_16_bits_are_scaled(
     file.write_bytes(_png(16, colour, np.array([values])))
     seen = _seen(file, channels)
     assert _levels(seen) == [expected]
-    assert seen.said[:1] == SIXTEEN
+    assert seen.notes[:1] == SIXTEEN
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     colours = [(10, 20, 30), (200, 100, 50), (0, 0, 0)]
     for kind in ("PNG", "GIF", "BMP", "TIFF"):
         seen = _seen(_saved(tmp_path, _palette(*colours), kind))
-        assert (_levels(seen), seen.said) == ([[list(c) for c in colours]], ()), kind
+        assert (_levels(seen), seen.notes) == ([[list(c) for c in colours]], ()), kind
 
 
 def test_a_palette_with_opacities_is_laid_on_grey(tmp_path: Path) -> None:
     image = _palette((10, 20, 30), (228, 28, 128), (0, 0, 0))
     seen = _seen(_saved(tmp_path, image, "PNG", transparency=b"\xff\x80\x00"))
     assert _levels(seen) == [[[10, 20, 30], [178, 78, 128], [128, 128, 128]]]
-    assert seen.said == ON_GREY
+    assert seen.notes == ON_GREY
     seen = _seen(_saved(tmp_path, image, "GIF", transparency=2))
     assert _levels(seen) == [[[10, 20, 30], [228, 28, 128], [128, 128, 128]]]
 
@@ -120,16 +120,16 @@ def test_transparent_parts_are_laid_on_grey(tmp_path: Path) -> None:
     rgba = _image("RGBA", (255, 0, 0, 0), (255, 0, 0, 128), (255, 0, 0, 255))
     expected = [[[128, 128, 128], [192, 64, 64], [255, 0, 0]]]
     seen = _seen(_saved(tmp_path, rgba, "PNG"))
-    assert (_levels(seen), seen.said) == (expected, ON_GREY)
+    assert (_levels(seen), seen.notes) == (expected, ON_GREY)
     seen = _seen(_saved(tmp_path, _image("LA", (255, 0), (9, 255)), "PNG"), 1)
-    assert (_levels(seen), seen.said) == ([[128, 9]], ON_GREY)
+    assert (_levels(seen), seen.notes) == ([[128, 9]], ON_GREY)
     seen = _seen(_saved(tmp_path, _image("L", 7, 9), "PNG", transparency=7), 1)
-    assert (_levels(seen), seen.said) == ([[128, 9]], ON_GREY)
+    assert (_levels(seen), seen.notes) == ([[128, 9]], ON_GREY)
 
 
 def test_opacity_that_hides_nothing_is_not_spoken_of(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("RGBA", (255, 0, 0, 255)), "PNG"))
-    assert (_levels(seen), seen.said) == ([[[255, 0, 0]]], ())
+    assert (_levels(seen), seen.notes) == ([[[255, 0, 0]]], ())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
@@ -139,7 +139,7 @@ def test_cmyk_is_ink_and_not_light(tmp_path: Path, kind: str) -> None:
     red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     seen = _seen(_saved(tmp_path, red, kind, **options))
     assert np.unique(seen.pixels.reshape(-1, 3), axis=0).tolist() == [[255, 0, 0]]
-    assert seen.said == ("CMYK without a colour profile, so its colours are rough",)
+    assert seen.notes == ("CMYK without a colour profile, so its colours are rough",)
 
 
 @pytest.mark.parametrize(
@@ -155,13 +155,13 @@ def test_a_picture_stands_as_its_camera_was_held(
     exif = Image.Exif()
     exif[0x112] = orientation
     seen = _seen(_saved(tmp_path, _image("L", 1, 2), "PNG", exif=exif), 1)
-    assert (_levels(seen), seen.said) == (expected, ())
+    assert (_levels(seen), seen.notes) == (expected, ())
 
 
 def test_a_picture_with_damaged_exif_data_is_taken_as_it_lies(tmp_path: Path) -> None:
     file = _saved(tmp_path, _image("L", 1, 2), "PNG", exif=b"Exif\0\0II*\0\xff\xff")
-    seen = load(file, (1, 2, 1), Crop("none"))
-    assert (_levels(seen), seen.said) == (
+    seen = load_image(file, (1, 2, 1), Crop("none"))
+    assert (_levels(seen), seen.notes) == (
         [[1, 2]],
         ("not turned, since its EXIF data are damaged",),
     )
@@ -175,22 +175,22 @@ def test_the_first_frame_is_taken_and_said(tmp_path: Path, kind: str) -> None:
     file = _saved(tmp_path, frames[0], kind, save_all=True, append_images=frames[1:], **options)
     seen = _seen(file)
     assert _levels(seen) == [[[255, 0, 0]] * 2] * 2
-    assert seen.said == ("the first of 3 frames",)
+    assert seen.notes == ("the first of 3 frames",)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
 def test_one_bit_is_black_or_white(tmp_path: Path, kind: str) -> None:
     seen = _seen(_saved(tmp_path, _image("1", 0, 1, 0), kind), 1)
-    assert (_levels(seen), seen.said) == ([[0, 255, 0]], ())
+    assert (_levels(seen), seen.notes) == ([[0, 255, 0]], ())
 
 
 def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("L", 3, 200), "PNG"))
-    assert (_levels(seen), seen.said) == ([[[3] * 3, [200] * 3]], ())
+    assert (_levels(seen), seen.notes) == ([[[3] * 3, [200] * 3]], ())
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0), (9, 9, 9)), "PNG"), 1)
-    assert (_levels(seen), seen.said) == ([[76, 9]], ("colours taken as grey",))
+    assert (_levels(seen), seen.notes) == ([[76, 9]], ("colours taken as grey",))
     seen = _seen(_saved(tmp_path, _image("RGB", (3, 3, 3), (9, 9, 9)), "PNG"), 1)
-    assert (_levels(seen), seen.said) == ([[3, 9]], ())
+    assert (_levels(seen), seen.notes) == ([[3, 9]], ())
 
 
 def _swapped() -> bytes:
@@ -202,7 +202,7 @@ def _swapped() -> bytes:
 
 def test_a_colour_profile_is_followed(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0)), "PNG", icc_profile=_swapped()))
-    assert seen.said == ("colours brought to sRGB by its profile",)
+    assert seen.notes == ("colours brought to sRGB by its profile",)
     assert np.abs(seen.pixels.reshape(3).astype(int) - [0, 0, 255]).max() <= 1
 
 
@@ -211,7 +211,7 @@ def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Pat
     for profile, said in ((srgb, ()), (b"junk", ("its colour profile cannot be used",))):
         file = _saved(tmp_path, _image("RGB", (200, 100, 50)), "PNG", icc_profile=profile)
         seen = _seen(file)
-        assert (_levels(seen), seen.said) == ([[[200, 100, 50]]], said)
+        assert (_levels(seen), seen.notes) == ([[[200, 100, 50]]], said)
 
 
 @pytest.mark.parametrize(

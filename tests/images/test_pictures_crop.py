@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError
-from ganinv_cli.images import Crop, load, mask, to_floats, to_pixels
+from ganinv_cli.images import Crop, load_image, load_mask, to_floats, to_pixels
 
 SHAPE = (8, 8, 3)
 
@@ -39,7 +39,7 @@ def _written(path: Path, data: bytes) -> Path:
 )
 def test_a_crop_is_taken_before_resizing(tmp_path: Path, text: str, box: tuple[int, ...]) -> None:
     image = _noise(17, 8)
-    seen = load(_written(tmp_path / "a.png", _encoded(image)), SHAPE, Crop(text)).pixels
+    seen = load_image(_written(tmp_path / "a.png", _encoded(image)), SHAPE, Crop(text)).pixels
     part = image.crop(box)
     assert np.array_equal(seen, part.resize((8, 8), Image.Resampling.LANCZOS, reducing_gap=3))
 
@@ -49,14 +49,14 @@ def test_a_crop_counts_in_the_upright_image(tmp_path: Path) -> None:
     exif[0x112] = 6  # to be turned clockwise
     file = _written(tmp_path / "a.png", _encoded(_noise(20, 8), exif=exif))
     turned = np.rot90(np.asarray(_noise(20, 8)), -1)
-    assert np.array_equal(load(file, SHAPE, Crop("0,12,8")).pixels, turned[12:])
+    assert np.array_equal(load_image(file, SHAPE, Crop("0,12,8")).pixels, turned[12:])
 
 
 def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
     file = _written(tmp_path / "a.png", _encoded(_noise(20, 10)))
     for text in ("13,0,8", "0,3,8", "0,0,11"):
         with pytest.raises(ImageError, match=rf"a\.png has 20 x 10 pixels, and .* {text} reaches"):
-            load(file, SHAPE, Crop(text))
+            load_image(file, SHAPE, Crop(text))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def _mask(path: Path, levels: np.ndarray) -> Path:
 def test_white_counts_and_black_does_not(tmp_path: Path) -> None:
     levels = np.zeros((8, 8))
     levels[0, :4] = 127, 128, 255, 1
-    found = mask(_mask(tmp_path / "m.png", levels), SHAPE, Crop())
+    found = load_mask(_mask(tmp_path / "m.png", levels), SHAPE, Crop())
     assert (found.shape, found.dtype) == ((8, 8, 1), bool)
     assert np.argwhere(found[..., 0]).tolist() == [[0, 1], [0, 2]]
 
@@ -83,24 +83,24 @@ def test_white_counts_and_black_does_not(tmp_path: Path) -> None:
 def test_a_mask_is_cropped_as_its_image_is_unless_it_fits(tmp_path: Path) -> None:
     large = np.zeros((16, 32))
     large[:, 16:] = 255
-    right = mask(_mask(tmp_path / "m.png", large), SHAPE, Crop("16,0,16"))
+    right = load_mask(_mask(tmp_path / "m.png", large), SHAPE, Crop("16,0,16"))
     assert right.all()
-    halves = mask(tmp_path / "m.png", SHAPE, Crop())
+    halves = load_mask(tmp_path / "m.png", SHAPE, Crop())
     assert halves[..., 0].tolist() == [[False] * 4 + [True] * 4] * 8
-    small = mask(_mask(tmp_path / "s.png", large[:8, 12:20]), SHAPE, Crop("16,0,16"))
+    small = load_mask(_mask(tmp_path / "s.png", large[:8, 12:20]), SHAPE, Crop("16,0,16"))
     assert np.array_equal(small, halves)
 
 
 def test_transparent_parts_of_a_mask_do_not_count(tmp_path: Path) -> None:
     image = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
     image.putpixel((2, 1), (255, 255, 255, 255))
-    found = mask(_written(tmp_path / "m.png", _encoded(image)), SHAPE, Crop())
+    found = load_mask(_written(tmp_path / "m.png", _encoded(image)), SHAPE, Crop())
     assert np.argwhere(found[..., 0]).tolist() == [[1, 2]]
 
 
 def test_a_mask_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"m\.png is black wherever .*; paint white what counts"):
-        mask(_mask(tmp_path / "m.png", np.ones((8, 8))), SHAPE, Crop())
+        load_mask(_mask(tmp_path / "m.png", np.ones((8, 8))), SHAPE, Crop())
 
 
 def test_pixels_survive_the_way_to_floats_and_back() -> None:

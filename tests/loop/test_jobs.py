@@ -6,30 +6,30 @@ import builders
 import numpy as np
 import pytest
 import stored
-from small import MARKS, clean, limits
+from small import MARKS, clean_targets, make_limits
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.pending import Jobs, Series
-from ganinv_cli.jobs import Job, Queue, Shared
+from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
+from ganinv_cli.jobs import Job, SharedJobs, WorkerJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.sharding import BLOCK, Shard, parsed
-from ganinv_cli.solvers import named
+from ganinv_cli.settings.sharding import BLOCK_SIZE, Shard, parse_shard
+from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import open_run
 
-SERIES = [Series(0, "none", "none"), Series(0, "standard", "standard")]
+SERIES = [JobSeries(0, "none", "none"), JobSeries(0, "standard", "standard")]
 
 
 @pytest.fixture
 def run(tmp_path):
-    with open_run(tmp_path / "recover.h5", stored.provenance()) as run:
+    with open_run(tmp_path / "recover.h5", stored.make_provenance()) as run:
         yield run
 
 
 def test_what_is_committed_is_not_named_again(run):
-    run.commit(stored.rows([1, 2], ("none", "standard")))
-    run.commit(stored.rows([0], ("none",)))
-    jobs = Jobs(run, [SERIES], trials=5)
+    run.commit(stored.make_rows([1, 2], ("none", "standard")))
+    run.commit(stored.make_rows([0], ("none",)))
+    jobs = PendingJobs(run, [SERIES], trials=5)
     named = list(jobs)
     assert len(jobs) == len(named) == 10 - 4 - 1
     assert Job(0, "none") not in named
@@ -39,43 +39,43 @@ def test_what_is_committed_is_not_named_again(run):
 
 
 def test_bundles_come_after_one_another(run):
-    jobs = list(Jobs(run, [[SERIES[0]], [SERIES[1]]], trials=3))
+    jobs = list(PendingJobs(run, [[SERIES[0]], [SERIES[1]]], trials=3))
     assert [job.rule for job in jobs] == ["none"] * 3 + ["standard"] * 3
 
 
 def test_a_series_of_coupled_trials_is_run_whole_or_not_at_all(run):
-    run.commit(stored.rows([0, 1, 2], ("none", "standard")))
-    run.commit(stored.rows([3], ("none",)))
-    jobs = Jobs(run, [[each] for each in SERIES], trials=4, coupled=True)
+    run.commit(stored.make_rows([0, 1, 2], ("none", "standard")))
+    run.commit(stored.make_rows([3], ("none",)))
+    jobs = PendingJobs(run, [[each] for each in SERIES], trials=4, coupled=True)
     assert list(jobs) == [Job(trial, "standard") for trial in range(4)]
     assert len(jobs) == 4
 
 
 @pytest.mark.parametrize("of", [1, 3, 7])
 def test_every_trial_is_of_one_shard_however_many_there_are(run, of):
-    shards = [Jobs(run, [SERIES], 100, Shard(number + 1, of)) for number in range(of)]
+    shards = [PendingJobs(run, [SERIES], 100, Shard(number + 1, of)) for number in range(of)]
     named = [job for shard in shards for job in shard]
-    assert sorted(named) == sorted(Jobs(run, [SERIES], 100))
+    assert sorted(named) == sorted(PendingJobs(run, [SERIES], 100))
     assert [len(shard) for shard in shards] == [len(list(shard)) for shard in shards]
-    longer = [set(Jobs(run, [SERIES], 500, Shard(number + 1, of))) for number in range(of)]
+    longer = [set(PendingJobs(run, [SERIES], 500, Shard(number + 1, of))) for number in range(of)]
     assert all(set(shard) <= more for shard, more in zip(shards, longer, strict=True))
 
 
 def test_the_first_trials_stay_together():
-    assert Shard(1, 4).has(np.arange(BLOCK)).all()
+    assert Shard(1, 4).contains(np.arange(BLOCK_SIZE)).all()
 
 
 def test_a_shard_is_a_part_and_their_number():
-    assert parsed("") == Shard(1, 1)
-    assert parsed("2/4") == Shard(2, 4)
+    assert parse_shard("") == Shard(1, 1)
+    assert parse_shard("2/4") == Shard(2, 4)
     for text in ("5/4", "0/4", "4", "a/b", "1/", "-1/4", "1/0"):
         with pytest.raises(ConfigError, match="shard = "):
-            parsed(text)
+            parse_shard(text)
 
 
 def test_workers_that_share_take_each_job_once_and_less_towards_the_end():
     jobs = [Job(trial, "none") for trial in range(1000)]
-    shared, taken, sizes = Shared(jobs, takers=3), [], []
+    shared, taken, sizes = SharedJobs(jobs, workers=3), [], []
 
     def work() -> None:
         while some := shared.take(64):
@@ -89,27 +89,27 @@ def test_workers_that_share_take_each_job_once_and_less_towards_the_end():
         thread.join()
     assert sorted(taken) == jobs
     assert (max(sizes), sizes[-1]) == (64, 1)
-    assert shared.over()
+    assert shared.exhausted()
 
 
 def test_nobody_gets_more_of_a_feed_that_is_closed():
-    shared = Shared([Job(0, "none")], takers=2)
-    assert not shared.over()
+    shared = SharedJobs([Job(0, "none")], workers=2)
+    assert not shared.exhausted()
     shared.close()
-    assert shared.over()
+    assert shared.exhausted()
     assert shared.take(4) == []
 
 
 def test_the_loop_waits_for_jobs_that_come_in_portions(tmp_path):
-    generator = Generator(builders.hard_checkpoint(tmp_path))
-    queue = Queue()
-    queue.add([Job(0, "none"), Job(1, "none")], more=3)
+    generator = Generator(builders.make_hard_checkpoint(tmp_path))
+    queue = WorkerJobs()
+    queue.add([Job(0, "none"), Job(1, "none")], expected=3)
     looks = solve(
         generator,
-        named("lbfgs", {"memory": 10}),
+        make_solver("lbfgs", {"memory": 10}),
         queue,
-        clean(generator),
-        limits(),
+        clean_targets(generator),
+        make_limits(),
         MARKS,
         seed=0,
         batch_size=4,

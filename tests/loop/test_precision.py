@@ -4,16 +4,16 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import clean, error, limits, noisy, run
+from small import clean_targets, make_limits, measure_z_error, noisy_targets, solve_jobs
 
 from ganinv_cli import problem as module
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.preconditioner import level
+from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 ROWS = 11
 ROUGH = np.arange(ROWS) % 3 == 0  # four, no multiple of what parts are made of
@@ -22,12 +22,12 @@ JOBS = [Job(trial, rule) for trial in range(4) for rule in ("none", "standard", 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("easy")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
 def norms(generator):
-    return level(generator, 5)
+    return measure_preconditioner(generator, 5)
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def problem(generator, norms):
     targets = generator(tf.random.stateless_uniform([ROWS, generator.latent], [0, 1], -1, 1))
     residual = tf.constant(np.where(np.arange(ROWS) < 6, 0, 5), tf.float32)
     wall = tf.linspace(0.0, 100.0, ROWS)
-    return Problem(generator, targets, wall, residual, level=norms, mixed=True)
+    return Problem(generator, targets, wall, residual, preconditioner=norms, mixed_precision=True)
 
 
 @pytest.fixture(scope="module", params=[{"memory": 10}, {"memory": 10, "metric": 0}], ids=str)
 def lbfgs(request):
-    return named("lbfgs", request.param)
+    return make_solver("lbfgs", request.param)
 
 
 def test_the_others_are_as_without_any_rough_row(problem, z):
@@ -66,7 +66,7 @@ def test_rough_rows_are_those_of_bfloat16(problem, z):
 
 
 def test_nothing_is_rough_where_the_problem_is_not_mixed(problem, z):
-    plain = problem._replace(mixed=False)
+    plain = problem._replace(mixed_precision=False)
     assert not plain.may_be_rough.numpy().any()
     for found, expected in zip(
         plain.evaluate(z, tf.constant(ROUGH)), plain.evaluate(z), strict=True
@@ -82,7 +82,7 @@ def test_a_row_with_a_residual_may_not_be_rough(problem):
 def test_what_a_part_is_padded_with_changes_nothing(problem, z, monkeypatch, count):
     rough = tf.range(ROWS) < count
     padded = problem.evaluate(z, rough)
-    monkeypatch.setattr(module, "PADDED", 1)
+    monkeypatch.setattr(module, "ROW_MULTIPLE", 1)
     for found, expected in zip(padded, problem.evaluate(z, rough), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -96,7 +96,7 @@ def endings(monkeypatch):
     def advance(self, slots):
         after, told = real(self, slots)
         ended = (slots.code.numpy() == 0) & (told.code > 0)
-        seen.extend(zip(told.code[ended], after.state.rough.numpy()[ended], strict=True))
+        seen.extend(zip(told.code[ended], after.solver_state.rough.numpy()[ended], strict=True))
         return after, told
 
     monkeypatch.setattr(Batch, "advance", advance)
@@ -104,25 +104,25 @@ def endings(monkeypatch):
 
 
 def test_a_run_that_began_rough_ends_fine(generator, lbfgs, endings):
-    done = run(generator, lbfgs, JOBS, batch_size=12, mixed=True)
+    done = solve_jobs(generator, lbfgs, JOBS, batch_size=12, mixed=True)
     assert len(endings) == len(JOBS)
     assert set(endings) == {(Outcome.converged, False)}
     for trial in done.values():
-        assert error(trial) < 1e-6
+        assert measure_z_error(trial) < 1e-6
         assert trial.gradients == int(trial.gradients)
 
 
 def test_it_begins_rough_and_without_mixed_it_does_not(generator, lbfgs, endings):
-    short = limits(budget=2, restarts=0)
-    run(generator, lbfgs, JOBS[:4], end=short, mixed=True)
-    run(generator, lbfgs, JOBS[:4], end=short, mixed=False)
+    short = make_limits(budget=2, restarts=0)
+    solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=True)
+    solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=False)
     assert endings == [(Outcome.budget, True)] * 4 + [(Outcome.budget, False)] * 4
 
 
 def test_where_z_leaves_a_residual_mixed_changes_nothing_but_rounding(generator, lbfgs, endings):
-    supply = noisy(generator, 0.01, 10.0)
+    supply = noisy_targets(generator, 0.01, 10.0)
     one, other = (
-        run(generator, lbfgs, JOBS, end=limits(restarts=0), supply=supply, mixed=mixed)
+        solve_jobs(generator, lbfgs, JOBS, end=make_limits(restarts=0), supply=supply, mixed=mixed)
         for mixed in (True, False)
     )
     assert set(endings) == {(Outcome.converged, False)}
@@ -134,8 +134,8 @@ def test_where_z_leaves_a_residual_mixed_changes_nothing_but_rounding(generator,
 @pytest.mark.parametrize("tolerance", [1e-8, 1e-2])
 def test_what_has_converged_was_measured_in_float32(generator, lbfgs, tolerance):
     """Even where bfloat16 could tell that the tolerance is reached."""
-    end = limits(tolerance=tolerance, restarts=0)
-    for trial in run(generator, lbfgs, JOBS, end=end, batch_size=12, mixed=True).values():
+    end = make_limits(tolerance=tolerance, restarts=0)
+    for trial in solve_jobs(generator, lbfgs, JOBS, end=end, batch_size=12, mixed=True).values():
         assert trial.outcome is Outcome.converged
         image = generator(tf.constant(trial.best.z[None])).numpy()[0]
         expected = ((image - trial.target) ** 2).sum()
@@ -144,14 +144,18 @@ def test_what_has_converged_was_measured_in_float32(generator, lbfgs, tolerance)
 
 def test_a_loss_that_bfloat16_cannot_reach_keeps_nobody_rough(generator, endings):
     """A generator of many pixels rounds to more than `fine`."""
-    lbfgs = named("lbfgs", {"memory": 10, "fine": 1e-12})
-    done = run(generator, lbfgs, JOBS, end=limits(restarts=0), batch_size=12, mixed=True)
+    lbfgs = make_solver("lbfgs", {"memory": 10, "fine": 1e-12})
+    done = solve_jobs(
+        generator, lbfgs, JOBS, end=make_limits(restarts=0), batch_size=12, mixed=True
+    )
     assert set(endings) == {(Outcome.converged, False)}
-    assert max(error(trial) for trial in done.values()) < 1e-6
+    assert max(measure_z_error(trial) for trial in done.values()) < 1e-6
 
 
 def test_an_image_that_is_no_number_ends_its_own_trial_only(generator, lbfgs):
-    supply = clean(generator, spoil=(1,))
-    done = run(generator, lbfgs, JOBS, end=limits(restarts=1), supply=supply, mixed=True)
+    supply = clean_targets(generator, spoil=(1,))
+    done = solve_jobs(
+        generator, lbfgs, JOBS, end=make_limits(restarts=1), supply=supply, mixed=True
+    )
     for job, trial in done.items():
         assert trial.outcome is (Outcome.non_finite if job.trial == 1 else Outcome.converged)

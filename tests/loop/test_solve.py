@@ -3,39 +3,39 @@
 import builders
 import numpy as np
 import pytest
-from small import MARKS, error, limits, run
+from small import MARKS, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="module")
 def lbfgs():
-    return named("lbfgs", {"memory": 20, "patience": 20})
+    return make_solver("lbfgs", {"memory": 20, "patience": 20})
 
 
 JOBS = [Job(trial, rule) for trial in range(12) for rule in ("none", "stochastic")]
 
 
-CLOSE = limits(tolerance=1e-5)  # so close to the solution that rounding cannot be seen in z
+CLOSE = make_limits(tolerance=1e-5)  # so close to the solution that rounding cannot be seen in z
 
 
 @pytest.fixture(scope="module")
 def done(hard, lbfgs):
-    return run(hard, lbfgs, JOBS, end=CLOSE, batch_size=5)
+    return solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=5)
 
 
 def test_every_job_is_done_once(hard, lbfgs):
     looks = []
-    done = run(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+    done = solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks)
     assert sorted(done) == sorted(JOBS)
     assert sum(len(look.finished) for look in looks) == len(JOBS)
     spent = sum(trial.gradients for trial in done.values())
@@ -43,7 +43,7 @@ def test_every_job_is_done_once(hard, lbfgs):
 
 
 def test_the_batch_size_changes_nothing_but_rounding(hard, lbfgs, done):
-    other = run(hard, lbfgs, JOBS, end=CLOSE, batch_size=24)
+    other = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=24)
     for job in JOBS:
         assert other[job].outcome == done[job].outcome
         if done[job].outcome is Outcome.converged:
@@ -59,7 +59,7 @@ def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch)
         return real(self, slots)
 
     monkeypatch.setattr(Batch, "advance", advance)
-    run(hard, lbfgs, JOBS, batch_size=24)
+    solve_jobs(hard, lbfgs, JOBS, batch_size=24)
     assert set(sizes) == {24, 6}
     assert sizes == sorted(sizes, reverse=True)
 
@@ -70,54 +70,54 @@ def test_failed_starts_are_restarted_from_another_z(done):
     for trial in restarted:
         assert trial.ends[0].outcome is Outcome.stalled
         assert trial.outcome is Outcome.converged
-        assert error(trial) < 1e-4
+        assert measure_z_error(trial) < 1e-4
 
 
 def test_without_restarts_a_stalled_trial_is_a_result(hard, lbfgs, done):
-    once_only = limits(tolerance=CLOSE.tolerance, restarts=0)
-    once = run(hard, lbfgs, JOBS, end=once_only, batch_size=5)
+    once_only = make_limits(tolerance=CLOSE.tolerance, restarts=0)
+    once = solve_jobs(hard, lbfgs, JOBS, end=once_only, batch_size=5)
     for job, trial in once.items():
-        assert len(trial.ends) == 1
-        if trial.ends[0].redraws:
+        assert len(trial.start_results) == 1
+        if trial.start_results[0].redraws:
             continue  # a redraw magnifies rounding, which a row's place in the batch changes
         assert trial.outcome == done[job].ends[0].outcome
-        np.testing.assert_allclose(trial.ends[0].z, done[job].ends[0].z, atol=1e-3)
+        np.testing.assert_allclose(trial.start_results[0].z, done[job].ends[0].z, atol=1e-3)
 
 
 def test_the_best_start_is_the_one_with_the_least_image_loss(hard):
-    hasty = named("lbfgs", {"memory": 20, "patience": 2, "progress": 0.9})
-    done = run(hard, hasty, JOBS, end=limits(restarts=3), batch_size=8)
-    several = [trial for trial in done.values() if len(trial.ends) == 4]
+    hasty = make_solver("lbfgs", {"memory": 20, "patience": 2, "progress": 0.9})
+    done = solve_jobs(hard, hasty, JOBS, end=make_limits(restarts=3), batch_size=8)
+    several = [trial for trial in done.values() if len(trial.start_results) == 4]
     assert several
     for trial in several:
-        assert trial.best.image_loss == min(end.image_loss for end in trial.ends)
+        assert trial.best.image_loss == min(end.image_loss for end in trial.start_results)
 
 
 def test_a_budget_covers_all_starts(hard):
-    hasty = named("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
-    done = run(hard, hasty, JOBS[:6], end=limits(budget=50), batch_size=3)
+    hasty = make_solver("lbfgs", {"memory": 20, "patience": 2, "progress": 0.99})
+    done = solve_jobs(hard, hasty, JOBS[:6], end=make_limits(budget=50), batch_size=3)
     assert max(trial.gradients for trial in done.values()) == 50
 
 
 def test_curves_and_snapshots_are_what_was_seen_at_their_marks(hard, lbfgs):
-    (trial,) = run(hard, lbfgs, JOBS[:1]).values()
-    (short,) = run(hard, lbfgs, JOBS[:1], end=limits(budget=20)).values()
+    (trial,) = solve_jobs(hard, lbfgs, JOBS[:1]).values()
+    (short,) = solve_jobs(hard, lbfgs, JOBS[:1], end=make_limits(budget=20)).values()
     assert trial.gradients > 20
     np.testing.assert_allclose(trial.curve_loss[1], short.best.image_loss, rtol=1e-5)
-    np.testing.assert_allclose(trial.curve_error[1], error(short), rtol=1e-4)
+    np.testing.assert_allclose(trial.curve_error[1], measure_z_error(short), rtol=1e-4)
     np.testing.assert_allclose(trial.snapshots[1], short.best.z, atol=1e-6)
     assert np.isnan(short.curve_loss[MARKS.curve > 20]).all()
 
 
 def test_the_least_error_is_never_above_the_last(done):
     for trial in done.values():
-        assert trial.least_error <= error(trial) * (1 + 1e-4)
+        assert trial.least_error <= measure_z_error(trial) * (1 + 1e-4)
 
 
 def test_seconds_add_up_to_the_time_the_batch_took(hard, lbfgs):
     looks = []
-    done = run(hard, lbfgs, JOBS, batch_size=5, looks=looks)
-    shares = sum(end.seconds for trial in done.values() for end in trial.ends)
+    done = solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+    shares = sum(end.seconds for trial in done.values() for end in trial.start_results)
     assert shares == pytest.approx(sum(look.seconds for look in looks), rel=1e-6)
 
 
@@ -130,17 +130,17 @@ def test_the_graph_is_traced_once(hard, lbfgs, monkeypatch):
         return real(self, *arguments)
 
     monkeypatch.setattr(type(lbfgs), "step", step)
-    run(hard, lbfgs, JOBS, batch_size=5)
+    solve_jobs(hard, lbfgs, JOBS, batch_size=5)
     assert len(traced) == 1
 
 
 def test_coupled_rows_run_to_the_end_together(tmp_path):
-    generator = Generator(builders.checkpoint(tmp_path), batch_norm="batch")
-    gd = named("gd", {"learning_rate": 1e-3})
+    generator = Generator(builders.make_checkpoint(tmp_path), batch_norm="batch")
+    gd = make_solver("gd", {"learning_rate": 1e-3})
     jobs = [Job(trial, rule) for rule in ("none", "stochastic") for trial in range(4)]
     looks = []
-    to_the_end = limits(tolerance=0, budget=30, restarts=0)
-    done = run(generator, gd, jobs, end=to_the_end, batch_size=4, looks=looks)
+    to_the_end = make_limits(tolerance=0, budget=30, restarts=0)
+    done = solve_jobs(generator, gd, jobs, end=to_the_end, batch_size=4, looks=looks)
     assert {trial.gradients for trial in done.values()} == {30}
     together = [{trial.job.rule for trial in look.finished} for look in looks if look.finished]
     assert together == [{"none"}, {"stochastic"}]

@@ -5,7 +5,7 @@ import pytest
 from small import MARKS
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import AGREEING, Ending, Trial
+from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
 NAN, INF = float("nan"), float("inf")
@@ -18,47 +18,49 @@ def _trial(residual, enough, *ends, bound=INF, cost=0.0):
     unknown = np.full(LATENT, np.nan, np.float32)
     image = np.zeros((2, 2, 3))
     about = (Job(0, "none"), unknown, image, residual, enough, TOLERANCE)
-    trial = Trial(*about, begin=unknown, cost=cost, marks=MARKS)
+    trial = Trial(*about, first_start=unknown, first_start_cost=cost, record_points=MARKS)
     for outcome, loss in ends:
-        trial.ends.append(Ending(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0))
+        trial.start_results.append(
+            StartResult(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0)
+        )
     return trial
 
 
 @pytest.mark.parametrize("residual", [0.0, 5.0, INF])
 @pytest.mark.parametrize("outcome", ["converged", "stalled", "budget"])
 def test_a_loss_that_is_enough_needs_no_other_start(residual, outcome):
-    assert _trial(residual, 1.0, (outcome, 1.0)).settled
-    assert not _trial(residual, 1.0, (outcome, 1.01)).settled
+    assert _trial(residual, 1.0, (outcome, 1.0)).is_solved
+    assert not _trial(residual, 1.0, (outcome, 1.01)).is_solved
 
 
 @pytest.mark.parametrize("residual", [0.0, 5.0, INF])
 def test_a_bound_below_the_tolerance_needs_no_other_start(residual):
     """Whatever the image loss: how steep the generator is decides what it says of z."""
     start = ("converged", 4)
-    assert _trial(residual, 1.0, start, bound=TOLERANCE).settled
-    assert not _trial(residual, 1.0, start, bound=1.1 * TOLERANCE).settled
-    assert not _trial(residual, 1.0, start, bound=NAN).settled
+    assert _trial(residual, 1.0, start, bound=TOLERANCE).is_solved
+    assert not _trial(residual, 1.0, start, bound=1.1 * TOLERANCE).is_solved
+    assert not _trial(residual, 1.0, start, bound=NAN).is_solved
 
 
 @pytest.mark.parametrize(("residual", "settled"), [(0.0, True), (5.0, True), (INF, False)])
 def test_two_starts_that_agree_settle_it_where_the_residual_is_known(residual, settled):
-    near = 4 * (1 + 0.9 * AGREEING)
-    assert _trial(residual, 1.0, ("converged", near), ("converged", 4)).settled == settled
-    assert not _trial(residual, 1.0, ("converged", 4)).settled
+    near = 4 * (1 + 0.9 * AGREEMENT_TOLERANCE)
+    assert _trial(residual, 1.0, ("converged", near), ("converged", 4)).is_solved == settled
+    assert not _trial(residual, 1.0, ("converged", 4)).is_solved
 
 
 def test_starts_that_did_not_converge_or_are_worse_do_not_agree():
-    far = 4 * (1 + 1.1 * AGREEING)
-    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", far)).settled
-    assert not _trial(5.0, 1.0, ("converged", 4), ("stalled", 4)).settled
-    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", 4), ("converged", 2)).settled
-    assert _trial(5.0, 1.0, ("converged", 4), ("stalled", 9), ("converged", 4)).settled
+    far = 4 * (1 + 1.1 * AGREEMENT_TOLERANCE)
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", far)).is_solved
+    assert not _trial(5.0, 1.0, ("converged", 4), ("stalled", 4)).is_solved
+    assert not _trial(5.0, 1.0, ("converged", 4), ("converged", 4), ("converged", 2)).is_solved
+    assert _trial(5.0, 1.0, ("converged", 4), ("stalled", 9), ("converged", 4)).is_solved
 
 
 @pytest.mark.parametrize("residual", [0.0, 5.0, INF])
 def test_a_loss_that_is_no_number_settles_nothing(residual):
-    assert not _trial(residual, 1.0, ("non_finite", NAN), ("non_finite", NAN)).settled
-    assert _trial(residual, 1.0, ("non_finite", NAN), ("converged", 0.5)).settled
+    assert not _trial(residual, 1.0, ("non_finite", NAN), ("non_finite", NAN)).is_solved
+    assert _trial(residual, 1.0, ("non_finite", NAN), ("converged", 0.5)).is_solved
 
 
 def test_the_best_start_is_the_least_loss_and_never_a_nan():

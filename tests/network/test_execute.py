@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.execute import Built, built, moved
+from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
 from ganinv_cli.network.layers import ACTIVATIONS, Activation, Layer
-from ganinv_cli.network.shapes import made
+from ganinv_cli.network.shapes import infer_shape
 
 RANDOM = np.random.default_rng(0)
 ROWS = 3
@@ -58,9 +58,9 @@ def _id(layer: object) -> str:
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
 def test_it_makes_the_shape_that_is_told(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> None:
-    found = built(layer, tf.float64).apply(*_inputs(shapes))
+    found = build_layer(layer, tf.float64).apply(*_inputs(shapes))
     rows = ROWS if shapes else 1
-    assert found.shape == (rows, *made(layer, shapes))
+    assert found.shape == (rows, *infer_shape(layer, shapes))
 
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
@@ -69,8 +69,8 @@ def test_less_precise_numbers_make_nearly_the_same(
     layer: Layer, shapes: tuple[tuple[int, ...], ...], precision: tf.DType, near: float
 ) -> None:
     given = _inputs(shapes)
-    exact = built(layer, tf.float64).apply(*given).numpy()
-    rough = built(layer, precision).apply(*(tf.cast(x, precision) for x in given))
+    exact = build_layer(layer, tf.float64).apply(*given).numpy()
+    rough = build_layer(layer, precision).apply(*(tf.cast(x, precision) for x in given))
     assert rough.dtype == precision
     np.testing.assert_allclose(tf.cast(rough, tf.float64), exact, atol=near * np.abs(exact).max())
 
@@ -79,10 +79,10 @@ def test_less_precise_numbers_make_nearly_the_same(
 def test_moves_are_carried_by_the_jacobian(
     layer: Layer, shapes: tuple[tuple[int, ...], ...]
 ) -> None:
-    layer_built, step = built(layer, tf.float64), 1e-6
+    layer_built, step = build_layer(layer, tf.float64), 1e-6
     here = [tf.constant(x) for x in _inputs(shapes, rows=1)]
     moves = [tf.constant(_normal(2, *shape)) for shape in shapes]
-    carried = moved(layer_built, here, moves)
+    carried = push_forward(layer_built, here, moves)
     if not shapes:
         assert carried is None
         return
@@ -94,11 +94,11 @@ def test_moves_are_carried_by_the_jacobian(
 
 
 def test_what_is_not_moved_does_not_move() -> None:
-    add = built(kinds.Add(), tf.float64)
+    add = build_layer(kinds.Add(), tf.float64)
     here = [tf.constant(x) for x in _inputs(((4,), (4,)), rows=1)]
     move = tf.constant(_normal(2, 4))
-    np.testing.assert_allclose(moved(add, here, [None, move]), move)
-    assert moved(add, here, [None, None]) is None
+    np.testing.assert_allclose(push_forward(add, here, [None, move]), move)
+    assert push_forward(add, here, [None, None]) is None
 
 
 KNOWN: dict[str, Callable[[float], float]] = {
@@ -122,7 +122,7 @@ KNOWN: dict[str, Callable[[float], float]] = {
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_is_the_function_of_that_name(name: str) -> None:
     x = np.array([-7.0, -1.5, -0.2, 0.0, 0.3, 1.0, 6.5])
-    found = built(Activation(name, _slope(name)), tf.float64).apply(tf.constant(x))
+    found = build_layer(Activation(name, _slope(name)), tf.float64).apply(tf.constant(x))
     np.testing.assert_allclose(found, [KNOWN[name](float(each)) for each in x], atol=1e-12)
 
 
@@ -140,7 +140,7 @@ def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
     whole = np.pad(whole, [(0, 0), *grown, (0, 0)])
     top, left = (max(before, 0) for before, _ in layer.crop)
     whole = whole[:, top:, left:]
-    shape = made(layer, [x.shape[1:]])
+    shape = infer_shape(layer, [x.shape[1:]])
     return whole[:, : shape[0], : shape[1]] + layer.bias
 
 
@@ -171,7 +171,7 @@ def test_a_transposed_convolution_of_any_kernel_stride_and_crop(
     weights, bias = random.normal(size=(*kernel, outputs, 3)), random.normal(size=outputs)
     layer = kinds.ConvTranspose(weights, bias, stride, crop)
     x = random.normal(size=(2, 4, 5, 3))
-    found = built(layer, tf.float64).apply(tf.constant(x))
+    found = build_layer(layer, tf.float64).apply(tf.constant(x))
     np.testing.assert_allclose(found, _transposed(layer, x), atol=1e-12)
 
 
@@ -180,14 +180,14 @@ def test_pictures_grow_as_tensorflow_makes_them_grow(method: str) -> None:
     x = np.random.default_rng(4).normal(size=(2, 3, 4, 2)).astype(np.float32)
     layer = kinds.Upsample((3, 2), method)  # type: ignore[arg-type]
     expected = tf.image.resize(x, (9, 8), method)
-    found = built(layer, tf.float32).apply(tf.constant(x))
+    found = build_layer(layer, tf.float32).apply(tf.constant(x))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_row_is_normalised_by_its_own_groups() -> None:
     x = np.random.default_rng(5).normal(2, 3, size=(2, 4, 5, 6))
     gamma, beta = _normal(6), _normal(6)
-    found: Built = built(kinds.GroupNorm(gamma, beta, 3, 1e-3), tf.float64)
+    found: ExecutableLayer = build_layer(kinds.GroupNorm(gamma, beta, 3, 1e-3), tf.float64)
     parts = x.reshape(2, 20, 3, 2)
     mean = parts.mean((1, 3), keepdims=True)
     spread = np.sqrt(parts.var((1, 3), keepdims=True) + 1e-3)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ganinv_cli.network.folding import folded as fold_network
-from ganinv_cli.network.folding import labelled
+from ganinv_cli.network.folding import fix_label
+from ganinv_cli.network.folding import fold_layers as fold_network
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
 from ganinv_cli.network.layers import (
     Activation,
@@ -16,7 +16,7 @@ from ganinv_cli.network.layers import (
     Dense,
     Layer,
     Reshape,
-    same_transpose,
+    same_conv_transpose,
 )
 
 LATENT = 5
@@ -64,7 +64,7 @@ def test_a_norm_behind_a_reshape_folds_by_channel() -> None:
 
 def test_a_norm_folds_into_the_outputs_of_a_transposed_convolution() -> None:
     random = np.random.default_rng(1)
-    convolution = same_transpose(random.normal(size=(5, 4, 3, 6)), random.normal(size=3), 2)
+    convolution = same_conv_transpose(random.normal(size=(5, 4, 3, 6)), random.normal(size=3), 2)
     before = (Dense(np.zeros((5, 96)), np.zeros(96)), Reshape((4, 4, 6)))
     pixel = random.normal(size=6)
 
@@ -125,7 +125,7 @@ def test_a_transposed_convolution_of_one_place_is_a_matrix() -> None:
 
 def test_a_fixed_label_is_a_constant() -> None:
     nodes = (Node(Concat(), (Z, LABEL)), Node(Dense(np.ones((7, 3)), np.zeros(3)), (0,)))
-    fixed = labelled(Network(LATENT, nodes, labels=2), 1)
+    fixed = fix_label(Network(LATENT, nodes, labels=2), 1)
     assert fixed.labels == 0 and fixed.shapes == ((2,), (7,), (3,))
     assert isinstance(fixed.nodes[0].layer, Constant)
     assert fixed.nodes[0].layer.value.tolist() == [0, 1]
@@ -156,7 +156,7 @@ def test_a_norm_behind_a_view_that_others_read_does_not_change_theirs() -> None:
 
 
 def test_a_norm_of_more_channels_than_the_convolution_has_stays() -> None:
-    convolution = same_transpose(np.ones((3, 3, 1, 2)), np.zeros(1), 1)
+    convolution = same_conv_transpose(np.ones((3, 3, 1, 2)), np.zeros(1), 1)
     before = (Dense(np.ones((LATENT, 8)), np.zeros(8)), Reshape((2, 2, 2)), convolution)
     *kept, last = fold((*before, Reshape((4,)), _norm(4)))
     assert isinstance(last, Affine)

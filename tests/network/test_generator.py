@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
-from builders import STATISTICS, built, checkpoint, renamed, saved, weights, write_v1
+from builders import (
+    STATISTICS,
+    build_generator,
+    make_checkpoint,
+    make_weights,
+    rename_arrays,
+    save_checkpoint,
+    write_v1,
+)
 
 from ganinv_cli.formats import read
 from ganinv_cli.network import convolutions
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.layers import Dense, Reshape, same_transpose
+from ganinv_cli.network.layers import Dense, Reshape, same_conv_transpose
 
 SHAPES = [
     {"widths": (8, 4)},
@@ -30,9 +38,9 @@ def z() -> np.ndarray:
 def test_pictures_do_not_depend_on_the_file(tmp_path: Path, z: np.ndarray) -> None:
     found = {}
     for layout in STATISTICS:
-        arrays = renamed(weights(), layout)
+        arrays = rename_arrays(make_weights(), layout)
         write_v1(tmp_path / layout / "v1" / "m", arrays)
-        for path in (saved(tmp_path / layout / "v2", arrays), tmp_path / layout / "v1"):
+        for path in (save_checkpoint(tmp_path / layout / "v2", arrays), tmp_path / layout / "v1"):
             generator = Generator(read(path))
             found[path] = (generator.sha256, generator(z).numpy().tobytes())
     assert len(found) == 2 * len(STATISTICS)
@@ -43,9 +51,9 @@ def test_pictures_do_not_depend_on_the_file(tmp_path: Path, z: np.ndarray) -> No
 def test_frozen_pictures_are_those_of_the_moving_statistics(
     tmp_path: Path, z: np.ndarray, shape: dict[str, object]
 ) -> None:
-    expected = reference.images(weights(**shape), z)  # type: ignore[arg-type]
+    expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
     assert 0.1 < np.abs(expected).mean() < 0.9  # neither flat nor cut off
-    found = Generator(checkpoint(tmp_path, **shape))(z)
+    found = Generator(make_checkpoint(tmp_path, **shape))(z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -53,19 +61,21 @@ def test_frozen_pictures_are_those_of_the_moving_statistics(
 def test_batch_pictures_are_those_of_the_batch_statistics(
     tmp_path: Path, z: np.ndarray, shape: dict[str, object]
 ) -> None:
-    expected = reference.images(weights(**shape), z, training=True)  # type: ignore[arg-type]
-    found = Generator(checkpoint(tmp_path, **shape), batch_norm="batch")(z)
+    expected = reference.render_images(make_weights(**shape), z, training=True)  # type: ignore[arg-type]
+    found = Generator(make_checkpoint(tmp_path, **shape), batch_norm="batch")(z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_missing_norm_is_left_out(tmp_path: Path, z: np.ndarray) -> None:
-    arrays = {name: array for name, array in weights().items() if not name.startswith("g_bn1/")}
-    found = Generator(read(saved(tmp_path, renamed(arrays, "C"))))(z)
-    np.testing.assert_allclose(found, reference.images(arrays, z), atol=1e-5)
+    arrays = {
+        name: array for name, array in make_weights().items() if not name.startswith("g_bn1/")
+    }
+    found = Generator(read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))))(z)
+    np.testing.assert_allclose(found, reference.render_images(arrays, z), atol=1e-5)
 
 
 def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(checkpoint(tmp_path))
+    generator = Generator(make_checkpoint(tmp_path))
     together = generator(z).numpy()
     for row in range(len(z)):
         np.testing.assert_allclose(generator(z[row : row + 1])[0], together[row], atol=1e-6)
@@ -75,7 +85,7 @@ def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> Non
 
 
 def test_batch_statistics_couple_the_rows(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(checkpoint(tmp_path), batch_norm="batch")
+    generator = Generator(make_checkpoint(tmp_path), batch_norm="batch")
     changed = z.copy()
     changed[1:] = 0.5
     assert np.abs(generator(changed)[0] - generator(z)[0]).max() > 1e-3
@@ -83,24 +93,24 @@ def test_batch_statistics_couple_the_rows(tmp_path: Path, z: np.ndarray) -> None
 
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
 def test_float64_computes_in_float64(tmp_path: Path, z: np.ndarray, mode: str) -> None:
-    expected = reference.images(weights(), z, training=mode == "batch")
-    found = Generator(checkpoint(tmp_path), batch_norm=mode)(z.astype(np.float64))  # type: ignore[arg-type]
+    expected = reference.render_images(make_weights(), z, training=mode == "batch")
+    found = Generator(make_checkpoint(tmp_path), batch_norm=mode)(z.astype(np.float64))  # type: ignore[arg-type]
     assert found.dtype == tf.float64
     tolerance = 1e-6 if mode == "frozen" else 1e-12  # folded weights are rounded to float32
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 def test_bfloat16_computes_in_bfloat16(tmp_path: Path, z: np.ndarray) -> None:
-    found = Generator(checkpoint(tmp_path))(tf.cast(z, tf.bfloat16))
+    found = Generator(make_checkpoint(tmp_path))(tf.cast(z, tf.bfloat16))
     assert found.dtype == tf.bfloat16
-    expected = reference.images(weights(), z)
+    expected = reference.render_images(make_weights(), z)
     assert np.abs(tf.cast(found, tf.float32).numpy() - expected).max() < 0.1
 
 
 def test_less_precision_inside_rounds_neither_z_nor_the_picture(
     tmp_path: Path, z: np.ndarray
 ) -> None:
-    generator = Generator(checkpoint(tmp_path))
+    generator = Generator(make_checkpoint(tmp_path))
     expected = generator(z)
     inside = generator(z, tf.bfloat16)
     throughout = tf.cast(generator(tf.cast(z, tf.bfloat16)), tf.float32)
@@ -110,7 +120,7 @@ def test_less_precision_inside_rounds_neither_z_nor_the_picture(
 
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
 def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mode: str) -> None:
-    generator = Generator(checkpoint(tmp_path), batch_norm=mode)  # type: ignore[arg-type]
+    generator = Generator(make_checkpoint(tmp_path), batch_norm=mode)  # type: ignore[arg-type]
     at = tf.constant(z.astype(np.float64))
     with tf.GradientTape() as tape:
         tape.watch(at)
@@ -127,7 +137,7 @@ def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mod
 def test_pictures_are_rendered_alike_in_blocks(
     tmp_path: Path, z: np.ndarray, precision: str
 ) -> None:
-    generator = Generator(checkpoint(tmp_path))
+    generator = Generator(make_checkpoint(tmp_path))
     rounding = {"float32": 1e-6, "float64": 1e-14}[precision]
     for block in (2, 5, 9):
         found = generator.render(z.astype(np.float64), block, precision)
@@ -136,7 +146,7 @@ def test_pictures_are_rendered_alike_in_blocks(
 
 
 def test_pictures_are_the_same_in_a_graph(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(checkpoint(tmp_path))
+    generator = Generator(make_checkpoint(tmp_path))
     traced = tf.function(generator, input_signature=[tf.TensorSpec([None, 6])])
     np.testing.assert_allclose(traced(z), generator(z), atol=1e-6)
 
@@ -149,12 +159,12 @@ def test_a_transposed_convolution_is_tensorflows(
 ) -> None:
     random = np.random.default_rng(0)
     weights = random.normal(size=(*kernel, outputs, 3))
-    layer = same_transpose(weights, random.normal(size=outputs), stride)
+    layer = same_conv_transpose(weights, random.normal(size=outputs), stride)
     dense, reshape = Dense(np.eye(60), np.zeros(60)), Reshape((4, 5, 3))
     x = random.normal(size=(2, 60))
     shape = (2, 4 * stride, 5 * stride, outputs)
     expected = tf.nn.conv2d_transpose(x.reshape(2, 4, 5, 3), weights, shape, stride, "SAME")
-    found = built(dense, reshape, layer)(x)
+    found = build_generator(dense, reshape, layer)(x)
     np.testing.assert_allclose(found, expected + layer.bias, atol=1e-12)
 
 
@@ -163,32 +173,32 @@ def test_pictures_do_not_depend_on_how_channels_are_cut(
     tmp_path: Path, z: np.ndarray, monkeypatch: pytest.MonkeyPatch, blocks: tuple[int, int]
 ) -> None:
     shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
-    monkeypatch.setattr(convolutions, "BLOCKS", {tf.float32: blocks})
-    found = Generator(checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
-    expected = reference.images(weights(**shape), z)  # type: ignore[arg-type]
+    monkeypatch.setattr(convolutions, "BLOCK_SIZES", {tf.float32: blocks})
+    found = Generator(make_checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
+    expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(checkpoint(tmp_path))
+    generator = Generator(make_checkpoint(tmp_path))
     at = tf.constant(z[:1].astype(np.float64))
     with tf.GradientTape() as tape:
         tape.watch(at)
         images = generator(at)
     expected = tf.einsum("hwcl,nl->nhwc", tape.jacobian(images, at)[0, :, :, :, 0], z)
-    np.testing.assert_allclose(generator.moved(at, z.astype(np.float64)), expected, atol=1e-12)
-    near = tf.cast(generator.moved(at, tf.cast(z, tf.bfloat16)), tf.float64)
+    np.testing.assert_allclose(generator.jvp(at, z.astype(np.float64)), expected, atol=1e-12)
+    near = tf.cast(generator.jvp(at, tf.cast(z, tf.bfloat16)), tf.float64)
     assert 1e-5 < np.linalg.norm(near - expected) / np.linalg.norm(expected) < 2e-2
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
-    generator = Generator(checkpoint(tmp_path, widths=(8, 4), channels=1))
+    generator = Generator(make_checkpoint(tmp_path, widths=(8, 4), channels=1))
     assert (generator.latent, generator.image_shape) == (6, (16, 16, 1))
     products = 6 * 4 * 4 * 8 + 4 * 4 * 25 * 8 * 4 + 8 * 8 * 25 * 4 * 1
     assert generator.multiply_adds == products
 
 
 def test_the_hash_is_that_of_the_weights(tmp_path: Path) -> None:
-    first = Generator(checkpoint(tmp_path / "a"))
-    assert Generator(checkpoint(tmp_path / "b")).sha256 == first.sha256
-    assert Generator(checkpoint(tmp_path / "c", seed=1)).sha256 != first.sha256
+    first = Generator(make_checkpoint(tmp_path / "a"))
+    assert Generator(make_checkpoint(tmp_path / "b")).sha256 == first.sha256
+    assert Generator(make_checkpoint(tmp_path / "c", seed=1)).sha256 != first.sha256

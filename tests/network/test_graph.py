@@ -14,9 +14,9 @@ from ganinv_cli.network.layers import (
     Layer,
     Pad,
     Reshape,
-    same_transpose,
+    same_conv_transpose,
 )
-from ganinv_cli.network.shapes import MisfitError
+from ganinv_cli.network.shapes import ShapeError
 
 
 def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
@@ -25,7 +25,7 @@ def _dense(inputs: int, outputs: int, value: float = 1.0) -> Dense:
 
 def _transpose(inputs: int, outputs: int) -> ConvTranspose:
     kernel = np.ones((5, 5, outputs, inputs), np.float32)
-    return same_transpose(kernel, np.zeros(outputs, np.float32), 2)
+    return same_conv_transpose(kernel, np.zeros(outputs, np.float32), 2)
 
 
 def test_it_knows_what_each_layer_makes() -> None:
@@ -50,7 +50,7 @@ def test_it_knows_what_each_layer_makes() -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: tuple[str, ...]) -> None:
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(ShapeError) as caught:
         _ = chain(6, (_dense(6, 32), wrong), ("g_h0", "g_h1")).shapes
     for word in words:
         assert word in str(caught.value)
@@ -59,20 +59,20 @@ def test_a_layer_that_does_not_fit_is_named(wrong: Layer, words: tuple[str, ...]
 def test_a_layer_that_makes_nothing_is_named() -> None:
     convolution = Conv(np.ones((5, 5, 2, 1)), np.ones(1))
     layers = (_dense(6, 32), Reshape((4, 4, 2)), convolution)
-    with pytest.raises(MisfitError, match=r"layer 3 \(Conv\) makes 0 x 0 x 1 of 4 x 4 x 2"):
+    with pytest.raises(ShapeError, match=r"layer 3 \(Conv\) makes 0 x 0 x 1 of 4 x 4 x 2"):
         _ = chain(6, layers).shapes
 
 
 @pytest.mark.parametrize("layer", [Add(), Concat()], ids=lambda each: type(each).__name__)
 def test_what_cannot_be_combined_is_said(layer: Layer) -> None:
     nodes = (Node(_dense(6, 4), (Z,)), Node(Reshape((2, 2)), (0,)), Node(layer, (Z, 1), "merge"))
-    with pytest.raises(MisfitError, match=r"merge .* 6 and 2 x 2"):
+    with pytest.raises(ShapeError, match=r"merge .* 6 and 2 x 2"):
         _ = Network(6, nodes).shapes
 
 
 def test_mirroring_more_than_there_is_is_refused() -> None:
     layers = (_dense(6, 32), Reshape((4, 4, 2)), Pad(((4, 0), (0, 0)), "reflect"))
-    with pytest.raises(MisfitError, match="expects more than 4 pixels to mirror"):
+    with pytest.raises(ShapeError, match="expects more than 4 pixels to mirror"):
         _ = chain(6, layers).shapes
 
 
@@ -85,7 +85,7 @@ def test_the_hash_is_of_all_that_decides_a_picture() -> None:
                 _dense(6, 32, value),
                 Reshape((4, 4, 2)),
                 Activation("leaky_relu", slope),
-                same_transpose(kernel, bias, stride),
+                same_conv_transpose(kernel, bias, stride),
             ),
         )
 
@@ -105,5 +105,5 @@ def test_what_nobody_needs_can_be_left_out() -> None:
         Node(_dense(4, 3), (0,), "b"),
         Node(Activation("tanh"), (2,), "c"),
     )
-    kept = Network(6, nodes, 2).up_to(2)
+    kept = Network(6, nodes, 2).prune_to(2)
     assert [(node.name, node.inputs) for node in kept.nodes] == [("a", (Z,)), ("b", (0,))]

@@ -11,7 +11,7 @@ from ganinv_cli.network.jacobian import singular_values
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

@@ -3,35 +3,37 @@
 import builders
 import numpy as np
 import pytest
-from small import limits, noisy, run
+from small import make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine.minimum import Polish
-from ganinv_cli.solvers import named
+from ganinv_cli.refine.minimum import MinimumTest
+from ganinv_cli.solvers import make_solver
 
 LATENT = 6
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
 def polisher(generator):
-    return Polish().prepared(generator)
+    return MinimumTest().compile_for(generator)
 
 
 @pytest.fixture(scope="module")
 def minima(generator):
     """Where the solver has stopped, for noisy images that no z makes."""
-    end = limits(restarts=0, budget=20_000, stationary=1e-6)
+    end = make_limits(restarts=0, budget=20_000, stationary=1e-6)
     jobs = [Job(trial, "none") for trial in range(6)]
-    supply = noisy(generator, 1.0, residual=float("inf"))
-    return run(generator, named("lbfgs", {"memory": 10}), jobs, end=end, supply=supply).values()
+    supply = noisy_targets(generator, 1.0, residual=float("inf"))
+    return solve_jobs(
+        generator, make_solver("lbfgs", {"memory": 10}), jobs, end=end, supply=supply
+    ).values()
 
 
 def _random_z(seed=0):
@@ -55,7 +57,7 @@ def _shapes(creased, wrong_side=False):
     target = np.array([0.3] * (LATENT - 1) + [2.0])
     target[:creased] = 0.5 if wrong_side else -0.5
     z = np.array([0.0] * creased + [0.3] * (LATENT - 1 - creased) + [1.0])
-    return builders.built(*layers), target.reshape(1, LATENT, 1), z
+    return builders.build_generator(*layers), target.reshape(1, LATENT, 1), z
 
 
 @pytest.mark.parametrize("rule", ["none", "standard", "stochastic"])
@@ -76,7 +78,7 @@ def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
     counted = np.ones((*generator.image_shape[:2], 1), bool)
     counted[4:9, 3:8] = False
     image[~counted[..., 0]] = 0.7
-    polisher = Polish().prepared(generator, counted)
+    polisher = MinimumTest().compile_for(generator, counted)
     polished = polisher(true + 1e-3, image, "none")
     assert polished.image_loss < 1e-18
     np.testing.assert_allclose(polished.z, true, atol=1e-9)
@@ -84,7 +86,7 @@ def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
 
 def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator, polisher, minima):
     """Twice six gradients can miss a hollow, which is then called a slope and never the reverse."""
-    nowhere = Polish(steps=0).prepared(generator)
+    nowhere = MinimumTest(steps=0).compile_for(generator)
     hollows = 0
     for trial in minima:
         assert trial.outcome is Outcome.converged
@@ -95,12 +97,12 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
         hollows += found.outcome is Outcome.converged
         other = nowhere(_random_z(), trial.target, "none")
         assert other.outcome is Outcome.stalled
-        assert other.steepness > 0.9
+        assert other.goldstein_norm > 0.9
     assert hollows >= 4
 
 
 def test_polishing_never_raises_the_loss(generator, polisher, minima):
-    unpolished = Polish(steps=0).prepared(generator)
+    unpolished = MinimumTest(steps=0).compile_for(generator)
     for trial in minima:
         for z in (trial.best.z, _random_z()):
             before = unpolished(z, trial.target, "none").image_loss
@@ -111,20 +113,20 @@ def test_polishing_never_raises_the_loss(generator, polisher, minima):
 def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
     generator, target, z = _shapes(creased)
     off = np.array([1e-3] * (LATENT - 1) + [0])
-    unmoved = Polish(steps=0).prepared(generator)
+    unmoved = MinimumTest(steps=0).compile_for(generator)
     polished = unmoved(z + off, target, "standard")
     assert polished.outcome is Outcome.converged
-    assert polished.steepness < 0.01
+    assert polished.goldstein_norm < 0.01
     slope = z.copy()
     slope[0] = 0.6
     polished = unmoved(slope, target, "standard")
     assert polished.outcome is Outcome.stalled
-    assert polished.steepness > 0.5
+    assert polished.goldstein_norm > 0.5
 
 
 def test_a_crease_that_leads_down_on_both_sides_is_left():
     generator, target, z = _shapes(2, wrong_side=True)
-    polished = Polish().prepared(generator)(z + 0.002, target, "none")
+    polished = MinimumTest().compile_for(generator)(z + 0.002, target, "none")
     np.testing.assert_allclose(polished.z[:2], 0.5, atol=1e-6)
 
 
@@ -132,7 +134,7 @@ def test_a_crease_that_leads_down_on_both_sides_is_left():
 def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
     generator, target, z = _shapes(0)
     z[0] = 0.2
-    polished = Polish().prepared(generator)(z, target, rule)
+    polished = MinimumTest().compile_for(generator)(z, target, rule)
     assert polished.z[-1] == 1
     assert polished.outcome is Outcome.converged
     assert polished.image_loss == pytest.approx(1)
@@ -143,15 +145,15 @@ def test_a_component_at_a_bound_stays_there_and_is_not_judged(rule):
 def test_a_component_stuck_at_a_bound_that_the_image_draws_inwards_is_freed(rule):
     generator, target, z = _shapes(0)
     z[0] = 1.0  # the image wants .3
-    polished = Polish().prepared(generator)(z, target, rule)
+    polished = MinimumTest().compile_for(generator)(z, target, rule)
     np.testing.assert_allclose(polished.z[:-1], 0.3, atol=1e-6)
-    unmoved = Polish(steps=0).prepared(generator)(z, target, rule)
+    unmoved = MinimumTest(steps=0).compile_for(generator)(z, target, rule)
     assert unmoved.outcome is Outcome.stalled
 
 
 def test_nothing_is_held_without_bounds_or_outside_them():
     generator, target, z = _shapes(0)
-    polish = Polish().prepared(generator)
+    polish = MinimumTest().compile_for(generator)
     assert polish(z, target, "none").z[-1] == pytest.approx(2)
     outside = z.copy()
     outside[-1] = 1.5  # a redraw was not needed

@@ -6,20 +6,26 @@ import pytest
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine.refinement import FLOAT64, STEPS, LastDigits, Point, descended
-from ganinv_cli.statistics import EXACT
+from ganinv_cli.refine.refinement import (
+    FLOAT64_COST,
+    MAX_STEPS,
+    Point,
+    Refinement,
+    run_gauss_newton,
+)
+from ganinv_cli.statistics import EXACT_EPSILON
 
 LATENT = 6
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
 def last_digits(generator):
-    return LastDigits(generator)
+    return Refinement(generator)
 
 
 def _trials(count=8):
@@ -36,15 +42,15 @@ def test_every_digit_is_found(generator, last_digits):
         polished = last_digits(start, image, "stochastic")
         assert polished.z.dtype == np.float64
         assert polished.outcome is Outcome.converged
-        assert np.mean((polished.z - z) ** 2) < EXACT
-        assert 3.5 + 0.5 * FLOAT64 < polished.gradients < 3.5 + 0.5 * FLOAT64 * 6
+        assert np.mean((polished.z - z) ** 2) < EXACT_EPSILON
+        assert 3.5 + 0.5 * FLOAT64_COST < polished.gradients < 3.5 + 0.5 * FLOAT64_COST * 6
 
 
 def test_an_image_in_float32_has_no_more_digits_and_that_is_said(generator, last_digits):
     true, near = _trials(1)
     polished = last_digits(near[0], generator.render(true, 1)[0], "none")
     assert polished.outcome is Outcome.stalled
-    assert EXACT < np.mean((polished.z - true[0]) ** 2) < 1e-12
+    assert EXACT_EPSILON < np.mean((polished.z - true[0]) ** 2) < 1e-12
 
 
 def test_a_z_of_another_image_is_not_called_right(generator, last_digits):
@@ -52,7 +58,7 @@ def test_a_z_of_another_image_is_not_called_right(generator, last_digits):
     image = generator.render(true, 2, "float64")[0] + 0.1
     polished = last_digits(true[1], image, "none")
     assert polished.outcome is Outcome.stalled
-    assert polished.gradients <= 3.5 + 0.5 * FLOAT64 * (1 + STEPS)
+    assert polished.gradients <= 3.5 + 0.5 * FLOAT64_COST * (1 + MAX_STEPS)
 
 
 def test_z_that_is_no_number_stays_none(generator, last_digits):
@@ -70,17 +76,19 @@ def _bowl(z):
 
 def test_a_descent_stays_in_its_bounds_and_leaves_what_is_not_free():
     start, everything = np.array([3.0, 2.0]), np.ones(2, bool)
-    end, looks = descended(_bowl(start), _bowl, np.eye(2), everything, steps=9, low=1.0)
+    end, looks = run_gauss_newton(_bowl(start), _bowl, np.eye(2), everything, steps=9, low=1.0)
     assert end.z.tolist() == [1, 1] and looks == 2
     held = np.array([True, False])
-    end, _ = descended(_bowl(start), _bowl, np.eye(1), held, steps=9)
+    end, _ = run_gauss_newton(_bowl(start), _bowl, np.eye(1), held, steps=9)
     assert end.z.tolist() == [0, 2]
 
 
 def test_a_descent_stops_where_it_is_enough_or_no_lower():
     start, everything = np.array([3.0, 2.0]), np.ones(2, bool)
     slow = 2 * np.eye(2)  # halves z at each step, and the loss four times
-    end, looks = descended(_bowl(start), _bowl, slow, everything, steps=9, enough=1.0)
+    end, looks = run_gauss_newton(
+        _bowl(start), _bowl, slow, everything, steps=9, sufficient_loss=1.0
+    )
     assert (end.loss, looks) == (13 / 16, 2)
-    end, looks = descended(_bowl(start), _bowl, -np.eye(2), everything, steps=9)
+    end, looks = run_gauss_newton(_bowl(start), _bowl, -np.eye(2), everything, steps=9)
     assert end.z.tolist() == [3, 2] and looks == 1

@@ -3,7 +3,7 @@
 import builders
 import numpy as np
 import pytest
-from stored import provenance
+from stored import make_provenance
 
 from ganinv_cli.experiments import figure2
 from ganinv_cli.images import to_pixels
@@ -15,7 +15,7 @@ from ganinv_cli.store import open_run
 
 @pytest.fixture
 def generator(tmp_path):
-    return Generator(builders.checkpoint(tmp_path))
+    return Generator(builders.make_checkpoint(tmp_path))
 
 
 def _z(generator, trials):
@@ -33,10 +33,10 @@ def _pictures(folder, generator, trials):
     }
     known = np.arange(5)
     groups[""] = {"trial": known, "z_true": _z(generator, known)}
-    with open_run(folder / "a.h5", provenance(command="noise-sweep")) as run:
+    with open_run(folder / "a.h5", make_provenance(command="noise-sweep")) as run:
         run.commit(groups)
     config = NoiseSweepConfig(variances=(0.1, 1.0), clip=("none",), trials=4)
-    return figure2.pictures(folder / "a.h5", generator, config)
+    return figure2.make_figures(folder / "a.h5", generator, config)
 
 
 def test_a_trial_that_a_variance_lacks_is_in_no_picture(generator, tmp_path):

@@ -5,22 +5,22 @@ import dataclasses
 import matplotlib.image
 import numpy as np
 import pytest
-from known_results import GRADIENTS, results
+from known_results import GRADIENTS, make_results
 
 from ganinv_cli import store
 from ganinv_cli.report.output import plots
 from ganinv_cli.report.recover import curves, figures, numbers
-from ganinv_cli.report.report import Drawn
+from ganinv_cli.report.report import DrawnFigure
 
 
 def fall(errors, ends):
     whole = curves.Curves(GRADIENTS, errors.__getitem__, ends)
-    return curves.fall(whole)
+    return curves.compute_error_quantiles(whole)
 
 
 def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    figure = plots.pictures({"start": 255 - noise, "original": noise}, ["0", "4", "9"], "title")
+    figure = plots.draw_montage({"start": 255 - noise, "original": noise}, ["0", "4", "9"], "title")
     figure.savefig(tmp_path / "figure.png")
     shown = (matplotlib.image.imread(tmp_path / "figure.png")[:, :, :3] * 255).round()
     large = noise[2].repeat(2, axis=0).repeat(2, axis=1)
@@ -33,7 +33,7 @@ def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
 def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     errors = np.array([[1, 0.1, np.nan, np.nan], [1, 0.0, 0.0, np.nan], [np.nan] * 4])
     ends = np.array([0.02, 0.0, np.nan])
-    figure = figures.convergence({"none": fall(errors, ends)}, 4)
+    figure = figures.draw_convergence({"none": fall(errors, ends)}, 4)
     figure.canvas.draw()
     median = figure.axes[0].lines[-2]
     assert figure.axes[0].get_legend_handles_labels()[1] == ["none"]
@@ -43,7 +43,7 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
 
 def test_where_no_trial_ran_or_none_has_an_end_there_is_no_curve():
     assert not len(fall(np.full((2, 4), np.nan), np.zeros(2)).gradients)
-    given = results()
+    given = make_results()
     for technique in ("none", "stochastic"):
         given.groups[technique]["z_error"][:] = np.nan
     assert "convergence" not in numbers.draw(given)
@@ -68,7 +68,7 @@ def test_quantiles_are_those_of_all_trials_however_many_are_looked_at_together(
 def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
     stored = store.Figure(np.zeros((1, 3, 16, 16, 1), np.uint8), ("found",), (0, 1, 49))
     for technique, clipping in (("none", "no clipping"), ("stochastic", "stochastic clipping")):
-        given = dataclasses.replace(results(), figures={f"figure1-{technique}": stored})
+        given = dataclasses.replace(make_results(), figures={f"figure1-{technique}": stored})
         drawn = numbers.draw(given)[f"figure1-{technique}"]
         title = f"Figure 1. {clipping}, lbfgs"
         assert drawn.figure.texts[0].get_text() == title
@@ -78,29 +78,31 @@ def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
 
 
 def test_the_alt_text_of_the_curves_is_their_finding():
-    alt = numbers.draw(results())["convergence"].alt
+    alt = numbers.draw(make_results())["convergence"].alt
     assert "none after 100 gradients; stochastic after 100 gradients" in alt
-    given = results()
+    given = make_results()
     given.groups["none"]["z_error"][:] = 0.5
     assert "none never, it ends at 0.5" in numbers.draw(given)["convergence"].alt
 
 
 def test_a_title_is_whole_over_one_picture():
     picture = np.zeros((1, 16, 16, 1), np.uint8)
-    figure = plots.pictures({"clean": picture}, ["0"], "Figure 2b. " + "wide words " * 7)
+    figure = plots.draw_montage({"clean": picture}, ["0"], "Figure 2b. " + "wide words " * 7)
     figure.canvas.draw()
     assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
 
 
 def test_a_dollar_in_a_title_or_label_is_a_dollar():
     picture = np.zeros((1, 16, 16, 1), np.uint8)
-    figure = plots.pictures({r"$\nonsense$": picture}, [r"$x^$"], r"$\frac$")
-    plots.encode(Drawn(figure, "", ""))  # raises where it is taken for a formula
+    figure = plots.draw_montage({r"$\nonsense$": picture}, [r"$x^$"], r"$\frac$")
+    plots.encode_drawn_figure(DrawnFigure(figure, "", ""))  # raises where it is taken for a formula
 
 
 def test_every_format_is_the_same_each_time_and_leaves_matplotlib_alone():
     before = dict(matplotlib.rcParams)
-    first, second = (plots.encode(numbers.draw(results())["convergence"]) for _ in range(2))
+    first, second = (
+        plots.encode_drawn_figure(numbers.draw(make_results())["convergence"]) for _ in range(2)
+    )
     assert set(first.files) == {"png", "pdf", "svg"}
     assert first == second
     assert not any(
@@ -111,6 +113,9 @@ def test_every_format_is_the_same_each_time_and_leaves_matplotlib_alone():
 
 def test_a_page_gets_lines_as_svg_and_pixels_as_png():
     stored = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), ("found",), (0,))
-    given = dataclasses.replace(results(), figures={"figure1-none": stored})
-    inline = {name: plots.encode(drawn).inline for name, drawn in numbers.draw(given).items()}
+    given = dataclasses.replace(make_results(), figures={"figure1-none": stored})
+    inline = {
+        name: plots.encode_drawn_figure(drawn).inline_format
+        for name, drawn in numbers.draw(given).items()
+    }
     assert inline == {"figure1-none": "png", "convergence": "svg"}

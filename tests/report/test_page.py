@@ -6,14 +6,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from known_results import group, results
-from known_sweep import image, images
+from known_results import make_group, make_results
+from known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, summarise, write, write_together
 from ganinv_cli.report.output import folder
-from ganinv_cli.report.shared.failures import LISTED
+from ganinv_cli.report.shared.failures import MAX_LISTED
 
 VOID = {"meta", "link", "br", "img"}
 
@@ -50,7 +50,7 @@ class Read(HTMLParser):
 @pytest.fixture
 def page(tmp_path):
     def written(given=None, name="recover.h5"):
-        given = given or results()
+        given = given or make_results()
         write(summarise(given, name), given, tmp_path)
         return (tmp_path / folder.PAGE).read_text()
 
@@ -59,7 +59,11 @@ def page(tmp_path):
 
 def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
     monkeypatch.setattr(consistency, "ON_PAGE", 2)
-    given = images(a=image(minima=(2,)), b=image(minima=(2,)), c=image(minima=(2,)))
+    given = make_image_results(
+        a=make_image_groups(minima=(2,)),
+        b=make_image_groups(minima=(2,)),
+        c=make_image_groups(minima=(2,)),
+    )
     write(summarise(given, "co.h5"), given, tmp_path)
     read = Read((tmp_path / folder.PAGE).read_text())
     assert len(read.all("img")) == 2
@@ -71,7 +75,7 @@ def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
 
 def test_everything_is_on_the_page(page):
     picture = store.Figure(np.zeros((2, 2, 16, 16, 1), np.uint8), ("start", "found"), (0, 1))
-    given = dataclasses.replace(results(), figures={"figure1-none": picture})
+    given = dataclasses.replace(make_results(), figures={"figure1-none": picture})
     given.attributes["config"]["nested"] = {"inner_setting": [1, 2.5]}
     read = Read(page(given))
     report = summarise(given, "recover.h5")
@@ -94,7 +98,7 @@ def test_everything_is_on_the_page(page):
 
 
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
-    given = [results(), results()]
+    given = [make_results(), make_results()]
     reports = [summarise(each, name) for each, name in zip(given, "ab", strict=True)]
     write_together(reports, given, tmp_path, ["a", "b"])
     read = Read((tmp_path / folder.PAGE).read_text())
@@ -120,7 +124,7 @@ def test_the_page_asks_for_nothing_from_elsewhere(page):
     "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=a>', "{{ 7 }}"]
 )
 def test_nothing_from_a_file_or_a_path_is_markup(page, hostile):
-    given = results({"none": group(np.arange(3), 1)}, solver=hostile, checkpoint=hostile)
+    given = make_results({"none": make_group(np.arange(3), 1)}, solver=hostile, checkpoint=hostile)
     given.attributes.update({"device": hostile, "command": "recover", hostile: hostile})
     given.attributes["config"][hostile] = [hostile, {hostile: hostile}]
     picture = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), (hostile,), (0,))
@@ -136,7 +140,9 @@ def test_a_name_that_is_no_text_is_written(page):
 
 
 def test_failed_trials_are_listed_with_their_outcome(page):
-    given = results({"none": group(np.arange(5), 3, elsewhere=1), "wall": group(np.arange(5), 0)})
+    given = make_results(
+        {"none": make_group(np.arange(5), 3, elsewhere=1), "wall": make_group(np.arange(5), 0)}
+    )
     given.groups["none"]["outcome"][2] = Outcome.non_finite
     given.groups["none"]["z_error"][2] = np.nan
     read = Read(page(given))
@@ -147,24 +153,33 @@ def test_failed_trials_are_listed_with_their_outcome(page):
 
 
 def test_failed_trials_beyond_the_list_are_counted(page):
-    given = results({"none": group(np.arange(1234), 0)})
+    given = make_results({"none": make_group(np.arange(1234), 0)})
     given.groups["none"]["outcome"][:] = Outcome.budget
     read = Read(page(given))
-    assert sum("budget" in text for _, text in read.all("tr")) - 2 == LISTED  # two tables' headings
+    assert (
+        sum("budget" in text for _, text in read.all("tr")) - 2 == MAX_LISTED
+    )  # two tables' headings
     assert "1,034 more" in " ".join(text for _, text in read.all("p"))
 
 
 def test_no_failed_trial_is_said_so(page):
-    read = Read(page(results({"none": group(np.arange(5), 2)})))
+    read = Read(page(make_results({"none": make_group(np.arange(5), 2)})))
     assert "None failed: all 5 trials converged." in [text for _, text in read.all("p")]
 
 
 def test_where_recoveries_need_not_agree_none_failed_to_converge(page):
-    said = [text for _, text in Read(page(images(portrait=image(minima=(1,) * 9)))).all("p")]
+    said = [
+        text
+        for _, text in Read(
+            page(make_image_results(portrait=make_image_groups(minima=(1,) * 9)))
+        ).all("p")
+    ]
     assert "None failed to converge." in said
     assert not any("trials converged" in text for text in said)
 
 
 def test_a_run_in_progress_is_marked(page):
-    assert "in progress" in [text for _, text in Read(page(results(complete=False))).all("strong")]
+    assert "in progress" in [
+        text for _, text in Read(page(make_results(complete=False))).all("strong")
+    ]
     assert not Read(page()).all("strong")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from known_results import group, results
+from known_results import make_group, make_results
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ganinv_cli import store
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def addresses(tmp_path_factory):
     """Of a page of one result, and of a page of three."""
     place = tmp_path_factory.mktemp("page")
-    given = [_failing(), results(), results(complete=False)]
+    given = [_failing(), make_results(), make_results(complete=False)]
     reports = [summarise(each, f"{i}-{LONG}.h5") for i, each in enumerate(given)]
     wide = Section(
         "Wide",
@@ -55,7 +55,9 @@ def _failing():
     """All that a page can have: pictures, failed trials, long words."""
     noise = np.random.default_rng(0).integers(0, 256, (2, 8, 32, 32, 3), np.uint8)
     names = ("none", "standard", "stochastic", "wall")
-    given = results({name: group(np.arange(40), 3, 1) for name in names}, long=LONG, deep={"a": 1})
+    given = make_results(
+        {name: make_group(np.arange(40), 3, 1) for name in names}, long=LONG, deep={"a": 1}
+    )
     given.groups["none"]["outcome"][:] = Outcome.budget
     given.figures["figure1-none"] = store.Figure(noise, ("start", "found"), tuple(range(8)))
     return given

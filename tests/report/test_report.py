@@ -11,12 +11,12 @@ import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from known_results import results
+from known_results import make_results
 
 from ganinv_cli.cli import main
 from ganinv_cli.report import render, summarise
 from ganinv_cli.settings.names import STYLES
-from ganinv_cli.store import Figure, Provenance, open_run, read
+from ganinv_cli.store import Figure, Provenance, open_run, read_results
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def saved(tmp_path):
 
     def save(name="recover.h5", groups=None, finish=True):
         path = tmp_path / name
-        given = results(groups)
+        given = make_results(groups)
         provenance = Provenance(
             command="recover",
             config=given.attributes["config"],
@@ -177,13 +177,13 @@ def test_tables_are_printed_where_the_folder_cannot_be_written(saved, tmp_path, 
     (tmp_path / "recover").write_text("in the way")
     given = ganinv(path, "--format", style)
     assert given.exit_code == 1
-    assert given.stdout == render([summarise(read(path), str(path))], style)
+    assert given.stdout == render([summarise(read_results(path), str(path))], style)
     assert_one_line(given, "cannot be written there")
 
 
 def test_a_run_prints_its_tables_where_the_folder_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    builders.checkpoint(tmp_path / "generator")
+    builders.make_checkpoint(tmp_path / "generator")
     (tmp_path / "recover").write_text("in the way")
     arguments = ["--checkpoint", "generator", "--trials", "1", "--clip", "none", "--budget", "1"]
     given = CliRunner().invoke(main, ["recover", *arguments, "--format", "json", "-q"])

@@ -4,34 +4,34 @@ import json
 
 import numpy as np
 import pytest
-from known_sweep import LATENT, image, images, recoveries
+from known_sweep import LATENT, make_image_groups, make_image_results, make_recoveries
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, render, summarise
-from ganinv_cli.report.commands import reporting
-from ganinv_cli.report.consistency.minima import SAME
-from ganinv_cli.report.shared.failures import WORDS, failures
+from ganinv_cli.report.commands import find_report_module
+from ganinv_cli.report.consistency.minima import SAME_Z_TOLERANCE
+from ganinv_cli.report.shared.failures import REASON_NAMES, list_failures
 from ganinv_cli.settings.names import STYLES
 
 
 def row(results=None, **given):
     """The only row of Table 2."""
-    results = results or images(portrait=image(**given))
+    results = results or make_image_results(portrait=make_image_groups(**given))
     (found,) = summarise(results, "x").tables["table2"]
     return found
 
 
 def reasons(results):
     """Why each recovery failed, in words."""
-    return WORDS[consistency.failed(results)["image=0000/stochastic"]].tolist()
+    return REASON_NAMES[consistency.classify_failures(results)["image=0000/stochastic"]].tolist()
 
 
 def test_distances_are_the_papers():
-    columns = recoveries(minima=(2,), polished=False, wobble=0)
+    columns = make_recoveries(minima=(2,), polished=False, wobble=0)
     columns["z_found"][:] = 0
     columns["z_found"][1, :4] = 0.5  # ‖·‖ = 1
-    found = row(images(portrait={"none": columns}))
+    found = row(make_image_results(portrait={"none": columns}))
     assert found["distance"]["mean"] == pytest.approx(1 / LATENT)
     assert found["distance"]["mean_squared"] == pytest.approx(1 / LATENT)
     assert found["minima"]["distinct"] == 2
@@ -40,16 +40,16 @@ def test_distances_are_the_papers():
 
 
 def test_the_polished_z_is_compared_where_there_is_one():
-    given = image(minima=(4,))
+    given = make_image_groups(minima=(4,))
     given["stochastic"]["z_found"][:2] += 0.1  # before polishing they were apart
     given["stochastic"]["outcome"][:] = Outcome.stalled
-    found = row(images(portrait=given))
+    found = row(make_image_results(portrait=given))
     assert (found["z"], found["minima"]["distinct"]) == ("polished", 1)
     assert found["converged"] == {"solver": 0, "polished": 4}
 
 
 def test_without_polishing_the_solver_is_believed_and_it_is_said():
-    results = images(portrait=image(minima=(4,), polished=False))
+    results = make_image_results(portrait=make_image_groups(minima=(4,), polished=False))
     found = row(results)
     assert (found["z"], found["converged"]["polished"]) == ("as found", None)
     assert found["minima"]["largest"] == 4
@@ -60,11 +60,11 @@ def test_without_polishing_the_solver_is_believed_and_it_is_said():
 
 
 def test_what_is_not_polished_yet_has_not_converged():
-    given = image(minima=(4,))
+    given = make_image_groups(minima=(4,))
     given["stochastic"]["polished/outcome"][3] = 0
     given["stochastic"]["polished/z_found"][3] = np.nan
     given["stochastic"]["polished/image_loss"][3] = np.nan
-    found = row(images(portrait=given))
+    found = row(make_image_results(portrait=given))
     assert (found["z"], found["polished"]) == ("polished 3 of 4", 3)
     assert (found["minima"]["largest"], found["not_converged"]) == (3, 1)
     assert found["image_loss"]["largest"] == 50  # the solver's own
@@ -72,30 +72,30 @@ def test_what_is_not_polished_yet_has_not_converged():
 
 
 def test_what_descent_could_still_lower_is_no_minimum():
-    given = image(minima=(3, 1))
+    given = make_image_groups(minima=(3, 1))
     given["stochastic"]["polished/outcome"][3] = Outcome.stalled  # though the solver was content
-    results = images(portrait=given)
+    results = make_image_results(portrait=given)
     found = row(results)
     assert (found["minima"]["distinct"], found["not_converged"]) == (1, 1)
     assert reasons(results) == ["converged"] * 3 + ["no minimum"]
 
 
 def test_polishing_alone_decides_what_failed():
-    given = image(minima=(12,))
+    given = make_image_groups(minima=(12,))
     given["stochastic"]["outcome"][:4] = Outcome.stalled  # yet polishing found a minimum
     for command in ("consistency", "invert"):
-        results = images(command, portrait=given)
-        found = failures(results, reporting(results, "x").failed(results))
+        results = make_image_results(command, portrait=given)
+        found = list_failures(results, find_report_module(results, "x").failed(results))
         assert (found.trials, found.failed) == (12, 0)
-    assert failures(results, {}).failed == 4
+    assert list_failures(results, {}).failed == 4
 
 
 def test_recoveries_without_a_number_are_counted_and_in_no_distance():
-    given = image(minima=(12,), polished=False)
+    given = make_image_groups(minima=(12,), polished=False)
     given["stochastic"]["z_found"][10:] = np.nan
     given["stochastic"]["outcome"][10:] = Outcome.non_finite
     given["stochastic"]["image_loss"][10:] = np.nan
-    results = images(portrait=given)
+    results = make_image_results(portrait=given)
     report = summarise(results, "x")
     (found,) = report.tables["table2"]
     assert (found["without_number"], found["not_converged"]) == (2, 2)
@@ -109,11 +109,11 @@ def test_recoveries_without_a_number_are_counted_and_in_no_distance():
 
 
 def test_distinct_minima_are_counted_at_three_tolerances():
-    columns = recoveries(minima=(4,), polished=False, wobble=0)
+    columns = make_recoveries(minima=(4,), polished=False, wobble=0)
     columns["z_found"][1:, 0] += (0.05, 0.25, 0.95)  # 5e-4, 2e-3 and 7e-3 from one to the next
-    found = row(images(portrait={"none": columns}))["minima"]
+    found = row(make_image_results(portrait={"none": columns}))["minima"]
     assert found["distinct_at"] == {"0.001": 3, "0.003": 2, "0.01": 1}
-    assert (found["tolerance"], found["distinct"]) == (SAME, 3)
+    assert (found["tolerance"], found["distinct"]) == (SAME_Z_TOLERANCE, 3)
 
 
 def test_losses_that_rounding_leaves_have_all_reached_the_least():
@@ -123,11 +123,11 @@ def test_losses_that_rounding_leaves_have_all_reached_the_least():
 
 
 def test_components_outside_the_box_are_counted_and_said():
-    given = image(minima=(3,), technique="none") | image(minima=(3,))
+    given = make_image_groups(minima=(3,), technique="none") | make_image_groups(minima=(3,))
     z = given["none"]["polished/z_found"]
     z[0, :70], z[1, :60], z[2, :50] = 1.5, -1.5, 1.5
     given["stochastic"]["polished/z_found"][:, :7] = 1.0  # held at a bound
-    report = summarise(images(portrait=given), "x")
+    report = summarise(make_image_results(portrait=given), "x")
     none, stochastic = report.tables["table2"]
     assert (none["outside"], none["latent"]) == ({"median": 60, "most": 70}, LATENT)
     assert (stochastic["outside"]["median"], stochastic["at_bound"]["median"]) == (0, 7)
@@ -137,7 +137,7 @@ def test_components_outside_the_box_are_counted_and_said():
 
 def test_the_largest_distance_is_that_of_the_farthest_pair():
     found = row(minima=(20, 1), losses=(1.0, 2.0))["distance"]
-    assert found["median"] < SAME < 0.04 < found["largest"]
+    assert found["median"] < SAME_Z_TOLERANCE < 0.04 < found["largest"]
 
 
 def test_image_losses_are_spread_relative_to_the_least():
@@ -147,7 +147,12 @@ def test_image_losses_are_spread_relative_to_the_least():
 
 
 def test_strays_are_shown():
-    report = summarise(images(portrait=image(minima=(8, 1), losses=(1.0, 6.0), unconverged=1)), "x")
+    report = summarise(
+        make_image_results(
+            portrait=make_image_groups(minima=(8, 1), losses=(1.0, 6.0), unconverged=1)
+        ),
+        "x",
+    )
     strays = report.tables["strays"]
     assert [(each["trial"], each["image_loss"]) for each in strays] == [(8, 6), (9, 18)]
     assert [each["converged"] for each in strays] == [True, False]
@@ -157,11 +162,13 @@ def test_strays_are_shown():
         ("portrait, stochastic", "8"),
         ("portrait, stochastic", "9"),
     ]
-    assert reasons(images(portrait=image(minima=(8, 1)))) == ["converged"] * 8 + ["elsewhere"]
+    assert reasons(make_image_results(portrait=make_image_groups(minima=(8, 1)))) == [
+        "converged"
+    ] * 8 + ["elsewhere"]
 
 
 def test_where_no_minimum_is_most_of_them_none_has_failed():
-    results = images(portrait=image(minima=(1,) * 9, losses=(1.0,) * 9))
+    results = make_image_results(portrait=make_image_groups(minima=(1,) * 9, losses=(1.0,) * 9))
     assert reasons(results) == ["converged"] * 9
     report = summarise(results, "x")
     assert report.tables["strays"] == []
@@ -170,8 +177,10 @@ def test_where_no_minimum_is_most_of_them_none_has_failed():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_every_format_takes_a_run_in_progress(style):
-    given = {"none": recoveries(minima=(1,), polished=False)}  # one recovery: no pair
-    report = summarise(images(complete=False, portrait=given, later={}, bad="no image"), "x")
+    given = {"none": make_recoveries(minima=(1,), polished=False)}  # one recovery: no pair
+    report = summarise(
+        make_image_results(complete=False, portrait=given, later={}, bad="no image"), "x"
+    )
     text = render([report], style)
     assert "portrait" in text
     if style == "json":
@@ -181,4 +190,4 @@ def test_every_format_takes_a_run_in_progress(style):
 
 def test_nothing_yet_is_said():
     with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
-        summarise(images(portrait={}), "new.h5")
+        summarise(make_image_results(portrait={}), "new.h5")

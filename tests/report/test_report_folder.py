@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_results import group, results
+from known_results import make_group, make_results
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.report import summarise, write
 
 
 def fill(folder, given=None):
-    given = given or results()
+    given = given or make_results()
     return write(summarise(given, folder.name), given, folder)
 
 
@@ -41,14 +41,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(GaninvError, match="No space left"):
-        fill(tmp_path, results({"none": group(np.arange(3), 0)}))
+        fill(tmp_path, make_results({"none": make_group(np.arange(3), 0)}))
     monkeypatch.undo()
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_there_is_no_convergence_figure_where_nothing_moved(tmp_path):
-    still = group(np.arange(3), 0)
+    still = make_group(np.arange(3), 0)
     still["curve_error"][:, 1:] = np.nan  # each trial ended before its first look
-    fill(tmp_path, results({"none": still}))
+    fill(tmp_path, make_results({"none": still}))
     assert (tmp_path / "table1.txt").exists()
     assert not (tmp_path / "convergence.png").exists()

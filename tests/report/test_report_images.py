@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from known_sweep import POLISH, image, images
+from known_sweep import POLISH, make_image_groups, make_image_results
 
 from ganinv_cli.report import render, summarise
 
 
 def test_images_of_one_name_are_told_apart_and_shortened_for_a_terminal_alone():
-    results = images(**{str(number): image() for number in range(3)})
+    results = make_image_results(**{str(number): make_image_groups() for number in range(3)})
     name = b"a very long name of a photograph, number %d.jpeg"
     for number in range(3):  # the first two are two files of one name
         results.groups[f"image={number:04d}"]["name"][0] = name % max(number, 1)
@@ -22,8 +22,8 @@ def test_images_of_one_name_are_told_apart_and_shortened_for_a_terminal_alone():
 
 
 def test_a_terminal_is_given_so_many_rows_and_told_of_the_others():
-    given = {f"{number}.png": image(minima=(2,)) for number in range(63)}
-    report = summarise(images(**given), "x")
+    given = {f"{number}.png": make_image_groups(minima=(2,)) for number in range(63)}
+    report = summarise(make_image_results(**given), "x")
     assert "62.png, stochastic" in render([report], "markdown")
     text = render([report], "text")
     assert "3 more rows are in the other formats." in text
@@ -32,7 +32,7 @@ def test_a_terminal_is_given_so_many_rows_and_told_of_the_others():
 
 def test_the_note_says_the_test_for_a_minimum_with_the_settings_of_the_run():
     for command in ("consistency", "invert"):
-        notes = summarise(images(command, portrait=image()), "x").notes
+        notes = summarise(make_image_results(command, portrait=make_image_groups()), "x").notes
         (said,) = [note for note in notes if "Goldstein" in note]
         for words in ("200 points 0.02 around it", "at most 0.2 of their mean", "lower loss"):
             assert words in said
@@ -45,14 +45,14 @@ def test_what_is_as_good_as_0_is_a_loss_of_polishing_and_once_was_the_tolerance(
         ({}, {"tolerance": 1e-5}, "as good as 0 (1e-05)"),
         ({}, {}, "as good as 0."),
     ):
-        results = images(portrait=image())
+        results = make_image_results(portrait=make_image_groups())
         config = config | {"polish": POLISH | settings}
         results.attributes["config"] |= config
         assert said in " ".join(summarise(results, "x").notes)
 
 
 def test_settings_of_polishing_that_are_not_known_are_not_made_up():
-    results = images(portrait=image())
+    results = make_image_results(portrait=make_image_groups())
     del results.attributes["config"]["polish"]
     notes = " ".join(summarise(results, "x").notes)
     assert "with settings that the file does not say" in notes
@@ -60,8 +60,13 @@ def test_settings_of_polishing_that_are_not_known_are_not_made_up():
 
 
 def test_a_run_in_progress_counts_what_is_not_begun():
-    given = {"a": image(minima=(6,)), "bad": "no image", "b": image(minima=(6,)), "c": {}}
-    results = images(complete=False, **given)
+    given = {
+        "a": make_image_groups(minima=(6,)),
+        "bad": "no image",
+        "b": make_image_groups(minima=(6,)),
+        "c": {},
+    }
+    results = make_image_results(complete=False, **given)
     results.attributes["config"]["trials"] = 8
     report = summarise(results, "x")
     assert report.run["trials"] == {
@@ -74,13 +79,15 @@ def test_a_run_in_progress_counts_what_is_not_begun():
 
 def test_the_text_fits_a_terminal():
     name = "a very long name of a photograph in a folder of photographs.jpeg"
-    given = image(minima=(5, 1)) | image(technique="none", unconverged=2)
-    text = render([summarise(images(**{name: given}), "x")], "text")
+    given = make_image_groups(minima=(5, 1)) | make_image_groups(technique="none", unconverged=2)
+    text = render([summarise(make_image_results(**{name: given}), "x")], "text")
     assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_poor_reconstruction_is_said():
-    given = images(noise=image(losses=(3000.0,)), portrait=image(losses=(1.0,)))
+    given = make_image_results(
+        noise=make_image_groups(losses=(3000.0,)), portrait=make_image_groups(losses=(1.0,))
+    )
     report = summarise(given, "x")
     (said,) = [note for note in report.notes if "poor reconstruction" in note]
     assert said.startswith("noise: ") and "portrait" not in said
@@ -88,7 +95,9 @@ def test_a_poor_reconstruction_is_said():
 
 
 def test_a_file_that_was_not_read_is_listed():
-    report = summarise(images(bad="a text file; give an image", portrait=image()), "x")
+    report = summarise(
+        make_image_results(bad="a text file; give an image", portrait=make_image_groups()), "x"
+    )
     assert report.tables["unread"] == [
         {"image": "bad", "number": 0, "error": "a text file; give an image"}
     ]

@@ -6,7 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from known_sweep import LATENT, extended, image, images, recoveries
+from known_sweep import (
+    LATENT,
+    add_earlier_certificate,
+    make_image_groups,
+    make_image_results,
+    make_recoveries,
+)
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
@@ -17,12 +23,12 @@ PIXELS = 16 * 16 * 3
 
 
 def summary(**given):
-    return summarise(images("invert", **given), "x")
+    return summarise(make_image_results("invert", **given), "x")
 
 
 def row(**given):
     """The certificate of an only image."""
-    (found,) = summary(portrait=image(**given)).tables["invert"]
+    (found,) = summary(portrait=make_image_groups(**given)).tables["invert"]
     return found
 
 
@@ -39,16 +45,18 @@ def test_nearness_is_said_in_grey_levels_decibels_and_words(grey_levels, verdict
 
 
 def test_pixels_that_a_mask_leaves_out_do_not_count():
-    given = images("invert", constants={"pixels_counted": np.array(100)}, portrait=image())
+    given = make_image_results(
+        "invert", constants={"pixels_counted": np.array(100)}, portrait=make_image_groups()
+    )
     (found,) = summarise(given, "x").tables["invert"]
     assert found["psnr"] == pytest.approx(10 * np.log10(4 * 100 / 50))
 
 
 def masked(counted, rank=LATENT, loss=1e-9):
-    given = image(losses=(loss,))
+    given = make_image_groups(losses=(loss,))
     given["stochastic/certificate"]["singular_values"][0, rank:] = 0
     constants = {"pixels_counted": np.array(counted)}
-    return summarise(images("invert", constants=constants, portrait=given), "x")
+    return summarise(make_image_results("invert", constants=constants, portrait=given), "x")
 
 
 def test_with_a_mask_it_is_pixels_that_are_made():
@@ -70,9 +78,11 @@ def test_too_few_pixels_to_tell_z_are_said(counted, rank):
 
 
 def test_what_rounding_leaves_is_said_as_a_loss_in_all_rows():
-    broken = image()
+    broken = make_image_groups()
     broken["stochastic"]["polished/image_loss"][:] = np.nan
-    found = summary(a=image(losses=(0.0,)), b=image(), c=broken).tables["invert"]
+    found = summary(a=make_image_groups(losses=(0.0,)), b=make_image_groups(), c=broken).tables[
+        "invert"
+    ]
     assert [row["rounding_loss"] for row in found] == pytest.approx([4.57e-3] * 3, rel=1e-3)
     assert [row["rounding_rmse"] for row in found] == pytest.approx([0.311] * 3, rel=1e-3)
 
@@ -95,21 +105,21 @@ def test_conditioning_is_that_of_the_jacobian():
 
 
 def test_the_last_certificate_of_an_extended_run_counts():
-    given = extended(image(minima=(8,)))
+    given = add_earlier_certificate(make_image_groups(minima=(8,)))
     (found,) = summary(portrait=given).tables["invert"]
     assert found["condition"] == pytest.approx(100)
 
 
 def test_a_certificate_of_another_z_than_the_best_says_nothing_of_it():
-    given = image(minima=(8,))
+    given = make_image_groups(minima=(8,))
     given["stochastic"]["polished/image_loss"][3] = 1.0  # found since
     (found,) = summary(portrait=given).tables["invert"]
     assert (found["best_trial"], found["condition"], found["rank"]) == (3, None, None)
-    assert not invert.draw(images("invert", portrait=given))
+    assert not invert.draw(make_image_results("invert", portrait=given))
 
 
 def test_components_at_or_beyond_a_bound_are_counted_at_the_best_z():
-    given = image(minima=(1, 1), losses=(1.0, 2.0))
+    given = make_image_groups(minima=(1, 1), losses=(1.0, 2.0))
     given["stochastic"]["polished/z_found"][0, :3] = (1.0, -1.2, 0.99)
     given["stochastic"]["polished/z_found"][1] = 5
     (found,) = summary(portrait=given).tables["invert"]
@@ -118,14 +128,14 @@ def test_components_at_or_beyond_a_bound_are_counted_at_the_best_z():
 
 def test_whether_the_best_converged_is_said():
     assert row(minima=(3,))["converged"] is True
-    given = image(minima=(3,))
+    given = make_image_groups(minima=(3,))
     given["stochastic"]["polished/outcome"][:] = Outcome.stalled
     (found,) = summary(portrait=given).tables["invert"]
     assert found["converged"] is False
 
 
 def test_files_that_were_not_read_have_their_own_table():
-    report = summary(portrait=image(), bad="bad is a text file")
+    report = summary(portrait=make_image_groups(), bad="bad is a text file")
     assert [each["image"] for each in report.tables["invert"]] == ["portrait"]
     assert report.tables["unread"] == [{"image": "bad", "number": 1, "error": "bad is a text file"}]
     assert report.sections[-1].rows == [("bad is a text file",)]
@@ -136,14 +146,14 @@ def test_files_that_were_not_read_have_their_own_table():
 
 
 def test_notes_say_what_was_done_and_which_are_poor():
-    notes = summary(a=image(), b=image(losses=(3000.0,))).notes
+    notes = summary(a=make_image_groups(), b=make_image_groups(losses=(3000.0,))).notes
     assert "a, b: cropped to a square." in notes
     assert any(note.startswith("b: a poor reconstruction") for note in notes)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_run_in_progress_is_reported(style):
-    given = {"none": recoveries(minima=(2,), polished=False)}  # no certificate yet
+    given = {"none": make_recoveries(minima=(2,), polished=False)}  # no certificate yet
     report = summary(complete=False, portrait=given, later={})
     text = render([report], style)
     assert "portrait" in text
@@ -154,29 +164,34 @@ def test_a_run_in_progress_is_reported(style):
 
 def test_nothing_yet_is_said():
     with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
-        summarise(images("invert", portrait={}), "new.h5")
+        summarise(make_image_results("invert", portrait={}), "new.h5")
 
 
 def test_the_text_fits_a_terminal():
     name = "a very long name of a photograph in a folder of photographs.jpeg"
-    text = render([summary(**{name: image(minima=(9,)) | image(technique="none")})], "text")
+    text = render(
+        [summary(**{name: make_image_groups(minima=(9,)) | make_image_groups(technique="none")})],
+        "text",
+    )
     assert max(map(len, text.splitlines())) <= 80
 
 
 def test_latex_takes_no_sign_of_a_name_for_a_command():
-    text = render([summary(**{"[50%]_&.png": image()})], "latex")
+    text = render([summary(**{"[50%]_&.png": make_image_groups()})], "latex")
     assert "{}[50\\%]\\_\\&.png" in text  # a bracket would be the option of the row before it
 
 
 def test_csv_has_one_line_an_image():
-    text = render([summary(a=image(), b=image())], "csv")
+    text = render([summary(a=make_image_groups(), b=make_image_groups())], "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [each["image"] for each in rows] == ["a", "b"]
     assert rows[0]["agreement.reached"] == "10"
 
 
 def test_the_difference_is_signed_around_grey_and_its_amplification_said():
-    drawn = invert.draw(images("invert", portrait=image()))["reconstructions"]
+    drawn = invert.draw(make_image_results("invert", portrait=make_image_groups()))[
+        "reconstructions"
+    ]
     shown = [np.asarray(axes.images[0].get_array()) for axes in drawn.figure.axes]
     assert len(shown) == 3
     # The reconstruction is brighter by 8, 4 and -4 grey levels; 8 · 8 is the most within 127.
@@ -186,8 +201,10 @@ def test_the_difference_is_signed_around_grey_and_its_amplification_said():
 
 
 def test_a_big_folder_has_a_figure_a_dozen():
-    given = {f"{number}.png": image(minima=(2,)) for number in range(14)}
-    figures = invert.draw(images("invert", **given, late={"none": recoveries()}, bad="no image"))
+    given = {f"{number}.png": make_image_groups(minima=(2,)) for number in range(14)}
+    figures = invert.draw(
+        make_image_results("invert", **given, late={"none": make_recoveries()}, bad="no image")
+    )
     assert {name: len(drawn.figure.axes) for name, drawn in figures.items()} == {
         "reconstructions": 36,
         "reconstructions-2": 6,

@@ -4,8 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from known_results import group, results
-from known_sweep import image, images, labelled, noise_sweep, recoveries
+from known_results import make_group, make_results
+from known_sweep import (
+    add_labels,
+    make_image_groups,
+    make_image_results,
+    make_noise_sweep,
+    make_recoveries,
+)
 
 from ganinv_cli import statistics
 from ganinv_cli.report import consistency, invert, render, summarise
@@ -38,12 +44,12 @@ def conditional(results, right, first):
 
 
 def test_recover_counts_the_trials_that_found_the_right_label():
-    report = summarise(conditional(results(), 48, 17), "x")
+    report = summarise(conditional(make_results(), 48, 17), "x")
     for row in report.tables["table1"]:
         assert row["labels"] == {
             "right": 48,
-            "interval": list(statistics.interval(48, 50)),
-            "first_start": {"right": 17, "interval": list(statistics.interval(17, 50))},
+            "interval": list(statistics.clopper_pearson(48, 50)),
+            "first_start": {"right": 17, "interval": list(statistics.clopper_pearson(17, 50))},
         }
     assert section(report, TITLE).rows[0] == (
         *("none", "50", "17 .340\n[.212, .488]", "48 .960\n[.863, .995]"),
@@ -52,14 +58,14 @@ def test_recover_counts_the_trials_that_found_the_right_label():
 
 
 def test_a_label_belongs_to_its_trial_whichever_a_rule_has_run():
-    given = conditional(results(), 50, 50)
+    given = conditional(make_results(), 50, 50)
     given.groups["none"] = {name: rows[7::4] for name, rows in given.groups["none"].items()}
     row = summarise(given, "x").tables["table1"][0]
     assert (row["trials"], row["labels"]["right"]) == (11, 11)
 
 
 def test_noise_sweep_counts_them_by_variance_and_rule():
-    given = conditional(noise_sweep(trials=12, figures=False), 9, 4)
+    given = conditional(make_noise_sweep(trials=12, figures=False), 9, 4)
     given.groups["variance=0.1/none"]["label"][:5] += 1
     report = summarise(given, "x")
     found = {
@@ -76,12 +82,12 @@ def test_noise_sweep_counts_them_by_variance_and_rule():
 
 
 def portrait(*labels, **given):
-    return labelled(image(**given), *labels)
+    return add_labels(make_image_groups(**given), *labels)
 
 
 def test_a_certificate_says_the_label_and_counts_its_starts_alone():
     given = portrait(2, 2, 2, 0, 0, 1, minima=(6,))  # all of one z, by its numbers
-    report = summarise(images("invert", portrait=given), "x")
+    report = summarise(make_image_results("invert", portrait=given), "x")
     (row,) = report.tables["invert"]
     assert (row["starts"], row["label"], row["starts_under_label"]) == (6, 2, 3)
     assert (row["agreement"]["reached"], row["agreement"]["same"]) == (3, 3)
@@ -92,26 +98,32 @@ def test_a_certificate_says_the_label_and_counts_its_starts_alone():
 
 
 def test_the_pictures_say_the_label():
-    drawn = invert.draw(images("invert", portrait=portrait(1, 2, minima=(2,))))["reconstructions"]
+    drawn = invert.draw(make_image_results("invert", portrait=portrait(1, 2, minima=(2,))))[
+        "reconstructions"
+    ]
     assert "portrait, label 1" in [text.get_text() for text in drawn.figure.texts]
     assert "dB, label 1" in drawn.alt and "label that z was found under" in drawn.caption
-    drawn = consistency.draw(images(portrait=portrait(1, 1, 2, minima=(3,))))["image=0000"]
+    drawn = consistency.draw(make_image_results(portrait=portrait(1, 1, 2, minima=(3,))))[
+        "image=0000"
+    ]
     assert any("\nlabel 1" in text.get_text() for text in drawn.figure.texts)
     assert "recoveries under the same label, by technique" in drawn.caption
 
 
 def test_the_archive_of_z_has_the_labels(tmp_path, monkeypatch):
-    given = images("invert", a=portrait(2, 1, minima=(2,)), b=portrait(0, 1, minima=(2,)))
-    monkeypatch.setattr(latents, "read", lambda path: given)
-    latents.save(tmp_path / "invert.h5", tmp_path / "z.npz")
+    given = make_image_results(
+        "invert", a=portrait(2, 1, minima=(2,)), b=portrait(0, 1, minima=(2,))
+    )
+    monkeypatch.setattr(latents, "read_results", lambda path: given)
+    latents.save_latents(tmp_path / "invert.h5", tmp_path / "z.npz")
     with np.load(tmp_path / "z.npz") as archive:
         assert archive["label"].tolist() == [2, 0]
 
 
 def test_recoveries_are_one_z_only_under_one_label():
-    columns = recoveries(minima=(6,), wobble=0)
-    given = labelled({"stochastic": columns}, 0, 0, 0, 0, 1, 1)
-    report = summarise(images(portrait=given), "x")
+    columns = make_recoveries(minima=(6,), wobble=0)
+    given = add_labels({"stochastic": columns}, 0, 0, 0, 0, 1, 1)
+    report = summarise(make_image_results(portrait=given), "x")
     (row,) = report.tables["table2"]
     assert (row["minima"]["distinct"], row["minima"]["largest"]) == (2, 4)
     assert row["minima"]["distinct_at"] == {"0.001": 2, "0.003": 2, "0.01": 2}
@@ -120,16 +132,18 @@ def test_recoveries_are_one_z_only_under_one_label():
 
 
 def test_distances_are_of_pairs_under_one_label():
-    columns = recoveries(minima=(4,), wobble=0)
+    columns = make_recoveries(minima=(4,), wobble=0)
     columns["polished/z_found"][2:, 0] += 7  # from another label's
-    report = summarise(images(portrait=labelled({"stochastic": columns}, 0, 0, 1, 1)), "x")
+    report = summarise(
+        make_image_results(portrait=add_labels({"stochastic": columns}, 0, 0, 1, 1)), "x"
+    )
     (row,) = report.tables["table2"]
     assert row["distance"]["largest"] == row["reached"]["distance"]["largest"] == 0
 
 
 def test_the_recoveries_under_each_label_are_counted():
     given = portrait(*[2] * 5, *[0] * 3, 0, minima=(5, 3), losses=(4.0, 9.0), unconverged=1)
-    report = summarise(images(portrait=given), "x")
+    report = summarise(make_image_results(portrait=given), "x")
     keys = ("label", "recoveries", "converged", "distinct", "image_loss", "reached")
     assert [tuple(row[key] for key in keys) for row in report.tables["labels"]] == [
         (0, 4, 3, 1, 9.0, 0),
@@ -140,7 +154,9 @@ def test_the_recoveries_under_each_label_are_counted():
 
 
 def verdict(*labels, **given):
-    (row,) = summarise(images(portrait=portrait(*labels, **given)), "x").tables["table2"]
+    (row,) = summarise(make_image_results(portrait=portrait(*labels, **given)), "x").tables[
+        "table2"
+    ]
     return row["verdict"]
 
 
@@ -158,10 +174,10 @@ def test_another_label_at_the_least_loss_leaves_nothing_unique():
 
 def test_without_labels_nothing_is_said_of_them():
     given = [
-        results(),
-        noise_sweep(trials=4, figures=False),
-        images(portrait=image(minima=(8, 1))),
-        images("invert", portrait=image()),
+        make_results(),
+        make_noise_sweep(trials=4, figures=False),
+        make_image_results(portrait=make_image_groups(minima=(8, 1))),
+        make_image_results("invert", portrait=make_image_groups()),
     ]
     for each in given:
         report = summarise(each, "x")
@@ -170,8 +186,8 @@ def test_without_labels_nothing_is_said_of_them():
 
 
 def test_a_label_that_was_named_is_said():
-    assert any(", label 1, solver" in note for note in summarise(results(label=1), "x").notes)
-    assert not any("label" in note for note in summarise(results(label=-1), "x").notes)
+    assert any(", label 1, solver" in note for note in summarise(make_results(label=1), "x").notes)
+    assert not any("label" in note for note in summarise(make_results(label=-1), "x").notes)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -180,10 +196,10 @@ def test_every_format_takes_labels(style):
     some = {"minima": (9, 1), "losses": (1.0, 2.0)}
     pictures = {name: portrait(*[123] * 9, 0, **some)}
     given = [
-        conditional(results({"wall": group(np.arange(50), 8)}), 50, 17),
-        conditional(noise_sweep(trials=12, figures=False), 12, 4),
-        images(**pictures),
-        images("invert", **pictures),
+        conditional(make_results({"wall": make_group(np.arange(50), 8)}), 50, 17),
+        conditional(make_noise_sweep(trials=12, figures=False), 12, 4),
+        make_image_results(**pictures),
+        make_image_results("invert", **pictures),
     ]
     for each in given:
         text = render([summarise(each, "x")], style)

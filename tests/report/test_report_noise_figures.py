@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from known_sweep import INFORMATION, VARIANCES, noise_sweep
+from known_sweep import INFORMATION, VARIANCES, make_noise_sweep
 
 from ganinv_cli.report import noise_sweep as report
 
 
 def drawn(**given):
-    return report.draw(noise_sweep(**given))
+    return report.draw(make_noise_sweep(**given))
 
 
 def lines(figure):
@@ -32,13 +32,13 @@ def test_the_ratio_to_the_bound_is_drawn_where_the_bound_is_known():
     _, lower = drawn()["figure2a"].figure.axes
     y = [line.get_ydata() for line in lower.lines if len(line.get_xdata()) == len(VARIANCES)]
     assert [each.tolist() for each in y] == [pytest.approx([2] * 3), pytest.approx([1] * 3)]
-    results = noise_sweep()
+    results = make_noise_sweep()
     del results.groups[""]["cramer_rao"]
     assert len(report.draw(results)["figure2a"].figure.axes) == 1
 
 
 def test_both_ways_of_counting_are_drawn_on_the_same_scale():
-    results = noise_sweep()
+    results = make_noise_sweep()
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
     figures = report.draw(results)
     first, best = figures["figure2a-first-start"].figure, figures["figure2a"].figure
@@ -84,7 +84,7 @@ def test_figure_2b_says_its_rule_its_pixels_and_how_near_z_was():
 
 
 def test_alt_texts_say_what_was_found():
-    results = noise_sweep()
+    results = make_noise_sweep()
     results.groups["variance=0.1/none"]["z_error"] *= 50  # not small noise
     alt = report.draw(results)["figure2a"].alt
     assert "with none 4.00e-6 at variance 0.001" in alt

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from known_sweep import INFORMATION, VARIANCES, noise_sweep
+from known_sweep import INFORMATION, VARIANCES, make_noise_sweep
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
@@ -18,22 +18,22 @@ from ganinv_cli.settings.names import STYLES
 
 def swept(results):
     """(variance, technique) -> its row."""
-    rows = numbers.rows(numbers.cells(results), shared=0)
+    rows = numbers.make_rows(numbers.read_cells(results), shared_gradients=0)
     return {(row["variance"], row["technique"]): row for row in rows}
 
 
 @pytest.fixture(scope="module")
 def usual():
-    return summarise(noise_sweep(), "x")
+    return summarise(make_noise_sweep(), "x")
 
 
 def test_there_is_a_row_for_each_variance_and_technique_in_order():
-    found = list(swept(noise_sweep(trials=5)))
+    found = list(swept(make_noise_sweep(trials=5)))
     assert found == [(v, name) for v in VARIANCES for name in ("none", "stochastic")]
 
 
 def test_median_mean_and_bound_are_those_of_the_trials():
-    row = swept(noise_sweep())[0.1, "none"]
+    row = swept(make_noise_sweep())[0.1, "none"]
     for counted in ("first_start", "with_restarts"):
         middle = 2 * 0.1 * INFORMATION
         assert row[counted]["median"] == pytest.approx(middle)
@@ -45,7 +45,7 @@ def test_median_mean_and_bound_are_those_of_the_trials():
 
 
 def test_the_ratio_to_the_bound_is_that_of_the_converged_trials():
-    results = noise_sweep()
+    results = make_noise_sweep()
     group = results.groups["variance=0.1/none"]
     group["outcome"][:10] = Outcome.stalled
     group["z_error"][:10] = 5.0
@@ -60,7 +60,7 @@ def test_the_ratio_to_the_bound_is_that_of_the_converged_trials():
 
 
 def test_each_trial_is_held_against_its_own_bound():
-    results = noise_sweep(trials=5)
+    results = make_noise_sweep(trials=5)
     hard = np.array([1.0, 1, 1, 1, 100])  # a trial whose z the image hardly tells
     results.groups[""]["cramer_rao"] *= hard
     for name, group in results.groups.items():
@@ -74,7 +74,7 @@ def test_each_trial_is_held_against_its_own_bound():
 
 def test_what_is_the_same_for_the_first_start_is_told_once(usual):
     assert not any("First start" in section.title for section in usual.sections)
-    results = noise_sweep(trials=5)
+    results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
     report = summarise(results, "x")
     apart = {s.title: s.rows for s in report.sections if s.title.startswith("First start")}
@@ -87,7 +87,7 @@ def test_what_is_the_same_for_the_first_start_is_told_once(usual):
 
 def test_how_trials_ended_is_listed_where_not_all_converged(usual):
     assert not any("ended" in section.title for section in usual.sections)
-    results = noise_sweep(trials=5)
+    results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["outcome"][:2] = Outcome.budget
     ended = [s for s in summarise(results, "x").sections if "ended" in s.title]
     assert [s.rows for s in ended] == [
@@ -97,7 +97,7 @@ def test_how_trials_ended_is_listed_where_not_all_converged(usual):
 
 
 def test_first_start_and_restarts_are_told_apart():
-    results = noise_sweep()
+    results = make_noise_sweep()
     for name, group in results.groups.items():
         if name:
             group["first/z_error"] = 3 * group["z_error"]
@@ -115,16 +115,16 @@ def test_an_error_in_proportion_to_the_noise_has_slope_1(usual):
 
 
 def test_another_growth_has_another_slope():
-    results = noise_sweep()
+    results = make_noise_sweep()
     for variance in VARIANCES:
         results.groups[f"variance={variance:g}/none"]["z_error"] *= variance
-    found = claims.slopes(numbers.cells(results))
+    found = claims.fit_slopes(numbers.read_cells(results))
     squared = [r for r in found if r["technique"] == "none" and r["counted"] == "with_restarts"]
     assert [row["slope"] for row in squared] == pytest.approx([2] * 4)
 
 
 def test_variance_0_is_in_the_table_and_in_no_slope(usual):
-    report = summarise(noise_sweep(variances=[0, *VARIANCES]), "x")
+    report = summarise(make_noise_sweep(variances=[0, *VARIANCES]), "x")
     first = report.tables["noise_sweep"][0]
     assert (first["variance"], first["cramer_rao"]) == (0, 0)
     assert first["with_restarts"]["ratio"] is None
@@ -147,7 +147,7 @@ def test_rules_are_compared_trial_by_trial(usual):
 
 
 def test_ways_of_counting_are_corrected_apart_and_no_test_is_made_twice():
-    results = noise_sweep()
+    results = make_noise_sweep()
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
     report = summarise(results, "x")
     first, *best = report.tables["comparisons"]
@@ -163,8 +163,8 @@ def test_intervals_of_few_trials_are_called_too_narrow(usual):
     def said(report):
         return any("fewer than 20 trials" in note for note in report.notes)
 
-    assert said(summarise(noise_sweep(trials=19), "x"))
-    assert not said(summarise(noise_sweep(trials=20), "x"))
+    assert said(summarise(make_noise_sweep(trials=19), "x"))
+    assert not said(summarise(make_noise_sweep(trials=20), "x"))
 
 
 def test_a_median_ratio_below_1_is_not_called_better_than_the_bound(usual):
@@ -174,7 +174,9 @@ def test_a_median_ratio_below_1_is_not_called_better_than_the_bound(usual):
 
 
 def test_rules_that_do_the_same_are_not_told_apart():
-    tests = claims.comparisons(numbers.cells(noise_sweep(factors={"none": 1, "standard": 1})))
+    tests = claims.compare_rules(
+        numbers.read_cells(make_noise_sweep(factors={"none": 1, "standard": 1}))
+    )
     assert {row["p"] for row in tests} == {row["p_holm"] for row in tests} == {1}
     assert {row["first_nearer"] for row in tests} == {row["second_nearer"] for row in tests} == {0}
 
@@ -187,7 +189,7 @@ def test_holm_steps_down():
 
 
 def test_a_trial_without_a_number_counts_as_infinitely_far():
-    results = noise_sweep(trials=5)
+    results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["z_error"][0] = np.nan  # the nearest of them
     report = summarise(results, "x")
     row = swept(results)[0.1, "none"]["with_restarts"]
@@ -200,7 +202,7 @@ def test_a_trial_without_a_number_counts_as_infinitely_far():
 
 
 def test_a_run_in_progress_is_reported():
-    results = noise_sweep(trials=6, complete=False, figures=False)
+    results = make_noise_sweep(trials=6, complete=False, figures=False)
     del results.groups["variance=0.1/stochastic"]
     del results.groups[""]["cramer_rao"]
     group = results.groups["variance=0.01/none"]
@@ -219,7 +221,7 @@ def test_a_run_in_progress_is_reported():
 
 
 def test_no_trial_yet_is_said():
-    results = dataclasses.replace(noise_sweep(), groups={})
+    results = dataclasses.replace(make_noise_sweep(), groups={})
     with pytest.raises(ResultsError, match=r"sweep\.h5: no trial"):
         summarise(results, "sweep.h5")
 
@@ -233,6 +235,6 @@ def test_csv_has_one_line_a_variance_and_technique(usual):
 
 
 def test_clipped_pixels_are_said(usual):
-    clipped = summarise(noise_sweep(trials=5, clip_pixels=True), "x")
+    clipped = summarise(make_noise_sweep(trials=5, clip_pixels=True), "x")
     assert "were clipped" in " ".join(clipped.notes)
     assert "were not clipped" in " ".join(usual.notes)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from known_results import results
-from known_sweep import image, images, noise_sweep, recoveries
+from known_results import make_results
+from known_sweep import make_image_groups, make_image_results, make_noise_sweep, make_recoveries
 
 from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.prior import Normal, parsed
+from ganinv_cli.prior import Normal, parse_prior
 from ganinv_cli.report import consistency, summarise
 
 CUT = Normal(1.0, 0.99)
@@ -25,10 +25,10 @@ def of(prior, given):
 def every():
     """Results of each command."""
     return [
-        results(),
-        noise_sweep(trials=4, figures=False),
-        images(portrait=image()),
-        images("invert", portrait=image()),
+        make_results(),
+        make_noise_sweep(trials=4, figures=False),
+        make_image_results(portrait=make_image_groups()),
+        make_image_results("invert", portrait=make_image_groups()),
     ]
 
 
@@ -46,7 +46,7 @@ def test_the_papers_prior_goes_without_saying(prior):
 
 def test_a_prior_that_is_not_known_is_refused():
     with pytest.raises(ResultsError, match="names the prior 'cauchy:1'"):
-        summarise(of("cauchy:1", results()), "x")
+        summarise(of("cauchy:1", make_results()), "x")
 
 
 def words(report):
@@ -68,8 +68,8 @@ def test_no_command_says_the_papers_bounds_of_another_prior():
 
 
 def test_random_vectors_are_those_of_the_prior_in_table_and_figure():
-    given = of("normal:1,0.99", images(portrait=image(minima=(5, 5))))
-    expected = statistics.baseline(100, CUT)
+    given = of("normal:1,0.99", make_image_results(portrait=make_image_groups(minima=(5, 5))))
+    expected = statistics.expected_distance(100, CUT)
     assert expected == pytest.approx(0.1357, abs=1e-4)
     (row,) = summarise(given, "x").tables["table2"]
     assert row["baseline"] == pytest.approx(expected)
@@ -82,11 +82,11 @@ def test_random_vectors_are_those_of_the_prior_in_table_and_figure():
     [("normal:1,0.99", 1, 2), ("uniform:0,1", 4, 4), ("uniform:-4,4", 0, 0)],
 )
 def test_components_are_outside_the_runs_own_bounds(prior, outside, at_bound):
-    columns = recoveries(minima=(3,), polished=False)
+    columns = make_recoveries(minima=(3,), polished=False)
     columns["z_found"][:] = 0.5
     columns["z_found"][:, :4] = (CUT.high, 2.7, 1.5, -0.5)
     for command in ("consistency", "invert"):
-        report = summarise(of(prior, images(command, portrait={"none": columns})), "x")
+        report = summarise(of(prior, make_image_results(command, portrait={"none": columns})), "x")
         (row,) = next(iter(report.tables.values()))
         middle = [row[key] for key in ("outside", "at_bound")]
         found = [each["median"] if isinstance(each, dict) else each for each in middle]
@@ -97,8 +97,8 @@ def test_components_are_outside_the_runs_own_bounds(prior, outside, at_bound):
 @pytest.mark.parametrize("prior", ["normal:1,0.99", "normal:1,0.9", "uniform:-0.1,0.3"])
 def test_what_is_clamped_to_a_bound_is_at_it_and_not_outside(prior, dtype):
     """A bound has a rounding in float32, which may be on either side of it."""
-    given = of(prior, images(portrait=image(minima=(3,))))
-    edges = parsed(prior).low, parsed(prior).high
+    given = of(prior, make_image_results(portrait=make_image_groups(minima=(3,))))
+    edges = parse_prior(prior).low, parse_prior(prior).high
     z = np.full((3, 100), np.mean(edges))
     z[:, 0], z[:, 1] = np.array(edges, dtype)
     given.groups["image=0000/stochastic"]["polished/z_found"][:] = z

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_sweep import image, images
+from known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import summarise
@@ -10,7 +10,9 @@ from ganinv_cli.report import summarise
 
 def row(given=None, **of):
     """The only row of Table 2."""
-    (found,) = summarise(images(portrait=given or image(**of)), "x").tables["table2"]
+    (found,) = summarise(make_image_results(portrait=given or make_image_groups(**of)), "x").tables[
+        "table2"
+    ]
     return found
 
 
@@ -87,13 +89,13 @@ def test_what_did_not_converge_counts_in_the_share():
 
 @pytest.mark.parametrize(("converged", "said"), [(0, "none"), (1, "1")])
 def test_nothing_is_decided_where_hardly_any_converged(converged, said):
-    given = image(minima=(20,))
+    given = make_image_groups(minima=(20,))
     given["stochastic"]["polished/outcome"][converged:] = Outcome.stalled
     assert verdict(given) == f"undecided: {said} of 20 recoveries converged"
 
 
 def test_the_same_z_not_converged_is_told_from_elsewhere_and_from_no_number():
-    given = image(minima=(100,))
+    given = make_image_groups(minima=(100,))
     columns = given["stochastic"]
     columns["polished/outcome"][97:] = Outcome.stalled
     columns["polished/z_found"][98] += 0.5
@@ -105,7 +107,7 @@ def test_the_same_z_not_converged_is_told_from_elsewhere_and_from_no_number():
 
 
 def test_a_rival_that_did_not_converge_leaves_it_undecided():
-    given = image(minima=(99,), unconverged=1)
+    given = make_image_groups(minima=(99,), unconverged=1)
     given["stochastic"]["polished/image_loss"][99] = 50.0
     assert verdict(given) == (
         "undecided: 99 of 100 recoveries converged; "
@@ -114,6 +116,6 @@ def test_a_rival_that_did_not_converge_leaves_it_undecided():
 
 
 def test_without_a_converged_one_at_the_least_loss_it_is_said():
-    given = image(minima=(10, 10), losses=(50.0, 60.0), unconverged=5)
+    given = make_image_groups(minima=(10, 10), losses=(50.0, 60.0), unconverged=5)
     given["stochastic"]["polished/image_loss"][20:] = 40.0
     assert verdict(given).endswith("; none that converged reached the least image loss")

@@ -13,10 +13,10 @@ from ganinv_cli.settings.config import (
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
-    identity,
+    identity_settings,
 )
 from ganinv_cli.settings.load import load
-from ganinv_cli.settings.shipped import find, shipped
+from ganinv_cli.settings.shipped import find, list_shipped
 
 
 def _written(folder: Path, text: str) -> Path:
@@ -43,7 +43,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
     assert config.clip == RecoverConfig.clip
 
 
-@pytest.mark.parametrize("name", shipped("config"))
+@pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
     path = find("config", name)
     head = "".join(line for line in path.read_text().splitlines()[:3] if line.startswith("#"))
@@ -53,7 +53,7 @@ def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({"recover", "noise-sweep", "consistency", "invert"} & {*shipped("config")})
+    "name", sorted({"recover", "noise-sweep", "consistency", "invert"} & {*list_shipped("config")})
 )
 def test_a_config_named_like_its_command_holds_the_defaults(name):
     stated = tomllib.loads(find("config", name).read_text())
@@ -133,12 +133,12 @@ def test_coupled_trials_are_one_batch_of_all(tmp_path):
 def test_only_what_changes_a_result_identifies_a_run():
     settings = dataclasses.asdict(RecoverConfig())
     for key, value in (("trials", 5), ("batch_size", 3), ("device", "cpu"), ("note", "!")):
-        assert identity(settings | {key: value}) == identity(settings)
+        assert identity_settings(settings | {key: value}) == identity_settings(settings)
     others = {"seed": 1, "restarts": 0, "solver": "gd", "precision": "mixed", "polish": "float64"}
     for key, value in (others | {"tolerance": 1e-6, "lbfgs": {"memory": 5}}).items():
-        assert identity(settings | {key: value}) != identity(settings)
+        assert identity_settings(settings | {key: value}) != identity_settings(settings)
 
 
 def test_coupled_trials_are_identified_by_their_number_too():
     settings = dataclasses.asdict(RecoverConfig()) | {"batch_norm": "batch"}
-    assert identity(settings | {"trials": 5}) != identity(settings)
+    assert identity_settings(settings | {"trials": 5}) != identity_settings(settings)

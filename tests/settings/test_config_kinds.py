@@ -10,7 +10,7 @@ from ganinv_cli.settings.config import (
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
-    identity,
+    identity_settings,
 )
 from ganinv_cli.settings.load import load
 
@@ -121,12 +121,12 @@ def test_the_names_of_images_do_not_identify_a_run(kind):
     """What they hold does; where they lie does not."""
     settings = dataclasses.asdict(kind())
     for key, value in (("image", ("moved/a.png",)), ("mask", "moved/mask.png"), ("trials", 3)):
-        assert identity(settings | {key: value}) == identity(settings)
+        assert identity_settings(settings | {key: value}) == identity_settings(settings)
     for key, value in (("crop", "none"), ("stationary", 1e-3), ("seed", 1)):
-        assert identity(settings | {key: value}) != identity(settings)
+        assert identity_settings(settings | {key: value}) != identity_settings(settings)
 
 
 def test_variances_and_clipped_pixels_identify_a_sweep():
     settings = dataclasses.asdict(NoiseSweepConfig())
     for key, value in (("variances", (0.1,)), ("clip_pixels", True), ("stationary", 1e-3)):
-        assert identity(settings | {key: value}) != identity(settings)
+        assert identity_settings(settings | {key: value}) != identity_settings(settings)

@@ -6,6 +6,7 @@ import pytest
 
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.settings import shipped as shipped_
+from ganinv_cli.settings.machine import is_mixed_precision
 
 
 @pytest.fixture(params=["wheel", "checkout"])
@@ -69,8 +70,8 @@ def test_a_missing_checkpoint_is_explained(root: Path, name: str) -> None:
 
 
 def test_the_checkout_ships_what_the_defaults_name() -> None:
-    assert "portraits64" in shipped_.shipped("checkpoint")
-    assert {"quick", "recover", "paper-text", "paper-code"} <= set(shipped_.shipped("config"))
+    assert "portraits64" in shipped_.list_shipped("checkpoint")
+    assert {"quick", "recover", "paper-text", "paper-code"} <= set(shipped_.list_shipped("config"))
 
 
 AMX = "flags\t\t: fpu sse2 avx512f amx_bf16 avx512_fp16\n"
@@ -93,5 +94,5 @@ OLD = "flags\t\t: fpu sse2 avx512f avx512_bf16_not amx\n"
 def test_gradients_are_bfloat16_where_that_is_fast_or_asked_for(
     precision: str, gpu: bool, cpuinfo: str, mixed: bool
 ) -> None:
-    assert shipped_.mixed(precision, "lbfgs", gpu, cpuinfo) == mixed
-    assert not shipped_.mixed(precision, "gd", gpu, cpuinfo)
+    assert is_mixed_precision(precision, "lbfgs", gpu, cpuinfo) == mixed
+    assert not is_mixed_precision(precision, "gd", gpu, cpuinfo)

@@ -3,14 +3,14 @@
 import builders
 import numpy as np
 import pytest
-from small import clean, error, limits, run
+from small import clean_targets, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
-LBFGS = named("lbfgs", {"memory": 20})
+LBFGS = make_solver("lbfgs", {"memory": 20})
 JOBS = [Job(trial, rule) for trial in range(16) for rule in ("none", "standard", "stochastic")]
 
 
@@ -23,29 +23,29 @@ def tolerance(request):
 def generator(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generator")
     if request.param == "hard":
-        return Generator(builders.hard_checkpoint(folder))
-    return Generator(builders.checkpoint(folder, seed=request.param))
+        return Generator(builders.make_hard_checkpoint(folder))
+    return Generator(builders.make_checkpoint(folder, seed=request.param))
 
 
 @pytest.mark.parametrize("mixed", [False, True])
 def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(generator, tolerance, mixed):
-    end = limits(tolerance=tolerance)
-    done = run(generator, LBFGS, JOBS, end=end, batch_size=24, mixed=mixed)
+    end = make_limits(tolerance=tolerance)
+    done = solve_jobs(generator, LBFGS, JOBS, end=end, batch_size=24, mixed=mixed)
     converged = [trial for trial in done.values() if trial.outcome is Outcome.converged]
     assert len(converged) == len(JOBS)
     for trial in converged:
-        assert error(trial) <= trial.best.bound <= tolerance
+        assert measure_z_error(trial) <= trial.best.bound <= tolerance
 
 
 def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
     """The least eigenvalue asks for an image loss that is below rounding."""
-    hard = Generator(builders.hard_checkpoint(tmp_path))
-    done = run(hard, LBFGS, JOBS, end=limits(tolerance=1e-8), batch_size=24)
+    hard = Generator(builders.make_hard_checkpoint(tmp_path))
+    done = solve_jobs(hard, LBFGS, JOBS, end=make_limits(tolerance=1e-8), batch_size=24)
     bounds = []
     for trial in done.values():
         assert trial.outcome is Outcome.converged
-        assert error(trial) <= trial.best.bound
-        found = [end for end in trial.ends if end.image_loss < 1e-8]
+        assert measure_z_error(trial) <= trial.best.bound
+        found = [end for end in trial.start_results if end.image_loss < 1e-8]
         assert len(found) == 1  # no other start was spent on a z that was right
         bounds.append(trial.best.bound)
     assert max(bounds) > 1e-8  # and the bound says so
@@ -53,20 +53,22 @@ def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
 
 def test_it_says_nothing_of_the_true_z(generator):
     def elsewhere(jobs):
-        sought = clean(generator)(jobs)
+        sought = clean_targets(generator)(jobs)
         return sought._replace(z_true=sought.z_true + 3)
 
-    end = limits(tolerance=1e-5)
-    right = run(generator, LBFGS, JOBS[:6], end=end)
-    wrong = run(generator, LBFGS, JOBS[:6], end=end, supply=elsewhere)
+    end = make_limits(tolerance=1e-5)
+    right = solve_jobs(generator, LBFGS, JOBS[:6], end=end)
+    wrong = solve_jobs(generator, LBFGS, JOBS[:6], end=end, supply=elsewhere)
     for job, trial in right.items():
         assert wrong[job].best.bound == trial.best.bound
         assert np.array_equal(wrong[job].best.z, trial.best.z)
-        assert error(wrong[job]) > 1
+        assert measure_z_error(wrong[job]) > 1
 
 
 @pytest.mark.parametrize("metric", [5, 0])
 def test_it_is_the_loss_in_the_units_of_z_where_the_generator_was_measured(generator, metric):
-    solver = named("lbfgs", {"memory": 20, "metric": metric})
-    (trial,) = run(generator, solver, JOBS[:1], end=limits(budget=5, restarts=0)).values()
+    solver = make_solver("lbfgs", {"memory": 20, "metric": metric})
+    (trial,) = solve_jobs(
+        generator, solver, JOBS[:1], end=make_limits(budget=5, restarts=0)
+    ).values()
     assert (trial.best.bound == trial.best.image_loss) == (metric == 0)

@@ -4,10 +4,10 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import in_float64
+from small import cast_to_float64
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.preconditioner import level
+from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
 
 ROWS = 4
@@ -17,12 +17,12 @@ UNKNOWN = float("inf")
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("generator")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")
 def norms(generator):
-    return in_float64(level(generator, 20))
+    return cast_to_float64(measure_preconditioner(generator, 20))
 
 
 def _z(generator, seed):
@@ -35,7 +35,7 @@ def _problem(generator, norms, residual=EXACT, wall=0.0, mask=None):
     targets = generator(_z(generator, 0))
     weight = tf.fill([len(targets)], tf.constant(wall, tf.float64))
     residual = tf.constant(residual, tf.float64)
-    return Problem(generator, targets, weight, residual, level=norms, mask=mask)
+    return Problem(generator, targets, weight, residual, preconditioner=norms, mask=mask)
 
 
 def _leaving(problem, z, residuals):
@@ -85,7 +85,7 @@ def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, wall):
 @pytest.mark.parametrize("residual", [5.0, UNKNOWN])
 def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, residual):
     problem, z = _problem(generator, norms, [residual] * ROWS, wall=100.0), _z(generator, 1)
-    weighted, plain = problem.evaluate(z), problem._replace(level=None).evaluate(z)
+    weighted, plain = problem.evaluate(z), problem._replace(preconditioner=None).evaluate(z)
     assert _same_bits(weighted[:3], plain[:3])
     np.testing.assert_allclose(weighted.bound * norms.plain.least * generator.latent, plain.bound)
 
@@ -93,15 +93,19 @@ def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, r
 def test_rows_of_both_kinds_do_not_see_one_another(generator, norms):
     problem = _problem(generator, norms, [0.0, 5.0, UNKNOWN, 0.0])
     z = _z(generator, 1)
-    together, inverses = problem.evaluate(z), problem.inverse(tf.range(4.0, dtype=tf.float64))
+    together, inverses = (
+        problem.evaluate(z),
+        problem.inverse_hessian(tf.range(4.0, dtype=tf.float64)),
+    )
     for row in range(ROWS):
         fields = {
-            name: getattr(problem, name)[row : row + 1] for name in ("targets", "wall", "residual")
+            name: getattr(problem, name)[row : row + 1]
+            for name in ("targets", "penalty", "residual")
         }
         one = problem._replace(**fields)
         for whole, alone in zip(together, one.evaluate(z[row : row + 1]), strict=True):
             np.testing.assert_allclose(whole[row], alone[0], rtol=1e-10)
-        alone = one.inverse(tf.constant([row], tf.float64))
+        alone = one.inverse_hessian(tf.constant([row], tf.float64))
         np.testing.assert_allclose(inverses[row], alone[0], rtol=1e-12)
     exact = together.objective.numpy() < together.image_loss.numpy()
     assert exact.tolist() == [True, False, False, True]
@@ -121,7 +125,7 @@ def test_pixels_that_do_not_count_weigh_nothing(generator, norms):
 
 def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(generator, norms):
     problem = _problem(generator, norms)
-    inverses = problem.inverse(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
+    inverses = problem.inverse_hessian(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
     np.testing.assert_allclose(inverses, inverses.transpose(0, 2, 1), atol=1e-12)
     values = np.linalg.eigvalsh(inverses)
     assert (values > 0).all()
@@ -133,13 +137,15 @@ def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(gener
 
 def test_a_row_with_a_residual_is_not_damped(generator, norms):
     problem = _problem(generator, norms, [5.0] * ROWS)
-    inverses = problem.inverse(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
+    inverses = problem.inverse_hessian(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
     assert (inverses == inverses[:1]).all()
     assert (np.linalg.eigvalsh(inverses) > 0).all()
 
 
 def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, norms):
-    problem, z = _problem(generator, norms, wall=100.0), _z(generator, 1)
-    weighted = problem._replace(wall=0 * problem.wall).evaluate(z).objective  # a wall says nothing
+    problem, z = _problem(generator, norms, penalty=100.0), _z(generator, 1)
+    weighted = (
+        problem._replace(wall=0 * problem.penalty).evaluate(z).objective
+    )  # a wall says nothing
     expected = weighted / (norms.weighted.least * generator.latent)
     np.testing.assert_allclose(problem.evaluate(z).bound, expected)

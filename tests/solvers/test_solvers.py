@@ -4,7 +4,7 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import clean, error, limits, run, truths
+from small import clean_targets, make_limits, make_truths, measure_z_error, solve_jobs
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import Job
@@ -12,24 +12,24 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.names import RULES, SOLVERS
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 
 SETTINGS = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 10}}
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("easy")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(params=SOLVERS)
 def solver(request):
-    return named(request.param, SETTINGS[request.param])
+    return make_solver(request.param, SETTINGS[request.param])
 
 
 def _jobs(trials, rules=RULES):
@@ -37,20 +37,20 @@ def _jobs(trials, rules=RULES):
 
 
 def test_z_is_recovered_under_every_rule(generator, solver):
-    done = run(generator, solver, _jobs(3), batch_size=12)
+    done = solve_jobs(generator, solver, _jobs(3), batch_size=12)
     assert {trial.outcome for trial in done.values()} == {Outcome.converged}
-    assert max(error(trial) for trial in done.values()) < 1e-6
+    assert max(measure_z_error(trial) for trial in done.values()) < 1e-6
 
 
 def test_a_trial_does_not_see_its_neighbours(generator, solver):
     jobs = _jobs(4)
-    together, alone = run(generator, solver, jobs), run(generator, solver, jobs[5:6])
+    together, alone = solve_jobs(generator, solver, jobs), solve_jobs(generator, solver, jobs[5:6])
     assert together[jobs[5]].gradients == alone[jobs[5]].gradients
     np.testing.assert_allclose(together[jobs[5]].best.z, alone[jobs[5]].best.z, atol=1e-5)
 
 
 def test_all_techniques_start_from_the_same_z(generator, solver):
-    done = run(generator, solver, _jobs(2), end=limits(budget=5))
+    done = solve_jobs(generator, solver, _jobs(2), end=make_limits(budget=5))
     for trial in range(2):
         starts = {done[Job(trial, rule)].z_start.tobytes() for rule in RULES}
         assert len(starts) == 1
@@ -59,32 +59,34 @@ def test_all_techniques_start_from_the_same_z(generator, solver):
 
 def test_an_image_that_is_no_number_ends_its_own_trial_only(generator, solver):
     jobs = _jobs(4, ["stochastic"])
-    done = run(generator, solver, jobs, end=limits(restarts=2), supply=clean(generator, (1,)))
+    done = solve_jobs(
+        generator, solver, jobs, end=make_limits(restarts=2), supply=clean_targets(generator, (1,))
+    )
     assert done[jobs[1]].outcome is Outcome.non_finite
-    assert len(done[jobs[1]].ends) == 3  # a restart cannot help, and is counted
+    assert len(done[jobs[1]].start_results) == 3  # a restart cannot help, and is counted
     assert all(done[job].outcome is Outcome.converged for job in jobs if job.trial != 1)
 
 
 def test_a_budget_is_spent_to_the_gradient(generator, solver):
-    (trial,) = run(generator, solver, _jobs(1, ["none"]), end=limits(budget=7)).values()
+    (trial,) = solve_jobs(generator, solver, _jobs(1, ["none"]), end=make_limits(budget=7)).values()
     assert (trial.outcome, trial.gradients) == (Outcome.budget, 7)
 
 
 def test_the_image_loss_is_that_of_the_z_that_is_returned(generator, solver):
-    (trial,) = run(generator, solver, _jobs(1, ["none"]), end=limits(budget=7)).values()
+    (trial,) = solve_jobs(generator, solver, _jobs(1, ["none"]), end=make_limits(budget=7)).values()
     image = generator(tf.constant(trial.best.z[None], tf.float32)).numpy()[0]
     expected = ((image - trial.target) ** 2).sum()
     np.testing.assert_allclose(trial.best.image_loss, expected, rtol=1e-4)
 
 
 def test_clamped_z_never_leaves_the_box(hard, solver):
-    done = run(hard, solver, _jobs(8, ["standard"]), end=limits(budget=60, restarts=0))
+    done = solve_jobs(hard, solver, _jobs(8, ["standard"]), end=make_limits(budget=60, restarts=0))
     assert max(abs(trial.best.z).max() for trial in done.values()) <= 1
 
 
 def test_a_setting_nobody_knows_is_refused(solver):
     with pytest.raises(ConfigError, match=r"no setting 'speed'; it takes"):
-        named("gd", {"speed": 1})
+        make_solver("gd", {"speed": 1})
 
 
 @pytest.mark.parametrize(
@@ -103,35 +105,36 @@ def test_a_setting_nobody_knows_is_refused(solver):
 )
 def test_a_setting_that_cannot_be_is_refused(name, settings):
     with pytest.raises(ConfigError):
-        named(name, settings)
+        make_solver(name, settings)
 
 
 def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
     """The paper's idea: what is stuck has components outside, and drawing these anew helps."""
-    lbfgs = named("lbfgs", {"memory": 20, "patience": 20, "metric": 0})  # stalls more often
+    lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0})  # stalls more often
     rules = ["none", "stochastic"]
-    done = run(hard, lbfgs, _jobs(16, rules), end=limits(restarts=0), batch_size=16)
+    done = solve_jobs(hard, lbfgs, _jobs(16, rules), end=make_limits(restarts=0), batch_size=16)
     right = {
-        r: {j.trial for j, t in done.items() if j.rule == r and error(t) < 1e-4} for r in rules
+        r: {j.trial for j, t in done.items() if j.rule == r and measure_z_error(t) < 1e-4}
+        for r in rules
     }
     freed = right["stochastic"] - right["none"]
     assert right["none"] <= right["stochastic"]
     assert len(freed) >= 2
-    assert all(done[Job(trial, "stochastic")].ends[0].redraws for trial in freed)
+    assert all(done[Job(trial, "stochastic")].start_results[0].redraws for trial in freed)
 
 
 def test_a_rate_that_is_too_high_still_ends(generator):
-    wild = named("gd", {"learning_rate": 100.0})
-    (trial,) = run(generator, wild, _jobs(1, ["none"]), end=limits(restarts=0)).values()
+    wild = make_solver("gd", {"learning_rate": 100.0})
+    (trial,) = solve_jobs(generator, wild, _jobs(1, ["none"]), end=make_limits(restarts=0)).values()
     assert trial.outcome is Outcome.diverged
 
 
 def test_plain_descent_takes_the_papers_step(generator):
     """z <- z - rate * gradient, the rate halved on time."""
-    gd = named("gd", {"learning_rate": 1e-3, "halve_every": 2})
-    (trial,) = run(generator, gd, _jobs(1, ["none"]), end=limits(budget=5)).values()
-    target = generator(truths(generator, np.array([0])))
-    problem = Problem(generator, target, wall=tf.zeros(1), residual=tf.zeros(1))
+    gd = make_solver("gd", {"learning_rate": 1e-3, "halve_every": 2})
+    (trial,) = solve_jobs(generator, gd, _jobs(1, ["none"]), end=make_limits(budget=5)).values()
+    target = generator(make_truths(generator, np.array([0])))
+    problem = Problem(generator, target, penalty=tf.zeros(1), residual=tf.zeros(1))
     z = tf.constant(trial.z_start[None], tf.float64)
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
         z -= rate * problem.evaluate(z).gradient

@@ -44,14 +44,14 @@ def test_no_difference_is_infinitely_good() -> None:
     ],
 )
 def test_the_verdict_goes_by_decibels(psnr, words) -> None:
-    assert statistics.verdict(psnr, loss=1.0, tolerance=1e-6) == words
+    assert statistics.describe_match(psnr, loss=1.0, tolerance=1e-6) == words
 
 
 def test_a_loss_below_the_tolerance_is_exact() -> None:
-    assert statistics.verdict(99.0, 9e-7, 1e-6) == "exact: the generator makes this image"
-    assert statistics.verdict(99.0, 1e-6, 1e-6) == "close"
+    assert statistics.describe_match(99.0, 9e-7, 1e-6) == "exact: the generator makes this image"
+    assert statistics.describe_match(99.0, 1e-6, 1e-6) == "close"
     assert (
-        statistics.verdict(99.0, 0.0, 1e-6, "these pixels")
+        statistics.describe_match(99.0, 0.0, 1e-6, "these pixels")
         == "exact: the generator makes these pixels"
     )
-    assert statistics.verdict(np.nan, np.nan, 1e-6).startswith("a poor reconstruction")
+    assert statistics.describe_match(np.nan, np.nan, 1e-6).startswith("a poor reconstruction")

@@ -19,18 +19,18 @@ from ganinv_cli.outcome import Outcome
     ],
 )
 def test_an_interval_is_the_published_one(successes, trials, low, high):
-    assert statistics.interval(successes, trials) == pytest.approx((low, high), abs=6e-4)
+    assert statistics.clopper_pearson(successes, trials) == pytest.approx((low, high), abs=6e-4)
 
 
 def test_an_interval_is_that_of_the_beta_distribution():
-    low, high = statistics.interval(7, 50)
+    low, high = statistics.clopper_pearson(7, 50)
     assert low == pytest.approx(beta.ppf(0.025, 7, 44))
     assert high == pytest.approx(beta.ppf(0.975, 8, 43))
 
 
 def test_an_error_at_epsilon_or_not_a_number_is_not_recovered():
     errors = np.array([0.0, 9.99e-5, 1e-4, np.nan, np.inf])
-    assert statistics.recovered(errors, 1e-4).tolist() == [True, True, False, False, False]
+    assert statistics.is_recovered(errors, 1e-4).tolist() == [True, True, False, False, False]
 
 
 def test_elsewhere_is_converged_to_another_z():
@@ -38,4 +38,4 @@ def test_elsewhere_is_converged_to_another_z():
     outcomes = np.array(
         [Outcome.converged, Outcome.converged, Outcome.stalled, Outcome.converged], np.uint8
     )
-    assert statistics.elsewhere(errors, outcomes).tolist() == [False, True, False, True]
+    assert statistics.is_elsewhere(errors, outcomes).tolist() == [False, True, False, True]

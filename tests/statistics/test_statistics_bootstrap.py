@@ -112,4 +112,7 @@ def test_the_middle_of_many_is_numpys() -> None:
 def test_a_curve_stays_where_its_trial_ended() -> None:
     curves = np.array([[1.0, 0.1, np.nan, np.nan], [1.0, 0.7, 0.5, 0.2]])
     ends = np.array([0.05, 0.1])
-    assert statistics.carried(curves, ends).tolist() == [[1, 0.1, 0.05, 0.05], [1, 0.7, 0.5, 0.2]]
+    assert statistics.carry_forward(curves, ends).tolist() == [
+        [1, 0.1, 0.05, 0.05],
+        [1, 0.7, 0.5, 0.2],
+    ]

@@ -13,21 +13,21 @@ VARIANCES = np.array([1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1])
 @pytest.mark.parametrize("centre", [statistics.median, statistics.mean])
 def test_a_power_of_the_variance_has_that_slope(power, centre) -> None:
     trials = np.random.default_rng(1).lognormal(size=(40, 1))
-    slope = statistics.slope(VARIANCES, trials * VARIANCES**power, centre, resamples=200)
+    slope = statistics.fit_slope(VARIANCES, trials * VARIANCES**power, centre, resamples=200)
     assert slope == pytest.approx((power, power, power, 7))
 
 
 def test_the_slope_is_that_of_linear_regression() -> None:
     errors = np.random.default_rng(2).lognormal(size=(9, 7)) * VARIANCES
     fit = scipy.stats.linregress(np.log10(VARIANCES), np.log10(np.median(errors, axis=0)))
-    assert statistics.slope(VARIANCES, errors, resamples=10).slope == pytest.approx(fit.slope)
+    assert statistics.fit_slope(VARIANCES, errors, resamples=10).slope == pytest.approx(fit.slope)
 
 
 def test_the_interval_of_a_slope_is_as_wide_as_the_noise_makes_it() -> None:
     """The log₁₀ of a mean of n times χ²(k) / k varies by √(2 / kn) / ln 10."""
     n, k = 400, 50
     errors = VARIANCES * np.random.default_rng(3).chisquare(k, (n, 7)) / k
-    slope = statistics.slope(VARIANCES, errors, statistics.mean)
+    slope = statistics.fit_slope(VARIANCES, errors, statistics.mean)
     deviation = np.sqrt(2 / (k * n)) / np.log(10) / np.sqrt(7 * np.var(np.log10(VARIANCES)))
     assert (slope.high - slope.low) / 2 == pytest.approx(1.96 * deviation, rel=0.15)
     assert slope.low < 1 < slope.high
@@ -36,8 +36,8 @@ def test_the_interval_of_a_slope_is_as_wide_as_the_noise_makes_it() -> None:
 def test_an_outlier_moves_the_mean_and_not_the_median() -> None:
     errors = np.ones((11, 1)) * VARIANCES
     errors[0, -1] = 1e3
-    assert statistics.slope(VARIANCES, errors, resamples=10).slope == pytest.approx(1)
-    assert statistics.slope(VARIANCES, errors, statistics.mean, resamples=10).slope > 1.2
+    assert statistics.fit_slope(VARIANCES, errors, resamples=10).slope == pytest.approx(1)
+    assert statistics.fit_slope(VARIANCES, errors, statistics.mean, resamples=10).slope > 1.2
 
 
 def test_what_has_no_logarithm_is_left_out() -> None:
@@ -46,18 +46,18 @@ def test_what_has_no_logarithm_is_left_out() -> None:
     errors[:, 3] = np.nan
     errors[:, 4] = 0
     errors[0, 1] = np.nan  # one trial alone: the others speak for this variance
-    assert statistics.slope(variances, errors) == pytest.approx((1, 1, 1, 2))
+    assert statistics.fit_slope(variances, errors) == pytest.approx((1, 1, 1, 2))
 
 
 def test_one_trial_has_a_slope_without_an_interval() -> None:
-    slope = statistics.slope(VARIANCES, 3 * VARIANCES[None])
+    slope = statistics.fit_slope(VARIANCES, 3 * VARIANCES[None])
     assert slope == pytest.approx((1, np.nan, np.nan, 7), nan_ok=True)
 
 
 @pytest.mark.parametrize("variances", [[], [0.1], [0, 0.1], [0.1, 0.1]])
 def test_fewer_than_two_variances_have_no_slope(variances) -> None:
-    assert statistics.slope(np.array(variances), np.ones((3, len(variances)))) is None
-    assert statistics.slope(VARIANCES, np.ones((0, 7))) is None
+    assert statistics.fit_slope(np.array(variances), np.ones((3, len(variances)))) is None
+    assert statistics.fit_slope(VARIANCES, np.ones((0, 7))) is None
 
 
 def test_two_directions_leave_what_the_exponential_says() -> None:
@@ -110,7 +110,7 @@ def test_rank_and_condition_are_numpys() -> None:
     singular_values = np.linalg.svd(jacobians, compute_uv=False)
     assert statistics.rank(singular_values, 40).tolist() == [6, 5, 6]
     assert np.linalg.matrix_rank(jacobians).tolist() == [6, 5, 6]
-    conditions = statistics.condition(singular_values[[0, 2]])
+    conditions = statistics.condition_number(singular_values[[0, 2]])
     assert conditions == pytest.approx(np.linalg.cond(jacobians[[0, 2]]))
 
 
@@ -121,5 +121,5 @@ def test_the_tolerance_of_rank_grows_with_the_pixels() -> None:
 
 
 def test_a_direction_without_effect_makes_the_condition_infinite() -> None:
-    assert statistics.condition(np.array([3.0, 0.0])) == np.inf
-    assert statistics.condition(np.array([1.0, 4.0, 2.0])) == 4
+    assert statistics.condition_number(np.array([3.0, 0.0])) == np.inf
+    assert statistics.condition_number(np.array([1.0, 4.0, 2.0])) == 4

@@ -40,7 +40,7 @@ def test_without_a_discordant_trial_nothing_tells_two_techniques_apart() -> None
 
 
 def test_only_trials_that_both_ran_are_paired() -> None:
-    first, second = statistics.shared(
+    first, second = statistics.match_trials(
         np.array([0, 1, 3, 5]), np.array([10, 11, 13, 15]), np.array([5, 1, 2]), np.array([5, 1, 2])
     )
     assert first.tolist() == [11, 15]
@@ -50,7 +50,7 @@ def test_only_trials_that_both_ran_are_paired() -> None:
 def test_wilcoxon_tells_darwins_plants_apart() -> None:
     """W = 24 of 120: 1352 of the 2¹⁵ signs are as extreme."""
     other = np.random.default_rng(1).integers(50, 99, 15)
-    found = statistics.compared(DARWIN + other, other)
+    found = statistics.compare_errors(DARWIN + other, other)
     assert found.p == pytest.approx(1352 / 2**15)
     assert (found.trials, found.median_difference) == (15, 24)
 
@@ -62,7 +62,7 @@ def test_wilcoxon_is_exact_with_few_trials_and_ties(differences) -> None:
     middle, seen = ranks.sum() / 2, ranks[differences > 0].sum()
     signs = np.array(list(product([0, 1], repeat=len(ranks))))
     extreme = np.mean(np.abs(signs @ ranks - middle) >= abs(seen - middle))
-    found = statistics.compared(differences, np.zeros_like(differences))
+    found = statistics.compare_errors(differences, np.zeros_like(differences))
     assert found.p == pytest.approx(extreme)
 
 
@@ -71,25 +71,25 @@ def test_wilcoxon_of_many_trials_is_the_normal_approximation() -> None:
     difference = np.arange(1, n + 1) * np.where(np.arange(n) % 9 < 4, -1.0, 1.0)
     w = difference[difference > 0].sum()
     z = (w - n * (n + 1) / 4) / np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-    found = statistics.compared(difference, np.zeros(n), resamples=10)
+    found = statistics.compare_errors(difference, np.zeros(n), resamples=10)
     assert found.p == pytest.approx(chi2.sf(z**2, 1))
 
 
 def test_trials_without_a_difference_leave_p_alone() -> None:
     first, second = np.append(DARWIN, np.ones(30)), np.append(np.zeros(15), np.ones(30))
-    found = statistics.compared(first, second)
+    found = statistics.compare_errors(first, second)
     assert found.p == pytest.approx(1352 / 2**15)
     assert (found.trials, found.median_difference) == (45, 0)
 
 
 def test_without_any_difference_p_is_1() -> None:
     same = np.array([1.0, 2.0, 3.0])
-    assert statistics.compared(same, same) == (3, 0, 0, 0, 1)
+    assert statistics.compare_errors(same, same) == (3, 0, 0, 0, 1)
 
 
 @pytest.mark.parametrize("trials", [0, 1])
 def test_too_few_trials_have_no_interval(trials) -> None:
-    found = statistics.compared(np.full(trials, 2.0), np.full(trials, 1.5))
+    found = statistics.compare_errors(np.full(trials, 2.0), np.full(trials, 1.5))
     middle = 0.5 if trials else np.nan
     assert found == pytest.approx((trials, middle, np.nan, np.nan, 1), nan_ok=True)
 
@@ -97,14 +97,14 @@ def test_too_few_trials_have_no_interval(trials) -> None:
 def test_a_small_difference_shows_through_trials_that_differ_more() -> None:
     random = np.random.default_rng(2)
     hardness = random.lognormal(0, 3, 60)
-    found = statistics.compared(hardness + random.normal(0.1, 0.1, 60), hardness)
+    found = statistics.compare_errors(hardness + random.normal(0.1, 0.1, 60), hardness)
     assert 0 < found.low < found.median_difference < found.high < 0.2
     assert found.p < 1e-3
 
 
 def test_the_two_techniques_can_change_places() -> None:
     first, second = np.random.default_rng(3).lognormal(size=(2, 25))
-    there, back = statistics.compared(first, second), statistics.compared(second, first)
+    there, back = statistics.compare_errors(first, second), statistics.compare_errors(second, first)
     assert there.median_difference == -back.median_difference
     assert (there.low, there.high) == (-back.high, -back.low)
     assert there.p == pytest.approx(back.p)
@@ -113,6 +113,6 @@ def test_the_two_techniques_can_change_places() -> None:
 def test_a_failed_trial_counts_against_its_technique() -> None:
     failing = np.array([np.nan] * 6 + [1.0, np.inf])
     working = np.array([5.0] * 6 + [2.0, np.nan])
-    found = statistics.compared(failing, working)
+    found = statistics.compare_errors(failing, working)
     assert (found.trials, found.median_difference, found.high) == (8, np.inf, np.inf)
     assert found.p == pytest.approx(4 / 2**7)  # R⁻ is 1 of 28, the 6 failures tie above it

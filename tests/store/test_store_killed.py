@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import stored
-from stored import assert_holds, commit, parts, provenance
+from stored import assert_holds, commit_batches, make_provenance, parts_folder
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import files, open_run, read
+from ganinv_cli.store import files, open_run, read_results
 
 
 @pytest.fixture
@@ -47,16 +47,16 @@ def test_a_kill_between_any_two_steps_keeps_every_commit(tmp_path, monkeypatch, 
     for calls in range(100):
         path = tmp_path / f"{calls}.h5"
         done = [0, 1] if earlier else []
-        with open_run(path, provenance()) as run:
+        with open_run(path, make_provenance()) as run:
             if earlier:
-                commit(run, done)
+                commit_batches(run, done)
                 run.finish()
         with monkeypatch.context() as patch:
             left = _kill_after(patch, calls)
             try:
-                with open_run(path, provenance()) as run:
+                with open_run(path, make_provenance()) as run:
                     for trial in (2, 3):
-                        commit(run, [trial])
+                        commit_batches(run, [trial])
                         done.append(trial)
                     run.finish()
             except _KilledError:
@@ -65,16 +65,16 @@ def test_a_kill_between_any_two_steps_keeps_every_commit(tmp_path, monkeypatch, 
             assert calls > 10  # the loop went through every step, up to a run that was not killed
             return
         if done:
-            found = read(path).groups["none"]["trial"].tolist()
+            found = read_results(path).groups["none"]["trial"].tolist()
             assert found in (done, [*done, 2 + len(done) - 2 * earlier])
-            assert_holds(read(path), found)
-        with open_run(path, provenance()) as run:
-            assert set(done) <= set(run.finished("none").tolist())
-            commit(run, [2], [3])
+            assert_holds(read_results(path), found)
+        with open_run(path, make_provenance()) as run:
+            assert set(done) <= set(run.list_committed("none").tolist())
+            commit_batches(run, [2], [3])
             run.finish()
-        assert_holds(read(path), {2, 3} | ({0, 1} if earlier else set()))
-        assert read(path).complete
-        assert not parts(path).exists()
+        assert_holds(read_results(path), {2, 3} | ({0, 1} if earlier else set()))
+        assert read_results(path).complete
+        assert not parts_folder(path).exists()
     pytest.fail("the run never ended")
 
 
@@ -84,11 +84,11 @@ sys.path.insert(0, sys.argv[2])
 import stored as t
 from ganinv_cli.store import SaveError, open_run
 path = pathlib.Path(sys.argv[1])
-with open_run(path, t.provenance()) as run:
-    trial = len(run.finished("none"))
+with open_run(path, t.make_provenance()) as run:
+    trial = len(run.list_committed("none"))
     print("open", trial, flush=True)
     while True:
-        t.commit(run, [trial, trial + 1])
+        t.commit_batches(run, [trial, trial + 1])
         trial += 2
         print("saved", trial, flush=True)
         if trial % 8 == 0:
@@ -111,8 +111,8 @@ def test_a_kill_at_any_instant_keeps_every_commit(path):
             process.kill()
             said = [int(line.split()[1]) for line in process.stdout if line.endswith("\n")]
         saved = max([saved, *said])
-        if saved or path.exists() or files.parts(path):
-            found = read(path)
+        if saved or path.exists() or files.list_parts(path):
+            found = read_results(path)
             count = len(found.groups["none"]["trial"])
             assert count in (saved, saved + 2)  # killed after the rename, before it said so
             assert_holds(found, range(count))
@@ -121,16 +121,16 @@ def test_a_kill_at_any_instant_keeps_every_commit(path):
 
 
 def test_what_a_killed_commit_left_is_ignored_and_removed(path):
-    with open_run(path, provenance()) as run:
-        commit(run, [0])
-    left = [parts(path) / "part-00000002.h5.tmp", files.aside(path)]
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+    left = [parts_folder(path) / "part-00000002.h5.tmp", files.temporary_path(path)]
     for file in left:
         file.write_bytes(b"half")
-    assert_holds(read(path), [0])
-    with open_run(path, provenance()) as run:
+    assert_holds(read_results(path), [0])
+    with open_run(path, make_provenance()) as run:
         assert not any(file.exists() for file in left)
-        commit(run, [1])
-    assert_holds(read(path), [0, 1])
+        commit_batches(run, [1])
+    assert_holds(read_results(path), [0, 1])
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone(path):
@@ -142,19 +142,22 @@ def test_a_second_process_is_refused_until_the_first_is_gone(path):
     )
     with process:
         process.stdout.readline()
-        with pytest.raises(ResultsError, match="another process"), open_run(path, provenance()):
+        with (
+            pytest.raises(ResultsError, match="another process"),
+            open_run(path, make_provenance()),
+        ):
             pass
         process.kill()
-    with open_run(path, provenance()) as run:
-        commit(run, [0])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
 
 
 @pytest.mark.parametrize("instant", ["before the list", "after the list", "before the file"])
 def test_reading_while_the_run_is_being_finished_finds_everything(path, monkeypatch, instant):
-    with open_run(path, provenance()) as run:
-        commit(run, [0], [1])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0], [1])
         finish = [run.finish]
-        list_parts, load = files.parts, files.opened
+        list_parts, load = files.list_parts, files.open_results
 
         def finish_at(reached):
             if reached == instant and finish:
@@ -170,7 +173,7 @@ def test_reading_while_the_run_is_being_finished_finds_everything(path, monkeypa
             finish_at("before the file")
             return load(file)
 
-        monkeypatch.setattr(files, "parts", listed)
-        monkeypatch.setattr(files, "opened", opened)
-        assert_holds(read(path), [0, 1])
+        monkeypatch.setattr(files, "list_parts", listed)
+        monkeypatch.setattr(files, "open_results", opened)
+        assert_holds(read_results(path), [0, 1])
     assert not finish

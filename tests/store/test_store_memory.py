@@ -8,11 +8,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from stored import commit, parts, provenance
+from stored import commit_batches, make_provenance, parts_folder
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import files, open_run
-from ganinv_cli.store.schema import inside
+from ganinv_cli.store.schema import column_path
 
 STATUS = Path("/proc/self/status")
 TRIALS, LATENT, POINTS = 200_000, 500, 40
@@ -38,18 +38,18 @@ NUMBERS = {
 
 def _many(path):
     """Results like those of so many trials; what is the same in all of them takes no room."""
-    made_by = provenance(config={"trials": TRIALS, "clip": ["stochastic"], "solver": "lbfgs"})
+    made_by = make_provenance(config={"trials": TRIALS, "clip": ["stochastic"], "solver": "lbfgs"})
     now = "2026-01-01T10:00:00+00:00"
     with h5py.File(path, "w") as file:
-        file.attrs.update(made_by.attributes(now, now, ["", "stochastic"], []))
+        file.attrs.update(made_by.to_attributes(now, now, ["", "stochastic"], []))
         file["curve_gradients"] = np.geomspace(1, 1e4, POINTS)
         for group in ("", "stochastic"):
-            file[inside(group, "trial")] = np.arange(TRIALS)
+            file[column_path(group, "trial")] = np.arange(TRIALS)
         _column(file, "z_true", (LATENT,), np.float32(0.5))
         for name, shape in WIDE.items():
-            _column(file, inside("stochastic", name), shape, np.float32(0.5))
+            _column(file, column_path("stochastic", name), shape, np.float32(0.5))
         for name, value in NUMBERS.items():
-            _column(file, inside("stochastic", name), (), value)
+            _column(file, column_path("stochastic", name), (), value)
 
 
 def _column(file, name, shape, value):
@@ -83,10 +83,10 @@ def test_a_report_of_many_wide_trials_fits_into_little_memory(tmp_path):
 
 def test_a_commit_reads_nothing_and_writes_its_own_rows_alone(tmp_path, monkeypatch):
     path = tmp_path / "recover.h5"
-    with open_run(path, provenance()) as run:
-        commit(run, *([trial] for trial in range(5)))
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, *([trial] for trial in range(5)))
         run.finish()
-        monkeypatch.setattr(files, "opened", None)
-        commit(run, *([trial] for trial in range(5, 25)))
-        sizes = {part.stat().st_size for part in parts(path).iterdir()}
+        monkeypatch.setattr(files, "open_results", None)
+        commit_batches(run, *([trial] for trial in range(5, 25)))
+        sizes = {part.stat().st_size for part in parts_folder(path).iterdir()}
     assert len(sizes) == 1

@@ -3,10 +3,10 @@
 import h5py
 import numpy as np
 import pytest
-from stored import LATENT, assert_holds, commit, parts, provenance, rows
+from stored import LATENT, assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import lock, open_run, read, schema
+from ganinv_cli.store import lock, open_run, read_results, schema
 
 
 @pytest.fixture
@@ -16,11 +16,11 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_another_run_is_refused_with_every_difference(path, finished):
-    with open_run(path, provenance()) as run:
-        commit(run, [0])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
         if finished:
             run.finish()
-    other = provenance(
+    other = make_provenance(
         identity={"solver": {"name": "lbfgs", "memory": 20, "step": 1}, "clip": ["none"]},
         checkpoint_sha256="cd" * 32,
         seed=8,
@@ -39,15 +39,15 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     assert "solver.name" not in said
     assert "--overwrite" in said
     assert "--out" in said
-    assert_holds(read(path), [0])
+    assert_holds(read_results(path), [0])
 
 
 def test_what_makes_another_generator_of_a_file_is_said(path):
     told = {"checkpoint": "g.pth", "labels": 8, "strides": [1, 2], "range": ""}
-    with open_run(path, provenance(config=told)) as run:
-        commit(run, [0])
+    with open_run(path, make_provenance(config=told)) as run:
+        commit_batches(run, [0])
     here = told | {"labels": -1, "strides": (1, 1), "range": "sigmoid"}
-    other = provenance(config=here, checkpoint_sha256="cd" * 32)
+    other = make_provenance(config=here, checkpoint_sha256="cd" * 32)
     with pytest.raises(ResultsError) as refusal, open_run(path, other):
         pass
     said = str(refusal.value)
@@ -58,12 +58,12 @@ def test_what_makes_another_generator_of_a_file_is_said(path):
 
 
 def test_a_run_from_before_priors_and_labels_goes_on(path):
-    with open_run(path, provenance(identity={"clip": ["none"]})) as run:
-        commit(run, [0])
+    with open_run(path, make_provenance(identity={"clip": ["none"]})) as run:
+        commit_batches(run, [0])
     now = {"clip": ["none"], "prior": "uniform:-1,1", "label": -1}
-    with open_run(path, provenance(identity=now)) as run:
-        assert run.finished("none").tolist() == [0]
-    other = provenance(identity=now | {"label": 3})
+    with open_run(path, make_provenance(identity=now)) as run:
+        assert run.list_committed("none").tolist() == [0]
+    other = make_provenance(identity=now | {"label": 3})
     with (
         pytest.raises(ResultsError, match="label is each in turn there and 3 here"),
         open_run(path, other),
@@ -72,47 +72,47 @@ def test_a_run_from_before_priors_and_labels_goes_on(path):
 
 
 def test_settings_that_do_not_decide_the_results_may_change(path):
-    with open_run(path, provenance(identity={"clip": ("none",), "step": 1.0})) as run:
-        commit(run, [0])
-    with open_run(path, provenance(identity={"step": 1, "clip": ["none"]}, config={})) as run:
-        assert run.finished("none").tolist() == [0]
+    with open_run(path, make_provenance(identity={"clip": ("none",), "step": 1.0})) as run:
+        commit_batches(run, [0])
+    with open_run(path, make_provenance(identity={"step": 1, "clip": ["none"]}, config={})) as run:
+        assert run.list_committed("none").tolist() == [0]
 
 
 def test_overwrite_starts_again(path):
-    with open_run(path, provenance()) as run:
-        commit(run, [0, 1])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
         run.finish()
-        commit(run, [2])
-    with open_run(path, provenance(seed=8), overwrite=True) as run:
-        assert run.finished("none").size == 0
-        commit(run, [5])
-    assert_holds(read(path), [5])
+        commit_batches(run, [2])
+    with open_run(path, make_provenance(seed=8), overwrite=True) as run:
+        assert run.list_committed("none").size == 0
+        commit_batches(run, [5])
+    assert_holds(read_results(path), [5])
 
 
 def test_overwrite_removes_nothing_while_another_process_writes(path):
-    with open_run(path, provenance()) as run:
-        commit(run, [0])
-        with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+        with pytest.raises(ResultsError), open_run(path, make_provenance(), overwrite=True):
             pass
-        assert_holds(read(path), [0])
+        assert_holds(read_results(path), [0])
 
 
 def test_overwrite_leaves_files_that_are_not_results(path):
     path.write_text("a letter")
-    with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+    with pytest.raises(ResultsError), open_run(path, make_provenance(), overwrite=True):
         pass
     assert path.read_text() == "a letter"
     with h5py.File(path, "w") as file:
         file["weights"] = [1.0]
-    with pytest.raises(ResultsError), open_run(path, provenance(), overwrite=True):
+    with pytest.raises(ResultsError), open_run(path, make_provenance(), overwrite=True):
         pass
     with h5py.File(path) as file:
         assert "weights" in file
 
 
 def _finished(path):
-    with open_run(path, provenance()) as run:
-        commit(run, [0, 1])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
         run.finish()
 
 
@@ -135,7 +135,7 @@ SPOILED = {
     "empty": (lambda path: path.write_bytes(b""), "not an HDF5 file"),
     "cut short": (_truncate, "damaged"),
     "broken": (_break, "damaged"),
-    "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA + 1), "newer"),
+    "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
     "attributes": (lambda path: _set_attribute(path, "config", "{"), "damaged"),
     "another's": (lambda path: h5py.File(path, "w").close(), "not of ganinv"),
 }
@@ -147,8 +147,8 @@ def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
     spoil(path)
     before = path.read_bytes()
     with pytest.raises(ResultsError, match=said) as reading:
-        read(path)
-    with pytest.raises(ResultsError, match=said) as opening, open_run(path, provenance()):
+        read_results(path)
+    with pytest.raises(ResultsError, match=said) as opening, open_run(path, make_provenance()):
         pass
     for error in (reading.value, opening.value):
         assert error.exit_code == 2
@@ -161,46 +161,46 @@ def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
 def test_overwrite_replaces_a_results_file_that_cannot_be_read(path, spoil):
     _finished(path)
     SPOILED[spoil][0](path)
-    with open_run(path, provenance(), overwrite=True) as run:
-        commit(run, [4])
+    with open_run(path, make_provenance(), overwrite=True) as run:
+        commit_batches(run, [4])
         run.finish()
-    assert_holds(read(path), [4])
+    assert_holds(read_results(path), [4])
 
 
 def test_a_damaged_part_is_named(path):
-    with open_run(path, provenance()) as run:
-        commit(run, [0], [1])
-    part = parts(path) / "part-00000002.h5"
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0], [1])
+    part = parts_folder(path) / "part-00000002.h5"
     part.write_bytes(part.read_bytes()[:-5000])
     with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*delete it"):
-        read(path)
+        read_results(path)
     part.unlink()
-    assert_holds(read(path), [0])
+    assert_holds(read_results(path), [0])
 
 
 def test_parts_of_another_run_beside_the_file_are_refused(path, tmp_path):
     _finished(path)
     other = tmp_path / "other.h5"
-    with open_run(other, provenance(seed=8)) as run:
-        commit(run, [5])
-    parts(other).rename(parts(path))
+    with open_run(other, make_provenance(seed=8)) as run:
+        commit_batches(run, [5])
+    parts_folder(other).rename(parts_folder(path))
     with pytest.raises(ResultsError, match="another run"):
-        read(path)
+        read_results(path)
 
 
 def test_nothing_to_read_is_a_sentence(path):
     with pytest.raises(ResultsError, match="no results"):
-        read(path)
+        read_results(path)
     with pytest.raises(ResultsError, match="folder"):
-        read(path.parent)
+        read_results(path.parent)
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeypatch):
     missing = path.parent / "missing" / "recover.h5"
-    with pytest.raises(ResultsError, match="no folder"), open_run(missing, provenance()):
+    with pytest.raises(ResultsError, match="no folder"), open_run(missing, make_provenance()):
         pass
     assert not missing.parent.exists()
-    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, provenance()):
+    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, make_provenance()):
         pass
 
     def denied(*_):
@@ -209,7 +209,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
     monkeypatch.setattr(lock.FileLock, "acquire", denied)
     with (
         pytest.raises(ResultsError, match=r"cannot be written \(Permission denied\)"),
-        open_run(path, provenance()),
+        open_run(path, make_provenance()),
     ):
         pass
 
@@ -230,11 +230,11 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
     ],
 )
 def test_rows_that_do_not_fit_are_refused_and_nothing_is_written(path, change):
-    with open_run(path, provenance()) as run:
-        commit(run, [0, 1])
-        batch = rows([2, 3])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
+        batch = make_rows([2, 3])
         batch["none"] = batch["none"] | change
         with pytest.raises(ValueError):
             run.commit(batch)
-        assert run.finished("none").tolist() == [0, 1]
-    assert_holds(read(path), [0, 1])
+        assert run.list_committed("none").tolist() == [0, 1]
+    assert_holds(read_results(path), [0, 1])

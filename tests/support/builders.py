@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.tensorflow.write import write
+from ganinv_cli.formats.tensorflow.write import write_checkpoint
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain
@@ -41,7 +41,7 @@ STATISTICS = {
 }
 
 
-def weights(
+def make_weights(
     *,
     latent: int = 6,
     side: int = 4,
@@ -71,7 +71,7 @@ def weights(
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-def renamed(arrays: Mapping[str, np.ndarray], layout: str) -> Arrays:
+def rename_arrays(arrays: Mapping[str, np.ndarray], layout: str) -> Arrays:
     """The same tensors under the names of another layout, a key of STATISTICS."""
     named = {}
     for name, array in arrays.items():
@@ -93,18 +93,20 @@ def write_v1(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     )
 
 
-def saved(folder: Path, arrays: Mapping[str, np.ndarray], name: str = "DCGAN.model-7") -> Path:
+def save_checkpoint(
+    folder: Path, arrays: Mapping[str, np.ndarray], name: str = "DCGAN.model-7"
+) -> Path:
     """The prefix of a V2 checkpoint of just these arrays, with its state file."""
-    write(folder / name, arrays)
+    write_checkpoint(folder / name, arrays)
     return folder / name
 
 
-def checkpoint(folder: Path, **shape: object) -> Checkpoint:
+def make_checkpoint(folder: Path, **shape: object) -> Checkpoint:
     """A small generator as the reader returns it; `shape` goes to `weights`."""
-    return read(saved(folder, renamed(weights(**shape), "C")))  # type: ignore[arg-type]
+    return read(save_checkpoint(folder, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
 
 
-def refused(path: Path, *words: str) -> str:
+def assert_refused(path: Path, *words: str) -> str:
     """The sentence of the refusal, which names the path and holds all the words."""
     with pytest.raises(CheckpointError) as caught:
         read(path)
@@ -115,14 +117,14 @@ def refused(path: Path, *words: str) -> str:
     return message
 
 
-def hard_checkpoint(folder: Path) -> Checkpoint:
+def make_hard_checkpoint(folder: Path) -> Checkpoint:
     """A generator on which several first starts fail: 12 unknowns, 2 channels, steep."""
-    arrays = weights(latent=12, widths=(2, 2))
+    arrays = make_weights(latent=12, widths=(2, 2))
     arrays["g_h0_lin/Matrix"] *= 2
-    return read(saved(folder, renamed(arrays, "C")))
+    return read(save_checkpoint(folder, rename_arrays(arrays, "C")))
 
 
-def built(*layers: Layer, prior: Prior | None = None) -> Generator:
+def build_generator(*layers: Layer, prior: Prior | None = None) -> Generator:
     """A generator of just these layers, the first of which is Dense."""
     first = layers[0]
     assert isinstance(first, Dense)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ganinv_cli.cli import main
-from ganinv_cli.ground_truth import true_z
+from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.generator import Generator
 
@@ -25,7 +25,7 @@ main(sys.argv[1:])
 """
 
 
-def ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
+def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
     """What a command said, with its exit status checked; tables and figures are made on demand."""
     unwritten = mock.patch("ganinv_cli.report.write", return_value="")
     with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
@@ -34,7 +34,7 @@ def ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = F
     return result
 
 
-def stopped(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
+def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
     """Start a command that commits what it sees, and stop it after two commits: status, stderr."""
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
@@ -45,21 +45,21 @@ def stopped(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
     return process.returncode, said
 
 
-def made(generator: Generator, trial: int) -> np.ndarray:
+def make_image(generator: Generator, trial: int) -> np.ndarray:
     """An image of the generator's own, (height, width, channels) uint8."""
-    return to_pixels(generator.render(z_of(generator, trial), 1))[0]
+    return to_pixels(generator.render(make_z(generator, trial), 1))[0]
 
 
-def z_of(generator: Generator, trial: int) -> np.ndarray:
+def make_z(generator: Generator, trial: int) -> np.ndarray:
     """The z of `made`, (1, latent)."""
-    return true_z(generator, 5, np.array([trial]))
+    return draw_true_z(generator, 5, np.array([trial]))
 
 
-def random_pixels(generator: Generator) -> np.ndarray:
+def make_random_pixels(generator: Generator) -> np.ndarray:
     """An image that no generator makes, (height, width, channels) uint8."""
     return np.random.default_rng(0).integers(0, 256, generator.image_shape, np.uint8)
 
 
-def saved(path: Path, pixels: np.ndarray) -> Path:
+def save_image(path: Path, pixels: np.ndarray) -> Path:
     Image.fromarray(pixels).save(path)
     return path

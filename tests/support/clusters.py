@@ -15,7 +15,7 @@ from pathlib import Path
 RAY = Path(sys.executable).with_name("ray")
 
 
-class Cluster:
+class LocalCluster:
     """Started by `ray start`; without a token."""
 
     def __init__(self, cpus: int) -> None:
@@ -27,24 +27,24 @@ class Cluster:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         self._nodes: list[subprocess.Popen[bytes]] = []
-        port, client = free_port(), free_port()
+        port, client = find_free_port(), find_free_port()
         self.address, self.client = f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
-        self._node(
+        self._start_node(
             *("--head", f"--port={port}", f"--ray-client-server-port={client}"),
             *("--node-ip-address=127.0.0.1", f"--num-cpus={cpus}", "--include-dashboard=false"),
         )
-        until(lambda: _answers(port), 40)
+        wait_until(lambda: _accepts_connections(port), 40)
 
     @property
     def pid(self) -> int:
         """Of the first node, below which its processes are."""
         return self._nodes[0].pid
 
-    def join(self, cpus: int) -> subprocess.Popen[bytes]:
+    def add_node(self, cpus: int) -> subprocess.Popen[bytes]:
         """Another node."""
-        return self._node(f"--address={self.address}", f"--num-cpus={cpus}")
+        return self._start_node(f"--address={self.address}", f"--num-cpus={cpus}")
 
-    def leave(self, node: subprocess.Popen[bytes]) -> None:
+    def kill_node(self, node: subprocess.Popen[bytes]) -> None:
         """As a machine that loses its power."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(node.pid, signal.SIGKILL)
@@ -53,10 +53,10 @@ class Cluster:
 
     def stop(self) -> None:
         for node in reversed(self._nodes[:]):
-            self.leave(node)
+            self.kill_node(node)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _node(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start_node(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [RAY, "start", *arguments, "--num-gpus=0", "--block", "--disable-usage-stats"]
         command += ["--object-store-memory=150000000"]
         node = subprocess.Popen(
@@ -71,23 +71,23 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(cpus: int) -> Iterator[Cluster]:
+def start_cluster(cpus: int) -> Iterator[LocalCluster]:
     """One that ends with the context."""
-    started = Cluster(cpus)
+    started = LocalCluster(cpus)
     try:
         yield started
     finally:
         started.stop()
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Where nobody listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def until(holds: object, seconds: float) -> object:
+def wait_until(holds: object, seconds: float) -> object:
     """What `holds()` is, once it is true."""
     end = time.monotonic() + seconds
     while not (found := holds()):  # type: ignore[operator]
@@ -96,7 +96,7 @@ def until(holds: object, seconds: float) -> object:
     return found
 
 
-def descendants(pid: int) -> dict[int, str]:
+def list_descendants(pid: int) -> dict[int, str]:
     """Processes below one, and the first word of how each calls itself."""
     parents, names = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -112,19 +112,21 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
-def workers(pid: int) -> list[int]:
+def list_workers(pid: int) -> list[int]:
     """The processes of workers below one."""
-    return [child for child, name in descendants(pid).items() if name.startswith("ray::Worker")]
+    return [
+        child for child, name in list_descendants(pid).items() if name.startswith("ray::Worker")
+    ]
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether a process runs."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
-def _answers(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False

@@ -10,7 +10,7 @@ import h5py
 Config = dict[str, Any]
 
 
-def archive(path: Path, config: object, weights: bytes | None = None, **about: Any) -> Path:
+def write_archive(path: Path, config: object, weights: bytes | None = None, **about: Any) -> Path:
     """As Keras writes it; where no weights are given, those of layers without any."""
     if weights is None:
         with h5py.File(path.with_name("none.h5"), "w") as file:
@@ -23,19 +23,19 @@ def archive(path: Path, config: object, weights: bytes | None = None, **about: A
     return path
 
 
-def layer(kind: str, name: str, module: str = "keras.layers", **settings: Any) -> Config:
+def layer_config(kind: str, name: str, module: str = "keras.layers", **settings: Any) -> Config:
     return {"module": module, "class_name": kind, "config": {"name": name, **settings}}
 
 
-def sequential(*layers: Config, **settings: Any) -> Config:
-    start = layer("InputLayer", "z", batch_shape=[None, 4], dtype="float32")
+def sequential_config(*layers: Config, **settings: Any) -> Config:
+    start = layer_config("InputLayer", "z", batch_shape=[None, 4], dtype="float32")
     config = {"name": "g", "layers": [start, *layers], **settings}
     return {"module": "keras", "class_name": "Sequential", "config": config}
 
 
-def functional(layers: list[tuple[Config, Any]], output: str) -> Config:
+def functional_config(layers: list[tuple[Config, Any]], output: str) -> Config:
     """Layers with what each is called with."""
-    start = layer("InputLayer", "z", batch_shape=[None, 4], dtype="float32")
+    start = layer_config("InputLayer", "z", batch_shape=[None, 4], dtype="float32")
     placed = [{**each, "name": each["config"]["name"], "inbound_nodes": nodes}
               for each, nodes in [(start, []), *layers]]  # fmt: skip
     config = {"name": "g", "layers": placed, "input_layers": [["z", 0, 0]]}
@@ -43,11 +43,11 @@ def functional(layers: list[tuple[Config, Any]], output: str) -> Config:
     return {"class_name": "Functional", "config": config}
 
 
-def called(*names: str) -> list[Any]:
+def inbound_nodes(*names: str) -> list[Any]:
     return [[[name, 0, 0, {}] for name in names]]
 
 
-def hdf5(path: Path, config: object) -> Path:
+def write_hdf5(path: Path, config: object) -> Path:
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = json.dumps(config)
         file.create_group("model_weights")

@@ -12,13 +12,13 @@ LATENT, LABELS = 6, 5
 MODELS: dict[str, Callable[[], keras.Model]] = {}
 
 
-def model(build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
+def register_model(build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
     """Adds a builder to those that every file layout is tested with."""
     MODELS[build.__name__] = build
     return build
 
 
-def filled(made: keras.Model, seed: int = 0) -> keras.Model:
+def randomize_weights(made: keras.Model, seed: int = 0) -> keras.Model:
     """With random weights, moving statistics and scales among them, so that each one counts."""
     random = np.random.default_rng(seed)
     for variable in made.weights:
@@ -35,14 +35,14 @@ def filled(made: keras.Model, seed: int = 0) -> keras.Model:
     return made
 
 
-def built(name: str, seed: int = 0) -> keras.Model:
+def build_model(name: str, seed: int = 0) -> keras.Model:
     """One of MODELS with random weights; names of layers are the same each time."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    return filled(MODELS[name](), seed)
+    return randomize_weights(MODELS[name](), seed)
 
 
-def saved(folder: Path, made: keras.Model, name: str = "generator.keras") -> Path:
+def save_model(folder: Path, made: keras.Model, name: str = "generator.keras") -> Path:
     """What Keras writes under that name, its kind told by the ending."""
     path = folder / name
     if name.endswith(".weights.h5"):
@@ -52,13 +52,15 @@ def saved(folder: Path, made: keras.Model, name: str = "generator.keras") -> Pat
     return path
 
 
-def pictures(made: keras.Model, z: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
+def render_images(made: keras.Model, z: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
     """Keras's own, channels last."""
     given = z if label is None else [z, label]
     return np.asarray(made(given, training=False))
 
 
-def dcgan(side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5) -> keras.Model:
+def build_dcgan(
+    side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5
+) -> keras.Model:
     """As in the tutorials: dense, reshape, then transposed convolutions with norms between."""
     chain: list[keras.Layer] = [keras.Input((LATENT,))]
     chain += [
@@ -73,20 +75,20 @@ def dcgan(side: int, widths: tuple[int, ...], channels: int = 3, kernel: int = 5
     return keras.Sequential([*chain, last], name="generator")
 
 
-@model
+@register_model
 def dcgan_16() -> keras.Model:
-    return dcgan(4, (8, 6))
+    return build_dcgan(4, (8, 6))
 
 
-@model
+@register_model
 def dcgan_64_grey() -> keras.Model:
-    return dcgan(4, (8, 6, 5, 4), channels=1, kernel=4)
+    return build_dcgan(4, (8, 6, 5, 4), channels=1, kernel=4)
 
 
-@model
+@register_model
 def valid_and_odd() -> keras.Model:
     """No padding, a kernel smaller than its stride, sides that differ, output_padding."""
-    return _chain(
+    return _build_chain(
         kl.Dense(2 * 3 * 4),
         kl.Reshape((2, 3, 4)),
         kl.Conv2DTranspose(5, (3, 2), strides=(2, 1), activation="relu"),
@@ -98,9 +100,9 @@ def valid_and_odd() -> keras.Model:
     )
 
 
-@model
+@register_model
 def upsampled() -> keras.Model:
-    return _chain(
+    return _build_chain(
         kl.Dense(4 * 4 * 6, activation="relu"),
         kl.Reshape((4, 4, 6)),
         kl.UpSampling2D(),
@@ -117,10 +119,10 @@ def upsampled() -> keras.Model:
     )
 
 
-@model
+@register_model
 def norms_anywhere() -> keras.Model:
     """Before an activation, behind one, first of all, without a scale, without a shift."""
-    return _chain(
+    return _build_chain(
         kl.BatchNormalization(),
         kl.Dense(4 * 4 * 4),
         kl.BatchNormalization(scale=False),
@@ -140,9 +142,9 @@ def norms_anywhere() -> keras.Model:
     )
 
 
-@model
+@register_model
 def many_activations() -> keras.Model:
-    return _chain(
+    return _build_chain(
         kl.Dense(64, activation="softplus"),
         kl.Dense(64, activation="gelu"),
         kl.LayerNormalization(),
@@ -161,9 +163,9 @@ def many_activations() -> keras.Model:
     )
 
 
-@model
+@register_model
 def convolutions() -> keras.Model:
-    return _chain(
+    return _build_chain(
         kl.Dense(6 * 6 * 4),
         kl.Reshape((-1, 6, 4)),
         kl.Conv2D(4, 3, padding="same", groups=2, activation="relu"),
@@ -180,7 +182,7 @@ def convolutions() -> keras.Model:
     )
 
 
-@model
+@register_model
 def residual() -> keras.Model:
     """Sums, averages, products, differences and skips, of layers and of arithmetic."""
     z = keras.Input((LATENT,))
@@ -196,7 +198,7 @@ def residual() -> keras.Model:
     return keras.Model(z, kl.Activation("tanh")(x))
 
 
-@model
+@register_model
 def nested() -> keras.Model:
     """Models in a model, one of them used twice, a layer used twice."""
     block = keras.Sequential(
@@ -219,5 +221,5 @@ def nested() -> keras.Model:
     return keras.Model(z, kl.Conv2DTranspose(3, 5, 2, padding="same", activation="tanh")(x))
 
 
-def _chain(*chain: keras.Layer) -> keras.Model:
+def _build_chain(*chain: keras.Layer) -> keras.Model:
     return keras.Sequential([keras.Input((LATENT,)), *chain])

@@ -8,7 +8,7 @@ from ganinv_cli.store import Results
 GRADIENTS = np.array([0.0, 1, 10, 100])
 
 
-def group(trials, failed, elsewhere=0):
+def make_group(trials, failed, elsewhere=0):
     """One technique: the last trials fail at first, all but `elsewhere` of these after restarts."""
     count = len(trials)
     first = np.full(count, 1e-6)
@@ -41,9 +41,9 @@ def group(trials, failed, elsewhere=0):
     }
 
 
-def results(groups=None, complete=True, **config):
+def make_results(groups=None, complete=True, **config):
     trials = np.arange(50)
-    groups = groups or {"none": group(trials, 8, 2), "stochastic": group(trials, 1)}
+    groups = groups or {"none": make_group(trials, 8, 2), "stochastic": make_group(trials, 1)}
     return Results(
         attributes={
             "schema": 1,

@@ -12,7 +12,7 @@ SIDE = 16
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
-def rule(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
+def make_rule_group(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
     """The columns of one rule; its first starts ended where the restarts did."""
     count = len(z)
     ends = {
@@ -35,7 +35,7 @@ def rule(z, image_loss, trials=None, outcome=Outcome.converged, z_error=None):
     }
 
 
-def noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
+def make_noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
     """z_error is factor · variance · INFORMATION · (.5 to 1.5 by trial, median 1), for each rule.
 
     So every slope is 1, and every ratio to the Cramér-Rao bound is the rule's factor.
@@ -54,13 +54,17 @@ def noise_sweep(trials=40, factors=None, complete=True, figures=True, **config):
         for name, factor in factors.items():
             error = factor * variance * INFORMATION * spread
             z = np.sqrt(error)[:, None] * np.ones(LATENT)
-            groups[f"variance={variance:g}/{name}"] = rule(z, 100 * variance, z_error=error)
-    shown = {f"figure2b-variance={v:g}": _shown(v) for v in (0.01, 0.1)} if figures else {}
+            groups[f"variance={variance:g}/{name}"] = make_rule_group(
+                z, 100 * variance, z_error=error
+            )
+    shown = {f"figure2b-variance={v:g}": _make_figure(v) for v in (0.01, 0.1)} if figures else {}
     asked = {"variances": list(VARIANCES), "clip": list(factors), "trials": trials}
-    return _results("noise-sweep", groups, shown, complete, asked | {"clip_pixels": False} | config)
+    return _make_results(
+        "noise-sweep", groups, shown, complete, asked | {"clip_pixels": False} | config
+    )
 
 
-def images(command="consistency", complete=True, constants=None, **given):
+def make_image_results(command="consistency", complete=True, constants=None, **given):
     """`given` names each image's groups: `portrait=image(...)`; a string: why it was not read."""
     groups = {}
     for number, (name, of) in enumerate(given.items()):
@@ -72,30 +76,32 @@ def images(command="consistency", complete=True, constants=None, **given):
             "sha256": np.array([b"ab" * 32], "S64"),
             "said": np.array([b"cropped to a square"], "S255"),
             "error": np.array([error.encode()], "S255"),
-            "target": picture(SIDE)[None],
+            "target": make_picture(SIDE)[None],
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
     config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
-    return _results(command, groups, {}, complete, config, constants)
+    return _make_results(command, groups, {}, complete, config, constants)
 
 
-def image(seed=0, technique="stochastic", **given):
+def make_image_groups(seed=0, technique="stochastic", **given):
     """The groups of one image and rule, its certificate among them; see `recoveries`."""
-    columns = recoveries(seed, **given)
+    columns = make_recoveries(seed, **given)
     best = int(np.argmin(columns["image_loss"]))
     certificate = {
         "trial": np.array([0]),
         "recoveries": np.array([len(columns["trial"])], np.int32),
         "best": np.array([best], np.int32),
-        "reconstruction": picture(SIDE, 8)[None],
+        "reconstruction": make_picture(SIDE, 8)[None],
         "distant": np.array([len(columns["trial"]) - 1], np.int32),
-        "distant_reconstruction": picture(SIDE, 40)[None],
+        "distant_reconstruction": make_picture(SIDE, 40)[None],
         "singular_values": np.geomspace(20, 0.2, LATENT)[None],
     }
     return {technique: columns, f"{technique}/certificate": certificate}
 
 
-def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=True, wobble=1e-6):
+def make_recoveries(
+    seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=True, wobble=1e-6
+):
     """`minima[i]` recoveries at the i-th of some far points, image loss losses[i] or the only one.
 
     Within a minimum z wobbles by about `wobble` a component. The last `unconverged` lie nowhere in
@@ -110,7 +116,7 @@ def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=Tru
     loss = np.concatenate([np.repeat(each, minima), np.full(unconverged, 3 * max(losses))])
     lost = np.arange(len(z)) >= len(z) - unconverged
     outcome = np.where(lost, Outcome.stalled, Outcome.converged).astype(np.uint8)
-    columns = rule(z, loss, outcome=outcome)
+    columns = make_rule_group(z, loss, outcome=outcome)
     if polished:
         columns |= {
             "polished/z_found": z,
@@ -122,13 +128,13 @@ def recoveries(seed=0, minima=(10,), losses=(50.0,), unconverged=0, polished=Tru
     return columns
 
 
-def labelled(groups, *labels, rule="stochastic"):
+def add_labels(groups, *labels, rule="stochastic"):
     """The same of a conditional generator: recoveries found under these labels, one each."""
     under = np.array(labels, np.int32)
     return groups | {rule: groups[rule] | {"label": under, "first/label": under}}
 
 
-def extended(groups, rule="stochastic", count=3):
+def add_earlier_certificate(groups, rule="stochastic", count=3):
     """The same with an earlier certificate too, of the first `count` recoveries."""
     last = groups[f"{rule}/certificate"]
     earlier = {name: np.zeros_like(values) for name, values in last.items()}
@@ -137,21 +143,21 @@ def extended(groups, rule="stochastic", count=3):
     return groups | {f"{rule}/certificate": both | {"trial": np.arange(2)}}
 
 
-def picture(side, brighter=0):
+def make_picture(side, brighter=0):
     """(side, side, 3) uint8: a ramp."""
     ramp = np.add.outer(np.arange(side), np.arange(side)) * 100 // side + brighter
     return np.stack([ramp, ramp // 2, 200 - ramp // 2], axis=-1).astype(np.uint8)
 
 
-def _shown(variance):
+def _make_figure(variance):
     panels = ("clean", "noisy", "recovered")
-    pictures = np.stack([np.stack([picture(SIDE, 20 * i)] * 5) for i in range(3)])
+    pictures = np.stack([np.stack([make_picture(SIDE, 20 * i)] * 5) for i in range(3)])
     noise = np.random.default_rng(0).normal(0, 127.5 * variance**0.5, pictures[1].shape)
     pictures[1] = np.clip(pictures[1] + noise, 0, 255).astype(np.uint8)
     return Figure(pictures, panels, tuple(range(5)))
 
 
-def _results(command, groups, figures, complete, config, constants=None):
+def _make_results(command, groups, figures, complete, config, constants=None):
     return Results(
         attributes={
             "schema": 1,

@@ -1,24 +1,24 @@
 """Results files that are parts of one run."""
 
-from stored import commit, provenance
+from stored import commit_batches, make_provenance
 
 from ganinv_cli.store import open_run
 
 SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 
 
-def results_file(path, trials, finished=True, figures=None, **changes):
+def write_results_file(path, trials, finished=True, figures=None, **changes):
     """Its path; `changes` are of its provenance."""
-    with open_run(path, provenance(**changes)) as run:
-        commit(run, trials)
+    with open_run(path, make_provenance(**changes)) as run:
+        commit_batches(run, trials)
         if finished:
             run.finish(figures)
     return path
 
 
-def shards(folder):
+def write_shards(folder):
     """A whole run in three files, the second of them interrupted."""
     return [
-        results_file(folder / f"{number}.h5", trials, finished=number != 1)
+        write_results_file(folder / f"{number}.h5", trials, finished=number != 1)
         for number, trials in enumerate(SHARDS)
     ]

@@ -8,12 +8,12 @@ import numpy as np
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import ACTIVATIONS, Layer
-from ganinv_cli.network.shapes import MisfitError, Shape
+from ganinv_cli.network.shapes import Shape, ShapeError
 
 LARGEST = 5000  # values that a layer makes
 
 
-def network(seed: int) -> Network:
+def make_network(seed: int) -> Network:
     """Of 6 to 16 layers, the last of which depends on z; the same for the same seed."""
     draws, numbers = random.Random(seed), np.random.default_rng(seed)
     latent = draws.choice([4, 8])
@@ -23,7 +23,7 @@ def network(seed: int) -> Network:
         sources = [Z, *range(len(whole.nodes)), *[len(whole.nodes) - 1] * 3]
         sources += [LABEL] * bool(whole.labels)
         source = draws.choice([each for each in sources if each in (Z, LABEL) or each >= 0])
-        layer = _layer(draws, numbers, whole.shape(source))
+        layer = _draw_layer(draws, numbers, whole.node_shape(source))
         several = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)
         others = [draws.choice(range(len(whole.nodes)))] if several and whole.nodes else []
         nodes = (*whole.nodes, Node(layer, (source, *others)))
@@ -31,17 +31,17 @@ def network(seed: int) -> Network:
         try:
             if math.prod(longer.shapes[-1]) <= LARGEST:
                 whole = longer
-        except MisfitError:
+        except ShapeError:
             continue
-    used = [number for number in range(len(whole.nodes)) if _reads_z(whole.up_to(number))]
-    return whole.up_to(used[-1])
+    used = [number for number in range(len(whole.nodes)) if _reads_z(whole.prune_to(number))]
+    return whole.prune_to(used[-1])
 
 
 def _reads_z(part: Network) -> bool:
     return any(Z in node.inputs for node in part.nodes)
 
 
-def _layer(draws: random.Random, numbers: np.random.Generator, shape: Shape) -> Layer:
+def _draw_layer(draws: random.Random, numbers: np.random.Generator, shape: Shape) -> Layer:
     def normal(*sides: int) -> np.ndarray:
         return numbers.normal(0, 0.5, sides).astype(np.float32)
 

@@ -7,7 +7,9 @@ import numpy as np
 EPSILON = 1e-5
 
 
-def images(arrays: Mapping[str, np.ndarray], z: np.ndarray, training: bool = False) -> np.ndarray:
+def render_images(
+    arrays: Mapping[str, np.ndarray], z: np.ndarray, training: bool = False
+) -> np.ndarray:
     """z (batch, latent) to images, from arrays in the names of layout B.
 
     Each norm uses the moving statistics; with `training`, those of the batch.
@@ -19,14 +21,12 @@ def images(arrays: Mapping[str, np.ndarray], z: np.ndarray, training: bool = Fal
     side = round((x.shape[1] / width) ** 0.5)
     x = x.reshape(len(z), side, side, width)
     for number in range(depth):
-        x = np.maximum(_normalised(p, x, f"g_bn{number}", training), 0)
-        x = _transposed(x, p[f"g_h{number + 1}/w"]) + p[f"g_h{number + 1}/biases"]
+        x = np.maximum(_normalize(p, x, f"g_bn{number}", training), 0)
+        x = _conv_transpose(x, p[f"g_h{number + 1}/w"]) + p[f"g_h{number + 1}/biases"]
     return np.tanh(x)
 
 
-def _normalised(
-    p: Mapping[str, np.ndarray], x: np.ndarray, norm: str, training: bool
-) -> np.ndarray:
+def _normalize(p: Mapping[str, np.ndarray], x: np.ndarray, norm: str, training: bool) -> np.ndarray:
     if f"{norm}/gamma" not in p:
         return x
     mean, variance = p[f"{norm}/moving_mean"], p[f"{norm}/moving_variance"]
@@ -35,7 +35,7 @@ def _normalised(
     return (x - mean) / np.sqrt(variance + EPSILON) * p[f"{norm}/gamma"] + p[f"{norm}/beta"]
 
 
-def _transposed(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _conv_transpose(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Each input pixel adds its kernel to the output at twice its place, cut to twice the size."""
     batch, height, width, _ = x.shape
     rows, columns, outputs, _ = w.shape

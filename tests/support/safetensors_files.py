@@ -17,7 +17,7 @@ KINDS = {
 }
 
 
-def write(path: Path, state: dict[str, np.ndarray], **changed: Any) -> Path:
+def write_safetensors(path: Path, state: dict[str, np.ndarray], **changed: Any) -> Path:
     """As safetensors' save_file: sorted by name, header padded to 8 bytes."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     data = b""

@@ -17,18 +17,18 @@ Z = np.random.default_rng(1).normal(size=(3, LATENT)).astype(np.float32)
 Picture = Callable[[tf.Tensor], tf.Tensor]
 
 
-def variable(*shape: int, seed: int = 0, scale: float = 0.3) -> tf.Variable:
+def make_variable(*shape: int, seed: int = 0, scale: float = 0.3) -> tf.Variable:
     random = np.random.default_rng([seed, *shape])
     return tf.Variable(random.normal(0, scale, shape).astype(np.float32))
 
 
-class Plain(tf.Module):
+class PlainModule(tf.Module):
     """A DCGAN by hand, its variables in lists and mappings, and one that it does not need."""
 
     def __init__(self) -> None:
-        self.matrix = variable(LATENT, 128)
-        self.scales = [variable(8, seed=1), variable(8, seed=2)]
-        self.named = {"a.b/c": variable(4, 4, 3, 8)}
+        self.matrix = make_variable(LATENT, 128)
+        self.scales = [make_variable(8, seed=1), make_variable(8, seed=2)]
+        self.named = {"a.b/c": make_variable(4, 4, 3, 8)}
         self.step = tf.Variable(3)
 
     @tf.function(input_signature=[tf.TensorSpec((None, LATENT), tf.float32, name="z")])
@@ -40,7 +40,7 @@ class Plain(tf.Module):
         return tf.tanh(tf.nn.conv2d_transpose(x, self.named["a.b/c"], size, 2))
 
 
-class Computed(tf.Module):
+class FunctionModule(tf.Module):
     """A function of z as the test gives it, with its variables."""
 
     def __init__(self, function: Picture, *variables: tf.Variable) -> None:
@@ -50,14 +50,14 @@ class Computed(tf.Module):
         )
 
 
-def saved(folder: Path, function: Picture, *variables: tf.Variable) -> Path:
+def save_module(folder: Path, function: Picture, *variables: tf.Variable) -> Path:
     """A SavedModel of a function of z."""
-    module = Computed(function, *variables)
+    module = FunctionModule(function, *variables)
     tf.saved_model.save(module, str(folder), signatures=module.function)
     return folder
 
 
-def graph(path: Path, build: Callable[[tf.Tensor], tf.Tensor]) -> Path:
+def write_graph(path: Path, build: Callable[[tf.Tensor], tf.Tensor]) -> Path:
     """A graph alone, from a placeholder for z to what `build` makes; nothing is run."""
     with tf.Graph().as_default() as made:
         z = tf.compat.v1.placeholder(tf.float32, (None, LATENT), "z")
@@ -66,7 +66,7 @@ def graph(path: Path, build: Callable[[tf.Tensor], tf.Tensor]) -> Path:
     return path
 
 
-def changed(folder: Path, change: Callable[[SavedModel], None]) -> Path:
+def edit_saved_model(folder: Path, change: Callable[[SavedModel], None]) -> Path:
     """The same SavedModel with another content."""
     file = folder / "saved_model.pb"
     model = SavedModel.FromString(file.read_bytes())
@@ -75,7 +75,7 @@ def changed(folder: Path, change: Callable[[SavedModel], None]) -> Path:
     return folder
 
 
-def graph_changed(path: Path, change: Callable[[GraphDef], None]) -> Path:
+def edit_graph(path: Path, change: Callable[[GraphDef], None]) -> Path:
     """The same graph with another content."""
     found = GraphDef.FromString(path.read_bytes())
     change(found)
@@ -83,13 +83,13 @@ def graph_changed(path: Path, change: Callable[[GraphDef], None]) -> Path:
     return path
 
 
-def small_picture(z: tf.Tensor) -> tf.Tensor:
+def draw_small_picture(z: tf.Tensor) -> tf.Tensor:
     """4 x 4 in colour, of the first matrix that fits."""
     matrix = np.random.default_rng(0).normal(size=(LATENT, 48)).astype(np.float32)
     return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))
 
 
-def same_pictures(
+def assert_same_pictures(
     path: Path, expected: np.ndarray, z: np.ndarray = Z, labels: np.ndarray | None = None
 ) -> formats.Checkpoint:
     """What is read from a path makes these pictures, within the rounding of float32."""

@@ -11,7 +11,7 @@ SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
 IMAGE_GROUPS = ("image=0003", "image=0003/certificate")
 
 
-def provenance(**changes):
+def make_provenance(**changes):
     settings = {
         "command": "recover",
         "config": {"trials": 10, "solver": {"name": "lbfgs", "memory": 50}},
@@ -25,7 +25,7 @@ def provenance(**changes):
     return Provenance(**settings | changes)
 
 
-def one_row(group, trial):
+def make_row(group, trial):
     """What trial `trial` of a group is, the same whenever it is asked for."""
     draw = np.random.default_rng([trial, *group.encode()])
     if not group:
@@ -33,7 +33,11 @@ def one_row(group, trial):
         label = np.int32(draw.integers(9))
         return {"z_true": truth, "label": label, "cramer_rao": draw.uniform()}
     if group in IMAGE_GROUPS:
-        return _certificate(draw) if group.endswith("/certificate") else _image(draw, trial)
+        return (
+            _make_certificate_row(draw)
+            if group.endswith("/certificate")
+            else _make_image_row(draw, trial)
+        )
     ends = {
         "z_found": draw.normal(size=LATENT).astype(np.float32),
         "label": np.int32(draw.integers(9)),
@@ -66,7 +70,7 @@ def one_row(group, trial):
     }
 
 
-def _image(draw, trial):
+def _make_image_row(draw, trial):
     return {
         "name": np.array(f"Märchen {trial}.png".encode(), "S255"),
         "sha256": np.array(b"%064x" % trial, "S64"),
@@ -76,7 +80,7 @@ def _image(draw, trial):
     }
 
 
-def _certificate(draw):
+def _make_certificate_row(draw):
     return {
         "recoveries": np.int32(draw.integers(1, 99)),
         "best": np.int32(draw.integers(99)),
@@ -87,31 +91,31 @@ def _certificate(draw):
     }
 
 
-def rows(trials, groups=("", "none", "stochastic")):
+def make_rows(trials, groups=("", "none", "stochastic")):
     return {
         group: {"trial": np.array(trials)}
         | {
-            name: np.stack([one_row(group, trial)[name] for trial in trials])
-            for name in one_row(group, 0)
+            name: np.stack([make_row(group, trial)[name] for trial in trials])
+            for name in make_row(group, 0)
         }
         for group in groups
     }
 
 
-def commit(run, *batches):
+def commit_batches(run, *batches):
     constants = {
         "curve_gradients": CURVE_GRADIENTS,
         "snapshot_gradients": SNAPSHOT_GRADIENTS,
     }
     for batch in batches:
-        run.commit(rows(batch), constants)
+        run.commit(make_rows(batch), constants)
 
 
 def assert_holds(results, trials):
     """Exactly these trials, bit for bit."""
     trials = sorted(trials)
-    assert set(results.groups) == (set(rows([0])) if trials else set())
-    for group, expected in rows(trials).items() if trials else ():
+    assert set(results.groups) == (set(make_rows([0])) if trials else set())
+    for group, expected in make_rows(trials).items() if trials else ():
         found = results.groups[group]
         assert found.keys() == expected.keys()
         for name, values in expected.items():
@@ -119,5 +123,5 @@ def assert_holds(results, trials):
             assert found[name].tobytes() == values.tobytes(), (group, name)
 
 
-def parts(path):
+def parts_folder(path):
     return files.parts_folder(path)

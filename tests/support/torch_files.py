@@ -83,14 +83,14 @@ class _Pickler(pickle._Pickler):  # type: ignore[name-defined]  # that in Python
                 self.save(obj.state)
                 self.write(pickle.BUILD)
         elif isinstance(obj, Tensor):
-            self.save(_rebuilt(obj))
+            self.save(_rebuild_call(obj))
         elif isinstance(obj, Module):
             self.save(_Call(_Global("__main__", "Generator"), state=obj.state))
         else:
             super().save(obj, save_persistent_id)
 
 
-def _rebuilt(tensor: Tensor) -> _Call:
+def _rebuild_call(tensor: Tensor) -> _Call:
     storage, view = tensor.storage, tensor.view
     start = view.__array_interface__["data"][0] - storage.__array_interface__["data"][0]
     call = _Call(
@@ -100,39 +100,43 @@ def _rebuilt(tensor: Tensor) -> _Call:
         view.shape,
         tuple(step // storage.itemsize for step in view.strides),
         False,
-        _ordered({}),
+        _ordered_dict_call({}),
     )
     if isinstance(tensor, Parameter):
-        return _Call(_Global("torch._utils", "_rebuild_parameter"), call, True, _ordered({}))
+        return _Call(
+            _Global("torch._utils", "_rebuild_parameter"), call, True, _ordered_dict_call({})
+        )
     return call
 
 
-def _ordered(items: dict[Any, Any]) -> Any:
+def _ordered_dict_call(items: dict[Any, Any]) -> Any:
     return _Call(_Global("collections", "OrderedDict"))
 
 
-def described(content: Any) -> Any:
+def wrap_tensors(content: Any) -> Any:
     """The content with its arrays as tensors."""
     if isinstance(content, dict):
-        return {key: described(value) for key, value in content.items()}
+        return {key: wrap_tensors(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [described(value) for value in content]
+        return [wrap_tensors(value) for value in content]
     if isinstance(content, np.ndarray):
         return Tensor(np.ascontiguousarray(content))
     return content
 
 
-def pickled(content: Any) -> tuple[bytes, dict[str, np.ndarray]]:
+def pickle_content(content: Any) -> tuple[bytes, dict[str, np.ndarray]]:
     """The pickle of a content, and the storages that it speaks of by their keys."""
     stream = io.BytesIO()
     pickler = _Pickler(stream)
-    pickler.dump(described(content))
+    pickler.dump(wrap_tensors(content))
     return stream.getvalue(), pickler.storages
 
 
-def save(path: Path, content: Any, *, order: str = "little", compress: bool = False) -> Path:
+def save_archive(
+    path: Path, content: Any, *, order: str = "little", compress: bool = False
+) -> Path:
     """As torch.save since 1.6: dictionaries, with arrays for tensors."""
-    data, storages = pickled(content)
+    data, storages = pickle_content(content)
     how = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with zipfile.ZipFile(path, "w", how) as archive:
         archive.writestr(f"{path.stem}/data.pkl", data)
@@ -146,7 +150,7 @@ def save(path: Path, content: Any, *, order: str = "little", compress: bool = Fa
 
 def save_stream(path: Path, content: Any) -> Path:
     """As torch.save before 1.6."""
-    data, storages = pickled(content)
+    data, storages = pickle_content(content)
     machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"int": 4}}
     with path.open("wb") as file:
         for part in (MAGIC, 1001, machine):
@@ -158,7 +162,7 @@ def save_stream(path: Path, content: Any) -> Path:
     return path
 
 
-def archive(path: Path, data: bytes, **members: bytes) -> Path:
+def write_archive(path: Path, data: bytes, **members: bytes) -> Path:
     """An archive around any pickle; members are storages, their keys behind an underscore."""
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("a/data.pkl", data)

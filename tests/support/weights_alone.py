@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganinv_cli.formats.reading import Conventions
-from ganinv_cli.formats.weights.parts import Style
-from ganinv_cli.formats.weights.sequence import Plan, plan
-from ganinv_cli.formats.weights.state_dict import STYLE, parts
+from ganinv_cli.formats.interface import Conventions
+from ganinv_cli.formats.weights.layers import Framework
+from ganinv_cli.formats.weights.sequence import Plan, plan_generator
+from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
 
@@ -25,17 +25,21 @@ DCGAN = {
 
 def planned(shapes: Shapes, conventions: Conventions | None = None) -> Plan:
     """The generator of a file of PyTorch's that holds such tensors, none of which can be read."""
-    weights = {name: unread(shape) for name, shape in shapes.items()}
-    return plan(parts(weights), STYLE, conventions or Conventions())
+    weights = {name: make_unreadable_weight(shape) for name, shape in shapes.items()}
+    return plan_generator(make_weighted_layers(weights), PYTORCH, conventions or Conventions())
 
 
-def made(shapes: Shapes, conventions: Conventions | None = None, style: Style = STYLE) -> Network:
+def build_network(
+    shapes: Shapes, conventions: Conventions | None = None, style: Framework = PYTORCH
+) -> Network:
     """The same where all weights are 1."""
-    weights = {name: filled(shape) for name, shape in shapes.items()}
-    return plan(parts(weights), style, conventions or Conventions()).network()
+    weights = {name: make_ones_weight(shape) for name, shape in shapes.items()}
+    return plan_generator(
+        make_weighted_layers(weights), style, conventions or Conventions()
+    ).build_network()
 
 
-def unread(shape: tuple[int, ...]) -> Weight:
+def make_unreadable_weight(shape: tuple[int, ...]) -> Weight:
     """A tensor that nobody may read yet."""
 
     def read() -> np.ndarray:
@@ -44,6 +48,6 @@ def unread(shape: tuple[int, ...]) -> Weight:
     return Weight(shape, read)
 
 
-def filled(shape: tuple[int, ...]) -> Weight:
+def make_ones_weight(shape: tuple[int, ...]) -> Weight:
     """A tensor of ones."""
     return Weight(shape, lambda: np.ones(shape, np.float32))

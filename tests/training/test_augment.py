@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.training.augment import AUGMENTATIONS, augmented
+from ganinv_cli.training.augment import AUGMENTATIONS, augment_images
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -13,7 +13,7 @@ def test_augmentations_keep_the_shape_and_are_differentiable(name: str, channels
     pictures = tf.random.stateless_uniform([4, 16, 16, channels], [0, 1], -1, 1)
     with tf.GradientTape() as tape:
         tape.watch(pictures)
-        changed = augmented(pictures, tf.constant([5, 6]), (name,))
+        changed = augment_images(pictures, tf.constant([5, 6]), (name,))
         total = tf.reduce_sum(changed * tf.cos(tf.range(16.0))[:, None])
     gradient = tape.gradient(total, pictures)
     assert changed.shape == pictures.shape
@@ -24,14 +24,14 @@ def test_augmentations_keep_the_shape_and_are_differentiable(name: str, channels
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_augmentations_depend_on_the_seed_alone(name: str) -> None:
     pictures = tf.random.stateless_uniform([4, 16, 16, 3], [0, 1], -1, 1)
-    same, again, other = (augmented(pictures, tf.constant([5, s]), (name,)) for s in (6, 6, 7))
+    same, again, other = (augment_images(pictures, tf.constant([5, s]), (name,)) for s in (6, 6, 7))
     np.testing.assert_array_equal(same, again)
     assert np.abs(same - other).max() > 0.01
 
 
 def test_a_shift_moves_and_does_nothing_else() -> None:
     pictures = tf.random.stateless_uniform([8, 16, 16, 3], [0, 1], 0.5, 1)
-    moved = augmented(pictures, tf.constant([5, 6]), ("shift",)).numpy()
+    moved = augment_images(pictures, tf.constant([5, 6]), ("shift",)).numpy()
     for before, after in zip(pictures.numpy(), moved, strict=True):
         kept = after[after.any(-1)]
         assert len(kept) >= 14 * 14
@@ -51,5 +51,5 @@ def test_no_two_draws_of_a_run_share_a_seed(monkeypatch: pytest.MonkeyPatch) -> 
     purposes = [1010, 1020, 1030]  # as training spaces them
     for step in range(4):
         for purpose in purposes:
-            augmented(tf.zeros([1, 16, 16, 3]), tf.constant([purpose, step]), names)
+            augment_images(tf.zeros([1, 16, 16, 3]), tf.constant([purpose, step]), names)
     assert len(set(seen)) == len(seen) == 4 * len(purposes) * len(names)

@@ -134,7 +134,7 @@ def test_a_checkpoint_to_keep_is_kept_though_the_run_is_killed_meanwhile(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(export, "keep", killed)
+        patch.setattr(export, "copy_checkpoint", killed)
         with pytest.raises(Killed):
             list(train(images, SMALL, tmp_path, keep_every=1))
     assert [progress.step for progress in train(images, SMALL, tmp_path, keep_every=1)] == [1, 2]

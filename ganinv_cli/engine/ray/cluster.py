@@ -7,114 +7,120 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import Done, Found, Handed, Item, Recipe, Task
+from ganinv_cli.engine.engine import GeneratorSpec, Item, Result, Task, WorkerResult, WorkerResults
 from ganinv_cli.engine.ray import resources, worker
-from ganinv_cli.engine.ray.connect import connected
-from ganinv_cli.engine.ray.map import Asking
-from ganinv_cli.engine.ray.scheduler import Ledger
-from ganinv_cli.engine.ray.workers import WAIT_SECONDS, Crew, Lost
+from ganinv_cli.engine.ray.connect import connect
+from ganinv_cli.engine.ray.map import OrderedMap
+from ganinv_cli.engine.ray.scheduler import Scheduler
+from ganinv_cli.engine.ray.workers import ANSWER_SECONDS, WorkerLost, Workers
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.jobs import Jobs
+from ganinv_cli.jobs import JobCollection
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine
 
-CALLS = 2  # portions that a worker has to itself, so that it need not wait for the next
-LAST_SECONDS = 2.0  # that an interruption waits for what is about to come
+CALLS_PER_WORKER = 2  # portions that a worker has to itself, so that it need not wait for the next
+INTERRUPT_SECONDS = 2.0  # that an interruption waits for what is about to come
 
 
 @contextmanager
-def cluster(config: Config, recipe: Recipe, say: Callable[[str], None]) -> Iterator["Cluster"]:
+def open_cluster(
+    config: Config, spec: GeneratorSpec, notify: Callable[[str], None]
+) -> Iterator["RayCluster"]:
     """The workers that a config asks for, the first of them ready; they end with the context.
 
     `say` is called with what the user should know. Raises UsageError where the cluster cannot be
     reached or has not what a worker asks for.
     """
-    with connected(config.address, recipe) as ray:
-        asked = resources.share(
+    with connect(config.address, spec) as ray:
+        worker_resources = resources.choose_worker_resources(
             ray.nodes(), config.device, config.cpus_per_worker, config.gpus_per_worker
         )
-        greeting = config.precision, config.solver
-        crew = Crew(ray, recipe, asked, config.workers, greeting, say)
+        start_arguments = config.precision, config.solver
+        workers = Workers(ray, spec, worker_resources, config.workers, start_arguments, notify)
         try:
-            yield Cluster(ray, crew, recipe, config.rows)
+            yield RayCluster(ray, workers, spec, config.initial_batch_size)
         finally:
-            crew.dismiss()
+            workers.stop()
 
 
-class Cluster:
+class RayCluster:
     """An engine; deals the jobs of a run to a crew."""
 
-    immediate = False
+    can_map_during_run = False
 
-    def __init__(self, ray: Any, crew: Crew, recipe: Recipe, rows: int) -> None:
+    def __init__(self, ray: Any, workers: Workers, spec: GeneratorSpec, batch_size: int) -> None:
         """`rows` of a batch, as a first guess."""
-        self._ray, self._crew, self._rows = ray, crew, rows
+        self._ray, self._workers, self._batch_size = ray, workers, batch_size
         with Device("cpu", 0).scope():
-            self.generator = recipe.made()
-        hello = crew.first()
-        workers = f"{crew.expected} worker{'s' if crew.expected > 1 else ''}"
-        self.machine = Machine(f"Ray, {workers}: {hello.machine.device}", hello.machine.precision)
+            self.generator = spec.build()
+        info = workers.wait_for_first()
+        count_text = f"{workers.expected} worker{'s' if workers.expected > 1 else ''}"
+        self.machine = Machine(f"Ray, {count_text}: {info.machine.device}", info.machine.precision)
 
-    def run(self, task: Task, jobs: Jobs) -> Handed:
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """See `Engine`."""
-        ledger = Ledger(jobs, self._rows, self._crew.expected)
-        shared = self._ray.put(task)
-        handed: deque[Done] = deque()
+        scheduler = Scheduler(jobs, self._batch_size, self._workers.expected)
+        task_reference = self._ray.put(task)
+        results: deque[WorkerResult] = deque()
         try:
-            while handed or not ledger.over:
-                while handed:
-                    yield handed.popleft()
-                self._fill(ledger, shared)
-                handed += self._heard(ledger, WAIT_SECONDS)
+            while results or not scheduler.finished:
+                while results:
+                    yield results.popleft()
+                self._assign_jobs(scheduler, task_reference)
+                results += self._receive_results(scheduler, ANSWER_SECONDS)
         except KeyboardInterrupt:
-            end = time.monotonic() + LAST_SECONDS
+            end = time.monotonic() + INTERRUPT_SECONDS
             with suppress(GaninvError):  # the cluster may have been interrupted too
-                while (left := end - time.monotonic()) > 0 and not ledger.over:
-                    handed += self._heard(ledger, left)
-            yield from handed
+                while (remaining := end - time.monotonic()) > 0 and not scheduler.finished:
+                    results += self._receive_results(scheduler, remaining)
+            yield from results
             raise
         finally:
-            self._crew.forget()
+            self._workers.discard_pending_calls()
 
-    def each(
-        self, asked: Callable[[Generator, Item], Found], items: Iterable[Item]
-    ) -> Iterator[Found]:
+    def map(
+        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """See `Engine`."""
-        asking = Asking(enumerate(items))
+        ordered_map = OrderedMap(enumerate(items))
         try:
-            while not asking.over:
-                for number in self._crew.ready:
-                    while self._crew.calls(number) < CALLS and (asked_next := asking.next(number)):
-                        self._crew.call(number, "ask", asked, asked_next.item)
-                number, answer = self._crew.answer()
-                if isinstance(answer, Lost):
-                    asking.lost(number, answer.why)
-                if isinstance(answer, worker.Found):
-                    asking.found(number, answer.value)
-                yield from asking.ordered()
+            while not ordered_map.finished:
+                for number in self._workers.ready:
+                    while self._workers.count_pending_calls(number) < CALLS_PER_WORKER and (
+                        next_item := ordered_map.assign_next(number)
+                    ):
+                        self._workers.call(number, "apply", function, next_item.item)
+                number, answer = self._workers.receive_answer()
+                if isinstance(answer, WorkerLost):
+                    ordered_map.remove_worker(number, answer.reason)
+                if isinstance(answer, worker.ItemResult):
+                    ordered_map.add_result(number, answer.value)
+                yield from ordered_map.pop_ordered_results()
         finally:
-            self._crew.forget()
+            self._workers.discard_pending_calls()
 
-    def _fill(self, ledger: Ledger, task: Any) -> None:
+    def _assign_jobs(self, scheduler: Scheduler, task_reference: Any) -> None:
         """Give each worker its portions, but for one that has nothing to do."""
-        for number in self._crew.ready:
-            self._crew.begin(number, task)
-            while self._crew.calls(number) < CALLS:
-                if not ledger.held(number) and not ledger.waiting:
+        for number in self._workers.ready:
+            self._workers.set_task(number, task_reference)
+            while self._workers.count_pending_calls(number) < CALLS_PER_WORKER:
+                if not scheduler.count_assigned(number) and not scheduler.unassigned:
                     break
-                self._crew.call(number, "work", *ledger.deal(number))
+                self._workers.call(number, "work", *scheduler.assign_jobs(number))
 
-    def _heard(self, ledger: Ledger, seconds: float) -> list[Done]:
+    def _receive_results(self, scheduler: Scheduler, seconds: float) -> list[WorkerResult]:
         """What the next answer hands over."""
-        number, answer = self._crew.answer(seconds)
-        if isinstance(answer, Lost):
-            ledger.lost(number, answer.why)
+        number, answer = self._workers.receive_answer(seconds)
+        if isinstance(answer, WorkerLost):
+            scheduler.remove_worker(number, answer.reason)
         if not isinstance(answer, list):
             return []
         for done in answer:
-            ledger.handed(number, done.jobs, done.batch)
-        workers = len(self._crew.ready)
-        shares = [done.tally._replace(seconds=done.tally.seconds / workers) for done in answer]
-        whole = [done._replace(tally=share) for done, share in zip(answer, shares, strict=True)]
-        return [done for done in whole if done.jobs or any(done.tally)]
+            scheduler.complete_jobs(number, done.jobs, done.batch_size)
+        workers = len(self._workers.ready)
+        counts = [done.counts._replace(seconds=done.counts.seconds / workers) for done in answer]
+        scaled_results = [
+            done._replace(counts=share) for done, share in zip(answer, counts, strict=True)
+        ]
+        return [done for done in scaled_results if done.jobs or any(done.counts)]

@@ -4,60 +4,62 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ganinv_cli.engine.ray.scheduler import LOSSES
+from ganinv_cli.engine.ray.scheduler import MAX_LOSSES
 from ganinv_cli.errors import GaninvError
 
 
-class Numbered(NamedTuple):
+class IndexedItem(NamedTuple):
     """An item in its place."""
 
-    place: int
+    position: int
     item: Any
 
 
-class Asking:
+class OrderedMap:
     """Which worker was asked about what."""
 
     def __init__(self, items: Iterator[tuple[int, Any]]) -> None:
-        self._items: Iterator[Numbered] = (Numbered(*each) for each in items)
-        self._held: dict[int, deque[Numbered]] = {}
-        self._back: deque[Numbered] = deque()
-        self._found: dict[int, Any] = {}
-        self._losses: Counter[int] = Counter()
-        self._yielded = 0
-        self._more = True
+        self._items: Iterator[IndexedItem] = (IndexedItem(*each) for each in items)
+        self._assigned: dict[int, deque[IndexedItem]] = {}
+        self._returned: deque[IndexedItem] = deque()
+        self._results: dict[int, Any] = {}
+        self._loss_counts: Counter[int] = Counter()
+        self._next_position = 0
+        self._has_more = True
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether all are answered."""
-        return not (self._more or self._back or any(self._held.values()))
+        return not (self._has_more or self._returned or any(self._assigned.values()))
 
-    def next(self, worker: int) -> Numbered | None:
+    def assign_next(self, worker: int) -> IndexedItem | None:
         """What a worker is asked now; None where nothing waits."""
-        item = self._back.popleft() if self._back else next(self._items, None)
+        item = self._returned.popleft() if self._returned else next(self._items, None)
         if item is None:
-            self._more = False
+            self._has_more = False
         else:
-            self._held.setdefault(worker, deque()).append(item)
+            self._assigned.setdefault(worker, deque()).append(item)
         return item
 
-    def found(self, worker: int, value: Any) -> None:
+    def add_result(self, worker: int, value: Any) -> None:
         """A worker's answer to what it was asked first."""
-        self._found[self._held[worker].popleft().place] = value
+        self._results[self._assigned[worker].popleft().position] = value
 
-    def lost(self, worker: int, why: str) -> None:
+    def remove_worker(self, worker: int, reason: str) -> None:
         """It is gone; what it did not answer comes next.
 
         Raises GaninvError where an item was lost too often.
         """
-        held = self._held.pop(worker, deque())
-        self._back.extendleft(reversed(held))
-        self._losses.update(each.place for each in held)
-        if any(self._losses[each.place] >= LOSSES for each in held):
-            raise GaninvError(f"{LOSSES} workers ended while they were asked the same: {why}")
+        unanswered = self._assigned.pop(worker, deque())
+        self._returned.extendleft(reversed(unanswered))
+        self._loss_counts.update(each.position for each in unanswered)
+        if any(self._loss_counts[each.position] >= MAX_LOSSES for each in unanswered):
+            raise GaninvError(
+                f"{MAX_LOSSES} workers ended while they were asked the same: {reason}"
+            )
 
-    def ordered(self) -> Iterator[Any]:
+    def pop_ordered_results(self) -> Iterator[Any]:
         """The answers that are next."""
-        while self._yielded in self._found:
-            yield self._found.pop(self._yielded)
-            self._yielded += 1
+        while self._next_position in self._results:
+            yield self._results.pop(self._next_position)
+            self._next_position += 1

@@ -8,14 +8,16 @@ from ganinv_cli.errors import UsageError
 Node = Mapping[str, Any]  # as ray.nodes() tells of it
 
 
-class Share(NamedTuple):
+class WorkerResources(NamedTuple):
     """What one worker gets."""
 
     cpus: int
     gpus: float
 
 
-def share(nodes: Sequence[Node], device: str, cpus: int, gpus: float) -> Share:
+def choose_worker_resources(
+    nodes: Sequence[Node], device: str, cpus: int, gpus: float
+) -> WorkerResources:
     """What is asked for; `gpus` -1 is one where the cluster has any, on the device that is wanted.
 
     Raises UsageError where no node of the cluster has as much.
@@ -24,50 +26,54 @@ def share(nodes: Sequence[Node], device: str, cpus: int, gpus: float) -> Share:
         raise UsageError(
             f"--device {device}: with --engine ray it is auto, cpu or gpu; Ray says which GPU"
         )
-    there = _total(nodes, "GPU")
+    total_gpus = _sum_resource(nodes, "GPU")
     if device == "cpu":
         if gpus > 0:
             raise UsageError(f"--device cpu leaves no use for --gpus-per-worker {gpus:g}")
         gpus = 0
     if gpus < 0:
-        gpus = 1 if there or device == "gpu" else 0
+        gpus = 1 if total_gpus or device == "gpu" else 0
     if device == "gpu" and not gpus:
         raise UsageError("--device gpu with --gpus-per-worker 0 leaves a worker none")
-    asked = Share(cpus, gpus)
-    if gpus > there:
-        raise UsageError(f"a worker asks for {_words(asked)}, and {_cluster(nodes)}")
+    resources = WorkerResources(cpus, gpus)
+    if gpus > total_gpus:
+        raise UsageError(
+            f"a worker asks for {_describe_resources(resources)}, and {_describe_cluster(nodes)}"
+        )
     if gpus > 1:
         raise UsageError(f"--gpus-per-worker {gpus:g}: a worker computes on one GPU, or a share")
-    if not room(nodes, asked):
+    if not count_workers_that_fit(nodes, resources):
         raise UsageError(
-            f"a worker asks for {_words(asked)}, and no node has as much: {_cluster(nodes)}"
+            f"a worker asks for {_describe_resources(resources)}, and no node has as much: {_describe_cluster(nodes)}"
         )
-    return asked
+    return resources
 
 
-def room(nodes: Sequence[Node], asked: Share) -> int:
+def count_workers_that_fit(nodes: Sequence[Node], resources: WorkerResources) -> int:
     """How many workers fit on the nodes that are alive, were these idle."""
-    return sum(_fitting(node["Resources"], asked) for node in nodes if node["Alive"])
+    return sum(_count_on_node(node["Resources"], resources) for node in nodes if node["Alive"])
 
 
-def _fitting(has: Mapping[str, float], asked: Share) -> int:
-    fitting = int(has.get("CPU", 0) // asked.cpus)
-    if not asked.gpus:
-        return fitting
-    gpus = has.get("GPU", 0)
-    return min(fitting, int(gpus) * int(1 / asked.gpus + 1e-9))  # a share is of one GPU
+def _count_on_node(available: Mapping[str, float], resources: WorkerResources) -> int:
+    count = int(available.get("CPU", 0) // resources.cpus)
+    if not resources.gpus:
+        return count
+    gpus = available.get("GPU", 0)
+    return min(count, int(gpus) * int(1 / resources.gpus + 1e-9))  # a share is of one GPU
 
 
-def _total(nodes: Sequence[Node], kind: str) -> float:
+def _sum_resource(nodes: Sequence[Node], kind: str) -> float:
     return sum(float(node["Resources"].get(kind, 0)) for node in nodes if node["Alive"])
 
 
-def _cluster(nodes: Sequence[Node]) -> str:
+def _describe_cluster(nodes: Sequence[Node]) -> str:
     alive = sum(1 for node in nodes if node["Alive"])
-    has = Share(int(_total(nodes, "CPU")), _total(nodes, "GPU"))
-    return f"the cluster has {_words(has)} on {alive} node{'s' if alive != 1 else ''}"
+    total = WorkerResources(int(_sum_resource(nodes, "CPU")), _sum_resource(nodes, "GPU"))
+    return (
+        f"the cluster has {_describe_resources(total)} on {alive} node{'s' if alive != 1 else ''}"
+    )
 
 
-def _words(amount: Share) -> str:
+def _describe_resources(amount: WorkerResources) -> str:
     gpus = f"{amount.gpus:g} GPU{'s' if amount.gpus != 1 else ''}" if amount.gpus else "no GPU"
     return f"{amount.cpus} CPU{'s' if amount.cpus != 1 else ''} and {gpus}"

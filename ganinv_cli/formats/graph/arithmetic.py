@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.formats.graph import tensors as graph_tensors
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import Operation
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 Array = np.ndarray
 Fold = Callable[..., Array]  # (operation, budget, *inputs) -> output
@@ -20,7 +20,7 @@ MOST_SIZES = 64  # in a shape, or a list of axes
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def convert_errors() -> Iterator[None]:
     """Around arithmetic on what a file says, which raises these where it does not fit."""
     try:
         yield
@@ -30,29 +30,29 @@ def explained() -> Iterator[None]:
 
 
 def _binary(function: Callable[[Array, Array], Array]) -> Fold:
-    def folded(operation: Operation, budget: Budget, left: Array, right: Array) -> Array:
+    def fold(operation: Operation, budget: Budget, left: Array, right: Array) -> Array:
         budget.spend(np.broadcast_shapes(left.shape, right.shape))
         return function(left, right)
 
-    return folded
+    return fold
 
 
 def _unary(function: Callable[[Array], Array]) -> Fold:
-    def folded(operation: Operation, budget: Budget, x: Array) -> Array:
+    def fold(operation: Operation, budget: Budget, x: Array) -> Array:
         made = np.asarray(function(x))
         return np.asarray(made, x.dtype if x.dtype.kind == "f" and made.dtype != bool else None)
 
-    return folded
+    return fold
 
 
 def _reduction(function: Callable[..., Array]) -> Fold:
-    def folded(operation: Operation, budget: Budget, x: Array, axes: Array) -> Array:
+    def fold(operation: Operation, budget: Budget, x: Array, axes: Array) -> Array:
         over = tuple(_sizes(axes))
         keep = operation.true("keep_dims") or operation.true("keepdims")
         made = function(x, axis=over, keepdims=keep)
         return np.asarray(made).astype(x.dtype)
 
-    return folded
+    return fold
 
 
 def _cast(operation: Operation, budget: Budget, x: Array) -> Array:

@@ -7,31 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.graph.simplify import simplified
+from ganinv_cli.formats.graph.simplify import simplify_network
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.values import (
+    ConstantValue,
     Dead,
     Flow,
     Handle,
-    Known,
     Label,
     Moment,
     Positive,
-    Spaced,
+    SpaceToBatch,
     Text,
-    Tiled,
+    TiledFlow,
     Value,
 )
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.limits import MOST_VALUES
-from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import LABEL, Network, Node, Z, arrays
+from ganinv_cli.network.graph import LABEL, Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Layer
-from ganinv_cli.network.shapes import MisfitError, Shape, made, shown
+from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
 
 MOST_NODES = 10_000
 MOST_LABELS = 100_000
-MOST_SAID = 1024  # numbers that say how an operation works
+MOST_PARAMETERS = 1024  # numbers that say how an operation works
 CHANNELS_FIRST = (2, 0, 1)  # the order of a flow whose node has the channels last
 
 Linear = kinds.Dense | kinds.Conv | kinds.ConvTranspose
@@ -39,7 +39,7 @@ Linear = kinds.Dense | kinds.Conv | kinds.ConvTranspose
 _WHY_NOT: dict[type[Value], str] = {
     Moment: "computes with a mean or a variance otherwise than a norm does",
     Positive: "computes with where values are above 0 otherwise than an activation does",
-    Spaced: "computes with parts of a picture otherwise than a dilated convolution does",
+    SpaceToBatch: "computes with parts of a picture otherwise than a dilated convolution does",
     Handle: "computes with a variable itself, not with what it holds",
     Text: "computes with text",
     Dead: "computes with a branch that is not taken",
@@ -52,7 +52,7 @@ class Builder:
     def __init__(self, latent: int, labels: int, batches: Shape, budget: Budget) -> None:
         self.latent, self.labels, self.batches, self.budget = latent, labels, batches, budget
         self._nodes: list[Node] = []
-        self._told: dict[Any, int] = {}  # nodes without weights
+        self._node_numbers: dict[Any, int] = {}  # nodes without weights
         self._shapes: dict[int, Shape] = {Z: (latent,), LABEL: (labels,)}
 
     def flow(self, layer: Layer, name: str, *inputs: int) -> Flow:
@@ -63,22 +63,22 @@ class Builder:
 
     def emit(self, layer: Layer, name: str, *inputs: int) -> int:
         """The number of a new node, or of one that does the same. Raises UnreadableError."""
-        told = None if arrays(layer) else (layer, inputs)
-        if told in self._told:
-            return self._told[told]
+        told = None if weight_arrays(layer) else (layer, inputs)
+        if told in self._node_numbers:
+            return self._node_numbers[told]
         try:
-            shape = made(layer, [self._shapes[each] for each in inputs])
-        except MisfitError as error:
+            shape = infer_shape(layer, [self._shapes[each] for each in inputs])
+        except ShapeError as error:
             raise UnreadableError(f"({type(layer).__name__}) {error}") from None
         if math.prod(shape) > MOST_VALUES:
-            raise UnreadableError(f"makes {shown(shape)} values of one latent vector")
+            raise UnreadableError(f"makes {format_shape(shape)} values of one latent vector")
         if len(self._nodes) >= MOST_NODES:
             raise UnreadableError(f"makes a network of more than {MOST_NODES:,} layers")
         self._nodes.append(Node(layer, inputs, name))
         number = len(self._nodes) - 1
         self._shapes[number] = shape
         if told:
-            self._told[told] = number
+            self._node_numbers[told] = number
         return number
 
     def layer(self, number: int) -> Node | None:
@@ -93,7 +93,7 @@ class Builder:
         """z or the one-hot label, for Z or LABEL."""
         return Flow(number, self._shapes[number], (0,))
 
-    def arranged(self, flow: Flow, axes: Sequence[int], name: str) -> int:
+    def transpose_axes(self, flow: Flow, axes: Sequence[int], name: str) -> int:
         """A node whose axes are the graph's in another order (0: the first behind the batch)."""
         order = tuple(flow.order[axis] for axis in axes)
         if order == tuple(range(len(order))):
@@ -102,9 +102,9 @@ class Builder:
 
     def plain(self, flow: Flow, name: str) -> int:
         """A node with the axes of the graph."""
-        return self.arranged(flow, range(len(flow.shape)), name)
+        return self.transpose_axes(flow, range(len(flow.shape)), name)
 
-    def reshaped(self, flow: Flow, shape: Shape, name: str, merged: bool = False) -> Flow:
+    def reshape(self, flow: Flow, shape: Shape, name: str, merged: bool = False) -> Flow:
         """The same values in another shape of a row."""
         if shape == flow.shape:
             return replace(flow, merged=merged)
@@ -140,16 +140,16 @@ class Builder:
         """Any value as what a node makes. Raises UnreadableError."""
         if isinstance(value, Flow):
             return value
-        if isinstance(value, Known):
+        if isinstance(value, ConstantValue):
             row = self.row(value)
             return self.flow(kinds.Constant(np.asarray(row, np.float32)), name)
         if isinstance(value, Label):
             return self._of_label(value, name)
-        if isinstance(value, Tiled):
-            return self._repeated(value, name)
+        if isinstance(value, TiledFlow):
+            return self._broadcast_tiles(value, name)
         raise UnreadableError(_WHY_NOT[type(value)])
 
-    def row(self, value: Known) -> np.ndarray:
+    def row(self, value: ConstantValue) -> np.ndarray:
         """What a constant is in each row of the batch. Raises UnreadableError."""
         first = value.cases[0]
         wanted = {(1,) * len(value.cases), self.batches[: len(value.cases)]}
@@ -160,7 +160,7 @@ class Builder:
 
     def network(self, output: int) -> Network:
         """What leads to one of the nodes, which becomes the last. Raises UnreadableError."""
-        nodes = simplified(self._nodes, output)
+        nodes = simplify_network(self._nodes, output)
         for layer, _, name in nodes:
             if isinstance(layer, kinds.Activation) and layer.name not in kinds.ACTIVATIONS:
                 raise UnreadableError(f"{name} computes {layer.name} outside of a gelu")
@@ -183,7 +183,7 @@ class Builder:
             raise UnreadableError("computes with the labels of the batch together")
         flat = np.asarray(table, np.float32).reshape(self.labels, -1)
         dense = kinds.Dense(flat, np.zeros(flat.shape[1], np.float32))
-        return self.reshaped(self.flow(dense, name, LABEL), table.shape[1:], name)
+        return self.reshape(self.flow(dense, name, LABEL), table.shape[1:], name)
 
     def count_labels(self, labels: int) -> None:
         """Say how many labels there are: the first that asks decides. Raises UnreadableError."""
@@ -195,7 +195,7 @@ class Builder:
         elif labels < self.labels:
             raise UnreadableError(f"knows {labels} labels where others know {self.labels}")
 
-    def _repeated(self, value: Tiled, name: str) -> Flow:
+    def _broadcast_tiles(self, value: TiledFlow, name: str) -> Flow:
         """By broadcasting: only along axes of one value."""
         flow = value.flow
         tiled = [m for s, m in zip(flow.shape, value.multiples, strict=True) if s > 1]
@@ -208,9 +208,9 @@ class Builder:
 
 def constant(value: Value) -> np.ndarray:
     """A small array that says how, such as axes: of one axis at least. Raises UnreadableError."""
-    if isinstance(value, Known) and value.cases[0].size > MOST_SAID:
+    if isinstance(value, ConstantValue) and value.cases[0].size > MOST_PARAMETERS:
         raise UnreadableError(f"is told in {value.cases[0].size:,} numbers how to work")
-    if not isinstance(value, Known):
+    if not isinstance(value, ConstantValue):
         raise UnreadableError("works in a way that depends on the latent vector")
     return np.atleast_1d(value.value)
 

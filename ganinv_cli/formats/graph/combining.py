@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.formats.graph.builder import Builder, channels
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Layer
 
@@ -19,18 +19,18 @@ def arithmetic(
     layer: kinds.Add | kinds.Multiply,
 ) -> Flow:
     """The sum or the product of two values, by an Affine where one is a number a channel."""
-    if isinstance(left, Known):
+    if isinstance(left, ConstantValue):
         left, right = right, left
     flow = builder.as_flow(left, operation.name)
-    if not isinstance(right, Known):
-        return combined(builder, operation, layer, flow, builder.as_flow(right, operation.name))
+    if not isinstance(right, ConstantValue):
+        return combine(builder, operation, layer, flow, builder.as_flow(right, operation.name))
     row = _row(builder, flow, right)
     wide = channels(flow)
     if row.size == 1 or (row.size == row.shape[-1] and row.size == wide and len(flow.shape) > 0):
         values = np.asarray(np.broadcast_to(row.reshape(-1), (wide,)), np.float32)
         if isinstance(layer, kinds.Add):
-            return scaled(builder, operation, flow, 1.0, values)
-        return scaled(builder, operation, flow, values, 0.0)
+            return scale_and_shift(builder, operation, flow, 1.0, values)
+        return scale_and_shift(builder, operation, flow, values, 0.0)
     if flow.merged:
         raise UnreadableError("computes with a constant that tells the rows apart")
     constant = builder.emit(kinds.Constant(np.asarray(row, np.float32)), operation.name)
@@ -38,17 +38,17 @@ def arithmetic(
     return _after(builder, number, flow.order)
 
 
-def _row(builder: Builder, flow: Flow, constant: Known) -> np.ndarray:
+def _row(builder: Builder, flow: Flow, constant: ConstantValue) -> np.ndarray:
     """A constant as it is in each row, its axes in the order of the flow's node."""
     axes = len(flow.shape) + 1
     if max(case.ndim for case in constant.cases) > axes:
         raise UnreadableError("computes with a constant of more axes than the batch has")
     cases = tuple(c.reshape((1,) * (axes - c.ndim) + c.shape) for c in constant.cases)
-    row = builder.row(Known(cases))
+    row = builder.row(ConstantValue(cases))
     return row.transpose([flow.order.index(axis) for axis in range(len(flow.order))])
 
 
-def combined(
+def combine(
     builder: Builder, operation: Operation, layer: kinds.Add | kinds.Multiply, a: Flow, b: Flow
 ) -> Flow:
     """The sum or the product of two flows."""
@@ -76,7 +76,7 @@ def through(builder: Builder, layer: Layer, operation: Operation, value: Value) 
     return replace(flow, node=builder.emit(layer, operation.name, flow.node))
 
 
-def scaled(
+def scale_and_shift(
     builder: Builder,
     operation: Operation,
     flow: Flow,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.formats.graph.builder import Builder, constant
-from ganinv_cli.formats.graph.values import Flow, Operation, Spaced, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.values import Flow, Operation, SpaceToBatch, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 
 MOST_KERNEL = 1 << 26  # values of a kernel with the zeros of its dilation
@@ -17,7 +17,7 @@ MOST_KERNEL = 1 << 26  # values of a kernel with the zeros of its dilation
 _OTHERWISE = "computes with parts of a picture otherwise than a dilated convolution does"
 
 
-def spaced(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def space_to_batch(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """SpaceToBatchND of a picture."""
     flow = builder.as_flow(inputs[0], operation.name)
     block, pads = _sizes(inputs[1]), _sizes(inputs[2])
@@ -25,23 +25,23 @@ def spaced(builder: Builder, operation: Operation, inputs: list[Value]) -> Value
         raise UnreadableError(_OTHERWISE)
     if min(block) < 1 or min(pads) < 0 or max(*block, *pads) > 1024:
         raise UnreadableError(_OTHERWISE)
-    return Spaced(flow, (block[0], block[1]), ((pads[0], pads[1]), (pads[2], pads[3])))
+    return SpaceToBatch(flow, (block[0], block[1]), ((pads[0], pads[1]), (pads[2], pads[3])))
 
 
-def convolved(operation: Operation, given: Spaced, kernel: np.ndarray) -> Spaced:
+def convolve_parts(operation: Operation, given: SpaceToBatch, kernel: np.ndarray) -> SpaceToBatch:
     """The convolution of the parts, by a kernel (height, width, inputs, outputs)."""
     strides = operation.integers("strides")
     plain = operation.text("padding") == "VALID" and set(strides) == {1}
     first = operation.text("data_format", "NHWC") != "NHWC"
     if given.kernel is not None or not plain or first:
         raise UnreadableError(_OTHERWISE)
-    return replace(given, kernel=dilated(kernel, given.block))
+    return replace(given, kernel=dilate_kernel(kernel, given.block))
 
 
 def together(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """BatchToSpaceND: the picture again, and so the whole convolution."""
     given, block, crops = inputs[0], _sizes(inputs[1]), _sizes(inputs[2])
-    if not isinstance(given, Spaced) or given.kernel is None or len(crops) != 4:
+    if not isinstance(given, SpaceToBatch) or given.kernel is None or len(crops) != 4:
         raise UnreadableError(_OTHERWISE)
     if tuple(block) != given.block or min(crops) < 0:
         raise UnreadableError(_OTHERWISE)
@@ -59,7 +59,7 @@ def together(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     return made
 
 
-def dilated(kernel: np.ndarray, apart: tuple[int, int]) -> np.ndarray:
+def dilate_kernel(kernel: np.ndarray, apart: tuple[int, int]) -> np.ndarray:
     """A kernel with the zeros of its dilation. Raises UnreadableError where they are too many."""
     height, width = ((n - 1) * d + 1 for n, d in zip(kernel.shape[:2], apart, strict=True))
     if height * width * kernel.shape[2] * kernel.shape[3] > MOST_KERNEL:

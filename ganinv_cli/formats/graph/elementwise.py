@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.formats.graph.builder import Builder
-from ganinv_cli.formats.graph.combining import arithmetic, combined, scaled, through
-from ganinv_cli.formats.graph.patterns import chosen, gelu, multiple, positive, swish
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.combining import arithmetic, combine, scale_and_shift, through
+from ganinv_cli.formats.graph.patterns import gelu, multiple, positive, select_activation, swish
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Activation
 
@@ -35,46 +35,46 @@ def error_function(builder: Builder, operation: Operation, inputs: list[Value]) 
     return through(builder, Activation(operation.kind), operation, inputs[0])
 
 
-def negated(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def negate(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """-x."""
     flow = builder.as_flow(inputs[0], operation.name)
-    return scaled(builder, operation, flow, -1.0, 0.0)
+    return scale_and_shift(builder, operation, flow, -1.0, 0.0)
 
 
-def squared(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def square(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x * x."""
     flow = builder.as_flow(inputs[0], operation.name)
-    return combined(builder, operation, kinds.Multiply(), flow, flow)
+    return combine(builder, operation, kinds.Multiply(), flow, flow)
 
 
 def power(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x * x, or x * x * x."""
     flow = builder.as_flow(inputs[0], operation.name)
-    exponent = inputs[1].value if isinstance(inputs[1], Known) else np.array(0)
+    exponent = inputs[1].value if isinstance(inputs[1], ConstantValue) else np.array(0)
     if exponent.size != 1 or exponent.item() not in (1, 2, 3):
         raise UnreadableError("raises to a power that is not 1, 2 or 3")
     made = flow
     for _ in range(int(exponent.item()) - 1):
-        made = combined(builder, operation, kinds.Multiply(), made, flow)
+        made = combine(builder, operation, kinds.Multiply(), made, flow)
     return made
 
 
-def added(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def add(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x + y."""
     return arithmetic(builder, operation, inputs[0], inputs[1], kinds.Add())
 
 
-def subtracted(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def subtract(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x - y."""
     left, right = inputs
-    if isinstance(right, Known):
-        opposite = Known(tuple(np.negative(case) for case in right.cases))
+    if isinstance(right, ConstantValue):
+        opposite = ConstantValue(tuple(np.negative(case) for case in right.cases))
         return arithmetic(builder, operation, left, opposite, kinds.Add())
-    turned = negated(builder, operation, [right])
+    turned = negate(builder, operation, [right])
     return arithmetic(builder, operation, left, turned, kinds.Add())
 
 
-def multiplied(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def multiply(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x * y."""
     if all(isinstance(each, Flow) for each in inputs):
         pair = [each for each in inputs if isinstance(each, Flow)]
@@ -84,22 +84,22 @@ def multiplied(builder: Builder, operation: Operation, inputs: list[Value]) -> V
     return arithmetic(builder, operation, inputs[0], inputs[1], kinds.Multiply())
 
 
-def divided(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def divide(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x / constant."""
     left, right = inputs
-    if not isinstance(right, Known):
+    if not isinstance(right, ConstantValue):
         raise UnreadableError("divides by what depends on the latent vector")
     with np.errstate(divide="ignore"):  # what is infinite is refused later
-        inverse = Known(tuple(1 / case.astype(np.float64) for case in right.cases))
+        inverse = ConstantValue(tuple(1 / case.astype(np.float64) for case in right.cases))
     return arithmetic(builder, operation, left, inverse, kinds.Multiply())
 
 
 def largest(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """max(x, 0), or max(x, slope * x)."""
     left, right = inputs
-    if isinstance(left, Known):
+    if isinstance(left, ConstantValue):
         left, right = right, left
-    if isinstance(left, Flow) and isinstance(right, Known):
+    if isinstance(left, Flow) and isinstance(right, ConstantValue):
         if not any(case.any() for case in right.cases):
             return through(builder, Activation("relu"), operation, left)
     elif isinstance(left, Flow) and isinstance(right, Flow) and left.order == right.order:
@@ -113,9 +113,9 @@ def largest(builder: Builder, operation: Operation, inputs: list[Value]) -> Valu
 def smallest(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """min(max(x, 0), 6)."""
     left, right = inputs
-    if isinstance(left, Known):
+    if isinstance(left, ConstantValue):
         left, right = right, left
-    if isinstance(left, Flow) and isinstance(right, Known):
+    if isinstance(left, Flow) and isinstance(right, ConstantValue):
         before = builder.layer(left.node)
         six = all((case == 6).all() for case in right.cases)
         if before and before.layer == Activation("relu") and six:
@@ -126,8 +126,8 @@ def smallest(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
 ELEMENTWISE: dict[str, Callable[[Builder, Operation, list[Value]], Value]] = {
     **dict.fromkeys((*NAMES, "LeakyRelu", "Elu"), activation),
     **dict.fromkeys(("Erf", "Erfc"), error_function),
-    **{"Neg": negated, "Square": squared, "Pow": power, "Sub": subtracted, "Mul": multiplied},
-    **{"Add": added, "AddV2": added, "RealDiv": divided, "Div": divided},
+    **{"Neg": negate, "Square": square, "Pow": power, "Sub": subtract, "Mul": multiply},
+    **{"Add": add, "AddV2": add, "RealDiv": divide, "Div": divide},
     **{"Maximum": largest, "Minimum": smallest, "Greater": positive},
-    **{"Select": chosen, "SelectV2": chosen},
+    **{"Select": select_activation, "SelectV2": select_activation},
 }

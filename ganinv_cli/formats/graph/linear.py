@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder
-from ganinv_cli.formats.graph.dilation import MOST_KERNEL, convolved, dilated
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Spaced, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.dilation import MOST_KERNEL, convolve_parts, dilate_kernel
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, SpaceToBatch, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import Z
 from ganinv_cli.network.layers import Layer, Pair, Sides
@@ -19,7 +19,7 @@ from ganinv_cli.network.layers import Layer, Pair, Sides
 def matmul(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x @ weights, over the last axis of x."""
     left, right = inputs
-    if not isinstance(right, Known):
+    if not isinstance(right, ConstantValue):
         raise UnreadableError("multiplies by a matrix that is not constant")
     if operation.true("transpose_a") or operation.true("adj_x"):
         raise UnreadableError("multiplies the transpose of what it is given")
@@ -39,14 +39,14 @@ def bias_add(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     """x + bias, along the channels."""
     flow = builder.as_flow(inputs[0], operation.name)
     first = operation.text("data_format", "NHWC") == "NCHW"
-    if not flow.shape or not isinstance(inputs[1], Known):
+    if not flow.shape or not isinstance(inputs[1], ConstantValue):
         raise UnreadableError("adds a bias that is not constant, or to no channels")
     bias = inputs[1].value
     if first and len(flow.shape) > 1:
         axes = (*range(1, len(flow.shape)), 0)
     else:
         axes = tuple(range(len(flow.shape)))
-    number = builder.arranged(flow, axes, operation.name)
+    number = builder.transpose_axes(flow, axes, operation.name)
     made = builder.affine(number, np.ones(bias.size, np.float32), _float(bias), operation.name)
     order = [axes.index(axis) for axis in range(len(axes))]
     return Flow(made, flow.shape, tuple(order), flow.merged)
@@ -70,8 +70,8 @@ def batch_norm(builder: Builder, operation: Operation, inputs: list[Value]) -> V
 def convolution(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """Conv2D and DepthwiseConv2dNative."""
     kernel = _kernel(operation, inputs[1])
-    if isinstance(inputs[0], Spaced) and operation.kind == "Conv2D":
-        return convolved(operation, inputs[0], kernel)
+    if isinstance(inputs[0], SpaceToBatch) and operation.kind == "Conv2D":
+        return convolve_parts(operation, inputs[0], kernel)
     number, back = _picture(builder, operation, inputs[0])
     flow = builder.as_flow(inputs[0], operation.name)
     given = flow.shape[0] if _first(operation) else flow.shape[-1]
@@ -89,14 +89,14 @@ def convolution(builder: Builder, operation: Operation, inputs: list[Value]) -> 
     return back(kinds.Conv(kernel, bias, stride, padding), number)
 
 
-def transposed(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def convolution_transpose(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """Conv2DBackpropInput: the convolution is of the picture that this makes."""
     size, weights, given = inputs
     number, back = _picture(builder, operation, given)
     kernel = _kernel(operation, weights)
     flow = builder.as_flow(given, operation.name)
     first = _first(operation)
-    wanted = [int(each) for each in _fixed(size)]
+    wanted = [int(each) for each in _read_output_shape(size)]
     sides: Any = wanted[2:4] if first else wanted[1:3]
     before = flow.shape[1:] if first else flow.shape[:2]
     channels_given = flow.shape[0] if first else flow.shape[-1]
@@ -126,7 +126,7 @@ def _picture(
     if flow.merged or len(flow.shape) != 3:
         raise UnreadableError("expects pictures: (batch, height, width, channels)")
     first = _first(operation)
-    number = builder.arranged(flow, (1, 2, 0) if first else (0, 1, 2), operation.name)
+    number = builder.transpose_axes(flow, (1, 2, 0) if first else (0, 1, 2), operation.name)
 
     def back(layer: Layer, given: int) -> Flow:
         made = builder.flow(layer, operation.name, given)
@@ -186,7 +186,7 @@ def _kernel(operation: Operation, value: Value) -> np.ndarray:
     apart = _pair(operation, "dilations")
     if apart == (1, 1):
         return _float(kernel)
-    return dilated(kernel, apart)
+    return dilate_kernel(kernel, apart)
 
 
 def _apart(kernel: np.ndarray, groups: int) -> np.ndarray:
@@ -203,14 +203,14 @@ def _apart(kernel: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _constant(value: Value) -> np.ndarray:
-    if not isinstance(value, Known):
+    if not isinstance(value, ConstantValue):
         raise UnreadableError("has weights that depend on what it is given")
     return value.value
 
 
-def _fixed(value: Value) -> np.ndarray:
+def _read_output_shape(value: Value) -> np.ndarray:
     """A shape whose batch may vary."""
-    if not isinstance(value, Known):
+    if not isinstance(value, ConstantValue):
         raise UnreadableError("makes a picture of a size that depends on what it is given")
     if any(case.shape != (4,) for case in value.cases):
         raise UnreadableError("makes a picture whose shape is not of four numbers")

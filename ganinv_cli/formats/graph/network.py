@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.formats.graph import tensors as graph_tensors
-from ganinv_cli.formats.graph.arithmetic import explained
+from ganinv_cli.formats.graph.arithmetic import convert_errors
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder
 from ganinv_cli.formats.graph.tensors import Budget
-from ganinv_cli.formats.graph.values import BATCHES, Flow, Known, Label, Value
+from ganinv_cli.formats.graph.values import BATCHES, ConstantValue, Flow, Label, Value
 from ganinv_cli.formats.graph.walk import Frame, Key, Walk, key
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network.graph import LABEL, Network, Z
 
 MOST_LATENT = 1 << 14
@@ -71,19 +71,19 @@ def network(
     batch, row = _latent(roles.latent)
     builder = Builder(math.prod(row) if row else 0, 0, (batch,) if batch > 0 else BATCHES, budget)
     known: dict[Key, Value] = dict(graph.given)
-    known |= {key(each.tensor): Known((np.array(False),)) for each in roles.training}
+    known |= {key(each.tensor): ConstantValue((np.array(False),)) for each in roles.training}
     known[key(roles.latent.tensor)] = (
-        builder.reshaped(builder.input(Z), row, roles.latent.name) if row else builder.input(Z)
+        builder.reshape(builder.input(Z), row, roles.latent.name) if row else builder.input(Z)
     )
     if roles.label:
         known[key(roles.label.tensor)] = _label(builder, roles.label)
     walk = Walk(graph.functions, builder, read)
-    with explained():
+    with convert_errors():
         made = walk.value(Frame(graph.nodes, known, graph.handles), output)
         made = builder.as_flow(made, output)
     if not builder.latent:
         raise UnreadableError(
-            f"does not say how many values {roles.latent.name} {_shown(roles.latent.shape)} has; "
+            f"does not say how many values {roles.latent.name} {_describe_shape(roles.latent.shape)} has; "
             "export it with the shape (None, LATENT)"
         )
     found = builder.network(_picture(builder, made, output))
@@ -104,7 +104,7 @@ def _roles(inputs: Sequence[Input], graph: Graph) -> Roles:
         labels = [each for each in floats if _LABEL.search(each.name)][:1]
         floats = [each for each in floats if each not in labels]
     if len(floats) != 1 or len(labels) > 1 or len(floats) + len(labels) != len(asked):
-        shown = ", ".join(f"{each.name} {_shown(each.shape)}" for each in inputs) or "none"
+        shown = ", ".join(f"{each.name} {_describe_shape(each.shape)}" for each in inputs) or "none"
         raise UnreadableError(
             f"has the inputs {shown}; expected a latent vector of floats and at most a label "
             "(integers, or floats by the name of label); export such a function"
@@ -137,12 +137,14 @@ def _label(builder: Builder, given: Input) -> Value:
     row = (given.shape or (-1,))[1:]
     if given.dtype in graph_tensors.FLOATS:
         if len(row) != 1 or row[0] < 1:
-            raise UnreadableError(f"{given.name} is a label of shape {_shown(given.shape)}")
+            raise UnreadableError(
+                f"{given.name} is a label of shape {_describe_shape(given.shape)}"
+            )
         builder.count_labels(row[0])
         return builder.input(LABEL)
     if any(size != 1 for size in row):
         raise UnreadableError(
-            f"{given.name} holds labels {_shown(given.shape)}; expected one integer a picture"
+            f"{given.name} holds labels {_describe_shape(given.shape)}; expected one integer a picture"
         )
     kind = graph_tensors.dtype(given.dtype)
     return Label(lambda labels: labels.astype(kind).reshape(len(labels), *row))
@@ -157,10 +159,10 @@ def _picture(builder: Builder, made: Flow, output: str) -> int:
         and made.shape[0] in (1, 3)
         and (made.order == CHANNELS_FIRST or made.shape[2] not in (1, 3))
     )
-    return builder.arranged(made, (1, 2, 0) if first else range(len(made.shape)), output)
+    return builder.transpose_axes(made, (1, 2, 0) if first else range(len(made.shape)), output)
 
 
-def _shown(shape: tuple[int, ...] | None) -> str:
+def _describe_shape(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return "of any shape"
     return "(" + ", ".join("batch" if not k else str(n) for k, n in enumerate(shape)) + ")"

@@ -12,8 +12,8 @@ import numpy as np
 
 from ganinv_cli.formats.graph.builder import Builder, channels, constant
 from ganinv_cli.formats.graph.combining import arithmetic
-from ganinv_cli.formats.graph.values import Flow, Known, Moment, Operation, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Moment, Operation, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 
 
@@ -38,7 +38,7 @@ def mean(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     return Moment("mean", flow, over)
 
 
-def combined(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def combine_moments(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """An operation on a moment. Raises UnreadableError where it is no step to a norm."""
     made = _STEPS[operation.kind](builder, operation, inputs) if operation.kind in _STEPS else None
     if made is None:
@@ -46,7 +46,7 @@ def combined(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     return made
 
 
-def _negated(builder: Builder, operation: Operation, inputs: list[Value]) -> Value | None:
+def _negate(builder: Builder, operation: Operation, inputs: list[Value]) -> Value | None:
     (given,) = inputs
     if isinstance(given, Moment) and given.form in ("mean", "offset"):
         return given.times(-1.0)
@@ -60,7 +60,7 @@ def _root(builder: Builder, operation: Operation, inputs: list[Value]) -> Value 
     return replace(given, form="inverse" if operation.kind == "Rsqrt" else "deviation")
 
 
-def _squared(builder: Builder, operation: Operation, inputs: list[Value]) -> Value | None:
+def _square(builder: Builder, operation: Operation, inputs: list[Value]) -> Value | None:
     first = inputs[0]
     if isinstance(first, Moment) and first.form == "centred" and len({*map(id, inputs)}) == 1:
         return replace(first, form="squares")
@@ -84,10 +84,10 @@ def _product(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     if not isinstance(right, Moment):
         return None
     if operation.kind == "Mul" and left is right:
-        return _squared(builder, operation, inputs)
+        return _square(builder, operation, inputs)
     if right.form != "inverse":
         return None
-    if isinstance(left, Known):
+    if isinstance(left, ConstantValue):
         return right.times(left.value)
     if isinstance(left, Moment) and left.form == "mean":
         return replace(right.times(1.0 if left.gamma is None else left.gamma), form="offset")
@@ -112,11 +112,11 @@ def _quotient(builder: Builder, operation: Operation, inputs: list[Value]) -> Va
 
 def _sum(builder: Builder, operation: Operation, inputs: list[Value]) -> Value | None:
     left, right = inputs
-    if isinstance(left, Known) or (isinstance(right, Moment) and right.form == "scaled"):
+    if isinstance(left, ConstantValue) or (isinstance(right, Moment) and right.form == "scaled"):
         left, right = right, left
     if not isinstance(left, Moment):
         return None
-    if isinstance(right, Known):
+    if isinstance(right, ConstantValue):
         if left.form == "variance" and right.value.size == 1:
             return replace(left, epsilon=left.epsilon + float(right.value.item()))
         if left.form == "offset":
@@ -140,8 +140,8 @@ def _norm(builder: Builder, operation: Operation, moment: Moment, beta: np.ndarr
     for layer, values in ((kinds.Multiply(), moment.gamma), (kinds.Add(), beta)):
         if values is not None:
             flat = np.reshape(values, -1) if np.size(values) == deep != flow.shape[last] else values
-            made = arithmetic(builder, operation, made, Known((np.asarray(flat),)), layer)
-    return builder.reshaped(made, flow.shape, operation.name)
+            made = arithmetic(builder, operation, made, ConstantValue((np.asarray(flat),)), layer)
+    return builder.reshape(made, flow.shape, operation.name)
 
 
 def _by_pixel(builder: Builder, operation: Operation, moment: Moment, last: int) -> Flow:
@@ -166,7 +166,7 @@ def _by_groups(builder: Builder, operation: Operation, moment: Moment, last: int
     rest = [axis for axis in every if axis not in moment.axes]
     if len(every) == 4 and rest == [2] and flow.order == every:
         groups, deep = flow.shape[2], flow.shape[2] * flow.shape[3]
-        flow = builder.reshaped(flow, (*flow.shape[:2], deep), operation.name)
+        flow = builder.reshape(flow, (*flow.shape[:2], deep), operation.name)
     elif rest in ([], [last]):
         deep = flow.shape[last]
         groups = deep if rest else 1
@@ -178,7 +178,7 @@ def _by_groups(builder: Builder, operation: Operation, moment: Moment, last: int
 
 
 _STEPS: dict[str, Callable[[Builder, Operation, list[Value]], Value | None]] = {
-    **{"Neg": _negated, "Sqrt": _root, "Rsqrt": _root, "Square": _squared},
+    **{"Neg": _negate, "Sqrt": _root, "Rsqrt": _root, "Square": _square},
     **{"Sub": _difference, "SquaredDifference": _difference},
     **{"Mul": _product, "RealDiv": _quotient, "Add": _sum, "AddV2": _sum},
 }

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from ganinv_cli.formats.graph.builder import Builder
-from ganinv_cli.formats.graph.combining import scaled, through
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Positive, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.combining import scale_and_shift, through
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, Positive, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Activation
 
@@ -42,7 +42,7 @@ def gelu(builder: Builder, operation: Operation, pair: list[Flow]) -> Flow | Non
         whole, factor = multiple(builder, half.node)
         source, slope = multiple(builder, inside)
         if source == whole and abs(slope * sign - 2 * factor * ROOT_HALF) < 1e-6:
-            twice = scaled(builder, operation, replace(half, node=whole), 2 * factor, 0.0)
+            twice = scale_and_shift(builder, operation, replace(half, node=whole), 2 * factor, 0.0)
             return through(builder, Activation("gelu"), operation, twice)
     return None
 
@@ -63,12 +63,12 @@ def _error_function(builder: Builder, number: int) -> tuple[int, int] | None:
 def positive(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """x > 0, which waits for what is chosen by it."""
     left, right = inputs
-    if isinstance(left, Flow) and isinstance(right, Known) and not right.value.any():
+    if isinstance(left, Flow) and isinstance(right, ConstantValue) and not right.value.any():
         return Positive(left)
     raise UnreadableError("compares what follows from z with something else than 0")
 
 
-def chosen(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
+def select_activation(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """One of x above 0, and a part of x or of elu(x) below."""
     where, above, below = inputs
     if isinstance(where, Positive) and isinstance(above, Flow) and isinstance(below, Flow):

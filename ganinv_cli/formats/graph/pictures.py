@@ -8,8 +8,8 @@ import numpy as np
 
 from ganinv_cli.formats.graph.arithmetic import slices
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder, constant
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Value
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, Value
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Pair
 
@@ -30,7 +30,7 @@ def pad(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     if any(pads[0]):
         raise UnreadableError("adds rows to the batch")
     mode: Literal["constant", "reflect"] = "reflect" if mirrored else "constant"
-    return _padded(builder, operation, flow, pads[1:], mode)
+    return _add_padding(builder, operation, flow, pads[1:], mode)
 
 
 def strided_slice(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -57,10 +57,10 @@ def strided_slice(builder: Builder, operation: Operation, inputs: list[Value]) -
         one = isinstance(each, int)
         cut = slice(each, each + 1 or None) if isinstance(each, int) else each
         assert isinstance(cut, slice)
-        flow = picked(builder, operation, flow, axis, range(flow.shape[axis])[cut])
+        flow = select_indices(builder, operation, flow, axis, range(flow.shape[axis])[cut])
         row += [] if one else [flow.shape[axis]]
         axis += 1
-    return builder.reshaped(flow, tuple(row), operation.name)
+    return builder.reshape(flow, tuple(row), operation.name)
 
 
 def slice_of(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -68,7 +68,7 @@ def slice_of(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     flow = builder.as_flow(inputs[0], operation.name)
     begins = [int(each) for each in constant(inputs[1])]
     sized = inputs[2]
-    if not isinstance(sized, Known) or begins[:1] != [0] or flow.merged:
+    if not isinstance(sized, ConstantValue) or begins[:1] != [0] or flow.merged:
         raise UnreadableError("takes some rows of the batch, where each row has its own picture")
     whole = all(
         int(case[0]) in (-1, batch)
@@ -80,7 +80,7 @@ def slice_of(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
     for axis, (begin, size) in enumerate(zip(begins[1:], sizes[1:], strict=True)):
         every = range(flow.shape[axis])
         part = every[begin:] if size == -1 else every[begin : begin + size]
-        flow = picked(builder, operation, flow, axis, part)
+        flow = select_indices(builder, operation, flow, axis, part)
     return flow
 
 
@@ -102,7 +102,7 @@ def resize(builder: Builder, operation: Operation, inputs: list[Value]) -> Value
     if bilinear and not operation.true("half_pixel_centers") and factors != [1, 1]:
         raise UnreadableError("resizes from the corners of pixels (half_pixel_centers is false)")
     method: Literal["nearest", "bilinear"] = "bilinear" if bilinear else "nearest"
-    return enlarged(builder, operation, flow, (factors[0], factors[1]), method)
+    return upsample(builder, operation, flow, (factors[0], factors[1]), method)
 
 
 def depth_to_space(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -112,7 +112,7 @@ def depth_to_space(builder: Builder, operation: Operation, inputs: list[Value]) 
     first = operation.text("data_format", "NHWC") == "NCHW"
     if len(flow.shape) != 3 or flow.merged or size < 1:
         raise UnreadableError("moves the channels of what is no picture")
-    number = builder.arranged(flow, (1, 2, 0) if first else (0, 1, 2), name)
+    number = builder.transpose_axes(flow, (1, 2, 0) if first else (0, 1, 2), name)
     height, width, deep = builder.shape(number)
     if operation.kind == "DepthToSpace":
         apart = (height, width, size, size, deep // size**2)
@@ -128,7 +128,7 @@ def depth_to_space(builder: Builder, operation: Operation, inputs: list[Value]) 
     return Flow(number, sides, (0, 1, 2))
 
 
-def enlarged(
+def upsample(
     builder: Builder,
     operation: Operation,
     flow: Flow,
@@ -147,7 +147,7 @@ def enlarged(
     return builder.flow(kinds.Upsample(factor, method), operation.name, number)
 
 
-def _padded(
+def _add_padding(
     builder: Builder,
     operation: Operation,
     flow: Flow,
@@ -160,7 +160,7 @@ def _padded(
     first = pads[:1] == [(0, 0)] and (flow.order == CHANNELS_FIRST or any(pads[-1]))
     if len(pads) != 3 or flow.merged or any(pads[0] if first else pads[-1]):
         raise UnreadableError(f"pads or cuts other axes than height and width ({pads[:8]})")
-    number = builder.arranged(flow, (1, 2, 0) if first else (0, 1, 2), operation.name)
+    number = builder.transpose_axes(flow, (1, 2, 0) if first else (0, 1, 2), operation.name)
     sides = (pads[1], pads[2]) if first else (pads[0], pads[1])
     before = builder.layer(number)
     cut = before.layer if before and isinstance(before.layer, kinds.Pad) else None
@@ -174,7 +174,9 @@ def _padded(
     return Flow(made.node, (deep, height, width), CHANNELS_FIRST)
 
 
-def picked(builder: Builder, operation: Operation, flow: Flow, axis: int, part: range) -> Flow:
+def select_indices(
+    builder: Builder, operation: Operation, flow: Flow, axis: int, part: range
+) -> Flow:
     """Some places along an axis: as a cut of a picture, or as the product with a matrix."""
     side = flow.shape[axis]
     if part == range(side):
@@ -185,11 +187,11 @@ def picked(builder: Builder, operation: Operation, flow: Flow, axis: int, part: 
     if len(flow.shape) == 3 and axis in spatial and part.step == 1:
         pads = [(0, 0)] * 3
         pads[axis] = (-part.start, part.stop - side)
-        return _padded(builder, operation, flow, pads, "constant")
+        return _add_padding(builder, operation, flow, pads, "constant")
     if side * len(part) > MOST_PICKED:
         raise UnreadableError(f"takes {len(part):,} of {side:,} values along an axis")
     order = (*(k for k in range(len(flow.shape)) if k != axis), axis)
-    number = builder.arranged(flow, order, operation.name)
+    number = builder.transpose_axes(flow, order, operation.name)
     builder.budget.spend((side, len(part)))
     matrix = np.zeros((side, len(part)), np.float32)
     matrix[list(part), range(len(part))] = 1

@@ -8,9 +8,17 @@ import numpy as np
 
 from ganinv_cli.formats.graph import tensors as graph_tensors
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder, constant, values
-from ganinv_cli.formats.graph.pictures import enlarged, picked
-from ganinv_cli.formats.graph.values import Flow, Known, Operation, Tiled, Value, known, row_shape
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.graph.pictures import select_indices, upsample
+from ganinv_cli.formats.graph.values import (
+    ConstantValue,
+    Flow,
+    Operation,
+    TiledFlow,
+    Value,
+    make_constant,
+    row_shape,
+)
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 
 Shape = tuple[int, ...]
@@ -20,22 +28,22 @@ def shape(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """The sizes of a batch, as a constant for each size of a batch."""
     flow = builder.as_flow(inputs[0], operation.name)
     kind = graph_tensors.dtype(operation.type("out_type") or 3)
-    return known(*(np.array(_graph_shape(flow, batch), kind) for batch in builder.batches))
+    return make_constant(*(np.array(_graph_shape(flow, batch), kind) for batch in builder.batches))
 
 
 def reshape(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """The same values in another shape; behind a tiling perhaps an upsampling."""
     given, target = inputs
-    if not isinstance(target, Known):
+    if not isinstance(target, ConstantValue):
         raise UnreadableError("makes a shape that depends on the latent vector")
-    if isinstance(given, Tiled):
+    if isinstance(given, TiledFlow):
         total = values(given.flow) * math.prod(given.multiples)
         wanted, merged = row_shape(target, total, builder.batches)
-        if not merged and (made := _upsampled(builder, operation, given, wanted)):
+        if not merged and (made := _match_upsampling(builder, operation, given, wanted)):
             return made
     flow = builder.as_flow(given, operation.name)
     row, merged = row_shape(target, values(flow), builder.batches)
-    return builder.reshaped(flow, row, operation.name, merged)
+    return builder.reshape(flow, row, operation.name, merged)
 
 
 def transpose(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -57,7 +65,7 @@ def expand_dims(builder: Builder, operation: Operation, inputs: list[Value]) -> 
     if not 1 <= axis <= len(flow.shape) + 1 or flow.merged:
         raise UnreadableError("adds an axis before the batch")
     row = (*flow.shape[: axis - 1], 1, *flow.shape[axis - 1 :])
-    return builder.reshaped(flow, row, operation.name)
+    return builder.reshape(flow, row, operation.name)
 
 
 def squeeze(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -69,7 +77,7 @@ def squeeze(builder: Builder, operation: Operation, inputs: list[Value]) -> Valu
     if 0 in gone or any(flow.shape[axis - 1] != 1 for axis in gone) or flow.merged:
         raise UnreadableError(f"takes away axes of rows of {list(flow.shape)} that are not 1")
     row = tuple(n for k, n in enumerate(flow.shape) if k + 1 not in gone)
-    return builder.reshaped(flow, row, operation.name)
+    return builder.reshape(flow, row, operation.name)
 
 
 def tile(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -78,13 +86,13 @@ def tile(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     multiples = tuple(int(each) for each in constant(inputs[1]))
     if len(multiples) != len(flow.shape) + 1 or multiples[0] != 1 or min(multiples) < 1:
         raise UnreadableError(f"repeats the batch ({list(multiples)[:8]})")
-    return flow if max(multiples) == 1 else Tiled(flow, multiples[1:])
+    return flow if max(multiples) == 1 else TiledFlow(flow, multiples[1:])
 
 
 def concat(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
     """Beside one another along any axis behind the batch."""
     *parts, last = inputs
-    first = next((each for each in parts if not isinstance(each, Known)), parts[0])
+    first = next((each for each in parts if not isinstance(each, ConstantValue)), parts[0])
     axes = len(builder.as_flow(first, operation.name).shape)
     axis = int(constant(last)[0]) % (axes + 1) - 1
     if axis < 0:
@@ -93,7 +101,7 @@ def concat(builder: Builder, operation: Operation, inputs: list[Value]) -> Value
     if any(len(flow.shape) != axes or flow.merged for flow in flows):
         raise UnreadableError("puts rows of other axes beside one another")
     order = (*(k for k in range(axes) if k != axis), axis)
-    numbers = [builder.arranged(flow, order, operation.name) for flow in flows]
+    numbers = [builder.transpose_axes(flow, order, operation.name) for flow in flows]
     made = builder.flow(kinds.Concat(), operation.name, *numbers)
     back = tuple(order.index(k) for k in range(axes))
     return Flow(made.node, tuple(made.shape[k] for k in back), back)
@@ -107,7 +115,7 @@ def apart(builder: Builder, operation: Operation, inputs: list[Value]) -> list[V
         given, axis, count = inputs[0], int(constant(inputs[2])[0]), 0
     else:
         given, axis, count = inputs[0], operation.integer("axis"), operation.integer("num")
-    if isinstance(given, Known):
+    if isinstance(given, ConstantValue):
         return _constants_apart(operation, given, axis, count, inputs)
     flow = builder.as_flow(given, operation.name)
     along = axis % (len(flow.shape) + 1) - 1
@@ -124,13 +132,13 @@ def apart(builder: Builder, operation: Operation, inputs: list[Value]) -> list[V
         raise UnreadableError(f"takes {side} values apart as {sizes[:8]}")
     ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
     parts = [
-        picked(builder, operation, flow, along, range(end - size, end))
+        select_indices(builder, operation, flow, along, range(end - size, end))
         for size, end in zip(sizes, ends, strict=True)
     ]
     if operation.kind != "Unpack":
         return list(parts)
     row = (*flow.shape[:along], *flow.shape[along + 1 :])
-    return [builder.reshaped(part, row, operation.name) for part in parts]
+    return [builder.reshape(part, row, operation.name) for part in parts]
 
 
 def cast(operation: Operation, flow: Flow) -> Flow:
@@ -141,7 +149,7 @@ def cast(operation: Operation, flow: Flow) -> Flow:
 
 
 def _constants_apart(
-    operation: Operation, given: Known, axis: int, count: int, inputs: list[Value]
+    operation: Operation, given: ConstantValue, axis: int, count: int, inputs: list[Value]
 ) -> list[Value]:
     side = given.cases[0].shape[axis]
     if operation.kind == "SplitV":
@@ -153,10 +161,12 @@ def _constants_apart(
     parts = [np.split(case, ends[:-1], axis) for case in given.cases]
     if operation.kind == "Unpack":
         parts = [[np.squeeze(each, axis) for each in case] for case in parts]
-    return [known(*cases) for cases in zip(*parts, strict=True)]
+    return [make_constant(*cases) for cases in zip(*parts, strict=True)]
 
 
-def _upsampled(builder: Builder, operation: Operation, tiled: Tiled, wanted: Shape) -> Flow | None:
+def _match_upsampling(
+    builder: Builder, operation: Operation, tiled: TiledFlow, wanted: Shape
+) -> Flow | None:
     """An axis of one value, repeated, then joined with the axis before it: each pixel again."""
     base: list[int] = []
     factors: list[int] = []
@@ -170,14 +180,14 @@ def _upsampled(builder: Builder, operation: Operation, tiled: Tiled, wanted: Sha
             factors.append(1)
     if len(base) != 3 or wanted != tuple(n * f for n, f in zip(base, factors, strict=True)):
         return None
-    flow = builder.reshaped(tiled.flow, tuple(base), operation.name)
+    flow = builder.reshape(tiled.flow, tuple(base), operation.name)
     if factors[2] == 1:
-        return enlarged(builder, operation, flow, (factors[0], factors[1]), "nearest")
+        return upsample(builder, operation, flow, (factors[0], factors[1]), "nearest")
     if factors[0] > 1:
         return None
-    turned = builder.arranged(flow, (1, 2, 0), operation.name)
+    turned = builder.transpose_axes(flow, (1, 2, 0), operation.name)
     flow = Flow(turned, builder.shape(turned), (0, 1, 2))
-    made = enlarged(builder, operation, flow, (factors[1], factors[2]), "nearest")
+    made = upsample(builder, operation, flow, (factors[1], factors[2]), "nearest")
     return Flow(made.node, wanted, CHANNELS_FIRST)
 
 
@@ -188,7 +198,7 @@ def _graph_shape(flow: Flow, batch: int) -> Shape:
 
 def _spread(builder: Builder, operation: Operation, value: Value, axes: int) -> Flow:
     """A constant that stands beside flows, with the axes of a row."""
-    if isinstance(value, Known) and value.cases[0].ndim != axes + 1:
+    if isinstance(value, ConstantValue) and value.cases[0].ndim != axes + 1:
         raise UnreadableError("puts a constant of other axes beside what it is given")
     return builder.as_flow(value, operation.name)
 

@@ -7,25 +7,25 @@ from ganinv_cli.network.graph import LABEL, Node, Z
 from ganinv_cli.network.layers import Affine
 
 
-def simplified(nodes: Sequence[Node], output: int) -> tuple[Node, ...]:
+def simplify_network(nodes: Sequence[Node], output: int) -> tuple[Node, ...]:
     """What leads to the node numbered `output`, which becomes the last."""
     joined = list(nodes)
-    uses = Counter(each for n in _needed(nodes, output) for each in nodes[n].inputs)
-    for number in _needed(nodes, output):
+    uses = Counter(each for n in _find_needed_nodes(nodes, output) for each in nodes[n].inputs)
+    for number in _find_needed_nodes(nodes, output):
         layer, inputs, name = joined[number]
         before = joined[inputs[0]] if inputs and inputs[0] >= 0 else None
         first = before.layer if before and uses[inputs[0]] == 1 else None
         if before and isinstance(layer, Affine) and isinstance(first, Affine):
             both = Affine(first.scale * layer.scale, first.shift * layer.scale + layer.shift)
             joined[number] = Node(both, before.inputs, name)
-    kept = _needed(joined, output)
+    kept = _find_needed_nodes(joined, output)
     places = {old: new for new, old in enumerate(kept)} | {Z: Z, LABEL: LABEL}
     return tuple(
         joined[n]._replace(inputs=tuple(places[each] for each in joined[n].inputs)) for n in kept
     )
 
 
-def _needed(nodes: Sequence[Node], output: int) -> list[int]:
+def _find_needed_nodes(nodes: Sequence[Node], output: int) -> list[int]:
     needed: set[int] = set()
     ahead = [output]
     while ahead:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 MOST_VALUES = 400_000_000  # in all constants and what is computed of them
 

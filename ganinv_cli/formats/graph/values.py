@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 BATCHES = (3, 11)  # the two sizes
 
@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Known:
+class ConstantValue:
     """An array that no input changes; one for each of BATCHES where it depends on the size."""
 
     cases: tuple[np.ndarray, ...]
@@ -60,7 +60,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Tiled:
+class TiledFlow:
     """A flow repeated along its axes, which waits for the reshape that shows what it means."""
 
     flow: Flow
@@ -94,7 +94,7 @@ class Positive:
 
 
 @dataclass(frozen=True)
-class Spaced:
+class SpaceToBatch:
     """A picture in parts, as a convolution with dilation takes it."""
 
     flow: Flow
@@ -120,7 +120,18 @@ class Dead:
     """The output of the branch that is not taken."""
 
 
-Value = Known | Label | Flow | Tiled | Moment | Positive | Spaced | Handle | Text | Dead
+Value = (
+    ConstantValue
+    | Label
+    | Flow
+    | TiledFlow
+    | Moment
+    | Positive
+    | SpaceToBatch
+    | Handle
+    | Text
+    | Dead
+)
 
 
 @dataclass(frozen=True)
@@ -160,15 +171,15 @@ class Operation:
         return int(self.attributes[name].type)
 
 
-def known(*arrays: np.ndarray) -> Known:
+def make_constant(*arrays: np.ndarray) -> ConstantValue:
     """One array for all sizes of the batch where they are equal."""
     first, *others = arrays
     if all(np.array_equal(first, other) for other in others):
-        return Known((first,))
-    return Known(arrays)
+        return ConstantValue((first,))
+    return ConstantValue(arrays)
 
 
-def row_shape(target: Known, values: int, batches: Shape) -> tuple[Shape, bool]:
+def row_shape(target: ConstantValue, values: int, batches: Shape) -> tuple[Shape, bool]:
     """A shape of a batch as the shape of one row of `values` values.
 
     And whether its first axis is the batch times the row's first. Raises UnreadableError.

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganinv_cli.formats.graph.tensors import Budget
 from ganinv_cli.formats.graph.walk import CALLS
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -47,17 +47,17 @@ class Variables:
         """Of all variables in the checkpoint, by key. Raises UnreadableError."""
         if self._tensors is None:
             from ganinv_cli.formats.tensorflow import index as tf_index
-            from ganinv_cli.formats.tensorflow.tensors import Tensors
+            from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 
             index = self._prefix.with_name("variables.index")
             try:
-                tf_index.check(index)
+                tf_index.check_index(index)
             except OSError as error:
                 raise UnreadableError(
                     f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "
                     f"({error.strerror}); copy the whole SavedModel again"
                 ) from None
-            self._tensors = Tensors(self._prefix)
+            self._tensors = CheckpointTensors(self._prefix)
         found: Mapping[str, tuple[int, ...]] = self._tensors.shapes
         return found
 

@@ -14,18 +14,18 @@ import numpy as np
 from ganinv_cli.formats.graph import linear as graph_linear
 from ganinv_cli.formats.graph import pictures as graph_pictures
 from ganinv_cli.formats.graph import tensors as graph_tensors
-from ganinv_cli.formats.graph.arithmetic import FOLDS, explained
+from ganinv_cli.formats.graph.arithmetic import FOLDS, convert_errors
 from ganinv_cli.formats.graph.builder import Builder, constant
-from ganinv_cli.formats.graph.dilation import spaced, together
+from ganinv_cli.formats.graph.dilation import space_to_batch, together
 from ganinv_cli.formats.graph.elementwise import ELEMENTWISE
 from ganinv_cli.formats.graph.folding import fold
-from ganinv_cli.formats.graph.norms import combined, mean
+from ganinv_cli.formats.graph.norms import combine_moments, mean
 from ganinv_cli.formats.graph.shapes import SHAPES, apart, cast
 from ganinv_cli.formats.graph.values import (
+    ConstantValue,
     Dead,
     Flow,
     Handle,
-    Known,
     Label,
     Moment,
     Operation,
@@ -33,7 +33,7 @@ from ganinv_cli.formats.graph.values import (
     Value,
     printable,
 )
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 MOST_OPERATIONS = 300_000  # and inputs of them
 MOST_CALLS = 50  # of functions within functions
@@ -41,7 +41,7 @@ MOST_CALLS = 50  # of functions within functions
 Layered = Callable[[Builder, Operation, list[Value]], Value]
 Key = tuple[str, int]  # a node and which of its outputs
 
-LAYERED: dict[str, Layered] = {
+LAYER_OPERATIONS: dict[str, Layered] = {
     **ELEMENTWISE,
     **SHAPES,
     **graph_pictures.PICTURES,
@@ -50,11 +50,11 @@ LAYERED: dict[str, Layered] = {
     "FusedBatchNormV3": graph_linear.batch_norm,
     **{"BiasAdd": graph_linear.bias_add, "BiasAddV1": graph_linear.bias_add},
     **{"Conv2D": graph_linear.convolution, "DepthwiseConv2dNative": graph_linear.convolution},
-    **{"Conv2DBackpropInput": graph_linear.transposed, "Mean": mean},
-    **{"SpaceToBatchND": spaced, "BatchToSpaceND": together},
+    **{"Conv2DBackpropInput": graph_linear.convolution_transpose, "Mean": mean},
+    **{"SpaceToBatchND": space_to_batch, "BatchToSpaceND": together},
 }
 SAME = ("Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "EnsureShape")
-CHECKED = ("CheckNumerics", "PlaceholderWithDefault")  # the same, too
+IDENTITY_CHECKS = ("CheckNumerics", "PlaceholderWithDefault")  # the same, too
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 BRANCHES = ("If", "StatelessIf")
 OUTPUTS = {"output_true": 1, "batch_mean": 1, "batch_variance": 2, "value_index": 1}
@@ -80,7 +80,7 @@ class Walk:
     functions: Mapping[str, Any]  # names to FunctionDefs
     builder: Builder
     read: Callable[[str], np.ndarray]  # a variable by its key
-    seen: int = 0
+    operation_count: int = 0
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)  # of functions, their nodes
 
     def value(self, frame: Frame, wanted: str) -> Value:
@@ -110,22 +110,24 @@ class Walk:
         return frame.known[goal]
 
     def _work_out(self, frame: Frame, node: Any, wanted: Key, given: list[Value]) -> None:
-        self.seen += 1 + len(given)
-        if self.seen > MOST_OPERATIONS:
+        self.operation_count += 1 + len(given)
+        if self.operation_count > MOST_OPERATIONS:
             raise UnreadableError(
                 f"its graph takes more than {MOST_OPERATIONS:,} steps; is it a generator?"
             )
         if any(isinstance(each, Dead) for each in given) and node.op != "Merge":
             frame.known[wanted] = Dead()
         elif node.op in CALLS:
-            frame.known[wanted] = self._called(frame, node, node.attr["f"], wanted[1], given)
+            frame.known[wanted] = self._call_function(frame, node, node.attr["f"], wanted[1], given)
         elif node.op in BRANCHES:
             name = "then_branch" if _true(node, given[0]) else "else_branch"
-            frame.known[wanted] = self._called(frame, node, node.attr[name], wanted[1], given[1:])
+            frame.known[wanted] = self._call_function(
+                frame, node, node.attr[name], wanted[1], given[1:]
+            )
         else:
             operation = Operation(printable(node.name), node.op, node.attr)
             try:
-                made = self._made(frame, operation, given)
+                made = self._translate(frame, operation, given)
             except UnreadableError as error:
                 told = f"{operation.name} ({printable(node.op)})"
                 raise UnreadableError(f"{told} {error}") from None
@@ -137,7 +139,7 @@ class Walk:
                     "which is not supported"
                 )
 
-    def _called(
+    def _call_function(
         self, frame: Frame, node: Any, attribute: Any, number: int, given: list[Value]
     ) -> Value:
         """An output of a function."""
@@ -163,24 +165,26 @@ class Walk:
             frame.inner[node.name] = inner
         return self.value(frame.inner[node.name], function.ret[outputs[number].name])
 
-    def _made(self, frame: Frame, operation: Operation, given: list[Value]) -> Value | list[Value]:
+    def _translate(
+        self, frame: Frame, operation: Operation, given: list[Value]
+    ) -> Value | list[Value]:
         kind, builder = operation.kind, self.builder
-        if kind in SAME or kind in CHECKED:
+        if kind in SAME or kind in IDENTITY_CHECKS:
             return list(given)
         if kind == "Const":
             tensor = operation.attributes["value"].tensor
             if tensor.dtype == graph_tensors.TEXT:
                 return Text()
-            return Known((graph_tensors.array(tensor, builder.budget),))
+            return ConstantValue((graph_tensors.array(tensor, builder.budget),))
         if kind == "VarHandleOp":
             found = frame.handles.get(operation.name) or operation.text("shared_name")
             return Handle(found or operation.name)
         if kind in ("Variable", "VariableV2"):
-            return Known((self.read(operation.name),))
+            return ConstantValue((self.read(operation.name),))
         if kind in ("ReadVariableOp", "ResourceGather"):
             if not given or not isinstance(given[0], Handle):
                 raise UnreadableError("reads what is no variable")
-            given = [Known((self.read(given[0].key),)), *given[1:]]
+            given = [ConstantValue((self.read(given[0].key),)), *given[1:]]
             if kind == "ReadVariableOp":
                 return given[0]
         if kind == "Merge":
@@ -188,28 +192,28 @@ class Walk:
         if kind == "Switch":
             taken = _true(operation, given[1])
             return [Dead(), given[0]] if taken else [given[0], Dead()]
-        return self._computed(operation, given)
+        return self._translate_operation(operation, given)
 
-    def _computed(self, operation: Operation, given: list[Value]) -> Value | list[Value]:
+    def _translate_operation(self, operation: Operation, given: list[Value]) -> Value | list[Value]:
         kind, builder = operation.kind, self.builder
         if kind in GATHERS and len(given) > 1 and isinstance(given[1], Label):
-            table = given[0].value if isinstance(given[0], Known) else np.zeros(())
+            table = given[0].value if isinstance(given[0], ConstantValue) else np.zeros(())
             axis = constant(given[2])[0] if len(given) > 2 else 0
             builder.count_labels(table.shape[int(axis)] if -1 <= axis < table.ndim else 0)
         if kind == "OneHot" and isinstance(given[0], Label):
             builder.count_labels(int(constant(given[1])[0]))
-        with explained():
+        with convert_errors():
             if kind in PARTS:
                 return apart(builder, operation, given)
             if kind == "Cast" and isinstance(given[0], Flow):
                 return cast(operation, given[0])
-            constants = [each for each in given if isinstance(each, Known | Label)]
+            constants = [each for each in given if isinstance(each, ConstantValue | Label)]
             if kind in FOLDS and len(constants) == len(given):
                 return fold(operation, builder.budget, constants, builder.batches)
             if any(isinstance(each, Moment) for each in given) and kind != "Mean":
-                return combined(builder, operation, given)
-            if kind in LAYERED:
-                return LAYERED[kind](builder, operation, given)
+                return combine_moments(builder, operation, given)
+            if kind in LAYER_OPERATIONS:
+                return LAYER_OPERATIONS[kind](builder, operation, given)
         if kind.startswith(("Random", "StatelessRandom", "TruncatedNormal", "Multinomial")):
             raise UnreadableError(
                 "draws random numbers; only a generator whose picture follows from z alone is "
@@ -233,7 +237,7 @@ def key(text: str) -> Key:
 
 
 def _true(operation: Any, value: Value) -> bool:
-    if not isinstance(value, Known) or value.cases[0].size != 1 or len(value.cases) > 1:
+    if not isinstance(value, ConstantValue) or value.cases[0].size != 1 or len(value.cases) > 1:
         raise UnreadableError(
             f"{operation.name} decides by what is not constant; export the generator for inference"
         )

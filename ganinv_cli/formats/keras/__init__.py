@@ -7,70 +7,81 @@ nothing that a file holds is run.
 import json
 from pathlib import Path
 
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator
 from ganinv_cli.formats.keras import files as keras_files
-from ganinv_cli.formats.keras.config import Model, parsed
-from ganinv_cli.formats.keras.graph import network, refuse_unknown
-from ganinv_cli.formats.keras.settings import UntranslatedError
-from ganinv_cli.formats.keras.weights import ROOTS, ByClass, ByName, Finder, Weights
-from ganinv_cli.formats.reading import Conventions, Found
+from ganinv_cli.formats.keras.config import Model, parse_config
+from ganinv_cli.formats.keras.layer_settings import UntranslatedError
+from ganinv_cli.formats.keras.translate import refuse_unknown, translate_model
+from ganinv_cli.formats.keras.weights import (
+    ROOT_GROUPS,
+    LayoutByClass,
+    LayoutByName,
+    WeightLayout,
+    Weights,
+)
 
 
-def read(path: Path, conventions: Conventions) -> Found:
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The generator of a file, or of a file of weights with its config beside it.
 
     What is not known of a model is left to Keras where the file is trusted.
     Raises UnreadableError.
     """
     try:
-        with keras_files.found(path) as stored:
-            return _read(path, stored)
+        with keras_files.open_keras_file(path) as stored:
+            return _translate_file(path, stored)
     except UntranslatedError:
         if not conventions.trust:
             raise
-    from ganinv_cli.formats.keras import trusted  # in the body: it loads Keras
+    from ganinv_cli.formats.keras import trace  # in the body: it loads Keras
 
-    return trusted.read(path)
+    return trace.read(path)
 
 
-def _read(path: Path, stored: keras_files.Stored) -> Found:
-    model = parsed(stored.config)
+def _translate_file(path: Path, file: keras_files.KerasFile) -> UnfinishedGenerator:
+    model = parse_config(file.config)
     refuse_unknown(model)
-    version = _version(stored)
-    made, assumed = network(model, Weights(_finder(stored, model)), int(version))
-    return Found(
-        network=made,
-        format=f"Keras {version} ({stored.ending})",
+    version = _read_version(file)
+    generator, assumed = translate_model(model, Weights(_choose_layout(file, model)), int(version))
+    return UnfinishedGenerator(
+        network=generator,
+        format=f"Keras {version} ({file.file_type})",
         layout=model.kind,
         path=str(path),
-        ignored=_ignored(stored),
+        ignored=_list_ignored_names(file),
         assumed=assumed,
     )
 
 
-def _finder(stored: keras_files.Stored, model: Model) -> Finder:
-    if any(stored.weights.group(root) for root in ROOTS):
-        return ByClass(stored.weights, model)
-    return ByName(stored.weights, model)
+def _choose_layout(file: keras_files.KerasFile, model: Model) -> WeightLayout:
+    if any(file.weights.find_group(root) for root in ROOT_GROUPS):
+        return LayoutByClass(file.weights, model)
+    return LayoutByName(file.weights, model)
 
 
-def _version(stored: keras_files.Stored) -> str:
+def _read_version(file: keras_files.KerasFile) -> str:
     """The first number of Keras's, from the file, the metadata or the config."""
-    told: object = stored.version
-    for text in (stored.version, stored.config):
+    version: object = file.version
+    for text in (file.version, file.config):
         try:
-            about = json.loads(text)
+            metadata = json.loads(text)
         except (ValueError, RecursionError):
             continue
-        if isinstance(about, dict) and "keras_version" in about:
-            told = about["keras_version"]
+        if isinstance(metadata, dict) and "keras_version" in metadata:
+            version = metadata["keras_version"]
             break
-    first = str(told)[:1]
+    first = str(version)[:1]
     if first in ("1", "2", "3"):
         return first
-    return "3" if '"module"' in stored.config else "2"
+    return "3" if '"module"' in file.config else "2"
 
 
-def _ignored(stored: keras_files.Stored) -> tuple[str, ...]:
+def _list_ignored_names(file: keras_files.KerasFile) -> tuple[str, ...]:
     """Names in the file that are not the model's, such as the state of an optimizer."""
-    known = {*ROOTS, "vars", "top_level_model_weights", *stored.weights.texts("layer_names")}
-    return tuple(sorted({*stored.around, *stored.weights.names} - known))
+    known = {
+        *ROOT_GROUPS,
+        "vars",
+        "top_level_model_weights",
+        *file.weights.read_texts("layer_names"),
+    }
+    return tuple(sorted({*file.other_names, *file.weights.names} - known))

@@ -9,75 +9,81 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ganinv_cli.formats.keras.hdf5 import MOST_TEXT, Group, opened
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.keras.hdf5 import MOST_TEXT, Group, open_root
 
 MOST_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
-WEIGHTS = "model.weights.h5"
+WEIGHTS_MEMBER = "model.weights.h5"
 
 
-class Stored(NamedTuple):
+class KerasFile(NamedTuple):
     """What was found of a model; open as long as it is used."""
 
     config: str  # JSON
     weights: Group
-    ending: str  # how such files are called
+    file_type: str  # how such files are called
     version: str  # of Keras, "" where the file does not say
-    around: tuple[str, ...] = ()  # what else the file holds
+    other_names: tuple[str, ...] = ()  # what else the file holds
 
 
 @contextmanager
-def found(path: Path) -> Iterator[Stored]:
+def open_keras_file(path: Path) -> Iterator[KerasFile]:
     """A .keras archive, a model in HDF5, or weights in HDF5 with their config beside them.
 
     Raises UnreadableError.
     """
     try:
         with path.open("rb") as file:
-            archive = zipfile.is_zipfile(file)
+            is_archive = zipfile.is_zipfile(file)
     except OSError as error:
         raise UnreadableError(f"it cannot be opened ({error.strerror})") from None
-    with _archive(path) if archive else _hdf5(path) as stored:
+    with _open_archive(path) if is_archive else _open_hdf5_model(path) as stored:
         yield stored
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[Stored]:
+def _open_archive(path: Path) -> Iterator[KerasFile]:
     with tempfile.TemporaryFile() as copy:
-        with _unzipped(), zipfile.ZipFile(path) as archive:
-            config = _text(archive, "config.json")
-            about = _text(archive, "metadata.json") if _held(archive, "metadata.json") else ""
-            with _member(archive, WEIGHTS, MOST_BYTES) as weights:
+        with _convert_zip_errors(), zipfile.ZipFile(path) as archive:
+            config = _read_text_member(archive, "config.json")
+            metadata = (
+                _read_text_member(archive, "metadata.json")
+                if _has_member(archive, "metadata.json")
+                else ""
+            )
+            with _open_member(archive, WEIGHTS_MEMBER, MOST_BYTES) as weights:
                 shutil.copyfileobj(weights, copy, 1 << 20)
         copy.flush()
         copy.seek(0)
-        with opened(copy) as root:
-            yield Stored(config, root, ".keras", about)
+        with open_root(copy) as root:
+            yield KerasFile(config, root, ".keras", metadata)
 
 
 @contextmanager
-def _hdf5(path: Path) -> Iterator[Stored]:
-    with opened(path) as root:
-        config = root.text("model_config")
+def _open_hdf5_model(path: Path) -> Iterator[KerasFile]:
+    with open_root(path) as root:
+        config = root.read_text("model_config")
         if config is not None:
-            weights = root.group("model_weights")
+            weights = root.find_group("model_weights")
             if weights is None:
                 raise UnreadableError(
                     "holds a model_config and no model_weights; save the model again with Keras"
                 )
             others = tuple(sorted(set(root.names) - {"model_weights"}))
-            version = root.text("keras_version") or weights.text("keras_version") or "1"
-            yield Stored(config, weights, ".h5", version, others)
+            version = root.read_text("keras_version") or weights.read_text("keras_version") or "1"
+            yield KerasFile(config, weights, ".h5", version, others)
         else:
             _check_weights(root)
-            ending = ".weights.h5" if root.group("layers") else ".h5 weights"
-            yield Stored(_beside(path), root, ending, root.text("keras_version") or "")
+            ending = ".weights.h5" if root.find_group("layers") else ".h5 weights"
+            yield KerasFile(
+                _read_config_beside(path), root, ending, root.read_text("keras_version") or ""
+            )
 
 
 def _check_weights(root: Group) -> None:
     """That these are weights as Keras writes them."""
     known = {"layers", "_layer_checkpoint_dependencies"} & set(root.names)
-    if not (known or root.texts("layer_names")):
+    if not (known or root.read_texts("layer_names")):
         inside = ", ".join(name[:60] for name in root.names[:5]) or "nothing"
         raise UnreadableError(
             f"is an HDF5 file of {inside}; expected a model or weights that Keras saved "
@@ -85,11 +91,11 @@ def _check_weights(root: Group) -> None:
         )
 
 
-def _beside(path: Path) -> str:
+def _read_config_beside(path: Path) -> str:
     """What model.to_json() wrote, in one of the files that may hold it."""
     stem = path.name.removesuffix(".h5").removesuffix(".hdf5").removesuffix(".weights")
-    names = dict.fromkeys((f"{stem}.json", "config.json", "model.json"))
-    for name in names:
+    candidates = dict.fromkeys((f"{stem}.json", "config.json", "model.json"))
+    for name in candidates:
         config = path.with_name(name)
         if not config.is_file():
             continue
@@ -98,8 +104,8 @@ def _beside(path: Path) -> str:
                 content = file.read(MOST_TEXT + 1)
         except OSError as error:
             raise UnreadableError(f"{name} beside it cannot be read ({error.strerror})") from None
-        return _decoded(content, f"{name} beside it")
-    first, *others = names
+        return _decode_json_text(content, f"{name} beside it")
+    first, *others = candidates
     raise UnreadableError(
         "holds weights without the layers they belong to; write what model.to_json() gives to "
         f"{first} beside it (or {' or '.join(others)}), or save the whole model with "
@@ -107,17 +113,17 @@ def _beside(path: Path) -> str:
     )
 
 
-def _decoded(content: bytes, where: str) -> str:
+def _decode_json_text(content: bytes, name: str) -> str:
     if len(content) > MOST_TEXT:
-        raise UnreadableError(f"{where} has more than {MOST_TEXT:,} bytes; is it a Keras model's?")
+        raise UnreadableError(f"{name} has more than {MOST_TEXT:,} bytes; is it a Keras model's?")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise UnreadableError(f"{where} is not JSON; write it with model.to_json()") from None
+        raise UnreadableError(f"{name} is not JSON; write it with model.to_json()") from None
 
 
 @contextmanager
-def _unzipped() -> Iterator[None]:
+def _convert_zip_errors() -> Iterator[None]:
     """Around zipfile, which raises all of these for damaged files."""
     try:
         yield
@@ -128,24 +134,24 @@ def _unzipped() -> Iterator[None]:
         ) from None
 
 
-def _held(archive: zipfile.ZipFile, name: str) -> bool:
+def _has_member(archive: zipfile.ZipFile, name: str) -> bool:
     return name in archive.namelist()
 
 
-def _text(archive: zipfile.ZipFile, name: str) -> str:
-    with _member(archive, name, MOST_TEXT) as file:
-        return _decoded(file.read(MOST_TEXT + 1), name)
+def _read_text_member(archive: zipfile.ZipFile, name: str) -> str:
+    with _open_member(archive, name, MOST_TEXT) as file:
+        return _decode_json_text(file.read(MOST_TEXT + 1), name)
 
 
-def _member(archive: zipfile.ZipFile, name: str, most: int) -> IO[bytes]:
-    if not _held(archive, name):
+def _open_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> IO[bytes]:
+    if not _has_member(archive, name):
         raise UnreadableError(
             f"is an archive without {name}; expected what model.save('NAME.keras') writes"
         )
     member = archive.getinfo(name)
-    if member.file_size > most:
+    if member.file_size > max_bytes:
         raise UnreadableError(
-            f"{name} in it has {member.file_size:,} bytes where at most {most:,} were expected; "
+            f"{name} in it has {member.file_size:,} bytes where at most {max_bytes:,} were expected; "
             "is it a generator?"
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -9,30 +9,30 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import heaps as keras_heaps
 from ganinv_cli.formats.limits import MOST_WEIGHTS
-from ganinv_cli.formats.reading import UnreadableError
 
 Shape = tuple[int, ...]
 
 MOST_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
 MOST_NAMES = 10_000  # in one group or attribute
-FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, LZF: others would load a plugin
-FLOATS = {np.dtype(kind) for kind in ("float16", "float32", "float64")}
+ALLOWED_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, LZF: others would load a plugin
+FLOAT_TYPES = {np.dtype(kind) for kind in ("float16", "float32", "float64")}
 
 
 @contextmanager
-def opened(file: Path | IO[bytes]) -> Iterator["Group"]:
+def open_root(file: Path | IO[bytes]) -> Iterator["Group"]:
     """The root of a file. Raises UnreadableError."""
-    with _explained("it cannot be read as HDF5"):
-        keras_heaps.check(file)
+    with _convert_errors("it cannot be read as HDF5"):
+        keras_heaps.check_heaps(file)
         root = h5py.File(file, "r")
     with root:
         yield Group(root)
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _convert_errors(what: str) -> Iterator[None]:
     """Around h5py, which raises all of these for damaged files."""
     try:
         yield
@@ -54,7 +54,7 @@ class Group:
         return str(self._group.name)
 
     @property
-    @_explained("it cannot be listed")
+    @_convert_errors("it cannot be listed")
     def names(self) -> list[str]:
         if len(self._group) > MOST_NAMES:
             raise UnreadableError(
@@ -63,52 +63,52 @@ class Group:
             )
         return [name for name in self._group if isinstance(name, str)]  # bytes are no text
 
-    def group(self, path: str) -> "Group | None":
+    def find_group(self, path: str) -> "Group | None":
         """None where there is none."""
-        found = self._found(path)
+        found = self._find(path)
         return None if found is None or isinstance(found, h5py.Dataset) else Group(found)
 
-    def array(self, path: str) -> "Array | None":
+    def find_array(self, path: str) -> "Array | None":
         """None where there is none."""
-        found = self._found(path)
+        found = self._find(path)
         return Array(found) if isinstance(found, h5py.Dataset) else None
 
-    @_explained("something in it cannot be found")
-    def _found(self, path: str) -> Any:
+    @_convert_errors("something in it cannot be found")
+    def _find(self, path: str) -> Any:
         """Each part of the path is looked at, as any could lead to another file."""
-        here = self._group
+        node = self._group
         for part in path.strip("/").split("/"):
-            if not isinstance(here, h5py.Group):
+            if not isinstance(node, h5py.Group):
                 return None
-            link = here.get(part, getlink=True)
+            link = node.get(part, getlink=True)
             if link is None:
                 return None
             if not isinstance(link, h5py.HardLink):
                 raise UnreadableError(
-                    f"{here.name.rstrip('/')}/{part} is a link that leads elsewhere; expected the "
+                    f"{node.name.rstrip('/')}/{part} is a link that leads elsewhere; expected the "
                     "weights themselves; save the model again with Keras"
                 )
-            here = here[part]
-        return here
+            node = node[part]
+        return node
 
-    def text(self, name: str) -> str | None:
+    def read_text(self, name: str) -> str | None:
         """An attribute that is one text; None where there is none."""
-        found = self._attribute(name)
+        found = self._read_attribute(name)
         return found[0] if found else None
 
-    def texts(self, name: str) -> list[str]:
+    def read_texts(self, name: str) -> list[str]:
         """An attribute that is a list of them, which Keras splits up where it is long."""
-        found = self._attribute(name)
+        found = self._read_attribute(name)
         number = 0
         while found is None or number:
-            part = self._attribute(f"{name}{number}")
+            part = self._read_attribute(f"{name}{number}")
             if part is None or number > MOST_NAMES:
                 break
             found, number = [*(found or []), *part], number + 1
         return found or []
 
-    @_explained("an attribute cannot be read")
-    def _attribute(self, name: str) -> list[str] | None:
+    @_convert_errors("an attribute cannot be read")
+    def _read_attribute(self, name: str) -> list[str] | None:
         if name not in self._group.attrs:
             return None
         stored = self._group.attrs.get_id(name)
@@ -134,14 +134,14 @@ class Array:
         self._dataset = dataset
 
     @property
-    @_explained("an array cannot be read")
+    @_convert_errors("an array cannot be read")
     def shape(self) -> Shape:
         return tuple(self._dataset.shape or ())
 
-    @_explained("an array cannot be read")
-    def values(self) -> np.ndarray:
+    @_convert_errors("an array cannot be read")
+    def read_values(self) -> np.ndarray:
         """As float32 that cannot be written to. To be called where the shape is what it must be."""
-        self._check()
+        self._check_dataset()
         values = self._dataset[()]
         if values.dtype.kind == "V":  # bfloat16 is the upper half of a float32
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
@@ -150,7 +150,7 @@ class Array:
         array.setflags(write=False)
         return array
 
-    def _check(self) -> None:
+    def _check_dataset(self) -> None:
         dataset = self._dataset
         if dataset.external or dataset.is_virtual:
             raise UnreadableError(
@@ -158,14 +158,16 @@ class Array:
                 "themselves; save the model again with Keras"
             )
         half = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
-        if dataset.dtype not in FLOATS and not (half and dataset.attrs.get("dtype") == "bfloat16"):
+        if dataset.dtype not in FLOAT_TYPES and not (
+            half and dataset.attrs.get("dtype") == "bfloat16"
+        ):
             raise UnreadableError(
                 f"{dataset.name} holds {dataset.dtype} where floats were expected; use a model "
                 "that was not quantised"
             )
         plan = dataset.id.get_create_plist()
         filters = {plan.get_filter(number)[0] for number in range(plan.get_nfilters())}
-        if not filters <= FILTERS:
+        if not filters <= ALLOWED_FILTERS:
             raise UnreadableError(
                 f"{dataset.name} is compressed in a way that Keras does not use; save the model "
                 "again with Keras"

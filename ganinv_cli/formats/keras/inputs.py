@@ -3,118 +3,130 @@
 import math
 import re
 
-from ganinv_cli.formats.keras.config import Input, Model
-from ganinv_cli.formats.keras.values import Growing, Value, value
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.keras.config import Model, ModelInput
+from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value, make_value
 from ganinv_cli.formats.limits import MOST_LATENT
-from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.network.graph import Z
 from ganinv_cli.network.layers import Reshape
-from ganinv_cli.network.shapes import shown
+from ganinv_cli.network.shapes import format_shape
 
-CALLED = re.compile(r"label|class|categor|digit|(^|_)(cond|(y|c)(_|$))", re.IGNORECASE)
+LABEL_PATTERN = re.compile(r"label|class|categor|digit|(^|_)(cond|(y|c)(_|$))", re.IGNORECASE)
 
 
-def inputs(growing: Growing, model: Model) -> tuple[int, list[Value]]:
+def add_inputs(builder: NetworkBuilder, model: Model) -> tuple[int, list[Value]]:
     """The length of the latent vector, and the values of all inputs. Raises UnreadableError."""
-    told = [each for _, each in model.inputs]
-    if len(told) not in (1, 2):
+    model_inputs = [each for _, each in model.inputs]
+    if len(model_inputs) not in (1, 2):
         raise UnreadableError(
-            f"has {len(told)} inputs ({', '.join(each.name for each in told[:8])}); expected a "
+            f"has {len(model_inputs)} inputs ({', '.join(each.name for each in model_inputs[:8])}); expected a "
             "latent vector and at most one label"
         )
-    label = _label(growing, model) if len(told) == 2 else None
+    label = _find_label(builder, model) if len(model_inputs) == 2 else None
     values = []
     latent = 0
-    for number, each in enumerate(told):
+    for number, each in enumerate(model_inputs):
         if number == label:
-            values.append(_labelled(growing, each))
+            values.append(_add_label(builder, each))
         else:
-            latent, given = _latent(growing, each)
-            values.append(given)
+            latent, latent_value = _add_latent(builder, each)
+            values.append(latent_value)
     return latent, values
 
 
-def _label(growing: Growing, model: Model) -> int:
+def _find_label(builder: NetworkBuilder, model: Model) -> int:
     """Which of two inputs is the label."""
-    told = [each for _, each in model.inputs]
-    embedded = [_embedded(model, number) for number in range(2)]
-    whole = [each.dtype.startswith(("int", "uint")) for each in told]
-    named = [bool(CALLED.search(each.name)) for each in told]
-    for signs in (embedded, whole, named):
+    model_inputs = [each for _, each in model.inputs]
+    is_embedded = [_is_embedded(model, number) for number in range(2)]
+    is_integer = [each.dtype.startswith(("int", "uint")) for each in model_inputs]
+    is_named = [bool(LABEL_PATTERN.search(each.name)) for each in model_inputs]
+    for signs in (is_embedded, is_integer, is_named):
         if signs[0] != signs[1]:
             return signs.index(True)
-    sizes = [math.prod(size or 0 for size in each.shape or ()) for each in told]
+    sizes = [math.prod(size or 0 for size in each.shape or ()) for each in model_inputs]
     label = 1 if sizes[0] >= sizes[1] else 0
-    growing.assumed.append(
-        f"the label in the input {told[label].name!r}, the latent vector in "
-        f"{told[1 - label].name!r}; call them label and latent in the model if not so"
+    builder.assumptions.append(
+        f"the label in the input {model_inputs[label].name!r}, the latent vector in "
+        f"{model_inputs[1 - label].name!r}; call them label and latent in the model if not so"
     )
     return label
 
 
-def _embedded(model: Model, number: int, seen: set[tuple[int, int]] | None = None) -> bool:
+def _is_embedded(
+    model: Model, input_number: int, visited: set[tuple[int, int]] | None = None
+) -> bool:
     """Whether an Embedding takes an input, in models within too."""
-    seen = set() if seen is None else seen
-    if (id(model), number) in seen:
+    visited = set() if visited is None else visited
+    if (id(model), input_number) in visited:
         return False
-    seen.add((id(model), number))
-    key = model.inputs[number][0]
+    visited.add((id(model), input_number))
+    key = model.inputs[input_number][0]
     by_name = {layer.name: layer for layer in model.layers}
     for call in model.calls:
-        if key in call.sources:
+        if key in call.inputs:
             layer = by_name[call.key[0]]
             if layer.kind in ("Embedding", "CategoryEncoding"):
                 return True
-            place = call.sources.index(key)
-            within = layer.inner
-            if within and place < len(within.inputs) and _embedded(within, place, seen):
+            input_number = call.inputs.index(key)
+            inner_model = layer.inner_model
+            if (
+                inner_model
+                and input_number < len(inner_model.inputs)
+                and _is_embedded(inner_model, input_number, visited)
+            ):
                 return True
     return False
 
 
-def _labelled(growing: Growing, told: Input) -> Value:
-    shape = told.shape or ()
-    if any(size is None for size in shape) or len(shape) > 1 or math.prod(_whole(shape)) < 1:
+def _add_label(builder: NetworkBuilder, model_input: ModelInput) -> Value:
+    shape = model_input.shape or ()
+    if (
+        any(size is None for size in shape)
+        or len(shape) > 1
+        or math.prod(_replace_unknown_sizes(shape)) < 1
+    ):
         raise UnreadableError(
-            f"takes {told.name} of {_shown(told)} beside a latent vector; expected a label: a "
+            f"takes {model_input.name} of {_describe_shape(model_input)} beside a latent vector; expected a label: a "
             "whole number or one-hot"
         )
-    length = math.prod(_whole(shape))
-    if length > 1 and not told.dtype.startswith(("int", "uint")):
-        return growing.label(length, told.name)
+    length = math.prod(_replace_unknown_sizes(shape))
+    if length > 1 and not model_input.dtype.startswith(("int", "uint")):
+        return builder.one_hot_label(length, model_input.name)
     if length > 1:
-        raise UnreadableError(f"takes {length} labels in {told.name}; expected one")
-    return value(-2, _whole(shape))._replace(integer=True)
+        raise UnreadableError(f"takes {length} labels in {model_input.name}; expected one")
+    return make_value(-2, _replace_unknown_sizes(shape))._replace(integer=True)
 
 
-def _latent(growing: Growing, told: Input) -> tuple[int, Value]:
-    if not told.shape or None in told.shape:
+def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, Value]:
+    if not model_input.shape or None in model_input.shape:
         raise UnreadableError(
-            f"does not say how long its latent vector is, only {_shown(told)}; save it after it "
+            f"does not say how long its latent vector is, only {_describe_shape(model_input)}; save it after it "
             "was built with its input shape"
         )
-    shape = _whole(told.shape)
+    shape = _replace_unknown_sizes(model_input.shape)
     if len(shape) == 3 and min(shape[:2]) > 1 and min(shape) in (1, 3):
         raise UnreadableError(
-            f"takes pictures ({shown(shape)}) where a latent vector was expected; is it a "
+            f"takes pictures ({format_shape(shape)}) where a latent vector was expected; is it a "
             "discriminator? give the generator"
         )
     latent = math.prod(shape)
     if not 1 <= latent <= MOST_LATENT:
         raise UnreadableError(
-            f"takes {shown(shape)} values where a latent vector of 1 to {MOST_LATENT:,} was "
+            f"takes {format_shape(shape)} values where a latent vector of 1 to {MOST_LATENT:,} was "
             "expected; is it a generator?"
         )
-    given = value(Z, (latent,))
+    z = make_value(Z, (latent,))
     if shape == (latent,):
-        return latent, given
-    return latent, growing.add(Reshape(shape), [given], told.name, tuple(range(len(shape))))
+        return latent, z
+    return latent, builder.add_layer(
+        Reshape(shape), [z], model_input.name, tuple(range(len(shape)))
+    )
 
 
-def _whole(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+def _replace_unknown_sizes(shape: tuple[int | None, ...]) -> tuple[int, ...]:
     return tuple(size or 0 for size in shape)
 
 
-def _shown(told: Input) -> str:
-    sizes = ", ".join("any" if size is None else str(size) for size in told.shape or ())
-    return f"a shape ({sizes})" if told.shape is not None else "no shape"
+def _describe_shape(model_input: ModelInput) -> str:
+    sizes = ", ".join("any" if size is None else str(size) for size in model_input.shape or ())
+    return f"a shape ({sizes})" if model_input.shape is not None else "no shape"

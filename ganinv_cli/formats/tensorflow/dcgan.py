@@ -11,16 +11,16 @@ from typing import Protocol
 
 import numpy as np
 
+from ganinv_cli.formats.interface import Conventions, UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
-from ganinv_cli.formats.reading import Conventions, UnreadableError
-from ganinv_cli.formats.tensorflow.dcgan_names import Linear, Names, Norm
+from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames, LinearNames
 from ganinv_cli.formats.weights import overrides
-from ganinv_cli.network.folding import beside_label
+from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import Network, chain
-from ganinv_cli.network.layers import BatchNorm, Dense, Layer, Reshape, same_transpose
+from ganinv_cli.network.layers import BatchNorm, Dense, Layer, Reshape, same_conv_transpose
 
-STRIDE = 2
-EPSILON = 1e-5  # of batch norms
+DEFAULT_STRIDE = 2
+DEFAULT_EPSILON = 1e-5  # of batch norms
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -34,101 +34,114 @@ class Tensors(Protocol):
     def __getitem__(self, name: str) -> np.ndarray: ...
 
 
-def network(tensors: Tensors, names: Names, given: Conventions) -> Network:
+def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventions) -> Network:
     """From z to the image. Every shape is checked before the first tensor is read.
 
     Relu, strides of 2 and tanh, where the conventions have nothing else. Raises UnreadableError.
     """
-    strides, epsilons = settled(names, given)
-    hidden, end = overrides.activation(given.activation or "relu"), overrides.ending(given)
-    side, width = _first_map(tensors.shapes, names)
-    labels = overrides.labels(given, tensors.shapes[names.dense.weights][0])
-    _check(tensors.shapes, names, side, width, strides)
+    strides, epsilons = choose_strides_and_epsilons(names, conventions)
+    hidden, end = (
+        overrides.parse_activation(conventions.activation or "relu"),
+        overrides.choose_output_activation(conventions),
+    )
+    side, channels = _infer_first_map(tensors.shapes, names)
+    labels = overrides.count_labels(conventions, tensors.shapes[names.dense.weights][0])
+    _check_shapes(tensors.shapes, names, side, channels, strides)
     dense = Dense(tensors[names.dense.weights], tensors[names.dense.bias])
-    built: list[tuple[Layer, str]] = [(dense, names.dense.weights)]
-    built.append((Reshape((side, side, width)), ""))
+    named_layers: list[tuple[Layer, str]] = [(dense, names.dense.weights)]
+    named_layers.append((Reshape((side, side, channels)), ""))
     for number, norm in enumerate(names.norms):
         if norm:
-            built.append((batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma))
+            named_layers.append((read_batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma))
         if number < len(strides):
-            after = names.convolutions[number]
-            layer = same_transpose(tensors[after.weights], tensors[after.bias], strides[number])
-            built += [(hidden, ""), (layer, after.weights)]
+            convolution = names.convolutions[number]
+            layer = same_conv_transpose(
+                tensors[convolution.weights], tensors[convolution.bias], strides[number]
+            )
+            named_layers += [(hidden, ""), (layer, convolution.weights)]
     if end:
-        built.append((end, ""))
-    layers, called = zip(*built, strict=True)
+        named_layers.append((end, ""))
+    layers, tensor_names = zip(*named_layers, strict=True)
     inputs = tensors.shapes[names.dense.weights][0]
-    whole = chain(inputs, layers, [name.rpartition("/")[0] for name in called])
-    return beside_label(whole, labels) if labels else whole
+    whole = chain(inputs, layers, [name.rpartition("/")[0] for name in tensor_names])
+    return add_label_input(whole, labels) if labels else whole
 
 
-def settled(names: Names, given: Conventions) -> tuple[list[int], list[float]]:
+def choose_strides_and_epsilons(
+    names: GeneratorNames, conventions: Conventions
+) -> tuple[list[int], list[float]]:
     """A stride for each convolution and an epsilon for each norm. Raises UnreadableError."""
-    if given.padding:
+    if conventions.padding:
         raise UnreadableError(
             "is a TensorFlow 1 DCGAN, whose convolutions pad as TensorFlow's SAME does; leave "
             "--padding out"
         )
     count = len(names.convolutions)
     norms = sum(norm is not None for norm in names.norms)
-    strides = overrides.strides(given, count) or [STRIDE] * count
-    return strides, overrides.epsilons(given, norms, EPSILON)
+    strides = overrides.check_strides(conventions, count) or [DEFAULT_STRIDE] * count
+    return strides, overrides.check_epsilons(conventions, norms, DEFAULT_EPSILON)
 
 
-def _first_map(shapes: Shapes, names: Names) -> tuple[int, int]:
+def _infer_first_map(shapes: Shapes, names: GeneratorNames) -> tuple[int, int]:
     """Side and channels of what the dense layer's output is reshaped to."""
     matrix, first = names.dense.weights, names.convolutions[0].weights
     check_rank(shapes, matrix, "latent", "outputs")
     check_rank(shapes, first, "height", "width", "outputs", "inputs")
-    return square(shapes, matrix, first, shapes[first][3]), shapes[first][3]
+    return infer_square_side(shapes, matrix, first, shapes[first][3]), shapes[first][3]
 
 
-def square(shapes: Shapes, matrix: str, first: str, width: int) -> int:
+def infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -> int:
     """The side of the first map. Raises UnreadableError."""
     outputs = shapes[matrix][1]
-    if outputs % width:
-        raise unfit(shapes, first, matrix)
-    side = math.isqrt(outputs // width)
-    if side * side * width != outputs:
+    if outputs % channels:
+        raise misfit_error(shapes, kernel, matrix)
+    side = math.isqrt(outputs // channels)
+    if side * side * channels != outputs:
         raise UnreadableError(
-            f"{shaped(shapes, matrix)} makes {outputs // width} places of {width} channels, which "
+            f"{describe_tensor(shapes, matrix)} makes {outputs // channels} places of {channels} channels, which "
             "is not a square map (as 16 places are 4 x 4); use a generator of square images"
         )
     return side
 
 
-def _check(shapes: Shapes, names: Names, side: int, width: int, strides: Sequence[int]) -> None:
+def _check_shapes(
+    shapes: Shapes, names: GeneratorNames, side: int, channels: int, strides: Sequence[int]
+) -> None:
     """Walk from z to the image, comparing each tensor with the layer before it."""
-    check_total(shapes, names)
-    before = names.dense.weights
-    check_vector(shapes, names.dense.bias, shapes[before][1], before)
-    after: Linear | None
+    check_weight_count(shapes, names)
+    previous = names.dense.weights
+    check_vector(shapes, names.dense.bias, shapes[previous][1], previous)
+    convolution: LinearNames | None
     steps = zip(names.norms, (*names.convolutions, None), (*strides, 1), strict=True)
-    for norm, after, stride in steps:
-        check_map(shapes, before, side, width)
+    for norm, convolution, stride in steps:
+        check_map(shapes, previous, side, channels)
         for name in norm or ():
-            check_vector(shapes, name, width, before)
-        if after:
-            check_rank(shapes, after.weights, "height", "width", "outputs", "inputs")
-            if shapes[after.weights][3] != width:
-                raise unfit(shapes, after.weights, before)
-            before, width, side = after.weights, shapes[after.weights][2], side * stride
-            check_vector(shapes, after.bias, width, before)
-    if width not in (1, 3):
-        raise other_image(shapes, before, width)
+            check_vector(shapes, name, channels, previous)
+        if convolution:
+            check_rank(shapes, convolution.weights, "height", "width", "outputs", "inputs")
+            if shapes[convolution.weights][3] != channels:
+                raise misfit_error(shapes, convolution.weights, previous)
+            previous, channels, side = (
+                convolution.weights,
+                shapes[convolution.weights][2],
+                side * stride,
+            )
+            check_vector(shapes, convolution.bias, channels, previous)
+    if channels not in (1, 3):
+        raise wrong_channels_error(shapes, previous, channels)
 
 
-def other_image(shapes: Shapes, last: str, channels: int) -> UnreadableError:
+def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> UnreadableError:
     """What the last layer makes is neither grey nor coloured."""
     return UnreadableError(
-        f"{shaped(shapes, last)} makes images of {channels} channels; expected 1 (grey) or 3 "
+        f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) or 3 "
         "(colour); use such a generator"
     )
 
 
-def check_total(shapes: Shapes, names: Names) -> None:
+def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
     """Raises UnreadableError where there are too many weights."""
-    total = sum(math.prod(shapes[name]) for name in names.used())
+    total = sum(math.prod(shapes[name]) for name in names.list_names())
     if total > MOST_WEIGHTS:
         raise UnreadableError(
             f"holds a generator of {total:,} weights where at most {MOST_WEIGHTS:,} were expected; "
@@ -136,11 +149,11 @@ def check_total(shapes: Shapes, names: Names) -> None:
         )
 
 
-def check_map(shapes: Shapes, before: str, side: int, width: int) -> None:
+def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
     """Raises UnreadableError where a map is too large."""
-    if side > MOST_SIDE or side * side * width > MOST_VALUES:
+    if side > MOST_SIDE or side * side * channels > MOST_VALUES:
         raise UnreadableError(
-            f"{shaped(shapes, before)} makes a map of {side} x {side} x {width}; expected at most "
+            f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; expected at most "
             f"{MOST_SIDE} pixels a side and {MOST_VALUES:,} values; is it a DCGAN?"
         )
 
@@ -149,31 +162,31 @@ def check_rank(shapes: Shapes, name: str, *axes: str) -> None:
     """Raises UnreadableError where a tensor has other axes."""
     if len(shapes[name]) != len(axes) or min(shapes[name]) < 1:
         raise UnreadableError(
-            f"{shaped(shapes, name)} is not ({', '.join(axes)}), each at least 1; "
+            f"{describe_tensor(shapes, name)} is not ({', '.join(axes)}), each at least 1; "
             "the checkpoint is damaged or not a plain DCGAN's"
         )
 
 
-def check_vector(shapes: Shapes, name: str, length: int, before: str) -> None:
+def check_vector(shapes: Shapes, name: str, length: int, previous: str) -> None:
     """Raises UnreadableError where a tensor is no vector of a length."""
     if shapes[name] != (length,):
-        raise unfit(shapes, name, before)
+        raise misfit_error(shapes, name, previous)
 
 
-def unfit(shapes: Shapes, name: str, before: str) -> UnreadableError:
+def misfit_error(shapes: Shapes, name: str, previous: str) -> UnreadableError:
     """Two tensors and their shapes, which do not fit one another."""
     return UnreadableError(
-        f"{shaped(shapes, name)} does not fit {shaped(shapes, before)}; "
+        f"{describe_tensor(shapes, name)} does not fit {describe_tensor(shapes, previous)}; "
         "the checkpoint is damaged or not a plain DCGAN's"
     )
 
 
-def shaped(shapes: Shapes, name: str) -> str:
+def describe_tensor(shapes: Shapes, name: str) -> str:
     """A tensor's name and shape."""
     return f"{name} {list(shapes[name])}"
 
 
-def batch_norm(tensors: Tensors, norm: Norm, epsilon: float) -> BatchNorm:
+def read_batch_norm(tensors: Tensors, norm: BatchNormNames, epsilon: float) -> BatchNorm:
     """Raises UnreadableError for statistics that are none."""
     gamma, beta, mean, variance = (tensors[name] for name in norm)
     if variance.min() < 0:

@@ -11,7 +11,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
 MOST_BYTES = 1 << 26  # some 60 bytes a tensor
 MOST_AXES = 32
@@ -20,14 +20,14 @@ FOOTER = 48  # two handles, padding and 8 bytes that say it is a table
 TRAILER = 5  # behind each block: how it is compressed, and its checksum
 
 
-def check(index: Path) -> None:
+def check_index(path: Path) -> None:
     """Raises UnreadableError where an entry is not TensorFlow's description of a tensor."""
-    with index.open("rb") as file:
+    with path.open("rb") as file:
         table = file.read(MOST_BYTES + 1)
     if len(table) > MOST_BYTES:
         raise UnreadableError(f"the index has more than {MOST_BYTES:,} bytes; is it a DCGAN's?")
     try:
-        for key, value in _entries(table):
+        for key, value in _read_entries(table):
             if key:  # the entry without a name is the header
                 _check_sizes(BundleEntryProto.FromString(value))
     except (DecodeError, ValueError, IndexError):
@@ -47,48 +47,48 @@ def _check_sizes(entry: BundleEntryProto) -> None:
         raise ValueError("a shape beyond what 64 bits can count")
 
 
-def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _read_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Names and values in a LevelDB table: an index block leads to the blocks that hold them."""
     if len(table) < FOOTER:
         raise ValueError("too short for a table")
-    _, place = _handle(table, len(table) - FOOTER)
-    index, _ = _handle(table, place)
-    for _, value in _block(table, *index):
-        handle, _ = _handle(value, 0)
-        yield from _block(table, *handle)
+    _, offset = _read_handle(table, len(table) - FOOTER)
+    index, _ = _read_handle(table, offset)
+    for _, value in _read_block(table, *index):
+        handle, _ = _read_handle(value, 0)
+        yield from _read_block(table, *handle)
 
 
-def _block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+def _read_block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
     """Each entry names how many bytes of its key are those of the key before."""
     if start + size + TRAILER > len(table) or table[start + size]:
         raise ValueError("a block that is cut off or compressed")
     block = table[start : start + size]
     restarts = int.from_bytes(block[-4:], "little")
-    end, place, key = size - 4 * (restarts + 1), 0, b""
-    while place < end:
-        shared, place = _varint(block, place)
-        fresh, place = _varint(block, place)
-        length, place = _varint(block, place)
-        if shared > len(key) or place + fresh + length > end:
+    end, offset, key = size - 4 * (restarts + 1), 0, b""
+    while offset < end:
+        shared, offset = _read_varint(block, offset)
+        unshared, offset = _read_varint(block, offset)
+        length, offset = _read_varint(block, offset)
+        if shared > len(key) or offset + unshared + length > end:
             raise ValueError("an entry beyond its block")
-        key = key[:shared] + block[place : place + fresh]
-        yield key, block[place + fresh : place + fresh + length]
-        place += fresh + length
+        key = key[:shared] + block[offset : offset + unshared]
+        yield key, block[offset + unshared : offset + unshared + length]
+        offset += unshared + length
 
 
-def _handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
+def _read_handle(data: bytes, offset: int) -> tuple[tuple[int, int], int]:
     """Where a block starts and its size, and the place behind."""
-    start, place = _varint(data, place)
-    size, place = _varint(data, place)
-    return (start, size), place
+    start, offset = _read_varint(data, offset)
+    size, offset = _read_varint(data, offset)
+    return (start, size), offset
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
     """A number in groups of seven bits, the lowest first, and the place behind."""
     number = 0
     for shift in range(0, 64, 7):
-        number |= (data[place] & 127) << shift
-        place += 1
-        if data[place - 1] < 128:
-            return number, place
+        number |= (data[offset] & 127) << shift
+        offset += 1
+        if data[offset - 1] < 128:
+            return number, offset
     raise ValueError("a number of more than 64 bits")

@@ -3,34 +3,34 @@
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
-from ganinv_cli.formats.tensorflow import dcgan, dcgan_conditional, dcgan_names, object_models
-from ganinv_cli.formats.tensorflow import files as tf_files
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.tensorflow import checkpoint_files as tf_files
+from ganinv_cli.formats.tensorflow import dcgan, dcgan_conditional, dcgan_names, object_generator
 from ganinv_cli.formats.tensorflow import index as tf_index
-from ganinv_cli.formats.tensorflow.tensors import Tensors
+from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 
 
-def read(path: Path, conventions: Conventions) -> Found:
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The generator of a checkpoint in layout A, B or C, or of objects.
 
     `path` is a folder, a prefix (`DCGAN.model-60502`), one of the checkpoint's files, the state
     file `checkpoint`, or a V1 file. Everything but the generator is ignored, and listed.
     Raises CheckpointError.
     """
-    prefix, version = tf_files.find(path)
+    prefix, version = tf_files.find_checkpoint(path)
     try:
         if version == "V2":
-            tf_index.check(prefix.with_name(f"{prefix.name}.index"))
-        tensors = Tensors(prefix)
+            tf_index.check_index(prefix.with_name(f"{prefix.name}.index"))
+        tensors = CheckpointTensors(prefix)
         if dcgan_names.OBJECT_GRAPH in tensors.shapes:
-            return object_models.found(prefix, tensors, conventions)
-        names = dcgan_names.match(tensors.shapes)
-        network = (dcgan_conditional if names.second else dcgan).network(
+            return object_generator.find_generator(prefix, tensors, conventions)
+        names = dcgan_names.match_names(tensors.shapes)
+        network = (dcgan_conditional if names.second_dense else dcgan).build_network(
             tensors, names, conventions
         )
     except UnreadableError as error:
         raise CheckpointError(f"{prefix}: {error}") from None
-    ignored = tuple(sorted(set(tensors.shapes) - set(names.used())))
-    return Found(
+    ignored = tuple(sorted(set(tensors.shapes) - set(names.list_names())))
+    return UnfinishedGenerator(
         network, f"TensorFlow {version}", names.layout, str(prefix), ignored, prior="uniform"
     )

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
-class Tensors:
+class CheckpointTensors:
     """An open checkpoint: `shapes` by name, and by [name] the tensors as finite float32.
 
     Raises UnreadableError.
     """
 
     def __init__(self, prefix: Path) -> None:
-        with _explained("it cannot be opened"):
+        with _translate_errors("it cannot be opened"):
             self._reader = tf.train.load_checkpoint(str(prefix))
             shapes = self._reader.get_variable_to_shape_map()
             self._dtypes = self._reader.get_variable_to_dtype_map()
@@ -27,12 +27,12 @@ class Tensors:
 
     def __getitem__(self, name: str) -> np.ndarray:
         dtype = self._dtypes[name].name
-        if dtype not in FLOATS:
+        if dtype not in FLOAT_DTYPES:
             raise UnreadableError(
-                f"{name} holds {dtype} where floats were expected ({', '.join(FLOATS)}); "
+                f"{name} holds {dtype} where floats were expected ({', '.join(FLOAT_DTYPES)}); "
                 "use a checkpoint that was not quantised"
             )
-        with _explained(f"{name} cannot be read"):
+        with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
             array = np.array(value, np.float32)
@@ -44,9 +44,9 @@ class Tensors:
         array.setflags(write=False)
         return array
 
-    def text(self, name: str) -> bytes:
+    def read_text(self, name: str) -> bytes:
         """The one string that a tensor holds."""
-        with _explained(f"{name} cannot be read"):
+        with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
         if not isinstance(value, bytes):
             raise UnreadableError(f"{name} holds no text; copy it again from its source")
@@ -54,12 +54,12 @@ class Tensors:
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _translate_errors(problem: str) -> Iterator[None]:
     """Around nothing but TensorFlow's reader, which raises all of these for damaged files."""
     try:
         yield
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableError(
-            f"{what}, the file is damaged or incomplete ({reason}); copy it again from its source"
+            f"{problem}, the file is damaged or incomplete ({reason}); copy it again from its source"
         ) from None

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     names = sorted(arrays)
@@ -18,9 +18,9 @@ def write(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
         tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
     )
     state = prefix.with_name("checkpoint")
-    aside = prefix.with_name("checkpoint.tmp")
+    temporary = prefix.with_name("checkpoint.tmp")
     name = prefix.name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    aside.write_text(
+    temporary.write_text(
         f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n', "utf-8"
     )
-    aside.replace(state)  # last: a run killed before this leaves the checkpoint before
+    temporary.replace(state)  # last: a run killed before this leaves the checkpoint before

@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ganinv_cli.formats.reading import UnreadableError
-from ganinv_cli.formats.torch.pickles import Name, Outside, load
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
 
 MOST_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
 MOST_LIST = 1 << 24  # bytes of an archive's list of its members, some 60 each
 MOST_RATIO = 100  # of a member's size to what it takes in the archive; torch.save compresses none
-SMALL = 1 << 16  # bytes; what is no larger may be smaller by any ratio
+ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes; what is no larger may be smaller by any ratio
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
 ZIP = b"PK\3\4"
 
-KINDS = {  # of storages: what they hold, and its bytes
+STORAGE_DTYPES = {  # of storages: what they hold, and its bytes
     "DoubleStorage": ("float64", 8),
     "FloatStorage": ("float32", 4),
     "HalfStorage": ("float16", 2),
@@ -43,29 +43,31 @@ KINDS = {  # of storages: what they hold, and its bytes
 }
 
 
-class Saved(NamedTuple):
+class TorchFile(NamedTuple):
     """What torch.save was given, and the way to the bytes behind its tensors."""
 
     content: Any  # as torch_pickle.load returns it
-    order: str  # < or >: which byte of a number comes first
-    size: Callable[[str], int]  # bytes of a storage by its key, 0 where there is none
-    read: Callable[[str, int, int], bytes]  # of a storage: its key, the first byte, how many
+    byte_order: str  # < or >: which byte of a number comes first
+    storage_size: Callable[[str], int]  # bytes of a storage by its key, 0 where there is none
+    read_storage: Callable[
+        [str, int, int], bytes
+    ]  # of a storage: its key, the first byte, how many
     format: str
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Saved]:
+def open_torch_file(path: Path) -> Iterator[TorchFile]:
     """A file of torch.save, its pickle read and its tensors not. Raises UnreadableError."""
     try:
         with path.open("rb") as file:
             if file.read(len(ZIP)) != ZIP:
-                yield _streamed(file)
+                yield _read_legacy(file)
                 return
-            with _explained():
-                check_list(file)
+            with _translate_errors():
+                check_member_list(file)
                 archive = zipfile.ZipFile(file)
             with archive:
-                yield _archived(archive)
+                yield _read_archive(archive)
     except OSError as error:
         raise UnreadableError(
             f"it cannot be read ({error.strerror or error}); check it and its permissions"
@@ -73,7 +75,7 @@ def opened(path: Path) -> Iterator[Saved]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Around nothing but zipfile, which raises all of these for damaged archives."""
     try:
         yield
@@ -87,7 +89,7 @@ def _explained() -> Iterator[None]:
         ) from None
 
 
-def _archived(archive: zipfile.ZipFile) -> Saved:
+def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
     members = {info.filename: info for info in archive.infolist()}
     pickles = [name for name in members if f"/{name}".endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -102,38 +104,42 @@ def _archived(archive: zipfile.ZipFile) -> Saved:
             "weights of its model with torch.save(model.state_dict(), …)"
         )
 
-    def member(name: str, start: int, length: int) -> bytes:
+    def read_member(name: str, start: int, length: int) -> bytes:
         _check_member(members[name])
-        with _explained(), archive.open(members[name]) as file:
+        with _translate_errors(), archive.open(members[name]) as file:
             file.seek(start)
             return file.read(length)
 
-    def size(key: str) -> int:
+    def storage_size(key: str) -> int:
         info = members.get(f"{root}data/{key}")
         return info.file_size if info else 0
 
-    def read(key: str, start: int, length: int) -> bytes:
-        return member(f"{root}data/{key}", start, length)
+    def read_storage(key: str, start: int, length: int) -> bytes:
+        return read_member(f"{root}data/{key}", start, length)
 
-    order = member(f"{root}byteorder", 0, 16) if f"{root}byteorder" in members else b"little"
+    byte_order = (
+        read_member(f"{root}byteorder", 0, 16) if f"{root}byteorder" in members else b"little"
+    )
     if members[pickles[0]].file_size > MOST_PICKLE:
         raise UnreadableError(
             f"{pickles[0]} in it has {members[pickles[0]].file_size:,} bytes where at most "
             f"{MOST_PICKLE:,} were expected; save the generator's state_dict() alone"
         )
-    content = load(io.BytesIO(member(pickles[0], 0, MOST_PICKLE)))
-    return Saved(content, ">" if order.strip() == b"big" else "<", size, read, "PyTorch")
+    content = load(io.BytesIO(read_member(pickles[0], 0, MOST_PICKLE)))
+    return TorchFile(
+        content, ">" if byte_order.strip() == b"big" else "<", storage_size, read_storage, "PyTorch"
+    )
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    if info.file_size > max(SMALL, MOST_RATIO * info.compress_size):
+    if info.file_size > max(ALWAYS_ALLOWED_SIZE, MOST_RATIO * info.compress_size):
         raise UnreadableError(
             f"{info.filename} in it has {info.compress_size:,} bytes and says that it becomes "
             f"{info.file_size:,}, which weights do not; is it a file that torch.save wrote?"
         )
 
 
-def check_list(file: BinaryIO) -> None:
+def check_member_list(file: BinaryIO) -> None:
     """Before zipfile reads an archive's list of members: how long it says that is, at its end.
 
     Raises UnreadableError where it is too long, zipfile.BadZipFile where it is missing.
@@ -163,7 +169,7 @@ def check_list(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _streamed(file: BinaryIO) -> Saved:
+def _read_legacy(file: BinaryIO) -> TorchFile:
     """A file of before the archives."""
     file.seek(0)
     data = file.read(MOST_PICKLE)
@@ -175,51 +181,51 @@ def _streamed(file: BinaryIO) -> Saved:
             "is a pickle, but none that torch.save wrote; save the weights with "
             "torch.save(model.state_dict(), …)"
         )
-    outside: list[Outside] = []
+    persistent_ids: list[PersistentId] = []
     load(head)  # the version of this layout, 1001
     load(head)  # the machine's sizes of numbers; the bytes of a number are in the same order on all
-    content, keys = load(head, outside), load(head)
-    places = _places(file, head.tell(), keys, outside)
+    content, keys = load(head, persistent_ids), load(head)
+    storages = _locate_storages(file, head.tell(), keys, persistent_ids)
 
-    def size(key: str) -> int:
-        return places[key][1] if key in places else 0
+    def storage_size(key: str) -> int:
+        return storages[key][1] if key in storages else 0
 
-    def read(key: str, start: int, length: int) -> bytes:
-        file.seek(places[key][0] + start)
+    def read_storage(key: str, start: int, length: int) -> bytes:
+        file.seek(storages[key][0] + start)
         return file.read(length)
 
-    return Saved(content, "<", size, read, "PyTorch before 1.6")
+    return TorchFile(content, "<", storage_size, read_storage, "PyTorch before 1.6")
 
 
-def _places(
-    file: BinaryIO, place: int, keys: Any, outside: list[Outside]
+def _locate_storages(
+    file: BinaryIO, offset: int, keys: Any, persistent_ids: list[PersistentId]
 ) -> dict[str, tuple[int, int]]:
     """Where each storage starts and its bytes: 8 with its number of values stand before it."""
-    widths = {key: width for _, width, key in filter(None, map(storage, outside))}
+    item_sizes = {key: width for _, width, key in filter(None, map(parse_storage, persistent_ids))}
     end = file.seek(0, io.SEEK_END)
-    places = {}
+    storages = {}
     for key in keys if isinstance(keys, list) else ():
-        file.seek(place)
-        width = widths.get(key, 0) if isinstance(key, str) else 0
-        size = int.from_bytes(file.read(8), "little") * width
-        if not width or place + 8 + size > end:
+        file.seek(offset)
+        item_size = item_sizes.get(key, 0) if isinstance(key, str) else 0
+        size = int.from_bytes(file.read(8), "little") * item_size
+        if not item_size or offset + 8 + size > end:
             raise UnreadableError(
                 f"is cut off at the tensor {key!s:.20}, {end:,} bytes from its start; "
                 "copy it again from its source"
             )
-        places[key] = (place + 8, size)
-        place += 8 + size
-    return places
+        storages[key] = (offset + 8, size)
+        offset += 8 + size
+    return storages
 
 
-def storage(node: Any) -> tuple[str, int, str] | None:
+def parse_storage(node: Any) -> tuple[str, int, str] | None:
     """Of a storage in a pickle: what it holds, the bytes of that, and its key."""
-    key = node.key if isinstance(node, Outside) else None
+    key = node.key if isinstance(node, PersistentId) else None
     if not isinstance(key, tuple) or len(key) < 5 or key[0] != "storage":
         return None
-    if not isinstance(key[1], Name) or not isinstance(key[2], str):
+    if not isinstance(key[1], GlobalName) or not isinstance(key[2], str):
         return None
     if len(key) > 5 and key[5] is not None:  # a part of another, in files of before 2017
         return None
-    kind, width = KINDS.get(key[1].name, (key[1].name, 0))
-    return kind, width, key[2]
+    dtype, item_size = STORAGE_DTYPES.get(key[1].name, (key[1].name, 0))
+    return dtype, item_size, key[2]

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.reading import Conventions, Found
-from ganinv_cli.formats.torch.archive import opened
-from ganinv_cli.formats.torch.tree import networks
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator
+from ganinv_cli.formats.torch.archive import open_torch_file
+from ganinv_cli.formats.torch.networks import find_networks
 from ganinv_cli.formats.weights import state_dict
 
 
-def read(path: Path, conventions: Conventions) -> Found:
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The generator of a file with state dicts or whole modules, under whatever keys.
 
     Where there are several generators, the one with ema in its name. Raises UnreadableError.
     """
-    with opened(path) as saved:
-        reading = state_dict.Reading(conventions, ordered=True)
-        return state_dict.found(networks(saved), str(path), saved.format, reading)
+    with open_torch_file(path) as torch_file:
+        options = state_dict.ReadOptions(conventions, ordered=True)
+        return state_dict.find_generator(
+            find_networks(torch_file), str(path), torch_file.format, options
+        )

@@ -4,55 +4,62 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ganinv_cli.formats.reading import Conventions, Found, UnreadableError
-from ganinv_cli.formats.torch.norms import scaled, spectral
-from ganinv_cli.formats.weights.choosing import Candidate, chosen, named, opposed
-from ganinv_cli.formats.weights.ordering import orders
-from ganinv_cli.formats.weights.parts import Part, Style
-from ganinv_cli.formats.weights.sequence import Plan, plan
+from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.weights.candidates import (
+    Candidate,
+    choose_generator,
+    is_discriminator_name,
+    is_generator_name,
+)
+from ganinv_cli.formats.weights.layer_orders import list_layer_orders
+from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
+from ganinv_cli.formats.weights.parametrizations import apply_spectral_norm, apply_weight_norm
+from ganinv_cli.formats.weights.sequence import Plan, plan_generator
 from ganinv_cli.formats.weights.weight import Weight, Weights
 
-STYLE = Style(torch=True, epsilon=1e-5, activation="relu")
+PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
 
-_LEAF = re.compile(
+_TENSOR_NAME = re.compile(
     r"(?:(?P<layer>.*?)\.)?(?P<leaf>parametrizations\.weight\.(?:original[01]?|0\._[uv])|[^.]+)",
     re.DOTALL,
 )
 _ROLES = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
 _COUNTER = "num_batches_tracked"
-_WEIGHT = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?)$")
+_WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?)$")
 # what spectral norm and weight norm keep in place of a weight
-_SPECTRAL = (
+_SPECTRAL_NORM_KEYS = (
     ("weight_orig", "weight_u", "weight_v"),
     *(tuple(f"parametrizations.weight.{each}" for each in ("original", "0._u", "0._v")),),
 )
-_SCALED = (
+_WEIGHT_NORM_KEYS = (
     ("weight_g", "weight_v"),
     *(tuple(f"parametrizations.weight.{each}" for each in ("original0", "original1")),),
 )
-_TRANSPOSED = re.compile(r"deconv|transp|(?<![a-z])(conv_?t|t_?conv|up_?conv)", re.IGNORECASE)
+_TRANSPOSED_NAME = re.compile(r"deconv|transp|(?<![a-z])(conv_?t|t_?conv|up_?conv)", re.IGNORECASE)
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """How the weights of a file are taken."""
 
     conventions: Conventions
     ordered: bool  # whether they stand in the order of the layers
 
 
-def found(networks: Mapping[str, Weights], path: str, form: str, reading: Reading) -> Found:
+def find_generator(
+    networks: Mapping[str, Weights], path: str, format_name: str, options: ReadOptions
+) -> UnfinishedGenerator:
     """The one generator of a file. Raises UnreadableError."""
-    judged = [
+    candidates = [
         candidate
         for where, weights in networks.items()
-        if any(_WEIGHT.search(name) for name in weights)  # an optimizer's have other names
-        for candidate in _judged(where, weights, reading)
+        if any(_WEIGHT_NAME.search(name) for name in weights)  # an optimizer's have other names
+        for candidate in _list_candidates(where, weights, options)
     ]
-    generator = chosen(judged)
-    names = {_joined(where, name) for where, weights in networks.items() for name in weights}
-    return Found(
-        network=generator.plan.network(),
-        format=form,
+    generator = choose_generator(candidates)
+    names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
+    return UnfinishedGenerator(
+        network=generator.plan.build_network(),
+        format=format_name,
         layout=generator.path or "weights",
         path=path,
         ignored=tuple(sorted(names - generator.names)),
@@ -60,65 +67,69 @@ def found(networks: Mapping[str, Weights], path: str, form: str, reading: Readin
     )
 
 
-def parts(weights: Weights, path: str = "") -> list[Part]:
+def make_weighted_layers(weights: Weights, path: str = "") -> list[WeightedLayer]:
     """The layers that named weights belong to, in the order of the file. Raises UnreadableError."""
     grouped: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
-        match = _LEAF.fullmatch(name)
+        match = _TENSOR_NAME.fullmatch(name)
         layer, leaf = (match["layer"] or "", match["leaf"]) if match else ("", name)
         if leaf != _COUNTER:
             grouped.setdefault(layer, {})[leaf] = weight
-    made = []
-    for last, layer in zip([None, *grouped], grouped, strict=False):
+    layers = []
+    for previous, layer in zip([None, *grouped], grouped, strict=False):
         shown = f"{path}.{layer}".strip(".") or "its layer"
-        transposed = True if _TRANSPOSED.search(layer) else None
-        roles = _by_role(shown, grouped[layer])
-        made.append(Part(shown, roles, _before(last, layer), transposed))
-    return made
+        transposed = True if _TRANSPOSED_NAME.search(layer) else None
+        roles = _assign_roles(shown, grouped[layer])
+        layers.append(
+            WeightedLayer(shown, roles, _count_weightless_before(previous, layer), transposed)
+        )
+    return layers
 
 
-def _judged(path: str, weights: Weights, reading: Reading) -> Iterator[Candidate]:
+def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Iterator[Candidate]:
     """A network, or those in it that have a generator's name."""
-    stem = _common(weights)
-    heads = _heads(weights, stem)
-    generators = [head for head in heads if named(head)] if len(heads) > 1 else []
+    stem = _find_common_prefix(weights)
+    heads = _group_by_head(weights, stem)
+    generators = [head for head in heads if is_generator_name(head)] if len(heads) > 1 else []
     # what follows a generator may well fit it: a discriminator takes the image that it makes
-    apart = generators and (len(generators) > 1 or any(map(opposed, heads)))
-    names = frozenset(_joined(path, name) for name in weights)
+    apart = generators and (len(generators) > 1 or any(map(is_discriminator_name, heads)))
+    names = frozenset(_join_path(path, name) for name in weights)
     try:
         if not apart:
-            yield Candidate(path, names, _planned(path, weights, reading))
+            yield Candidate(path, names, _plan_in_any_order(path, weights, options))
             return
-        why = ""
+        reason = ""
     except UnreadableError as error:
-        why = str(error)
+        reason = str(error)
     for head in generators:
         rest = {name.removeprefix(f"{stem}{head}."): heads[head][name] for name in heads[head]}
-        yield from _judged(_joined(path, f"{stem}{head}"), rest, reading)
+        yield from _list_candidates(_join_path(path, f"{stem}{head}"), rest, options)
     if not generators:
-        yield Candidate(path, names, None, why)
+        yield Candidate(path, names, None, reason)
 
 
-def _planned(path: str, weights: Weights, reading: Reading) -> Plan:
-    if reading.ordered:
-        return plan(parts(weights, path), STYLE, reading.conventions)
-    plans, why = [], ""
-    for order in orders(_heads(weights, _common(weights))):
+def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Plan:
+    if options.ordered:
+        return plan_generator(make_weighted_layers(weights, path), PYTORCH, options.conventions)
+    plans, reason = [], ""
+    for order in list_layer_orders(_group_by_head(weights, _find_common_prefix(weights))):
         try:
-            plans.append(plan(parts(order, path), STYLE, reading.conventions))
+            plans.append(
+                plan_generator(make_weighted_layers(order, path), PYTORCH, options.conventions)
+            )
         except UnreadableError as error:
-            why = why or str(error)
+            reason = reason or str(error)
     if len(plans) == 1:
         return plans[0]
     raise UnreadableError(
-        why
+        reason
         if not plans
         else "keeps its layers in no order and more than one fits; save the generator with "
         "torch.save(model.state_dict(), …)"
     )
 
 
-def _heads(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
+def _group_by_head(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
     """The weights by the word behind what all of their names start with."""
     heads: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
@@ -126,11 +137,11 @@ def _heads(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
     return heads
 
 
-def _joined(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     return f"{path}.{name}".strip(".")
 
 
-def _common(names: Iterable[str]) -> str:
+def _find_common_prefix(names: Iterable[str]) -> str:
     """The whole words that all names start with, as module. or model.generator."""
     shared = []
     for same in zip(*(name.split(".")[:-1] for name in names), strict=False):
@@ -140,28 +151,28 @@ def _common(names: Iterable[str]) -> str:
     return "".join(shared)
 
 
-def _before(last: str | None, layer: str) -> int | None:
+def _count_weightless_before(previous: str | None, layer: str) -> int | None:
     """How many layers without weights an nn.Sequential's numbers leave between two with some."""
-    (above, _, one), (beside, _, two) = (last or "").rpartition("."), layer.rpartition(".")
+    (above, _, one), (beside, _, two) = (previous or "").rpartition("."), layer.rpartition(".")
     if above != beside or not (one.isdecimal() and two.isdecimal()):
         return None
     return max(int(two) - int(one) - 1, 0)
 
 
-def _by_role(name: str, leaves: dict[str, Weight]) -> Weights:
+def _assign_roles(name: str, leaves: dict[str, Weight]) -> Weights:
     rest = dict(leaves)
     roles: dict[str, Weight] = {}
-    for keys in _SPECTRAL:
+    for keys in _SPECTRAL_NORM_KEYS:
         if all(key in rest for key in keys):
-            roles["weight"] = spectral(name, *(rest.pop(key) for key in keys))
-    for keys in _SCALED:
+            roles["weight"] = apply_spectral_norm(name, *(rest.pop(key) for key in keys))
+    for keys in _WEIGHT_NORM_KEYS:
         if all(key in rest for key in keys):
-            roles["weight"] = scaled(name, *(rest.pop(key) for key in keys))
+            roles["weight"] = apply_weight_norm(name, *(rest.pop(key) for key in keys))
     for leaf, weight in rest.items():
         if leaf not in _ROLES:
             raise UnreadableError(
                 f"{name}.{leaf} {list(weight.shape)} is no part of a dense layer, a convolution or "
-                f"a batch norm; expected a sequence of these: {STYLE.remedy}"
+                f"a batch norm; expected a sequence of these: {PYTORCH.remedy}"
             )
         roles[_ROLES[leaf]] = weight
     return roles

@@ -7,14 +7,14 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.consistency import labels, numbers
 from ganinv_cli.report.consistency import tables as words
-from ganinv_cli.report.consistency.images import by_rule, images
-from ganinv_cli.report.consistency.notes import notes
-from ganinv_cli.report.output.plain_numbers import flat
-from ganinv_cli.report.report import Drawn, Report, Row
+from ganinv_cli.report.consistency.images import iterate_recoveries, read_images
+from ganinv_cli.report.consistency.notes import make_notes
+from ganinv_cli.report.output.plain_numbers import flatten
+from ganinv_cli.report.report import DrawnFigure, Report, Row
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
-from ganinv_cli.report.shared.image_names import groups
-from ganinv_cli.report.shared.prior import prior_of
-from ganinv_cli.report.shared.run import described
+from ganinv_cli.report.shared.image_names import list_image_groups
+from ganinv_cli.report.shared.prior import read_prior
+from ganinv_cli.report.shared.run import describe_run
 from ganinv_cli.settings.names import image_group
 
 if TYPE_CHECKING:
@@ -33,50 +33,50 @@ def summarise(results: "Results", name: str) -> Report:
     table2: list[Row] = []
     strays: list[Row] = []
     errors: list[Row] = []
-    labelled: list[Row] = []
+    label_rows: list[Row] = []
     readable: list[int] = []
-    said: dict[int, str] = {}
-    for image in images(results):
-        table2 += numbers.rows(image)
-        strays += numbers.strays(image)
-        errors += numbers.unread(image)
-        labelled += labels.rows(image)
+    handling_by_image: dict[int, str] = {}
+    for image in read_images(results):
+        table2 += numbers.make_rows(image)
+        strays += numbers.make_stray_rows(image)
+        errors += numbers.make_error_rows(image)
+        label_rows += labels.make_rows(image)
         readable += [] if image.error else [image.number]
-        said[image.number] = image.said
+        handling_by_image[image.number] = image.handling
     if not table2 and not errors:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
-    run = described(results, groups(results.attributes.get("config", {}), readable))
+    run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
         {"table2": table2, "strays": strays, "unread": errors}
-        | ({"labels": labelled} if labelled else {}),
-        words.sections(table2, strays, errors, labelled, prior_of(run["config"])),
+        | ({"labels": label_rows} if label_rows else {}),
+        words.make_sections(table2, strays, errors, label_rows, read_prior(run["config"])),
         [
-            *notes(run, table2, said),
-            *labels.notes(labelled),
+            *make_notes(run, table2, handling_by_image),
+            *labels.make_notes(label_rows),
         ],
         run,
-        [flat(row) for row in table2],
+        [flatten(row) for row in table2],
     )
 
 
-def draw(results: "Results") -> dict[str, Drawn]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """A figure for each image: the image, what was found of it, and the distances."""
     from ganinv_cli.report.consistency import figures  # slow to import
 
-    return figures.draw(images(results))
+    return figures.draw(read_images(results))
 
 
-def failed(results: "Results") -> dict[str, Reasons]:
+def classify_failures(results: "Results") -> dict[str, Reasons]:
     """(recoveries,) for each group: why each failed, whatever its solver thought.
 
     It is no minimum, or not the one that most recoveries are; where there is none, none is.
     """
     return {
         image_group(image.number, technique): np.where(
-            recoveries.stationary & recoveries.strays & recoveries.mostly_one,
+            recoveries.stationary & recoveries.away_from_largest & recoveries.is_mostly_one,
             ELSEWHERE,
-            recoveries.unsettled,
+            recoveries.failure_reasons,
         )
-        for image, technique, recoveries in by_rule(images(results))
+        for image, technique, recoveries in iterate_recoveries(read_images(results))
     }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.prior import Prior
 from ganinv_cli.report.consistency.minima import Recoveries
-from ganinv_cli.report.shared.prior import prior_of
+from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.settings.names import RULES, image_number
 
@@ -20,54 +20,54 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Image:
+class ImageResults:
     """One image file of a run, and what each rule found of it."""
 
     number: int
     columns: Group  # one row
-    rules: dict[str, Recoveries]  # in the rules' order; only what has recoveries
+    recoveries: dict[str, Recoveries]  # in the rules' order; only what has recoveries
     certificates: dict[str, Group]  # one row each, the last one made; of rules that once finished
-    counted: int | None  # pixels times channels that the image loss sums over
+    pixel_count: int | None  # pixels times channels that the image loss sums over
     masked: bool  # whether a mask left some out
     prior: Prior  # what z was drawn from
 
     @property
     def name(self) -> str:
-        return self._words("name") or f"image {self.number}"
+        return self._read_text("name") or f"image {self.number}"
 
     @property
     def sha256(self) -> str:
         """Of the file's bytes; empty where it is not known."""
-        return self._words("sha256")
+        return self._read_text("sha256")
 
     @property
-    def said(self) -> str:
+    def handling(self) -> str:
         """What was done to the file to make it an input; empty: nothing worth saying."""
-        return self._words("said")
+        return self._read_text("said")
 
     @property
     def error(self) -> str:
         """Why the file could not be read; empty when it could."""
-        return self._words("error")
+        return self._read_text("error")
 
     @cached_property
     def target(self) -> NDArray[np.uint8] | None:
         """(height, width, channels), as the generator sees it."""
         return self.columns["target"][0] if "target" in self.columns and not self.error else None
 
-    def _words(self, column: str) -> str:
+    def _read_text(self, column: str) -> str:
         if column not in self.columns:
             return ""
         value = self.columns[column][0]
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def images(results: "Results") -> Iterator[Image]:
+def read_images(results: "Results") -> Iterator[ImageResults]:
     """In the order they were given; each is made when it is asked for, for all z may be many."""
-    return (_image(results, name) for name in _names(results))
+    return (_read_image(results, name) for name in _find_image_groups(results))
 
 
-def techniques(results: "Results") -> set[str]:
+def find_rules(results: "Results") -> set[str]:
     """Those that have recoveries of an image."""
     rules = (
         (name.rpartition("/")[2], group)
@@ -77,28 +77,30 @@ def techniques(results: "Results") -> set[str]:
     return {rule for rule, group in rules if rule in RULES and len(group["trial"])}
 
 
-def by_rule(given: Iterable[Image]) -> Iterator[tuple[Image, str, Recoveries]]:
+def iterate_recoveries(
+    images: Iterable[ImageResults],
+) -> Iterator[tuple[ImageResults, str, Recoveries]]:
     """Every image with each technique that has recoveries of it."""
     return (
         (image, technique, recoveries)
-        for image in given
-        for technique, recoveries in image.rules.items()
+        for image in images
+        for technique, recoveries in image.recoveries.items()
     )
 
 
-def _names(results: "Results") -> Iterator[str]:
+def _find_image_groups(results: "Results") -> Iterator[str]:
     for name, group in sorted(results.groups.items()):
         if name.startswith("image=") and "/" not in name and len(group["trial"]):
             yield name
 
 
-def _image(results: "Results", name: str) -> Image:
+def _read_image(results: "Results", name: str) -> ImageResults:
     groups = results.groups
     rules: dict[str, Recoveries] = {}
     certificates: dict[str, Group] = {}
-    counted = _counted(results, groups[name])
-    rounding = 0.0 if counted is None else statistics.rounding_residual(counted)
-    prior = prior_of(results.attributes.get("config", {}))
+    pixel_count = _count_pixels(results, groups[name])
+    rounding = 0.0 if pixel_count is None else statistics.rounding_residual(pixel_count)
+    prior = read_prior(results.attributes.get("config", {}))
     for rule in RULES:
         group = groups.get(f"{name}/{rule}")
         if group is not None and len(group["trial"]):
@@ -108,10 +110,10 @@ def _image(results: "Results", name: str) -> Image:
                 # A run that was extended has an earlier one too, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
     number, masked = image_number(name), "pixels_counted" in results.constants
-    return Image(number, groups[name], rules, certificates, counted, masked, prior)
+    return ImageResults(number, groups[name], rules, certificates, pixel_count, masked, prior)
 
 
-def _counted(results: "Results", image: Group) -> int | None:
+def _count_pixels(results: "Results", image: Group) -> int | None:
     """A mask says how many; without one they all count."""
     if "pixels_counted" in results.constants:
         return int(results.constants["pixels_counted"])

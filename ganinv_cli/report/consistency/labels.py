@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ganinv_cli.report.consistency.images import Image
+from ganinv_cli.report.consistency.images import ImageResults
 from ganinv_cli.report.consistency.minima import Recoveries
-from ganinv_cli.report.output.number_format import scientific
-from ganinv_cli.report.output.plain_numbers import finite
+from ganinv_cli.report.output.number_format import format_scientific
+from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.shared.image_names import by_image
+from ganinv_cli.report.shared.image_names import make_image_table
 
 NOTE = (
     "Under another label the same z makes another image. So distances are those of recoveries "
@@ -16,58 +16,58 @@ NOTE = (
 )
 
 
-def rows(image: Image) -> list[Row]:
+def make_rows(image: ImageResults) -> list[Row]:
     """One a rule and label that a recovery ended under; none without labels."""
     return [
-        _row(image, technique, recoveries, label)
-        for technique, recoveries in image.rules.items()
+        _make_row(image, technique, recoveries, label)
+        for technique, recoveries in image.recoveries.items()
         if recoveries.labels is not None
         for label in np.unique(recoveries.labels).tolist()
     ]
 
 
-def sections(labels: list[Row]) -> list[Section]:
+def make_sections(label_rows: list[Row]) -> list[Section]:
     """Those rows in words."""
-    if not labels:
+    if not label_rows:
         return []
     return [
-        by_image(
+        make_image_table(
             "Under which label the recoveries ended",
             ("image,\ntechnique", "label", "trials", "converged", "distinct\nminima",
              "least\nloss", "trials\nat it", "mean\ndistance"),
-            labels,
+            label_rows,
             lambda row, name: (
                 f"{name},\n{row['technique']}",
                 f"{row['label']}",
                 *(f"{row[key]:,}" for key in ("recoveries", "converged", "distinct")),
-                scientific(row["image_loss"]),
+                format_scientific(row["image_loss"]),
                 f"{row['reached']:,}",
-                scientific(row["distance"]),
+                format_scientific(row["distance"]),
             ),
-            longest=16,
+            max_length=16,
         )
     ]  # fmt: skip
 
 
-def notes(labels: list[Row]) -> list[str]:
+def make_notes(label_rows: list[Row]) -> list[str]:
     """How to read all tables, where there are labels."""
-    return [NOTE] if labels else []
+    return [NOTE] if label_rows else []
 
 
-def _row(image: Image, technique: str, recoveries: Recoveries, label: int) -> Row:
-    under = recoveries.labels == label
-    here = recoveries.under(label)
-    apart = here.distances(here.numbers)
-    least = here.loss[np.isfinite(here.loss)]
+def _make_row(image: ImageResults, rule: str, recoveries: Recoveries, label: int) -> Row:
+    mask = recoveries.labels == label
+    selected = recoveries.select_label(label)
+    apart = selected.distances(selected.has_finite_z)
+    least = selected.loss[np.isfinite(selected.loss)]
     return {
         "image": image.name,
         "number": image.number,
-        "technique": technique,
+        "technique": rule,
         "label": label,
-        "recoveries": len(here.loss),
-        "converged": int(np.sum(here.stationary)),
-        "distinct": here.minima(),
+        "recoveries": len(selected.loss),
+        "converged": int(np.sum(selected.stationary)),
+        "distinct": selected.count_minima(),
         "image_loss": float(least.min()) if len(least) else None,
-        "reached": int(np.sum(recoveries.reached & under)),  # the least of all labels
-        "distance": finite(float(np.mean(apart))) if len(apart) else None,
+        "reached": int(np.sum(recoveries.reached_least_loss & mask)),  # the least of all labels
+        "distance": finite_or_none(float(np.mean(apart))) if len(apart) else None,
     }

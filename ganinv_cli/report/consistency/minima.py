@@ -15,13 +15,13 @@ from ganinv_cli import statistics
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.report.shared.failures import NO_MINIMUM, Reasons
-from ganinv_cli.report.shared.prior import USUAL, at_bound, beyond
+from ganinv_cli.report.shared.prior import DEFAULT, is_at_bound, is_outside
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import Booleans, Floats, Integers
 
-SAME = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
-TOLERANCES = {"0.001": SAME, "0.003": 3e-3, "0.01": 1e-2}  # to show what SAME decides
-REACHED = 1e-3  # share of the least image loss within which a recovery has reached it
+SAME_Z_TOLERANCE = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
+TOLERANCES = {"0.001": SAME_Z_TOLERANCE, "0.003": 3e-3, "0.01": 1e-2}  # to show what SAME decides
+REACHED_SHARE = 1e-3  # share of the least image loss within which a recovery has reached it
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Recoveries:
     """What one rule found of one image; at least one row."""
 
     group: Group
-    rounding: float  # image loss that the image's 8 bits alone leave; less is as good as 0
-    prior: Prior = USUAL
+    rounding_loss: float  # image loss that the image's 8 bits alone leave; less is as good as 0
+    prior: Prior = DEFAULT
 
     @cached_property
     def polished(self) -> Booleans:
@@ -56,7 +56,7 @@ class Recoveries:
         return np.where(self.polished, self.group["polished/image_loss"], found)
 
     @cached_property
-    def solved(self) -> Booleans:
+    def solver_converged(self) -> Booleans:
         """(recoveries,): which the solver, in float32, called converged."""
         return np.asarray(self.group["outcome"] == Outcome.converged)
 
@@ -64,22 +64,22 @@ class Recoveries:
     def stationary(self) -> Booleans:
         """(recoveries,): which are a minimum; by the solver's word where none was polished."""
         if not self.polished.any():
-            return self.solved
+            return self.solver_converged
         return np.asarray(self.group["polished/outcome"] == Outcome.converged)
 
     @cached_property
-    def reached(self) -> Booleans:
+    def reached_least_loss(self) -> Booleans:
         """(recoveries,): which have the least image loss of all to within REACHED, or no more
         than rounding."""
-        return statistics.reached(self.loss, REACHED, self.rounding)
+        return statistics.is_lowest(self.loss, REACHED_SHARE, self.rounding_loss)
 
     @cached_property
-    def numbers(self) -> Booleans:
+    def has_finite_z(self) -> Booleans:
         """(recoveries,): which have a finite z."""
         return np.asarray(np.isfinite(self.z).all(axis=1))
 
     @cached_property
-    def best(self) -> int:
+    def best_row(self) -> int:
         """The row with the least image loss."""
         return int(np.nanargmin(np.where(np.isfinite(self.loss), self.loss, np.inf)))
 
@@ -88,67 +88,71 @@ class Recoveries:
         """(recoveries,): the label under which each z was found; None where none was asked for."""
         return self.group.get("label")
 
-    def under(self, label: int) -> "Recoveries":
+    def select_label(self, label: int) -> "Recoveries":
         """Those under a label alone."""
         rows = self.group["label"] == label
         group = {name: values[rows] for name, values in self.group.items()}
-        return Recoveries(group, self.rounding, self.prior)
+        return Recoveries(group, self.rounding_loss, self.prior)
 
     @cached_property
     def best_label(self) -> int | None:
         """That of the row with the least image loss; None where there are no labels."""
-        return None if self.labels is None else int(self.labels[self.best])
+        return None if self.labels is None else int(self.labels[self.best_row])
 
-    def distances(self, among: Booleans) -> Floats:
+    def distances(self, selected: Booleans) -> Floats:
         """(pairs,): ‖zᵢ − zⱼ‖ / latent of some recoveries, (recoveries,), under one label each."""
-        return statistics.pairwise(self.z[among], _some(self.labels, among))
+        return statistics.pairwise_distances(
+            self.z[selected], _select_labels(self.labels, selected)
+        )
 
-    def clusters(self, among: Booleans, tolerance: float = SAME) -> Integers:
+    def clusters(self, selected: Booleans, tolerance: float = SAME_Z_TOLERANCE) -> Integers:
         """(some,): which of some recoveries, (recoveries,), are one z; 0 the most frequent."""
-        return statistics.clusters(self.z[among], tolerance, _some(self.labels, among))
+        return statistics.assign_clusters(
+            self.z[selected], tolerance, _select_labels(self.labels, selected)
+        )
 
     @cached_property
-    def minimum(self) -> Integers:
+    def minimum_numbers(self) -> Integers:
         """(recoveries,): the number of its minimum, 0 the one found most often; -1: none."""
         numbers = np.full(len(self.loss), -1)
         numbers[self.stationary] = self.clusters(self.stationary)
         return numbers
 
-    def minima(self, among: Booleans | None = None) -> int:
+    def count_minima(self, selected: Booleans | None = None) -> int:
         """Distinct minima, of all recoveries or among some, (recoveries,)."""
-        numbers = self.minimum if among is None else self.minimum[among]
+        numbers = self.minimum_numbers if selected is None else self.minimum_numbers[selected]
         return len(np.unique(numbers[numbers >= 0]))
 
-    def distinct(self, tolerance: float) -> int:
+    def count_distinct(self, tolerance: float) -> int:
         """Distinct minima of all recoveries, were z nearer than that in steps one z."""
         return len(np.unique(self.clusters(self.stationary, tolerance)))
 
     @cached_property
-    def largest(self) -> int:
+    def largest_count(self) -> int:
         """Recoveries that are the minimum found most often."""
-        return int(np.sum(self.minimum == 0))
+        return int(np.sum(self.minimum_numbers == 0))
 
     @cached_property
-    def astray(self) -> Floats:
+    def distance_to_largest(self) -> Floats:
         """(recoveries,): the distance ‖·‖ / latent to the nearest z of the largest minimum.
 
         NaN where no recovery converged, and of a recovery under another label.
         """
-        home = self.z[self.minimum == 0]
-        if not len(home):
+        largest_minimum = self.z[self.minimum_numbers == 0]
+        if not len(largest_minimum):
             return np.full(len(self.loss), np.nan)
-        distances = cdist(self.z, home).min(axis=1) / self.z.shape[1]
+        distances = cdist(self.z, largest_minimum).min(axis=1) / self.z.shape[1]
         if self.labels is None:
             return np.asarray(distances)
-        return np.where(self.labels == self.labels[self.minimum == 0][0], distances, np.nan)
+        return np.where(self.labels == self.labels[self.minimum_numbers == 0][0], distances, np.nan)
 
     @cached_property
-    def strays(self) -> Booleans:
+    def away_from_largest(self) -> Booleans:
         """(recoveries,): which are not the minimum found most often, converged or not."""
-        return ~(self.astray < SAME)
+        return ~(self.distance_to_largest < SAME_Z_TOLERANCE)
 
     @cached_property
-    def unsettled(self) -> Reasons:
+    def failure_reasons(self) -> Reasons:
         """(recoveries,): why each is no minimum; converged where it is one.
 
         Polishing, where there was any, alone decides.
@@ -158,22 +162,22 @@ class Recoveries:
         return np.where(self.stationary, np.uint8(Outcome.converged), NO_MINIMUM)
 
     @property
-    def mostly_one(self) -> bool:
+    def is_mostly_one(self) -> bool:
         """Whether more than half are one minimum, so that the others are the exceptions."""
-        return 2 * self.largest > len(self.loss)
+        return 2 * self.largest_count > len(self.loss)
 
     @cached_property
-    def outside(self) -> Integers:
+    def outside_count(self) -> Integers:
         """(recoveries,): how many components of z are beyond the prior's bounds."""
-        return np.asarray(np.sum(beyond(self.z, self.prior), axis=1))
+        return np.asarray(np.sum(is_outside(self.z, self.prior), axis=1))
 
     @cached_property
-    def at_bound(self) -> Integers:
+    def at_bound_count(self) -> Integers:
         """(recoveries,): how many components of z are at or beyond a bound."""
-        return np.asarray(np.sum(at_bound(self.z, self.prior), axis=1))
+        return np.asarray(np.sum(is_at_bound(self.z, self.prior), axis=1))
 
     @property
-    def source(self) -> str:
+    def z_source(self) -> str:
         """Which z this is about, in words."""
         count = int(self.polished.sum())
         if count == len(self.polished):
@@ -181,5 +185,5 @@ class Recoveries:
         return f"polished {count:,} of {len(self.polished):,}" if count else "as found"
 
 
-def _some(labels: Integers | None, among: Booleans) -> Integers | None:
-    return None if labels is None else labels[among]
+def _select_labels(labels: Integers | None, selected: Booleans) -> Integers | None:
+    return None if labels is None else labels[selected]

@@ -3,115 +3,127 @@
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.consistency.images import Image
-from ganinv_cli.report.consistency.minima import REACHED, SAME, TOLERANCES, Recoveries
-from ganinv_cli.report.consistency.verdict import verdict
-from ganinv_cli.report.output.plain_numbers import finite, mean
+from ganinv_cli.report.consistency.images import ImageResults
+from ganinv_cli.report.consistency.minima import (
+    REACHED_SHARE,
+    SAME_Z_TOLERANCE,
+    TOLERANCES,
+    Recoveries,
+)
+from ganinv_cli.report.consistency.verdict import describe_uniqueness
+from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
 from ganinv_cli.report.report import Row
 from ganinv_cli.statistics import Booleans, Integers
 
-PAPER = {"none": 2.03e-4, "standard": 1.36e-4, "stochastic": 4.94e-5}  # its own image, generator
+PAPER_DISTANCES = {
+    "none": 2.03e-4,
+    "standard": 1.36e-4,
+    "stochastic": 4.94e-5,
+}  # its own image, generator
 
 
-def rows(image: Image) -> list[Row]:
+def make_rows(image: ImageResults) -> list[Row]:
     """One a rule."""
-    return [_row(image, technique, recoveries) for technique, recoveries in image.rules.items()]
+    return [
+        _make_row(image, technique, recoveries)
+        for technique, recoveries in image.recoveries.items()
+    ]
 
 
-def _row(image: Image, technique: str, recoveries: Recoveries) -> Row:
-    reached, latent = recoveries.reached, recoveries.z.shape[1]
+def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
+    reached, latent = recoveries.reached_least_loss, recoveries.z.shape[1]
     return {
         "image": image.name,
         "number": image.number,
-        "technique": technique,
+        "technique": rule,
         "recoveries": len(recoveries.loss),
-        "z": recoveries.source,
+        "z": recoveries.z_source,
         "polished": int(np.sum(recoveries.polished)),
         "converged": {
-            "solver": int(np.sum(recoveries.solved)),
-            "polished": _polished(recoveries),
+            "solver": int(np.sum(recoveries.solver_converged)),
+            "polished": _count_converged_polished(recoveries),
         },
         "not_converged": int(np.sum(~recoveries.stationary)),
-        "without_number": int(np.sum(~recoveries.numbers)),
+        "without_number": int(np.sum(~recoveries.has_finite_z)),
         **({} if recoveries.best_label is None else {"label": recoveries.best_label}),
-        "distance": _distances(recoveries, recoveries.numbers),
-        "paper": PAPER.get(technique),
-        "baseline": statistics.baseline(latent, recoveries.prior),
+        "distance": _summarise_distances(recoveries, recoveries.has_finite_z),
+        "paper": PAPER_DISTANCES.get(rule),
+        "baseline": statistics.expected_distance(latent, recoveries.prior),
         "minima": {
-            "tolerance": SAME,
-            "distinct": recoveries.minima(),
-            "distinct_at": {name: recoveries.distinct(at) for name, at in TOLERANCES.items()},
-            "largest": recoveries.largest,
-            "mostly_one": recoveries.mostly_one,
+            "tolerance": SAME_Z_TOLERANCE,
+            "distinct": recoveries.count_minima(),
+            "distinct_at": {name: recoveries.count_distinct(at) for name, at in TOLERANCES.items()},
+            "largest": recoveries.largest_count,
+            "mostly_one": recoveries.is_mostly_one,
         },
-        "image_loss": _losses(recoveries),
-        "psnr": psnr(image, recoveries),
+        "image_loss": _summarise_losses(recoveries),
+        "psnr": finite_psnr(image, recoveries),
         "reached": {
-            "share": REACHED,
-            "rounding_loss": recoveries.rounding,
+            "share": REACHED_SHARE,
+            "rounding_loss": recoveries.rounding_loss,
             "recoveries": int(np.sum(reached)),
-            "distance": _distances(recoveries, reached & recoveries.numbers),
+            "distance": _summarise_distances(recoveries, reached & recoveries.has_finite_z),
             "converged": int(np.sum(reached & recoveries.stationary)),
-            "distinct": recoveries.minima(reached),
+            "distinct": recoveries.count_minima(reached),
         },
         # Where no minimum is most of them, none has strayed from it.
-        "strays": int(np.sum(recoveries.strays)) if recoveries.mostly_one else None,
+        "strays": int(np.sum(recoveries.away_from_largest)) if recoveries.is_mostly_one else None,
         "latent": latent,
-        "outside": _of(recoveries.outside[recoveries.numbers]),
-        "at_bound": _of(recoveries.at_bound[recoveries.numbers]),
-        "gradients": mean(recoveries.group["gradients"]),
-        "restarts": mean(recoveries.group["restarts"]),
-        "verdict": verdict(recoveries),
+        "outside": _summarise_counts(recoveries.outside_count[recoveries.has_finite_z]),
+        "at_bound": _summarise_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
+        "gradients": mean_or_none(recoveries.group["gradients"]),
+        "restarts": mean_or_none(recoveries.group["restarts"]),
+        "verdict": describe_uniqueness(recoveries),
     }
 
 
-def psnr(image: Image, recoveries: Recoveries) -> float | None:
+def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
     """Of the best, in dB; None: not known, or infinite."""
-    return finite(decibels(image, recoveries))
+    return finite_or_none(best_psnr(image, recoveries))
 
 
-def decibels(image: Image, recoveries: Recoveries) -> float:
+def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
     """The PSNR of the best; infinite where its loss is 0, NaN where it is not known."""
-    least = float(recoveries.loss[recoveries.best])
-    return statistics.psnr(least, image.counted) if image.counted else np.nan
+    least = float(recoveries.loss[recoveries.best_row])
+    return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
 
 
-def _of(components: Integers) -> Row:
+def _summarise_counts(counts: Integers) -> Row:
     """Over the recoveries, how many components of z each has."""
-    if not len(components):
+    if not len(counts):
         return {"median": None, "most": None}
-    return {"median": float(np.median(components)), "most": int(components.max())}
+    return {"median": float(np.median(counts)), "most": int(counts.max())}
 
 
-def _polished(recoveries: Recoveries) -> int | None:
+def _count_converged_polished(recoveries: Recoveries) -> int | None:
     """How many converged after polishing; None where there was none."""
     polished = recoveries.polished
     return int(np.sum(recoveries.stationary & polished)) if polished.any() else None
 
 
-def _distances(recoveries: Recoveries, among: Booleans) -> Row:
+def _summarise_distances(recoveries: Recoveries, selected: Booleans) -> Row:
     """Over the pairs of some, (recoveries,); None where there is no pair."""
-    apart = recoveries.distances(among)
-    found = statistics.spread(apart, recoveries.z.shape[1])
+    apart = recoveries.distances(selected)
+    found = statistics.summarize_distances(apart, recoveries.z.shape[1])
     return {
-        "mean": finite(found.mean),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
-        "median": finite(found.median),
-        "largest": finite(float(apart.max())) if len(apart) else None,
-        "mean_squared": finite(found.mean_squared),  # E‖zᵢ − zⱼ‖₂² / latent
+        "mean": finite_or_none(found.mean),  # E‖zᵢ − zⱼ‖₂ / latent, the paper's
+        "median": finite_or_none(found.median),
+        "largest": finite_or_none(float(apart.max())) if len(apart) else None,
+        "mean_squared": finite_or_none(found.mean_squared),  # E‖zᵢ − zⱼ‖₂² / latent
     }
 
 
-def _losses(recoveries: Recoveries) -> Row:
+def _summarise_losses(recoveries: Recoveries) -> Row:
     known = recoveries.loss[np.isfinite(recoveries.loss)]
     if not len(known):
         return {"least": None, "median": None, "largest": None, "spread": None}
     least, median, largest = (float(np.quantile(known, q)) for q in (0, 0.5, 1))
     # Relative; of a loss that is rounding alone it would say nothing.
-    spread = (largest - least) / least if least > recoveries.rounding else None
+    spread = (largest - least) / least if least > recoveries.rounding_loss else None
     return {"least": least, "median": median, "largest": largest, "spread": spread}
 
 
-def strays(image: Image) -> list[Row]:
+def make_stray_rows(image: ImageResults) -> list[Row]:
     """The recoveries away from the minimum that most are: one row each, none left out."""
     return [
         {
@@ -119,19 +131,19 @@ def strays(image: Image) -> list[Row]:
             "number": image.number,
             "technique": technique,
             "trial": int(recoveries.group["trial"][row]),
-            "image_loss": finite(float(recoveries.loss[row])),
-            "distance": finite(float(recoveries.astray[row])),
+            "image_loss": finite_or_none(float(recoveries.loss[row])),
+            "distance": finite_or_none(float(recoveries.distance_to_largest[row])),
             "converged": bool(recoveries.stationary[row]),
             "restarts": int(recoveries.group["restarts"][row]),
             **({} if recoveries.labels is None else {"label": int(recoveries.labels[row])}),
         }
-        for technique, recoveries in image.rules.items()
-        if recoveries.mostly_one
-        for row in np.flatnonzero(recoveries.strays)
+        for technique, recoveries in image.recoveries.items()
+        if recoveries.is_mostly_one
+        for row in np.flatnonzero(recoveries.away_from_largest)
     ]
 
 
-def unread(image: Image) -> list[Row]:
+def make_error_rows(image: ImageResults) -> list[Row]:
     """Why its file could not be read; nothing where it could."""
     if not image.error:
         return []

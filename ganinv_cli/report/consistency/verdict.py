@@ -5,11 +5,11 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.report.consistency.minima import Recoveries
 
-FEW = 10  # recoveries, below which nothing is decided
+MIN_RECOVERIES = 10  # recoveries, below which nothing is decided
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
 
 
-def verdict(recoveries: Recoveries) -> str:
+def describe_uniqueness(recoveries: Recoveries) -> str:
     """How many minima the recoveries came to; a plain sentence, without its point.
 
     Unique: NEARLY_ALL are one z and have converged, and none that lies elsewhere reached the least
@@ -17,45 +17,45 @@ def verdict(recoveries: Recoveries) -> str:
     """
     label, labels = recoveries.best_label, recoveries.labels
     if label is None or labels is None:
-        return _judged(recoveries)
+        return _describe_one_label(recoveries)
     others = labels != label
-    rivals = int(np.sum(recoveries.reached & others))
-    mine = f"under label {label}, {_judged(recoveries.under(label))}"
+    rivals = int(np.sum(recoveries.reached_least_loss & others))
+    own_verdict = f"under label {label}, {_describe_one_label(recoveries.select_label(label))}"
     if rivals:
-        return f"not unique: {rivals:,} under other labels reached the least image loss too; {mine}"
+        return f"not unique: {rivals:,} under other labels reached the least image loss too; {own_verdict}"
     more = f"; {np.sum(others):,} ended under other labels, at larger losses"
-    return mine + (more if others.any() else "")
+    return own_verdict + (more if others.any() else "")
 
 
-def _judged(recoveries: Recoveries) -> str:
+def _describe_one_label(recoveries: Recoveries) -> str:
     recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
-    if recovered < FEW:
+    if recovered < MIN_RECOVERIES:
         return f"undecided: only {recovered} {'recovery' if recovered == 1 else 'recoveries'}"
     if converged < 2:
         return f"undecided: {converged or 'none'} of {recovered:,} recoveries converged"
-    rivals = int(np.sum(recoveries.strays & recoveries.reached))
-    if recoveries.largest >= NEARLY_ALL * recovered and not rivals:
-        return _unique(recoveries)
-    if recoveries.minima() == 1:
+    rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
+    if recoveries.largest_count >= NEARLY_ALL * recovered and not rivals:
+        return _describe_unique(recoveries)
+    if recoveries.count_minima() == 1:
         only = "" if rivals else "only "
         others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
         return (
             f"undecided: {only}{converged:,} of {recovered:,} recoveries converged; "
             f"they are one z{others}"
         )
-    return _several(recoveries)
+    return _describe_several(recoveries)
 
 
-def _unique(recoveries: Recoveries) -> str:
-    recovered, same = len(recoveries.loss), recoveries.largest
-    most = 1 - statistics.interval(same, recovered).low
+def _describe_unique(recoveries: Recoveries) -> str:
+    recovered, same = len(recoveries.loss), recoveries.largest_count
+    most = 1 - statistics.clopper_pearson(same, recovered).low
     sure = f"one z (at most {100 * most:.2g} % of starts end elsewhere, 95 %)"
     if same == recovered:
         return f"unique: all {recovered:,} recoveries are {sure}"
-    numberless = ~np.isfinite(recoveries.loss) & recoveries.strays
+    numberless = ~np.isfinite(recoveries.loss) & recoveries.away_from_largest
     others = {
-        "elsewhere at a larger loss": recoveries.strays & ~numberless,
-        "there but not converged": ~recoveries.strays & ~recoveries.stationary,
+        "elsewhere at a larger loss": recoveries.away_from_largest & ~numberless,
+        "there but not converged": ~recoveries.away_from_largest & ~recoveries.stationary,
         "without a number": numberless,
     }
     counts = ((int(np.sum(rows)), words) for words, rows in others.items())
@@ -65,27 +65,27 @@ def _unique(recoveries: Recoveries) -> str:
     )
 
 
-def _several(recoveries: Recoveries) -> str:
+def _describe_several(recoveries: Recoveries) -> str:
     recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
-    minima, largest = recoveries.minima(), recoveries.largest
+    minima, largest = recoveries.count_minima(), recoveries.largest_count
     among = "" if converged == recovered else f"{converged:,} converged, "
     most = f", {largest:,} at the most frequent" if largest > 1 else ""
     return (
         f"not unique: {recovered:,} recoveries, {among}{minima:,} different minima{most}; "
-        f"{_at_best(recoveries)} the least image loss"
-    ) + _spread(recoveries)
+        f"{_describe_at_least_loss(recoveries)} the least image loss"
+    ) + _describe_spread(recoveries)
 
 
-def _at_best(recoveries: Recoveries) -> str:
+def _describe_at_least_loss(recoveries: Recoveries) -> str:
     """Of those that converged."""
-    best = int(np.sum(recoveries.reached & recoveries.stationary))
+    best = int(np.sum(recoveries.reached_least_loss & recoveries.stationary))
     return f"{best:,} reached" if best else "none that converged reached"
 
 
-def _spread(recoveries: Recoveries) -> str:
+def _describe_spread(recoveries: Recoveries) -> str:
     """To how many minima those that reached the least loss came, where they are several."""
-    best = recoveries.reached & recoveries.stationary
+    best = recoveries.reached_least_loss & recoveries.stationary
     if np.sum(best) < 2:
         return ""
-    minima = recoveries.minima(best)
+    minima = recoveries.count_minima(best)
     return ", all one z" if minima == 1 else f", at {minima:,} different minima"

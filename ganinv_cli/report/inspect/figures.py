@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ganinv_cli.report.output.plots import GREY, LINES, blank, encoded
+from ganinv_cli.report.output.plots import GREY, RULE_STYLES, encode_figure, make_figure
 
 FLOOR = 1e-8  # of the largest: what is drawn of values that are 0
 
 
-def draw(values: NDArray[np.floating], title: str) -> Figure:
+def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
     """(points, latent), largest first: a thin line each, and their median."""
     kept = values[np.isfinite(values).all(axis=1)]
-    figure = blank()
+    figure = make_figure()
     axes = figure.add_subplot()
     axes.set_title(title, fontsize=10, loc="left", parse_math=False)
     axes.set(xlabel="singular value, from the largest", yscale="log")
@@ -24,13 +24,13 @@ def draw(values: NDArray[np.floating], title: str) -> Figure:
     if largest == 0:
         axes.text(0.5, 0.5, "J is 0 or not finite", transform=axes.transAxes, ha="center")
         return figure
-    shown = np.maximum(kept, FLOOR * largest)
+    floored = np.maximum(kept, FLOOR * largest)
     number = np.arange(1, kept.shape[1] + 1)
-    for row, line in enumerate(shown):
+    for row, line in enumerate(floored):
         label = "one z" if row == 0 else None
         axes.plot(number, line, color=GREY, linewidth=0.6, alpha=0.6, label=label)
-    colour, _ = LINES["none"]
-    axes.plot(number, np.median(shown, 0), color=colour, linewidth=1.8, label="median")
+    colour, _ = RULE_STYLES["none"]
+    axes.plot(number, np.median(floored, 0), color=colour, linewidth=1.8, label="median")
     axes.axhline(1e-3 * largest, color=GREY, linewidth=0.8, linestyle="dashed", zorder=1)
     axes.annotate(
         "1/1000 of the largest of all", (0.995, 1e-3 * largest), xycoords=("axes fraction", "data"),
@@ -40,6 +40,6 @@ def draw(values: NDArray[np.floating], title: str) -> Figure:
     return figure
 
 
-def file(values: NDArray[np.floating], title: str, path: Path) -> bytes:
+def encode_spectrum(values: NDArray[np.floating], title: str, path: Path) -> bytes:
     """The content of a PNG, PDF or SVG file, by the name's ending."""
-    return encoded(draw(values, title), path.suffix.removeprefix(".").lower())
+    return encode_figure(draw_spectrum(values, title), path.suffix.removeprefix(".").lower())

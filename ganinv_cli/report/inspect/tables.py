@@ -8,64 +8,64 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ganinv_cli.report.output.render import printable
+from ganinv_cli.report.output.render import replace_control_characters
 
-FEW = 6  # names of what was ignored
-PLAIN = ("Reshape", "Transpose")  # what they make says all
+MAX_NAMES = 6  # names of what was ignored
+KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # what they make says all
 
 Facts = Mapping[str, Any]
 
 
-def text(found: Facts, verbose: bool = False) -> str:
+def format_facts(facts: Facts, verbose: bool = False) -> str:
     """Ends in a newline; with `verbose`, every name that was ignored."""
-    lines = [f"{name:<14} {said}" for name, said in _told(found, verbose)]
-    parts = ["\n".join(lines), _layers(found["layers"])]
-    if "spectrum" in found:
-        parts.append("\n".join(spectrum(found["spectrum"])))
-    if "checks" in found:
-        parts.append("\n".join(map(check, found["checks"])))
-    return printable("\n\n".join(parts)) + "\n"
+    lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
+    parts = ["\n".join(lines), _make_layer_table(facts["layers"])]
+    if "spectrum" in facts:
+        parts.append("\n".join(describe_spectrum(facts["spectrum"])))
+    if "checks" in facts:
+        parts.append("\n".join(map(describe_check, facts["checks"])))
+    return replace_control_characters("\n\n".join(parts)) + "\n"
 
 
-def _told(found: Facts, verbose: bool) -> Iterator[tuple[str, str]]:
-    image, prior, norms = found["image"], found["prior"], found["batch_norm"]["layers"]
+def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]]:
+    image, prior, norms = facts["image"], facts["prior"], facts["batch_norm"]["layers"]
     colour = "grey" if image["channels"] == 1 else "colour"
-    yield "file", found["path"]
-    yield "format", f"{found['format']}, layout {found['layout']}"
-    yield "latent vector", f"{found['latent']:,} components"
+    yield "file", facts["path"]
+    yield "format", f"{facts['format']}, layout {facts['layout']}"
+    yield "latent vector", f"{facts['latent']:,} components"
     yield "prior", f"{prior['name']}, from {prior['low']:.4g} to {prior['high']:.4g}"
-    if found["labels"]:
-        yield "labels", f"{found['labels']:,}, from 0"
+    if facts["labels"]:
+        yield "labels", f"{facts['labels']:,}, from 0"
     yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
-    yield "range", _range(found["range"])
+    yield "range", _describe_range(facts["range"])
     yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
-    yield "parameters", f"{found['parameters']:,}"
-    yield "multiply-adds", f"{found['multiply_adds']:,} for a picture"
-    yield "hash", f"sha256 of layers and weights, {found['sha256']}"
-    for file in found["told"]:
+    yield "parameters", f"{facts['parameters']:,}"
+    yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
+    yield "hash", f"sha256 of layers and weights, {facts['sha256']}"
+    for file in facts["told"]:
         yield "told", f"by {file}"
-    for clause in found["assumed"]:
+    for clause in facts["assumed"]:
         yield "assumed", clause
-    if found["ignored"]:
-        yield "ignored", _ignored(found["ignored"], verbose)
+    if facts["ignored"]:
+        yield "ignored", _join_ignored(facts["ignored"], verbose)
 
 
-def _range(told: Facts) -> str:
-    ends = f"from {told['black']:g} to {told['white']:g}"
-    said = f"{told['function']}, {ends}" if told["function"] else f"taken as {ends}"
-    return said + (", mapped to -1 to 1" if told["mapped"] else "")
+def _describe_range(facts: Facts) -> str:
+    ends = f"from {facts['black']:g} to {facts['white']:g}"
+    said = f"{facts['function']}, {ends}" if facts["function"] else f"taken as {ends}"
+    return said + (", mapped to -1 to 1" if facts["mapped"] else "")
 
 
-def _ignored(names: list[str], verbose: bool) -> str:
-    shown = names if verbose else names[:FEW]
+def _join_ignored(names: list[str], verbose: bool) -> str:
+    shown = names if verbose else names[:MAX_NAMES]
     more = len(names) - len(shown)
     said = f"{len(names):,}: {', '.join(shown)}"
     return f"{said} and {more:,} more (-v names them)" if more else said
 
 
-def _layers(layers: list[Facts]) -> str:
+def _make_layer_table(layers: list[Facts]) -> str:
     """A table; where each layer takes what the one before made, it does not say so."""
-    chained, named = all(map(_usual, layers)), any(layer["name"] for layer in layers)
+    chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in (
         "#",
@@ -82,10 +82,10 @@ def _layers(layers: list[Facts]) -> str:
         table.add_row(
             str(layer["number"]),
             *[" ".join(layer["name"].split())] * named,
-            kind(layer),
+            describe_layer(layer),
             " x ".join(map(str, layer["shape"])) or "1",
             f"{layer['parameters']:,}" if layer["parameters"] else "",
-            *["" if _usual(layer) else takes] * (not chained),
+            *["" if _is_chained(layer) else takes] * (not chained),
         )
     file = io.StringIO()
     # Nothing from a file may be taken for markup; no number is cut.
@@ -93,85 +93,85 @@ def _layers(layers: list[Facts]) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
 
 
-def _usual(layer: Facts) -> bool:
+def _is_chained(layer: Facts) -> bool:
     before = layer["number"] - 1
     return bool(layer["inputs"] == [before or "z"])
 
 
-def kind(layer: Facts) -> str:
+def describe_layer(layer: Facts) -> str:
     """A layer's kind and what of its settings matters, in words."""
     name, settings = str(layer["kind"]), layer["settings"]
     if name == "Activation":
         slope = f" {settings['slope']:g}" if "slope" in settings else ""
         return f"{settings['name']}{slope}"
-    if name in PLAIN:
+    if name in KINDS_WITHOUT_SETTINGS:
         return name
-    return ", ".join([name, *_settings(settings)])
+    return ", ".join([name, *_describe_settings(settings)])
 
 
-def _settings(settings: Facts) -> Iterator[str]:
+def _describe_settings(settings: Facts) -> Iterator[str]:
     if "kernel" in settings:
         yield "{} x {}".format(*settings["kernel"])
     if settings.get("stride", [1, 1]) != [1, 1]:
-        yield f"stride {_sides(settings['stride'])}"
+        yield f"stride {_format_sides(settings['stride'])}"
     if "crop" in settings and not settings["same"]:
-        yield f"crop {_sides(settings['crop'])}"
+        yield f"crop {_format_sides(settings['crop'])}"
     for name in ("padding", "sides"):
         if name in settings and settings[name] != [[0, 0], [0, 0]]:
-            yield f"{name} {_sides(settings[name])}"
+            yield f"{name} {_format_sides(settings[name])}"
     for name in ("factor", "groups", "method", "mode", "epsilon"):
         if name in settings:
             value = settings[name]
-            yield f"{name} {_sides(value) if isinstance(value, list) else value}"
+            yield f"{name} {_format_sides(value) if isinstance(value, list) else value}"
 
 
-def _sides(value: list[Any]) -> str:
+def _format_sides(value: list[Any]) -> str:
     """One number where all are the same."""
     flat = [x for each in value for x in (each if isinstance(each, list) else [each])]
     return str(flat[0]) if len(set(flat)) == 1 else " ".join(map(str, flat))
 
 
-def spectrum(told: Facts) -> list[str]:
+def describe_spectrum(facts: Facts) -> list[str]:
     """What the singular values of J say of inversion, and no more than they say."""
-    points, rank, weak = told["points"], told["rank"], told["weak"]
+    points, rank, weak = facts["points"], facts["rank"], facts["weak"]
     lines = []
-    if told["not_finite"]:
-        lines.append(f"J is not finite at {told['not_finite']} of {points} random z.")
-    if told["condition"]["median"] is None:
+    if facts["not_finite"]:
+        lines.append(f"J is not finite at {facts['not_finite']} of {points} random z.")
+    if facts["condition"]["median"] is None:
         return [*lines, "J is 0 or not finite at all of them: no z can be told from its image."]
-    median, worst = told["condition"]["median"], told["condition"]["worst"]
+    median, worst = facts["condition"]["median"], facts["condition"]["worst"]
     lines.append(
         f"J = dG/dz at {points} random z: condition {median:,.4g} (median), {worst:,.4g} (worst); "
-        f"rank {_span(rank['least'], rank['most'])} of {rank['of']}; singular values below "
+        f"rank {_format_span(rank['least'], rank['most'])} of {rank['of']}; singular values below "
         f"{weak['below']:g} of the largest: {weak['median']:g} (median), {weak['most']} (most)."
     )
     lines.append(
         f"Along the weakest direction, z moves the image {median:,.4g} times less than along the "
         f"strongest; plain descent on the squared error meets the square of that, "
-        f"{_large(median**2)}."
+        f"{_format_large(median**2)}."
     )
-    if told["flat_points"]:
+    if facts["flat_points"]:
         lines.append(
-            f"At {told['flat_points']} of {points}, some directions of z do not move the image at "
+            f"At {facts['flat_points']} of {points}, some directions of z do not move the image at "
             "all: there the image does not determine z, and the condition is of the others."
         )
     return lines
 
 
-def _large(value: float) -> str:
+def _format_large(value: float) -> str:
     return f"{value:,.0f}" if value < 1e7 else f"{value:.2g}"
 
 
-def _span(least: int, most: int) -> str:
+def _format_span(least: int, most: int) -> str:
     return f"{least}" if least == most else f"{least} to {most}"
 
 
-def check(told: Facts) -> str:
+def describe_check(facts: Facts) -> str:
     """One line."""
-    number = told["found"]
-    found = "not finite" if number is None else f"largest difference {number:.2g}"
-    if told["passed"] is None:
-        said = f"not checked: {told['why']}" if number is None else found
-        return f"{'?' if number is None else '-'} {told['claim']}: {said}"
-    limit = f"at most {told['limit']:.2g} is allowed"
-    return f"{'ok' if told['passed'] else 'FAILED'} {told['claim']}: {found}, {limit}"
+    number = facts["found"]
+    difference = "not finite" if number is None else f"largest difference {number:.2g}"
+    if facts["passed"] is None:
+        said = f"not checked: {facts['why']}" if number is None else difference
+        return f"{'?' if number is None else '-'} {facts['claim']}: {said}"
+    limit = f"at most {facts['limit']:.2g} is allowed"
+    return f"{'ok' if facts['passed'] else 'FAILED'} {facts['claim']}: {difference}, {limit}"

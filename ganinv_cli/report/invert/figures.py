@@ -6,82 +6,102 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.consistency.images import images, techniques
-from ganinv_cli.report.consistency.numbers import psnr
-from ganinv_cli.report.invert.pictures import SHOWN, Pair, amplification, difference, pairs
-from ganinv_cli.report.output.number_format import number
-from ganinv_cli.report.output.pixel_sheet import enlarged, place, sheet, write
+from ganinv_cli.report.consistency.images import find_rules, read_images
+from ganinv_cli.report.consistency.numbers import finite_psnr
+from ganinv_cli.report.invert.pictures import (
+    MAX_SHOWN,
+    Pair,
+    choose_amplification,
+    draw_difference,
+    iterate_pairs,
+)
+from ganinv_cli.report.output.number_format import format_number
+from ganinv_cli.report.output.pixel_sheet import draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.output.plots import GAP
-from ganinv_cli.report.report import Drawn
-from ganinv_cli.report.shared.image_names import names
+from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.shared.image_names import name_images
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-A_FIGURE, A_LINE = 12, 6  # images
+PAIRS_PER_FIGURE, PAIRS_PER_LINE = 12, 6  # images
 LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, over a line, between
 
 
-def draw(results: "Results") -> dict[str, Drawn]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
-    shown = list(islice(pairs(images(results)), SHOWN))
-    rows = [{"number": image.number, "image": image.name} for image in images(results)]
-    room = 20 - max((len(under(pair)) for pair in shown), default=0)
-    whole, shortened = names(rows), names(rows, room)
-    several = len(techniques(results)) > 1
-    chunks = [shown[first : first + A_FIGURE] for first in range(0, len(shown), A_FIGURE)]
+    shown = list(islice(iterate_pairs(read_images(results)), MAX_SHOWN))
+    rows = [{"number": image.number, "image": image.name} for image in read_images(results)]
+    max_length = 20 - max((len(describe_label(pair)) for pair in shown), default=0)
+    whole, shortened = name_images(rows), name_images(rows, max_length)
+    several = len(find_rules(results)) > 1
+    chunks = [
+        shown[first : first + PAIRS_PER_FIGURE] for first in range(0, len(shown), PAIRS_PER_FIGURE)
+    ]
     return {
-        "reconstructions" + (f"-{figure}" if figure > 1 else ""): _drawn(
+        "reconstructions" + (f"-{figure}" if figure > 1 else ""): _draw_figure(
             chunk, several, whole, shortened
         )
         for figure, chunk in enumerate(chunks, start=1)
     }
 
 
-def montage(shown: list[Pair], several: bool, amplified: int, called: Mapping[int, str]) -> Figure:
+def draw_pairs(
+    pairs: list[Pair], has_several_rules: bool, amplification: int, names: Mapping[int, str]
+) -> Figure:
     """Lines of A_LINE images; under one another: original, reconstruction, difference."""
-    side = enlarged(shown[0].original.shape[0])
-    columns, lines = min(len(shown), A_LINE), -(-len(shown) // A_LINE)
+    side = enlarge_side(pairs[0].original.shape[0])
+    columns, lines = min(len(pairs), PAIRS_PER_LINE), -(-len(pairs) // PAIRS_PER_LINE)
     tall = HEAD + 3 * (side + GAP) + BETWEEN
-    figure = sheet(max(LEFT + columns * (side + GAP) + EDGE, 360), lines * tall)
+    figure = make_sheet(max(LEFT + columns * (side + GAP) + EDGE, 360), lines * tall)
     for line in range(lines):
-        for at, label in enumerate(("original", "reconstruction", f"difference\n× {amplified}")):
+        for at, label in enumerate(
+            ("original", "reconstruction", f"difference\n× {amplification}")
+        ):
             middle = line * tall + HEAD + at * (side + GAP) + side / 2
-            write(figure, label, LEFT - 8, middle, ha="right", va="center")
-    for at, pair in enumerate(shown):
-        line, column = divmod(at, A_LINE)
+            write_text(figure, label, LEFT - 8, middle, ha="right", va="center")
+    for at, pair in enumerate(pairs):
+        line, column = divmod(at, PAIRS_PER_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        write(figure, called[pair.image.number] + under(pair), left, top - 32, fontsize=8)
-        write(figure, near(pair, several), left, top - 17, fontsize=8)
-        pictures = (pair.original, pair.reconstruction, difference(pair, amplified))
+        write_text(
+            figure, names[pair.image.number] + describe_label(pair), left, top - 32, fontsize=8
+        )
+        write_text(figure, describe_nearness(pair, has_several_rules), left, top - 17, fontsize=8)
+        pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
         for row, picture in enumerate(pictures):
-            place(figure, picture, left, top + row * (side + GAP))
+            draw_picture(figure, picture, left, top + row * (side + GAP))
     return figure
 
 
-def near(pair: Pair, several: bool) -> str:
+def describe_nearness(pair: Pair, has_several_rules: bool) -> str:
     """How near the reconstruction is, and the rule's name where there are several."""
-    decibels = psnr(pair.image, pair.image.rules[pair.technique])
-    said = [f"{number(decibels)} dB"] if decibels is not None else []
-    return ", ".join([pair.technique, *said] if several else said)
+    decibels = finite_psnr(pair.image, pair.image.recoveries[pair.rule])
+    said = [f"{format_number(decibels)} dB"] if decibels is not None else []
+    return ", ".join([pair.rule, *said] if has_several_rules else said)
 
 
-def under(pair: Pair) -> str:
+def describe_label(pair: Pair) -> str:
     """The label that z was found under; nothing where there are no labels."""
-    label = pair.image.rules[pair.technique].best_label
+    label = pair.image.recoveries[pair.rule].best_label
     return "" if label is None else f", label {label}"
 
 
-def _drawn(
-    shown: list[Pair], several: bool, whole: Mapping[int, str], shortened: Mapping[int, str]
-) -> Drawn:
-    times = amplification(shown)
+def _draw_figure(
+    pairs: list[Pair],
+    has_several_rules: bool,
+    full_names: Mapping[int, str],
+    short_names: Mapping[int, str],
+) -> DrawnFigure:
+    times = choose_amplification(pairs)
     said = "; ".join(
-        f"{whole[pair.image.number]} {near(pair, several)}{under(pair)}" for pair in shown
+        f"{full_names[pair.image.number]} {describe_nearness(pair, has_several_rules)}{describe_label(pair)}"
+        for pair in pairs
     )
-    over = " Over each: the label that z was found under." if any(map(under, shown)) else ""
-    return Drawn(
-        montage(shown, several, times, shortened),
+    over = (
+        " Over each: the label that z was found under." if any(map(describe_label, pairs)) else ""
+    )
+    return DrawnFigure(
+        draw_pairs(pairs, has_several_rules, times, short_names),
         f"How near each reconstruction is (PSNR): {said}. For each, from above: the original, its "
         "reconstruction, and the difference.",
         "From above: the image as the generator sees it, its reconstruction, and reconstruction "

@@ -1,51 +1,61 @@
 """The certificates in words."""
 
-from ganinv_cli.report.consistency.minima import REACHED, SAME
-from ganinv_cli.report.invert.pictures import FOLDER, SHOWN
-from ganinv_cli.report.output.number_format import concise, number, scientific
+from ganinv_cli.report.consistency.minima import REACHED_SHARE, SAME_Z_TOLERANCE
+from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN
+from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.shared.image_names import by_image, handling, listed, names, unread
-from ganinv_cli.report.shared.minimum import criterion
-from ganinv_cli.report.shared.prior import bounds, prior_of
-from ganinv_cli.report.shared.run import run_notes
-from ganinv_cli.statistics.image_error import POOR, WORDS
+from ganinv_cli.report.shared.image_names import (
+    describe_handling,
+    join_names,
+    make_image_table,
+    make_unread_table,
+    name_images,
+)
+from ganinv_cli.report.shared.minimum import describe_criterion
+from ganinv_cli.report.shared.prior import format_bounds, read_prior
+from ganinv_cli.report.shared.run import make_run_notes
+from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 
-def sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
+def make_sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
     """How near each reconstruction is, how sure its z is, and the files that were not read."""
     if not inverted:
-        return unread(errors)
-    return [_nearness(inverted), _certainty(inverted), *unread(errors)]
+        return make_unread_table(errors)
+    return [
+        _make_nearness_table(inverted),
+        _make_certainty_table(inverted),
+        *make_unread_table(errors),
+    ]
 
 
-def notes(run: Row, inverted: list[Row]) -> list[str]:
+def make_notes(run: Row, inverted: list[Row]) -> list[str]:
     """What is missing, what was run, what was done to the files, and how to read the tables."""
-    called = names(inverted)
+    called = name_images(inverted)
     said = {called[row["number"]]: row["said"] for row in inverted}
-    lines = [*run_notes(run), *handling(said.items())]
+    lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
     poor = [called[row["number"]] for row in inverted if row["verdict"].startswith(POOR)]
     if poor:
-        lines.append(f"{listed(poor)}: {POOR}.")
+        lines.append(f"{join_names(poor)}: {POOR}.")
     untold = [called[row["number"]] for row in inverted if not row["told"]]
     if untold:
         lines.append(
-            f"{listed(untold)}: the pixels that count are too few to tell z, or alike; z may be "
+            f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may be "
             "another than was found."
         )
     lines.append(
         "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "
-        f"the image to 8 bits leaves{_rounding(inverted)}; then, by PSNR, "
-        + ", ".join(f"{words} from {least:g} dB" for least, words in WORDS.items())
+        f"the image to 8 bits leaves{_describe_rounding(inverted)}; then, by PSNR, "
+        + ", ".join(f"{words} from {least:g} dB" for least, words in VERDICTS.items())
         + ", below that poor."
     )
-    low, high = bounds(prior_of(run["config"]))
+    low, high = format_bounds(read_prior(run["config"]))
     labelled = any("label" in row for row in inverted)
     lines.append(
-        f"Agree: starts that reached the least image loss to within {100 * REACHED:g} %, of all"
+        f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of all"
         f"{' under the same label' if labelled else ''}; "
-        f"one z: those of them at the best one's z (‖·‖ / latent below {concise(SAME)} from one "
+        f"one z: those of them at the best one's z (‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)} from one "
         "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
         "its least, and the directions of z that move the image. At bound: components of z at or "
         f"beyond {low} or {high}; outside: those beyond, where no z is drawn."
@@ -57,66 +67,69 @@ def notes(run: Row, inverted: list[Row]) -> list[str]:
         )
     if inverted:
         polished = any(row["z"] == "polished" for row in inverted)
-        lines.append(criterion(run, inverted[0]["latent"], polished))
+        lines.append(describe_criterion(run, inverted[0]["latent"], polished))
     if any(row["difference_amplified"] for row in inverted):
         lines.append(
             f"Each image's original, reconstruction and difference are PNGs in {FOLDER}/, at the "
             "generator's own size; the difference is reconstruction less image around grey, "
             "amplified as difference_amplified in the JSON and CSV says. Figures show the first "
-            f"{SHOWN}."
+            f"{MAX_SHOWN}."
         )
     return lines
 
 
-def _rounding(inverted: list[Row]) -> str:
+def _describe_rounding(inverted: list[Row]) -> str:
     known = [row["rounding_rmse"] for row in inverted if row["rounding_rmse"]]
     return f" (RMSE below {max(known):.2f})" if known else ""
 
 
-def _table(
+def _make_table(
     inverted: list[Row],
     title: str,
     header: tuple[str, ...],
     cells: list[tuple[str, ...]],
-    longest: int,
+    max_length: int,
 ) -> Section:
     """With the image in front, and the rule where there are several."""
     several = len({row["technique"] for row in inverted}) > 1
-    of = {_key(row): each for row, each in zip(inverted, cells, strict=True)}
-    return by_image(
+    of = {_get_row_key(row): each for row, each in zip(inverted, cells, strict=True)}
+    return make_image_table(
         title,
         ("image", *header),
         inverted,
-        lambda row, name: (name + (f",\n{row['technique']}" if several else ""), *of[_key(row)]),
-        longest,
+        lambda row, name: (
+            name + (f",\n{row['technique']}" if several else ""),
+            *of[_get_row_key(row)],
+        ),
+        max_length,
     )
 
 
-def _key(row: Row) -> tuple[int, str]:
+def _get_row_key(row: Row) -> tuple[int, str]:
     return row["number"], row["technique"]
 
 
-def _nearness(inverted: list[Row]) -> Section:
-    return _table(
+def _make_nearness_table(inverted: list[Row]) -> Section:
+    return _make_table(
         inverted,
         "How near the reconstruction is",
         ("RMSE", "PSNR\n(dB)", "image loss", "verdict"),
         [
             (
-                number(row["rmse"]),
-                number(row["psnr"]),
-                scientific(row["image_loss"]),
+                format_number(row["rmse"]),
+                format_number(row["psnr"]),
+                format_scientific(row["image_loss"]),
                 row["verdict"].partition(":")[0] + ("" if row["told"] else ",\nz not told"),
             )
             for row in inverted
         ],
-        longest=28,
+        max_length=28,
     )
 
 
-def _certainty(inverted: list[Row]) -> Section:
+def _make_certainty_table(inverted: list[Row]) -> Section:
     labelled = any("label" in row for row in inverted)
-    return _table(
+    return _make_table(
         inverted,
         "How sure z is",
         (*(["label"] if labelled else []), "agree", "one z", "converged", "condition", "rank",
@@ -128,12 +141,12 @@ def _certainty(inverted: list[Row]) -> Section:
                 f"{row.get('starts_under_label', row['starts']):,}",
                 f"{row['agreement']['same']:,}",
                 "yes" if row["converged"] else "no",
-                number(row["condition"]),
+                format_number(row["condition"]),
                 "-" if row["rank"] is None else f"{row['rank']:,}/{row['latent']:,}",
                 f"{row['at_bound']:,}",
                 f"{row['outside']:,}",
             )
             for row in inverted
         ],
-        longest=10 if labelled else 15,
+        max_length=10 if labelled else 15,
     )  # fmt: skip

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.noise_sweep import claims, numbers, tables
 from ganinv_cli.report.noise_sweep import notes as words
-from ganinv_cli.report.output.plain_numbers import flat
-from ganinv_cli.report.report import Drawn, Report, Row
+from ganinv_cli.report.output.plain_numbers import flatten
+from ganinv_cli.report.report import DrawnFigure, Report, Row
 from ganinv_cli.report.shared import labels
-from ganinv_cli.report.shared.run import described
+from ganinv_cli.report.shared.run import describe_run
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -21,34 +21,35 @@ def summarise(results: "Results", name: str) -> Report:
 
     Raises ResultsError when there is no trial to count.
     """
-    cells = numbers.cells(results)
+    cells = numbers.read_cells(results)
     if not cells:
         raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
-    sweep = _rows(results, cells)
-    slopes, comparisons = claims.slopes(cells), claims.comparisons(cells)
-    run = described(results, numbers.groups(results))
+    sweep = _make_rows(results, cells)
+    slopes, comparisons = claims.fit_slopes(cells), claims.compare_rules(cells)
+    run = describe_run(results, numbers.list_variance_groups(results))
     return Report(
         name,
         {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons},
-        tables.sections(sweep, slopes, comparisons),
-        words.notes(run, sweep, comparisons),
+        tables.make_sections(sweep, slopes, comparisons),
+        words.make_notes(run, sweep, comparisons),
         run,
-        [flat(row) for row in sweep],
+        [flatten(row) for row in sweep],
     )
 
 
-def draw(results: "Results") -> dict[str, Drawn]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Figure 2a, of the first start too where that differs, and 2b for each variance drawn."""
     from ganinv_cli.report.noise_sweep import figures  # slow to import
 
-    cells = numbers.cells(results)
-    return figures.draw(results, _rows(results, cells) if cells else [])
+    cells = numbers.read_cells(results)
+    return figures.draw(results, _make_rows(results, cells) if cells else [])
 
 
-def _rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
+def _make_rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
     trials = sum(len(cell.group["trial"]) for cell in cells)
     shared = float(results.constants.get("shared_gradients", 0)) / trials
-    rows = numbers.rows(cells, shared)
+    rows = numbers.make_rows(cells, shared)
     return [
-        row | labels.counted(results, cell.group) for row, cell in zip(rows, cells, strict=True)
+        row | labels.count_right_labels(results, cell.group)
+        for row, cell in zip(rows, cells, strict=True)
     ]

@@ -7,57 +7,57 @@ from itertools import combinations, compress
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.noise_sweep.numbers import COUNTED, STATISTICS, Cell
-from ganinv_cli.report.output.plain_numbers import finite
+from ganinv_cli.report.noise_sweep.numbers import COLUMN_PREFIXES, STATISTICS, Cell
+from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row
 
-SMALL = 0.01  # variance up to which noise counts as small
-RANGES = {"all": float("inf"), "small": SMALL}
+SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
+VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
 
 
-def slopes(cells: Sequence[Cell]) -> list[Row]:
+def fit_slopes(cells: Sequence[Cell]) -> list[Row]:
     """One a rule, way of counting, statistic and range of variances that has a slope."""
     return [
         row
-        for technique in dict.fromkeys(cell.technique for cell in cells)
-        for counted in COUNTED
+        for technique in dict.fromkeys(cell.rule for cell in cells)
+        for counted in COLUMN_PREFIXES
         for statistic in STATISTICS
-        for over in RANGES
-        if (row := _slope(cells, technique, counted, statistic, over))
+        for over in VARIANCE_RANGES
+        if (row := _fit_slope(cells, technique, counted, statistic, over))
     ]
 
 
-def _slope(
-    cells: Sequence[Cell], technique: str, counted: str, statistic: str, over: str
+def _fit_slope(
+    cells: Sequence[Cell], rule: str, counting: str, statistic: str, range_name: str
 ) -> Row | None:
     """Of the statistic's logarithm against the variance's, over the trials run at every variance.
 
     A variance of 0 has no logarithm and is left out.
     """
-    used = [c for c in cells if c.technique == technique and 0 < c.variance <= RANGES[over]]
+    used = [c for c in cells if c.rule == rule and 0 < c.variance <= VARIANCE_RANGES[range_name]]
     if len(used) < 2:
         return None
     trials = reduce(np.intersect1d, [cell.group["trial"] for cell in used])
-    errors = np.stack([c.errors(counted)[np.isin(c.group["trial"], trials)] for c in used], axis=1)
+    errors = np.stack([c.errors(counting)[np.isin(c.group["trial"], trials)] for c in used], axis=1)
     variances = np.array([cell.variance for cell in used])
-    found = statistics.slope(variances, errors, STATISTICS[statistic])
+    found = statistics.fit_slope(variances, errors, STATISTICS[statistic])
     if found is None:
         return None
     return {
-        "technique": technique,
-        "counted": counted,
+        "technique": rule,
+        "counted": counting,
         "statistic": statistic,
-        "over": over,
+        "over": range_name,
         "variances": found.variances,
         "least_variance": used[0].variance,
         "largest_variance": used[-1].variance,
         "trials": len(errors),
-        "slope": finite(found.slope),
-        "interval": [finite(found.low), finite(found.high)],
+        "slope": finite_or_none(found.slope),
+        "interval": [finite_or_none(found.low), finite_or_none(found.high)],
     }
 
 
-def comparisons(cells: Sequence[Cell]) -> list[Row]:
+def compare_rules(cells: Sequence[Cell]) -> list[Row]:
     """One a variance, way of counting and pair of rules with trials in common.
 
     First starts that ended as with restarts are the same test, and not listed again. `p_holm` is p
@@ -71,39 +71,39 @@ def comparisons(cells: Sequence[Cell]) -> list[Row]:
         for pair in combinations([c for c in cells if c.variance == variance], 2)
         if np.isin(pair[0].group["trial"], pair[1].group["trial"]).any()
     ]
-    apart = [any(cell.restarted for cell in pair) for pair in pairs]
-    best = [_comparison("with_restarts", *pair) for pair in pairs]
+    apart = [any(cell.changed_by_restarts for cell in pair) for pair in pairs]
+    best = [_compare_pair("with_restarts", *pair) for pair in pairs]
     first = [
-        _comparison("first_start", *pair) if differs else row
+        _compare_pair("first_start", *pair) if differs else row
         for row, pair, differs in zip(best, pairs, apart, strict=True)
     ]
-    return [*compress(_corrected(first), apart), *_corrected(best)]
+    return [*compress(_correct_p_values(first), apart), *_correct_p_values(best)]
 
 
-def _corrected(tests: list[Row]) -> list[Row]:
+def _correct_p_values(tests: list[Row]) -> list[Row]:
     adjusted = holm([row["p"] for row in tests])
     return [row | {"p_holm": p} for row, p in zip(tests, adjusted, strict=True)]
 
 
-def _comparison(counted: str, first: Cell, second: Cell) -> Row:
-    left, right = statistics.shared(
+def _compare_pair(counting: str, first: Cell, second: Cell) -> Row:
+    left, right = statistics.match_trials(
         first.group["trial"],
-        first.errors(counted),
+        first.errors(counting),
         second.group["trial"],
-        second.errors(counted),
+        second.errors(counting),
     )
-    found = statistics.compared(left, right)
+    found = statistics.compare_errors(left, right)
     return {
         "variance": first.variance,
-        "counted": counted,
-        "first": first.technique,
-        "second": second.technique,
+        "counted": counting,
+        "first": first.rule,
+        "second": second.rule,
         "trials": len(left),
-        "median_difference": finite(found.median_difference),
-        "interval": [finite(found.low), finite(found.high)],
+        "median_difference": finite_or_none(found.median_difference),
+        "interval": [finite_or_none(found.low), finite_or_none(found.high)],
         "first_nearer": int(np.sum(left < right)),
         "second_nearer": int(np.sum(left > right)),
-        "p": finite(found.p),
+        "p": finite_or_none(found.p),
     }
 
 

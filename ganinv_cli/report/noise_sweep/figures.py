@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from ganinv_cli.report.noise_sweep.claims import SMALL
-from ganinv_cli.report.noise_sweep.tables import WORDS
-from ganinv_cli.report.output.number_format import scientific
-from ganinv_cli.report.output.plots import GREY, LINES, blank, pictures
-from ganinv_cli.report.report import Drawn, Row
-from ganinv_cli.settings.names import RULES, shown_rule
+from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE
+from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
+from ganinv_cli.report.output.number_format import format_scientific
+from ganinv_cli.report.output.plots import GREY, RULE_STYLES, draw_montage, make_figure
+from ganinv_cli.report.report import DrawnFigure, Row
+from ganinv_cli.settings.names import RULES, representative_rule
 
 if TYPE_CHECKING:
     from ganinv_cli import store
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 STEMS = {"first_start": "figure2a-first-start", "with_restarts": "figure2a"}
 # In the order of the techniques, from the widest.
 MARKERS = dict(zip(RULES, (("o", 8), ("s", 5.5), ("^", 4), ("D", 3)), strict=True))
-ASIDE = 1.08  # times; how far apart the techniques stand in the lower axes
+OFFSET_FACTOR = 1.08  # times; how far apart the techniques stand in the lower axes
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
-def draw(results: "Results", sweep: list[Row]) -> dict[str, Drawn]:
+def draw(results: "Results", sweep: list[Row]) -> dict[str, DrawnFigure]:
     """Figure 2a where two variances above 0 have trials; `figure2b-variance=0.1` and the like.
 
     That of the first start only where it differs.
@@ -35,44 +35,46 @@ def draw(results: "Results", sweep: list[Row]) -> dict[str, Drawn]:
     config = results.attributes.get("config", {})
     pixels = f"pixels {'clipped to [−1, 1]' if config.get('clip_pixels') else 'not clipped'}"
     shown = [row for row in sweep if row["variance"] > 0]
-    drawn: dict[str, Drawn] = {}
+    drawn: dict[str, DrawnFigure] = {}
     if len({row["variance"] for row in shown}) > 1:
-        limits = _limits(shown)
+        limits = _find_limits(shown)
         drawn = {
-            STEMS[counted]: _figure2a(shown, counted, pixels, limits)
-            for counted in reversed(WORDS)
-            if any(row[counted]["median"] for row in shown) and _differs(shown, counted)
+            STEMS[counted]: _make_figure2a(shown, counted, pixels, limits)
+            for counted in reversed(COUNTING_TITLES)
+            if any(row[counted]["median"] for row in shown) and _is_different(shown, counted)
         }
     return drawn | {
-        name: _figure2b(name, stored, _shown_rule(config), pixels, sweep)
+        name: _make_figure2b(name, stored, _find_shown_rule(config), pixels, sweep)
         for name, stored in sorted(results.figures.items())
         if name.startswith("figure2b-variance=")
     }
 
 
-def figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, float]) -> Figure:
+def draw_figure2a(
+    sweep: list[Row], counting: str, pixels: str, limits: tuple[float, float]
+) -> Figure:
     """Log-log: median with its band, mean, Cramér-Rao bound and a guide of slope 1.
 
     Below it, where the bound is known, the error over the bound, in which the slope is taken out.
     """
-    related = any(row[counted]["ratio"] for row in sweep)
-    figure = blank(7.2, 7.2 if related else 5.2)
-    grid = figure.add_gridspec(2 if related else 1, 1, height_ratios=[5, 3][: 1 + related])
+    has_bound = any(row[counting]["ratio"] for row in sweep)
+    figure = make_figure(7.2, 7.2 if has_bound else 5.2)
+    grid = figure.add_gridspec(2 if has_bound else 1, 1, height_ratios=[5, 3][: 1 + has_bound])
     axes = figure.add_subplot(grid[0], xscale="log", yscale="log")
     for technique in dict.fromkeys(row["technique"] for row in sweep):
-        _line(axes, [row for row in sweep if row["technique"] == technique], counted)
+        _draw_lines(axes, [row for row in sweep if row["technique"] == technique], counting)
     bounds = {row["variance"]: row["cramer_rao"] for row in sweep if row["cramer_rao"]}
     if bounds:
         axes.plot(
             list(bounds), list(bounds.values()), color="black", linewidth=1.2,
             label="Cramér-Rao bound",
         )  # fmt: skip
-    _guide(axes, sweep, counted)
+    _draw_guide(axes, sweep, counting)
     axes.set_ylim(limits)
     axes.set_ylabel("error of z, ‖z′ − z‖² / latent")
-    axes.set_title(_title(counted, pixels), fontsize=10, loc="left")
-    if related:
-        _ratios(figure.add_subplot(grid[1], sharex=axes), sweep, counted)
+    axes.set_title(_make_title(counting, pixels), fontsize=10, loc="left")
+    if has_bound:
+        _draw_ratios(figure.add_subplot(grid[1], sharex=axes), sweep, counting)
         axes.tick_params(labelbottom=False)
     figure.axes[-1].xaxis.set_major_formatter("{x:g}")
     figure.axes[-1].set_xlabel("variance of the noise (pixels in [−1, 1])")
@@ -83,52 +85,56 @@ def figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, f
     return figure
 
 
-def _line(axes: Axes, rows: list[Row], counted: str) -> None:
+def _draw_lines(axes: Axes, rows: list[Row], counting: str) -> None:
     technique = rows[0]["technique"]
-    colour, dashes = LINES[technique]
+    colour, dashes = RULE_STYLES[technique]
     x = [row["variance"] for row in rows]
-    low, high = (_column([row[counted]["median_interval"][end] for row in rows]) for end in (0, 1))
+    low, high = (
+        _make_column([row[counting]["median_interval"][end] for row in rows]) for end in (0, 1)
+    )
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-    median = _column([row[counted]["median"] for row in rows])
-    mean = _column([row[counted]["mean"] for row in rows])
+    median = _make_column([row[counting]["median"] for row in rows])
+    mean = _make_column([row[counting]["mean"] for row in rows])
     axes.plot(
         x, median, color=colour, linestyle=dashes, linewidth=1.6, label=f"{technique}, median",
-        **_mark(technique),
+        **_make_marker_style(technique),
     )  # fmt: skip
     axes.plot(x, mean, color=colour, linestyle=dashes, linewidth=0.7, label=f"{technique}, mean")
 
 
-def _mark(technique: str) -> dict[str, Any]:
+def _make_marker_style(rule: str) -> dict[str, Any]:
     """Hollow, one inside the other where they fall on one point."""
-    marker, size = MARKERS[technique]
+    marker, size = MARKERS[rule]
     return {"marker": marker, "markersize": size, "markerfacecolor": "none", "markeredgewidth": 1}
 
 
-def _ratios(axes: Axes, sweep: list[Row], counted: str) -> None:
+def _draw_ratios(axes: Axes, sweep: list[Row], counting: str) -> None:
     """Median over the trials of the error to the trial's own bound, side by side."""
     axes.set_yscale("log")
     axes.axhline(1, color="black", linewidth=1.2)
     techniques = list(dict.fromkeys(row["technique"] for row in sweep))
-    for at, technique in enumerate(techniques):
-        rows = [row for row in sweep if row["technique"] == technique and row[counted]["ratio"]]
-        colour, dashes = LINES[technique]
-        aside = ASIDE ** (at - (len(techniques) - 1) / 2)
-        x = np.array([row["variance"] for row in rows]) * aside
-        y = _column([row[counted]["ratio"] for row in rows])
-        ends = [row[counted]["ratio_interval"] for row in rows]
-        low, high = (_column([end[which] for end in ends]) for which in (0, 1))
+    for index, technique in enumerate(techniques):
+        rows = [row for row in sweep if row["technique"] == technique and row[counting]["ratio"]]
+        colour, dashes = RULE_STYLES[technique]
+        offset = OFFSET_FACTOR ** (index - (len(techniques) - 1) / 2)
+        x = np.array([row["variance"] for row in rows]) * offset
+        y = _make_column([row[counting]["ratio"] for row in rows])
+        ends = [row[counting]["ratio_interval"] for row in rows]
+        low, high = (_make_column([end[which] for end in ends]) for which in (0, 1))
         axes.vlines(x, low, high, color=colour, linewidth=1.2)
-        axes.plot(x, y, color=colour, linestyle=dashes, linewidth=0.8, **_mark(technique))
+        axes.plot(
+            x, y, color=colour, linestyle=dashes, linewidth=0.8, **_make_marker_style(technique)
+        )
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("error / bound")
 
 
-def _guide(axes: Axes, sweep: list[Row], counted: str) -> None:
+def _draw_guide(axes: Axes, sweep: list[Row], counting: str) -> None:
     """Slope 1 through the least median at the least variance, halved: off the lines."""
     least = min(row["variance"] for row in sweep)
-    starts = [row[counted]["median"] for row in sweep if row["variance"] == least]
+    starts = [row[counting]["median"] for row in sweep if row["variance"] == least]
     start = min((at for at in starts if at), default=None)
     if start is None:
         return
@@ -136,76 +142,81 @@ def _guide(axes: Axes, sweep: list[Row], counted: str) -> None:
     axes.plot(x, start / 3 * x / least, color=GREY, linestyle=(0, (1, 3)), label="slope 1")
 
 
-def _limits(sweep: list[Row]) -> tuple[float, float]:
+def _find_limits(sweep: list[Row]) -> tuple[float, float]:
     """The same for both figures, so that they can be laid side by side."""
-    middles = [row[counted] for row in sweep for counted in WORDS]
+    middles = [row[counted] for row in sweep for counted in COUNTING_TITLES]
     values = [middle[name] for middle in middles for name in ("median", "mean")]
     values += [row["cramer_rao"] for row in sweep]
     known = [value for value in values if value]
     return min(known, default=1e-6) / 5, max(known, default=1) * 3
 
 
-def _column(values: list[float | None]) -> NDArray[np.floating]:
+def _make_column(values: list[float | None]) -> NDArray[np.floating]:
     """NaN where there is no number, and where it has no logarithm."""
     return np.array([value if value else np.nan for value in values], np.float64)
 
 
-def _title(counted: str, pixels: str) -> str:
-    return f"Figure 2a. {WORDS[counted]}; noisy {pixels}"
+def _make_title(counting: str, pixels: str) -> str:
+    return f"Figure 2a. {COUNTING_TITLES[counting]}; noisy {pixels}"
 
 
-def _differs(sweep: list[Row], counted: str) -> bool:
+def _is_different(sweep: list[Row], counting: str) -> bool:
     """Whether this figure would be another than that with restarts."""
-    return counted == "with_restarts" or any(row[counted] != row["with_restarts"] for row in sweep)
+    return counting == "with_restarts" or any(
+        row[counting] != row["with_restarts"] for row in sweep
+    )
 
 
-def _shown_rule(config: Mapping[str, Any]) -> str | None:
+def _find_shown_rule(config: Mapping[str, Any]) -> str | None:
     """Whose pictures Figure 2b shows; None: not known."""
     clip = config.get("clip")
-    return shown_rule(clip) if clip else None
+    return representative_rule(clip) if clip else None
 
 
-def _figure2a(sweep: list[Row], counted: str, pixels: str, limits: tuple[float, float]) -> Drawn:
+def _make_figure2a(
+    sweep: list[Row], counting: str, pixels: str, limits: tuple[float, float]
+) -> DrawnFigure:
     said = []
     for technique in dict.fromkeys(row["technique"] for row in sweep):
         ends = [row for row in sweep if row["technique"] == technique]
         ends = [ends[0], ends[-1]]
         values = " and ".join(
-            f"{scientific(row[counted]['median'])} at variance {row['variance']:g}" for row in ends
+            f"{format_scientific(row[counting]['median'])} at variance {row['variance']:g}"
+            for row in ends
         )
         said.append(f"with {technique} {values}")
     alt = (
-        f"The median error of z is {'; '.join(said)}. {_nearness(sweep, counted)}Lines of the "
+        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep, counting)}Lines of the "
         "error against the variance, both axes logarithmic, with the Cramér-Rao bound and slope 1."
     )
     caption = (
-        f"{_title(counted, pixels)}. Thick: median over the trials, with the band of its "
+        f"{_make_title(counting, pixels)}. Thick: median over the trials, with the band of its "
         "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
         "dotted: growth in proportion to the noise. Below: the error of the converged trials, each "
         "over its own bound, median and 95 % interval, a little apart so that they can be told."
     )
-    return Drawn(figure2a(sweep, counted, pixels, limits), alt, caption)
+    return DrawnFigure(draw_figure2a(sweep, counting, pixels, limits), alt, caption)
 
 
-def _nearness(sweep: list[Row], counted: str) -> str:
+def _describe_ratios(sweep: list[Row], counting: str) -> str:
     """The range of the ratios to the bound under small noise, where they are known."""
     ratios = [
-        (row[counted]["ratio"], row["technique"])
+        (row[counting]["ratio"], row["technique"])
         for row in sweep
-        if row["variance"] <= SMALL and row[counted]["ratio"]
+        if row["variance"] <= SMALL_VARIANCE and row[counting]["ratio"]
     ]
     if not ratios:
         return ""
     least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
     return (
-        f"Up to variance {SMALL:g} the error of the converged trials is {least} to {most} times "
+        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to {most} times "
         "their Cramér-Rao bound, by median. "
     )
 
 
-def _figure2b(
+def _make_figure2b(
     name: str, stored: "store.Figure", rule: str | None, pixels: str, sweep: list[Row]
-) -> Drawn:
+) -> DrawnFigure:
     variance = float(name.partition("=")[2])
     levels = GREY_LEVELS * variance**0.5
     by = f", {rule}" if rule else ""
@@ -217,18 +228,20 @@ def _figure2b(
         f"Figure 2b. Noise of variance {variance:g}, a standard deviation of {levels:.1f} of 255 "
         f"grey levels; noisy {pixels}{found}. One column a trial; rows from above: {rows}."
     )
-    alt = f"{_found(variance, rule, sweep)}{len(columns)} images; from above: {rows}."
-    return Drawn(
-        pictures(panels, columns, f"Figure 2b. Variance {variance:g}{by}, {pixels}"), alt, caption
+    alt = f"{_describe_error(variance, rule, sweep)}{len(columns)} images; from above: {rows}."
+    return DrawnFigure(
+        draw_montage(panels, columns, f"Figure 2b. Variance {variance:g}{by}, {pixels}"),
+        alt,
+        caption,
     )
 
 
-def _found(variance: float, rule: str | None, sweep: list[Row]) -> str:
+def _describe_error(variance: float, rule: str | None, sweep: list[Row]) -> str:
     """How near the rule came to z at that variance, where it is known."""
     for row in sweep:
         if (row["variance"], row["technique"]) == (variance, rule):
             return (
                 f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
-                f"of {scientific(row['with_restarts']['median'])} over {row['trials']:,} trials. "
+                f"of {format_scientific(row['with_restarts']['median'])} over {row['trials']:,} trials. "
             )
     return f"Under noise of variance {variance:g}. "

@@ -1,17 +1,17 @@
 """How to read the noise sweep's tables."""
 
-from ganinv_cli.report.noise_sweep.tables import WORDS
+from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared import labels
-from ganinv_cli.report.shared.prior import box, prior_of
-from ganinv_cli.report.shared.run import run_notes
+from ganinv_cli.report.shared.prior import format_range, read_prior
+from ganinv_cli.report.shared.run import make_run_notes
 
-FEW = 20  # trials, below which a bootstrap interval is too narrow
+MIN_TRIALS = 20  # trials, below which a bootstrap interval is too narrow
 
 
-def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
+def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
-    lines = run_notes(run)
+    lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))
     lines.append(
         "Gaussian noise of the given variance was added to pixels in [-1, 1]; noisy pixels were "
@@ -19,7 +19,7 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     )
     if any(row["variance"] == 0 for row in sweep):
         lines.append("Variance 0 has no logarithm: it is in neither the slopes nor figure 2a.")
-    if any(row[counted]["without_number"] for row in sweep for counted in WORDS):
+    if any(row[counted]["without_number"] for row in sweep for counted in COUNTING_TITLES):
         lines.append(
             "A trial whose z is no finite number counts as infinitely far: it moves the median up, "
             "and there is no mean with it."
@@ -31,22 +31,22 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         "bound, median over the trials; errors are skewed, their median is below their mean, so a "
         "ratio below 1 does not beat the bound. Under strong noise every rule's estimate is "
         "biased, for the generator is curved, and can beat it; one that is kept in the box "
-        f"{box(prior_of(run['config']))} is biased wherever noise would move it out"
+        f"{format_range(read_prior(run['config']))} is biased wherever noise would move it out"
         + (", and clipped pixels add a bias of their own." if clipped else ".")
     )
-    if any(row["trials"] < FEW for row in sweep):
+    if any(row["trials"] < MIN_TRIALS for row in sweep):
         lines.append(
-            f"There are fewer than {FEW} trials, at least in some rows: bootstrap intervals are "
+            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap intervals are "
             "too narrow then."
         )
     lines.append(
         "First start, before any restart: its numbers are those with restarts where no table says "
         "otherwise. All trials converged where no table says otherwise."
     )
-    lines += labels.notes(sweep)
+    lines += labels.make_notes(sweep)
     if comparisons:
         lines.append(
-            f"Rules compared: {_tests(comparisons)} (variances and pairs of rules), so some p "
+            f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), so some p "
             "below .05 come by chance; p (Holm) allows for all tests of one way of counting. "
             "Difference: median over the trials of the first rule's error less the second's. p: "
             "Wilcoxon's signed-rank test that the differences lie symmetrically about 0; it weighs "
@@ -55,7 +55,7 @@ def notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     return lines
 
 
-def _tests(comparisons: list[Row]) -> str:
+def _describe_test_count(comparisons: list[Row]) -> str:
     """How many were made; first starts that ended as with restarts count in their number too."""
     count = sum(row["counted"] == "with_restarts" for row in comparisons)
     ways = len({row["counted"] for row in comparisons})

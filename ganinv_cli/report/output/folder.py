@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.report.commands import reporting
-from ganinv_cli.report.output.page import Part, page
-from ganinv_cli.report.output.plots import FORMATS, encode
+from ganinv_cli.report.commands import find_report_module
+from ganinv_cli.report.output.page import PageContent, render_page
+from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure
 from ganinv_cli.report.output.render import render
-from ganinv_cli.report.shared.failures import failures
+from ganinv_cli.report.shared.failures import list_failures
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 PAGE = "report.html"
-SAID = 16  # names in the line that says what was written
+MAX_NAMES = 16  # names in the line that says what was written
 
 _Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
 
@@ -33,60 +33,65 @@ def write(report: "Report", results: "Results", folder: Path) -> str:
 
     Raises GaninvError when the folder cannot be written.
     """
-    return _write(_part(report, results), results, folder)
+    return _write_part(_make_part(report, results), results, folder)
 
 
 def write_together(
-    reports: Sequence["Report"], results: Sequence["Results"], folder: Path, inside: Sequence[str]
+    reports: Sequence["Report"],
+    results: Sequence["Results"],
+    folder: Path,
+    folder_names: Sequence[str],
 ) -> list[str]:
     """The same for each, in the folders `inside`, and one page of them all; a line for each."""
-    parts = [_part(*each) for each in zip(reports, results, strict=True)]
+    parts = [_make_part(*each) for each in zip(reports, results, strict=True)]
     lines = [
-        _write(part, of, folder / name)
-        for part, of, name in zip(parts, results, inside, strict=True)
+        _write_part(part, of, folder / name)
+        for part, of, name in zip(parts, results, folder_names, strict=True)
     ]
-    _fill(folder, {PAGE: page(parts)}.items())
-    return [*lines, _said([PAGE], {}, folder)]
+    _write_files(folder, {PAGE: render_page(parts)}.items())
+    return [*lines, _describe_written([PAGE], {}, folder)]
 
 
-def replace(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Put a file there, as a whole or not at all; raises OSError."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_bytes(content)
-        aside.replace(path)
+        temporary.write_bytes(content)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _part(report: "Report", results: "Results") -> Part:
-    command = reporting(results, report.name)
-    failed = getattr(command, "failed", None)  # not every command knows better than the solver
-    return Part(
+def _make_part(report: "Report", results: "Results") -> PageContent:
+    command = find_report_module(results, report.name)
+    failed = getattr(
+        command, "classify_failures", None
+    )  # not every command knows better than the solver
+    return PageContent(
         report,
         command.TABLE,
-        {name: encode(drawn) for name, drawn in command.draw(results).items()},
+        {name: encode_drawn_figure(drawn) for name, drawn in command.draw(results).items()},
         getattr(command, "ON_PAGE", None),
-        failures(results, failed(results) if failed else {}),
+        list_failures(results, failed(results) if failed else {}),
         getattr(command, "NONE_FAILED", None),
         results.attributes,
     )
 
 
-def _write(part: Part, results: "Results", folder: Path) -> str:
+def _write_part(part: PageContent, results: "Results", folder: Path) -> str:
     files: dict[str, str | bytes] = {
         f"{part.stem}.{ending}": render([part.report], style) for style, ending in STYLES.items()
     }
     for name, picture in part.pictures.items():
         files |= {f"{name}.{form}": content for form, content in picture.files.items()}
-    files[PAGE] = page([part])
-    _fill(folder, files.items())
-    pictures = getattr(reporting(results, part.report.name), "pictures", None)
-    written = _fill(folder, _encoded(pictures(results)) if pictures else ())
-    return _said(list(files), written, folder)
+    files[PAGE] = render_page([part])
+    _write_files(folder, files.items())
+    pictures = getattr(find_report_module(results, part.report.name), "iterate_pictures", None)
+    written = _write_files(folder, _encode_pictures(pictures(results)) if pictures else ())
+    return _describe_written(list(files), written, folder)
 
 
-def _encoded(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
+def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
     for name, pixels in pictures:
         file = io.BytesIO()
         # A grey image has one channel, of which Pillow knows nothing.
@@ -94,9 +99,9 @@ def _encoded(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
         yield name, file.getvalue()
 
 
-def _fill(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict[str, int]:
+def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict[str, int]:
     """How many files went into each folder inside; one file is held at a time."""
-    inside: dict[str, int] = {}
+    counts: dict[str, int] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files:
@@ -105,17 +110,17 @@ def _fill(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict[str, i
             path = folder / name
             if path.parent != folder:
                 path.parent.mkdir(exist_ok=True)
-                inside[path.parent.name] = inside.get(path.parent.name, 0) + 1
-            replace(path, content)
+                counts[path.parent.name] = counts.get(path.parent.name, 0) + 1
+            write_atomically(path, content)
     except OSError as error:
         raise GaninvError(
             f"{folder}: tables and figures cannot be written there ({error.strerror}); "
             "make room or give another folder, then run `ganinv report`"
         ) from error
-    return inside
+    return counts
 
 
-def _said(names: Sequence[str], inside: Mapping[str, int], folder: Path) -> str:
+def _describe_written(names: Sequence[str], counts: Mapping[str, int], folder: Path) -> str:
     """A figure's files together, as figure2a.{png,pdf,svg}; of many figures, the first."""
     stems = dict.fromkeys(
         f"{PurePath(name).stem}.{{{','.join(FORMATS)}}}"
@@ -123,8 +128,8 @@ def _said(names: Sequence[str], inside: Mapping[str, int], folder: Path) -> str:
         else name
         for name in names
     )
-    said = list(stems)
-    if (left_out := len(said) - SAID) > 1:
-        said[SAID - 1 : -1] = [f"{left_out + 1:,} more figures"]
-    more = "".join(f" and {count:,} pictures in {name}/" for name, count in inside.items())
-    return f"wrote {', '.join(said)}{more} into {folder}/"
+    shown = list(stems)
+    if (left_out := len(shown) - MAX_NAMES) > 1:
+        shown[MAX_NAMES - 1 : -1] = [f"{left_out + 1:,} more figures"]
+    more = "".join(f" and {count:,} pictures in {name}/" for name, count in counts.items())
+    return f"wrote {', '.join(shown)}{more} into {folder}/"

@@ -3,14 +3,14 @@
 import math
 
 
-def decimal(share: float) -> str:
+def format_share(share: float) -> str:
     """.980; 0 and 1.0 only when the share is just that: .9999 is not rounded up."""
     if share in (0, 1):
         return "1.0" if share else "0"
     return f"{min(max(share, 0.001), 0.999):.3f}".removeprefix("0")
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Three digits or more; a dash where there is no number."""
     if value is None:
         return "-"
@@ -18,7 +18,7 @@ def number(value: float | None) -> str:
     return f"{value:,.{min(digits, 3)}f}"
 
 
-def scientific(value: float | None) -> str:
+def format_scientific(value: float | None) -> str:
     """1.23e-5; 0.120, 12.3 and 12,345 where that is as short; a dash where there is no number."""
     if value is None:
         return "-"
@@ -32,18 +32,18 @@ def scientific(value: float | None) -> str:
     return f"{digits}e{int(power)}"
 
 
-def concise(value: float) -> str:
+def format_concise(value: float) -> str:
     """1e-4: a number that was chosen, not measured."""
     digits, power = f"{value:e}".split("e")
     return f"{float(digits):g}e{int(power)}"
 
 
-def interval(ends: list[float | None]) -> str:
+def format_interval(ends: list[float | None]) -> str:
     """[1.20e-5, 1.30e-5]; nothing where there is none."""
-    return f"[{', '.join(map(scientific, ends))}]" if None not in ends else ""
+    return f"[{', '.join(map(format_scientific, ends))}]" if None not in ends else ""
 
 
-def duration(seconds: float | None) -> str | None:
+def format_duration(seconds: float | None) -> str | None:
     """12.3 s, 5 min or 2.5 h."""
     if seconds is None:
         return None

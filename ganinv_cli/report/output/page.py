@@ -12,30 +12,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ganinv_cli.report.report import Section
 from ganinv_cli.report.shared.failures import Failures
-from ganinv_cli.report.shared.run import run_notes
+from ganinv_cli.report.shared.run import make_run_notes
 
 if TYPE_CHECKING:
-    from ganinv_cli.report.output.plots import Picture
+    from ganinv_cli.report.output.plots import EncodedFigure
     from ganinv_cli.report.report import Report
 
-_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+_MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 _DIGIT, _POINT = "\N{FIGURE SPACE}", "\N{PUNCTUATION SPACE}"
-_ROOM = {"0": f"0{_POINT}{3 * _DIGIT}", "1.0": f"1.0{2 * _DIGIT}"}
+_PADDED_SHARES = {"0": f"0{_POINT}{3 * _DIGIT}", "1.0": f"1.0{2 * _DIGIT}"}
 
 
-class Part(NamedTuple):
+class PageContent(NamedTuple):
     """What the page shows of one results file."""
 
     report: "Report"
     stem: str  # of the files that hold its tables
-    pictures: "Mapping[str, Picture]"  # all that were drawn
+    pictures: "Mapping[str, EncodedFigure]"  # all that were drawn
     on_page: int | None  # how many of them the page shows; None: all
     failures: Failures
     none_failed: str | None  # what is said where none did; None: the usual
     attributes: Mapping[str, Any]  # all that the file says of its run
 
 
-def page(parts: Sequence[Part]) -> str:
+def render_page(parts: Sequence[PageContent]) -> str:
     """HTML; several parts stand side by side where there is room.
 
     Everything that comes from a file or a path is escaped.
@@ -47,56 +47,60 @@ def page(parts: Sequence[Part]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = _moment
-    environment.globals["data_uri"] = _data_uri
+    environment.filters["moment"] = _format_time
+    environment.globals["data_uri"] = _make_data_uri
     template = environment.get_template("page.html")
-    return template.render(title=_title(parts), results=[_shown(part) for part in parts])
+    return template.render(
+        title=_make_title(parts), results=[_make_template_values(part) for part in parts]
+    )
 
 
-def _title(parts: Sequence[Part]) -> str:
+def _make_title(parts: Sequence[PageContent]) -> str:
     if len(parts) > 1:
         return f"ganinv: {len(parts)} results"
     return f"ganinv {parts[0].attributes['command']}"
 
 
-def _shown(part: Part) -> dict[str, Any]:
-    about = run_notes(part.report.run)
+def _make_template_values(content: PageContent) -> dict[str, Any]:
+    about = make_run_notes(content.report.run)
     return {
-        **part._asdict(),
-        "pictures": dict(islice(part.pictures.items(), part.on_page)),
-        "elsewhere": list(islice(part.pictures, part.on_page, None)) if part.on_page else [],
-        "name": Path(part.report.name).name,
+        **content._asdict(),
+        "pictures": dict(islice(content.pictures.items(), content.on_page)),
+        "elsewhere": list(islice(content.pictures, content.on_page, None))
+        if content.on_page
+        else [],
+        "name": Path(content.report.name).name,
         "about": about,
-        "sections": [_aligned(section) for section in part.report.sections],
-        "notes": [note for note in part.report.notes if note not in about],
+        "sections": [_align_shares(section) for section in content.report.sections],
+        "notes": [note for note in content.report.notes if note not in about],
     }
 
 
-def _moment(said: str) -> str:
+def _format_time(text: str) -> str:
     """A date and time to the minute, in the zone of the file: UTC."""
-    return datetime.fromisoformat(said).strftime("%-d %B %Y, %H:%M")
+    return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
-def _aligned(section: Section) -> Section:
+def _align_shares(section: Section) -> Section:
     """Shares of 0 and 1.0 with the room of three places, in columns where others have three.
 
     A table of sentences, which has one column, is left to the browser to wrap.
     """
     if len(section.header) == 1:
         return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])
-    columns = [_with_room(column) for column in zip(*section.rows, strict=True)]
+    columns = [_pad_shares(column) for column in zip(*section.rows, strict=True)]
     return section._replace(rows=list(zip(*columns, strict=True)))
 
 
-def _with_room(column: tuple[str, ...]) -> tuple[str, ...]:
+def _pad_shares(column: tuple[str, ...]) -> tuple[str, ...]:
     if not any(re.search(r" \.\d{3}$", cell, re.MULTILINE) for cell in column):
         return column
     return tuple(
-        re.sub(r"(?<= )(1\.0|0)$", lambda share: _ROOM[share[0]], cell, flags=re.MULTILINE)
+        re.sub(r"(?<= )(1\.0|0)$", lambda share: _PADDED_SHARES[share[0]], cell, flags=re.MULTILINE)
         for cell in column
     )
 
 
-def _data_uri(picture: "Picture") -> str:
-    data = base64.b64encode(picture.files[picture.inline]).decode()
-    return f"data:{_TYPES[picture.inline]};base64,{data}"
+def _make_data_uri(picture: "EncodedFigure") -> str:
+    data = base64.b64encode(picture.files[picture.inline_format]).decode()
+    return f"data:{_MIME_TYPES[picture.inline_format]};base64,{data}"

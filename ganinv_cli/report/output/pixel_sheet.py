@@ -7,23 +7,23 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.output.plots import DPI, PICTURE
+from ganinv_cli.report.output.plots import DPI, PICTURE_SIDE
 from ganinv_cli.report.shared.run import Pixels
 
 
-def sheet(width: int, height: int) -> Figure:
+def make_sheet(width: int, height: int) -> Figure:
     """An empty figure of so many pixels."""
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
-def enlarged(side: int) -> int:
+def enlarge_side(side: int) -> int:
     """How long a side of so many pixels is drawn."""
-    return -(-PICTURE // side) * side
+    return -(-PICTURE_SIDE // side) * side
 
 
-def area(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+def add_pixel_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at a place counted from the upper left corner."""
     whole_width, whole_height = figure.get_size_inches() * figure.dpi
     bottom = whole_height - top - height
@@ -32,17 +32,17 @@ def area(figure: Figure, left: float, top: float, width: float, height: float) -
     )
 
 
-def place(figure: Figure, picture: Pixels, left: float, top: float) -> None:
+def draw_picture(figure: Figure, picture: Pixels, left: float, top: float) -> None:
     """Draw a square picture, enlarged."""
-    side = enlarged(picture.shape[0])
-    axes = area(figure, left, top, side, side)
+    side = enlarge_side(picture.shape[0])
+    axes = add_pixel_axes(figure, left, top, side, side)
     colour = np.broadcast_to(picture, (*picture.shape[:2], 3))  # grey has one channel
     axes.imshow(colour, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
 
 
-def write(figure: Figure, text: str, left: float, top: float, **looks: Any) -> None:
+def write_text(figure: Figure, text: str, left: float, top: float, **style: Any) -> None:
     """Words whose upper left corner is there; a $ in a file's name is a $."""
     width, height = figure.get_size_inches() * figure.dpi
-    usual: dict[str, Any] = {"va": "top", "fontsize": 9, "parse_math": False}
-    figure.text(left / width, 1 - top / height, text, **(usual | looks))
+    defaults: dict[str, Any] = {"va": "top", "fontsize": 9, "parse_math": False}
+    figure.text(left / width, 1 - top / height, text, **(defaults | style))

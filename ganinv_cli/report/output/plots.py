@@ -11,26 +11,26 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from ganinv_cli.report.report import Drawn
+from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.settings.names import RULES
 
 DPI = 100  # of a montage, so that it can be laid out in pixels
-PICTURE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
+PICTURE_SIDE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
 GAP = 6  # pixels between pictures
 GREY = "#555555"  # lines and words that are no technique's
 
 # Okabe and Ito's colours, told apart by their dashes too
-_LOOKS = (
+_LINE_STYLES = (
     ("#0072B2", "solid"),
     ("#D55E00", "dashed"),
     ("#009E73", "dashdot"),
     ("#CC79A7", "dotted"),
 )
-LINES = dict(zip(RULES, _LOOKS, strict=True))  # colour and dashes of each technique
+RULE_STYLES = dict(zip(RULES, _LINE_STYLES, strict=True))  # colour and dashes of each technique
 
 # The same bytes each time: no dates, no random names. Letters are drawn as shapes in SVG, so that
 # they look and fit alike wherever it is opened; PDF holds its fonts as TrueType, as journals ask.
-_FIXED = {"svg.hashsalt": "ganinv", "svg.fonttype": "path", "pdf.fonttype": 42}
+_RC_PARAMS = {"svg.hashsalt": "ganinv", "svg.fonttype": "path", "pdf.fonttype": 42}
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None},
@@ -39,29 +39,31 @@ _METADATA: dict[str, dict[str, Any]] = {
 FORMATS = tuple(_METADATA)
 
 
-class Picture(NamedTuple):
+class EncodedFigure(NamedTuple):
     """A figure as files."""
 
     files: dict[str, bytes]  # by format
-    inline: str  # the format for a page: SVG for lines, PNG for pixels
+    inline_format: str  # the format for a page: SVG for lines, PNG for pixels
     width: int  # of the page's pixels, where there is room
     alt: str
     caption: str
 
 
-def blank(width: float = 7.2, height: float = 4.6) -> Figure:
+def make_figure(width: float = 7.2, height: float = 4.6) -> Figure:
     """An empty figure for axes, its size in inches."""
     figure = Figure((width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def pictures(panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], title: str) -> Figure:
+def draw_montage(
+    panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], title: str
+) -> Figure:
     """A row for each panel (columns, height, width, channels), a column for each of its pictures.
 
     Every pixel of a picture becomes a square of whole pixels, none is blurred.
     """
-    montage = _montage(list(panels.values()))
+    montage = _join_pictures(list(panels.values()))
     height, width = montage.shape[:2]
     left, top, bottom, edge = 120, 40, 26, 10
     total_width, total_height = max(left + width + edge, 9 * len(title)), top + height + bottom
@@ -80,12 +82,12 @@ def pictures(panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], ti
     return figure
 
 
-def encode(drawn: Drawn) -> Picture:
+def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
     """Files in every one of FORMATS, the same bytes for the same figure."""
     figure = drawn.figure
     pixels = any(axes.images for axes in figure.axes)
-    return Picture(
-        {form: encoded(figure, form) for form in FORMATS},
+    return EncodedFigure(
+        {form: encode_figure(figure, form) for form in FORMATS},
         "png" if pixels else "svg",
         round(figure.get_figwidth() * (figure.dpi if pixels else 96)),
         drawn.alt,
@@ -93,24 +95,24 @@ def encode(drawn: Drawn) -> Picture:
     )
 
 
-def encoded(figure: Figure, form: str) -> bytes:
+def encode_figure(figure: Figure, file_format: str) -> bytes:
     """The content of a file in one of FORMATS, the same bytes for the same figure."""
     file = io.BytesIO()
-    with mpl.rc_context(_FIXED):  # type: ignore[arg-type]  # its keys are literals
-        figure.savefig(file, format=form, metadata=_METADATA[form])
+    with mpl.rc_context(_RC_PARAMS):  # type: ignore[arg-type]  # its keys are literals
+        figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
     return file.getvalue()
 
 
-def _montage(rows: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
+def _join_pictures(rows: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
     """(height, width, 3): enlarged pictures on white, a gap around each."""
     side = rows[0].shape[1]
-    scale = -(-PICTURE // side)
+    scale = -(-PICTURE_SIDE // side)
     lines = []
     for row in rows:
         large = row.repeat(scale, axis=1).repeat(scale, axis=2)
         colour = np.broadcast_to(large, (*large.shape[:3], 3))  # grey has one channel
-        around = ((0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2), (0, 0))
-        lines.append(np.concatenate(list(np.pad(colour, around, constant_values=255)), axis=1))
+        padding = ((0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2), (0, 0))
+        lines.append(np.concatenate(list(np.pad(colour, padding, constant_values=255)), axis=1))
     return np.concatenate(lines, axis=0)
 
 

@@ -15,17 +15,17 @@ from tabulate import tabulate
 
 from ganinv_cli.report.report import Report, Section
 
-LINES = 60  # rows of a table that a terminal is given
+MAX_ROWS = 60  # rows of a table that a terminal is given
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a terminal would obey some of them
-_LATEX = str.maketrans(
+_LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
 
 
 # Signs of our own headings that pdflatex does not know; letters with accents it does.
-_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
-_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
+_LATEX_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
+_LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
 
 
 def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
@@ -33,7 +33,7 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
 
     `style` is one of words.STYLES; `width`, in columns and at least 80, matters to text alone.
     """
-    return RENDERED[style](reports, width).rstrip("\n") + "\n"
+    return RENDERERS[style](reports, width).rstrip("\n") + "\n"
 
 
 def _text(reports: Sequence[Report], width: int) -> str:
@@ -45,27 +45,27 @@ def _text(reports: Sequence[Report], width: int) -> str:
             console.rule(report.name, align="left")
         for section in report.sections:
             console.print(section.title)
-            console.print(_rich(section), crop=False)  # a number is never cut
-            if (more := len(section.rows) - LINES) > 0:
+            console.print(_make_rich_table(section), crop=False)  # a number is never cut
+            if (more := len(section.rows) - MAX_ROWS) > 0:
                 console.print(f"{more:,} more rows are in the other formats.")
             console.print()
         for note in report.notes:
             console.print(note)
             console.print()
-    text = printable(file.getvalue())
+    text = replace_control_characters(file.getvalue())
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def printable(text: str) -> str:
+def replace_control_characters(text: str) -> str:
     """Without what a terminal would obey."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _rich(section: Section) -> Table:
+def _make_rich_table(section: Section) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    rows = (section.narrow or section.rows)[:LINES]
+    rows = (section.short_rows or section.rows)[:MAX_ROWS]
     words, *numbers = zip(section.header, *rows, strict=True)
-    columns = [words, *map(_right, numbers)]
+    columns = [words, *map(_align_right, numbers)]
     for name, *cells in columns:
         width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
         table.add_column(name, no_wrap=True, min_width=width)
@@ -75,7 +75,7 @@ def _rich(section: Section) -> Table:
     return table
 
 
-def _right(column: Sequence[str]) -> list[str]:
+def _align_right(column: Sequence[str]) -> list[str]:
     """Every line at the right; a share with its point under the others', which have three places.
 
     Rich would take the room after `1.0` away.
@@ -94,13 +94,16 @@ def _markdown(reports: Sequence[Report], width: int) -> str:
         if len(reports) > 1:
             blocks.append(f"## `{report.name}`")
         for title, header, rows, _ in report.sections:
-            cells = ([_plain(cell) for cell in _joined(row)] for row in rows)
-            blocks += [f"### {_plain(title)}", _tabulated(_joined(header), cells, "github")]
-        blocks.append("\n".join(f"* {_plain(note)}" for note in report.notes))
+            cells = ([_escape_markdown(cell) for cell in _join_lines(row)] for row in rows)
+            blocks += [
+                f"### {_escape_markdown(title)}",
+                _format_table(_join_lines(header), cells, "github"),
+            ]
+        blocks.append("\n".join(f"* {_escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks)
 
 
-def _plain(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Nothing in it is Markdown, or ends a cell."""
     return re.sub(r"([\\`*_<|])", r"\\\1", text)
 
@@ -112,10 +115,10 @@ def _latex(reports: Sequence[Report], width: int) -> str:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
         blocks.append("\n".join(f"% {line}" for remark in remarks for line in remark.splitlines()))
         for title, header, rows, _ in report.sections:
-            lines = (line for row in rows for line in _unstacked(row))
-            table = _tabulated(_joined(header), lines, "latex_booktabs")
-            table = _OPTION.sub("{}", table).translate(_SIGNS)
-            caption = title.translate(_LATEX).translate(_SIGNS)
+            lines = (line for row in rows for line in _split_lines(row))
+            table = _format_table(_join_lines(header), lines, "latex_booktabs")
+            table = _LATEX_OPTION.sub("{}", table).translate(_LATEX_SIGNS)
+            caption = title.translate(_LATEX_ESCAPES).translate(_LATEX_SIGNS)
             blocks.append(
                 f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n{table}\n\\end{{table}}"
             )
@@ -151,20 +154,20 @@ def _json(reports: Sequence[Report], width: int) -> str:
     return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
 
 
-RENDERED = {
+RENDERERS = {
     function.__name__.strip("_"): function for function in (_text, _markdown, _csv, _latex, _json)
 }
 
 
-def _tabulated(header: Sequence[str], rows: Any, style: str) -> str:
+def _format_table(header: Sequence[str], rows: Any, style: str) -> str:
     alignment = ["left", *["right"] * (len(header) - 1)]
     return tabulate(list(rows), header, style, disable_numparse=True, colalign=alignment)
 
 
-def _joined(cells: Sequence[str]) -> list[str]:
+def _join_lines(cells: Sequence[str]) -> list[str]:
     return [cell.replace("\n", " ") for cell in cells]
 
 
-def _unstacked(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _split_lines(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """A row for each line of the cells."""
     return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")

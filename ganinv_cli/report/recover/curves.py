@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.statistics import Booleans, Floats, Integers, carried
+from ganinv_cli.statistics import Booleans, Floats, Integers, carry_forward
 
 BLOCK_BYTES = 1 << 26  # of the curves that are looked at together
 QUANTILES = (0.1, 0.5, 0.9)
@@ -16,57 +16,59 @@ class Curves(NamedTuple):
 
     gradients: Floats  # (points,)
     errors: Callable[[slice], Floats]  # z error of some trials, (some, points), NaN after their end
-    ends: Floats  # (trials,), the z error of what was found
+    final_errors: Floats  # (trials,), the z error of what was found
 
 
-class Fall(NamedTuple):
+class ErrorQuantiles(NamedTuple):
     """What they come to at the points where a trial was running, and one on."""
 
     gradients: Floats  # (points,), above 0, which has no logarithm
     quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
 
 
-def fall(curves: Curves) -> Fall:
+def compute_error_quantiles(curves: Curves) -> ErrorQuantiles:
     """A trial that has ended counts with its end; no points where no trial has an error at each."""
-    points = _drawable(curves)
-    whole = [np.isfinite(errors).all(axis=1) for errors in _blocks(curves, points)]
+    points = _find_points(curves)
+    whole = [np.isfinite(errors).all(axis=1) for errors in _read_blocks(curves, points)]
     kept = np.concatenate(whole)
     if not kept.any():
         points = points[:0]
-    return Fall(curves.gradients[points], _quantiles(curves, points, kept))
+    return ErrorQuantiles(curves.gradients[points], _compute_quantiles(curves, points, kept))
 
 
-def _drawable(curves: Curves) -> Integers:
+def _find_points(curves: Curves) -> Integers:
     """The places of the points where a trial was running, and one on."""
-    ran = [np.isfinite(curves.errors(some)).any(axis=0) for some in _trials(curves)]
+    ran = [np.isfinite(curves.errors(some)).any(axis=0) for some in _split_trials(curves)]
     running = np.any(ran, axis=0) & (curves.gradients > 0)
     return np.flatnonzero(running | np.concatenate([[False], running[:-1]]))
 
 
-def _quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floats:
+def _compute_quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floats:
     """(3, points) over the trials that are `kept`, (trials,); exact, some points at a time."""
     count = int(np.sum(kept))
     together = max(1, BLOCK_BYTES // (8 * max(1, count)))
-    found = np.empty((len(QUANTILES), len(points)))
+    quantiles = np.empty((len(QUANTILES), len(points)))
     for first in range(0, len(points), together):
         some = slice(first, first + together)
         errors = np.empty((len(points[some]), count))
         low = 0
-        for trials, block in zip(_trials(curves), _blocks(curves, points[some]), strict=True):
+        for trials, block in zip(
+            _split_trials(curves), _read_blocks(curves, points[some]), strict=True
+        ):
             chosen = block[kept[trials]]
             errors[:, low : low + len(chosen)] = chosen.T
             low += len(chosen)
-        found[:, some] = np.quantile(errors, QUANTILES, axis=1, overwrite_input=True)
-    return found
+        quantiles[:, some] = np.quantile(errors, QUANTILES, axis=1, overwrite_input=True)
+    return quantiles
 
 
-def _blocks(curves: Curves, points: Integers) -> Iterator[Floats]:
+def _read_blocks(curves: Curves, points: Integers) -> Iterator[Floats]:
     """(some trials, points), their ends carried on."""
-    for trials in _trials(curves):
-        yield carried(curves.errors(trials)[:, points], curves.ends[trials])
+    for trials in _split_trials(curves):
+        yield carry_forward(curves.errors(trials)[:, points], curves.final_errors[trials])
 
 
-def _trials(curves: Curves) -> Iterator[slice]:
+def _split_trials(curves: Curves) -> Iterator[slice]:
     """All of them, some at a time."""
     length = max(1, BLOCK_BYTES // (32 * len(curves.gradients)))
-    return (slice(low, low + length) for low in range(0, len(curves.ends), length))
+    return (slice(low, low + length) for low in range(0, len(curves.final_errors), length))

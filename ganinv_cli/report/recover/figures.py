@@ -8,47 +8,52 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.output.plots import GREY, LINES, blank, pictures
-from ganinv_cli.report.recover.curves import Curves, Fall, fall
-from ganinv_cli.report.report import Drawn
+from ganinv_cli.report.output.plots import GREY, RULE_STYLES, draw_montage, make_figure
+from ganinv_cli.report.recover.curves import Curves, ErrorQuantiles, compute_error_quantiles
+from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.run import Group
-from ganinv_cli.statistics import EPSILONS, SMALLEST, recovered
-from ganinv_cli.store.rows import taken
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
+from ganinv_cli.store.rows import take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
 
 
-def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, Drawn]:
+def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, DrawnFigure]:
     """`figure1-stochastic` and the like, and `convergence` where a trial ran beyond its start."""
     solver = results.attributes.get("config", {}).get("solver", "")
     drawn = {
-        name: _figure1(name, stored, solver, groups) for name, stored in results.figures.items()
+        name: _draw_figure1(name, stored, solver, groups)
+        for name, stored in results.figures.items()
     }
     gradients = results.constants.get("curve_gradients")
     falls = {
-        technique: fall(Curves(gradients, partial(taken, group, "curve_error"), group["z_error"]))
+        technique: compute_error_quantiles(
+            Curves(gradients, partial(take_rows, group, "curve_error"), group["z_error"])
+        )
         for technique, group in groups.items()
         if gradients is not None and "curve_error" in group
     }
     falls = {technique: of for technique, of in falls.items() if len(of.gradients)}
     if falls:
-        latent = taken(groups[next(iter(falls))], "z_found", slice(1)).shape[1]
-        drawn["convergence"] = Drawn(convergence(falls, latent), *_convergence_words(falls))
+        latent = take_rows(groups[next(iter(falls))], "z_found", slice(1)).shape[1]
+        drawn["convergence"] = DrawnFigure(
+            draw_convergence(falls, latent), *_describe_convergence(falls)
+        )
     return drawn
 
 
-def convergence(falls: Mapping[str, Fall], latent: int) -> Figure:
+def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: int) -> Figure:
     """Median z error, and the band from its 10 % to its 90 % quantile, against gradients."""
-    figure = blank()
+    figure = make_figure()
     axes = figure.add_subplot()
-    for technique, of in falls.items():
-        _draw(axes, technique, of)
-    epsilon = EPSILONS[SMALLEST]
+    for technique, of in quantiles_by_rule.items():
+        _draw_curve(axes, technique, of)
+    epsilon = EPSILONS[SMALLEST_EPSILON]
     axes.axhline(epsilon, color=GREY, linewidth=0.8, zorder=1)
     axes.annotate(
-        f"ε = {SMALLEST}", (0.005, epsilon), xycoords=("axes fraction", "data"),
+        f"ε = {SMALLEST_EPSILON}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="gradients a trial")
@@ -60,34 +65,36 @@ def convergence(falls: Mapping[str, Fall], latent: int) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, technique: str, of: Fall) -> None:
-    low, median, high = of.quantiles
-    colour, dashes = LINES[technique]
-    axes.fill_between(of.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
+def _draw_curve(axes: Axes, rule: str, curve: ErrorQuantiles) -> None:
+    low, median, high = curve.quantiles
+    colour, dashes = RULE_STYLES[rule]
+    axes.fill_between(curve.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
     for edge in (low, high):  # bands of techniques that do alike cover one another
-        axes.plot(of.gradients, edge, color=colour, linestyle=dashes, linewidth=0.6)
-    axes.plot(of.gradients, median, color=colour, linestyle=dashes, linewidth=1.8, label=technique)
+        axes.plot(curve.gradients, edge, color=colour, linestyle=dashes, linewidth=0.6)
+    axes.plot(curve.gradients, median, color=colour, linestyle=dashes, linewidth=1.8, label=rule)
 
 
-def _convergence_words(falls: Mapping[str, Fall]) -> tuple[str, str]:
+def _describe_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles]) -> tuple[str, str]:
     """Alt text and caption."""
     said = []
-    for technique, (gradients, (_, median, _)) in falls.items():
-        below = recovered(median, EPSILONS[SMALLEST])
+    for technique, (gradients, (_, median, _)) in quantiles_by_rule.items():
+        below = is_recovered(median, EPSILONS[SMALLEST_EPSILON])
         said.append(
             f"{technique} after {gradients[np.argmax(below)]:,.0f} gradients"
             if below.any()
             else f"{technique} never, it ends at {median[-1]:.1g}"
         )
     return (
-        f"The median z error falls below {SMALLEST}: {'; '.join(said)}. "
+        f"The median z error falls below {SMALLEST_EPSILON}: {'; '.join(said)}. "
         "Lines of the error against gradients a trial, both axes logarithmic.",
         "How the error of z fell with the gradients spent: median over the trials, and the band "
         "from the 10 % to the 90 % quantile. A trial that ended counts with its last error.",
     )
 
 
-def _figure1(name: str, stored: "store.Figure", solver: str, groups: Mapping[str, Group]) -> Drawn:
+def _draw_figure1(
+    name: str, stored: "store.Figure", solver: str, groups: Mapping[str, Group]
+) -> DrawnFigure:
     number, _, technique = name.partition("-")
     clipping = "no clipping" if technique == "none" else f"{technique} clipping"
     title = f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
@@ -96,14 +103,14 @@ def _figure1(name: str, stored: "store.Figure", solver: str, groups: Mapping[str
     rows = ", ".join(stored.panels)
     alt = f"{len(columns)} images with {clipping}, one a column; from above: {rows}."
     if technique in groups:
-        alt += f" {_right(groups[technique], stored.trials)}"
+        alt += f" {_describe_recovered(groups[technique], stored.trials)}"
     caption = f"{title}. One column a trial; rows from above: {rows}."
     if "label" in groups.get(technique, {}):
         caption += " What stands above the original is drawn under the label that was found."
-    return Drawn(pictures(panels, columns, title), alt, caption)
+    return DrawnFigure(draw_montage(panels, columns, title), alt, caption)
 
 
-def _right(group: Group, trials: tuple[int, ...]) -> str:
+def _describe_recovered(group: Group, trials: tuple[int, ...]) -> str:
     shown = np.isin(group["trial"], trials)
-    right = int(np.sum(recovered(group["z_error"][shown], EPSILONS[SMALLEST])))
-    return f"z was recovered to within {SMALLEST} for {right} of these {len(trials)}."
+    right = int(np.sum(is_recovered(group["z_error"][shown], EPSILONS[SMALLEST_EPSILON])))
+    return f"z was recovered to within {SMALLEST_EPSILON} for {right} of these {len(trials)}."

@@ -1,30 +1,30 @@
 """Table 1 and its companions in words."""
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.output.number_format import decimal, number, scientific
+from ganinv_cli.report.output.number_format import format_number, format_scientific, format_share
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.shared import labels
-from ganinv_cli.report.shared.run import run_notes
-from ganinv_cli.statistics import EPSILONS, SMALLEST
+from ganinv_cli.report.shared.run import make_run_notes
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
-WORDS = {"first_start": "First start", "recovered": "With restarts"}
+COUNTING_TITLES = {"first_start": "First start", "recovered": "With restarts"}
 
 
-def sections(table1: list[Row], mcnemar: list[Row], polished: list[Row]) -> list[Section]:
+def make_sections(table1: list[Row], mcnemar: list[Row], refinement: list[Row]) -> list[Section]:
     """Table 1 for both ways of counting, what polishing added, endings, costs, paired tests."""
     tables = [
-        *(_shares(table1, counted) for counted in WORDS),
-        *([_polished(polished)] if polished else []),
-        *labels.sections(table1, "technique", lambda row: str(row["technique"])),
-        *(_endings(table1, counted) for counted in WORDS),
-        _costs(table1),
+        *(_make_shares_table(table1, counted) for counted in COUNTING_TITLES),
+        *([_make_refinement_table(refinement)] if refinement else []),
+        *labels.make_sections(table1, "technique", lambda row: str(row["technique"])),
+        *(_make_outcomes_table(table1, counted) for counted in COUNTING_TITLES),
+        _make_costs_table(table1),
     ]
-    return [*tables, _tests(mcnemar)] if mcnemar else tables
+    return [*tables, _make_tests_table(mcnemar)] if mcnemar else tables
 
 
-def notes(run: Row, table1: list[Row]) -> list[str]:
+def make_notes(run: Row, table1: list[Row]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
-    lines = run_notes(run)
+    lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
         lines.append(
             "Recovered: z was below the bound at any update, be it not at the end, as the paper's "
@@ -32,18 +32,18 @@ def notes(run: Row, table1: list[Row]) -> list[str]:
         )
     lines.append(
         "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, as far as the image "
-        f"loss tells, to a z whose error is not below {SMALLEST}. At bound: mean number of "
+        f"loss tells, to a z whose error is not below {SMALLEST_EPSILON}. At bound: mean number of "
         "components of z at a bound of the prior, over the first starts that did not reach "
-        f"{SMALLEST}."
+        f"{SMALLEST_EPSILON}."
     )
-    return lines + _bound(run, table1) + labels.notes(table1)
+    return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
 
 
-def _bound(run: Row, table1: list[Row]) -> list[str]:
+def _make_bound_notes(run: Row, table1: list[Row]) -> list[str]:
     """How often the bound held by which trials converge."""
     counts = [
         f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
-        f"{_interval(row['bound']['interval'])}"
+        f"{_format_share_interval(row['bound']['interval'])}"
         for row in table1
         if row["bound"] and row["bound"]["converged"]
     ]
@@ -57,11 +57,11 @@ def _bound(run: Row, table1: list[Row]) -> list[str]:
     ]
 
 
-def _interval(ends: list[float]) -> str:
-    return f"[{', '.join(map(decimal, ends))}]"
+def _format_share_interval(ends: list[float]) -> str:
+    return f"[{', '.join(map(format_share, ends))}]"
 
 
-def _polished(polished: list[Row]) -> Section:
+def _make_refinement_table(refinement: list[Row]) -> Section:
     return Section(
         "Polished in float64: trials with mean squared z error below 1e-20",
         ("technique", "trials", "1e-20", "z error\nmedian", "gradients\nmean", "seconds\nmean"),
@@ -69,59 +69,66 @@ def _polished(polished: list[Row]) -> Section:
             (
                 row["technique"],
                 f"{row['trials']:,}",
-                f"{_counted(row['recovered']['1e-20'], row['trials'])}\n"
-                f"{_interval(row['interval'])}",
-                scientific(row["z_error_median"]),
-                number(row["gradients"]),
-                number(row["seconds"]),
+                f"{_format_count(row['recovered']['1e-20'], row['trials'])}\n"
+                f"{_format_share_interval(row['interval'])}",
+                format_scientific(row["z_error_median"]),
+                format_number(row["gradients"]),
+                format_number(row["seconds"]),
             )
-            for row in polished
+            for row in refinement
         ],
     )
 
 
-def _counted(count: int, trials: int) -> str:
-    return f"{count:,} {decimal(count / trials)}"
+def _format_count(count: int, trials: int) -> str:
+    return f"{count:,} {format_share(count / trials)}"
 
 
-def _shares(table1: list[Row], counted: str) -> Section:
+def _make_shares_table(table1: list[Row], counting: str) -> Section:
     return Section(
-        f"The paper's Table 1, {WORDS[counted].lower()}: trials with mean squared z error below",
+        f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}: trials with mean squared z error below",
         ("technique", "trials", *EPSILONS),
         [
-            (row["technique"], f"{row['trials']:,}", *(_share(row, counted, e) for e in EPSILONS))
+            (
+                row["technique"],
+                f"{row['trials']:,}",
+                *(_make_share_cell(row, counting, e) for e in EPSILONS),
+            )
             for row in table1
         ],
     )
 
 
-def _share(row: Row, counted: str, bound: str) -> str:
-    count = row[counted][bound]
-    lines = [_counted(count, row["trials"]), _interval(row["intervals"][counted][bound])]
-    if counted == "first_start" and row["paper"]:  # the paper's runs had no restarts
-        lines.append(f"paper {decimal(row['paper'][bound])}")
+def _make_share_cell(row: Row, counting: str, bound: str) -> str:
+    count = row[counting][bound]
+    lines = [
+        _format_count(count, row["trials"]),
+        _format_share_interval(row["intervals"][counting][bound]),
+    ]
+    if counting == "first_start" and row["paper"]:  # the paper's runs had no restarts
+        lines.append(f"paper {format_share(row['paper'][bound])}")
     return "\n".join(lines)
 
 
-def _endings(table1: list[Row], counted: str) -> Section:
-    first = counted == "first_start"
+def _make_outcomes_table(table1: list[Row], counting: str) -> Section:
+    first = counting == "first_start"
     names = [outcome.name.replace("_", "\n") for outcome in Outcome]
     return Section(
-        f"{WORDS[counted]}: how the trials ended",
+        f"{COUNTING_TITLES[counting]}: how the trials ended",
         ("technique", *names, "elsewhere", *(["at bound"] if first else [])),
         [
             (
                 row["technique"],
-                *(f"{count:,}" for count in row["outcomes"][counted].values()),
-                f"{row['elsewhere'][counted]:,}",
-                *([number(row["at_bound"])] if first else []),
+                *(f"{count:,}" for count in row["outcomes"][counting].values()),
+                f"{row['elsewhere'][counting]:,}",
+                *([format_number(row["at_bound"])] if first else []),
             )
             for row in table1
         ],
     )
 
 
-def _costs(table1: list[Row]) -> Section:
+def _make_costs_table(table1: list[Row]) -> Section:
     header = {
         "gradients\nmean": "gradients",
         "gradients\nmedian": "gradients_median",
@@ -133,18 +140,21 @@ def _costs(table1: list[Row]) -> Section:
     return Section(
         "What a trial cost",
         ("technique", *header),
-        [(row["technique"], *(number(row[key]) for key in header.values())) for row in table1],
+        [
+            (row["technique"], *(format_number(row[key]) for key in header.values()))
+            for row in table1
+        ],
     )
 
 
-def _tests(mcnemar: list[Row]) -> Section:
+def _make_tests_table(mcnemar: list[Row]) -> Section:
     return Section(
-        f"McNemar's exact test between techniques at {SMALLEST}, paired by trial",
+        f"McNemar's exact test between techniques at {SMALLEST_EPSILON}, paired by trial",
         ("techniques", "counted", "trials", "only the\nfirst", "only the\nsecond", "p"),
         [
             (
                 f"{row['first']}, {row['second']}",
-                WORDS[row["counted"]].lower(),
+                COUNTING_TITLES[row["counted"]].lower(),
                 *(f"{row[key]:,}" for key in ("trials", "only_first", "only_second")),
                 f"{row['p']:.2g}",
             )

@@ -11,18 +11,18 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.report import Section
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import Booleans
-from ganinv_cli.store.rows import taken
+from ganinv_cli.store.rows import take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-LISTED = 200  # more would be no easier to read
+MAX_LISTED = 200  # more would be no easier to read
 HEADER = ("group", "outcome", "trial", "image loss", "z error", "restarts")
 
 Reasons = NDArray[np.uint8]  # the number of an Outcome, 0: not run, or one of these two:
 ELSEWHERE = np.uint8(len(Outcome) + 1)  # converged, to another z
 NO_MINIMUM = np.uint8(len(Outcome) + 2)
-WORDS = np.array(
+REASON_NAMES = np.array(
     ["not run", *(outcome.name.replace("_", " ") for outcome in Outcome), "elsewhere", "no minimum"]
 )
 
@@ -32,47 +32,48 @@ class Failures(NamedTuple):
 
     trials: int  # that were run
     failed: int
-    listed: Section  # at most LISTED rows; columns as in HEADER, the first two are words
+    table: Section  # at most LISTED rows; columns as in HEADER, the first two are words
 
 
-def failures(results: "Results", judged: Mapping[str, Reasons]) -> Failures:
+def list_failures(results: "Results", reasons: Mapping[str, Reasons]) -> Failures:
     """Those that `judged`, (trials,) for a group, does not call converged.
 
     Of a group that it does not judge, those whose outcome is another.
     """
     groups = {name: group for name, group in results.groups.items() if "outcome" in group}
     why = {
-        name: judged[name] if name in judged else group["outcome"] for name, group in groups.items()
+        name: reasons[name] if name in reasons else group["outcome"]
+        for name, group in groups.items()
     }
-    rows = (row for name, group in groups.items() for row in _rows(name, group, why[name]))
+    rows = (row for name, group in groups.items() for row in _make_rows(name, group, why[name]))
     return Failures(
         sum(len(group["trial"]) for group in groups.values()),
-        sum(int(np.sum(failed(each))) for each in why.values()),
-        Section("In the order of the results file", HEADER, list(islice(rows, LISTED))),
+        sum(int(np.sum(is_failed(each))) for each in why.values()),
+        Section("In the order of the results file", HEADER, list(islice(rows, MAX_LISTED))),
     )
 
 
-def failed(why: Reasons) -> Booleans:
+def is_failed(reasons: Reasons) -> Booleans:
     """(trials,)."""
-    return np.asarray(why != Outcome.converged)
+    return np.asarray(reasons != Outcome.converged)
 
 
-def _rows(name: str, group: Group, why: Reasons) -> Iterator[tuple[str, ...]]:
+def _make_rows(name: str, group: Group, reasons: Reasons) -> Iterator[tuple[str, ...]]:
     """The first of a group, at most LISTED."""
-    rows = np.flatnonzero(failed(why))[:LISTED]
+    rows = np.flatnonzero(is_failed(reasons))[:MAX_LISTED]
     columns = {
-        key: taken(group, key, rows)
+        key: take_rows(group, key, rows)
         for key in ("trial", "image_loss", "z_error", "restarts")
         if key in group and len(rows)
     }
-    for at, row in enumerate(rows):
+    for position, row in enumerate(rows):
         yield (
             name,
-            str(WORDS[why[row]]),
-            f"{columns['trial'][at]:,}",
+            str(REASON_NAMES[reasons[row]]),
+            f"{columns['trial'][position]:,}",
             *(
-                f"{columns[key][at]:.3g}" if key in columns else "-"
+                f"{columns[key][position]:.3g}" if key in columns else "-"
                 for key in ("image_loss", "z_error")
             ),
-            f"{columns['restarts'][at]:,}" if "restarts" in columns else "-",
+            f"{columns['restarts'][position]:,}" if "restarts" in columns else "-",
         )

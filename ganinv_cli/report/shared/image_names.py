@@ -7,46 +7,46 @@ from textwrap import fill
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.settings.names import image_group
 
-NAMED = 3  # files that a sentence names
-COLUMNS = 78  # of a table of sentences
+MAX_NAMES = 3  # files that a sentence names
+LINE_WIDTH = 78  # of a table of sentences
 
 _Cells = tuple[str, ...]
 
 
-def names(rows: Iterable[Row], longest: int | None = None) -> dict[int, str]:
+def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[int, str]:
     """What to call each image, by its number; its number stands before a name that another has.
 
     A name longer than `longest` letters, its number included, has its middle left out.
     """
     given = {int(row["number"]): str(row["image"]) for row in rows}
-    called = {number: short(name, longest) for number, name in given.items()}
+    called = {number: shorten_name(name, max_length) for number, name in given.items()}
     counts = Counter(called.values())
     return {
         number: name
         if counts[name] == 1
-        else f"{number:04d} {short(given[number], longest and longest - 5)}"
+        else f"{number:04d} {shorten_name(given[number], max_length and max_length - 5)}"
         for number, name in called.items()
     }
 
 
-def short(name: str, longest: int | None) -> str:
+def shorten_name(name: str, max_length: int | None) -> str:
     """A name with its middle left out where it is too long; control characters as spaces."""
     name = "".join(letter if letter.isprintable() else " " for letter in name)
-    if longest is None or len(name) <= longest:
+    if max_length is None or len(name) <= max_length:
         return name
-    head = (longest - 1) // 2
-    return f"{name[:head]}…{name[len(name) - (longest - 1 - head) :]}"
+    head = (max_length - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (max_length - 1 - head) :]}"
 
 
-def by_image(
+def make_image_table(
     title: str,
     header: _Cells,
     rows: list[Row],
     cells: Callable[[Row, str], _Cells],
-    longest: int,
+    max_length: int,
 ) -> Section:
     """A table of a row an image and rule, from the row and what to call its image."""
-    whole, shortened = names(rows), names(rows, longest)
+    whole, shortened = name_images(rows), name_images(rows, max_length)
     return Section(
         title,
         header,
@@ -55,41 +55,41 @@ def by_image(
     )
 
 
-def listed(called: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Some names, and how many more."""
-    every = list(dict.fromkeys(called))
-    more = len(every) - NAMED
-    return ", ".join(every[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    every = list(dict.fromkeys(names))
+    more = len(every) - MAX_NAMES
+    return ", ".join(every[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def sentence(text: str) -> _Cells:
+def make_sentence_row(text: str) -> _Cells:
     """A row of a table of one column, for what has no numbers."""
-    return (fill(text, COLUMNS, break_on_hyphens=False),)
+    return (fill(text, LINE_WIDTH, break_on_hyphens=False),)
 
 
-def unread(rows: list[Row]) -> list[Section]:
+def make_unread_table(rows: list[Row]) -> list[Section]:
     """A table of the files that could not be read; none where there are none."""
     if not rows:
         return []
-    called = names(rows)
+    called = name_images(rows)
     lines = (
         row["error"] if row["image"] in row["error"] else f"{called[row['number']]}: {row['error']}"
         for row in rows
     )
     title, heading = "Files that could not be read", "file and reason"
-    return [Section(title, (heading,), [sentence(line) for line in lines])]
+    return [Section(title, (heading,), [make_sentence_row(line) for line in lines])]
 
 
-def handling(said: Iterable[tuple[str, str]]) -> list[str]:
+def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
     """A sentence for each thing that was done to files, from (name, what was done)."""
     done_to: dict[str, list[str]] = {}
-    for name, done in said:
+    for name, done in descriptions:
         if done:
             done_to.setdefault(done, []).append(name)
-    return [f"{listed(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
+    return [f"{join_names(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 
-def groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
+def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
     """Of the results file, for the images of these numbers, begun or not."""
     clip = config.get("clip")
     rules = clip if isinstance(clip, list | tuple) else ()

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.report.consistency.images import Image, images
-from ganinv_cli.report.consistency.numbers import decibels
+from ganinv_cli.report.consistency.images import ImageResults, read_images
+from ganinv_cli.report.consistency.numbers import best_psnr
 from ganinv_cli.report.invert import numbers
-from ganinv_cli.report.output.folder import replace
+from ganinv_cli.report.output.folder import write_atomically
 from ganinv_cli.report.report import Row
-from ganinv_cli.store import Results, read
+from ganinv_cli.store import Results, read_results
 
 
-def save(results_file: Path, npz: Path) -> None:
+def save_latents(results_file: Path, path: Path) -> None:
     """Write the best z of each image and rule, a row each, as `np.load` reads it.
 
     names, sha256, rule: (n,) words; z: (n, latent) float64, polished where it was; image_loss,
@@ -27,8 +27,8 @@ def save(results_file: Path, npz: Path) -> None:
     Raises ResultsError where the results hold no z of an image; GaninvError where `npz` cannot be
     written.
     """
-    results = read(results_file)
-    found = _found(results, results_file)
+    results = read_results(results_file)
+    found = _find_best(results, results_file)
     rows = [each.row for each in found]
     file = io.BytesIO()
     np.savez_compressed(
@@ -41,32 +41,32 @@ def save(results_file: Path, npz: Path) -> None:
         psnr=np.array([each.psnr for each in found]),
         agreeing=np.array([row["agreement"]["same"] for row in rows]),
         starts=np.array([row["starts"] for row in rows]),
-        **_labels(rows, results.attributes["config"].get("label", -1)),
+        **_make_label_column(rows, results.attributes["config"].get("label", -1)),
     )
     try:
-        npz.parent.mkdir(parents=True, exist_ok=True)
-        replace(npz, file.getvalue())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, file.getvalue())
     except OSError as error:
         raise GaninvError(
-            f"{npz}: the z of the images cannot be written there ({error.strerror}); "
+            f"{path}: the z of the images cannot be written there ({error.strerror}); "
             "make room or name another file, then give the same command again"
         ) from error
 
 
-class Best(NamedTuple):
+class BestLatents(NamedTuple):
     """The z of each image and rule that explains the image best, a row each."""
 
     z: np.ndarray  # (n, latent) float64
     labels: np.ndarray | None  # (n,); None: the generator asked for none
-    images: int  # how many there are
-    starts: int  # of all of them
+    image_count: int  # how many there are
+    start_count: int  # of all of them
 
 
-def best(results: Results, results_file: Path) -> Best:
+def select_best(results: Results, results_file: Path) -> BestLatents:
     """Those that `save` writes. Raises ResultsError where the results hold no z of an image."""
-    rows = _found(results, results_file)
+    rows = _find_best(results, results_file)
     labels = [each.row.get("label") for each in rows]
-    return Best(
+    return BestLatents(
         np.stack([each.z for each in rows]),
         None if None in labels else np.array(labels),
         len({each.row["number"] for each in rows}),
@@ -74,7 +74,7 @@ def best(results: Results, results_file: Path) -> Best:
     )
 
 
-class _Found(NamedTuple):
+class _BestLatent(NamedTuple):
     """The best z of one image under one rule."""
 
     row: Row  # of invert_numbers
@@ -84,8 +84,8 @@ class _Found(NamedTuple):
     psnr: float
 
 
-def _found(results: Results, results_file: Path) -> list[_Found]:
-    found = [each for image in images(results) for each in _of_image(image)]
+def _find_best(results: Results, results_file: Path) -> list[_BestLatent]:
+    found = [each for image in read_images(results) for each in _find_in_image(image)]
     if not found:
         raise ResultsError(
             f"{results_file}: it holds no z of an image; name results of `ganinv invert`"
@@ -93,15 +93,15 @@ def _found(results: Results, results_file: Path) -> list[_Found]:
     return found
 
 
-def _of_image(image: Image) -> Iterator[_Found]:
-    for row, recoveries in zip(numbers.rows(image), image.rules.values(), strict=True):
-        best, psnr = recoveries.best, decibels(image, recoveries)
+def _find_in_image(image: ImageResults) -> Iterator[_BestLatent]:
+    for row, recoveries in zip(numbers.make_rows(image), image.recoveries.values(), strict=True):
+        best, psnr = recoveries.best_row, best_psnr(image, recoveries)
         z = recoveries.z[best].copy()  # and not a view, which would keep the others
-        yield _Found(row, image.sha256, z, float(recoveries.loss[best]), psnr)
+        yield _BestLatent(row, image.sha256, z, float(recoveries.loss[best]), psnr)
 
 
-def _labels(rows: list[Row], fixed: int) -> dict[str, Any]:
+def _make_label_column(rows: list[Row], fixed_label: int) -> dict[str, Any]:
     """Those that were found, or the one that was given; none where the generator asks for none."""
-    if "label" not in rows[0] and fixed < 0:
+    if "label" not in rows[0] and fixed_label < 0:
         return {}
-    return {"label": np.array([row.get("label", fixed) for row in rows])}
+    return {"label": np.array([row.get("label", fixed_label) for row in rows])}

@@ -3,11 +3,11 @@
 from ganinv_cli.report.report import Row
 
 
-def criterion(run: Row, latent: int, polished: bool) -> str:
+def describe_criterion(run: Row, latent: int, any_polished: bool) -> str:
     """`polished`: whether any recovery was."""
     config = run["config"]
     settings = config.get("polish")
-    if not polished:
+    if not any_polished:
         return "Nothing was polished in float64: what converged did so by the solver's own word."
     if not settings:
         return "Converged: after polishing in float64, with settings that the file does not say."

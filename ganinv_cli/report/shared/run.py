@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganinv_cli.report.output.number_format import duration
-from ganinv_cli.report.output.plain_numbers import finite
+from ganinv_cli.report.output.number_format import format_duration
+from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.prior import prior_of, sentence
+from ganinv_cli.report.shared.prior import describe_prior, read_prior
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -19,73 +19,77 @@ if TYPE_CHECKING:
 Group = Mapping[str, NDArray[Any]]  # columns of one group, row = a trial that was run
 Pixels = NDArray[np.uint8]  # (height, width, channels)
 
-PRECISE = {"float32": "float32", "mixed": "bfloat16 then float32"}
-FEW = 4  # groups whose trials a sentence counts one by one
+PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
+MAX_LISTED_GROUPS = 4  # groups whose trials a sentence counts one by one
 
 
-def described(results: "Results", names: Iterable[str]) -> Row:
+def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
     """Provenance and totals. A group of `names` that is not there yet has no trial yet."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
-    for told_elsewhere in ("identity", "groups", "figures"):
-        attributes.pop(told_elsewhere, None)
+    for key in ("identity", "groups", "figures"):
+        attributes.pop(key, None)
     started, finished = attributes.get("started"), attributes.get("finished")
     wall = None
     if started and finished:
         wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
-    trials = dict.fromkeys(names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
+    trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
     seconds = (float(np.sum(group["seconds"])) for group in groups.values())
     return attributes | {
         "config": config,
         "complete": results.complete,
         "trials": trials,
         "wall_seconds": wall,  # from the first start to the end, pauses included
-        "solving_seconds": finite(sum(seconds)),
+        "solving_seconds": finite_or_none(sum(seconds)),
     }
 
 
-def run_notes(run: Row) -> list[str]:
+def make_run_notes(run: Row) -> list[str]:
     """A sentence on missing trials, where some are, one on what was run, one on its prior."""
-    return [*_missing(run), _sentence(run), *sentence(prior_of(run["config"]))]
+    return [
+        *_describe_missing(run),
+        _describe_settings(run),
+        *describe_prior(read_prior(run["config"])),
+    ]
 
 
-def _missing(run: Row) -> list[str]:
+def _describe_missing(run: Row) -> list[str]:
     """A sentence where a run goes on, or stopped before it had all its trials."""
     done, asked = run["trials"], run["config"].get("trials")
     least = min(done.values(), default=0)
     if run["complete"] and (asked is None or least >= asked):
         return []
     counts = [f"{name} {count:,}" for name, count in done.items()]
-    if len(done) > FEW:
+    if len(done) > MAX_LISTED_GROUPS:
         counts = [f"fewest {least:,}", f"most {max(done.values()):,}"]
     if len(set(done.values())) <= 1:
         counts = [f"{least:,}"]
-    of = f" of {asked:,}" if asked is not None else ""
+    total = f" of {asked:,}" if asked is not None else ""
     start = "Trials are missing" if run["complete"] else "Run in progress"
-    return [f"{start}: {', '.join(counts)}{of} trials so far."]
+    return [f"{start}: {', '.join(counts)}{total} trials so far."]
 
 
-def _sentence(run: Row) -> str:
+def _describe_settings(run: Row) -> str:
     """What a file does not say is left out."""
     config = run["config"]
     parts = {
-        "checkpoint": _checkpoint(run),
+        "checkpoint": _describe_checkpoint(run),
         "label": None if config.get("label", -1) == -1 else config["label"],
         "solver": config.get("solver"),
         "seed": run.get("seed"),
         "trials": config.get("trials"),
         "batch norm": config.get("batch_norm"),
         "device": run.get("device"),
-        "gradients": PRECISE.get(run.get("precision", "")),
-        "wall clock": duration(run["wall_seconds"]),
-        "time in solvers": duration(run["solving_seconds"]),
+        "gradients": PRECISION_NAMES.get(run.get("precision", "")),
+        "wall clock": format_duration(run["wall_seconds"]),
+        "time in solvers": format_duration(run["solving_seconds"]),
     }
-    said = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
-    return f"Run: {', '.join(said)}."
+    phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
+    return f"Run: {', '.join(phrases)}."
 
 
-def _checkpoint(run: Row) -> str:
+def _describe_checkpoint(run: Row) -> str:
     name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
     known = [Path(str(name)).name] if name else []
     return " ".join([*known, f"(sha256 {sha256[:12]})"] if sha256 else known)

@@ -12,11 +12,11 @@ import builders
 import clusters
 import numpy as np
 import pytest
-from called import ganinv, random_pixels, saved
+from called import make_random_pixels, run_ganinv, save_image
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import Results, read
+from ganinv_cli.store import Results, read_results
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="processes")]
 
@@ -36,7 +36,7 @@ with mock.patch("ganinv_cli.report.write", return_value=""):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hard")
-    builders.hard_checkpoint(folder)
+    builders.make_hard_checkpoint(folder)
     return folder
 
 
@@ -53,14 +53,14 @@ def recover(checkpoint) -> tuple[object, ...]:
 def alone(recover, tmp_path_factory) -> Results:
     """What one process finds of 20 trials."""
     folder = tmp_path_factory.mktemp("alone")
-    ganinv(folder, *recover, "--trials", 20)
-    return read(folder / "recover.h5")
+    run_ganinv(folder, *recover, "--trials", 20)
+    return read_results(folder / "recover.h5")
 
 
 @pytest.fixture(scope="module")
 def head():
     """A cluster that is there already, with room for two."""
-    with clusters.cluster(2) as started:
+    with clusters.start_cluster(2) as started:
         yield started
 
 
@@ -102,7 +102,7 @@ def _works(folder: Path, process: subprocess.Popen[str]) -> bool:
 
 
 def _each_once(folder: Path, trials: int) -> None:
-    for rows in read(folder / "recover.h5").groups.values():
+    for rows in read_results(folder / "recover.h5").groups.values():
         assert rows["trial"].tolist() == list(range(trials))
 
 
@@ -123,12 +123,12 @@ def test_two_workers_find_what_one_process_finds(recover, alone, start, tmp_path
     said = _ended(start((*recover, "--trials", 20, "--workers", 2, "-v")))
     assert any(line.startswith("on Ray, 2 workers: CPU ") for line in said)
     assert sum(line.startswith("40/40 trials ") for line in said) == 1
-    _same(alone, read(tmp_path / "recover.h5"))
+    _same(alone, read_results(tmp_path / "recover.h5"))
 
 
 def test_other_experiments_give_what_they_give_alone(checkpoint, head, start, tmp_path):
-    image = saved(
-        tmp_path / "a.png", random_pixels(Generator(builders.hard_checkpoint(checkpoint)))
+    image = save_image(
+        tmp_path / "a.png", make_random_pixels(Generator(builders.make_hard_checkpoint(checkpoint)))
     )
     alone, workers = tmp_path / "alone", tmp_path / "workers"
     shared = ("--checkpoint", checkpoint, "--clip", "stochastic", "--trials", 4, "--batch-size", 4)
@@ -144,32 +144,32 @@ def test_other_experiments_give_what_they_give_alone(checkpoint, head, start, tm
         *((*command, "--address", head.address) for command in commands), folder=workers
     )
     for command in commands:
-        ganinv(alone, *command)
+        run_ganinv(alone, *command)
     _ended(process)
     for command in commands:
-        _same(read(alone / f"{command[0]}.h5"), read(workers / f"{command[0]}.h5"))
+        _same(read_results(alone / f"{command[0]}.h5"), read_results(workers / f"{command[0]}.h5"))
 
 
 def test_a_client_of_a_cluster_elsewhere_works_too(recover, alone, head, start, tmp_path):
     _ended(start((*recover, "--trials", 20, "--address", head.client)))
-    _same(alone, read(tmp_path / "recover.h5"))
+    _same(alone, read_results(tmp_path / "recover.h5"))
 
 
 def test_a_worker_that_is_killed_loses_no_trial(recover, alone, head, start, tmp_path):
     process = start((*recover, "--trials", 20, "--address", head.address))
-    clusters.until(lambda: _works(tmp_path, process), 90)
-    os.kill(clusters.workers(head.pid)[0], signal.SIGKILL)
+    clusters.wait_until(lambda: _works(tmp_path, process), 90)
+    os.kill(clusters.list_workers(head.pid)[0], signal.SIGKILL)
     _ended(process)
-    _same(alone, read(tmp_path / "recover.h5"))
+    _same(alone, read_results(tmp_path / "recover.h5"))
 
 
 def test_a_node_that_joins_is_used_and_one_that_goes_loses_no_trial(recover, head, start, tmp_path):
     command = (*recover, "--trials", 200, "--address", head.address, "--cpus-per-worker", 2)
     process = start(command)
-    clusters.until(lambda: clusters.workers(head.pid), 90)
-    node = head.join(2)
-    clusters.until(lambda: _computes(node.pid, process), 60)
-    head.leave(node)
+    clusters.wait_until(lambda: clusters.list_workers(head.pid), 90)
+    node = head.add_node(2)
+    clusters.wait_until(lambda: _computes(node.pid, process), 60)
+    head.kill_node(node)
     _ended(process)
     _each_once(tmp_path, 200)
 
@@ -177,29 +177,31 @@ def test_a_node_that_joins_is_used_and_one_that_goes_loses_no_trial(recover, hea
 def _computes(pid: int, process: subprocess.Popen[str]) -> bool:
     """Whether a worker below `pid` does a run's jobs, while the run goes on."""
     assert process.poll() is None, process.communicate()
-    return "ray::Worker.work" in clusters.descendants(pid).values()
+    return "ray::Worker.work" in clusters.list_descendants(pid).values()
 
 
 def test_a_run_that_was_stopped_and_killed_goes_on(recover, alone, start, tmp_path):
     command = (*recover, "--trials", 20)
     process = start(command)
-    clusters.until(lambda: _works(tmp_path, process), 90)
-    rays = clusters.descendants(process.pid)
+    clusters.wait_until(lambda: _works(tmp_path, process), 90)
+    rays = clusters.list_descendants(process.pid)
     process.send_signal(signal.SIGINT)
     said = _ended(process, 130)
     assert said[-1].startswith("interrupted; the trials that had finished are kept")
-    assert not any(map(clusters.alive, rays))
+    assert not any(map(clusters.is_alive, rays))
 
     kept = len(list(tmp_path.glob("*.h5.parts/*.h5")))
     process = start(command)
-    clusters.until(lambda: len(list(tmp_path.glob("*.h5.parts/*.h5"))) > kept, 90)
-    rays = clusters.descendants(process.pid)
+    clusters.wait_until(lambda: len(list(tmp_path.glob("*.h5.parts/*.h5"))) > kept, 90)
+    rays = clusters.list_descendants(process.pid)
     process.kill()
     process.communicate()
     computing = [ray for ray, name in rays.items() if not name.endswith("Agent")]
-    clusters.until(lambda: not any(map(clusters.alive, computing)), 30)
+    clusters.wait_until(lambda: not any(map(clusters.is_alive, computing)), 30)
 
     said = _ended(start(command))
     assert not said[0].startswith("0/")
-    _same(alone, read(tmp_path / "recover.h5"))
-    clusters.until(lambda: not any(map(clusters.alive, rays)), 90)  # Ray's agents wait a minute
+    _same(alone, read_results(tmp_path / "recover.h5"))
+    clusters.wait_until(
+        lambda: not any(map(clusters.is_alive, rays)), 90
+    )  # Ray's agents wait a minute

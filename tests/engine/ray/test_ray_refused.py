@@ -13,7 +13,7 @@ import builders
 import clusters
 import pytest
 
-from ganinv_cli.engine.engine import Recipe
+from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.ray import connect, resources
 from ganinv_cli.errors import UsageError
 
@@ -21,8 +21,8 @@ SOON = 15.0  # seconds
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory) -> Recipe:
-    return Recipe(builders.checkpoint(tmp_path_factory.mktemp("small")))
+def recipe(tmp_path_factory) -> GeneratorSpec:
+    return GeneratorSpec(builders.make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def website():
         thread.join()
 
 
-def _refused(address: str, recipe: Recipe) -> str:
+def _refused(address: str, recipe: GeneratorSpec) -> str:
     began = time.monotonic()
     with (
         mock.patch.dict(os.environ),
         pytest.raises(UsageError) as caught,
-        connect.connected(address, recipe),
+        connect.connect(address, recipe),
     ):
         pass
     assert time.monotonic() - began < SOON
@@ -59,7 +59,7 @@ def _refused(address: str, recipe: Recipe) -> str:
 
 @pytest.mark.parametrize("kind", ["", "ray://"])
 def test_an_address_where_nobody_answers_is_refused(kind, recipe, silent, website):
-    for place in (f"127.0.0.1:{clusters.free_port()}", f"127.0.0.1:{silent}", "no.invalid:1"):
+    for place in (f"127.0.0.1:{clusters.find_free_port()}", f"127.0.0.1:{silent}", "no.invalid:1"):
         said = _refused(f"{kind}{place}", recipe)
         assert f"no Ray cluster at {kind}{place}: nobody answers there" in said
     assert f"127.0.0.1:{website}" in _refused(f"{kind}127.0.0.1:{website}", recipe)
@@ -77,9 +77,9 @@ def test_auto_without_a_cluster_is_refused(recipe, monkeypatch, tmp_path):
     with lost:
         assert "is part of no Ray cluster that answers" in _refused("auto", recipe)
     (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{clusters.free_port()}")
+    (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{clusters.find_free_port()}")
     assert "no Ray cluster at 127.0.0.1" in _refused("auto", recipe)
-    monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{clusters.free_port()}")
+    monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{clusters.find_free_port()}")
     assert "no Ray cluster at ray://127.0.0.1" in _refused("auto", recipe)
 
 
@@ -91,8 +91,8 @@ def test_ray_that_is_not_installed_is_asked_for(recipe):
 @pytest.mark.slow
 def test_a_command_that_finds_nobody_exits_with_2_and_one_line(tmp_path):
     folder = tmp_path / "small"
-    builders.checkpoint(folder)
-    place = f"127.0.0.1:{clusters.free_port()}"
+    builders.make_checkpoint(folder)
+    place = f"127.0.0.1:{clusters.find_free_port()}"
     command = ["recover", "--checkpoint", folder, "--engine", "ray", "--address", place]
     done = subprocess.run(
         [sys.executable, "-m", "ganinv_cli", *map(str, command)],
@@ -113,11 +113,11 @@ def _node(cpus: float, gpus: float = 0, alive: bool = True) -> resources.Node:
 
 def test_a_worker_gets_a_gpu_where_there_is_one():
     bare, one = [_node(4)], [_node(4), _node(8, 2)]
-    assert resources.share(bare, "auto", 2, -1) == (2, 0)
-    assert resources.share(one, "auto", 2, -1) == (2, 1)
-    assert resources.share(one, "cpu", 2, -1) == (2, 0)
-    assert resources.share(one, "gpu", 1, 0.5) == (1, 0.5)
-    assert resources.share(one, "auto", 1, 0) == (1, 0)
+    assert resources.choose_worker_resources(bare, "auto", 2, -1) == (2, 0)
+    assert resources.choose_worker_resources(one, "auto", 2, -1) == (2, 1)
+    assert resources.choose_worker_resources(one, "cpu", 2, -1) == (2, 0)
+    assert resources.choose_worker_resources(one, "gpu", 1, 0.5) == (1, 0.5)
+    assert resources.choose_worker_resources(one, "auto", 1, 0) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_worker_gets_a_gpu_where_there_is_one():
     ],
 )
 def test_room_is_counted_node_by_node(nodes, asked, room_for):
-    assert resources.room(nodes, resources.Share(*asked)) == room_for
+    assert resources.count_workers_that_fit(nodes, resources.WorkerResources(*asked)) == room_for
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_room_is_counted_node_by_node(nodes, asked, room_for):
 )
 def test_more_than_there_is_is_refused(nodes, device, cpus, gpus, words):
     with pytest.raises(UsageError, match=words):
-        resources.share(nodes, device, cpus, gpus)
+        resources.choose_worker_resources(nodes, device, cpus, gpus)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ganinv_cli.engine.ray.map import Asking
-from ganinv_cli.engine.ray.scheduler import LOSSES, Ledger
+from ganinv_cli.engine.ray.map import OrderedMap
+from ganinv_cli.engine.ray.scheduler import MAX_LOSSES, Scheduler
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job
 
@@ -29,35 +29,35 @@ class Jobs:
 class Worker:
     """Does some of its jobs at every call."""
 
-    def __init__(self, ledger: Ledger, number: int) -> None:
+    def __init__(self, ledger: Scheduler, number: int) -> None:
         self.ledger, self.number = ledger, number
         self.jobs: list[Job] = []
         self.more = 0
 
     def ask(self) -> int:
         """How many it got."""
-        portion = self.ledger.deal(self.number)
+        portion = self.ledger.assign_jobs(self.number)
         self.jobs += portion.jobs
-        self.more = portion.more
+        self.more = portion.remaining
         return len(portion.jobs)
 
     def hand_in(self, count: int, batch: int = 0) -> list[Job]:
         done, self.jobs = self.jobs[:count], self.jobs[count:]
-        self.ledger.handed(self.number, done, batch)
+        self.ledger.complete_jobs(self.number, done, batch)
         return done
 
 
 def test_each_job_is_done_once_whoever_is_lost_and_comes():
     random_ = random.Random(0)
-    ledger = Ledger(Jobs(5000), 8, 3)
+    ledger = Scheduler(Jobs(5000), 8, 3)
     workers = [Worker(ledger, number) for number in range(3)]
     done: list[Job] = []
     made = 3
-    while not ledger.over:
+    while not ledger.finished:
         worker = random_.choice(workers)
         worker.ask()
         if random_.random() < 0.005:
-            ledger.lost(worker.number, "it fell")
+            ledger.remove_worker(worker.number, "it fell")
             workers.remove(worker)
             workers.append(Worker(ledger, made))
             made += 1
@@ -68,18 +68,18 @@ def test_each_job_is_done_once_whoever_is_lost_and_comes():
 
 
 def test_what_a_lost_worker_held_comes_first():
-    ledger = Ledger(Jobs(100), 4, 2)
+    ledger = Scheduler(Jobs(100), 4, 2)
     first, second = Worker(ledger, 0), Worker(ledger, 1)
     assert first.ask() and second.ask()
     held = first.jobs
-    ledger.lost(0, "it fell")
+    ledger.remove_worker(0, "it fell")
     third = Worker(ledger, 2)
     third.ask()
     assert third.jobs[: len(held)] == held
 
 
 def test_a_worker_has_a_batch_and_another_ahead():
-    ledger = Ledger(Jobs(10_000), 64, 2)
+    ledger = Scheduler(Jobs(10_000), 64, 2)
     worker = Worker(ledger, 0)
     assert worker.ask() == 128
     assert worker.ask() == 0
@@ -88,7 +88,7 @@ def test_a_worker_has_a_batch_and_another_ahead():
 
 
 def test_a_worker_whose_batch_grew_has_more_ahead():
-    ledger = Ledger(Jobs(10_000), 64, 1)
+    ledger = Scheduler(Jobs(10_000), 64, 1)
     worker = Worker(ledger, 0)
     worker.ask()
     worker.hand_in(0, batch=128)
@@ -97,7 +97,7 @@ def test_a_worker_whose_batch_grew_has_more_ahead():
 
 
 def test_a_fast_worker_has_more_ahead():
-    ledger = Ledger(Jobs(10_000), 4, 1)
+    ledger = Scheduler(Jobs(10_000), 4, 1)
     worker = Worker(ledger, 0)
     worker.ask()
     for _ in range(6):
@@ -107,17 +107,17 @@ def test_a_fast_worker_has_more_ahead():
 
 
 def test_few_jobs_are_shared_out():
-    ledger = Ledger(Jobs(20), 64, 2)
+    ledger = Scheduler(Jobs(20), 64, 2)
     first, second = Worker(ledger, 0), Worker(ledger, 1)
     assert (first.ask(), second.ask()) == (10, 10)
-    assert ledger.waiting == 0
+    assert ledger.unassigned == 0
 
 
 def test_towards_the_end_nobody_hoards():
-    ledger = Ledger(Jobs(1000), 8, 2)
+    ledger = Scheduler(Jobs(1000), 8, 2)
     workers = [Worker(ledger, number) for number in range(2)]
     ahead = []
-    while ledger.waiting:
+    while ledger.unassigned:
         for worker in workers:
             worker.ask()
             ahead.append(len(worker.jobs) - 8)
@@ -127,10 +127,10 @@ def test_towards_the_end_nobody_hoards():
 
 
 def test_a_worker_that_does_twice_as_much_gets_twice_as_much():
-    ledger = Ledger(Jobs(3000), 8, 2)
+    ledger = Scheduler(Jobs(3000), 8, 2)
     slow, fast = Worker(ledger, 0), Worker(ledger, 1)
     counts = [0, 0]
-    while ledger.waiting:
+    while ledger.unassigned:
         for worker, speed in ((slow, 1), (fast, 2)):
             worker.ask()
             done = worker.hand_in(speed)
@@ -140,55 +140,59 @@ def test_a_worker_that_does_twice_as_much_gets_twice_as_much():
 
 
 def test_more_are_to_be_expected_as_long_as_any_waits():
-    ledger = Ledger(Jobs(30), 4, 1)
+    ledger = Scheduler(Jobs(30), 4, 1)
     worker = Worker(ledger, 0)
-    while ledger.waiting:
+    while ledger.unassigned:
         worker.ask()
-        assert (worker.more > 0) == (ledger.waiting > 0)
+        assert (worker.more > 0) == (ledger.unassigned > 0)
         worker.hand_in(3)
     worker.ask()
     assert worker.more == 0
-    assert not ledger.over
-    ledger.lost(0, "it fell")
+    assert not ledger.finished
+    ledger.remove_worker(0, "it fell")
     late = Worker(ledger, 1)
     while late.ask():
         late.hand_in(99)
-    assert ledger.over
+    assert ledger.finished
 
 
 def test_jobs_are_named_as_they_are_dealt():
     jobs = Jobs(1_000_000)
-    ledger = Ledger(jobs, 64, 1)
-    ledger.deal(0)
+    ledger = Scheduler(jobs, 64, 1)
+    ledger.assign_jobs(0)
     assert jobs.named == 128
 
 
 def test_jobs_that_are_lost_again_and_again_are_named():
-    ledger = Ledger(Jobs(5), 4, 1)
-    for number in range(LOSSES - 1):
+    ledger = Scheduler(Jobs(5), 4, 1)
+    for number in range(MAX_LOSSES - 1):
         Worker(ledger, number).ask()
-        ledger.lost(number, "its memory ran out")
-    Worker(ledger, LOSSES).ask()
+        ledger.remove_worker(number, "its memory ran out")
+    Worker(ledger, MAX_LOSSES).ask()
     with pytest.raises(GaninvError, match="trials 0, 1, 2 and 2 more: its memory ran out"):
-        ledger.lost(LOSSES, "its memory ran out")
+        ledger.remove_worker(MAX_LOSSES, "its memory ran out")
 
 
 def test_answers_come_in_the_order_of_the_questions_whoever_is_lost():
-    asking = Asking(enumerate("abcde"))
-    assert [asking.next(0), asking.next(0), asking.next(1)] == [(0, "a"), (1, "b"), (2, "c")]
-    asking.found(1, "C")
-    assert list(asking.ordered()) == []
-    asking.lost(0, "it fell")
+    asking = OrderedMap(enumerate("abcde"))
+    assert [asking.assign_next(0), asking.assign_next(0), asking.assign_next(1)] == [
+        (0, "a"),
+        (1, "b"),
+        (2, "c"),
+    ]
+    asking.add_result(1, "C")
+    assert list(asking.pop_ordered_results()) == []
+    asking.remove_worker(0, "it fell")
     for answer in "ABDE":
-        assert asking.next(2)
-        asking.found(2, answer)
-    assert not asking.over
-    assert asking.next(2) is None
-    assert asking.over
-    assert list(asking.ordered()) == list("ABCDE")
+        assert asking.assign_next(2)
+        asking.add_result(2, answer)
+    assert not asking.finished
+    assert asking.assign_next(2) is None
+    assert asking.finished
+    assert list(asking.pop_ordered_results()) == list("ABCDE")
 
 
 def test_a_worker_that_held_nothing_is_lost_without_a_word():
-    ledger = Ledger(Jobs(5), 4, 1)
-    ledger.lost(7, "it fell")
-    assert ledger.waiting == 5
+    ledger = Scheduler(Jobs(5), 4, 1)
+    ledger.remove_worker(7, "it fell")
+    assert ledger.unassigned == 5

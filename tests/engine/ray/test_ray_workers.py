@@ -6,9 +6,9 @@ import types
 import pytest
 
 from ganinv_cli.engine.ray import resources, workers
-from ganinv_cli.engine.ray.cluster import Cluster
-from ganinv_cli.engine.ray.worker import Found, Hello, versions
-from ganinv_cli.engine.ray.workers import Crew
+from ganinv_cli.engine.ray.cluster import RayCluster
+from ganinv_cli.engine.ray.worker import ItemResult, WorkerInfo, get_versions
+from ganinv_cli.engine.ray.workers import Workers
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.settings.machine import Machine
 
@@ -73,21 +73,23 @@ class Actor:
         return types.SimpleNamespace(remote=lambda *given: self._ray.said(self._does(name, given)))
 
     def _does(self, name: str, given: tuple[object, ...]) -> object:
-        if name == "hello":
-            return Hello("node", Machine("CPU"), versions())
-        if name != "ask":
+        if name == "start":
+            return WorkerInfo("node", Machine("CPU"), get_versions())
+        if name != "apply":
             return None
         if self._ray.dying and not self._dies:
             self._ray.dying -= 1
             self._dies = True
-        return DiedError("out of memory") if self._dies else Found(given[1] ** 2)  # type: ignore[operator]
+        return DiedError("out of memory") if self._dies else ItemResult(given[1] ** 2)  # type: ignore[operator]
 
 
-def _cluster(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def _cluster(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> RayCluster:
     monkeypatch.setattr(workers.time, "sleep", lambda seconds: None)
-    crew = Crew(ray, None, resources.Share(1, 0), 2, ("auto", "lbfgs"), lambda said: None)  # type: ignore[arg-type]
+    crew = Workers(
+        ray, None, resources.WorkerResources(1, 0), 2, ("auto", "lbfgs"), lambda said: None
+    )  # type: ignore[arg-type]
     recipe = types.SimpleNamespace(made=lambda: None)
-    return Cluster(ray, crew, recipe, 8)  # type: ignore[arg-type]
+    return RayCluster(ray, crew, recipe, 8)  # type: ignore[arg-type]
 
 
 def _squared(generator: object, item: int) -> int:
@@ -96,10 +98,10 @@ def _squared(generator: object, item: int) -> int:
 
 @pytest.mark.parametrize("dying", [0, 2])
 def test_answers_belong_to_what_was_asked(monkeypatch, dying):
-    found = _cluster(Ray(dying), monkeypatch).each(_squared, range(50))
+    found = _cluster(Ray(dying), monkeypatch).map(_squared, range(50))
     assert list(found) == [item**2 for item in range(50)]
 
 
 def test_workers_that_die_again_and_again_end_the_run(monkeypatch):
     with pytest.raises(GaninvError, match="workers ended"):
-        list(_cluster(Ray(dying=99), monkeypatch).each(_squared, range(50)))
+        list(_cluster(Ray(dying=99), monkeypatch).map(_squared, range(50)))

@@ -7,11 +7,11 @@ import keras_models as km
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import refused
+from builders import assert_refused
 from keras import layers as kl
 
 from ganinv_cli import formats
-from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 
@@ -35,48 +35,48 @@ def levelled(name: str, pictures: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", km.MODELS)
 def test_a_keras_archive_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
-    model = km.built(name)
-    checkpoint = formats.read(km.saved(tmp_path, model))
+    model = km.build_model(name)
+    checkpoint = formats.read(km.save_model(tmp_path, model))
     assert checkpoint.format == "Keras 3 (.keras)"
-    same_pictures(checkpoint, levelled(name, km.pictures(model, Z)))
+    same_pictures(checkpoint, levelled(name, km.render_images(model, Z)))
 
 
 @pytest.mark.parametrize("name", km.MODELS)
 def test_a_model_in_hdf5_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
-    model = km.built(name)
-    checkpoint = formats.read(km.saved(tmp_path, model, "generator.h5"))
+    model = km.build_model(name)
+    checkpoint = formats.read(km.save_model(tmp_path, model, "generator.h5"))
     assert checkpoint.format == "Keras 3 (.h5)"
-    same_pictures(checkpoint, levelled(name, km.pictures(model, Z)))
+    same_pictures(checkpoint, levelled(name, km.render_images(model, Z)))
 
 
 @pytest.mark.parametrize("beside", ["g.json", "config.json", "model.json"])
 def test_weights_alone_take_their_layers_from_json_beside_them(beside: str, tmp_path: Path) -> None:
-    model = km.built("nested")
-    path = km.saved(tmp_path, model, "g.weights.h5")
+    model = km.build_model("nested")
+    path = km.save_model(tmp_path, model, "g.weights.h5")
     (tmp_path / beside).write_text(model.to_json())
     checkpoint = formats.read(path)
     assert checkpoint.format == "Keras 3 (.weights.h5)"
-    same_pictures(checkpoint, km.pictures(model, Z))
+    same_pictures(checkpoint, km.render_images(model, Z))
 
 
 def test_a_generator_of_256_pixels_is_read(tmp_path: Path) -> None:
-    model = km.dcgan(4, (6, 5, 4, 4, 4, 4))
-    assert formats.read(km.saved(tmp_path, model)).network.shapes[-1] == (256, 256, 3)
+    model = km.build_dcgan(4, (6, 5, 4, 4, 4, 4))
+    assert formats.read(km.save_model(tmp_path, model)).network.shapes[-1] == (256, 256, 3)
 
 
 def test_what_is_not_the_generators_is_ignored_and_told(tmp_path: Path) -> None:
-    model = km.built("dcgan_16")
+    model = km.build_model("dcgan_16")
     model.compile("adam", "mse")
-    model.fit(Z, km.pictures(model, Z), epochs=1, verbose=0)
+    model.fit(Z, km.render_images(model, Z), epochs=1, verbose=0)
     for name, told in (("g.keras", "optimizer"), ("g.h5", "optimizer_weights")):
-        checkpoint = formats.read(km.saved(tmp_path, model, name))
+        checkpoint = formats.read(km.save_model(tmp_path, model, name))
         assert told in checkpoint.ignored
-        same_pictures(checkpoint, km.pictures(model, Z))
+        same_pictures(checkpoint, km.render_images(model, Z))
 
 
 def test_layers_are_called_in_the_network_what_they_are_called_in_the_file(tmp_path: Path) -> None:
-    model = km.built("dcgan_16")
-    names = {node.name for node in formats.read(km.saved(tmp_path, model)).network.nodes}
+    model = km.build_model("dcgan_16")
+    names = {node.name for node in formats.read(km.save_model(tmp_path, model)).network.nodes}
     assert names == {layer.name for layer in model.layers}
 
 
@@ -84,10 +84,10 @@ def test_a_trusted_file_is_run_by_keras_where_a_layer_is_not_known(tmp_path: Pat
     z = keras.Input((km.LATENT,))
     x = kl.Reshape((4, 4, 1))(kl.Dense(16)(z))
     model = keras.Model(z, kl.Lambda(lambda value: value * 0.5 + 0.1)(x))
-    path = km.saved(tmp_path, km.filled(model))
-    refused(path, "is a Lambda layer")
+    path = km.save_model(tmp_path, km.randomize_weights(model))
+    assert_refused(path, "is a Lambda layer")
     checkpoint = formats.read(path, Conventions(trust=True))
-    same_pictures(checkpoint, km.pictures(model, Z))
+    same_pictures(checkpoint, km.render_images(model, Z))
 
 
 def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
@@ -95,6 +95,6 @@ def test_norms_that_are_called_as_in_training_are_read_with_their_statistics(
 ) -> None:
     z = keras.Input((km.LATENT,))
     x = kl.BatchNormalization(name="norm")(kl.Dense(16)(z), training=True)
-    checkpoint = formats.read(km.saved(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
+    checkpoint = formats.read(km.save_model(tmp_path, keras.Model(z, kl.Reshape((4, 4, 1))(x))))
     said = "the moving statistics in norm, which the model uses as in training"
     assert said in checkpoint.assumed

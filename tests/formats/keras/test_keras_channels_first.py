@@ -47,12 +47,12 @@ def _shaped(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_channels_first_makes_the_pictures_of_channels_last(ending: str, tmp_path: Path) -> None:
-    last = km.filled(_generator("channels_last"))
-    expected = km.pictures(last, Z)
+    last = km.randomize_weights(_generator("channels_last"))
+    expected = km.render_images(last, Z)
     first = _generator("channels_first")
     weights = zip(last.get_weights(), first.get_weights(), strict=True)
     first.set_weights([_shaped(value, like.shape) for value, like in weights])
-    checkpoint = formats.read(km.saved(tmp_path, first, f"g.{ending}"))
+    checkpoint = formats.read(km.save_model(tmp_path, first, f"g.{ending}"))
     made = Generator(checkpoint)(tf.constant(Z)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
 
@@ -70,7 +70,7 @@ def test_a_whole_generator_changes_its_order_once(tmp_path: Path) -> None:
             kl.Conv2DTranspose(3, 5, 2, padding="same", activation="tanh", **order),
         ]
     )
-    network = formats.read(km.saved(tmp_path, model)).network
+    network = formats.read(km.save_model(tmp_path, model)).network
     assert [type(node.layer) for node in network.nodes].count(Transpose) == 1
 
 
@@ -78,6 +78,6 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path
     model = keras.Sequential(
         [keras.Input((km.LATENT,)), kl.Dense(25, activation="tanh"), kl.Reshape((1, 5, 5))]
     )
-    expected = np.moveaxis(km.pictures(km.filled(model), Z), 1, -1)
-    made = Generator(formats.read(km.saved(tmp_path, model)))(tf.constant(Z)).numpy()
+    expected = np.moveaxis(km.render_images(km.randomize_weights(model), Z), 1, -1)
+    made = Generator(formats.read(km.save_model(tmp_path, model)))(tf.constant(Z)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

@@ -13,7 +13,7 @@ import keras_files as kf
 import keras_models as km
 import numpy as np
 import pytest
-from builders import refused
+from builders import assert_refused
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
@@ -27,68 +27,75 @@ def _marking(marker: Path) -> kf.Config:
     packed = base64.b64encode(marshal.dumps(code)).decode()
     value = {"code": packed, "defaults": None, "closure": None}
     function = {"class_name": "__lambda__", "config": value}
-    return kf.layer("Lambda", "evil", function=function, output_shape=None, arguments={})
+    return kf.layer_config("Lambda", "evil", function=function, output_shape=None, arguments={})
 
 
 def test_a_lambda_layer_is_refused_and_not_run(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    config = kf.sequential(_marking(marker))
-    for path in (kf.archive(tmp_path / "g.keras", config), kf.hdf5(tmp_path / "g.h5", config)):
-        refused(path, "evil is a Lambda layer, which is code; ganinv runs none", "--trust")
+    config = kf.sequential_config(_marking(marker))
+    for path in (
+        kf.write_archive(tmp_path / "g.keras", config),
+        kf.write_hdf5(tmp_path / "g.h5", config),
+    ):
+        assert_refused(path, "evil is a Lambda layer, which is code; ganinv runs none", "--trust")
     assert not marker.exists()
 
 
 @pytest.mark.parametrize(
     "layer",
     [
-        kf.layer("system", "odd", module="os", command="true"),
-        kf.layer("Dense", "odd", module="builtins", units=3),
-        kf.layer("Custom>Dense", "odd", units=3),
-        {**kf.layer("Dense", "odd", units=3), "registered_name": "mine>Dense"},
-        kf.layer("TFSMLayer", "odd", filepath="/tmp/saved"),
+        kf.layer_config("system", "odd", module="os", command="true"),
+        kf.layer_config("Dense", "odd", module="builtins", units=3),
+        kf.layer_config("Custom>Dense", "odd", units=3),
+        {**kf.layer_config("Dense", "odd", units=3), "registered_name": "mine>Dense"},
+        kf.layer_config("TFSMLayer", "odd", filepath="/tmp/saved"),
     ],
     ids=["os", "builtins", "custom", "registered", "TFSMLayer"],
 )
 def test_a_class_that_is_not_kerass_own_is_refused(layer: kf.Config, tmp_path: Path) -> None:
     for path in (
-        kf.archive(tmp_path / "g.keras", kf.sequential(layer)),
-        kf.archive(tmp_path / "f.keras", kf.functional([(layer, kf.called("z"))], "odd")),
+        kf.write_archive(tmp_path / "g.keras", kf.sequential_config(layer)),
+        kf.write_archive(
+            tmp_path / "f.keras", kf.functional_config([(layer, kf.inbound_nodes("z"))], "odd")
+        ),
     ):
-        refused(path, "odd is", "which is code; ganinv runs none")
+        assert_refused(path, "odd is", "which is code; ganinv runs none")
 
 
 def test_a_model_of_a_class_of_its_own_is_refused(tmp_path: Path) -> None:
     config = {"module": "my_gan", "class_name": "Generator", "config": {}, "registered_name": "G"}
-    refused(kf.archive(tmp_path / "g.keras", config), "'Generator'", "layers are in its code")
+    assert_refused(
+        kf.write_archive(tmp_path / "g.keras", config), "'Generator'", "layers are in its code"
+    )
 
 
 def test_an_activation_that_is_a_function_of_ones_own_is_refused(tmp_path: Path) -> None:
     told = {"module": "os", "class_name": "function", "config": "tanh", "registered_name": "tanh"}
-    layer = kf.layer("Activation", "odd", activation=told)
-    refused(kf.archive(tmp_path / "g.keras", kf.sequential(layer)), "odd is")
+    layer = kf.layer_config("Activation", "odd", activation=told)
+    assert_refused(kf.write_archive(tmp_path / "g.keras", kf.sequential_config(layer)), "odd is")
 
 
 def test_archives_that_are_no_models_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "g.keras"
     path.write_text("a text")
-    refused(path, "is no such file")
+    assert_refused(path, "is no such file")
     path.write_bytes(b"PK\5\6" + bytes(18))
-    refused(path)
+    assert_refused(path)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(kf.sequential()))
-    refused(path, "without model.weights.h5")
+        archive.writestr("config.json", json.dumps(kf.sequential_config()))
+    assert_refused(path, "without model.weights.h5")
 
 
 def test_an_archive_that_unpacks_to_more_than_a_model_is_refused(tmp_path: Path) -> None:
     packed = {"compression": zipfile.ZIP_DEFLATED}
-    path = kf.archive(tmp_path / "g.keras", " " * (1 << 23), **packed)
-    refused(path, "config.json in it has 8,388,608 bytes where at most 4,194,304")
-    path = kf.archive(tmp_path / "g.keras", kf.sequential(), bytes(1000))
+    path = kf.write_archive(tmp_path / "g.keras", " " * (1 << 23), **packed)
+    assert_refused(path, "config.json in it has 8,388,608 bytes where at most 4,194,304")
+    path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(), bytes(1000))
     content = path.read_bytes()
     entry = content.index(b"PK\1\2", content.index(b"PK\1\2", content.index(b"PK\1\2") + 1) + 1)
     huge = (4_000_000_000).to_bytes(4, "little")  # the size that the central directory declares
     path.write_bytes(content[: entry + 24] + huge + content[entry + 28 :])
-    refused(path, "model.weights.h5 in it has 4,000,000,000 bytes")
+    assert_refused(path, "model.weights.h5 in it has 4,000,000,000 bytes")
 
 
 def _dense(path: Path, kernel: Any) -> Path:
@@ -96,9 +103,9 @@ def _dense(path: Path, kernel: Any) -> Path:
     with h5py.File(path.with_name("w"), "w") as file:
         held = file.create_group("layers/dense/vars")
         kernel(held)
-    layers = [kf.layer("Dense", "dense", units=16, use_bias=False)]
-    layers.append(kf.layer("Reshape", "end", target_shape=[4, 4, 1]))
-    return kf.archive(path, kf.sequential(*layers), path.with_name("w").read_bytes())
+    layers = [kf.layer_config("Dense", "dense", units=16, use_bias=False)]
+    layers.append(kf.layer_config("Reshape", "end", target_shape=[4, 4, 1]))
+    return kf.write_archive(path, kf.sequential_config(*layers), path.with_name("w").read_bytes())
 
 
 def test_weights_in_another_file_are_not_opened(tmp_path: Path) -> None:
@@ -123,17 +130,17 @@ def test_weights_in_another_file_are_not_opened(tmp_path: Path) -> None:
         held.create_virtual_dataset("0", layout)
 
     for kernel in (external, soft):
-        refused(_dense(tmp_path / "g.keras", kernel), "is a link that leads elsewhere")
+        assert_refused(_dense(tmp_path / "g.keras", kernel), "is a link that leads elsewhere")
     for kernel in (storage, virtual):
-        refused(_dense(tmp_path / "g.keras", kernel), "keeps its values in another file")
+        assert_refused(_dense(tmp_path / "g.keras", kernel), "keeps its values in another file")
 
 
 def test_a_group_in_another_file_is_not_opened(tmp_path: Path) -> None:
-    path = km.saved(tmp_path, km.built("dcgan_16"), "g.h5")
+    path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     with h5py.File(path, "r+") as file:
         del file["model_weights"]
         file["model_weights"] = h5py.ExternalLink("g.h5", "/")
-    refused(path, "model_weights is a link that leads elsewhere")
+    assert_refused(path, "model_weights is a link that leads elsewhere")
 
 
 def test_arrays_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
@@ -156,18 +163,18 @@ def test_arrays_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
         (text, "holds object where floats were expected"),
         (whole, "holds int8 where floats were expected"),
     ):
-        refused(_dense(tmp_path / "g.keras", kernel), says)
+        assert_refused(_dense(tmp_path / "g.keras", kernel), says)
 
 
 @pytest.mark.parametrize("name", ["g.keras", "g.h5"])
 def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
     name: str, tmp_path: Path
 ) -> None:
-    path = km.saved(tmp_path, km.built("dcgan_16"), name)
+    path = km.save_model(tmp_path, km.build_model("dcgan_16"), name)
     content, random = path.read_bytes(), np.random.default_rng(0)
     for kept in (0.1, 0.5, 0.9, 0.999):
         path.write_bytes(content[: int(len(content) * kept)])
-        refused(path)
+        assert_refused(path)
     for _ in range(30):
         spoilt = bytearray(content)
         for place in random.integers(0, len(content), 3):
@@ -181,7 +188,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
 
 def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
     """A collection of texts whose free space has no size, in which the library stands still."""
-    path = km.saved(tmp_path, km.built("dcgan_16"), "g.h5")
+    path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     content = bytearray(path.read_bytes())
     at = content.index(b"GCOL\1") + 16
     while number := int.from_bytes(content[at : at + 2], "little"):
@@ -189,4 +196,4 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
         assert number < 100
     content[at + 8 : at + 16] = bytes(8)
     path.write_bytes(content)
-    refused(path, "it is damaged or not what Keras wrote")
+    assert_refused(path, "it is damaged or not what Keras wrote")

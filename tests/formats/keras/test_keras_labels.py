@@ -83,10 +83,10 @@ def test_a_label_makes_kerass_own_pictures(
     build: Callable[[], keras.Model], label: np.ndarray, ending: str, tmp_path: Path
 ) -> None:
     keras.utils.clear_session()
-    model = km.filled(build())
+    model = km.randomize_weights(build())
     given = [label, Z] if build is embedded_times_z else [Z, label]
     expected = np.asarray(model(given, training=False))
-    checkpoint = formats.read(km.saved(tmp_path, model, f"g.{ending}"))
+    checkpoint = formats.read(km.save_model(tmp_path, model, f"g.{ending}"))
     assert checkpoint.network.labels == km.LABELS
     made = Generator(checkpoint)(tf.constant(Z), labels=tf.constant(LABEL)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
@@ -98,7 +98,7 @@ def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_i
     tmp_path: Path,
 ) -> None:
     a, b = keras.Input((km.LABELS,), name="first"), keras.Input((km.LATENT,), name="second")
-    path = km.saved(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
+    path = km.save_model(tmp_path, keras.Model([a, b], _ending(kl.Concatenate()([a, b]))))
     checkpoint = formats.read(path)
     assert (checkpoint.network.latent, checkpoint.network.labels) == (km.LATENT, km.LABELS)
     assert any("label in the input 'first'" in clause for clause in checkpoint.assumed)
@@ -107,13 +107,13 @@ def test_where_nothing_tells_the_smaller_input_is_taken_for_the_label_and_that_i
 def test_two_embeddings_of_different_lengths_are_refused(tmp_path: Path) -> None:
     z, y = keras.Input((km.LATENT,)), keras.Input((), dtype="int32")
     tables = [kl.Embedding(5, 3)(y), kl.Embedding(7, 3)(y)]
-    path = km.saved(tmp_path, keras.Model([z, y], _ending(kl.Concatenate()([z, *tables]))))
+    path = km.save_model(tmp_path, keras.Model([z, y], _ending(kl.Concatenate()([z, *tables]))))
     with pytest.raises(CheckpointError, match="takes 7 labels where another layer takes 5"):
         formats.read(path)
 
 
 def test_three_inputs_are_refused(tmp_path: Path) -> None:
     given = [keras.Input((4,), name=name) for name in ("a", "b", "c")]
-    path = km.saved(tmp_path, keras.Model(given, _ending(kl.Add()(given))))
+    path = km.save_model(tmp_path, keras.Model(given, _ending(kl.Add()(given))))
     with pytest.raises(CheckpointError, match=r"has 3 inputs \(a, b, c\); expected a latent"):
         formats.read(path)

@@ -10,7 +10,7 @@ import keras
 import keras_models as km
 import numpy as np
 import pytest
-from builders import refused
+from builders import assert_refused
 from keras import layers as kl
 
 from ganinv_cli import formats
@@ -38,46 +38,52 @@ def test_what_is_not_known_of_a_layer_is_named(
 ) -> None:
     model = _sequential(kl.Dense(16), layer)
     for name in ("g.keras", "g.h5"):
-        refused(km.saved(tmp_path, model, name), says, TRUST)
+        assert_refused(km.save_model(tmp_path, model, name), says, TRUST)
 
 
 def test_a_bicubic_enlargement_says_which_are_known(tmp_path: Path) -> None:
     model = _sequential(
         kl.Dense(4), kl.Reshape((2, 2, 1)), kl.UpSampling2D(interpolation="bicubic")
     )
-    refused(km.saved(tmp_path, model), "interpolation 'bicubic'", "knows nearest, bilinear", TRUST)
+    assert_refused(
+        km.save_model(tmp_path, model), "interpolation 'bicubic'", "knows nearest, bilinear", TRUST
+    )
 
 
 def test_a_norm_over_the_channels_of_each_pixel_is_refused(tmp_path: Path) -> None:
     model = _sequential(kl.Dense(16), kl.Reshape((4, 4, 1)), kl.LayerNormalization())
-    refused(km.saved(tmp_path, model), "LayerNormalization with axis [-1] of 4 x 4 x 1")
+    assert_refused(km.save_model(tmp_path, model), "LayerNormalization with axis [-1] of 4 x 4 x 1")
 
 
 def test_a_discriminator_is_told_as_one(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((28, 28, 1)), kl.Flatten(), kl.Dense(1)])
-    refused(km.saved(tmp_path, model), "takes pictures (28 x 28 x 1)", "is it a discriminator?")
+    assert_refused(
+        km.save_model(tmp_path, model), "takes pictures (28 x 28 x 1)", "is it a discriminator?"
+    )
 
 
 def test_two_outputs_are_refused(tmp_path: Path) -> None:
     z = keras.Input((km.LATENT,))
     x = kl.Reshape((4, 4, 1))(kl.Dense(16)(z))
-    refused(km.saved(tmp_path, keras.Model(z, [x, x])), "has 2 outputs; expected one, the picture")
+    assert_refused(
+        km.save_model(tmp_path, keras.Model(z, [x, x])), "has 2 outputs; expected one, the picture"
+    )
 
 
 def test_a_model_that_was_never_built_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((None,)), kl.Dropout(0.5)])
-    refused(km.saved(tmp_path, model), "does not say how long its latent vector is")
+    assert_refused(km.save_model(tmp_path, model), "does not say how long its latent vector is")
 
 
 def test_a_quantised_model_is_refused(tmp_path: Path) -> None:
     model = _sequential(kl.Dense(16, name="small"))
     model.layers[0].quantize("int8")
-    refused(km.saved(tmp_path, model), "small is quantised", "use a model in floats")
+    assert_refused(km.save_model(tmp_path, model), "small is quantised", "use a model in floats")
 
 
 def test_weights_alone_ask_for_their_layers(tmp_path: Path) -> None:
-    path = km.saved(tmp_path, km.built("dcgan_16"), "g.weights.h5")
-    refused(path, "weights without the layers", "model.to_json()", "g.json beside it")
+    path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.weights.h5")
+    assert_refused(path, "weights without the layers", "model.to_json()", "g.json beside it")
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
@@ -86,7 +92,7 @@ def test_a_model_of_half_precision_is_read_in_float32(policy: str, tmp_path: Pat
     for name in ("g.keras", "g.h5")[
         : 1 + (policy != "bfloat16")
     ]:  # Keras itself fails at the other
-        network = formats.read(km.saved(tmp_path, km.filled(model), name)).network
+        network = formats.read(km.save_model(tmp_path, km.randomize_weights(model), name)).network
         weights = network.nodes[0].layer.weights
         assert weights.dtype == np.float32
         assert (weights == np.asarray(model.layers[0].kernel, np.float32)).all()
@@ -125,14 +131,14 @@ def _told(path: Path, config: str) -> Path:
 def test_weights_that_do_not_fit_say_where(
     change: Change, says: str, name: str, tmp_path: Path
 ) -> None:
-    model = km.built("dcgan_16")
+    model = km.build_model("dcgan_16")
     config = json.loads(model.to_json())
     change(config["config"])
-    refused(_told(km.saved(tmp_path, model, name), json.dumps(config)), says, "found")
+    assert_refused(_told(km.save_model(tmp_path, model, name), json.dumps(config)), says, "found")
 
 
 @pytest.mark.parametrize("name", ["g.weights.h5", "g.h5"])
 def test_weights_of_another_number_of_layers_are_refused(name: str, tmp_path: Path) -> None:
-    config = km.built("dcgan_16").to_json()
-    path = _told(km.saved(tmp_path, km.built("dcgan_64_grey"), name), config)
-    refused(path, "holds weights of", "layers", "the weights are those of another model")
+    config = km.build_model("dcgan_16").to_json()
+    path = _told(km.save_model(tmp_path, km.build_model("dcgan_64_grey"), name), config)
+    assert_refused(path, "holds weights of", "layers", "the weights are those of another model")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import Arrays, refused, saved
+from builders import Arrays, assert_refused, save_checkpoint
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import BatchNorm
 
@@ -66,7 +66,7 @@ def original(arrays: Arrays, z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("prefix", ["generator/", ""])
 def test_the_pictures_are_the_originals(tmp_path: Path, prefix: str) -> None:
-    found = read(saved(tmp_path, weights(prefix)))
+    found = read(save_checkpoint(tmp_path, weights(prefix)))
     generator = Generator(found)
     assert (generator.latent, generator.labels, generator.image_shape) == (5, 10, (28, 28, 1))
     assert found.ignored == ()
@@ -78,7 +78,7 @@ def test_the_pictures_are_the_originals(tmp_path: Path, prefix: str) -> None:
 
 
 def test_conventions_go_before_what_is_known(tmp_path: Path) -> None:
-    prefix = saved(tmp_path, weights())
+    prefix = save_checkpoint(tmp_path, weights())
     found = read(prefix, Conventions(range="tanh", strides=(1, 2), activation="leaky_relu:0.2"))
     assert Generator(found).image_shape == (14, 14, 1)
     names = [getattr(node.layer, "name", "") for node in found.network.nodes]
@@ -109,11 +109,11 @@ def test_shapes_that_do_not_fit_are_named(
     tmp_path: Path, name: str, shape: tuple[int, ...], words: tuple[str, ...]
 ) -> None:
     arrays = weights() | {f"generator/{name}": np.zeros(shape, np.float32)}
-    refused(saved(tmp_path, arrays), *words)
+    assert_refused(save_checkpoint(tmp_path, arrays), *words)
 
 
 @pytest.mark.parametrize("missing", ["g_h0_lin/bias", "g_h1_lin/bias", "g_h2/w", "g_bn1/gamma"])
 def test_a_missing_tensor_is_named(tmp_path: Path, missing: str) -> None:
     arrays = weights()
     del arrays[f"generator/{missing}"]
-    refused(saved(tmp_path, arrays), f"generator/{missing} is missing")
+    assert_refused(save_checkpoint(tmp_path, arrays), f"generator/{missing} is missing")

@@ -7,7 +7,7 @@ import amos_tensors
 import ml_dtypes
 import numpy as np
 import pytest
-from builders import STATISTICS, Arrays, renamed, saved, weights, write_v1
+from builders import STATISTICS, Arrays, make_weights, rename_arrays, save_checkpoint, write_v1
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
@@ -21,9 +21,9 @@ from ganinv_cli.network.layers import Activation, BatchNorm, ConvTranspose, Dens
 def test_every_layout_and_version_holds_the_same_generator(
     tmp_path: Path, layout: str, version: str
 ) -> None:
-    arrays = weights()
+    arrays = make_weights()
     write = write_v1 if version == "V1" else _save
-    write(tmp_path / "DCGAN.model-7", renamed(arrays, layout))
+    write(tmp_path / "DCGAN.model-7", rename_arrays(arrays, layout))
 
     found = read(tmp_path)
 
@@ -33,9 +33,12 @@ def test_every_layout_and_version_holds_the_same_generator(
 
 
 def test_the_layers_are_in_order_with_the_tensors_as_written(tmp_path: Path) -> None:
-    arrays = weights(widths=(8, 4), side=4)
+    arrays = make_weights(widths=(8, 4), side=4)
 
-    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
+    layers = [
+        node.layer
+        for node in read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))).network.nodes
+    ]
 
     kinds = [Dense, Reshape, BatchNorm, Activation, ConvTranspose, BatchNorm, Activation]
     assert [type(layer) for layer in layers] == [*kinds, ConvTranspose, Activation]
@@ -58,7 +61,7 @@ def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
         for name, shape in amos_tensors.SHAPES.items()
     }
 
-    found = read(saved(tmp_path, arrays, "DCGAN.model-60502"))
+    found = read(save_checkpoint(tmp_path, arrays, "DCGAN.model-60502"))
 
     assert found.layout == "C"
     assert len(found.ignored) == 22
@@ -83,14 +86,14 @@ def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
 def test_depth_widths_and_sizes_come_from_the_file(
     tmp_path: Path, shape: dict[str, object], image: tuple[int, int, int]
 ) -> None:
-    found = read(saved(tmp_path, renamed(weights(**shape), "C")))  # type: ignore[arg-type]
+    found = read(save_checkpoint(tmp_path, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
     generator = Generator(found)
     assert generator.image_shape == image
     assert generator.latent == shape.get("latent", 6)
 
 
 def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None:
-    arrays = renamed(weights(), "A")
+    arrays = rename_arrays(make_weights(), "A")
     average = STATISTICS["A"][0].replace("N", "0")
     one = np.ones(1, np.float32)
     others: Arrays = {
@@ -110,29 +113,37 @@ def test_what_is_not_the_generator_is_ignored_and_listed(tmp_path: Path) -> None
         "sampler/g_h1/w": one,
     }
 
-    found = read(saved(tmp_path, arrays | others))
+    found = read(save_checkpoint(tmp_path, arrays | others))
 
     assert found.ignored == tuple(sorted(others))
-    assert found.sha256 == _plain(tmp_path / "plain", weights()).sha256
+    assert found.sha256 == _plain(tmp_path / "plain", make_weights()).sha256
 
 
 @pytest.mark.parametrize("prefix", ["generator/", "model/", "dcgan/generator/", "sampler/"])
 def test_any_prefix_before_the_names_will_do(tmp_path: Path, prefix: str) -> None:
-    arrays = {f"{prefix}{name}": array for name, array in weights().items()}
-    assert read(saved(tmp_path, arrays)).sha256 == _plain(tmp_path / "plain", weights()).sha256
+    arrays = {f"{prefix}{name}": array for name, array in make_weights().items()}
+    assert (
+        read(save_checkpoint(tmp_path, arrays)).sha256
+        == _plain(tmp_path / "plain", make_weights()).sha256
+    )
 
 
 def test_a_layer_may_have_no_norm(tmp_path: Path) -> None:
-    arrays = {name: array for name, array in weights().items() if not name.startswith("g_bn1/")}
-    layers = [node.layer for node in read(saved(tmp_path, renamed(arrays, "C"))).network.nodes]
+    arrays = {
+        name: array for name, array in make_weights().items() if not name.startswith("g_bn1/")
+    }
+    layers = [
+        node.layer
+        for node in read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))).network.nodes
+    ]
     assert sum(isinstance(layer, BatchNorm) for layer in layers) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
 def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
-    arrays = {name: array.astype(dtype) for name, array in weights().items()}
+    arrays = {name: array.astype(dtype) for name, array in make_weights().items()}
     as_float32 = {name: array.astype(np.float32) for name, array in arrays.items()}
-    found = read(saved(tmp_path / "other", renamed(arrays, "C")))
+    found = read(save_checkpoint(tmp_path / "other", rename_arrays(arrays, "C")))
     assert found.sha256 == _plain(tmp_path / "plain", as_float32).sha256
 
 
@@ -148,7 +159,7 @@ def test_other_floats_become_float32(tmp_path: Path, dtype: type) -> None:
     ],
 )
 def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str) -> None:
-    saved(tmp_path, renamed(weights(), "C"))
+    save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"))
     (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
     assert read(tmp_path / name).path == str(tmp_path / "DCGAN.model-7")
     assert read(str(tmp_path / name)).format == "TensorFlow V2"
@@ -156,14 +167,14 @@ def test_any_of_its_paths_names_the_checkpoint(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("name", [".", "DCGAN.model-7", "DCGAN.model-7.meta", "checkpoint"])
 def test_any_of_its_paths_names_a_v1_file(tmp_path: Path, name: str) -> None:
-    write_v1(tmp_path / "DCGAN.model-7", renamed(weights(), "A"))
+    write_v1(tmp_path / "DCGAN.model-7", rename_arrays(make_weights(), "A"))
     (tmp_path / "DCGAN.model-7.meta").write_bytes(b"graph")
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "DCGAN.model-7"\n')
     assert read(tmp_path / name).format == "TensorFlow V1"
 
 
 def test_a_folder_moved_from_another_machine_still_loads(tmp_path: Path) -> None:
-    saved(tmp_path / "here", renamed(weights(), "C"))
+    save_checkpoint(tmp_path / "here", rename_arrays(make_weights(), "C"))
     state = '# written elsewhere\nmodel_checkpoint_path: "/home/b\\303\\251a/DCGAN.model-7"\n'
     (tmp_path / "here" / "checkpoint").write_text(state)
     shutil.move(tmp_path / "here", tmp_path / "there")
@@ -171,7 +182,7 @@ def test_a_folder_moved_from_another_machine_still_loads(tmp_path: Path) -> None
 
 
 def test_a_state_file_may_name_another_folder(tmp_path: Path) -> None:
-    saved(tmp_path / "é" / 'a"b', renamed(weights(), "C"))
+    save_checkpoint(tmp_path / "é" / 'a"b', rename_arrays(make_weights(), "C"))
     named = str(tmp_path) + '/\\303\\251/a\\"b/DCGAN.model-7'
     for text in (named, '\\303\\251/a\\"b/DCGAN.model-7'):
         (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{text}"\n')
@@ -180,20 +191,24 @@ def test_a_state_file_may_name_another_folder(tmp_path: Path) -> None:
 
 def test_the_state_file_says_which_of_several(tmp_path: Path) -> None:
     for step in (100, 9):  # the state file names the last one written
-        saved(tmp_path, renamed(weights(seed=step), "C"), f"DCGAN.model-{step}")
+        save_checkpoint(
+            tmp_path, rename_arrays(make_weights(seed=step), "C"), f"DCGAN.model-{step}"
+        )
     assert read(tmp_path).path.endswith("-9")
 
 
 def test_without_a_state_file_the_highest_step_is_read(tmp_path: Path) -> None:
     for step in (100, 9):
-        saved(tmp_path, renamed(weights(seed=step), "C"), f"DCGAN.model-{step}")
+        save_checkpoint(
+            tmp_path, rename_arrays(make_weights(seed=step), "C"), f"DCGAN.model-{step}"
+        )
     (tmp_path / "checkpoint").unlink()
     assert read(tmp_path).path.endswith("-100")
 
 
 def test_without_a_state_file_unlike_names_are_not_guessed_between(tmp_path: Path) -> None:
     for name in ("DCGAN.model-9", "faces-3"):
-        saved(tmp_path, renamed(weights(), "C"), name)
+        save_checkpoint(tmp_path, rename_arrays(make_weights(), "C"), name)
     (tmp_path / "checkpoint").unlink()
     with pytest.raises(
         CheckpointError, match=r"2 checkpoints \(DCGAN.model-9, faces-3\).*name one"
@@ -202,8 +217,8 @@ def test_without_a_state_file_unlike_names_are_not_guessed_between(tmp_path: Pat
 
 
 def _save(prefix: Path, arrays: Arrays) -> None:
-    saved(prefix.parent, arrays, prefix.name)
+    save_checkpoint(prefix.parent, arrays, prefix.name)
 
 
 def _plain(folder: Path, arrays: Arrays) -> Checkpoint:
-    return read(saved(folder, renamed(arrays, "B")))
+    return read(save_checkpoint(folder, rename_arrays(arrays, "B")))

@@ -6,48 +6,62 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import Arrays, refused, renamed, saved, weights
+from builders import Arrays, assert_refused, make_weights, rename_arrays, save_checkpoint
 
-from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.interface import Conventions, UnreadableError
 from ganinv_cli.formats.tensorflow import dcgan
-from ganinv_cli.formats.tensorflow.dcgan_names import match
+from ganinv_cli.formats.tensorflow.dcgan_names import match_names
 
 
 def test_no_generator_says_what_was_found_and_expected(tmp_path: Path) -> None:
-    prefix = saved(tmp_path, {f"conv{n}/kernel": np.zeros(1, np.float32) for n in range(9)})
-    refused(prefix, "holds no DCGAN generator", "conv0/kernel", "and 3 more", "g_h0_lin/Matrix")
+    prefix = save_checkpoint(
+        tmp_path, {f"conv{n}/kernel": np.zeros(1, np.float32) for n in range(9)}
+    )
+    assert_refused(
+        prefix, "holds no DCGAN generator", "conv0/kernel", "and 3 more", "g_h0_lin/Matrix"
+    )
 
 
 def test_a_tensorflow_2_checkpoint_is_called_one(tmp_path: Path) -> None:
     prefix = tf.train.Checkpoint(w=tf.Variable(1.0)).save(str(tmp_path / "ckpt"))
-    refused(Path(prefix), "TensorFlow 2 object checkpoint", "holds no generator", "state/")
+    assert_refused(Path(prefix), "TensorFlow 2 object checkpoint", "holds no generator", "state/")
 
 
 def test_two_generators(tmp_path: Path) -> None:
-    twins = {f"{p}/{name}": a for p in ("one", "two") for name, a in weights().items()}
-    refused(saved(tmp_path, twins), "2 generators", "one/g_h0_lin/Matrix, two/g_h0_lin/Matrix")
+    twins = {f"{p}/{name}": a for p in ("one", "two") for name, a in make_weights().items()}
+    assert_refused(
+        save_checkpoint(tmp_path, twins), "2 generators", "one/g_h0_lin/Matrix, two/g_h0_lin/Matrix"
+    )
 
 
 @pytest.mark.parametrize("layout", ["A", "C"])
 def test_every_missing_tensor_is_named(tmp_path: Path, layout: str) -> None:
-    arrays = renamed(weights(), layout)
+    arrays = rename_arrays(make_weights(), layout)
     for number, missing in enumerate(sorted(arrays)):
         rest = {name: array for name, array in arrays.items() if name != missing}
         about = missing if "Average" not in missing else missing.partition("_1/")[0]
         if missing.endswith("g_h2/w"):
             about = "g_h1/w"  # the last layer: without it the one before makes the image
-        refused(saved(tmp_path / str(number), rest), about)
+        assert_refused(save_checkpoint(tmp_path / str(number), rest), about)
 
 
 def test_a_layer_missing_between_two_others(tmp_path: Path) -> None:
-    arrays = renamed(weights(widths=(4, 4, 4)), "C")
+    arrays = rename_arrays(make_weights(widths=(4, 4, 4)), "C")
     del arrays["generator/g_h2/w"]
-    refused(saved(tmp_path, arrays), "generator/g_h2/w is missing", "found generator/g_h2/biases")
+    assert_refused(
+        save_checkpoint(tmp_path, arrays),
+        "generator/g_h2/w is missing",
+        "found generator/g_h2/biases",
+    )
 
 
 def test_missing_statistics(tmp_path: Path) -> None:
-    arrays = {name: array for name, array in weights().items() if "moving" not in name}
-    refused(saved(tmp_path, arrays), "g_bn0 has gamma and beta but no statistics", "moving_mean")
+    arrays = {name: array for name, array in make_weights().items() if "moving" not in name}
+    assert_refused(
+        save_checkpoint(tmp_path, arrays),
+        "g_bn0 has gamma and beta but no statistics",
+        "moving_mean",
+    )
 
 
 def _sized(name: str, *shape: int) -> Callable[[Arrays], None]:
@@ -75,46 +89,52 @@ def _sized(name: str, *shape: int) -> Callable[[Arrays], None]:
 def test_shapes_that_do_not_fit_are_named(
     tmp_path: Path, change: Callable[[Arrays], None], words: tuple[str, ...]
 ) -> None:
-    arrays = weights(latent=6, side=4, widths=(8, 4))
+    arrays = make_weights(latent=6, side=4, widths=(8, 4))
     change(arrays)
-    refused(saved(tmp_path, arrays), *words)
+    assert_refused(save_checkpoint(tmp_path, arrays), *words)
 
 
 def test_a_first_map_that_is_not_square(tmp_path: Path) -> None:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_h0_lin/Matrix"] = np.zeros((6, 4 * 6 * 8), np.float32)
     arrays["g_h0_lin/bias"] = np.zeros(4 * 6 * 8, np.float32)
-    refused(saved(tmp_path, arrays), "24 places of 8 channels", "not a square map")
+    assert_refused(save_checkpoint(tmp_path, arrays), "24 places of 8 channels", "not a square map")
 
 
 def test_images_of_two_channels(tmp_path: Path) -> None:
-    refused(saved(tmp_path, weights(channels=2)), "images of 2 channels", "1 (grey) or 3")
+    assert_refused(
+        save_checkpoint(tmp_path, make_weights(channels=2)), "images of 2 channels", "1 (grey) or 3"
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["g_h1/w", "g_bn1/moving_variance"])
 def test_weights_that_are_not_finite_are_named(tmp_path: Path, name: str, value: float) -> None:
-    arrays = weights()
+    arrays = make_weights()
     arrays[name].flat[1] = value
-    refused(saved(tmp_path, arrays), f"{name} holds values that are not finite", "earlier")
+    assert_refused(
+        save_checkpoint(tmp_path, arrays), f"{name} holds values that are not finite", "earlier"
+    )
 
 
 def test_weights_too_large_for_float32_are_named(tmp_path: Path) -> None:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_h1/w"] = arrays["g_h1/w"].astype(np.float64) * 1e300
-    refused(saved(tmp_path, arrays), "g_h1/w holds values that are not finite float32")
+    assert_refused(
+        save_checkpoint(tmp_path, arrays), "g_h1/w holds values that are not finite float32"
+    )
 
 
 def test_a_negative_variance_is_named(tmp_path: Path) -> None:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_bn1/moving_variance"][0] = -0.5
-    refused(saved(tmp_path, arrays), "g_bn1/moving_variance holds -0.5")
+    assert_refused(save_checkpoint(tmp_path, arrays), "g_bn1/moving_variance holds -0.5")
 
 
 def test_weights_that_are_not_floats_are_named(tmp_path: Path) -> None:
-    arrays = weights()
+    arrays = make_weights()
     arrays["g_h1/w"] = arrays["g_h1/w"].astype(np.int8)
-    refused(saved(tmp_path, arrays), "g_h1/w holds int8", "not quantised")
+    assert_refused(save_checkpoint(tmp_path, arrays), "g_h1/w holds int8", "not quantised")
 
 
 class _Unread:
@@ -138,6 +158,6 @@ class _Unread:
 def test_sizes_are_bounded_before_anything_is_read(
     larger: dict[str, tuple[int, ...]], words: str
 ) -> None:
-    tensors = _Unread(weights(), **larger)
+    tensors = _Unread(make_weights(), **larger)
     with pytest.raises(UnreadableError, match=words):
-        dcgan.network(tensors, match(tensors.shapes), Conventions())
+        dcgan.build_network(tensors, match_names(tensors.shapes), Conventions())

@@ -10,29 +10,29 @@ import numpy as np
 import pytest
 import torch_generators as known
 import torch_reference as torch
-from torch_files import Module, Parameter, Tensor, save, save_stream
+from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.reading import Conventions
+from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 
-WRITERS = (save, save_stream)
+WRITERS = (save_archive, save_stream)
 LEAKY = Conventions(activation="leaky_relu:0.2")
 
 
 @pytest.mark.parametrize(
     ("network", "conventions"),
     [
-        (known.dcgan(), Conventions()),
-        (known.wgan(), Conventions()),
-        (known.upsampling(), LEAKY),
-        (known.upsampling((1e-5, 0.8, 0.8)), replace(LEAKY, epsilon=(1e-5, 0.8, 0.8))),
-        (known.upsampling((0.1, 0.1, 0.1)), replace(LEAKY, epsilon=(0.1,))),
-        (known.unpadded(), Conventions(strides=(2, 1, 2, 2), padding=(0, 0, 0, 0))),
-        (known.perceptron(1), Conventions()),
-        (known.perceptron(3), Conventions()),
+        (known.make_dcgan(), Conventions()),
+        (known.make_wgan(), Conventions()),
+        (known.make_upsampling(), LEAKY),
+        (known.make_upsampling((1e-5, 0.8, 0.8)), replace(LEAKY, epsilon=(1e-5, 0.8, 0.8))),
+        (known.make_upsampling((0.1, 0.1, 0.1)), replace(LEAKY, epsilon=(0.1,))),
+        (known.make_unpadded(), Conventions(strides=(2, 1, 2, 2), padding=(0, 0, 0, 0))),
+        (known.make_perceptron(1), Conventions()),
+        (known.make_perceptron(3), Conventions()),
     ],
     ids=[
         "dcgan",
@@ -47,7 +47,10 @@ LEAKY = Conventions(activation="leaky_relu:0.2")
 )
 @pytest.mark.parametrize("write", WRITERS)
 def test_the_pictures_are_pytorchs(
-    tmp_path: Path, write: Callable[..., Path], network: known.Known, conventions: Conventions
+    tmp_path: Path,
+    write: Callable[..., Path],
+    network: known.KnownGenerator,
+    conventions: Conventions,
 ) -> None:
     found = read(write(tmp_path / "g.pth", network.state), conventions)
     _makes(found, network)
@@ -64,7 +67,7 @@ def test_the_output_padding_of_kernels_of_three_is_at_the_end(tmp_path: Path) ->
         x = torch.relu(torch.linear(z, state["fc.weight"])).reshape(-1, 4, 3, 3)
         return np.tanh(torch.conv_transpose(x, state["up.weight"], 2, 1, 1))
 
-    _makes(read(save(tmp_path / "g.pt", state)), known.Known(state, forward, 3))
+    _makes(read(save_archive(tmp_path / "g.pt", state)), known.KnownGenerator(state, forward, 3))
 
 
 @pytest.mark.parametrize(
@@ -87,33 +90,37 @@ def test_the_output_padding_of_kernels_of_three_is_at_the_end(tmp_path: Path) ->
 def test_the_generator_is_found_wherever_it_stands(
     tmp_path: Path, write: Callable[..., Path], wrap: Callable[..., Any]
 ) -> None:
-    network = known.dcgan()
-    found = read(write(tmp_path / "gan.tar", wrap(network.state, known.discriminator())))
-    assert found.sha256 == read(save(tmp_path / "plain.pt", network.state)).sha256
+    network = known.make_dcgan()
+    found = read(write(tmp_path / "gan.tar", wrap(network.state, known.make_discriminator())))
+    assert found.sha256 == read(save_archive(tmp_path / "plain.pt", network.state)).sha256
 
 
 def test_what_is_not_the_generators_is_listed(tmp_path: Path) -> None:
-    content = {"netG": known.dcgan().state, "netD": {"a.weight": np.ones((2, 3), np.float32)}}
-    found = read(save(tmp_path / "gan.pt", content))
+    content = {"netG": known.make_dcgan().state, "netD": {"a.weight": np.ones((2, 3), np.float32)}}
+    found = read(save_archive(tmp_path / "gan.pt", content))
     assert (found.format, found.layout) == ("PyTorch", "netG")
     assert found.ignored == ("netD.a.weight",)
 
 
 def test_of_two_generators_the_average_is_taken_and_said(tmp_path: Path) -> None:
-    average = known.dcgan(seed=1).state
-    found = read(save(tmp_path / "gan.pt", {"G": known.dcgan().state, "G_ema": average}))
-    assert found.sha256 == read(save(tmp_path / "plain.pt", average)).sha256
+    average = known.make_dcgan(seed=1).state
+    found = read(
+        save_archive(tmp_path / "gan.pt", {"G": known.make_dcgan().state, "G_ema": average})
+    )
+    assert found.sha256 == read(save_archive(tmp_path / "plain.pt", average)).sha256
     assert "G_ema, the average, of 2 generators" in found.assumed
 
 
 def test_two_generators_are_not_guessed_between(tmp_path: Path) -> None:
-    path = save(tmp_path / "gan.pt", {"one": known.dcgan().state, "two": known.dcgan(1).state})
+    path = save_archive(
+        tmp_path / "gan.pt", {"one": known.make_dcgan().state, "two": known.make_dcgan(1).state}
+    )
     with pytest.raises(CheckpointError, match=r"holds 2 generators \(one, two\).*save one"):
         read(path)
 
 
 def test_a_whole_module_is_read_as_its_state_dict(tmp_path: Path) -> None:
-    state = known.dcgan().state
+    state = known.make_dcgan().state
     layers: dict[str, dict[str, Any]] = {}
     for name, array in state.items():
         _, layer, leaf = name.split(".")
@@ -126,12 +133,12 @@ def test_a_whole_module_is_read_as_its_state_dict(tmp_path: Path) -> None:
         )
         for layer, leaves in layers.items()
     }
-    found = read(save(tmp_path / "g.pt", Module(modules={"main": Module(modules=modules)})))
-    assert found.sha256 == read(save(tmp_path / "plain.pt", state)).sha256
+    found = read(save_archive(tmp_path / "g.pt", Module(modules={"main": Module(modules=modules)})))
+    assert found.sha256 == read(save_archive(tmp_path / "plain.pt", state)).sha256
 
 
 def test_tensors_share_storages_and_have_strides(tmp_path: Path) -> None:
-    network = known.dcgan()
+    network = known.make_dcgan()
     whole = np.concatenate([np.ravel(a) for a in network.state.values()]).astype(np.float32)
     content: dict[str, Tensor] = {}
     start = 0
@@ -152,19 +159,21 @@ def test_tensors_share_storages_and_have_strides(tmp_path: Path) -> None:
 def test_other_floats_become_float32(
     tmp_path: Path, write: Callable[..., Path], dtype: type
 ) -> None:
-    state = {n: a.astype(dtype) if a.ndim else a for n, a in known.dcgan().state.items()}
+    state = {n: a.astype(dtype) if a.ndim else a for n, a in known.make_dcgan().state.items()}
     as_float32 = {n: a.astype(np.float32) if a.ndim else a for n, a in state.items()}
     assert read(write(tmp_path / "g.pt", state)).sha256 == _plain(tmp_path, as_float32)
 
 
 def test_an_archive_of_a_big_endian_machine_and_a_compressed_one(tmp_path: Path) -> None:
-    state = known.dcgan().state
+    state = known.make_dcgan().state
     for saved in ({"order": "big"}, {"compress": True}):
-        assert read(save(tmp_path / "g.pt", state, **saved)).sha256 == _plain(tmp_path, state)
+        assert read(save_archive(tmp_path / "g.pt", state, **saved)).sha256 == _plain(
+            tmp_path, state
+        )
 
 
 def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
-    state = known.dcgan().state
+    state = known.make_dcgan().state
     kernel = state["main.3.weight"]
     matrix = np.moveaxis(kernel, 1, 0).reshape(kernel.shape[1], -1).astype(np.float64)
     left, sigmas, right = np.linalg.svd(matrix, full_matrices=False)
@@ -178,9 +187,9 @@ def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
             "parametrizations.weight.0._v": v,
         },
     ):
-        found = read(save(tmp_path / "g.pt", _replaced(state, kept)))
+        found = read(save_archive(tmp_path / "g.pt", _replaced(state, kept)))
         scaled = state | {"main.3.weight": kernel / sigma}
-        expected = read(save(tmp_path / "scaled.pt", scaled))
+        expected = read(save_archive(tmp_path / "scaled.pt", scaled))
         z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
         np.testing.assert_allclose(Generator(found)(z), Generator(expected)(z), atol=1e-5)
     for kept in (
@@ -190,9 +199,9 @@ def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
             "parametrizations.weight.original1": kernel * 2,
         },
     ):
-        found = read(save(tmp_path / "g.pt", _replaced(state, kept)))
+        found = read(save_archive(tmp_path / "g.pt", _replaced(state, kept)))
         z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
-        expected = read(save(tmp_path / "plain.pt", state))
+        expected = read(save_archive(tmp_path / "plain.pt", state))
         np.testing.assert_allclose(Generator(found)(z), Generator(expected)(z), atol=1e-5)
 
 
@@ -210,10 +219,10 @@ def _under(prefix: str, state: known.Arrays) -> known.Arrays:
 
 
 def _plain(folder: Path, state: known.Arrays) -> str:
-    return read(save(folder / "plain.pt", state)).sha256
+    return read(save_archive(folder / "plain.pt", state)).sha256
 
 
-def _makes(found: Checkpoint, network: known.Known) -> None:
+def _makes(found: Checkpoint, network: known.KnownGenerator) -> None:
     z = np.random.default_rng(0).normal(size=(3, network.latent))
     made = np.asarray(Generator(found)(z.astype(np.float32)))
     expected = torch.channels_last(network.forward(z))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch_generators as known
-from torch_files import MAGIC, Tensor, archive, pickled, save, save_stream
+from torch_files import MAGIC, Tensor, pickle_content, save_archive, save_stream, write_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.reading import Conventions, UnreadableError
+from ganinv_cli.formats.interface import Conventions, UnreadableError
 from ganinv_cli.formats.torch import reader
 
 
@@ -33,7 +33,7 @@ class _Runs:
 def test_nothing_in_a_file_is_run(tmp_path: Path, protocol: int) -> None:
     marker = tmp_path / "ran"
     evil = pickle.dumps({"netG": _Runs(marker), "x": [_Runs(marker)]}, protocol)
-    files = [archive(tmp_path / "zip.pt", evil)]
+    files = [write_archive(tmp_path / "zip.pt", evil)]
     stream = tmp_path / "stream.pt"
     stream.write_bytes(b"".join(pickle.dumps(each, 2) for each in (MAGIC, 1001, {})) + evil)
     with stream.open("ab") as file:
@@ -51,8 +51,8 @@ def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
     tmp_path: Path,
 ) -> None:
     marker = tmp_path / "ran"
-    state = known.dcgan().state
-    data, storages = pickled({"netG": state})
+    state = known.make_dcgan().state
+    data, storages = pickle_content({"netG": state})
     evil = pickle.dumps({"a": _Runs(marker)}, 2)[2:-1]
     both = data[:-1]
     path = tmp_path / "g.pt"
@@ -61,7 +61,7 @@ def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
         file.writestr("a/data.pkl", both[:2] + b"(" + both[2:] + evil + b"l.")
         for key, array in storages.items():
             file.writestr(f"a/data/{key}", array.tobytes())
-    assert read(path).sha256 == read(save(tmp_path / "plain.pt", state)).sha256
+    assert read(path).sha256 == read(save_archive(tmp_path / "plain.pt", state)).sha256
     assert not marker.exists()
 
 
@@ -90,7 +90,7 @@ def test_pickles_that_ask_for_too_much_are_refused_at_once(
     tmp_path: Path, data: bytes, words: str
 ) -> None:
     start = time.monotonic()
-    assert words in _refused(archive(tmp_path / "g.pt", data))
+    assert words in _refused(write_archive(tmp_path / "g.pt", data))
     assert time.monotonic() - start < 5
 
 
@@ -109,7 +109,7 @@ def test_pickles_that_ask_for_too_much_are_refused_at_once(
 def test_tensors_beyond_their_storage_are_refused(
     tmp_path: Path, offset: int, shape: tuple[int, int], strides: tuple[int, int]
 ) -> None:
-    data, storages = pickled({"fc.weight": np.ones((2, 3), np.float32)})
+    data, storages = pickle_content({"fc.weight": np.ones((2, 3), np.float32)})
     old = b"K\x00K\x02K\x03\x86"
     assert data.count(old) == 1 and len(storages) == 1
     numbers = [b"J" + struct.pack("<i", each) for each in (offset, *shape, *strides)]
@@ -118,7 +118,7 @@ def test_tensors_beyond_their_storage_are_refused(
     place = data.index(new) + len(new)
     strided = data.index(b"K\x03K\x01\x86", place)
     data = data[:strided] + numbers[3] + numbers[4] + b"\x86" + data[strided + 5 :]
-    _refused(archive(tmp_path / "g.pt", data, _0=np.ones(6, np.float32).tobytes()))
+    _refused(write_archive(tmp_path / "g.pt", data, _0=np.ones(6, np.float32).tobytes()))
 
 
 def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path:
         "a.weight": np.zeros((4096, 1024), np.float32),
         "b.weight": np.zeros((3072, 4096), "f4"),
     }
-    path = save(tmp_path / "g.pt", state, compress=True)
+    path = save_archive(tmp_path / "g.pt", state, compress=True)
     assert path.stat().st_size < 1 << 18
     assert "which weights do not" in _refused(path)
 
 
 def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -> None:
-    path = archive(tmp_path / "g.pt", b"\x80\x02}.")
+    path = write_archive(tmp_path / "g.pt", b"\x80\x02}.")
     content = bytearray(path.read_bytes())
     content[-10:-6] = struct.pack("<I", 1 << 30)
     path.write_bytes(content)
@@ -143,7 +143,7 @@ def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -
 
 
 def test_that_list_is_not_hidden_behind_another_record_of_it(tmp_path: Path) -> None:
-    path = archive(tmp_path / "g.pt", b"\x80\x02}.")
+    path = write_archive(tmp_path / "g.pt", b"\x80\x02}.")
     content, long = path.read_bytes(), struct.pack("<I", 1 << 30)
     start, end = content[:-22], content[-22:]
     within = end[:12] + long + b"PK\5\6" + end[20:]  # where its offset stands
@@ -154,9 +154,9 @@ def test_that_list_is_not_hidden_behind_another_record_of_it(tmp_path: Path) -> 
     assert "misplaced" in _refused(path)
 
 
-@pytest.mark.parametrize("write", [save, save_stream])
+@pytest.mark.parametrize("write", [save_archive, save_stream])
 def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write: Any) -> None:
-    whole = write(tmp_path / "g.pt", {"netG": known.dcgan(widths=(4, 2)).state}).read_bytes()
+    whole = write(tmp_path / "g.pt", {"netG": known.make_dcgan(widths=(4, 2)).state}).read_bytes()
     path = tmp_path / "cut.pt"
     random = np.random.default_rng(0)
     for cut in {0, 1, 4, 10, *random.integers(0, len(whole), 60).tolist()}:
@@ -171,13 +171,13 @@ def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write:
 
 
 def test_every_byte_of_a_pickle_may_be_wrong(tmp_path: Path) -> None:
-    data, storages = pickled({"netG": {"a.weight": np.ones((2, 3), np.float32)}})
+    data, storages = pickle_content({"netG": {"a.weight": np.ones((2, 3), np.float32)}})
     random = np.random.default_rng(0)
     members = {f"_{key}": array.tobytes() for key, array in storages.items()}
     for place in range(len(data)):
         for byte in random.bytes(3):
             changed = data[:place] + bytes([byte]) + data[place + 1 :]
-            _read_or_refused(archive(tmp_path / "g.pt", changed, **members))
+            _read_or_refused(write_archive(tmp_path / "g.pt", changed, **members))
 
 
 @pytest.mark.parametrize(
@@ -197,29 +197,31 @@ def test_other_files_are_called_what_they_are(
 
 
 def test_torchscript_is_refused_with_what_to_save(tmp_path: Path) -> None:
-    path = archive(tmp_path / "g.pt", b"\x80\x02}.")
+    path = write_archive(tmp_path / "g.pt", b"\x80\x02}.")
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("a/constants.pkl", b"\x80\x02}.")
     assert "TorchScript" in _refused(path) and "state_dict()" in _refused(path)
 
 
 def test_weights_that_are_not_floats_or_not_finite_are_named(tmp_path: Path) -> None:
-    state = known.dcgan().state
+    state = known.make_dcgan().state
     ints = state | {"main.3.weight": state["main.3.weight"].astype(np.int8)}
-    assert "main.3.weight holds int8" in _refused(save(tmp_path / "g.pt", {"G": ints}))
+    assert "main.3.weight holds int8" in _refused(save_archive(tmp_path / "g.pt", {"G": ints}))
     state["main.3.weight"][0, 0, 0, 0] = np.nan
-    assert "main.3 holds values that are not finite" in _refused(save(tmp_path / "g.pt", state))
+    assert "main.3 holds values that are not finite" in _refused(
+        save_archive(tmp_path / "g.pt", state)
+    )
 
 
 def test_a_file_of_a_discriminator_alone_says_so(tmp_path: Path) -> None:
-    message = _refused(save(tmp_path / "d.pt", {"netD": known.discriminator()}))
+    message = _refused(save_archive(tmp_path / "d.pt", {"netD": known.make_discriminator()}))
     assert "holds no generator that can be read: netD.main" in message
 
 
 def test_a_generator_of_too_many_weights_is_refused_unread(tmp_path: Path) -> None:
     one = np.ones(1, np.float32)
     large = Tensor(one, np.lib.stride_tricks.as_strided(one, (20_000, 20_000), (0, 0)))
-    assert "400,000,000 weights" in _refused(save(tmp_path / "g.pt", {"fc.weight": large}))
+    assert "400,000,000 weights" in _refused(save_archive(tmp_path / "g.pt", {"fc.weight": large}))
 
 
 def _refused(path: Path) -> str:

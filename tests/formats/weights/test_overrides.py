@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import torch_generators as known
 import torch_reference as torch
-from builders import saved, weights
-from torch_files import save
-from weights_alone import DCGAN, Shapes, made, planned
+from builders import make_weights, save_checkpoint
+from torch_files import save_archive
+from weights_alone import DCGAN, Shapes, build_network, planned
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.reading import Conventions, UnreadableError
-from ganinv_cli.formats.weights.overrides import activation
+from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.weights.overrides import parse_activation
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, BatchNorm
 
 
 def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
-    path = save(tmp_path / "g.pt", known.dcgan().state)
+    path = save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     assert read(path).assumed == (
         "strides 1,2,2,2 of its convolutions (--strides)",
         "padding by which sides grow stride times (--padding)",
@@ -44,11 +44,13 @@ def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("network", "labels"),
-    [(known.perceptron(latent=110), 10), (known.dcgan(), 3)],
+    [(known.make_perceptron(latent=110), 10), (known.make_dcgan(), 3)],
     ids=["matrices", "dcgan"],
 )
-def test_a_label_is_one_hot_behind_z(tmp_path: Path, network: known.Known, labels: int) -> None:
-    path = save(tmp_path / "g.pt", network.state)
+def test_a_label_is_one_hot_behind_z(
+    tmp_path: Path, network: known.KnownGenerator, labels: int
+) -> None:
+    path = save_archive(tmp_path / "g.pt", network.state)
     generator = Generator(read(path, Conventions(labels=labels)))
     size = network.latent - labels
     assert (generator.latent, generator.labels) == (size, labels)
@@ -64,7 +66,7 @@ def test_a_label_is_one_hot_behind_z(tmp_path: Path, network: known.Known, label
     ("given", "last"), [("", "tanh"), ("tanh", "tanh"), ("sigmoid", "sigmoid"), ("0,255", None)]
 )
 def test_the_range_says_what_it_ends_in(given: str, last: str | None) -> None:
-    end = made(DCGAN, Conventions(range=given)).nodes[-1].layer
+    end = build_network(DCGAN, Conventions(range=given)).nodes[-1].layer
     assert (end.name if isinstance(end, Activation) else None) == last
 
 
@@ -84,13 +86,13 @@ def test_a_wrong_number_of_strides_says_how_many(strides: tuple[int, ...]) -> No
     ],
 )
 def test_activations_are_read(text: str, expected: Activation) -> None:
-    assert activation(text) == expected
+    assert parse_activation(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "sine", "leaky_relu", "leaky_relu:x", "relu:1", "elu:nan"])
 def test_other_activations_are_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(UnreadableError, match=r"expected leaky_relu with its slope, .* elu, exp"):
-        activation(text)
+        parse_activation(text)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_numbers_for_what_there_is_none_of_are_refused() -> None:
     shapes = {"m.0.weight": (16, 5), "m.2.weight": (64, 16)}
     with pytest.raises(UnreadableError, match="expected 0 from 1 to 1024"):
         planned(shapes, Conventions(strides=(2,)))
-    assert made(shapes, Conventions(epsilon=(1e-3,))).shapes[-1] == (8, 8, 1)
+    assert build_network(shapes, Conventions(epsilon=(1e-3,))).shapes[-1] == (8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(
 
 
 def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path) -> None:
-    path = saved(tmp_path, weights())
+    path = save_checkpoint(tmp_path, make_weights())
     plain, count = read(path).network, 2
     norms = [node.layer for node in plain.nodes if isinstance(node.layer, BatchNorm)]
     given = tuple(0.1 * (number + 1) for number in range(len(norms)))
@@ -163,7 +165,7 @@ def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path)
 
 
 def test_what_a_dcgan_of_tensorflow_1_cannot_be_told_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path, weights())
+    path = save_checkpoint(tmp_path, make_weights())
     for told, words in (
         (Conventions(padding=(1,)), "pad as TensorFlow's SAME does; leave --padding out"),
         (Conventions(epsilon=(1e-5,) * 20), "one for each of its"),

@@ -3,34 +3,34 @@
 import builders
 import numpy as np
 import pytest
-from small import clean, limits, noisy, run
+from small import clean_targets, make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import AGREEING
+from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.solvers import named
+from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics import expected_residual
 
 UNKNOWN = float("inf")
 RULES = ("none", "standard", "stochastic")
 JOBS = [Job(trial, rule) for trial in range(4) for rule in RULES]
-ONCE = limits(restarts=0)
+ONCE = make_limits(restarts=0)
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.checkpoint(tmp_path_factory.mktemp("easy")))
+    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="module")
 def lbfgs():
-    return named("lbfgs", {"memory": 10})
+    return make_solver("lbfgs", {"memory": 10})
 
 
 def _residual(generator, variance):
@@ -41,16 +41,16 @@ def _residual(generator, variance):
 @pytest.mark.parametrize("variance", [0.01, 1.0])
 def test_a_row_that_stops_falling_below_the_residual_has_converged(generator, lbfgs, variance):
     residual = _residual(generator, variance)
-    supply = noisy(generator, variance, residual)
-    done = run(generator, lbfgs, JOBS, end=ONCE, batch_size=12, supply=supply)
+    supply = noisy_targets(generator, variance, residual)
+    done = solve_jobs(generator, lbfgs, JOBS, end=ONCE, batch_size=12, supply=supply)
     for trial in done.values():
         assert trial.outcome is Outcome.converged
         assert residual / 2 < trial.best.image_loss <= residual
 
 
 def test_a_row_that_stops_falling_above_the_residual_has_stalled(generator, lbfgs):
-    supply = noisy(generator, 1.0, residual=1.0)
-    done = run(generator, lbfgs, JOBS, end=ONCE, batch_size=12, supply=supply)
+    supply = noisy_targets(generator, 1.0, residual=1.0)
+    done = solve_jobs(generator, lbfgs, JOBS, end=ONCE, batch_size=12, supply=supply)
     for trial in done.values():
         assert trial.outcome is Outcome.stalled
         assert trial.best.image_loss > 1
@@ -58,11 +58,11 @@ def test_a_row_that_stops_falling_above_the_residual_has_stalled(generator, lbfg
 
 def test_starts_that_end_in_a_wrong_place_are_told_by_their_loss(hard):
     """Under little noise the failures of the noiseless image are still seen."""
-    lbfgs = named("lbfgs", {"memory": 20, "patience": 20})
+    lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
     jobs = [Job(trial, "none") for trial in range(12)]
     residual = _residual(hard, 1e-3)
-    supply = noisy(hard, 1e-3, residual)
-    done = run(hard, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
+    supply = noisy_targets(hard, 1e-3, residual)
+    done = solve_jobs(hard, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
     outcomes = {trial.outcome for trial in done.values()}
     assert outcomes == {Outcome.converged, Outcome.stalled}
     for trial in done.values():
@@ -71,10 +71,12 @@ def test_starts_that_end_in_a_wrong_place_are_told_by_their_loss(hard):
 
 def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, lbfgs):
     """A smaller share asks for more gradients, and leaves no more of the image."""
-    supply = noisy(generator, 1.0, UNKNOWN)
+    supply = noisy_targets(generator, 1.0, UNKNOWN)
     jobs = [Job(trial, "none") for trial in range(4)]
     loose, tight = (
-        run(generator, lbfgs, jobs, end=limits(restarts=0, stationary=share), supply=supply)
+        solve_jobs(
+            generator, lbfgs, jobs, end=make_limits(restarts=0, stationary=share), supply=supply
+        )
         for share in (1e-1, 1e-6)
     )
     for job in jobs:
@@ -86,10 +88,13 @@ def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, l
 def test_without_a_residual_the_share_changes_nothing(hard, lbfgs):
     jobs = [Job(0, rule) for rule in RULES]
     one, other = (
-        run(hard, lbfgs, jobs, end=limits(restarts=2, stationary=share)) for share in (0.5, 1e-9)
+        solve_jobs(hard, lbfgs, jobs, end=make_limits(restarts=2, stationary=share))
+        for share in (0.5, 1e-9)
     )
     for job in jobs:
-        assert [end.outcome for end in one[job].ends] == [end.outcome for end in other[job].ends]
+        assert [end.outcome for end in one[job].start_results] == [
+            end.outcome for end in other[job].start_results
+        ]
         assert one[job].best.z.tobytes() == other[job].best.z.tobytes()
 
 
@@ -97,9 +102,9 @@ def test_without_a_residual_the_share_changes_nothing(hard, lbfgs):
 def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
     """However far noise draws the z of the least loss outside."""
     residual = _residual(generator, 20.0) if known else UNKNOWN
-    supply = noisy(generator, 20.0, residual)
+    supply = noisy_targets(generator, 20.0, residual)
     jobs = [Job(trial, rule) for trial in range(6) for rule in ("none", "stochastic")]
-    done = run(generator, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
+    done = solve_jobs(generator, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
     assert {trial.outcome for trial in done.values()} == {Outcome.converged}
     reach = {rule: [] for rule in ("none", "stochastic")}
     for job, trial in done.items():
@@ -110,52 +115,54 @@ def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
 
 
 def test_starts_go_on_until_two_agree(hard):
-    lbfgs = named("lbfgs", {"memory": 20, "patience": 20})
+    lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
     jobs = [Job(trial, "none") for trial in range(8)]
-    supply = noisy(hard, 1e-3, _residual(hard, 1e-3))
-    done = run(hard, lbfgs, jobs, end=limits(restarts=40, budget=1e5), batch_size=8, supply=supply)
-    assert max(len(trial.ends) for trial in done.values()) > 2  # some start has failed
+    supply = noisy_targets(hard, 1e-3, _residual(hard, 1e-3))
+    done = solve_jobs(
+        hard, lbfgs, jobs, end=make_limits(restarts=40, budget=1e5), batch_size=8, supply=supply
+    )
+    assert max(len(trial.start_results) for trial in done.values()) > 2  # some start has failed
     for trial in done.values():
         least = trial.best.image_loss
         agreeing = [
-            end.outcome is Outcome.converged and end.image_loss <= least * (1 + AGREEING)
-            for end in trial.ends
+            end.outcome is Outcome.converged and end.image_loss <= least * (1 + AGREEMENT_TOLERANCE)
+            for end in trial.start_results
         ]
         assert sum(agreeing) == 2
-        assert agreeing[-1] or trial.ends[-1] is trial.best
+        assert agreeing[-1] or trial.start_results[-1] is trial.best
 
 
 def test_one_start_is_enough_where_it_explains_the_image(generator, lbfgs):
     residual = _residual(generator, 0.01)
-    supply = noisy(generator, 0.01, residual, enough=residual)
-    done = run(generator, lbfgs, JOBS, batch_size=12, supply=supply)
-    assert {len(trial.ends) for trial in done.values()} == {1}
+    supply = noisy_targets(generator, 0.01, residual, enough=residual)
+    done = solve_jobs(generator, lbfgs, JOBS, batch_size=12, supply=supply)
+    assert {len(trial.start_results) for trial in done.values()} == {1}
 
 
 def test_where_nobody_knows_the_residual_every_restart_is_made(generator, lbfgs):
-    supply = noisy(generator, 0.01, UNKNOWN)
+    supply = noisy_targets(generator, 0.01, UNKNOWN)
     jobs = [Job(trial, "none") for trial in range(2)]
-    done = run(generator, lbfgs, jobs, end=limits(restarts=3), supply=supply)
-    assert {len(trial.ends) for trial in done.values()} == {4}
+    done = solve_jobs(generator, lbfgs, jobs, end=make_limits(restarts=3), supply=supply)
+    assert {len(trial.start_results) for trial in done.values()} == {4}
 
 
 @pytest.mark.parametrize("name", ["gd", "lbfgs"])
 def test_pixels_that_do_not_count_change_nothing(generator, name):
-    solver = named(name, {"learning_rate": 1e-3} if name == "gd" else {"memory": 10})
+    solver = make_solver(name, {"learning_rate": 1e-3} if name == "gd" else {"memory": 10})
     counted = np.ones((*generator.image_shape[:2], 1), np.float32)
     counted[4:11, 2:9] = 0
 
     def scribbled(jobs):
-        sought = clean(generator)(jobs)
+        sought = clean_targets(generator)(jobs)
         over = sought.images * counted + 0.9 * (1 - counted)
         return sought._replace(images=over.astype(np.float32))
 
     jobs = [Job(0, rule) for rule in RULES]
-    end = limits(budget=40, restarts=0)
-    whole = run(generator, solver, jobs, end=end, mask=counted)
-    other = run(generator, solver, jobs, end=end, mask=counted, supply=scribbled)
+    end = make_limits(budget=40, restarts=0)
+    whole = solve_jobs(generator, solver, jobs, end=end, mask=counted)
+    other = solve_jobs(generator, solver, jobs, end=end, mask=counted, supply=scribbled)
     for job in jobs:
         assert other[job].best.z.tobytes() == whole[job].best.z.tobytes()
         assert other[job].best.image_loss == whole[job].best.image_loss
-    everywhere = run(generator, solver, jobs, end=end, supply=scribbled)
+    everywhere = solve_jobs(generator, solver, jobs, end=end, supply=scribbled)
     assert any(everywhere[job].best.image_loss > whole[job].best.image_loss for job in jobs)

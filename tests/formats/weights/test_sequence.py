@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 
 import pytest
-from weights_alone import DCGAN, made, planned, unread
+from weights_alone import DCGAN, build_network, make_unreadable_weight, planned
 
-from ganinv_cli.formats.reading import Conventions, UnreadableError
-from ganinv_cli.formats.weights.parts import Style
-from ganinv_cli.formats.weights.sequence import plan
-from ganinv_cli.formats.weights.state_dict import STYLE, Reading, found, parts
+from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.weights.layers import Framework
+from ganinv_cli.formats.weights.sequence import plan_generator
+from ganinv_cli.formats.weights.state_dict import (
+    PYTORCH,
+    ReadOptions,
+    find_generator,
+    make_weighted_layers,
+)
 from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
 
-KERAS = Style(torch=False, epsilon=1e-3, activation="relu")
+KERAS = Framework(is_torch=False, epsilon=1e-3, activation="relu")
 
 
 def test_no_weight_is_read_before_everything_fits() -> None:
@@ -33,7 +38,7 @@ def test_no_weight_is_read_before_everything_fits() -> None:
 )
 def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[int, int]) -> None:
     shapes = {"fc.weight": (4 * 16, 10), "up.weight": (4, 3, kernel, kernel)}
-    network = made(shapes, Conventions(strides=(stride,)))
+    network = build_network(shapes, Conventions(strides=(stride,)))
     (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
     assert (layer.stride, layer.crop) == ((stride, stride), (crop, crop))
     assert network.shapes[-1] == (4 * stride, 4 * stride, 3)
@@ -41,9 +46,9 @@ def test_the_sides_grow_just_stride_times(kernel: int, stride: int, crop: tuple[
 
 def test_in_tensorflows_order_the_crop_is_that_of_same_padding() -> None:
     shapes = {"fc.weight": (10, 64), "up.weight": (5, 5, 3, 4)}
-    network = made(shapes, style=KERAS)
+    network = build_network(shapes, style=KERAS)
     (layer,) = (n.layer for n in network.nodes if isinstance(n.layer, ConvTranspose))
-    assert layer.same and network.shapes[-1] == (8, 8, 3)
+    assert layer.has_same_padding and network.shapes[-1] == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +66,12 @@ def test_a_map_of_7_becomes_an_image_of_28(kernels: tuple[int, ...], strides: st
         f"up{n}.weight": (widths[n], widths[n + 1], size, size) for n, size in enumerate(kernels)
     }
     assert f"strides {strides} of its" in planned(shapes).assumed[0]
-    assert made(shapes).shapes[-1] == (28, 28, 1)
+    assert build_network(shapes).shapes[-1] == (28, 28, 1)
 
 
 def test_strides_of_plain_convolutions_enlarge_the_map_before_them() -> None:
     shapes = {"fc.weight": (8 * 16, 10), "a.weight": (4, 8, 3, 3), "b.weight": (3, 4, 5, 5)}
-    network = made(shapes, Conventions(strides=(2, 4)))
+    network = build_network(shapes, Conventions(strides=(2, 4)))
     kinds = [type(node.layer) for node in network.nodes]
     assert kinds.count(Upsample) == kinds.count(Conv) == 2
     assert network.shapes[-1] == (32, 32, 3)
@@ -74,13 +79,13 @@ def test_strides_of_plain_convolutions_enlarge_the_map_before_them() -> None:
 
 def test_between_neighbours_by_number_stands_no_activation() -> None:
     shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (4, 4, 3, 3), "m.3.weight": (4, 3, 4, 4)}
-    names = [n.layer.name for n in made(shapes).nodes if isinstance(n.layer, Activation)]
+    names = [n.layer.name for n in build_network(shapes).nodes if isinstance(n.layer, Activation)]
     assert names == ["relu", "tanh"]
 
 
 def test_a_slope_that_was_learnt_is_the_activation() -> None:
     shapes = {"m.0.weight": (5, 4, 4, 4), "m.1.weight": (1,), "m.2.weight": (4, 3, 4, 4)}
-    acts = [n.layer for n in made(shapes).nodes if isinstance(n.layer, Activation)]
+    acts = [n.layer for n in build_network(shapes).nodes if isinstance(n.layer, Activation)]
     assert [each.name for each in acts] == ["leaky_relu", "tanh"]
 
 
@@ -131,17 +136,21 @@ def test_a_convolution_that_grows_nothing_asks_for_strides() -> None:
 
 @pytest.mark.parametrize(
     ("style", "words"),
-    [(STYLE, "rebuild the generator in Keras with these"), (KERAS, r"by model\.save or")],
+    [(PYTORCH, "rebuild the generator in Keras with these"), (KERAS, r"by model\.save or")],
 )
-def test_what_to_do_is_possible_where_the_file_comes_from(style: Style, words: str) -> None:
+def test_what_to_do_is_possible_where_the_file_comes_from(style: Framework, words: str) -> None:
     for name in ("attn.weight", "label_emb.weight", "m.6.weight"):
         shapes = {"m.0.weight": (8, 8), "m.2.weight": (8, 8), name: (9, 7, 4)}
         with pytest.raises(UnreadableError, match=words):
-            plan(parts({n: unread(s) for n, s in shapes.items()}), style, Conventions())
+            plan_generator(
+                make_weighted_layers({n: make_unreadable_weight(s) for n, s in shapes.items()}),
+                style,
+                Conventions(),
+            )
 
 
 def test_conditional_files_are_refused_in_one_sentence() -> None:
     shapes = {"label_emb.weight": (10, 10), "l1.0.weight": (128, 110), "l1.0.bias": (128,)}
-    weights = {name: unread(shape) for name, shape in shapes.items()}
+    weights = {name: make_unreadable_weight(shape) for name, shape in shapes.items()}
     with pytest.raises(UnreadableError, match="takes a label"):
-        found({"": weights}, "g.pt", "PyTorch", Reading(Conventions(), ordered=True))
+        find_generator({"": weights}, "g.pt", "PyTorch", ReadOptions(Conventions(), ordered=True))

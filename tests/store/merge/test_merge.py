@@ -2,20 +2,20 @@
 
 import numpy as np
 import pytest
-from merging import SHARDS, results_file, shards
+from merging import SHARDS, write_results_file, write_shards
 from stored import (
     CURVE_GRADIENTS,
     assert_holds,
-    commit,
-    one_row,
-    parts,
-    provenance,
-    rows,
+    commit_batches,
+    make_provenance,
+    make_row,
+    make_rows,
+    parts_folder,
 )
 
-from ganinv_cli.store import Figure, finish, open_run, read
+from ganinv_cli.store import Figure, finished_file, open_run, read_results
 from ganinv_cli.store import provenance as provenance_
-from ganinv_cli.store.merge.combine import combine
+from ganinv_cli.store.merge.merge_files import merge_files
 
 
 @pytest.fixture
@@ -29,74 +29,76 @@ def _pictures(*trials):
 
 
 def test_finished_and_interrupted_files_become_the_whole_run(out, tmp_path):
-    combined = combine(out, shards(tmp_path))
-    results = read(out)
+    combined = merge_files(out, write_shards(tmp_path))
+    results = read_results(out)
     assert_holds(results, range(10))
     assert results.complete
     assert results.constants["curve_gradients"].tobytes() == CURVE_GRADIENTS.tobytes()
-    assert combined.holds == "10 trials of 2 techniques from 3 files"
+    assert combined.contents == "10 trials of 2 techniques from 3 files"
     assert combined.notes == []
-    assert not parts(out).exists()
+    assert not parts_folder(out).exists()
 
 
 def test_the_files_are_left_as_they_were(out, tmp_path):
-    paths = shards(tmp_path)
+    paths = write_shards(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.h5")}
-    combine(out, paths)
+    merge_files(out, paths)
     assert {file: file.read_bytes() for file in before} == before
     for path, trials in zip(paths, SHARDS, strict=True):
-        assert_holds(read(path), trials)
+        assert_holds(read_results(path), trials)
 
 
 def test_a_file_that_was_finished_and_extended_gives_all_of_it(out, tmp_path):
-    path = results_file(tmp_path / "a.h5", [1, 3, 5])
-    with open_run(path, provenance()) as run:
-        commit(run, [7, 9])
-    combine(out, [path, results_file(tmp_path / "b.h5", [0, 2, 4, 6, 8])])
-    assert_holds(read(out), range(10))
+    path = write_results_file(tmp_path / "a.h5", [1, 3, 5])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [7, 9])
+    merge_files(out, [path, write_results_file(tmp_path / "b.h5", [0, 2, 4, 6, 8])])
+    assert_holds(read_results(out), range(10))
 
 
 def test_a_part_file_alone_gives_its_rows(out, tmp_path):
-    results_file(tmp_path / "a.h5", [7, 2], finished=False)
-    (part,) = parts(tmp_path / "a.h5").iterdir()
-    combine(out, [part, results_file(tmp_path / "b.h5", [0, 1, 3, 4, 5, 6, 8, 9])])
-    assert_holds(read(out), range(10))
+    write_results_file(tmp_path / "a.h5", [7, 2], finished=False)
+    (part,) = parts_folder(tmp_path / "a.h5").iterdir()
+    merge_files(out, [part, write_results_file(tmp_path / "b.h5", [0, 1, 3, 4, 5, 6, 8, 9])])
+    assert_holds(read_results(out), range(10))
 
 
 def test_blocks_of_any_size_give_the_same(out, tmp_path, monkeypatch):
-    monkeypatch.setattr(finish, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(finish, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(finished_file, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(finished_file, "CHUNK_BYTES", 64)
     order = np.random.default_rng(0).permutation(100)
     config = {"trials": 100}
     paths = [
-        results_file(tmp_path / f"{n}.h5", order[n::3].tolist(), finished=n < 2, config=config)
+        write_results_file(
+            tmp_path / f"{n}.h5", order[n::3].tolist(), finished=n < 2, config=config
+        )
         for n in range(3)
     ]
-    combine(out, paths)
-    assert_holds(read(out), range(100))
+    merge_files(out, paths)
+    assert_holds(read_results(out), range(100))
 
 
 def test_what_was_merged_can_be_merged_again(out, tmp_path):
-    paths = shards(tmp_path)
+    paths = write_shards(tmp_path)
     half = tmp_path / "half.h5"
-    combine(half, paths[:2], partial=True)
-    combine(out, [half, paths[2]])
-    assert_holds(read(out), range(10))
+    merge_files(half, paths[:2], partial=True)
+    merge_files(out, [half, paths[2]])
+    assert_holds(read_results(out), range(10))
 
 
 def test_a_merged_file_goes_on_with_more_trials(out, tmp_path):
-    combine(out, shards(tmp_path))
-    with open_run(out, provenance(config={"trials": 12})) as run:
-        assert run.finished("none").tolist() == list(range(10))
-        commit(run, [10, 11])
+    merge_files(out, write_shards(tmp_path))
+    with open_run(out, make_provenance(config={"trials": 12})) as run:
+        assert run.list_committed("none").tolist() == list(range(10))
+        commit_batches(run, [10, 11])
         run.finish()
-    assert_holds(read(out), range(12))
+    assert_holds(read_results(out), range(12))
 
 
 def test_where_two_files_have_a_trial_the_first_counts_and_it_is_said(out, tmp_path):
-    first, second = shards(tmp_path)[0], results_file(tmp_path / "b.h5", range(2, 10))
-    (note,) = combine(out, [first, second]).notes
-    assert_holds(read(out), range(10))
+    first, second = write_shards(tmp_path)[0], write_results_file(tmp_path / "b.h5", range(2, 10))
+    (note,) = merge_files(out, [first, second]).notes
+    assert_holds(read_results(out), range(10))
     assert note == (
         f"{second} has 2 trials of none, stochastic (4-5) that a file before it has as well, "
         "which counts; outcomes and z agree"
@@ -105,10 +107,10 @@ def test_where_two_files_have_a_trial_the_first_counts_and_it_is_said(out, tmp_p
 
 def _changed(path, trials, **columns):
     """The same trials, some columns of the last of them changed by a function each."""
-    batch = rows(trials)
+    batch = make_rows(trials)
     for name, change in columns.items():
         batch["none"][name][-1] = change(batch["none"][name][-1])
-    with open_run(path, provenance()) as run:
+    with open_run(path, make_provenance()) as run:
         run.commit(batch)
         run.finish()
     return path
@@ -116,19 +118,19 @@ def _changed(path, trials, **columns):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_whether_the_same_trials_agree_is_said(out, tmp_path, order):
-    first = results_file(tmp_path / "a.h5", range(10))
+    first = write_results_file(tmp_path / "a.h5", range(10))
     other = _changed(
         tmp_path / "b.h5", [3, 5], outcome=lambda o: o % 5 + 1, z_found=lambda z: z + 0.01
     )
-    (note,) = combine(out, [first, other][::order]).notes
+    (note,) = merge_files(out, [first, other][::order]).notes
     assert "another outcome have 1 trial of none (5), another z have 1 trial of none (5)" in note
-    kept = read(out).groups["none"]["z_found"][5]
-    assert (kept.tobytes() == one_row("none", 5)["z_found"].tobytes()) == (order == 1)
+    kept = read_results(out).groups["none"]["z_found"][5]
+    assert (kept.tobytes() == make_row("none", 5)["z_found"].tobytes()) == (order == 1)
 
 
 def test_rounding_is_no_disagreement(out, tmp_path):
     other = _changed(tmp_path / "b.h5", [3, 5], z_found=lambda z: z + 1e-4)
-    (note,) = combine(out, [results_file(tmp_path / "a.h5", range(10)), other]).notes
+    (note,) = merge_files(out, [write_results_file(tmp_path / "a.h5", range(10)), other]).notes
     assert note.endswith("outcomes and z agree")
 
 
@@ -141,32 +143,32 @@ def test_the_attributes_are_those_of_all(out, tmp_path, monkeypatch):
     paths = []
     for number, changes in enumerate(made):
         monkeypatch.setattr(provenance_, "now", lambda n=number: f"2026-01-0{5 - n}")
-        paths.append(results_file(tmp_path / f"{number}.h5", [number, 7 - number], **changes))
+        paths.append(write_results_file(tmp_path / f"{number}.h5", [number, 7 - number], **changes))
     monkeypatch.setattr(provenance_, "now", lambda: "2027")
-    combine(out, paths, partial=True)
-    attributes = read(out).attributes
+    merge_files(out, paths, partial=True)
+    attributes = read_results(out).attributes
     assert (attributes["started"], attributes["finished"]) == ("2026-01-03", "2026-01-05")
     assert attributes["config"] == {"trials": 8, "shard": ""}
     assert attributes["device"] == "CPU; GPU"
     assert attributes["precision"] == "mixed"
     for name in ("command", "identity", "checkpoint_sha256", "seed", "git", "versions"):
-        assert attributes[name] == getattr(provenance(), name)
+        assert attributes[name] == getattr(make_provenance(), name)
 
 
 def test_what_was_interrupted_is_finished_with_the_merge(out, tmp_path, monkeypatch):
-    paths = shards(tmp_path)
+    paths = write_shards(tmp_path)
     monkeypatch.setattr(provenance_, "now", lambda: "2099")
-    combine(out, paths)
-    assert read(out).attributes["finished"] == "2099"
+    merge_files(out, paths)
+    assert read_results(out).attributes["finished"] == "2099"
 
 
 def test_versions_and_revisions_that_differ_are_said(out, tmp_path):
-    first = results_file(tmp_path / "a.h5", SHARDS[0], versions={"numpy": "1", "h5py": "3"})
-    second = results_file(
+    first = write_results_file(tmp_path / "a.h5", SHARDS[0], versions={"numpy": "1", "h5py": "3"})
+    second = write_results_file(
         tmp_path / "b.h5", SHARDS[1], versions={"numpy": "2", "h5py": "3"}, git=""
     )
-    third = results_file(tmp_path / "c.h5", SHARDS[2], versions={"numpy": "1", "h5py": "3"})
-    assert combine(out, [first, second, third]).notes == [
+    third = write_results_file(tmp_path / "c.h5", SHARDS[2], versions={"numpy": "1", "h5py": "3"})
+    assert merge_files(out, [first, second, third]).notes == [
         f"numpy is 1 in {first} and 1 more, 2 in {second}",
         f"git is 0123456 in {first} and 1 more, not known in {second}",
     ]
@@ -174,20 +176,20 @@ def test_versions_and_revisions_that_differ_are_said(out, tmp_path):
 
 def test_a_figure_is_that_of_the_first_trials(out, tmp_path):
     paths = [
-        results_file(
+        write_results_file(
             tmp_path / f"{number}.h5", trials, figures={"figure1-none": _pictures(*trials)}
         )
         for number, trials in enumerate(SHARDS)
     ]
-    combine(out, paths[::-1])
-    figure = read(out).figures["figure1-none"]
+    merge_files(out, paths[::-1])
+    figure = read_results(out).figures["figure1-none"]
     assert figure.trials == (0, 1, 4, 5)
     assert not figure.pictures.any()
 
 
 def test_a_file_without_a_trial_gives_none(out, tmp_path):
     empty = tmp_path / "empty.h5"
-    with open_run(empty, provenance()) as run:
+    with open_run(empty, make_provenance()) as run:
         run.finish()
-    combine(out, [empty, *shards(tmp_path)])
-    assert_holds(read(out), range(10))
+    merge_files(out, [empty, *write_shards(tmp_path)])
+    assert_holds(read_results(out), range(10))

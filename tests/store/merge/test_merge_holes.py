@@ -6,9 +6,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from stored import provenance
+from stored import make_provenance
 
-from ganinv_cli.store import chunks, finish, open_run, read
+from ganinv_cli.store import chunks, finished_file, open_run, read_results
 
 WIDE = 20  # components of z
 
@@ -35,7 +35,7 @@ def _rows(trials):
 
 
 def _finished(path: Path, *batches: object) -> int:
-    with open_run(path, provenance()) as run:
+    with open_run(path, make_provenance()) as run:
         for batch in batches:
             run.commit(_rows(batch))
         run.finish()
@@ -49,7 +49,7 @@ def _shard(number, of, total, block=8):
 
 def _assert_holds(path, trials):
     for group, expected in _rows(np.sort(trials)).items():
-        found = read(path).groups[group]
+        found = read_results(path).groups[group]
         assert set(found) == set(expected)
         for name, values in expected.items():
             assert np.array_equal(found[name], values), name
@@ -79,8 +79,8 @@ PATTERNS = {
 @pytest.mark.parametrize("trials", PATTERNS.values(), ids=PATTERNS.keys())
 @pytest.mark.parametrize("sizes", [(1 << 26, 1 << 18), (1 << 13, 1 << 9)], ids=["usual", "small"])
 def test_whatever_is_left_out_the_trials_are_read_right(path, monkeypatch, trials, sizes):
-    monkeypatch.setattr(finish, "BLOCK_BYTES", sizes[0])
-    monkeypatch.setattr(finish, "CHUNK_BYTES", sizes[1])
+    monkeypatch.setattr(finished_file, "BLOCK_BYTES", sizes[0])
+    monkeypatch.setattr(finished_file, "CHUNK_BYTES", sizes[1])
     reserved = []
     monkeypatch.setattr(os, "posix_fallocate", lambda _, __, size: reserved.append(size))
     _finished(path, trials)
@@ -127,5 +127,5 @@ def test_a_column_is_read_whole_or_in_part_as_h5py_reads_it(path, trials):
     with h5py.File(path) as file:
         for name in ("none/trial", "none/z_found"):
             whole = file[name][:]
-            assert np.array_equal(chunks.everything(file[name]), whole, equal_nan=True)
-            assert np.array_equal(chunks.taken(file[name], at), whole[at], equal_nan=True)
+            assert np.array_equal(chunks.read_all(file[name]), whole, equal_nan=True)
+            assert np.array_equal(chunks.read_rows(file[name], at), whole[at], equal_nan=True)

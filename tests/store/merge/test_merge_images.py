@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from stored import one_row, provenance, rows
+from stored import make_provenance, make_row, make_rows
 
-from ganinv_cli.store import open_run, read
-from ganinv_cli.store.merge.combine import MissingError, combine
+from ganinv_cli.store import open_run, read_results
+from ganinv_cli.store.merge.merge_files import MissingError, merge_files
 
 TRIALS = 4
 
@@ -17,22 +17,22 @@ def out(tmp_path):
 
 def _made_by(images):
     identity = {"clip": ["stochastic"], "images": images}
-    return provenance(command="invert", identity=identity, config={"trials": TRIALS})
+    return make_provenance(command="invert", identity=identity, config={"trials": TRIALS})
 
 
 def _image(number, error=b""):
     """Its row, and those of `stored` under another name."""
-    row = rows([0], ("image=0003",))["image=0003"]
+    row = make_rows([0], ("image=0003",))["image=0003"]
     row["error"] = np.array([error], "S255")
     return {f"image={number:04d}": row}
 
 
 def _recoveries(number, trials):
-    return {f"image={number:04d}/stochastic": rows(trials, ("none",))["none"]}
+    return {f"image={number:04d}/stochastic": make_rows(trials, ("none",))["none"]}
 
 
 def _certificate(number, place, recoveries):
-    row = rows([place], ("image=0003/certificate",))["image=0003/certificate"]
+    row = make_rows([place], ("image=0003/certificate",))["image=0003/certificate"]
     row["recoveries"] = np.array([recoveries])
     return {f"image={number:04d}/stochastic/certificate": row}
 
@@ -56,10 +56,10 @@ def test_whole_images_from_two_files_keep_their_certificates(out, tmp_path):
         for number in range(2)
     ]
     with pytest.raises(MissingError, match=r"4 trials of image=0001/stochastic \(0-3\)"):
-        combine(out, paths[:1])
-    combined = combine(out, paths)
-    assert combined.holds == "4 trials of 1 technique for 2 images from 2 files"
-    groups = read(out).groups
+        merge_files(out, paths[:1])
+    combined = merge_files(out, paths)
+    assert combined.contents == "4 trials of 1 technique for 2 images from 2 files"
+    groups = read_results(out).groups
     for number in range(2):
         image = f"image={number:04d}"
         assert groups[f"{image}/stochastic"]["trial"].tolist() == list(range(TRIALS))
@@ -79,17 +79,17 @@ def test_images_without_a_certificate_are_counted_and_it_is_said_how_to_make_the
         )
         for number in range(2)
     ]
-    (note,) = combine(out, shards).notes
+    (note,) = merge_files(out, shards).notes
     assert note == (
         f"{out}: 2 images have no certificate yet (reconstructions, singular values); the same "
         f"command without --shard, with --out {out}, makes them"
     )
-    (note,) = combine(out, shards[:1], partial=True, overwrite=True).notes
+    (note,) = merge_files(out, shards[:1], partial=True, overwrite=True).notes
     assert note.startswith("missing are")
     with open_run(out, _made_by(3)) as run:
         run.commit(_recoveries(0, [1, 3]) | _recoveries(1, [1, 3]) | _certificate(0, 0, TRIALS))
         run.finish()
-    (note,) = combine(tmp_path / "again.h5", [out]).notes
+    (note,) = merge_files(tmp_path / "again.h5", [out]).notes
     assert "1 image has no certificate yet" in note
 
 
@@ -100,8 +100,8 @@ def test_an_image_that_cannot_be_read_lacks_nothing(out, tmp_path):
         _certificate(1, 0, TRIALS),
         images=2,
     )
-    assert combine(out, [path]).notes == []
-    assert read(out).groups["image=0000"]["error"].tolist() == [b"no image"]
+    assert merge_files(out, [path]).notes == []
+    assert read_results(out).groups["image=0000"]["error"].tolist() == [b"no image"]
 
 
 CERTIFIED = "image=0000/stochastic/certificate"
@@ -116,13 +116,13 @@ def test_a_certificate_of_some_of_the_trials_is_left_out(out, tmp_path):
         )
         for number in range(2)
     ]
-    combine(out, paths)
-    assert CERTIFIED not in read(out).groups
+    merge_files(out, paths)
+    assert CERTIFIED not in read_results(out).groups
     with open_run(out, _made_by(1)) as run:
-        assert run.finished(CERTIFIED).size == 0
+        assert run.list_committed(CERTIFIED).size == 0
         run.commit(_certificate(0, 0, TRIALS))
         run.finish()
-    assert read(out).groups[CERTIFIED]["recoveries"].tolist() == [TRIALS]
+    assert read_results(out).groups[CERTIFIED]["recoveries"].tolist() == [TRIALS]
 
 
 def test_a_certificate_of_other_rows_is_left_out(out, tmp_path):
@@ -135,10 +135,10 @@ def test_a_certificate_of_other_rows_is_left_out(out, tmp_path):
             _certificate(0, 0, TRIALS),
         ),
     ]
-    combine(out, paths)
-    assert CERTIFIED not in read(out).groups
-    combine(out, paths[::-1], overwrite=True)
-    assert CERTIFIED in read(out).groups
+    merge_files(out, paths)
+    assert CERTIFIED not in read_results(out).groups
+    merge_files(out, paths[::-1], overwrite=True)
+    assert CERTIFIED in read_results(out).groups
 
 
 def test_the_last_certificate_counts(out, tmp_path):
@@ -149,9 +149,9 @@ def test_the_last_certificate_counts(out, tmp_path):
         _recoveries(0, [2, 3]),
         _certificate(0, 1, TRIALS),
     )
-    combine(out, [path])
-    found = read(out).groups[CERTIFIED]
+    merge_files(out, [path])
+    found = read_results(out).groups[CERTIFIED]
     assert found["trial"].tolist() == [0, 1]
     assert found["recoveries"].tolist() == [2, TRIALS]
-    last = one_row("image=0003/certificate", 1)
+    last = make_row("image=0003/certificate", 1)
     assert found["reconstruction"][-1].tobytes() == last["reconstruction"].tobytes()

@@ -1,11 +1,11 @@
 """What a merged file would lack is said, and what there is goes on."""
 
 import pytest
-from merging import SHARDS, results_file
-from stored import assert_holds, commit, provenance, rows
+from merging import SHARDS, write_results_file
+from stored import assert_holds, commit_batches, make_provenance, make_rows
 
-from ganinv_cli.store import open_run, read
-from ganinv_cli.store.merge.combine import MissingError, combine
+from ganinv_cli.store import open_run, read_results
+from ganinv_cli.store.merge.merge_files import MissingError, merge_files
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def out(tmp_path):
 
 
 def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
-    path = results_file(tmp_path / "a.h5", [0, 1, 4])
-    with open_run(path, provenance()) as run:
-        run.commit(rows([7], ("none",)))
+    path = write_results_file(tmp_path / "a.h5", [0, 1, 4])
+    with open_run(path, make_provenance()) as run:
+        run.commit(make_rows([7], ("none",)))
         run.finish()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(MissingError) as refusal:
-        combine(out, [path])
+        merge_files(out, [path])
     said = str(refusal.value)
     assert refusal.value.exit_code == 1
     assert "6 trials of none (2-3, 5-6, 8-9), 7 trials of stochastic (2-3, 5-9);" in said
@@ -31,42 +31,42 @@ def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
 
 def test_a_group_that_no_file_has_is_missing_whole(out, tmp_path):
     path = tmp_path / "a.h5"
-    with open_run(path, provenance()) as run:
-        run.commit(rows(range(10), ("", "none")))
+    with open_run(path, make_provenance()) as run:
+        run.commit(make_rows(range(10), ("", "none")))
         run.finish()
     with pytest.raises(MissingError, match=r"10 trials of stochastic \(0-9\)"):
-        combine(out, [path])
+        merge_files(out, [path])
 
 
 def test_the_file_that_was_to_have_most_trials_says_how_many(out, tmp_path):
     paths = [
-        results_file(tmp_path / "a.h5", range(10)),
-        results_file(tmp_path / "b.h5", [10], config={"trials": 12}),
+        write_results_file(tmp_path / "a.h5", range(10)),
+        write_results_file(tmp_path / "b.h5", [10], config={"trials": 12}),
     ]
     with pytest.raises(MissingError, match=r"1 trial of none, stochastic \(11\)"):
-        combine(out, paths)
+        merge_files(out, paths)
 
 
 def test_a_partial_file_holds_what_there_is_and_the_run_goes_on(out, tmp_path):
-    combined = combine(out, [results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
-    assert combined.holds == "4 trials of 2 techniques from 1 file"
+    combined = merge_files(out, [write_results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
+    assert combined.contents == "4 trials of 2 techniques from 1 file"
     assert combined.notes == ["missing are 6 trials of none, stochastic (2-3, 6-9)"]
-    assert_holds(read(out), SHARDS[0])
-    with open_run(out, provenance()) as run:
-        commit(run, range(10))
+    assert_holds(read_results(out), SHARDS[0])
+    with open_run(out, make_provenance()) as run:
+        commit_batches(run, range(10))
         run.finish()
-    assert_holds(read(out), range(10))
+    assert_holds(read_results(out), range(10))
 
 
 def test_many_ranges_and_groups_are_cut_off(out, tmp_path):
     identity = {"clip": ["none"], "variances": [number / 10 for number in range(9)]}
     path = tmp_path / "a.h5"
-    with open_run(path, provenance(identity=identity, config={"trials": 40})) as run:
+    with open_run(path, make_provenance(identity=identity, config={"trials": 40})) as run:
         for number, variance in enumerate(identity["variances"]):
-            run.commit(rows(range(0, 40, 2 + number), (f"variance={variance:g}/none",)))
+            run.commit(make_rows(range(0, 40, 2 + number), (f"variance={variance:g}/none",)))
         run.finish()
     with pytest.raises(MissingError) as refusal:
-        combine(out, [path])
+        merge_files(out, [path])
     said = str(refusal.value)
     assert "20 trials of variance=0/none (1, 3, 5, 7, 9, 11 and 14 more)" in said
     assert "and some of 5 more" in said
@@ -79,13 +79,13 @@ def test_every_variance_is_counted(out, tmp_path):
     paths = []
     for number, trials in enumerate(SHARDS):
         paths.append(tmp_path / f"{number}.h5")
-        made_by = provenance(command="noise-sweep", identity=identity)
+        made_by = make_provenance(command="noise-sweep", identity=identity)
         with open_run(paths[-1], made_by) as run:
-            run.commit(rows(trials, ("", *groups)))
+            run.commit(make_rows(trials, ("", *groups)))
             run.finish()
     with pytest.raises(MissingError, match=r"variance=0.1/none, variance=0.5/none \(8-9\)"):
-        combine(out, paths[:2])
-    combined = combine(out, paths)
-    assert combined.holds == "10 trials of 1 technique at 2 variances from 3 files"
+        merge_files(out, paths[:2])
+    combined = merge_files(out, paths)
+    assert combined.contents == "10 trials of 1 technique at 2 variances from 3 files"
     for group in groups:
-        assert read(out).groups[group]["trial"].tolist() == list(range(10))
+        assert read_results(out).groups[group]["trial"].tolist() == list(range(10))

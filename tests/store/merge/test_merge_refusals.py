@@ -6,12 +6,12 @@ import os
 import h5py
 import numpy as np
 import pytest
-from merging import results_file
-from stored import assert_holds, commit, parts, provenance, rows
+from merging import write_results_file
+from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import SaveError, files, lock, open_run, read
-from ganinv_cli.store.merge.combine import MissingError, combine
+from ganinv_cli.store import SaveError, files, lock, open_run, read_results
+from ganinv_cli.store.merge.merge_files import MissingError, merge_files
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def out(tmp_path):
 def pair(tmp_path):
     """Two files that are a whole run together."""
     return [
-        results_file(tmp_path / "a.h5", range(5)),
-        results_file(tmp_path / "b.h5", range(5, 10)),
+        write_results_file(tmp_path / "a.h5", range(5)),
+        write_results_file(tmp_path / "b.h5", range(5, 10)),
     ]
 
 
@@ -32,7 +32,7 @@ def _refusal(out, paths, kind=ResultsError, **options):
     """The sentence; what was in the folder is there as it was, and nothing more."""
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     with pytest.raises(kind) as refusal:
-        combine(out, paths, **options)
+        merge_files(out, paths, **options)
     said = str(refusal.value)
     assert "\n" not in said
     assert refusal.value.exit_code == (1 if kind in (MissingError, SaveError) else 2)
@@ -56,7 +56,7 @@ ANOTHER = {
 
 @pytest.mark.parametrize("changes, said", ANOTHER.values(), ids=ANOTHER.keys())
 def test_a_file_of_another_run_is_named_with_what_differs(out, pair, tmp_path, changes, said):
-    other = results_file(tmp_path / "c.h5", [10], **changes)
+    other = write_results_file(tmp_path / "c.h5", [10], **changes)
     sentence = _refusal(out, [*pair, other])
     assert sentence.startswith(f"{other} ")
     assert said in sentence
@@ -65,13 +65,15 @@ def test_a_file_of_another_run_is_named_with_what_differs(out, pair, tmp_path, c
 
 def test_constants_and_columns_of_another_shape_are_refused(out, pair, tmp_path):
     other = tmp_path / "c.h5"
-    with open_run(other, provenance()) as run:
-        run.commit(rows([9]), {"shared_gradients": np.array(5.0), "curve_gradients": np.zeros(4)})
+    with open_run(other, make_provenance()) as run:
+        run.commit(
+            make_rows([9]), {"shared_gradients": np.array(5.0), "curve_gradients": np.zeros(4)}
+        )
         run.finish()
     assert "curve_gradients is not the same" in _refusal(out, [*pair, other])
-    narrow = rows([9], ("none",))
+    narrow = make_rows([9], ("none",))
     narrow["none"]["z_found"] = narrow["none"]["z_found"].astype(np.float64)
-    with open_run(other, provenance(), overwrite=True) as run:
+    with open_run(other, make_provenance(), overwrite=True) as run:
         run.commit(narrow)
         run.finish()
     sentence = _refusal(out, [*pair, other])
@@ -79,19 +81,19 @@ def test_constants_and_columns_of_another_shape_are_refused(out, pair, tmp_path)
 
 
 def test_a_file_that_exists_is_not_replaced_unasked(out, pair):
-    results_file(out, [3])
+    write_results_file(out, [3])
     assert "--overwrite" in _refusal(out, pair)
-    assert_holds(read(out), [3])
-    combine(out, pair, overwrite=True)
-    assert_holds(read(out), range(10))
+    assert_holds(read_results(out), [3])
+    merge_files(out, pair, overwrite=True)
+    assert_holds(read_results(out), range(10))
 
 
 def test_an_interrupted_run_is_not_replaced_unasked(out, pair):
-    results_file(out, [3], finished=False, seed=8)
+    write_results_file(out, [3], finished=False, seed=8)
     assert "exists" in _refusal(out, pair)
-    combine(out, pair, overwrite=True)
-    assert_holds(read(out), range(10))
-    assert not parts(out).exists()
+    merge_files(out, pair, overwrite=True)
+    assert_holds(read_results(out), range(10))
+    assert not parts_folder(out).exists()
 
 
 def test_a_file_that_is_not_ours_is_never_replaced(out, pair):
@@ -110,7 +112,7 @@ def test_a_file_named_twice_or_both_read_and_written_is_refused(out, pair, tmp_p
     link = tmp_path / "link.h5"
     link.symlink_to(pair[0])
     assert "is the file to write as well" in _refusal(link, pair, overwrite=True)
-    assert_holds(read(pair[0]), range(5))
+    assert_holds(read_results(pair[0]), range(5))
 
 
 def test_a_file_that_is_not_there_is_named(out, pair, tmp_path):
@@ -135,48 +137,48 @@ def test_a_file_that_cannot_be_read_is_named(out, pair, spoil, said):
 
 
 def test_damage_that_shows_late_leaves_the_oldresults_file(out, pair):
-    results_file(out, [3])
+    write_results_file(out, [3])
     with h5py.File(pair[1], "r+") as file:
         del file["none/z_found"]
         chunks = {"chunks": (10, 3), "compression": "gzip"}
         broken = file["none"].create_dataset("z_found", (10, 3), "float32", **chunks)
         broken.id.write_direct_chunk((0, 0), b"no zlib stream")
     assert f"{pair[1]} is damaged" in _refusal(out, pair, overwrite=True)
-    assert_holds(read(out), [3])
+    assert_holds(read_results(out), [3])
 
 
 def test_a_file_that_is_being_written_is_refused(out, pair):
-    with lock.held(pair[1]):
+    with lock.hold_lock(pair[1]):
         assert f"{pair[1]} is being written by another process" in _refusal(out, pair)
-    with lock.held(out):
+    with lock.hold_lock(out):
         assert f"{out} is being written by another process" in _refusal(out, pair)
-    combine(out, pair)
+    merge_files(out, pair)
 
 
 def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
-    opened = files.opened
+    opened = files.open_results
 
     def gone(path, **options):
-        if path == pair[1] and files.aside(out).exists():
+        if path == pair[1] and files.temporary_path(out).exists():
             pair[1].unlink()
         return opened(path, **options)
 
-    monkeypatch.setattr(files, "opened", gone)
+    monkeypatch.setattr(files, "open_results", gone)
     with pytest.raises(ResultsError, match="was removed while it was read"):
-        combine(out, pair)
+        merge_files(out, pair)
     assert not out.exists()
-    assert not parts(out).exists()
+    assert not parts_folder(out).exists()
 
 
 def test_a_folder_that_is_not_there_is_named(pair, tmp_path):
     with pytest.raises(ResultsError, match="there is no folder"):
-        combine(tmp_path / "missing" / "all.h5", pair)
+        merge_files(tmp_path / "missing" / "all.h5", pair)
     assert not (tmp_path / "missing").exists()
 
 
 def test_files_without_any_trial_are_refused_even_partial(out, tmp_path):
     path = tmp_path / "a.h5"
-    with open_run(path, provenance()) as run:
+    with open_run(path, make_provenance()) as run:
         run.finish()
     assert "none of the files holds a trial" in _refusal(out, [path], partial=True)
 
@@ -189,14 +191,14 @@ def _full(*_, **__):
 @pytest.mark.parametrize("earlier", [False, True])
 def test_a_full_disk_leaves_the_old_file_and_nothing_more(out, pair, monkeypatch, call, earlier):
     if earlier:
-        results_file(out, [3])
+        write_results_file(out, [3])
     with monkeypatch.context() as patch:
         patch.setattr(os, call, _full)
         said = _refusal(out, pair, SaveError, overwrite=True)
     assert f"{out} could not be written (No space left on device)" in said
-    assert not parts(out).exists()
-    combine(out, pair, overwrite=True)
-    assert_holds(read(out), range(10))
+    assert not parts_folder(out).exists()
+    merge_files(out, pair, overwrite=True)
+    assert_holds(read_results(out), range(10))
 
 
 class _KilledError(BaseException):
@@ -205,9 +207,9 @@ class _KilledError(BaseException):
 
 def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(pair, tmp_path, monkeypatch):
     for calls in range(100):
-        out = results_file(tmp_path / f"out-{calls}.h5", [3])
-        with open_run(out, provenance()) as run:
-            commit(run, [4])
+        out = write_results_file(tmp_path / f"out-{calls}.h5", [3])
+        with open_run(out, make_provenance()) as run:
+            commit_batches(run, [4])
         left = [calls]
 
         def counted(function, left=left):
@@ -223,12 +225,12 @@ def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(pair, tmp_path, m
             for name in ("fsync", "replace", "unlink", "rmdir", "posix_fallocate"):
                 patch.setattr(os, name, counted(getattr(os, name)))
             with contextlib.suppress(_KilledError):
-                combine(out, pair, overwrite=True)
+                merge_files(out, pair, overwrite=True)
         if left[0] >= 0:
             assert calls > 4
             return
-        found = read(out).groups["none"]["trial"].tolist()
+        found = read_results(out).groups["none"]["trial"].tolist()
         assert found in ([3, 4], list(range(10)))
-        combine(out, pair, overwrite=True)
-        assert_holds(read(out), range(10))
+        merge_files(out, pair, overwrite=True)
+        assert_holds(read_results(out), range(10))
     pytest.fail("the merge never ended")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ganinv_cli.formats.reading import UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.weight import Weight
 
 
-def spectral(name: str, weight: Weight, u: Weight, v: Weight) -> Weight:
+def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weight:
     """W / σ with σ = u W v, W being the matrix of outputs by everything else."""
     sizes = {u.shape: v.shape}
 
@@ -27,15 +27,15 @@ def spectral(name: str, weight: Weight, u: Weight, v: Weight) -> Weight:
     return Weight(weight.shape, read)
 
 
-def scaled(name: str, length: Weight, weight: Weight) -> Weight:
+def apply_weight_norm(name: str, magnitude: Weight, direction: Weight) -> Weight:
     """g v / ‖v‖, the norm over the axes in which g has one value."""
 
     def read() -> np.ndarray:
-        g, v = length.read(), weight.read()
+        g, v = magnitude.read(), direction.read()
         axes = tuple(axis for axis, size in enumerate(g.shape) if size == 1)
         norm = np.sqrt((v * v).sum(axis=axes, keepdims=True))
         if g.shape != norm.shape or not norm.all():
             raise UnreadableError(f"the weight norm of {name} does not fit its weight")
         return np.asarray(v * (g / norm), np.float32)
 
-    return Weight(weight.shape, read)
+    return Weight(direction.shape, read)

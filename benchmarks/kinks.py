@@ -14,17 +14,17 @@ import tensorflow as tf
 from tabulate import tabulate
 
 from ganinv_cli import formats, preconditioner
-from ganinv_cli.clipping import RULES, Clip
-from ganinv_cli.images import Crop, load, to_floats
+from ganinv_cli.clipping import RULES, Clipping
+from ganinv_cli.images import Crop, load_image, to_floats
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.refine.minimum import Polish
+from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import lbfgs
 
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
-NEVER = 1e-12  # share of a fall that stops nobody
+NO_STALL = 1e-12  # share of a fall that stops nobody
 
 
 @click.command()
@@ -39,9 +39,9 @@ NEVER = 1e-12  # share of a fall that stops nobody
 def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int) -> None:
     """One line for each share that --stationary may be; medians over the starts, [largest]."""
     generator = Generator(formats.read(find("checkpoint", checkpoint)))
-    target = to_floats(load(image, generator.image_shape, Crop(crop)).pixels)
-    path = _path(generator, target, clip, starts, steps)
-    polisher = Polish(steps=0).prepared(generator)
+    target = to_floats(load_image(image, generator.image_shape, Crop(crop)).pixels)
+    path = _record_trajectory(generator, target, clip, starts, steps)
+    polisher = MinimumTest(steps=0).compile_for(generator)
     patience = lbfgs.LBFGS.patience
     lines = []
     for share in SHARES:
@@ -53,11 +53,11 @@ def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps:
         lines.append(
             (
                 f"{share:g}",
-                _told(stop, ".0f"),
-                _told(loss / path.loss[-1] - 1, ".1e"),
-                _told(np.linalg.norm(z - path.z[-1], axis=-1) / generator.latent, ".1e"),
-                _told(path.gradient[stop, rows], ".1f"),
-                _told(np.array(shortest), ".2f"),
+                _format_median(stop, ".0f"),
+                _format_median(loss / path.loss[-1] - 1, ".1e"),
+                _format_median(np.linalg.norm(z - path.z[-1], axis=-1) / generator.latent, ".1e"),
+                _format_median(path.gradient_norm[stop, rows], ".1f"),
+                _format_median(np.array(shortest), ".2f"),
             )
         )
     header = (
@@ -67,43 +67,45 @@ def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps:
     click.echo(tabulate(lines, header, "github", disable_numparse=True))
 
 
-class _Path:
+class _Trajectory:
     """What each start went through: losses (steps, starts), z and the gradient's length."""
 
     def __init__(self, steps: int, starts: int, latent: int) -> None:
         self.loss = np.empty((steps, starts))
         self.z = np.empty((steps, starts, latent), np.float32)
-        self.gradient = np.empty((steps, starts))  # of what no bound holds
+        self.gradient_norm = np.empty((steps, starts))  # of what no bound holds
 
 
-def _path(generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int) -> _Path:
+def _record_trajectory(
+    generator: Generator, target: np.ndarray, clip: str, starts: int, steps: int
+) -> _Trajectory:
     solver = lbfgs.LBFGS(redraws=0)
-    level = preconditioner.level(generator, solver.metric)
+    level = preconditioner.measure_preconditioner(generator, solver.metric)
     targets = tf.constant(np.broadcast_to(target, (starts, *target.shape)))
     numbers, row = tf.range(starts, dtype=tf.int64), tf.zeros(starts)
-    clamps = tf.fill([starts], RULES[clip].clamps)
+    clamps = tf.fill([starts], RULES[clip].clamping)
     unknown = tf.fill([starts], float("inf"))
 
     @tf.function
     def step(state: Any) -> Any:
-        problem = Problem(generator, targets, row, unknown, NEVER, level)
+        problem = Problem(generator, targets, row, unknown, NO_STALL, level)
         never = tf.zeros(starts, tf.bool)
-        rules = Clip(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
+        rules = Clipping(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
         return solver.step(problem, state, rules)
 
     draw = np.random.default_rng(0).uniform(size=(starts, generator.latent))
     state = solver.init(tf.constant(generator.prior.quantile(draw), tf.float32))
-    path = _Path(steps, starts, generator.latent)
+    path = _Trajectory(steps, starts, generator.latent)
     for number in range(steps):
         state = step(state)
         path.loss[number] = state.image_loss.numpy()
         path.z[number] = state.z.numpy()
-        held = RULES[clip].clamps & generator.prior.outside(path.z[number])
-        path.gradient[number] = np.linalg.norm(state.gradient.numpy() * ~held, axis=-1)
+        held = RULES[clip].clamping & generator.prior.is_outside(path.z[number])
+        path.gradient_norm[number] = np.linalg.norm(state.gradient.numpy() * ~held, axis=-1)
     return path
 
 
-def _told(values: np.ndarray, digits: str) -> str:
+def _format_median(values: np.ndarray, digits: str) -> str:
     return f"{np.median(values):{digits}} [{values.max():{digits}}]"
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import catalogue, files, finish, lock
-from ganinv_cli.store.committed import Committed
+from ganinv_cli.store import catalogue, files, finished_file, lock
+from ganinv_cli.store.committed_rows import CommittedRows
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.merge import ranges
-from ganinv_cli.store.merge.agreement import agreement
-from ganinv_cli.store.merge.gathered import Gathered
-from ganinv_cli.store.merge.missing import missing, uncertified
-from ganinv_cli.store.merge.origins import Origins
-from ganinv_cli.store.schema import is_rule
+from ganinv_cli.store.merge.agreement import describe_agreement
+from ganinv_cli.store.merge.merged_provenance import MergedProvenance
+from ganinv_cli.store.merge.merged_rows import MergedRows
+from ganinv_cli.store.merge.missing_trials import count_uncertified_images, find_missing_trials
+from ganinv_cli.store.schema import is_rule_group
 
 
 class MissingError(ResultsError):
@@ -23,16 +23,16 @@ class MissingError(ResultsError):
     exit_code = 1
 
 
-class Combined(NamedTuple):
+class MergeSummary(NamedTuple):
     """What was written, in words."""
 
-    holds: str  # such as: 1,000 trials of 3 techniques from 4 files
+    contents: str  # such as: 1,000 trials of 3 techniques from 4 files
     notes: list[str]  # a sentence each that the reader should know
 
 
-def combine(
+def merge_files(
     out: Path, paths: Sequence[Path], partial: bool = False, overwrite: bool = False
-) -> Combined:
+) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
     Where two have the same trial, the first one's counts. Raises ResultsError where a file cannot
@@ -42,30 +42,32 @@ def combine(
     """
     _check_names(out, paths)
     _check_free(out, overwrite)
-    found, origins, notes = _gathered(paths)
+    found, origins, notes = _collect_files(paths)
     rows = found.rows
-    lacking = missing(rows, origins.identity, origins.trials)
+    lacking = find_missing_trials(rows, origins.identity, origins.requested_trials)
     if lacking and not partial:
         raise MissingError(
-            f"{out} is not written, for trials are missing: {ranges.text(lacking)}; name the "
+            f"{out} is not written, for trials are missing: {ranges.format_runs(lacking)}; name the "
             "files that hold them, or write what there is with --partial, and the same command "
             f"without --shard on {out} runs the rest"
         )
-    if not any(len(rows.trials(group)) for group in filter(is_rule, rows.groups)):
+    if not any(len(rows.list_trials(group)) for group in filter(is_rule_group, rows.groups)):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
     if lacking:
-        notes.append(f"missing are {ranges.text(lacking)}")
-    if images := uncertified(rows, origins.identity, lacking):
+        notes.append(f"missing are {ranges.format_runs(lacking)}")
+    if images := count_uncertified_images(rows, origins.identity, lacking):
         notes.append(
-            f"{out}: {_many(images, 'image')} {'has' if images == 1 else 'have'} no certificate "
+            f"{out}: {_format_count(images, 'image')} {'has' if images == 1 else 'have'} no certificate "
             "yet (reconstructions, singular values); the same command without --shard, with --out "
             f"{out}, makes them"
         )
-    with lock.held(out):
+    with lock.hold_lock(out):
         _check_free(out, overwrite)
-        files.clear_leftovers(out)
-        _write(out, rows, origins)
-    return Combined(_holds(rows, len(paths)), [*origins.notes(), *notes])
+        files.remove_temporary_files(out)
+        _write_merged_file(out, rows, origins)
+    return MergeSummary(
+        _describe_contents(rows, len(paths)), [*origins.describe_differences(), *notes]
+    )
 
 
 def _check_names(out: Path, paths: Sequence[Path]) -> None:
@@ -82,52 +84,52 @@ def _check_names(out: Path, paths: Sequence[Path]) -> None:
 def _check_free(out: Path, overwrite: bool) -> None:
     """ResultsError where something is there that is not to be replaced, or is not ours."""
     if overwrite:
-        files.check_ours(out)
-    elif out.exists() or files.parts(out):
+        files.check_replaceable(out)
+    elif out.exists() or files.list_parts(out):
         raise ResultsError(
             f"{out} exists, and the first name is that of the file to write; name another one, or "
             "replace it with --overwrite"
         )
 
 
-def _gathered(paths: Sequence[Path]) -> tuple[Gathered, Origins, list[str]]:
+def _collect_files(paths: Sequence[Path]) -> tuple[MergedRows, MergedProvenance, list[str]]:
     """What the files hold, where it comes from, and where two of them hold the same."""
-    found, origins, notes = Gathered(), Origins(), []
+    found, origins, notes = MergedRows(), MergedProvenance(), []
     for path in paths:
-        if not path.exists() and not files.parts(path):
+        if not path.exists() and not files.list_parts(path):
             raise ResultsError(f"{path}: there is no such file; name a file that a run has written")
-        if lock.busy(path):
+        if lock.is_locked(path):
             raise ResultsError(f"{path} is being written by another process; wait for it")
         try:
-            part, more = catalogue.scan(path)
+            part, more = catalogue.scan_run(path)
             origins.add(path, part, more)
-            found.fit(path, part)
-            if note := agreement(path, part, found):
+            found.add_layout(path, part)
+            if note := describe_agreement(path, part, found):
                 notes.append(note)
-            found.add(path, part)
+            found.add_rows(path, part)
         except FileNotFoundError as error:
-            raise _changed(error) from error
+            raise _removed_error(error) from error
     return found, origins, notes
 
 
-def _changed(error: FileNotFoundError) -> ResultsError:
+def _removed_error(error: FileNotFoundError) -> ResultsError:
     return ResultsError(
         f"{error.filename or 'a file'} was removed while it was read; merge again when nothing "
         "writes there"
     )
 
 
-def _write(out: Path, rows: Committed, origins: Origins) -> None:
-    temporary, stale = files.aside(out), files.parts(out)
+def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance) -> None:
+    temporary, stale = files.temporary_path(out), files.list_parts(out)
     try:
-        figures = origins.figures()
-        attributes = origins.attributes(list(rows.groups), list(figures))
+        figures = origins.read_figures()
+        attributes = origins.to_attributes(list(rows.groups), list(figures))
         files.make_parts_folder(out)
-        finish.write(temporary, rows, attributes, figures)
-        files.publish(temporary, out)
-        files.discard(out, stale)
+        finished_file.write_finished_file(temporary, rows, attributes, figures)
+        files.rename_durably(temporary, out)
+        files.remove_parts(out, stale)
     except FileNotFoundError as error:
-        raise _changed(error) from error
+        raise _removed_error(error) from error
     except OSError as error:
         raise SaveError(
             f"{out} could not be written ({error.strerror or error}); free space or allow "
@@ -139,21 +141,21 @@ def _write(out: Path, rows: Committed, origins: Origins) -> None:
             files.parts_folder(out).rmdir()
 
 
-def _holds(rows: Committed, count: int) -> str:
-    groups = [group for group in rows.groups if is_rule(group)]
-    trials = max(len(rows.trials(group)) for group in groups)
+def _describe_contents(rows: CommittedRows, count: int) -> str:
+    groups = [group for group in rows.groups if is_rule_group(group)]
+    trials = max(len(rows.list_trials(group)) for group in groups)
     techniques = {group.rpartition("/")[2] for group in groups}
     cases = {group.rpartition("/")[0] for group in groups} - {""}
-    said = f"{_many(trials, 'trial')} of {_many(len(techniques), 'technique')}"
+    said = f"{_format_count(trials, 'trial')} of {_format_count(len(techniques), 'technique')}"
     if cases:
         images = min(cases).startswith("image=")
         said += (
-            f" for {_many(len(cases), 'image')}"
+            f" for {_format_count(len(cases), 'image')}"
             if images
-            else f" at {_many(len(cases), 'variance')}"
+            else f" at {_format_count(len(cases), 'variance')}"
         )
-    return f"{said} from {_many(count, 'file')}"
+    return f"{said} from {_format_count(count, 'file')}"
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _format_count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.reading import Found, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 
 
-def read(path: Path) -> Found:
+def read(path: Path) -> UnfinishedGenerator:
     """The generator in a .keras or .h5 file, by running what the file says.
 
     Raises UnreadableError, and whatever else the file's own code raises.
@@ -23,30 +23,34 @@ def read(path: Path) -> Found:
     from ganinv_cli.formats.graph import network as graph_network
     from ganinv_cli.formats.graph.tensors import Budget
 
-    function, names = _traced(path)
+    function, names = _trace_model(path)
     if len(function.outputs) != 1:
         raise UnreadableError(
             f"has {len(function.outputs)} outputs; expected one, the picture; "
             "save a model that makes it alone"
         )
     inputs = [
-        graph_network.Input(name, tensor.name, tensor.dtype.as_datatype_enum, _shape(tensor.shape))
+        graph_network.Input(
+            name, tensor.name, tensor.dtype.as_datatype_enum, _to_shape(tensor.shape)
+        )
         for name, tensor in zip(names, function.inputs, strict=False)  # captured ones follow
     ]
-    values, given = _captured(function)
+    values, captured_values = _read_captures(function)
     budget = Budget()
 
-    def variable(key: str) -> np.ndarray:
+    def read_variable(key: str) -> np.ndarray:
         budget.spend(values[key].shape)
         return values[key]
 
-    graph = graph_network.graph_of(function.graph.as_graph_def(), {})._replace(given=given)
-    network = graph_network.network(graph, inputs, function.outputs[0].name, variable, budget)
-    return Found(network, "Keras", "traced", str(path))
+    graph = graph_network.graph_of(function.graph.as_graph_def(), {})._replace(
+        given=captured_values
+    )
+    network = graph_network.network(graph, inputs, function.outputs[0].name, read_variable, budget)
+    return UnfinishedGenerator(network, "Keras", "traced", str(path))
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _convert_errors(failure: str) -> Iterator[None]:
     """Around what runs the file's code, which may raise anything: the usual ones in a sentence."""
     import tensorflow as tf
 
@@ -58,40 +62,40 @@ def _explained(what: str) -> Iterator[None]:
     ) as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableError(
-            f"{what} ({type(error).__name__}: {reason}); export it where its code is, as a "
+            f"{failure} ({type(error).__name__}: {reason}); export it where its code is, as a "
             "SavedModel (model.export), which needs none"
         ) from None
 
 
-def _traced(path: Path) -> tuple[Any, list[str]]:
+def _trace_model(path: Path) -> tuple[Any, list[str]]:
     """The model's function in inference, and what its inputs are called."""
     import tensorflow as tf
 
     load = tf.keras.models.load_model
-    with _explained("cannot be loaded by Keras"):
+    with _convert_errors("cannot be loaded by Keras"):
         model = load(path, compile=False, safe_mode=False)
-    specs, structure = _inputs(model)
+    specs, structure = _read_input_specs(model)
 
-    def picture(*inputs: Any) -> Any:
+    def generate(*inputs: Any) -> Any:
         return model(tf.nest.pack_sequence_as(structure, inputs), training=False)
 
-    with _explained("cannot be traced"):
-        function = tf.function(picture, autograph=False).get_concrete_function(*specs)
+    with _convert_errors("cannot be traced"):
+        function = tf.function(generate, autograph=False).get_concrete_function(*specs)
     return function, [str(spec.name) for spec in specs]
 
 
-def _inputs(model: Any) -> tuple[list[Any], Any]:
+def _read_input_specs(model: Any) -> tuple[list[Any], Any]:
     """What the model is given, flat and in its structure. Raises UnreadableError."""
     import tensorflow as tf
 
     if getattr(model, "inputs", None):
-        alone = isinstance(model, tf.keras.Sequential)
-        structure = model.inputs[0] if alone else model.input
+        is_sequential = isinstance(model, tf.keras.Sequential)
+        structure = model.inputs[0] if is_sequential else model.input
         tensors = tf.nest.flatten(structure)
         return [tf.TensorSpec(tuple(t.shape), t.dtype, t.name) for t in tensors], structure
     # a Sequential whose code could not be followed when it was loaded knows its shape all the same
-    built: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
-    shape = (built or {}).get("input_shape")
+    build_config: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
+    shape = (build_config or {}).get("input_shape")
     if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):
         spec = tf.TensorSpec(tuple(shape), tf.float32, "z")
         return [spec], spec
@@ -101,24 +105,24 @@ def _inputs(model: Any) -> tuple[list[Any], Any]:
     )
 
 
-def _captured(function: Any) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
+def _read_captures(function: Any) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
     """The values of the variables by name, and what the graph's captured inputs are."""
-    from ganinv_cli.formats.graph.values import Handle, Known
+    from ganinv_cli.formats.graph.values import ConstantValue, Handle
 
     variables = {id(each.handle): each for each in function.graph.variables}
     values: dict[str, np.ndarray] = {}
-    given: dict[Any, Any] = {}
+    captured_values: dict[Any, Any] = {}
     for outside, inside in function.graph.captures:
         key = (inside.op.name, 0)
         if id(outside) in variables:
             values[inside.op.name] = variables[id(outside)].numpy()
-            given[key] = Handle(inside.op.name)
+            captured_values[key] = Handle(inside.op.name)
         elif hasattr(outside, "numpy") and outside.dtype.is_numpy_compatible:
-            given[key] = Known((outside.numpy(),))
-    return values, given
+            captured_values[key] = ConstantValue((outside.numpy(),))
+    return values, captured_values
 
 
-def _shape(shape: Any) -> tuple[int, ...] | None:
+def _to_shape(shape: Any) -> tuple[int, ...] | None:
     if shape.rank is None:
         return None
     return tuple(-1 if size is None else size for size in shape.as_list())

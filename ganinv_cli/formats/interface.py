@@ -25,13 +25,13 @@ class Conventions:
     labels: int = -1  # how many it takes, as one-hot behind z; -1: not said
     trust: bool = False  # run what the file wants to be run
 
-    def says(self, name: str) -> bool:
+    def is_given(self, name: str) -> bool:
         """Whether a field was given."""
         return getattr(self, name) not in ("", (), -1)
 
 
 @dataclass(frozen=True)
-class Found:
+class UnfinishedGenerator:
     """A generator as a reader found it."""
 
     network: Network  # from z to what it makes, batch norms not yet folded

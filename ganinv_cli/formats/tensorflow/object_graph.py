@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from ganinv_cli.formats.reading import UnreadableError
-from ganinv_cli.formats.weights.parts import Part
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.weights.layers import WeightedLayer
 from ganinv_cli.formats.weights.weight import Weight
 
 MOST_NODES = 20_000  # of a checkpoint; a DCGAN's in training have some 100
@@ -19,27 +19,29 @@ _ROLES = {
     **{"moving_mean": "mean", "moving_variance": "variance"},
 }
 # where the layers of a model stand, by number: Keras 2 in the model, Keras 3 further in
-_NUMBERED = re.compile(r"layer-([0-9]{1,9})|([0-9]{1,9})")
-_INSIDE = ("_functional", "_operations")
+_LAYER_NUMBER = re.compile(r"layer-([0-9]{1,9})|([0-9]{1,9})")
+_LAYER_CONTAINERS = ("_functional", "_operations")
 
 
-class Layer(NamedTuple):
+class ObjectLayer(NamedTuple):
     """A layer with variables: each by its name in the layer, with its key in the checkpoint."""
 
     name: str
     keys: dict[str, str]
-    called: str  # by the program that made it, as sequential/conv2d_transpose_1
-    before: int | None  # how many layers without variables stand before it, where that is known
+    full_name: str  # by the program that made it, as sequential/conv2d_transpose_1
+    weightless_before: (
+        int | None
+    )  # how many layers without variables stand before it, where that is known
 
 
-class Graph:
+class ObjectGraph:
     """The objects, of which number 0 holds all others. Raises UnreadableError."""
 
     def __init__(self, data: bytes) -> None:
         try:
             self._nodes = TrackableObjectGraph.FromString(data).nodes
         except DecodeError:
-            raise _damaged() from None
+            raise _damaged_error() from None
         last = len(self._nodes)
         if last > MOST_NODES:
             raise UnreadableError(
@@ -47,43 +49,47 @@ class Graph:
                 "is it a GAN's checkpoint?"
             )
         if not last or any(not 0 <= c.node_id < last for n in self._nodes for c in n.children):
-            raise _damaged()
+            raise _damaged_error()
 
-    def children(self, number: int) -> dict[str, int]:
+    def list_children(self, node_id: int) -> dict[str, int]:
         """The objects in an object."""
-        return {child.local_name: child.node_id for child in self._nodes[number].children}
+        return {child.local_name: child.node_id for child in self._nodes[node_id].children}
 
-    def is_layer(self, number: int) -> bool:
+    def is_layer(self, node_id: int) -> bool:
         """Whether an object has variables of its own."""
-        return self._layer(number, "") is not None
+        return self._make_layer(node_id, "") is not None
 
-    def layers(self, number: int, path: str) -> list[Layer]:
+    def list_layers(self, node_id: int, path: str) -> list[ObjectLayer]:
         """Those in an object and in the objects in it."""
-        return list(self._layers(number, path, set(), 0))
+        return list(self._walk_layers(node_id, path, set(), 0))
 
-    def _layers(self, number: int, path: str, seen: set[int], depth: int) -> Iterator[Layer]:
-        if number in seen or depth > MOST_DEPTH:
+    def _walk_layers(
+        self, node_id: int, path: str, visited: set[int], depth: int
+    ) -> Iterator[ObjectLayer]:
+        if node_id in visited or depth > MOST_DEPTH:
             return
-        seen.add(number)
-        layer = self._layer(number, path)
+        visited.add(node_id)
+        layer = self._make_layer(node_id, path)
         if layer:
             yield layer
-        numbered, children = self._ordered(number)
-        before: int | None = 0 if numbered else None
+        numbered, children = self._order_children(node_id)
+        weightless_before: int | None = 0 if numbered else None
         for name, child in children:
-            inner = list(self._layers(child, f"{path}/{name}".lstrip("/"), seen, depth + 1))
-            if numbered and before is not None and inner:
-                inner[0] = inner[0]._replace(before=before)
-            before = None if before is None else 0 if inner else before + 1
+            inner = list(self._walk_layers(child, f"{path}/{name}".lstrip("/"), visited, depth + 1))
+            if numbered and weightless_before is not None and inner:
+                inner[0] = inner[0]._replace(weightless_before=weightless_before)
+            weightless_before = (
+                None if weightless_before is None else 0 if inner else weightless_before + 1
+            )
             yield from inner
 
-    def _ordered(self, number: int) -> tuple[bool, list[tuple[str, int]]]:
+    def _order_children(self, node_id: int) -> tuple[bool, list[tuple[str, int]]]:
         """Whether the objects in an object are numbered layers, and they, in order."""
-        children = self.children(number)
-        for name in _INSIDE:
+        children = self.list_children(node_id)
+        for name in _LAYER_CONTAINERS:
             if name in children:
                 return False, [(name, children[name])]
-        numbers = {name: _NUMBERED.fullmatch(name) for name in children}
+        numbers = {name: _LAYER_NUMBER.fullmatch(name) for name in children}
         layers = {int(m[1] or m[2]): name for name, m in numbers.items() if m}
         if layers:
             return True, [(layers[n], children[layers[n]]) for n in sorted(layers)]
@@ -91,22 +97,24 @@ class Graph:
             each for each in children.items() if not each[0].startswith("layer_with_weights-")
         ]
 
-    def _layer(self, number: int, path: str) -> Layer | None:
-        keys, called = {}, ""
-        for name, child in self.children(number).items():
+    def _make_layer(self, node_id: int, path: str) -> ObjectLayer | None:
+        keys, full_name = {}, ""
+        for name, child in self.list_children(node_id).items():
             for attribute in self._nodes[child].attributes:
                 if attribute.name == "VARIABLE_VALUE":
                     keys[name] = attribute.checkpoint_key
-                    called = attribute.full_name
-        return Layer(path, keys, called, None) if keys else None
+                    full_name = attribute.full_name
+        return ObjectLayer(path, keys, full_name, None) if keys else None
 
 
-def parts(layers: list[Layer], weight: Callable[[str], Weight]) -> list[Part]:
+def make_weighted_layers(
+    layers: list[ObjectLayer], make_weight: Callable[[str], Weight]
+) -> list[WeightedLayer]:
     """As those of any file of weights alone. Raises UnreadableError."""
-    return [_part(layer, weight) for layer in layers]
+    return [_make_weighted_layer(layer, make_weight) for layer in layers]
 
 
-def _part(layer: Layer, weight: Callable[[str], Weight]) -> Part:
+def _make_weighted_layer(layer: ObjectLayer, make_weight: Callable[[str], Weight]) -> WeightedLayer:
     roles: dict[str, Any] = {}
     for name, key in layer.keys.items():
         if name not in _ROLES:
@@ -114,17 +122,19 @@ def _part(layer: Layer, weight: Callable[[str], Weight]) -> Part:
                 f"{layer.name}/{name} is no part of a dense layer, a convolution or a batch norm; "
                 "expected a sequence of these: save the generator with model.save"
             )
-        roles[_ROLES[name]] = weight(key)
-    return Part(layer.name, roles, layer.before, _transposed(layer.called))
+        roles[_ROLES[name]] = make_weight(key)
+    return WeightedLayer(
+        layer.name, roles, layer.weightless_before, _is_transposed(layer.full_name)
+    )
 
 
-def _transposed(called: str) -> bool | None:
-    if re.search("transpose|deconv", called):
+def _is_transposed(full_name: str) -> bool | None:
+    if re.search("transpose|deconv", full_name):
         return True
-    return False if re.search("conv2d", called) else None
+    return False if re.search("conv2d", full_name) else None
 
 
-def _damaged() -> UnreadableError:
+def _damaged_error() -> UnreadableError:
     return UnreadableError(
         "its graph of objects is damaged; copy the checkpoint again from its source"
     )

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ganinv_cli.errors import CheckpointError
 
-STATE = "checkpoint"  # the file in which TensorFlow notes a folder's newest checkpoint
-STATE_BYTES = 1 << 20
+STATE_FILE = "checkpoint"  # the file in which TensorFlow notes a folder's newest checkpoint
+MOST_STATE_BYTES = 1 << 20
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")  # the last bytes of a V1 file, and of an .index
 
 _PART = re.compile(r"(?P<prefix>.+)\.(?:index|meta|data-[0-9]{5}-of-[0-9]{5})", re.DOTALL)
@@ -16,14 +16,14 @@ _STEP = re.compile(r"(?P<stem>.*)-(?P<step>[0-9]{1,18})", re.DOTALL)
 _NEWEST = re.compile(r'^\s*model_checkpoint_path\s*:\s*"((?:[^"\\\n]|\\.)+)"', re.MULTILINE)
 
 
-class Found(NamedTuple):
+class CheckpointFiles(NamedTuple):
     """A checkpoint on disk."""
 
     prefix: Path  # what TensorFlow calls it: a V1 file, or the common start of a V2 one's files
     version: str  # "V1" or "V2"
 
 
-def find(path: Path) -> Found:
+def find_checkpoint(path: Path) -> CheckpointFiles:
     """The checkpoint that a folder, prefix, state file or one of a checkpoint's files means.
 
     A folder means what its state file names, looked for beside the state file first, since folders
@@ -32,52 +32,52 @@ def find(path: Path) -> Found:
     Raises CheckpointError.
     """
     try:
-        return _find(path)
+        return _resolve_path(path)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be looked at ({error.strerror}); check the path and its permissions"
         ) from None
 
 
-def _find(path: Path) -> Found:
-    if _index(path).is_file() or _is_v1(path):
-        return _complete(path)
+def _resolve_path(path: Path) -> CheckpointFiles:
+    if _index_path(path).is_file() or _is_v1(path):
+        return _require_all_files(path)
     if path.is_dir():
-        return _in_folder(path)
+        return _find_in_folder(path)
     part = _PART.fullmatch(path.name)
     if part:
-        return _complete(path.with_name(part["prefix"]))
-    if path.name == STATE and path.is_file():
-        return _named_by(path)
-    return _complete(path)
+        return _require_all_files(path.with_name(part["prefix"]))
+    if path.name == STATE_FILE and path.is_file():
+        return _follow_state_file(path)
+    return _require_all_files(path)
 
 
-def _complete(prefix: Path) -> Found:
+def _require_all_files(prefix: Path) -> CheckpointFiles:
     """Check that all files are there; one that is missing is named."""
-    if _index(prefix).is_file():
-        shards = _shards(prefix)
+    if _index_path(prefix).is_file():
+        shards = _list_shards(prefix)
         count = max(shards.values(), default=1)
         for number in range(count):
             name = f"{prefix.name}.data-{number:05d}-of-{count:05d}"
             if name not in shards:
                 raise CheckpointError(
-                    f"{_index(prefix)} is there but {name} is not: the index holds names and "
+                    f"{_index_path(prefix)} is there but {name} is not: the index holds names and "
                     "shapes, the weights are in the missing file; copy it to the same folder"
                 )
-        return Found(prefix, "V2")
+        return CheckpointFiles(prefix, "V2")
     if _is_v1(prefix):
-        return Found(prefix, "V1")
-    raise CheckpointError(_why_not(prefix))
+        return CheckpointFiles(prefix, "V1")
+    raise CheckpointError(_explain_missing(prefix))
 
 
-def _why_not(prefix: Path) -> str:
+def _explain_missing(prefix: Path) -> str:
     if prefix.is_file():
         return (
             f"{prefix} is of no format that is read (TensorFlow checkpoints, SavedModels, Keras, "
             "PyTorch, safetensors): it neither begins nor ends as one does, and there is no "
             f"{prefix.name}.index beside it; is it damaged?"
         )
-    if _shards(prefix):
+    if _list_shards(prefix):
         return (
             f"{prefix.name}.index is missing beside {prefix}.data-…; a V2 checkpoint needs both, "
             "copy the index to the same folder"
@@ -94,72 +94,78 @@ def _why_not(prefix: Path) -> str:
     )
 
 
-def _in_folder(folder: Path) -> Found:
-    state = folder / STATE
+def _find_in_folder(folder: Path) -> CheckpointFiles:
+    state = folder / STATE_FILE
     if state.is_file() and not _is_v1(state):
-        return _named_by(state)
-    prefixes = _prefixes(folder)
+        return _follow_state_file(state)
+    prefixes = _list_prefixes(folder)
     if not prefixes:
-        raise CheckpointError(_why_none(folder))
+        raise CheckpointError(_explain_empty_folder(folder))
     if len(prefixes) == 1:
-        return _complete(prefixes[0])
+        return _require_all_files(prefixes[0])
     steps = [_STEP.fullmatch(prefix.name) for prefix in prefixes]
     if len({step["stem"] if step else None for step in steps}) > 1 or not all(steps):
         names = ", ".join(prefix.name for prefix in prefixes[:5])
         raise CheckpointError(
-            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE!r} that says "
+            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE_FILE!r} that says "
             f"which is meant; name one, such as {prefixes[0]}"
         )
-    return _complete(max(prefixes, key=_step))
+    return _require_all_files(max(prefixes, key=_parse_step))
 
 
-def _named_by(state: Path) -> Found:
+def _follow_state_file(state: Path) -> CheckpointFiles:
     with state.open("rb") as file:
-        text = file.read(STATE_BYTES).decode("utf-8", "replace")
+        text = file.read(MOST_STATE_BYTES).decode("utf-8", "replace")
     newest = _NEWEST.search(text)
     if not newest:
         raise CheckpointError(
             f"{state} does not name a checkpoint (expected a line model_checkpoint_path: …); "
             f"name the checkpoint itself, such as {state.parent / 'DCGAN.model-60502'}"
         )
-    named = Path(_unescaped(newest[1]))
-    here = state.parent / named.name
-    for prefix in (here, state.parent / named):
-        if named.name and (_index(prefix).is_file() or _is_v1(prefix)):
-            return _complete(prefix)
-    others = [prefix.name for prefix in _prefixes(state.parent)]
-    instead = f"name one that is there: {', '.join(others[:5])}" if others else _why_not(here)
-    raise CheckpointError(f"{state} names {str(named)!r}, which is not there; {instead}")
+    named_path = Path(_unescape(newest[1]))
+    local_prefix = state.parent / named_path.name
+    for prefix in (local_prefix, state.parent / named_path):
+        if named_path.name and (_index_path(prefix).is_file() or _is_v1(prefix)):
+            return _require_all_files(prefix)
+    others = [prefix.name for prefix in _list_prefixes(state.parent)]
+    advice = (
+        f"name one that is there: {', '.join(others[:5])}"
+        if others
+        else _explain_missing(local_prefix)
+    )
+    raise CheckpointError(f"{state} names {str(named_path)!r}, which is not there; {advice}")
 
 
-def _why_none(folder: Path) -> str:
+def _explain_empty_folder(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         part = _PART.fullmatch(path.name)
         if part:
-            return _why_not(folder / part["prefix"])
-    below = [child for child in sorted(folder.iterdir()) if child.is_dir() and _prefixes(child)]
+            return _explain_missing(folder / part["prefix"])
+    below = [
+        child for child in sorted(folder.iterdir()) if child.is_dir() and _list_prefixes(child)
+    ]
     hint = f"there is one in {below[0]}" if below else "name the folder that does, or a prefix"
     wanted = "NAME.index with NAME.data-…, or a V1 file"
     return f"{folder} holds no TensorFlow checkpoint ({wanted}); {hint}"
 
 
-def _prefixes(folder: Path) -> list[Path]:
+def _list_prefixes(folder: Path) -> list[Path]:
     """Every checkpoint in a folder, by name."""
-    found = set()
+    prefixes = set()
     for path in folder.iterdir():
         if path.suffix == ".index":
-            found.add(path.with_suffix(""))
+            prefixes.add(path.with_suffix(""))
         elif _is_v1(path):
-            found.add(path)
-    return sorted(found)
+            prefixes.add(path)
+    return sorted(prefixes)
 
 
-def _step(prefix: Path) -> int:
+def _parse_step(prefix: Path) -> int:
     step = _STEP.fullmatch(prefix.name)
     return int(step["step"]) if step else -1
 
 
-def _shards(prefix: Path) -> dict[str, int]:
+def _list_shards(prefix: Path) -> dict[str, int]:
     """The data files of a V2 checkpoint: name to how many its name says there are."""
     if not prefix.parent.is_dir():
         return {}
@@ -171,7 +177,7 @@ def _shards(prefix: Path) -> dict[str, int]:
     return shards
 
 
-def _index(prefix: Path) -> Path:
+def _index_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.index") if prefix.name else prefix / ".index"
 
 
@@ -185,15 +191,15 @@ def _is_v1(path: Path) -> bool:
         return file.read() == TABLE_MAGIC
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     r"""Text format writes bytes outside ASCII as \303\251 and a quote as \"."""
     escape = re.compile(rb"\\([0-7]{1,3}|.)")
     plain = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
-    def replaced(match: re.Match[bytes]) -> bytes:
+    def decode_escape(match: re.Match[bytes]) -> bytes:
         code = match[1]
         if code.isdigit():
             return bytes([int(code, 8) & 255])
         return plain.get(code, code)
 
-    return escape.sub(replaced, text.encode()).decode("utf-8", "replace")
+    return escape.sub(decode_escape, text.encode()).decode("utf-8", "replace")

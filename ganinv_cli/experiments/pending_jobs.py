@@ -9,14 +9,14 @@ import numpy as np
 
 from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.jobs import Job
-from ganinv_cli.settings.sharding import BLOCK as SHARED
-from ganinv_cli.settings.sharding import WHOLE, Shard
+from ganinv_cli.settings.sharding import BLOCK_SIZE as SHARED
+from ganinv_cli.settings.sharding import UNSHARDED, Shard
 from ganinv_cli.store import Run
 
-BLOCK = 4096  # trials that are looked up at a time
+BLOCK_TRIALS = 4096  # trials that are looked up at a time
 
 
-class Series(NamedTuple):
+class JobSeries(NamedTuple):
     """A case under a rule, and the group that its rows are in."""
 
     case: int
@@ -25,7 +25,7 @@ class Series(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Jobs:
+class PendingJobs:
     """Bundles after one another; within one, trial by trial, each for all its series.
 
     So a run that was stopped says something of every series of a bundle. Where trials are
@@ -33,16 +33,16 @@ class Jobs:
     """
 
     run: Run
-    bundles: Sequence[Sequence[Series]]
+    bundles: Sequence[Sequence[JobSeries]]
     trials: int
-    shard: Shard = WHOLE
+    shard: Shard = UNSHARDED
     coupled: bool = False
 
     def __post_init__(self) -> None:
         """Raises NothingToDoError where no trial is of this shard."""
-        if not self.total and self.shard != WHOLE:
+        if not self.total and self.shard != UNSHARDED:
             raise NothingToDoError(
-                f"nothing to do: shard {self.shard.number}/{self.shard.of} has none of the "
+                f"nothing to do: shard {self.shard.number}/{self.shard.total} has none of the "
                 f"{self.trials:,} trials, which are dealt {SHARED} at a time"
             )
 
@@ -50,39 +50,41 @@ class Jobs:
     def total(self) -> int:
         """Of this shard, with those that are done."""
         series = sum(map(len, self.bundles))
-        return series * sum(len(numbers) for numbers in self._blocks())
+        return series * sum(len(numbers) for numbers in self._iterate_blocks())
 
     @cached_property
-    def _left(self) -> int:
+    def _remaining(self) -> int:
         return sum(
             int(left.sum())
-            for numbers in self._blocks()
+            for numbers in self._iterate_blocks()
             for bundle in self.bundles
-            for left in self._missing(bundle, numbers)
+            for left in self._find_missing(bundle, numbers)
         )
 
     def __len__(self) -> int:
-        return self._left
+        return self._remaining
 
     def __iter__(self) -> Iterator[Job]:
         for bundle in self.bundles:
-            for numbers in self._blocks():
-                missing = self._missing(bundle, numbers)
+            for numbers in self._iterate_blocks():
+                missing = self._find_missing(bundle, numbers)
                 for place in np.flatnonzero(np.any(missing, axis=0)):
                     for series, left in zip(bundle, missing, strict=True):
                         if left[place]:
                             yield Job(int(numbers[place]), series.rule, series.case)
 
-    def _blocks(self) -> Iterator[np.ndarray]:
-        for low in range(0, self.trials, BLOCK):
-            numbers = np.arange(low, min(low + BLOCK, self.trials))
-            yield numbers[self.shard.has(numbers)]
+    def _iterate_blocks(self) -> Iterator[np.ndarray]:
+        for low in range(0, self.trials, BLOCK_TRIALS):
+            numbers = np.arange(low, min(low + BLOCK_TRIALS, self.trials))
+            yield numbers[self.shard.contains(numbers)]
 
-    def _missing(self, bundle: Sequence[Series], numbers: np.ndarray) -> list[np.ndarray]:
+    def _find_missing(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> list[np.ndarray]:
         """Of each series, which of these trials are to be run: bool (numbers,)."""
         if self.coupled:
-            return [np.full(len(numbers), self._lacks(series)) for series in bundle]
-        return [self.run.missing(series.group, numbers) for series in bundle]
+            return [np.full(len(numbers), self._is_incomplete(series)) for series in bundle]
+        return [self.run.is_missing(series.group, numbers) for series in bundle]
 
-    def _lacks(self, series: Series) -> bool:
-        return any(self.run.missing(series.group, numbers).any() for numbers in self._blocks())
+    def _is_incomplete(self, series: JobSeries) -> bool:
+        return any(
+            self.run.is_missing(series.group, numbers).any() for numbers in self._iterate_blocks()
+        )

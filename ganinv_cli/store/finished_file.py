@@ -10,21 +10,21 @@ import h5py
 import numpy as np
 
 from ganinv_cli.store import schema
-from ganinv_cli.store.committed import Committed, block
+from ganinv_cli.store.committed_rows import CommittedRows, read_block
 from ganinv_cli.store.figure import Figure
-from ganinv_cli.store.merge.ranges import bounds
-from ganinv_cli.store.schema import TRIAL, Kind, inside
+from ganinv_cli.store.merge.ranges import iterate_pieces
+from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
 BLOCK_BYTES = 1 << 26  # held in memory at a time
 CHUNK_BYTES = 1 << 18  # of a dataset, read at once
 INDEX_BYTES = 256  # a chunk's share of the index, at most
-GAP = 64  # rows that are sooner held in memory than passed over
+GAP_ROWS = 64  # rows that are sooner held in memory than passed over
 _TRIAL = Kind("int64", ())
 
 
-def write(
+def write_finished_file(
     path: Path,
-    rows: Committed,
+    rows: CommittedRows,
     attributes: Mapping[str, int | str],
     figures: Mapping[str, Figure],
 ) -> None:
@@ -34,32 +34,37 @@ def write(
     the process down when a write fails, so it only ever writes to memory, or into space that the
     file has already.
     """
-    tables = [_Table(group, kinds, rows.trials(group)) for group, kinds in _kinds(rows).items()]
-    skeleton = _skeleton(tables, rows.constants, attributes, figures)
+    tables = [
+        _Table(group, kinds, rows.list_trials(group))
+        for group, kinds in _collect_kinds(rows).items()
+    ]
+    skeleton = _build_skeleton(tables, rows.constants, attributes, figures)
     with path.open("wb") as file:
         file.write(skeleton)
         file.flush()
-        _reserve(file.fileno(), len(skeleton) + (1 << 20) + sum(table.room for table in tables))
+        _reserve_space(
+            file.fileno(), len(skeleton) + (1 << 20) + sum(table.reserved_bytes for table in tables)
+        )
     with h5py.File(path, "r+", locking=False) as file:
         for table in tables:
-            trials = rows.trials(table.group)
-            numbers = _near(trials)
-            for low in range(0, len(numbers), table.block):
-                _write_rows(file, table, rows, trials, numbers[low : low + table.block])
+            trials = rows.list_trials(table.group)
+            numbers = _bridge_gaps(trials)
+            for low in range(0, len(numbers), table.block_rows):
+                _write_rows(file, table, rows, trials, numbers[low : low + table.block_rows])
 
 
 def _write_rows(
-    file: h5py.File, table: "_Table", rows: Committed, trials: np.ndarray, numbers: np.ndarray
+    file: h5py.File, table: "_Table", rows: CommittedRows, trials: np.ndarray, numbers: np.ndarray
 ) -> None:
     """Write rows of some numbers, sorted, where a chunk holds any of the trials."""
-    here = trials[(trials >= numbers[0]) & (trials <= numbers[-1])]
-    if not len(here):
+    present = trials[(trials >= numbers[0]) & (trials <= numbers[-1])]
+    if not len(present):
         return
-    found = block(rows, table.group, table.kinds, numbers)
+    found = read_block(rows, table.group, table.kinds, numbers)
     for name, values in found.items():
-        data, chunk = file[inside(table.group, name)], table.chunks[name]
-        at = np.flatnonzero(np.isin(numbers // chunk, _held(here, chunk)))
-        for low, high in bounds(np.diff(numbers[at]) != 1):
+        data, chunk = file[column_path(table.group, name)], table.chunk_rows[name]
+        at = np.flatnonzero(np.isin(numbers // chunk, _occupied_chunks(present, chunk)))
+        for low, high in iterate_pieces(np.diff(numbers[at]) != 1):
             first = int(numbers[at[low]])
             data[first : first + high - low] = values[at[low] : at[high - 1] + 1]
 
@@ -71,28 +76,41 @@ class _Table:
         self.group, self.kinds = group, kinds
         self.rows = 1 + int(trials.max(initial=0))
         row_bytes = sum(kind.row_bytes for kind in kinds.values())
-        self.block = _power_of_two(BLOCK_BYTES // max(1, row_bytes))  # rows in memory at a time
+        self.block_rows = _round_down_to_power_of_two(
+            BLOCK_BYTES // max(1, row_bytes)
+        )  # rows in memory at a time
 
         @functools.cache
-        def count(chunk: int) -> int:
-            return len(_held(trials, chunk))
+        def count_chunks(chunk: int) -> int:
+            return len(_occupied_chunks(trials, chunk))
 
-        self.chunks = {name: self._chunk(kind, count) for name, kind in kinds.items()}
-        rooms = (_room(kind, self.chunks[name], count) for name, kind in kinds.items())
-        self.room = sum(rooms) + (1 << 13) * len(kinds)  # no less than the rows and indices take
+        self.chunk_rows = {
+            name: self._choose_chunk_rows(kind, count_chunks) for name, kind in kinds.items()
+        }
+        rooms = (
+            _count_stored_bytes(kind, self.chunk_rows[name], count_chunks)
+            for name, kind in kinds.items()
+        )
+        self.reserved_bytes = sum(rooms) + (1 << 13) * len(
+            kinds
+        )  # no less than the rows and indices take
 
-    def _chunk(self, kind: Kind, count: Callable[[int], int]) -> int:
+    def _choose_chunk_rows(self, kind: Kind, count: Callable[[int], int]) -> int:
         """Rows in a chunk: many, unless fewer leave out enough of what was not run.
 
         A power of two no larger than a block, so each is written once; or all rows.
         """
-        most = min(_power_of_two(CHUNK_BYTES // max(1, kind.row_bytes)), self.block, self.rows)
+        most = min(
+            _round_down_to_power_of_two(CHUNK_BYTES // max(1, kind.row_bytes)),
+            self.block_rows,
+            self.rows,
+        )
         sizes = [most, *(1 << power for power in reversed(range((most - 1).bit_length())))]
-        rooms = [_room(kind, size, count) for size in sizes]
+        rooms = [_count_stored_bytes(kind, size, count) for size in sizes]
         return next(s for s, room in zip(sizes, rooms, strict=True) if room <= 1.25 * min(rooms))
 
 
-def _skeleton(
+def _build_skeleton(
     tables: Sequence[_Table],
     constants: Mapping[str, np.ndarray],
     attributes: Mapping[str, int | str],
@@ -105,19 +123,19 @@ def _skeleton(
         for table in tables:
             for name, kind in table.kinds.items():
                 data = file.create_dataset(
-                    inside(table.group, name),
+                    column_path(table.group, name),
                     (table.rows, *kind.shape),
                     kind.dtype,
-                    chunks=(table.chunks[name], *kind.shape),
-                    fillvalue=_fill(name, kind),
+                    chunks=(table.chunk_rows[name], *kind.shape),
+                    fillvalue=_fill_value(name, kind),
                     track_times=False,
                 )
                 if name != TRIAL:
-                    column = schema.columns(table.group)[name]
+                    column = schema.get_columns(table.group)[name]
                     data.attrs.update({"unit": column.unit, "meaning": column.meaning})
             if "z_start" in table.kinds:
-                start = inside(table.group, "z_start")
-                file[inside(table.group, "first/z_start")] = file[start]
+                start = column_path(table.group, "z_start")
+                file[column_path(table.group, "first/z_start")] = file[start]
         for name, values in constants.items():
             file.create_dataset(name, data=values, track_times=False)
         for name, figure in figures.items():
@@ -125,7 +143,7 @@ def _skeleton(
     return image.getvalue()
 
 
-def _kinds(rows: Committed) -> dict[str, dict[str, Kind]]:
+def _collect_kinds(rows: CommittedRows) -> dict[str, dict[str, Kind]]:
     kinds: dict[str, dict[str, Kind]] = {group: {TRIAL: _TRIAL} for group in rows.groups}
     for (group, name), kind in rows.layout.items():
         if group in kinds:
@@ -133,34 +151,34 @@ def _kinds(rows: Committed) -> dict[str, dict[str, Kind]]:
     return kinds
 
 
-def _fill(name: str, kind: Kind) -> np.generic:
+def _fill_value(name: str, kind: Kind) -> np.generic:
     """What stands in a row that was not run."""
     fill: np.generic = np.int64(-1) if name == TRIAL else kind._replace(shape=()).empty(1)[0]
     return fill
 
 
-def _held(trials: np.ndarray, chunk: int) -> np.ndarray:
+def _occupied_chunks(trials: np.ndarray, chunk: int) -> np.ndarray:
     """The numbers of the chunks that hold any of the trials, which are sorted."""
     numbers = trials // chunk
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
-def _near(trials: np.ndarray) -> np.ndarray:
+def _bridge_gaps(trials: np.ndarray) -> np.ndarray:
     """The trials, which are sorted, and the numbers in small gaps between them."""
     if not len(trials):
         return trials
-    pieces = bounds(np.diff(trials) > GAP)
+    pieces = iterate_pieces(np.diff(trials) > GAP_ROWS)
     return np.concatenate([np.arange(trials[low], trials[high - 1] + 1) for low, high in pieces])
 
 
-def _room(kind: Kind, chunk: int, count: Callable[[int], int]) -> int:
+def _count_stored_bytes(kind: Kind, chunk: int, count: Callable[[int], int]) -> int:
     return count(chunk) * (chunk * kind.row_bytes + INDEX_BYTES)
 
 
-def _power_of_two(number: int) -> int:
+def _round_down_to_power_of_two(number: int) -> int:
     return 1 << max(0, number.bit_length() - 1)
 
 
-def _reserve(descriptor: int, size: int) -> None:
+def _reserve_space(descriptor: int, size: int) -> None:
     if hasattr(os, "posix_fallocate"):  # macOS has none
         os.posix_fallocate(descriptor, 0, size)

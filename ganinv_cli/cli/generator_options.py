@@ -10,22 +10,22 @@ import click
 
 from ganinv_cli.cli import startup
 from ganinv_cli.cli.param_types import Numbers
-from ganinv_cli.errors import ConfigError, printable
+from ganinv_cli.errors import ConfigError, to_printable
 from ganinv_cli.settings.config import Config
 
 if TYPE_CHECKING:
-    from ganinv_cli.engine.engine import Recipe
-    from ganinv_cli.formats.reading import Conventions
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.formats.interface import Conventions
     from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import BatchNormMode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-ARGUMENT = click.argument("checkpoint")
+CHECKPOINT_ARGUMENT = click.argument("checkpoint")
 
-Setting = tuple[str, str, str, dict[str, Any]]  # flag, name, help, type
+OptionSpec = tuple[str, str, str, dict[str, Any]]  # flag, name, help, type
 
-SETTINGS: tuple[Setting, ...] = (
+GENERATOR_OPTIONS: tuple[OptionSpec, ...] = (
     ("--checkpoint", "checkpoint", "The generator: a file, a folder, or a prefix of files.", {}),
     (
         "--prior",
@@ -81,11 +81,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-class Chosen(NamedTuple):
+class GeneratorChoice(NamedTuple):
     """The generator that a command line names."""
 
     checkpoint: str
-    told: "Conventions"
+    conventions: "Conventions"
     label: int  # -1: all of them
 
     @property
@@ -96,90 +96,97 @@ class Chosen(NamedTuple):
         return find("checkpoint", self.checkpoint)
 
 
-def chosen(checkpoint: Callable[[Any], Any] = ARGUMENT) -> Callable[[Command], Command]:
+def generator_options(
+    checkpoint: Callable[[Any], Any] = CHECKPOINT_ARGUMENT,
+) -> Callable[[Command], Command]:
     """The options as one argument `chosen`, for commands that are no experiment.
 
     `checkpoint` is the argument or option for that.
     """
 
-    def decorate(called: Command) -> Command:
-        @functools.wraps(called)
-        def command(checkpoint: str, **given: Any) -> Any:
-            told = {name: given.pop(name, None) for _, name, _, _ in SETTINGS[1:]}
-            label = told.pop("label")
-            known = {name: value for name, value in told.items() if value is not None}
-            from ganinv_cli.formats.reading import Conventions
+    def decorate(callback: Command) -> Command:
+        @functools.wraps(callback)
+        def command(checkpoint: str, **others: Any) -> Any:
+            values = {name: others.pop(name, None) for _, name, _, _ in GENERATOR_OPTIONS[1:]}
+            label = values.pop("label")
+            given_conventions = {name: value for name, value in values.items() if value is not None}
+            from ganinv_cli.formats.interface import Conventions
 
             label = -1 if label is None else label
-            return called(chosen=Chosen(checkpoint, Conventions(**known), label), **given)
+            return callback(
+                chosen=GeneratorChoice(checkpoint, Conventions(**given_conventions), label),
+                **others,
+            )
 
-        for flag, name, text, type_ in reversed(SETTINGS[1:]):
+        for flag, name, text, type_ in reversed(GENERATOR_OPTIONS[1:]):
             command = click.option(flag, name, help=text, default=None, **type_)(command)
         return checkpoint(command)  # type: ignore[no-any-return]
 
     return decorate
 
 
-def conventions(config: Config) -> "Conventions":
+def make_conventions(config: Config) -> "Conventions":
     """What a config says of its generator."""
-    from ganinv_cli.formats.reading import Conventions
+    from ganinv_cli.formats.interface import Conventions
 
     return Conventions(**{field.name: getattr(config, field.name) for field in fields(Conventions)})
 
 
-def read(
-    path: Path, told: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+def read_checkpoint(
+    path: Path, conventions: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
     """The checkpoint, with TensorFlow started; what was assumed of it is said, unless `quiet`."""
-    found = look(path, told, verbose, quiet, gpus)
-    startup.tensorflow(verbose, gpus)
-    return found
+    generator_checkpoint = read_checkpoint_lazily(path, conventions, verbose, quiet, gpus)
+    startup.start_tensorflow(verbose, gpus)
+    return generator_checkpoint
 
 
-def look(
-    path: Path, told: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+def read_checkpoint_lazily(
+    path: Path, conventions: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
     """The same, with TensorFlow started only where reading takes it."""
     from ganinv_cli import formats
 
-    if formats.starts_tensorflow(path, told):
-        startup.tensorflow(verbose, gpus)
-    found = formats.read(path, told)
+    if formats.needs_tensorflow(path, conventions):
+        startup.start_tensorflow(verbose, gpus)
+    checkpoint = formats.read(path, conventions)
     if verbose:
-        _say(f"{found.path}: {found.format}, layout {found.layout}, {found.sha256}")
-        _say(f"ignored: {', '.join(found.ignored) or 'nothing'}")
+        _print_message(
+            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, {checkpoint.sha256}"
+        )
+        _print_message(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
     if not quiet:
-        for file in found.told:
-            _say(f"{found.path}: told by {file}")
-        if found.assumed:
-            _say(f"{found.path} does not say, and so is assumed:")
-        for clause in found.assumed:
-            _say(f"  {clause}")
-    return found
+        for file in checkpoint.convention_files:
+            _print_message(f"{checkpoint.path}: told by {file}")
+        if checkpoint.assumed:
+            _print_message(f"{checkpoint.path} does not say, and so is assumed:")
+        for clause in checkpoint.assumed:
+            _print_message(f"  {clause}")
+    return checkpoint
 
 
-def _say(sentence: str) -> None:
+def _print_message(sentence: str) -> None:
     """On stderr; names in files can be anything."""
-    click.echo(printable(sentence), err=True)
+    click.echo(to_printable(sentence), err=True)
 
 
-def recipe(
-    found: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
-) -> "Recipe":
+def make_generator_spec(
+    checkpoint: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
+) -> "GeneratorSpec":
     """Of one label, or of all where it is -1. Raises ConfigError where it has no such label."""
-    from ganinv_cli.engine.engine import Recipe
+    from ganinv_cli.engine.engine import GeneratorSpec
     from ganinv_cli.network.layers import BatchNorm
 
-    labels = found.network.labels
-    norms = any(isinstance(node.layer, BatchNorm) for node in found.network.nodes)
+    labels = checkpoint.network.labels
+    norms = any(isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes)
     if batch_norm == "batch" and not norms:
         raise ConfigError(
-            f"{found.path} has no batch norm that could take a batch's statistics (a SavedModel's "
+            f"{checkpoint.path} has no batch norm that could take a batch's statistics (a SavedModel's "
             "are constants in its graph); leave --batch-norm out"
         )
     if label >= labels:
         has = f"labels 0 to {labels - 1}" if labels else "no labels"
         raise ConfigError(
-            f"label = {label}: {found.path} has {has}; leave --label out, or give one of these"
+            f"label = {label}: {checkpoint.path} has {has}; leave --label out, or give one of these"
         )
-    return Recipe(found, batch_norm, None if label < 0 else label)
+    return GeneratorSpec(checkpoint, batch_norm, None if label < 0 else label)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.keras.config import Described
-from ganinv_cli.formats.keras.settings import UntranslatedError
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.keras.config import LayerConfig
+from ganinv_cli.formats.keras.layer_settings import UntranslatedError
 from ganinv_cli.formats.keras.weights import Weights
 from ganinv_cli.formats.limits import MOST_LATENT, MOST_VALUES
-from ganinv_cli.formats.reading import UnreadableError
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Layer, Transpose
-from ganinv_cli.network.shapes import MisfitError, Shape, made, shown
+from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
 
 MOST_NODES = 4_000
 
@@ -25,42 +25,42 @@ MOST_NODES = 4_000
 class Value(NamedTuple):
     """What a node of the network makes."""
 
-    number: int
+    node: int
     shape: Shape  # ours, of a row
     order: tuple[int, ...]  # which axis of the file's each of ours is
     integer: bool = False  # a label by its number, of which the network has the one-hot
 
     @property
-    def told(self) -> Shape:
+    def file_shape(self) -> Shape:
         """The shape in the file."""
         return tuple(self.shape[self.order.index(axis)] for axis in range(len(self.order)))
 
 
-def value(number: int, shape: Shape) -> Value:
+def make_value(number: int, shape: Shape) -> Value:
     """In the order of the file."""
     return Value(number, shape, tuple(range(len(shape))))
 
 
-class Growing:
+class NetworkBuilder:
     """Nodes so far; each layer's translation adds some."""
 
     def __init__(self, weights: Weights, version: int) -> None:
         self.version = version  # of Keras: 1, 2 or 3
         self.nodes: list[Node] = []
         self.labels = 0
-        self.assumed: list[str] = []
+        self.assumptions: list[str] = []
         self._weights = weights
-        self._steps = 0
+        self._call_count = 0
 
-    def step(self) -> None:
+    def count_call(self) -> None:
         """Counts the calls of layers. Raises UnreadableError where there are too many."""
-        self._steps += 1
-        if self._steps > MOST_NODES:
+        self._call_count += 1
+        if self._call_count > MOST_NODES:
             raise UnreadableError(
                 f"calls its layers more than {MOST_NODES:,} times; is it a generator of pictures?"
             )
 
-    def add(
+    def add_layer(
         self, layer: Layer, inputs: Sequence[Value], name: str, order: tuple[int, ...] | None = None
     ) -> Value:
         """`order` is that of what it makes; None: as the first input's, or the file's.
@@ -68,56 +68,58 @@ class Growing:
         Raises UnreadableError where it does not fit.
         """
         try:
-            shape = made(layer, [each.shape for each in inputs])
-        except MisfitError as error:
+            shape = infer_shape(layer, [each.shape for each in inputs])
+        except ShapeError as error:
             raise UnreadableError(
                 f"the layers do not fit one another: {name} ({type(layer).__name__}) {error}; the "
                 "file is damaged or of another network"
             ) from None
         if math.prod(shape) > MOST_VALUES:
             raise UnreadableError(
-                f"{name} makes {shown(shape)} values for one picture where at most "
+                f"{name} makes {format_shape(shape)} values for one picture where at most "
                 f"{MOST_VALUES:,} were expected; is it a generator of pictures?"
             )
-        self.nodes.append(Node(layer, tuple(each.number for each in inputs), name))
+        self.nodes.append(Node(layer, tuple(each.node for each in inputs), name))
         if order is None:
             order = inputs[0].order if inputs else ()
         if len(order) != len(shape):
             order = tuple(range(len(shape)))
         return Value(len(self.nodes) - 1, shape, order)
 
-    def moved(self, given: Value, order: tuple[int, ...], name: str) -> Value:
+    def transpose(self, x: Value, order: tuple[int, ...], name: str) -> Value:
         """The same with its axes in another order."""
-        if given.order == order:
-            return given
-        turn = tuple(given.order.index(axis) for axis in order)
-        return self.add(Transpose(turn), [given], name, order)
+        if x.order == order:
+            return x
+        permutation = tuple(x.order.index(axis) for axis in order)
+        return self.add_layer(Transpose(permutation), [x], name, order)
 
-    def plain(self, given: Value, name: str) -> Value:
+    def to_file_order(self, x: Value, name: str) -> Value:
         """In the order of the file."""
-        return self.moved(given, tuple(range(len(given.order))), name)
+        return self.transpose(x, tuple(range(len(x.order))), name)
 
-    def with_last(self, given: Value, axis: int, name: str) -> Value:
+    def move_axis_last(self, x: Value, axis: int, name: str) -> Value:
         """With an axis of the file's behind all others."""
-        if given.order[-1] == axis:
-            return given
-        rest = tuple(each for each in range(len(given.order)) if each != axis)
-        return self.moved(given, (*rest, axis), name)
+        if x.order[-1] == axis:
+            return x
+        rest = tuple(each for each in range(len(x.order)) if each != axis)
+        return self.transpose(x, (*rest, axis), name)
 
-    def picture(self, given: Value, first: bool, name: str) -> Value:
+    def to_channels_last(self, x: Value, channels_first: bool, name: str) -> Value:
         """As height, width and channels."""
-        if len(given.shape) != 3:
+        if len(x.shape) != 3:
             raise UnreadableError(
-                f"{name} expects height x width x channels, found {shown(given.told)}; the config "
+                f"{name} expects height x width x channels, found {format_shape(x.file_shape)}; the config "
                 "is damaged or of another network"
             )
-        return self.moved(given, (1, 2, 0) if first else (0, 1, 2), name)
+        return self.transpose(x, (1, 2, 0) if channels_first else (0, 1, 2), name)
 
-    def weights(self, layer: Described, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
+    def read_weights(
+        self, layer: LayerConfig, shapes: Mapping[str, Shape]
+    ) -> dict[str, np.ndarray]:
         """Of the shapes that they have in the file. Raises UnreadableError."""
-        return self._weights.of(layer, shapes)
+        return self._weights.read_layer(layer, shapes)
 
-    def label(self, labels: int, name: str) -> Value:
+    def one_hot_label(self, labels: int, name: str) -> Value:
         """As one-hot of so many. Raises UnreadableError where another layer has another number."""
         if labels < 2 or labels > MOST_LATENT or self.labels not in (0, labels):
             raise UnreadableError(
@@ -126,32 +128,36 @@ class Growing:
                 + f"; expected the same number from 2 to {MOST_LATENT:,} in all"
             )
         self.labels = labels
-        return value(LABEL, (labels,))
+        return make_value(LABEL, (labels,))
 
-    def network(self, latent: int, last: Value) -> Network:
+    def build_network(self, latent: int, output: Value) -> Network:
         """That ends in `last`, whose channels are put last where it is a picture."""
-        if last.integer or last.number in (Z, LABEL):
+        if output.integer or output.node in (Z, LABEL):
             raise UntranslatedError("makes nothing but what it is given; is it a generator?")
-        if len(last.shape) == 3 and last.order == (0, 1, 2) and _first(last.shape):
-            last = self.add(Transpose((1, 2, 0)), [last], "channels last")
+        if (
+            len(output.shape) == 3
+            and output.order == (0, 1, 2)
+            and _is_channels_first(output.shape)
+        ):
+            output = self.add_layer(Transpose((1, 2, 0)), [output], "channels last")
         nodes = list(self.nodes)
-        if last.number != len(nodes) - 1:
-            nodes, last = nodes[: last.number + 1], last
+        if output.node != len(nodes) - 1:
+            nodes, output = nodes[: output.node + 1], output
         return Network(latent, tuple(nodes), self.labels)
 
 
-def _first(shape: Shape) -> bool:
+def _is_channels_first(shape: Shape) -> bool:
     """Whether the channels of a picture come first, by how many there are."""
     return shape[0] in (1, 3) and shape[2] not in (1, 3)
 
 
-def axis_of(given: Value, axis: int, name: str) -> int:
+def row_axis(x: Value, axis: int, name: str) -> int:
     """An axis of a row, from that of a batch, which may be counted from the end."""
-    axes = len(given.shape) + 1
-    place = axis + axes if axis < 0 else axis
-    if not 1 <= place < axes:
+    axes = len(x.shape) + 1
+    batch_axis = axis + axes if axis < 0 else axis
+    if not 1 <= batch_axis < axes:
         raise UnreadableError(
             f"{name} has axis {axis} of a value of {axes} axes; the config is damaged or of "
             "another network"
         )
-    return place - 1
+    return batch_axis - 1

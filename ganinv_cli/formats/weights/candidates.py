@@ -1,0 +1,82 @@
+"""Which of the networks in a file of weights is its generator."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.tensorflow.dcgan_names import format_names
+from ganinv_cli.formats.weights.sequence import Plan
+
+_GENERATOR_NAME = re.compile(
+    r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
+)
+_AVERAGE_NAME = re.compile(
+    r"(?<![a-z])g?ema(?![a-z])|averaged?|shadow|(?<![a-z])avg", re.IGNORECASE
+)
+_DISCRIMINATOR_NAME = re.compile(
+    r"(net_?)?d([_.\d]|$)|.*disc(r|$|[_.\d])|critic|encoder", re.IGNORECASE
+)
+
+
+class Candidate(NamedTuple):
+    """A network in the file."""
+
+    path: str  # where it stands
+    names: frozenset[str]  # of its tensors, as a user of the file knows them
+    plan: Plan | None  # None: it is no generator
+    reason: str = ""  # it is none
+
+
+class ChosenGenerator(NamedTuple):
+    """The generator."""
+
+    path: str
+    names: frozenset[str]
+    plan: Plan
+    assumed: tuple[str, ...]  # that it is this one, and what the plan assumes
+
+
+def is_generator_name(name: str) -> bool:
+    """Whether a generator is usually called so: G, netG, generator, gen_ema, decoder, …"""
+    return bool(_GENERATOR_NAME.match(name)) and "optim" not in name.lower()
+
+
+def is_discriminator_name(name: str) -> bool:
+    """Whether what takes images is usually called so: D, netD, discriminator, critic, …"""
+    return bool(_DISCRIMINATOR_NAME.match(name))
+
+
+def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
+    """The one generator, or of several the one that is called an average.
+
+    Raises UnreadableError.
+    """
+    generators = [each for each in candidates if each.plan]
+    averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
+    if len(generators) > 1 and len(averages) != 1:
+        raise UnreadableError(
+            f"holds {len(generators)} generators ({format_names([each.path or 'all' for each in generators])}) "
+            "where one was expected, or one with ema in its name; save one of them alone"
+        )
+    for each in averages if len(generators) > 1 else generators:
+        choice = (
+            (f"{each.path}, the average, of {len(generators)} generators",)
+            if len(generators) > 1
+            else ()
+        )
+        assert each.plan is not None
+        return ChosenGenerator(each.path, each.names, each.plan, (*choice, *each.plan.assumed))
+    raise UnreadableError(_explain_no_generator(candidates))
+
+
+def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
+    if not candidates:
+        return "holds no weights by their names; expected those of a generator"
+    likely = [each for each in candidates if is_generator_name(re.split(r"[./]", each.path)[-1])]
+    if likely or len(candidates) == 1:
+        return f"holds no generator that can be read: {(likely or candidates)[0].reason}"
+    return (
+        f"holds {len(candidates)} networks ({format_names([each.path for each in candidates])}) and no generator "
+        f"that can be read; of {candidates[0].path}: {candidates[0].reason}"
+    )

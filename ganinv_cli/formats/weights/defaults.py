@@ -1,0 +1,198 @@
+"""What is usual in generators where a file of weights alone does not say it.
+
+* Stride: 1 for a transposed convolution on a 1 x 1 map, which it fills, and for one of a single
+  pixel; else 2. On a map of 7 x 7 as many have 1 as make the image 28 x 28.
+* A convolution that is not transposed keeps the sides. Its stride in --strides is by how much the
+  map is enlarged before it, each pixel repeated. It is 2 where two layers without weights stand
+  before it, which are the activation and the enlarging, or one behind the norm of a first map,
+  and 1 elsewhere.
+* Padding: that by which the sides grow just stride times, or that which is given, as PyTorch
+  counts it and without output_padding.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, WeightedLayer
+from ganinv_cli.network.layers import Pair, same_crop
+from ganinv_cli.network.shapes import Shape
+
+_LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
+_BRANCH_NAME = re.compile(
+    r"(?<![a-z])(res(net|idual)?(_?blocks?)?|short_?cut|skip|c_sc|conv_sc|bypass|"
+    r"to_?rgbs?|from_?rgb|attn|attention|self_?attn|query|key|value|style\w*|mapping|modulation|"
+    r"downsample|lora\w*)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+class KernelLayout(NamedTuple):
+    """A way to read the kernel of a convolution."""
+
+    transposed: bool
+    inputs: int
+    outputs: int
+    kernel_size: Pair
+
+
+def classify_layer(layer: WeightedLayer, framework: Framework) -> str:
+    """dense, convolution, norm or slope. Raises UnreadableError where it is none of these."""
+    rank = len(layer.shape)
+    vectors = [each.shape for what, each in layer.weights.items() if what != "weight"]
+    if any(len(shape) != 1 for shape in vectors) or 0 in layer.shape:
+        raise _unknown_layer_error(layer, framework)
+    if rank in (2, 4) and not layer.weights.keys() - {"weight", "bias"}:
+        return "dense" if rank == 2 else "convolution"
+    if rank < 2 and {"mean", "variance"} <= layer.weights.keys():
+        return "norm"
+    if layer.shape == (1,) and layer.weights.keys() == {"weight"}:
+        return "slope"
+    if rank == 1:
+        raise UnreadableError(
+            f"{layer.name} has one weight a channel and no statistics; expected a batch norm with "
+            "its running mean and variance, without which a picture would depend on the others in "
+            f"its batch; use a file with all of them, or {framework.remedy}"
+        )
+    raise _unknown_layer_error(layer, framework)
+
+
+def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
+    """Raises UnreadableError at a layer that does not simply follow the one before it."""
+    for layer in layers:
+        if _LABEL_NAME.search(layer.name):
+            raise UnreadableError(
+                f"{layer.name} {list(layer.shape)} belongs to a generator that takes a label, and "
+                f"weights alone do not say how it joins z; {framework.remedy}"
+            )
+        if _BRANCH_NAME.search(layer.name):
+            raise UnreadableError(
+                f"{layer.name} {list(layer.shape)} belongs to a branch, and weights alone do not say "
+                f"where it leaves and joins; {framework.remedy}"
+            )
+
+
+def count_channels(layer: WeightedLayer) -> int:
+    """Of a batch norm, in which all vectors have as many. Raises UnreadableError."""
+    shapes = {weight.shape for weight in layer.weights.values()}
+    if len(shapes) > 1 or len(layer.weights["mean"].shape) != 1:
+        found = ", ".join(str(list(shape)) for shape in sorted(shapes))
+        raise UnreadableError(f"the vectors of {layer.name} differ in their lengths ({found})")
+    return layer.weights["mean"].shape[0]
+
+
+def check_bias(layer: WeightedLayer, outputs: int) -> None:
+    """Raises UnreadableError where there is one that does not fit."""
+    bias = layer.weights.get("bias")
+    if bias and bias.shape != (outputs,):
+        raise UnreadableError(
+            f"the bias of {layer.name} {list(layer.shape)} is {list(bias.shape)}; expected "
+            f"[{outputs}]; the file is damaged"
+        )
+
+
+def get_matrix_sizes(layer: WeightedLayer, framework: Framework) -> Pair:
+    """Inputs and outputs of a dense layer."""
+    first, second = layer.shape
+    return (second, first) if framework.is_torch else (first, second)
+
+
+def list_kernel_layouts(
+    layer: WeightedLayer, framework: Framework, layers: Sequence[WeightedLayer]
+) -> list[KernelLayout]:
+    """The ways to read a kernel, the likelier first."""
+    if framework.is_torch:
+        first, second, *kernel = layer.shape
+    else:
+        *kernel, second, first = layer.shape
+    sides = (kernel[0], kernel[1])
+    layouts = [KernelLayout(True, first, second, sides), KernelLayout(False, second, first, sides)]
+    return layouts if _is_transposed(layer, layouts[0], layers) else layouts[::-1]
+
+
+def _is_transposed(
+    layer: WeightedLayer, layout: KernelLayout, layers: Sequence[WeightedLayer]
+) -> bool:
+    """By its name; the first, which takes the latent vector; by channels, which become fewer.
+
+    Where they stay as many: by an even kernel.
+    """
+    if layer.transposed is not None:
+        return layer.transposed
+    if layer is layers[0]:
+        return True
+    return layout.inputs > layout.outputs or (
+        layout.inputs == layout.outputs and layout.kernel_size[0] % 2 == 0
+    )
+
+
+def choose_stride(
+    layout: KernelLayout, side: int, weightless_before: int | None, after_first_norm: bool
+) -> int:
+    """By how much the sides grow.
+
+    `before`: how many layers without weights stand between the last with some; `begun`: whether
+    that is a norm with which the first map begins.
+    """
+    if layout.transposed:
+        return 1 if side == 1 or layout.kernel_size == (1, 1) else 2
+    return 2 if weightless_before is not None and weightless_before + after_first_norm >= 2 else 1
+
+
+def find_unit_strides(layouts: Sequence[KernelLayout], side: int) -> range:
+    """Which of the convolutions that are left to a map have stride 1 all the same."""
+    if side != 7 or len(layouts) < 3 or not all(each.transposed for each in layouts):
+        return range(0)
+    # kernels of 3 are followed by one that only tidies up
+    return range(2, len(layouts)) if layouts[-1].kernel_size[0] == 3 else range(len(layouts) - 2)
+
+
+def choose_geometry(
+    layout: KernelLayout, stride: int, side: int, framework: Framework, padding: int | None
+) -> ConvGeometry:
+    """With the usual padding where none is given."""
+    pair = (stride, stride)
+    if padding is not None:
+        symmetric_padding = ((padding, padding), (padding, padding))
+        return ConvGeometry(
+            layout.transposed, pair if layout.transposed else (1, 1), symmetric_padding
+        )
+    if not layout.transposed:
+        (top, bottom), (left, right) = (((k - 1) // 2, k // 2) for k in layout.kernel_size)
+        return ConvGeometry(False, (1, 1), ((top, bottom), (left, right)))
+    if side == 1 and stride == 1:
+        return ConvGeometry(True, pair, ((0, 0), (0, 0)))
+    (top, bottom), (left, right) = same_crop(layout.kernel_size, pair)
+    if (
+        framework.is_torch
+    ):  # padding takes as much from both sides, and output_padding gives back one
+        (bottom, top), (right, left) = sorted((top, bottom)), sorted((left, right))
+    return ConvGeometry(True, pair, ((top, bottom), (left, right)))
+
+
+def compute_output_sides(layout: KernelLayout, geometry: ConvGeometry, shape: Shape) -> Pair:
+    """Of the map that it makes."""
+    if not geometry.transposed:
+        first, second = (
+            side + sum(added) - kernel + 1
+            for side, kernel, added in zip(
+                shape[:2], layout.kernel_size, geometry.padding, strict=True
+            )
+        )
+        return first, second
+    output_sides = [
+        (side - 1) * step + kernel - sum(crop)
+        for side, step, kernel, crop in zip(
+            shape[:2], geometry.stride, layout.kernel_size, geometry.padding, strict=True
+        )
+    ]
+    return output_sides[0], output_sides[1]
+
+
+def _unknown_layer_error(layer: WeightedLayer, framework: Framework) -> UnreadableError:
+    contents = ", ".join(f"{what} {list(each.shape)}" for what, each in layer.weights.items())
+    return UnreadableError(
+        f"{layer.name} ({contents}) is no dense layer, convolution of two axes or batch norm; expected "
+        f"a sequence of these: {framework.remedy}"
+    )

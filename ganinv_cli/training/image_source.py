@@ -1,0 +1,90 @@
+"""Where the images are: the files below a folder, or the members of a zip archive."""
+
+import contextlib
+import lzma
+import struct
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.images import files
+
+# What zipfile raises on damaged archives, besides BadZipFile and OSError.
+ARCHIVE_ERRORS = (
+    ValueError,
+    NotImplementedError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+class ImageEntry(NamedTuple):
+    """One image, not yet read."""
+
+    name: str  # as messages call it
+    read: Callable[[], bytes]  # from any thread; raises ImageError
+
+
+@contextlib.contextmanager
+def open_source(source: Path) -> Iterator[list[ImageEntry]]:
+    """The files with an image's suffix, by name; what macOS adds to archives is passed over.
+
+    Raises ImageError where `source` is neither a folder nor a zip archive, or cannot be listed.
+    """
+    with contextlib.ExitStack() as stack:
+        yield _list_entries(source, stack)
+
+
+def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]:
+    try:
+        if source.is_dir():
+            return _list_folder(source)
+        return _list_archive(source, stack.enter_context(zipfile.ZipFile(source)))
+    except FileNotFoundError:
+        raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
+    except OSError as error:
+        raise files.read_error(error.filename or source, error) from error
+    except (zipfile.BadZipFile, *ARCHIVE_ERRORS) as error:
+        raise ImageError(f"{source} is neither a folder nor a zip archive of images") from error
+
+
+def _list_folder(folder: Path) -> list[ImageEntry]:
+    return [
+        ImageEntry(to_printable(path), partial(files.read_image_file, path))
+        for path in files.list_files_below(folder)
+    ]
+
+
+def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[ImageEntry]:
+    members = [m for m in archive.infolist() if files.is_image_name(PurePosixPath(m.filename))]
+    archive_lock = threading.Lock()  # ZipFile counts its open members without one
+    return [
+        ImageEntry(_member_name(source, m), partial(_read_member, source, archive, m, archive_lock))
+        for m in sorted(members, key=lambda m: m.filename)
+        if not m.is_dir()
+    ]
+
+
+def _read_member(
+    source: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, archive_lock: threading.Lock
+) -> bytes:
+    name = _member_name(source, member)
+    if member.flag_bits & 1:
+        raise ImageError(f"{name} is encrypted; unpack the archive and name the folder")
+    files.check_size(name, member.file_size)
+    try:
+        with archive_lock, archive.open(member) as file:
+            return file.read(member.file_size)  # no more, whatever the compressed data say
+    except (OSError, zipfile.BadZipFile, *ARCHIVE_ERRORS) as error:
+        raise ImageError(f"{name} is damaged ({error}); fetch {source} again") from error
+
+
+def _member_name(source: Path, member: zipfile.ZipInfo) -> str:
+    return to_printable(f"{source}:{member.filename}")
