@@ -83,14 +83,14 @@ class _Machine:
         elif name in _EMPTY_CONTAINERS:
             self.stack.append(_EMPTY_CONTAINERS[name]())
         elif name in _TUPLE_LENGTHS:
-            self.stack[-_TUPLE_LENGTHS[name] :] = [tuple(self._popped(_TUPLE_LENGTHS[name]))]
+            self.stack[-_TUPLE_LENGTHS[name] :] = [tuple(self._peek(_TUPLE_LENGTHS[name]))]
         elif name not in _IGNORED_OPCODES:
             handler = getattr(self, f"_{name.lower()}", None)
             if handler is None:
                 raise ValueError(f"it uses {name}, which no such file needs")
             handler(value)
 
-    def _popped(self, number: int) -> list[Any]:
+    def _peek(self, number: int) -> list[Any]:
         """The top of the stack, which stays there."""
         if len(self.stack) < number:
             raise IndexError("its stack is empty")
