@@ -37,7 +37,8 @@ def main(images: Path, checkpoint: str, crop_side: float, crop_center: str, coun
     click.echo(f"samples   {_mean_distance(samples):.3f}  ({count} of them)")
     click.echo(f"data      {_mean_distance(_flatten(real)):.3f}  ({len(real)} of them)")
     click.echo(
-        f"nearest   {_normalize_distance(cdist(samples, both_ways).min(1), samples):.3f}  sample to data"
+        f"nearest   {_normalize_distance(cdist(samples, both_ways).min(1), samples):.3f}  sample "
+        "to data"
     )
     others = cdist(_flatten(real), both_ways)
     others[np.arange(len(real)), np.arange(len(real))] = np.inf

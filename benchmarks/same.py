@@ -60,7 +60,10 @@ def main(trials: int, checkpoint: str, out: Path | None) -> None:
             way(given, file)
             rows.append(_compare_results(words, reference, read_results(file), trials))
             click.echo(f"{rows[-1]}, {time.monotonic() - began:.0f} s", err=True)
-    about = f"{find_devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials a technique"
+    about = (
+        f"{find_devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials a "
+        "technique"
+    )
     print_table(TITLE, rows, about, out)
 
 

@@ -152,7 +152,8 @@ def read_checkpoint_lazily(
     checkpoint = formats.read(path, conventions)
     if verbose:
         _print_message(
-            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, {checkpoint.sha256}"
+            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
+            f"{checkpoint.sha256}"
         )
         _print_message(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
     if not quiet:
@@ -181,7 +182,8 @@ def make_generator_spec(
     norms = any(isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes)
     if batch_norm == "batch" and not norms:
         raise ConfigError(
-            f"{checkpoint.path} has no batch norm that could take a batch's statistics (a SavedModel's "
+            f"{checkpoint.path} has no batch norm that could take a batch's statistics (a "
+            "SavedModel's "
             "are constants in its graph); leave --batch-norm out"
         )
     if label >= labels:

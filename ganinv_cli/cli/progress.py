@@ -65,7 +65,8 @@ def show_training(out: Path) -> Iterator[Callable[["Training"], None]]:
 
             def update(progress: "Training") -> None:
                 text = (
-                    f"generator {progress.generator_loss:.2f} discriminator {progress.discriminator_loss:.2f} "
+                    f"generator {progress.generator_loss:.2f} discriminator "
+                    f"{progress.discriminator_loss:.2f} "
                     f"{progress.images_per_second:.0f} images/s"
                 )
                 show(
@@ -102,7 +103,10 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]
                     announced = True
                     if progress.seconds_left > LONG_SECONDS:
                         _print_estimate(console, progress)
-                text = f"{progress.successes:,} {progress.success_word} {progress.gradients_per_second:,.0f} gradients/s"
+                text = (
+                    f"{progress.successes:,} {progress.success_word} "
+                    f"{progress.gradients_per_second:,.0f} gradients/s"
+                )
                 show(
                     progress.finished,
                     progress.total,
@@ -122,7 +126,8 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]
 
 def _print_estimate(console: Console, progress: "Recovery") -> None:
     console.print(
-        f"about {_format_seconds(progress.seconds_left)} (h:mm:ss) to go at {progress.gradients_per_second:,.0f} "
+        f"about {_format_seconds(progress.seconds_left)} (h:mm:ss) to go at "
+        f"{progress.gradients_per_second:,.0f} "
         "gradients a second; finished trials are saved as it goes",
         soft_wrap=True,
         highlight=False,

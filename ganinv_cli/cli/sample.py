@@ -129,7 +129,8 @@ def _load_latents(
     stored_latents = latents.read_latents(z_file, group, generator)
     if count and count > len(stored_latents.z):
         raise UsageError(
-            f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or less"
+            f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or "
+            "less"
         )
     labels = None if stored_latents.labels is None else stored_latents.labels[:count]
     return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)

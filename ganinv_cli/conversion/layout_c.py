@@ -40,7 +40,8 @@ def make_arrays(network: Network) -> Arrays:
     """By the names of layout C. Raises UnwritableError, which names the layer in the way."""
     if network.labels:
         raise UnwritableError(
-            f"asks for a label, for which {FORMAT_NAME} has no place ({LAYER_PATTERN}); name one with --label, "
+            f"asks for a label, for which {FORMAT_NAME} has no place ({LAYER_PATTERN}); name one "
+            "with --label, "
             "or convert to .keras"
         )
     network = fold_constants(network)
@@ -83,7 +84,8 @@ class _LayoutMatcher:
         for number, node in enumerate(self._network.nodes):
             if node.inputs != (number - 1,):
                 raise UnwritableError(
-                    f"{describe_layer(self._network, number)} does not simply follow the layer before it, "
+                    f"{describe_layer(self._network, number)} does not simply follow the layer "
+                    "before it, "
                     f"as all do in {FORMAT_NAME} ({LAYER_PATTERN}); convert to .keras"
                 )
 
@@ -157,7 +159,8 @@ class _LayoutMatcher:
                 f"ends where {FORMAT_NAME} has {expected} ({LAYER_PATTERN}); convert to .keras"
             )
         return UnwritableError(
-            f"{describe_layer(self._network, number)} stands where {FORMAT_NAME} has {expected} ({LAYER_PATTERN}); convert "
+            f"{describe_layer(self._network, number)} stands where {FORMAT_NAME} has {expected} "
+            f"({LAYER_PATTERN}); convert "
             "to .keras"
         )
 

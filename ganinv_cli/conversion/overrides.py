@@ -36,7 +36,8 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
             destination.folder / destination.convention_file if has_file else files[0]
         )
         raise UsageError(
-            f"{conflicting_file} says otherwise of what is written to {destination.path}, for which it must say "
+            f"{conflicting_file} says otherwise of what is written to {destination.path}, for "
+            "which it must say "
             f"{' and '.join(lines)}; change it, or name another place"
         )
     return "".join(f"{line}\n" for line in lines)

@@ -82,7 +82,8 @@ class Encoder:
         there = self.generator_sha256, self.bounds
         if there != here:
             raise CheckpointError(
-                f"{path} was fitted to {_describe_generator(*there)}, not to {_describe_generator(*here)}; fit one "
+                f"{path} was fitted to {_describe_generator(*there)}, not to "
+                f"{_describe_generator(*here)}; fit one "
                 "to this generator with `ganinv train-encoder`"
             )
 

@@ -45,7 +45,8 @@ def read_image_files(
     for path in paths:
         if path.is_dir() and path.resolve() == output_folder.resolve():
             raise UsageError(
-                f"{to_printable(path)} holds the images and would get the results' figures as well; "
+                f"{to_printable(path)} holds the images and would get the results' figures as "
+                "well; "
                 "name another --out"
             )
     own_folder = output_folder.resolve()

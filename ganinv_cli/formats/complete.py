@@ -51,7 +51,8 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         )
     ):
         raise UnreadableError(
-            f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range {conventions.range} "
+            f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
+            f"{conventions.range} "
             "contradicts; leave it out"
         )
     if not (network_range or option_range):
@@ -143,7 +144,8 @@ def _check_shapes(network: Network) -> None:
     for shape, node in zip(shapes, network.nodes, strict=True):
         if np.prod(shape, dtype=np.float64) > MOST_VALUES:
             raise UnreadableError(
-                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture where at "
+                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture "
+                "where at "
                 f"most {MOST_VALUES:,} were expected; is it a generator of pictures?"
             )
     _check_image_shape(shapes[-1] if shapes else ())
@@ -157,12 +159,14 @@ def _check_shapes(network: Network) -> None:
 def _check_image_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 3:
         raise UnreadableError(
-            f"makes {format_shape(shape)} of a latent vector where a picture of height x width x channels "
+            f"makes {format_shape(shape)} of a latent vector where a picture of height x width x "
+            "channels "
             "was expected; is it a generator of pictures?"
         )
     if shape[2] not in (1, 3) or not (LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE):
         raise UnreadableError(
-            f"makes {format_shape(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} pixels a "
+            f"makes {format_shape(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} "
+            "pixels a "
             "side in 1 channel (grey) or 3 (colour); use such a generator"
         )
 

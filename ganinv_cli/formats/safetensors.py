@@ -39,7 +39,8 @@ def _read_header(file: BinaryIO) -> dict[str, Weight]:
     length = int.from_bytes(file.read(8), "little")
     if file_size < 8 or not 2 <= length <= min(MOST_HEADER, file_size - 8):
         raise UnreadableError(
-            f"is no safetensors file: found {file_size:,} bytes of which the header takes {length:,}; "
+            f"is no safetensors file: found {file_size:,} bytes of which the header takes "
+            f"{length:,}; "
             "copy it again from its source"
         )
     try:

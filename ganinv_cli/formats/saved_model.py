@@ -51,7 +51,8 @@ def _read_bytes(file: Path) -> bytes:
             content = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise UnreadableError(
-            f"{file.name} cannot be read ({error.strerror}); name the folder that holds {GRAPH_FILE}"
+            f"{file.name} cannot be read ({error.strerror}); name the folder that holds "
+            f"{GRAPH_FILE}"
         ) from None
     if len(content) > MOST_BYTES:
         raise UnreadableError(f"{file.name} has more than {MOST_BYTES:,} bytes; is it a generator?")
@@ -107,7 +108,8 @@ def _read_frozen_graph(file: Path, graph: Any) -> UnfinishedGenerator:
     ]
     if len(output_names) != 1:
         raise UnreadableError(
-            f"is a graph with {len(output_names)} outputs ({', '.join(output_names[:5])}); expected one, the "
+            f"is a graph with {len(output_names)} outputs ({', '.join(output_names[:5])}); "
+            "expected one, the "
             "picture; save it as a SavedModel with a signature"
         )
 
@@ -143,7 +145,8 @@ def _choose_signature(meta: Any) -> str:
             return name
     if names:
         raise UnreadableError(
-            f"has the signatures {', '.join(names[:5])}; expected {SERVING_SIGNATURES[0]!r}, or only one"
+            f"has the signatures {', '.join(names[:5])}; expected {SERVING_SIGNATURES[0]!r}, or "
+            "only one"
         )
     raise UnreadableError(
         "has no signature that says what goes in and out; save it with "

@@ -42,7 +42,8 @@ def _to_8_bits(name: str, decoded: DecodedImage) -> tuple[Image.Image, tuple[str
     image, bits = decoded.image, decoded.bits
     if image.mode in _UNSUPPORTED_MODES:
         raise ImageError(
-            f"{name} holds {_UNSUPPORTED_MODES[image.mode]}; save it as grey or RGB with 8 or 16 bits a "
+            f"{name} holds {_UNSUPPORTED_MODES[image.mode]}; save it as grey or RGB with 8 or 16 "
+            "bits a "
             "channel"
         )
     notes = (f"{bits} bits a channel taken as 8",) if bits > 8 else ()

@@ -78,7 +78,8 @@ def decode_error(name: str, error: Exception) -> ImageError:
 
 def _oversized_error(name: str, pixels: str) -> ImageError:
     return ImageError(
-        f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and could "
+        f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and "
+        "could "
         "be a decompression bomb; make it smaller or leave it out"
     )
 

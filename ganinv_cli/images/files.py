@@ -71,7 +71,8 @@ def check_size(name: str, size: int) -> None:
     """Raises ImageError where `size`, in bytes, is too much for an image."""
     if size > MAX_BYTES:
         raise ImageError(
-            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; leave it out"
+            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; leave it "
+            "out"
         )
 
 

@@ -44,7 +44,8 @@ def choose_worker_resources(
         raise UsageError(f"--gpus-per-worker {gpus:g}: a worker computes on one GPU, or a share")
     if not count_workers_that_fit(nodes, resources):
         raise UsageError(
-            f"a worker asks for {_describe_resources(resources)}, and no node has as much: {_describe_cluster(nodes)}"
+            f"a worker asks for {_describe_resources(resources)}, and no node has as much: "
+            f"{_describe_cluster(nodes)}"
         )
     return resources
 

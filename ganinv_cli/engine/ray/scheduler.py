@@ -91,7 +91,8 @@ class Scheduler:
             job for job in lost_assignment.jobs if self._loss_counts[job] >= MAX_LOSSES
         ]:
             raise GaninvError(
-                f"{MAX_LOSSES} workers ended while they had {_describe_trials(lost_too_often)}: {reason}; the same command "
+                f"{MAX_LOSSES} workers ended while they had {_describe_trials(lost_too_often)}: "
+                f"{reason}; the same command "
                 "goes on when that is mended"
             )
 

@@ -112,7 +112,8 @@ class Workers:
         except (errors.RayError, ConnectionError) as error:
             self._members.clear()  # out of reach
             raise GaninvError(
-                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on when it is "
+                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on "
+                "when it is "
                 "there again"
             ) from error
 
@@ -220,7 +221,8 @@ class Workers:
         free = self._ray.available_resources()
         gpus = f" and {self._worker_resources.gpus:g} GPU" if self._worker_resources.gpus else ""
         return (
-            f"there is no worker: each asks for {self._worker_resources.cpus} CPU{gpus}, and the cluster "
+            f"there is no worker: each asks for {self._worker_resources.cpus} CPU{gpus}, and the "
+            "cluster "
             f"has {free.get('CPU', 0):g} CPU and {free.get('GPU', 0):g} GPU free; waiting"
         )
 

@@ -83,7 +83,8 @@ def network(
         made = builder.as_flow(made, output)
     if not builder.latent:
         raise UnreadableError(
-            f"does not say how many values {roles.latent.name} {_describe_shape(roles.latent.shape)} has; "
+            f"does not say how many values {roles.latent.name} "
+            f"{_describe_shape(roles.latent.shape)} has; "
             "export it with the shape (None, LATENT)"
         )
     found = builder.network(_picture(builder, made, output))
@@ -144,7 +145,8 @@ def _label(builder: Builder, given: Input) -> Value:
         return builder.input(LABEL)
     if any(size != 1 for size in row):
         raise UnreadableError(
-            f"{given.name} holds labels {_describe_shape(given.shape)}; expected one integer a picture"
+            f"{given.name} holds labels {_describe_shape(given.shape)}; expected one integer a "
+            "picture"
         )
     kind = graph_tensors.dtype(given.dtype)
     return Label(lambda labels: labels.astype(kind).reshape(len(labels), *row))

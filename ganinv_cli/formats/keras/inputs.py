@@ -19,7 +19,8 @@ def add_inputs(builder: NetworkBuilder, model: Model) -> tuple[int, list[Value]]
     model_inputs = [each for _, each in model.inputs]
     if len(model_inputs) not in (1, 2):
         raise UnreadableError(
-            f"has {len(model_inputs)} inputs ({', '.join(each.name for each in model_inputs[:8])}); expected a "
+            f"has {len(model_inputs)} inputs "
+            f"({', '.join(each.name for each in model_inputs[:8])}); expected a "
             "latent vector and at most one label"
         )
     label = _find_label(builder, model) if len(model_inputs) == 2 else None
@@ -86,7 +87,8 @@ def _add_label(builder: NetworkBuilder, model_input: ModelInput) -> Value:
         or math.prod(_replace_unknown_sizes(shape)) < 1
     ):
         raise UnreadableError(
-            f"takes {model_input.name} of {_describe_shape(model_input)} beside a latent vector; expected a label: a "
+            f"takes {model_input.name} of {_describe_shape(model_input)} beside a latent vector; "
+            "expected a label: a "
             "whole number or one-hot"
         )
     length = math.prod(_replace_unknown_sizes(shape))
@@ -100,7 +102,8 @@ def _add_label(builder: NetworkBuilder, model_input: ModelInput) -> Value:
 def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, Value]:
     if not model_input.shape or None in model_input.shape:
         raise UnreadableError(
-            f"does not say how long its latent vector is, only {_describe_shape(model_input)}; save it after it "
+            f"does not say how long its latent vector is, only {_describe_shape(model_input)}; "
+            "save it after it "
             "was built with its input shape"
         )
     shape = _replace_unknown_sizes(model_input.shape)

@@ -75,7 +75,8 @@ def permute(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) ->
     x, axes = inputs[0], layer.settings.read_ints("dims")
     if sorted(axes) != list(range(1, len(x.shape) + 1)):
         raise UnreadableError(
-            f"{layer.name} has dims {str(axes)[:60]} for {format_shape(x.file_shape)}; the config is damaged"
+            f"{layer.name} has dims {str(axes)[:60]} for {format_shape(x.file_shape)}; the config "
+            "is damaged"
         )
     return x._replace(order=tuple(axes.index(axis + 1) for axis in x.order))
 
@@ -102,7 +103,8 @@ def batch_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: lis
     )
     if arrays["moving_variance"].min(initial=0) < 0:
         raise UnreadableError(
-            f"{layer.name} holds {arrays['moving_variance'].min():g} where a variance is at least 0; "
+            f"{layer.name} holds {arrays['moving_variance'].min():g} where a variance is at least "
+            "0; "
             "use another checkpoint of the run"
         )
     norm = BatchNorm(

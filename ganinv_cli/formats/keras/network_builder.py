@@ -108,7 +108,8 @@ class NetworkBuilder:
         """As height, width and channels."""
         if len(x.shape) != 3:
             raise UnreadableError(
-                f"{name} expects height x width x channels, found {format_shape(x.file_shape)}; the config "
+                f"{name} expects height x width x channels, found {format_shape(x.file_shape)}; "
+                "the config "
                 "is damaged or of another network"
             )
         return self.transpose(x, (1, 2, 0) if channels_first else (0, 1, 2), name)

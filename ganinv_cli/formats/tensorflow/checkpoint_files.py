@@ -107,7 +107,8 @@ def _find_in_folder(folder: Path) -> CheckpointFiles:
     if len({step["stem"] if step else None for step in steps}) > 1 or not all(steps):
         names = ", ".join(prefix.name for prefix in prefixes[:5])
         raise CheckpointError(
-            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE_FILE!r} that says "
+            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE_FILE!r} "
+            "that says "
             f"which is meant; name one, such as {prefixes[0]}"
         )
     return _require_all_files(max(prefixes, key=_parse_step))

@@ -98,7 +98,8 @@ def infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -
     side = math.isqrt(outputs // channels)
     if side * side * channels != outputs:
         raise UnreadableError(
-            f"{describe_tensor(shapes, matrix)} makes {outputs // channels} places of {channels} channels, which "
+            f"{describe_tensor(shapes, matrix)} makes {outputs // channels} places of {channels} "
+            "channels, which "
             "is not a square map (as 16 places are 4 x 4); use a generator of square images"
         )
     return side
@@ -134,7 +135,8 @@ def _check_shapes(
 def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> UnreadableError:
     """What the last layer makes is neither grey nor coloured."""
     return UnreadableError(
-        f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) or 3 "
+        f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) "
+        "or 3 "
         "(colour); use such a generator"
     )
 
@@ -153,7 +155,8 @@ def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
     """Raises UnreadableError where a map is too large."""
     if side > MOST_SIDE or side * side * channels > MOST_VALUES:
         raise UnreadableError(
-            f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; expected at most "
+            f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
+            "expected at most "
             f"{MOST_SIDE} pixels a side and {MOST_VALUES:,} values; is it a DCGAN?"
         )
 

@@ -104,7 +104,8 @@ def _check_shapes(
     labels = shapes[second_dense.weights][0] - shapes[first][1]
     if not 0 < labels <= min(MOST_LABELS, shapes[first][0] - 1):
         raise UnreadableError(
-            f"{dcgan.describe_tensor(shapes, second_dense.weights)} takes what {dcgan.describe_tensor(shapes, first)} "
+            f"{dcgan.describe_tensor(shapes, second_dense.weights)} takes what "
+            f"{dcgan.describe_tensor(shapes, first)} "
             f"makes and {labels} values of a label; expected 1 to {MOST_LABELS}, and fewer than go "
             "into the first layer; the checkpoint is damaged or not a conditional DCGAN's"
         )

@@ -61,5 +61,6 @@ def _translate_errors(problem: str) -> Iterator[None]:
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableError(
-            f"{problem}, the file is damaged or incomplete ({reason}); copy it again from its source"
+            f"{problem}, the file is damaged or incomplete ({reason}); copy it again from its "
+            "source"
         ) from None

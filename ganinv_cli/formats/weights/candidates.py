@@ -56,7 +56,8 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
     averages = [each for each in generators if _AVERAGE_NAME.search(each.path)]
     if len(generators) > 1 and len(averages) != 1:
         raise UnreadableError(
-            f"holds {len(generators)} generators ({format_names([each.path or 'all' for each in generators])}) "
+            f"holds {len(generators)} generators "
+            f"({format_names([each.path or 'all' for each in generators])}) "
             "where one was expected, or one with ema in its name; save one of them alone"
         )
     for each in averages if len(generators) > 1 else generators:
@@ -77,6 +78,7 @@ def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
     if likely or len(candidates) == 1:
         return f"holds no generator that can be read: {(likely or candidates)[0].reason}"
     return (
-        f"holds {len(candidates)} networks ({format_names([each.path for each in candidates])}) and no generator "
+        f"holds {len(candidates)} networks ({format_names([each.path for each in candidates])}) "
+        "and no generator "
         f"that can be read; of {candidates[0].path}: {candidates[0].reason}"
     )

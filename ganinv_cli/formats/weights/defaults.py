@@ -68,7 +68,8 @@ def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
             )
         if _BRANCH_NAME.search(layer.name):
             raise UnreadableError(
-                f"{layer.name} {list(layer.shape)} belongs to a branch, and weights alone do not say "
+                f"{layer.name} {list(layer.shape)} belongs to a branch, and weights alone do not "
+                "say "
                 f"where it leaves and joins; {framework.remedy}"
             )
 
@@ -193,6 +194,7 @@ def compute_output_sides(layout: KernelLayout, geometry: ConvGeometry, shape: Sh
 def _unknown_layer_error(layer: WeightedLayer, framework: Framework) -> UnreadableError:
     contents = ", ".join(f"{what} {list(each.shape)}" for what, each in layer.weights.items())
     return UnreadableError(
-        f"{layer.name} ({contents}) is no dense layer, convolution of two axes or batch norm; expected "
+        f"{layer.name} ({contents}) is no dense layer, convolution of two axes or batch norm; "
+        "expected "
         f"a sequence of these: {framework.remedy}"
     )

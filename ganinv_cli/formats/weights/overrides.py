@@ -68,7 +68,8 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
     count = 0 if conventions.labels == -1 else conventions.labels
     if count and not 2 <= count < inputs:
         raise UnreadableError(
-            f"takes {inputs:,} values, which cannot be z and {_format_numbers([count])} labels behind it; "
+            f"takes {inputs:,} values, which cannot be z and {_format_numbers([count])} labels "
+            "behind it; "
             "--labels says how many of them are a label's, at least 2"
         )
     return count

@@ -129,7 +129,8 @@ class _Planner:
         layouts = defaults.list_kernel_layouts(layer, self._framework, self._weighted_layers)
         if not self._shape and not layouts[0].transposed:
             raise UnreadableError(
-                f"{layer.name} {list(layer.shape)} is a convolution, which takes images; expected a "
+                f"{layer.name} {list(layer.shape)} is a convolution, which takes images; expected "
+                "a "
                 "layer that takes a latent vector: a matrix, or a transposed convolution"
             )
         if not self._shape:
@@ -178,7 +179,8 @@ class _Planner:
         sides = self._shape[:2]
         if not 1 <= min(sides) <= max(sides) <= MOST_SIDE or math.prod(self._shape) > MOST_VALUES:
             raise UnreadableError(
-                f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to {MOST_SIDE} "
+                f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to "
+                f"{MOST_SIDE} "
                 f"pixels a side and at most {MOST_VALUES:,} values; --strides and --padding say "
                 "how the sides grow"
             )
@@ -237,12 +239,14 @@ class _Planner:
         elif shape and shape[2] in (1, 3) and shape[0] > 1:
             if max(self._strides) == 1 and not self._given_strides and shape[0] < 16:
                 raise UnreadableError(
-                    f"makes an image of {format_shape(shape)} with the strides that are usual; give its "
+                    f"makes an image of {format_shape(shape)} with the strides that are usual; "
+                    "give its "
                     f"own, --strides with {len(self._strides)} numbers"
                 )
             return
         raise UnreadableError(
-            f"{self._weighted_layers[-1].name} makes {format_shape(shape)}; expected a square image of 1 channel "
+            f"{self._weighted_layers[-1].name} makes {format_shape(shape)}; expected a square "
+            "image of 1 channel "
             "(grey) or 3 (colour); use a file with a generator of images"
         )
 
@@ -273,7 +277,8 @@ class _Planner:
 
     def _misfit_error(self, layer: WeightedLayer, expected: str, shape: Shape) -> UnreadableError:
         return UnreadableError(
-            f"{layer.name} {list(layer.shape)} expects {expected}, found {format_shape(shape)}; the file is "
+            f"{layer.name} {list(layer.shape)} expects {expected}, found {format_shape(shape)}; "
+            "the file is "
             "damaged or its layers do not simply follow one another: "
             f"{self._framework.remedy}"
         )

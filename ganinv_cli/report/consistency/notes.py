@@ -34,12 +34,15 @@ def make_notes(run: Row, table2: list[Row], handling_by_image: Mapping[int, str]
         f"{describe_distribution(read_prior(run['config']))}."
     )
     lines.append(
-        f"A distinct minimum: recoveries that converged{_describe_polishing(table2)}, each nearer than "
-        f"{format_concise(SAME_Z_TOLERANCE)} to another of them; a table has their number at larger tolerances. How "
+        f"A distinct minimum: recoveries that converged{_describe_polishing(table2)}, each nearer "
+        "than "
+        f"{format_concise(SAME_Z_TOLERANCE)} to another of them; a table has their number at "
+        "larger tolerances. How "
         "far what has converged still moves when it is solved on was measured on the shipped "
         "generator: docs/consistency.md. One that did not converge is no minimum and is counted "
         "apart. Most frequent: recoveries at the minimum that was found most often. "
-        f"Least loss: an image loss within {100 * REACHED_SHARE:g} % of the least of all, or no more "
+        f"Least loss: an image loss within {100 * REACHED_SHARE:g} % of the least of all, or no "
+        "more "
         "than rounding the image to 8 bits leaves."
     )
     if table2:

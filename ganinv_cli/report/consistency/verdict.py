@@ -22,7 +22,10 @@ def describe_uniqueness(recoveries: Recoveries) -> str:
     rivals = int(np.sum(recoveries.reached_least_loss & others))
     own_verdict = f"under label {label}, {_describe_one_label(recoveries.select_label(label))}"
     if rivals:
-        return f"not unique: {rivals:,} under other labels reached the least image loss too; {own_verdict}"
+        return (
+            f"not unique: {rivals:,} under other labels reached the least image loss too; "
+            f"{own_verdict}"
+        )
     more = f"; {np.sum(others):,} ended under other labels, at larger losses"
     return own_verdict + (more if others.any() else "")
 

@@ -94,7 +94,8 @@ def _draw_figure(
 ) -> DrawnFigure:
     times = choose_amplification(pairs)
     said = "; ".join(
-        f"{full_names[pair.image.number]} {describe_nearness(pair, has_several_rules)}{describe_label(pair)}"
+        f"{full_names[pair.image.number]} "
+        f"{describe_nearness(pair, has_several_rules)}{describe_label(pair)}"
         for pair in pairs
     )
     over = (

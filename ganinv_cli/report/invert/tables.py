@@ -41,7 +41,8 @@ def make_notes(run: Row, inverted: list[Row]) -> list[str]:
     untold = [called[row["number"]] for row in inverted if not row["told"]]
     if untold:
         lines.append(
-            f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may be "
+            f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may "
+            "be "
             "another than was found."
         )
     lines.append(
@@ -53,9 +54,11 @@ def make_notes(run: Row, inverted: list[Row]) -> list[str]:
     low, high = format_bounds(read_prior(run["config"]))
     labelled = any("label" in row for row in inverted)
     lines.append(
-        f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of all"
+        f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
+        "all"
         f"{' under the same label' if labelled else ''}; "
-        f"one z: those of them at the best one's z (‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)} from one "
+        "one z: those of them at the best one's z (‖·‖ / latent below "
+        f"{format_concise(SAME_Z_TOLERANCE)} from one "
         "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
         "its least, and the directions of z that move the image. At bound: components of z at or "
         f"beyond {low} or {high}; outside: those beyond, where no z is drawn."

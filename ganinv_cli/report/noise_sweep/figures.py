@@ -186,7 +186,8 @@ def _make_figure2a(
         )
         said.append(f"with {technique} {values}")
     alt = (
-        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep, counting)}Lines of the "
+        f"The median error of z is {'; '.join(said)}. {_describe_ratios(sweep, counting)}Lines of "
+        "the "
         "error against the variance, both axes logarithmic, with the Cramér-Rao bound and slope 1."
     )
     caption = (
@@ -209,7 +210,8 @@ def _describe_ratios(sweep: list[Row], counting: str) -> str:
         return ""
     least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
     return (
-        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to {most} times "
+        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to "
+        f"{most} times "
         "their Cramér-Rao bound, by median. "
     )
 
@@ -242,6 +244,7 @@ def _describe_error(variance: float, rule: str | None, sweep: list[Row]) -> str:
         if (row["variance"], row["technique"]) == (variance, rule):
             return (
                 f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
-                f"of {format_scientific(row['with_restarts']['median'])} over {row['trials']:,} trials. "
+                f"of {format_scientific(row['with_restarts']['median'])} over {row['trials']:,} "
+                "trials. "
             )
     return f"Under noise of variance {variance:g}. "

@@ -36,7 +36,8 @@ def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     )
     if any(row["trials"] < MIN_TRIALS for row in sweep):
         lines.append(
-            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap intervals are "
+            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap "
+            "intervals are "
             "too narrow then."
         )
     lines.append(
@@ -46,7 +47,8 @@ def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     lines += labels.make_notes(sweep)
     if comparisons:
         lines.append(
-            f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), so some p "
+            f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), "
+            "so some p "
             "below .05 come by chance; p (Holm) allows for all tests of one way of counting. "
             "Difference: median over the trials of the first rule's error less the second's. p: "
             "Wilcoxon's signed-rank test that the differences lie symmetrically about 0; it weighs "

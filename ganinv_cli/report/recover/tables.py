@@ -86,7 +86,8 @@ def _format_count(count: int, trials: int) -> str:
 
 def _make_shares_table(table1: list[Row], counting: str) -> Section:
     return Section(
-        f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}: trials with mean squared z error below",
+        f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}: trials with mean squared z "
+        "error below",
         ("technique", "trials", *EPSILONS),
         [
             (

@@ -47,7 +47,8 @@ def merge_files(
     lacking = find_missing_trials(rows, origins.identity, origins.requested_trials)
     if lacking and not partial:
         raise MissingError(
-            f"{out} is not written, for trials are missing: {ranges.format_runs(lacking)}; name the "
+            f"{out} is not written, for trials are missing: {ranges.format_runs(lacking)}; name "
+            "the "
             "files that hold them, or write what there is with --partial, and the same command "
             f"without --shard on {out} runs the rest"
         )
@@ -57,7 +58,8 @@ def merge_files(
         notes.append(f"missing are {ranges.format_runs(lacking)}")
     if images := count_uncertified_images(rows, origins.identity, lacking):
         notes.append(
-            f"{out}: {_format_count(images, 'image')} {'has' if images == 1 else 'have'} no certificate "
+            f"{out}: {_format_count(images, 'image')} {'has' if images == 1 else 'have'} no "
+            "certificate "
             "yet (reconstructions, singular values); the same command without --shard, with --out "
             f"{out}, makes them"
         )

@@ -86,7 +86,8 @@ class MergedProvenance:
             what: by for what, by in self._values.items() if what not in ("device", "precision")
         }
         return [
-            f"{what} is {', '.join(f'{value} in {_format_paths(who)}' for value, who in by.items())}"
+            f"{what} is "
+            f"{', '.join(f'{value} in {_format_paths(who)}' for value, who in by.items())}"
             for what, by in told.items()
             if len(by) > 1
         ]

@@ -52,7 +52,10 @@ def _format_trials(groups: Sequence[str], found: np.ndarray) -> str:
     count = int((found[:, 1] - found[:, 0]).sum())
     shown = [f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in found[:MAX_RANGES].tolist()]
     trials = f"{count:,} trial{'s' if count > 1 else ''}"
-    return f"{trials} of {_join_truncated(groups, MAX_GROUPS)} ({_join_truncated(shown, MAX_RANGES, len(found))})"
+    return (
+        f"{trials} of {_join_truncated(groups, MAX_GROUPS)} "
+        f"({_join_truncated(shown, MAX_RANGES, len(found))})"
+    )
 
 
 def _join_truncated(names: Sequence[str], most: int, total: int | None = None) -> str:
