@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -11,11 +10,10 @@ import click
 from ganinv_cli.cli import startup
 from ganinv_cli.cli.param_types import Numbers
 from ganinv_cli.errors import ConfigError, to_printable
-from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import GeneratorSpec
-    from ganinv_cli.formats.interface import Conventions
     from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import BatchNormMode
 
@@ -25,59 +23,34 @@ CHECKPOINT_ARGUMENT = click.argument("checkpoint")
 
 OptionSpec = tuple[str, str, str, dict[str, Any]]  # flag, name, help, type
 
+
+def _make_option_spec(name: str) -> OptionSpec:
+    declaration = DECLARATIONS[name]
+    example = declaration.example
+    type_: dict[str, Any] = {}
+    if isinstance(example, bool):
+        type_["is_flag"] = True
+    elif isinstance(example, int):
+        type_["type"] = click.IntRange(0)
+    elif isinstance(example, tuple):
+        type_["type"] = Numbers(type(example[0]), declaration.option_example)
+    if declaration.metavar:
+        type_["metavar"] = declaration.metavar
+    if declaration.shown_default:
+        type_["show_default"] = declaration.shown_default
+    return f"--{name}", name, declaration.help, type_
+
+
 GENERATOR_OPTIONS: tuple[OptionSpec, ...] = (
     ("--checkpoint", "checkpoint", "The generator: a file, a folder, or a prefix of files.", {}),
-    (
-        "--prior",
-        "prior",
-        "Where z comes from: uniform, uniform:LOW,HIGH, normal, normal:SIGMA, or "
-        "normal:SIGMA,INSIDE with the share of it that the bounds keep. Else the format's.",
-        {"metavar": "PRIOR"},
-    ),
-    (
-        "--range",
-        "range",
-        "Of the generator's pixels, where its file does not say: tanh, sigmoid, or the values of "
-        "black and white.",
-        {"metavar": "tanh|sigmoid|LOW,HIGH"},
-    ),
-    (
-        "--activation",
-        "activation",
-        "Between the layers of a file of weights alone, such as relu or leaky_relu:0.2.",
-        {"metavar": "NAME"},
-    ),
-    (
-        "--strides",
-        "strides",
-        "Of the convolutions of a file of weights alone, such as 1,2,2,2.",
-        {"type": Numbers(int, "1,2,2,2"), "metavar": "NUMBERS"},
-    ),
-    (
-        "--padding",
-        "padding",
-        "Of these, as PyTorch counts it, such as 0,1,1,1.",
-        {"type": Numbers(int, "0,1,1,1"), "metavar": "NUMBERS"},
-    ),
-    (
-        "--epsilon",
-        "epsilon",
-        "Of the batch norms of a file of weights alone: one number, or one for each.",
-        {"type": Numbers(float, "1e-5,0.8"), "metavar": "NUMBERS"},
-    ),
-    (
-        "--labels",
-        "labels",
-        "How many labels a file of weights alone takes, as one-hot behind z.",
-        {"type": click.IntRange(0), "show_default": "what the file's folder says, or 0"},
-    ),
+    *(_make_option_spec(name) for name, each in DECLARATIONS.items() if each.in_files),
     (
         "--label",
         "label",
         "Of a conditional generator, from 0; -1: each is tried.",
         {"type": click.IntRange(-1), "show_default": "-1"},
     ),
-    ("--trust", "trust", "Run the code that a Keras file holds.", {"is_flag": True}),
+    *(_make_option_spec(name) for name, each in DECLARATIONS.items() if not each.in_files),
 )
 
 
@@ -85,7 +58,7 @@ class GeneratorChoice(NamedTuple):
     """The generator that a command line names."""
 
     checkpoint: str
-    conventions: "Conventions"
+    conventions: Conventions
     label: int  # -1: all of them
 
     @property
@@ -110,8 +83,6 @@ def generator_options(
             values = {name: others.pop(name, None) for _, name, _, _ in GENERATOR_OPTIONS[1:]}
             label = values.pop("label")
             given_conventions = {name: value for name, value in values.items() if value is not None}
-            from ganinv_cli.formats.interface import Conventions
-
             label = -1 if label is None else label
             return callback(
                 chosen=GeneratorChoice(checkpoint, Conventions(**given_conventions), label),
@@ -125,15 +96,8 @@ def generator_options(
     return decorate
 
 
-def make_conventions(config: Config) -> "Conventions":
-    """What a config says of its generator."""
-    from ganinv_cli.formats.interface import Conventions
-
-    return Conventions(**{field.name: getattr(config, field.name) for field in fields(Conventions)})
-
-
 def read_checkpoint(
-    path: Path, conventions: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+    path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
     """The checkpoint, with TensorFlow started; what was assumed of it is said, unless `quiet`."""
     generator_checkpoint = read_checkpoint_lazily(path, conventions, verbose, quiet, gpus)
@@ -142,7 +106,7 @@ def read_checkpoint(
 
 
 def read_checkpoint_lazily(
-    path: Path, conventions: "Conventions", verbose: bool, quiet: bool = False, gpus: bool = True
+    path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
     """The same, with TensorFlow started only where reading takes it."""
     from ganinv_cli import formats

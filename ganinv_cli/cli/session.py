@@ -85,7 +85,7 @@ def open_session(config: Config, output: Output) -> Iterator[Session]:
 
     progress.interrupt_on_sigterm()
     path = find("checkpoint", config.checkpoint)
-    conventions = generator_options.make_conventions(config)
+    conventions = config.conventions
     gpus = config.engine == "local"  # else they are the workers'
     generator_checkpoint = generator_options.read_checkpoint(
         path, conventions, output.verbose, output.quiet, gpus

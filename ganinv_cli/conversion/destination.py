@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_writable
-from ganinv_cli.formats import conventions
+from ganinv_cli.formats import generator_toml
 from ganinv_cli.prior import Prior, Uniform, parse_prior
 
 CHECKPOINT_NAME = "DCGAN.model-0"  # of a checkpoint in a folder
@@ -46,7 +46,7 @@ class Destination:
     def convention_file(self) -> str:
         """The file in the folder that says what its format does not: a folder of its own has one
         of its own."""
-        return conventions.FILE_NAME if self.owns_folder else f"{self.name}.toml"
+        return generator_toml.FILE_NAME if self.owns_folder else f"{self.name}.toml"
 
     @property
     def default_prior(self) -> Prior:

@@ -2,10 +2,10 @@
 
 from ganinv_cli.conversion.destination import Destination
 from ganinv_cli.errors import UsageError
-from ganinv_cli.formats import WEIGHT_FILE_OPTIONS, conventions
-from ganinv_cli.formats.interface import Conventions
+from ganinv_cli.formats.generator_toml import read_conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.prior import parse_prior
+from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
 WRITTEN_RANGES = {True: "-1,1", False: "tanh"}  # of what is written, by whether it is a Keras model
 
@@ -17,7 +17,7 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
     changed. Raises UsageError where what is there cannot be gone before.
     """
     existing, files = _read_existing(destination)
-    misplaced = [name for name in WEIGHT_FILE_OPTIONS if existing.is_given(name)]
+    misplaced = [name for name in WEIGHTS_ONLY if existing.is_given(name)]
     if misplaced and not destination.is_keras:
         raise UsageError(
             f"{' and '.join(files)} says {' and '.join(misplaced)}, which are not those of what is "
@@ -46,9 +46,7 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
 def _read_existing(destination: Destination) -> tuple[Conventions, tuple[str, ...]]:
     """What is said there already, and by which files."""
     if not destination.owns_folder:
-        return conventions.read_conventions(destination.path, Conventions())
+        return read_conventions(destination.path, Conventions())
     if not destination.folder.is_dir():
         return Conventions(), ()
-    return conventions.read_conventions(
-        destination.folder.absolute(), Conventions()
-    )  # a name, where it is "."
+    return read_conventions(destination.folder.absolute(), Conventions())  # a name, where it is "."

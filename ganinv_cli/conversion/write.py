@@ -17,7 +17,7 @@ from ganinv_cli.conversion.overrides import format_overrides
 from ganinv_cli.conversion.unwritable import UnwritableError
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.files import write_error
-from ganinv_cli.formats import conventions, read
+from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow import write as tf_write
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE
 from ganinv_cli.ground_truth import draw_true_z
@@ -70,7 +70,7 @@ def write_generator(checkpoint: Checkpoint, destination: Destination) -> Written
 def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
     """Copy what is said there already of what is written, so that it is read as it will be."""
     known = []
-    for name in (f"{destination.name}.toml", conventions.FILE_NAME):
+    for name in (f"{destination.name}.toml", generator_toml.FILE_NAME):
         with suppress(FileNotFoundError):
             (folder / name).write_bytes((destination.folder / name).read_bytes())
             known.append(name)

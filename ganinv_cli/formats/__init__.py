@@ -10,18 +10,18 @@ from pathlib import Path
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import detect
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.conventions import read_conventions
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.generator_toml import read_conventions
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
-
-WEIGHT_FILE_OPTIONS = ("activation", "strides", "padding", "epsilon", "labels")  # of no whole model
+from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
     """The generator at `path`, of any format, which its content tells.
 
-    `conventions` go before what stands beside it (`formats.conventions`). Raises CheckpointError,
-    which says what was found, what was expected and what to try, or ConfigError for conventions.
+    `conventions` override the files beside it (see `formats.generator_toml`). Raises
+    CheckpointError, which says what was found, what was expected and what to try, or ConfigError
+    for conventions.
     """
     path = Path(path)
     format_module = detect.detect_format(path)
@@ -39,7 +39,7 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
 
 
 def _check_conventions(path: Path, format_module: str, conventions: Conventions) -> None:
-    forbidden = [name for name in WEIGHT_FILE_OPTIONS if conventions.is_given(name)]
+    forbidden = [name for name in WEIGHTS_ONLY if conventions.is_given(name)]
     if format_module in detect.WHOLE_MODEL_FORMATS and forbidden:
         raise ConfigError(
             f"{path} is a whole model, which says its own {' and '.join(forbidden)}: leave out "

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.limits import (
     LEAST_SIDE,
     MOST_LATENT,
@@ -19,6 +19,7 @@ from ganinv_cli.network.graph import Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
 from ganinv_cli.network.shapes import ShapeError, format_shape
 from ganinv_cli.prior import parse_prior
+from ganinv_cli.settings.conventions import Conventions
 
 ACTIVATION_BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
     "sigmoid": (0.0, 1.0),

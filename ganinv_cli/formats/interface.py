@@ -10,27 +10,6 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Conventions:
-    """What a file may not say of its generator: from files beside it, and from options.
-
-    Empty: the file's own, or the usual one of its format, which is then said.
-    """
-
-    prior: str = ""  # where z comes from, as `prior.parsed` reads it
-    range: str = ""  # tanh, sigmoid: what it ends in; or LOW,HIGH: it ends in neither
-    activation: str = ""  # between the layers of a file of weights alone, as leaky_relu:0.2
-    strides: tuple[int, ...] = ()  # of the convolutions of a file of weights alone
-    padding: tuple[int, ...] = ()  # of these, as PyTorch counts it
-    epsilon: tuple[float, ...] = ()  # of its batch norms: one for all, or one for each
-    labels: int = -1  # how many it takes, as one-hot behind z; -1: not said
-    trust: bool = False  # run what the file wants to be run
-
-    def is_given(self, name: str) -> bool:
-        """Whether a field was given."""
-        return getattr(self, name) not in ("", (), -1)
-
-
-@dataclass(frozen=True)
 class UnfinishedGenerator:
     """A generator as a reader found it."""
 

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
+from ganinv_cli.settings.conventions import Conventions
 
 MOST_HEADER = 1 << 26  # bytes; some 100 a tensor
 MOST_AXES = 16

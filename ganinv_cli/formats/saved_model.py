@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.formats.graph.values import printable
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.settings.conventions import Conventions
 
 GRAPH_FILE = "saved_model.pb"
 MOST_BYTES = 1 << 29  # with 100 million weights as constants

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.inspection.original import OriginalProgram, UncheckableError, load_original
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
 LIMIT = 1e-4  # of pixels in [-1, 1]: rounding of float32, and far from what an eye sees

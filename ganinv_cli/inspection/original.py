@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats import detect
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
 from ganinv_cli.inspection.facts import find_range_layer
 from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.settings.conventions import Conventions
 
 # (z (n, latent) float32, labels (n,) or None) -> images as ours, (n, height, width, channels)
 OriginalProgram = Callable[[np.ndarray, np.ndarray | None], np.ndarray]

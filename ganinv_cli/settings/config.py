@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS
 from ganinv_cli.settings.sharding import parse_shard
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding
 # what decides the generator is in its hash
 _GENERATOR_OPTIONS = (
-    *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels", "trust"),
+    "checkpoint",
+    *(name for name, each in DECLARATIONS.items() if not each.in_identity),
 )
 _WORKER_OPTIONS = ("engine", "address", "workers", "cpus_per_worker", "gpus_per_worker")
 FREE_ON_RESUME_IF_COUPLED = (
@@ -28,18 +30,14 @@ FREE_ON_RESUME = (*FREE_ON_RESUME_IF_COUPLED, "trials", "batch_size")
 
 
 @dataclass(frozen=True)
-class Config:
+class _Checkpoint:
+    checkpoint: str = "checkpoints/portraits64"
+
+
+@dataclass(frozen=True)
+class Config(Conventions, _Checkpoint):  # fields of the last base come first
     """What every experiment can be told; each has its own class below."""
 
-    checkpoint: str = "checkpoints/portraits64"
-    prior: str = ""  # what the file does not say; see formats.checkpoint.Conventions
-    range: str = ""
-    activation: str = ""
-    strides: tuple[int, ...] = ()
-    padding: tuple[int, ...] = ()
-    epsilon: tuple[float, ...] = ()
-    labels: int = -1
-    trust: bool = False  # run the code that the file holds
     label: int = -1  # of a conditional generator, from 0; -1: each is tried
     trials: int = 1000
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
@@ -150,6 +148,11 @@ class Config:
 
     def _check_stationary(self, share: float) -> None:
         self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
+
+    @property
+    def conventions(self) -> Conventions:
+        """The weights conventions alone."""
+        return Conventions(**{name: getattr(self, name) for name in DECLARATIONS})
 
     @property
     def initial_batch_size(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.conventions import DECLARATIONS
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -44,7 +45,7 @@ def check_type(name: str, value: Any, default: Any) -> None:
 
 _ITEM_EXAMPLES = {
     **{"clip": "none", "snapshots": 10, "variances": 0.1, "image": "photo.png"},
-    **{"strides": 2, "padding": 1, "epsilon": 1e-5},
+    **{key: e.example[-1] for key, e in DECLARATIONS.items() if isinstance(e.example, tuple)},
 }
 
 

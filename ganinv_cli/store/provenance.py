@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.settings.conventions import DECLARATIONS
 from ganinv_cli.store import schema
 
 _JSON_KEYS = ("config", "identity", "versions", "groups", "figures")
-CONVENTION_KEYS = ("checkpoint", "range", "activation", "strides", "padding", "epsilon", "labels")
+# settings that decide the generator, and so its hash
+CONVENTION_KEYS = (
+    "checkpoint",
+    *(name for name, each in DECLARATIONS.items() if each.in_files and not each.in_identity),
+)
 DEFAULTS = {"prior": "uniform:-1,1", "label": -1}  # of files that do not say
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 

@@ -15,7 +15,6 @@ from PIL import Image
 from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.inspection import checks, facts, spectrum
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
@@ -23,6 +22,7 @@ from ganinv_cli.network.graph import Node, chain, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report.inspect import tables
+from ganinv_cli.settings.conventions import Conventions
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.complete import complete_generator
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Network, Node, chain
 from ganinv_cli.network.layers import (
@@ -25,6 +25,7 @@ from ganinv_cli.network.layers import (
     Transpose,
 )
 from ganinv_cli.prior import Normal, Uniform
+from ganinv_cli.settings.conventions import Conventions
 
 
 def _found(

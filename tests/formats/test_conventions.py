@@ -8,9 +8,9 @@ from builders import make_weights, rename_arrays, save_checkpoint
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.conventions import read_conventions
-from ganinv_cli.formats.interface import Conventions
+from ganinv_cli.formats.generator_toml import read_conventions
 from ganinv_cli.prior import Normal, Uniform
+from ganinv_cli.settings.conventions import Conventions
 
 
 def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from torch_files import save_archive
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read, safetensors
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.settings.conventions import Conventions
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.formats.weights.layers import Framework
 from ganinv_cli.formats.weights.sequence import Plan, plan_generator
 from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
+from ganinv_cli.settings.conventions import Conventions
 
 Shapes = Mapping[str, tuple[int, ...]]
 

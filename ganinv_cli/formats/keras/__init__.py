@@ -7,7 +7,7 @@ nothing that a file holds is run.
 import json
 from pathlib import Path
 
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.config import Model, parse_config
 from ganinv_cli.formats.keras.layer_settings import UntranslatedError
@@ -19,6 +19,7 @@ from ganinv_cli.formats.keras.weights import (
     WeightLayout,
     Weights,
 )
+from ganinv_cli.settings.conventions import Conventions
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:

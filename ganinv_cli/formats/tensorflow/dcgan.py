@@ -11,13 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
 from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames, LinearNames
 from ganinv_cli.formats.weights import overrides
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import Network, chain
 from ganinv_cli.network.layers import BatchNorm, Dense, Layer, Reshape, same_conv_transpose
+from ganinv_cli.settings.conventions import Conventions
 
 DEFAULT_STRIDE = 2
 DEFAULT_EPSILON = 1e-5  # of batch norms

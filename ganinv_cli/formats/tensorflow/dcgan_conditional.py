@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.tensorflow import dcgan
 from ganinv_cli.formats.tensorflow.dcgan import Shapes, Tensors
 from ganinv_cli.formats.tensorflow.dcgan_names import GeneratorNames, LinearNames
@@ -24,6 +24,7 @@ from ganinv_cli.network.layers import (
     Reshape,
     same_conv_transpose,
 )
+from ganinv_cli.settings.conventions import Conventions
 
 MOST_LABELS = 1000
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.tensorflow.dcgan_names import OBJECT_GRAPH
 from ganinv_cli.formats.tensorflow.object_graph import (
     ObjectGraph,
@@ -14,6 +14,7 @@ from ganinv_cli.formats.weights.candidates import Candidate, choose_generator, i
 from ganinv_cli.formats.weights.layers import Framework
 from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import Weight
+from ganinv_cli.settings.conventions import Conventions
 
 MOST_MODELS = 50  # of a checkpoint; the objects behind them are not looked at
 

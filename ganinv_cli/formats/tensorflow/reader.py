@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.tensorflow import checkpoint_files as tf_files
 from ganinv_cli.formats.tensorflow import dcgan, dcgan_conditional, dcgan_names, object_generator
 from ganinv_cli.formats.tensorflow import index as tf_index
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
+from ganinv_cli.settings.conventions import Conventions
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:

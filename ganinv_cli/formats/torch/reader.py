@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.torch.archive import open_torch_file
 from ganinv_cli.formats.torch.networks import find_networks
 from ganinv_cli.formats.weights import state_dict
+from ganinv_cli.settings.conventions import Conventions
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
+from ganinv_cli.settings.conventions import Conventions
 
 _DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # below 0, where none is given; None: it must be
 

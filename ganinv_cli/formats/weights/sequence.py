@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
 from ganinv_cli.formats.weights import defaults, overrides
 from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer, make_layer
@@ -17,6 +17,7 @@ from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import Network, chain
 from ganinv_cli.network.layers import Activation, Reshape, Upsample
 from ganinv_cli.network.shapes import Shape, format_shape
+from ganinv_cli.settings.conventions import Conventions
 
 
 class Plan(NamedTuple):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import Conventions, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
     choose_generator,
@@ -16,6 +16,7 @@ from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
 from ganinv_cli.formats.weights.parametrizations import apply_spectral_norm, apply_weight_norm
 from ganinv_cli.formats.weights.sequence import Plan, plan_generator
 from ganinv_cli.formats.weights.weight import Weight, Weights
+from ganinv_cli.settings.conventions import Conventions
 
 PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
 

@@ -11,9 +11,9 @@ from builders import assert_refused
 from keras import layers as kl
 
 from ganinv_cli import formats
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

@@ -12,9 +12,10 @@ from saved_models import LATENT, Z
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import trace
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),

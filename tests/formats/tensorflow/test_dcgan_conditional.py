@@ -9,9 +9,9 @@ from builders import Arrays, assert_refused, save_checkpoint
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import BatchNorm
+from ganinv_cli.settings.conventions import Conventions
 
 LATENT, LABELS = 5, 10
 

@@ -12,9 +12,9 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.conventions import Conventions
 
 
 def tutorial() -> keras.Model:

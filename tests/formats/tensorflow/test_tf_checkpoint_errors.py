@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from builders import Arrays, assert_refused, make_weights, rename_arrays, save_checkpoint
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.tensorflow import dcgan
 from ganinv_cli.formats.tensorflow.dcgan_names import match_names
+from ganinv_cli.settings.conventions import Conventions
 
 
 def test_no_generator_says_what_was_found_and_expected(tmp_path: Path) -> None:

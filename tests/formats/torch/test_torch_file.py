@@ -14,9 +14,9 @@ from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.interface import Conventions
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.conventions import Conventions
 
 WRITERS = (save_archive, save_stream)
 LEAKY = Conventions(activation="leaky_relu:0.2")

@@ -15,8 +15,9 @@ from torch_files import MAGIC, Tensor, pickle_content, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.torch import reader
+from ganinv_cli.settings.conventions import Conventions
 
 
 class _Runs:

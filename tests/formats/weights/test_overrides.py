@@ -14,10 +14,11 @@ from weights_alone import DCGAN, Shapes, build_network, planned
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.overrides import parse_activation
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, BatchNorm
+from ganinv_cli.settings.conventions import Conventions
 
 
 def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from weights_alone import DCGAN, build_network, make_unreadable_weight, planned
 
-from ganinv_cli.formats.interface import Conventions, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.layers import Framework
 from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.state_dict import (
@@ -15,6 +15,7 @@ from ganinv_cli.formats.weights.state_dict import (
     make_weighted_layers,
 )
 from ganinv_cli.network.layers import Activation, Conv, ConvTranspose, Upsample
+from ganinv_cli.settings.conventions import Conventions
 
 KERAS = Framework(is_torch=False, epsilon=1e-3, activation="relu")
 

@@ -7,19 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats.interface import Conventions
+from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.load import check_type
 
 FILE_NAME = "generator.toml"
-EXAMPLES: dict[str, Any] = {  # what it may say, with an example
-    "prior": "normal:1,0.99",
-    "range": "tanh",
-    "activation": "leaky_relu:0.2",
-    "strides": (1, 2, 2),
-    "padding": (0, 1, 1),
-    "epsilon": (1e-5,),
-    "labels": 10,
-}
+EXAMPLES = {name: each.example for name, each in DECLARATIONS.items() if each.in_files}
 MOST_BYTES = 1 << 16
 
 

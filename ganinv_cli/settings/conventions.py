@@ -1,0 +1,104 @@
+"""Conventions of a generator that its file may not state, each declared once as a field.
+
+Command-line options, config keys, the keys of generator.toml and the comparison of two runs are
+derived from the fields of Conventions: a new convention is one field here, and its use in a reader.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything about a convention but its name, type and default."""
+
+    help: str  # of the command-line option
+    example: Any = None  # of a value in a TOML file; its type decides how the option is parsed
+    option_example: str = ""  # of a list of numbers, as it is typed after the option
+    metavar: str = ""
+    shown_default: str = ""  # in the help, if the default alone would mislead
+    weights_only: bool = False  # only for files of weights, which do not describe their layers
+    in_files: bool = True  # may be set in a file beside the generator
+    in_identity: bool = False  # changes trials of the same generator, so must be equal on resume
+
+
+def _declare(default: Value, **declaration: Any) -> Value:
+    declared: Value = field(default=default, metadata={"declaration": Declaration(**declaration)})
+    return declared
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """Values from options, configs and files beside the generator.
+
+    A default means: not given, so the file's own value or the usual one of its format is taken.
+    """
+
+    prior: str = _declare(
+        "",  # as `prior.parse_prior` reads it
+        help="Where z comes from: uniform, uniform:LOW,HIGH, normal, normal:SIGMA, or "
+        "normal:SIGMA,INSIDE with the share of it that the bounds keep. Else the format's.",
+        metavar="PRIOR",
+        example="normal:1,0.99",
+        in_identity=True,
+    )
+    range: str = _declare(
+        "",
+        help="Of the generator's pixels, where its file does not say: tanh, sigmoid, or the values "
+        "of black and white.",
+        metavar="tanh|sigmoid|LOW,HIGH",
+        example="tanh",
+    )
+    activation: str = _declare(
+        "",
+        help="Between the layers of a file of weights alone, such as relu or leaky_relu:0.2.",
+        metavar="NAME",
+        example="leaky_relu:0.2",
+        weights_only=True,
+    )
+    strides: tuple[int, ...] = _declare(
+        (),
+        help="Of the convolutions of a file of weights alone, such as 1,2,2,2.",
+        metavar="NUMBERS",
+        example=(1, 2, 2),
+        option_example="1,2,2,2",
+        weights_only=True,
+    )
+    padding: tuple[int, ...] = _declare(
+        (),
+        help="Of these, as PyTorch counts it, such as 0,1,1,1.",
+        metavar="NUMBERS",
+        example=(0, 1, 1),
+        option_example="0,1,1,1",
+        weights_only=True,
+    )
+    epsilon: tuple[float, ...] = _declare(
+        (),
+        help="Of the batch norms of a file of weights alone: one number, or one for each.",
+        metavar="NUMBERS",
+        example=(1e-5,),
+        option_example="1e-5,0.8",
+        weights_only=True,
+    )
+    labels: int = _declare(
+        -1,
+        help="How many labels a file of weights alone takes, as one-hot behind z.",
+        shown_default="what the file's folder says, or 0",
+        example=10,
+        weights_only=True,
+    )
+    trust: bool = _declare(
+        False, help="Run the code that a Keras file holds.", example=True, in_files=False
+    )
+
+    def is_given(self, name: str) -> bool:
+        """Return whether a convention differs from its default."""
+        return bool(getattr(self, name) != getattr(Conventions, name))
+
+
+DECLARATIONS: dict[str, Declaration] = {
+    each.name: each.metadata["declaration"] for each in fields(Conventions)
+}
+WEIGHTS_ONLY = tuple(name for name, each in DECLARATIONS.items() if each.weights_only)
