@@ -14,7 +14,7 @@ import tensorflow as tf
 from tabulate import tabulate
 
 from ganinv_cli import formats, preconditioner
-from ganinv_cli.clipping import RULES, Clipping
+from ganinv_cli.clipping import RULES
 from ganinv_cli.images import Crop, load_image, to_floats
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
@@ -22,6 +22,7 @@ from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import lbfgs
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
 NO_STALL = 1e-12  # share of a fall that stops nobody
@@ -90,7 +91,7 @@ def _record_trajectory(
     def step(state: Any) -> Any:
         problem = Problem(generator, targets, row, unknown, NO_STALL, level)
         never = tf.zeros(starts, tf.bool)
-        rules = Clipping(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
+        rules = RowClipping(generator.prior, 0, numbers, tf.zeros_like(numbers), clamps, never)
         return solver.step(problem, state, rules)
 
     draw = np.random.default_rng(0).uniform(size=(starts, generator.latent))

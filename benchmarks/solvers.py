@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from ganinv_cli import formats, preconditioner
+from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.experiments.recover import supply
@@ -18,7 +19,6 @@ from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
-from ganinv_cli.settings.names import RULES
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 

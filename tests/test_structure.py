@@ -22,9 +22,9 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"errors", "outcome", "jobs", "randomness"},
+    {"clipping", "errors", "outcome", "jobs", "randomness"},
     {"files", "images", "prior", "settings"},
-    {"clipping", "network", "statistics", "store"},
+    {"network", "statistics", "store"},
     {"encoder", "engine", "formats", "ground_truth", "preconditioner", "report"},
     {"inspection", "problem", "training"},
     {"conversion", "refine", "solvers"},
@@ -40,8 +40,8 @@ PLACES = {
     "ray": ("engine/ray",),
 }
 WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
-    *("errors", "outcome", "jobs", "prior", "settings", "files", "images", "store", "statistics"),
-    *("report", "cli"),
+    *("clipping", "errors", "outcome", "jobs", "prior", "settings", "files", "images", "store"),
+    *("statistics", "report", "cli"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
 )
 MAX_LINES = 350

@@ -11,8 +11,9 @@ from ganinv_cli.cli import generator_options, publish
 from ganinv_cli.cli.generator_options import OptionSpec
 from ganinv_cli.cli.param_types import BatchSize, Names
 from ganinv_cli.cli.session import Output
+from ganinv_cli.clipping import RULES
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS, STYLES
+from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS, STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -72,7 +73,7 @@ _COMMON_OPTIONS: tuple[OptionSpec, ...] = (
         "--clip",
         "clip",
         f"Techniques, of {', '.join(RULES)}.",
-        {"type": Names(RULES), "metavar": "NAMES"},
+        {"type": Names(tuple(RULES)), "metavar": "NAMES"},
     ),
     ("--solver", "solver", "Method.", {"type": click.Choice(SOLVERS)}),
     (

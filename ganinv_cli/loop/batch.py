@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.clipping import RULES, Clipping
+from ganinv_cli.clipping import RULES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
@@ -198,7 +199,7 @@ class Batch:
             self._mask,
             batch_state.labels,
         )
-        clipping = Clipping(
+        clipping = RowClipping(
             self._generator.prior,
             self._seed,
             batch_state.trials,

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
-from ganinv_cli.settings.names import ENGINES, PRECISIONS, RULES, SOLVERS, STARTS
+from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
 from ganinv_cli.settings.sharding import parse_shard
 
 # what may differ when a run goes on: none of it changes a trial beyond rounding

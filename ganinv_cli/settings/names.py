@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-RULES = ("none", "standard", "stochastic", "wall")  # in the tables' order; see clipping.py
 SOLVERS = ("gd", "lbfgs")  # a file each in solvers/
 MIXED_PRECISION_SOLVERS = ("lbfgs",)  # the solvers whose first gradients may be bfloat16
 ENGINES = ("local", "ray")

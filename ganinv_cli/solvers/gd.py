@@ -5,9 +5,9 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Problem
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -59,7 +59,7 @@ class GradientDescent(Solver):
             stalled=tf.zeros([rows], tf.bool),
         )
 
-    def step(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+    def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         z = state.next_z
         evaluation = problem.evaluate(z)
         updated = z - self._compute_learning_rate(state.gradients)[:, None] * evaluation.gradient

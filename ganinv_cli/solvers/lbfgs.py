@@ -5,11 +5,11 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Evaluation, Problem
-from ganinv_cli.solvers import active_set, lbfgs_history
-from ganinv_cli.solvers.lbfgs_history import History, dot
+from ganinv_cli.solvers.parts import active_set, lbfgs_history
+from ganinv_cli.solvers.parts.lbfgs_history import History, dot
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -113,7 +113,7 @@ class LBFGS(Solver):
             stalled=tf.zeros([rows], tf.bool),
         )
 
-    def step(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+    def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         clipping = clipping._replace(
             clamping=clipping.clamping | state.clamped,
             redrawing=clipping.redrawing & ~state.clamped,
@@ -152,7 +152,7 @@ class LBFGS(Solver):
             gradients=state.gradients + 1,
         )
 
-    def _choose_direction(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+    def _choose_direction(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         """A new direction after an accepted move, or where the old one is exhausted."""
         accepted = state.length == 0
         reach = state.length * tf.norm(state.direction, axis=-1)
@@ -181,7 +181,7 @@ class LBFGS(Solver):
             stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
         )
 
-    def _find_slow(self, problem: Problem, state: _State, clipping: Clipping) -> tf.Tensor:
+    def _find_slow(self, problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
         """Which rows (batch,) fell too little over the last `patience` gradients."""
         loss, residual = state.image_loss, problem.residual
         lost = loss > tf.maximum(residual, self.settled)
@@ -193,10 +193,10 @@ class LBFGS(Solver):
         floor = tf.where(lost, residual, tf.zeros_like(residual))
         return (state.loss_history[:, 0] - floor) * (1 - due) < loss - floor
 
-    def _find_redrawable(self, state: _State, clipping: Clipping) -> tf.Tensor:
+    def _find_redrawable(self, state: _State, clipping: RowClipping) -> tf.Tensor:
         return clipping.find_redrawable(state.z) & (state.redraws < self.redraws)
 
-    def _redraw_stalled(self, problem: Problem, state: _State, clipping: Clipping) -> _State:
+    def _redraw_stalled(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         """Where a row has stalled with components outside, draw these anew and go on from there.
 
         Where the image is explained already, or was redrawn in vain, hold them at the bounds.
@@ -217,7 +217,7 @@ class LBFGS(Solver):
         )
 
 
-def _compute_direction(problem: Problem, state: _State, clipping: Clipping) -> tf.Tensor:
+def _compute_direction(problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
     """-H gradient (batch, latent), in rows that clamp bent so that it ends inside the bounds.
 
     Where that is not downhill, as after a jump with old pairs, the gradient of what is free alone.

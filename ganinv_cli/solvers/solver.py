@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clipping
 from ganinv_cli.problem import Problem
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 
 class State(Protocol):
@@ -49,7 +49,7 @@ class Solver(ABC):
         """
 
     @abstractmethod
-    def step(self, problem: Problem, state: Any, clipping: Clipping) -> Any:
+    def step(self, problem: Problem, state: Any, clipping: RowClipping) -> Any:
         """Evaluate the problem once and move every row."""
 
 

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from ganinv_cli.clipping import Clipping
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.gd import GradientDescent
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 HERE = {
@@ -96,7 +96,7 @@ def test_plain_descent_is_the_solver_gd(descents, task):
         state = solver.step(
             problem,
             state,
-            Clipping(task.generator.prior, 0, tf.range(3, dtype=tf.int64), zeros, never, never),
+            RowClipping(task.generator.prior, 0, tf.range(3, dtype=tf.int64), zeros, never, never),
         )
     np.testing.assert_allclose(found.z, state.z, atol=1e-6)
     np.testing.assert_allclose(found.image_loss, state.image_loss, rtol=1e-4)

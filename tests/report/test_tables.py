@@ -13,11 +13,9 @@ from known_results import make_group, make_results
 from ganinv_cli.cli.report import report
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import render, summarise
-from ganinv_cli.report.output import plots
 from ganinv_cli.report.output.render import RENDERERS
-from ganinv_cli.report.recover.numbers import PAPER_SHARES
 from ganinv_cli.report.report import Section
-from ganinv_cli.settings.names import RULES, STYLES
+from ganinv_cli.settings.names import STYLES
 
 
 def numbers(text):
@@ -201,8 +199,6 @@ def test_a_rule_that_is_not_begun_has_no_trial():
 
 def test_names_stand_in_one_list():
     assert list(RENDERERS) == list(STYLES)
-    assert list(plots.RULE_STYLES) == list(RULES)
-    assert PAPER_SHARES.keys() < set(RULES)
     (style,) = (option for option in report.params if option.name == "style")
     assert list(style.type.choices) == list(STYLES)
 

@@ -6,12 +6,13 @@ import pytest
 import tensorflow as tf
 from small import clean_targets, make_limits, make_truths, measure_z_error, solve_jobs
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
-from ganinv_cli.settings.names import RULES, SOLVERS
+from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
 
 SETTINGS = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 10}}

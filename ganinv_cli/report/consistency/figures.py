@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.images import ImageResults
 from ganinv_cli.report.consistency.minima import SAME_Z_TOLERANCE
 from ganinv_cli.report.consistency.notes import MAX_FIGURES
@@ -21,7 +22,7 @@ from ganinv_cli.report.output.pixel_sheet import (
     make_sheet,
     write_text,
 )
-from ganinv_cli.report.output.plots import GAP, GREY, PICTURE_SIDE, RULE_STYLES
+from ganinv_cli.report.output.plots import GAP, GREY, PICTURE_SIDE
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.image_names import shorten_name
 from ganinv_cli.report.shared.run import Pixels
@@ -89,9 +90,9 @@ def draw_histogram(axes: Axes, distances: dict[str, Floats], baseline: float) ->
     )
     for technique, apart in distances.items():
         counts, _ = np.histogram(np.clip(apart, edges[0], edges[-1]), edges)
-        colour, dashes = RULE_STYLES[technique]
+        rule = RULES[technique]
         axes.stairs(
-            100 * counts / len(apart), edges, color=colour, linestyle=dashes,
+            100 * counts / len(apart), edges, color=rule.colour, linestyle=rule.dashes,
             linewidth=1.6, label=technique,
         )  # fmt: skip
     keys: dict[str, Any] = {

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.prior import Prior
 from ganinv_cli.report.consistency.minima import Recoveries
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.run import Group
-from ganinv_cli.settings.names import RULES, image_number
+from ganinv_cli.settings.names import image_number
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.images import ImageResults
 from ganinv_cli.report.consistency.minima import (
     REACHED_SHARE,
@@ -14,12 +15,6 @@ from ganinv_cli.report.consistency.verdict import describe_uniqueness
 from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
 from ganinv_cli.report.report import Row
 from ganinv_cli.statistics import Booleans, Integers
-
-PAPER_DISTANCES = {
-    "none": 2.03e-4,
-    "standard": 1.36e-4,
-    "stochastic": 4.94e-5,
-}  # its own image, generator
 
 
 def make_rows(image: ImageResults) -> list[Row]:
@@ -47,7 +42,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
         "without_number": int(np.sum(~recoveries.has_finite_z)),
         **({} if recoveries.best_label is None else {"label": recoveries.best_label}),
         "distance": _summarise_distances(recoveries, recoveries.has_finite_z),
-        "paper": PAPER_DISTANCES.get(rule),
+        "paper": RULES[rule].paper_distance,
         "baseline": statistics.expected_distance(latent, recoveries.prior),
         "minima": {
             "tolerance": SAME_Z_TOLERANCE,

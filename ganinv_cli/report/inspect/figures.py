@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ganinv_cli.report.output.plots import GREY, RULE_STYLES, encode_figure, make_figure
+from ganinv_cli.clipping import RULES
+from ganinv_cli.report.output.plots import GREY, encode_figure, make_figure
 
 FLOOR = 1e-8  # of the largest: what is drawn of values that are 0
 
@@ -29,7 +30,7 @@ def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
     for row, line in enumerate(floored):
         label = "one z" if row == 0 else None
         axes.plot(number, line, color=GREY, linewidth=0.6, alpha=0.6, label=label)
-    colour, _ = RULE_STYLES["none"]
+    colour = RULES["none"].colour
     axes.plot(number, np.median(floored, 0), color=colour, linewidth=1.8, label="median")
     axes.axhline(1e-3 * largest, color=GREY, linewidth=0.8, linestyle="dashed", zorder=1)
     axes.annotate(

@@ -9,20 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.output.number_format import format_scientific
-from ganinv_cli.report.output.plots import GREY, RULE_STYLES, draw_montage, make_figure
+from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.report import DrawnFigure, Row
-from ganinv_cli.settings.names import RULES, representative_rule
+from ganinv_cli.settings.names import representative_rule
 
 if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
 
 STEMS = {"first_start": "figure2a-first-start", "with_restarts": "figure2a"}
-# In the order of the techniques, from the widest.
-MARKERS = dict(zip(RULES, (("o", 8), ("s", 5.5), ("^", 4), ("D", 3)), strict=True))
 OFFSET_FACTOR = 1.08  # times; how far apart the techniques stand in the lower axes
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
@@ -87,25 +86,31 @@ def draw_figure2a(
 
 def _draw_lines(axes: Axes, rows: list[Row], counting: str) -> None:
     technique = rows[0]["technique"]
-    colour, dashes = RULE_STYLES[technique]
+    rule = RULES[technique]
     x = [row["variance"] for row in rows]
     low, high = (
         _make_column([row[counting]["median_interval"][end] for row in rows]) for end in (0, 1)
     )
-    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.fill_between(x, low, high, color=rule.colour, alpha=0.15, linewidth=0)
     median = _make_column([row[counting]["median"] for row in rows])
     mean = _make_column([row[counting]["mean"] for row in rows])
     axes.plot(
-        x, median, color=colour, linestyle=dashes, linewidth=1.6, label=f"{technique}, median",
-        **_make_marker_style(technique),
+        x, median, color=rule.colour, linestyle=rule.dashes, linewidth=1.6, label=f"{technique}, median",
+        **_make_marker_style(rule),
     )  # fmt: skip
-    axes.plot(x, mean, color=colour, linestyle=dashes, linewidth=0.7, label=f"{technique}, mean")
+    axes.plot(
+        x, mean, color=rule.colour, linestyle=rule.dashes, linewidth=0.7, label=f"{technique}, mean"
+    )
 
 
-def _make_marker_style(rule: str) -> dict[str, Any]:
+def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
     """Hollow, one inside the other where they fall on one point."""
-    marker, size = MARKERS[rule]
-    return {"marker": marker, "markersize": size, "markerfacecolor": "none", "markeredgewidth": 1}
+    return {
+        "marker": rule.marker,
+        "markersize": rule.marker_size,
+        "markerfacecolor": "none",
+        "markeredgewidth": 1,
+    }
 
 
 def _draw_ratios(axes: Axes, sweep: list[Row], counting: str) -> None:
@@ -115,15 +120,20 @@ def _draw_ratios(axes: Axes, sweep: list[Row], counting: str) -> None:
     techniques = list(dict.fromkeys(row["technique"] for row in sweep))
     for index, technique in enumerate(techniques):
         rows = [row for row in sweep if row["technique"] == technique and row[counting]["ratio"]]
-        colour, dashes = RULE_STYLES[technique]
+        rule = RULES[technique]
         offset = OFFSET_FACTOR ** (index - (len(techniques) - 1) / 2)
         x = np.array([row["variance"] for row in rows]) * offset
         y = _make_column([row[counting]["ratio"] for row in rows])
         ends = [row[counting]["ratio_interval"] for row in rows]
         low, high = (_make_column([end[which] for end in ends]) for which in (0, 1))
-        axes.vlines(x, low, high, color=colour, linewidth=1.2)
+        axes.vlines(x, low, high, color=rule.colour, linewidth=1.2)
         axes.plot(
-            x, y, color=colour, linestyle=dashes, linewidth=0.8, **_make_marker_style(technique)
+            x,
+            y,
+            color=rule.colour,
+            linestyle=rule.dashes,
+            linewidth=0.8,
+            **_make_marker_style(rule),
         )
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared.run import Group
-from ganinv_cli.settings.names import RULES, variance_group
+from ganinv_cli.settings.names import variance_group
 from ganinv_cli.statistics import Booleans, Floats
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read_cells(results: "Results") -> list[Cell]:
             variance = float(place.removeprefix("variance="))
             bound = variance * _read_inverse_information(results, group["trial"])
             found.append(Cell(variance, technique, group, bound))
-    return sorted(found, key=lambda cell: (cell.variance, RULES.index(cell.rule)))
+    return sorted(found, key=lambda cell: (cell.variance, list(RULES).index(cell.rule)))
 
 
 def list_variance_groups(results: "Results") -> list[str]:

@@ -12,21 +12,11 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.settings.names import RULES
 
 DPI = 100  # of a montage, so that it can be laid out in pixels
 PICTURE_SIDE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
 GAP = 6  # pixels between pictures
 GREY = "#555555"  # lines and words that are no technique's
-
-# Okabe and Ito's colours, told apart by their dashes too
-_LINE_STYLES = (
-    ("#0072B2", "solid"),
-    ("#D55E00", "dashed"),
-    ("#009E73", "dashdot"),
-    ("#CC79A7", "dotted"),
-)
-RULE_STYLES = dict(zip(RULES, _LINE_STYLES, strict=True))  # colour and dashes of each technique
 
 # The same bytes each time: no dates, no random names. Letters are drawn as shapes in SVG, so that
 # they look and fit alike wherever it is opened; PDF holds its fonts as TrueType, as journals ask.

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.output.plots import GREY, RULE_STYLES, draw_montage, make_figure
+from ganinv_cli.clipping import RULES
+from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.recover.curves import Curves, ErrorQuantiles, compute_error_quantiles
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.run import Group
@@ -67,7 +68,7 @@ def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: in
 
 def _draw_curve(axes: Axes, rule: str, curve: ErrorQuantiles) -> None:
     low, median, high = curve.quantiles
-    colour, dashes = RULE_STYLES[rule]
+    colour, dashes = RULES[rule].colour, RULES[rule].dashes
     axes.fill_between(curve.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
     for edge in (low, high):  # bands of techniques that do alike cover one another
         axes.plot(curve.gradients, edge, color=colour, linestyle=dashes, linewidth=0.6)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli import statistics
+from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.output.plain_numbers import finite_or_none, flatten, mean_or_none
@@ -17,18 +18,12 @@ from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.shared.refinement import count_within_bound, make_refinement_rows
 from ganinv_cli.report.shared.run import Group, describe_run
-from ganinv_cli.settings.names import RULES
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 TABLE = "table1"
-PAPER_SHARES = {  # its Table 1: shares of 1,000 trials
-    "none": (0.98, 0.986, 0.998, 1.0),
-    "standard": (0.984, 0.99, 1.0, 1.0),
-    "stochastic": (1.0, 1.0, 1.0, 1.0),
-}
 
 _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
@@ -125,6 +120,7 @@ def _make_row(rule: str, group: Group, errors: _Errors, shared_gradients: float)
     trials = len(group["trial"])
     counts = {counted: _count_recovered(z_error) for counted, z_error in errors.items()}
     at_bound = group.get("first/at_bound")
+    paper_shares = RULES[rule].paper_shares
     failed = ~statistics.is_recovered(errors["first_start"], EPSILONS[SMALLEST_EPSILON])
     return {
         "technique": rule,
@@ -134,9 +130,7 @@ def _make_row(rule: str, group: Group, errors: _Errors, shared_gradients: float)
             counted: {bound: list(statistics.clopper_pearson(n, trials)) for bound, n in of.items()}
             for counted, of in counts.items()
         },
-        "paper": dict(zip(EPSILONS, PAPER_SHARES[rule], strict=True))
-        if rule in PAPER_SHARES
-        else {},
+        "paper": dict(zip(EPSILONS, paper_shares, strict=True)) if paper_shares else {},
         "elsewhere": {
             counted: int(
                 np.sum(statistics.is_elsewhere(errors[counted], group[f"{prefix}outcome"]))

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from ganinv_cli.clipping import Clipping
-from ganinv_cli.solvers import lbfgs_history
-from ganinv_cli.solvers.lbfgs_history import History
+from ganinv_cli.solvers.parts import lbfgs_history
+from ganinv_cli.solvers.parts.lbfgs_history import History
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 MAX_ROUNDS = 4
 DAMPING = 1e-6  # of H, as a share of its mean diagonal, lest float32 finds it singular
@@ -16,7 +16,7 @@ def step_within_bounds(
     newton_step: tf.Tensor,
     z: tf.Tensor,
     blocked: tf.Tensor,
-    clipping: Clipping,
+    clipping: RowClipping,
 ) -> tf.Tensor:
     """The step (batch, latent), in the rows that clamp to the least of their model in the box.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.solvers import lbfgs_history
+from ganinv_cli.solvers.parts import lbfgs_history
 
 LATENT, ROWS = 6, 3
 

@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import lsq_linear
 
-from ganinv_cli.clipping import Clipping
 from ganinv_cli.prior import Uniform
-from ganinv_cli.solvers import active_set, lbfgs_history
+from ganinv_cli.solvers.parts import active_set, lbfgs_history
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 ROWS, LATENT = 24, 6
 
 
 def _clip(clamps):
     numbers = tf.zeros(ROWS, tf.int64)
-    return Clipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
+    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
 
 
 @pytest.fixture
