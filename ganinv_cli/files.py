@@ -1,53 +1,108 @@
-"""Files that are there whole or not at all, and places that may be written to."""
+"""Writing output files: whole or not at all, after checking that they may be written."""
 
+import contextlib
 import errno
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError, UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _DISK_FULL_CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PERMISSION_CODES = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, option: str) -> None:
-    """Better known before the work than after it. Raises UsageError."""
-    if path.suffix.lower() not in endings:
-        raise UsageError(f"{option} {path}: the name must end in {' or '.join(endings)}")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} lies in a folder that does not exist; make it, or name another")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; name another file, or give --overwrite")
-    check_writable(path, path.absolute().parent)
+def replace_file(
+    path: Path, content: bytes, *, temporary: Path | None = None, durable: bool = False
+) -> None:
+    """Write a file whole or not at all; the options are those of `open_replacement`.
+
+    Raises OSError.
+    """
+    with open_replacement(path, temporary, durable) as written:
+        written.write_bytes(content)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Raises GaninvError where the disk is full, UsageError where the place refuses."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+@contextlib.contextmanager
+def open_replacement(
+    path: Path, temporary: Path | None = None, durable: bool = False
+) -> Iterator[Path]:
+    """Yield the path of a temporary file to write, which replaces `path` at the end.
+
+    If the block or the replacement fails, the temporary file is removed and `path` is as before.
+    By default the temporary file lies beside `path` under a name that no other process uses. With
+    `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
+    """
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        yield temporary
+        if durable:
+            sync_to_disk(temporary)
+        temporary.replace(path)  # last: a process killed before this leaves the old file
+        if durable:
+            sync_to_disk(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)  # a full disk needs the space
+        raise
+
+
+def sync_to_disk(path: Path) -> None:
+    """Flush a file's content, or a folder's list of names, to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_output_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; errors are those of `explain_write_errors`."""
+    with explain_write_errors(path):
+        replace_file(path, content)
+
+
+def write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
+    """Write 000000.png, 000001.png, ... and remove files of higher numbers from an earlier call.
+
+    Errors are those of `explain_write_errors`.
+    """
+    count = 0
+    with explain_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+        for count, content in enumerate(contents, 1):
+            write_output_file(folder / f"{count - 1:06d}.png", content)
+        for old in folder.glob("*.png"):
+            if len(old.stem) >= 6 and old.stem.isdecimal() and int(old.stem) >= count:
+                old.unlink()
+
+
+def encode_png(image: "Image.Image") -> bytes:
+    """Return the content of a PNG file."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into an error that says what to do about `path`.
+
+    Raises GaninvError if the disk is full or fails, UsageError if the path cannot be written.
+    """
+    try:
+        yield
     except OSError as error:
         raise write_error(path, error) from error
 
 
-def check_writable(path: Path, folder: Path) -> None:
-    """That what belongs to `path` may be made in a folder. Raises UsageError."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-
-
 def write_error(path: Path, error: OSError) -> GaninvError:
-    """The sentence for a place that cannot be written: misuse, or a failure of the disk."""
+    """Return the error that explains why `path` cannot be written; see `explain_write_errors`."""
     message = f"{path} cannot be written ({error.strerror or error})"
     if error.errno in _DISK_FULL_CODES:
         return GaninvError(f"{message}; make room, or choose another place")
@@ -57,23 +112,27 @@ def write_error(path: Path, error: OSError) -> GaninvError:
     return (GaninvError if failed else UsageError)(f"{message}; choose another place")
 
 
-def encode_png(image: Image.Image) -> bytes:
-    """The content of its file."""
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
-
 def is_folder_name(out: str) -> bool:
-    """Whether a name is meant for a folder: it ends in /, is one, or has no ending."""
+    """Return whether a path means a folder: it ends in /, is a folder, or has no suffix."""
     path = Path(out)
     return out.endswith(os.sep) or path.is_dir() or not path.suffix
 
 
+def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, option: str) -> None:
+    """Check, before any work, that a file may be written. Raises UsageError."""
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"{option} {path}: the name must end in {' or '.join(endings)}")
+    check_parent_folder(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; name another file, or give --overwrite")
+    check_writable(path, path.absolute().parent)
+
+
 def check_output_folder(path: Path, overwrite: bool) -> None:
-    """That it may be filled. Raises UsageError."""
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} lies in a folder that does not exist; make it, or name another")
+    """Check, before any work, that a folder may be filled. Raises UsageError."""
+    check_parent_folder(path)
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
@@ -81,18 +140,13 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
     check_writable(path, path if path.is_dir() else path.absolute().parent)
 
 
-def write_numbered_pngs(path: Path, contents: Iterable[bytes]) -> None:
-    """Number them, as 000000.png; pictures of the same kind of name from before go.
+def check_parent_folder(path: Path) -> None:
+    """Check that the folder of a file, or of a new folder, exists. Raises UsageError."""
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path} lies in a folder that does not exist; make it, or name another")
 
-    Raises GaninvError where the disk is full, UsageError where the place refuses.
-    """
-    count = 0
-    try:
-        path.mkdir(exist_ok=True)
-        for count, content in enumerate(contents, 1):
-            write_atomically(path / f"{count - 1:06d}.png", content)
-        for old in path.glob("*.png"):
-            if len(old.stem) >= 6 and old.stem.isdecimal() and int(old.stem) >= count:
-                old.unlink()
-    except OSError as error:
-        raise write_error(path, error) from error
+
+def check_writable(path: Path, folder: Path) -> None:
+    """Check that `path` may be created in a folder. Raises UsageError."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))

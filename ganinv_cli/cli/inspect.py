@@ -119,19 +119,19 @@ def _check_output_files(sheet: Path | None, spectrum: Path | None, overwrite: bo
 
 
 def _write_sheet(generator: "Generator", path: Path, seed: int) -> None:
-    from ganinv_cli.files import encode_png, write_atomically
+    from ganinv_cli.files import encode_png, write_output_file
     from ganinv_cli.inspection.render import draw_overview
 
-    write_atomically(path, encode_png(draw_overview(generator, seed)))
+    write_output_file(path, encode_png(draw_overview(generator, seed)))
 
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
-    from ganinv_cli.files import write_atomically
+    from ganinv_cli.files import write_output_file
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
-    write_atomically(
+    write_output_file(
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )

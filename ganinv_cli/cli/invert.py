@@ -8,6 +8,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
 
 
@@ -55,5 +56,5 @@ def _check_npz(npz: Path | None) -> None:
     """Better known before the work than after it; and an image must not be overwritten."""
     if npz and npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")
-    if npz and not npz.absolute().parent.is_dir():
-        raise UsageError(f"{npz} lies in a folder that does not exist; make it, or name another")
+    if npz:
+        check_parent_folder(npz)

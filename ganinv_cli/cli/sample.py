@@ -114,7 +114,7 @@ def sample(
     if npz:
         from ganinv_cli.inspection.latents import encode_npz as content
 
-        files.write_atomically(npz, content(latents))
+        files.write_output_file(npz, content(latents))
     if not quiet:
         click.echo(f"{out}: {_describe_pictures(generator, latents)}")
 
@@ -139,11 +139,11 @@ def _load_latents(
 def _write_sheet(
     generator: "Generator", latents: "Latents", path: Path, columns: int | None
 ) -> None:
-    from ganinv_cli.files import encode_png, write_atomically
+    from ganinv_cli.files import encode_png, write_output_file
     from ganinv_cli.inspection.render import draw_sheet
 
     column_count = columns or round(len(latents.z) ** 0.5)
-    write_atomically(
+    write_output_file(
         path, encode_png(draw_sheet(generator, latents.z, latents.labels, column_count))
     )
 

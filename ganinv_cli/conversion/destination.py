@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files import check_writable
+from ganinv_cli.files import check_parent_folder, check_writable
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.prior import Prior, Uniform, parse_prior
 
@@ -78,8 +78,7 @@ def parse_destination(typed: Path, overwrite: bool) -> Destination:
 
 def _check_writable(typed: Path, destination: Destination, overwrite: bool) -> None:
     parent = destination.folder.parent if destination.owns_folder else destination.folder
-    if not parent.absolute().is_dir():
-        raise UsageError(f"{typed} lies in a folder that does not exist; make it, or name another")
+    check_parent_folder(typed)
     if not destination.is_keras and _PATTERN_CHARACTERS & set(str(typed.absolute())):
         raise UsageError(f"{typed} has one of * ? [ \\ in its path; name another place")
     if destination.owns_folder and typed.exists() and not typed.is_dir():

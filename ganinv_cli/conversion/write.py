@@ -16,7 +16,7 @@ from ganinv_cli.conversion.destination import Destination
 from ganinv_cli.conversion.overrides import format_overrides
 from ganinv_cli.conversion.unwritable import UnwritableError
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
-from ganinv_cli.files import write_error
+from ganinv_cli.files import explain_write_errors, write_error
 from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow import write as tf_write
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE
@@ -147,9 +147,8 @@ def _move_into_place(files: list[Path], destination: Destination) -> None:
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
     try:
-        yield
-    except OSError as error:
-        raise write_error(path, error) from error
+        with explain_write_errors(path):
+            yield
     except tf.errors.ResourceExhaustedError as error:
         raise write_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
     except tf.errors.OpError as error:

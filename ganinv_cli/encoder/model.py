@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.files import open_replacement
 from ganinv_cli.network.generator import Generator
 
 FILE_NAME = "encoder.npz"
@@ -128,10 +129,9 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Replace an npz file. Raises OSError where the disk refuses."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("wb") as file:
+    temporary = path.with_name(f"{path.name}.tmp")  # as large: the next run reuses a left one
+    with open_replacement(path, temporary) as written, written.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    temporary.replace(path)  # last: whoever is killed before this leaves the old file
 
 
 def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:

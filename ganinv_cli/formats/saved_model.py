@@ -7,7 +7,7 @@ signature is followed from z to the picture, and each operation becomes a layer 
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.formats.graph.values import printable
+from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.settings.conventions import Conventions
 
@@ -40,7 +40,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         except DecodeError:
             continue
         except UnreadableError as error:  # with names from the file
-            raise UnreadableError(printable(str(error), 1000)) from None
+            raise UnreadableError(to_printable(str(error)[:1000])) from None
     raise UnreadableError(
         f"{file.name} is no graph of TensorFlow, or damaged; copy the SavedModel again"
     )

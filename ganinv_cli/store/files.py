@@ -4,13 +4,13 @@
 """
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import h5py
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import open_replacement, replace_file, sync_to_disk
 from ganinv_cli.store import schema
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -60,31 +60,35 @@ def make_parts_folder(path: Path) -> None:
     folder = parts_folder(path)
     if not folder.is_dir():
         folder.mkdir()
-        _sync(folder.parent)
+        sync_to_disk(folder.parent)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file whole."""
-    temporary = path.with_name(path.name + _TEMPORARY_SUFFIX)
+def write_part(part: Path, content: bytes) -> None:
+    """Write a part whole, so that it is still there after a power cut. Raises OSError."""
+    temporary = part.with_name(part.name + _TEMPORARY_SUFFIX)
+    replace_file(part, content, temporary=temporary, durable=True)
+
+
+@contextlib.contextmanager
+def replace_parts(path: Path, parts: Iterable[Path]) -> Iterator[Path]:
+    """Yield the path where to write the finished file, which then replaces `path` and the parts.
+
+    The finished file is on the disk before the parts are removed. Raises OSError; then the parts
+    are still there.
+    """
     try:
-        temporary.write_bytes(content)
-        rename_durably(temporary, path)
-    except OSError:
+        make_parts_folder(path)
+        with open_replacement(path, temporary_path(path), durable=True) as temporary:
+            yield temporary
+    finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()  # a full disk needs the room
-        raise
-
-
-def rename_durably(temporary: Path, path: Path) -> None:
-    """Give a written file its name, after its content has reached the disk."""
-    _sync(temporary)
-    temporary.replace(path)  # a run killed before this leaves nothing under the name
-    _sync(path.parent)
+            parts_folder(path).rmdir()  # if nothing else is in it
+    remove_parts(path, parts)
 
 
 def remove_parts(path: Path, files: Iterable[Path]) -> None:
     """Remove parts whose rows are in the finished file."""
-    _sync(path.parent)  # the finished file's name first
+    sync_to_disk(path.parent)  # the finished file's name first
     for file in files:
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -174,11 +178,3 @@ def _damaged_error(path: Path, error: Exception) -> DamagedError:
     else:
         advice = "restore a copy, or run its command again with --overwrite"
     return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {advice}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

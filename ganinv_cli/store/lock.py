@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import check_parent_folder
 
 
 @contextlib.contextmanager
@@ -14,12 +15,10 @@ def hold_lock(path: Path) -> Iterator[None]:
     """Hold `NAME.lock` beside NAME, which the kernel frees however the process ends.
 
     The empty file stays: removing it could take it from a process that has just opened it. Raises
-    ResultsError where another process holds it, or the folder cannot be written.
+    UsageError if there is no such folder, ResultsError if another process holds the lock or the
+    folder cannot be written.
     """
-    if not path.parent.is_dir():
-        raise ResultsError(
-            f"{path}: there is no folder {path.parent}; create it, or name another file"
-        )
+    check_parent_folder(path)
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
     lock = FileLock(_lock_path(path), timeout=0)

@@ -88,7 +88,7 @@ class Run:
         )
         try:
             files.make_parts_folder(self.path)
-            files.write_atomically(part, content)
+            files.write_part(part, content)
         except OSError as error:
             raise self._save_error(error) from error
         self._committed.layout = layout
@@ -106,17 +106,11 @@ class Run:
             return
         whole = known | dict(figures or {})
         attributes = self._build_attributes(provenance_.now(), self._committed.groups, list(whole))
-        temporary = files.temporary_path(self.path)
         try:
-            files.make_parts_folder(self.path)
-            finished_file.write_finished_file(
-                temporary, collect_rows(self._committed), attributes, whole
-            )
-            files.rename_durably(temporary, self.path)
-            files.remove_parts(self.path, parts)
+            with files.replace_parts(self.path, parts) as written:
+                rows = collect_rows(self._committed)
+                finished_file.write_finished_file(written, rows, attributes, whole)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise self._save_error(error) from error
         trials = {group: self.list_committed(group) for group in self._committed.groups}
         self._committed.files.clear()

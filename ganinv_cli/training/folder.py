@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError
+from ganinv_cli.files import replace_file
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
@@ -74,10 +75,8 @@ def _make_description(settings: TrainingSettings, images: np.ndarray) -> dict[st
 def _write_or_check_description(folder: Path, description: dict[str, Any]) -> None:
     path = folder / DESCRIPTION_NAME
     if not path.exists():
-        temporary = path.with_name(f"{DESCRIPTION_NAME}.tmp")
         with explain_write_errors(folder):
-            temporary.write_text(json.dumps(description, indent=2) + "\n")
-            temporary.replace(path)  # last: a run killed before this has claimed nothing
+            replace_file(path, (json.dumps(description, indent=2) + "\n").encode())
         return
     other = _read_description(path)
     differing = sorted(key for key in description if other.get(key) != description[key])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from stored import LATENT, assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import lock, open_run, read_results, schema
 
 
@@ -197,7 +197,7 @@ def test_nothing_to_read_is_a_sentence(path):
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeypatch):
     missing = path.parent / "missing" / "recover.h5"
-    with pytest.raises(ResultsError, match="no folder"), open_run(missing, make_provenance()):
+    with pytest.raises(UsageError, match="does not exist"), open_run(missing, make_provenance()):
         pass
     assert not missing.parent.exists()
     with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, make_provenance()):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 import shutil
 from pathlib import Path
 
@@ -150,14 +151,14 @@ def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: 
     assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
 
 
-@pytest.mark.parametrize("name", ["checkpoint.tmp", "training.json.tmp"])
+@pytest.mark.parametrize("name", ["checkpoint", "training.json"])
 def test_a_full_disk_is_explained_and_the_run_goes_on_later(
     images: np.ndarray, tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / name).symlink_to("/dev/full")
+    (tmp_path / f".{name}.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
         list(train(images, SMALL, tmp_path))
-    (tmp_path / name).unlink()
+    assert not (tmp_path / name).exists()
     assert list(train(images, SMALL, tmp_path))[-1].step == 2
 
 

@@ -206,8 +206,3 @@ def row_shape(target: ConstantValue, values: int, batches: Shape) -> tuple[Shape
 
 def _no_rows(shape: list[int], values: int) -> UnreadableError:
     return UnreadableError(f"makes {shape} of rows of {values:,} values, which is no batch of rows")
-
-
-def printable(text: str, most: int = 200) -> str:
-    """A name from a file for a sentence: on one line, and not without end."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text[:most])

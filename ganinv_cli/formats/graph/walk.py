@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.graph import linear as graph_linear
 from ganinv_cli.formats.graph import pictures as graph_pictures
 from ganinv_cli.formats.graph import tensors as graph_tensors
@@ -31,11 +32,11 @@ from ganinv_cli.formats.graph.values import (
     Operation,
     Text,
     Value,
-    printable,
 )
 from ganinv_cli.formats.interface import UnreadableError
 
 MOST_OPERATIONS = 300_000  # and inputs of them
+MAX_NAME = 200  # characters of a node's name in a message
 MOST_CALLS = 50  # of functions within functions
 
 Layered = Callable[[Builder, Operation, list[Value]], Value]
@@ -125,11 +126,11 @@ class Walk:
                 frame, node, node.attr[name], wanted[1], given[1:]
             )
         else:
-            operation = Operation(printable(node.name), node.op, node.attr)
+            operation = Operation(to_printable(node.name[:MAX_NAME]), node.op, node.attr)
             try:
                 made = self._translate(frame, operation, given)
             except UnreadableError as error:
-                told = f"{operation.name} ({printable(node.op)})"
+                told = f"{operation.name} ({to_printable(node.op[:MAX_NAME])})"
                 raise UnreadableError(f"{told} {error}") from None
             for number, value in enumerate(made if isinstance(made, list) else [made]):
                 frame.known[node.name, number] = value

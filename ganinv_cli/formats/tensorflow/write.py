@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.files import replace_file
+
 
 def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file."""
@@ -17,10 +19,7 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
         shape_and_slices=[""] * len(names),
         tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
     )
-    state = prefix.with_name("checkpoint")
-    temporary = prefix.with_name("checkpoint.tmp")
     name = prefix.name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    temporary.write_text(
-        f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n', "utf-8"
-    )
-    temporary.replace(state)  # last: a run killed before this leaves the checkpoint before
+    state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+    # last: a run killed before this leaves the checkpoint before
+    replace_file(prefix.with_name("checkpoint"), state.encode())

@@ -1,7 +1,5 @@
 """What a report writes: tables, figures, pictures and a page, each file whole or not at all."""
 
-import io
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.files import encode_png, replace_file
 from ganinv_cli.report.commands import find_report_module
 from ganinv_cli.report.output.page import PageContent, render_page
 from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure
@@ -52,16 +51,6 @@ def write_together(
     return [*lines, _describe_written([PAGE], {}, folder)]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put a file there, as a whole or not at all; raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _make_part(report: "Report", results: "Results") -> PageContent:
     command = find_report_module(results, report.name)
     failed = getattr(
@@ -93,10 +82,8 @@ def _write_part(part: PageContent, results: "Results", folder: Path) -> str:
 
 def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
     for name, pixels in pictures:
-        file = io.BytesIO()
         # A grey image has one channel, of which Pillow knows nothing.
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-        yield name, file.getvalue()
+        yield name, encode_png(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict[str, int]:
@@ -111,7 +98,7 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict
             if path.parent != folder:
                 path.parent.mkdir(exist_ok=True)
                 counts[path.parent.name] = counts.get(path.parent.name, 0) + 1
-            write_atomically(path, content)
+            replace_file(path, content)
     except OSError as error:
         raise GaninvError(
             f"{folder}: tables and figures cannot be written there ({error.strerror}); "

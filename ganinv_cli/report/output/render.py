@@ -57,7 +57,11 @@ def _text(reports: Sequence[Report], width: int) -> str:
 
 
 def replace_control_characters(text: str) -> str:
-    """Without what a terminal would obey."""
+    """Replace the characters that control a terminal.
+
+    Unlike `to_printable`, this is for a text laid out in lines and columns: line breaks stay, and
+    a character is replaced by one of the same width.
+    """
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

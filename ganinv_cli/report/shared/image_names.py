@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 
+from ganinv_cli.errors import to_printable
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.settings.names import image_group
 
@@ -30,8 +31,8 @@ def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[int,
 
 
 def shorten_name(name: str, max_length: int | None) -> str:
-    """A name with its middle left out where it is too long; control characters as spaces."""
-    name = "".join(letter if letter.isprintable() else " " for letter in name)
+    """A name with its middle left out where it is too long; control characters are escaped."""
+    name = to_printable(name)
     if max_length is None or len(name) <= max_length:
         return name
     head = (max_length - 1) // 2

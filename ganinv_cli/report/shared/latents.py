@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
+from ganinv_cli.files import replace_file
 from ganinv_cli.report.consistency.images import ImageResults, read_images
 from ganinv_cli.report.consistency.numbers import best_psnr
 from ganinv_cli.report.invert import numbers
-from ganinv_cli.report.output.folder import write_atomically
 from ganinv_cli.report.report import Row
 from ganinv_cli.store import Results, read_results
 
@@ -45,7 +45,7 @@ def save_latents(results_file: Path, path: Path) -> None:
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, file.getvalue())
+        replace_file(path, file.getvalue())
     except OSError as error:
         raise GaninvError(
             f"{path}: the z of the images cannot be written there ({error.strerror}); "

@@ -1,6 +1,5 @@
 """Results files of one run into one: what tasks of a batch scheduler have written apart."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -122,14 +121,11 @@ def _removed_error(error: FileNotFoundError) -> ResultsError:
 
 
 def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance) -> None:
-    temporary, stale = files.temporary_path(out), files.list_parts(out)
     try:
         figures = origins.read_figures()
         attributes = origins.to_attributes(list(rows.groups), list(figures))
-        files.make_parts_folder(out)
-        finished_file.write_finished_file(temporary, rows, attributes, figures)
-        files.rename_durably(temporary, out)
-        files.remove_parts(out, stale)
+        with files.replace_parts(out, files.list_parts(out)) as written:
+            finished_file.write_finished_file(written, rows, attributes, figures)
     except FileNotFoundError as error:
         raise _removed_error(error) from error
     except OSError as error:
@@ -137,10 +133,6 @@ def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance
             f"{out} could not be written ({error.strerror or error}); free space or allow "
             "writing, and merge again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-            files.parts_folder(out).rmdir()
 
 
 def _describe_contents(rows: CommittedRows, count: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from merging import write_results_file
 from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import SaveError, files, lock, open_run, read_results
 from ganinv_cli.store.merge.merge_files import MissingError, merge_files
 
@@ -171,7 +171,7 @@ def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_named(pair, tmp_path):
-    with pytest.raises(ResultsError, match="there is no folder"):
+    with pytest.raises(UsageError, match="lies in a folder that does not exist"):
         merge_files(tmp_path / "missing" / "all.h5", pair)
     assert not (tmp_path / "missing").exists()
 
