@@ -32,18 +32,19 @@ def publish(
     all. Raises ResultsError, before anything is printed, where a file cannot be read or has no
     trial to count; GaninvError where a folder cannot be written.
     """
-    from ganinv_cli.report import render, summarise, write, write_together
+    from ganinv_cli.report import render, summarize
+    from ganinv_cli.report.output.folder import write_report, write_reports
     from ganinv_cli.store import read_results
 
     results = [read_results(file) for file in folders]
-    reports = [summarise(each, str(file)) for each, file in zip(results, folders, strict=True)]
+    reports = [summarize(each, str(file)) for each, file in zip(results, folders, strict=True)]
     click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
     places = list(folders.values())
     lines: Iterable[str]
     if page_folder is None:
-        lines = (write(*each) for each in zip(reports, results, places, strict=True))
+        lines = (write_report(*each) for each in zip(reports, results, places, strict=True))
     else:
-        lines = write_together(reports, results, page_folder, [place.name for place in places])
+        lines = write_reports(reports, results, page_folder, [place.name for place in places])
     for line in lines:
         if not quiet:
             click.echo(line, err=True)

@@ -1,41 +1,101 @@
-"""What one results file says: numbers ready for JSON, and the same numbers in words."""
+"""What a report holds, and how the report of a command is found by the command's name."""
 
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ganinv_cli.errors import ResultsError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from matplotlib.figure import Figure
 
-Row = dict[str, Any]  # plain JSON; None where there is no number
+    from ganinv_cli.report.shared.failures import Reasons
+    from ganinv_cli.report.shared.run import Pixels
+    from ganinv_cli.store import Results
+
+Row = dict[str, Any]  # plain JSON; None if there is no number
 
 
 class Section(NamedTuple):
-    """One table in words; the first column is words, the others are numbers.
+    """A table of formatted cells; the first column holds words, the others hold numbers.
 
-    A cell, or a heading, may have several lines, which a format stacks or joins.
+    A cell or a heading may have several lines. A format either stacks or joins them.
     """
 
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    short_rows: list[tuple[str, ...]] | None = None  # the same for a terminal, long names shortened
+    short_rows: list[tuple[str, ...]] | None = None  # for a terminal, with long names shortened
 
 
 @dataclass(frozen=True)
 class Report:
-    """Every number once, for every format."""
+    """The content of one results file's report, each number computed once for all formats."""
 
     name: str  # what the reader calls these results
-    tables: dict[str, list[Row]]  # JSON's "tables"; the first is the command's main one
+    tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Section]  # for text, Markdown, LaTeX and HTML
     notes: list[str]  # a sentence or more each: what is missing, what was run, how to read it
-    run: Row  # what was run, by what, on what, how long; see runs.described
+    run: Row  # provenance and totals, as `shared.run.describe_run` returns them
     csv: list[Row]  # flat rows, one line each
 
 
 class DrawnFigure(NamedTuple):
-    """A figure and what stands for it where it cannot be seen."""
+    """A figure, its alternative text and its caption."""
 
     figure: "Figure"
     alt: str  # what it shows, the finding first
     caption: str
+
+
+def _find_no_failures(_: "Results") -> "dict[str, Reasons]":
+    return {}
+
+
+def _make_no_pictures(_: "Results") -> "Iterator[tuple[str, Pixels]]":
+    return iter(())
+
+
+@dataclass(frozen=True)
+class ReportModule:
+    """All that the report of one command consists of.
+
+    The package `report/noise_sweep/` reports the results of `ganinv noise-sweep`. It holds one
+    value of this class, named `REPORT`, and no other place names the package.
+    """
+
+    table: str  # stem of the files that hold its tables
+    # Return the report of results that the reader knows by this name. Raises ResultsError, with
+    # the name in its message, if there is nothing to count.
+    summarize: "Callable[[Results, str], Report]"
+    # Return the figures by the stem of their files.
+    draw: "Callable[[Results], dict[str, DrawnFigure]]"
+    # Return, by group, why each trial failed, (trials,). A group that is left out is judged by
+    # the outcomes that its solver reported.
+    classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = _find_no_failures
+    # Yield the name in the folder and the pixels of each picture that becomes a PNG.
+    iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = _make_no_pictures
+    max_page_figures: int | None = None  # figures that the page shows; None: all
+    none_failed: str = "None failed: all {trials:,} trials converged."  # said if no trial failed
+
+
+def find_report_module(results: "Results", name: str) -> ReportModule:
+    """Return the report module of the command that wrote these results.
+
+    Raises ResultsError, with `name` in its message, if this version has no such module.
+    """
+    command = str(results.attributes.get("command", ""))
+    word = command.replace("-", "_")
+    package = f"{__package__}.{word}"
+    # A file may name any command, e.g. a module of ours that reports none.
+    found = import_module(package) if word.isidentifier() and find_spec(package) else None
+    module = vars(found).get("REPORT") if found else None
+    if not isinstance(module, ReportModule):
+        raise ResultsError(
+            f"{name}: results of the command {command!r}, which this ganinv does not report; "
+            "use the ganinv that wrote them, or a newer one"
+        )
+    return module

@@ -8,8 +8,9 @@ import pytest
 from known_results import GRADIENTS, make_results
 
 from ganinv_cli import store
+from ganinv_cli.report import recover
 from ganinv_cli.report.output import plots
-from ganinv_cli.report.recover import curves, figures, numbers
+from ganinv_cli.report.recover import curves, figures
 from ganinv_cli.report.report import DrawnFigure
 
 
@@ -46,7 +47,7 @@ def test_where_no_trial_ran_or_none_has_an_end_there_is_no_curve():
     given = make_results()
     for technique in ("none", "stochastic"):
         given.groups[technique]["z_error"][:] = np.nan
-    assert "convergence" not in numbers.draw(given)
+    assert "convergence" not in recover.draw(given)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4096, 1 << 26])
@@ -69,7 +70,7 @@ def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
     stored = store.Figure(np.zeros((1, 3, 16, 16, 1), np.uint8), ("found",), (0, 1, 49))
     for technique, clipping in (("none", "no clipping"), ("stochastic", "stochastic clipping")):
         given = dataclasses.replace(make_results(), figures={f"figure1-{technique}": stored})
-        drawn = numbers.draw(given)[f"figure1-{technique}"]
+        drawn = recover.draw(given)[f"figure1-{technique}"]
         title = f"Figure 1. {clipping}, lbfgs"
         assert drawn.figure.texts[0].get_text() == title
         assert drawn.caption.startswith(title)
@@ -78,11 +79,11 @@ def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
 
 
 def test_the_alt_text_of_the_curves_is_their_finding():
-    alt = numbers.draw(make_results())["convergence"].alt
+    alt = recover.draw(make_results())["convergence"].alt
     assert "none after 100 gradients; stochastic after 100 gradients" in alt
     given = make_results()
     given.groups["none"]["z_error"][:] = 0.5
-    assert "none never, it ends at 0.5" in numbers.draw(given)["convergence"].alt
+    assert "none never, it ends at 0.5" in recover.draw(given)["convergence"].alt
 
 
 def test_a_title_is_whole_over_one_picture():
@@ -101,7 +102,7 @@ def test_a_dollar_in_a_title_or_label_is_a_dollar():
 def test_every_format_is_the_same_each_time_and_leaves_matplotlib_alone():
     before = dict(matplotlib.rcParams)
     first, second = (
-        plots.encode_drawn_figure(numbers.draw(make_results())["convergence"]) for _ in range(2)
+        plots.encode_drawn_figure(recover.draw(make_results())["convergence"]) for _ in range(2)
     )
     assert set(first.files) == {"png", "pdf", "svg"}
     assert first == second
@@ -116,6 +117,6 @@ def test_a_page_gets_lines_as_svg_and_pixels_as_png():
     given = dataclasses.replace(make_results(), figures={"figure1-none": stored})
     inline = {
         name: plots.encode_drawn_figure(drawn).inline_format
-        for name, drawn in numbers.draw(given).items()
+        for name, drawn in recover.draw(given).items()
     }
     assert inline == {"figure1-none": "png", "convergence": "svg"}

@@ -11,8 +11,9 @@ from known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import consistency, summarise, write, write_together
+from ganinv_cli.report import consistency, summarize
 from ganinv_cli.report.output import folder
+from ganinv_cli.report.output.folder import write_report, write_reports
 from ganinv_cli.report.shared.failures import MAX_LISTED
 
 VOID = {"meta", "link", "br", "img"}
@@ -51,20 +52,21 @@ class Read(HTMLParser):
 def page(tmp_path):
     def written(given=None, name="recover.h5"):
         given = given or make_results()
-        write(summarise(given, name), given, tmp_path)
+        write_report(summarize(given, name), given, tmp_path)
         return (tmp_path / folder.PAGE).read_text()
 
     return written
 
 
 def test_many_figures_are_files_and_the_page_says_where(tmp_path, monkeypatch):
-    monkeypatch.setattr(consistency, "ON_PAGE", 2)
+    fewer = dataclasses.replace(consistency.REPORT, max_page_figures=2)
+    monkeypatch.setattr(consistency, "REPORT", fewer)
     given = make_image_results(
         a=make_image_groups(minima=(2,)),
         b=make_image_groups(minima=(2,)),
         c=make_image_groups(minima=(2,)),
     )
-    write(summarise(given, "co.h5"), given, tmp_path)
+    write_report(summarize(given, "co.h5"), given, tmp_path)
     read = Read((tmp_path / folder.PAGE).read_text())
     assert len(read.all("img")) == 2
     assert "1 more, image=0002.png and on, is a file beside the tables." in [
@@ -78,7 +80,7 @@ def test_everything_is_on_the_page(page):
     given = dataclasses.replace(make_results(), figures={"figure1-none": picture})
     given.attributes["config"]["nested"] = {"inner_setting": [1, 2.5]}
     read = Read(page(given))
-    report = summarise(given, "recover.h5")
+    report = summarize(given, "recover.h5")
     assert [title for _, title in read.all("caption")][: len(report.sections)] == [
         section.title for section in report.sections
     ]
@@ -99,8 +101,8 @@ def test_everything_is_on_the_page(page):
 
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
     given = [make_results(), make_results()]
-    reports = [summarise(each, name) for each, name in zip(given, "ab", strict=True)]
-    write_together(reports, given, tmp_path, ["a", "b"])
+    reports = [summarize(each, name) for each, name in zip(given, "ab", strict=True)]
+    write_reports(reports, given, tmp_path, ["a", "b"])
     read = Read((tmp_path / folder.PAGE).read_text())
     ids = [attrs["id"] for _, attrs, _ in read.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)

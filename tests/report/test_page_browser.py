@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import Section, summarise, write, write_together
+from ganinv_cli.report import Section, summarize
 from ganinv_cli.report.output import folder
+from ganinv_cli.report.output.folder import write_report, write_reports
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
@@ -39,15 +40,15 @@ def addresses(tmp_path_factory):
     """Of a page of one result, and of a page of three."""
     place = tmp_path_factory.mktemp("page")
     given = [_failing(), make_results(), make_results(complete=False)]
-    reports = [summarise(each, f"{i}-{LONG}.h5") for i, each in enumerate(given)]
+    reports = [summarize(each, f"{i}-{LONG}.h5") for i, each in enumerate(given)]
     wide = Section(
         "Wide",
         ("image", *(f"column\nnumber {number}" for number in range(10))),
         [(LONG, *(f"0.00012{number}\n[0.000111, 0.000145]" for number in range(10)))],
     )
     reports[0] = dataclasses.replace(reports[0], sections=[*reports[0].sections, wide])
-    write(reports[0], given[0], place)
-    write_together(reports, given, place / "all", ["a", "b", "c"])
+    write_report(reports[0], given[0], place)
+    write_reports(reports, given, place / "all", ["a", "b", "c"])
     return [(at / folder.PAGE).as_uri() for at in (place, place / "all")]
 
 

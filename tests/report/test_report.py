@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from known_results import make_results
 
 from ganinv_cli.cli import main
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import render, summarize
 from ganinv_cli.settings.names import STYLES
 from ganinv_cli.store import Figure, Provenance, open_run, read_results
 
@@ -177,7 +177,7 @@ def test_tables_are_printed_where_the_folder_cannot_be_written(saved, tmp_path, 
     (tmp_path / "recover").write_text("in the way")
     given = ganinv(path, "--format", style)
     assert given.exit_code == 1
-    assert given.stdout == render([summarise(read_results(path), str(path))], style)
+    assert given.stdout == render([summarize(read_results(path), str(path))], style)
     assert_one_line(given, "cannot be written there")
 
 

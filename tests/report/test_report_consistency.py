@@ -8,9 +8,9 @@ from known_sweep import LATENT, make_image_groups, make_image_results, make_reco
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import consistency, render, summarise
-from ganinv_cli.report.commands import find_report_module
+from ganinv_cli.report import consistency, render, summarize
 from ganinv_cli.report.consistency.minima import SAME_Z_TOLERANCE
+from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.shared.failures import REASON_NAMES, list_failures
 from ganinv_cli.settings.names import STYLES
 
@@ -18,7 +18,7 @@ from ganinv_cli.settings.names import STYLES
 def row(results=None, **given):
     """The only row of Table 2."""
     results = results or make_image_results(portrait=make_image_groups(**given))
-    (found,) = summarise(results, "x").tables["table2"]
+    (found,) = summarize(results, "x").tables["table2"]
     return found
 
 
@@ -53,10 +53,10 @@ def test_without_polishing_the_solver_is_believed_and_it_is_said():
     found = row(results)
     assert (found["z"], found["converged"]["polished"]) == ("as found", None)
     assert found["minima"]["largest"] == 4
-    (said,) = [note for note in summarise(results, "x").notes if "solver's own word." in note]
+    (said,) = [note for note in summarize(results, "x").notes if "solver's own word." in note]
     assert said.startswith("Nothing was polished")
     results.attributes["config"]["polish"] = {}  # as where an image depends on its batch
-    assert said in summarise(results, "x").notes
+    assert said in summarize(results, "x").notes
 
 
 def test_what_is_not_polished_yet_has_not_converged():
@@ -85,7 +85,7 @@ def test_polishing_alone_decides_what_failed():
     given["stochastic"]["outcome"][:4] = Outcome.stalled  # yet polishing found a minimum
     for command in ("consistency", "invert"):
         results = make_image_results(command, portrait=given)
-        found = list_failures(results, find_report_module(results, "x").failed(results))
+        found = list_failures(results, find_report_module(results, "x").classify_failures(results))
         assert (found.trials, found.failed) == (12, 0)
     assert list_failures(results, {}).failed == 4
 
@@ -96,7 +96,7 @@ def test_recoveries_without_a_number_are_counted_and_in_no_distance():
     given["stochastic"]["outcome"][10:] = Outcome.non_finite
     given["stochastic"]["image_loss"][10:] = np.nan
     results = make_image_results(portrait=given)
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     (found,) = report.tables["table2"]
     assert (found["without_number"], found["not_converged"]) == (2, 2)
     assert 0 < found["distance"]["mean"] < 1e-5
@@ -104,7 +104,7 @@ def test_recoveries_without_a_number_are_counted_and_in_no_distance():
     assert reasons(results)[10:] == ["non finite"] * 2
     given["stochastic"]["z_found"][:] = np.nan
     given["stochastic"]["outcome"][:] = Outcome.non_finite
-    (found,) = summarise(results, "x").tables["table2"]
+    (found,) = summarize(results, "x").tables["table2"]
     assert found["outside"] == {"median": None, "most": None}
 
 
@@ -127,7 +127,7 @@ def test_components_outside_the_box_are_counted_and_said():
     z = given["none"]["polished/z_found"]
     z[0, :70], z[1, :60], z[2, :50] = 1.5, -1.5, 1.5
     given["stochastic"]["polished/z_found"][:, :7] = 1.0  # held at a bound
-    report = summarise(make_image_results(portrait=given), "x")
+    report = summarize(make_image_results(portrait=given), "x")
     none, stochastic = report.tables["table2"]
     assert (none["outside"], none["latent"]) == ({"median": 60, "most": 70}, LATENT)
     assert (stochastic["outside"]["median"], stochastic["at_bound"]["median"]) == (0, 7)
@@ -147,7 +147,7 @@ def test_image_losses_are_spread_relative_to_the_least():
 
 
 def test_strays_are_shown():
-    report = summarise(
+    report = summarize(
         make_image_results(
             portrait=make_image_groups(minima=(8, 1), losses=(1.0, 6.0), unconverged=1)
         ),
@@ -170,7 +170,7 @@ def test_strays_are_shown():
 def test_where_no_minimum_is_most_of_them_none_has_failed():
     results = make_image_results(portrait=make_image_groups(minima=(1,) * 9, losses=(1.0,) * 9))
     assert reasons(results) == ["converged"] * 9
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     assert report.tables["strays"] == []
     assert report.tables["table2"][0]["strays"] is None
 
@@ -178,7 +178,7 @@ def test_where_no_minimum_is_most_of_them_none_has_failed():
 @pytest.mark.parametrize("style", STYLES)
 def test_every_format_takes_a_run_in_progress(style):
     given = {"none": make_recoveries(minima=(1,), polished=False)}  # one recovery: no pair
-    report = summarise(
+    report = summarize(
         make_image_results(complete=False, portrait=given, later={}, bad="no image"), "x"
     )
     text = render([report], style)
@@ -190,4 +190,4 @@ def test_every_format_takes_a_run_in_progress(style):
 
 def test_nothing_yet_is_said():
     with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
-        summarise(make_image_results(portrait={}), "new.h5")
+        summarize(make_image_results(portrait={}), "new.h5")

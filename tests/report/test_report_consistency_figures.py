@@ -10,7 +10,7 @@ from known_sweep import (
     make_recoveries,
 )
 
-from ganinv_cli.report import consistency, summarise
+from ganinv_cli.report import consistency, summarize
 from ganinv_cli.report.output.plots import encode_drawn_figure
 
 
@@ -93,11 +93,11 @@ def test_recoveries_without_a_number_are_in_no_pair():
 
 
 def test_of_many_images_the_first_are_drawn_and_it_is_said(monkeypatch):
-    for module in ("consistency_figures", "consistency_notes"):
-        monkeypatch.setattr(f"ganinv_cli.report.{module}.FIGURES", 2)
+    for module in ("figures", "notes"):
+        monkeypatch.setattr(f"ganinv_cli.report.consistency.{module}.MAX_FIGURES", 2)
     given = {name: make_image_groups(minima=(2,)) for name in "abc"}
     assert list(drawn(**given)) == ["image=0000", "image=0001"]
-    assert "Figures show the first 2 images." in summarise(make_image_results(**given), "x").notes
+    assert "Figures show the first 2 images." in summarize(make_image_results(**given), "x").notes
 
 
 def test_a_run_in_progress_is_drawn_as_far_as_it_is():

@@ -7,12 +7,13 @@ import pytest
 from known_results import make_group, make_results
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.report import summarise, write
+from ganinv_cli.report import summarize
+from ganinv_cli.report.output.folder import write_report
 
 
 def fill(folder, given=None):
     given = given or make_results()
-    return write(summarise(given, folder.name), given, folder)
+    return write_report(summarize(given, folder.name), given, folder)
 
 
 def test_a_report_made_twice_is_the_same(tmp_path):

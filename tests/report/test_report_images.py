@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known_sweep import POLISH, make_image_groups, make_image_results
 
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import render, summarize
 
 
 def test_images_of_one_name_are_told_apart_and_shortened_for_a_terminal_alone():
@@ -12,7 +12,7 @@ def test_images_of_one_name_are_told_apart_and_shortened_for_a_terminal_alone():
     name = b"a very long name of a photograph, number %d.jpeg"
     for number in range(3):  # the first two are two files of one name
         results.groups[f"image={number:04d}"]["name"][0] = name % max(number, 1)
-    markdown, text = (render([summarise(results, "x")], style) for style in ("markdown", "text"))
+    markdown, text = (render([summarize(results, "x")], style) for style in ("markdown", "text"))
     long = "a very long name of a photograph, number"
     for said in (f"0000 {long} 1.jpeg", f"0001 {long} 1.jpeg", f"| {long} 2.jpeg"):
         assert f"{said}, stochastic" in markdown
@@ -23,7 +23,7 @@ def test_images_of_one_name_are_told_apart_and_shortened_for_a_terminal_alone():
 
 def test_a_terminal_is_given_so_many_rows_and_told_of_the_others():
     given = {f"{number}.png": make_image_groups(minima=(2,)) for number in range(63)}
-    report = summarise(make_image_results(**given), "x")
+    report = summarize(make_image_results(**given), "x")
     assert "62.png, stochastic" in render([report], "markdown")
     text = render([report], "text")
     assert "3 more rows are in the other formats." in text
@@ -32,7 +32,7 @@ def test_a_terminal_is_given_so_many_rows_and_told_of_the_others():
 
 def test_the_note_says_the_test_for_a_minimum_with_the_settings_of_the_run():
     for command in ("consistency", "invert"):
-        notes = summarise(make_image_results(command, portrait=make_image_groups()), "x").notes
+        notes = summarize(make_image_results(command, portrait=make_image_groups()), "x").notes
         (said,) = [note for note in notes if "Goldstein" in note]
         for words in ("200 points 0.02 around it", "at most 0.2 of their mean", "lower loss"):
             assert words in said
@@ -48,13 +48,13 @@ def test_what_is_as_good_as_0_is_a_loss_of_polishing_and_once_was_the_tolerance(
         results = make_image_results(portrait=make_image_groups())
         config = config | {"polish": POLISH | settings}
         results.attributes["config"] |= config
-        assert said in " ".join(summarise(results, "x").notes)
+        assert said in " ".join(summarize(results, "x").notes)
 
 
 def test_settings_of_polishing_that_are_not_known_are_not_made_up():
     results = make_image_results(portrait=make_image_groups())
     del results.attributes["config"]["polish"]
-    notes = " ".join(summarise(results, "x").notes)
+    notes = " ".join(summarize(results, "x").notes)
     assert "with settings that the file does not say" in notes
     assert "Nothing was polished" not in notes
 
@@ -68,7 +68,7 @@ def test_a_run_in_progress_counts_what_is_not_begun():
     }
     results = make_image_results(complete=False, **given)
     results.attributes["config"]["trials"] = 8
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     assert report.run["trials"] == {
         f"image=000{number}/{rule}": 6 * (rule == "stochastic" and number != 3)
         for number in (0, 2, 3)
@@ -80,7 +80,7 @@ def test_a_run_in_progress_counts_what_is_not_begun():
 def test_the_text_fits_a_terminal():
     name = "a very long name of a photograph in a folder of photographs.jpeg"
     given = make_image_groups(minima=(5, 1)) | make_image_groups(technique="none", unconverged=2)
-    text = render([summarise(make_image_results(**{name: given}), "x")], "text")
+    text = render([summarize(make_image_results(**{name: given}), "x")], "text")
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -88,14 +88,14 @@ def test_a_poor_reconstruction_is_said():
     given = make_image_results(
         noise=make_image_groups(losses=(3000.0,)), portrait=make_image_groups(losses=(1.0,))
     )
-    report = summarise(given, "x")
+    report = summarize(given, "x")
     (said,) = [note for note in report.notes if "poor reconstruction" in note]
     assert said.startswith("noise: ") and "portrait" not in said
     assert report.tables["table2"][1]["psnr"] == pytest.approx(10 * np.log10(4 * 16 * 16 * 3))
 
 
 def test_a_file_that_was_not_read_is_listed():
-    report = summarise(
+    report = summarize(
         make_image_results(bad="a text file; give an image", portrait=make_image_groups()), "x"
     )
     assert report.tables["unread"] == [

@@ -16,14 +16,14 @@ from known_sweep import (
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import invert, render, summarise
+from ganinv_cli.report import invert, render, summarize
 from ganinv_cli.settings.names import STYLES
 
 PIXELS = 16 * 16 * 3
 
 
 def summary(**given):
-    return summarise(make_image_results("invert", **given), "x")
+    return summarize(make_image_results("invert", **given), "x")
 
 
 def row(**given):
@@ -48,7 +48,7 @@ def test_pixels_that_a_mask_leaves_out_do_not_count():
     given = make_image_results(
         "invert", constants={"pixels_counted": np.array(100)}, portrait=make_image_groups()
     )
-    (found,) = summarise(given, "x").tables["invert"]
+    (found,) = summarize(given, "x").tables["invert"]
     assert found["psnr"] == pytest.approx(10 * np.log10(4 * 100 / 50))
 
 
@@ -56,7 +56,7 @@ def masked(counted, rank=LATENT, loss=1e-9):
     given = make_image_groups(losses=(loss,))
     given["stochastic/certificate"]["singular_values"][0, rank:] = 0
     constants = {"pixels_counted": np.array(counted)}
-    return summarise(make_image_results("invert", constants=constants, portrait=given), "x")
+    return summarize(make_image_results("invert", constants=constants, portrait=given), "x")
 
 
 def test_with_a_mask_it_is_pixels_that_are_made():
@@ -164,7 +164,7 @@ def test_a_run_in_progress_is_reported(style):
 
 def test_nothing_yet_is_said():
     with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
-        summarise(make_image_results("invert", portrait={}), "new.h5")
+        summarize(make_image_results("invert", portrait={}), "new.h5")
 
 
 def test_the_text_fits_a_terminal():

@@ -8,7 +8,8 @@ from known_sweep import LATENT, make_image_groups, make_image_results, make_pict
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.report import invert, summarise, write
+from ganinv_cli.report import invert, summarize
+from ganinv_cli.report.output.folder import write_report
 from ganinv_cli.report.shared import latents
 
 
@@ -30,7 +31,7 @@ def test_each_image_has_three_pictures_at_the_generators_size():
 
 
 def test_how_much_a_difference_is_amplified_is_in_the_table():
-    (row,) = summarise(make_image_results("invert", portrait=make_image_groups()), "x").tables[
+    (row,) = summarize(make_image_results("invert", portrait=make_image_groups()), "x").tables[
         "invert"
     ]
     assert row["difference_amplified"] == 8
@@ -64,7 +65,7 @@ def test_a_files_name_can_lead_nowhere_else(name, safe):
 
 def test_the_pictures_are_written_and_counted_in_the_line(tmp_path):
     results = make_image_results("invert", a=make_image_groups(), b=make_image_groups())
-    line = write(summarise(results, "x"), results, tmp_path)
+    line = write_report(summarize(results, "x"), results, tmp_path)
     assert f"report.html and 6 pictures in images/ into {tmp_path}/" in line
     with Image.open(tmp_path / "images" / "0001-b-reconstruction.png") as read:
         assert np.array_equal(np.asarray(read), make_picture(16, 8))
@@ -77,13 +78,13 @@ def test_grey_pictures_are_written(tmp_path):
         certificate[column] = certificate[column][..., :1]
     results = make_image_results("invert", a=given)
     results.groups["image=0000"]["target"] = make_picture(16)[None, :, :, :1]
-    write(summarise(results, "x"), results, tmp_path)
+    write_report(summarize(results, "x"), results, tmp_path)
     with Image.open(tmp_path / "images" / "0000-a-original.png") as read:
         assert np.array_equal(np.asarray(read), make_picture(16)[:, :, 0])
 
 
 def test_of_a_big_folder_the_first_images_are_in_figures_and_all_in_pictures(monkeypatch):
-    monkeypatch.setattr("ganinv_cli.report.invert.figures.SHOWN", 13)
+    monkeypatch.setattr("ganinv_cli.report.invert.figures.MAX_SHOWN", 13)
     results = make_image_results(
         "invert", **{f"{number}.png": make_image_groups(minima=(2,)) for number in range(15)}
     )

@@ -14,7 +14,7 @@ from known_sweep import (
 )
 
 from ganinv_cli import statistics
-from ganinv_cli.report import consistency, invert, render, summarise
+from ganinv_cli.report import consistency, invert, render, summarize
 from ganinv_cli.report.shared import latents
 from ganinv_cli.settings.names import STYLES
 
@@ -44,7 +44,7 @@ def conditional(results, right, first):
 
 
 def test_recover_counts_the_trials_that_found_the_right_label():
-    report = summarise(conditional(make_results(), 48, 17), "x")
+    report = summarize(conditional(make_results(), 48, 17), "x")
     for row in report.tables["table1"]:
         assert row["labels"] == {
             "right": 48,
@@ -60,14 +60,14 @@ def test_recover_counts_the_trials_that_found_the_right_label():
 def test_a_label_belongs_to_its_trial_whichever_a_rule_has_run():
     given = conditional(make_results(), 50, 50)
     given.groups["none"] = {name: rows[7::4] for name, rows in given.groups["none"].items()}
-    row = summarise(given, "x").tables["table1"][0]
+    row = summarize(given, "x").tables["table1"][0]
     assert (row["trials"], row["labels"]["right"]) == (11, 11)
 
 
 def test_noise_sweep_counts_them_by_variance_and_rule():
     given = conditional(make_noise_sweep(trials=12, figures=False), 9, 4)
     given.groups["variance=0.1/none"]["label"][:5] += 1
-    report = summarise(given, "x")
+    report = summarize(given, "x")
     found = {
         (row["variance"], row["technique"]): row["labels"]["right"]
         for row in report.tables["noise_sweep"]
@@ -87,7 +87,7 @@ def portrait(*labels, **given):
 
 def test_a_certificate_says_the_label_and_counts_its_starts_alone():
     given = portrait(2, 2, 2, 0, 0, 1, minima=(6,))  # all of one z, by its numbers
-    report = summarise(make_image_results("invert", portrait=given), "x")
+    report = summarize(make_image_results("invert", portrait=given), "x")
     (row,) = report.tables["invert"]
     assert (row["starts"], row["label"], row["starts_under_label"]) == (6, 2, 3)
     assert (row["agreement"]["reached"], row["agreement"]["same"]) == (3, 3)
@@ -123,7 +123,7 @@ def test_the_archive_of_z_has_the_labels(tmp_path, monkeypatch):
 def test_recoveries_are_one_z_only_under_one_label():
     columns = make_recoveries(minima=(6,), wobble=0)
     given = add_labels({"stochastic": columns}, 0, 0, 0, 0, 1, 1)
-    report = summarise(make_image_results(portrait=given), "x")
+    report = summarize(make_image_results(portrait=given), "x")
     (row,) = report.tables["table2"]
     assert (row["minima"]["distinct"], row["minima"]["largest"]) == (2, 4)
     assert row["minima"]["distinct_at"] == {"0.001": 2, "0.003": 2, "0.01": 2}
@@ -134,7 +134,7 @@ def test_recoveries_are_one_z_only_under_one_label():
 def test_distances_are_of_pairs_under_one_label():
     columns = make_recoveries(minima=(4,), wobble=0)
     columns["polished/z_found"][2:, 0] += 7  # from another label's
-    report = summarise(
+    report = summarize(
         make_image_results(portrait=add_labels({"stochastic": columns}, 0, 0, 1, 1)), "x"
     )
     (row,) = report.tables["table2"]
@@ -143,7 +143,7 @@ def test_distances_are_of_pairs_under_one_label():
 
 def test_the_recoveries_under_each_label_are_counted():
     given = portrait(*[2] * 5, *[0] * 3, 0, minima=(5, 3), losses=(4.0, 9.0), unconverged=1)
-    report = summarise(make_image_results(portrait=given), "x")
+    report = summarize(make_image_results(portrait=given), "x")
     keys = ("label", "recoveries", "converged", "distinct", "image_loss", "reached")
     assert [tuple(row[key] for key in keys) for row in report.tables["labels"]] == [
         (0, 4, 3, 1, 9.0, 0),
@@ -154,7 +154,7 @@ def test_the_recoveries_under_each_label_are_counted():
 
 
 def verdict(*labels, **given):
-    (row,) = summarise(make_image_results(portrait=portrait(*labels, **given)), "x").tables[
+    (row,) = summarize(make_image_results(portrait=portrait(*labels, **given)), "x").tables[
         "table2"
     ]
     return row["verdict"]
@@ -180,14 +180,14 @@ def test_without_labels_nothing_is_said_of_them():
         make_image_results("invert", portrait=make_image_groups()),
     ]
     for each in given:
-        report = summarise(each, "x")
+        report = summarize(each, "x")
         texts = (render([report], style) for style in STYLES)
         assert not any("label" in text.lower().replace("\\label", "") for text in texts)
 
 
 def test_a_label_that_was_named_is_said():
-    assert any(", label 1, solver" in note for note in summarise(make_results(label=1), "x").notes)
-    assert not any("label" in note for note in summarise(make_results(label=-1), "x").notes)
+    assert any(", label 1, solver" in note for note in summarize(make_results(label=1), "x").notes)
+    assert not any("label" in note for note in summarize(make_results(label=-1), "x").notes)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -202,7 +202,7 @@ def test_every_format_takes_labels(style):
         make_image_results("invert", **pictures),
     ]
     for each in given:
-        text = render([summarise(each, "x")], style)
+        text = render([summarize(each, "x")], style)
         assert "label" in text.lower()
         if style == "text":
             assert max(map(len, text.splitlines())) <= 80

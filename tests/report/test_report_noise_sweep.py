@@ -11,7 +11,7 @@ from known_sweep import INFORMATION, VARIANCES, make_noise_sweep
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import render, summarize
 from ganinv_cli.report.noise_sweep import claims, numbers
 from ganinv_cli.settings.names import STYLES
 
@@ -24,7 +24,7 @@ def swept(results):
 
 @pytest.fixture(scope="module")
 def usual():
-    return summarise(make_noise_sweep(), "x")
+    return summarize(make_noise_sweep(), "x")
 
 
 def test_there_is_a_row_for_each_variance_and_technique_in_order():
@@ -76,7 +76,7 @@ def test_what_is_the_same_for_the_first_start_is_told_once(usual):
     assert not any("First start" in section.title for section in usual.sections)
     results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     apart = {s.title: s.rows for s in report.sections if s.title.startswith("First start")}
     assert [row[0] for row in apart["First start: z error under noise, where it differs"]] == [
         "0.1 none"
@@ -89,7 +89,7 @@ def test_how_trials_ended_is_listed_where_not_all_converged(usual):
     assert not any("ended" in section.title for section in usual.sections)
     results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["outcome"][:2] = Outcome.budget
-    ended = [s for s in summarise(results, "x").sections if "ended" in s.title]
+    ended = [s for s in summarize(results, "x").sections if "ended" in s.title]
     assert [s.rows for s in ended] == [
         [("0.1 none", "5", "3", "2")],
         [("0.1 none", "5", "5", "0")],
@@ -124,7 +124,7 @@ def test_another_growth_has_another_slope():
 
 
 def test_variance_0_is_in_the_table_and_in_no_slope(usual):
-    report = summarise(make_noise_sweep(variances=[0, *VARIANCES]), "x")
+    report = summarize(make_noise_sweep(variances=[0, *VARIANCES]), "x")
     first = report.tables["noise_sweep"][0]
     assert (first["variance"], first["cramer_rao"]) == (0, 0)
     assert first["with_restarts"]["ratio"] is None
@@ -149,7 +149,7 @@ def test_rules_are_compared_trial_by_trial(usual):
 def test_ways_of_counting_are_corrected_apart_and_no_test_is_made_twice():
     results = make_noise_sweep()
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     first, *best = report.tables["comparisons"]
     assert (first["counted"], first["variance"], len(best)) == ("first_start", 0.1, 3)
     assert first["p_holm"] == pytest.approx(3 * first["p"])  # the two that are the same count
@@ -163,8 +163,8 @@ def test_intervals_of_few_trials_are_called_too_narrow(usual):
     def said(report):
         return any("fewer than 20 trials" in note for note in report.notes)
 
-    assert said(summarise(make_noise_sweep(trials=19), "x"))
-    assert not said(summarise(make_noise_sweep(trials=20), "x"))
+    assert said(summarize(make_noise_sweep(trials=19), "x"))
+    assert not said(summarize(make_noise_sweep(trials=20), "x"))
 
 
 def test_a_median_ratio_below_1_is_not_called_better_than_the_bound(usual):
@@ -191,7 +191,7 @@ def test_holm_steps_down():
 def test_a_trial_without_a_number_counts_as_infinitely_far():
     results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["z_error"][0] = np.nan  # the nearest of them
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     row = swept(results)[0.1, "none"]["with_restarts"]
     assert row["median"] == pytest.approx(2 * 0.1 * INFORMATION * 1.25)
     assert (row["mean"], row["without_number"]) == (None, 1)
@@ -207,7 +207,7 @@ def test_a_run_in_progress_is_reported():
     del results.groups[""]["cramer_rao"]
     group = results.groups["variance=0.01/none"]
     results.groups["variance=0.01/none"] = {name: rows[:4] for name, rows in group.items()}
-    report = summarise(results, "x")
+    report = summarize(results, "x")
     assert "Run in progress: fewest 0, most 6 of 6 trials so far." in report.notes
     assert report.run["trials"]["variance=0.1/stochastic"] == 0
     assert report.run["trials"]["variance=0.01/none"] == 4
@@ -223,7 +223,7 @@ def test_a_run_in_progress_is_reported():
 def test_no_trial_yet_is_said():
     results = dataclasses.replace(make_noise_sweep(), groups={})
     with pytest.raises(ResultsError, match=r"sweep\.h5: no trial"):
-        summarise(results, "sweep.h5")
+        summarize(results, "sweep.h5")
 
 
 def test_csv_has_one_line_a_variance_and_technique(usual):
@@ -235,6 +235,6 @@ def test_csv_has_one_line_a_variance_and_technique(usual):
 
 
 def test_clipped_pixels_are_said(usual):
-    clipped = summarise(make_noise_sweep(trials=5, clip_pixels=True), "x")
+    clipped = summarize(make_noise_sweep(trials=5, clip_pixels=True), "x")
     assert "were clipped" in " ".join(clipped.notes)
     assert "were not clipped" in " ".join(usual.notes)

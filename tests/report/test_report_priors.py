@@ -8,7 +8,7 @@ from known_sweep import make_image_groups, make_image_results, make_noise_sweep,
 from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.prior import Normal, parse_prior
-from ganinv_cli.report import consistency, summarise
+from ganinv_cli.report import consistency, summarize
 
 CUT = Normal(1.0, 0.99)
 NORMAL = "z is drawn from a normal prior with σ = 1, cut at ±2.58 (the middle 99 %)."
@@ -35,18 +35,18 @@ def every():
 @pytest.mark.parametrize(("prior", "said"), [("normal:1,0.99", NORMAL), ("uniform:0,1", UNIT)])
 def test_a_prior_that_is_not_the_papers_is_said_by_every_command(prior, said):
     for given in every():
-        assert said in summarise(of(prior, given), "x").notes
+        assert said in summarize(of(prior, given), "x").notes
 
 
 @pytest.mark.parametrize("prior", [None, "uniform:-1,1"])
 def test_the_papers_prior_goes_without_saying(prior):
     for given in every():
-        assert not any("z is drawn from" in note for note in summarise(of(prior, given), "x").notes)
+        assert not any("z is drawn from" in note for note in summarize(of(prior, given), "x").notes)
 
 
 def test_a_prior_that_is_not_known_is_refused():
     with pytest.raises(ResultsError, match="names the prior 'cauchy:1'"):
-        summarise(of("cauchy:1", make_results()), "x")
+        summarize(of("cauchy:1", make_results()), "x")
 
 
 def words(report):
@@ -54,7 +54,7 @@ def words(report):
 
 
 def test_no_command_says_the_papers_bounds_of_another_prior():
-    _, sweep, several, one = (words(summarise(of("normal:1,0.99", g), "x")) for g in every())
+    _, sweep, several, one = (words(summarize(of("normal:1,0.99", g), "x")) for g in every())
     for given, said in (
         (sweep, "kept in the box [-2.58, 2.58]"),
         (several, "outside the box [-2.58, 2.58]"),
@@ -71,7 +71,7 @@ def test_random_vectors_are_those_of_the_prior_in_table_and_figure():
     given = of("normal:1,0.99", make_image_results(portrait=make_image_groups(minima=(5, 5))))
     expected = statistics.expected_distance(100, CUT)
     assert expected == pytest.approx(0.1357, abs=1e-4)
-    (row,) = summarise(given, "x").tables["table2"]
+    (row,) = summarize(given, "x").tables["table2"]
     assert row["baseline"] == pytest.approx(expected)
     axes = consistency.draw(given)["image=0000"].figure.axes[-1]
     assert any(line.get_xdata()[0] == pytest.approx(expected) for line in axes.lines)
@@ -86,7 +86,7 @@ def test_components_are_outside_the_runs_own_bounds(prior, outside, at_bound):
     columns["z_found"][:] = 0.5
     columns["z_found"][:, :4] = (CUT.high, 2.7, 1.5, -0.5)
     for command in ("consistency", "invert"):
-        report = summarise(of(prior, make_image_results(command, portrait={"none": columns})), "x")
+        report = summarize(of(prior, make_image_results(command, portrait={"none": columns})), "x")
         (row,) = next(iter(report.tables.values()))
         middle = [row[key] for key in ("outside", "at_bound")]
         found = [each["median"] if isinstance(each, dict) else each for each in middle]
@@ -102,5 +102,5 @@ def test_what_is_clamped_to_a_bound_is_at_it_and_not_outside(prior, dtype):
     z = np.full((3, 100), np.mean(edges))
     z[:, 0], z[:, 1] = np.array(edges, dtype)
     given.groups["image=0000/stochastic"]["polished/z_found"][:] = z
-    (row,) = summarise(given, "x").tables["table2"]
+    (row,) = summarize(given, "x").tables["table2"]
     assert (row["outside"]["most"], row["at_bound"]["median"]) == (0, 2)

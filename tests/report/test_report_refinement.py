@@ -7,7 +7,7 @@ import pytest
 from known_results import make_group, make_results
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import render, summarize
 
 TRIALS = np.arange(50)
 
@@ -35,7 +35,7 @@ def _polished(exact=40, done=48):
 
 
 def _json(given, **config):
-    text = render([summarise(make_results(given, **config), "x")], "json")
+    text = render([summarize(make_results(given, **config), "x")], "json")
     return json.loads(text, parse_constant=pytest.fail)["tables"]
 
 
@@ -49,7 +49,7 @@ def test_the_bound_is_held_against_the_converged_trials_alone():
 
 
 def test_how_often_the_bound_held_is_said_with_its_interval():
-    report = summarise(make_results({"none": _bounded(outside=2)}, tolerance=1e-8), "x")
+    report = summarize(make_results({"none": _bounded(outside=2)}, tolerance=1e-8), "x")
     (said,) = [note for note in report.notes if note.startswith("Bound")]
     assert "at most 1e-08" in said
     assert "none 45 of 47 [.855, .995]" in said
@@ -59,7 +59,7 @@ def test_without_bounds_or_convergence_nothing_is_said_of_them():
     none_converged = _bounded()
     none_converged["outcome"][:] = Outcome.budget
     for given, found in ((make_group(TRIALS, 0), None), (none_converged, [None, None])):
-        report = summarise(make_results({"none": given}), "x")
+        report = summarize(make_results({"none": given}), "x")
         assert not any(note.startswith("Bound") for note in report.notes)
         (row,) = _json({"none": given})["table1"]
         assert (row["bound"] and row["bound"]["interval"]) == found
@@ -81,6 +81,6 @@ def test_a_rule_of_which_nothing_converged_has_no_median():
 @pytest.mark.parametrize("style", ["text", "markdown", "latex"])
 def test_the_table_of_what_was_polished_is_there_where_something_was(style):
     title = "Polished in float64"
-    text = render([summarise(make_results({"none": _polished()}), "x")], style)
+    text = render([summarize(make_results({"none": _polished()}), "x")], style)
     assert title in text and "40 .800" in text and "1.00e-26" in text
-    assert title not in render([summarise(make_results(), "x")], style)
+    assert title not in render([summarize(make_results(), "x")], style)

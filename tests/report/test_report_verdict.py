@@ -5,12 +5,12 @@ import pytest
 from known_sweep import make_image_groups, make_image_results
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report import summarise
+from ganinv_cli.report import summarize
 
 
 def row(given=None, **of):
     """The only row of Table 2."""
-    (found,) = summarise(make_image_results(portrait=given or make_image_groups(**of)), "x").tables[
+    (found,) = summarize(make_image_results(portrait=given or make_image_groups(**of)), "x").tables[
         "table2"
     ]
     return found

@@ -12,7 +12,7 @@ from known_results import make_group, make_results
 
 from ganinv_cli.cli.report import report
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report import render, summarise
+from ganinv_cli.report import render, summarize
 from ganinv_cli.report.output.render import RENDERERS
 from ganinv_cli.report.report import Section
 from ganinv_cli.settings.names import STYLES
@@ -31,7 +31,7 @@ EXPECTED = {
 
 
 def test_counts_outcomes_and_costs_are_those_of_the_trials():
-    rows = {row["technique"]: row for row in summarise(make_results(), "x").tables["table1"]}
+    rows = {row["technique"]: row for row in summarize(make_results(), "x").tables["table1"]}
     for technique, counted in EXPECTED.items():
         for way, counts in counted.items():
             assert list(rows[technique][way].values()) == counts
@@ -48,7 +48,7 @@ def test_counts_outcomes_and_costs_are_those_of_the_trials():
 def test_techniques_keep_the_papers_order():
     trials = np.arange(3)
     given = {name: make_group(trials, 0) for name in ("wall", "stochastic", "none", "standard")}
-    report = summarise(make_results(given), "x")
+    report = summarize(make_results(given), "x")
     order = [row["technique"] for row in report.tables["table1"]]
     assert order == ["none", "standard", "stochastic", "wall"]
     assert len(report.tables["mcnemar"]) == 2 * 6
@@ -56,7 +56,7 @@ def test_techniques_keep_the_papers_order():
 
 def test_techniques_are_paired_by_trial_number():
     given = {"none": make_group(np.arange(10), 4), "standard": make_group(np.arange(6, 30), 0)}
-    first = summarise(make_results(given), "x").tables["mcnemar"][0]
+    first = summarize(make_results(given), "x").tables["mcnemar"][0]
     assert (first["trials"], first["only_first"], first["only_second"]) == (4, 0, 4)
     assert first["p"] == 2 * 0.5**4
 
@@ -65,7 +65,7 @@ def test_ever_counts_the_least_error_and_says_so():
     given = {"none": make_group(np.arange(10), 4, elsewhere=4)}
     given["none"]["restarts"][:] = 0
     given["none"]["z_error_least"][:] = 1e-5
-    at_end, ever = (summarise(make_results(given, success=s), "x") for s in ("end", "ever"))
+    at_end, ever = (summarize(make_results(given, success=s), "x") for s in ("end", "ever"))
     assert at_end.tables["table1"][0]["recovered"]["1e-4"] == 6
     (row,) = ever.tables["table1"]
     assert row["first_start"]["1e-4"] == row["recovered"]["1e-4"] == 10
@@ -77,14 +77,14 @@ def test_ever_without_the_least_error_is_refused():
     given = {"none": make_group(np.arange(3), 0)}
     del given["none"]["z_error_least"]
     with pytest.raises(ResultsError, match="z_error_least"):
-        summarise(make_results(given, success="ever"), "x")
+        summarize(make_results(given, success="ever"), "x")
 
 
 def test_not_a_number_is_null_and_not_recovered():
     given = {"none": make_group(np.arange(3), 0)}
     for column in ("z_error", "first/z_error", "seconds"):
         given["none"][column][:] = np.nan
-    text = render([summarise(make_results(given), "x")], "json")
+    text = render([summarize(make_results(given), "x")], "json")
     row = json.loads(text, parse_constant=pytest.fail)["tables"]["table1"][0]
     assert row["seconds"] is None
     assert row["recovered"] == dict.fromkeys(row["recovered"], 0)
@@ -92,23 +92,23 @@ def test_not_a_number_is_null_and_not_recovered():
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex"])
 def test_every_format_shows_the_same_counts(style):
-    text = render([summarise(make_results(), "x")], style)
+    text = render([summarize(make_results(), "x")], style)
     ways = ("first_start", "recovered")
     expected = [n for way in ways for counted in EXPECTED.values() for n in counted[way]]
     assert numbers(text) == expected
 
 
 def test_csv_has_one_line_a_technique():
-    rows = list(csv.DictReader(io.StringIO(render([summarise(make_results(), "x")], "csv"))))
+    rows = list(csv.DictReader(io.StringIO(render([summarize(make_results(), "x")], "csv"))))
     assert [row["technique"] for row in rows] == ["none", "stochastic"]
     assert [row["first_start.1e-4"] for row in rows] == ["42", "49"]
-    p = summarise(make_results(), "x").tables["mcnemar"][0]["p"]
+    p = summarize(make_results(), "x").tables["mcnemar"][0]["p"]
     assert float(rows[0]["p.first_start.stochastic"]) == p
     assert rows[0]["p.first_start.wall"] == ""
 
 
 def test_json_keeps_its_keys():
-    whole = json.loads(render([summarise(make_results(), "x")], "json"))
+    whole = json.loads(render([summarize(make_results(), "x")], "json"))
     row = whole["tables"]["table1"][1]
     assert (row["technique"], row["trials"]) == ("stochastic", 50)
     assert row["first_start"]["1e-4"] == 49
@@ -119,7 +119,7 @@ def test_json_keeps_its_keys():
 
 
 def test_latex_needs_no_font_beyond_ascii():
-    text = render([summarise(make_results(), "x")], "latex")
+    text = render([summarize(make_results(), "x")], "latex")
     assert "\\toprule" in text
     assert all(line.isascii() for line in text.splitlines() if not line.startswith("%"))
 
@@ -128,7 +128,7 @@ def test_latex_needs_no_font_beyond_ascii():
 def test_text_is_whole_and_fits(width):
     trials = np.arange(1000)
     names = ("none", "standard", "stochastic", "wall")
-    report = summarise(make_results({name: make_group(trials, 20) for name in names}), "x")
+    report = summarize(make_results({name: make_group(trials, 20) for name in names}), "x")
     text = render([report], "text", width)
     assert max(map(len, text.splitlines())) <= max(width, 80)
     assert "…" not in text
@@ -139,7 +139,7 @@ def test_text_is_whole_and_fits(width):
 
 def test_text_is_never_cut():
     given = {"stochastic": make_group(np.arange(1_000_000), 0)}
-    text = render([summarise(make_results(given), "x")], "text", 80)
+    text = render([summarize(make_results(given), "x")], "text", 80)
     assert "…" not in text
     assert text.count("\nstochastic  1,000,000  1,000,000 1.0") == 2
 
@@ -152,7 +152,7 @@ def test_shares_have_their_points_one_below_another(width):
         "wall": make_group(trials, 0),
         "standard": make_group(trials, 1000),
     }
-    text = render([summarise(make_results(given), "x")], "text", width)
+    text = render([summarize(make_results(given), "x")], "text", width)
     shares = re.compile(r"(?<=[\d\w] )(?=\.\d{3}|1\.0|0  )[01]?")
     first = text.split("\n\nThe paper's")[0]
     lines = [[found.end() for found in shares.finditer(line)] for line in first.splitlines()[3:]]
@@ -161,7 +161,7 @@ def test_shares_have_their_points_one_below_another(width):
 
 
 def test_text_keeps_its_notes_apart():
-    text = render([summarise(make_results(), "x")], "text", 120)
+    text = render([summarize(make_results(), "x")], "text", 120)
     tables, run, legend = text.rsplit("\n\n", 2)
     assert "McNemar" in tables
     assert run.startswith("Run: ")
@@ -170,12 +170,12 @@ def test_text_keeps_its_notes_apart():
 
 def test_a_share_is_never_rounded_to_certainty():
     trials = np.arange(10_000)
-    text = render([summarise(make_results({"none": make_group(trials, 1)}), "x")], "markdown")
+    text = render([summarize(make_results({"none": make_group(trials, 1)}), "x")], "markdown")
     assert "9,999 .999 [.999, .999]" in text
 
 
 def test_a_name_is_not_taken_for_markup():
-    reports = [summarise(make_results(), name) for name in ("[red]a", "b :smile:")]
+    reports = [summarize(make_results(), name) for name in ("[red]a", "b :smile:")]
     text = render(reports, "text")
     assert "[red]a" in text
     assert "b :smile:" in text
@@ -183,16 +183,16 @@ def test_a_name_is_not_taken_for_markup():
 
 def test_trials_that_are_missing_are_told():
     given = {"none": make_group(np.arange(12), 0)}
-    text = render([summarise(make_results(given, complete=False, trials=1000), "x")], "text")
+    text = render([summarize(make_results(given, complete=False, trials=1000), "x")], "text")
     assert "12 of 1,000 trials so far" in text
-    text = render([summarise(make_results(given), "x")], "text")
+    text = render([summarize(make_results(given), "x")], "text")
     assert "Trials are missing: 12 of 50" in text
-    assert "so far" not in render([summarise(make_results(), "x")], "text")
+    assert "so far" not in render([summarize(make_results(), "x")], "text")
 
 
 def test_a_rule_that_is_not_begun_has_no_trial():
     given = {"none": make_group(np.arange(12), 0)}
-    report = summarise(make_results(given, complete=False, clip=["none", "wall"]), "x")
+    report = summarize(make_results(given, complete=False, clip=["none", "wall"]), "x")
     assert report.run["trials"] == {"none": 12, "wall": 0}
     assert "Run in progress: none 12, wall 0 of 50 trials so far." in report.notes
 
@@ -206,7 +206,7 @@ def test_names_stand_in_one_list():
 def test_what_a_cell_holds_is_no_markdown_latex_or_terminal_command():
     name = "*a*_b|<i>\x1b[31m`&$"
     section = Section(f"of {name}", ("image", "loss"), [(name, "1")])
-    reports = [dataclasses.replace(summarise(make_results(), "x"), sections=[section])]
+    reports = [dataclasses.replace(summarize(make_results(), "x"), sections=[section])]
     markdown, latex, text = (render(reports, style) for style in ("markdown", "latex", "text"))
     assert r"\*a\*\_b\|\<i>" in markdown
     assert markdown.count(r"\`&$") == 2
@@ -220,4 +220,4 @@ def test_a_command_that_is_not_known_is_refused():
         given = make_results()
         given.attributes["command"] = command
         with pytest.raises(ResultsError, match=f"x: .* {command!r}, which this ganinv does not"):
-            summarise(given, "x")
+            summarize(given, "x")

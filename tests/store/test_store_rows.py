@@ -18,8 +18,7 @@ from stored import (
 )
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report import summarise
-from ganinv_cli.report.recover import numbers
+from ganinv_cli.report import recover, summarize
 from ganinv_cli.report.shared.failures import list_failures
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store import rows as rows_
@@ -63,9 +62,9 @@ def test_a_report_of_recoveries_reads_no_z_but_for_its_size(path, bytes_read, fi
     _saved(path, finished)
     results = read_results(path)
     assert not bytes_read
-    summarise(results, "x")
-    numbers.draw(results)
-    list_failures(results, numbers.classify_failures(results))
+    summarize(results, "x")
+    recover.draw(results)
+    list_failures(results, recover.REPORT.classify_failures(results))
     one_z = 4 * np.dtype(np.float32).itemsize
     latent = {name: size for name, size in bytes_read.items() if "/z_" in name}
     errors = {name for name in latent if "z_error" in name}
@@ -77,9 +76,9 @@ def test_a_report_of_recoveries_reads_no_z_but_for_its_size(path, bytes_read, fi
 
 def test_a_report_says_the_same_of_a_file_as_of_arrays(path):
     _saved(path, finished=True)
-    assert summarise(read_results(path), "x").sections == summarise(known(), "x").sections
+    assert summarize(read_results(path), "x").sections == summarize(known(), "x").sections
     drawn, expected = (
-        numbers.draw(given)["convergence"] for given in (read_results(path), known())
+        recover.draw(given)["convergence"] for given in (read_results(path), known())
     )
     assert drawn[1:] == expected[1:]
     for line, other in zip(drawn.figure.axes[0].lines, expected.figure.axes[0].lines, strict=True):

@@ -10,7 +10,7 @@ from ganinv_cli.report.consistency import tables as words
 from ganinv_cli.report.consistency.images import iterate_recoveries, read_images
 from ganinv_cli.report.consistency.notes import make_notes
 from ganinv_cli.report.output.plain_numbers import flatten
-from ganinv_cli.report.report import DrawnFigure, Report, Row
+from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.shared.image_names import list_image_groups
 from ganinv_cli.report.shared.prior import read_prior
@@ -20,12 +20,8 @@ from ganinv_cli.settings.names import image_group
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-TABLE = "table2"
-NONE_FAILED = "None failed to converge."
-ON_PAGE = 20  # figures; as many images
 
-
-def summarise(results: "Results", name: str) -> Report:
+def summarize(results: "Results", name: str) -> Report:
     """Count everything once. `name` is what the reader calls these results.
 
     Raises ResultsError when there is neither a recovery nor a file that could not be read.
@@ -80,3 +76,13 @@ def classify_failures(results: "Results") -> dict[str, Reasons]:
         )
         for image, technique, recoveries in iterate_recoveries(read_images(results))
     }
+
+
+REPORT = ReportModule(
+    "table2",
+    summarize,
+    draw,
+    classify_failures,
+    max_page_figures=20,  # as many images
+    none_failed="None failed to converge.",
+)

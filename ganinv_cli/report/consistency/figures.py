@@ -104,8 +104,9 @@ def draw_histogram(axes: Axes, distances: dict[str, Floats], baseline: float) ->
         axes.set_xscale("log")
     marks = []
     if logarithmic and least < SAME_Z_TOLERANCE:
-        marks.append(axes.axvline(SAME_Z_TOLERANCE, color=GREY, linewidth=1.2, linestyle=(0, (1, 2)),
-                                  label=f"one z: below {format_concise(SAME_Z_TOLERANCE)}"))  # fmt: skip
+        same_z = f"one z: below {format_concise(SAME_Z_TOLERANCE)}"
+        marks.append(axes.axvline(SAME_Z_TOLERANCE, color=GREY, linewidth=1.2,
+                                  linestyle=(0, (1, 2)), label=same_z))  # fmt: skip
     marks.append(axes.axvline(baseline, color="black", linewidth=1.2,
                               label=f"random z: {format_scientific(baseline)}"))  # fmt: skip
     axes.legend(handles=marks, ncols=2, bbox_to_anchor=(0, 1.04), **keys)

@@ -41,7 +41,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
         "not_converged": int(np.sum(~recoveries.stationary)),
         "without_number": int(np.sum(~recoveries.has_finite_z)),
         **({} if recoveries.best_label is None else {"label": recoveries.best_label}),
-        "distance": _summarise_distances(recoveries, recoveries.has_finite_z),
+        "distance": _summarize_distances(recoveries, recoveries.has_finite_z),
         "paper": RULES[rule].paper_distance,
         "baseline": statistics.expected_distance(latent, recoveries.prior),
         "minima": {
@@ -51,21 +51,21 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
             "largest": recoveries.largest_count,
             "mostly_one": recoveries.is_mostly_one,
         },
-        "image_loss": _summarise_losses(recoveries),
+        "image_loss": _summarize_losses(recoveries),
         "psnr": finite_psnr(image, recoveries),
         "reached": {
             "share": REACHED_SHARE,
             "rounding_loss": recoveries.rounding_loss,
             "recoveries": int(np.sum(reached)),
-            "distance": _summarise_distances(recoveries, reached & recoveries.has_finite_z),
+            "distance": _summarize_distances(recoveries, reached & recoveries.has_finite_z),
             "converged": int(np.sum(reached & recoveries.stationary)),
             "distinct": recoveries.count_minima(reached),
         },
         # Where no minimum is most of them, none has strayed from it.
         "strays": int(np.sum(recoveries.away_from_largest)) if recoveries.is_mostly_one else None,
         "latent": latent,
-        "outside": _summarise_counts(recoveries.outside_count[recoveries.has_finite_z]),
-        "at_bound": _summarise_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
+        "outside": _summarize_counts(recoveries.outside_count[recoveries.has_finite_z]),
+        "at_bound": _summarize_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
         "gradients": mean_or_none(recoveries.group["gradients"]),
         "restarts": mean_or_none(recoveries.group["restarts"]),
         "verdict": describe_uniqueness(recoveries),
@@ -83,7 +83,7 @@ def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
     return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
 
 
-def _summarise_counts(counts: Integers) -> Row:
+def _summarize_counts(counts: Integers) -> Row:
     """Over the recoveries, how many components of z each has."""
     if not len(counts):
         return {"median": None, "most": None}
@@ -96,7 +96,7 @@ def _count_converged_polished(recoveries: Recoveries) -> int | None:
     return int(np.sum(recoveries.stationary & polished)) if polished.any() else None
 
 
-def _summarise_distances(recoveries: Recoveries, selected: Booleans) -> Row:
+def _summarize_distances(recoveries: Recoveries, selected: Booleans) -> Row:
     """Over the pairs of some, (recoveries,); None where there is no pair."""
     apart = recoveries.distances(selected)
     found = statistics.summarize_distances(apart, recoveries.z.shape[1])
@@ -108,7 +108,7 @@ def _summarise_distances(recoveries: Recoveries, selected: Booleans) -> Row:
     }
 
 
-def _summarise_losses(recoveries: Recoveries) -> Row:
+def _summarize_losses(recoveries: Recoveries) -> Row:
     known = recoveries.loss[np.isfinite(recoveries.loss)]
     if not len(known):
         return {"least": None, "median": None, "largest": None, "spread": None}

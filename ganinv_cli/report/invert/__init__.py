@@ -9,7 +9,7 @@ from ganinv_cli.report.consistency.numbers import make_error_rows
 from ganinv_cli.report.invert import numbers, pictures
 from ganinv_cli.report.invert import tables as words
 from ganinv_cli.report.output.plain_numbers import flatten
-from ganinv_cli.report.report import DrawnFigure, Report, Row
+from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import Reasons
 from ganinv_cli.report.shared.image_names import list_image_groups
 from ganinv_cli.report.shared.run import Pixels, describe_run
@@ -18,11 +18,8 @@ from ganinv_cli.settings.names import image_group
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-TABLE = "invert"
-NONE_FAILED = "None failed to converge."
 
-
-def summarise(results: "Results", name: str) -> Report:
+def summarize(results: "Results", name: str) -> Report:
     """Count everything once. `name` is what the reader calls these results.
 
     Raises ResultsError when there is neither a recovery nor a file that could not be read.
@@ -67,3 +64,13 @@ def iterate_pictures(results: "Results") -> Iterator[tuple[str, Pixels]]:
     return pictures.iterate_files(
         read_images(results), has_several_rules=len(find_rules(results)) > 1
     )
+
+
+REPORT = ReportModule(
+    "invert",
+    summarize,
+    draw,
+    classify_failures,
+    iterate_pictures,
+    none_failed="None failed to converge.",
+)

@@ -6,17 +6,15 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.noise_sweep import claims, numbers, tables
 from ganinv_cli.report.noise_sweep import notes as words
 from ganinv_cli.report.output.plain_numbers import flatten
-from ganinv_cli.report.report import DrawnFigure, Report, Row
+from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.run import describe_run
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-TABLE = "noise-sweep"
 
-
-def summarise(results: "Results", name: str) -> Report:
+def summarize(results: "Results", name: str) -> Report:
     """Count everything once. `name` is what the reader calls these results.
 
     Raises ResultsError when there is no trial to count.
@@ -53,3 +51,6 @@ def _make_rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
         row | labels.count_right_labels(results, cell.group)
         for row, cell in zip(rows, cells, strict=True)
     ]
+
+
+REPORT = ReportModule("noise-sweep", summarize, draw)

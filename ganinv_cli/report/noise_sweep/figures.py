@@ -95,8 +95,8 @@ def _draw_lines(axes: Axes, rows: list[Row], counting: str) -> None:
     median = _make_column([row[counting]["median"] for row in rows])
     mean = _make_column([row[counting]["mean"] for row in rows])
     axes.plot(
-        x, median, color=rule.colour, linestyle=rule.dashes, linewidth=1.6, label=f"{technique}, median",
-        **_make_marker_style(rule),
+        x, median, color=rule.colour, linestyle=rule.dashes, linewidth=1.6,
+        label=f"{technique}, median", **_make_marker_style(rule),
     )  # fmt: skip
     axes.plot(
         x, mean, color=rule.colour, linestyle=rule.dashes, linewidth=0.7, label=f"{technique}, mean"

@@ -87,7 +87,7 @@ def _make_row(cell: Cell, intervals: _Intervals, shared_gradients: float) -> Row
         "trials": len(group["trial"]),
         "cramer_rao": mean_or_none(cell.bound),
         "cramer_rao_median": finite_or_none(float(statistics.median(cell.bound))),
-        **{counted: _summarise_errors(cell, counted, intervals) for counted in COLUMN_PREFIXES},
+        **{counted: _summarize_errors(cell, counted, intervals) for counted in COLUMN_PREFIXES},
         "outcomes": {counted: _count_outcomes(cell, counted) for counted in COLUMN_PREFIXES},
         "gradients": mean_or_none(group["gradients"] + shared_gradients),
         "gradients_first_start": mean_or_none(group["first/gradients"] + shared_gradients),
@@ -98,7 +98,7 @@ def _make_row(cell: Cell, intervals: _Intervals, shared_gradients: float) -> Row
     }
 
 
-def _summarise_errors(cell: Cell, counting: str, intervals: _Intervals) -> Row:
+def _summarize_errors(cell: Cell, counting: str, intervals: _Intervals) -> Row:
     """Median and mean with their intervals, and the converged trials against their bounds."""
     errors, converged = cell.errors(counting), cell.is_converged(counting)
     row: Row = {}
@@ -109,11 +109,11 @@ def _summarise_errors(cell: Cell, counting: str, intervals: _Intervals) -> Row:
         "without_number": int(np.sum(np.isinf(errors))),
         "converged": int(np.sum(converged)),
         "median_converged": finite_or_none(float(statistics.median(errors[converged]))),
-        **_summarise_ratios(errors[converged], cell.bound[converged]),
+        **_summarize_ratios(errors[converged], cell.bound[converged]),
     }
 
 
-def _summarise_ratios(errors: Floats, bound: Floats) -> Row:
+def _summarize_ratios(errors: Floats, bound: Floats) -> Row:
     """Median over the trials of each one's error to its own bound; None without a bound above 0."""
     known = np.isfinite(bound) & (bound > 0)
     ratios = errors[known] / bound[known]

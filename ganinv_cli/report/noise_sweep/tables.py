@@ -25,7 +25,8 @@ def make_sections(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -
     alone.
     """
     return [
-        *_make_both_tables("z error under noise", ("variance,\ntechnique", "trials", "median", "mean"),
+        *_make_both_tables("z error under noise",
+               ("variance,\ntechnique", "trials", "median", "mean"),
                lambda counted: [_make_error_cells(row, counted) for row in sweep]),
         *_make_both_tables("converged trials against the Cramér-Rao bound",
                ("variance,\ntechnique", "trials", "bound,\nmean", "bound,\nmedian",
@@ -35,7 +36,8 @@ def make_sections(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -
         *_make_both_tables("rules compared trial by trial (Wilcoxon signed-rank)",
                ("variance,\nrules", "trials", "difference", "first\nnearer", "second\nnearer", "p",
                 "p\n(Holm)"),
-               lambda counted: [_make_comparison_cells(t) for t in comparisons if t["counted"] == counted]),
+               lambda counted: [_make_comparison_cells(row) for row in comparisons
+                                if row["counted"] == counted]),
         *labels.make_sections(sweep, "variance,\ntechnique", _format_row_name),
         *_make_outcomes_tables(sweep),
         _make_costs_table(sweep),

@@ -10,10 +10,10 @@ from PIL import Image
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files import encode_png, replace_file
-from ganinv_cli.report.commands import find_report_module
 from ganinv_cli.report.output.page import PageContent, render_page
 from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure
 from ganinv_cli.report.output.render import render
+from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.shared.failures import list_failures
 from ganinv_cli.settings.names import STYLES
 
@@ -27,56 +27,55 @@ MAX_NAMES = 16  # names in the line that says what was written
 _Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
 
 
-def write(report: "Report", results: "Results", folder: Path) -> str:
-    """Write the tables in every style, the figures and the page; give one line that says so.
+def write_report(report: "Report", results: "Results", folder: Path) -> str:
+    """Write the tables in every style, the figures and the page; return a line that says so.
 
-    Raises GaninvError when the folder cannot be written.
+    Each file is replaced as a whole or not at all. Raises GaninvError if the folder cannot be
+    written.
     """
-    return _write_part(_make_part(report, results), results, folder)
+    return _write_one(_make_page_content(report, results), results, folder)
 
 
-def write_together(
+def write_reports(
     reports: Sequence["Report"],
     results: Sequence["Results"],
     folder: Path,
     folder_names: Sequence[str],
 ) -> list[str]:
-    """The same for each, in the folders `inside`, and one page of them all; a line for each."""
-    parts = [_make_part(*each) for each in zip(reports, results, strict=True)]
+    """Write each report into its folder in `folder`, and one page of all; return a line for each.
+
+    Raises GaninvError if a folder cannot be written.
+    """
+    contents = [_make_page_content(*each) for each in zip(reports, results, strict=True)]
     lines = [
-        _write_part(part, of, folder / name)
-        for part, of, name in zip(parts, results, folder_names, strict=True)
+        _write_one(content, of, folder / name)
+        for content, of, name in zip(contents, results, folder_names, strict=True)
     ]
-    _write_files(folder, {PAGE: render_page(parts)}.items())
+    _write_files(folder, {PAGE: render_page(contents)}.items())
     return [*lines, _describe_written([PAGE], {}, folder)]
 
 
-def _make_part(report: "Report", results: "Results") -> PageContent:
-    command = find_report_module(results, report.name)
-    failed = getattr(
-        command, "classify_failures", None
-    )  # not every command knows better than the solver
+def _make_page_content(report: "Report", results: "Results") -> PageContent:
+    module = find_report_module(results, report.name)
     return PageContent(
         report,
-        command.TABLE,
-        {name: encode_drawn_figure(drawn) for name, drawn in command.draw(results).items()},
-        getattr(command, "ON_PAGE", None),
-        list_failures(results, failed(results) if failed else {}),
-        getattr(command, "NONE_FAILED", None),
+        module,
+        {name: encode_drawn_figure(drawn) for name, drawn in module.draw(results).items()},
+        list_failures(results, module.classify_failures(results)),
         results.attributes,
     )
 
 
-def _write_part(part: PageContent, results: "Results", folder: Path) -> str:
+def _write_one(content: PageContent, results: "Results", folder: Path) -> str:
     files: dict[str, str | bytes] = {
-        f"{part.stem}.{ending}": render([part.report], style) for style, ending in STYLES.items()
+        f"{content.module.table}.{ending}": render([content.report], style)
+        for style, ending in STYLES.items()
     }
-    for name, picture in part.pictures.items():
-        files |= {f"{name}.{form}": content for form, content in picture.files.items()}
-    files[PAGE] = render_page([part])
+    for name, figure in content.figures.items():
+        files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
+    files[PAGE] = render_page([content])
     _write_files(folder, files.items())
-    pictures = getattr(find_report_module(results, part.report.name), "iterate_pictures", None)
-    written = _write_files(folder, _encode_pictures(pictures(results)) if pictures else ())
+    written = _write_files(folder, _encode_pictures(content.module.iterate_pictures(results)))
     return _describe_written(list(files), written, folder)
 
 

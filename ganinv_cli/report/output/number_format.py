@@ -38,6 +38,11 @@ def format_concise(value: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
+def format_share_interval(ends: list[float]) -> str:
+    """[.709, .928]."""
+    return f"[{', '.join(map(format_share, ends))}]"
+
+
 def format_interval(ends: list[float | None]) -> str:
     """[1.20e-5, 1.30e-5]; nothing where there is none."""
     return f"[{', '.join(map(format_scientific, ends))}]" if None not in ends else ""

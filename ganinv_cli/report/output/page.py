@@ -4,7 +4,6 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,7 @@ from ganinv_cli.report.shared.run import make_run_notes
 
 if TYPE_CHECKING:
     from ganinv_cli.report.output.plots import EncodedFigure
-    from ganinv_cli.report.report import Report
+    from ganinv_cli.report.report import Report, ReportModule
 
 _MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 _DIGIT, _POINT = "\N{FIGURE SPACE}", "\N{PUNCTUATION SPACE}"
@@ -27,11 +26,9 @@ class PageContent(NamedTuple):
     """What the page shows of one results file."""
 
     report: "Report"
-    stem: str  # of the files that hold its tables
-    pictures: "Mapping[str, EncodedFigure]"  # all that were drawn
-    on_page: int | None  # how many of them the page shows; None: all
+    module: "ReportModule"  # of the command that wrote the results
+    figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
     failures: Failures
-    none_failed: str | None  # what is said where none did; None: the usual
     attributes: Mapping[str, Any]  # all that the file says of its run
 
 
@@ -63,12 +60,11 @@ def _make_title(parts: Sequence[PageContent]) -> str:
 
 def _make_template_values(content: PageContent) -> dict[str, Any]:
     about = make_run_notes(content.report.run)
+    stems, limit = list(content.figures), content.module.max_page_figures
     return {
         **content._asdict(),
-        "pictures": dict(islice(content.pictures.items(), content.on_page)),
-        "elsewhere": list(islice(content.pictures, content.on_page, None))
-        if content.on_page
-        else [],
+        "figures": {stem: content.figures[stem] for stem in stems[:limit]},
+        "unshown": stems[limit:] if limit else [],
         "name": Path(content.report.name).name,
         "about": about,
         "sections": [_align_shares(section) for section in content.report.sections],
@@ -101,6 +97,6 @@ def _pad_shares(column: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _make_data_uri(picture: "EncodedFigure") -> str:
-    data = base64.b64encode(picture.files[picture.inline_format]).decode()
-    return f"data:{_MIME_TYPES[picture.inline_format]};base64,{data}"
+def _make_data_uri(figure: "EncodedFigure") -> str:
+    data = base64.b64encode(figure.files[figure.inline_format]).decode()
+    return f"data:{_MIME_TYPES[figure.inline_format]};base64,{data}"

@@ -1,5 +1,51 @@
-"""The report of `ganinv recover`."""
+"""The report of `ganinv recover`: Table 1, Figure 1 and the paired tests."""
 
-from ganinv_cli.report.recover.numbers import TABLE, classify_failures, draw, summarise
+from typing import TYPE_CHECKING
 
-__all__ = ["TABLE", "classify_failures", "draw", "summarise"]
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.report.output.plain_numbers import flatten
+from ganinv_cli.report.recover import numbers, tables
+from ganinv_cli.report.recover.notes import make_notes
+from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
+from ganinv_cli.report.shared.refinement import make_refinement_rows
+from ganinv_cli.report.shared.run import describe_run
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
+
+
+def summarize(results: "Results", name: str) -> Report:
+    """Return the report of results that the reader knows by this name.
+
+    Raises ResultsError if there is no trial to count.
+    """
+    groups = numbers.select_groups(results)
+    if not groups:
+        raise ResultsError(f"{name}: no trial of a clipping rule is saved yet; let its run go on")
+    ever = numbers.counts_any_update(results)
+    if ever and any("z_error_least" not in group for group in groups.values()):
+        raise ResultsError(
+            f"{name}: success 'ever' needs the column z_error_least, which is not there"
+        )
+    table1 = numbers.make_rows(results)
+    mcnemar = numbers.compare_rules(results)
+    refinement = make_refinement_rows(groups)
+    run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
+    return Report(
+        name,
+        {"table1": table1, "mcnemar": mcnemar, "polished": refinement},
+        tables.make_sections(table1, mcnemar, refinement),
+        make_notes(run, table1),
+        run,
+        [flatten(row) | numbers.collect_p_values(mcnemar, row["technique"]) for row in table1],
+    )
+
+
+def draw(results: "Results") -> dict[str, DrawnFigure]:
+    """Draw Figure 1 for each rule whose pictures were kept, and how the errors fell."""
+    from ganinv_cli.report.recover import figures  # slow to import
+
+    return figures.draw(results, numbers.select_groups(results))
+
+
+REPORT = ReportModule("table1", summarize, draw, numbers.classify_failures)

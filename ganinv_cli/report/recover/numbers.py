@@ -9,87 +9,24 @@ from numpy.typing import NDArray
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.output.plain_numbers import finite_or_none, flatten, mean_or_none
-from ganinv_cli.report.recover import tables as words
-from ganinv_cli.report.report import DrawnFigure, Report, Row
+from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
+from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
-from ganinv_cli.report.shared.refinement import count_within_bound, make_refinement_rows
-from ganinv_cli.report.shared.run import Group, describe_run
+from ganinv_cli.report.shared.refinement import count_within_bound
+from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-TABLE = "table1"
+COLUMN_PREFIXES = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
 
 _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
 
-def summarise(results: "Results", name: str) -> Report:
-    """Count everything once. `name` is what the reader calls these results.
-
-    Raises ResultsError when there is no trial to count.
-    """
-    groups = _select_groups(results)
-    if not groups:
-        raise ResultsError(f"{name}: no trial of a clipping rule is saved yet; let its run go on")
-    ever = _counts_any_update(results)
-    if ever and any("z_error_least" not in group for group in groups.values()):
-        raise ResultsError(
-            f"{name}: success 'ever' needs the column z_error_least, which is not there"
-        )
-    errors = {technique: _select_errors(group, ever) for technique, group in groups.items()}
-    trials = sum(len(group["trial"]) for group in groups.values())
-    shared = float(results.constants.get("shared_gradients", 0)) / trials
-    table1 = [
-        _make_row(technique, group, errors[technique], shared)
-        | labels.count_right_labels(results, group)
-        for technique, group in groups.items()
-    ]
-    mcnemar = [
-        _test_pair(counted, first, second, groups, errors)
-        for counted in COLUMN_PREFIXES
-        for first, second in combinations(groups, 2)
-    ]
-    refinement = make_refinement_rows(groups)
-    run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
-    return Report(
-        name,
-        {"table1": table1, "mcnemar": mcnemar, "polished": refinement},
-        words.make_sections(table1, mcnemar, refinement),
-        words.make_notes(run, table1),
-        run,
-        [flatten(row) | _collect_p_values(mcnemar, row["technique"]) for row in table1],
-    )
-
-
-def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Figure 1 for each technique whose pictures were kept, and how the errors fell."""
-    from ganinv_cli.report.recover import figures  # slow to import
-
-    return figures.draw(results, _select_groups(results))
-
-
-def classify_failures(results: "Results") -> dict[str, Reasons]:
-    """(trials,) for each technique: how it ended, elsewhere if converged, yet to another z."""
-    ever = _counts_any_update(results)
-    return {
-        technique: np.where(
-            statistics.is_elsewhere(_select_errors(group, ever)["recovered"], group["outcome"]),
-            ELSEWHERE,
-            group["outcome"],
-        )
-        for technique, group in _select_groups(results).items()
-    }
-
-
-COLUMN_PREFIXES = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
-
-
-def _select_groups(results: "Results") -> dict[str, Group]:
+def select_groups(results: "Results") -> dict[str, Group]:
     """Those with a trial, in the tables' order."""
     return {
         technique: results.groups[technique]
@@ -98,8 +35,63 @@ def _select_groups(results: "Results") -> dict[str, Group]:
     }
 
 
-def _counts_any_update(results: "Results") -> bool:
+def counts_any_update(results: "Results") -> bool:
+    """Return whether success at any update counts, as in the paper's code, not at the end alone."""
     return bool(results.attributes.get("config", {}).get("success") == "ever")
+
+
+def make_rows(results: "Results") -> list[Row]:
+    """Return a row of Table 1 for each rule that has trials."""
+    groups = select_groups(results)
+    errors = _select_all_errors(results)
+    trials = sum(len(group["trial"]) for group in groups.values())
+    shared = float(results.constants.get("shared_gradients", 0)) / trials
+    return [
+        _make_row(technique, group, errors[technique], shared)
+        | labels.count_right_labels(results, group)
+        for technique, group in groups.items()
+    ]
+
+
+def compare_rules(results: "Results") -> list[Row]:
+    """Return McNemar's test of each pair of rules, for each way of counting."""
+    groups, errors = select_groups(results), _select_all_errors(results)
+    return [
+        _compare_pair(counted, first, second, groups, errors)
+        for counted in COLUMN_PREFIXES
+        for first, second in combinations(groups, 2)
+    ]
+
+
+def collect_p_values(mcnemar: list[Row], rule: str) -> Row:
+    """McNemar's p against every technique there can be, None where there is no test."""
+    found = {(test["counted"], test["first"], test["second"]): test["p"] for test in mcnemar}
+    return {
+        f"p.{counted}.{other}": found.get((counted, rule, other), found.get((counted, other, rule)))
+        for counted in COLUMN_PREFIXES
+        for other in RULES
+    }
+
+
+def classify_failures(results: "Results") -> dict[str, Reasons]:
+    """(trials,) for each technique: how it ended, elsewhere if converged, yet to another z."""
+    errors = _select_all_errors(results)
+    return {
+        technique: np.where(
+            statistics.is_elsewhere(errors[technique]["recovered"], group["outcome"]),
+            ELSEWHERE,
+            group["outcome"],
+        )
+        for technique, group in select_groups(results).items()
+    }
+
+
+def _select_all_errors(results: "Results") -> dict[str, _Errors]:
+    any_update = counts_any_update(results)
+    return {
+        technique: _select_errors(group, any_update)
+        for technique, group in select_groups(results).items()
+    }
 
 
 def _select_errors(group: Group, any_update: bool) -> _Errors:
@@ -164,7 +156,7 @@ def _count_outcomes(outcomes: NDArray[np.integer]) -> dict[str, int]:
     return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
 
 
-def _test_pair(
+def _compare_pair(
     counting: str,
     first: str,
     second: str,
@@ -181,13 +173,3 @@ def _test_pair(
     return {"counted": counting, "first": first, "second": second} | statistics.mcnemar(
         *both
     )._asdict()
-
-
-def _collect_p_values(mcnemar: list[Row], rule: str) -> Row:
-    """McNemar's p against every technique there can be, None where there is no test."""
-    found = {(test["counted"], test["first"], test["second"]): test["p"] for test in mcnemar}
-    return {
-        f"p.{counted}.{other}": found.get((counted, rule, other), found.get((counted, other, rule)))
-        for counted in COLUMN_PREFIXES
-        for other in RULES
-    }

@@ -1,10 +1,14 @@
 """Table 1 and its companions in words."""
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.output.number_format import format_number, format_scientific, format_share
+from ganinv_cli.report.output.number_format import (
+    format_number,
+    format_scientific,
+    format_share,
+    format_share_interval,
+)
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.shared import labels
-from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 COUNTING_TITLES = {"first_start": "First start", "recovered": "With restarts"}
@@ -22,45 +26,6 @@ def make_sections(table1: list[Row], mcnemar: list[Row], refinement: list[Row]) 
     return [*tables, _make_tests_table(mcnemar)] if mcnemar else tables
 
 
-def make_notes(run: Row, table1: list[Row]) -> list[str]:
-    """What is missing, what was run, and how to read the tables."""
-    lines = make_run_notes(run)
-    if run["config"].get("success") == "ever":
-        lines.append(
-            "Recovered: z was below the bound at any update, be it not at the end, as the paper's "
-            'code counted (success = "ever").'
-        )
-    lines.append(
-        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, as far as the image "
-        f"loss tells, to a z whose error is not below {SMALLEST_EPSILON}. At bound: mean number of "
-        "components of z at a bound of the prior, over the first starts that did not reach "
-        f"{SMALLEST_EPSILON}."
-    )
-    return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
-
-
-def _make_bound_notes(run: Row, table1: list[Row]) -> list[str]:
-    """How often the bound held by which trials converge."""
-    counts = [
-        f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
-        f"{_format_share_interval(row['bound']['interval'])}"
-        for row in table1
-        if row["bound"] and row["bound"]["converged"]
-    ]
-    if not counts:
-        return []
-    return [
-        "Bound: were the generator linear around it, the loss would bound the error of z. A trial "
-        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}, or where "
-        "float32 cannot tell its image from the one that is sought. Of those that did, the error "
-        f"was within the bound: {', '.join(counts)}."
-    ]
-
-
-def _format_share_interval(ends: list[float]) -> str:
-    return f"[{', '.join(map(format_share, ends))}]"
-
-
 def _make_refinement_table(refinement: list[Row]) -> Section:
     return Section(
         "Polished in float64: trials with mean squared z error below 1e-20",
@@ -70,7 +35,7 @@ def _make_refinement_table(refinement: list[Row]) -> Section:
                 row["technique"],
                 f"{row['trials']:,}",
                 f"{_format_count(row['recovered']['1e-20'], row['trials'])}\n"
-                f"{_format_share_interval(row['interval'])}",
+                f"{format_share_interval(row['interval'])}",
                 format_scientific(row["z_error_median"]),
                 format_number(row["gradients"]),
                 format_number(row["seconds"]),
@@ -104,7 +69,7 @@ def _make_share_cell(row: Row, counting: str, bound: str) -> str:
     count = row[counting][bound]
     lines = [
         _format_count(count, row["trials"]),
-        _format_share_interval(row["intervals"][counting][bound]),
+        format_share_interval(row["intervals"][counting][bound]),
     ]
     if counting == "first_start" and row["paper"]:  # the paper's runs had no restarts
         lines.append(f"paper {format_share(row['paper'][bound])}")

@@ -1,0 +1,42 @@
+"""How to read Table 1 and its companions."""
+
+from ganinv_cli.report.output.number_format import format_share_interval
+from ganinv_cli.report.report import Row
+from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared.run import make_run_notes
+from ganinv_cli.statistics import SMALLEST_EPSILON
+
+
+def make_notes(run: Row, table1: list[Row]) -> list[str]:
+    """What is missing, what was run, and how to read the tables."""
+    lines = make_run_notes(run)
+    if run["config"].get("success") == "ever":
+        lines.append(
+            "Recovered: z was below the bound at any update, be it not at the end, as the paper's "
+            'code counted (success = "ever").'
+        )
+    lines.append(
+        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, as far as the image "
+        f"loss tells, to a z whose error is not below {SMALLEST_EPSILON}. At bound: mean number of "
+        "components of z at a bound of the prior, over the first starts that did not reach "
+        f"{SMALLEST_EPSILON}."
+    )
+    return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
+
+
+def _make_bound_notes(run: Row, table1: list[Row]) -> list[str]:
+    """How often the bound held by which trials converge."""
+    counts = [
+        f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
+        f"{format_share_interval(row['bound']['interval'])}"
+        for row in table1
+        if row["bound"] and row["bound"]["converged"]
+    ]
+    if not counts:
+        return []
+    return [
+        "Bound: were the generator linear around it, the loss would bound the error of z. A trial "
+        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}, or where "
+        "float32 cannot tell its image from the one that is sought. Of those that did, the error "
+        f"was within the bound: {', '.join(counts)}."
+    ]
