@@ -1,4 +1,4 @@
-"""A network as a Functional model of Keras 3."""
+"""Convert a network to a Functional model of Keras 3."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,24 +7,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganinv_cli.conversion.keras_convolutions import (
-    convert_conv,
-    convert_conv_transpose,
-    convert_pad,
-)
-from ganinv_cli.conversion.unwritable import UnwritableError, describe_layer
+from ganinv_cli.conversion import UnwritableError, describe_layer
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Z
 from ganinv_cli.network.shapes import Shape
 
-Tensor = Any  # Keras's, symbolic
+Tensor = Any  # KerasTensor, symbolic
 ConvertLayer = Callable[[Any, str, Sequence[Tensor]], Tensor]
+
+NO_PADDING: kinds.Sides = ((0, 0), (0, 0))
 
 
 def build_model(network: Network) -> keras.Model:
-    """Inputs: `latent` (batch, latent); of a conditional generator `label`, integers (batch, 1).
+    """Return the Keras model of a network.
 
-    Raises UnwritableError, which names the layer that Keras has no layer for.
+    Inputs: `latent` (batch, latent) and, if the generator is conditional, `label` (batch, 1) int32.
+    Raises UnwritableError, which names the layer that has no equivalent in Keras.
     """
     outputs: dict[int, Tensor] = {Z: keras.Input((network.latent,), name="latent")}
     inputs = [outputs[Z]]
@@ -60,7 +58,7 @@ def build_model(network: Network) -> keras.Model:
 
 
 class _UniqueNames:
-    """Keras wants each name once, without slashes."""
+    """Layer names that Keras accepts: each used once, without slashes."""
 
     def __init__(self, used: Sequence[str]) -> None:
         self._used = set(used)
@@ -82,7 +80,7 @@ def _apply_with_weights(layer: keras.layers.Layer, tensor: Tensor, *weights: np.
 
 
 def _convert_constant(layer: kinds.Constant, name: str, z: Tensor) -> Tensor:
-    """0 z + 1, times the values."""
+    """Return the values per row of z, as (0·z + 1)·values: a Keras layer needs an input."""
     latent, values = z.shape[1], layer.value.reshape(1, -1)
     one = keras.layers.Dense(1, name=f"{name}_one")
     ones = _apply_with_weights(one, z, np.zeros((latent, 1)), np.ones(1))
@@ -104,6 +102,87 @@ def _convert_reshape(layer: kinds.Reshape, name: str, inputs: Sequence[Tensor]) 
 def _convert_transpose(layer: kinds.Transpose, name: str, inputs: Sequence[Tensor]) -> Tensor:
     order = tuple(axis + 1 for axis in layer.order)
     return keras.layers.Permute(order, name=name)(inputs[0])
+
+
+def _convert_conv(layer: kinds.Conv, name: str, inputs: Sequence[Tensor]) -> Tensor:
+    """Convert with SAME padding if that is the padding, else with a padding layer before it.
+
+    Keras names paddings and does not count them.
+    """
+    x, kernel = inputs[0], layer.weights.shape[:2]
+    sides = zip(x.shape[1:3], kernel, layer.stride, strict=True)
+    same = tuple(_compute_same_padding(*each) for each in sides) == layer.padding
+    if not same:
+        x = _pad_or_crop(x, layer.padding, f"{name}_around")
+    convolution = keras.layers.Conv2D(
+        layer.weights.shape[3],
+        kernel,
+        layer.stride,
+        "same" if same else "valid",
+        name=name,
+    )
+    output = convolution(x)
+    convolution.set_weights([layer.weights, layer.bias])
+    return output
+
+
+def _convert_conv_transpose(
+    layer: kinds.ConvTranspose, name: str, inputs: Sequence[Tensor]
+) -> Tensor:
+    """Convert with SAME padding if that is the crop, else without padding and cropped afterwards.
+
+    If the output is padded, the bias is added last, so that the padding gets it too.
+    """
+    kernel = layer.weights.shape[:2]
+    has_padding = min(map(min, layer.crop)) < 0 and not layer.has_same_padding
+    transposed_convolution = keras.layers.Conv2DTranspose(
+        layer.weights.shape[2],
+        kernel,
+        layer.stride,
+        "same" if layer.has_same_padding else "valid",
+        use_bias=not has_padding,
+        name=name,
+    )
+    output = transposed_convolution(inputs[0])
+    transposed_convolution.set_weights([layer.weights, *([] if has_padding else [layer.bias])])
+    if layer.has_same_padding:
+        return output
+    # Keras appends zeros if the stride is longer than the kernel
+    longer = [max(step - size, 0) for size, step in zip(kernel, layer.stride, strict=True)]
+    (top, bottom), (left, right) = layer.crop
+    sides = ((-top, -bottom - longer[0]), (-left, -right - longer[1]))
+    output = _pad_or_crop(output, sides, f"{name}_cut")
+    if has_padding:
+        bias = layer.bias.tolist()
+        output = keras.layers.Rescaling([1.0] * len(bias), bias, name=f"{name}_bias")(output)
+    return output
+
+
+def _convert_pad(layer: kinds.Pad, name: str, inputs: Sequence[Tensor]) -> Tensor:
+    """Convert padding with zeros. Raises UnwritableError for any other mode."""
+    if layer.mode != "constant":
+        raise UnwritableError("Keras has no layer that mirrors a picture's edge")
+    return _pad_or_crop(inputs[0], layer.sides, name)
+
+
+def _pad_or_crop(x: Tensor, sides: kinds.Sides, name: str) -> Tensor:
+    """Pad with zeros on each side; crop the sides whose number is negative."""
+    padding, cropping = (
+        tuple((max(sign * before, 0), max(sign * behind, 0)) for before, behind in sides)
+        for sign in (1, -1)
+    )
+    if padding != NO_PADDING:
+        x = keras.layers.ZeroPadding2D(padding, name=name)(x)
+    if cropping != NO_PADDING:
+        crop_name = name if padding == NO_PADDING else f"{name}_less"
+        x = keras.layers.Cropping2D(cropping, name=crop_name)(x)
+    return x
+
+
+def _compute_same_padding(side: int, size: int, step: int) -> tuple[int, int]:
+    """Return the zeros before and behind of SAME padding in TensorFlow."""
+    over = max((-(-side // step) - 1) * step + size - side, 0)
+    return over // 2, over - over // 2
 
 
 def _convert_upsample(layer: kinds.Upsample, name: str, inputs: Sequence[Tensor]) -> Tensor:
@@ -154,7 +233,7 @@ def _make_merge_converter(layer_class: Callable[..., keras.layers.Layer]) -> Con
 
 
 def _match_ranks(tensors: list[Tensor], shapes: Sequence[Shape], name: str) -> list[Tensor]:
-    """With as many axes each, new ones in front."""
+    """Reshape tensors to the same number of axes; new axes come first."""
     axes = max(map(len, shapes))
     return [
         each
@@ -173,10 +252,10 @@ _CONVERTERS: dict[type[kinds.Layer], ConvertLayer] = {
     kinds.Dense: _convert_dense,
     kinds.Reshape: _convert_reshape,
     kinds.Transpose: _convert_transpose,
-    kinds.ConvTranspose: convert_conv_transpose,
-    kinds.Conv: convert_conv,
+    kinds.ConvTranspose: _convert_conv_transpose,
+    kinds.Conv: _convert_conv,
     kinds.Upsample: _convert_upsample,
-    kinds.Pad: convert_pad,
+    kinds.Pad: _convert_pad,
     kinds.BatchNorm: _convert_batch_norm,
     kinds.Affine: _convert_affine,
     kinds.GroupNorm: _convert_group_norm,

@@ -1,8 +1,8 @@
-"""A network as the arrays of a DCGAN in layout C, where it is one.
+"""Convert a network to the arrays of a DCGAN in layout C.
 
-Dense, a square map, and for each transposed convolution of stride 2 a relu before it; tanh at the
-end. Batch norms stay where layout C has a place for them; else they are folded. A label that is
-fixed goes into the bias of the matrix.
+Layout C is a dense layer, a reshape to a square map, then pairs of relu and a transposed
+convolution of stride 2, and tanh at the end. Batch norms that layout C has no place for are folded.
+A fixed label is folded into the bias of the dense layer.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from ganinv_cli.conversion.constant_folding import fold_constants
-from ganinv_cli.conversion.unwritable import UnwritableError, describe_layer
+from ganinv_cli.conversion import UnwritableError, describe_layer
 from ganinv_cli.network.folding import fold_layers
-from ganinv_cli.network.graph import Network
+from ganinv_cli.network.graph import Network, Node
 from ganinv_cli.network.layers import (
     Activation,
     Affine,
     BatchNorm,
+    Concat,
+    Constant,
     ConvTranspose,
     Dense,
     Layer,
@@ -37,14 +38,16 @@ LayerT = TypeVar("LayerT", bound=Layer)
 
 
 def make_arrays(network: Network) -> Arrays:
-    """By the names of layout C. Raises UnwritableError, which names the layer in the way."""
+    """Return the arrays by their names in layout C.
+
+    Raises UnwritableError, which names the first layer that does not fit.
+    """
     if network.labels:
         raise UnwritableError(
             f"asks for a label, for which {FORMAT_NAME} has no place ({LAYER_PATTERN}); name one "
-            "with --label, "
-            "or convert to .keras"
+            "with --label, or convert to .keras"
         )
-    network = fold_constants(network)
+    network = _fold_constants(network)
     try:
         return _LayoutMatcher(network).collect_arrays()
     except UnwritableError:
@@ -52,7 +55,7 @@ def make_arrays(network: Network) -> Arrays:
 
 
 class _LayoutMatcher:
-    """Along the layers, which must come in one order."""
+    """Matches the layers of a network one after another with those of layout C."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -60,12 +63,12 @@ class _LayoutMatcher:
         self._arrays: Arrays = {}
 
     def collect_arrays(self) -> Arrays:
-        """Raises UnwritableError."""
+        """Return the arrays by name. Raises UnwritableError."""
         self._check_sequential()
         self._collect_weights("g_h0_lin", self._expect(Dense, "a matrix"), "Matrix", "bias")
         shape = self._expect(Reshape, "a reshape to a square map").shape
         if len(shape) != 3 or shape[0] != shape[1]:
-            raise self._mismatch_error("a square map", back=1)
+            raise self._make_mismatch_error("a square map", back=1)
         self._collect_norm(0)
         number = 0
         while not self._is_last("tanh"):
@@ -77,7 +80,7 @@ class _LayoutMatcher:
             self._collect_weights(f"g_h{number}", self._to_same_padding(convolution), "w", "biases")
             self._collect_norm(number)
         if not number:
-            raise self._mismatch_error("a transposed convolution of stride 2")
+            raise self._make_mismatch_error("a transposed convolution of stride 2")
         return self._arrays
 
     def _check_sequential(self) -> None:
@@ -85,8 +88,7 @@ class _LayoutMatcher:
             if node.inputs != (number - 1,):
                 raise UnwritableError(
                     f"{describe_layer(self._network, number)} does not simply follow the layer "
-                    "before it, "
-                    f"as all do in {FORMAT_NAME} ({LAYER_PATTERN}); convert to .keras"
+                    f"before it, as all do in {FORMAT_NAME} ({LAYER_PATTERN}); convert to .keras"
                 )
 
     def _peek(self) -> Layer | None:
@@ -96,7 +98,7 @@ class _LayoutMatcher:
     def _expect(self, kind: type[LayerT], expected: str) -> LayerT:
         found = self._peek()
         if not isinstance(found, kind):
-            raise self._mismatch_error(expected)
+            raise self._make_mismatch_error(expected)
         self._position += 1
         return found
 
@@ -106,9 +108,8 @@ class _LayoutMatcher:
 
     def _expect_relu(self) -> None:
         found = self._peek()
-        same = isinstance(found, Activation) and found in _RELU_LAYERS
-        if not same:
-            raise self._mismatch_error("relu alone between layers, and tanh at the end")
+        if not (isinstance(found, Activation) and found in _RELU_LAYERS):
+            raise self._make_mismatch_error("relu alone between layers, and tanh at the end")
         self._position += 1
 
     def _collect_norm(self, number: int) -> None:
@@ -116,7 +117,7 @@ class _LayoutMatcher:
         if not isinstance(found, BatchNorm):
             return
         if found.epsilon != EPSILON:
-            raise self._mismatch_error(f"batch norms with epsilon {EPSILON:g} alone")
+            raise self._make_mismatch_error(f"batch norms with epsilon {EPSILON:g} alone")
         self._position += 1
         name = f"{PREFIX}g_bn{number}"
         self._arrays |= {
@@ -136,13 +137,13 @@ class _LayoutMatcher:
 
     def _to_same_padding(self, convolution: ConvTranspose) -> ConvTranspose:
         if convolution.stride != (STRIDE, STRIDE):
-            raise self._mismatch_error("a stride of 2 alone", back=1)
+            raise self._make_mismatch_error("a stride of 2 alone", back=1)
         if convolution.has_same_padding:
             return convolution
         sides = zip(convolution.weights.shape[:2], convolution.crop, strict=True)
-        zeros_by_side = [_same_padding_zeros(size, crop) for size, crop in sides]
+        zeros_by_side = [_find_same_padding_zeros(size, crop) for size, crop in sides]
         if None in zeros_by_side:
-            raise self._mismatch_error("maps that double their sides", back=1)
+            raise self._make_mismatch_error("maps that double their sides", back=1)
         padded = np.pad(convolution.weights, [*filter(None, zeros_by_side), (0, 0), (0, 0)])
         crop = [
             (before + zeros[0], behind + zeros[1])
@@ -152,7 +153,7 @@ class _LayoutMatcher:
         ]
         return replace(convolution, weights=padded, crop=(crop[0], crop[1]))
 
-    def _mismatch_error(self, expected: str, back: int = 0) -> UnwritableError:
+    def _make_mismatch_error(self, expected: str, back: int = 0) -> UnwritableError:
         number = self._position - back
         if number == len(self._network.nodes):
             return UnwritableError(
@@ -160,37 +161,36 @@ class _LayoutMatcher:
             )
         return UnwritableError(
             f"{describe_layer(self._network, number)} stands where {FORMAT_NAME} has {expected} "
-            f"({LAYER_PATTERN}); convert "
-            "to .keras"
+            f"({LAYER_PATTERN}); convert to .keras"
         )
 
 
 _RELU_LAYERS = (Activation("relu"), Activation("leaky_relu", 0.0))
 
 
-def _same_padding_zeros(size: int, crop: Pair) -> Pair | None:
-    """Zeros before and behind a kernel that make its crop TensorFlow's SAME; None: nothing does."""
+def _find_same_padding_zeros(size: int, crop: Pair) -> Pair | None:
+    """Return the zeros before and behind a kernel that turn its crop into SAME; None: none do."""
     if sum(crop) != size - STRIDE:
         return None
     return next(
         (
             (before, behind)
-            for before, behind in _padding_candidates(size)
+            for before, behind in _iterate_paddings(size)
             if crop[0] + before == max(size + before + behind - STRIDE, 0) // 2
         ),
         None,
     )
 
 
-def _padding_candidates(size: int) -> Iterator[Pair]:
-    """The least zeros first."""
+def _iterate_paddings(size: int) -> Iterator[Pair]:
+    """Yield zeros before and behind a kernel, fewest first."""
     for added in range(size + 3):
         yield (0, added)
         yield (added, 0)
 
 
 def _replace_sigmoid(network: Network) -> Network:
-    """sigmoid(x), mapped from 0 to 1 to -1 to 1, is tanh(x / 2): exactly, as halves are exact."""
+    """Replace a final 2·sigmoid(x) − 1 by tanh(x / 2), its equal: halving a weight is exact."""
     if len(network.nodes) < 3:
         return network
     *before, linear, sigmoid, range_map = network.nodes
@@ -208,3 +208,57 @@ def _replace_sigmoid(network: Network) -> Network:
     half = replace(linear.layer, weights=linear.layer.weights / 2, bias=linear.layer.bias / 2)
     end = sigmoid._replace(layer=Activation("tanh"))
     return replace(network, nodes=(*before, linear._replace(layer=half), end))
+
+
+def _fold_constants(network: Network) -> Network:
+    """Fold constants that are concatenated with z into the bias of the next dense layer.
+
+    Dense layers (e.g. an embedding) and reshapes of a constant alone are evaluated. Other layers
+    that take a constant stay as they are.
+    """
+    nodes: list[Node] = []
+    for node in network.nodes:
+        nodes.append(_fold_node(node, nodes))
+    whole = replace(network, nodes=tuple(nodes))
+    return whole.prune_to(len(nodes) - 1)
+
+
+def _fold_node(node: Node, earlier: list[Node]) -> Node:
+    """Return the node with its constant inputs folded, or unchanged."""
+    layer, inputs = node.layer, node.inputs
+    if not inputs or inputs[0] < 0 or not isinstance(layer, Dense | Reshape):
+        return node
+    source = earlier[inputs[0]]
+    if isinstance(source.layer, Constant):
+        value = source.layer.value
+        folded = (
+            value.reshape(layer.shape) if isinstance(layer, Reshape) else _apply_dense(layer, value)
+        )
+        return Node(Constant(folded), (), node.name)
+    if isinstance(layer, Dense) and isinstance(source.layer, Concat):
+        return _fold_concat(node, layer, source, earlier)
+    return node
+
+
+def _fold_concat(node: Node, dense: Dense, concat: Node, earlier: list[Node]) -> Node:
+    """Return a dense layer on the one input of a concatenation that is not constant.
+
+    The node is unchanged if other than one input varies.
+    """
+    values = [earlier[each].layer if each >= 0 else None for each in concat.inputs]
+    known = [value.value for value in values if isinstance(value, Constant)]
+    if len(known) != len(values) - 1 or any(value.ndim != 1 for value in known):
+        return node
+    place = next(n for n, value in enumerate(values) if not isinstance(value, Constant))
+    start = sum(len(value) for value in known[:place])
+    size = len(dense.weights) - sum(map(len, known))
+    rows = slice(start, start + size)
+    constant = np.concatenate([*known[:place], np.zeros(size), *known[place:]])
+    folded = Dense(dense.weights[rows], _apply_dense(dense, constant).astype(dense.bias.dtype))
+    return Node(folded, (concat.inputs[place],), node.name)
+
+
+def _apply_dense(dense: Dense, value: np.ndarray) -> np.ndarray:
+    """Return W·value + bias, summed in float64 so that only the result is rounded."""
+    output = value.astype(np.float64) @ dense.weights + dense.bias
+    return np.asarray(output, dense.bias.dtype)

@@ -1,4 +1,4 @@
-"""A generator written aside, read again, compared, and only then put in its place."""
+"""Write a generator to a temporary folder, read it again, compare, then move it into place."""
 
 import errno
 import os
@@ -8,73 +8,73 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.conversion import layout_c
-from ganinv_cli.conversion.destination import Destination
-from ganinv_cli.conversion.overrides import format_overrides
-from ganinv_cli.conversion.unwritable import UnwritableError
+from ganinv_cli.conversion import UnwritableError, layout_c
+from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.files import explain_write_errors, write_error
 from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow import write as tf_write
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE
-from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.inspection.render import render_batch_size
+from ganinv_cli.inspection.render import measure_difference
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 
-LIMIT = 1e-4  # of a pixel in [-1, 1]
-PICTURES = 64
+LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
+PICTURES = 64  # compared
 
 
 class WrittenGenerator(NamedTuple):
-    """What is there now."""
+    """A generator that was written, and how it differs from the one that was read."""
 
-    path: Path  # by which it is read
+    path: Path  # to read it from
     files: tuple[str, ...]
-    sha256: str  # of the generator that is read from it
-    difference: float  # largest, of PICTURES pictures in [-1, 1]
+    sha256: str  # of the network read from it
+    difference: float  # largest, over PICTURES pictures in [-1, 1]
 
 
 def write_generator(checkpoint: Checkpoint, destination: Destination) -> WrittenGenerator:
-    """Raises UsageError where the format cannot hold it or the place refuses, GaninvError where the
-    disk is full."""
+    """Write a generator in the destination's format, and check what was written.
+
+    Raises UsageError if the format cannot hold the generator or the place cannot be written to,
+    GaninvError if the disk is full or what was written makes other pictures.
+    """
     overrides = format_overrides(checkpoint, destination)
     parent = destination.folder.parent if destination.owns_folder else destination.folder
+    write = _write_keras if destination.is_keras else _write_layout_c
     with (
         _explain_write_errors(destination.path),
         tempfile.TemporaryDirectory(dir=parent, prefix=".ganinv-") as temporary,
     ):
         folder = Path(temporary) / "generator"
         folder.mkdir()
-        known = _copy_conventions(destination, folder)
+        copied = _copy_conventions(destination, folder)
         try:
-            (_write_keras if destination.is_keras else _write_layout_c)(
-                checkpoint, folder / destination.name
-            )
+            write(checkpoint, folder / destination.name)
         except UnwritableError as error:
             raise UsageError(f"{checkpoint.path}: {error}") from None
         if overrides:
             (folder / destination.convention_file).write_text(overrides, "utf-8")
         sha256, difference = _compare_with_checkpoint(checkpoint, folder / destination.name)
-        new = (file for file in folder.iterdir() if file.name not in known)
-        files = sorted(new, key=_placement_order)
+        files = [file for file in folder.iterdir() if file.name not in copied]
+        files.sort(key=_get_placement_order)
         _move_into_place(files, destination)
-    return WrittenGenerator(
-        destination.path, tuple(file.name for file in files), sha256, difference
-    )
+    names = tuple(file.name for file in files)
+    return WrittenGenerator(destination.path, names, sha256, difference)
 
 
 def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
-    """Copy what is said there already of what is written, so that it is read as it will be."""
-    known = []
+    """Copy the convention files that hold for the destination; return their names.
+
+    The generator is then read from the temporary folder as it will be from its place.
+    """
+    copied = []
     for name in (f"{destination.name}.toml", generator_toml.FILE_NAME):
         with suppress(FileNotFoundError):
             (folder / name).write_bytes((destination.folder / name).read_bytes())
-            known.append(name)
-    return known
+            copied.append(name)
+    return copied
 
 
 def _write_layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
@@ -82,15 +82,13 @@ def _write_layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
 
 
 def _write_keras(checkpoint: Checkpoint, path: Path) -> None:
-    from ganinv_cli.conversion.keras_model import (
-        build_model,  # in the body: Keras is slow to import
-    )
+    from ganinv_cli.conversion.keras_model import build_model  # Keras is slow to import
 
     build_model(checkpoint.network).save(path)
 
 
 def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:
-    """The hash of what was written, and how far its pictures are from those that it should make."""
+    """Return the hash of what was written, and the largest difference of its pictures."""
     try:
         reread = read(written)
     except CheckpointError as error:
@@ -102,7 +100,7 @@ def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str
         *(checkpoint.prior, first.labels, first.latent, first.image_shape),
     ):
         raise GaninvError("what was written is another generator when read again; it was removed")
-    difference = _largest_difference(first, second)
+    difference = measure_difference(first, second, PICTURES)
     if not difference <= LIMIT:  # nor NaN
         raise GaninvError(
             f"pictures of what was written are up to {difference:.2g} apart, where {LIMIT:g} is "
@@ -111,30 +109,13 @@ def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str
     return reread.sha256, difference
 
 
-def _largest_difference(first: Generator, second: Generator) -> float:
-    numbers = np.arange(PICTURES)
-    z = draw_true_z(first, 0, numbers)
-    labels = numbers % first.labels if first.labels else None
-    rows = min(render_batch_size(first), render_batch_size(second))
-    some = [slice(at, at + rows) for at in range(0, PICTURES, rows)]
-    with np.errstate(invalid="ignore"):  # NaN is refused
-        differences = [
-            np.abs(
-                first.render(z[part], rows, labels=None if labels is None else labels[part])
-                - second.render(z[part], rows, labels=None if labels is None else labels[part])
-            ).max()
-            for part in some
-        ]
-    return float(np.max(differences))
-
-
-def _placement_order(file: Path) -> tuple[bool, bool, str]:
-    """What is said of a generator is there before it, and what its folder means comes last."""
+def _get_placement_order(file: Path) -> tuple[bool, bool, str]:
+    """Sort key: convention files first, the file that makes the folder a checkpoint last."""
     return file.name == STATE_FILE, file.suffix != ".toml", file.name
 
 
 def _move_into_place(files: list[Path], destination: Destination) -> None:
-    """Each file whole; a new folder as a whole. What a shared folder itself means stays."""
+    """Move each file as a whole, a new folder as a whole; keep a shared folder's STATE_FILE."""
     if destination.owns_folder and not destination.folder.exists():
         files[0].parent.rename(destination.folder)
         return

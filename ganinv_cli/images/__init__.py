@@ -1,10 +1,9 @@
-"""Image files as a generator sees them: read as a viewer would show them, cropped and resized."""
+"""Read image files as a generator takes them: in display colours, cropped and resized."""
 
 from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import suppress_pillow_warnings
 from ganinv_cli.images.files import list_images
-from ganinv_cli.images.load import TargetImage, load_image, load_mask
-from ganinv_cli.images.pixels import to_floats, to_pixels
+from ganinv_cli.images.load import TargetImage, load_image, load_mask, to_floats, to_pixels
 
 __all__ = [
     "Crop",

@@ -1,4 +1,4 @@
-"""A decoded image -> grey or RGB with 8 bits a channel, as a viewer would show it."""
+"""Convert a decoded image to grey or RGB with 8 bits per channel, as a viewer would show it."""
 
 import io
 
@@ -6,26 +6,26 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images.decode import DAMAGED_ERRORS, DecodedImage, decode_error
+from ganinv_cli.images.decode import DAMAGED_ERRORS, DecodedImage, make_decode_error
 
 MODES = {1: "L", 3: "RGB"}  # channels of a network -> mode of its images
-GREY = 128  # what is seen through transparent parts
+GREY = 128  # behind transparent parts
 
-_UNSUPPORTED_MODES = {  # modes that Pillow turns into grey or RGB, but not as they are meant
+_UNSUPPORTED_MODES = {  # modes that Pillow converts, but not to what they mean
     "I": "signed numbers or numbers of 32 bits, for which no white is agreed on",
     "F": "fractions, for which no white is agreed on",
     "LAB": "CIELAB colours",
 }
-_PLAIN_MODES = ("L", "RGB", "CMYK")  # what a colour profile may describe
+_PLAIN_MODES = ("L", "RGB", "CMYK")  # modes that a colour profile may describe
 
 
 def to_display_colours(
     name: str, decoded: DecodedImage, channels: int, backdrop: int = GREY
 ) -> tuple[Image.Image, tuple[str, ...]]:
-    """The image in mode L for 1 channel, RGB for 3, and what was done to it.
+    """Return the image in mode L for 1 channel, RGB for 3, and notes on what was changed.
 
-    Colours become sRGB by the file's own profile. Raises ImageError, with `name`, for what
-    has no agreed look.
+    Colours become sRGB by the file's own profile. Raises ImageError, with `name`, for modes without
+    an agreed look.
     """
     try:
         image, depth_notes = _to_8_bits(name, decoded)
@@ -34,7 +34,7 @@ def to_display_colours(
         image, alpha_notes = _composite_on_backdrop(image, alpha, backdrop)
         image, grey_notes = _to_channels(image, channels)
     except (OSError, *DAMAGED_ERRORS) as error:
-        raise decode_error(name, error) from error
+        raise make_decode_error(name, error) from error
     return image, (*decoded.notes, *depth_notes, *profile_notes, *alpha_notes, *grey_notes)
 
 
@@ -43,8 +43,7 @@ def _to_8_bits(name: str, decoded: DecodedImage) -> tuple[Image.Image, tuple[str
     if image.mode in _UNSUPPORTED_MODES:
         raise ImageError(
             f"{name} holds {_UNSUPPORTED_MODES[image.mode]}; save it as grey or RGB with 8 or 16 "
-            "bits a "
-            "channel"
+            "bits a channel"
         )
     notes = (f"{bits} bits a channel taken as 8",) if bits > 8 else ()
     if not image.mode.startswith("I;16"):
@@ -61,7 +60,7 @@ def _to_8_bits(name: str, decoded: DecodedImage) -> tuple[Image.Image, tuple[str
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours in one of the plain modes, and the opacity in mode L."""
+    """Return the colours in one of the plain modes, and the opacity in mode L."""
     profile = image.info.get("icc_profile")
     mode = "L" if image.mode in ("1", "L", "La", "LA") else "RGB"
     alpha = None
@@ -88,7 +87,7 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError, *DAMAGED_ERRORS):
         return image, ("its colour profile cannot be used",)
-    assert converted is not None  # it would be with inPlace alone
+    assert converted is not None  # None only with inPlace
     return converted, ("colours brought to sRGB by its profile",)
 
 

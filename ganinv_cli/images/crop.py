@@ -1,4 +1,4 @@
-"""Which part of an image the network sees."""
+"""The part of an image that the network takes."""
 
 import re
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ _SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 class Crop:
     """`center`, the largest centred square; `none`, the whole image; or `X,Y,SIZE` in pixels.
 
-    X and Y count from the left and the top of the upright image, SIZE is the square's side. The
-    whole image is squeezed to the network's shape. Raises ConfigError for any other text.
+    X and Y count from the left and the top of the upright image, SIZE is the square's side. With
+    `none`, the image is distorted to the network's shape. Raises ConfigError for any other text.
     """
 
     text: str = "center"
@@ -28,8 +28,8 @@ class Crop:
                 f"not {self.text!r}"
             )
 
-    def box(self, width: int, height: int, name: str) -> Box:
-        """The part in pixels; raises ImageError, with the image's name, where it lies outside."""
+    def compute_box(self, width: int, height: int, name: str) -> Box:
+        """Return the part in pixels. Raises ImageError, with the name, if it reaches outside."""
         if self.text in _NAMED_BOXES:
             return _NAMED_BOXES[self.text](width, height)
         left, top, side = (int(number) for number in self.text.split(","))
@@ -41,14 +41,15 @@ class Crop:
         return left, top, left + side, top + side
 
 
-def whole_image_box(width: int, height: int) -> Box:
+def compute_whole_box(width: int, height: int) -> Box:
+    """Return the box of the whole image."""
     return 0, 0, width, height
 
 
-def _center_box(width: int, height: int) -> Box:
+def _compute_center_box(width: int, height: int) -> Box:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 
-_NAMED_BOXES = {"center": _center_box, "none": whole_image_box}
+_NAMED_BOXES = {"center": _compute_center_box, "none": compute_whole_box}

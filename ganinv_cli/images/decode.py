@@ -1,4 +1,4 @@
-"""The bytes of an image file -> an upright image, or a sentence that says why not."""
+"""Decode the bytes of an image file to an upright image."""
 
 import contextlib
 import io
@@ -13,12 +13,12 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from ganinv_cli.errors import ImageError, to_printable
 
-# What `files.SUFFIXES` stand for. Pillow knows more, and runs Ghostscript for one of them.
+# The formats of `files.SUFFIXES`. Pillow knows more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
 
-# What Pillow's readers raise on damaged pictures, besides OSError; its warnings are errors where
-# the caller has made them so.
+# What Pillow's readers raise on damaged pictures, besides OSError; UserWarning only if the caller
+# has turned warnings into errors.
 DAMAGED_ERRORS = (
     *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
     *(OverflowError, struct.error, zlib.error, UserWarning),
@@ -27,19 +27,19 @@ OVERSIZED_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning
 
 
 class DecodedImage(NamedTuple):
-    """The first frame of an image file, as its camera was held."""
+    """The first frame of an image file, turned as its EXIF data say."""
 
     image: Image.Image  # in the file's own mode
-    bits: int  # a channel
-    inverted: bool  # whether 0 is white, which Pillow leaves to us in TIFF files of 16 bits
+    bits: int  # per channel
+    inverted: bool  # whether 0 is white; Pillow does not convert this in TIFF files of 16 bits
     notes: tuple[str, ...]
 
 
 @contextlib.contextmanager
 def suppress_pillow_warnings() -> Iterator[None]:
-    """Keeps what Pillow warns of from the terminal; the sentences of ImageError say enough.
+    """Suppress Pillow's warnings; those of oversized images become errors.
 
-    Warning filters are those of all threads: to be entered once, around the threads that decode.
+    Warning filters hold for all threads: enter this once, around the threads that decode.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -48,14 +48,15 @@ def suppress_pillow_warnings() -> Iterator[None]:
 
 
 def decode_image(name: str, data: bytes) -> DecodedImage:
-    """Raises ImageError, with `name`, where `data` is no image, is damaged or has too many pixels.
+    """Return the first frame of an image file, from its bytes.
 
-    The number of pixels is taken from the header, before anything is decoded.
+    Raises ImageError, with `name`, if `data` is not an image, is damaged or has too many pixels;
+    their number is read from the header, before anything is decoded.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
             if file.width * file.height > MAX_PIXELS:
-                raise _oversized_error(name, f"{file.width:,} x {file.height:,}")
+                raise _make_oversized_error(name, f"{file.width:,} x {file.height:,}")
             image, notes = _load_upright(file)
             if (frames := _count_frames(file)) > 1:
                 notes = (*notes, f"the first of {frames} frames")
@@ -67,20 +68,22 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
         ) from None
     except OVERSIZED_ERRORS as error:
         number = re.search(r"\d+", str(error))  # Pillow says how many
-        raise _oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
+        raise _make_oversized_error(
+            name, f"{int(number[0]):,}" if number else "too many"
+        ) from error
     except (OSError, *DAMAGED_ERRORS) as error:
-        raise decode_error(name, error) from error
+        raise make_decode_error(name, error) from error
 
 
-def decode_error(name: str, error: Exception) -> ImageError:
+def make_decode_error(name: str, error: Exception) -> ImageError:
+    """Return the error for an image that is damaged."""
     return ImageError(f"{name} cannot be read as an image ({to_printable(error)}); leave it out")
 
 
-def _oversized_error(name: str, pixels: str) -> ImageError:
+def _make_oversized_error(name: str, pixels: str) -> ImageError:
     return ImageError(
         f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and "
-        "could "
-        "be a decompression bomb; make it smaller or leave it out"
+        "could be a decompression bomb; make it smaller or leave it out"
     )
 
 
@@ -93,12 +96,12 @@ def _load_upright(file: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def _count_frames(file: Image.Image) -> int:
-    """How many frames or pages; a photograph's preview or depth map (MPO) is none."""
+    """Return the number of frames or pages; the preview or depth map in an MPO does not count."""
     return 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
 
 
 def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
-    """Bits a channel, and whether 0 is white."""
+    """Return the bits per channel, and whether 0 is white."""
     if file.format == "PNG":
         return data[24], False
     if isinstance(file, TiffImagePlugin.TiffImageFile):

@@ -1,4 +1,4 @@
-"""Where image files are, and their bytes."""
+"""List image files and read their bytes."""
 
 import os
 import stat
@@ -12,10 +12,10 @@ MAX_BYTES = 256 << 20  # bytes of one file, unpacked
 
 
 def list_images(sources: Sequence[Path]) -> list[Path]:
-    """The files among `sources`, and those below its folders by name, each file once.
+    """Return the files among `sources` and the images below its folders, each file once.
 
-    A file that is named is taken whatever its suffix. Links count as what they lead to. Raises
-    ImageError for a source that does not exist, or a folder that holds no image.
+    A named file is taken whatever its suffix. Files reached through links are not listed twice.
+    Raises ImageError for a source that does not exist, or a folder without images.
     """
     kept: dict[str, Path] = {}
     for source in sources:
@@ -33,7 +33,7 @@ def _list_source(source: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{name} does not exist; name an image or a folder of images") from None
     except OSError as error:
-        raise read_error(error.filename or source, error) from error
+        raise make_read_error(error.filename or source, error) from error
     if not paths:
         raise ImageError(
             f"{name} holds no image; ganinv reads {', '.join(SUFFIXES)} in a folder and its "
@@ -43,40 +43,44 @@ def _list_source(source: Path) -> list[Path]:
 
 
 def list_files_below(folder: Path) -> list[Path]:
-    """The files with an image's suffix in a folder and its subfolders, sorted; raises OSError."""
+    """Return the files in a folder and its subfolders that have an image's suffix, sorted.
+
+    Raises OSError.
+    """
     return sorted(path for path in _walk_files(folder) if is_image_name(path.relative_to(folder)))
 
 
 def is_image_name(path: PurePath) -> bool:
-    """Whether its name is that of an image; what macOS adds to folders and archives is not."""
+    """Return whether a name is that of an image; files that macOS adds to folders are not."""
     mac = path.name.startswith("._") or "__MACOSX" in path.parts
     return path.suffix.lower() in SUFFIXES and not mac
 
 
 def read_image_file(path: Path) -> bytes:
-    """The bytes of a file; raises ImageError where it is none, is too big or may not be read."""
+    """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     name = to_printable(path)
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
             raise ImageError(f"{name} is not a file; leave it out")
         check_size(name, status.st_size)
         with path.open("rb") as file:
             return file.read(status.st_size)
     except OSError as error:
-        raise read_error(path, error) from error
+        raise make_read_error(path, error) from error
 
 
 def check_size(name: str, size: int) -> None:
-    """Raises ImageError where `size`, in bytes, is too much for an image."""
+    """Raise ImageError if `size`, in bytes, is too large for an image."""
     if size > MAX_BYTES:
         raise ImageError(
-            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; leave it "
-            "out"
+            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; "
+            "leave it out"
         )
 
 
-def read_error(path: Path | str, error: OSError) -> ImageError:
+def make_read_error(path: Path | str, error: OSError) -> ImageError:
+    """Return the error for a file that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return ImageError(f"{to_printable(path)} does not exist; name another file")
     reason = error.strerror or error

@@ -1,4 +1,4 @@
-"""One image file -> the pixels that a network is to explain."""
+"""Load an image file or a mask as pixels in the shape of a network's images."""
 
 import hashlib
 from pathlib import Path
@@ -18,36 +18,39 @@ ImageShape = tuple[int, int, int]  # height, width, channels of a network's imag
 
 
 class TargetImage(NamedTuple):
-    """One image as the network sees it."""
+    """One image file as the network takes it."""
 
     name: str  # of the file, without its folder, printable
     path: Path
     sha256: str  # of the file's bytes
     pixels: np.ndarray  # (height, width, channels), uint8
-    notes: tuple[str, ...]  # what a viewer of the file may not expect, a phrase each
+    notes: tuple[str, ...]  # phrases: what was changed that a viewer would not change
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
-    """Raises ImageError for what is no image, is damaged, is too big, or lies outside the crop."""
+    """Return an image file, cropped and resized to `shape`.
+
+    Raises ImageError if it is not an image, is damaged or too big, or the crop reaches outside it.
+    """
     data, name = read_image_file(path), to_printable(path)
     image, notes = to_display_colours(name, decode_image(name, data), shape[2])
-    pixels = resize_image(image.crop(crop.box(*image.size, name)), shape)
+    pixels = resize_image(image.crop(crop.compute_box(*image.size, name)), shape)
     return TargetImage(
         to_printable(path.name), path, hashlib.sha256(data).hexdigest(), pixels, notes
     )
 
 
 def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
-    """Which pixels count: (height, width, 1), bool, True where it is at least half white.
+    """Return which pixels count: (height, width, 1) bool, True for at least half white.
 
-    Transparent parts are black. It is cropped and resized as an image is, but taken as it is where
-    it has the network's size. Raises ImageError as `load` does, and where no pixel counts.
+    Transparent parts are black. The mask is cropped and resized as an image is, unless it has the
+    network's size. Raises ImageError as `load_image` does, and if no pixel counts.
     """
     height, width, _ = shape
     name = to_printable(path)
     image, _ = to_display_colours(name, decode_image(name, read_image_file(path)), 1, backdrop=0)
     fits = image.size == (width, height)
-    box = crops.whole_image_box(width, height) if fits else crop.box(*image.size, name)
+    box = crops.compute_whole_box(width, height) if fits else crop.compute_box(*image.size, name)
     counted = resize_image(image.crop(box), (height, width, 1)) >= 128
     if not counted.any():
         raise ImageError(f"{name} is black wherever the network looks; paint white what counts")
@@ -57,10 +60,22 @@ def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
 def resize_image(
     image: Image.Image, shape: ImageShape, box: tuple[float, float, float, float] | None = None
 ) -> np.ndarray:
-    """An image, or what lies inside the box, as uint8 of the given shape.
+    """Return an image, or the part inside a box, as uint8 of the given shape.
 
-    Where it is enlarged, the pixels at the box's edge take from their neighbours outside it.
+    If it is enlarged, pixels just outside the box enter those at its edge.
     """
     size = shape[1], shape[0]
     small = image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3)
     return np.asarray(small, np.uint8).reshape(shape)
+
+
+def to_floats(pixels: np.ndarray) -> np.ndarray:
+    """Return uint8 pixels, 0 to 255, as float32, -1 to 1."""
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """Return floats, -1 to 1, as uint8 pixels, 0 to 255; others are clipped, and NaN is black."""
+    numbers = np.nan_to_num(images, nan=-1).clip(-1, 1)
+    pixels: np.ndarray = np.rint((numbers + 1) * 127.5).astype(np.uint8)
+    return pixels

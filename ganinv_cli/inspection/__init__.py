@@ -1,1 +1,1 @@
-"""What a generator is, makes and how hard it is to invert; whether it is read as it was written."""
+"""Describe, render and check a generator, and measure how hard it is to invert."""

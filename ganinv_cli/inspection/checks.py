@@ -1,4 +1,4 @@
-"""Whether a generator does what is claimed of it, each claim with the number that was measured."""
+"""Check what ganinv claims of every generator, and give the measured number for each claim."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,28 +7,29 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.inspection.original import OriginalProgram, UncheckableError, load_original
+from ganinv_cli.inspection.latents import draw_latents
+from ganinv_cli.inspection.original import UncheckableError, load_original
+from ganinv_cli.inspection.render import largest_difference
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
-LIMIT = 1e-4  # of pixels in [-1, 1]: rounding of float32, and far from what an eye sees
+LIMIT = 1e-4  # of pixels in [-1, 1]: rounding in float32, which no eye sees
 STEP = 1e-7  # of the finite difference, in z
 DIRECTIONS = 9
-DERIVATIVE_LIMIT = 1e-4  # share of the derivative that the finite difference may miss
+DERIVATIVE_LIMIT = 1e-4  # largest relative error of the finite difference
 
 
 @dataclass(frozen=True)
 class Check:
-    """A claim, and what was found."""
+    """A claim and its measurement."""
 
     claim: str
     passed: bool | None  # None: not checked
     found: float | None  # the largest difference
     limit: float | None
-    why: str = ""  # it was not checked
+    why: str = ""  # why it was not checked
 
 
 def check_generator(
@@ -39,15 +40,14 @@ def check_generator(
     label: int,
     seed: int,
 ) -> list[Check]:
-    """All of them, at the first z that `ganinv recover` draws with this seed.
+    """Return all checks, made at the first z of `ganinv recover` with this seed.
 
-    `label` is the one to which the generator is fixed, or -1.
+    `label` is the label that the generator is fixed to, or -1.
     """
-    z = draw_true_z(generator, seed, np.arange(ROWS))
-    labels = np.arange(ROWS) % generator.labels if generator.labels else None
+    z, labels, _ = draw_latents(generator, seed, ROWS)
     original_labels = np.full(ROWS, label) if label >= 0 else labels
     images = _render(generator, z, labels)
-    rounding = _largest_difference(images, _render(generator, z.astype(np.float64), labels))
+    rounding = largest_difference(images, _render(generator, z.astype(np.float64), labels))
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
     return [
         _check_independence(generator, z, labels, images, limit),
@@ -58,7 +58,7 @@ def check_generator(
 
 
 def to_json(checks: list[Check]) -> list[dict[str, Any]]:
-    """As plain JSON, which has no NaN."""
+    """Return the checks as plain JSON; NaN becomes None."""
     return [
         asdict(each) | {"found": each.found if np.isfinite(each.found or 0) else None}
         for each in checks
@@ -72,14 +72,8 @@ def _render(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> n
     return images
 
 
-def _largest_difference(first: np.ndarray, second: np.ndarray) -> float:
-    """NaN where a picture is not finite."""
-    with np.errstate(invalid="ignore"):
-        return float(np.abs(first.astype(np.float64) - second).max())
-
-
 def _compare_with_limit(claim: str, found: float, limit: float) -> Check:
-    return Check(claim, bool(found <= limit), found, limit)  # NaN has not passed
+    return Check(claim, bool(found <= limit), found, limit)  # NaN does not pass
 
 
 def _check_independence(
@@ -93,7 +87,7 @@ def _check_independence(
         _render(generator, z[row : row + 1], None if labels is None else labels[row : row + 1])
         for row in range(len(z))
     ]
-    found = _largest_difference(images, np.concatenate(alone))
+    found = largest_difference(images, np.concatenate(alone))
     return _compare_with_limit(
         "a picture depends on its own z alone, not on the batch", found, limit
     )
@@ -110,17 +104,16 @@ def _check_original(
 ) -> Check:
     claim = "pictures are those of the program that the file holds"
     try:
-        program: OriginalProgram = load_original(checkpoint, path, conventions)
-        original_images = program(z, labels)
+        original_images = load_original(checkpoint, path, conventions)(z, labels)
     except UncheckableError as error:
         return Check(claim, None, None, None, str(error))
-    return _compare_with_limit(claim, _largest_difference(images, original_images), limit)
+    return _compare_with_limit(claim, largest_difference(images, original_images), limit)
 
 
 def _check_derivative(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, seed: int
 ) -> Check:
-    """Of G along random directions at one z: their median, as a ReLU may switch on the way."""
+    """Check dG along random directions at one z, by the median error: a ReLU may switch."""
     point = z.astype(np.float64)
     directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1]))
     repeated_labels = None if labels is None else np.repeat(labels, len(directions))

@@ -1,4 +1,4 @@
-"""What a checkpoint is, as plain JSON; needs no TensorFlow."""
+"""Describe a checkpoint as plain JSON. Does not import TensorFlow."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -11,13 +11,13 @@ from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
 
-RANGE_LAYER = "range"  # the name of the layer that maps what a file makes to [-1, 1]
+RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 
 Facts = dict[str, Any]  # plain JSON
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
-    """Everything that the file tells; `layers` as they are in it, none folded."""
+    """Return everything known of a checkpoint; the layers are those of the file, not folded."""
     network, whole = remove_range_layer(checkpoint.network), checkpoint.network
     height, width, channels = whole.shapes[-1]
     norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
@@ -43,20 +43,20 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
 
 
 def remove_range_layer(network: Network) -> Network:
-    """Without the layer that was added to map its values to [-1, 1]."""
+    """Return the network without the layer that was added to map its pixels to [-1, 1]."""
     if not find_range_layer(network):
         return network
     return replace(network, nodes=network.nodes[:-1])
 
 
 def find_range_layer(network: Network) -> Affine | None:
-    """The layer that was added to map its values to [-1, 1], where one was."""
+    """Return the layer that was added to map the pixels to [-1, 1], if there is one."""
     last = network.nodes[-1]
     return last.layer if isinstance(last.layer, Affine) and last.name == RANGE_LAYER else None
 
 
 def _describe_range(network: Network) -> Facts:
-    """Black and white of the file, and the function that bounds them, if one does."""
+    """Return the pixel values of black and white, and the function that bounds them, if any."""
     low, high = -1.0, 1.0
     if last := find_range_layer(network):
         scale, shift = float(last.scale[0]), float(last.shift[0])
@@ -90,7 +90,7 @@ def _name_input(number: int) -> int | str:
 
 
 def _describe_settings(layer: Layer) -> Facts:
-    """Whatever of it is no array, and the sides of a kernel."""
+    """Return the settings of a layer without its arrays, and the size of its kernel."""
     values = {field.name: getattr(layer, field.name) for field in fields(layer)}
     plain = {
         name: value
@@ -106,7 +106,7 @@ def _describe_settings(layer: Layer) -> Facts:
 
 
 def _to_lists(value: Any) -> Any:
-    """Tuples as the lists that JSON has."""
+    """Return the value with tuples replaced by lists, as JSON has them."""
     if isinstance(value, dict):
         return {name: _to_lists(each) for name, each in value.items()}
     if isinstance(value, tuple):

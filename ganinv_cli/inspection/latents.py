@@ -1,4 +1,4 @@
-"""Latent vectors that a user has: drawn by their numbers, or kept in a file."""
+"""Latent vectors to render: drawn from the prior, or read from a file."""
 
 import io
 import zipfile
@@ -15,36 +15,36 @@ from ganinv_cli.store import Results, read_results
 
 MAX_BYTES = 1 << 31  # of a file
 FOUND_COLUMN, TRUE_COLUMN, LABEL_COLUMN = "z_found", "z_true", "label"  # columns of results
-IMAGE_COMMANDS = ("invert", "consistency")  # commands whose many z are of few images
+IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 RESULTS_SUFFIXES = (".h5", ".hdf5")
 
 
 class Latents(NamedTuple):
-    """What pictures are made of, a row each."""
+    """The inputs of a generator, one row per picture."""
 
     z: np.ndarray  # (n, latent) float32
-    labels: np.ndarray | None  # (n,) int32; None: nothing says
-    description: str = ""  # which of those of a file they are; empty where they were drawn
+    labels: np.ndarray | None  # (n,) int32; None: not known
+    description: str = ""  # which z of a file these are; empty if they were drawn
 
 
 def draw_latents(generator: Generator, seed: int, count: int) -> Latents:
-    """The first true z of `ganinv recover` with this seed; labels take turns."""
+    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None
     return Latents(draw_true_z(generator, seed, numbers), labels)
 
 
 def read_latents(path: Path, group: str, generator: Generator) -> Latents:
-    """Those of an .npz, an .npy, or a results file's group. Raises UsageError.
+    """Return the z in an .npz or .npy file, or in a group of a results file.
 
-    Of images that were inverted, without a group, the best of each.
+    Without a group, the z of results of images are the best of each image. Raises UsageError.
     """
     latents = _read_results(path, group) if path.suffix in RESULTS_SUFFIXES else _read_numpy(path)
     return _fit_to_generator(latents, path, generator)
 
 
 def encode_npz(latents: Latents) -> bytes:
-    """A file that `kept` reads: z, and label where there are some."""
+    """Return the content of an .npz file that `read_latents` reads."""
     file = io.BytesIO()
     arrays = {"z": latents.z}
     if latents.labels is not None:
@@ -136,13 +136,13 @@ def _select_best(results: Results, path: Path) -> Latents:
 
 
 def _configured_labels(results: Results, count: int) -> np.ndarray | None:
-    """The label that a run was given, if it was."""
+    """Return the label that a run was given, if any."""
     label = results.attributes["config"].get("label", -1)
     return np.full(count, label) if label >= 0 else None
 
 
 def _read_labels(results: Results, group: str) -> np.ndarray | None:
-    """The group's own; else those of the same trials' images, or the one that was given."""
+    """Return the labels of a group, else those of its trials' true images, else the given one."""
     rows = results.groups[group]
     root = results.groups.get("", {})
     if LABEL_COLUMN in rows:

@@ -1,9 +1,9 @@
-"""The program that a file holds, run by the framework that wrote it: what ours is compared with."""
+"""Run the generator of a file by the framework that wrote it, to compare our pictures with it."""
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,49 +14,55 @@ from ganinv_cli.formats import detect
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
+from ganinv_cli.formats.keras.trace import explain_framework_errors
 from ganinv_cli.inspection.facts import find_range_layer
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
-# (z (n, latent) float32, labels (n,) or None) -> images as ours, (n, height, width, channels)
+# (z (n, latent) float32, labels (n,) or None) -> images (n, height, width, channels) in [-1, 1]
 OriginalProgram = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 
 class UncheckableError(Exception):
-    """Why there is nothing to compare with."""
+    """Raised, with the reason, if the program of a file cannot be run."""
 
 
 class ProgramInput(NamedTuple):
-    """What a program is called with."""
+    """One input of a program."""
 
     name: str
-    shape: tuple[int | None, ...]  # with the batch
+    shape: tuple[int | None, ...]  # with the batch axis
     dtype: str
 
 
-def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> OriginalProgram:
-    """Raises UncheckedError; so may the program when it is called.
+class Program(NamedTuple):
+    """A generator as its framework loads it."""
 
-    A Keras file is loaded by Keras, in its safe mode unless the file is trusted; what ours has read
-    of it has no code. A SavedModel runs its own graph, so only where it is trusted.
+    inputs: list[ProgramInput]
+    call: Callable[[list[np.ndarray]], Any]  # one array for each input -> pictures
+
+
+def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> OriginalProgram:
+    """Return the program of a file. Loading and calling it may raise UncheckableError.
+
+    Keras loads a Keras file, in its safe mode unless the file is trusted. A SavedModel runs its own
+    graph, so it is loaded only if it is trusted.
     """
     loader = _LOADERS.get(detect.detect_format(path))
     if loader is None:
         raise UncheckableError("the file holds weights alone, no program")
-    inputs, call = loader(checkpoint, path, conventions)
+    program = loader(checkpoint, path, conventions)
 
     def run(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        arguments = _make_arguments(inputs, z, labels, checkpoint)
+        arguments = _make_arguments(program.inputs, z, labels, checkpoint)
         with _explain_errors("it does not run"):
-            output = np.asarray(call(arguments))[: len(z)]
+            output = np.asarray(program.call(arguments))[: len(z)]
         return _map_to_range(_to_channels_last(output, checkpoint), checkpoint)
 
     return run
 
 
-def _load_keras(
-    checkpoint: Checkpoint, path: Path, conventions: Conventions
-) -> tuple[list[ProgramInput], Callable[[list[np.ndarray]], Any]]:
+def _load_keras(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> Program:
     import keras
 
     try:
@@ -73,16 +79,14 @@ def _load_keras(
     inputs = [ProgramInput(each.name, tuple(each.shape), str(each.dtype)) for each in model.inputs]
 
     def call(arguments: list[np.ndarray]) -> Any:
-        with warnings.catch_warnings():  # a model of one input may want a list of it, or none
+        with warnings.catch_warnings():  # a model of one input may take a list or not
             warnings.filterwarnings("ignore", "The structure of `inputs`")
             return model(arguments[0] if len(arguments) == 1 else arguments, training=False)
 
-    return inputs, call
+    return Program(inputs, call)
 
 
-def _load_saved_model(
-    checkpoint: Checkpoint, path: Path, conventions: Conventions
-) -> tuple[list[ProgramInput], Callable[[list[np.ndarray]], Any]]:
+def _load_saved_model(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> Program:
     if not conventions.trust:
         raise UncheckableError("checking would run the file's own graph; --trust allows that")
     folder = path if path.is_dir() else path.parent
@@ -98,19 +102,19 @@ def _load_saved_model(
 
     def call(arguments: list[np.ndarray]) -> Any:
         named = dict(zip(specs, map(tf.constant, arguments), strict=True))
-        (made,) = signature(**named).values()
-        return made
+        (picture,) = signature(**named).values()
+        return picture
 
-    return inputs, call
+    return Program(inputs, call)
 
 
-_LOADERS: dict[
-    str,
-    Callable[
-        [Checkpoint, Path, Conventions],
-        tuple[list[ProgramInput], Callable[[list[np.ndarray]], Any]],
-    ],
-] = {"keras": _load_keras, "saved_model": _load_saved_model}
+_LOADERS: dict[str, Callable[[Checkpoint, Path, Conventions], Program]] = {
+    "keras": _load_keras,
+    "saved_model": _load_saved_model,
+}
+_explain_errors = partial(
+    explain_framework_errors, error_type=UncheckableError, advice="", max_length=160
+)
 
 
 def _make_arguments(
@@ -130,7 +134,7 @@ def _make_arguments(
 
 
 def _find_label_input(inputs: Sequence[ProgramInput]) -> int | None:
-    """Which input it is: by whole numbers, by its name, by being the shorter."""
+    """Return which input is the label: the only one of integers, or so named, or the shortest."""
     for sign in (
         lambda each: each.dtype.startswith(("int", "uint")),
         lambda each: bool(LABEL_PATTERN.search(each.name)),
@@ -153,7 +157,7 @@ def _encode_labels(program_input: ProgramInput, labels: Any, checkpoint: Checkpo
 
 
 def _fit_rows(rows: np.ndarray, program_input: ProgramInput, batch: int) -> np.ndarray:
-    """As many rows as are wanted, the last one repeated; in the shape and precision wanted."""
+    """Return rows in the batch size, shape and precision of an input; the last row is repeated."""
     some = np.concatenate([rows, np.repeat(rows[-1:], max(batch - len(rows), 0), 0)])
     kind = program_input.dtype if re.match("u?int|float", program_input.dtype) else rows.dtype
     sides = [side or -1 for side in program_input.shape[1:]]
@@ -166,7 +170,7 @@ def _fit_rows(rows: np.ndarray, program_input: ProgramInput, batch: int) -> np.n
 
 
 def _to_channels_last(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
-    """With the channels last."""
+    """Return the output as (n, height, width, channels). Raises UncheckableError."""
     shape = (len(output), *checkpoint.network.shapes[-1])
     if output.ndim == 4 and output.shape != shape and output.transpose(0, 2, 3, 1).shape == shape:
         output = output.transpose(0, 2, 3, 1)
@@ -179,16 +183,3 @@ def _map_to_range(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
     range_layer = find_range_layer(checkpoint.network)
     images = np.asarray(output, np.float64)
     return images * range_layer.scale + range_layer.shift if range_layer else images
-
-
-@contextmanager
-def _explain_errors(failure: str) -> Iterator[None]:
-    """Around nothing but the framework, which raises all of these for what it cannot load."""
-    try:
-        yield
-    except (
-        *(ValueError, TypeError, KeyError, AttributeError, ImportError, OSError),
-        *(NotImplementedError, RuntimeError, tf.errors.OpError),
-    ) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UncheckableError(f"{failure} ({type(error).__name__}: {reason})") from None

@@ -1,4 +1,4 @@
-"""Pictures of z, a few at a time, and many of them on one sheet."""
+"""Render the pictures of latent vectors: one by one, on a sheet, or to compare generators."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,24 @@ from PIL import Image
 from ganinv_cli.errors import UsageError
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
+from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.network.generator import Generator
 
-MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 pixels a side
+MAX_SHEET_PIXELS = 1 << 27  # of a sheet: 128 pictures of 1024 x 1024 pixels
 MAX_SHEET_SIDE = 1 << 16  # of a sheet; Pillow writes no larger PNG
-MAX_BATCH_SIZE = 64  # made together
-MAX_LAYER_VALUES = 1 << 26  # in the largest layer of what is made together
-OVERVIEW_SIDE = 8  # pictures of an overview
+MAX_BATCH_SIZE = 64
+MAX_LAYER_VALUES = 1 << 26  # in the largest layer of one batch
+OVERVIEW_SIDE = 8  # rows and columns of an overview
 GAP = 2  # pixels between pictures of a sheet
 
-Pixels = np.ndarray  # (…, height, width, channels) uint8
+Pixels = np.ndarray  # (height, width, channels) uint8
 
 
-def render_batch_size(generator: Generator) -> int:
-    """How many pictures are made together; the same however many are wanted, as is rounding."""
+def choose_batch_size(generator: Generator) -> int:
+    """Return how many pictures to render at a time, by the size of the largest layer.
+
+    It does not depend on how many are wanted, so that neither does the rounding.
+    """
     shapes = generator.network.shapes
     largest = max(int(np.prod(shape, dtype=np.int64)) for shape in shapes)
     return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // largest))
@@ -30,8 +34,8 @@ def render_batch_size(generator: Generator) -> int:
 def render_pixels(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None
 ) -> Iterator[Pixels]:
-    """The picture of each z (n, latent), one by one."""
-    rows = render_batch_size(generator)
+    """Yield the picture of each z (n, latent)."""
+    rows = choose_batch_size(generator)
     for first in range(0, len(z), rows):
         some = slice(first, first + rows)
         batch_labels = None if labels is None else labels[some]
@@ -41,9 +45,9 @@ def render_pixels(
 def draw_sheet(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, columns: int
 ) -> Image.Image:
-    """All pictures of z in rows, black where the last row has no more.
+    """Return the pictures of z (n, latent) in rows on one sheet; unused cells are black.
 
-    Raises UsageError where that is too large.
+    Raises UsageError if the sheet is too large.
     """
     height, width, channels = generator.image_shape
     columns = min(columns, len(z))
@@ -63,13 +67,37 @@ def draw_sheet(
 
 
 def draw_overview(generator: Generator, seed: int) -> Image.Image:
-    """SIDE by SIDE pictures of random z; of a conditional generator, a row a label, up to SIDE."""
+    """Return a sheet of 8 x 8 pictures of random z; if conditional, one row per label, up to 8."""
     rows = min(generator.labels, OVERVIEW_SIDE) or OVERVIEW_SIDE
     z = draw_true_z(generator, seed, np.arange(rows * OVERVIEW_SIDE))
     labels = np.repeat(np.arange(rows), OVERVIEW_SIDE) if generator.labels else None
     return draw_sheet(generator, z, labels, OVERVIEW_SIDE)
 
 
+def measure_difference(first: Generator, second: Generator, count: int) -> float:
+    """Return the largest difference over pictures of `count` random z; NaN if one is not finite.
+
+    Both generators have the same latent size, labels and image shape.
+    """
+    z, labels, _ = draw_latents(first, 0, count)
+    rows = min(choose_batch_size(first), choose_batch_size(second))
+    differences = []
+    for start in range(0, count, rows):  # not all pictures at once: they may be large
+        part = slice(start, start + rows)
+        images = (
+            generator.render(z[part], rows, labels=None if labels is None else labels[part])
+            for generator in (first, second)
+        )
+        differences.append(largest_difference(*images))
+    return float(np.max(differences))
+
+
+def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest absolute difference; NaN if a value is not finite."""
+    with np.errstate(invalid="ignore"):
+        return float(np.abs(first.astype(np.float64) - second).max())
+
+
 def to_pil_image(pixels: Pixels) -> Image.Image:
-    """A grey one has one channel, of which Pillow knows nothing."""
+    """Return a Pillow image of pixels (height, width, channels), 1 channel or 3."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

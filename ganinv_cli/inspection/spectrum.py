@@ -1,4 +1,4 @@
-"""How hard a generator is to invert, by the singular values of J = dG/dz at random z."""
+"""Measure how hard a generator is to invert: the singular values of J = dG/dz at random z."""
 
 from typing import Any, NamedTuple
 
@@ -6,40 +6,42 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.inspection.render import render_batch_size
+from ganinv_cli.inspection.latents import draw_latents
+from ganinv_cli.inspection.render import choose_batch_size
 from ganinv_cli.network.generator import Generator
 
-WEAK_SHARE = 1e-3  # of the largest: directions in which z is a thousand times harder to see
+WEAK_SHARE = 1e-3  # of the largest singular value, below which a direction of z is weak
 MAX_VALUES = 1 << 29  # of J: 4 GiB
-BLOCK_PIXELS = 1 << 15  # of J that are taken together
+BLOCK_PIXELS = 1 << 15  # columns of J per QR decomposition
 
 
 class Spectrum(NamedTuple):
-    """Of some points, a row each."""
+    """Singular values of J at several z, one row for each."""
 
     values: np.ndarray  # float64 (points, latent), largest first
-    labels: np.ndarray | None  # (points,) of a conditional generator
-    tolerance: float  # of the largest, below which a value is rounding
+    labels: np.ndarray | None  # (points,); None: not conditional
+    tolerance: float  # share of the largest, below which a value is rounding
 
 
 def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
-    """At the first z that `ganinv recover` draws with this seed; labels take turns."""
-    z = draw_true_z(generator, seed, np.arange(points))
-    labels = np.arange(points) % generator.labels if generator.labels else None
+    """Return the singular values of J at the first z of `ganinv recover` with this seed.
+
+    The labels of a conditional generator are taken in turn.
+    """
+    z, labels, _ = draw_latents(generator, seed, points)
     rows = [
-        exact_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
+        compute_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
         for row in range(points)
     ]
     sides = max(generator.latent, int(np.prod(generator.image_shape)))
     return Spectrum(np.stack(rows), labels, sides * float(np.finfo(np.float64).eps))
 
 
-def exact_singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
-    """Of J at z (latent,), float64 (latent,), largest first; J exact but for rounding in float64.
+def compute_singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
+    """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    NaN where J is not finite. Where the image has fewer values than z, zeros follow. Raises
-    UsageError where J is too large.
+    J is exact up to rounding in float64. All are NaN if J is not finite; if the image has fewer
+    values than z, the rest are 0. Raises UsageError if J is too large.
     """
     pixels = int(np.prod(generator.image_shape))
     if generator.latent * pixels > MAX_VALUES:
@@ -49,7 +51,7 @@ def exact_singular_values(generator: Generator, z: np.ndarray, label: int = -1) 
         )
     point = tf.constant(z[None], tf.float64)
     labels = tf.constant([label]) if generator.labels else None
-    tangents, rows = np.eye(generator.latent), render_batch_size(generator)
+    tangents, rows = np.eye(generator.latent), choose_batch_size(generator)
     jacobian = np.empty((generator.latent, pixels))
     for first in range(0, generator.latent, rows):
         some = slice(first, first + rows)
@@ -64,7 +66,7 @@ def exact_singular_values(generator: Generator, z: np.ndarray, label: int = -1) 
 
 
 def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
-    """With the same singular values, and no larger than it must be; a few pixels at a time."""
+    """Return R (latent, latent) of the QR decomposition of Jᵀ: it has the singular values of J."""
     triangle = np.empty((0, len(jacobian)))
     for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
         some = jacobian[:, first : first + BLOCK_PIXELS].T
@@ -73,9 +75,9 @@ def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
 
 
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
-    """As plain JSON: the condition of J, its rank and its weak directions.
+    """Return the condition of J, its rank and its weak directions as plain JSON.
 
-    A condition is that of what moves the image at all; None where nothing does.
+    The condition is that of the directions that move the image; None if none does.
     """
     values = spectrum.values
     finite = np.isfinite(values).all(1)

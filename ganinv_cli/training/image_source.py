@@ -50,7 +50,7 @@ def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
     except OSError as error:
-        raise files.read_error(error.filename or source, error) from error
+        raise files.make_read_error(error.filename or source, error) from error
     except (zipfile.BadZipFile, *ARCHIVE_ERRORS) as error:
         raise ImageError(f"{source} is neither a folder nor a zip archive of images") from error
 

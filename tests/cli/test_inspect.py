@@ -166,11 +166,11 @@ def test_a_jacobian_that_is_taken_in_parts_has_the_same_singular_values(monkeypa
     generator = builders.build_generator(
         Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3))
     )
-    found = spectrum.exact_singular_values(generator, np.zeros(7, np.float32))
+    found = spectrum.compute_singular_values(generator, np.zeros(7, np.float32))
     np.testing.assert_allclose(found, np.linalg.svd(weights.astype(float), compute_uv=False))
     monkeypatch.setattr(spectrum, "MAX_VALUES", 7 * 48 - 1)
     with pytest.raises(UsageError, match="7 x 48 values"):
-        spectrum.exact_singular_values(generator, np.zeros(7, np.float32))
+        spectrum.compute_singular_values(generator, np.zeros(7, np.float32))
 
 
 def test_pictures_that_are_not_finite_pass_no_check(folder):

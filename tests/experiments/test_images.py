@@ -56,7 +56,7 @@ WRITERS = (_folder, _zip)
 )
 @pytest.mark.parametrize("size", [(335, 410), (410, 335), (64, 64), (1, 7)])
 def test_a_crop_is_a_square_inside_the_picture(crop: SquareCrop, size: tuple[int, int]) -> None:
-    left, top, right, bottom = crop.box(*size)
+    left, top, right, bottom = crop.compute_box(*size)
     assert right - left == pytest.approx(bottom - top) == pytest.approx(crop.side * min(size))
     assert left >= 0 and top >= 0
     assert right <= size[0] + 1e-9 and bottom <= size[1] + 1e-9

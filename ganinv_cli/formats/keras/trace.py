@@ -14,6 +14,8 @@ import numpy as np
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 
+EXPORT_ADVICE = "; export it where its code is, as a SavedModel (model.export), which needs none"
+
 
 def read(path: Path) -> UnfinishedGenerator:
     """The generator in a .keras or .h5 file, by running what the file says.
@@ -50,8 +52,16 @@ def read(path: Path) -> UnfinishedGenerator:
 
 
 @contextmanager
-def _convert_errors(failure: str) -> Iterator[None]:
-    """Around what runs the file's code, which may raise anything: the usual ones in a sentence."""
+def explain_framework_errors(
+    failure: str,
+    error_type: type[Exception] = UnreadableError,
+    advice: str = EXPORT_ADVICE,
+    max_length: int = 200,
+) -> Iterator[None]:
+    """Raise what Keras or TensorFlow raises in the body as an error of ours, in one sentence.
+
+    To be put around the framework's calls alone: it raises any of these for a file it cannot load.
+    """
     import tensorflow as tf
 
     try:
@@ -60,11 +70,9 @@ def _convert_errors(failure: str) -> Iterator[None]:
         *(OSError, ValueError, TypeError, LookupError, AttributeError, NameError, ImportError),
         *(RuntimeError, EOFError, AssertionError, zipfile.BadZipFile, tf.errors.OpError),
     ) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UnreadableError(
-            f"{failure} ({type(error).__name__}: {reason}); export it where its code is, as a "
-            "SavedModel (model.export), which needs none"
-        ) from None
+        reason = " ".join(str(error).split())[:max_length]
+        message = f"{failure} ({type(error).__name__}: {reason}){advice}"
+        raise error_type(message) from None
 
 
 def _trace_model(path: Path) -> tuple[Any, list[str]]:
@@ -72,14 +80,14 @@ def _trace_model(path: Path) -> tuple[Any, list[str]]:
     import tensorflow as tf
 
     load = tf.keras.models.load_model
-    with _convert_errors("cannot be loaded by Keras"):
+    with explain_framework_errors("cannot be loaded by Keras"):
         model = load(path, compile=False, safe_mode=False)
     specs, structure = _read_input_specs(model)
 
     def generate(*inputs: Any) -> Any:
         return model(tf.nest.pack_sequence_as(structure, inputs), training=False)
 
-    with _convert_errors("cannot be traced"):
+    with explain_framework_errors("cannot be traced"):
         function = tf.function(generate, autograph=False).get_concrete_function(*specs)
     return function, [str(spec.name) for spec in specs]
 
