@@ -11,10 +11,10 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover bench bench-gpu scaling zoo test check lint types docs docs-check wheel test-all clean asked-for
+.PHONY: help recover bench bench-gpu scaling zoo test check lint types docs docs-check wheel test-all test-pythons clean asked-for
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 recover: $(READY) ## Table 1 on the shipped checkpoint (TRIALS=1000; TRIALS=50 is a quick look)
 	@$(BIN)/ganinv recover --trials $(TRIALS)
@@ -56,10 +56,15 @@ zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-f
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## all tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 2)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-check: lint types docs-check test ## format, lint, types, generated docs and all tests
+test-all: $(READY) ## all tests, as CI runs them (15 minutes on 2 cores)
+	@$(BIN)/python -m pytest $(PARALLEL)
+
+PARALLEL := --numprocesses auto --maxprocesses 4
+
+check: lint types docs-check test ## format, lint, types, generated docs and tests
 
 lint: $(READY) ## format and lint, without changing a file
 	@$(BIN)/ruff format --check .
@@ -77,10 +82,10 @@ docs-check: $(READY) ## fail when docs/ is not what the code says
 wheel: $(READY) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --no-deps --wheel-dir $(DIST) .
 
-test-all: ## all tests on each of Python 3.11, 3.12 and 3.13 that this machine has
+test-pythons: ## all tests on each of Python 3.11, 3.12 and 3.13 that this machine has
 	@for version in 3.11 3.12 3.13; do \
 	    python$$version -c '' 2>/dev/null || { echo "no python$$version here" >&2; continue; }; \
-	    $(MAKE) test PYTHON=python$$version VENV=build/python$$version || exit 1; \
+	    $(MAKE) test-all PYTHON=python$$version VENV=build/python$$version || exit 1; \
 	done
 
 clean: ## remove the environment and all that was built

@@ -1,7 +1,34 @@
-"""What every test runs under. Set here because TensorFlow reads it once, when it is imported."""
+"""Settings of the whole test run: TensorFlow's environment, and which tests share a process."""
+
+from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest greets the hardware
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
+# Here because TensorFlow and NumPy read them once, when they are imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 os.environ["COLUMNS"] = "100"  # help and tables come out alike whatever the terminal
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, each of one thread
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"
+
+RAY_TESTS = "tests/engine/ray/"  # of one process, or each would start a cluster
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist may be absent
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Give each test file to one process, and all files that need Ray to the same one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class FileScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return RAY_TESTS if nodeid.startswith(RAY_TESTS) else super()._split_scope(nodeid)
+
+    return FileScheduling(config, log)
