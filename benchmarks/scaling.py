@@ -141,7 +141,6 @@ def measure(asked: Setup) -> Measurement:
 def _run_trials(asked: Setup, part: int) -> list[Event]:
     """All that was handed over, of a part of the trials where these are processes."""
     from ganinv_cli.cli import startup
-    from ganinv_cli.cli.engine import open_engine as opened
 
     if asked.kind == "process":
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -164,7 +163,7 @@ def _run_trials(asked: Setup, part: int) -> list[Event]:
         workers=asked.number if ray else 0,
     )
     recipe = GeneratorSpec(formats.read(find("checkpoint", asked.checkpoint)))
-    with opened(config, recipe) as engine:
+    with startup.open_engine(config, recipe) as engine:
         mixed = engine.machine.precision == "mixed"
         task = RecoverTask(config, make_solver(config.solver, config.solver_settings), mixed)
         count = asked.trials * (asked.number if ray else 1)

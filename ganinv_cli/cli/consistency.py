@@ -1,10 +1,11 @@
 """`ganinv consistency`."""
 
+from functools import partial
 from typing import Any
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
 from ganinv_cli.settings.config import ConsistencyConfig
 
@@ -13,11 +14,12 @@ from ganinv_cli.settings.config import ConsistencyConfig
 @options.experiment_options(
     ConsistencyConfig,
     "Recoveries of each image under each technique, from independent starts.",
-    (
+    partial(
+        click.option,
         "--image",
-        "image",
-        "Image file, or folder of images; may be repeated.",
-        {"multiple": True, "metavar": "PATH"},
+        multiple=True,
+        metavar="PATH",
+        help="Image file, or folder of images; may be repeated.",
     ),
     options.CROP,
     options.MASK,

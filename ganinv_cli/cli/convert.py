@@ -5,18 +5,18 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import generator_options
-from ganinv_cli.cli.generator_options import GeneratorChoice
+from ganinv_cli.cli import options, startup
+from ganinv_cli.cli.options import GeneratorChoice
 
 
 @click.command()
-@generator_options.generator_options(click.argument("checkpoint", metavar="SRC"))
+@options.generator_choice(click.argument("checkpoint", metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace what exists.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
-@click.option("-q", "--quiet", is_flag=True, help="Only what goes wrong.")
+@options.overwrite(help="Replace what exists.")
+@options.verbose()
+@options.quiet(help="Only what goes wrong.")
 def convert(
-    chosen: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
+    choice: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
 ) -> None:
     """Write a generator in another format.
 
@@ -35,18 +35,16 @@ def convert(
         ganinv convert generator.pt faces/
         ganinv convert portraits64 portraits.keras
     """
-    from ganinv_cli.conversion.destination import parse_destination as meant
+    from ganinv_cli.conversion.destination import parse_destination
 
-    target = meant(destination, overwrite)
-    checkpoint = generator_options.read_checkpoint(chosen.path, chosen.conventions, verbose, quiet)
-    generator_options.make_generator_spec(
-        checkpoint, label=chosen.label
-    )  # whether there is such a label
+    target = parse_destination(destination, overwrite)
+    checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
+    startup.make_generator_spec(checkpoint, label=choice.label)  # refuses a label out of range
     from ganinv_cli.conversion.write import write_generator
     from ganinv_cli.network.folding import fix_label
 
-    if chosen.label >= 0:
-        checkpoint = replace(checkpoint, network=fix_label(checkpoint.network, chosen.label))
+    if choice.label >= 0:
+        checkpoint = replace(checkpoint, network=fix_label(checkpoint.network, choice.label))
     written = write_generator(checkpoint, target)
     if not quiet:
         same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.cli import generator_options, startup
-from ganinv_cli.cli.generator_options import GeneratorChoice
+from ganinv_cli.cli import options, startup
+from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.errors import GaninvError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 
 
 @click.command()
-@generator_options.generator_options()
+@options.generator_choice()
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
@@ -45,18 +45,12 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     help="Check that a picture depends on its own z alone, that derivatives are right, and, of "
     "Keras files and with --trust of SavedModels, that pictures are the original's.",
 )
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Names every z; those of the trials of ganinv recover.",
-)
+@options.seed(help="Names every z; those of the trials of ganinv recover.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@click.option("-v", "--verbose", is_flag=True, help="Name everything that was ignored.")
+@options.overwrite(help="Replace files that exist.")
+@options.verbose(help="Name everything that was ignored.")
 def inspect(
-    chosen: GeneratorChoice,
+    choice: GeneratorChoice,
     sheet: Path | None,
     spectrum: Path | None,
     points: int,
@@ -78,24 +72,22 @@ def inspect(
         ganinv inspect generator.pt --sheet sheet.png --spectrum spectrum.png --check
     """
     _check_output_files(sheet, spectrum, overwrite)
-    path = chosen.path
-    checkpoint = generator_options.read_checkpoint_lazily(
-        path, chosen.conventions, verbose=False, quiet=True
-    )
+    path = choice.path
+    checkpoint = startup.read_checkpoint_lazily(path, choice.conventions, verbose=False, quiet=True)
     from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.report.inspect.tables import format_facts
 
     description = describe_checkpoint(checkpoint)
     generator = None
-    if sheet or spectrum or check or chosen.label >= 0:
+    if sheet or spectrum or check or choice.label >= 0:
         startup.start_tensorflow(verbose)
-        generator = generator_options.make_generator_spec(checkpoint, label=chosen.label).build()
+        generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     if generator and sheet:
         _write_sheet(generator, sheet, seed)
     if generator and spectrum:
         description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
     if generator and check:
-        description["checks"] = _run_checks(generator, checkpoint, path, chosen, seed)
+        description["checks"] = _run_checks(generator, checkpoint, path, choice, seed)
     click.echo(
         json.dumps(description, indent=2) + "\n" if as_json else format_facts(description, verbose),
         nl=False,
@@ -139,10 +131,10 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
 
 
 def _run_checks(
-    generator: "Generator", checkpoint: "Checkpoint", path: Path, chosen: GeneratorChoice, seed: int
+    generator: "Generator", checkpoint: "Checkpoint", path: Path, choice: GeneratorChoice, seed: int
 ) -> list[dict[str, Any]]:
     from ganinv_cli.inspection.checks import check_generator, to_json
 
     return to_json(
-        check_generator(generator, checkpoint, path, chosen.conventions, chosen.label, seed)
+        check_generator(generator, checkpoint, path, choice.conventions, choice.label, seed)
     )

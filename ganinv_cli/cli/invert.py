@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import experiment_options as options
+from ganinv_cli.cli.options import npz as npz_option
 from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
@@ -21,11 +22,7 @@ from ganinv_cli.settings.config import InvertConfig
     options.MASK,
     options.STATIONARY,
 )
-@click.option(
-    "--npz",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the z of every image there as well.",
-)
+@npz_option(help="Write the z of every image there as well.")
 @options.results_options("invert.h5")
 def invert(config: str | None, output: Output, npz: Path | None, **settings: Any) -> None:
     """Find the latent vectors of images, each with a certificate.
@@ -53,7 +50,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
 
 
 def _check_npz(npz: Path | None) -> None:
-    """Better known before the work than after it; and an image must not be overwritten."""
+    """Check the name before any work, and that no image would be overwritten."""
     if npz and npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")
     if npz:

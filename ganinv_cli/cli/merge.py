@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganinv_cli.cli import options, publish
-from ganinv_cli.errors import to_printable
+from ganinv_cli.cli.startup import print_message
 
 
 @click.command()
@@ -14,9 +14,9 @@ from ganinv_cli.errors import to_printable
     "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."
 )
 @click.option("--partial", is_flag=True, help="Write what there is where trials are missing.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT.h5 where it exists.")
-@options.style
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of what was written.")
+@options.overwrite(help="Replace OUT.h5 where it exists.")
+@options.style()
+@options.quiet(help="Say nothing of what was written.")
 def merge(
     out: Path, parts: tuple[Path, ...], partial: bool, overwrite: bool, style: str, quiet: bool
 ) -> None:
@@ -38,7 +38,7 @@ def merge(
 
     combined = merge_files(out, parts, partial, overwrite)
     for note in combined.notes:
-        click.echo(to_printable(note), err=True)
+        print_message(note)
     if not quiet:
-        click.echo(to_printable(f"{out}: {combined.contents}"), err=True)
+        print_message(f"{out}: {combined.contents}")
     publish.publish({out: folder}, style, quiet)

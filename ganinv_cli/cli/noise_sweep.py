@@ -1,10 +1,11 @@
 """`ganinv noise-sweep`."""
 
+from functools import partial
 from typing import Any
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.param_types import Numbers
 from ganinv_cli.cli.session import Output, load_config, open_session
 from ganinv_cli.settings.config import NoiseSweepConfig
@@ -14,18 +15,18 @@ from ganinv_cli.settings.config import NoiseSweepConfig
 @options.experiment_options(
     NoiseSweepConfig,
     "Latent vectors to recover at each variance.",
-    (
+    partial(
+        click.option,
         "--variances",
-        "variances",
-        "Of the Gaussian noise on pixels in [-1, 1]: 0.1 is a standard deviation of 40 grey "
+        type=Numbers(float, "0.01,0.1"),
+        metavar="NUMBERS",
+        help="Of the Gaussian noise on pixels in [-1, 1]: 0.1 is a standard deviation of 40 grey "
         "levels of 255.",
-        {"type": Numbers(float, "0.01,0.1"), "metavar": "NUMBERS"},
     ),
-    (
+    partial(
+        click.option,
         "--clip-pixels/--no-clip-pixels",
-        "clip_pixels",
-        "Clip the noisy image to [-1, 1], as the paper's code does and its text does not.",
-        {},
+        help="Clip the noisy image to [-1, 1], as the paper's code does and its text does not.",
     ),
     options.STATIONARY,
 )

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from ganinv_cli.experiments.progress import RunProgress as Recovery
-    from ganinv_cli.training.train import TrainingProgress as Training
+    from ganinv_cli.encoder.fit import FitProgress
+    from ganinv_cli.experiments.progress import RunProgress
+    from ganinv_cli.training.train import TrainingProgress
 
 PLAIN_SECONDS = 30.0
 LONG_SECONDS = 600.0  # a run that takes longer is announced
@@ -23,7 +24,7 @@ LONG_SECONDS = 600.0  # a run that takes longer is announced
 
 @contextmanager
 def show_progress_line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None]]:
-    """Give a function `show(done, total, text)` to call as often as one likes."""
+    """Yield a function `show(done, total, text)`, to be called as often as one likes."""
     if console.is_terminal:
         bar = Progress(
             TextColumn("{task.completed:,}/{task.total:,} " + unit),
@@ -50,54 +51,78 @@ def show_progress_line(unit: str, console: Console) -> Iterator[Callable[[int, i
 
 
 @contextmanager
-def show_training(out: Path) -> Iterator[Callable[["Training"], None]]:
-    """Steps done, both losses and images a second; how to go on after an interruption."""
+def show_training(out: Path) -> Iterator[Callable[["TrainingProgress"], None]]:
+    """Show steps, both losses and images per second; after an interruption, say how to go on."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     def stop(number: int, frame: FrameType | None) -> None:
         console.print("stopping; saving what was trained takes some seconds")
         raise KeyboardInterrupt
 
-    signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
-    old_handlers = {number: signal.signal(number, stop) for number in signals}
-    try:
-        with show_progress_line("steps", console) as show:
+    def describe(progress: "TrainingProgress") -> str:
+        saved = f" saved {progress.saved.name}" if progress.saved else ""
+        return (
+            f"generator {progress.generator_loss:.2f} "
+            f"discriminator {progress.discriminator_loss:.2f} "
+            f"{progress.images_per_second:.0f} images/s{saved}"
+        )
 
-            def update(progress: "Training") -> None:
-                text = (
-                    f"generator {progress.generator_loss:.2f} discriminator "
-                    f"{progress.discriminator_loss:.2f} "
-                    f"{progress.images_per_second:.0f} images/s"
-                )
-                show(
-                    progress.step,
-                    progress.steps,
-                    f"{text} saved {progress.saved.name}" if progress.saved else text,
-                )
+    with (
+        _explain_interrupt(
+            console, f"interrupted; what was saved is in {out}, and the same command goes on"
+        ),
+        _replace_signal_handlers(stop),
+        show_progress_line("steps", console) as show,
+    ):
+        yield lambda progress: show(progress.step, progress.steps, describe(progress))
 
-            yield update
-    except KeyboardInterrupt:
-        console.print(f"interrupted; what was saved is in {out}, and the same command goes on")
-        raise
-    finally:
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
+
+@contextmanager
+def show_fit(out: Path, quiet: bool) -> Iterator[Callable[["FitProgress"], None]]:
+    """Show images and images per second; stop between batches, and say how to go on."""
+    console = Console(stderr=True, quiet=quiet, soft_wrap=True, highlight=False, markup=False)
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        signal.signal(number, old_handlers[number])  # a second signal ends the process at once
+        console.print("stopping; saving what was summed takes some seconds")
+
+    with (
+        _explain_interrupt(
+            console,
+            f"interrupted; what was summed is kept for {out}, and the same command goes on",
+        ),
+        _replace_signal_handlers(stop) as old_handlers,
+        show_progress_line("images", console) as show,
+    ):
+
+        def update(progress: "FitProgress") -> None:
+            if progress.encoder is None:
+                rate = f"{progress.images_per_second:.0f} images/s"
+                solving = progress.images == progress.total
+                show(progress.images, progress.total, "solving" if solving else rate)
+                if stopping:
+                    raise KeyboardInterrupt
+
+        yield update
 
 
 def interrupt_on_sigterm() -> None:
-    """From now on SIGTERM, which a batch scheduler sends first, is an interruption."""
+    """From now on treat SIGTERM, which a batch scheduler sends first, as an interruption."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
 
 
 @contextmanager
-def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]]:
-    """Trials done, recovered, gradients a second, time left; how to go on after an interruption."""
+def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["RunProgress"], None]]:
+    """Show trials, successes, gradients per second and time left; say how to go on."""
     console = Console(stderr=True, quiet=quiet, markup=False)
     announced = False
     try:
         with show_progress_line("trials", console) as show:
 
-            def update(progress: "Recovery") -> None:
+            def update(progress: "RunProgress") -> None:
                 nonlocal announced
                 if not announced and math.isfinite(progress.seconds_left):
                     announced = True
@@ -105,13 +130,10 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]
                         _print_estimate(console, progress)
                 text = (
                     f"{progress.successes:,} {progress.success_word} "
-                    f"{progress.gradients_per_second:,.0f} gradients/s"
+                    f"{progress.gradients_per_second:,.0f} gradients/s "
+                    f"{_format_seconds(progress.seconds_left)} left"
                 )
-                show(
-                    progress.finished,
-                    progress.total,
-                    f"{text} {_format_seconds(progress.seconds_left)} left",
-                )
+                show(progress.finished, progress.total, text)
 
             yield update
     except KeyboardInterrupt:
@@ -124,11 +146,36 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["Recovery"], None]
         raise
 
 
-def _print_estimate(console: Console, progress: "Recovery") -> None:
+@contextmanager
+def _explain_interrupt(console: Console, message: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(message)
+        raise
+
+
+@contextmanager
+def _replace_signal_handlers(
+    handler: Callable[[int, FrameType | None], None],
+) -> Iterator[dict[int, Any]]:
+    """Handle SIGINT and SIGTERM, unless they are ignored; yield the handlers to be restored."""
+    numbers = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
+    old_handlers = {int(number): signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, handler)
+    try:
+        yield old_handlers
+    finally:
+        for each, old in old_handlers.items():
+            signal.signal(each, old)
+
+
+def _print_estimate(console: Console, progress: "RunProgress") -> None:
     console.print(
         f"about {_format_seconds(progress.seconds_left)} (h:mm:ss) to go at "
-        f"{progress.gradients_per_second:,.0f} "
-        "gradients a second; finished trials are saved as it goes",
+        f"{progress.gradients_per_second:,.0f} gradients a second; "
+        "finished trials are saved as it goes",
         soft_wrap=True,
         highlight=False,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ganinv_cli.cli import options
+from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.session import Output, load_config, open_session
 from ganinv_cli.settings.config import RecoverConfig
 

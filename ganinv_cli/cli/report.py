@@ -12,9 +12,8 @@ from ganinv_cli.errors import UsageError
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.h5..."
 )
-@options.style
-@click.option(
-    "--out",
+@options.style()
+@options.out(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for tables, figures and report.html; for several files one folder a file in it, "
     "and one report.html of them all [default: FILE without its ending, for each].",

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.cli import generator_options
-from ganinv_cli.cli.generator_options import GeneratorChoice
+from ganinv_cli.cli import options, startup
+from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ DEFAULT_COUNT = 64
 
 
 @click.command()
-@generator_options.generator_options()
-@click.option(
-    "--out",
+@options.generator_choice()
+@options.out(
+    type=str,
     required=True,
     help="A sheet of all, FILE.png; or a folder for one file each, 000000.png and so on.",
 )
@@ -35,13 +35,7 @@ DEFAULT_COUNT = 64
     show_default="as many as rows",
     help="Of the sheet.",
 )
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Names every z: picture N is of trial N of ganinv recover.",
-)
+@options.seed(help="Names every z: picture N is of trial N of ganinv recover.")
 @click.option(
     "--z",
     "z_file",
@@ -56,16 +50,12 @@ DEFAULT_COUNT = 64
     show_default="the best z of each image; of recover, the first with z",
     help="All z of a group of results, such as stochastic or image=0000/stochastic.",
 )
-@click.option(
-    "--npz",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the z, and labels, of the pictures there as well.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace what exists.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what was loaded.")
-@click.option("-q", "--quiet", is_flag=True, help="Only what goes wrong.")
+@options.npz(help="Write the z, and labels, of the pictures there as well.")
+@options.overwrite(help="Replace what exists.")
+@options.verbose()
+@options.quiet(help="Only what goes wrong.")
 def sample(
-    chosen: GeneratorChoice,
+    choice: GeneratorChoice,
     out: str,
     count: int | None,
     columns: int | None,
@@ -101,8 +91,8 @@ def sample(
         files.check_output_file(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError("--group is of a results file; give one with --z, such as recover.h5")
-    checkpoint = generator_options.read_checkpoint(chosen.path, chosen.conventions, verbose, quiet)
-    generator = generator_options.make_generator_spec(checkpoint, label=chosen.label).build()
+    checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
+    generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     latents = _load_latents(generator, z_file, group, seed, count)
     if z_file and not quiet:
         some = f"the first {count:,} of " if count else ""
@@ -112,9 +102,9 @@ def sample(
     else:
         _write_sheet(generator, latents, Path(out), columns)
     if npz:
-        from ganinv_cli.inspection.latents import encode_npz as content
+        from ganinv_cli.inspection.latents import encode_npz
 
-        files.write_output_file(npz, content(latents))
+        files.write_output_file(npz, encode_npz(latents))
     if not quiet:
         click.echo(f"{out}: {_describe_pictures(generator, latents)}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from ganinv_cli.cli import generator_options, publish
+from ganinv_cli.cli import publish, startup
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.load import load
 
@@ -80,21 +80,18 @@ def report_unread_files(unread: Sequence[str]) -> None:
 def open_session(config: Config, output: Output) -> Iterator[Session]:
     """TensorFlow, the generator and the engine, ready; progress is shown while it lasts."""
     from ganinv_cli.cli import progress
-    from ganinv_cli.cli.engine import open_engine as opened
     from ganinv_cli.settings.shipped import find
 
     progress.interrupt_on_sigterm()
     path = find("checkpoint", config.checkpoint)
     conventions = config.conventions
     gpus = config.engine == "local"  # else they are the workers'
-    generator_checkpoint = generator_options.read_checkpoint(
+    generator_checkpoint = startup.read_checkpoint(
         path, conventions, output.verbose, output.quiet, gpus
     )
-    spec = generator_options.make_generator_spec(
-        generator_checkpoint, config.batch_norm, config.label
-    )
+    spec = startup.make_generator_spec(generator_checkpoint, config.batch_norm, config.label)
     progress_display = progress.show_trials(output.out, output.quiet)
-    with opened(config, spec) as engine, progress_display as show:
+    with startup.open_engine(config, spec) as engine, progress_display as show:
         if output.verbose:
             device, precision = engine.machine
             click.echo(f"on {device}, gradients {precision}", err=True)

@@ -1,14 +1,31 @@
-"""Starting TensorFlow without its greetings."""
+"""What commands start with: TensorFlow, the generator, and the engine that runs it."""
 
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganinv_cli.errors import ConfigError, to_printable
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.conventions import Conventions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ganinv_cli.engine.engine import Engine, GeneratorSpec
+    from ganinv_cli.network.checkpoint import Checkpoint
+    from ganinv_cli.network.generator import BatchNormMode
 
 
 def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
-    """Import TensorFlow and let it find its devices; what it logs meanwhile is shown when it fails.
+    """Import TensorFlow and find its devices; print its log only if that fails, or if `verbose`.
 
-    Its C++ side writes to file descriptor 2 before any log level is read, so that is set aside.
+    TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
+    descriptor is redirected to a file meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
     if verbose:
@@ -33,3 +50,100 @@ def _prepare_devices(gpus: bool) -> None:
     from ganinv_cli.engine import devices
 
     devices.configure_tensorflow(gpus=gpus)
+
+
+def read_checkpoint(
+    path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
+) -> "Checkpoint":
+    """Read a checkpoint and start TensorFlow; print what was assumed, unless `quiet`.
+
+    Raises CheckpointError.
+    """
+    checkpoint = read_checkpoint_lazily(path, conventions, verbose, quiet, gpus)
+    start_tensorflow(verbose, gpus)
+    return checkpoint
+
+
+def read_checkpoint_lazily(
+    path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
+) -> "Checkpoint":
+    """Do the same, but start TensorFlow only if the format needs it."""
+    from ganinv_cli import formats
+
+    if formats.needs_tensorflow(path, conventions):
+        start_tensorflow(verbose, gpus)
+    checkpoint = formats.read(path, conventions)
+    if verbose:
+        print_message(
+            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
+            f"{checkpoint.sha256}"
+        )
+        print_message(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
+    if not quiet:
+        for file in checkpoint.convention_files:
+            print_message(f"{checkpoint.path}: told by {file}")
+        if checkpoint.assumed:
+            print_message(f"{checkpoint.path} does not say, and so is assumed:")
+        for clause in checkpoint.assumed:
+            print_message(f"  {clause}")
+    return checkpoint
+
+
+def make_generator_spec(
+    checkpoint: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
+) -> "GeneratorSpec":
+    """Return the generator to build, of one label or, if `label` is -1, of all labels.
+
+    Raises ConfigError if the checkpoint has no such label, or no batch norm for that mode.
+    """
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.layers import BatchNorm
+
+    labels = checkpoint.network.labels
+    norms = any(isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes)
+    if batch_norm == "batch" and not norms:
+        raise ConfigError(
+            f"{checkpoint.path} has no batch norm that could take a batch's statistics (a "
+            "SavedModel's are constants in its graph); leave --batch-norm out"
+        )
+    if label >= labels:
+        has = f"labels 0 to {labels - 1}" if labels else "no labels"
+        raise ConfigError(
+            f"label = {label}: {checkpoint.path} has {has}; leave --label out, or give one of these"
+        )
+    return GeneratorSpec(checkpoint, batch_norm, None if label < 0 else label)
+
+
+@contextmanager
+def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
+    """Open the engine that a config asks for, and free its workers at the end.
+
+    TensorFlow must have been started.
+    """
+    from ganinv_cli.engine import devices
+    from ganinv_cli.engine.local import MultiDevice, SingleDevice
+
+    if config.engine == "ray":
+        from ganinv_cli.engine.ray.cluster import open_cluster
+
+        with (
+            devices.Device("cpu", 0).scope(),
+            open_cluster(config, spec, print_message) as workers,
+        ):
+            yield workers
+        return
+    used_devices = devices.find_devices(config.device)
+    if config.batch_norm == "batch":  # its trials are one batch
+        used_devices = used_devices[:1]
+    machine = devices.describe_machine(used_devices, config.precision, config.solver)
+    with used_devices[0].scope():
+        yield (
+            SingleDevice(spec.build(), machine)
+            if len(used_devices) == 1
+            else MultiDevice(spec, used_devices, machine)
+        )
+
+
+def print_message(sentence: str) -> None:
+    """Print a line on stderr; characters that control a terminal are escaped."""
+    click.echo(to_printable(sentence), err=True)

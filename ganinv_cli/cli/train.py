@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from ganinv_cli.cli import options
+
 
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
+@options.out(
     type=click.Path(path_type=Path),
     required=True,
     help="Folder for the checkpoint, samples and state.",
@@ -42,11 +43,7 @@ import click
 @click.option(
     "--batch-size", default=64, show_default=True, type=click.IntRange(2), help="Images a step."
 )
-@click.option(
-    "--precision",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "bfloat16"]),
+@options.convolution_precision(
     help="What the convolutions compute in; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @click.option(
@@ -69,10 +66,7 @@ import click
     metavar="N",
     help="Also keep a checkpoint every N steps.",
 )
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
+@options.seed(
     type=click.IntRange(0, 2_000_000),
     help="Of the weights, the order of the images and every draw.",
 )

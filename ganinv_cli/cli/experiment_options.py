@@ -1,0 +1,205 @@
+"""Options of the experiments: the settings of their configs, and where results go."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ganinv_cli.cli import options, publish
+from ganinv_cli.cli.options import Decorator, Option
+from ganinv_cli.cli.param_types import BatchSize, Names
+from ganinv_cli.cli.session import Output
+from ganinv_cli.clipping import RULES
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+POLISH: Option = partial(
+    click.option,
+    "--polish",
+    type=click.Choice(["none", "float64"]),
+    help="float64: images in float64, and z of what has converged to their last digits.",
+)
+MASK: Option = partial(
+    click.option,
+    "--mask",
+    metavar="PATH",
+    help="Image of which pixels count: black ones do not. Cropped as the images are.",
+)
+STATIONARY: Option = partial(
+    click.option,
+    "--stationary",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="A start is done when 40 gradients lowered its image loss by less than this share; plain "
+    "descent (gd) goes on.",
+)
+CROP: Option = partial(
+    click.option,
+    "--crop",
+    metavar="center|none|X,Y,SIZE",
+    help="The part that is resized to the generator's images: center (the largest centred "
+    "square), none (all of it, squeezed), or a square of X,Y,SIZE pixels.",
+)
+
+_COMMON: tuple[Option, ...] = (
+    partial(
+        click.option,
+        "--clip",
+        type=Names(tuple(RULES)),
+        metavar="NAMES",
+        help=f"Techniques, of {', '.join(RULES)}.",
+    ),
+    partial(click.option, "--solver", type=click.Choice(SOLVERS), help="Method."),
+    partial(
+        click.option,
+        "--start",
+        type=click.Choice(STARTS),
+        help="Where the first start begins: at a draw from the prior, or where the encoder beside "
+        "the checkpoint (ganinv train-encoder) leads; of an image file's starts, the first alone.",
+    ),
+    partial(click.option, "--restarts", type=click.IntRange(0), help="Most restarts a trial."),
+    partial(click.option, "--budget", type=click.FloatRange(1), help="Most gradients a trial."),
+    partial(
+        click.option,
+        "--tolerance",
+        type=click.FloatRange(0),
+        help="Mean squared error of z, by the bound that the loss gives, at which a trial is done.",
+    ),
+    partial(
+        click.option,
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Of the gradients of lbfgs: float32, or bfloat16 first and float32 from where that "
+        "sees too little (mixed); auto is mixed where bfloat16 is fast. Where no z makes an image, "
+        "as under noise, it is float32.",
+    ),
+    partial(
+        click.option,
+        "--batch-size",
+        type=BatchSize(),
+        metavar="auto|N",
+        show_default="auto",
+        help="Trials in flight on a device: a number, or as many as are found to be fast.",
+    ),
+    partial(
+        click.option,
+        "--batch-norm",
+        type=click.Choice(["frozen", "batch"]),
+        help="Statistics of batch norm: the checkpoint's, or each batch's own.",
+    ),
+    options.seed,
+    partial(
+        click.option,
+        "--device",
+        metavar="auto|cpu|gpu|gpu:0,1",
+        help="Where to compute: every GPU there is, or else the CPU (auto), the CPU, every GPU, or "
+        "some of them.",
+    ),
+    partial(
+        click.option,
+        "--engine",
+        type=click.Choice(ENGINES),
+        help="local: the devices of this machine. ray: the workers of a Ray cluster (ganinv[ray]).",
+    ),
+    partial(
+        click.option,
+        "--address",
+        metavar="local|auto|HOST:PORT|ray://HOST:PORT",
+        help="Of the Ray cluster: local starts one here, auto finds the one that this machine is "
+        "part of.",
+    ),
+    partial(
+        click.option,
+        "--workers",
+        type=click.IntRange(1),
+        show_default="as many as there is room for",
+        help="On the cluster.",
+    ),
+    partial(
+        click.option,
+        "--cpus-per-worker",
+        type=click.IntRange(1),
+        help="Cores of each, and its threads.",
+    ),
+    partial(
+        click.option,
+        "--gpus-per-worker",
+        type=click.FloatRange(0),
+        show_default="1 where the cluster has any, or else 0",
+        help="May be a share of one, such as 0.5.",
+    ),
+    partial(
+        click.option,
+        "--shard",
+        metavar="I/N",
+        help="Run one of N equal parts of the trials (of invert's images), for a task of an array "
+        "job; ganinv merge makes one file of the parts.",
+    ),
+)
+
+
+def experiment_options(
+    config_class: type[Config], trials_help: str, *own: Option
+) -> Callable[[Command], Command]:
+    """Add an option for each setting of an experiment, whose default the help takes from the config.
+
+    `trials_help` says what --trials counts; `own` are the options of this experiment alone.
+    """
+    trials: Option = partial(click.option, "--trials", type=click.IntRange(1), help=trials_help)
+    settings = (options.checkpoint, *options.reading, *own, trials, *_COMMON)
+
+    def decorate(command: Command) -> Command:
+        return options.add_options(  # type: ignore[return-value]
+            command,
+            [
+                click.option(
+                    "--config", help="TOML file with these settings, or the name of a shipped one."
+                ),
+                *(_make_setting(option, config_class) for option in settings),
+            ],
+        )
+
+    return decorate
+
+
+def _make_setting(option: Option, config_class: type[Config]) -> Decorator:
+    """An option without a value of its own: a config file's stands unless the option is given."""
+    name = option.args[0].partition("/")[0].removeprefix("--").replace("-", "_")
+    shown = option.keywords.get("show_default")
+    if not isinstance(shown, str):
+        shown = _format_default(getattr(config_class, name)) or False
+    return option(default=None, show_default=shown)  # type: ignore[no-any-return]
+
+
+def _format_default(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_format_default, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) and value < 1 else str(value)
+
+
+def results_options(default: str) -> Callable[[Command], Command]:
+    """Add where results go and how they are printed, passed as one argument `output`."""
+    decorators: Iterable[Decorator] = (
+        options.out(
+            show_default=default,
+            help="Results file; tables and figures go into the folder beside it.",
+        ),
+        options.overwrite(),
+        options.style(),
+        options.verbose(),
+        options.quiet(),
+    )
+    build = partial(_make_output, default)
+    names = ("out", "overwrite", "style", "verbose", "quiet")
+    return options.pack_options("output", build, names, decorators)
+
+
+def _make_output(default: str, out: Path | None, **others: Any) -> Output:
+    output = Output(out or Path(default), is_explicit=out is not None, **others)
+    publish.get_results_folder(output.out)  # a name that leaves none is refused before any work
+    return output
