@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.randomness import Purpose, uniform
 
 
@@ -56,9 +57,7 @@ def measure_preconditioner(
 
     Costs `cost(generator, points)` gradients. Raises CheckpointError where J is zero or no number.
     """
-    jacobians = _compute_jacobians(
-        generator, points, tf.bfloat16 if mixed_precision else tf.float32
-    )
+    jacobians = _compute_jacobians(generator, points, "bfloat16" if mixed_precision else "float32")
     if not (np.isfinite(jacobians).all() and jacobians.any()):
         raise CheckpointError(
             "this generator's images do not depend on z, or are not numbers; is its file whole?"
@@ -92,21 +91,16 @@ def count_gradients(generator: Generator, points: int) -> float:
     return 0.5 * limit_points(generator, points) * (generator.latent + 1)
 
 
-def _compute_jacobians(generator: Generator, points: int, precision: tf.DType) -> np.ndarray:
+def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
     """Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
     share = uniform(0, numbers, Purpose.metric, tf.zeros_like(numbers), generator.latent)
-    moves = tf.eye(generator.latent, dtype=precision)
-
-    def compute_jvps(z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(
-            tf.cast(generator.jvp(z, moves, labels), tf.float32), [generator.latent, -1]
-        )
-
-    compiled = tf.function(compute_jvps, autograph=False)
-    labels = tf.cast(numbers % max(generator.labels, 1), tf.int32)
-    drawn = zip(generator.prior.quantile(share), labels, strict=True)
-    return np.concatenate([compiled(z[None], label[None]) for z, label in drawn])
+    return np.concatenate(
+        [
+            compute_jacobian(generator, z, number % max(generator.labels, 1), precision)
+            for number, z in enumerate(generator.prior.quantile(share).numpy())
+        ]
+    )
 
 
 def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray, np.ndarray]:

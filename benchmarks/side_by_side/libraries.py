@@ -11,10 +11,9 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from ganinv_cli.network import jacobian
+from ganinv_cli.network.jacobian import compute_jacobian
 from side_by_side.task import TOLERANCE, MethodResult, RecoveryBenchmark
 
-JACOBIAN_STEP = 1e-3  # of the forward differences, in z: float32 has three good digits left there
 UNREACHABLE = 1e-30  # a tolerance that stops nothing
 
 Solution = tuple[np.ndarray, float, float]  # z (latent,), its image loss, gradients
@@ -73,7 +72,7 @@ class BoundedLBFGS:
 
 @dataclass(frozen=True)
 class BoundedLeastSquares:
-    """scipy.optimize.least_squares(method="trf"), bounds [low, high], J by forward differences.
+    """scipy.optimize.least_squares(method="trf"), bounds [low, high], with the exact J.
 
     A Jacobian counts half a gradient a column, as does a residual: they are forward passes.
     """
@@ -85,6 +84,7 @@ class BoundedLeastSquares:
 
         def warm_up(z: np.ndarray, image: np.ndarray) -> None:
             task.generator.render(z[None], 1)
+            compute_jacobian(task.generator, z)
 
         def solve(z: np.ndarray, image: np.ndarray) -> Solution:
             return self._solve(task, z, image)
@@ -105,18 +105,17 @@ class BoundedLeastSquares:
                 raise _ConvergedError
             return away
 
-        def difference_jacobian(z: np.ndarray) -> np.ndarray:
+        def jacobian(z: np.ndarray) -> np.ndarray:
             nonlocal spent
             spent += 0.5 * (len(z) + 1)
-            at, block = z.astype(np.float32), len(z) + 1
-            return jacobian.finite_difference_jacobian(task.generator, at, JACOBIAN_STEP, block).T
+            return compute_jacobian(task.generator, z).T.astype(np.float64)
 
         prior = task.generator.prior
         with contextlib.suppress(_ConvergedError):
             scipy.optimize.least_squares(
                 residual,
                 start.astype(np.float64),
-                difference_jacobian,
+                jacobian,
                 bounds=(prior.low, prior.high),
                 method="trf",
                 max_nfev=self.max_evaluations,

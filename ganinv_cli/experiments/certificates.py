@@ -11,7 +11,7 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments.columns import Columns
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import singular_values
+from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.store import Run
 
 
@@ -64,7 +64,7 @@ def _compute_certificate(
         values = np.full(generator.latent, np.nan)
     else:
         images = generator.render(z[pair], 2, labels=labels[pair])
-        values = singular_values(generator, z[best], pixel_mask, int(labels[best]))
+        values = compute_singular_values(generator, z[best], int(labels[best]), pixel_mask)
     reconstruction, farther = to_pixels(images)
     return {
         "recoveries": np.array([len(z)]),

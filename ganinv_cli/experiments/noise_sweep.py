@@ -20,7 +20,7 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import Targets, Trial
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import singular_values
+from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import variance_group
 from ganinv_cli.settings.sharding import parse_shard
@@ -134,7 +134,7 @@ def _compute_cramer_rao(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, row: int
 ) -> float:
     label = -1 if labels is None else int(labels[row])
-    return float(statistics.cramer_rao(singular_values(generator, z, label=label)))
+    return float(statistics.cramer_rao(compute_singular_values(generator, z, label)))
 
 
 def _make_jobs(config: NoiseSweepConfig, run: Run) -> PendingJobs:

@@ -26,9 +26,7 @@ def choose_batch_size(generator: Generator) -> int:
 
     It does not depend on how many are wanted, so that neither does the rounding.
     """
-    shapes = generator.network.shapes
-    largest = max(int(np.prod(shape, dtype=np.int64)) for shape in shapes)
-    return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // largest))
+    return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // generator.network.largest_layer))
 
 
 def render_pixels(

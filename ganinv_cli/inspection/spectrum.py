@@ -3,16 +3,14 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection.latents import draw_latents
-from ganinv_cli.inspection.render import choose_batch_size
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_singular_values
 
 WEAK_SHARE = 1e-3  # of the largest singular value, below which a direction of z is weak
 MAX_VALUES = 1 << 29  # of J: 4 GiB
-BLOCK_PIXELS = 1 << 15  # columns of J per QR decomposition
 
 
 class Spectrum(NamedTuple):
@@ -26,22 +24,7 @@ class Spectrum(NamedTuple):
 def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
     """Return the singular values of J at the first z of `ganinv recover` with this seed.
 
-    The labels of a conditional generator are taken in turn.
-    """
-    z, labels, _ = draw_latents(generator, seed, points)
-    rows = [
-        compute_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
-        for row in range(points)
-    ]
-    sides = max(generator.latent, int(np.prod(generator.image_shape)))
-    return Spectrum(np.stack(rows), labels, sides * float(np.finfo(np.float64).eps))
-
-
-def compute_singular_values(generator: Generator, z: np.ndarray, label: int = -1) -> np.ndarray:
-    """Return the singular values of J at z (latent,), float64 (latent,), largest first.
-
-    J is exact up to rounding in float64. All are NaN if J is not finite; if the image has fewer
-    values than z, the rest are 0. Raises UsageError if J is too large.
+    The labels of a conditional generator are taken in turn. Raises UsageError if J is too large.
     """
     pixels = int(np.prod(generator.image_shape))
     if generator.latent * pixels > MAX_VALUES:
@@ -49,29 +32,13 @@ def compute_singular_values(generator: Generator, z: np.ndarray, label: int = -1
             f"dG/dz has {generator.latent:,} x {pixels:,} values, more than the {MAX_VALUES:,} of "
             "which singular values are computed; leave --spectrum out"
         )
-    point = tf.constant(z[None], tf.float64)
-    labels = tf.constant([label]) if generator.labels else None
-    tangents, rows = np.eye(generator.latent), choose_batch_size(generator)
-    jacobian = np.empty((generator.latent, pixels))
-    for first in range(0, generator.latent, rows):
-        some = slice(first, first + rows)
-        derivatives = generator.jvp(point, tf.constant(tangents[some]), labels)
-        jacobian[some] = derivatives.numpy().reshape(-1, pixels)
-    if not np.isfinite(jacobian).all():
-        return np.full(generator.latent, np.nan)
-    values = np.zeros(generator.latent)
-    found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
-    values[: len(found)] = found
-    return values
-
-
-def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
-    """Return R (latent, latent) of the QR decomposition of Jᵀ: it has the singular values of J."""
-    triangle = np.empty((0, len(jacobian)))
-    for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
-        some = jacobian[:, first : first + BLOCK_PIXELS].T
-        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, some]), mode="r"))
-    return triangle
+    z, labels, _ = draw_latents(generator, seed, points)
+    rows = [
+        compute_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
+        for row in range(points)
+    ]
+    tolerance = max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
+    return Spectrum(np.stack(rows), labels, tolerance)
 
 
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:

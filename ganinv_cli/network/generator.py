@@ -89,6 +89,11 @@ class Generator:
             )
         return node_tangents[len(self.network.nodes) - 1]
 
+    @cached_property
+    def compiled_jvp(self) -> Callable[..., tf.Tensor]:
+        """`jvp` as a compiled function, one for all precisions."""
+        return tf.function(self.jvp, autograph=False)  # type: ignore[no-any-return]
+
     def _evaluate(
         self, z: tf.Tensor, inner_precision: tf.DType, labels: tf.Tensor | None
     ) -> _Values:

@@ -64,6 +64,11 @@ class Network:
         return Network(self.latent, tuple(nodes), self.labels)
 
     @property
+    def largest_layer(self) -> int:
+        """Number of values that the largest layer makes for one image."""
+        return max(math.prod(shape) for shape in self.shapes)
+
+    @property
     def multiply_adds(self) -> int:
         """Of one forward pass for one image, those of its matrices and convolutions."""
         return sum(self._multiply_adds(number) for number in range(len(self.nodes)))

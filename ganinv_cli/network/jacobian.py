@@ -1,48 +1,60 @@
-"""J = dG/dz at one z: how far each component of z moves the image."""
+"""J = dG/dz at one z, exact: each layer carries the columns of J forwards."""
 
 import numpy as np
+import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 
-STEP = 1e-6  # of the finite difference, in z: six digits in float64, and few ReLUs on the way
+MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
+BLOCK_PIXELS = 1 << 15  # pixels of J that one step of the QR decomposition takes
 
 
-def finite_difference_jacobian(
+def compute_jacobian(
     generator: Generator,
     z: np.ndarray,
-    step: float,
-    batch_size: int,
+    label: int = -1,
     precision: str = "float32",
     mask: np.ndarray | None = None,
-    label: int = -1,
 ) -> np.ndarray:
-    """J transposed, float64 (latent, pixels), by forward differences of `step` at one z (latent,).
+    """Return J transposed (latent, pixels) at z (latent,), exact but for rounding.
 
-    The images are made in `precision`, `block` at a time. With a mask (height, width, 1) the pixels
-    that do not count are 0. Not finite where the images are not. Costs (latent + 1) / 2 gradients.
+    The columns are computed in `precision`: float32, float64 or bfloat16, which is returned as
+    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs latent / 2 gradients.
+    Needs frozen batch-norm statistics. Where ReLUs switch at z, J is that of one side.
     """
-    latent = generator.latent
-    steps = np.vstack([np.zeros(latent), step * np.eye(latent)]).astype(z.dtype)
-    labels = np.full(latent + 1, label)
-    images = generator.render(z + steps, batch_size, precision, labels).astype(np.float64)
-    masked = images if mask is None else images * mask
-    quotients: np.ndarray = (masked[1:] - masked[0]).reshape(latent, -1) / step
-    return quotients
+    point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
+    labels, tangents = tf.constant([label]), tf.eye(generator.latent, dtype=precision)
+    rows = max(1, MAX_LAYER_VALUES // generator.network.largest_layer)
+    blocks = [
+        generator.compiled_jvp(point, tangents[first : first + rows], labels)
+        for first in range(0, generator.latent, rows)
+    ]
+    images = tf.cast(tf.concat(blocks, 0), point.dtype).numpy()
+    masked = images if mask is None else images * mask.astype(images.dtype)
+    return np.asarray(masked.reshape(generator.latent, -1))
 
 
-def singular_values(
-    generator: Generator, z: np.ndarray, mask: np.ndarray | None = None, label: int = -1
+def compute_singular_values(
+    generator: Generator, z: np.ndarray, label: int = -1, mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Of J, float64 (latent,), largest first; J by forward differences in float64 at z (latent,).
+    """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    With a mask (height, width, 1), of the pixels that count. In a crease, where ReLUs switch at z,
-    it is the J of one side. NaN where the images are not finite.
+    J is computed in float64. If the image has fewer values than z, zeros follow; all are NaN if J
+    is not finite.
     """
-    latent = generator.latent
-    jacobian = finite_difference_jacobian(
-        generator, z.astype(np.float64), STEP, latent + 1, "float64", mask, label
-    )
+    jacobian = compute_jacobian(generator, z, label, "float64", mask)
     if not np.isfinite(jacobian).all():
-        return np.full(latent, np.nan)
-    values: np.ndarray = np.linalg.svd(jacobian, compute_uv=False)
+        return np.full(generator.latent, np.nan)
+    values = np.zeros(generator.latent)
+    found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
+    values[: len(found)] = found
     return values
+
+
+def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
+    """Return a matrix of at most (latent, latent) with the same singular values as J."""
+    triangle = np.empty((0, len(jacobian)))
+    for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
+        block = jacobian[:, first : first + BLOCK_PIXELS].T
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block]), mode="r"))
+    return triangle

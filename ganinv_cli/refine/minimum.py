@@ -18,13 +18,12 @@ from scipy.optimize import nnls
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import finite_difference_jacobian
+from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.refine.refinement import FLOAT64_COST, Point, run_gauss_newton
 
-DIFFERENCE_STEP = 1e-3  # of the finite difference of J, in z; float32 gives it three digits
 SUM_WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
 LOSS_ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
 _TINY = 1e-300  # what a share may be taken of
@@ -120,9 +119,7 @@ class MinimumTester:
         """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
         start = Point(z, *self.evaluate_float64(z, target, label))
         free = _find_free(z, start.gradient, low, high)
-        jacobian = finite_difference_jacobian(
-            self._generator, z, DIFFERENCE_STEP, len(z) + 1, mask=self._mask, label=label
-        )
+        jacobian = compute_jacobian(self._generator, z, label, mask=self._mask).astype(np.float64)
         normal = (jacobian @ jacobian.T)[np.ix_(free, free)]
         end, evaluations = run_gauss_newton(
             start,

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
 from ganinv_cli.statistics import EXACT_EPSILON
@@ -66,7 +67,6 @@ class Refinement:
     def __init__(self, generator: Generator) -> None:
         """For images of one generator, with frozen statistics."""
         self._generator = generator
-        self._compiled_jacobian = tf.function(self._compute_jacobian, autograph=False)
         self._compiled_loss = tf.function(self._compute_loss, autograph=False)
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
@@ -77,9 +77,9 @@ class Refinement:
         below EXACT by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
         """
         start_time = time.monotonic()
-        labels = tf.constant([label])
-        jacobian, squared = self._compiled_jacobian(tf.constant(z, tf.float32), labels)
-        normal, image = squared.numpy(), tf.constant(target, tf.float64)
+        labels, image = tf.constant([label]), tf.constant(target, tf.float64)
+        jacobian = tf.constant(compute_jacobian(self._generator, z, label), tf.float64)
+        normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
         if not np.isfinite(normal).all():
             non_finite = Point(z.astype(np.float64), np.nan, z)
             return _make_refined(non_finite, 0, start_time, Outcome.non_finite)
@@ -102,13 +102,6 @@ class Refinement:
         )
         outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
         return _make_refined(end, 1 + evaluations, start_time, outcome)
-
-    def _compute_jacobian(self, z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """J transposed (latent, values) and JᵀJ, their numbers float32 and their sums float64."""
-        latent = self._generator.latent
-        jvps = self._generator.jvp(z[None], tf.eye(latent), labels)
-        columns = tf.cast(tf.reshape(jvps, [latent, -1]), tf.float64)
-        return columns, tf.matmul(columns, columns, transpose_b=True)
 
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganinv_cli.network import jacobian as module
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import singular_values
+from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
 
 
 @pytest.fixture(scope="module")
@@ -30,23 +31,46 @@ def jacobian(generator, z):
 
 
 def test_the_singular_values_are_those_of_the_backward_pass(generator, z, jacobian):
-    found = singular_values(generator, z)
+    found = compute_singular_values(generator, z)
     expected = np.linalg.svd(jacobian.reshape(-1, generator.latent), compute_uv=False)
     assert found.dtype == np.float64
     assert (np.diff(found) <= 0).all()
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_pixels_that_do_not_count_are_left_out(generator, z, jacobian):
     counted = np.zeros((*generator.image_shape[:2], 1), bool)
     counted[2:7, 5:12] = True
-    found = singular_values(generator, z, counted)
+    found = compute_singular_values(generator, z, mask=counted)
     left = jacobian[2:7, 5:12].reshape(-1, generator.latent)
-    np.testing.assert_allclose(found, np.linalg.svd(left, compute_uv=False), rtol=1e-5)
+    np.testing.assert_allclose(found, np.linalg.svd(left, compute_uv=False), rtol=1e-9)
 
 
 def test_float32_z_is_taken_as_it_is(generator, z):
     rounded = z.astype(np.float32)
     assert (
-        singular_values(generator, rounded) == singular_values(generator, rounded.astype(float))
+        compute_singular_values(generator, rounded)
+        == compute_singular_values(generator, rounded.astype(float))
     ).all()
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-5), ("bfloat16", 0.1)]
+)
+def test_columns_are_those_of_the_backward_pass(generator, z, jacobian, precision, tolerance):
+    found = compute_jacobian(generator, z, precision=precision)
+    expected = jacobian.reshape(-1, generator.latent).T
+    assert found.dtype == (np.float64 if precision == "float64" else np.float32)
+    np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
+
+
+def test_columns_that_are_computed_in_blocks_are_the_same(generator, z, jacobian, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LAYER_VALUES", 4 * generator.network.largest_layer)
+    found = compute_jacobian(generator, z, precision="float64")
+    np.testing.assert_allclose(found, jacobian.reshape(-1, generator.latent).T, atol=1e-12)
+
+
+def test_singular_values_from_blocks_of_pixels_are_the_same(generator, z, monkeypatch):
+    expected = compute_singular_values(generator, z)
+    monkeypatch.setattr(module, "BLOCK_PIXELS", 5)  # less than the latent size
+    np.testing.assert_allclose(compute_singular_values(generator, z), expected, rtol=1e-9)

@@ -91,8 +91,8 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
     for trial in minima:
         assert trial.outcome is Outcome.converged
         found = polisher(trial.best.z, trial.target, "none")
-        assert found.steepness < 0.5
-        assert (found.outcome is Outcome.converged) == (found.steepness <= 0.1)
+        assert found.goldstein_norm < 0.5
+        assert (found.outcome is Outcome.converged) == (found.goldstein_norm <= 0.1)
         assert found.image_loss == pytest.approx(trial.best.image_loss, rel=1e-4)
         hollows += found.outcome is Outcome.converged
         other = nowhere(_random_z(), trial.target, "none")
