@@ -9,7 +9,7 @@ has none, and its figures are of no use.
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from side_by_side.tables import print_table
 from ganinv_cli import formats
 from ganinv_cli.cli.param_types import Numbers
 from ganinv_cli.engine.devices import Device, describe_machine, find_devices
-from ganinv_cli.engine.engine import Engine, GeneratorSpec, Item, Result, Task, WorkerResults
+from ganinv_cli.engine.engine import Engine, GeneratorSpec, Task, WorkerResults
 from ganinv_cli.engine.local import MultiDevice, SingleDevice
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.recover import recover
@@ -155,7 +155,7 @@ class _MeasuredEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.generator, self.machine = engine.generator, engine.machine
-        self.can_map_during_run = engine.can_map_during_run
+        self.reentrant = engine.reentrant
         self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
@@ -165,12 +165,6 @@ class _MeasuredEngine:
             self.gradients += done.counts.gradients
             self.seconds += done.counts.seconds
             yield done
-
-    def map(
-        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """Those of the engine."""
-        return self._engine.map(function, items)
 
 
 def _measure_peak_memory(device: Device) -> int | None:

@@ -23,6 +23,17 @@ class ConfigError(UsageError):
     """A config file, or an option, says something that cannot be."""
 
 
+class OutOfMemoryError(GaninvError):
+    """The device has no memory for the smallest piece of work."""
+
+    def __init__(
+        self,
+        sentence: str = "the device's memory ran out; free some, give a smaller --batch-size, or "
+        "use another --device",
+    ) -> None:
+        super().__init__(sentence)
+
+
 class CheckpointError(UsageError):
     """A checkpoint is missing, damaged, or not a generator that can be read."""
 

@@ -1,4 +1,4 @@
-"""Where a worker's jobs come from."""
+"""Jobs, and the sources from which workers take them."""
 
 import itertools
 import threading
@@ -7,33 +7,33 @@ from typing import NamedTuple, Protocol
 
 
 class Job(NamedTuple):
-    """One trial under one rule."""
+    """One trial under one clipping rule."""
 
     trial: int
     rule: str
-    case: int = 0  # which of the run's noise variances or images
+    case: int = 0  # index of the noise variance or image
 
 
 class JobCollection(Sized, Iterable[Job], Protocol):
-    """What a run has to do; their number is known before the first is named."""
+    """All jobs of a run; read lazily, but their number is known."""
 
 
 class JobSource(Protocol):
-    """Jobs that wait for a worker; it takes them as it has room."""
+    """The jobs of one worker, which it takes as slots of its batch become free."""
 
     @property
     def remaining(self) -> int:
-        """How many this worker may still expect, more or less."""
+        """About how many jobs this worker may still take."""
 
     def exhausted(self) -> bool:
-        """Whether none waits and none will come."""
+        """Whether there are no jobs now and there will be none."""
 
     def take(self, limit: int) -> list[Job]:
-        """The next ones, none where none waits now."""
+        """Take the next jobs, at most `limit`; none if there are none now."""
 
 
 class SharedJobs:
-    """The jobs of a run, for workers that are threads; towards the end each takes fewer."""
+    """The jobs of a run, shared by threads; towards the end each takes fewer at a time."""
 
     def __init__(self, jobs: JobCollection, workers: int = 1) -> None:
         self._jobs: Iterator[Job] = iter(jobs)
@@ -59,22 +59,22 @@ class SharedJobs:
             return taken
 
     def close(self) -> None:
-        """Nobody gets any more."""
+        """Drop the jobs that were not taken."""
         with self._lock:
             self._remaining = 0
             self._jobs = iter(())
 
 
 class WorkerJobs:
-    """Jobs that come in portions."""
+    """Jobs that are added a few at a time, while the worker runs."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
-        self._expected = 0  # that wait elsewhere and may come
+        self._expected = 0  # jobs that may be added later
         self._is_open = True
 
     def add(self, jobs: Iterable[Job], expected: int) -> None:
-        """Some jobs; `more` that may come after them, and nothing ever where it is 0."""
+        """Add jobs; about `expected` more will be added later, and none at all if it is 0."""
         self._jobs += jobs
         self._expected, self._is_open = expected, expected > 0
 

@@ -1,1 +1,1 @@
-"""Where the loop runs, and what feeds it."""
+"""Engines: run the jobs of a task on local devices or on a Ray cluster."""

@@ -15,16 +15,16 @@ _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
 
 def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
-    """Set what must be set before TensorFlow first computes, and let it compute.
+    """Configure TensorFlow, and initialise it.
 
-    Memory of a GPU is taken as it is needed, and without `gpus` none is touched; float32 is not
-    rounded to TF32; no more than so many CPU threads are used, 0 being as many as there are cores.
+    GPU memory is allocated as it is needed, and float32 is not rounded to TF32. `threads` limits
+    the CPU threads, 0: one per core; `gpus` False hides all GPUs.
     """
     if not gpus:
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
     for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # it has computed before: it is as it is
+        with contextlib.suppress(RuntimeError):  # TensorFlow is initialised already
             tf.config.experimental.set_memory_growth(gpu, True)
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -34,33 +34,33 @@ def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
 
 
 class Device:
-    """Where tensors live and graphs run; used as a context."""
+    """A logical device of TensorFlow."""
 
     def __init__(self, kind: str, number: int) -> None:
-        """`kind` is cpu or gpu; `number` counts TensorFlow's logical devices of it, from 0."""
+        """`kind` is cpu or gpu; `number` is the index among the logical devices of that kind."""
         self.kind, self.number = kind, number
 
     def scope(self) -> contextlib.AbstractContextManager[object]:
-        """Put what is built and run inside on this device."""
+        """Return a context in which tensors and graphs are placed on this device."""
         name = f"/{self.kind.upper()}:{self.number}"
         return tf.device(name)  # type: ignore[no-any-return]
 
     @property
     def description(self) -> str:
-        """For the provenance: the card, or the processor and how many cores may be used."""
+        """The GPU, or the processor and its number of usable cores."""
         if self.kind == "cpu":
             return f"CPU {_read_processor_name()}, {count_cores()} cores"
         gpus = tf.config.list_physical_devices("GPU")
-        gpu = gpus[min(self.number, len(gpus) - 1)]  # a card may be several logical devices
+        gpu = gpus[min(self.number, len(gpus) - 1)]  # a GPU may be several logical devices
         details = tf.config.experimental.get_device_details(gpu)
         return f"GPU {details.get('device_name', gpu.name)}"
 
 
 def find_devices(spec: str) -> list[Device]:
-    """Those of `auto`, `cpu`, `gpu`, `gpu:0` or `gpu:0,1`; prepares TensorFlow.
+    """Return the devices that `auto`, `cpu`, `gpu`, `gpu:0` or `gpu:0,1` names.
 
-    `auto` takes every GPU that TensorFlow sees, and else the CPU. Raises UsageError where there
-    are no such devices.
+    Configures TensorFlow. `auto` is every GPU that TensorFlow sees, or the CPU if there is none.
+    Raises UsageError if there are no such devices.
     """
     match = _DEVICE_PATTERN.fullmatch(spec)
     if not match:
@@ -86,7 +86,7 @@ def find_devices(spec: str) -> list[Device]:
 
 
 def describe_machine(devices: Sequence[Device], precision: str, solver: str) -> Machine:
-    """What a run's results say of where it was computed, and how."""
+    """Return the devices and the precision of a run, as its results file states them."""
     in_bfloat16 = is_mixed_precision(precision, solver, devices[0].kind == "gpu", _read_cpuinfo())
     names = [device.description for device in devices]
     parts = [
@@ -97,7 +97,7 @@ def describe_machine(devices: Sequence[Device], precision: str, solver: str) -> 
 
 
 def _read_processor_name() -> str:
-    """The processor's own name where Linux tells it, and else the architecture."""
+    """Return the processor's name on Linux, and the architecture on other systems."""
     for line in _read_cpuinfo().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
@@ -105,7 +105,7 @@ def _read_processor_name() -> str:
 
 
 def _read_cpuinfo() -> str:
-    """What Linux tells of the processor; nothing elsewhere."""
+    """Return the text of /proc/cpuinfo; empty on systems without it."""
     with contextlib.suppress(OSError):
         return Path("/proc/cpuinfo").read_text()
     return ""

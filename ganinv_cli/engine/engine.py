@@ -1,8 +1,8 @@
-"""What every engine is, and what it runs."""
+"""The interface of every engine, and what it exchanges with its workers."""
 
 from collections import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,81 +11,67 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.settings.machine import Machine
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 
 class Counts(NamedTuple):
-    """What a worker did since it last said so."""
+    """What a worker has done since its previous result."""
 
-    finished: int = 0  # trials that ended
-    successes: int = 0  # of these: recovered, or else converged
-    finished_gradients: float = 0.0  # gradients of these
-    gradients: float = 0.0  # of all trials that were running
-    seconds: float = 0.0  # of the run that this stands for: with n workers an n-th of their own
+    finished: int = 0  # trials
+    successes: int = 0  # finished trials that recovered z, or converged if z is unknown
+    finished_gradients: float = 0.0  # gradients of the finished trials
+    gradients: float = 0.0  # gradients of all running trials
+    seconds: float = 0.0  # of the run: with n workers, an n-th of the worker's own time
 
     def add(self, other: "Counts") -> "Counts":
-        """Both in one."""
+        """Return the sums of both."""
         return Counts(*(a + b for a, b in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
 class WorkerResult(NamedTuple):
-    """What a worker hands over."""
+    """Finished jobs of a worker, and their rows of the results file."""
 
     counts: Counts
-    jobs: list[Job] = []  # noqa: RUF012 - that have ended, none of it is changed
+    jobs: list[Job] = []  # noqa: RUF012 - never changed
     rows: Mapping[str, Mapping[str, np.ndarray]] = {}
     batch_size: int = 0  # trials in flight on that worker
 
 
 WorkerResults = abc.Generator[WorkerResult, None, None]
-"""What workers hand over; a KeyboardInterrupt thrown into it is answered with what had ended."""
+"""A stream of results. After `throw(KeyboardInterrupt())` it yields what has finished, and ends."""
 
 
 class Task(Protocol):
-    """What a worker does with jobs, the same wherever it runs; can be pickled."""
+    """What a worker does with its jobs; the same on every engine. Can be pickled."""
 
     def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
-        """Do the jobs of the feed until it is over; hand over what has ended now and then."""
+        """Run all jobs of a source; yield what has finished every now and then."""
 
 
 class GeneratorSpec(NamedTuple):
-    """A generator that each worker makes for itself; can be pickled."""
+    """What each worker builds its generator from; can be pickled."""
 
     checkpoint: Checkpoint
     batch_norm: BatchNormMode = "frozen"
     label: int | None = None
 
     def build(self) -> Generator:
-        """The generator, on the device that is in scope."""
+        """Build the generator on the current device."""
         return Generator(self.checkpoint, self.batch_norm, self.label)
 
 
 class Engine(Protocol):
-    """Runs a task's jobs somewhere."""
+    """Runs the jobs of a task on its workers."""
 
     @property
     def generator(self) -> Generator:
-        """One of this process, for whatever is to be drawn."""
+        """The generator of this process."""
 
     @property
     def machine(self) -> Machine:
-        """Where it computes, and how."""
-
-    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
-        """Do every job once, in any order; an interruption hands over what had ended, and goes on.
-
-        Raises GaninvError where that cannot be.
-        """
+        """The devices and the precision of the workers."""
 
     @property
-    def can_map_during_run(self) -> bool:
-        """Whether `each` may be asked while `run` goes on."""
+    def reentrant(self) -> bool:
+        """Whether `run` may be called while another `run` goes on."""
 
-    def map(
-        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """What a function of a generator makes of each item, in their order, some at a time.
-
-        The function stands in a module, and items and what is made of them can be pickled.
-        """
+    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
+        """Run every job once, in any order; raise GaninvError if that is impossible."""

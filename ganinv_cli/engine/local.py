@@ -1,26 +1,24 @@
-"""The devices of this machine: one worker a device, each with a batch of its own."""
+"""Engines on the devices of this machine: one worker per device, each with its own batch."""
 
 import queue
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
 from threading import Event
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Item, Result, Task, WorkerResult, WorkerResults
+from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
 from ganinv_cli.jobs import JobCollection, SharedJobs
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
 
-QUEUED_RESULTS = 4  # pieces a worker may have waiting for whoever takes them
+QUEUED_RESULTS = 4  # results per worker that may be in the queue
 
 
 class SingleDevice:
-    """One device, in this thread and on whatever is in scope."""
+    """An engine that runs in this thread, on the current device."""
 
-    can_map_during_run = True
+    reentrant = True
 
     def __init__(self, generator: Generator, machine: Machine) -> None:
         self.generator, self.machine = generator, machine
@@ -29,17 +27,11 @@ class SingleDevice:
         """See `Engine`."""
         return task.run(self.generator, SharedJobs(jobs))
 
-    def map(
-        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """See `Engine`."""
-        return (function(self.generator, item) for item in items)
-
 
 class MultiDevice:
-    """A thread for each of several devices; the jobs go to whoever has room."""
+    """An engine with one thread per device; all threads take their jobs from one source."""
 
-    can_map_during_run = False
+    reentrant = False
 
     def __init__(self, spec: GeneratorSpec, devices: Sequence[Device], machine: Machine) -> None:
         self.machine = machine
@@ -89,33 +81,10 @@ class MultiDevice:
                 for _ in _drain_results(futures, results):
                     pass
         for future in futures:
-            future.result()  # raises what ended a worker; the others have done what they could
-
-    def map(
-        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """See `Engine`."""
-        free: queue.SimpleQueue[Device] = queue.SimpleQueue()
-        for device in self._devices:
-            free.put(device)
-
-        def apply(item: Item) -> Result:
-            device = free.get()
-            try:
-                with device.scope():
-                    return function(self._get_generator(device), item)
-            finally:
-                free.put(device)
-
-        workers, remaining = len(self._devices), iter(items)
-        with ThreadPoolExecutor(workers, "device") as pool:
-            pending = deque(pool.submit(apply, item) for item in islice(remaining, 2 * workers))
-            while pending:
-                yield pending.popleft().result()
-                pending.extend(pool.submit(apply, item) for item in islice(remaining, 1))
+            future.result()  # raises the error of a worker, after the others have finished
 
     def _get_generator(self, device: Device) -> Generator:
-        """The generator on a device."""
+        """Return the generator on a device; build it the first time."""
         if device not in self._generators:
             with device.scope():
                 self._generators[device] = self._spec.build()
@@ -125,7 +94,7 @@ class MultiDevice:
 def _drain_results(
     futures: Sequence[Future[None]], results: "queue.Queue[WorkerResult | None]"
 ) -> WorkerResults:
-    """What workers that were told to stop hand over yet; when it ends, so have they."""
+    """Yield the last results of workers that are stopping, until all have ended."""
     while not all(future.done() for future in futures) or not results.empty():
         try:
             if (result := results.get(timeout=0.1)) is not None:

@@ -1,76 +1,106 @@
-"""What the starts of one image come to: the best and the most distant z, and J at the best."""
+"""Certificates: the best and the most distant z that were found for an image, and J at the best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.engine import memory
-from ganinv_cli.engine.engine import Engine
+from ganinv_cli.engine.engine import Counts, Engine, WorkerResult, WorkerResults
+from ganinv_cli.errors import OutOfMemoryError
 from ganinv_cli.experiments.columns import Columns
 from ganinv_cli.images import to_pixels
+from ganinv_cli.jobs import Job, JobSource
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.settings.names import image_group
 from ganinv_cli.store import Run
 
 
-class ImageStarts(NamedTuple):
-    """What all starts of one image came to."""
+class CertificateInput(NamedTuple):
+    """What the certificate of one image and rule is made from."""
 
-    rows: Columns
-    pixel_mask: np.ndarray | None  # (height, width, 1), which pixels count
-
-
-def certify(run: Run, groups: Sequence[str], engine: Engine, pixel_mask: np.ndarray | None) -> None:
-    """Commit a certificate of each group's trials, where there is none for all of them."""
-    uncertified = [group for group in groups if not _has_certificate(run, group)]
-    starts = (ImageStarts(run.read_group(group), pixel_mask) for group in uncertified)
-    for group, certificate_columns in zip(
-        uncertified, engine.map(make_certificate, starts), strict=True
-    ):
-        name = f"{group}/certificate"
-        run.commit(
-            {name: certificate_columns | {"trial": np.array([len(run.list_committed(name))])}}
-        )
+    columns: Columns  # of the certificate, known without the generator
+    z: np.ndarray  # (rows, latent)
+    labels: np.ndarray  # (rows,), -1: none
+    pair: Sequence[int]  # rows of the best z and of the one farthest from it
 
 
-def _has_certificate(run: Run, group: str) -> bool:
-    name = f"{group}/certificate"
-    trials = len(run.list_committed(group))
-    return len(run.list_committed(name)) > 0 and run.read_group(name)["recoveries"][-1] == trials
+@dataclass(frozen=True, eq=False)
+class CertificateTask:
+    """Makes certificates; one job per image and rule, `Job.trial` being the certificate's number."""
+
+    inputs: Mapping[Job, CertificateInput]
+    mask: np.ndarray | None  # (height, width, 1), which pixels count
+
+    def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
+        """Make the certificates of the jobs, one at a time."""
+        while not jobs.exhausted():
+            taken = jobs.take(1)
+            rows = {_certificate_group(job): self._make_columns(generator, job) for job in taken}
+            yield WorkerResult(Counts(), taken, rows, len(taken))
+
+    def _make_columns(self, generator: Generator, job: Job) -> Columns:
+        columns, z, labels, pair = self.inputs[job]
+        try:
+            images = generator.render(z, len(z), labels=labels)[pair]
+            best = pair[0]
+            values = (
+                np.full(generator.latent, np.nan)
+                if generator.batch_norm == "batch"  # an image depends on all z of its batch
+                else compute_singular_values(generator, z[best], int(labels[best]), self.mask)
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemoryError() from error
+        reconstruction, farther = to_pixels(images)
+        return columns | {
+            "reconstruction": reconstruction[None],
+            "distant_reconstruction": farther[None],
+            "singular_values": values[None],
+        }
 
 
-def make_certificate(generator: Generator, starts: ImageStarts) -> Columns:
-    """Of the best trial and the one farthest from it, by polished z where there is one."""
-    try:
-        return _compute_certificate(generator, *starts)
-    except tf.errors.ResourceExhaustedError as error:
-        raise memory.make_out_of_memory_error() from error
+def certify(
+    run: Run, images: Iterable[tuple[int, str]], engine: Engine, pixel_mask: np.ndarray | None
+) -> None:
+    """Commit a certificate for each image and rule that has none for all its trials."""
+    inputs: dict[Job, CertificateInput] = {}
+    for number, rule in images:
+        name = _certificate_group(Job(0, rule, number))
+        certificates, starts = len(run.list_committed(name)), image_group(number, rule)
+        trials = len(run.list_committed(starts))
+        if not certificates or run.read_group(name)["recoveries"][-1] != trials:
+            inputs[Job(certificates, rule, number)] = _select_pair(
+                run.read_group(starts), certificates, engine.generator.batch_norm == "batch"
+            )
+    if not inputs:
+        return
+    with closing(engine.run(CertificateTask(inputs, pixel_mask), list(inputs))) as results:
+        for result in results:
+            if result.rows:
+                run.commit(result.rows)
 
 
-def _compute_certificate(
-    generator: Generator, rows: Columns, pixel_mask: np.ndarray | None
-) -> Columns:
+def _certificate_group(job: Job) -> str:
+    return f"{image_group(job.case, job.rule)}/certificate"
+
+
+def _select_pair(rows: Columns, certificate: int, coupled: bool) -> CertificateInput:
+    """Select the best trial and the one farthest from it, by polished z if there is one."""
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
     labels = rows.get("label", np.full(len(z), -1))
     best = int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
     distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1) * (labels == labels[best])
     distant = int(np.argmax(np.nan_to_num(distance)))
-    pair = [best, distant]
-    if generator.batch_norm == "batch":  # an image depends on all that it was made with
-        images = generator.render(z, len(z), labels=labels)[pair]
-        values = np.full(generator.latent, np.nan)
-    else:
-        images = generator.render(z[pair], 2, labels=labels[pair])
-        values = compute_singular_values(generator, z[best], int(labels[best]), pixel_mask)
-    reconstruction, farther = to_pixels(images)
-    return {
+    columns = {
         "recoveries": np.array([len(z)]),
         "best": rows["trial"][[best]],
         "distant": rows["trial"][[distant]],
-        "reconstruction": reconstruction[None],
-        "distant_reconstruction": farther[None],
-        "singular_values": values[None],
+        "trial": np.array([certificate]),
     }
+    if coupled:  # an image depends on all z of its batch
+        return CertificateInput(columns, z, labels, [best, distant])
+    return CertificateInput(columns, z[[best, distant]], labels[[best, distant]], [0, 1])

@@ -97,7 +97,7 @@ def invert_images(
             show,
             relative_cost=RELATIVE_COST * (1 + config.restarts),
             extra_rows=images.make_image_rows,
-            on_commit=images.certify if engine.can_map_during_run else lambda: None,
+            on_commit=images.certify if engine.reentrant else lambda: None,
         )
         images.certify()
         run.finish()
@@ -221,8 +221,7 @@ class _ImageRun:
             if len(self._run.list_committed(image_group(number, rule))) >= self._config.trials
         }
         if completed:
-            groups = [image_group(number, rule) for number, rule in sorted(completed)]
-            certify(self._run, groups, self._engine, self._pixel_mask)
+            certify(self._run, sorted(completed), self._engine, self._pixel_mask)
             self._uncertified -= completed
 
     def _is_new(self, number: int) -> bool:

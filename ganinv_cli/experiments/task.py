@@ -10,9 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.engine import memory
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
-from ganinv_cli.errors import GaninvError
+from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import add_encoder_starts
@@ -112,7 +111,7 @@ class TrialTask(ABC, Generic[Settings]):
             raise
         except tf.errors.ResourceExhaustedError as error:
             yield self._make_result(ended, generator.prior)
-            raise memory.make_out_of_memory_error() from error
+            raise OutOfMemoryError() from error
         yield self._make_result(ended, generator.prior)
 
     def _make_result(

@@ -1,32 +1,33 @@
-"""The machine a run computes on, and the precision that is fast there."""
+"""The machine that a run computes on, and the precision that is fast on it."""
 
 import os
 from typing import Literal, NamedTuple
 
 from ganinv_cli.settings.names import MIXED_PRECISION_SOLVERS
 
-# flags of processors that multiply in bfloat16; on others it is slower than float32
+# Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
 class Machine(NamedTuple):
-    """Where a run computes, and how: what its results say of that."""
+    """The device and precision of a run, as its results file states them."""
 
-    device: str  # the card, or the processor and how many cores may be used
+    device: str  # the GPU, or the processor and its number of usable cores
     precision: Literal["float32", "mixed"] = "float32"  # of its gradients
 
 
 def count_cores() -> int:
-    """How many this process may use, where the system tells."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def is_mixed_precision(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:
-    """Whether the first gradients may be bfloat16; `cpuinfo` is the text of Linux's /proc/cpuinfo.
+    """Return whether the first gradients may be in bfloat16.
 
-    Where `precision` is auto: on a GPU, or on a processor that has the instructions.
+    With `precision` auto they are on a GPU, and on a processor with one of BFLOAT16_FLAGS;
+    `cpuinfo` is the text of Linux's /proc/cpuinfo.
     """
     if precision == "float32" or solver not in MIXED_PRECISION_SOLVERS:
         return False

@@ -1,4 +1,4 @@
-"""Workers that are threads: every job once, whatever ends them, and nothing that ended is lost."""
+"""Workers as threads: every job runs once, and no finished job is lost, whatever ends the run."""
 
 import threading
 import time
@@ -17,17 +17,17 @@ JOBS = [Job(trial, "none") for trial in range(60)]
 
 
 class Slow:
-    """Does one job after another."""
+    """Finishes one job after another."""
 
     def __init__(self, seconds: float = 0.001, failing: int | None = None) -> None:
         self.seconds, self.failing = seconds, failing
         self.threads: set[str] = set()
 
-    def run(self, generator, feed):
+    def run(self, generator, jobs):
         self.threads.add(threading.current_thread().name)
         try:
-            while jobs := feed.take(4):
-                for job in jobs:
+            while taken := jobs.take(4):
+                for job in taken:
                     time.sleep(self.seconds)
                     if job.trial == self.failing:
                         raise GaninvError("the device is gone")
@@ -50,7 +50,7 @@ def test_every_job_is_done_once_by_several(engine):
     done = list(engine.run(task, JOBS))
     assert sorted(job for each in done for job in each.jobs) == JOBS
     assert len(task.threads) == 3
-    assert sum(each.tally.seconds for each in done) == pytest.approx(len(JOBS) / 3)
+    assert sum(each.counts.seconds for each in done) == pytest.approx(len(JOBS) / 3)
 
 
 def test_an_interruption_hands_over_what_had_ended(engine):
@@ -77,20 +77,3 @@ def test_what_ends_one_worker_is_raised_when_the_others_are_done(engine):
             done += each.jobs
     assert len(done) == len(set(done)) >= len(JOBS) - 4
     assert Job(9, "none") not in done
-
-
-def _named(generator, item):
-    if item == 13:
-        raise GaninvError("no such item")
-    time.sleep(0.01 * (item % 3))
-    return generator.latent, item
-
-
-def test_items_are_answered_in_their_order(engine):
-    found = list(engine.each(_named, range(12)))
-    assert found == [(engine.generator.latent, item) for item in range(12)]
-
-
-def test_an_item_that_cannot_be_answered_is_an_error(engine):
-    with pytest.raises(GaninvError, match="no such item"):
-        list(engine.each(_named, range(10, 20)))

@@ -1,1 +1,1 @@
-"""Run jobs on the workers of a Ray cluster."""
+"""The engine on a Ray cluster."""

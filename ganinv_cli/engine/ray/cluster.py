@@ -1,36 +1,35 @@
-"""The workers of a Ray cluster: each with a batch of its own, fed from here."""
+"""The engine that runs jobs on a Ray cluster: each worker has a batch of its own."""
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Item, Result, Task, WorkerResult, WorkerResults
-from ganinv_cli.engine.ray import resources, worker
+from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
+from ganinv_cli.engine.ray import resources
 from ganinv_cli.engine.ray.connect import connect
-from ganinv_cli.engine.ray.map import OrderedMap
 from ganinv_cli.engine.ray.scheduler import Scheduler
+from ganinv_cli.engine.ray.worker import Worker
 from ganinv_cli.engine.ray.workers import ANSWER_SECONDS, WorkerLost, Workers
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import JobCollection
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine
 
-CALLS_PER_WORKER = 2  # portions that a worker has to itself, so that it need not wait for the next
-INTERRUPT_SECONDS = 2.0  # that an interruption waits for what is about to come
+CALLS_PER_WORKER = 2  # in flight, so that a worker has the next one when it ends one
+INTERRUPT_SECONDS = 2.0  # for the answers to calls in flight, after an interruption
 
 
 @contextmanager
 def open_cluster(
     config: Config, spec: GeneratorSpec, notify: Callable[[str], None]
 ) -> Iterator["RayCluster"]:
-    """The workers that a config asks for, the first of them ready; they end with the context.
+    """Connect to a cluster and start the workers that a config asks for; end them on exit.
 
-    `say` is called with what the user should know. Raises UsageError where the cluster cannot be
-    reached or has not what a worker asks for.
+    One worker is ready on entry. `notify` shows the user a sentence. Raises UsageError if the
+    cluster cannot be reached or lacks the resources of one worker.
     """
     with connect(config.address, spec) as ray:
         worker_resources = resources.choose_worker_resources(
@@ -45,12 +44,12 @@ def open_cluster(
 
 
 class RayCluster:
-    """An engine; deals the jobs of a run to a crew."""
+    """An engine that schedules the jobs of a run on the workers of a Ray cluster."""
 
-    can_map_during_run = False
+    reentrant = False
 
     def __init__(self, ray: Any, workers: Workers, spec: GeneratorSpec, batch_size: int) -> None:
-        """`rows` of a batch, as a first guess."""
+        """`batch_size` is expected of a worker until its first result."""
         self._ray, self._workers, self._batch_size = ray, workers, batch_size
         with Device("cpu", 0).scope():
             self.generator = spec.build()
@@ -77,50 +76,32 @@ class RayCluster:
             yield from results
             raise
         finally:
-            self._workers.discard_pending_calls()
-
-    def map(
-        self, function: Callable[[Generator, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """See `Engine`."""
-        ordered_map = OrderedMap(enumerate(items))
-        try:
-            while not ordered_map.finished:
-                for number in self._workers.ready:
-                    while self._workers.count_pending_calls(number) < CALLS_PER_WORKER and (
-                        next_item := ordered_map.assign_next(number)
-                    ):
-                        self._workers.call(number, "apply", function, next_item.item)
-                number, answer = self._workers.receive_answer()
-                if isinstance(answer, WorkerLost):
-                    ordered_map.remove_worker(number, answer.reason)
-                if isinstance(answer, worker.ItemResult):
-                    ordered_map.add_result(number, answer.value)
-                yield from ordered_map.pop_ordered_results()
-        finally:
-            self._workers.discard_pending_calls()
+            self._workers.discard_calls()
 
     def _assign_jobs(self, scheduler: Scheduler, task_reference: Any) -> None:
-        """Give each worker its portions, but for one that has nothing to do."""
-        for number in self._workers.ready:
-            self._workers.set_task(number, task_reference)
-            while self._workers.count_pending_calls(number) < CALLS_PER_WORKER:
-                if not scheduler.count_assigned(number) and not scheduler.unassigned:
+        """Fill the calls of each worker, unless there is nothing to do for it."""
+        for worker in self._workers.ready:
+            worker.set_task(task_reference)
+            while len(worker.calls) < CALLS_PER_WORKER:
+                if not scheduler.count_assigned(worker) and not scheduler.unassigned:
                     break
-                self._workers.call(number, "work", *scheduler.assign_jobs(number))
+                worker.call(Worker.work, *scheduler.assign_jobs(worker))
 
     def _receive_results(self, scheduler: Scheduler, seconds: float) -> list[WorkerResult]:
-        """What the next answer hands over."""
-        number, answer = self._workers.receive_answer(seconds)
+        """Return the results in the next answer, if there is one within `seconds`."""
+        answered = self._workers.receive_answer(seconds)
+        if not answered:
+            return []
+        worker, answer = answered
         if isinstance(answer, WorkerLost):
-            scheduler.remove_worker(number, answer.reason)
+            scheduler.remove_worker(worker, answer.reason)
         if not isinstance(answer, list):
             return []
-        for done in answer:
-            scheduler.complete_jobs(number, done.jobs, done.batch_size)
-        workers = len(self._workers.ready)
-        counts = [done.counts._replace(seconds=done.counts.seconds / workers) for done in answer]
-        scaled_results = [
-            done._replace(counts=share) for done, share in zip(answer, counts, strict=True)
-        ]
-        return [done for done in scaled_results if done.jobs or any(done.counts)]
+        ready = len(self._workers.ready)
+        results: list[WorkerResult] = []
+        for result in answer:
+            scheduler.complete_jobs(worker, result.jobs, result.batch_size)
+            if result.jobs or any(result.counts):
+                counts = result.counts._replace(seconds=result.counts.seconds / ready)
+                results.append(result._replace(counts=counts))
+        return results

@@ -1,4 +1,4 @@
-"""Ray, connected to a cluster by its address."""
+"""Connect to a Ray cluster by its address, or start one on this machine."""
 
 import contextlib
 import logging
@@ -17,8 +17,8 @@ from ganinv_cli.settings.machine import count_cores
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import GeneratorSpec
 
-PROBE_SECONDS = 5.0  # that an address has to answer
-OBJECT_STORE_BYTES = 2**28  # bytes that workers of a local cluster can share, besides generators
+PROBE_SECONDS = 5.0  # until an address must have answered
+OBJECT_STORE_BYTES = 2**28  # of a local cluster, besides the weights
 _PROBE_METHODS = {
     True: "/ray.rpc.RayletDriver/ClusterInfo",
     False: "/ray.rpc.NodeInfoGcsService/CheckAlive",
@@ -26,8 +26,8 @@ _PROBE_METHODS = {
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # what calls to a lost worker end with
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # to a new cluster, where one was lost
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls to a lost worker
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # do not start a cluster in place of a lost one
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "3",
     "RAY_NUM_REDIS_GET_RETRIES": "3",
@@ -36,15 +36,15 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
-    """The module ray, while it is connected.
+    """Return the module ray, connected until exit.
 
-    `local` is a cluster of this process, which has room for the recipe and ends with it; `auto` one
-    that this machine is part of. Ray says nothing meanwhile, and stdout is not to be used. Raises
-    UsageError where Ray is not installed or nobody answers.
+    `local` starts a cluster that can hold `spec` and ends on exit; `auto` is the cluster that this
+    machine is part of. Stdout goes nowhere, since Ray prints on it. Raises UsageError if Ray is not
+    installed or no cluster answers.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address == "local" and "RAY_AUTH_MODE" not in os.environ:  # else it writes one to ~/.ray
+    if address == "local" and "RAY_AUTH_MODE" not in os.environ:  # or Ray writes a token to ~/.ray
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         import ray
@@ -55,7 +55,9 @@ def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         devnull = stack.enter_context(Path(os.devnull).open("w"))
-        stack.enter_context(contextlib.redirect_stdout(devnull))  # where Ray says who died
+        stack.enter_context(
+            contextlib.redirect_stdout(devnull)
+        )  # Ray prints there which worker died
         folder = stack.enter_context(_make_short_folder()) if address == "local" else ""
         stack.callback(ray.shutdown)
         if folder:
@@ -66,7 +68,7 @@ def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
 
 
 def _make_short_folder() -> tempfile.TemporaryDirectory[str]:
-    """For a cluster of one's own; a socket's path, which has the folder's in it, must be short."""
+    """Make a folder for a local cluster; the paths of sockets in it must be short."""
     return tempfile.TemporaryDirectory(prefix="gi-", dir="/tmp", ignore_cleanup_errors=True)
 
 
@@ -102,7 +104,7 @@ _INIT_OPTIONS = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 
 def _find_cluster_address() -> str:
-    """What `auto` will try first: the environment's, or that of the last cluster started here."""
+    """Return the address that Ray tries first for `auto`; empty if there is none."""
     if given := os.environ.get("RAY_ADDRESS"):
         return given
     with contextlib.suppress(OSError):
@@ -112,7 +114,7 @@ def _find_cluster_address() -> str:
 
 
 def _check_cluster_answers(address: str) -> None:
-    """Raises UsageError where no Ray cluster answers: Ray itself would try for a minute."""
+    """Raise UsageError if no Ray cluster answers; Ray itself would try for a minute."""
     import grpc
 
     is_client = address.startswith("ray://")
@@ -156,7 +158,7 @@ def _describe_missing_cluster(address: str, cause: str = "") -> str:
 
 @contextlib.contextmanager
 def _keep_signal_handlers() -> Iterator[None]:
-    """Ray puts handlers of its own in place of those that were there."""
+    """Restore the signal handlers on exit; `ray.init` replaces them."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -1,15 +1,15 @@
-"""What a worker of a cluster asks for, and how many of them there is room for."""
+"""The resources of a Ray worker, and how many workers fit on a cluster."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ganinv_cli.errors import UsageError
 
-Node = Mapping[str, Any]  # as ray.nodes() tells of it
+Node = Mapping[str, Any]  # an entry of ray.nodes()
 
 
 class WorkerResources(NamedTuple):
-    """What one worker gets."""
+    """The CPUs and GPUs of one worker."""
 
     cpus: int
     gpus: float
@@ -18,9 +18,9 @@ class WorkerResources(NamedTuple):
 def choose_worker_resources(
     nodes: Sequence[Node], device: str, cpus: int, gpus: float
 ) -> WorkerResources:
-    """What is asked for; `gpus` -1 is one where the cluster has any, on the device that is wanted.
+    """Return the resources of each worker; `gpus` -1: one if `device` allows and the cluster has any.
 
-    Raises UsageError where no node of the cluster has as much.
+    Raises UsageError if no node of the cluster has as much.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise UsageError(
@@ -51,7 +51,7 @@ def choose_worker_resources(
 
 
 def count_workers_that_fit(nodes: Sequence[Node], resources: WorkerResources) -> int:
-    """How many workers fit on the nodes that are alive, were these idle."""
+    """Return how many workers fit on the nodes that are alive, if these are idle."""
     return sum(_count_on_node(node["Resources"], resources) for node in nodes if node["Alive"])
 
 
@@ -60,7 +60,7 @@ def _count_on_node(available: Mapping[str, float], resources: WorkerResources) -
     if not resources.gpus:
         return count
     gpus = available.get("GPU", 0)
-    return min(count, int(gpus) * int(1 / resources.gpus + 1e-9))  # a share is of one GPU
+    return min(count, int(gpus) * int(1 / resources.gpus + 1e-9))  # a fraction is of one GPU
 
 
 def _sum_resource(nodes: Sequence[Node], kind: str) -> float:

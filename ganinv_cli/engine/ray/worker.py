@@ -1,14 +1,14 @@
-"""A worker of a Ray cluster, in a process of its own; TensorFlow starts in it when it is asked."""
+"""The Ray actor that runs jobs, in a process of its own."""
 
 import os
 import platform
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ganinv_cli.errors import GaninvError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+if TYPE_CHECKING:  # TensorFlow is imported by `start`
+    from collections.abc import Iterator
 
     from ganinv_cli.engine.devices import Device
     from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult
@@ -16,34 +16,28 @@ if TYPE_CHECKING:
     from ganinv_cli.network.generator import Generator
     from ganinv_cli.settings.machine import Machine
 
-MIN_CALL_SECONDS = 1.0  # that one call works, at least
-IDLE_SECONDS = 0.02  # before a worker without jobs looks again
+MIN_CALL_SECONDS = 1.0  # of work per call, so that few calls are needed
+IDLE_SECONDS = 0.02  # before a call without jobs returns
 
 
 class WorkerInfo(NamedTuple):
-    """What a worker says of itself."""
+    """Where a worker runs, and with what."""
 
     node: str
     machine: "Machine"
-    versions: dict[str, str]
+    versions: dict[str, str]  # by package
 
 
-class ItemResult(NamedTuple):
-    """What a function made of an item."""
-
-    value: Any
-
-
-Answer = WorkerInfo | ItemResult | list["WorkerResult"] | GaninvError | None
+Answer = WorkerInfo | list["WorkerResult"] | GaninvError | None
 
 
 class Worker:
-    """Made an actor by `Crew`. What it was not able to do it returns, as a GaninvError."""
+    """Runs the jobs of a task. A GaninvError is returned, since Ray would wrap a raised one."""
 
     def __init__(self, threads: int, gpu: bool) -> None:
-        """So many CPU threads, and the GPU that Ray gave it, or none."""
+        """Use so many CPU threads, and the GPU that Ray assigned or none."""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        if not gpu:  # before TensorFlow is imported: it would take hold of what it sees
+        if not gpu:  # must be set before TensorFlow is imported
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         self._threads, self._device_kind = threads, "gpu" if gpu else "cpu"
         self._device: Device | None = None
@@ -69,7 +63,7 @@ class Worker:
         return WorkerInfo(platform.node(), machine, get_versions())
 
     def build_generator(self, spec: "GeneratorSpec") -> GaninvError | None:
-        """Make the generator."""
+        """Build the generator; apart from `start`, since another version may not unpickle it."""
         assert self._device
         try:
             with self._device.scope():
@@ -79,15 +73,16 @@ class Worker:
         return None
 
     def set_task(self, task: "Task") -> None:
-        """Be ready for the jobs of a task."""
+        """Begin a task; the jobs of an earlier one are dropped."""
         from ganinv_cli.jobs import WorkerJobs
 
         self._task, self._jobs, self._results = task, WorkerJobs(), None
 
     def work(self, jobs: "list[Job]", remaining: int) -> "list[WorkerResult] | GaninvError":
-        """Take some more jobs, work for a while, and hand over what has ended.
+        """Add jobs, work for a second or more, and return what has finished.
 
-        Comes back early where jobs run short and there are more, or none are left.
+        Jobs may finish in a later call. Returns early if there are too few jobs and `remaining`
+        may come, and if none are left.
         """
         assert self._jobs and self._device
         self._jobs.add(jobs, remaining)
@@ -97,20 +92,9 @@ class Worker:
         except GaninvError as error:
             return error
 
-    def apply(
-        self, function: "Callable[[Generator, Any], Any]", item: Any
-    ) -> ItemResult | GaninvError:
-        """What a function makes of an item."""
-        assert self._generator and self._device
-        try:
-            with self._device.scope():
-                return ItemResult(function(self._generator, item))
-        except GaninvError as error:
-            return error
-
     def _iterate_results(self, remaining: int) -> "Iterator[WorkerResult]":
         assert self._jobs and self._task and self._generator
-        began = time.monotonic()
+        start_time = time.monotonic()
         if self._results is None and not self._jobs.exhausted():
             self._results = self._task.run(self._generator, self._jobs)
         while self._results is not None:
@@ -122,14 +106,14 @@ class Worker:
             if not result.counts.seconds and not result.jobs:
                 time.sleep(IDLE_SECONDS)
                 return
-            if time.monotonic() - began > MIN_CALL_SECONDS or (
+            if time.monotonic() - start_time > MIN_CALL_SECONDS or (
                 remaining and self._jobs.remaining == remaining
             ):
                 return
 
 
 def get_versions() -> dict[str, str]:
-    """Of what makes the results of a worker."""
+    """Return the versions of all packages that the results depend on."""
     from importlib.metadata import version
 
     packages = {name: version(name) for name in ("ganinv", "tensorflow")}
@@ -137,10 +121,7 @@ def get_versions() -> dict[str, str]:
 
 
 def _merge_results(results: "list[WorkerResult]") -> "list[WorkerResult]":
-    """Those with rows, each with the tallies of the others before it; the last with what is left.
-
-    One without rows where there are none.
-    """
+    """Return the results with jobs, or one if there are none; their counts are the sum of all."""
     from ganinv_cli.engine.engine import Counts, WorkerResult
 
     merged: list[WorkerResult] = []
@@ -150,6 +131,6 @@ def _merge_results(results: "list[WorkerResult]") -> "list[WorkerResult]":
         if result.jobs:
             merged.append(result._replace(counts=counts))
             counts = Counts()
-    batch = results[-1].batch_size if results else 0
-    last = merged.pop() if merged else WorkerResult(Counts(), batch_size=batch)
+    batch_size = results[-1].batch_size if results else 0
+    last = merged.pop() if merged else WorkerResult(Counts(), batch_size=batch_size)
     return [*merged, last._replace(counts=last.counts.add(counts))]

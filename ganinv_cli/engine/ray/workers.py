@@ -1,38 +1,57 @@
-"""The workers on a cluster: made, greeted, called, and replaced where one is lost."""
+"""The workers of a Ray cluster as Ray actors: created, called, and replaced when they are lost."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.ray import resources
 from ganinv_cli.engine.ray.resources import WorkerResources
-from ganinv_cli.engine.ray.worker import Answer, ItemResult, Worker, WorkerInfo, get_versions
+from ganinv_cli.engine.ray.worker import Answer, Worker, WorkerInfo, get_versions
 from ganinv_cli.errors import GaninvError
 
-RESOURCE_CHECK_SECONDS = 5.0  # between two looks at what the cluster has
-ANSWER_SECONDS = 0.5  # that an interruption waits, at most
-NO_WORKER_SECONDS = 10.0  # before it is said that no worker has come
-MAX_FAILURES = 3  # of a worker and of those that replaced it, while nobody got anything done
+RESOURCE_CHECK_SECONDS = 5.0  # between two checks of what the cluster has
+ANSWER_SECONDS = 0.5  # longest wait for an answer; an interruption takes effect after it
+NO_WORKER_SECONDS = 10.0  # without a worker, until the user is told
+MAX_FAILURES = 3  # losses of the workers in one slot, while no worker finishes a job
+
+# Ray's own restarts and retries are off. The jobs of a worker are in flight over several calls, so
+# a call that Ray repeats would not find them in the new process. With unlimited restarts, a process
+# that dies at once is restarted without end and its calls never return; a limit counts the restarts
+# of the whole run, so that a long run on preemptible nodes would end. And a call to an actor that
+# Ray restarts fails with "RPC error", not with the reason, e.g. that the node's memory ran out.
+RESTART_OPTIONS = {"max_restarts": 0, "max_task_retries": 0}
 
 
 class WorkerLost(NamedTuple):
-    """What became of a worker."""
+    """Takes the place of an answer if a worker's process or node has died."""
 
     reason: str
 
 
-class _Member:
-    def __init__(self, number: int, slot: int, actor: Any) -> None:
-        self.number, self.slot, self.actor = number, slot, actor
-        self.ready = False
-        self.task_reference: Any = None  # the reference of what it was told to begin
-        self.pending_calls = 0  # not answered yet
+class WorkerHandle:
+    """An actor handle, with the calls that have no answer yet."""
+
+    def __init__(self, slot: int, actor: Any) -> None:
+        self.slot, self.actor = slot, actor
+        self.ready = False  # TensorFlow has started and the versions match
+        self.calls: deque[Any] = deque()  # ObjectRefs, oldest first
+        self._task: Any = None  # ObjectRef
+
+    def call(self, method: Callable[..., Answer], *arguments: Any) -> None:
+        """Call a method of `Worker`; `Workers.receive_answer` returns the answer."""
+        self.calls.append(getattr(self.actor, method.__name__).remote(*arguments))
+
+    def set_task(self, task: Any) -> None:
+        """Set the task, an ObjectRef, unless it is set already."""
+        if self._task is not task:
+            self._task = task
+            self.call(Worker.set_task, task)
 
 
 class Workers:
-    """Workers by number; one that replaces another has a number of its own."""
+    """One worker per slot; as many slots as are requested, or as the cluster has capacity for."""
 
     def __init__(
         self,
@@ -43,141 +62,112 @@ class Workers:
         start_arguments: tuple[str, str],
         notify: Callable[[str], None],
     ) -> None:
-        """So many workers, 0: as many as there is room for; `greeting` goes to each `hello`."""
+        """Create the workers; `count` 0: as many as there is capacity for.
+
+        `start_arguments` are those of `Worker.start`; `notify` shows the user a sentence.
+        """
         self._ray, self._worker_resources, self._requested = ray, worker_resources, count
         self._spec = ray.put(spec)
         self._start_arguments, self._notify = start_arguments, notify
         self._actor_class = ray.remote(Worker).options(
-            num_cpus=worker_resources.cpus,
-            num_gpus=worker_resources.gpus,
-            max_restarts=0,
-            max_task_retries=0,
+            num_cpus=worker_resources.cpus, num_gpus=worker_resources.gpus, **RESTART_OPTIONS
         )
-        self._members: dict[int, _Member] = {}
-        self._pending_calls: dict[Any, int] = {}  # oldest first
-        self._failures: Counter[int] = Counter()  # of slots
-        self._next_number = 0
-        self._last_check = -RESOURCE_CHECK_SECONDS
-        self._last_ready = time.monotonic()  # a worker that is ready
+        self._workers: dict[int, WorkerHandle] = {}  # by slot
+        self._failures: Counter[int] = Counter()  # by slot
+        self._slots, self._last_check = 0, -RESOURCE_CHECK_SECONDS
+        self._last_ready = time.monotonic()
         self._versions, self._reported_nodes = get_versions(), set[str]()
-        self.expected = 1  # workers there is room for, of those that are asked for
-        self.start_missing()
+        self.expected = 1  # workers that will be ready, if the cluster is idle
+        self._start_missing()
 
     @property
-    def ready(self) -> list[int]:
-        """Those that can work."""
-        return [number for number, member in self._members.items() if member.ready]
-
-    def count_pending_calls(self, number: int) -> int:
-        """How many a worker has not answered."""
-        return self._members[number].pending_calls
+    def ready(self) -> list[WorkerHandle]:
+        """The workers that can be called."""
+        return [worker for worker in self._workers.values() if worker.ready]
 
     def wait_for_first(self) -> WorkerInfo:
-        """What the first worker that is ready says; waits for it."""
-        while not isinstance(info := self.receive_answer()[1], WorkerInfo):
-            pass
-        return info
+        """Wait until a worker is ready and return what it is."""
+        while True:
+            answered = self.receive_answer()
+            if answered and isinstance(answered[1], WorkerInfo):
+                return answered[1]
 
-    def call(self, number: int, method: str, *arguments: Any) -> None:
-        """Have a worker do something; `answer` will tell."""
-        self._call(self._members[number], method, *arguments)
+    def discard_calls(self) -> None:
+        """Ignore the answers to all calls of the workers that are ready."""
+        for worker in self.ready:
+            worker.calls.clear()
 
-    def set_task(self, number: int, task_reference: Any) -> None:
-        """Have it begin with a task, of which this is a reference, where it has not."""
-        member = self._members[number]
-        if member.task_reference is not task_reference:
-            member.task_reference = task_reference
-            self._call(member, "set_task", task_reference)
+    def receive_answer(
+        self, seconds: float = ANSWER_SECONDS
+    ) -> tuple[WorkerHandle, Answer | WorkerLost] | None:
+        """Return the next answer and its worker; None if there is none within `seconds`.
 
-    def discard_pending_calls(self) -> None:
-        """Of those that are ready, what they have not answered."""
-        for member in self._members.values():
-            if member.ready:
-                self._pending_calls = {
-                    r: n for r, n in self._pending_calls.items() if n != member.number
-                }
-                member.pending_calls = 0
-
-    def receive_answer(self, seconds: float = ANSWER_SECONDS) -> tuple[int, Answer | WorkerLost]:
-        """What a worker says next, and which; None where none says anything within so long.
-
-        Raises GaninvError where a worker did, and where the cluster is lost.
+        Raises GaninvError if the answer is one, if workers die again and again, and if the cluster
+        is lost.
         """
         errors = self._ray.exceptions
         try:
             self._warn_without_workers()
+            self._start_missing()
             return self._receive_answer(seconds)
         except errors.RayTaskError:
             raise  # a bug of ours
         except (errors.RayError, ConnectionError) as error:
-            self._members.clear()  # out of reach
+            self._workers.clear()  # they cannot be reached
             raise GaninvError(
-                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on "
-                "when it is "
+                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on when it is "
                 "there again"
             ) from error
 
-    def start_missing(self) -> None:
-        """Make the workers that are missing; now and then look whether there is more room."""
+    def stop(self) -> None:
+        """End all workers."""
+        for worker in self._workers.values():
+            self._ray.kill(worker.actor)
+        self._workers.clear()
+
+    def _start_missing(self) -> None:
+        """Create a worker in each empty slot; adapt the number of slots to the cluster."""
         if time.monotonic() - self._last_check >= RESOURCE_CHECK_SECONDS:
             self._last_check = time.monotonic()
             capacity = resources.count_workers_that_fit(self._ray.nodes(), self._worker_resources)
-            self.expected = max(1, min(self._requested or capacity, capacity))
-            self._target_count = self._requested or capacity
-        used_slots = {member.slot for member in self._members.values()}
-        for slot in range(self._target_count):
-            if slot not in used_slots:
-                self._start_worker(slot)
+            self._slots = self._requested or capacity
+            self.expected = max(1, min(self._slots, capacity))
+        for slot in range(self._slots):
+            if slot not in self._workers:
+                threads, gpu = self._worker_resources.cpus, self._worker_resources.gpus > 0
+                worker = WorkerHandle(slot, self._actor_class.remote(threads, gpu))
+                self._workers[slot] = worker
+                worker.call(Worker.start, *self._start_arguments)
 
-    def stop(self) -> None:
-        """End all workers."""
-        for member in self._members.values():
-            self._ray.kill(member.actor)
-        self._members.clear()
-        self._pending_calls.clear()
-
-    def _receive_answer(self, seconds: float) -> tuple[int, Answer | WorkerLost]:
-        self.start_missing()
-        if not self._pending_calls:
+    def _receive_answer(self, seconds: float) -> tuple[WorkerHandle, Answer | WorkerLost] | None:
+        calls = {call: worker for worker in self._workers.values() for call in worker.calls}
+        if not calls:
             time.sleep(seconds)
-            return -1, None
-        ready, _ = self._ray.wait(list(self._pending_calls), timeout=seconds)
+            return None
+        ready, _ = self._ray.wait(list(calls), timeout=seconds)
         if not ready:
-            return -1, None
-        number = self._pending_calls[ready[0]]
-        # it answers in the order of its calls, and Ray tells of any of them
-        oldest = next(call for call, caller in self._pending_calls.items() if caller == number)
-        del self._pending_calls[oldest]
-        member = self._members[number]
-        member.pending_calls -= 1
+            return None
+        worker = calls[ready[0]]
+        self._workers[worker.slot] = self._workers.pop(worker.slot)  # last, so that all get a turn
         try:
-            answer = self._ray.get(oldest)
+            # Calls are answered in their order, but `wait` may return a later one.
+            answer = self._ray.get(worker.calls.popleft())
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as error:
-            return number, self._remove_worker(member, error)
+            return worker, self._remove_worker(worker, _summarise_error(error))
         if isinstance(answer, GaninvError):
             raise answer
         if isinstance(answer, WorkerInfo):
-            self._accept_worker(member, answer)
-        elif isinstance(answer, ItemResult) or any(done.jobs for done in answer or ()):
+            self._check_versions(answer)
+            worker.ready = True
+            worker.call(Worker.build_generator, self._spec)
+        elif any(result.jobs for result in answer or ()):
             self._failures.clear()
-        return number, answer
+        return worker, answer
 
-    def _start_worker(self, slot: int) -> None:
-        gpu = self._worker_resources.gpus > 0
-        member = _Member(
-            self._next_number, slot, self._actor_class.remote(self._worker_resources.cpus, gpu)
-        )
-        self._members[self._next_number] = member
-        self._call(member, "start", *self._start_arguments)
-        self._next_number += 1
-
-    def _call(self, member: _Member, method: str, *arguments: Any) -> None:
-        member.pending_calls += 1
-        self._pending_calls[getattr(member.actor, method).remote(*arguments)] = member.number
-
-    def _accept_worker(self, member: _Member, info: WorkerInfo) -> None:
+    def _check_versions(self, info: WorkerInfo) -> None:
+        """Raise GaninvError if a node has another ganinv; warn once if TensorFlow or Python differ."""
         for name, ours in self._versions.items():
             theirs = info.versions[name]
             if name == "ganinv" and theirs != ours:
@@ -191,43 +181,37 @@ class Workers:
             ):
                 self._reported_nodes.add(info.node)
                 self._notify(f"{info.node} has {name} {theirs}, and this is {ours}; it is used")
-        member.ready = True
-        self._call(member, "build_generator", self._spec)
 
-    def _remove_worker(self, member: _Member, error: Exception) -> WorkerLost:
-        """Forget it; raises GaninvError where its slot is lost again and again."""
-        del self._members[member.number]
-        self._pending_calls = {
-            ref: n for ref, n in self._pending_calls.items() if n != member.number
-        }
-        self._ray.kill(member.actor)  # it may only be out of reach
-        self._failures[member.slot] += 1
-        reason = _summarise_error(error)
-        if self._failures[member.slot] >= MAX_FAILURES:
+    def _remove_worker(self, worker: WorkerHandle, reason: str) -> WorkerLost:
+        """Empty a worker's slot; raise GaninvError if this has happened too often."""
+        del self._workers[worker.slot]
+        self._ray.kill(worker.actor)  # it may be alive and unreachable
+        self._failures[worker.slot] += 1
+        if self._failures[worker.slot] >= MAX_FAILURES:
             raise GaninvError(
                 f"{MAX_FAILURES} workers ended before they got anything done: {reason}"
             )
         return WorkerLost(reason)
 
     def _warn_without_workers(self) -> None:
-        """Say so where there has been no worker for a while."""
+        """Tell the user once if no worker has been ready for some time."""
         if self.ready:
             self._last_ready = time.monotonic()
         elif time.monotonic() - self._last_ready > NO_WORKER_SECONDS:
-            self._last_ready = float("inf")  # said once, until there is one again
+            self._last_ready = float("inf")
             self._notify(self._describe_shortage())
 
     def _describe_shortage(self) -> str:
         free = self._ray.available_resources()
-        gpus = f" and {self._worker_resources.gpus:g} GPU" if self._worker_resources.gpus else ""
+        cpus, gpus = self._worker_resources
+        asked = f"{cpus} CPU" + (f" and {gpus:g} GPU" if gpus else "")
         return (
-            f"there is no worker: each asks for {self._worker_resources.cpus} CPU{gpus}, and the "
-            "cluster "
+            f"there is no worker: each asks for {asked}, and the cluster "
             f"has {free.get('CPU', 0):g} CPU and {free.get('GPU', 0):g} GPU free; waiting"
         )
 
 
 def _summarise_error(error: Exception) -> str:
-    """The first sentence of the last line, where Ray says what happened."""
+    """Return the first sentence of the last line, which is Ray's reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].partition(". ")[0].rstrip(".") if lines else type(error).__name__

@@ -1,32 +1,37 @@
-"""Which worker an answer is from, and to what, however Ray tells of it."""
+"""Answers of Ray actors are matched with their workers, and lost workers are replaced."""
 
 import random
 import types
 
+import numpy as np
 import pytest
 
+from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.engine.ray import resources, workers
 from ganinv_cli.engine.ray.cluster import RayCluster
-from ganinv_cli.engine.ray.worker import ItemResult, WorkerInfo, get_versions
+from ganinv_cli.engine.ray.worker import WorkerInfo, get_versions
 from ganinv_cli.engine.ray.workers import Workers
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.jobs import Job
 from ganinv_cli.settings.machine import Machine
+
+JOBS = [Job(trial, "none") for trial in range(50)]
 
 
 class DiedError(Exception):
-    """As Ray's own."""
+    """In place of ray.exceptions.RayError."""
 
 
 class Ray:
-    """Calls are answered at once, and `wait` names any of those that are ready."""
+    """In place of the module ray: all calls are answered at once, and `wait` returns any of them."""
 
     exceptions = types.SimpleNamespace(
         RayError=DiedError, RayTaskError=type("Task", (DiedError,), {})
     )
 
     def __init__(self, dying: int = 0) -> None:
-        self.dying = dying  # how many workers do not survive being asked
-        self._random = random.Random(0)
+        self.dying = dying  # actors that die when they are to work
+        self.random = random.Random(0)
         self._answers: dict[int, object] = {}
 
     def put(self, value: object) -> object:
@@ -47,61 +52,74 @@ class Ray:
     def options(self, **_: object) -> "Ray":
         return types.SimpleNamespace(remote=lambda *_: Actor(self))  # type: ignore[return-value]
 
-    def said(self, answer: object) -> int:
+    def add_answer(self, answer: object) -> int:
         self._answers[len(self._answers)] = answer
         return len(self._answers) - 1
 
     def wait(self, calls: list[int], timeout: float) -> tuple[list[int], list[int]]:
-        chosen = self._random.choice(calls)
+        chosen = self.random.choice(calls)
         return [chosen], [call for call in calls if call != chosen]
 
     def get(self, call: int) -> object:
         answer = self._answers[call]
-        if isinstance(answer, Exception) and not isinstance(answer, GaninvError):
+        if isinstance(answer, DiedError):
             raise answer
         return answer
 
 
 class Actor:
-    """A worker that squares."""
+    """A worker that squares trial numbers; a call completes some of the jobs of earlier calls."""
 
     def __init__(self, ray: Ray) -> None:
-        self._ray = ray
-        self._dies = False
+        self._ray, self._dead = ray, False
+        self._jobs: list[Job] = []
 
     def __getattr__(self, name: str) -> object:
-        return types.SimpleNamespace(remote=lambda *given: self._ray.said(self._does(name, given)))
+        return types.SimpleNamespace(
+            remote=lambda *given: self._ray.add_answer(self._answer(name, given))
+        )
 
-    def _does(self, name: str, given: tuple[object, ...]) -> object:
+    def _answer(self, name: str, given: tuple[object, ...]) -> object:
         if name == "start":
             return WorkerInfo("node", Machine("CPU"), get_versions())
-        if name != "apply":
+        if name != "work":
             return None
-        if self._ray.dying and not self._dies:
+        if self._ray.dying and not self._dead:
             self._ray.dying -= 1
-            self._dies = True
-        return DiedError("out of memory") if self._dies else ItemResult(given[1] ** 2)  # type: ignore[operator]
+            self._dead = True
+        if self._dead:
+            return DiedError("out of memory")
+        jobs, remaining = given
+        self._jobs += jobs  # type: ignore[arg-type]
+        count = self._ray.random.randint(0 if remaining else len(self._jobs), len(self._jobs))
+        done, self._jobs = self._jobs[:count], self._jobs[count:]
+        rows = {"none": {"square": np.array([job.trial**2 for job in done])}}
+        return [WorkerResult(Counts(len(done)), done, rows, 8)]
 
 
-def _cluster(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> RayCluster:
+def _run(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> list[WorkerResult]:
     monkeypatch.setattr(workers.time, "sleep", lambda seconds: None)
-    crew = Workers(
-        ray, None, resources.WorkerResources(1, 0), 2, ("auto", "lbfgs"), lambda said: None
-    )  # type: ignore[arg-type]
-    recipe = types.SimpleNamespace(made=lambda: None)
-    return RayCluster(ray, crew, recipe, 8)  # type: ignore[arg-type]
-
-
-def _squared(generator: object, item: int) -> int:
-    raise AssertionError("it is the workers who are asked")
+    members = Workers(
+        ray,
+        None,  # type: ignore[arg-type]
+        resources.WorkerResources(1, 0),
+        2,
+        ("auto", "lbfgs"),
+        lambda sentence: None,
+    )
+    spec = types.SimpleNamespace(build=lambda: None)
+    return list(RayCluster(ray, members, spec, 8).run(None, JOBS))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dying", [0, 2])
-def test_answers_belong_to_what_was_asked(monkeypatch, dying):
-    found = _cluster(Ray(dying), monkeypatch).map(_squared, range(50))
-    assert list(found) == [item**2 for item in range(50)]
+def test_each_job_is_run_once_and_has_its_own_rows(monkeypatch, dying):
+    results = _run(Ray(dying), monkeypatch)
+    assert sorted(job for result in results for job in result.jobs) == JOBS
+    for result in results:
+        squares = [job.trial**2 for job in result.jobs]
+        assert result.rows["none"]["square"].tolist() == squares
 
 
 def test_workers_that_die_again_and_again_end_the_run(monkeypatch):
     with pytest.raises(GaninvError, match="workers ended"):
-        list(_cluster(Ray(dying=99), monkeypatch).map(_squared, range(50)))
+        _run(Ray(dying=99), monkeypatch)
