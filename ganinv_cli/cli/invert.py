@@ -42,7 +42,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     output = output.for_shard(run_config.shard)
     unread = run_image_experiment("invert", run_config, output)
     if npz:  # before anything is printed, which a reader who goes away would end
-        from ganinv_cli.report.shared.latents import save_latents
+        from ganinv_cli.report.invert.latents import save_latents
 
         save_latents(output.out, npz)
     output.publish()

@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.errors import UsageError
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.report.shared.latents import select_best
+from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
 
 MAX_BYTES = 1 << 31  # of a file

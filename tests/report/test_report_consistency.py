@@ -9,9 +9,9 @@ from known_sweep import LATENT, make_image_groups, make_image_results, make_reco
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, render, summarize
-from ganinv_cli.report.consistency.minima import SAME_Z_TOLERANCE
 from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.shared.failures import REASON_NAMES, list_failures
+from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.settings.names import STYLES
 
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.report import invert, summarize
+from ganinv_cli.report.invert import latents
+from ganinv_cli.report.invert.pictures import make_file_stem
 from ganinv_cli.report.output.folder import write_report
-from ganinv_cli.report.shared import latents
 
 
 def pictures(**given):
@@ -60,7 +61,7 @@ def test_pictures_of_several_rules_are_told_apart():
     ],
 )
 def test_a_files_name_can_lead_nowhere_else(name, safe):
-    assert safe(name) == safe
+    assert make_file_stem(name) == safe
 
 
 def test_the_pictures_are_written_and_counted_in_the_line(tmp_path):

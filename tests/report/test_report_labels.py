@@ -15,7 +15,7 @@ from known_sweep import (
 
 from ganinv_cli import statistics
 from ganinv_cli.report import consistency, invert, render, summarize
-from ganinv_cli.report.shared import latents
+from ganinv_cli.report.invert import latents
 from ganinv_cli.settings.names import STYLES
 
 TITLE = "Trials that found the right label"

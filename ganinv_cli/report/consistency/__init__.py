@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.consistency import labels, numbers
-from ganinv_cli.report.consistency import tables as words
-from ganinv_cli.report.consistency.images import iterate_recoveries, read_images
+from ganinv_cli.report.consistency import numbers, tables
 from ganinv_cli.report.consistency.notes import make_notes
 from ganinv_cli.report.output.plain_numbers import flatten
 from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.shared.image_names import list_image_groups
+from ganinv_cli.report.shared.image_results import iterate_recoveries, make_error_rows, read_images
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.run import describe_run
 from ganinv_cli.settings.names import image_group
@@ -35,8 +34,8 @@ def summarize(results: "Results", name: str) -> Report:
     for image in read_images(results):
         table2 += numbers.make_rows(image)
         strays += numbers.make_stray_rows(image)
-        errors += numbers.make_error_rows(image)
-        label_rows += labels.make_rows(image)
+        errors += make_error_rows(image)
+        label_rows += numbers.make_label_rows(image)
         readable += [] if image.error else [image.number]
         handling_by_image[image.number] = image.handling
     if not table2 and not errors:
@@ -46,11 +45,8 @@ def summarize(results: "Results", name: str) -> Report:
         name,
         {"table2": table2, "strays": strays, "unread": errors}
         | ({"labels": label_rows} if label_rows else {}),
-        words.make_sections(table2, strays, errors, label_rows, read_prior(run["config"])),
-        [
-            *make_notes(run, table2, handling_by_image),
-            *labels.make_notes(label_rows),
-        ],
+        tables.make_sections(table2, strays, errors, label_rows, read_prior(run["config"])),
+        make_notes(run, table2, label_rows, handling_by_image),
         run,
         [flatten(row) for row in table2],
     )

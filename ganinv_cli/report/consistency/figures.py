@@ -9,10 +9,7 @@ from matplotlib.figure import Figure
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.consistency.images import ImageResults
-from ganinv_cli.report.consistency.minima import SAME_Z_TOLERANCE
 from ganinv_cli.report.consistency.notes import MAX_FIGURES
-from ganinv_cli.report.consistency.numbers import finite_psnr
 from ganinv_cli.report.consistency.verdict import describe_uniqueness
 from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.output.pixel_sheet import (
@@ -25,6 +22,8 @@ from ganinv_cli.report.output.pixel_sheet import (
 from ganinv_cli.report.output.plots import GAP, GREY, PICTURE_SIDE
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.image_names import shorten_name
+from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
+from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import Pixels
 from ganinv_cli.settings.names import image_group
 from ganinv_cli.statistics import Floats

@@ -3,19 +3,32 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from ganinv_cli.report.consistency.minima import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.report.output.number_format import format_concise
 from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.image_names import describe_handling, join_names, name_images
-from ganinv_cli.report.shared.minimum import describe_criterion
+from ganinv_cli.report.shared.image_names import (
+    describe_criterion,
+    describe_handling,
+    join_names,
+    name_images,
+)
 from ganinv_cli.report.shared.prior import describe_distribution, read_prior
+from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 MAX_FIGURES = 60  # images that are drawn; nobody looks through more
 
 
-def make_notes(run: Row, table2: list[Row], handling_by_image: Mapping[int, str]) -> list[str]:
+LABEL_NOTE = (
+    "Under another label the same z makes another image. So distances are those of recoveries "
+    "under one label, a minimum has one label, and whether z is unique is asked under the label of "
+    "the least image loss."
+)
+
+
+def make_notes(
+    run: Row, table2: list[Row], label_rows: list[Row], handling_by_image: Mapping[int, str]
+) -> list[str]:
     """What is missing, what was run, what was done to each file, and how to read the tables."""
     called = name_images(table2)
     lines = [
@@ -57,6 +70,8 @@ def make_notes(run: Row, table2: list[Row], handling_by_image: Mapping[int, str]
         lines.append(f"{lost:,} {are} counted as not converged, and in no distance.")
     if len(called) > MAX_FIGURES:
         lines.append(f"Figures show the first {MAX_FIGURES} images.")
+    if label_rows:
+        lines.append(LABEL_NOTE)
     return lines
 
 

@@ -4,16 +4,16 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.consistency.images import ImageResults
-from ganinv_cli.report.consistency.minima import (
+from ganinv_cli.report.consistency.verdict import describe_uniqueness
+from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
+from ganinv_cli.report.report import Row
+from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
+from ganinv_cli.report.shared.recoveries import (
     REACHED_SHARE,
     SAME_Z_TOLERANCE,
     TOLERANCES,
     Recoveries,
 )
-from ganinv_cli.report.consistency.verdict import describe_uniqueness
-from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
-from ganinv_cli.report.report import Row
 from ganinv_cli.statistics import Booleans, Integers
 
 
@@ -72,17 +72,6 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
     }
 
 
-def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
-    """Of the best, in dB; None: not known, or infinite."""
-    return finite_or_none(best_psnr(image, recoveries))
-
-
-def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
-    """The PSNR of the best; infinite where its loss is 0, NaN where it is not known."""
-    least = float(recoveries.loss[recoveries.best_row])
-    return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
-
-
 def _summarize_counts(counts: Integers) -> Row:
     """Over the recoveries, how many components of z each has."""
     if not len(counts):
@@ -138,8 +127,30 @@ def make_stray_rows(image: ImageResults) -> list[Row]:
     ]
 
 
-def make_error_rows(image: ImageResults) -> list[Row]:
-    """Why its file could not be read; nothing where it could."""
-    if not image.error:
-        return []
-    return [{"image": image.name, "number": image.number, "error": image.error}]
+def make_label_rows(image: ImageResults) -> list[Row]:
+    """One a rule and label that a recovery ended under; none without labels."""
+    return [
+        _make_label_row(image, technique, recoveries, label)
+        for technique, recoveries in image.recoveries.items()
+        if recoveries.labels is not None
+        for label in np.unique(recoveries.labels).tolist()
+    ]
+
+
+def _make_label_row(image: ImageResults, rule: str, recoveries: Recoveries, label: int) -> Row:
+    mask = recoveries.labels == label
+    selected = recoveries.select_label(label)
+    apart = selected.distances(selected.has_finite_z)
+    least = selected.loss[np.isfinite(selected.loss)]
+    return {
+        "image": image.name,
+        "number": image.number,
+        "technique": rule,
+        "label": label,
+        "recoveries": len(selected.loss),
+        "converged": int(np.sum(selected.stationary)),
+        "distinct": selected.count_minima(),
+        "image_loss": float(least.min()) if len(least) else None,
+        "reached": int(np.sum(recoveries.reached_least_loss & mask)),  # the least of all labels
+        "distance": finite_or_none(float(np.mean(apart))) if len(apart) else None,
+    }

@@ -3,8 +3,6 @@
 from itertools import groupby, islice
 
 from ganinv_cli.prior import Prior
-from ganinv_cli.report.consistency import labels
-from ganinv_cli.report.consistency.minima import TOLERANCES
 from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.report import Row, Section
 from ganinv_cli.report.shared.image_names import (
@@ -13,6 +11,7 @@ from ganinv_cli.report.shared.image_names import (
     make_unread_table,
 )
 from ganinv_cli.report.shared.prior import format_range
+from ganinv_cli.report.shared.recoveries import TOLERANCES
 
 MAX_STRAYS = 20  # listed for an image and rule; JSON has them all
 ROW_HEADING = "image,\ntechnique"
@@ -34,7 +33,7 @@ def make_sections(
             max_length=40,
         ),
         _make_minima_table(table2),
-        *labels.make_sections(label_rows),
+        *_make_label_tables(label_rows),
         _make_tolerances_table(table2),
         _make_losses_table(table2),
         _make_reached_table(table2),
@@ -86,6 +85,29 @@ def _make_minima_table(table2: list[Row]) -> Section:
             "most\nfrequent": [f"{each['largest']:,}" for each in minima],
         },
     )
+
+
+def _make_label_tables(label_rows: list[Row]) -> list[Section]:
+    """Those rows in words."""
+    if not label_rows:
+        return []
+    return [
+        make_image_table(
+            "Under which label the recoveries ended",
+            ("image,\ntechnique", "label", "trials", "converged", "distinct\nminima",
+             "least\nloss", "trials\nat it", "mean\ndistance"),
+            label_rows,
+            lambda row, name: (
+                f"{name},\n{row['technique']}",
+                f"{row['label']}",
+                *(f"{row[key]:,}" for key in ("recoveries", "converged", "distinct")),
+                format_scientific(row["image_loss"]),
+                f"{row['reached']:,}",
+                format_scientific(row["distance"]),
+            ),
+            max_length=16,
+        )
+    ]  # fmt: skip
 
 
 def _make_tolerances_table(table2: list[Row]) -> Section:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.consistency.minima import Recoveries
+from ganinv_cli.report.shared.recoveries import Recoveries
 
 MIN_RECOVERIES = 10  # recoveries, below which nothing is decided
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique

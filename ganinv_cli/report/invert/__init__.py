@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.consistency.images import find_rules, iterate_recoveries, read_images
-from ganinv_cli.report.consistency.numbers import make_error_rows
-from ganinv_cli.report.invert import numbers, pictures
-from ganinv_cli.report.invert import tables as words
+from ganinv_cli.report.invert import notes, numbers, pictures, tables
 from ganinv_cli.report.output.plain_numbers import flatten
 from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import Reasons
 from ganinv_cli.report.shared.image_names import list_image_groups
+from ganinv_cli.report.shared.image_results import (
+    find_rules,
+    iterate_recoveries,
+    make_error_rows,
+    read_images,
+)
 from ganinv_cli.report.shared.run import Pixels, describe_run
 from ganinv_cli.settings.names import image_group
 
@@ -37,8 +40,8 @@ def summarize(results: "Results", name: str) -> Report:
     return Report(
         name,
         {"invert": inverted, "unread": errors},
-        words.make_sections(inverted, errors),
-        words.make_notes(run, inverted),
+        tables.make_sections(inverted, errors),
+        notes.make_notes(run, inverted),
         run,
         [flatten(row) for row in inverted],
     )

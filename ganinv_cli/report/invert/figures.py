@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ganinv_cli.report.consistency.images import find_rules, read_images
-from ganinv_cli.report.consistency.numbers import finite_psnr
 from ganinv_cli.report.invert.pictures import (
     MAX_SHOWN,
     Pair,
@@ -20,6 +18,7 @@ from ganinv_cli.report.output.pixel_sheet import draw_picture, enlarge_side, mak
 from ganinv_cli.report.output.plots import GAP
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.image_names import name_images
+from ganinv_cli.report.shared.image_results import find_rules, finite_psnr, read_images
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results

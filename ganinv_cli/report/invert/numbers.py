@@ -3,12 +3,11 @@
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.consistency.images import ImageResults
-from ganinv_cli.report.consistency.minima import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries
-from ganinv_cli.report.consistency.numbers import best_psnr
 from ganinv_cli.report.invert.pictures import Pair, choose_amplification, find_certificate
 from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row
+from ganinv_cli.report.shared.image_results import ImageResults, best_psnr
+from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries
 
 
 def make_rows(image: ImageResults) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ganinv_cli.report.consistency.images import ImageResults
+from ganinv_cli.report.shared.image_results import ImageResults
 from ganinv_cli.report.shared.run import Group, Pixels
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # times; the first that keeps nearly all differences within grey

@@ -1,20 +1,8 @@
 """The certificates in words."""
 
-from ganinv_cli.report.consistency.minima import REACHED_SHARE, SAME_Z_TOLERANCE
-from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN
-from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
+from ganinv_cli.report.output.number_format import format_number, format_scientific
 from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.shared.image_names import (
-    describe_handling,
-    join_names,
-    make_image_table,
-    make_unread_table,
-    name_images,
-)
-from ganinv_cli.report.shared.minimum import describe_criterion
-from ganinv_cli.report.shared.prior import format_bounds, read_prior
-from ganinv_cli.report.shared.run import make_run_notes
-from ganinv_cli.statistics.image_error import POOR, VERDICTS
+from ganinv_cli.report.shared.image_names import make_image_table, make_unread_table
 
 
 def make_sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
@@ -26,64 +14,6 @@ def make_sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
         _make_certainty_table(inverted),
         *make_unread_table(errors),
     ]
-
-
-def make_notes(run: Row, inverted: list[Row]) -> list[str]:
-    """What is missing, what was run, what was done to the files, and how to read the tables."""
-    called = name_images(inverted)
-    said = {called[row["number"]]: row["said"] for row in inverted}
-    lines = [*make_run_notes(run), *describe_handling(said.items())]
-    if mask := run["config"].get("mask"):
-        lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
-    poor = [called[row["number"]] for row in inverted if row["verdict"].startswith(POOR)]
-    if poor:
-        lines.append(f"{join_names(poor)}: {POOR}.")
-    untold = [called[row["number"]] for row in inverted if not row["told"]]
-    if untold:
-        lines.append(
-            f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may "
-            "be "
-            "another than was found."
-        )
-    lines.append(
-        "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "
-        f"the image to 8 bits leaves{_describe_rounding(inverted)}; then, by PSNR, "
-        + ", ".join(f"{words} from {least:g} dB" for least, words in VERDICTS.items())
-        + ", below that poor."
-    )
-    low, high = format_bounds(read_prior(run["config"]))
-    labelled = any("label" in row for row in inverted)
-    lines.append(
-        f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
-        "all"
-        f"{' under the same label' if labelled else ''}; "
-        "one z: those of them at the best one's z (‖·‖ / latent below "
-        f"{format_concise(SAME_Z_TOLERANCE)} from one "
-        "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
-        "its least, and the directions of z that move the image. At bound: components of z at or "
-        f"beyond {low} or {high}; outside: those beyond, where no z is drawn."
-    )
-    if labelled:
-        lines.append(
-            "Label: the one under which the best z was found. A start tries one label, and the "
-            "starts take the labels in turn; z found under another label cannot be compared."
-        )
-    if inverted:
-        polished = any(row["z"] == "polished" for row in inverted)
-        lines.append(describe_criterion(run, inverted[0]["latent"], polished))
-    if any(row["difference_amplified"] for row in inverted):
-        lines.append(
-            f"Each image's original, reconstruction and difference are PNGs in {FOLDER}/, at the "
-            "generator's own size; the difference is reconstruction less image around grey, "
-            "amplified as difference_amplified in the JSON and CSV says. Figures show the first "
-            f"{MAX_SHOWN}."
-        )
-    return lines
-
-
-def _describe_rounding(inverted: list[Row]) -> str:
-    known = [row["rounding_rmse"] for row in inverted if row["rounding_rmse"]]
-    return f" (RMSE below {max(known):.2f})" if known else ""
 
 
 def _make_table(

@@ -9,10 +9,9 @@ import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.files import replace_file
-from ganinv_cli.report.consistency.images import ImageResults, read_images
-from ganinv_cli.report.consistency.numbers import best_psnr
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.report import Row
+from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
 from ganinv_cli.store import Results, read_results
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.prior import Prior
-from ganinv_cli.report.consistency.minima import Recoveries
+from ganinv_cli.report.output.plain_numbers import finite_or_none
+from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared.prior import read_prior
+from ganinv_cli.report.shared.recoveries import Recoveries
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.settings.names import image_number
 
@@ -87,6 +89,24 @@ def iterate_recoveries(
         for image in images
         for technique, recoveries in image.recoveries.items()
     )
+
+
+def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
+    """Of the best, in dB; None: not known, or infinite."""
+    return finite_or_none(best_psnr(image, recoveries))
+
+
+def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
+    """The PSNR of the best; infinite where its loss is 0, NaN where it is not known."""
+    least = float(recoveries.loss[recoveries.best_row])
+    return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
+
+
+def make_error_rows(image: ImageResults) -> list[Row]:
+    """Why its file could not be read; nothing where it could."""
+    if not image.error:
+        return []
+    return [{"image": image.name, "number": image.number, "error": image.error}]
 
 
 def _find_image_groups(results: "Results") -> Iterator[str]:
