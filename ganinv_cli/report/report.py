@@ -59,6 +59,10 @@ def _make_no_pictures(_: "Results") -> "Iterator[tuple[str, Pixels]]":
     return iter(())
 
 
+def _list_rules(identity: "Mapping[str, Any]") -> list[str]:
+    return list(identity.get("clip", ()))
+
+
 @dataclass(frozen=True)
 class ReportModule:
     """All that the report of one command consists of.
@@ -78,6 +82,8 @@ class ReportModule:
     classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = _find_no_failures
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = _make_no_pictures
+    # Return the groups of trials that a finished run has, from its `identity`: one per rule.
+    list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
     max_page_figures: int | None = None  # figures that the page shows; None: all
     none_failed: str = "None failed: all {trials:,} trials converged."  # said if no trial failed
 
@@ -88,14 +94,25 @@ def find_report_module(results: "Results", name: str) -> ReportModule:
     Raises ResultsError, with `name` in its message, if this version has no such module.
     """
     command = str(results.attributes.get("command", ""))
-    word = command.replace("-", "_")
-    package = f"{__package__}.{word}"
-    # A file may name any command, e.g. a module of ours that reports none.
-    found = import_module(package) if word.isidentifier() and find_spec(package) else None
-    module = vars(found).get("REPORT") if found else None
-    if not isinstance(module, ReportModule):
+    module = _import_report_module(command)
+    if module is None:
         raise ResultsError(
             f"{name}: results of the command {command!r}, which this ganinv does not report; "
             "use the ganinv that wrote them, or a newer one"
         )
     return module
+
+
+def list_trial_groups(command: str, identity: "Mapping[str, Any]") -> list[str]:
+    """Return the groups of trials that a finished run of a command has, from its `identity`."""
+    module = _import_report_module(command)
+    return module.list_trial_groups(identity) if module else _list_rules(identity)
+
+
+def _import_report_module(command: str) -> ReportModule | None:
+    word = command.replace("-", "_")
+    package = f"{__package__}.{word}"
+    # A file may name any command, e.g. a module of ours that reports none.
+    found = import_module(package) if word.isidentifier() and find_spec(package) else None
+    module = vars(found).get("REPORT") if found else None
+    return module if isinstance(module, ReportModule) else None

@@ -40,7 +40,7 @@ class Catalogue:
     @property
     def saved_trials(self) -> int:
         """Trials that have an outcome, over all groups."""
-        rules = (run for group, run in self._committed.items() if schema.is_rule_group(group))
+        rules = (run for group, run in self._committed.items() if schema.is_trial_group(group))
         return sum(int(run.sum()) for run in rules)
 
     def list_trials(self, group: str) -> np.ndarray:

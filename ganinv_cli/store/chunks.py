@@ -1,9 +1,10 @@
 """Reading some rows of a dataset, most of whose chunks may never have been written."""
 
+from collections.abc import Iterator
+
 import h5py
 import numpy as np
 
-from ganinv_cli.store.merge.ranges import iterate_pieces
 from ganinv_cli.store.schema import Kind
 
 CHUNKED_GAP = 16  # rows that are sooner read along than passed over, or as many as a chunk has
@@ -40,3 +41,14 @@ def read_all(data: h5py.Dataset) -> np.ndarray:
     for first in written:
         values[first : first + length] = data[first : first + length]
     return values
+
+
+def iterate_pieces(ends: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the first place and the end of each piece of a sequence that is not empty.
+
+    `ends`, (len - 1,) bool, says after which places a piece ends.
+    """
+    low = 0
+    for high in [*(np.flatnonzero(ends) + 1).tolist(), len(ends) + 1]:
+        yield low, high
+        low = high

@@ -1,5 +1,8 @@
-"""What a results file may hold: every column with its dtype, shape, unit and meaning."""
+"""What a results file may hold: each kind of group, and every column with its unit and meaning."""
 
+import functools
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 
@@ -13,6 +16,29 @@ class Column:
     unit: str
     meaning: str
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class GroupKind:
+    """A kind of group: its columns, and the names by which it is recognised."""
+
+    name: str  # in sentences
+    pattern: str  # a regular expression for the whole name of a group
+    columns: tuple[Column, ...]
+    holds_trials: bool = False  # each row is a trial, and has an outcome
+    # A group of summaries lies in the group that it summarises. Each row is of the trials that were
+    # committed so far, and this column says how many; the last row counts.
+    summarised_trials: str = ""
+    contents: str = ""  # of a summary, in sentences
+
+    @functools.cached_property
+    def columns_by_name(self) -> Mapping[str, Column]:
+        """The columns by their paths inside the group."""
+        return {column.name: column for column in self.columns}
+
+    def matches(self, group: str) -> bool:
+        """Return whether a group's name has the pattern."""
+        return re.fullmatch(self.pattern, group, re.DOTALL) is not None
 
 
 ROOT = (
@@ -192,3 +218,18 @@ CONSTANTS = (
         True,
     ),
 )
+
+GROUP_KINDS = (  # if several match a name, the first one counts
+    GroupKind("root", r"", ROOT),
+    GroupKind(
+        "certificate",
+        r".*/certificate",
+        CERTIFICATE,
+        summarised_trials="recoveries",
+        contents="reconstructions, singular values",
+    ),
+    GroupKind("image", r"image=[^/]*", IMAGE),
+    GroupKind("rule", r".+", (*RULE, *FIRST, *POLISHED), holds_trials=True),
+)
+
+ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials

@@ -10,16 +10,15 @@ import h5py
 import numpy as np
 
 from ganinv_cli.store import schema
+from ganinv_cli.store.chunks import iterate_pieces
 from ganinv_cli.store.committed_rows import CommittedRows, read_block
 from ganinv_cli.store.figure import Figure
-from ganinv_cli.store.merge.ranges import iterate_pieces
-from ganinv_cli.store.schema import TRIAL, Kind, column_path
+from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, column_path
 
 BLOCK_BYTES = 1 << 26  # held in memory at a time
 CHUNK_BYTES = 1 << 18  # of a dataset, read at once
 INDEX_BYTES = 256  # a chunk's share of the index, at most
 GAP_ROWS = 64  # rows that are sooner held in memory than passed over
-_TRIAL = Kind("int64", ())
 
 
 def write_finished_file(
@@ -144,7 +143,7 @@ def _build_skeleton(
 
 
 def _collect_kinds(rows: CommittedRows) -> dict[str, dict[str, Kind]]:
-    kinds: dict[str, dict[str, Kind]] = {group: {TRIAL: _TRIAL} for group in rows.groups}
+    kinds: dict[str, dict[str, Kind]] = {group: {TRIAL: TRIAL_KIND} for group in rows.groups}
     for (group, name), kind in rows.layout.items():
         if group in kinds:
             kinds[group][name] = kind

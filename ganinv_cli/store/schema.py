@@ -7,10 +7,10 @@ import numpy as np
 
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import columns as contents
-from ganinv_cli.store.columns import Column
+from ganinv_cli.store.columns import Column, GroupKind
 
 SCHEMA_VERSION = 1  # raised when an older ganinv could no longer read the file
-TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 where it was not run
+TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 
 
 class Kind(NamedTuple):
@@ -29,28 +29,30 @@ class Kind(NamedTuple):
         return np.full((rows, *self.shape), fill, self.dtype)
 
 
+TRIAL_KIND = Kind("int64", ())
 Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind
 
-_ROOT = {column.name: column for column in contents.ROOT}
-_IMAGE = {column.name: column for column in contents.IMAGE}
-_CERTIFICATE = {column.name: column for column in contents.CERTIFICATE}
-_RULE = {column.name: column for column in (*contents.RULE, *contents.FIRST, *contents.POLISHED)}
 _CONSTANTS = {column.name: column for column in contents.CONSTANTS}
 
 
-def get_columns(group: str) -> dict[str, Column]:
-    """The columns a group may have, by its path; "" is the root."""
-    if not group:
-        return _ROOT
-    if group.endswith("/certificate"):
-        return _CERTIFICATE
-    return _RULE if is_rule_group(group) else _IMAGE
+def get_group_kind(group: str) -> GroupKind:
+    """Return the kind of a group by its path; "" is the root."""
+    return next(kind for kind in contents.GROUP_KINDS if kind.matches(group))
 
 
-def is_rule_group(group: str) -> bool:
-    """Whether a group's rows are trials under a rule."""
-    image = group.startswith("image=") and "/" not in group
-    return bool(group) and not image and not group.endswith("/certificate")
+def get_columns(group: str) -> Mapping[str, Column]:
+    """Return the columns a group may have, by their paths inside it; "" is the root."""
+    return get_group_kind(group).columns_by_name
+
+
+def is_trial_group(group: str) -> bool:
+    """Return whether a group's rows are trials."""
+    return get_group_kind(group).holds_trials
+
+
+def enclosing_group(group: str) -> str:
+    """Return the group that a group lies in: `a=1` for `a=1/none`, "" for `none`."""
+    return group.rpartition("/")[0]
 
 
 def column_path(group: str, name: str) -> str:
@@ -69,7 +71,7 @@ def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.nda
         for name, values in rows.items()
         if name != TRIAL
     }
-    if is_rule_group(group) and "outcome" not in fitted:
+    if is_trial_group(group) and "outcome" not in fitted:
         raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
     for name in {"outcome", "first/outcome", "polished/outcome"} & fitted.keys():
         none = [0] if name.startswith("polished/") else []

@@ -64,8 +64,8 @@ def test_only_the_rows_of_a_rule_count_as_trials(path):
         run.commit(make_rows([0], (IMAGE, CERTIFICATE)) | make_rows([0, 1], (TRIALS,)))
         assert run._committed.saved_trials == 2
     ruled = ("none", "variance=0.1/none", TRIALS)
-    assert all(schema.is_rule_group(group) for group in ruled)
-    assert not any(schema.is_rule_group(group) for group in ("", IMAGE, CERTIFICATE))
+    assert all(schema.is_trial_group(group) for group in ruled)
+    assert not any(schema.is_trial_group(group) for group in ("", IMAGE, CERTIFICATE))
 
 
 def test_a_row_that_is_no_trial_needs_no_outcome_and_a_trial_does(path):

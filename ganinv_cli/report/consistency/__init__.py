@@ -10,7 +10,7 @@ from ganinv_cli.report.consistency.notes import make_notes
 from ganinv_cli.report.output.plain_numbers import flatten
 from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
-from ganinv_cli.report.shared.image_names import list_image_groups
+from ganinv_cli.report.shared.image_names import list_image_groups, list_trial_groups
 from ganinv_cli.report.shared.image_results import iterate_recoveries, make_error_rows, read_images
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.run import describe_run
@@ -80,5 +80,6 @@ REPORT = ReportModule(
     draw,
     classify_failures,
     max_page_figures=20,  # as many images
+    list_trial_groups=list_trial_groups,
     none_failed="None failed to converge.",
 )

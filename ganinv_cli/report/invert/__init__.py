@@ -8,7 +8,7 @@ from ganinv_cli.report.invert import notes, numbers, pictures, tables
 from ganinv_cli.report.output.plain_numbers import flatten
 from ganinv_cli.report.report import DrawnFigure, Report, ReportModule, Row
 from ganinv_cli.report.shared.failures import Reasons
-from ganinv_cli.report.shared.image_names import list_image_groups
+from ganinv_cli.report.shared.image_names import list_image_groups, list_trial_groups
 from ganinv_cli.report.shared.image_results import (
     find_rules,
     iterate_recoveries,
@@ -75,5 +75,6 @@ REPORT = ReportModule(
     draw,
     classify_failures,
     iterate_pictures,
+    list_trial_groups=list_trial_groups,
     none_failed="None failed to converge.",
 )

@@ -24,7 +24,7 @@ def summarize(results: "Results", name: str) -> Report:
         raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
     sweep = _make_rows(results, cells)
     slopes, comparisons = claims.fit_slopes(cells), claims.compare_rules(cells)
-    run = describe_run(results, numbers.list_variance_groups(results))
+    run = describe_run(results, numbers.list_trial_groups(results.attributes.get("config", {})))
     return Report(
         name,
         {"noise_sweep": sweep, "slopes": slopes, "comparisons": comparisons},
@@ -53,4 +53,4 @@ def _make_rows(results: "Results", cells: list[numbers.Cell]) -> list[Row]:
     ]
 
 
-REPORT = ReportModule("noise-sweep", summarize, draw)
+REPORT = ReportModule("noise-sweep", summarize, draw, list_trial_groups=numbers.list_trial_groups)

@@ -1,7 +1,8 @@
 """How far from the true z each rule ends at each noise variance, against the best possible."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,12 @@ def read_cells(results: "Results") -> list[Cell]:
     return sorted(found, key=lambda cell: (cell.variance, list(RULES).index(cell.rule)))
 
 
-def list_variance_groups(results: "Results") -> list[str]:
-    """Of the results file, for every variance and rule that the run asks for."""
-    config = results.attributes.get("config", {})
+def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
+    """Return the groups of trials of a run, one per variance and rule, begun or not."""
     return [
         variance_group(variance, rule)
-        for variance in config.get("variances", ())
-        for rule in config.get("clip", ())
+        for variance in settings.get("variances", ())
+        for rule in settings.get("clip", ())
     ]
 
 

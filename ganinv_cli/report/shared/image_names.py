@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
+from typing import Any
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.report.report import Row, Section
@@ -116,3 +117,8 @@ def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> l
     clip = config.get("clip")
     rules = clip if isinstance(clip, list | tuple) else ()
     return [image_group(number, rule) for number in numbers for rule in rules]
+
+
+def list_trial_groups(identity: Mapping[str, Any]) -> list[str]:
+    """Return the groups of trials that a finished run has: one per image and rule."""
+    return list_image_groups(identity, range(identity.get("images", 0)))

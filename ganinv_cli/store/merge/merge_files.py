@@ -1,19 +1,24 @@
 """Results files of one run into one: what tasks of a batch scheduler have written apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import catalogue, files, finished_file, lock
 from ganinv_cli.store.committed_rows import CommittedRows
 from ganinv_cli.store.files import SaveError
-from ganinv_cli.store.merge import ranges
-from ganinv_cli.store.merge.agreement import describe_agreement
+from ganinv_cli.store.merge.coverage import (
+    describe_agreement,
+    describe_missing_summaries,
+    find_missing_trials,
+    format_count,
+    format_ranges,
+    get_case_noun,
+)
 from ganinv_cli.store.merge.merged_provenance import MergedProvenance
 from ganinv_cli.store.merge.merged_rows import MergedRows
-from ganinv_cli.store.merge.missing_trials import count_uncertified_images, find_missing_trials
-from ganinv_cli.store.schema import is_rule_group
+from ganinv_cli.store.schema import enclosing_group, is_trial_group
 
 
 class MissingError(ResultsError):
@@ -29,8 +34,16 @@ class MergeSummary(NamedTuple):
     notes: list[str]  # a sentence each that the reader should know
 
 
+# The command and its `identity` -> the groups of trials that a finished run has.
+ListTrialGroups = Callable[[str, Mapping[str, Any]], Sequence[str]]
+
+
 def merge_files(
-    out: Path, paths: Sequence[Path], partial: bool = False, overwrite: bool = False
+    out: Path,
+    paths: Sequence[Path],
+    list_trial_groups: ListTrialGroups,
+    partial: bool = False,
+    overwrite: bool = False,
 ) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
@@ -43,24 +56,21 @@ def merge_files(
     _check_free(out, overwrite)
     found, origins, notes = _collect_files(paths)
     rows = found.rows
-    lacking = find_missing_trials(rows, origins.identity, origins.requested_trials)
+    expected = list_trial_groups(origins.command, origins.identity)
+    lacking = find_missing_trials(rows, expected, origins.requested_trials)
     if lacking and not partial:
         raise MissingError(
-            f"{out} is not written, for trials are missing: {ranges.format_runs(lacking)}; name "
-            "the "
+            f"{out} is not written, for trials are missing: {format_ranges(lacking)}; name the "
             "files that hold them, or write what there is with --partial, and the same command "
             f"without --shard on {out} runs the rest"
         )
-    if not any(len(rows.list_trials(group)) for group in filter(is_rule_group, rows.groups)):
+    if not any(len(rows.list_trials(group)) for group in filter(is_trial_group, rows.groups)):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")
     if lacking:
-        notes.append(f"missing are {ranges.format_runs(lacking)}")
-    if images := count_uncertified_images(rows, origins.identity, lacking):
+        notes.append(f"missing are {format_ranges(lacking)}")
+    if summaries := describe_missing_summaries(rows, expected, lacking):
         notes.append(
-            f"{out}: {_format_count(images, 'image')} {'has' if images == 1 else 'have'} no "
-            "certificate "
-            "yet (reconstructions, singular values); the same command without --shard, with --out "
-            f"{out}, makes them"
+            f"{out}: {summaries}; the same command without --shard, with --out {out}, makes them"
         )
     with lock.hold_lock(out):
         _check_free(out, overwrite)
@@ -136,20 +146,12 @@ def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance
 
 
 def _describe_contents(rows: CommittedRows, count: int) -> str:
-    groups = [group for group in rows.groups if is_rule_group(group)]
+    groups = [group for group in rows.groups if is_trial_group(group)]
     trials = max(len(rows.list_trials(group)) for group in groups)
     techniques = {group.rpartition("/")[2] for group in groups}
-    cases = {group.rpartition("/")[0] for group in groups} - {""}
-    said = f"{_format_count(trials, 'trial')} of {_format_count(len(techniques), 'technique')}"
+    cases = {enclosing_group(group) for group in groups} - {""}
+    said = f"{format_count(trials, 'trial')} of {format_count(len(techniques), 'technique')}"
     if cases:
-        images = min(cases).startswith("image=")
-        said += (
-            f" for {_format_count(len(cases), 'image')}"
-            if images
-            else f" at {_format_count(len(cases), 'variance')}"
-        )
-    return f"{said} from {_format_count(count, 'file')}"
-
-
-def _format_count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+        relation = "for" if cases & set(rows.groups) else "at"  # a thing with rows, or a value
+        said += f" {relation} {format_count(len(cases), get_case_noun(min(cases)))}"
+    return f"{said} from {format_count(count, 'file')}"

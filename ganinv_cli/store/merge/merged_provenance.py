@@ -43,6 +43,12 @@ class MergedProvenance:
             self._record_figure(path, name)
 
     @property
+    def command(self) -> str:
+        """The command that wrote the files."""
+        command: str = self._largest["command"]
+        return command
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """The settings that decide the trials' results."""
         identity: Mapping[str, Any] = self._largest["identity"]

@@ -1,4 +1,4 @@
-"""What several results files of one run hold together, and which of them counts for a trial."""
+"""The rows of several results files of one run, and whose row counts for a trial."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,66 +10,64 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import committed_rows, schema
 from ganinv_cli.store.catalogue import Catalogue, CommittedFile
 from ganinv_cli.store.committed_rows import CommittedRows, RowSource
-from ganinv_cli.store.schema import TRIAL, Kind, Layout
-
-_CERTIFICATE = "/certificate"
+from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout
 
 
 class _Member(NamedTuple):
     """One results file."""
 
     path: Path
-    stored: list[CommittedFile]
-    indexed_by_trial: bool  # it is one file, where each row is at its trial's number
+    files: list[CommittedFile]
+    indexed_by_trial: bool  # it is a single file, and each row is at its trial's number
 
 
-class _Certificates(NamedTuple):
-    """The certificates that one file has of a group."""
+class _Summaries(NamedTuple):
+    """The rows that one results file has of a group of summaries."""
 
     member: int
     trials: np.ndarray  # their numbers
-    recoveries: int  # in the last of them
+    summarised: int  # trials that the last of them is of
 
 
 class MergedRows:
-    """Grows by one results file at a time; where two have the same row, the first one counts."""
+    """Rows of results files, added one file at a time; the first file that has a row counts."""
 
     def __init__(self) -> None:
         self.layout: Layout = {}
         self.constants: dict[str, np.ndarray] = {}
         self._members: list[_Member] = []
-        self._owners: dict[str, np.ndarray] = {}  # group -> (trials,) int32, whose row; -1: none
-        self._certificates: dict[str, list[_Certificates]] = {}
+        self._owners: dict[str, np.ndarray] = {}  # group -> (trials,) int32, member; -1: none
+        self._summaries: dict[str, list[_Summaries]] = {}
 
     @property
     def rows(self) -> CommittedRows:
-        """All rows; of certificates those alone that are of all of a group's trials."""
+        """All rows, but summaries only if they are of all trials of their group."""
         groups = [
             *self._owners,
-            *(name for name in self._certificates if self._find_complete_certificate(name)),
+            *(name for name in self._summaries if self._find_complete_summaries(name)),
         ]
         return CommittedRows(
             groups, self.layout, self.constants, self.list_trials, self._list_sources
         )
 
     def list_trials(self, group: str) -> np.ndarray:
-        """The numbers of a group's trials, sorted."""
-        if group in self._certificates:
-            certificate = self._find_complete_certificate(group)
-            return certificate.trials if certificate else np.zeros(0, np.int64)
+        """Return the numbers of a group's rows, sorted."""
+        if group in self._summaries:
+            complete = self._find_complete_summaries(group)
+            return complete.trials if complete else np.zeros(0, np.int64)
         return np.flatnonzero(self._get_owners(group) >= 0)
 
     def find_shared_trials(self, catalogue: Catalogue) -> dict[str, np.ndarray]:
-        """The trials of each rule's group that another file has as well, where there are any."""
-        both = {}
-        for group in filter(schema.is_rule_group, catalogue.groups):
+        """Return the trials of each group that the catalogue and an added file both have."""
+        shared = {}
+        for group in filter(schema.is_trial_group, catalogue.groups):
             trials, owner = catalogue.list_trials(group), self._get_owners(group)
             known = trials[: np.searchsorted(trials, len(owner))]
-            both[group] = known[owner[known] >= 0]
-        return {group: trials for group, trials in both.items() if len(trials)}
+            shared[group] = known[owner[known] >= 0]
+        return {group: trials for group, trials in shared.items() if len(trials)}
 
     def add_layout(self, path: Path, catalogue: Catalogue) -> None:
-        """Raises ResultsError where columns or constants are not those of the files before."""
+        """Add a file's columns and constants; ResultsError if they contradict earlier files."""
         try:
             self.layout = schema.join_layouts(self.layout, catalogue.layout)
         except ValueError as error:
@@ -80,21 +78,18 @@ class MergedRows:
                 raise self._misfit_error(path, f"{name} is not the same")
 
     def add_rows(self, path: Path, catalogue: Catalogue) -> None:
-        """Everything committed at `path`, which fits."""
+        """Add everything committed at `path`, after its layout."""
         member = len(self._members)
         finished = catalogue.attributes is not None and catalogue.attributes["finished"] != ""
         alone = [each.path for each in catalogue.files] == [path]
         self._members.append(_Member(path, catalogue.files, finished and alone))
         for group in catalogue.groups:
             trials = catalogue.list_trials(group)
-            if group.endswith(_CERTIFICATE):
-                if len(trials):
-                    certified = _Certificates(
-                        member, trials, _read_recoveries(catalogue, group, trials)
-                    )
-                    self._certificates.setdefault(group, []).append(certified)
-            else:
+            if not schema.get_group_kind(group).summarised_trials:
                 self._assign_owner(group, trials, member)
+            elif len(trials):
+                summaries = _Summaries(member, trials, _count_summarised(catalogue, group))
+                self._summaries.setdefault(group, []).append(summaries)
 
     def _misfit_error(self, path: Path, why: str) -> ResultsError:
         other = self._members[0].path if self._members else "itself"
@@ -111,40 +106,44 @@ class MergedRows:
     def _get_owners(self, group: str) -> np.ndarray:
         return self._owners.get(group, np.zeros(0, np.int32))
 
-    def _find_complete_certificate(self, group: str) -> _Certificates | None:
-        """Of the file that has all trials of the group, made of all of them."""
-        owner = self._get_owners(group.removesuffix(_CERTIFICATE))
-        whose = np.unique(owner[owner >= 0])
+    def _find_complete_summaries(self, group: str) -> _Summaries | None:
+        """Return those of the file that has all trials of the summarised group, if of all."""
+        owner = self._get_owners(schema.enclosing_group(group))
+        members = np.unique(owner[owner >= 0]).tolist()
         count = int((owner >= 0).sum())
         return next(
             (
                 each
-                for each in self._certificates[group]
-                if each.recoveries == count and whose.tolist() == [each.member]
+                for each in self._summaries[group]
+                if each.summarised == count and members == [each.member]
             ),
             None,
         )
 
     def _list_sources(self, group: str, low: int, high: int) -> list[RowSource]:
-        if group in self._certificates:
-            certificate = self._find_complete_certificate(group)
-            stored = self._members[certificate.member].stored if certificate else []
+        if group in self._summaries:
+            complete = self._find_complete_summaries(group)
+            stored = self._members[complete.member].files if complete else []
             return committed_rows.list_overlapping_files(stored, group, low, high)
         return list(self._iterate_sources(group, low, high))
 
     def _iterate_sources(self, group: str, low: int, high: int) -> Iterator[RowSource]:
         owner = self._get_owners(group)[low:high]
         for member in np.unique(owner[owner >= 0]).tolist():
-            path, stored, placed = self._members[member]
-            if placed:
+            path, stored, indexed_by_trial = self._members[member]
+            if indexed_by_trial:
                 yield RowSource(path, low + np.flatnonzero(owner == member))
             else:
                 yield from committed_rows.list_overlapping_files(stored, group, low, high)
 
 
-def _read_recoveries(catalogue: Catalogue, group: str, trials: np.ndarray) -> int:
-    kinds = {TRIAL: Kind("int64", ()), "recoveries": Kind("int32", ())}
-    rows = committed_rows.read_block(
-        committed_rows.collect_rows(catalogue), group, kinds, trials[-1:]
+def _count_summarised(catalogue: Catalogue, group: str) -> int:
+    """Return how many trials the last row of a group of summaries is of."""
+    count = schema.get_group_kind(group).summarised_trials
+    last = committed_rows.read_block(
+        committed_rows.collect_rows(catalogue),
+        group,
+        {TRIAL: TRIAL_KIND, count: Kind("int32", ())},
+        catalogue.list_trials(group)[-1:],
     )
-    return int(rows["recoveries"][0])
+    return int(last[count][0])

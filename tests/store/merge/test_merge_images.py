@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from merging import merge
 from stored import make_provenance, make_row, make_rows
 
 from ganinv_cli.store import open_run, read_results
-from ganinv_cli.store.merge.merge_files import MissingError, merge_files
+from ganinv_cli.store.merge.merge_files import MissingError
 
 TRIALS = 4
 
@@ -56,8 +57,8 @@ def test_whole_images_from_two_files_keep_their_certificates(out, tmp_path):
         for number in range(2)
     ]
     with pytest.raises(MissingError, match=r"4 trials of image=0001/stochastic \(0-3\)"):
-        merge_files(out, paths[:1])
-    combined = merge_files(out, paths)
+        merge(out, paths[:1])
+    combined = merge(out, paths)
     assert combined.contents == "4 trials of 1 technique for 2 images from 2 files"
     groups = read_results(out).groups
     for number in range(2):
@@ -79,17 +80,17 @@ def test_images_without_a_certificate_are_counted_and_it_is_said_how_to_make_the
         )
         for number in range(2)
     ]
-    (note,) = merge_files(out, shards).notes
+    (note,) = merge(out, shards).notes
     assert note == (
         f"{out}: 2 images have no certificate yet (reconstructions, singular values); the same "
         f"command without --shard, with --out {out}, makes them"
     )
-    (note,) = merge_files(out, shards[:1], partial=True, overwrite=True).notes
+    (note,) = merge(out, shards[:1], partial=True, overwrite=True).notes
     assert note.startswith("missing are")
     with open_run(out, _made_by(3)) as run:
         run.commit(_recoveries(0, [1, 3]) | _recoveries(1, [1, 3]) | _certificate(0, 0, TRIALS))
         run.finish()
-    (note,) = merge_files(tmp_path / "again.h5", [out]).notes
+    (note,) = merge(tmp_path / "again.h5", [out]).notes
     assert "1 image has no certificate yet" in note
 
 
@@ -100,7 +101,7 @@ def test_an_image_that_cannot_be_read_lacks_nothing(out, tmp_path):
         _certificate(1, 0, TRIALS),
         images=2,
     )
-    assert merge_files(out, [path]).notes == []
+    assert merge(out, [path]).notes == []
     assert read_results(out).groups["image=0000"]["error"].tolist() == [b"no image"]
 
 
@@ -116,7 +117,7 @@ def test_a_certificate_of_some_of_the_trials_is_left_out(out, tmp_path):
         )
         for number in range(2)
     ]
-    merge_files(out, paths)
+    merge(out, paths)
     assert CERTIFIED not in read_results(out).groups
     with open_run(out, _made_by(1)) as run:
         assert run.list_committed(CERTIFIED).size == 0
@@ -135,9 +136,9 @@ def test_a_certificate_of_other_rows_is_left_out(out, tmp_path):
             _certificate(0, 0, TRIALS),
         ),
     ]
-    merge_files(out, paths)
+    merge(out, paths)
     assert CERTIFIED not in read_results(out).groups
-    merge_files(out, paths[::-1], overwrite=True)
+    merge(out, paths[::-1], overwrite=True)
     assert CERTIFIED in read_results(out).groups
 
 
@@ -149,7 +150,7 @@ def test_the_last_certificate_counts(out, tmp_path):
         _recoveries(0, [2, 3]),
         _certificate(0, 1, TRIALS),
     )
-    merge_files(out, [path])
+    merge(out, [path])
     found = read_results(out).groups[CERTIFIED]
     assert found["trial"].tolist() == [0, 1]
     assert found["recoveries"].tolist() == [2, TRIALS]

@@ -1,11 +1,11 @@
 """What a merged file would lack is said, and what there is goes on."""
 
 import pytest
-from merging import SHARDS, write_results_file
+from merging import SHARDS, merge, write_results_file
 from stored import assert_holds, commit_batches, make_provenance, make_rows
 
 from ganinv_cli.store import open_run, read_results
-from ganinv_cli.store.merge.merge_files import MissingError, merge_files
+from ganinv_cli.store.merge.merge_files import MissingError
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
         run.finish()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(MissingError) as refusal:
-        merge_files(out, [path])
+        merge(out, [path])
     said = str(refusal.value)
     assert refusal.value.exit_code == 1
     assert "6 trials of none (2-3, 5-6, 8-9), 7 trials of stochastic (2-3, 5-9);" in said
@@ -35,7 +35,7 @@ def test_a_group_that_no_file_has_is_missing_whole(out, tmp_path):
         run.commit(make_rows(range(10), ("", "none")))
         run.finish()
     with pytest.raises(MissingError, match=r"10 trials of stochastic \(0-9\)"):
-        merge_files(out, [path])
+        merge(out, [path])
 
 
 def test_the_file_that_was_to_have_most_trials_says_how_many(out, tmp_path):
@@ -44,11 +44,11 @@ def test_the_file_that_was_to_have_most_trials_says_how_many(out, tmp_path):
         write_results_file(tmp_path / "b.h5", [10], config={"trials": 12}),
     ]
     with pytest.raises(MissingError, match=r"1 trial of none, stochastic \(11\)"):
-        merge_files(out, paths)
+        merge(out, paths)
 
 
 def test_a_partial_file_holds_what_there_is_and_the_run_goes_on(out, tmp_path):
-    combined = merge_files(out, [write_results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
+    combined = merge(out, [write_results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
     assert combined.contents == "4 trials of 2 techniques from 1 file"
     assert combined.notes == ["missing are 6 trials of none, stochastic (2-3, 6-9)"]
     assert_holds(read_results(out), SHARDS[0])
@@ -61,12 +61,13 @@ def test_a_partial_file_holds_what_there_is_and_the_run_goes_on(out, tmp_path):
 def test_many_ranges_and_groups_are_cut_off(out, tmp_path):
     identity = {"clip": ["none"], "variances": [number / 10 for number in range(9)]}
     path = tmp_path / "a.h5"
-    with open_run(path, make_provenance(identity=identity, config={"trials": 40})) as run:
+    made_by = make_provenance(command="noise-sweep", identity=identity, config={"trials": 40})
+    with open_run(path, made_by) as run:
         for number, variance in enumerate(identity["variances"]):
             run.commit(make_rows(range(0, 40, 2 + number), (f"variance={variance:g}/none",)))
         run.finish()
     with pytest.raises(MissingError) as refusal:
-        merge_files(out, [path])
+        merge(out, [path])
     said = str(refusal.value)
     assert "20 trials of variance=0/none (1, 3, 5, 7, 9, 11 and 14 more)" in said
     assert "and some of 5 more" in said
@@ -84,8 +85,8 @@ def test_every_variance_is_counted(out, tmp_path):
             run.commit(make_rows(trials, ("", *groups)))
             run.finish()
     with pytest.raises(MissingError, match=r"variance=0.1/none, variance=0.5/none \(8-9\)"):
-        merge_files(out, paths[:2])
-    combined = merge_files(out, paths)
+        merge(out, paths[:2])
+    combined = merge(out, paths)
     assert combined.contents == "10 trials of 1 technique at 2 variances from 3 files"
     for group in groups:
         assert read_results(out).groups[group]["trial"].tolist() == list(range(10))

@@ -6,12 +6,12 @@ import os
 import h5py
 import numpy as np
 import pytest
-from merging import write_results_file
+from merging import merge, write_results_file
 from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import SaveError, files, lock, open_run, read_results
-from ganinv_cli.store.merge.merge_files import MissingError, merge_files
+from ganinv_cli.store.merge.merge_files import MissingError
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def _refusal(out, paths, kind=ResultsError, **options):
     """The sentence; what was in the folder is there as it was, and nothing more."""
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     with pytest.raises(kind) as refusal:
-        merge_files(out, paths, **options)
+        merge(out, paths, **options)
     said = str(refusal.value)
     assert "\n" not in said
     assert refusal.value.exit_code == (1 if kind in (MissingError, SaveError) else 2)
@@ -84,14 +84,14 @@ def test_a_file_that_exists_is_not_replaced_unasked(out, pair):
     write_results_file(out, [3])
     assert "--overwrite" in _refusal(out, pair)
     assert_holds(read_results(out), [3])
-    merge_files(out, pair, overwrite=True)
+    merge(out, pair, overwrite=True)
     assert_holds(read_results(out), range(10))
 
 
 def test_an_interrupted_run_is_not_replaced_unasked(out, pair):
     write_results_file(out, [3], finished=False, seed=8)
     assert "exists" in _refusal(out, pair)
-    merge_files(out, pair, overwrite=True)
+    merge(out, pair, overwrite=True)
     assert_holds(read_results(out), range(10))
     assert not parts_folder(out).exists()
 
@@ -152,7 +152,7 @@ def test_a_file_that_is_being_written_is_refused(out, pair):
         assert f"{pair[1]} is being written by another process" in _refusal(out, pair)
     with lock.hold_lock(out):
         assert f"{out} is being written by another process" in _refusal(out, pair)
-    merge_files(out, pair)
+    merge(out, pair)
 
 
 def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
@@ -165,14 +165,14 @@ def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
 
     monkeypatch.setattr(files, "open_results", gone)
     with pytest.raises(ResultsError, match="was removed while it was read"):
-        merge_files(out, pair)
+        merge(out, pair)
     assert not out.exists()
     assert not parts_folder(out).exists()
 
 
 def test_a_folder_that_is_not_there_is_named(pair, tmp_path):
     with pytest.raises(UsageError, match="lies in a folder that does not exist"):
-        merge_files(tmp_path / "missing" / "all.h5", pair)
+        merge(tmp_path / "missing" / "all.h5", pair)
     assert not (tmp_path / "missing").exists()
 
 
@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_more(out, pair, monkeypatch
         said = _refusal(out, pair, SaveError, overwrite=True)
     assert f"{out} could not be written (No space left on device)" in said
     assert not parts_folder(out).exists()
-    merge_files(out, pair, overwrite=True)
+    merge(out, pair, overwrite=True)
     assert_holds(read_results(out), range(10))
 
 
@@ -225,12 +225,12 @@ def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(pair, tmp_path, m
             for name in ("fsync", "replace", "unlink", "rmdir", "posix_fallocate"):
                 patch.setattr(os, name, counted(getattr(os, name)))
             with contextlib.suppress(_KilledError):
-                merge_files(out, pair, overwrite=True)
+                merge(out, pair, overwrite=True)
         if left[0] >= 0:
             assert calls > 4
             return
         found = read_results(out).groups["none"]["trial"].tolist()
         assert found in ([3, 4], list(range(10)))
-        merge_files(out, pair, overwrite=True)
+        merge(out, pair, overwrite=True)
         assert_holds(read_results(out), range(10))
     pytest.fail("the merge never ended")
