@@ -113,7 +113,7 @@ def _run_command(folder: Path, command: list[str]) -> CommandCost:
 def _write_generator(folder: Path) -> str:
     """Random weights, in the layout of the checkpoint that ships; returns what this machine is."""
     from ganinv_cli.engine.devices import find_devices
-    from ganinv_cli.formats.tensorflow.write import write_checkpoint
+    from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 
     random = np.random.default_rng(0)
     latent, side, widths = 6, 4, (8, 4, 3)

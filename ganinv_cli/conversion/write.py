@@ -15,8 +15,7 @@ from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.files import explain_write_errors, write_error
 from ganinv_cli.formats import generator_toml, read
-from ganinv_cli.formats.tensorflow import write as tf_write
-from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE
+from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, write_checkpoint
 from ganinv_cli.inspection.render import measure_difference
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
@@ -78,7 +77,7 @@ def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
 
 
 def _write_layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
-    tf_write.write_checkpoint(prefix, layout_c.make_arrays(checkpoint.network))
+    write_checkpoint(prefix, layout_c.make_arrays(checkpoint.network))
 
 
 def _write_keras(checkpoint: Checkpoint, path: Path) -> None:

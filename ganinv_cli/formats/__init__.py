@@ -3,15 +3,14 @@
 A file is data: nothing in it is executed and its sizes are bounded.
 """
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.formats import detect
 from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.detect import Format, detect_format
 from ganinv_cli.formats.generator_toml import read_conventions
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
@@ -24,13 +23,12 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     for conventions.
     """
     path = Path(path)
-    format_module = detect.detect_format(path)
+    form = detect_format(path)
     given = conventions or Conventions()
-    _check_conventions(path, format_module, given)
+    _check_conventions(path, form, given)
     conventions, convention_files = read_conventions(path, given)
-    reader = importlib.import_module(f"ganinv_cli.formats.{format_module}")
     try:
-        generator: UnfinishedGenerator = reader.read(path, conventions)
+        generator = form.read(path, conventions)
         return replace(
             complete_generator(generator, conventions), convention_files=convention_files
         )
@@ -38,9 +36,9 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _check_conventions(path: Path, format_module: str, conventions: Conventions) -> None:
+def _check_conventions(path: Path, form: Format, conventions: Conventions) -> None:
     forbidden = [name for name in WEIGHTS_ONLY if conventions.is_given(name)]
-    if format_module in detect.WHOLE_MODEL_FORMATS and forbidden:
+    if form.is_whole_model and forbidden:
         raise ConfigError(
             f"{path} is a whole model, which says its own {' and '.join(forbidden)}: leave out "
             f"{' and '.join(f'--{name}' for name in forbidden)}"
@@ -49,4 +47,4 @@ def _check_conventions(path: Path, format_module: str, conventions: Conventions)
 
 def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
     """Whether reading takes TensorFlow. Raises CheckpointError where the file alone forbids it."""
-    return detect.detect_format(path) in detect.TENSORFLOW_FORMATS or conventions.trust
+    return detect_format(path).needs_tensorflow or conventions.trust

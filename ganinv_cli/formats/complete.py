@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.limits import (
-    LEAST_SIDE,
-    MOST_LATENT,
-    MOST_SIDE,
-    MOST_VALUES,
-    MOST_WEIGHTS,
+from ganinv_cli.formats.interface import (
+    MAX_LATENT,
+    MAX_SIDE,
+    MAX_VALUES,
+    MAX_WEIGHTS,
+    MIN_SIDE,
+    UnfinishedGenerator,
+    UnreadableError,
 )
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fold_layers
@@ -126,14 +127,14 @@ def _rescale_output(network: Network, pixel_range: PixelRange) -> Network:
 
 
 def _check_shapes(network: Network) -> None:
-    if network.parameters > MOST_WEIGHTS:
+    if network.parameters > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a generator of {network.parameters:,} weights where at most {MOST_WEIGHTS:,} "
+            f"holds a generator of {network.parameters:,} weights where at most {MAX_WEIGHTS:,} "
             "were expected; is it a generator of pictures?"
         )
-    if not 1 <= network.latent <= MOST_LATENT:
+    if not 1 <= network.latent <= MAX_LATENT:
         raise UnreadableError(
-            f"takes latent vectors of {network.latent:,} components where 1 to {MOST_LATENT:,} "
+            f"takes latent vectors of {network.latent:,} components where 1 to {MAX_LATENT:,} "
             "were expected; is it a generator of pictures?"
         )
     try:
@@ -143,11 +144,11 @@ def _check_shapes(network: Network) -> None:
             f"the layers do not fit one another: {error}; the file is damaged or of another network"
         ) from None
     for shape, node in zip(shapes, network.nodes, strict=True):
-        if np.prod(shape, dtype=np.float64) > MOST_VALUES:
+        if np.prod(shape, dtype=np.float64) > MAX_VALUES:
             raise UnreadableError(
                 f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture "
                 "where at "
-                f"most {MOST_VALUES:,} were expected; is it a generator of pictures?"
+                f"most {MAX_VALUES:,} were expected; is it a generator of pictures?"
             )
     _check_image_shape(shapes[-1] if shapes else ())
     needed = network.prune_to(len(network.nodes) - 1).nodes
@@ -164,9 +165,9 @@ def _check_image_shape(shape: tuple[int, ...]) -> None:
             "channels "
             "was expected; is it a generator of pictures?"
         )
-    if shape[2] not in (1, 3) or not (LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE):
+    if shape[2] not in (1, 3) or not (MIN_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MAX_SIDE):
         raise UnreadableError(
-            f"makes {format_shape(shape)}; expected pictures of {LEAST_SIDE} to {MOST_SIDE} "
+            f"makes {format_shape(shape)}; expected pictures of {MIN_SIDE} to {MAX_SIDE} "
             "pixels a "
             "side in 1 channel (grey) or 3 (colour); use such a generator"
         )

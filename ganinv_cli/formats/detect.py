@@ -1,93 +1,141 @@
-"""Which format a file is of: its first bytes, its name where they do not tell, nothing more."""
+"""What a format declares of itself, and recognition of a file's format by these declarations."""
 
+import importlib
+import pkgutil
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache, cached_property
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.tensorflow import checkpoint_files as tf_files
-from ganinv_cli.formats.torch.archive import check_member_list
-
-TENSORFLOW_FORMATS = {"tensorflow.reader", "saved_model"}
-WHOLE_MODEL_FORMATS = {"keras", "saved_model"}  # they say how their weights are used
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK\x03\x04"
-_PICKLE = b"\x80"
-_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".tar", ".safetensors")
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.reading import check_member_list
+from ganinv_cli.settings.conventions import Conventions
 
 
-def detect_format(path: Path) -> str:
-    """The module of `formats` that reads a file, a folder, or the prefix of a checkpoint's files.
+class Evidence(IntEnum):
+    """What a format is recognised by; formats with a lower number are asked first."""
 
-    Raises CheckpointError where none does.
+    NAME = 1  # a name that no other format uses
+    CONTENT = 2  # the first bytes, or the names of the members of a zip archive
+    NEIGHBOURS = 3  # other files beside the path, if the content says nothing
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """Everything that a format may be recognised by; each is read when it is first needed."""
+
+    path: Path  # a file, a folder, or the common prefix of several files
+
+    @cached_property
+    def is_file(self) -> bool:
+        return self.path.is_file()
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of a file."""
+        return self.path.stat().st_size if self.is_file else 0
+
+    @cached_property
+    def first_bytes(self) -> bytes:
+        """The first 10 bytes of a file."""
+        if not self.is_file:
+            return b""
+        with self.path.open("rb") as file:
+            return file.read(10)
+
+    @property
+    def is_zip(self) -> bool:
+        return self.first_bytes.startswith(b"PK\x03\x04")
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names in a zip archive, none in other files. Raises CheckpointError if it is damaged."""
+        if not self.is_zip:
+            return ()
+        try:
+            with self.path.open("rb") as file:
+                check_member_list(file)
+                with zipfile.ZipFile(file) as archive:
+                    return tuple(archive.namelist())
+        except UnreadableError as error:
+            raise CheckpointError(f"{self.path}: {error}") from None
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            raise CheckpointError(
+                f"{self.path} is a zip archive that is damaged or cut off ({error}); copy it again "
+                "from its source"
+            ) from None
+
+    def folder_matches(self, *patterns: str) -> bool:
+        """Return whether the path is a folder with an entry that matches one of the patterns."""
+        return any(True for pattern in patterns for _ in self.path.glob(pattern))
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files: a module or package in `formats` declares one as FORMAT."""
+
+    name: str
+    read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises UnreadableError
+    recognises: Callable[[FileFacts], bool]  # may raise CheckpointError, which says what is missing
+    evidence: Evidence = Evidence.CONTENT
+    suffixes: tuple[str, ...] = ()  # of its files, to explain a damaged one
+    folder_patterns: tuple[str, ...] = ()  # entries of a folder that is read as a whole
+    needs_tensorflow: bool = False
+    is_whole_model: bool = False  # says how its weights are used, so no convention may
+
+
+@cache
+def list_formats() -> tuple[Format, ...]:
+    """Return all formats, in the order in which they are asked for a file."""
+    package = importlib.import_module("ganinv_cli.formats")
+    names = [each.name for each in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(f"ganinv_cli.formats.{name}") for name in names]
+    declared: list[Format] = [each.FORMAT for each in modules if hasattr(each, "FORMAT")]
+    return tuple(sorted(declared, key=lambda each: (each.evidence, each.name)))
+
+
+def detect_format(path: Path) -> Format:
+    """Return the format of a file, a folder, or the common prefix of several files.
+
+    Raises CheckpointError if no format recognises it.
     """
     try:
-        return _detect_in_folder(path) if path.is_dir() else _detect_in_file(path)
+        facts = FileFacts(path)
+        for form in list_formats():
+            if form.evidence is Evidence.NEIGHBOURS:
+                _refuse_unknown_content(facts)
+            if form.recognises(facts):
+                return form
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror}); check the path and its permissions"
         ) from None
+    raise CheckpointError(f"{path} is of no format that is read")
 
 
-def _detect_in_file(path: Path) -> str:
-    if path.name == "saved_model.pb" or path.suffix == ".pb":
-        return "saved_model"
-    first = _read_first_bytes(path) if path.is_file() else b""
-    if first.startswith(_ZIP):
-        return _detect_in_zip(path)
-    if first.startswith(_HDF5):
-        return "keras"
-    if first[8:9] == b"{" and int.from_bytes(first[:8], "little") <= path.stat().st_size:
-        return "safetensors"
-    if first.startswith(_PICKLE) and first[1:2] <= b"\x05":
-        return "torch.reader"
-    if path.is_file() and not path.stat().st_size:
-        raise CheckpointError(f"{path} is empty; copy it again from its source")
-    if path.suffix in _SUFFIXES and path.is_file():
+def _refuse_unknown_content(facts: FileFacts) -> None:
+    """Raise CheckpointError for a path whose files beside it cannot matter."""
+    path = facts.path
+    suffixes = {suffix for form in list_formats() for suffix in form.suffixes}
+    if facts.is_zip:
+        inside = ", ".join(name[:60] for name in facts.members[:3]) or "nothing"
         raise CheckpointError(
-            f"{path} is called {path.suffix} and is no such file: it begins with {first[:8]!r}; "
-            "was it downloaded whole?"
+            f"{path} is a zip archive of {inside}; expected a Keras or PyTorch file; unpack it and "
+            "name the checkpoint in it"
         )
-    tf_files.find_checkpoint(path)  # raises CheckpointError
-    return "tensorflow.reader"
-
-
-def _read_first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(10)
-
-
-def _detect_in_folder(folder: Path) -> str:
-    if (folder / "saved_model.pb").is_file():
-        return "saved_model"
-    others = sorted(each for each in folder.iterdir() if each.suffix in _SUFFIXES)
-    if others and not (folder / tf_files.STATE_FILE).exists() and not any(folder.glob("*.index")):
-        names = ", ".join(each.name for each in others[:5])
-        raise CheckpointError(f"{folder} is a folder that holds {names}; name the file itself")
-    tf_files.find_checkpoint(folder)
-    return "tensorflow.reader"
-
-
-def _detect_in_zip(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            check_member_list(file)
-            with zipfile.ZipFile(file) as archive:
-                names = archive.namelist()
-    except UnreadableError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+    if facts.is_file and not facts.size:
+        raise CheckpointError(f"{path} is empty; copy it again from its source")
+    if facts.is_file and path.suffix in suffixes:
         raise CheckpointError(
-            f"{path} is a zip archive that is damaged or cut off ({error}); copy it again from its "
-            "source"
-        ) from None
-    if "config.json" in names:
-        return "keras"
-    if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
-        return "torch.reader"
-    inside = ", ".join(name[:60] for name in names[:3]) or "nothing"
-    raise CheckpointError(
-        f"{path} is a zip archive of {inside}; expected a Keras or PyTorch file; unpack it and "
-        "name the checkpoint in it"
-    )
+            f"{path} is called {path.suffix} and is no such file: it begins with "
+            f"{facts.first_bytes[:8]!r}; was it downloaded whole?"
+        )
+    patterns = [pattern for form in list_formats() for pattern in form.folder_patterns]
+    if path.is_dir() and not facts.folder_matches(*patterns):
+        others = sorted(each.name for each in path.iterdir() if each.suffix in suffixes)
+        if others:
+            names = ", ".join(others[:5])
+            raise CheckpointError(f"{path} is a folder that holds {names}; name the file itself")

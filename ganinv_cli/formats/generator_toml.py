@@ -12,7 +12,7 @@ from ganinv_cli.settings.load import check_type
 
 FILE_NAME = "generator.toml"
 EXAMPLES = {name: each.example for name, each in DECLARATIONS.items() if each.in_files}
-MOST_BYTES = 1 << 16
+MAX_BYTES = 1 << 16
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
@@ -38,7 +38,7 @@ def find_conventions_folder(path: Path) -> Path:
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_bytes()[:MOST_BYTES].decode()
+        text = file.read_bytes()[:MAX_BYTES].decode()
         return _check_settings(file, tomllib.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         return {}

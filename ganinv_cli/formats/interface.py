@@ -1,8 +1,14 @@
-"""What every format's reader is given and returns."""
+"""What every format's reader returns, raises and obeys."""
 
 from dataclasses import dataclass
 
 from ganinv_cli.network.graph import Network
+
+# limits of a generator of images, checked before any of its weights is read
+MAX_WEIGHTS = 100_000_000  # the paper's has 5 million
+MAX_LATENT = 1 << 14
+MIN_SIDE, MAX_SIDE = 4, 1024  # pixels
+MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
 
 
 class UnreadableError(Exception):

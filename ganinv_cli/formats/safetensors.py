@@ -8,13 +8,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ganinv_cli.formats.detect import FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.reading import damaged_error, open_file
 from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
 from ganinv_cli.settings.conventions import Conventions
 
-MOST_HEADER = 1 << 26  # bytes; some 100 a tensor
-MOST_AXES = 16
+MAX_HEADER = 1 << 26  # bytes; some 100 a tensor
+MAX_AXES = 16
 
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 _ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
@@ -22,23 +24,18 @@ _ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """The one generator in a file. Raises UnreadableError."""
-    try:
-        with path.open("rb") as file:
-            reading = state_dict.ReadOptions(conventions, ordered=False)  # they are sorted by name
-            return state_dict.find_generator(
-                {"": _read_header(file)}, str(path), "safetensors", reading
-            )
-    except OSError as error:
-        raise UnreadableError(
-            f"it cannot be read ({error.strerror or error}); check it and its permissions"
-        ) from None
+    options = state_dict.ReadOptions(conventions, ordered=False)  # tensors are sorted by name
+    with open_file(path) as file:
+        return state_dict.find_generator(
+            {"": _read_header(file)}, str(path), "safetensors", options
+        )
 
 
 def _read_header(file: BinaryIO) -> dict[str, Weight]:
     file_size = file.seek(0, 2)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
-    if file_size < 8 or not 2 <= length <= min(MOST_HEADER, file_size - 8):
+    if file_size < 8 or not 2 <= length <= min(MAX_HEADER, file_size - 8):
         raise UnreadableError(
             f"is no safetensors file: found {file_size:,} bytes of which the header takes "
             f"{length:,}; "
@@ -69,7 +66,7 @@ def _make_weight(file: BinaryIO, name: str, entry: Any, data_start: int, file_si
         raise _damaged_error(name) from None
     if not all(isinstance(n, int) and 0 <= n < 1 << 48 for n in (*shape, begin, end)):
         raise _damaged_error(name)
-    if len(shape) > MOST_AXES or not begin <= end <= file_size - data_start:
+    if len(shape) > MAX_AXES or not begin <= end <= file_size - data_start:
         raise _damaged_error(name)
     return Weight(
         shape,
@@ -97,7 +94,13 @@ def _make_reader(
 
 
 def _damaged_error(name: str) -> UnreadableError:
-    return UnreadableError(
-        f"{name:.80} is described as no tensor is, or lies beyond the end of the file; "
-        "copy it again from its source"
-    )
+    problem = "is described as no tensor is, or lies beyond the end of the file"
+    return damaged_error(f"{name:.80} {problem}")
+
+
+def _recognises(facts: FileFacts) -> bool:
+    header_length = int.from_bytes(facts.first_bytes[:8], "little")
+    return facts.first_bytes[8:9] == b"{" and header_length <= facts.size
+
+
+FORMAT = Format("safetensors", read, _recognises, suffixes=(".safetensors",))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import to_printable
+from ganinv_cli.formats.detect import Evidence, FileFacts, Format
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.settings.conventions import Conventions
 
 GRAPH_FILE = "saved_model.pb"
-MOST_BYTES = 1 << 29  # with 100 million weights as constants
+MAX_BYTES = 1 << 29  # with 100 million weights as constants
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
 SERVING_TAG = "serve"
 
@@ -49,14 +50,14 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 def _read_bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            content = opened.read(MOST_BYTES + 1)
+            content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableError(
             f"{file.name} cannot be read ({error.strerror}); name the folder that holds "
             f"{GRAPH_FILE}"
         ) from None
-    if len(content) > MOST_BYTES:
-        raise UnreadableError(f"{file.name} has more than {MOST_BYTES:,} bytes; is it a generator?")
+    if len(content) > MAX_BYTES:
+        raise UnreadableError(f"{file.name} has more than {MAX_BYTES:,} bytes; is it a generator?")
     return content
 
 
@@ -159,3 +160,20 @@ def _to_shape(shape: Any) -> tuple[int, ...] | None:
     if shape.unknown_rank:
         return None
     return tuple(axis.size for axis in shape.dim)
+
+
+def _recognises(facts: FileFacts) -> bool:
+    if facts.path.is_dir():
+        return (facts.path / GRAPH_FILE).is_file()
+    return facts.path.suffix == ".pb"
+
+
+FORMAT = Format(
+    "saved_model",
+    read,
+    _recognises,
+    Evidence.NAME,
+    folder_patterns=(GRAPH_FILE,),
+    needs_tensorflow=True,
+    is_whole_model=True,
+)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.formats import detect
+from ganinv_cli.formats.detect import detect_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
@@ -48,7 +48,7 @@ def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) 
     Keras loads a Keras file, in its safe mode unless the file is trusted. A SavedModel runs its own
     graph, so it is loaded only if it is trusted.
     """
-    loader = _LOADERS.get(detect.detect_format(path))
+    loader = _LOADERS.get(detect_format(path).name)
     if loader is None:
         raise UncheckableError("the file holds weights alone, no program")
     program = loader(checkpoint, path, conventions)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganinv_cli.formats.tensorflow.write import write_checkpoint
+from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.training import networks
 from ganinv_cli.training.folder import explain_write_errors
 from ganinv_cli.training.settings import TrainingSettings

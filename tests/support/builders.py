@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats.tensorflow.write import write_checkpoint
+from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain

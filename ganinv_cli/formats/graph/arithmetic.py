@@ -16,7 +16,7 @@ Array = np.ndarray
 Fold = Callable[..., Array]  # (operation, budget, *inputs) -> output
 Index = slice | int | EllipsisType | None
 
-MOST_SIZES = 64  # in a shape, or a list of axes
+MAX_SIZES = 64  # in a shape, or a list of axes
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def _range(operation: Operation, budget: Budget, start: Array, end: Array, step:
 
 
 def _sizes(array: Array) -> list[int]:
-    if array.size > MOST_SIZES:
+    if array.size > MAX_SIZES:
         raise ValueError(f"{array.size:,} sizes or axes")
     return [int(each) for each in np.reshape(array, -1)]
 

@@ -22,16 +22,15 @@ from ganinv_cli.formats.graph.values import (
     TiledFlow,
     Value,
 )
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.limits import MOST_VALUES
+from ganinv_cli.formats.interface import MAX_VALUES, UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Layer
 from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
 
-MOST_NODES = 10_000
-MOST_LABELS = 100_000
-MOST_PARAMETERS = 1024  # numbers that say how an operation works
+MAX_NODES = 10_000
+MAX_LABELS = 100_000
+MAX_PARAMETERS = 1024  # numbers that say how an operation works
 CHANNELS_FIRST = (2, 0, 1)  # the order of a flow whose node has the channels last
 
 Linear = kinds.Dense | kinds.Conv | kinds.ConvTranspose
@@ -70,10 +69,10 @@ class Builder:
             shape = infer_shape(layer, [self._shapes[each] for each in inputs])
         except ShapeError as error:
             raise UnreadableError(f"({type(layer).__name__}) {error}") from None
-        if math.prod(shape) > MOST_VALUES:
+        if math.prod(shape) > MAX_VALUES:
             raise UnreadableError(f"makes {format_shape(shape)} values of one latent vector")
-        if len(self._nodes) >= MOST_NODES:
-            raise UnreadableError(f"makes a network of more than {MOST_NODES:,} layers")
+        if len(self._nodes) >= MAX_NODES:
+            raise UnreadableError(f"makes a network of more than {MAX_NODES:,} layers")
         self._nodes.append(Node(layer, inputs, name))
         number = len(self._nodes) - 1
         self._shapes[number] = shape
@@ -175,7 +174,7 @@ class Builder:
         return self.input(Z)
 
     def _of_label(self, value: Label, name: str) -> Flow:
-        if not 0 < self.labels <= MOST_LABELS:
+        if not 0 < self.labels <= MAX_LABELS:
             raise UnreadableError("computes with the label before it is known how many there are")
         table = value.of(np.arange(self.labels))
         alone = value.of(np.arange(self.labels)[-1:])
@@ -188,7 +187,7 @@ class Builder:
     def count_labels(self, labels: int) -> None:
         """Say how many labels there are: the first that asks decides. Raises UnreadableError."""
         if not self.labels:
-            if not 0 < labels <= MOST_LABELS:
+            if not 0 < labels <= MAX_LABELS:
                 raise UnreadableError(f"asks for a label of {labels:,}")
             self.labels = labels
             self._shapes[LABEL] = (labels,)
@@ -208,7 +207,7 @@ class Builder:
 
 def constant(value: Value) -> np.ndarray:
     """A small array that says how, such as axes: of one axis at least. Raises UnreadableError."""
-    if isinstance(value, ConstantValue) and value.cases[0].size > MOST_PARAMETERS:
+    if isinstance(value, ConstantValue) and value.cases[0].size > MAX_PARAMETERS:
         raise UnreadableError(f"is told in {value.cases[0].size:,} numbers how to work")
     if not isinstance(value, ConstantValue):
         raise UnreadableError("works in a way that depends on the latent vector")

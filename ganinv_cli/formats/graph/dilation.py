@@ -12,7 +12,7 @@ from ganinv_cli.formats.graph.values import Flow, Operation, SpaceToBatch, Value
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 
-MOST_KERNEL = 1 << 26  # values of a kernel with the zeros of its dilation
+MAX_KERNEL = 1 << 26  # values of a kernel with the zeros of its dilation
 
 _OTHERWISE = "computes with parts of a picture otherwise than a dilated convolution does"
 
@@ -62,7 +62,7 @@ def together(builder: Builder, operation: Operation, inputs: list[Value]) -> Val
 def dilate_kernel(kernel: np.ndarray, apart: tuple[int, int]) -> np.ndarray:
     """A kernel with the zeros of its dilation. Raises UnreadableError where they are too many."""
     height, width = ((n - 1) * d + 1 for n, d in zip(kernel.shape[:2], apart, strict=True))
-    if height * width * kernel.shape[2] * kernel.shape[3] > MOST_KERNEL:
+    if height * width * kernel.shape[2] * kernel.shape[3] > MAX_KERNEL:
         raise UnreadableError(f"has a kernel of {height} x {width} with its dilation")
     spread = np.zeros((height, width, *kernel.shape[2:]), np.float32)
     spread[:: apart[0], :: apart[1]] = kernel

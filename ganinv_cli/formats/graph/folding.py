@@ -15,7 +15,7 @@ from ganinv_cli.formats.graph.values import (
 )
 from ganinv_cli.formats.interface import UnreadableError
 
-MOST_STEPS = 200  # from a label to what a layer takes: each is taken again for each use
+MAX_STEPS = 200  # from a label to what a layer takes: each is taken again for each use
 
 
 def fold(
@@ -44,8 +44,8 @@ def _of_label(
     batches: tuple[int, ...],
 ) -> ConstantValue | Label:
     steps = 1 + sum(each.steps for each in inputs if isinstance(each, Label))
-    if steps > MOST_STEPS:
-        raise UnreadableError(f"computes with the label in more than {MOST_STEPS} steps")
+    if steps > MAX_STEPS:
+        raise UnreadableError(f"computes with the label in more than {MAX_STEPS} steps")
     first, second = (inputs[0], inputs[1]) if len(inputs) > 1 else (inputs[0], None)
     if isinstance(first, Label) and operation.kind in ("Shape", "Size", "Rank"):
         cases = (first.of(np.zeros(batch, np.int64)) for batch in batches)

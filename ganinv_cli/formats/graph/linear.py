@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.graph.builder import CHANNELS_FIRST, Builder
-from ganinv_cli.formats.graph.dilation import MOST_KERNEL, convolve_parts, dilate_kernel
+from ganinv_cli.formats.graph.dilation import MAX_KERNEL, convolve_parts, dilate_kernel
 from ganinv_cli.formats.graph.values import ConstantValue, Flow, Operation, SpaceToBatch, Value
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
@@ -192,7 +192,7 @@ def _kernel(operation: Operation, value: Value) -> np.ndarray:
 def _apart(kernel: np.ndarray, groups: int) -> np.ndarray:
     """A kernel of groups as one of all channels, with zeros between the groups."""
     height, width, inputs, outputs = kernel.shape
-    if kernel.size * groups > MOST_KERNEL:
+    if kernel.size * groups > MAX_KERNEL:
         raise UnreadableError(f"has a kernel {list(kernel.shape)} in {groups} groups")
     each = outputs // groups
     spread = np.zeros((height, width, inputs * groups, outputs), np.float32)

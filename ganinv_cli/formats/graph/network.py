@@ -16,8 +16,8 @@ from ganinv_cli.formats.graph.walk import Frame, Key, Walk, key
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network.graph import LABEL, Network, Z
 
-MOST_LATENT = 1 << 14
-MOST_BATCH = 1 << 14  # of a graph for batches of one size
+MAX_LATENT = 1 << 14
+MAX_BATCH = 1 << 14  # of a graph for batches of one size
 _BOOL = 10
 _LABEL = re.compile(r"label|class|cond|one_?hot|categor|(^|/)[yc](_\d+)?$", re.IGNORECASE)
 _TRAINING = re.compile(r"train", re.IGNORECASE)
@@ -123,13 +123,13 @@ def _latent(given: Input) -> tuple[int, tuple[int, ...]]:
     if given.shape is None:
         return -1, ()
     batch, *row = given.shape or (-1,)
-    if batch > MOST_BATCH:
+    if batch > MAX_BATCH:
         raise UnreadableError(
-            f"takes {batch:,} latent vectors at once, at most {MOST_BATCH:,} may be"
+            f"takes {batch:,} latent vectors at once, at most {MAX_BATCH:,} may be"
         )
     if min(row, default=-1) < 1:
         return batch, ()
-    if math.prod(row) > MOST_LATENT:
+    if math.prod(row) > MAX_LATENT:
         raise UnreadableError(f"has a latent vector of {math.prod(row):,} values; is it a picture?")
     return batch, tuple(row)
 

@@ -13,7 +13,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Pair
 
-MOST_PICKED = 1 << 24  # values of a matrix that picks some of a row's
+MAX_PICKED = 1 << 24  # values of a matrix that picks some of a row's
 
 
 def pad(builder: Builder, operation: Operation, inputs: list[Value]) -> Value:
@@ -188,7 +188,7 @@ def select_indices(
         pads = [(0, 0)] * 3
         pads[axis] = (-part.start, part.stop - side)
         return _add_padding(builder, operation, flow, pads, "constant")
-    if side * len(part) > MOST_PICKED:
+    if side * len(part) > MAX_PICKED:
         raise UnreadableError(f"takes {len(part):,} of {side:,} values along an axis")
     order = (*(k for k in range(len(flow.shape)) if k != axis), axis)
     number = builder.transpose_axes(flow, order, operation.name)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
 
-MOST_VALUES = 400_000_000  # in all constants and what is computed of them
+MAX_VALUES = 400_000_000  # in all constants and what is computed of them
 
 Shape = tuple[int, ...]
 
@@ -41,7 +41,7 @@ FLOATS = (1, 2, 19, _BFLOAT16)
 class Budget:
     """How many values may still be made: a graph that asks for more is refused before."""
 
-    def __init__(self, values: int = MOST_VALUES) -> None:
+    def __init__(self, values: int = MAX_VALUES) -> None:
         self._values = values
 
     def spend(self, shape: Shape) -> None:
@@ -49,7 +49,7 @@ class Budget:
         self._values -= math.prod(shape)
         if self._values < 0 or min(shape, default=0) < 0:
             raise UnreadableError(
-                f"asks for constants of more than {MOST_VALUES:,} values, such as "
+                f"asks for constants of more than {MAX_VALUES:,} values, such as "
                 f"{list(shape)}; is it a generator of pictures?"
             )
 

@@ -17,7 +17,7 @@ from ganinv_cli.formats.interface import UnreadableError
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-MOST_OBJECTS = 200_000
+MAX_OBJECTS = 200_000
 
 
 class Variables:
@@ -104,7 +104,7 @@ def _keys(objects: Any) -> dict[int, list[str]]:
         for child in objects.nodes[parent].children:
             edges += 1
             number = child.node_id
-            if not 0 <= number < len(objects.nodes) or edges > MOST_OBJECTS:
+            if not 0 <= number < len(objects.nodes) or edges > MAX_OBJECTS:
                 raise UnreadableError("holds a damaged tree of objects; copy it again")
             name = child.local_name.replace(".", "..").replace("/", ".S")
             path = f"{paths[parent]}/{name}".lstrip("/")

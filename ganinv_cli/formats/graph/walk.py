@@ -35,9 +35,9 @@ from ganinv_cli.formats.graph.values import (
 )
 from ganinv_cli.formats.interface import UnreadableError
 
-MOST_OPERATIONS = 300_000  # and inputs of them
+MAX_OPERATIONS = 300_000  # and inputs of them
 MAX_NAME = 200  # characters of a node's name in a message
-MOST_CALLS = 50  # of functions within functions
+MAX_CALLS = 50  # of functions within functions
 
 Layered = Callable[[Builder, Operation, list[Value]], Value]
 Key = tuple[str, int]  # a node and which of its outputs
@@ -112,9 +112,9 @@ class Walk:
 
     def _work_out(self, frame: Frame, node: Any, wanted: Key, given: list[Value]) -> None:
         self.operation_count += 1 + len(given)
-        if self.operation_count > MOST_OPERATIONS:
+        if self.operation_count > MAX_OPERATIONS:
             raise UnreadableError(
-                f"its graph takes more than {MOST_OPERATIONS:,} steps; is it a generator?"
+                f"its graph takes more than {MAX_OPERATIONS:,} steps; is it a generator?"
             )
         if any(isinstance(each, Dead) for each in given) and node.op != "Merge":
             frame.known[wanted] = Dead()
@@ -149,7 +149,7 @@ class Walk:
         if function is None:
             raise UnreadableError(f"{node.name} calls {name!r}, which is not in the file")
         arguments, outputs = function.signature.input_arg, function.signature.output_arg
-        if name in frame.calls or len(frame.calls) >= MOST_CALLS:
+        if name in frame.calls or len(frame.calls) >= MAX_CALLS:
             raise UnreadableError(f"its function {name!r} calls itself, or is too deep in others")
         if len(arguments) != len(given) or number >= len(outputs):
             raise UnreadableError(

@@ -7,16 +7,31 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.calls import Call, CallKey, parse_calls, parse_keys
 from ganinv_cli.formats.keras.layer_settings import MAX_SIZE, LayerSettings, UntranslatedError
 
-MOST_DEPTH = 16  # of models in models
-MOST_LAYERS = 2_000
+MAX_DEPTH = 16  # of models in models
+MAX_LIST_DEPTH = 8  # of lists in lists
+MAX_LAYERS = 2_000
 MODEL_CLASSES = {"Sequential", "Functional", "Model"}
 
 WeightPath = tuple[
     tuple[str, int], ...
 ]  # in the weights: name of the class and which of its layers
+
+
+CallKey = tuple[str, int]  # what a layer made: its name, and in which of its calls
+
+
+class Call(NamedTuple):
+    """A layer at work."""
+
+    key: CallKey
+    arguments: tuple[CallKey | float, ...]
+    training: bool = False  # whether it was asked for, for good
+
+    @property
+    def inputs(self) -> tuple[CallKey, ...]:
+        return tuple(each for each in self.arguments if not isinstance(each, float))
 
 
 @dataclass(frozen=True)
@@ -104,14 +119,14 @@ def _is_keras_class(config: Mapping[str, Any]) -> bool:
 
 
 def _parse_model(config: Mapping[str, Any], weight_path: WeightPath, depth: int) -> Model:
-    if depth > MOST_DEPTH:
+    if depth > MAX_DEPTH:
         raise UnreadableError("holds models in models, too deeply to be a generator's")
     settings = config["config"]
     if isinstance(settings, list):  # Keras 1 and 2 to 2.2
         settings = {"layers": settings, "name": config.get("name", "sequential")}
-    if len(settings["layers"]) > MOST_LAYERS:
+    if len(settings["layers"]) > MAX_LAYERS:
         raise UnreadableError(
-            f"has {len(settings['layers']):,} layers where at most {MOST_LAYERS:,} were expected"
+            f"has {len(settings['layers']):,} layers where at most {MAX_LAYERS:,} were expected"
         )
     layers = tuple(_parse_layers(settings["layers"], weight_path, depth))
     name = str(settings.get("name", ""))
@@ -119,14 +134,14 @@ def _parse_model(config: Mapping[str, Any], weight_path: WeightPath, depth: int)
         return _parse_sequential(name, layers, config, settings)
     pairs = zip(settings["layers"], layers, strict=True)
     all_calls = tuple(
-        call for raw, layer in pairs for call in parse_calls(layer.name, raw["inbound_nodes"])
+        call for raw, layer in pairs for call in _parse_calls(layer.name, raw["inbound_nodes"])
     )
-    renumbered, outputs = _renumber_calls(all_calls, parse_keys(settings["output_layers"]))
-    if len(all_calls) > MOST_LAYERS:
+    renumbered, outputs = _renumber_calls(all_calls, _parse_keys(settings["output_layers"]))
+    if len(all_calls) > MAX_LAYERS:
         raise UnreadableError(f"calls its layers {len(all_calls):,} times; is it a generator?")
     by_name = {layer.name: layer for layer in layers}
     inputs = tuple(
-        (key, _parse_input(by_name[key[0]])) for key in parse_keys(settings["input_layers"])
+        (key, _parse_input(by_name[key[0]])) for key in _parse_keys(settings["input_layers"])
     )
     return Model(name, "Functional", layers, inputs, renumbered, outputs)
 
@@ -248,3 +263,56 @@ def _renumber_calls(
         return call._replace(arguments=tuple(arguments))
 
     return tuple(map(shift_call, calls)), tuple(map(shift_key, outputs))
+
+
+def _parse_calls(name: str, raw: list[Any]) -> Iterator[Call]:
+    """Of one layer. Raises UnreadableError, KeyError, TypeError, ValueError and IndexError."""
+    for number, each in enumerate(raw):
+        if isinstance(each, dict):
+            keyword_arguments = {
+                k: v for k, v in each["kwargs"].items() if k not in ("mask", "training")
+            }
+            arguments = [
+                *_parse_arguments(each["args"], 0),
+                *_parse_arguments(list(keyword_arguments.values()), 0),
+            ]
+            training = each["kwargs"].get("training")
+        else:
+            listed = [each] if each and isinstance(each[0], str) else each
+            arguments = [_parse_key(item) for item in listed]
+            extra = [item[3] for item in listed if len(item) > 3]
+            training = any(item.get("training") for item in extra)
+        yield Call((name, number), tuple(arguments), training is True)
+
+
+def _parse_keys(raw: Any, depth: int = 0) -> tuple[CallKey, ...]:
+    """Of inputs or outputs: one, a list, or by name."""
+    if depth > MAX_LIST_DEPTH:
+        raise ValueError("lists in lists")
+    if isinstance(raw, dict):
+        raw = list(raw.values())
+    if len(raw) == 3 and isinstance(raw[0], str):
+        return (_parse_key(raw),)
+    return tuple(key for each in raw for key in _parse_keys(each, depth + 1))
+
+
+def _parse_key(raw: Any) -> CallKey:
+    name, call, output = raw[:3]
+    if output != 0:
+        raise UnreadableError(f"{name} has several outputs; ganinv reads layers of one output")
+    if not isinstance(name, str) or not isinstance(call, int):
+        raise TypeError("a call of no layer")
+    return name, call
+
+
+def _parse_arguments(raw: Any, depth: int) -> Iterator[CallKey | float]:
+    """Tensors and numbers, in their order."""
+    if depth > MAX_LIST_DEPTH:
+        raise ValueError("lists in lists")
+    if isinstance(raw, dict) and raw.get("class_name") == "__keras_tensor__":
+        yield _parse_key(raw["config"]["keras_history"])
+    elif isinstance(raw, list | dict):
+        for each in raw.values() if isinstance(raw, dict) else raw:
+            yield from _parse_arguments(each, depth + 1)
+    elif isinstance(raw, int | float) and not isinstance(raw, bool):
+        yield float(raw)

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.keras.activations import apply_activation
 from ganinv_cli.formats.keras.config import LayerConfig
 from ganinv_cli.formats.keras.layer_settings import PADDINGS
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value
-from ganinv_cli.formats.limits import MOST_WEIGHTS
 from ganinv_cli.network.layers import Conv, ConvTranspose, Pad, Pair, Sides, Upsample
 
 
@@ -195,9 +194,9 @@ def _expand_depthwise(kernel: np.ndarray, layer: LayerConfig) -> np.ndarray:
 
 
 def _allocate_zeros(shape: tuple[int, ...], layer: LayerConfig) -> np.ndarray:
-    if np.prod(shape, dtype=np.float64) > MOST_WEIGHTS:
+    if np.prod(shape, dtype=np.float64) > MAX_WEIGHTS:
         raise UnreadableError(
-            f"{layer.name} has more than {MOST_WEIGHTS:,} weights when its groups or its dilation "
+            f"{layer.name} has more than {MAX_WEIGHTS:,} weights when its groups or its dilation "
             "are written out; is it a generator of pictures?"
         )
     return np.zeros(shape, np.float32)

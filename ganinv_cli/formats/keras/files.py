@@ -1,5 +1,6 @@
 """What a Keras file holds: a config as text, weights as HDF5."""
 
+import json
 import shutil
 import tempfile
 import zipfile
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.hdf5 import MOST_TEXT, Group, open_root
+from ganinv_cli.formats.keras.hdf5 import MAX_TEXT, Group, open_root
+from ganinv_cli.formats.keras.weights import ROOT_GROUPS
+from ganinv_cli.formats.reading import translate_errors
 
-MOST_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
+MAX_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS_MEMBER = "model.weights.h5"
 
 
@@ -24,6 +27,23 @@ class KerasFile(NamedTuple):
     file_type: str  # how such files are called
     version: str  # of Keras, "" where the file does not say
     other_names: tuple[str, ...] = ()  # what else the file holds
+
+    @property
+    def major_version(self) -> int:
+        """The first number of Keras's version, from the file, the metadata or the config."""
+        version: object = self.version
+        for text in (self.version, self.config):
+            try:
+                metadata = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(metadata, dict) and "keras_version" in metadata:
+                version = metadata["keras_version"]
+                break
+        first = str(version)[:1]
+        if first in ("1", "2", "3"):
+            return int(first)
+        return 3 if '"module"' in self.config else 2
 
 
 @contextmanager
@@ -44,14 +64,14 @@ def open_keras_file(path: Path) -> Iterator[KerasFile]:
 @contextmanager
 def _open_archive(path: Path) -> Iterator[KerasFile]:
     with tempfile.TemporaryFile() as copy:
-        with _convert_zip_errors(), zipfile.ZipFile(path) as archive:
+        with _translate_zip_errors(), zipfile.ZipFile(path) as archive:
             config = _read_text_member(archive, "config.json")
             metadata = (
                 _read_text_member(archive, "metadata.json")
                 if _has_member(archive, "metadata.json")
                 else ""
             )
-            with _open_member(archive, WEIGHTS_MEMBER, MOST_BYTES) as weights:
+            with _open_member(archive, WEIGHTS_MEMBER, MAX_BYTES) as weights:
                 shutil.copyfileobj(weights, copy, 1 << 20)
         copy.flush()
         copy.seek(0)
@@ -82,7 +102,7 @@ def _open_hdf5_model(path: Path) -> Iterator[KerasFile]:
 
 def _check_weights(root: Group) -> None:
     """That these are weights as Keras writes them."""
-    known = {"layers", "_layer_checkpoint_dependencies"} & set(root.names)
+    known = {*ROOT_GROUPS} & set(root.names)
     if not (known or root.read_texts("layer_names")):
         inside = ", ".join(name[:60] for name in root.names[:5]) or "nothing"
         raise UnreadableError(
@@ -101,7 +121,7 @@ def _read_config_beside(path: Path) -> str:
             continue
         try:
             with config.open("rb") as file:
-                content = file.read(MOST_TEXT + 1)
+                content = file.read(MAX_TEXT + 1)
         except OSError as error:
             raise UnreadableError(f"{name} beside it cannot be read ({error.strerror})") from None
         return _decode_json_text(content, f"{name} beside it")
@@ -114,8 +134,8 @@ def _read_config_beside(path: Path) -> str:
 
 
 def _decode_json_text(content: bytes, name: str) -> str:
-    if len(content) > MOST_TEXT:
-        raise UnreadableError(f"{name} has more than {MOST_TEXT:,} bytes; is it a Keras model's?")
+    if len(content) > MAX_TEXT:
+        raise UnreadableError(f"{name} has more than {MAX_TEXT:,} bytes; is it a Keras model's?")
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -123,15 +143,11 @@ def _decode_json_text(content: bytes, name: str) -> str:
 
 
 @contextmanager
-def _convert_zip_errors() -> Iterator[None]:
-    """Around zipfile, which raises all of these for damaged files."""
-    try:
+def _translate_zip_errors() -> Iterator[None]:
+    """Around zipfile, which raises all of these errors for damaged archives."""
+    errors = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError)
+    with translate_errors("the archive is damaged or incomplete", *errors):
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
-        raise UnreadableError(
-            f"the archive is damaged or incomplete ({str(error)[:200]}); copy it again from its "
-            "source"
-        ) from None
 
 
 def _has_member(archive: zipfile.ZipFile, name: str) -> bool:
@@ -139,8 +155,8 @@ def _has_member(archive: zipfile.ZipFile, name: str) -> bool:
 
 
 def _read_text_member(archive: zipfile.ZipFile, name: str) -> str:
-    with _open_member(archive, name, MOST_TEXT) as file:
-        return _decode_json_text(file.read(MOST_TEXT + 1), name)
+    with _open_member(archive, name, MAX_TEXT) as file:
+        return _decode_json_text(file.read(MAX_TEXT + 1), name)
 
 
 def _open_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> IO[bytes]:

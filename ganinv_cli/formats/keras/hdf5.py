@@ -1,46 +1,46 @@
 """HDF5 as data: nothing outside the file is opened, nothing is read before its size is known."""
 
 import math
+import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import h5py
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras import heaps as keras_heaps
-from ganinv_cli.formats.limits import MOST_WEIGHTS
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
+from ganinv_cli.formats.reading import translate_errors
 
 Shape = tuple[int, ...]
 
-MOST_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
-MOST_NAMES = 10_000  # in one group or attribute
+MAX_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
+MAX_NAMES = 10_000  # in one group or attribute
 ALLOWED_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, LZF: others would load a plugin
 FLOAT_TYPES = {np.dtype(kind) for kind in ("float16", "float32", "float64")}
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_COLLECTION_SIGNATURE = b"GCOL\x01"
+_HEADER_BYTES = 16  # bytes of a collection, and of each text in it
+_MIN_COLLECTION_BYTES = 4096  # bytes of a collection
 
 
 @contextmanager
 def open_root(file: Path | IO[bytes]) -> Iterator["Group"]:
     """The root of a file. Raises UnreadableError."""
-    with _convert_errors("it cannot be read as HDF5"):
-        keras_heaps.check_heaps(file)
+    with _translate_errors("it cannot be read as HDF5"):
+        _check_heaps(file)
         root = h5py.File(file, "r")
     with root:
         yield Group(root)
 
 
 @contextmanager
-def _convert_errors(what: str) -> Iterator[None]:
-    """Around h5py, which raises all of these for damaged files."""
-    try:
+def _translate_errors(problem: str) -> Iterator[None]:
+    """Around h5py, which raises all of these errors for damaged files."""
+    errors = (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError)
+    with translate_errors(f"{problem}, the file is damaged or incomplete", *errors):
         yield
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UnreadableError(
-            f"{what}, the file is damaged or incomplete ({reason}); copy it again from its source"
-        ) from None
 
 
 class Group:
@@ -54,11 +54,11 @@ class Group:
         return str(self._group.name)
 
     @property
-    @_convert_errors("it cannot be listed")
+    @_translate_errors("it cannot be listed")
     def names(self) -> list[str]:
-        if len(self._group) > MOST_NAMES:
+        if len(self._group) > MAX_NAMES:
             raise UnreadableError(
-                f"{self.path} holds {len(self._group):,} entries where at most {MOST_NAMES:,} were "
+                f"{self.path} holds {len(self._group):,} entries where at most {MAX_NAMES:,} were "
                 "expected; it is no generator"
             )
         return [name for name in self._group if isinstance(name, str)]  # bytes are no text
@@ -73,7 +73,7 @@ class Group:
         found = self._find(path)
         return Array(found) if isinstance(found, h5py.Dataset) else None
 
-    @_convert_errors("something in it cannot be found")
+    @_translate_errors("something in it cannot be found")
     def _find(self, path: str) -> Any:
         """Each part of the path is looked at, as any could lead to another file."""
         node = self._group
@@ -102,18 +102,18 @@ class Group:
         number = 0
         while found is None or number:
             part = self._read_attribute(f"{name}{number}")
-            if part is None or number > MOST_NAMES:
+            if part is None or number > MAX_NAMES:
                 break
             found, number = [*(found or []), *part], number + 1
         return found or []
 
-    @_convert_errors("an attribute cannot be read")
+    @_translate_errors("an attribute cannot be read")
     def _read_attribute(self, name: str) -> list[str] | None:
         if name not in self._group.attrs:
             return None
         stored = self._group.attrs.get_id(name)
         size = math.prod(stored.shape or ())
-        if size > MOST_NAMES or size * stored.dtype.itemsize > MOST_TEXT:
+        if size > MAX_NAMES or size * stored.dtype.itemsize > MAX_TEXT:
             raise UnreadableError(f"attribute {name} of {self.path} is too long to be Keras's")
         if not size:
             return []
@@ -122,7 +122,7 @@ class Group:
         values = self._group.attrs[name]
         listed = values.ravel().tolist() if isinstance(values, np.ndarray) else [values]
         texts = [each.decode() if isinstance(each, bytes) else each for each in listed]
-        if sum(map(len, texts)) > MOST_TEXT:
+        if sum(map(len, texts)) > MAX_TEXT:
             raise UnreadableError(f"attribute {name} of {self.path} is too long to be Keras's")
         return texts
 
@@ -134,11 +134,11 @@ class Array:
         self._dataset = dataset
 
     @property
-    @_convert_errors("an array cannot be read")
+    @_translate_errors("an array cannot be read")
     def shape(self) -> Shape:
         return tuple(self._dataset.shape or ())
 
-    @_convert_errors("an array cannot be read")
+    @_translate_errors("an array cannot be read")
     def read_values(self) -> np.ndarray:
         """As float32 that cannot be written to. To be called where the shape is what it must be."""
         self._check_dataset()
@@ -172,5 +172,56 @@ class Array:
                 f"{dataset.name} is compressed in a way that Keras does not use; save the model "
                 "again with Keras"
             )
-        if max(dataset.size, math.prod(dataset.chunks or ())) > MOST_WEIGHTS:
-            raise UnreadableError(f"{dataset.name} is larger than {MOST_WEIGHTS:,} values")
+        if max(dataset.size, math.prod(dataset.chunks or ())) > MAX_WEIGHTS:
+            raise UnreadableError(f"{dataset.name} is larger than {MAX_WEIGHTS:,} values")
+
+
+def _check_heaps(file: Path | IO[bytes]) -> None:
+    """Raises UnreadableError where a collection is not as HDF5 writes it."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            _check_heaps(opened)
+        return
+    try:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        raise UnreadableError("is empty where HDF5 was expected") from None
+    with closing(content):
+        if not (
+            _has_8_byte_offsets(content)
+            and all(_is_intact(content, at) for at in _find_collections(content))
+        ):
+            raise UnreadableError(
+                "it cannot be read as HDF5, it is damaged or not what Keras wrote; copy it again "
+                "from its source"
+            )
+
+
+def _has_8_byte_offsets(content: mmap.mmap) -> bool:
+    """Whether it counts in 8 bytes, as all but tiny files of old do."""
+    first = content[:16]
+    place = 13 if first[8:9] < b"\x02" else 9  # by the version
+    return first.startswith(_SIGNATURE) and first[place : place + 2] == b"\x08\x08"
+
+
+def _find_collections(content: mmap.mmap) -> Iterator[int]:
+    """Where they begin."""
+    offset = content.find(_COLLECTION_SIGNATURE)
+    while offset >= 0:
+        yield offset
+        offset = content.find(_COLLECTION_SIGNATURE, offset + 1)
+
+
+def _is_intact(content: mmap.mmap, start: int) -> bool:
+    """Whether its texts lie in it one behind the other, to the end."""
+    size = int.from_bytes(content[start + 8 : start + _HEADER_BYTES], "little")
+    if size < _MIN_COLLECTION_BYTES or start + size > len(content):
+        return True  # which the library refuses, if it is one at all
+    offset, end = start + _HEADER_BYTES, start + size
+    while offset + _HEADER_BYTES <= end:
+        number = int.from_bytes(content[offset : offset + 2], "little")
+        length = int.from_bytes(content[offset + 8 : offset + _HEADER_BYTES], "little")
+        offset += _HEADER_BYTES + -(-length // 8) * 8 if number else length  # 0 is what is free
+        if offset > end or (number == 0 and length < _HEADER_BYTES):
+            return False
+    return True

@@ -3,10 +3,9 @@
 import math
 import re
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
 from ganinv_cli.formats.keras.config import Model, ModelInput
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value, make_value
-from ganinv_cli.formats.limits import MOST_LATENT
 from ganinv_cli.network.graph import Z
 from ganinv_cli.network.layers import Reshape
 from ganinv_cli.network.shapes import format_shape
@@ -113,9 +112,9 @@ def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, 
             "discriminator? give the generator"
         )
     latent = math.prod(shape)
-    if not 1 <= latent <= MOST_LATENT:
+    if not 1 <= latent <= MAX_LATENT:
         raise UnreadableError(
-            f"takes {format_shape(shape)} values where a latent vector of 1 to {MOST_LATENT:,} was "
+            f"takes {format_shape(shape)} values where a latent vector of 1 to {MAX_LATENT:,} was "
             "expected; is it a generator?"
         )
     z = make_value(Z, (latent,))

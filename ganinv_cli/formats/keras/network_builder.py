@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_LATENT, MAX_VALUES, UnreadableError
 from ganinv_cli.formats.keras.config import LayerConfig
 from ganinv_cli.formats.keras.layer_settings import UntranslatedError
 from ganinv_cli.formats.keras.weights import Weights
-from ganinv_cli.formats.limits import MOST_LATENT, MOST_VALUES
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import Layer, Transpose
 from ganinv_cli.network.shapes import Shape, ShapeError, format_shape, infer_shape
 
-MOST_NODES = 4_000
+MAX_NODES = 4_000
 
 
 class Value(NamedTuple):
@@ -55,9 +54,9 @@ class NetworkBuilder:
     def count_call(self) -> None:
         """Counts the calls of layers. Raises UnreadableError where there are too many."""
         self._call_count += 1
-        if self._call_count > MOST_NODES:
+        if self._call_count > MAX_NODES:
             raise UnreadableError(
-                f"calls its layers more than {MOST_NODES:,} times; is it a generator of pictures?"
+                f"calls its layers more than {MAX_NODES:,} times; is it a generator of pictures?"
             )
 
     def add_layer(
@@ -74,10 +73,10 @@ class NetworkBuilder:
                 f"the layers do not fit one another: {name} ({type(layer).__name__}) {error}; the "
                 "file is damaged or of another network"
             ) from None
-        if math.prod(shape) > MOST_VALUES:
+        if math.prod(shape) > MAX_VALUES:
             raise UnreadableError(
                 f"{name} makes {format_shape(shape)} values for one picture where at most "
-                f"{MOST_VALUES:,} were expected; is it a generator of pictures?"
+                f"{MAX_VALUES:,} were expected; is it a generator of pictures?"
             )
         self.nodes.append(Node(layer, tuple(each.node for each in inputs), name))
         if order is None:
@@ -122,11 +121,11 @@ class NetworkBuilder:
 
     def one_hot_label(self, labels: int, name: str) -> Value:
         """As one-hot of so many. Raises UnreadableError where another layer has another number."""
-        if labels < 2 or labels > MOST_LATENT or self.labels not in (0, labels):
+        if labels < 2 or labels > MAX_LATENT or self.labels not in (0, labels):
             raise UnreadableError(
                 f"{name} takes {labels:,} labels"
                 + (f" where another layer takes {self.labels:,}" if self.labels else "")
-                + f"; expected the same number from 2 to {MOST_LATENT:,} in all"
+                + f"; expected the same number from 2 to {MAX_LATENT:,} in all"
             )
         self.labels = labels
         return make_value(LABEL, (labels,))

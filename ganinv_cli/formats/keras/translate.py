@@ -1,15 +1,16 @@
 """From the layers of a Keras model to a network, models in models included."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.keras import activations, convolutions, layers, merging
-from ganinv_cli.formats.keras.calls import Call, CallKey
-from ganinv_cli.formats.keras.config import LayerConfig, Model
+from ganinv_cli.formats.keras.config import Call, CallKey, LayerConfig, Model, parse_config
+from ganinv_cli.formats.keras.files import KerasFile
 from ganinv_cli.formats.keras.inputs import add_inputs
 from ganinv_cli.formats.keras.layer_settings import UntranslatedError
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value
-from ganinv_cli.formats.keras.weights import Weights
+from ganinv_cli.formats.keras.weights import ROOT_GROUPS, Weights, choose_layout
 from ganinv_cli.network.graph import Network
 
 CODE_LAYERS = {"Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer"}
@@ -20,11 +21,28 @@ LABEL_LAYERS = {"Embedding", "CategoryEncoding", "Reshape", "Flatten", *IDENTITY
 Translator = Callable[[NetworkBuilder, LayerConfig, list[Value]], Value]
 
 
-def translate_model(
+def translate_file(path: Path, file: KerasFile) -> UnfinishedGenerator:
+    """Return the generator of an open file. Raises UnreadableError."""
+    model = parse_config(file.config)
+    version = file.major_version
+    generator, assumed = _translate_model(
+        model, Weights(choose_layout(file.weights, model)), version
+    )
+    return UnfinishedGenerator(
+        network=generator,
+        format=f"Keras {version} ({file.file_type})",
+        layout=model.kind,
+        path=str(path),
+        ignored=_list_ignored_names(file),
+        assumed=assumed,
+    )
+
+
+def _translate_model(
     model: Model, weights: Weights, version: int
 ) -> tuple[Network, tuple[str, ...]]:
     """And what was assumed. Raises UnreadableError."""
-    refuse_unknown(model)
+    _refuse_unknown(model)
     if len(model.outputs) != 1:
         raise UnreadableError(
             f"has {len(model.outputs)} outputs; expected one, the picture; save a model of that "
@@ -36,11 +54,22 @@ def translate_model(
     return growing.build_network(latent, output), tuple(dict.fromkeys(growing.assumptions))
 
 
-def refuse_unknown(model: Model) -> None:
+def _list_ignored_names(file: KerasFile) -> tuple[str, ...]:
+    """Names in the file that are not the model's, such as the state of an optimizer."""
+    known = {
+        *ROOT_GROUPS,
+        "vars",
+        "top_level_model_weights",
+        *file.weights.read_texts("layer_names"),
+    }
+    return tuple(sorted({*file.other_names, *file.weights.names} - known))
+
+
+def _refuse_unknown(model: Model) -> None:
     """Before any weight is read."""
     for layer in model.layers:
         if layer.inner_model:
-            refuse_unknown(layer.inner_model)
+            _refuse_unknown(layer.inner_model)
         elif layer.wrapped_layer:
             _refuse_unknown_layer(layer.wrapped_layer)
         else:

@@ -7,10 +7,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.keras.config import LayerConfig, Model, WeightPath
 from ganinv_cli.formats.keras.hdf5 import Array, Group, Shape
-from ganinv_cli.formats.limits import MOST_WEIGHTS
 from ganinv_cli.network.shapes import format_shape
 
 ROOT_GROUPS = "layers", "_layer_checkpoint_dependencies"  # the second in Keras 2.12
@@ -78,9 +77,9 @@ class Weights:
         for name, array in zip(names, arrays, strict=True):
             self._check_shape(layer, name, array.shape, shapes[name])
             self._weight_count += int(np.prod(array.shape, dtype=np.int64))
-        if self._weight_count > MOST_WEIGHTS:
+        if self._weight_count > MAX_WEIGHTS:
             raise UnreadableError(
-                f"holds more than {MOST_WEIGHTS:,} weights by {layer.name}; is it a generator of "
+                f"holds more than {MAX_WEIGHTS:,} weights by {layer.name}; is it a generator of "
                 "pictures?"
             )
         return {name: array.read_values() for name, array in zip(names, arrays, strict=True)}
@@ -91,6 +90,12 @@ class Weights:
                 f"{layer.name} ({layer.kind}) expects a {name} of {format_shape(expected)}, found "
                 f"{format_shape(actual)}; the weights are those of another model"
             )
+
+
+def choose_layout(root: Group, model: Model) -> WeightLayout:
+    """Return the layout by which the weights of a model lie in a file."""
+    by_class = any(root.find_group(name) for name in ROOT_GROUPS)
+    return LayoutByClass(root, model) if by_class else LayoutByName(root, model)
 
 
 class LayoutByClass:

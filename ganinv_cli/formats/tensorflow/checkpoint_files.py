@@ -1,13 +1,17 @@
-"""Which TensorFlow checkpoint a path means: names of files only, no tensor is read."""
+"""The files of a TensorFlow checkpoint: found from a path without reading a tensor, and written."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.files import replace_file
 
 STATE_FILE = "checkpoint"  # the file in which TensorFlow notes a folder's newest checkpoint
-MOST_STATE_BYTES = 1 << 20
+MAX_STATE_BYTES = 1 << 20
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")  # the last bytes of a V1 file, and of an .index
 
 _PART = re.compile(r"(?P<prefix>.+)\.(?:index|meta|data-[0-9]{5}-of-[0-9]{5})", re.DOTALL)
@@ -37,6 +41,24 @@ def find_checkpoint(path: Path) -> CheckpointFiles:
         raise CheckpointError(
             f"{path} cannot be looked at ({error.strerror}); check the path and its permissions"
         ) from None
+
+
+def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file."""
+    import tensorflow as tf  # in the body: finding a checkpoint does not need it
+
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted(arrays)
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.convert_to_tensor(arrays[name]) for name in names],
+    )
+    name = prefix.name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+    # last: a run killed before this leaves the checkpoint before
+    replace_file(prefix.with_name(STATE_FILE), state.encode())
 
 
 def _resolve_path(path: Path) -> CheckpointFiles:
@@ -116,7 +138,7 @@ def _find_in_folder(folder: Path) -> CheckpointFiles:
 
 def _follow_state_file(state: Path) -> CheckpointFiles:
     with state.open("rb") as file:
-        text = file.read(MOST_STATE_BYTES).decode("utf-8", "replace")
+        text = file.read(MAX_STATE_BYTES).decode("utf-8", "replace")
     newest = _NEWEST.search(text)
     if not newest:
         raise CheckpointError(

@@ -11,8 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
+from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames, LinearNames
 from ganinv_cli.formats.weights import overrides
 from ganinv_cli.network.folding import add_label_input
@@ -145,20 +144,20 @@ def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> Unreadable
 def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
     """Raises UnreadableError where there are too many weights."""
     total = sum(math.prod(shapes[name]) for name in names.list_names())
-    if total > MOST_WEIGHTS:
+    if total > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a generator of {total:,} weights where at most {MOST_WEIGHTS:,} were expected; "
+            f"holds a generator of {total:,} weights where at most {MAX_WEIGHTS:,} were expected; "
             "is it a DCGAN?"
         )
 
 
 def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
     """Raises UnreadableError where a map is too large."""
-    if side > MOST_SIDE or side * side * channels > MOST_VALUES:
+    if side > MAX_SIDE or side * side * channels > MAX_VALUES:
         raise UnreadableError(
             f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
             "expected at most "
-            f"{MOST_SIDE} pixels a side and {MOST_VALUES:,} values; is it a DCGAN?"
+            f"{MAX_SIDE} pixels a side and {MAX_VALUES:,} values; is it a DCGAN?"
         )
 
 

@@ -26,7 +26,7 @@ from ganinv_cli.network.layers import (
 )
 from ganinv_cli.settings.conventions import Conventions
 
-MOST_LABELS = 1000
+MAX_LABELS = 1000
 
 
 def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventions) -> Network:
@@ -103,11 +103,11 @@ def _check_shapes(
     for dense in (first, second_dense.weights):
         dcgan.check_rank(shapes, dense, "inputs", "outputs")
     labels = shapes[second_dense.weights][0] - shapes[first][1]
-    if not 0 < labels <= min(MOST_LABELS, shapes[first][0] - 1):
+    if not 0 < labels <= min(MAX_LABELS, shapes[first][0] - 1):
         raise UnreadableError(
             f"{dcgan.describe_tensor(shapes, second_dense.weights)} takes what "
             f"{dcgan.describe_tensor(shapes, first)} "
-            f"makes and {labels} values of a label; expected 1 to {MOST_LABELS}, and fewer than go "
+            f"makes and {labels} values of a label; expected 1 to {MAX_LABELS}, and fewer than go "
             "into the first layer; the checkpoint is damaged or not a conditional DCGAN's"
         )
     dcgan.check_rank(shapes, kernel, "height", "width", "outputs", "inputs")

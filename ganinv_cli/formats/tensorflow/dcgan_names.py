@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import format_names, natural_key
 
 MATRIX, BIAS, KERNEL = "g_h0_lin/Matrix", "g_h0_lin/bias", "g_h1/w"
 SECOND_MATRIX, SECOND_BIAS = "g_h1_lin/Matrix", "g_h1_lin/bias"
@@ -70,13 +71,6 @@ def match_names(names: Collection[str]) -> GeneratorNames:
     averaged = any(norm and norm.mean.endswith(_AVERAGE_SUFFIX) for norm in norms)
     layout = "A" if averaged else "C" if prefix else "B"
     return GeneratorNames(layout, dense, convolutions, norms, second if len(denses) > 1 else None)
-
-
-def format_names(names: Collection[str], most: int = 6) -> str:
-    """The first few names, and how many more there are."""
-    shown = [name[:80] for name in sorted(names)[:most]]
-    more = len(names) - len(shown)
-    return (", ".join(shown) or "nothing") + (f" and {more} more" if more > 0 else "")
 
 
 def _find_prefix(names: Collection[str]) -> str:
@@ -160,7 +154,7 @@ def _find_averages(names: Collection[str], number: int) -> tuple[str, str] | Non
     complete_calls = [call for call, pair in calls.items() if len(pair) == 2]
     if not complete_calls:
         return None
-    first = calls[min(complete_calls, key=lambda call: (_is_sampler(call), _natural_key(call)))]
+    first = calls[min(complete_calls, key=lambda call: (_is_sampler(call), natural_key(call)))]
     return first["mean"], first["variance"]
 
 
@@ -178,9 +172,3 @@ def _require(names: Collection[str], *required: str) -> None:
 def _is_sampler(name: str) -> bool:
     """Some programs build the network a second time, to draw samples."""
     return any(segment.startswith("sampler") for segment in name.split("/"))
-
-
-def _natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts g_bn0_2 before g_bn0_10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -13,9 +13,9 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from ganinv_cli.formats.interface import UnreadableError
 
-MOST_BYTES = 1 << 26  # some 60 bytes a tensor
-MOST_AXES = 32
-MOST_NUMBER = 1 << 62  # of values in a tensor
+MAX_BYTES = 1 << 26  # some 60 bytes a tensor
+MAX_AXES = 32
+MAX_NUMBER = 1 << 62  # of values in a tensor
 FOOTER = 48  # two handles, padding and 8 bytes that say it is a table
 TRAILER = 5  # behind each block: how it is compressed, and its checksum
 
@@ -23,9 +23,9 @@ TRAILER = 5  # behind each block: how it is compressed, and its checksum
 def check_index(path: Path) -> None:
     """Raises UnreadableError where an entry is not TensorFlow's description of a tensor."""
     with path.open("rb") as file:
-        table = file.read(MOST_BYTES + 1)
-    if len(table) > MOST_BYTES:
-        raise UnreadableError(f"the index has more than {MOST_BYTES:,} bytes; is it a DCGAN's?")
+        table = file.read(MAX_BYTES + 1)
+    if len(table) > MAX_BYTES:
+        raise UnreadableError(f"the index has more than {MAX_BYTES:,} bytes; is it a DCGAN's?")
     try:
         for key, value in _read_entries(table):
             if key:  # the entry without a name is the header
@@ -41,9 +41,9 @@ def _check_sizes(entry: BundleEntryProto) -> None:
     shape = [axis.size for axis in entry.shape.dim]
     parts = [list(part.extent) for part in entry.slices]  # a tensor may be saved in several
     numbers = [*shape, *(n for part in parts for axis in part for n in (axis.start, axis.length))]
-    if max(len(shape), *map(len, parts), 0) > MOST_AXES or min(numbers, default=0) < 0:
+    if max(len(shape), *map(len, parts), 0) > MAX_AXES or min(numbers, default=0) < 0:
         raise ValueError("a shape with too many axes or a negative one")
-    if math.prod(shape) > MOST_NUMBER or max(numbers, default=0) > MOST_NUMBER:
+    if math.prod(shape) > MAX_NUMBER or max(numbers, default=0) > MAX_NUMBER:
         raise ValueError("a shape beyond what 64 bits can count")
 
 

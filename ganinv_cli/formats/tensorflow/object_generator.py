@@ -16,7 +16,7 @@ from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.settings.conventions import Conventions
 
-MOST_MODELS = 50  # of a checkpoint; the objects behind them are not looked at
+MAX_MODELS = 50  # of a checkpoint; the objects behind them are not looked at
 
 
 def find_generator(
@@ -70,7 +70,7 @@ class _ModelSearch:
         """The objects in one, other than single layers."""
         inside = self._graph.list_children(node_id).items()
         where = [(f"{path}/{name}".lstrip("/"), child) for name, child in inside]
-        return [each for each in where if not self._graph.is_layer(each[1])][:MOST_MODELS]
+        return [each for each in where if not self._graph.is_layer(each[1])][:MAX_MODELS]
 
     def _make_candidate(self, node_id: int, path: str) -> Candidate | None:
         layers = self._graph.list_layers(node_id, path)

@@ -8,11 +8,12 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import damaged_error
 from ganinv_cli.formats.weights.layers import WeightedLayer
 from ganinv_cli.formats.weights.weight import Weight
 
-MOST_NODES = 20_000  # of a checkpoint; a DCGAN's in training have some 100
-MOST_DEPTH = 16  # of models within one another
+MAX_NODES = 20_000  # of a checkpoint; a DCGAN's in training have some 100
+MAX_DEPTH = 16  # of models within one another
 
 _ROLES = {
     **{"kernel": "weight", "_kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"},
@@ -43,9 +44,9 @@ class ObjectGraph:
         except DecodeError:
             raise _damaged_error() from None
         last = len(self._nodes)
-        if last > MOST_NODES:
+        if last > MAX_NODES:
             raise UnreadableError(
-                f"holds {last:,} objects where at most {MOST_NODES:,} were expected; "
+                f"holds {last:,} objects where at most {MAX_NODES:,} were expected; "
                 "is it a GAN's checkpoint?"
             )
         if not last or any(not 0 <= c.node_id < last for n in self._nodes for c in n.children):
@@ -66,7 +67,7 @@ class ObjectGraph:
     def _walk_layers(
         self, node_id: int, path: str, visited: set[int], depth: int
     ) -> Iterator[ObjectLayer]:
-        if node_id in visited or depth > MOST_DEPTH:
+        if node_id in visited or depth > MAX_DEPTH:
             return
         visited.add(node_id)
         layer = self._make_layer(node_id, path)
@@ -135,6 +136,4 @@ def _is_transposed(full_name: str) -> bool | None:
 
 
 def _damaged_error() -> UnreadableError:
-    return UnreadableError(
-        "its graph of objects is damaged; copy the checkpoint again from its source"
-    )
+    return damaged_error("its graph of objects is damaged", "the checkpoint")

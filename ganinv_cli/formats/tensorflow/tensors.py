@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats.interface import UnreadableError
-
-FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
+from ganinv_cli.formats.reading import damaged_error, translate_errors
+from ganinv_cli.formats.weights.weight import check_floats
 
 
 class CheckpointTensors:
@@ -27,11 +27,7 @@ class CheckpointTensors:
 
     def __getitem__(self, name: str) -> np.ndarray:
         dtype = self._dtypes[name].name
-        if dtype not in FLOAT_DTYPES:
-            raise UnreadableError(
-                f"{name} holds {dtype} where floats were expected ({', '.join(FLOAT_DTYPES)}); "
-                "use a checkpoint that was not quantised"
-            )
+        check_floats(name, dtype, "checkpoint")
         with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
@@ -49,18 +45,13 @@ class CheckpointTensors:
         with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
         if not isinstance(value, bytes):
-            raise UnreadableError(f"{name} holds no text; copy it again from its source")
+            raise damaged_error(f"{name} holds no text")
         return value
 
 
 @contextmanager
 def _translate_errors(problem: str) -> Iterator[None]:
-    """Around nothing but TensorFlow's reader, which raises all of these for damaged files."""
-    try:
+    """Around TensorFlow's reader, which raises all of these errors for damaged files."""
+    errors = (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError)
+    with translate_errors(f"{problem}, the file is damaged or incomplete", *errors):
         yield
-    except (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UnreadableError(
-            f"{problem}, the file is damaged or incomplete ({reason}); copy it again from its "
-            "source"
-        ) from None

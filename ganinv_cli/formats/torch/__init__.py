@@ -1,1 +1,31 @@
-"""What torch.save writes, followed on paper."""
+"""Generators in the files of torch.save, read without PyTorch and without running anything."""
+
+from pathlib import Path
+
+from ganinv_cli.formats.detect import FileFacts, Format
+from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.formats.torch.archive import open_torch_file
+from ganinv_cli.formats.torch.networks import find_networks
+from ganinv_cli.formats.weights import state_dict
+from ganinv_cli.settings.conventions import Conventions
+
+
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
+    """The generator of a file with state dicts or whole modules, under whatever keys.
+
+    Where there are several generators, the one with ema in its name. Raises UnreadableError.
+    """
+    with open_torch_file(path) as torch_file:
+        options = state_dict.ReadOptions(conventions, ordered=True)
+        return state_dict.find_generator(
+            find_networks(torch_file), str(path), torch_file.format, options
+        )
+
+
+def _recognises(facts: FileFacts) -> bool:
+    if facts.is_zip:
+        return any(f"/{name}".endswith("/data.pkl") for name in facts.members)
+    return facts.first_bytes[:1] == b"\x80" and facts.first_bytes[1:2] <= b"\x05"  # a pickle
+
+
+FORMAT = Format("torch", read, _recognises, suffixes=(".pt", ".pth", ".tar"))

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import check_member_list, open_file, translate_errors
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
 
-MOST_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
-MOST_LIST = 1 << 24  # bytes of an archive's list of its members, some 60 each
-MOST_RATIO = 100  # of a member's size to what it takes in the archive; torch.save compresses none
+MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
+MAX_RATIO = 100  # of a member's size to what it takes in the archive; torch.save compresses none
 ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes; what is no larger may be smaller by any ratio
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
 ZIP = b"PK\3\4"
@@ -58,35 +58,25 @@ class TorchFile(NamedTuple):
 @contextmanager
 def open_torch_file(path: Path) -> Iterator[TorchFile]:
     """A file of torch.save, its pickle read and its tensors not. Raises UnreadableError."""
-    try:
-        with path.open("rb") as file:
-            if file.read(len(ZIP)) != ZIP:
-                yield _read_legacy(file)
-                return
-            with _translate_errors():
-                check_member_list(file)
-                archive = zipfile.ZipFile(file)
-            with archive:
-                yield _read_archive(archive)
-    except OSError as error:
-        raise UnreadableError(
-            f"it cannot be read ({error.strerror or error}); check it and its permissions"
-        ) from None
+    with open_file(path) as file:
+        if file.read(len(ZIP)) != ZIP:
+            yield _read_legacy(file)
+            return
+        with _translate_errors():
+            check_member_list(file)
+            archive = zipfile.ZipFile(file)
+        with archive:
+            yield _read_archive(archive)
 
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Around nothing but zipfile, which raises all of these for damaged archives."""
-    try:
+    """Around zipfile, which raises all of these errors for damaged archives."""
+    damages = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError)
+    others = (NotImplementedError, RuntimeError)  # a way to compress; a password
+    problem = "its archive is damaged, cut off or locked"
+    with translate_errors(problem, *damages, *others, length=100):
         yield
-    except (
-        *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError),
-        *(NotImplementedError, RuntimeError),  # a way to compress; a password
-    ) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UnreadableError(
-            f"its archive is damaged, cut off or locked ({reason}); copy it again from its source"
-        ) from None
 
 
 def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
@@ -120,59 +110,29 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
     byte_order = (
         read_member(f"{root}byteorder", 0, 16) if f"{root}byteorder" in members else b"little"
     )
-    if members[pickles[0]].file_size > MOST_PICKLE:
+    if members[pickles[0]].file_size > MAX_PICKLE:
         raise UnreadableError(
             f"{pickles[0]} in it has {members[pickles[0]].file_size:,} bytes where at most "
-            f"{MOST_PICKLE:,} were expected; save the generator's state_dict() alone"
+            f"{MAX_PICKLE:,} were expected; save the generator's state_dict() alone"
         )
-    content = load(io.BytesIO(read_member(pickles[0], 0, MOST_PICKLE)))
+    content = load(io.BytesIO(read_member(pickles[0], 0, MAX_PICKLE)))
     return TorchFile(
         content, ">" if byte_order.strip() == b"big" else "<", storage_size, read_storage, "PyTorch"
     )
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    if info.file_size > max(ALWAYS_ALLOWED_SIZE, MOST_RATIO * info.compress_size):
+    if info.file_size > max(ALWAYS_ALLOWED_SIZE, MAX_RATIO * info.compress_size):
         raise UnreadableError(
             f"{info.filename} in it has {info.compress_size:,} bytes and says that it becomes "
             f"{info.file_size:,}, which weights do not; is it a file that torch.save wrote?"
         )
 
 
-def check_member_list(file: BinaryIO) -> None:
-    """Before zipfile reads an archive's list of members: how long it says that is, at its end.
-
-    Raises UnreadableError where it is too long, zipfile.BadZipFile where it is missing.
-    """
-    end = file.seek(0, io.SEEK_END)
-    start = max(0, end - (1 << 16) - 128)
-    file.seek(start)
-    tail = file.read()
-    last = tail[-22:]  # as zipfile: the record of the list without a comment, or else the last one
-    bare = last[:4] == b"PK\5\6" and last[-2:] == b"\0\0"
-    place = len(tail) - len(last) if bare else tail.rfind(b"PK\5\6")
-    if place < 0:
-        raise zipfile.BadZipFile("its list of members is missing")
-    long = place - 20 - 56  # where the 64-bit record of it stands, with its locator behind
-    located = long >= 0 and tail[place - 20 : place - 16] == b"PK\6\7"
-    if located and tail[long : long + 4] != b"PK\6\6":
-        raise zipfile.BadZipFile("its list of members is misplaced")
-    if located:
-        size = int.from_bytes(tail[long + 40 : long + 48], "little")
-    else:
-        size = int.from_bytes(tail[place + 12 : place + 16], "little")
-    if size > MOST_LIST:
-        raise UnreadableError(
-            f"is an archive whose list of members has {size:,} bytes where at most {MOST_LIST:,} "
-            "were expected; is it a file that torch.save wrote?"
-        )
-    file.seek(0)
-
-
 def _read_legacy(file: BinaryIO) -> TorchFile:
     """A file of before the archives."""
     file.seek(0)
-    data = file.read(MOST_PICKLE)
+    data = file.read(MAX_PICKLE)
     if data[:1] != b"\x80":
         raise UnreadableError("is no file that torch.save wrote: found neither a zip nor a pickle")
     head = io.BytesIO(data)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import damaged_error
 from ganinv_cli.formats.torch.archive import TorchFile, parse_storage
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, ObjectCall
 from ganinv_cli.formats.weights.weight import Weight, Weights, check_floats, decode_floats
 
-MOST_DEPTH = 32  # of modules and dictionaries within one another
-MOST_AXES = 16
-MOST_SPAN = 1 << 28  # values from a tensor's first to its last
+MAX_DEPTH = 32  # of modules and dictionaries within one another
+MAX_AXES = 16
+MAX_SPAN = 1 << 28  # values from a tensor's first to its last
 
 _REBUILD_TENSOR = {"_rebuild_tensor", "_rebuild_tensor_v2"}  # storage, offset, shape, strides, …
 _REBUILD_PARAMETER = {"_rebuild_parameter", "_rebuild_parameter_with_state"}  # a tensor, …
@@ -41,7 +42,7 @@ def _walk_containers(
     node: Any, path: str, depth: int, seen: set[int]
 ) -> Iterator[tuple[str, dict[Any, Any]]]:
     """Whatever may hold tensors, each once: a file may say the same thing many times over."""
-    if id(node) in seen or depth > MOST_DEPTH or _get_tensor_arguments(node):
+    if id(node) in seen or depth > MAX_DEPTH or _get_tensor_arguments(node):
         return
     seen.add(id(node))
     if _get_module_state(node):
@@ -87,7 +88,7 @@ def _flatten_module(
 ) -> Iterator[tuple[str, Any]]:
     """The state_dict() of a module."""
     state = _get_module_state(node)
-    if not state or depth > MOST_DEPTH:
+    if not state or depth > MAX_DEPTH:
         return
     for table in ("_parameters", "_buffers"):
         for name, value in _list_entries(state[table]).items():
@@ -100,7 +101,7 @@ def _flatten_module(
 
 def _get_tensor_arguments(node: Any) -> tuple[Any, ...] | None:
     """The arguments from which a tensor is built again."""
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         if not isinstance(node, ObjectCall) or not isinstance(node.function, GlobalName):
             return None
         arguments = node.arguments if isinstance(node.arguments, tuple) else ()
@@ -140,7 +141,7 @@ def _make_weight(torch_file: TorchFile, name: str, node: Any) -> Weight | None:
         span = 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
         if not math.prod(shape):
             return np.zeros(shape, np.float32)
-        if (offset + span) * item_size > torch_file.storage_size(key) or span > MOST_SPAN:
+        if (offset + span) * item_size > torch_file.storage_size(key) or span > MAX_SPAN:
             raise _damaged_error(name)
         data = torch_file.read_storage(key, offset * item_size, span * item_size)
         if len(data) != span * item_size:
@@ -156,14 +157,12 @@ def _parse_size(node: Any) -> tuple[int, ...] | None:
     """A shape or strides; torch.Size is called with one."""
     if isinstance(node, ObjectCall) and node.function == ("torch", "Size"):
         node = node.arguments[0] if isinstance(node.arguments, tuple) and node.arguments else None
-    if not isinstance(node, list | tuple) or len(node) > MOST_AXES:
+    if not isinstance(node, list | tuple) or len(node) > MAX_AXES:
         return None
     whole = all(isinstance(n, int) and 0 <= n < 1 << 48 for n in node)
     return tuple(node) if whole else None
 
 
 def _damaged_error(name: str) -> UnreadableError:
-    return UnreadableError(
-        f"{name:.80} lies beyond the bytes that were saved, or is described as no tensor is; "
-        "copy the file again from its source"
-    )
+    problem = "lies beyond the bytes that were saved, or is described as no tensor is"
+    return damaged_error(f"{name:.80} {problem}", "the file")

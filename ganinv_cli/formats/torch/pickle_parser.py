@@ -10,7 +10,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import translate_errors
 
 
 class GlobalName(NamedTuple):
@@ -43,15 +43,11 @@ def load(stream: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> 
     added to `outside`. Raises UnreadableError.
     """
     machine = _Machine([] if persistent_ids is None else persistent_ids)
-    try:
+    errors = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+    with translate_errors("its pickle is damaged or cut off", *errors, length=100):
         for opcode, value, _ in pickletools.genops(stream):
             machine.step(opcode.name, value)
         return machine.stack.pop()
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UnreadableError(
-            f"its pickle is damaged or cut off ({reason}); copy it again from its source"
-        ) from None
 
 
 _VALUE_OPCODES = {  # what these stand for is what follows them

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.tensorflow.dcgan_names import format_names
+from ganinv_cli.formats.reading import format_names
 from ganinv_cli.formats.weights.sequence import Plan
 
 _GENERATOR_NAME = re.compile(

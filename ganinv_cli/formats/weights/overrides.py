@@ -3,8 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.limits import MOST_SIDE
+from ganinv_cli.formats.interface import MAX_SIDE, UnreadableError
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
 from ganinv_cli.settings.conventions import Conventions
 
@@ -82,10 +81,10 @@ def format_activation(activation: Activation) -> str:
 
 
 def _check_per_convolution(name: str, values: Sequence[int], count: int, minimum: int) -> list[int]:
-    if values and (len(values) != count or not minimum <= min(values) <= max(values) <= MOST_SIDE):
+    if values and (len(values) != count or not minimum <= min(values) <= max(values) <= MAX_SIDE):
         raise UnreadableError(
             f"not with the {name} {_format_numbers(values)}; expected {count} from {minimum} to "
-            f"{MOST_SIDE}, one for each of its convolutions"
+            f"{MAX_SIDE}, one for each of its convolutions"
         )
     return list(values)
 

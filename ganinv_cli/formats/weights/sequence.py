@@ -9,8 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.limits import MOST_SIDE, MOST_VALUES, MOST_WEIGHTS
+from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.weights import defaults, overrides
 from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer, make_layer
 from ganinv_cli.network.folding import add_label_input
@@ -47,9 +46,9 @@ def plan_generator(
         raise UnreadableError("holds no layer with weights")
     defaults.check_names(layers, framework)
     total = sum(math.prod(weight.shape) for part in layers for weight in part.weights.values())
-    if total > MOST_WEIGHTS:
+    if total > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a network of {total:,} weights where at most {MOST_WEIGHTS:,} were expected"
+            f"holds a network of {total:,} weights where at most {MAX_WEIGHTS:,} were expected"
         )
     return _Planner(layers, framework, conventions).plan()
 
@@ -178,11 +177,11 @@ class _Planner:
 
     def _check_map(self, layer: WeightedLayer) -> None:
         sides = self._shape[:2]
-        if not 1 <= min(sides) <= max(sides) <= MOST_SIDE or math.prod(self._shape) > MOST_VALUES:
+        if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or math.prod(self._shape) > MAX_VALUES:
             raise UnreadableError(
                 f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to "
-                f"{MOST_SIDE} "
-                f"pixels a side and at most {MOST_VALUES:,} values; --strides and --padding say "
+                f"{MAX_SIDE} "
+                f"pixels a side and at most {MAX_VALUES:,} values; --strides and --padding say "
                 "how the sides grow"
             )
 

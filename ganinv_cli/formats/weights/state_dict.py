@@ -1,24 +1,30 @@
 """The generator among the networks of a file of named weights, in PyTorch's names."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.reading import natural_key
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
     choose_generator,
     is_discriminator_name,
     is_generator_name,
 )
-from ganinv_cli.formats.weights.layer_orders import list_layer_orders
 from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
-from ganinv_cli.formats.weights.parametrizations import apply_spectral_norm, apply_weight_norm
 from ganinv_cli.formats.weights.sequence import Plan, plan_generator
-from ganinv_cli.formats.weights.weight import Weight, Weights
+from ganinv_cli.formats.weights.weight import (
+    Weight,
+    Weights,
+    apply_spectral_norm,
+    apply_weight_norm,
+)
 from ganinv_cli.settings.conventions import Conventions
 
 PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
+MAX_BLOCKS = 8  # that are tried in every order
 
 _TENSOR_NAME = re.compile(
     r"(?:(?P<layer>.*?)\.)?(?P<leaf>parametrizations\.weight\.(?:original[01]?|0\._[uv])|[^.]+)",
@@ -113,7 +119,7 @@ def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Pla
     if options.ordered:
         return plan_generator(make_weighted_layers(weights, path), PYTORCH, options.conventions)
     plans, reason = [], ""
-    for order in list_layer_orders(_group_by_head(weights, _find_common_prefix(weights))):
+    for order in _list_layer_orders(_group_by_head(weights, _find_common_prefix(weights))):
         try:
             plans.append(
                 plan_generator(make_weighted_layers(order, path), PYTORCH, options.conventions)
@@ -128,6 +134,43 @@ def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Pla
         else "keeps its layers in no order and more than one fits; save the generator with "
         "torch.save(model.state_dict(), …)"
     )
+
+
+def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[dict[str, Weight]]:
+    """All weights, the blocks of a network in each order that their names allow.
+
+    Within a block, and between blocks of one name with different numbers, numbers say the order.
+    Of more blocks than MAX_BLOCKS only that by name is tried.
+    """
+    sorted_blocks = {
+        name: dict(sorted(blocks[name].items(), key=lambda each: natural_key(each[0])))
+        for name in sorted(blocks, key=natural_key)
+    }
+    block_orders = (
+        itertools.permutations(sorted_blocks)
+        if len(sorted_blocks) <= MAX_BLOCKS
+        else iter([(*sorted_blocks,)])
+    )
+    for order in block_orders:
+        if _is_ascending(order):
+            yield {name: weight for block in order for name, weight in sorted_blocks[block].items()}
+
+
+def _is_ascending(order: tuple[str, ...]) -> bool:
+    """Whether conv1 comes before conv2, and so on."""
+    last: dict[str, int] = {}
+    for name in order:
+        word, number = _split_number(name)
+        if number < last.get(word, -1):
+            return False
+        last[word] = number
+    return True
+
+
+def _split_number(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.*?)([0-9]{0,9})", name, re.DOTALL)
+    word, number = match.groups() if match else (name, "")
+    return word, int(number or 0)
 
 
 def _group_by_head(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli.formats.tensorflow import checkpoint_files as tf_files
-from ganinv_cli.formats.tensorflow.write import write_checkpoint
+from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 
 
 @pytest.mark.parametrize("name", ["DCGAN.model-7", 'a"b', r"a\b", r"a\n", "é", 'a\\"'])

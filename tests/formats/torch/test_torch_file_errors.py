@@ -15,8 +15,8 @@ from torch_files import MAGIC, Tensor, pickle_content, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
+from ganinv_cli.formats import torch as torch_format
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.torch import reader
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -138,7 +138,7 @@ def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -
     content[-10:-6] = struct.pack("<I", 1 << 30)
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match="list of members"):
-        reader.read(path, Conventions())
+        torch_format.read(path, Conventions())
     assert "list of members has 1,073,741,824 bytes" in _refused(path)
     assert "list of members" in _refused(_renamed(path, "g.keras"))
 
