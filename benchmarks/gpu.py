@@ -64,7 +64,7 @@ def main(
     ):
         rows.append(row)
         click.echo(f"{row['what']}: {row['gradients a second']}", err=True)
-    where = describe_machine(used, "auto", "lbfgs").device
+    where = describe_machine(used, "auto").device
     versions = f"TensorFlow {tf.__version__}, checkpoint {recipe.checkpoint.sha256[:12]}"
     print_table(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
 
@@ -130,7 +130,7 @@ def _measure_recover(recipe: GeneratorSpec, used: Sequence[Device], trials: int)
 
 
 def _run_recover(config: RecoverConfig, recipe: GeneratorSpec, used: Sequence[Device]) -> Row:
-    where = describe_machine(used, config.precision, config.solver)
+    where = describe_machine(used, config.precision)
     with tempfile.TemporaryDirectory() as folder, used[0].scope():
         inner = (
             SingleDevice(recipe.build(), where)

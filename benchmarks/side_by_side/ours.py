@@ -21,9 +21,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int) -> MethodResult:
     Precision by itself: bfloat16 gradients first where that is fast, as no peer does.
     """
     began = time.monotonic()
-    where = describe_machine(
-        find_devices("auto")[:1], RecoverConfig.precision, RecoverConfig.solver
-    )
+    where = describe_machine(find_devices("auto")[:1], RecoverConfig.precision)
     looks = solve(
         task.generator,
         make_solver(RecoverConfig.solver, {}),

@@ -135,7 +135,7 @@ def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
     used_devices = devices.find_devices(config.device)
     if config.batch_norm == "batch":  # its trials are one batch
         used_devices = used_devices[:1]
-    machine = devices.describe_machine(used_devices, config.precision, config.solver)
+    machine = devices.describe_machine(used_devices, config.precision)
     with used_devices[0].scope():
         yield (
             SingleDevice(spec.build(), machine)

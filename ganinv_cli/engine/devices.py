@@ -85,9 +85,9 @@ def find_devices(spec: str) -> list[Device]:
     return [Device(kind, number) for number in numbers]
 
 
-def describe_machine(devices: Sequence[Device], precision: str, solver: str) -> Machine:
+def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
     """Return the devices and the precision of a run, as its results file states them."""
-    in_bfloat16 = is_mixed_precision(precision, solver, devices[0].kind == "gpu", _read_cpuinfo())
+    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu", _read_cpuinfo())
     names = [device.description for device in devices]
     parts = [
         f"{names.count(name)} × {name}" if names.count(name) > 1 else name

@@ -45,8 +45,8 @@ def run_noise_sweep(
     check_labels(generator, config, config.restarts + 1, "restarts")
     solver = make_solver(config.solver, config.solver_settings)
     device = engine.machine.device
-    # of images without noise
-    precision = "float32" if all(config.variances) else engine.machine.precision
+    low_precision = solver.uses_low_precision and not all(config.variances)  # without noise alone
+    precision = engine.machine.precision if low_precision else "float32"
     first_starts = load_first_starts(config, generator)
     run_provenance = make_provenance(
         "noise-sweep", config, solver, generator, device, first_starts.identity, precision

@@ -9,7 +9,6 @@ from typing import Any
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config, identity_settings
-from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 
@@ -30,7 +29,7 @@ def make_provenance(
     `more` is what else decides the results, such as hashes of its images; `precision` is that of
     the gradients, as in `Machine`.
     """
-    settings = {key: value for key, value in asdict(config).items() if key not in SOLVERS}
+    settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
     settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(extra or {})}
     return Provenance(
         command=command,

@@ -40,7 +40,8 @@ def recover(
     check_labels(generator, config, config.restarts + 1, "restarts")
     solver = make_solver(config.solver, config.solver_settings)
     record_points = _make_record_points(config, solver)
-    device, precision = engine.machine
+    device = engine.machine.device
+    precision = engine.machine.precision if solver.uses_low_precision else "float32"
     first_starts = load_first_starts(config, generator)
     run_provenance = make_provenance(
         "recover", config, solver, generator, device, first_starts.identity, precision

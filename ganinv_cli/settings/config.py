@@ -59,8 +59,8 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     shard: str = ""  # such as 1/4: this part of the trials alone
     seed: int = 0
     note: str = ""  # said before the run
-    lbfgs: Mapping[str, Any] = field(default_factory=dict)  # settings of that solver
-    gd: Mapping[str, Any] = field(default_factory=dict)
+    # the tables [gd], [lbfgs], … of the file: the settings of each solver, by its name
+    solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check(-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
@@ -163,7 +163,7 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     @property
     def solver_settings(self) -> Mapping[str, Any]:
         """What the config says of its solver."""
-        return dict(getattr(self, self.solver))
+        return dict(self.solver_tables.get(self.solver, {}))
 
 
 @dataclass(frozen=True)

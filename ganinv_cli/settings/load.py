@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import DECLARATIONS
+from ganinv_cli.settings.names import SOLVERS
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -56,7 +57,7 @@ def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    known = {each.name: getattr(config_class(), each.name) for each in fields(config_class)}
+    known = _list_keys(config_class)
     for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
@@ -64,4 +65,14 @@ def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
         check_type(f"{path}: {key}", settings[key], known[key])
         for item in settings[key] if isinstance(value, list) else ():
             check_type(f"{path}: an item of {key}", item, _ITEM_EXAMPLES[key])
-    return settings
+    tables = {name: settings.pop(name) for name in SOLVERS if name in settings}
+    return settings | {"solver_tables": tables}
+
+
+def _list_keys(config_class: type[Config]) -> dict[str, Any]:
+    """Return every key that a config file may have, with its default."""
+    keys: dict[str, Any] = {}
+    for each in fields(config_class):
+        names = SOLVERS if each.name == "solver_tables" else (each.name,)
+        keys |= {name: getattr(config_class(), each.name) for name in names}
+    return keys

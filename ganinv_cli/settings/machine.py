@@ -3,8 +3,6 @@
 import os
 from typing import Literal, NamedTuple
 
-from ganinv_cli.settings.names import MIXED_PRECISION_SOLVERS
-
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
@@ -13,7 +11,7 @@ class Machine(NamedTuple):
     """The device and precision of a run, as its results file states them."""
 
     device: str  # the GPU, or the processor and its number of usable cores
-    precision: Literal["float32", "mixed"] = "float32"  # of its gradients
+    precision: Literal["float32", "mixed"] = "float32"  # of gradients, if the solver uses both
 
 
 def count_cores() -> int:
@@ -23,12 +21,12 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def is_mixed_precision(precision: str, solver: str, gpu: bool, cpuinfo: str) -> bool:
+def is_mixed_precision(precision: str, gpu: bool, cpuinfo: str) -> bool:
     """Return whether the first gradients may be in bfloat16.
 
     With `precision` auto they are on a GPU, and on a processor with one of BFLOAT16_FLAGS;
     `cpuinfo` is the text of Linux's /proc/cpuinfo.
     """
-    if precision == "float32" or solver not in MIXED_PRECISION_SOLVERS:
-        return False
-    return precision == "mixed" or gpu or not BFLOAT16_FLAGS.isdisjoint(cpuinfo.split())
+    if precision == "auto":
+        return gpu or not BFLOAT16_FLAGS.isdisjoint(cpuinfo.split())
+    return precision == "mixed"

@@ -1,12 +1,20 @@
 """The names that the command line, the configs and the results share."""
 
+import pkgutil
 from collections.abc import Sequence
+from pathlib import Path
 
-SOLVERS = ("gd", "lbfgs")  # a file each in solvers/
-MIXED_PRECISION_SOLVERS = ("lbfgs",)  # the solvers whose first gradients may be bfloat16
+
+def _list_solvers() -> tuple[str, ...]:
+    """Return the names of the files in solvers/ but the base class's, without importing them."""
+    files = pkgutil.iter_modules([str(Path(__file__).parents[1] / "solvers")])
+    return tuple(sorted(file.name for file in files if not file.ispkg and file.name != "solver"))
+
+
+SOLVERS = _list_solvers()
 ENGINES = ("local", "ray")
-PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see resources.mixed
-STARTS = ("random", "encoder")  # a draw from the prior, or what solvers/learned.py finds
+PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see settings/machine.py
+STARTS = ("random", "encoder")  # a draw from the prior, or where encoder/start.py leads
 STYLES = {  # of the tables, each with the ending of its file; a function each in report/render.py
     "text": "txt",
     "markdown": "md",

@@ -74,6 +74,7 @@ class LBFGS(Solver):
     steps_per_increment: ClassVar[int] = 5
     default_snapshots: ClassVar[tuple[int, ...]] = (10, 30)
     expected_gradients: ClassVar[float] = 70.0
+    uses_low_precision: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.memory < 1 or self.patience < 2:

@@ -34,7 +34,8 @@ class Solver(ABC):
 
     steps_per_increment: ClassVar[int]  # steps between two looks of the loop
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
-    expected_gradients: ClassVar[float]  # a trial's, for the first guess of how long a run takes
+    expected_gradients: ClassVar[float]  # per trial, for the first guess of how long a run takes
+    uses_low_precision: ClassVar[bool] = False  # whether it asks for bfloat16 gradients
 
     @property
     def preconditioner_points(self) -> int:

@@ -144,6 +144,4 @@ def test_a_run_says_which_cards_it_used(monkeypatch):
     names = iter(["A100", "A100", "H100"])
     monkeypatch.setattr(devices.Device, "description", property(lambda self: f"GPU {next(names)}"))
     used = [devices.Device("gpu", number) for number in range(3)]
-    assert devices.describe_machine(used, "auto", "lbfgs") == Machine(
-        "2 × GPU A100; GPU H100", "mixed"
-    )
+    assert devices.describe_machine(used, "auto") == Machine("2 × GPU A100; GPU H100", "mixed")

@@ -13,6 +13,7 @@ from ganinv_cli.settings.config import (
     identity_settings,
 )
 from ganinv_cli.settings.load import load
+from ganinv_cli.settings.names import SOLVERS
 
 KINDS = (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
 OWN = {
@@ -45,7 +46,7 @@ def _read(folder, kind, text):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_has_its_own_settings_beside_the_shared_ones(kind):
     assert {field.name for field in dataclasses.fields(kind)} == SHARED | OWN[kind]
-    assert {"checkpoint", "trials", "clip", "solver", "restarts", "seed", "lbfgs", "gd"} <= SHARED
+    assert {"checkpoint", "trials", "clip", "solver", "restarts", "seed", "solver_tables"} <= SHARED
 
 
 @pytest.mark.parametrize(("kind", "key"), EACH)
@@ -54,6 +55,13 @@ def test_every_setting_can_stand_in_a_file(tmp_path, kind, key):
     config = _read(tmp_path, kind, f"{key} = {text}\n[lbfgs]\nmemory = 9\n")
     assert getattr(config, key) == value != getattr(kind(), key)
     assert config.solver_settings == {"memory": 9}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_solver_has_the_table_of_its_name(tmp_path, solver):
+    text = "[lbfgs]\nmemory = 9\n[gd]\nhalve_every = 3\n"
+    config = _read(tmp_path, RecoverConfig, f"solver = {solver!r}\n{text}")
+    assert config.solver_settings == {"lbfgs": {"memory": 9}, "gd": {"halve_every": 3}}[solver]
 
 
 @pytest.mark.parametrize(("kind", "key"), EACH)

@@ -14,6 +14,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.solver import Solver
 
 SETTINGS = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 10}}
 
@@ -140,3 +141,8 @@ def test_plain_descent_takes_the_papers_step(generator):
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
         z -= rate * problem.evaluate(z).gradient
     np.testing.assert_allclose(trial.best.z, z[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_every_solver_file_defines_its_solver(name):
+    assert isinstance(make_solver(name, {}), Solver)

@@ -35,8 +35,7 @@ def open_cluster(
         worker_resources = resources.choose_worker_resources(
             ray.nodes(), config.device, config.cpus_per_worker, config.gpus_per_worker
         )
-        start_arguments = config.precision, config.solver
-        workers = Workers(ray, spec, worker_resources, config.workers, start_arguments, notify)
+        workers = Workers(ray, spec, worker_resources, config.workers, (config.precision,), notify)
         try:
             yield RayCluster(ray, workers, spec, config.initial_batch_size)
         finally:

@@ -46,7 +46,7 @@ class Worker:
         self._jobs: WorkerJobs | None = None
         self._results: Iterator[WorkerResult] | None = None
 
-    def start(self, precision: str, solver: str) -> WorkerInfo | GaninvError:
+    def start(self, precision: str) -> WorkerInfo | GaninvError:
         """Start TensorFlow."""
         from ganinv_cli.engine import devices
 
@@ -55,7 +55,7 @@ class Worker:
             self._device = devices.find_devices(f"{self._device_kind}:0")[0]
         except GaninvError as error:
             return type(error)(f"on {platform.node()}: {error}")
-        machine = devices.describe_machine([self._device], precision, solver)
+        machine = devices.describe_machine([self._device], precision)
         if self._device_kind == "cpu":
             processor = machine.device.rpartition(", ")[0]
             cores = f"{self._threads} core{'s' if self._threads > 1 else ''}"

@@ -59,7 +59,7 @@ class Workers:
         spec: GeneratorSpec,
         worker_resources: WorkerResources,
         count: int,
-        start_arguments: tuple[str, str],
+        start_arguments: tuple[str],
         notify: Callable[[str], None],
     ) -> None:
         """Create the workers; `count` 0: as many as there is capacity for.

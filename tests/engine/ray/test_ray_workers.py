@@ -104,7 +104,7 @@ def _run(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> list[WorkerResult]:
         None,  # type: ignore[arg-type]
         resources.WorkerResources(1, 0),
         2,
-        ("auto", "lbfgs"),
+        ("auto",),
         lambda sentence: None,
     )
     spec = types.SimpleNamespace(build=lambda: None)
