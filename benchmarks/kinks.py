@@ -2,7 +2,7 @@
 
 Solves one image from several starts for long, then looks back: where would each start have stopped
 by `--stationary`, how far from the end was it in loss and in z, and how long were the gradient and
-the shortest convex combination of the gradients around it (see solvers/polish.py)?
+the shortest convex combination of the gradients around it (`refine/minimum.py`)?
 """
 
 from pathlib import Path
