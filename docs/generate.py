@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from levels import draw_levels
 
 from ganinv_cli.cli import main
 from ganinv_cli.store.format_tables import update_tables
@@ -74,6 +75,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
+    "architecture.svg": draw_levels,
     "cli.md": command_line,
     "results-format.md": update_tables,
     "reproduction.md": measured,

@@ -1,0 +1,100 @@
+"""docs/extending.md is followed in a copy of the package, and what it adds works."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n# (ganinv_cli/\S+?)(?:: ([^\n]+))?\n(.*?)```", PAGE, re.DOTALL)
+PLACES = {  # where an entry goes: the text that it stands before
+    "an entry of RULES": "    )\n}\n",
+    "an entry of COMMANDS": ")\n\n\nclass",
+    "a function": "def _make_costs_table",
+    "an entry of make_sections": "        _make_costs_table(table1),\n",
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A folder with the package as the page makes it, and a small checkpoint."""
+    folder = tmp_path_factory.mktemp("extended")
+    shutil.copytree(
+        ROOT / "ganinv_cli", folder / "ganinv_cli", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name, entry, code in BLOCKS:
+        file = folder / name
+        if entry:
+            text = file.read_text(encoding="utf-8")
+            before, found, after = text.rpartition(PLACES[entry])
+            if entry == "a function":
+                code += "\n\n"
+            assert found, f"{name} has no place for {entry}"
+            file.write_text(before + code + found + after, encoding="utf-8")
+        else:
+            assert not file.exists(), f"{name} would be edited, not added"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(code, encoding="utf-8")
+    builders.save_checkpoint(folder / "small", builders.make_weights())
+    return folder
+
+
+def run(folder: Path, *arguments: object, config: str = "") -> dict:
+    """Run an experiment of the copy on the small checkpoint; the tables of its report."""
+    (folder / "config.toml").write_text(config, encoding="utf-8")
+    command = [sys.executable, "-m", "ganinv_cli", *map(str, arguments)]
+    options = ["--config", "config.toml", "--overwrite", "--quiet", "--format", "json"]
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["tables"]
+
+
+def test_the_page_has_an_example_of_each_thing():
+    titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    assert titles == [
+        "A solver",
+        "A clipping rule",
+        "A format",
+        "An experiment",
+        "A section of a report",
+    ]
+    assert len(BLOCKS) == 9
+
+
+def test_a_solver_a_rule_and_a_section_are_used(copy):
+    tables = run(
+        copy,
+        *("recover", "--checkpoint", "small", "--trials", 4, "--budget", 3000),
+        *("--solver", "momentum", "--clip", "none,soft-wall"),
+        config="[momentum]\nlearning_rate = 1e-3\n",
+    )
+    assert [row["technique"] for row in tables["table1"]] == ["none", "soft-wall"]
+    assert all(row["recovered"]["1e-3"] > 0 for row in tables["table1"])
+    assert "Restarts" in (copy / "recover" / "table1.txt").read_text(encoding="utf-8")
+
+
+def test_a_format_is_read(copy):
+    random = np.random.default_rng(0)
+    sizes = [(4, 32), (32, 48)]
+    layers = [[random.normal(0, 0.5, size).tolist(), [0.0] * size[1]] for size in sizes]
+    model = {"image": [4, 4, 3], "layers": layers}
+    (copy / "mine.matrices").write_text(json.dumps(model), encoding="utf-8")
+    table = run(copy, "recover", "--checkpoint", "mine.matrices", "--trials", 4)["table1"]
+    assert all(row["recovered"]["1e-4"] == 4 for row in table)
+
+
+def test_an_experiment_is_a_command_with_a_report(copy):
+    arguments = ("half-seen", "--checkpoint", "small", "--clip", "none", "--trials", 4)
+    (row,) = run(copy, *arguments)["half_seen"]
+    assert (row["technique"], row["trials"]) == ("none", 4)
+    assert row["z_error"] < 1e-3  # half of the pixels are 8 times as many as components of z
+    assert "Error of z from half" in (copy / "half-seen" / "report.html").read_text()
