@@ -21,8 +21,8 @@ from ganinv_cli.report.output.pixel_sheet import (
 )
 from ganinv_cli.report.output.plots import GAP, GREY, PICTURE_SIDE
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.image_names import shorten_name
 from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
+from ganinv_cli.report.shared.image_tables import shorten_name
 from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import Pixels
 from ganinv_cli.settings.names import image_group

@@ -1,11 +1,12 @@
-"""How to read Table 2 and its companions."""
+"""Write the notes on Table 2 and its companions."""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
+from ganinv_cli.report.consistency.numbers import LabelRow, Table2Row
 from ganinv_cli.report.output.number_format import format_concise
 from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.image_names import (
+from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
     join_names,
@@ -16,7 +17,7 @@ from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
-MAX_FIGURES = 60  # images that are drawn; nobody looks through more
+MAX_FIGURES = 60  # images that are drawn; more are too many to look through
 
 
 LABEL_NOTE = (
@@ -27,18 +28,24 @@ LABEL_NOTE = (
 
 
 def make_notes(
-    run: Row, table2: list[Row], label_rows: list[Row], handling_by_image: Mapping[int, str]
+    run: Row,
+    table2: list[Table2Row],
+    label_rows: list[LabelRow],
+    handling_by_image: Mapping[int, str],
 ) -> list[str]:
-    """What is missing, what was run, what was done to each file, and how to read the tables."""
+    """Return what is missing, what was run, how files were changed, and how to read the tables.
+
+    `run` is as `describe_run` returns it, `handling_by_image` how each file was changed.
+    """
     called = name_images(table2)
     lines = [
         *make_run_notes(run),
         *describe_handling((name, handling_by_image[of]) for of, name in called.items()),
     ]
-    poor = [row for row in table2 if row["psnr"] is not None and row["psnr"] < min(VERDICTS)]
+    poor = [row for row in table2 if row.psnr is not None and row.psnr < min(VERDICTS)]
     if poor:
-        lines.append(f"{join_names(called[row['number']] for row in poor)}: {POOR}.")
-    lines += [_describe_outside(technique, list(of)) for technique, of in _group_outside(table2)]
+        lines.append(f"{join_names(called[row.number] for row in poor)}: {POOR}.")
+    lines += [_describe_outside(rule, list(of)) for rule, of in _group_outside(table2)]
     lines.append(
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "
         "as the paper's; "
@@ -59,9 +66,9 @@ def make_notes(
         "than rounding the image to 8 bits leaves."
     )
     if table2:
-        polished = any(row["polished"] for row in table2)
-        lines.append(describe_criterion(run, table2[0]["latent"], polished))
-    if lost := sum(row["without_number"] for row in table2):
+        polished = any(row.polished for row in table2)
+        lines.append(describe_criterion(run, table2[0].latent, polished))
+    if lost := sum(row.without_number for row in table2):
         are = (
             "recovery has no finite z; it is"
             if lost == 1
@@ -75,8 +82,8 @@ def make_notes(
     return lines
 
 
-def _describe_polishing(table2: list[Row]) -> str:
-    polished = {row["polished"] > 0 for row in table2}
+def _describe_polishing(table2: list[Table2Row]) -> str:
+    polished = {row.polished > 0 for row in table2}
     if polished == {True}:
         return " after polishing in float64"
     if polished == {False}:
@@ -84,20 +91,20 @@ def _describe_polishing(table2: list[Row]) -> str:
     return " after polishing in float64, or by the solver's own word where none was polished"
 
 
-def _group_outside(table2: list[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
-    """The rows of each technique whose recoveries mostly leave the box."""
-    rows = (row for row in table2 if row["outside"]["median"])
+def _group_outside(table2: list[Table2Row]) -> Iterator[tuple[str, Iterator[Table2Row]]]:
+    """Yield by rule the rows whose recoveries mostly leave the box."""
+    rows = (row for row in table2 if row.outside.median)
     return groupby(sorted(rows, key=_get_rule), _get_rule)
 
 
-def _describe_outside(rule: str, rows: list[Row]) -> str:
-    medians = sorted({row["outside"]["median"] for row in rows})
+def _describe_outside(rule: str, rows: list[Table2Row]) -> str:
+    medians = sorted({row.outside.median or 0 for row in rows})
     ends = f"{medians[0]:g}" + (f" to {medians[-1]:g}" if len(medians) > 1 else "")
     return (
-        f"With {rule}, {ends} of {rows[0]['latent']} components of z (median over the "
+        f"With {rule}, {ends} of {rows[0].latent} components of z (median over the "
         "recoveries of an image) end outside the box, where no z is drawn."
     )
 
 
-def _get_rule(row: Row) -> str:
-    return str(row["technique"])
+def _get_rule(row: Table2Row) -> str:
+    return row.technique

@@ -17,8 +17,8 @@ from ganinv_cli.report.output.number_format import format_number
 from ganinv_cli.report.output.pixel_sheet import draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.output.plots import GAP
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.image_names import name_images
 from ganinv_cli.report.shared.image_results import find_rules, finite_psnr, read_images
+from ganinv_cli.report.shared.image_tables import ImageRow, name_images
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -30,7 +30,7 @@ LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, ove
 def draw(results: "Results") -> dict[str, DrawnFigure]:
     """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
     shown = list(islice(iterate_pairs(read_images(results)), MAX_SHOWN))
-    rows = [{"number": image.number, "image": image.name} for image in read_images(results)]
+    rows = [ImageRow(image=image.name, number=image.number) for image in read_images(results)]
     max_length = 20 - max((len(describe_label(pair)) for pair in shown), default=0)
     whole, shortened = name_images(rows), name_images(rows, max_length)
     several = len(find_rules(results)) > 1

@@ -1,4 +1,4 @@
-"""The z of every image as one NumPy archive, for programs."""
+"""Save the best z of every image as one NumPy archive, for programs."""
 
 import io
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ import numpy as np
 from ganinv_cli.errors import GaninvError, ResultsError
 from ganinv_cli.files import replace_file
 from ganinv_cli.report.invert import numbers
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
 from ganinv_cli.store import Results, read_results
 
 
 def save_latents(results_file: Path, path: Path) -> None:
-    """Write the best z of each image and rule, a row each, as `np.load` reads it.
+    """Write the best z of each image and rule to an .npz file, one row for each.
 
-    names, sha256, rule: (n,) words; z: (n, latent) float64, polished where it was; image_loss,
-    psnr (dB; inf: the loss is 0): (n,) float64; starts: (n,) how many there were, and agreeing,
-    (n,), how many of them are that z; of a conditional generator also label, (n,), the one that z
-    was found under. The file is replaced as a whole or not at all.
+    Arrays: names, sha256, rule (n,) strings; z (n, latent) float64, refined if it was; image_loss,
+    psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how many of them
+    found that z; for a conditional generator also label (n,), that z was found under. The file is
+    replaced as a whole or not at all.
 
-    Raises ResultsError where the results hold no z of an image; GaninvError where `npz` cannot be
+    Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
     written.
     """
     results = read_results(results_file)
@@ -32,14 +32,14 @@ def save_latents(results_file: Path, path: Path) -> None:
     file = io.BytesIO()
     np.savez_compressed(
         file,
-        names=np.array([row["image"] for row in rows]),
+        names=np.array([row.image for row in rows]),
         sha256=np.array([each.sha256 for each in found]),
-        rule=np.array([row["technique"] for row in rows]),
+        rule=np.array([row.technique for row in rows]),
         z=np.stack([each.z for each in found]),
         image_loss=np.array([each.loss for each in found]),
         psnr=np.array([each.psnr for each in found]),
-        agreeing=np.array([row["agreement"]["same"] for row in rows]),
-        starts=np.array([row["starts"] for row in rows]),
+        agreeing=np.array([row.agreement.same for row in rows]),
+        starts=np.array([row.starts for row in rows]),
         **_make_label_column(rows, results.attributes["config"].get("label", -1)),
     )
     try:
@@ -53,30 +53,30 @@ def save_latents(results_file: Path, path: Path) -> None:
 
 
 class BestLatents(NamedTuple):
-    """The z of each image and rule that explains the image best, a row each."""
+    """The best z of each image and rule, one row for each."""
 
     z: np.ndarray  # (n, latent) float64
-    labels: np.ndarray | None  # (n,); None: the generator asked for none
-    image_count: int  # how many there are
-    start_count: int  # of all of them
+    labels: np.ndarray | None  # (n,); None: the run found no labels
+    image_count: int  # images among the rows
+    start_count: int  # over all images and rules
 
 
 def select_best(results: Results, results_file: Path) -> BestLatents:
-    """Those that `save` writes. Raises ResultsError where the results hold no z of an image."""
+    """Return the rows that `save_latents` writes. Raises ResultsError if there are none."""
     rows = _find_best(results, results_file)
-    labels = [each.row.get("label") for each in rows]
+    labels = [each.row.label for each in rows]
     return BestLatents(
         np.stack([each.z for each in rows]),
         None if None in labels else np.array(labels),
-        len({each.row["number"] for each in rows}),
-        sum(each.row["starts"] for each in rows),
+        len({each.row.number for each in rows}),
+        sum(each.row.starts for each in rows),
     )
 
 
 class _BestLatent(NamedTuple):
     """The best z of one image under one rule."""
 
-    row: Row  # of invert_numbers
+    row: InvertRow
     sha256: str
     z: np.ndarray  # (latent,) float64
     loss: float
@@ -95,12 +95,13 @@ def _find_best(results: Results, results_file: Path) -> list[_BestLatent]:
 def _find_in_image(image: ImageResults) -> Iterator[_BestLatent]:
     for row, recoveries in zip(numbers.make_rows(image), image.recoveries.values(), strict=True):
         best, psnr = recoveries.best_row, best_psnr(image, recoveries)
-        z = recoveries.z[best].copy()  # and not a view, which would keep the others
+        z = recoveries.z[best].copy()  # a view would keep all other z in memory
         yield _BestLatent(row, image.sha256, z, float(recoveries.loss[best]), psnr)
 
 
-def _make_label_column(rows: list[Row], fixed_label: int) -> dict[str, Any]:
-    """Those that were found, or the one that was given; none where the generator asks for none."""
-    if "label" not in rows[0] and fixed_label < 0:
+def _make_label_column(rows: list[InvertRow], fixed_label: int) -> dict[str, Any]:
+    """Return the labels that were found, or the one that was given; no column without either."""
+    if rows[0].label is None and fixed_label < 0:
         return {}
-    return {"label": np.array([row.get("label", fixed_label) for row in rows])}
+    labels = [fixed_label if row.label is None else row.label for row in rows]
+    return {"label": np.array(labels)}

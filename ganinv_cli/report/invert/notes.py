@@ -1,9 +1,10 @@
-"""How to read the certificates."""
+"""Write the notes on the certificates."""
 
+from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN
 from ganinv_cli.report.output.number_format import format_concise
 from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.image_names import (
+from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
     join_names,
@@ -15,17 +16,17 @@ from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 
-def make_notes(run: Row, inverted: list[Row]) -> list[str]:
-    """What is missing, what was run, what was done to the files, and how to read the tables."""
+def make_notes(run: Row, inverted: list[InvertRow]) -> list[str]:
+    """Return what is missing, what was run, how files were changed, and how to read the tables."""
     called = name_images(inverted)
-    said = {called[row["number"]]: row["said"] for row in inverted}
+    said = {called[row.number]: row.said for row in inverted}
     lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
-    poor = [called[row["number"]] for row in inverted if row["verdict"].startswith(POOR)]
+    poor = [called[row.number] for row in inverted if row.verdict.startswith(POOR)]
     if poor:
         lines.append(f"{join_names(poor)}: {POOR}.")
-    untold = [called[row["number"]] for row in inverted if not row["told"]]
+    untold = [called[row.number] for row in inverted if not row.told]
     if untold:
         lines.append(
             f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may "
@@ -39,7 +40,7 @@ def make_notes(run: Row, inverted: list[Row]) -> list[str]:
         + ", below that poor."
     )
     low, high = format_bounds(read_prior(run["config"]))
-    labelled = any("label" in row for row in inverted)
+    labelled = any(row.label is not None for row in inverted)
     lines.append(
         f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
         "all"
@@ -56,9 +57,9 @@ def make_notes(run: Row, inverted: list[Row]) -> list[str]:
             "starts take the labels in turn; z found under another label cannot be compared."
         )
     if inverted:
-        polished = any(row["z"] == "polished" for row in inverted)
-        lines.append(describe_criterion(run, inverted[0]["latent"], polished))
-    if any(row["difference_amplified"] for row in inverted):
+        polished = any(row.z == "polished" for row in inverted)
+        lines.append(describe_criterion(run, inverted[0].latent, polished))
+    if any(row.difference_amplified for row in inverted):
         lines.append(
             f"Each image's original, reconstruction and difference are PNGs in {FOLDER}/, at the "
             "generator's own size; the difference is reconstruction less image around grey, "
@@ -68,6 +69,6 @@ def make_notes(run: Row, inverted: list[Row]) -> list[str]:
     return lines
 
 
-def _describe_rounding(inverted: list[Row]) -> str:
-    known = [row["rounding_rmse"] for row in inverted if row["rounding_rmse"]]
+def _describe_rounding(inverted: list[InvertRow]) -> str:
+    known = [row.rounding_rmse for row in inverted if row.rounding_rmse]
     return f" (RMSE below {max(known):.2f})" if known else ""

@@ -1,65 +1,102 @@
-"""A certificate for each inverted image: how near, how sure, how well conditioned."""
+"""The certificate of each inverted image: how near, how sure, how well conditioned."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.report.invert.pictures import Pair, choose_amplification, find_certificate
-from ganinv_cli.report.output.plain_numbers import finite_or_none
-from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.image_results import ImageResults, best_psnr
+from ganinv_cli.report.rows import TableRow, finite_or_none
+from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, finite_psnr
+from ganinv_cli.report.shared.image_tables import ImageRow
 from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries
 
 
-def make_rows(image: ImageResults) -> list[Row]:
-    """One a rule."""
-    return [
-        _make_row(image, technique, recoveries)
-        for technique, recoveries in image.recoveries.items()
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Agreement(TableRow):
+    """Starts that agree on z, converged or not; with labels, starts under the best one's label."""
+
+    share: float  # of the least loss, within which it is reached
+    tolerance: float  # distance ‖zᵢ − zⱼ‖ / latent below which two z are one
+    reached: int  # starts that reached the least image loss
+    same: int  # of these, starts that found the best z
 
 
-def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Row:
+@dataclass(frozen=True, kw_only=True)
+class InvertRow(ImageRow):
+    """The certificate of one image under one clipping rule; most numbers are of the best z."""
+
+    technique: str  # the rule's name
+    starts: int
+    label: int | None = None  # of the best z
+    starts_under_label: int | None = None  # starts that ended under it
+    best_trial: int
+    image_loss: float | None
+    rmse: float | None  # in grey levels of 255
+    psnr: float | None  # in dB; None: infinite or not known
+    verdict: str
+    told: bool  # whether the pixels that count determine z, as far as is known
+    rounding_loss: float  # image loss below which a reconstruction is exact
+    rounding_rmse: float | None  # the same in grey levels
+    agreement: Agreement
+    condition: float | None  # of J: its largest singular value over its least
+    rank: int | None  # of J
+    difference_amplified: int | None  # factor in the picture of the difference
+    latent: int
+    outside: int  # components of z beyond a bound of the prior
+    at_bound: int  # components of z at or beyond a bound
+    converged: bool
+    z: str  # "polished" or "as found"
+    gradients: float | None  # over all starts
+    seconds: float | None
+    said: str  # how the file was changed, in words
+
+
+def make_rows(image: ImageResults) -> list[InvertRow]:
+    """Return a row for each rule that has recoveries of an image."""
+    return [_make_row(image, rule, recoveries) for rule, recoveries in image.recoveries.items()]
+
+
+class _Conditioning(NamedTuple):
+    """How well J, the generator's Jacobian at the best z, is conditioned; None: not known."""
+
+    condition: float | None = None
+    rank: int | None = None
+    amplification: int | None = None  # of the picture of the difference
+
+
+def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertRow:
     best, group = recoveries.best_row, recoveries.group
-    z, loss = recoveries.z[best], float(recoveries.loss[best])
-    return {
-        "image": image.name,
-        "number": image.number,
-        "technique": rule,
-        "starts": len(recoveries.loss),
-        **_make_label_columns(recoveries),
-        "best_trial": int(group["trial"][best]),
-        "image_loss": finite_or_none(loss),
-        **_measure_nearness(image, recoveries),
-        "verdict": _describe_reconstruction(image, rule, recoveries),
-        "told": determines_z(image, rule),
-        "rounding_loss": recoveries.rounding_loss,  # image loss; exact below
-        "rounding_rmse": _measure_rounding(image, recoveries),  # the same in grey levels
-        "agreement": _count_agreement(recoveries),
-        **_make_certificate_columns(image, rule),
-        "latent": len(z),
-        "outside": int(recoveries.outside_count[best]),  # components of z beyond a bound
-        "at_bound": int(recoveries.at_bound_count[best]),  # at or beyond one
-        "converged": bool(recoveries.stationary[best]),
-        "z": "polished" if recoveries.polished[best] else "as found",
-        "gradients": finite_or_none(float(np.sum(group["gradients"]))),
-        "seconds": finite_or_none(float(np.sum(group["seconds"]))),
-        "said": image.handling,
-    }
-
-
-def _measure_nearness(image: ImageResults, recoveries: Recoveries) -> Row:
-    loss, pixels = float(recoveries.loss[recoveries.best_row]), image.pixel_count
-    if not pixels or not np.isfinite(loss):
-        return {"rmse": None, "psnr": None}
-    return {
-        "rmse": statistics.rmse(loss, pixels),  # grey levels of 255
-        "psnr": finite_or_none(statistics.psnr(loss, pixels)),  # dB; None: infinite, the loss is 0
-    }
-
-
-def _measure_rounding(image: ImageResults, recoveries: Recoveries) -> float | None:
-    return (
-        statistics.rmse(recoveries.rounding_loss, image.pixel_count) if image.pixel_count else None
+    loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
+    conditioning = _measure_conditioning(image, rule)
+    return InvertRow(
+        image=image.name,
+        number=image.number,
+        technique=rule,
+        starts=len(recoveries.loss),
+        label=label,
+        starts_under_label=None if label is None else int(np.sum(recoveries.labels == label)),
+        best_trial=int(group["trial"][best]),
+        image_loss=finite_or_none(loss),
+        rmse=statistics.rmse(loss, pixels) if pixels and np.isfinite(loss) else None,
+        psnr=finite_psnr(image, recoveries),
+        verdict=_describe_reconstruction(image, rule, recoveries),
+        told=determines_z(image, rule),
+        rounding_loss=recoveries.rounding_loss,
+        rounding_rmse=statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
+        agreement=_count_agreement(recoveries),
+        condition=conditioning.condition,
+        rank=conditioning.rank,
+        difference_amplified=conditioning.amplification,
+        latent=recoveries.z.shape[1],
+        outside=int(recoveries.outside_count[best]),
+        at_bound=int(recoveries.at_bound_count[best]),
+        converged=bool(recoveries.stationary[best]),
+        z="polished" if recoveries.polished[best] else "as found",
+        gradients=finite_or_none(float(np.sum(group["gradients"]))),
+        seconds=finite_or_none(float(np.sum(group["seconds"]))),
+        said=image.handling,
     )
 
 
@@ -77,53 +114,41 @@ def _describe_reconstruction(image: ImageResults, rule: str, recoveries: Recover
 
 
 def determines_z(image: ImageResults, rule: str) -> bool:
-    """Whether the pixels that count are enough to tell z, as far as is known."""
+    """Return whether the pixels that count determine z, as far as is known."""
     latent = int(image.recoveries[rule].z.shape[1])
-    rank = _make_certificate_columns(image, rule)["rank"]
+    rank = _measure_conditioning(image, rule).rank
     few = image.masked and image.pixel_count is not None and image.pixel_count <= latent
     return not few and (rank is None or rank >= latent)
 
 
-def _count_agreement(recoveries: Recoveries) -> Row:
-    """Starts that reached the least loss, and those of them that are one z with the best.
-
-    Converged or not: what did not converge agrees by its z alone. Where there are labels, only of
-    the starts under the best one's.
-    """
+def _count_agreement(recoveries: Recoveries) -> Agreement:
     reached = recoveries.reached_least_loss
     if recoveries.labels is not None:
         reached = reached & (recoveries.labels == recoveries.best_label)
-    if not reached.any():
-        return {"share": REACHED_SHARE, "tolerance": SAME_Z_TOLERANCE, "reached": 0, "same": 0}
-    numbers = recoveries.clusters(reached)
-    best_cluster = numbers[np.sum(reached[: recoveries.best_row])]
-    return {
-        "share": REACHED_SHARE,
-        "tolerance": SAME_Z_TOLERANCE,
-        "reached": int(np.sum(reached)),
-        "same": int(np.sum(numbers == best_cluster)),
-    }
+    same = 0
+    if reached.any():
+        numbers = recoveries.clusters(reached)
+        best_cluster = numbers[np.sum(reached[: recoveries.best_row])]
+        same = int(np.sum(numbers == best_cluster))
+    return Agreement(
+        share=REACHED_SHARE,
+        tolerance=SAME_Z_TOLERANCE,
+        reached=int(np.sum(reached)),
+        same=same,
+    )
 
 
-def _make_label_columns(recoveries: Recoveries) -> Row:
-    """That of the best, and how many starts ended under it; nothing where there are no labels."""
-    label = recoveries.best_label
-    if label is None:
-        return {}
-    return {"label": label, "starts_under_label": int(np.sum(recoveries.labels == label))}
-
-
-def _make_certificate_columns(image: ImageResults, rule: str) -> Row:
-    """Of J, the generator's Jacobian at the best z, and of the pictures that were written."""
+def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
     certificate = find_certificate(image, rule)
     if certificate is None or image.target is None:
-        return {"condition": None, "rank": None, "difference_amplified": None}
+        return _Conditioning()
     pair = Pair(image, rule, image.target, certificate["reconstruction"][0])
-    row = {"condition": None, "rank": None, "difference_amplified": choose_amplification([pair])}
+    amplification = choose_amplification([pair])
     values = certificate["singular_values"][0].astype(np.float64)
     if not image.pixel_count or not np.isfinite(values).all():
-        return row
-    return row | {
-        "condition": finite_or_none(float(statistics.condition_number(values))),  # largest by least
-        "rank": int(statistics.rank(values, image.pixel_count)),
-    }
+        return _Conditioning(amplification=amplification)
+    return _Conditioning(
+        finite_or_none(float(statistics.condition_number(values))),
+        int(statistics.rank(values, image.pixel_count)),
+        amplification,
+    )

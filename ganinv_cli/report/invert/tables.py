@@ -1,58 +1,59 @@
-"""The certificates in words."""
+"""Format the tables of `ganinv invert`: the certificates."""
 
+from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.output.number_format import format_number, format_scientific
-from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.shared.image_names import make_image_table, make_unread_table
+from ganinv_cli.report.report import Section
+from ganinv_cli.report.shared.image_tables import UnreadRow, make_image_table, make_unread_tables
 
 
-def make_sections(inverted: list[Row], errors: list[Row]) -> list[Section]:
-    """How near each reconstruction is, how sure its z is, and the files that were not read."""
+def make_sections(inverted: list[InvertRow], unread: list[UnreadRow]) -> list[Section]:
+    """Return the tables: how near each image is, how sure its z is, and the unread files."""
     if not inverted:
-        return make_unread_table(errors)
+        return make_unread_tables(unread)
     return [
         _make_nearness_table(inverted),
         _make_certainty_table(inverted),
-        *make_unread_table(errors),
+        *make_unread_tables(unread),
     ]
 
 
 def _make_table(
-    inverted: list[Row],
+    inverted: list[InvertRow],
     title: str,
     header: tuple[str, ...],
     cells: list[tuple[str, ...]],
     max_length: int,
 ) -> Section:
-    """With the image in front, and the rule where there are several."""
-    several = len({row["technique"] for row in inverted}) > 1
+    """Return a table with the image in the first column, and the rule if there are several."""
+    several = len({row.technique for row in inverted}) > 1
     of = {_get_row_key(row): each for row, each in zip(inverted, cells, strict=True)}
     return make_image_table(
         title,
         ("image", *header),
         inverted,
         lambda row, name: (
-            name + (f",\n{row['technique']}" if several else ""),
+            name + (f",\n{row.technique}" if several else ""),
             *of[_get_row_key(row)],
         ),
         max_length,
     )
 
 
-def _get_row_key(row: Row) -> tuple[int, str]:
-    return row["number"], row["technique"]
+def _get_row_key(row: InvertRow) -> tuple[int, str]:
+    return row.number, row.technique
 
 
-def _make_nearness_table(inverted: list[Row]) -> Section:
+def _make_nearness_table(inverted: list[InvertRow]) -> Section:
     return _make_table(
         inverted,
         "How near the reconstruction is",
         ("RMSE", "PSNR\n(dB)", "image loss", "verdict"),
         [
             (
-                format_number(row["rmse"]),
-                format_number(row["psnr"]),
-                format_scientific(row["image_loss"]),
-                row["verdict"].partition(":")[0] + ("" if row["told"] else ",\nz not told"),
+                format_number(row.rmse),
+                format_number(row.psnr),
+                format_scientific(row.image_loss),
+                row.verdict.partition(":")[0] + ("" if row.told else ",\nz not told"),
             )
             for row in inverted
         ],
@@ -60,8 +61,8 @@ def _make_nearness_table(inverted: list[Row]) -> Section:
     )
 
 
-def _make_certainty_table(inverted: list[Row]) -> Section:
-    labelled = any("label" in row for row in inverted)
+def _make_certainty_table(inverted: list[InvertRow]) -> Section:
+    labelled = any(row.label is not None for row in inverted)
     return _make_table(
         inverted,
         "How sure z is",
@@ -69,15 +70,15 @@ def _make_certainty_table(inverted: list[Row]) -> Section:
          "at\nbound", "outside"),
         [
             (
-                *([f"{row['label']}"] if labelled else []),
-                f"{row['agreement']['reached']:,} of "
-                f"{row.get('starts_under_label', row['starts']):,}",
-                f"{row['agreement']['same']:,}",
-                "yes" if row["converged"] else "no",
-                format_number(row["condition"]),
-                "-" if row["rank"] is None else f"{row['rank']:,}/{row['latent']:,}",
-                f"{row['at_bound']:,}",
-                f"{row['outside']:,}",
+                *([f"{row.label}"] if labelled else []),
+                f"{row.agreement.reached:,} of "
+                f"{row.starts if row.starts_under_label is None else row.starts_under_label:,}",
+                f"{row.agreement.same:,}",
+                "yes" if row.converged else "no",
+                format_number(row.condition),
+                "-" if row.rank is None else f"{row.rank:,}/{row.latent:,}",
+                f"{row.at_bound:,}",
+                f"{row.outside:,}",
             )
             for row in inverted
         ],

@@ -1,4 +1,4 @@
-"""The image files of a run, and what each rule found of them."""
+"""Read the image files of a run, and the recoveries of each by clipping rule."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.prior import Prior
-from ganinv_cli.report.output.plain_numbers import finite_or_none
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import finite_or_none
+from ganinv_cli.report.shared.image_tables import UnreadRow
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.recoveries import Recoveries
 from ganinv_cli.report.shared.run import Group
@@ -24,38 +24,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageResults:
-    """One image file of a run, and what each rule found of it."""
+    """One image file of a run, and its recoveries by clipping rule."""
 
     number: int
     columns: Group  # one row
-    recoveries: dict[str, Recoveries]  # in the rules' order; only what has recoveries
-    certificates: dict[str, Group]  # one row each, the last one made; of rules that once finished
+    recoveries: dict[str, Recoveries]  # in the rules' order; only rules that have recoveries
+    certificates: dict[str, Group]  # one row each, the newest; of rules that have finished
     pixel_count: int | None  # pixels times channels that the image loss sums over
-    masked: bool  # whether a mask left some out
-    prior: Prior  # what z was drawn from
+    masked: bool  # whether a mask excludes some pixels
+    prior: Prior  # of z
 
     @property
     def name(self) -> str:
+        """Name of the file; "image 7" if it is not stored."""
         return self._read_text("name") or f"image {self.number}"
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes; empty where it is not known."""
+        """Hash of the file's bytes; empty if it is not stored."""
         return self._read_text("sha256")
 
     @property
     def handling(self) -> str:
-        """What was done to the file to make it an input; empty: nothing worth saying."""
+        """How the file was changed to make it an input, in words; empty: not worth a note."""
         return self._read_text("said")
 
     @property
     def error(self) -> str:
-        """Why the file could not be read; empty when it could."""
+        """Why the file could not be read; empty if it was read."""
         return self._read_text("error")
 
     @cached_property
     def target(self) -> NDArray[np.uint8] | None:
-        """(height, width, channels), as the generator sees it."""
+        """The image as the generator takes it (height, width, channels)."""
         return self.columns["target"][0] if "target" in self.columns and not self.error else None
 
     def _read_text(self, column: str) -> str:
@@ -66,12 +67,12 @@ class ImageResults:
 
 
 def read_images(results: "Results") -> Iterator[ImageResults]:
-    """In the order they were given; each is made when it is asked for, for all z may be many."""
+    """Yield the images in the order they were given, one at a time: all z may not fit in memory."""
     return (_read_image(results, name) for name in _find_image_groups(results))
 
 
 def find_rules(results: "Results") -> set[str]:
-    """Those that have recoveries of an image."""
+    """Return the clipping rules that have recoveries of an image."""
     rules = (
         (name.rpartition("/")[2], group)
         for name, group in results.groups.items()
@@ -83,7 +84,7 @@ def find_rules(results: "Results") -> set[str]:
 def iterate_recoveries(
     images: Iterable[ImageResults],
 ) -> Iterator[tuple[ImageResults, str, Recoveries]]:
-    """Every image with each technique that has recoveries of it."""
+    """Yield (image, rule, recoveries) for each rule that has recoveries of an image."""
     return (
         (image, technique, recoveries)
         for image in images
@@ -92,21 +93,21 @@ def iterate_recoveries(
 
 
 def finite_psnr(image: ImageResults, recoveries: Recoveries) -> float | None:
-    """Of the best, in dB; None: not known, or infinite."""
+    """Return the PSNR of the best recovery in dB; None if it is infinite or not known."""
     return finite_or_none(best_psnr(image, recoveries))
 
 
 def best_psnr(image: ImageResults, recoveries: Recoveries) -> float:
-    """The PSNR of the best; infinite where its loss is 0, NaN where it is not known."""
+    """Return the PSNR of the best recovery in dB; infinite if its loss is 0, NaN if not known."""
     least = float(recoveries.loss[recoveries.best_row])
     return statistics.psnr(least, image.pixel_count) if image.pixel_count else np.nan
 
 
-def make_error_rows(image: ImageResults) -> list[Row]:
-    """Why its file could not be read; nothing where it could."""
+def make_unread_rows(image: ImageResults) -> list[UnreadRow]:
+    """Return a row if the file could not be read, else none."""
     if not image.error:
         return []
-    return [{"image": image.name, "number": image.number, "error": image.error}]
+    return [UnreadRow(image=image.name, number=image.number, error=image.error)]
 
 
 def _find_image_groups(results: "Results") -> Iterator[str]:
@@ -128,14 +129,14 @@ def _read_image(results: "Results", name: str) -> ImageResults:
             rules[rule] = Recoveries(group, rounding, prior)
             certificate = groups.get(f"{name}/{rule}/certificate")
             if certificate is not None and len(certificate["trial"]):
-                # A run that was extended has an earlier one too, of fewer recoveries.
+                # An extended run also has an earlier certificate, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
     number, masked = image_number(name), "pixels_counted" in results.constants
     return ImageResults(number, groups[name], rules, certificates, pixel_count, masked, prior)
 
 
 def _count_pixels(results: "Results", image: Group) -> int | None:
-    """A mask says how many; without one they all count."""
+    """Return the pixels times channels that the loss sums over: those of the mask, or all."""
     if "pixels_counted" in results.constants:
         return int(results.constants["pixels_counted"])
     return int(image["target"][0].size) if "target" in image else None

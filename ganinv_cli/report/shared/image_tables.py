@@ -1,12 +1,14 @@
-"""Many images: named so that none is taken for another, and said in a few words."""
+"""Rows, tables and sentences on many images, each under a name that no other has."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from textwrap import fill
-from typing import Any
+from typing import Any, TypeVar
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.report.report import Row, Section
+from ganinv_cli.report.rows import TableRow
 from ganinv_cli.settings.names import image_group
 
 MAX_NAMES = 3  # files that a sentence names
@@ -15,12 +17,31 @@ LINE_WIDTH = 78  # of a table of sentences
 _Cells = tuple[str, ...]
 
 
-def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[int, str]:
-    """What to call each image, by its number; its number stands before a name that another has.
+@dataclass(frozen=True, kw_only=True)
+class ImageRow(TableRow):
+    """A row on one image file of a run."""
 
-    A name longer than `longest` letters, its number included, has its middle left out.
+    image: str  # name of the file
+    number: int  # of the image in the run, from 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadRow(ImageRow):
+    """An image file that could not be read."""
+
+    error: str  # the reason
+
+
+RowT = TypeVar("RowT", bound=ImageRow)
+
+
+def name_images(rows: Iterable[ImageRow], max_length: int | None = None) -> dict[int, str]:
+    """Return a distinct name for each image, by its number.
+
+    A name that two images have gets the image's number in front. A name longer than `max_length`
+    letters, its number included, is shortened in the middle.
     """
-    given = {int(row["number"]): str(row["image"]) for row in rows}
+    given = {row.number: row.image for row in rows}
     called = {number: shorten_name(name, max_length) for number, name in given.items()}
     counts = Counter(called.values())
     return {
@@ -32,7 +53,7 @@ def name_images(rows: Iterable[Row], max_length: int | None = None) -> dict[int,
 
 
 def shorten_name(name: str, max_length: int | None) -> str:
-    """A name with its middle left out where it is too long; control characters are escaped."""
+    """Return a name with control characters escaped, shortened in the middle if it is too long."""
     name = to_printable(name)
     if max_length is None or len(name) <= max_length:
         return name
@@ -43,39 +64,42 @@ def shorten_name(name: str, max_length: int | None) -> str:
 def make_image_table(
     title: str,
     header: _Cells,
-    rows: list[Row],
-    cells: Callable[[Row, str], _Cells],
+    rows: list[RowT],
+    cells: Callable[[RowT, str], _Cells],
     max_length: int,
 ) -> Section:
-    """A table of a row an image and rule, from the row and what to call its image."""
+    """Return a table whose cells are formatted from each row and the name of its image.
+
+    The names have at most `max_length` letters on a terminal.
+    """
     whole, shortened = name_images(rows), name_images(rows, max_length)
     return Section(
         title,
         header,
-        [cells(row, whole[row["number"]]) for row in rows],
-        [cells(row, shortened[row["number"]]) for row in rows],
+        [cells(row, whole[row.number]) for row in rows],
+        [cells(row, shortened[row.number]) for row in rows],
     )
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Some names, and how many more."""
+    """Return the first names, and how many more there are."""
     every = list(dict.fromkeys(names))
     more = len(every) - MAX_NAMES
     return ", ".join(every[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def make_sentence_row(text: str) -> _Cells:
-    """A row of a table of one column, for what has no numbers."""
+    """Return the row of a table of one column of sentences."""
     return (fill(text, LINE_WIDTH, break_on_hyphens=False),)
 
 
-def make_unread_table(rows: list[Row]) -> list[Section]:
-    """A table of the files that could not be read; none where there are none."""
+def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
+    """Return a table of the files that could not be read; none if all were read."""
     if not rows:
         return []
     called = name_images(rows)
     lines = (
-        row["error"] if row["image"] in row["error"] else f"{called[row['number']]}: {row['error']}"
+        row.error if row.image in row.error else f"{called[row.number]}: {row.error}"
         for row in rows
     )
     title, heading = "Files that could not be read", "file and reason"
@@ -83,7 +107,7 @@ def make_unread_table(rows: list[Row]) -> list[Section]:
 
 
 def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
-    """A sentence for each thing that was done to files, from (name, what was done)."""
+    """Return a sentence for each change that was made to files, from pairs (name, change)."""
     done_to: dict[str, list[str]] = {}
     for name, done in descriptions:
         if done:
@@ -92,14 +116,17 @@ def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def describe_criterion(run: Row, latent: int, any_polished: bool) -> str:
-    """`polished`: whether any recovery was."""
+    """Return a note on what counts as converged; `refine/minimum.py` has the test.
+
+    `latent` is the size of z, `any_polished` whether any recovery was refined in float64.
+    """
     config = run["config"]
     settings = config.get("polish")
     if not any_polished:
         return "Nothing was polished in float64: what converged did so by the solver's own word."
     if not settings:
         return "Converged: after polishing in float64, with settings that the file does not say."
-    explained = settings.get("explained", config.get("tolerance"))  # which once was a loss
+    explained = settings.get("explained", config.get("tolerance"))  # of older files
     below = "" if explained is None else f" ({explained:g})"
     return (
         f"Converged, after polishing in float64 (at most {settings['steps']} Gauss-Newton steps): "
@@ -113,7 +140,7 @@ def describe_criterion(run: Row, latent: int, any_polished: bool) -> str:
 
 
 def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
-    """Of the results file, for the images of these numbers, begun or not."""
+    """Return the groups of the results file for images and rules, whether they exist or not."""
     clip = config.get("clip")
     rules = clip if isinstance(clip, list | tuple) else ()
     return [image_group(number, rule) for number in numbers for rule in rules]
