@@ -1,4 +1,4 @@
-"""Reading generators from the files that other programs wrote, one module a format.
+"""Readers of generators in files of other programs, one module or package per format.
 
 A file is data: nothing in it is executed and its sizes are bounded.
 """
@@ -16,7 +16,7 @@ from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
 
 def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint:
-    """The generator at `path`, of any format, which its content tells.
+    """Return the generator at `path`; the format is recognised by the content.
 
     `conventions` override the files beside it (see `formats.generator_toml`). Raises
     CheckpointError, which says what was found, what was expected and what to try, or ConfigError
@@ -46,5 +46,5 @@ def _check_conventions(path: Path, form: Format, conventions: Conventions) -> No
 
 
 def needs_tensorflow(path: Path, conventions: Conventions) -> bool:
-    """Whether reading takes TensorFlow. Raises CheckpointError where the file alone forbids it."""
+    """Return whether reading needs TensorFlow. Raises CheckpointError if no format fits."""
     return detect_format(path).needs_tensorflow or conventions.trust

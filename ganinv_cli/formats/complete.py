@@ -1,4 +1,4 @@
-"""From what a reader found to a generator that is ready for use."""
+"""Checks of a generator that a reader returned, and its range and prior."""
 
 from dataclasses import replace
 
@@ -31,9 +31,10 @@ PixelRange = tuple[float, float]  # the values of black and white
 
 
 def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Checkpoint:
-    """Raises UnreadableError where what was found makes no pictures, ConfigError for conventions.
+    """Return a checkpoint that is ready for use, with its prior and pixels in [-1, 1].
 
-    Every shape is checked, then every weight.
+    Every shape is checked, then every weight. Raises UnreadableError if the generator makes no
+    images, ConfigError for a wrong convention.
     """
     _check_shapes(generator.network)
     _check_weights(generator.network)
@@ -78,9 +79,9 @@ def _is_within(inner: PixelRange, outer: PixelRange) -> bool:
 
 
 def find_output_range(network: Network) -> PixelRange | None:
-    """Between which values all lie that a network makes; None where nothing bounds them."""
+    """Return the least and the largest value of the output, or None if it is unbounded."""
     number = len(network.nodes) - 1
-    scale, shift = 1.0, 0.0  # what the layers behind make of x: x * scale + shift
+    scale, shift = 1.0, 0.0  # the layers after this one compute x * scale + shift
     while number >= 0:
         layer, inputs, _ = network.nodes[number]
         if isinstance(layer, Activation):
@@ -115,7 +116,7 @@ def _parse_range(text: str) -> PixelRange | None:
 
 
 def _rescale_output(network: Network, pixel_range: PixelRange) -> Network:
-    """Its values mapped to [-1, 1]."""
+    """Return the network with its output mapped from `pixel_range` to [-1, 1]."""
     low, high = pixel_range
     if (low, high) == (-1, 1):
         return network
@@ -174,7 +175,7 @@ def _check_image_shape(shape: tuple[int, ...]) -> None:
 
 
 def _check_weights(network: Network) -> None:
-    """Of the layers as they are, and as they are run."""
+    """Check the weights of the layers as stored, and after folding."""
     _check_finite(network)
     with np.errstate(all="ignore"):
         _check_finite(fold_layers(network))

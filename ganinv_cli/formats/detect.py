@@ -1,4 +1,4 @@
-"""What a format declares of itself, and recognition of a file's format by these declarations."""
+"""Declarations of formats, and recognition of a file's format by them."""
 
 import importlib
 import pkgutil
@@ -16,7 +16,7 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 class Evidence(IntEnum):
-    """What a format is recognised by; formats with a lower number are asked first."""
+    """Kind of evidence for a format; formats with a lower number are checked first."""
 
     NAME = 1  # a name that no other format uses
     CONTENT = 2  # the first bytes, or the names of the members of a zip archive
@@ -25,7 +25,7 @@ class Evidence(IntEnum):
 
 @dataclass(frozen=True)
 class FileFacts:
-    """Everything that a format may be recognised by; each is read when it is first needed."""
+    """Facts by which a format recognises a file; each is read when it is first needed."""
 
     path: Path  # a file, a folder, or the common prefix of several files
 
@@ -84,12 +84,12 @@ class Format:
     suffixes: tuple[str, ...] = ()  # of its files, to explain a damaged one
     folder_patterns: tuple[str, ...] = ()  # entries of a folder that is read as a whole
     needs_tensorflow: bool = False
-    is_whole_model: bool = False  # says how its weights are used, so no convention may
+    is_whole_model: bool = False  # describes its layers, so no convention may
 
 
 @cache
 def list_formats() -> tuple[Format, ...]:
-    """Return all formats, in the order in which they are asked for a file."""
+    """Return all formats, in the order in which they are checked."""
     package = importlib.import_module("ganinv_cli.formats")
     names = [each.name for each in pkgutil.iter_modules(package.__path__)]
     modules = [importlib.import_module(f"ganinv_cli.formats.{name}") for name in names]
@@ -117,7 +117,7 @@ def detect_format(path: Path) -> Format:
 
 
 def _refuse_unknown_content(facts: FileFacts) -> None:
-    """Raise CheckpointError for a path whose files beside it cannot matter."""
+    """Raise CheckpointError if the content of a path is of no format."""
     path = facts.path
     suffixes = {suffix for form in list_formats() for suffix in form.suffixes}
     if facts.is_zip:

@@ -1,4 +1,4 @@
-"""What is said of a generator beside its file, once and for all."""
+"""Conventions in TOML files beside a generator's file."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 16
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
-    """What was given; for the rest what `FILE.toml` beside the file says, then `generator.toml`.
+    """Return the conventions, completed from `FILE.toml` and then `generator.toml`.
 
     The first is for that file or folder alone, the second for all in its folder, or in the folder
     that it is. Also the files that said something. Trust is given, never found. Raises ConfigError.
@@ -32,7 +32,7 @@ def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions,
 
 
 def find_conventions_folder(path: Path) -> Path:
-    """Where the conventions of all in a folder lie."""
+    """Return the folder with the generator.toml that holds for a path."""
     return path if path.is_dir() else path.parent
 
 

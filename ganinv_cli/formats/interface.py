@@ -1,4 +1,4 @@
-"""What every format's reader returns, raises and obeys."""
+"""Return value, error and limits of every format's reader."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest h
 
 
 class UnreadableError(Exception):
-    """Why what a file holds is no generator; `formats.read` adds the path for the user."""
+    """The reason why a file holds no generator; `formats.read` adds the path."""
 
 
 @dataclass(frozen=True)
 class UnfinishedGenerator:
-    """A generator as a reader found it."""
+    """A generator as a reader returns it."""
 
-    network: Network  # from z to what it makes, batch norms not yet folded
+    network: Network  # from z to the image, batch norms not yet folded
     format: str  # such as "TensorFlow V2"
-    layout: str  # such as "C"; what tells apart the layouts of one format
+    layout: str  # variant within the format, such as "C"
     path: str  # the file, or the prefix of the files, that was read
     ignored: tuple[str, ...] = ()  # names in the file that are not the generator's
-    assumed: tuple[str, ...] = ()  # what the file does not say, a clause each, with its option
-    prior: str = ""  # that of z, where the format says; empty: a standard normal is usual
+    assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
+    prior: str = ""  # prior of z, if the format states it; empty: standard normal

@@ -58,9 +58,9 @@ def format_names(names: Collection[str], most: int = 6) -> str:
 
 
 def check_member_list(file: BinaryIO) -> None:
-    """Before zipfile reads an archive's list of members: how long it says that is, at its end.
+    """Check the stated size of a zip archive's list of members, before zipfile reads it.
 
-    Raises UnreadableError where it is too long, zipfile.BadZipFile where it is missing.
+    Raises UnreadableError if it is too long, zipfile.BadZipFile if it is missing.
     """
     end = file.seek(0, io.SEEK_END)
     start = max(0, end - (1 << 16) - 128)
@@ -71,7 +71,7 @@ def check_member_list(file: BinaryIO) -> None:
     place = len(tail) - len(last) if bare else tail.rfind(b"PK\5\6")
     if place < 0:
         raise zipfile.BadZipFile("its list of members is missing")
-    long = place - 20 - 56  # where the 64-bit record of it stands, with its locator behind
+    long = place - 20 - 56  # offset of the 64-bit record of it, which its locator follows
     located = long >= 0 and tail[place - 20 : place - 16] == b"PK\6\7"
     if located and tail[long : long + 4] != b"PK\6\6":
         raise zipfile.BadZipFile("its list of members is misplaced")
@@ -81,7 +81,7 @@ def check_member_list(file: BinaryIO) -> None:
         size = int.from_bytes(tail[place + 12 : place + 16], "little")
     if size > MAX_MEMBER_LIST:
         raise UnreadableError(
-            f"is an archive whose list of members has {size:,} bytes where at most {MAX_MEMBER_LIST:,} "
-            "were expected; is it a file that torch.save wrote?"
+            f"is an archive whose list of members has {size:,} bytes where at most "
+            f"{MAX_MEMBER_LIST:,} were expected; is it a file that torch.save wrote?"
         )
     file.seek(0)

@@ -23,7 +23,7 @@ _ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
-    """The one generator in a file. Raises UnreadableError."""
+    """Return the generator in a file. Raises UnreadableError."""
     options = state_dict.ReadOptions(conventions, ordered=False)  # tensors are sorted by name
     with open_file(path) as file:
         return state_dict.find_generator(

@@ -1,4 +1,4 @@
-"""Keras's activations as ours."""
+"""Translation of Keras's activations."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,12 +20,12 @@ MakeActivation = Callable[[LayerSettings, str], Activation]
 
 
 def translate_activation(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """The layer Activation."""
+    """Translate the layer Activation."""
     return apply_activation(builder, layer, inputs[0])
 
 
 def apply_activation(builder: NetworkBuilder, layer: LayerConfig, x: Value) -> Value:
-    """The activation that is a setting of a layer: by name, or a layer's or a function's config."""
+    """Apply the activation in a layer's settings: a name, or the config of a layer or function."""
     setting: Any = layer.settings.values.get("activation")
     if isinstance(setting, Mapping):
         inner, kind = setting.get("config"), str(setting.get("class_name"))
@@ -55,7 +55,7 @@ def apply_activation(builder: NetworkBuilder, layer: LayerConfig, x: Value) -> V
 def translate_activation_layer(
     builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]
 ) -> Value:
-    """A layer that is an activation."""
+    """Translate a layer that is an activation."""
     return _add_layer(
         builder, inputs[0], ACTIVATION_LAYERS[layer.kind](layer.settings, layer.kind), layer.name
     )
@@ -64,7 +64,7 @@ def translate_activation_layer(
 def translate_activation_function(
     builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]
 ) -> Value:
-    """A function of keras.ops that is an activation."""
+    """Translate a function of keras.ops that is an activation."""
     name = layer.kind.removeprefix("ops.").lower()
     return _add_layer(
         builder,

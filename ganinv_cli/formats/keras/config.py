@@ -1,4 +1,4 @@
-"""The JSON that Keras 1, 2 and 3 describe a model in, as layers and what each is called with."""
+"""Parser of the JSON in which Keras 1, 2 and 3 describe a model: layers and their calls."""
 
 import json
 import re
@@ -19,15 +19,15 @@ WeightPath = tuple[
 ]  # in the weights: name of the class and which of its layers
 
 
-CallKey = tuple[str, int]  # what a layer made: its name, and in which of its calls
+CallKey = tuple[str, int]  # an output: name of the layer, and number of the call
 
 
 class Call(NamedTuple):
-    """A layer at work."""
+    """One call of a layer."""
 
     key: CallKey
     arguments: tuple[CallKey | float, ...]
-    training: bool = False  # whether it was asked for, for good
+    training: bool = False  # whether training=True is fixed in the model
 
     @property
     def inputs(self) -> tuple[CallKey, ...]:
@@ -36,7 +36,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """A layer as the config has it."""
+    """A layer of the config."""
 
     settings: LayerSettings
     weight_path: WeightPath
@@ -58,16 +58,16 @@ class LayerConfig:
 
 
 class ModelInput(NamedTuple):
-    """What a model is called with."""
+    """An input of a model."""
 
     name: str
-    shape: tuple[int | None, ...] | None  # of a row; None where the config does not say
+    shape: tuple[int | None, ...] | None  # of a row; None if the config does not state it
     dtype: str
 
 
 @dataclass(frozen=True)
 class Model:
-    """Layers, and how they are called one after the other."""
+    """The layers of a model, and their calls in order."""
 
     name: str
     kind: str  # Sequential or Functional
@@ -78,7 +78,7 @@ class Model:
 
 
 def parse_config(text: str) -> Model:
-    """Raises UnreadableError."""
+    """Return the model that a config describes. Raises UnreadableError."""
     try:
         config = json.loads(text)
     except RecursionError:
@@ -112,7 +112,7 @@ def _check_config(config: Any) -> Mapping[str, Any]:
 
 
 def _is_keras_class(config: Mapping[str, Any]) -> bool:
-    """Whether Keras's own class is meant, not one of somebody's under the same name."""
+    """Return whether a class is Keras's own, not another one of the same name."""
     module = config.get("module")
     from_keras = module is None or str(module).split(".")[0] in ("keras", "tf_keras")
     return from_keras and ">" not in str(config.get("registered_name")) + str(config["class_name"])
@@ -182,7 +182,7 @@ def _layer_kind(config: Mapping[str, Any]) -> str:
 
 
 def _to_snake_case(name: str) -> str:
-    """As Keras turns the name of a class into one of a group of weights."""
+    """Return the name of a class as Keras names a group of weights."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
@@ -211,7 +211,7 @@ def _parse_sequential(
 def _infer_input(
     layers: tuple[LayerConfig, ...], config: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> ModelInput:
-    """The input of a Sequential model that has no layer for it."""
+    """Return the input of a Sequential model that has no InputLayer."""
     build = config.get("build_config") or {}
     first = layers[0].settings.values if layers else {}
     shape = _batch_shape(first) or settings.get("build_input_shape") or build.get("input_shape")
@@ -222,7 +222,7 @@ def _infer_input(
 
 
 def _batch_shape(values: Mapping[str, Any]) -> Any:
-    """A shape with the batch in it."""
+    """Return the shape with the batch axis, if there is one."""
     return values.get("batch_shape") or values.get("batch_input_shape")
 
 
@@ -249,7 +249,7 @@ def _parse_dtype(value: Any) -> str:
 def _renumber_calls(
     calls: tuple[Call, ...], outputs: tuple[CallKey, ...]
 ) -> tuple[tuple[Call, ...], tuple[CallKey, ...]]:
-    """The calls of each layer counted from 0; a model's own may be one more, and come first."""
+    """Return calls and outputs with the calls of each layer counted from 0."""
     references = [*outputs, *(key for call in calls for key in call.inputs)]
     first_calls: dict[str, int] = {}
     for name, number in references:
@@ -266,7 +266,7 @@ def _renumber_calls(
 
 
 def _parse_calls(name: str, raw: list[Any]) -> Iterator[Call]:
-    """Of one layer. Raises UnreadableError, KeyError, TypeError, ValueError and IndexError."""
+    """Yield the calls of a layer. Raises UnreadableError, or LookupError, TypeError, ValueError."""
     for number, each in enumerate(raw):
         if isinstance(each, dict):
             keyword_arguments = {
@@ -286,7 +286,7 @@ def _parse_calls(name: str, raw: list[Any]) -> Iterator[Call]:
 
 
 def _parse_keys(raw: Any, depth: int = 0) -> tuple[CallKey, ...]:
-    """Of inputs or outputs: one, a list, or by name."""
+    """Return the keys of inputs or outputs: one, a list, or a dictionary."""
     if depth > MAX_LIST_DEPTH:
         raise ValueError("lists in lists")
     if isinstance(raw, dict):
@@ -306,7 +306,7 @@ def _parse_key(raw: Any) -> CallKey:
 
 
 def _parse_arguments(raw: Any, depth: int) -> Iterator[CallKey | float]:
-    """Tensors and numbers, in their order."""
+    """Yield the tensors and numbers among arguments, in order."""
     if depth > MAX_LIST_DEPTH:
         raise ValueError("lists in lists")
     if isinstance(raw, dict) and raw.get("class_name") == "__keras_tensor__":

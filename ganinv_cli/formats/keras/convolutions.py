@@ -1,4 +1,4 @@
-"""Keras's convolutions and what else belongs to pictures: resizing, padding, cutting."""
+"""Translation of Keras's convolutions, upsampling, padding and cropping."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def conv2d(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> 
 
 
 def depthwise_conv2d(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Each channel by itself, times the multiplier."""
+    """Translate DepthwiseConv2D: each channel by itself, `depth_multiplier` outputs each."""
     x = builder.to_channels_last(inputs[0], layer.settings.channels_first, layer.name)
     channels, multiplier = x.shape[2], layer.settings.read_int("depth_multiplier", 1)
     kernel = layer.settings.read_pair("kernel_size")
@@ -46,7 +46,7 @@ def depthwise_conv2d(builder: NetworkBuilder, layer: LayerConfig, inputs: list[V
 
 
 def separable_conv2d(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Each channel by itself, then all of one pixel together."""
+    """Translate SeparableConv2D: a depthwise convolution, then a pointwise one."""
     x = builder.to_channels_last(inputs[0], layer.settings.channels_first, layer.name)
     channels, multiplier = x.shape[2], layer.settings.read_int("depth_multiplier", 1)
     filters, kernel = layer.settings.read_int("filters"), layer.settings.read_pair("kernel_size")
@@ -66,7 +66,7 @@ def separable_conv2d(builder: NetworkBuilder, layer: LayerConfig, inputs: list[V
 
 
 def conv2d_transpose(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """The gradient of a convolution from a picture of the size that Keras chooses."""
+    """Translate Conv2DTranspose, with the output size that Keras chooses."""
     settings = layer.settings
     x = builder.to_channels_last(inputs[0], settings.channels_first, layer.name)
     if settings.read_int("groups", 1) != 1:
@@ -135,7 +135,7 @@ def _has_same_padding(layer: LayerConfig) -> bool:
 
 
 def _same_padding(side: int, size: int, step: int) -> Pair:
-    """The zeros of SAME padding, by which a side shrinks `step` times and no more."""
+    """Return the zeros of SAME padding before and after a side."""
     total = max((-(-side // step) - 1) * step + size - side, 0)
     return total // 2, total - total // 2
 
@@ -143,7 +143,7 @@ def _same_padding(side: int, size: int, step: int) -> Pair:
 def _compute_crop(
     side: int, size: int, step: int, output_padding: int | None, same: bool, layer: LayerConfig
 ) -> Pair:
-    """What is cut off before and behind; below 0: so many are added."""
+    """Return the crop before and after a side; negative values are padding."""
     full = (side - 1) * step + size
     if output_padding is None:
         output_size = side * step if same else side * step + max(size - step, 0)
@@ -164,7 +164,7 @@ def _read_dilation(layer: LayerConfig) -> Pair:
 
 
 def _dilate_kernel(kernel: np.ndarray, dilation: Pair, layer: LayerConfig) -> np.ndarray:
-    """With zeros between its rows and columns."""
+    """Return the kernel with zeros between its rows and columns."""
     if dilation == (1, 1):
         return kernel
     height, width = ((size - 1) * by + 1 for size, by in zip(kernel.shape, dilation, strict=False))
@@ -174,7 +174,7 @@ def _dilate_kernel(kernel: np.ndarray, dilation: Pair, layer: LayerConfig) -> np
 
 
 def _expand_groups(kernel: np.ndarray, groups: int, layer: LayerConfig) -> np.ndarray:
-    """(height, width, inputs of a group, outputs) with zeros from the inputs of other groups."""
+    """Return a grouped kernel (height, width, inputs / groups, outputs) over all inputs."""
     if groups == 1:
         return kernel
     height, width, inputs, outputs = kernel.shape
@@ -187,7 +187,7 @@ def _expand_groups(kernel: np.ndarray, groups: int, layer: LayerConfig) -> np.nd
 
 
 def _expand_depthwise(kernel: np.ndarray, layer: LayerConfig) -> np.ndarray:
-    """(height, width, channels, multiplier) with zeros from the other channels."""
+    """Return a depthwise kernel (height, width, channels, multiplier) over all channels."""
     height, width, channels, multiplier = kernel.shape
     flat = kernel.reshape(height, width, 1, channels * multiplier)
     return _expand_groups(flat, channels, layer)

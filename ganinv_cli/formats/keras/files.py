@@ -1,4 +1,4 @@
-"""What a Keras file holds: a config as text, weights as HDF5."""
+"""Keras files: a config as text, weights as HDF5."""
 
 import json
 import shutil
@@ -20,13 +20,13 @@ WEIGHTS_MEMBER = "model.weights.h5"
 
 
 class KerasFile(NamedTuple):
-    """What was found of a model; open as long as it is used."""
+    """The parts of an open Keras file."""
 
     config: str  # JSON
     weights: Group
-    file_type: str  # how such files are called
-    version: str  # of Keras, "" where the file does not say
-    other_names: tuple[str, ...] = ()  # what else the file holds
+    file_type: str  # such as .keras
+    version: str  # of Keras, "" if the file does not state it
+    other_names: tuple[str, ...] = ()  # other entries of the file
 
     @property
     def major_version(self) -> int:
@@ -48,7 +48,7 @@ class KerasFile(NamedTuple):
 
 @contextmanager
 def open_keras_file(path: Path) -> Iterator[KerasFile]:
-    """A .keras archive, a model in HDF5, or weights in HDF5 with their config beside them.
+    """Open a .keras archive, a model in HDF5, or weights in HDF5 with a config beside them.
 
     Raises UnreadableError.
     """
@@ -101,7 +101,7 @@ def _open_hdf5_model(path: Path) -> Iterator[KerasFile]:
 
 
 def _check_weights(root: Group) -> None:
-    """That these are weights as Keras writes them."""
+    """Raise UnreadableError if these are not weights that Keras wrote."""
     known = {*ROOT_GROUPS} & set(root.names)
     if not (known or root.read_texts("layer_names")):
         inside = ", ".join(name[:60] for name in root.names[:5]) or "nothing"
@@ -112,7 +112,7 @@ def _check_weights(root: Group) -> None:
 
 
 def _read_config_beside(path: Path) -> str:
-    """What model.to_json() wrote, in one of the files that may hold it."""
+    """Return the output of model.to_json() from the first file beside it that exists."""
     stem = path.name.removesuffix(".h5").removesuffix(".hdf5").removesuffix(".weights")
     candidates = dict.fromkeys((f"{stem}.json", "config.json", "model.json"))
     for name in candidates:

@@ -27,7 +27,7 @@ _MIN_COLLECTION_BYTES = 4096  # bytes of a collection
 
 @contextmanager
 def open_root(file: Path | IO[bytes]) -> Iterator["Group"]:
-    """The root of a file. Raises UnreadableError."""
+    """Open the root group of a file. Raises UnreadableError."""
     with _translate_errors("it cannot be read as HDF5"):
         _check_heaps(file)
         root = h5py.File(file, "r")
@@ -44,7 +44,7 @@ def _translate_errors(problem: str) -> Iterator[None]:
 
 
 class Group:
-    """Groups and arrays by name, and attributes that are text."""
+    """A group: groups and arrays by name, and attributes that are text."""
 
     def __init__(self, group: Any) -> None:
         self._group = group
@@ -64,18 +64,18 @@ class Group:
         return [name for name in self._group if isinstance(name, str)]  # bytes are no text
 
     def find_group(self, path: str) -> "Group | None":
-        """None where there is none."""
+        """Return what has this path, or None."""
         found = self._find(path)
         return None if found is None or isinstance(found, h5py.Dataset) else Group(found)
 
     def find_array(self, path: str) -> "Array | None":
-        """None where there is none."""
+        """Return what has this path, or None."""
         found = self._find(path)
         return Array(found) if isinstance(found, h5py.Dataset) else None
 
     @_translate_errors("something in it cannot be found")
     def _find(self, path: str) -> Any:
-        """Each part of the path is looked at, as any could lead to another file."""
+        """Follow a path; each part is checked, since any could link to another file."""
         node = self._group
         for part in path.strip("/").split("/"):
             if not isinstance(node, h5py.Group):
@@ -92,12 +92,12 @@ class Group:
         return node
 
     def read_text(self, name: str) -> str | None:
-        """An attribute that is one text; None where there is none."""
+        """Return an attribute that is one text, or None."""
         found = self._read_attribute(name)
         return found[0] if found else None
 
     def read_texts(self, name: str) -> list[str]:
-        """An attribute that is a list of them, which Keras splits up where it is long."""
+        """Return an attribute that is a list of texts; Keras splits a long one."""
         found = self._read_attribute(name)
         number = 0
         while found is None or number:
@@ -128,7 +128,7 @@ class Group:
 
 
 class Array:
-    """Numbers in the file."""
+    """An array in the file."""
 
     def __init__(self, dataset: Any) -> None:
         self._dataset = dataset
@@ -140,7 +140,7 @@ class Array:
 
     @_translate_errors("an array cannot be read")
     def read_values(self) -> np.ndarray:
-        """As float32 that cannot be written to. To be called where the shape is what it must be."""
+        """Return a read-only float32 array. Check `shape` before the call."""
         self._check_dataset()
         values = self._dataset[()]
         if values.dtype.kind == "V":  # bfloat16 is the upper half of a float32
@@ -177,7 +177,7 @@ class Array:
 
 
 def _check_heaps(file: Path | IO[bytes]) -> None:
-    """Raises UnreadableError where a collection is not as HDF5 writes it."""
+    """Raise UnreadableError if a global heap is damaged: the library would read without an end."""
     if isinstance(file, Path):
         with file.open("rb") as opened:
             _check_heaps(opened)
@@ -198,14 +198,14 @@ def _check_heaps(file: Path | IO[bytes]) -> None:
 
 
 def _has_8_byte_offsets(content: mmap.mmap) -> bool:
-    """Whether it counts in 8 bytes, as all but tiny files of old do."""
+    """Return whether offsets have 8 bytes, as in all but tiny old files."""
     first = content[:16]
     place = 13 if first[8:9] < b"\x02" else 9  # by the version
     return first.startswith(_SIGNATURE) and first[place : place + 2] == b"\x08\x08"
 
 
 def _find_collections(content: mmap.mmap) -> Iterator[int]:
-    """Where they begin."""
+    """Yield the offset of each global heap."""
     offset = content.find(_COLLECTION_SIGNATURE)
     while offset >= 0:
         yield offset
@@ -213,10 +213,10 @@ def _find_collections(content: mmap.mmap) -> Iterator[int]:
 
 
 def _is_intact(content: mmap.mmap, start: int) -> bool:
-    """Whether its texts lie in it one behind the other, to the end."""
+    """Return whether the texts of a heap follow one another to its end."""
     size = int.from_bytes(content[start + 8 : start + _HEADER_BYTES], "little")
     if size < _MIN_COLLECTION_BYTES or start + size > len(content):
-        return True  # which the library refuses, if it is one at all
+        return True  # the library refuses it, if it is a heap at all
     offset, end = start + _HEADER_BYTES, start + size
     while offset + _HEADER_BYTES <= end:
         number = int.from_bytes(content[offset : offset + 2], "little")

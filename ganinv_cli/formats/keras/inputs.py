@@ -1,4 +1,4 @@
-"""Which input of a Keras model is the latent vector, and which the label."""
+"""Inputs of a Keras model: the latent vector and the label."""
 
 import math
 import re
@@ -14,7 +14,7 @@ LABEL_PATTERN = re.compile(r"label|class|categor|digit|(^|_)(cond|(y|c)(_|$))", 
 
 
 def add_inputs(builder: NetworkBuilder, model: Model) -> tuple[int, list[Value]]:
-    """The length of the latent vector, and the values of all inputs. Raises UnreadableError."""
+    """Return the latent size, and the values of all inputs. Raises UnreadableError."""
     model_inputs = [each for _, each in model.inputs]
     if len(model_inputs) not in (1, 2):
         raise UnreadableError(
@@ -35,7 +35,7 @@ def add_inputs(builder: NetworkBuilder, model: Model) -> tuple[int, list[Value]]
 
 
 def _find_label(builder: NetworkBuilder, model: Model) -> int:
-    """Which of two inputs is the label."""
+    """Return which of two inputs is the label."""
     model_inputs = [each for _, each in model.inputs]
     is_embedded = [_is_embedded(model, number) for number in range(2)]
     is_integer = [each.dtype.startswith(("int", "uint")) for each in model_inputs]
@@ -55,7 +55,7 @@ def _find_label(builder: NetworkBuilder, model: Model) -> int:
 def _is_embedded(
     model: Model, input_number: int, visited: set[tuple[int, int]] | None = None
 ) -> bool:
-    """Whether an Embedding takes an input, in models within too."""
+    """Return whether an input goes into an Embedding, also in inner models."""
     visited = set() if visited is None else visited
     if (id(model), input_number) in visited:
         return False

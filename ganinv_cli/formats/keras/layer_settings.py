@@ -1,4 +1,4 @@
-"""The settings of one layer in a Keras config, each checked when it is asked for."""
+"""The settings of a layer in a Keras config, each checked when it is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ DATA_FORMATS = ("channels_last", "channels_first")
 
 
 class UntranslatedError(UnreadableError):
-    """The config is right and says more than ganinv can read."""
+    """A valid config with a feature that ganinv does not translate."""
 
 
 @dataclass(frozen=True)
 class LayerSettings:
-    """What the config says of a layer. Raises UnreadableError where it cannot be so."""
+    """The settings of a layer. Each method raises UnreadableError for an invalid value."""
 
     name: str  # of the layer
     kind: str
@@ -38,7 +38,7 @@ class LayerSettings:
         return value
 
     def read_float(self, *keys: str, default: float) -> float:
-        """Under the first of the keys that is there; Keras 3 renamed some."""
+        """Return the value of the first key that is set; Keras 3 renamed some."""
         key = next((key for key in keys if self.values.get(key) is not None), keys[0])
         value = self.values.get(key, default)
         value = default if value is None else value
@@ -68,7 +68,7 @@ class LayerSettings:
         return str(value)
 
     def read_pair(self, key: str, default: int = 1, minimum: int = 1) -> tuple[int, int]:
-        """Of height and width; one number stands for both."""
+        """Return a value for height and one for width; one number is used for both."""
         value = self.values.get(key)
         value = default if value is None else value
         both = value if isinstance(value, list) else [value, value]
@@ -79,7 +79,7 @@ class LayerSettings:
         return both[0], both[1]
 
     def read_ints(self, key: str) -> list[int]:
-        """A number or a list of them, of any sign."""
+        """Return a list of whole numbers; one number becomes a list."""
         value = self.values.get(key)
         listed = value if isinstance(value, list) else [value]
         if not (listed and all(_is_int(each, -MAX_SIZE) for each in listed)):
@@ -87,7 +87,7 @@ class LayerSettings:
         return list(listed)
 
     def read_sides(self, key: str, default: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Of rows and columns at the top, bottom, left and right."""
+        """Return ((top, bottom), (left, right))."""
         value = self.values.get(key, default)
         both = value if isinstance(value, list) else [value, value]
         if len(both) != 2:
@@ -103,7 +103,7 @@ class LayerSettings:
         return self.read_choice("data_format", DATA_FORMATS, DATA_FORMATS[0]) == "channels_first"
 
     def check_dtype_policy(self) -> None:
-        """That weights are floats as they are."""
+        """Raise UnreadableError if the weights are quantised."""
         policy = self.values.get("dtype")
         if isinstance(policy, Mapping):
             inner = policy.get("config")
@@ -117,7 +117,7 @@ class LayerSettings:
             )
 
     def untranslated_error(self, feature: str, supported: str = "") -> UntranslatedError:
-        """What of the layer is not known here."""
+        """Return the error for a feature of the layer that is not translated."""
         supported = f"ganinv {supported or 'reads none such'}"
         return UntranslatedError(
             f"{self.name} is a {self.kind} with {feature}; {supported}; --trust loads it with Keras"

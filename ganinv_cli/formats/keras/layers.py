@@ -1,4 +1,4 @@
-"""Keras's layers of numbers: dense ones, other shapes, norms, labels."""
+"""Translation of Keras's dense layers, reshapes, norms and embeddings."""
 
 import math
 
@@ -34,7 +34,7 @@ def dense(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> V
 
 
 def pass_through(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """What does something while it is trained, and nothing else."""
+    """Translate a layer that acts in training only."""
     return inputs[0]
 
 
@@ -51,7 +51,7 @@ def reshape(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) ->
 
 
 def flatten(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """In the order of channels last where the layer says that its input has them first."""
+    """Translate Flatten, in channels-last order if the layer's input is channels first."""
     x = inputs[0]
     if layer.settings.channels_first and len(x.shape) > 1:
         x = builder.transpose(x, (*range(1, len(x.shape)), 0), layer.name)
@@ -71,7 +71,7 @@ def _add_reshape(
 
 
 def permute(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Only says which axis is which: nothing moves before somebody asks for an order."""
+    """Translate Permute: only the order of the axes is recorded, no data is moved."""
     x, axes = inputs[0], layer.settings.read_ints("dims")
     if sorted(axes) != list(range(1, len(x.shape) + 1)):
         raise UnreadableError(
@@ -132,7 +132,7 @@ def group_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: lis
 
 
 def layer_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Over all axes of a row, each place with its own scale and shift."""
+    """Translate LayerNormalization over all axes of a row, with a scale and shift per value."""
     x = builder.to_file_order(inputs[0], layer.name)
     axes = layer.settings.read_ints("axis") if "axis" in layer.settings.values else [-1]
     if layer.settings.values.get("rms_scaling") or layer.settings.values.get("use_rms_norm"):
@@ -159,7 +159,7 @@ def _add_scale_and_shift(
     scale: np.ndarray | None,
     shift: np.ndarray | None,
 ) -> Value:
-    """x * scale + shift, of the shape of x in the file's order."""
+    """Return x * scale + shift; both have the shape of x in the file's order."""
     for combine, values in ((Multiply(), scale), (Add(), shift)):
         if values is not None:
             constant = builder.add_layer(Constant(values), [], layer.name)
@@ -168,7 +168,7 @@ def _add_scale_and_shift(
 
 
 def prelu(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """relu(x) − alpha * relu(−x)."""
+    """Translate PReLU: relu(x) − alpha * relu(−x)."""
     x = builder.to_file_order(inputs[0], layer.name)
     shared_axes = {axis - 1 for axis in _read_shared_axes(layer)}
     shape = tuple(1 if axis in shared_axes else size for axis, size in enumerate(x.shape))
@@ -189,7 +189,7 @@ def _read_shared_axes(layer: LayerConfig) -> list[int]:
 
 
 def rescaling(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """x * scale + offset, of all values or by the last axis."""
+    """Translate Rescaling: x * scale + offset, for all values or per channel."""
     x = builder.move_axis_last(inputs[0], len(inputs[0].shape) - 1, layer.name)
     scale, shift = (
         _read_per_channel(layer, key, x.shape[-1], usual) for key, usual in _RESCALING_DEFAULTS
@@ -214,7 +214,7 @@ def _read_per_channel(layer: LayerConfig, key: str, channels: int, default: floa
 
 
 def embedding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """The row of a table that a label asks for."""
+    """Translate Embedding: the row of a table for a label."""
     labels, size = layer.settings.read_int("input_dim"), layer.settings.read_int("output_dim")
     x = inputs[0]
     if not x.integer:
@@ -228,7 +228,7 @@ def embedding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) 
 
 
 def category_encoding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """A label by its number as one-hot."""
+    """Translate CategoryEncoding: the label as one-hot."""
     mode = layer.settings.read_choice("output_mode", ("multi_hot", "one_hot"), "multi_hot")
     if not inputs[0].integer:
         raise layer.settings.untranslated_error(f"{mode} of no label", "knows those of the label")

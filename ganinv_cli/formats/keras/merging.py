@@ -1,4 +1,4 @@
-"""Keras's layers and functions of several values, and of a value and a number."""
+"""Translation of Keras's layers and functions of several values, or a value and a number."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def average(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) ->
 
 
 def concatenate(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) -> Value:
-    """Beside one another along an axis, which is put last for it."""
+    """Translate Concatenate along an axis, which is moved last."""
     axis = row_axis(inputs[0], layer.settings.read_ints("axis")[0], layer.name)
     if len({len(each.shape) for each in inputs}) > 1:
         raise UnreadableError(f"{layer.name} concatenates values of different numbers of axes")
@@ -43,7 +43,7 @@ def concatenate(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]
 def scale_and_shift(
     builder: NetworkBuilder, layer: LayerConfig, x: Value, scale: float, shift: float
 ) -> Value:
-    """x * scale + shift."""
+    """Return x * scale + shift."""
     channels = x.shape[-1]
     affine = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
     return builder.add_layer(affine, [x], layer.name)
@@ -52,7 +52,7 @@ def scale_and_shift(
 def _merge(
     builder: NetworkBuilder, layer: LayerConfig, combine: Layer, inputs: list[Value]
 ) -> Value:
-    """Of one order: the first's, or the file's where the axes differ in number."""
+    """Combine values in the axis order of the first, or of the file if ranks differ."""
     if len({len(each.shape) for each in inputs}) > 1:
         return builder.add_layer(
             combine, [builder.to_file_order(each, layer.name) for each in inputs], layer.name
@@ -88,7 +88,7 @@ def _apply_binary(
     combine: Callable[[NetworkBuilder, LayerConfig, list[Value]], Value],
     to_affine: Callable[[Value, float, bool], tuple[Value, float, float]],
 ) -> Value:
-    """Of two values, or of a value and a number on either side."""
+    """Combine two values, or a value and a number on either side."""
     if len(operands) != 2:
         raise layer.settings.untranslated_error(f"{len(operands)} arguments", "knows those of two")
     left, right = operands

@@ -1,6 +1,6 @@
-"""The network as it grows, and where in it the values are that Keras's layers make.
+"""Builder of a network from Keras's layers, with the axis order of each value.
 
-Our pictures have their channels last. What a file has in another order is kept in ours, with a note
+Our images have channels last. A value that a file has in another order is kept in ours, with a note
 of which axis is which, so that a whole generator with channels first needs one change of order.
 """
 
@@ -22,12 +22,12 @@ MAX_NODES = 4_000
 
 
 class Value(NamedTuple):
-    """What a node of the network makes."""
+    """The output of a node of the network."""
 
     node: int
     shape: Shape  # ours, of a row
-    order: tuple[int, ...]  # which axis of the file's each of ours is
-    integer: bool = False  # a label by its number, of which the network has the one-hot
+    order: tuple[int, ...]  # for each of our axes, the axis in the file
+    integer: bool = False  # a label as an integer; the network takes it as one-hot
 
     @property
     def file_shape(self) -> Shape:
@@ -36,12 +36,12 @@ class Value(NamedTuple):
 
 
 def make_value(number: int, shape: Shape) -> Value:
-    """In the order of the file."""
+    """Return a value in the axis order of the file."""
     return Value(number, shape, tuple(range(len(shape))))
 
 
 class NetworkBuilder:
-    """Nodes so far; each layer's translation adds some."""
+    """Collects the nodes that the translation of each layer adds."""
 
     def __init__(self, weights: Weights, version: int) -> None:
         self.version = version  # of Keras: 1, 2 or 3
@@ -52,7 +52,7 @@ class NetworkBuilder:
         self._call_count = 0
 
     def count_call(self) -> None:
-        """Counts the calls of layers. Raises UnreadableError where there are too many."""
+        """Count a call of a layer. Raises UnreadableError if there are too many."""
         self._call_count += 1
         if self._call_count > MAX_NODES:
             raise UnreadableError(
@@ -62,9 +62,10 @@ class NetworkBuilder:
     def add_layer(
         self, layer: Layer, inputs: Sequence[Value], name: str, order: tuple[int, ...] | None = None
     ) -> Value:
-        """`order` is that of what it makes; None: as the first input's, or the file's.
+        """Add a layer and return its output.
 
-        Raises UnreadableError where it does not fit.
+        `order` is the axis order of the output; None: that of the first input, or the file's.
+        Raises UnreadableError if the layer does not fit its inputs.
         """
         try:
             shape = infer_shape(layer, [each.shape for each in inputs])
@@ -86,25 +87,25 @@ class NetworkBuilder:
         return Value(len(self.nodes) - 1, shape, order)
 
     def transpose(self, x: Value, order: tuple[int, ...], name: str) -> Value:
-        """The same with its axes in another order."""
+        """Return a value with its axes in another order."""
         if x.order == order:
             return x
         permutation = tuple(x.order.index(axis) for axis in order)
         return self.add_layer(Transpose(permutation), [x], name, order)
 
     def to_file_order(self, x: Value, name: str) -> Value:
-        """In the order of the file."""
+        """Return a value in the axis order of the file."""
         return self.transpose(x, tuple(range(len(x.order))), name)
 
     def move_axis_last(self, x: Value, axis: int, name: str) -> Value:
-        """With an axis of the file's behind all others."""
+        """Return a value with one of the file's axes last."""
         if x.order[-1] == axis:
             return x
         rest = tuple(each for each in range(len(x.order)) if each != axis)
         return self.transpose(x, (*rest, axis), name)
 
     def to_channels_last(self, x: Value, channels_first: bool, name: str) -> Value:
-        """As height, width and channels."""
+        """Return a value as (height, width, channels)."""
         if len(x.shape) != 3:
             raise UnreadableError(
                 f"{name} expects height x width x channels, found {format_shape(x.file_shape)}; "
@@ -116,11 +117,11 @@ class NetworkBuilder:
     def read_weights(
         self, layer: LayerConfig, shapes: Mapping[str, Shape]
     ) -> dict[str, np.ndarray]:
-        """Of the shapes that they have in the file. Raises UnreadableError."""
+        """Return the weights of a layer by name, given their shapes. Raises UnreadableError."""
         return self._weights.read_layer(layer, shapes)
 
     def one_hot_label(self, labels: int, name: str) -> Value:
-        """As one-hot of so many. Raises UnreadableError where another layer has another number."""
+        """Return the label as one-hot. Raises UnreadableError if layers differ in its size."""
         if labels < 2 or labels > MAX_LATENT or self.labels not in (0, labels):
             raise UnreadableError(
                 f"{name} takes {labels:,} labels"
@@ -131,7 +132,7 @@ class NetworkBuilder:
         return make_value(LABEL, (labels,))
 
     def build_network(self, latent: int, output: Value) -> Network:
-        """That ends in `last`, whose channels are put last where it is a picture."""
+        """Return the network that ends in `output`, with the channels of an image last."""
         if output.integer or output.node in (Z, LABEL):
             raise UntranslatedError("makes nothing but what it is given; is it a generator?")
         if (
@@ -147,12 +148,12 @@ class NetworkBuilder:
 
 
 def _is_channels_first(shape: Shape) -> bool:
-    """Whether the channels of a picture come first, by how many there are."""
+    """Return whether an image has channels first, by their number."""
     return shape[0] in (1, 3) and shape[2] not in (1, 3)
 
 
 def row_axis(x: Value, axis: int, name: str) -> int:
-    """An axis of a row, from that of a batch, which may be counted from the end."""
+    """Return the axis of a row for an axis of a batch, which may count from the end."""
     axes = len(x.shape) + 1
     batch_axis = axis + axes if axis < 0 else axis
     if not 1 <= batch_axis < axes:

@@ -1,6 +1,6 @@
 """Generators in Keras files that hold code of their own, such as a Lambda layer: the code is run.
 
-Only for who trusts the file. Keras builds the model, TensorFlow traces it to a graph, and the graph
+Only for files you trust. Keras builds the model, TensorFlow traces it to a graph, and the graph
 is translated as that of a SavedModel is: what the code computes must be translatable too.
 """
 
@@ -18,7 +18,7 @@ EXPORT_ADVICE = "; export it where its code is, as a SavedModel (model.export), 
 
 
 def read(path: Path) -> UnfinishedGenerator:
-    """The generator in a .keras or .h5 file, by running what the file says.
+    """Return the generator in a .keras or .h5 file by running the file's code.
 
     Raises UnreadableError, and whatever else the file's own code raises.
     """
@@ -76,7 +76,7 @@ def explain_framework_errors(
 
 
 def _trace_model(path: Path) -> tuple[Any, list[str]]:
-    """The model's function in inference, and what its inputs are called."""
+    """Return the model's function in inference, and the names of its inputs."""
     import tensorflow as tf
 
     load = tf.keras.models.load_model
@@ -93,7 +93,7 @@ def _trace_model(path: Path) -> tuple[Any, list[str]]:
 
 
 def _read_input_specs(model: Any) -> tuple[list[Any], Any]:
-    """What the model is given, flat and in its structure. Raises UnreadableError."""
+    """Return the specs of the inputs, flat and as a structure. Raises UnreadableError."""
     import tensorflow as tf
 
     if getattr(model, "inputs", None):
@@ -114,7 +114,7 @@ def _read_input_specs(model: Any) -> tuple[list[Any], Any]:
 
 
 def _read_captures(function: Any) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
-    """The values of the variables by name, and what the graph's captured inputs are."""
+    """Return the values of the variables by name, and the captured inputs of the graph."""
     from ganinv_cli.formats.graph.values import ConstantValue, Handle
 
     variables = {id(each.handle): each for each in function.graph.variables}

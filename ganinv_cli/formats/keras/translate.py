@@ -1,4 +1,4 @@
-"""From the layers of a Keras model to a network, models in models included."""
+"""Translation of a Keras model to a network, inner models included."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ def translate_file(path: Path, file: KerasFile) -> UnfinishedGenerator:
 def _translate_model(
     model: Model, weights: Weights, version: int
 ) -> tuple[Network, tuple[str, ...]]:
-    """And what was assumed. Raises UnreadableError."""
+    """Return the network and the assumptions. Raises UnreadableError."""
     _refuse_unknown(model)
     if len(model.outputs) != 1:
         raise UnreadableError(
@@ -55,7 +55,7 @@ def _translate_model(
 
 
 def _list_ignored_names(file: KerasFile) -> tuple[str, ...]:
-    """Names in the file that are not the model's, such as the state of an optimizer."""
+    """Return names in the file that are not the model's, such as an optimizer's state."""
     known = {
         *ROOT_GROUPS,
         "vars",
@@ -66,7 +66,7 @@ def _list_ignored_names(file: KerasFile) -> tuple[str, ...]:
 
 
 def _refuse_unknown(model: Model) -> None:
-    """Before any weight is read."""
+    """Raise UntranslatedError for an unknown layer, before any weight is read."""
     for layer in model.layers:
         if layer.inner_model:
             _refuse_unknown(layer.inner_model)
@@ -91,7 +91,7 @@ def _refuse_unknown_layer(layer: LayerConfig) -> None:
 
 
 def _apply_model(builder: NetworkBuilder, model: Model, inputs: list[Value]) -> Value:
-    """The output of a model for its inputs."""
+    """Return the output of a model for its inputs."""
     if len(inputs) != len(model.inputs):
         raise UnreadableError(
             f"{model.name} takes {len(model.inputs)} inputs, found {len(inputs)}; the config is "

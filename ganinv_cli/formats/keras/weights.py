@@ -1,4 +1,4 @@
-"""Where the weights of each layer of a model lie in its HDF5 file."""
+"""Location of the weights of each layer of a model in its HDF5 file."""
 
 import re
 from collections import Counter
@@ -35,7 +35,7 @@ WEIGHT_ALIASES = {"depthwise_kernel": "kernel"}  # of DepthwiseConv2D in Keras 2
 
 
 def weight_names(layer: LayerConfig) -> tuple[str, ...]:
-    """The names of a layer's weights, in the order of the file."""
+    """Return the names of a layer's weights, in the order of the file."""
     read_bool = layer.settings.read_bool
     return tuple(
         name for name, need in WEIGHT_NAMES.get(layer.kind, ()) if not need or read_bool(need, True)
@@ -43,14 +43,14 @@ def weight_names(layer: LayerConfig) -> tuple[str, ...]:
 
 
 class WeightLayout(Protocol):
-    """A layout of weights."""
+    """A layout of weights in a file."""
 
     def find_arrays(self, layer: LayerConfig) -> list[Array]:
-        """Those of a layer. Raises UnreadableError."""
+        """Return the arrays of a layer. Raises UnreadableError."""
 
 
 class Weights:
-    """The weights of layers, each read once and where its shape is what it must be."""
+    """The weights of layers, each read once and after its shape was checked."""
 
     def __init__(self, layout: WeightLayout) -> None:
         self._layout = layout
@@ -58,7 +58,7 @@ class Weights:
         self._weight_count = 0
 
     def read_layer(self, layer: LayerConfig, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-        """By name, those that the layer has. Raises UnreadableError."""
+        """Return the weights of a layer by name. Raises UnreadableError."""
         if layer.weight_path not in self._cache:
             self._cache[layer.weight_path] = self._read_arrays(layer, shapes)
         for name, array in self._cache[layer.weight_path].items():
@@ -93,13 +93,13 @@ class Weights:
 
 
 def choose_layout(root: Group, model: Model) -> WeightLayout:
-    """Return the layout by which the weights of a model lie in a file."""
+    """Return the layout of a model's weights in a file."""
     by_class = any(root.find_group(name) for name in ROOT_GROUPS)
     return LayoutByClass(root, model) if by_class else LayoutByName(root, model)
 
 
 class LayoutByClass:
-    """Keras 3, and 2.12 on: groups that are named for the class of a layer and counted."""
+    """The layout of Keras 2.12 and later: groups named for the class of a layer, and numbered."""
 
     def __init__(self, root: Group, model: Model) -> None:
         self._root = root
@@ -148,7 +148,7 @@ class LayoutByClass:
 def _count_layers(
     model: Model, weight_path: WeightPath
 ) -> Iterator[tuple[tuple[WeightPath, str], int]]:
-    """How many layers of each class a model has, and the models in it."""
+    """Yield the number of layers of each class in a model and its inner models."""
     kinds = Counter(
         layer.weight_path[-1][0] for layer in model.layers if not layer.kind.startswith("ops.")
     )
@@ -160,7 +160,7 @@ def _count_layers(
 
 
 class _WeightEntry(NamedTuple):
-    """A weight in the flat list of those of a model."""
+    """A weight in the flat list of a model's weights."""
 
     layer: LayerConfig
     weight_name: str
@@ -171,7 +171,7 @@ class _WeightEntry(NamedTuple):
 
 
 class LayoutByName:
-    """All versions of Keras's own HDF5: layer_names, and weight_names of each."""
+    """The layout of Keras's HDF5 of all versions: layer_names, and weight_names of each layer."""
 
     def __init__(self, root: Group, model: Model) -> None:
         self._arrays: dict[tuple[WeightPath, str], Array] = {}
@@ -228,7 +228,7 @@ def _list_weights(layer: LayerConfig) -> Iterator[_WeightEntry]:
 
 
 def _split_weight_name(name: str) -> tuple[str, str]:
-    """Layer and variable in a name as model/dense_1/kernel:0."""
+    """Return layer and variable of a name such as model/dense_1/kernel:0."""
     layer, _, variable = name.split(":")[0].rpartition("/")
     variable = WEIGHT_ALIASES.get(variable, variable)
     return layer.rpartition("/")[2], variable

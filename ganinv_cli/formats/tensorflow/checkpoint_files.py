@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import replace_file
 
-STATE_FILE = "checkpoint"  # the file in which TensorFlow notes a folder's newest checkpoint
+STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
 MAX_STATE_BYTES = 1 << 20
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")  # the last bytes of a V1 file, and of an .index
 
@@ -23,16 +23,16 @@ _NEWEST = re.compile(r'^\s*model_checkpoint_path\s*:\s*"((?:[^"\\\n]|\\.)+)"', r
 class CheckpointFiles(NamedTuple):
     """A checkpoint on disk."""
 
-    prefix: Path  # what TensorFlow calls it: a V1 file, or the common start of a V2 one's files
+    prefix: Path  # a V1 file, or the common start of a V2 checkpoint's files
     version: str  # "V1" or "V2"
 
 
 def find_checkpoint(path: Path) -> CheckpointFiles:
-    """The checkpoint that a folder, prefix, state file or one of a checkpoint's files means.
+    """Return the checkpoint of a folder, a prefix, a state file or one of its files.
 
-    A folder means what its state file names, looked for beside the state file first, since folders
-    are moved and the file keeps the old place. Without a state file it means its only checkpoint,
-    or the one with the highest step when all have the same name before `-STEP`.
+    For a folder, it is the one its state file names, first beside the state file, since folders
+    are moved and the file keeps the old path. Without a state file it is its only checkpoint,
+    or the one with the highest step if all have the same name before `-STEP`.
     Raises CheckpointError.
     """
     try:
@@ -75,7 +75,7 @@ def _resolve_path(path: Path) -> CheckpointFiles:
 
 
 def _require_all_files(prefix: Path) -> CheckpointFiles:
-    """Check that all files are there; one that is missing is named."""
+    """Return the checkpoint; CheckpointError names a file that is missing."""
     if _index_path(prefix).is_file():
         shards = _list_shards(prefix)
         count = max(shards.values(), default=1)
@@ -173,7 +173,7 @@ def _explain_empty_folder(folder: Path) -> str:
 
 
 def _list_prefixes(folder: Path) -> list[Path]:
-    """Every checkpoint in a folder, by name."""
+    """Return the prefix of every checkpoint in a folder, sorted."""
     prefixes = set()
     for path in folder.iterdir():
         if path.suffix == ".index":
@@ -189,7 +189,7 @@ def _parse_step(prefix: Path) -> int:
 
 
 def _list_shards(prefix: Path) -> dict[str, int]:
-    """The data files of a V2 checkpoint: name to how many its name says there are."""
+    """Return the data files of a V2 checkpoint: name to the total count in its name."""
     if not prefix.parent.is_dir():
         return {}
     shards = {}
@@ -215,7 +215,7 @@ def _is_v1(path: Path) -> bool:
 
 
 def _unescape(text: str) -> str:
-    r"""Text format writes bytes outside ASCII as \303\251 and a quote as \"."""
+    r"""Decode a text-format string, which has bytes outside ASCII as \303\251, a quote as \"."""
     escape = re.compile(rb"\\([0-7]{1,3}|.)")
     plain = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 

@@ -1,4 +1,4 @@
-"""The layers of a DCGAN from its named tensors: all sizes come from their shapes.
+"""The layers of a DCGAN from its named tensors; all sizes come from their shapes.
 
 An image has the first map's side times the stride of every transposed convolution, which is 2.
 (The original code can also cut off the last row and column of a map, for sizes such as 28; no shape
@@ -35,9 +35,9 @@ class Tensors(Protocol):
 
 
 def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventions) -> Network:
-    """From z to the image. Every shape is checked before the first tensor is read.
+    """Return the network from z to the image; all shapes are checked before a tensor is read.
 
-    Relu, strides of 2 and tanh, where the conventions have nothing else. Raises UnreadableError.
+    Relu, strides of 2 and tanh, unless the conventions say otherwise. Raises UnreadableError.
     """
     strides, epsilons = choose_strides_and_epsilons(names, conventions)
     hidden, end = (
@@ -70,7 +70,7 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
 def choose_strides_and_epsilons(
     names: GeneratorNames, conventions: Conventions
 ) -> tuple[list[int], list[float]]:
-    """A stride for each convolution and an epsilon for each norm. Raises UnreadableError."""
+    """Return a stride per convolution and an epsilon per norm. Raises UnreadableError."""
     if conventions.padding:
         raise UnreadableError(
             "is a TensorFlow 1 DCGAN, whose convolutions pad as TensorFlow's SAME does; leave "
@@ -83,7 +83,7 @@ def choose_strides_and_epsilons(
 
 
 def _infer_first_map(shapes: Shapes, names: GeneratorNames) -> tuple[int, int]:
-    """Side and channels of what the dense layer's output is reshaped to."""
+    """Return side and channels of the map that the dense output is reshaped to."""
     matrix, first = names.dense.weights, names.convolutions[0].weights
     check_rank(shapes, matrix, "latent", "outputs")
     check_rank(shapes, first, "height", "width", "outputs", "inputs")
@@ -91,7 +91,7 @@ def _infer_first_map(shapes: Shapes, names: GeneratorNames) -> tuple[int, int]:
 
 
 def infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -> int:
-    """The side of the first map. Raises UnreadableError."""
+    """Return the side of the first map. Raises UnreadableError."""
     outputs = shapes[matrix][1]
     if outputs % channels:
         raise misfit_error(shapes, kernel, matrix)
@@ -108,7 +108,7 @@ def infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -
 def _check_shapes(
     shapes: Shapes, names: GeneratorNames, side: int, channels: int, strides: Sequence[int]
 ) -> None:
-    """Walk from z to the image, comparing each tensor with the layer before it."""
+    """Check each tensor against the layer before it, from z to the image."""
     check_weight_count(shapes, names)
     previous = names.dense.weights
     check_vector(shapes, names.dense.bias, shapes[previous][1], previous)
@@ -133,7 +133,7 @@ def _check_shapes(
 
 
 def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> UnreadableError:
-    """What the last layer makes is neither grey nor coloured."""
+    """Return the error for an image that is neither grey nor coloured."""
     return UnreadableError(
         f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) "
         "or 3 "
@@ -142,7 +142,7 @@ def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> Unreadable
 
 
 def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
-    """Raises UnreadableError where there are too many weights."""
+    """Raise UnreadableError if there are too many weights."""
     total = sum(math.prod(shapes[name]) for name in names.list_names())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
@@ -152,7 +152,7 @@ def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
 
 
 def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
-    """Raises UnreadableError where a map is too large."""
+    """Raise UnreadableError if a map is too large."""
     if side > MAX_SIDE or side * side * channels > MAX_VALUES:
         raise UnreadableError(
             f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
@@ -162,7 +162,7 @@ def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
 
 
 def check_rank(shapes: Shapes, name: str, *axes: str) -> None:
-    """Raises UnreadableError where a tensor has other axes."""
+    """Raise UnreadableError if a tensor does not have these axes."""
     if len(shapes[name]) != len(axes) or min(shapes[name]) < 1:
         raise UnreadableError(
             f"{describe_tensor(shapes, name)} is not ({', '.join(axes)}), each at least 1; "
@@ -171,13 +171,13 @@ def check_rank(shapes: Shapes, name: str, *axes: str) -> None:
 
 
 def check_vector(shapes: Shapes, name: str, length: int, previous: str) -> None:
-    """Raises UnreadableError where a tensor is no vector of a length."""
+    """Raise UnreadableError if a tensor is not a vector of this length."""
     if shapes[name] != (length,):
         raise misfit_error(shapes, name, previous)
 
 
 def misfit_error(shapes: Shapes, name: str, previous: str) -> UnreadableError:
-    """Two tensors and their shapes, which do not fit one another."""
+    """Return the error for two tensors that do not fit one another."""
     return UnreadableError(
         f"{describe_tensor(shapes, name)} does not fit {describe_tensor(shapes, previous)}; "
         "the checkpoint is damaged or not a plain DCGAN's"
@@ -185,12 +185,12 @@ def misfit_error(shapes: Shapes, name: str, previous: str) -> UnreadableError:
 
 
 def describe_tensor(shapes: Shapes, name: str) -> str:
-    """A tensor's name and shape."""
+    """Return a tensor's name and shape as text."""
     return f"{name} {list(shapes[name])}"
 
 
 def read_batch_norm(tensors: Tensors, norm: BatchNormNames, epsilon: float) -> BatchNorm:
-    """Raises UnreadableError for statistics that are none."""
+    """Return a batch norm. Raises UnreadableError for a negative variance."""
     gamma, beta, mean, variance = (tensors[name] for name in norm)
     if variance.min() < 0:
         raise UnreadableError(

@@ -1,4 +1,4 @@
-"""The conditional DCGAN of carpedm20, as for MNIST: the label stands beside what each layer takes.
+"""The conditional DCGAN of carpedm20, as for MNIST: the label is an input of each layer.
 
 z, label -> g_h0_lin -> norm, relu; label -> g_h1_lin -> norm, relu -> map; label -> g_h2 -> norm,
 relu; label -> g_h3 -> sigmoid. Beside a map the label is at every pixel.
@@ -30,9 +30,9 @@ MAX_LABELS = 1000
 
 
 def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventions) -> Network:
-    """From z and the label to the image. Every shape is checked before the first tensor is read.
+    """Return the network from z and label to the image; all shapes are checked first.
 
-    Relu, strides of 2 and sigmoid, where the conventions have nothing else. Raises UnreadableError.
+    Relu, strides of 2 and sigmoid, unless the conventions say otherwise. Raises UnreadableError.
     """
     assert names.second_dense is not None
     shapes = tensors.shapes
@@ -69,7 +69,7 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
 
 
 class _GraphBuilder:
-    """Layers one behind another, and the label beside some of them."""
+    """Builds a chain of layers, some of which also take the label."""
 
     def __init__(self, labels: int) -> None:
         self.nodes: list[Node] = []
@@ -77,11 +77,11 @@ class _GraphBuilder:
         self._last = Z
 
     def add(self, layer: Layer, name: str = "") -> None:
-        """Behind the last layer."""
+        """Add a layer after the last one."""
         self._last = self._add_node(layer, (self._last,), name)
 
     def concat_label(self, side: int = 0) -> None:
-        """The label behind the values of the last layer, at each pixel of a map with a side."""
+        """Append the label to the last output, at each pixel if it is a map of this side."""
         label = LABEL
         if side:
             pixel = self._add_node(Reshape((1, 1, self._labels)), (LABEL,))
@@ -97,7 +97,7 @@ class _GraphBuilder:
 def _check_shapes(
     shapes: Shapes, names: GeneratorNames, second_dense: LinearNames, strides: Sequence[int]
 ) -> tuple[int, int, int]:
-    """How many labels there are, and side and channels of the first map."""
+    """Return the number of labels, and side and channels of the first map."""
     first, kernel = names.dense.weights, names.convolutions[0].weights
     dcgan.check_weight_count(shapes, names)
     for dense in (first, second_dense.weights):

@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint are its generator, in the names of carpedm20's DCGAN and its heirs.
+"""Names of a generator's tensors in checkpoints of carpedm20's DCGAN and its descendants.
 
 layout   generator                     statistics of the batch norms
 A        g_h0_lin/Matrix, g_h1/w, …    g_bn0_1/…/moments/…/ExponentialMovingAverage
@@ -49,13 +49,13 @@ class GeneratorNames(NamedTuple):
     second_dense: LinearNames | None = None  # another dense layer: that of a conditional generator
 
     def list_names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Return all names."""
         groups = (self.dense, self.second_dense, *self.convolutions, *self.norms)
         return tuple(name for group in groups if group for name in group)
 
 
 def match_names(names: Collection[str]) -> GeneratorNames:
-    """The generator's among all names in a file. Raises UnreadableError."""
+    """Return the generator's names among all names in a file. Raises UnreadableError."""
     prefix = _find_prefix(names)
     dense = LinearNames(f"{prefix}{MATRIX}", f"{prefix}{BIAS}")
     second = LinearNames(f"{prefix}{SECOND_MATRIX}", f"{prefix}{SECOND_BIAS}")
@@ -74,9 +74,9 @@ def match_names(names: Collection[str]) -> GeneratorNames:
 
 
 def _find_prefix(names: Collection[str]) -> str:
-    """What stands before g_h0_lin/Matrix: anything, if it is one thing beside a sampler's copy.
+    """Return the prefix of g_h0_lin/Matrix, which must be unique apart from a sampler's copy.
 
-    Where that tensor is missing, other tensors of the first layers tell.
+    If that tensor is missing, other tensors of the first layers are used.
     """
     prefixes = next(
         filter(None, (_list_prefixes(names, name) for name in (MATRIX, BIAS, KERNEL))), []
@@ -106,7 +106,7 @@ def _explain_no_generator(names: Collection[str]) -> str:
 
 
 def _find_depth(names: Collection[str], prefix: str) -> int:
-    """The highest N of a g_hN/w; 1 when there is none, so that g_h1/w is what is missed."""
+    """Return the highest N of a g_hN/w; 1 if there is none, so that g_h1/w is reported missing."""
     pattern = re.compile(rf"{re.escape(prefix)}g_h([0-9]{{1,4}})/w")
     matches = (pattern.fullmatch(name) for name in names)
     return max((int(match[1]) for match in matches if match), default=1) or 1
@@ -136,7 +136,7 @@ def _find_norm(names: Collection[str], prefix: str, number: int) -> BatchNormNam
 
 
 def _find_averages(names: Collection[str], number: int) -> tuple[str, str] | None:
-    """Mean and variance from the first call of a norm, which is the training graph's.
+    """Return mean and variance of the first call of a norm, which is in the training graph.
 
     TensorFlow names them after the operations that made the averaged values, so the path differs
     between versions; the norm's name, `moments` and the end do not.
@@ -170,5 +170,5 @@ def _require(names: Collection[str], *required: str) -> None:
 
 
 def _is_sampler(name: str) -> bool:
-    """Some programs build the network a second time, to draw samples."""
+    """Return whether a name is from a second copy of the network, for drawing samples."""
     return any(segment.startswith("sampler") for segment in name.split("/"))

@@ -1,6 +1,6 @@
-"""A look at the index of a V2 checkpoint before TensorFlow opens it.
+"""A check of the index of a V2 checkpoint before TensorFlow opens it.
 
-TensorFlow ends the whole process at an index whose checksums are right and whose entries are not
+TensorFlow aborts the process for an index whose checksums are right and whose entries are not
 what they should be. Here such a file is refused first. Checksums and values are left to TensorFlow.
 """
 
@@ -21,7 +21,7 @@ TRAILER = 5  # behind each block: how it is compressed, and its checksum
 
 
 def check_index(path: Path) -> None:
-    """Raises UnreadableError where an entry is not TensorFlow's description of a tensor."""
+    """Raise UnreadableError if an entry is not a valid description of a tensor."""
     with path.open("rb") as file:
         table = file.read(MAX_BYTES + 1)
     if len(table) > MAX_BYTES:
@@ -48,7 +48,7 @@ def _check_sizes(entry: BundleEntryProto) -> None:
 
 
 def _read_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values in a LevelDB table: an index block leads to the blocks that hold them."""
+    """Yield names and values of a LevelDB table; an index block lists the data blocks."""
     if len(table) < FOOTER:
         raise ValueError("too short for a table")
     _, offset = _read_handle(table, len(table) - FOOTER)
@@ -59,7 +59,7 @@ def _read_entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read_block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Each entry names how many bytes of its key are those of the key before."""
+    """Yield the entries of a block; each key shares a given number of bytes with the last."""
     if start + size + TRAILER > len(table) or table[start + size]:
         raise ValueError("a block that is cut off or compressed")
     block = table[start : start + size]
@@ -77,14 +77,14 @@ def _read_block(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, by
 
 
 def _read_handle(data: bytes, offset: int) -> tuple[tuple[int, int], int]:
-    """Where a block starts and its size, and the place behind."""
+    """Return start and size of a block, and the next offset."""
     start, offset = _read_varint(data, offset)
     size, offset = _read_varint(data, offset)
     return (start, size), offset
 
 
 def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
-    """A number in groups of seven bits, the lowest first, and the place behind."""
+    """Return a number stored in groups of seven bits, lowest first, and the next offset."""
     number = 0
     for shift in range(0, 64, 7):
         number |= (data[offset] & 127) << shift

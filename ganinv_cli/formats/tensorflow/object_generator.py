@@ -16,13 +16,13 @@ from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.settings.conventions import Conventions
 
-MAX_MODELS = 50  # of a checkpoint; the objects behind them are not looked at
+MAX_MODELS = 50  # per checkpoint; further objects are not read
 
 
 def find_generator(
     prefix: Path, tensors: CheckpointTensors, conventions: Conventions
 ) -> UnfinishedGenerator:
-    """The one generator among the models of a checkpoint. Raises UnreadableError."""
+    """Return the generator among the models of a checkpoint. Raises UnreadableError."""
     models = _ModelSearch(ObjectGraph(tensors.read_text(OBJECT_GRAPH)), tensors, conventions)
     try:
         generator = choose_generator(models.list_candidates())
@@ -42,7 +42,7 @@ def find_generator(
 
 
 class _ModelSearch:
-    """The models among the objects of a checkpoint."""
+    """Finds the models among the objects of a checkpoint."""
 
     def __init__(
         self, graph: ObjectGraph, tensors: CheckpointTensors, conventions: Conventions
@@ -50,7 +50,7 @@ class _ModelSearch:
         self._graph, self._tensors, self._conventions = graph, tensors, conventions
 
     def list_candidates(self) -> list[Candidate]:
-        """The checkpoint as one model, or else the objects in it and the generators in these."""
+        """Return the checkpoint as one model, or else its objects and the generators in them."""
         whole_checkpoint = self._make_candidate(0, "")
         if whole_checkpoint is None or whole_checkpoint.plan:
             return [whole_checkpoint] if whole_checkpoint else []
@@ -67,7 +67,7 @@ class _ModelSearch:
         return models or [whole_checkpoint]
 
     def _list_objects(self, node_id: int, path: str) -> list[tuple[str, int]]:
-        """The objects in one, other than single layers."""
+        """Return the objects in an object that are not single layers."""
         inside = self._graph.list_children(node_id).items()
         where = [(f"{path}/{name}".lstrip("/"), child) for name, child in inside]
         return [each for each in where if not self._graph.is_layer(each[1])][:MAX_MODELS]
@@ -95,7 +95,7 @@ class _ModelSearch:
 
 
 def _guess_framework(layers: list[ObjectLayer]) -> Framework:
-    """Keras' own defaults; layers between those with weights are likely LeakyReLU."""
+    """Return Keras' defaults; layers without weights in between are likely LeakyReLU."""
     has_gaps = any(layer.weightless_before for layer in layers)
     return Framework(
         is_torch=False, epsilon=1e-3, activation="leaky_relu:0.3" if has_gaps else "relu"

@@ -19,24 +19,22 @@ _ROLES = {
     **{"kernel": "weight", "_kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"},
     **{"moving_mean": "mean", "moving_variance": "variance"},
 }
-# where the layers of a model stand, by number: Keras 2 in the model, Keras 3 further in
+# numbered names of a model's layers: Keras 2 in the model, Keras 3 in a container in it
 _LAYER_NUMBER = re.compile(r"layer-([0-9]{1,9})|([0-9]{1,9})")
 _LAYER_CONTAINERS = ("_functional", "_operations")
 
 
 class ObjectLayer(NamedTuple):
-    """A layer with variables: each by its name in the layer, with its key in the checkpoint."""
+    """A layer with variables, as a map from name in the layer to key in the checkpoint."""
 
     name: str
     keys: dict[str, str]
-    full_name: str  # by the program that made it, as sequential/conv2d_transpose_1
-    weightless_before: (
-        int | None
-    )  # how many layers without variables stand before it, where that is known
+    full_name: str  # as the program named it, such as sequential/conv2d_transpose_1
+    weightless_before: int | None  # number of layers without variables before it, if known
 
 
 class ObjectGraph:
-    """The objects, of which number 0 holds all others. Raises UnreadableError."""
+    """The objects of a checkpoint; number 0 contains all others. Raises UnreadableError."""
 
     def __init__(self, data: bytes) -> None:
         try:
@@ -53,15 +51,15 @@ class ObjectGraph:
             raise _damaged_error()
 
     def list_children(self, node_id: int) -> dict[str, int]:
-        """The objects in an object."""
+        """Return the objects in an object, by name."""
         return {child.local_name: child.node_id for child in self._nodes[node_id].children}
 
     def is_layer(self, node_id: int) -> bool:
-        """Whether an object has variables of its own."""
+        """Return whether an object has variables of its own."""
         return self._make_layer(node_id, "") is not None
 
     def list_layers(self, node_id: int, path: str) -> list[ObjectLayer]:
-        """Those in an object and in the objects in it."""
+        """Return the layers in an object and in the objects in it."""
         return list(self._walk_layers(node_id, path, set(), 0))
 
     def _walk_layers(
@@ -85,7 +83,7 @@ class ObjectGraph:
             yield from inner
 
     def _order_children(self, node_id: int) -> tuple[bool, list[tuple[str, int]]]:
-        """Whether the objects in an object are numbered layers, and they, in order."""
+        """Return whether an object's children are numbered layers, and the children in order."""
         children = self.list_children(node_id)
         for name in _LAYER_CONTAINERS:
             if name in children:
@@ -111,7 +109,7 @@ class ObjectGraph:
 def make_weighted_layers(
     layers: list[ObjectLayer], make_weight: Callable[[str], Weight]
 ) -> list[WeightedLayer]:
-    """As those of any file of weights alone. Raises UnreadableError."""
+    """Return the layers in the form of any file of weights alone. Raises UnreadableError."""
     return [_make_weighted_layer(layer, make_weight) for layer in layers]
 
 

@@ -1,4 +1,4 @@
-"""The tensors in a TensorFlow checkpoint, read one at a time; damage becomes a sentence."""
+"""The tensors in a TensorFlow checkpoint, read one at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ class CheckpointTensors:
         return array
 
     def read_text(self, name: str) -> bytes:
-        """The one string that a tensor holds."""
+        """Return the string that a tensor holds."""
         with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
         if not isinstance(value, bytes):

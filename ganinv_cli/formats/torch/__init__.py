@@ -11,9 +11,9 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
-    """The generator of a file with state dicts or whole modules, under whatever keys.
+    """Return the generator of a file with state dicts or whole modules, under any keys.
 
-    Where there are several generators, the one with ema in its name. Raises UnreadableError.
+    If there are several generators, the one with ema in its name is read. Raises UnreadableError.
     """
     with open_torch_file(path) as torch_file:
         options = state_dict.ReadOptions(conventions, ordered=True)

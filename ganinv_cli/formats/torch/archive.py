@@ -1,4 +1,4 @@
-"""The files that torch.save writes: a pickle, and the bytes of the tensors that it speaks of.
+"""Files that torch.save writes: a pickle, and the bytes of its tensors.
 
 Since PyTorch 1.6 that is a zip archive. Before, it was five pickles in a row, the fourth of them
 the user's, with the bytes behind them.
@@ -44,11 +44,11 @@ STORAGE_DTYPES = {  # of storages: what they hold, and its bytes
 
 
 class TorchFile(NamedTuple):
-    """What torch.save was given, and the way to the bytes behind its tensors."""
+    """The object that torch.save stored, and access to the bytes of its tensors."""
 
-    content: Any  # as torch_pickle.load returns it
+    content: Any  # as pickle_parser.load returns it
     byte_order: str  # < or >: which byte of a number comes first
-    storage_size: Callable[[str], int]  # bytes of a storage by its key, 0 where there is none
+    storage_size: Callable[[str], int]  # bytes of a storage by its key, 0 if there is none
     read_storage: Callable[
         [str, int, int], bytes
     ]  # of a storage: its key, the first byte, how many
@@ -57,7 +57,7 @@ class TorchFile(NamedTuple):
 
 @contextmanager
 def open_torch_file(path: Path) -> Iterator[TorchFile]:
-    """A file of torch.save, its pickle read and its tensors not. Raises UnreadableError."""
+    """Open a file of torch.save and read its pickle, not its tensors. Raises UnreadableError."""
     with open_file(path) as file:
         if file.read(len(ZIP)) != ZIP:
             yield _read_legacy(file)
@@ -130,7 +130,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 
 
 def _read_legacy(file: BinaryIO) -> TorchFile:
-    """A file of before the archives."""
+    """Read a file that was written before PyTorch 1.6, without an archive."""
     file.seek(0)
     data = file.read(MAX_PICKLE)
     if data[:1] != b"\x80":
@@ -160,7 +160,7 @@ def _read_legacy(file: BinaryIO) -> TorchFile:
 def _locate_storages(
     file: BinaryIO, offset: int, keys: Any, persistent_ids: list[PersistentId]
 ) -> dict[str, tuple[int, int]]:
-    """Where each storage starts and its bytes: 8 with its number of values stand before it."""
+    """Return start and size in bytes of each storage; 8 bytes before it give its length."""
     item_sizes = {key: width for _, width, key in filter(None, map(parse_storage, persistent_ids))}
     end = file.seek(0, io.SEEK_END)
     storages = {}
@@ -179,7 +179,7 @@ def _locate_storages(
 
 
 def parse_storage(node: Any) -> tuple[str, int, str] | None:
-    """Of a storage in a pickle: what it holds, the bytes of that, and its key."""
+    """Return dtype, bytes per value and key of a storage in a pickle, or None."""
     key = node.key if isinstance(node, PersistentId) else None
     if not isinstance(key, tuple) or len(key) < 5 or key[0] != "storage":
         return None

@@ -1,4 +1,4 @@
-"""What stands in a file of torch.save: networks, each as its named weights."""
+"""Networks in a file of torch.save, each as its named weights."""
 
 import math
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _REBUILD_PARAMETER = {"_rebuild_parameter", "_rebuild_parameter_with_state"}  # 
 
 
 def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
-    """Every dictionary that holds tensors, and every module, by where it stands: a.b for [a][b].
+    """Return the weights of every dictionary and module, by path: a.b for [a][b].
 
     Raises UnreadableError.
     """
@@ -41,7 +41,7 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
 def _walk_containers(
     node: Any, path: str, depth: int, seen: set[int]
 ) -> Iterator[tuple[str, dict[Any, Any]]]:
-    """Whatever may hold tensors, each once: a file may say the same thing many times over."""
+    """Yield everything that may hold tensors once: a file may refer to it many times."""
     if id(node) in seen or depth > MAX_DEPTH or _get_tensor_arguments(node):
         return
     seen.add(id(node))
@@ -56,7 +56,7 @@ def _walk_containers(
 
 
 def _list_entries(node: Any) -> dict[Any, Any]:
-    """What a dictionary, or something like one, or a list holds."""
+    """Return the entries of a dictionary, an object like one, or a list."""
     if isinstance(node, ObjectCall):
         own = node.state if isinstance(node.state, dict) else {}
         return {**_parse_pairs(node.arguments), **own, **node.items}
@@ -66,7 +66,7 @@ def _list_entries(node: Any) -> dict[Any, Any]:
 
 
 def _parse_pairs(arguments: Any) -> dict[Any, Any]:
-    """An OrderedDict of Python 2 is called with a list of pairs."""
+    """Return the entries of an OrderedDict of Python 2, which is called with a list of pairs."""
     first = arguments[0] if isinstance(arguments, tuple) and len(arguments) == 1 else None
     pairs = [
         pair
@@ -77,7 +77,7 @@ def _parse_pairs(arguments: Any) -> dict[Any, Any]:
 
 
 def _get_module_state(node: Any) -> dict[Any, Any] | None:
-    """The state of a torch.nn.Module, of whatever class."""
+    """Return the state of a torch.nn.Module of any class, or None."""
     state = node.state if isinstance(node, ObjectCall) else None
     whole = isinstance(state, dict) and {"_parameters", "_buffers", "_modules"} <= state.keys()
     return state if whole else None
@@ -86,7 +86,7 @@ def _get_module_state(node: Any) -> dict[Any, Any] | None:
 def _flatten_module(
     node: Any, prefix: str, depth: int, seen: set[int]
 ) -> Iterator[tuple[str, Any]]:
-    """The state_dict() of a module."""
+    """Yield the entries of the state_dict() of a module."""
     state = _get_module_state(node)
     if not state or depth > MAX_DEPTH:
         return
@@ -100,7 +100,7 @@ def _flatten_module(
 
 
 def _get_tensor_arguments(node: Any) -> tuple[Any, ...] | None:
-    """The arguments from which a tensor is built again."""
+    """Return the arguments of the call that rebuilds a tensor, or None."""
     for _ in range(MAX_DEPTH):
         if not isinstance(node, ObjectCall) or not isinstance(node.function, GlobalName):
             return None
@@ -154,7 +154,7 @@ def _make_weight(torch_file: TorchFile, name: str, node: Any) -> Weight | None:
 
 
 def _parse_size(node: Any) -> tuple[int, ...] | None:
-    """A shape or strides; torch.Size is called with one."""
+    """Return a shape or strides, or None if it is neither; torch.Size is called with one."""
     if isinstance(node, ObjectCall) and node.function == ("torch", "Size"):
         node = node.arguments[0] if isinstance(node.arguments, tuple) and node.arguments else None
     if not isinstance(node, list | tuple) or len(node) > MAX_AXES:

@@ -1,7 +1,7 @@
-"""What a pickle describes, read without doing any of it.
+"""A parser of pickles that executes nothing.
 
 A pickle is a small program. Python's own reader runs it: it imports what the program names and
-calls that, and reserves as much memory as it asks for. Here the program is followed on paper. A
+calls that, and reserves as much memory as it asks for. Here the program is only parsed. A
 name stays a name, a call stays a record of what would have been called, and nothing takes more
 memory than a few times the bytes that were read.
 """
@@ -14,33 +14,33 @@ from ganinv_cli.formats.reading import translate_errors
 
 
 class GlobalName(NamedTuple):
-    """Something that the program would have imported."""
+    """A name that the program would import."""
 
     module: str
     name: str
 
 
 class PersistentId(NamedTuple):
-    """Something that lies outside the pickle, by what the program calls it."""
+    """A reference to an object outside the pickle."""
 
     key: Any
 
 
 @dataclass(eq=False)
 class ObjectCall:
-    """What would have come of a call."""
+    """A call that the program would make."""
 
-    function: Any  # a Name where the program is an honest one
-    arguments: Any  # the arguments, a tuple where the program is an honest one
+    function: Any  # a GlobalName in a valid pickle
+    arguments: Any  # the arguments, a tuple in a valid pickle
     state: Any = None
-    items: dict[Any, Any] = field(default_factory=dict)  # what was put in, as into a dictionary
+    items: dict[Any, Any] = field(default_factory=dict)  # entries that were set, as in a dictionary
 
 
 def load(stream: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> Any:
-    """The next pickle of a stream: dictionaries, lists, tuples, values and the records above.
+    """Return the next pickle of a stream as dictionaries, lists, tuples and the records above.
 
-    Keys of dictionaries that are neither words nor numbers are left out. What lies outside is also
-    added to `outside`. Raises UnreadableError.
+    Keys of dictionaries that are neither words nor numbers are left out. References to objects
+    outside are also added to `persistent_ids`. Raises UnreadableError.
     """
     machine = _Machine([] if persistent_ids is None else persistent_ids)
     errors = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
@@ -62,7 +62,7 @@ _IGNORED_OPCODES = {"PROTO", "FRAME", "STOP"}
 
 
 class _Machine:
-    """The stack of a pickle, what was put aside when a mark was set, and its memory."""
+    """The stack of a pickle, the stacks below each mark, and the memo."""
 
     def __init__(self, persistent_ids: list[PersistentId]) -> None:
         self.stack: list[Any] = []
@@ -71,7 +71,7 @@ class _Machine:
         self._memo: dict[int, Any] = {}
 
     def step(self, name: str, value: Any) -> None:
-        """Follow one instruction."""
+        """Parse one instruction."""
         if name in _VALUE_OPCODES:
             self.stack.append(value)
         elif name in _CONSTANT_OPCODES:
@@ -87,13 +87,13 @@ class _Machine:
             handler(value)
 
     def _peek(self, number: int) -> list[Any]:
-        """The top of the stack, which stays there."""
+        """Return the top of the stack without removing it."""
         if len(self.stack) < number:
             raise IndexError("its stack is empty")
         return self.stack[-number:]
 
     def _pop_to_mark(self) -> list[Any]:
-        """What was put on the stack since the last mark."""
+        """Remove and return the values since the last mark."""
         above, self.stack = self.stack, self._metastack.pop()
         return above
 
@@ -200,7 +200,7 @@ class _Machine:
 
 
 def _fill(target: Any, items: list[Any]) -> None:
-    """Put keys and values, in turn, into a dictionary or what stands for one."""
+    """Set alternating keys and values in a dictionary, or in an ObjectCall in place of one."""
     target_items = target.items if isinstance(target, ObjectCall) else target
     if not isinstance(target_items, dict):
         raise ValueError("it puts names into what has none")

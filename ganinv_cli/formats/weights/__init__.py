@@ -1,1 +1,1 @@
-"""Generators of weights alone, in whatever file: in which order they act, and how."""
+"""Generators from files of weights alone: the order of the layers, and their geometry."""

@@ -1,4 +1,4 @@
-"""Which of the networks in a file of weights is its generator."""
+"""Choice of the generator among the networks in a file of weights."""
 
 import re
 from collections.abc import Sequence
@@ -22,33 +22,33 @@ _DISCRIMINATOR_NAME = re.compile(
 class Candidate(NamedTuple):
     """A network in the file."""
 
-    path: str  # where it stands
+    path: str  # path in the file
     names: frozenset[str]  # of its tensors, as a user of the file knows them
-    plan: Plan | None  # None: it is no generator
-    reason: str = ""  # it is none
+    plan: Plan | None  # None if it is no generator
+    reason: str = ""  # why it is no generator
 
 
 class ChosenGenerator(NamedTuple):
-    """The generator."""
+    """The network that was chosen as the generator."""
 
     path: str
     names: frozenset[str]
     plan: Plan
-    assumed: tuple[str, ...]  # that it is this one, and what the plan assumes
+    assumed: tuple[str, ...]  # the choice itself, and the assumptions of the plan
 
 
 def is_generator_name(name: str) -> bool:
-    """Whether a generator is usually called so: G, netG, generator, gen_ema, decoder, …"""
+    """Return whether a name is usual for a generator: G, netG, generator, gen_ema, decoder, …"""
     return bool(_GENERATOR_NAME.match(name)) and "optim" not in name.lower()
 
 
 def is_discriminator_name(name: str) -> bool:
-    """Whether what takes images is usually called so: D, netD, discriminator, critic, …"""
+    """Return whether a name is usual for a discriminator: D, netD, discriminator, critic, …"""
     return bool(_DISCRIMINATOR_NAME.match(name))
 
 
 def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
-    """The one generator, or of several the one that is called an average.
+    """Return the only generator, or of several the one whose name says average.
 
     Raises UnreadableError.
     """

@@ -1,4 +1,4 @@
-"""What is usual in generators where a file of weights alone does not say it.
+"""Usual geometry of generators, for files of weights that do not state it.
 
 * Stride: 1 for a transposed convolution on a 1 x 1 map, which it fills, and for one of a single
   pixel; else 2. On a map of 7 x 7 as many have 1 as make the image 28 x 28.
@@ -6,8 +6,8 @@
   map is enlarged before it, each pixel repeated. It is 2 where two layers without weights stand
   before it, which are the activation and the enlarging, or one behind the norm of a first map,
   and 1 elsewhere.
-* Padding: that by which the sides grow just stride times, or that which is given, as PyTorch
-  counts it and without output_padding.
+* Padding: the padding by which the sides grow exactly stride times, or the given one, in PyTorch's
+  convention and without output_padding.
 """
 
 import re
@@ -29,7 +29,7 @@ _BRANCH_NAME = re.compile(
 
 
 class KernelLayout(NamedTuple):
-    """A way to read the kernel of a convolution."""
+    """One interpretation of a convolution's kernel."""
 
     transposed: bool
     inputs: int
@@ -38,7 +38,7 @@ class KernelLayout(NamedTuple):
 
 
 def classify_layer(layer: WeightedLayer, framework: Framework) -> str:
-    """dense, convolution, norm or slope. Raises UnreadableError where it is none of these."""
+    """Return dense, convolution, norm or slope. Raises UnreadableError for other layers."""
     rank = len(layer.shape)
     vectors = [each.shape for what, each in layer.weights.items() if what != "weight"]
     if any(len(shape) != 1 for shape in vectors) or 0 in layer.shape:
@@ -59,7 +59,7 @@ def classify_layer(layer: WeightedLayer, framework: Framework) -> str:
 
 
 def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
-    """Raises UnreadableError at a layer that does not simply follow the one before it."""
+    """Raise UnreadableError for a layer whose name belongs to a label or a branch."""
     for layer in layers:
         if _LABEL_NAME.search(layer.name):
             raise UnreadableError(
@@ -75,7 +75,7 @@ def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
 
 
 def count_channels(layer: WeightedLayer) -> int:
-    """Of a batch norm, in which all vectors have as many. Raises UnreadableError."""
+    """Return the number of channels of a batch norm. Raises UnreadableError if vectors differ."""
     shapes = {weight.shape for weight in layer.weights.values()}
     if len(shapes) > 1 or len(layer.weights["mean"].shape) != 1:
         found = ", ".join(str(list(shape)) for shape in sorted(shapes))
@@ -84,7 +84,7 @@ def count_channels(layer: WeightedLayer) -> int:
 
 
 def check_bias(layer: WeightedLayer, outputs: int) -> None:
-    """Raises UnreadableError where there is one that does not fit."""
+    """Raise UnreadableError if the bias does not have one value per output."""
     bias = layer.weights.get("bias")
     if bias and bias.shape != (outputs,):
         raise UnreadableError(
@@ -94,7 +94,7 @@ def check_bias(layer: WeightedLayer, outputs: int) -> None:
 
 
 def get_matrix_sizes(layer: WeightedLayer, framework: Framework) -> Pair:
-    """Inputs and outputs of a dense layer."""
+    """Return the numbers of inputs and outputs of a dense layer."""
     first, second = layer.shape
     return (second, first) if framework.is_torch else (first, second)
 
@@ -102,7 +102,7 @@ def get_matrix_sizes(layer: WeightedLayer, framework: Framework) -> Pair:
 def list_kernel_layouts(
     layer: WeightedLayer, framework: Framework, layers: Sequence[WeightedLayer]
 ) -> list[KernelLayout]:
-    """The ways to read a kernel, the likelier first."""
+    """Return both interpretations of a kernel, the likelier first."""
     if framework.is_torch:
         first, second, *kernel = layer.shape
     else:
@@ -115,9 +115,10 @@ def list_kernel_layouts(
 def _is_transposed(
     layer: WeightedLayer, layout: KernelLayout, layers: Sequence[WeightedLayer]
 ) -> bool:
-    """By its name; the first, which takes the latent vector; by channels, which become fewer.
+    """Return whether a convolution is transposed, by its name, position and channels.
 
-    Where they stay as many: by an even kernel.
+    The first layer, which takes the latent vector, is; so is one that reduces the channels, or
+    keeps them and has an even kernel.
     """
     if layer.transposed is not None:
         return layer.transposed
@@ -131,10 +132,10 @@ def _is_transposed(
 def choose_stride(
     layout: KernelLayout, side: int, weightless_before: int | None, after_first_norm: bool
 ) -> int:
-    """By how much the sides grow.
+    """Return the factor by which the sides grow.
 
-    `before`: how many layers without weights stand between the last with some; `begun`: whether
-    that is a norm with which the first map begins.
+    `weightless_before`: number of layers without weights since the last with weights;
+    `after_first_norm`: whether that is the norm of the first map.
     """
     if layout.transposed:
         return 1 if side == 1 or layout.kernel_size == (1, 1) else 2
@@ -142,17 +143,17 @@ def choose_stride(
 
 
 def find_unit_strides(layouts: Sequence[KernelLayout], side: int) -> range:
-    """Which of the convolutions that are left to a map have stride 1 all the same."""
+    """Return which of the remaining convolutions have stride 1, for images of 28 pixels a side."""
     if side != 7 or len(layouts) < 3 or not all(each.transposed for each in layouts):
         return range(0)
-    # kernels of 3 are followed by one that only tidies up
+    # kernels of 3 are followed by one that keeps the sides
     return range(2, len(layouts)) if layouts[-1].kernel_size[0] == 3 else range(len(layouts) - 2)
 
 
 def choose_geometry(
     layout: KernelLayout, stride: int, side: int, framework: Framework, padding: int | None
 ) -> ConvGeometry:
-    """With the usual padding where none is given."""
+    """Return the geometry of a convolution, with the usual padding if none is given."""
     pair = (stride, stride)
     if padding is not None:
         symmetric_padding = ((padding, padding), (padding, padding))
@@ -173,7 +174,7 @@ def choose_geometry(
 
 
 def compute_output_sides(layout: KernelLayout, geometry: ConvGeometry, shape: Shape) -> Pair:
-    """Of the map that it makes."""
+    """Return height and width of the output of a convolution."""
     if not geometry.transposed:
         first, second = (
             side + sum(added) - kernel + 1

@@ -1,4 +1,4 @@
-"""The layers of a file of weights alone, and what is made of them once their places are known."""
+"""Layers in a file of weights alone, and their conversion once their geometry is planned."""
 
 from typing import NamedTuple
 
@@ -22,15 +22,15 @@ from ganinv_cli.network.shapes import Shape
 
 
 class Framework(NamedTuple):
-    """What is usual where a file comes from."""
+    """Defaults of the framework that wrote a file."""
 
     is_torch: bool  # the axes are PyTorch's, channels before pixels; else TensorFlow's
     epsilon: float  # of batch norms
-    activation: str  # between layers, as `told.activation` reads it
+    activation: str  # between layers, as `overrides.parse_activation` reads it
 
     @property
     def remedy(self) -> str:
-        """What to do where weights alone do not tell how they are used."""
+        """Advice if weights alone do not determine the network."""
         if self.is_torch:
             return "rebuild the generator in Keras with these weights and save that model"
         return "save the whole generator, by model.save or model.export of Keras"
@@ -40,24 +40,22 @@ class WeightedLayer(NamedTuple):
     """A layer with weights."""
 
     name: str  # in the file
-    weights: Weights  # by what they are: weight, bias, mean, variance, of those that there are
-    weightless_before: int | None = (
-        None  # how many layers without weights stand before it, where that is known
-    )
-    transposed: bool | None = None  # whether its name says that it is a transposed convolution
+    weights: Weights  # by role: some of weight, bias, mean, variance
+    weightless_before: int | None = None  # number of layers without weights before it, if known
+    transposed: bool | None = None  # whether its name is that of a transposed convolution, if known
 
     @property
     def shape(self) -> Shape:
-        """Of its weight."""
+        """Shape of its weight."""
         return self.weights["weight"].shape if "weight" in self.weights else ()
 
 
 class ConvGeometry(NamedTuple):
-    """How a convolution is used."""
+    """Geometry of a convolution."""
 
     transposed: bool
     stride: Pair
-    padding: Sides  # what is cropped of a transposed one, or added before the other
+    padding: Sides  # cropped from a transposed one, added before another
 
 
 class PlannedLayer(NamedTuple):
@@ -67,16 +65,16 @@ class PlannedLayer(NamedTuple):
     usage: ConvGeometry | Activation | Reshape | Upsample | float | None = (
         None  # float: epsilon of a norm
     )
-    map_shape: Shape = ()  # the map that its channels-first outputs become
+    map_shape: Shape = ()  # shape of the map that its channels-first outputs are reshaped to
 
     @property
     def name(self) -> str:
-        """Of the layer in the file."""
+        """Name of the layer in the file."""
         return self.weighted_layer.name if self.weighted_layer else ""
 
 
 def make_layer(planned: PlannedLayer, framework: Framework) -> Layer:
-    """With its weights, read now. Raises UnreadableError."""
+    """Return the layer with its weights, which are read now. Raises UnreadableError."""
     weighted_layer, usage = planned.weighted_layer, planned.usage
     if weighted_layer is None:
         assert isinstance(usage, Activation | Reshape | Upsample)
@@ -119,7 +117,7 @@ def _read_vector(layer: WeightedLayer, role: str, size: int, default: float) -> 
 
 
 def _to_channels_last(array: np.ndarray, map_shape: Shape) -> np.ndarray:
-    """The last axis in the order of (height, width, channels) where it has channels first."""
+    """Return the last axis reordered from channels first to (height, width, channels)."""
     if not map_shape:
         return np.ascontiguousarray(array)
     height, width, channels = map_shape

@@ -1,4 +1,4 @@
-"""What is said of a file of weights alone: activations, strides, padding, epsilons, labels."""
+"""Conventions for files of weights alone: activations, strides, padding, epsilons, labels."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from ganinv_cli.formats.interface import MAX_SIDE, UnreadableError
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
 from ganinv_cli.settings.conventions import Conventions
 
-_DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # below 0, where none is given; None: it must be
+_DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # slope below 0 if none is given; None: required
 
 
 def parse_activation(text: str) -> Activation:
-    """What stands in --activation: a name of layers.ACTIVATIONS, and a slope as leaky_relu:0.2.
+    """Return the activation of a text: a name of ACTIVATIONS, with a slope as leaky_relu:0.2.
 
     Raises UnreadableError.
     """
@@ -31,23 +31,23 @@ def parse_activation(text: str) -> Activation:
 
 
 def choose_output_activation(conventions: Conventions) -> Activation | None:
-    """What a generator of weights alone ends in: tanh, unless the range says otherwise."""
+    """Return the last activation of a generator: tanh, unless the range says otherwise."""
     name = conventions.range.strip() or "tanh"
     return Activation(name) if name in ("tanh", "sigmoid") else None
 
 
 def check_strides(conventions: Conventions, count: int) -> list[int]:
-    """Those of so many convolutions, or none where none are given. Raises UnreadableError."""
+    """Return the given strides, one per convolution, or none. Raises UnreadableError."""
     return _check_per_convolution("strides", conventions.strides, count, 1)
 
 
 def check_padding(conventions: Conventions, count: int) -> list[int]:
-    """That of so many convolutions, or none where none is given. Raises UnreadableError."""
+    """Return the given padding, one per convolution, or none. Raises UnreadableError."""
     return _check_per_convolution("padding", conventions.padding, count, 0)
 
 
 def check_epsilons(conventions: Conventions, count: int, default: float) -> list[float]:
-    """One for each of so many batch norms: the usual one, the one that is given, or each its own.
+    """Return one epsilon per batch norm: the default, the given one, or one given for each.
 
     Raises UnreadableError.
     """
@@ -61,7 +61,7 @@ def check_epsilons(conventions: Conventions, count: int, default: float) -> list
 
 
 def count_labels(conventions: Conventions, inputs: int) -> int:
-    """How many of the first layer's inputs are a label, behind those that are z.
+    """Return how many of the first layer's inputs are the label; they follow z.
 
     Raises UnreadableError.
     """
@@ -76,7 +76,7 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
 
 
 def format_activation(activation: Activation) -> str:
-    """As an option gives it."""
+    """Return an activation as the option --activation takes it."""
     return activation.name + ("" if activation.slope is None else f":{activation.slope:g}")
 
 
@@ -90,7 +90,7 @@ def _check_per_convolution(name: str, values: Sequence[int], count: int, minimum
 
 
 def _format_numbers(numbers: Sequence[float]) -> str:
-    """The first few, each short however long a file has it."""
+    """Return the first 20 numbers as text, each at most a few digits long."""
     most = 1e300
     short = [f"{max(min(each, most), -most):g}" for each in numbers[:20]]
     return ",".join([*short, "…"] if len(numbers) > 20 else short)

@@ -1,8 +1,8 @@
-"""A generator from weights alone: layers in their order, and nothing on how they are used.
+"""A generator from weights alone: layers in their order, without their geometry.
 
-Kinds are told by shapes: a matrix is a dense layer, four axes are a convolution, vectors with
-statistics are a batch norm, and each layer must take what the one before it makes. What no shape
-tells is taken as `usual` has it, and said.
+Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convolution, vectors with
+statistics are a batch norm, and each layer must fit the output of the one before it. What no shape
+determines is taken from `defaults`, and listed as an assumption.
 """
 
 import math
@@ -20,16 +20,16 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 class Plan(NamedTuple):
-    """A generator whose layers fit together, of which no weight has been read."""
+    """A generator whose layers fit together; no weight has been read."""
 
-    inputs: int  # of the first layer: z, and the label where there are some
+    inputs: int  # of the first layer: z, and the label if there is one
     layers: tuple[PlannedLayer, ...]
     framework: Framework
     assumed: tuple[str, ...]
     labels: int = 0  # as one-hot behind z
 
     def build_network(self) -> Network:
-        """With its weights, read now. Raises UnreadableError."""
+        """Return the network with its weights, which are read now. Raises UnreadableError."""
         layers = [make_layer(made, self.framework) for made in self.layers]
         whole = chain(self.inputs, layers, [made.name for made in self.layers])
         return add_label_input(whole, self.labels) if self.labels else whole
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
 def plan_generator(
     layers: Sequence[WeightedLayer], framework: Framework, conventions: Conventions
 ) -> Plan:
-    """The generator that the parts of a file make in their order.
+    """Return the plan of the generator that the layers of a file form in their order.
 
     Raises UnreadableError, which names the layer that does not fit.
     """
@@ -54,7 +54,7 @@ def plan_generator(
 
 
 class _Planner:
-    """Walks from z to the image."""
+    """Plans each layer in turn, from z to the image."""
 
     def __init__(
         self, layers: Sequence[WeightedLayer], framework: Framework, conventions: Conventions
@@ -64,7 +64,7 @@ class _Planner:
             conventions.activation or framework.activation
         )
         self._kinds = [defaults.classify_layer(part, framework) for part in layers]
-        # Keras' layers may have an activation of their own, where PyTorch's need a place for one
+        # Keras' layers may have an activation of their own; PyTorch's need a separate layer for it
         self._is_numbered = framework.is_torch and any(part.weightless_before for part in layers)
         self._layers: list[PlannedLayer] = []
         self._strides: list[int] = []  # of the convolutions so far
@@ -83,7 +83,7 @@ class _Planner:
         )
 
     def plan(self) -> Plan:
-        """Raises UnreadableError."""
+        """Return the plan of the generator. Raises UnreadableError."""
         for layer, kind in zip(self._weighted_layers, self._kinds, strict=True):
             if kind == "slope":
                 self._layers.append(PlannedLayer(layer, Activation("leaky_relu", 0.0)))
@@ -186,7 +186,7 @@ class _Planner:
             )
 
     def _add_activation(self, weightless_before: int | None) -> None:
-        """Between layers with weights, but not where their numbers leave it no place."""
+        """Add an activation between layers with weights, unless their numbers exclude it."""
         if not self._is_activated and (
             weightless_before is None or weightless_before > 0 or not self._is_numbered
         ):
@@ -194,7 +194,7 @@ class _Planner:
         self._is_activated = True
 
     def _unfold(self, layer: WeightedLayer, channel_choices: list[int]) -> None:
-        """What a dense layer made becomes a square map of as many channels as the next takes."""
+        """Reshape a vector to a square map with one of these numbers of channels."""
         (values,) = self._shape
         for channels in channel_choices:
             side = math.isqrt(values // channels)
@@ -206,7 +206,7 @@ class _Planner:
         )
 
     def _unfold_to(self, shape: Shape) -> None:
-        """Where the file has channels first, the layers since the last matrix make them last."""
+        """Reshape to a map; the layers since the last matrix are reordered to channels last."""
         if self._framework.is_torch:
             for number in range(len(self._layers) - 1, -1, -1):
                 planned = self._layers[number]
@@ -228,7 +228,7 @@ class _Planner:
         self._shape = shape
 
     def _finish_image(self) -> None:
-        """The last map must be one; dense layers alone make it as a vector."""
+        """Check that the output is an image, or reshape the vector of dense layers to one."""
         shape = self._shape
         if len(shape) == 1:
             for channels in (1, 3):

@@ -1,4 +1,4 @@
-"""The generator among the networks of a file of named weights, in PyTorch's names."""
+"""The generator in a file of named weights, with PyTorch's names."""
 
 import itertools
 import re
@@ -46,16 +46,16 @@ _TRANSPOSED_NAME = re.compile(r"deconv|transp|(?<![a-z])(conv_?t|t_?conv|up_?con
 
 
 class ReadOptions(NamedTuple):
-    """How the weights of a file are taken."""
+    """Options for reading the weights of a file."""
 
     conventions: Conventions
-    ordered: bool  # whether they stand in the order of the layers
+    ordered: bool  # whether the file keeps them in the order of the layers
 
 
 def find_generator(
     networks: Mapping[str, Weights], path: str, format_name: str, options: ReadOptions
 ) -> UnfinishedGenerator:
-    """The one generator of a file. Raises UnreadableError."""
+    """Return the generator of a file. Raises UnreadableError."""
     candidates = [
         candidate
         for where, weights in networks.items()
@@ -75,7 +75,7 @@ def find_generator(
 
 
 def make_weighted_layers(weights: Weights, path: str = "") -> list[WeightedLayer]:
-    """The layers that named weights belong to, in the order of the file. Raises UnreadableError."""
+    """Return the layers of named weights in the order of the file. Raises UnreadableError."""
     grouped: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
         match = _TENSOR_NAME.fullmatch(name)
@@ -94,7 +94,7 @@ def make_weighted_layers(weights: Weights, path: str = "") -> list[WeightedLayer
 
 
 def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Iterator[Candidate]:
-    """A network, or those in it that have a generator's name."""
+    """Yield a network, or the networks in it that have a generator's name."""
     stem = _find_common_prefix(weights)
     heads = _group_by_head(weights, stem)
     generators = [head for head in heads if is_generator_name(head)] if len(heads) > 1 else []
@@ -137,7 +137,7 @@ def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Pla
 
 
 def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[dict[str, Weight]]:
-    """All weights, the blocks of a network in each order that their names allow.
+    """Yield all weights, with the blocks of a network in each order that their names allow.
 
     Within a block, and between blocks of one name with different numbers, numbers say the order.
     Of more blocks than MAX_BLOCKS only that by name is tried.
@@ -157,7 +157,7 @@ def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[d
 
 
 def _is_ascending(order: tuple[str, ...]) -> bool:
-    """Whether conv1 comes before conv2, and so on."""
+    """Return whether conv1 comes before conv2, and so on."""
     last: dict[str, int] = {}
     for name in order:
         word, number = _split_number(name)
@@ -174,7 +174,7 @@ def _split_number(name: str) -> tuple[str, int]:
 
 
 def _group_by_head(weights: Weights, stem: str) -> dict[str, dict[str, Weight]]:
-    """The weights by the word behind what all of their names start with."""
+    """Return the weights grouped by the first word after `stem`."""
     heads: dict[str, dict[str, Weight]] = {}
     for name, weight in weights.items():
         heads.setdefault(name.removeprefix(stem).partition(".")[0], {})[name] = weight
@@ -186,7 +186,7 @@ def _join_path(path: str, name: str) -> str:
 
 
 def _find_common_prefix(names: Iterable[str]) -> str:
-    """The whole words that all names start with, as module. or model.generator."""
+    """Return the common prefix of all names in whole words, such as model.generator."""
     shared = []
     for same in zip(*(name.split(".")[:-1] for name in names), strict=False):
         if len(set(same)) > 1:
@@ -196,7 +196,7 @@ def _find_common_prefix(names: Iterable[str]) -> str:
 
 
 def _count_weightless_before(previous: str | None, layer: str) -> int | None:
-    """How many layers without weights an nn.Sequential's numbers leave between two with some."""
+    """Return the number of layers without weights between two of an nn.Sequential, if known."""
     (above, _, one), (beside, _, two) = (previous or "").rpartition("."), layer.rpartition(".")
     if above != beside or not (one.isdecimal() and two.isdecimal()):
         return None

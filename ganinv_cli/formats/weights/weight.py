@@ -1,4 +1,4 @@
-"""Named weights of which the shapes are known before any of them is read."""
+"""Named weights whose shapes are known before any of them is read."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Weights = Mapping[str, Weight]  # by name, in the order of the file
 
 
 def decode_floats(data: bytes, dtype: str, byte_order: str = "<") -> np.ndarray:
-    """The floats of one of FLOATS in some bytes, as float32; `order` is < or >, as in NumPy."""
+    """Return bytes of a dtype of FLOAT_DTYPES as float32; `byte_order` is < or >, as in NumPy."""
     array = np.frombuffer(data, byte_order + FLOAT_DTYPES[dtype])
     if dtype == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
@@ -31,7 +31,7 @@ def decode_floats(data: bytes, dtype: str, byte_order: str = "<") -> np.ndarray:
 
 
 def check_floats(name: str, dtype: str, stored_in: str = "file") -> None:
-    """Raises UnreadableError where `kind` is none of FLOATS."""
+    """Raise UnreadableError if `dtype` is not in FLOAT_DTYPES."""
     if dtype not in FLOAT_DTYPES:
         raise UnreadableError(
             f"{name} holds {dtype} where floats were expected ({', '.join(FLOAT_DTYPES)}); "
@@ -40,7 +40,7 @@ def check_floats(name: str, dtype: str, stored_in: str = "file") -> None:
 
 
 def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weight:
-    """W / σ with σ = u W v, W being the matrix of outputs by everything else."""
+    """Return W / σ with σ = u W v; W is the matrix of outputs by everything else."""
     sizes = {u.shape: v.shape}
 
     def read() -> np.ndarray:
@@ -61,7 +61,7 @@ def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weig
 
 
 def apply_weight_norm(name: str, magnitude: Weight, direction: Weight) -> Weight:
-    """g v / ‖v‖, the norm over the axes in which g has one value."""
+    """Return g v / ‖v‖, the norm over the axes in which g has one value."""
 
     def read() -> np.ndarray:
         g, v = magnitude.read(), direction.read()
