@@ -1,4 +1,4 @@
-"""What a trial's number stands for: its true z and its noise."""
+"""The true z, label and noise of each trial, functions of the seed and the trial's number."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,7 @@ from ganinv_cli.randomness import Purpose, normal, uniform
 
 
 def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
-    """The true z of each trial, from the prior: float32 (trials, latent)."""
+    """Return the true z of each trial, from the prior: float32 (trials, latent)."""
     numbers = tf.constant(trials, tf.int64)
     share = uniform(seed, numbers, Purpose.truth, tf.zeros_like(numbers), generator.latent)
     z: np.ndarray = generator.prior.quantile(share).numpy()
@@ -16,7 +16,7 @@ def draw_true_z(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarr
 
 
 def draw_true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray | None:
-    """The right label of each trial, all as likely: int32 (trials,). None where none is asked."""
+    """Return the true label of each trial, uniform: int32 (trials,); None without labels."""
     if not generator.labels:
         return None
     numbers = tf.constant(trials, tf.int64)
@@ -26,7 +26,7 @@ def draw_true_labels(generator: Generator, seed: int, trials: np.ndarray) -> np.
 
 
 def draw_noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarray:
-    """Gaussian of variance 1 on every pixel: float32 (trials, height, width, channels)."""
+    """Return noise of variance 1 on every pixel: float32 (trials, height, width, channels)."""
     numbers = tf.constant(trials, tf.int64)
     draws = normal(seed, numbers, Purpose.noise, int(np.prod(generator.image_shape)))
     return np.asarray(draws).reshape(-1, *generator.image_shape)
@@ -35,7 +35,7 @@ def draw_noise(generator: Generator, seed: int, trials: np.ndarray) -> np.ndarra
 def add_noise(
     clean: np.ndarray, unit_noise: np.ndarray, variance: np.ndarray, clip: bool
 ) -> np.ndarray:
-    """Images (n, height, width, channels) with unit noise scaled to a variance (n,) each."""
+    """Return images (n, height, width, channels) plus unit noise scaled to a variance (n,) each."""
     scale = np.sqrt(variance).astype(np.float32)[:, None, None, None]
     images: np.ndarray = clean + scale * unit_noise
     return np.clip(images, -1, 1) if clip else images

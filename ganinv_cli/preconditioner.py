@@ -1,8 +1,8 @@
-"""What a step in z does to the image, on average: a property of the generator, measured once.
+"""The preconditioner: a weighting of the residual and an initial inverse Hessian, measured once.
 
-J = dG/dz at some random z. Its stiff directions lie elsewhere for each z, but in the image they are
-the same few: brightness, the colour of the background. So the image is given a norm in which they
-count less, and z one in which the average step is level.
+J = dG/dz at some random z. Its stiff directions differ from z to z, but in the image they are the
+same few: brightness, the colour of the background. So the weighting W counts them less, and H₀ is
+the inverse of the average Hessian that is left.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class QuadraticModel(NamedTuple):
 
 
 class Preconditioner(NamedTuple):
-    """Norms in which the average step is level (`solvers/metric.py`)."""
+    """The weighting of the residual, and a model of the loss with and without it."""
 
     plain: QuadraticModel  # of z, for ‖r‖²
     preconditioned: QuadraticModel  # of z, for ‖r‖² − Σ excess (basisᵀ r)² = rᵀWr
@@ -46,16 +46,16 @@ DAMPING = 1e-2  # of the objective, that is added to the spectrum of z
 def measure_preconditioner(
     generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
 ) -> Preconditioner:
-    """The norms from J at `points` draws from the prior, which depend on nothing but their number.
+    """Return the preconditioner from J at `points` draws from the prior.
 
-    The labels of a conditional generator take turns.
+    The draws depend on their number alone. The labels of a conditional generator are taken in turn.
 
     W = Σ wᵢ vᵢvᵢᵀ on the first directions vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
-    identity across them, or everywhere where it is not to be `weighted`. H₀ for the weighted loss
+    identity across them, or everywhere without `preconditioned`. H₀ for the weighted loss
     is the inverse of the mean JᵀWJ, damped by the loss that is left (Levenberg & Marquardt); for
-    the plain one (mean JᵀJ)^(−1/2), up to a factor. J is bfloat16 where `mixed`.
+    the plain one (mean JᵀJ)^(−1/2), up to a factor. J is bfloat16 with `mixed_precision`.
 
-    Costs `cost(generator, points)` gradients. Raises CheckpointError where J is zero or no number.
+    Costs `count_gradients(generator, points)`. Raises CheckpointError if J is zero or not finite.
     """
     jacobians = _compute_jacobians(generator, points, "bfloat16" if mixed_precision else "float32")
     if not (np.isfinite(jacobians).all() and jacobians.any()):
@@ -79,7 +79,7 @@ def measure_preconditioner(
 
 
 def limit_points(generator: Generator, points: int) -> int:
-    """How many draws are used: fewer where their Jacobians would not fit in memory."""
+    """Return how many draws are used: fewer if their Jacobians would not fit in memory."""
     return min(
         points,
         max(1, MAX_JACOBIAN_VALUES // (generator.latent * int(np.prod(generator.image_shape)))),
@@ -87,12 +87,12 @@ def limit_points(generator: Generator, points: int) -> int:
 
 
 def count_gradients(generator: Generator, points: int) -> float:
-    """In gradients, J moves costing a forward pass, which is half of one."""
+    """Return the cost in gradients: a column of J is a forward pass, which is half a gradient."""
     return 0.5 * limit_points(generator, points) * (generator.latent + 1)
 
 
 def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
-    """Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
+    """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
     share = uniform(0, numbers, Purpose.metric, tf.zeros_like(numbers), generator.latent)
     return np.concatenate(
@@ -104,7 +104,7 @@ def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.
 
 
 def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first eigenvectors (pixels, k) of movedᵀ moved, and their eigenvalues (k,), both float32.
+    """Return the first eigenvectors (pixels, k) of the sum of JJᵀ, and their eigenvalues (k,).
 
     By a random subspace (Halko, Martinsson & Tropp 2011, algorithms 4.1 and 5.3).
     """
@@ -120,13 +120,13 @@ def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray,
 
 
 def _compute_gram(jacobians: np.ndarray) -> np.ndarray:
-    """JJᵀ, float32 (points, latent, latent), of each J (points, latent, values)."""
+    """Return JᵀJ, float32 (points, latent, latent), for each Jᵀ (points, latent, values)."""
     gram: np.ndarray = np.matmul(jacobians, jacobians.transpose(0, 2, 1))
     return gram
 
 
 def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
-    """That of the mean, and the least eigenvalue of any."""
+    """Return the model of the mean Gram matrix, with the least eigenvalue of any."""
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
     spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])
     least = max(

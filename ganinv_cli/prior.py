@@ -1,4 +1,4 @@
-"""Where latent vectors come from."""
+"""The priors of latent vectors, each with its bounds."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Uniform:
     high: float = 1.0
 
     def is_outside(self, z: Any) -> Any:
-        """Which components are at or beyond a bound, inclusive as in the paper's code."""
+        """Return which components are at or beyond a bound, inclusive as in the paper's code."""
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
@@ -37,7 +37,7 @@ class Uniform:
         return self.low + (self.high - self.low) * share
 
     def __str__(self) -> str:
-        """As `parsed` reads it."""
+        """Return the text that `parse_prior` reads."""
         return f"uniform:{_format_number(self.low)},{_format_number(self.high)}"
 
 
@@ -63,7 +63,7 @@ class Normal:
         return -self.high
 
     def is_outside(self, z: Any) -> Any:
-        """Which components are at or beyond a bound."""
+        """Return which components are at or beyond a bound."""
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
@@ -77,7 +77,7 @@ class Normal:
         return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
 
     def __str__(self) -> str:
-        """As `parsed` reads it."""
+        """Return the text that `parse_prior` reads."""
         return f"normal:{_format_number(self.sigma)},{_format_number(self.inside)}"
 
 

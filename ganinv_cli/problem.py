@@ -12,10 +12,10 @@ ROW_MULTIPLE = 8  # rows of a part of the batch are made a multiple of this: few
 
 
 class Evaluation(NamedTuple):
-    """A problem's value at one latent vector a row."""
+    """The value of a problem at one latent vector per row."""
 
     image_loss: tf.Tensor  # (batch,), ‖G(z) − x‖², summed over the pixels that count
-    objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the wall
+    objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the penalty
     gradient: tf.Tensor  # (batch, latent), of the objective
     bound: tf.Tensor  # (batch,), ‖z − z_true‖² / latent is less, near a z that leaves nothing
 
@@ -23,8 +23,8 @@ class Evaluation(NamedTuple):
 class Problem(NamedTuple):
     """Find z with G(z) = x, for each row its own x (Lipton & Tripathi 2017, equation 1).
 
-    Where the right z leaves nothing of the image, ‖r‖² and any rᵀWr have the same minimum, and the
-    one that is minimised is level. Where it leaves something, it is the image loss.
+    If the right z leaves no residual, ‖r‖² and any rᵀWr have the same minimum, and the
+    preconditioned loss rᵀWr is minimised. If it leaves one, the image loss ‖r‖² is.
     """
 
     generator: Generator
@@ -33,14 +33,14 @@ class Problem(NamedTuple):
     residual: tf.Tensor  # (batch,), image loss that the right z leaves at most; inf where unknown
     stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
     preconditioner: Preconditioner | None = None
-    mixed_precision: bool = False  # whether rows may be rough
+    mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
     mask: tf.Tensor | None = None  # (height, width, 1), 1 where a pixel counts and 0 where not
     labels: tf.Tensor | None = None  # (batch,) int32, where the generator asks for them
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
-        """One gradient a row: a forward pass and a backward pass to z (batch, latent).
+        """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
 
-        In the rows (batch,) that are `rough` it is computed in bfloat16.
+        Rows (batch,) of `low_precision` are computed in bfloat16.
         """
         if low_precision is None or not self.mixed_precision:
             return self._evaluate_in(z)
@@ -63,7 +63,7 @@ class Problem(NamedTuple):
     def _update_rows(
         self, z: tf.Tensor, rows: tf.Tensor, precision: tf.DType, values: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """What was found, with these rows (batch,) evaluated in this precision."""
+        """Return the values with these rows (batch,) evaluated in this precision."""
         indices = tf.where(rows)[:, 0]
         missing = -tf.size(indices) % ROW_MULTIPLE
         indices = tf.concat([indices, tf.fill([missing], indices[0])], 0)
@@ -106,7 +106,7 @@ class Problem(NamedTuple):
         return self.residual == 0
 
     def _preconditioned_loss(self, residuals: tf.Tensor, image_loss: tf.Tensor) -> tf.Tensor:
-        """rᵀWr in the rows that are exact, in the others ‖r‖²."""
+        """Return rᵀWr in the rows without residual, ‖r‖² in the others."""
         if self.preconditioner is None:
             return image_loss
         flat = tf.reshape(residuals, [-1, self.preconditioner.basis.shape[0]])
@@ -120,9 +120,9 @@ class Problem(NamedTuple):
         return tf.where(self._is_exact, image_loss - excess, image_loss)
 
     def _bound_error(self, loss: tf.Tensor) -> tf.Tensor:
-        """‖z − z_true‖² ≤ loss / σ², σ² the least eigenvalue of JᵀWJ, were G linear on the way.
+        """Return the bound loss / (σ² latent) on the error of z, σ² the least eigenvalue of JᵀWJ.
 
-        Where nobody measured one, the loss itself: that of 1 / latent.
+        It holds if G is linear between z and the true z. Without a preconditioner it is the loss.
         """
         if self.preconditioner is None:
             return loss

@@ -1,4 +1,4 @@
-"""One counter-based stream of random numbers a trial and purpose.
+"""One counter-based stream of random numbers per trial and purpose.
 
 Threefry-2x32 with 20 rounds (Salmon et al. 2011, *Parallel Random Numbers: As Easy as 1, 2, 3*).
 The key is (seed, trial), the counter (purpose, start and place; count): a number depends on its
@@ -33,7 +33,7 @@ def uniform(
     size: int,
     starts: tf.Tensor | int = 0,
 ) -> tf.Tensor:
-    """`size` numbers in (0, 1) for each trial: draw `count` for this purpose in this start.
+    """Return `size` numbers in (0, 1) for each trial: draw `count` for this purpose in this start.
 
     `seed` and `count` are in [0, 2³²), `starts` in [0, 2¹²), `size` is at most 2¹⁷; `trials`,
     `count` and `starts` are int64 (batch,). Returns float32 (batch, size).
@@ -50,7 +50,7 @@ def uniform(
 
 
 def normal(seed: int, trials: tf.Tensor, purpose: Purpose, size: int) -> tf.Tensor:
-    """`size` draws of a standard normal for each trial, float32 (batch, size), within ±5.3.
+    """Return `size` draws of a standard normal for each trial, float32 (batch, size), within ±5.3.
 
     By the inverse of the distribution; the draws of a start are those of a block of 2¹⁶.
     """
@@ -65,7 +65,7 @@ def normal(seed: int, trials: tf.Tensor, purpose: Purpose, size: int) -> tf.Tens
 def threefry(
     key: tuple[tf.Tensor, tf.Tensor], counter: tuple[tf.Tensor, tf.Tensor]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Encrypt the counter; all four are uint32 and broadcast against one another."""
+    """Return the encrypted counter; all four are uint32 and broadcast against one another."""
     parity = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(*key), tf.constant(_PARITY, tf.uint32))
     schedule = (*key, parity)
     first, second = counter[0] + schedule[0], counter[1] + schedule[1]

@@ -25,13 +25,13 @@ class FitFiles:
         self._run = run
 
     def remove(self) -> None:
-        """Remove what is there."""
+        """Remove the encoder and the state."""
         with self._convert_disk_errors():
             self._out.unlink(missing_ok=True)
             self._state.unlink(missing_ok=True)
 
     def load_finished(self, generator: Generator) -> Encoder | None:
-        """What this run wrote when it was done."""
+        """Return the encoder that this run wrote, or None if it has not finished."""
         if not self._out.exists():
             return None
         encoder = Encoder.load(self._out)
@@ -39,7 +39,7 @@ class FitFiles:
         return encoder
 
     def load_sums(self) -> Sums | None:
-        """What this run saved."""
+        """Return the sums that this run saved, or None."""
         if not self._state.exists():
             return None
         arrays = read_npz(self._state, MAX_STATE_BYTES)
@@ -51,7 +51,7 @@ class FitFiles:
             raise damaged_error(self._state, f"no usable {error}") from error
 
     def save_sums(self, sums: Sums) -> None:
-        """For `restored`."""
+        """Save the sums, for `load_sums`."""
         arrays = {
             "squares": sums.squares,
             "products": sums.products,
@@ -62,7 +62,7 @@ class FitFiles:
             write_npz(self._state, arrays)
 
     def write_encoder(self, encoder: Encoder) -> None:
-        """Write it, and remove what only going on needs."""
+        """Write the encoder and remove the state."""
         with self._convert_disk_errors():
             encoder.save(self._out)
             self._state.unlink(missing_ok=True)

@@ -28,8 +28,8 @@ class Encoder:
     """E(x) = atanh(x) weights + bias: images in [-1, 1] -> z (batch, latent), a row at a time.
 
     Most generators end in a tanh, and what is before it is nearer to linear in z than pixels are.
-    The guess may lie outside the prior's bounds: whoever needs z inside clips it. Computes in
-    float32, or float64 where the images are. May be called inside a `tf.function`.
+    The guess may lie outside the prior's bounds. Computes in float32, or in float64 for float64
+    images. May be called inside a `tf.function`.
     """
 
     weights: np.ndarray  # float16 or float32 (values, latent), of the image after averaging
@@ -89,7 +89,7 @@ class Encoder:
             )
 
     def save(self, path: Path) -> None:
-        """Write it in one go. Raises OSError where the disk refuses."""
+        """Write the encoder to a file. Raises OSError if the disk refuses."""
         about = {
             "image_shape": self.image_shape,
             "bounds": self.bounds,
@@ -128,14 +128,17 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Replace an npz file. Raises OSError where the disk refuses."""
+    """Write an npz file whole or not at all. Raises OSError if the disk refuses."""
     temporary = path.with_name(f"{path.name}.tmp")  # as large: the next run reuses a left one
     with open_replacement(path, temporary) as written, written.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
-    """What `store` wrote, where it unpacks to no more than so many bytes, or a CheckpointError."""
+    """Return the arrays of an npz file that `write_npz` wrote.
+
+    Raises CheckpointError if it is missing, damaged, or unpacks to more than `max_bytes`.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

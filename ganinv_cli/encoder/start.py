@@ -27,7 +27,7 @@ def make_find_starts(generator: Generator, encoder: Encoder, block: int) -> Find
     """Images (n, height, width, channels) to z (n, latent), each a function of its image alone.
 
     Of all z on the way the one whose image is nearest, and inside the prior's bounds, or at them.
-    Runs `block` images at a time.
+    Computes `block` images at a time.
     """
 
     signature = [

@@ -19,7 +19,7 @@ RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
 PIXEL_ROUNDING = (
     1e-13  # of a pixel's squared error in float32: some three of its last places, squared
 )
-DIVERGED_ABOVE = 1e3  # a component of z beyond this has left all use
+DIVERGED_ABOVE = 1e3  # a component of z beyond this
 
 
 def rounding_loss(generator: Generator) -> float:
@@ -28,15 +28,15 @@ def rounding_loss(generator: Generator) -> float:
 
 
 class NextStart(NamedTuple):
-    """What enters a row: a trial's next start."""
+    """A trial's next start, to be put in a row."""
 
     trial: int
     rule: str
     start: int  # 0 for the first, then the number of the restart
     budget: float  # gradients that this start may spend
     target: np.ndarray  # (height, width, channels)
-    residual: float  # image loss that the right z leaves at most; inf where nobody knows
-    z_true: np.ndarray  # (latent,), NaN where nobody knows it
+    residual: float  # image loss that the right z leaves at most; inf if unknown
+    z_true: np.ndarray  # (latent,), NaN if unknown
     z_start: np.ndarray  # (latent,), NaN where the start is drawn
     label: int = -1  # under which z is sought; -1 where the generator asks for none
 
@@ -62,7 +62,7 @@ class BatchState(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What leaves the graph after a call."""
+    """The values of every row after an increment."""
 
     code: np.ndarray  # (batch,)
     z: np.ndarray  # (batch, latent)
@@ -75,7 +75,7 @@ class Observation(NamedTuple):
 
 
 class Batch:
-    """Compiled functions over the slots, which hold all that changes."""
+    """Compiled functions of a BatchState, which holds all that changes."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Batch:
         )
 
     def make_empty(self, size: int) -> BatchState:
-        """A batch with nobody in it; the graph is built and run once, so no later call pays."""
+        """Return an empty batch; builds and runs the graph once, so that no later call pays."""
         latent, shape = self._generator.latent, self._generator.image_shape
         row = tf.zeros([size])
         batch_state = BatchState(
@@ -131,7 +131,7 @@ class Batch:
     def insert_starts(
         self, batch_state: BatchState, next_starts: dict[int, NextStart]
     ) -> BatchState:
-        """Seat each entry in its row, at its start or one drawn from its trial's stream."""
+        """Put each start in its row, at its z or at one drawn from its trial's stream."""
         starts = next_starts.values()
         rules = [RULES[entry.rule] for entry in starts]
         new = {
@@ -153,7 +153,7 @@ class Batch:
         return entered
 
     def advance(self, batch_state: BatchState) -> tuple[BatchState, Observation]:
-        """Take `look_every` steps of every running row."""
+        """Take `steps_per_increment` steps of every running row; return what can be observed."""
         batch_state = self._compiled_steps(batch_state)
         state = batch_state.solver_state
         observed = (
@@ -171,7 +171,7 @@ class Batch:
     def _insert_rows(
         self, batch_state: BatchState, rows: tf.Tensor, new: dict[str, tf.Tensor]
     ) -> BatchState:
-        """The entries `new` (entering, …) in their rows (entering, 1)."""
+        """Return the batch with the starts `new` (n, …) in their rows (n, 1)."""
         latent = self._generator.latent
         share = uniform(self._seed, new["trials"], Purpose.start, new["starts"], latent)
         drawn = self._generator.prior.quantile(share)
@@ -254,19 +254,19 @@ class Batch:
 
 
 def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
-    """A batch of some of the rows."""
+    """Return a batch of some of the rows."""
     selected: BatchState = tf.nest.map_structure(lambda field: tf.gather(field, rows), batch_state)
     return selected
 
 
 def concatenate_batches(first: BatchState, second: BatchState) -> BatchState:
-    """The rows of both in one batch."""
+    """Return the rows of both in one batch."""
     whole: BatchState = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), first, second)
     return whole
 
 
 def restore_rows(batch_state: BatchState, saved_rows: Mapping[int, BatchState]) -> BatchState:
-    """Single rows put where they are named."""
+    """Return the batch with these single rows put back, by their numbers."""
     if not saved_rows:
         return batch_state
     stacked: BatchState = tf.nest.map_structure(

@@ -1,4 +1,4 @@
-"""How many rows a batch should have: found while it works, by what they are worth.
+"""Control of the batch size: found during the run, by measured speed.
 
 A larger batch keeps a device busier, until it is as busy as it can be or its memory is full.
 """
@@ -24,17 +24,17 @@ class BatchSizeControl:
         self._seconds = self._build_seconds = 0.0
 
     def record_build(self, seconds: float) -> None:
-        """A graph was built, which took so long."""
+        """Record how long building a graph took."""
         self._build_seconds = max(self._build_seconds, seconds)
 
     def record_rate(self, gradients: float, seconds: float) -> None:
-        """What a look at a full batch saw."""
+        """Record the speed of an increment of a full batch."""
         if not self._settled:
             self._rates.append(gradients / max(seconds, 1e-9))
             self._seconds += seconds
 
     def choose_rows(self, gradients_left: float) -> int:
-        """How many rows there should be from now on, so much work being left."""
+        """Return the number of rows from now on, given the work that is left."""
         if self._settled or len(self._rates) < MIN_INCREMENTS or self._seconds < MIN_SECONDS:
             return self.rows
         rate = statistics.median(self._rates)
@@ -51,10 +51,10 @@ class BatchSizeControl:
         return self.rows
 
     def limit_rows(self, jobs: int) -> None:
-        """No more rows than jobs wait, and at least one."""
+        """Limit the rows to the number of jobs, and to at least one."""
         self.rows = max(1, min(self.rows, jobs))
 
     def halve_rows(self, rows: int) -> bool:
-        """Memory ran out for so many: whether half of them can be tried."""
+        """Halve the rows after memory ran out; return whether any is left."""
         self.rows, self._settled = rows // 2, True
         return self.rows > 0

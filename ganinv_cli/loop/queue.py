@@ -1,4 +1,4 @@
-"""Trials that wait for a row, with their images, made in blocks as they are needed."""
+"""The queue of trials, with their images, made in blocks as they are needed."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ MakeTargets = Callable[[Sequence[Job]], Targets]
 
 
 class TrialQueue:
-    """The jobs of a feed as trials; a few more than are asked for lie ready."""
+    """The jobs of a source as trials, one block of them made in advance."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class TrialQueue:
         record_points: RecordPoints,
         block_size: int,
     ) -> None:
-        """`supply` is asked for the images of at most `block` jobs at a time."""
+        """`make_targets` is called with at most `block_size` jobs at a time."""
         self._job_source, self._make_targets, self._tolerance = job_source, make_targets, tolerance
         self._generator, self._record_points, self._block_size = (
             generator,
@@ -37,11 +37,11 @@ class TrialQueue:
 
     @property
     def has_more(self) -> bool:
-        """Whether any waits, or may come."""
+        """Whether there are trials, or more may come."""
         return bool(self._trials or self._pending_jobs) or not self._job_source.exhausted()
 
     def pop_next(self) -> Trial | None:
-        """The next one; None where none waits now."""
+        """Return the next trial, or None if there is none now."""
         if not self._trials:
             self._pending_jobs = self._pending_jobs or self._job_source.take(self._block_size)
         if self._pending_jobs:

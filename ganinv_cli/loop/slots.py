@@ -1,4 +1,4 @@
-"""Who sits in which row of the batch, and who enters it next."""
+"""The slots of the batch: which trial each row has, and which starts come next."""
 
 from collections import deque
 from typing import NamedTuple
@@ -21,15 +21,15 @@ MIN_ROWS = 4  # rows; a batch that empties shrinks no further
 
 
 class ParkedTrial(NamedTuple):
-    """A trial that had a row and lost it, when the batch became smaller."""
+    """A trial that lost its row when the batch became smaller."""
 
     trial: Trial
-    spent: float  # gradients of its start at the last look
+    spent: float  # gradients of its start at the last increment
     row_state: BatchState | None  # its row; None where its start had not begun
 
 
 class FinishedTrials(NamedTuple):
-    """What a look brought."""
+    """The result of an increment."""
 
     trials: list[Trial]
     gradients: float  # spent by the rows that were running
@@ -45,7 +45,7 @@ class Slots:
             restarts_allowed,
         )
         self._trials: list[Trial | None] = [None] * size
-        self._spent = np.zeros(size)  # gradients of each row's start at the last look
+        self._spent = np.zeros(size)  # gradients of each row's start at the last increment
         self._starting: set[int] = set()
         self._parked: deque[ParkedTrial] = deque()
 
@@ -62,7 +62,7 @@ class Slots:
         return None not in self._trials
 
     def fill(self, batch_state: BatchState, trial_queue: TrialQueue) -> BatchState:
-        """Seat those who lost their row, then waiting trials, in the free rows."""
+        """Give the free rows to parked trials, then to trials of the queue."""
         saved_rows: dict[int, BatchState] = {}
         for row, taken in enumerate(self._trials):
             if taken is not None:
@@ -81,7 +81,7 @@ class Slots:
         return restore_rows(batch_state, saved_rows)
 
     def count_needed_rows(self) -> int:
-        """How many rows are enough, once nobody waits: a quarter of the batch, where it holds all.
+        """Return how many rows are enough once the queue is empty: quarters while they hold all.
 
         The last trials would otherwise pay for a batch that is nearly empty.
         """
@@ -93,7 +93,7 @@ class Slots:
         return size
 
     def shrink(self, batch_state: BatchState, size: int) -> BatchState:
-        """So many rows and no more; whoever does not fit waits with what is known of his start."""
+        """Shrink to so many rows; trials that do not fit are parked with their state."""
         taken = self.trials_by_row
         empty = [row for row in range(len(self)) if row not in taken]
         rows = [*taken, *empty]
@@ -108,13 +108,13 @@ class Slots:
         return gather_rows(batch_state, rows)
 
     def grow(self, size: int) -> None:
-        """So many rows; those that are new are free."""
+        """Grow to so many rows; the new ones are free."""
         more = size - len(self)
         self._trials += [None] * more
         self._spent = np.append(self._spent, np.zeros(more))
 
     def list_next_starts(self) -> dict[int, NextStart]:
-        """The starts that begin now, by their rows."""
+        """Return the starts that begin now, by their rows."""
         limits = self._limits
         return {
             row: NextStart(
@@ -135,11 +135,11 @@ class Slots:
         }
 
     def _choose_label(self, trial: Trial) -> int:
-        """Of the start that runs, or begins."""
+        """Return the label of the current start."""
         return choose_label(trial.job.trial, len(trial.start_results), self._label_count)
 
     def record_starts(self, z: np.ndarray) -> None:
-        """Note where the entered starts began, z (batch, latent)."""
+        """Record where the new starts began, z (batch, latent)."""
         for row in self._starting:
             trial = self._trials[row]
             self._spent[row] = 0
@@ -148,7 +148,7 @@ class Slots:
         self._starting = set()
 
     def record_observation(self, observation: Observation, seconds: float) -> FinishedTrials:
-        """Take in what was seen; whoever is done leaves, or enters again."""
+        """Record an increment; finished starts restart, or their trial leaves its row."""
         taken = self.trials_by_row
         spent, finished = 0.0, []
         for row, trial in taken.items():

@@ -1,10 +1,10 @@
-"""The one loop: step, judge, retire finished rows, start others in their place.
+"""The one loop: step, classify rows, remove finished trials, start others in their slots.
 
-The batch keeps its shape until nobody waits and it is nearly empty; then it shrinks. Where no
-number of rows is given it doubles while that pays, and where memory runs out it is halved. Several
-steps run in the graph between two looks, and a row that is done stands still until the next.
-Stopping, restarts and the choice between starts see the image loss alone; an observer notes the
-distance to the true z, and nothing here reads it.
+The batch keeps its shape until the queue is empty and few slots are in use; then it shrinks. If no
+batch size is given it doubles while that pays; if memory runs out it is halved. An increment is
+several steps in the graph; a row that has finished does not change until its end. Stopping,
+restarts and the choice between starts use the image loss alone; the distance to the true z is
+recorded, and nothing here reads it.
 """
 
 import time
@@ -26,7 +26,7 @@ from ganinv_cli.solvers.solver import Solver
 
 
 class Increment(NamedTuple):
-    """What the loop saw between two looks."""
+    """What happened during some steps of the batch."""
 
     finished: list[Trial]
     gradients: float  # spent by the rows that were running
@@ -48,14 +48,14 @@ def solve(
     mixed_precision: bool = False,
     mask: np.ndarray | None = None,
 ) -> Iterator[Increment]:
-    """Run the jobs of a feed until it is over; yield what was seen after every `look_every` steps.
+    """Run all jobs of a source; yield an increment after every `steps_per_increment` steps.
 
-    Where the feed has nothing for now and nothing runs, an empty look is yielded. `supply` is asked
-    for the images of a block of jobs when these are about to begin; `batch_size` 0 finds one by
-    what is fast; `mask` (height, width, 1) says which pixels count; `exact` says whether the right
-    z of any job leaves nothing of its image; `mixed` allows bfloat16 while it is good enough. With
-    `batch_norm="batch"` the rows act on one another: each batch is run to its end before the next
-    one starts, and nothing restarts. Raises GaninvError where there is no memory for one row.
+    If the source has no jobs now and nothing runs, an empty increment is yielded. `make_targets`
+    is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
+    `mask` (height, width, 1) selects the pixels that count; `exact` says whether the right z of
+    any job leaves no residual; `mixed_precision` allows bfloat16 gradients at first. With
+    `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
+    and nothing restarts. Raises GaninvError if there is no memory for one row.
     """
     if job_source.exhausted():
         return
@@ -114,7 +114,7 @@ class _BatchSizing:
         self._batch, self._coupled = batch, coupled
 
     def make_empty(self, jobs: int) -> BatchState:
-        """A batch with nobody in it, of no more rows than jobs wait."""
+        """Return an empty batch, of no more rows than jobs."""
         self.control.limit_rows(jobs)
         while True:
             try:
@@ -125,7 +125,7 @@ class _BatchSizing:
     def resize(
         self, batch_state: BatchState, slots: Slots, trial_queue: TrialQueue, gradients_left: float
     ) -> BatchState:
-        """With as many rows as are worth it now."""
+        """Return the batch with as many rows as pay now."""
         before = len(slots)
         wanted = (
             self.control.choose_rows(gradients_left)
@@ -144,7 +144,7 @@ class _BatchSizing:
         return slots.shrink(batch_state, wanted) if wanted < before else batch_state
 
     def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:
-        """With half the rows, after memory ran out; the trials of the others wait as they are."""
+        """Return half the rows, after memory ran out; the trials of the others are parked."""
         self._halve_rows(len(slots), error)
         return slots.shrink(batch_state, self.control.rows)
 

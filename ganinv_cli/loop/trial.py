@@ -13,10 +13,10 @@ AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts ha
 
 
 class Targets(NamedTuple):
-    """What some jobs look for, a row a job."""
+    """The images of some jobs and what is known of them, one row per job."""
 
     images: np.ndarray  # (jobs, height, width, channels) in [-1, 1]
-    z_true: np.ndarray  # (jobs, latent), NaN where nobody knows it
+    z_true: np.ndarray  # (jobs, latent), NaN if unknown
     residual: np.ndarray  # (jobs,), image loss that the right z leaves at most; inf where unknown
     sufficient_loss: np.ndarray  # (jobs,), image loss below which no further start is needed
     first_start: np.ndarray | None = (
@@ -51,7 +51,7 @@ class StartResult(NamedTuple):
 
 
 class RecordPoints(NamedTuple):
-    """The gradient counts whose state is kept; a look that passes one stands for it."""
+    """The gradient counts whose state is kept; the first increment past one stands for it."""
 
     curve: np.ndarray  # (points,), for the thinned curves
     snapshots: np.ndarray  # (snapshots,), for the pictures on the way
@@ -62,7 +62,7 @@ class Trial:
     """A trial in the loop, filled as it goes."""
 
     job: Job
-    z_true: np.ndarray  # (latent,), NaN where nobody knows it
+    z_true: np.ndarray  # (latent,), NaN if unknown
     target: np.ndarray  # (height, width, channels)
     residual: float
     sufficient_loss: float
@@ -70,7 +70,7 @@ class Trial:
     first_start: np.ndarray  # (latent,), where the first start begins; NaN where it is drawn
     first_start_cost: float  # of that, in gradients
     record_points: RecordPoints
-    label: int = -1  # the right one; -1 where there is none, or nobody knows it
+    label: int = -1  # the right one; -1 if there is none or it is unknown
     label_count: int = 0  # how many the starts take in turn
     cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z, where it is asked for
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
@@ -91,7 +91,7 @@ class Trial:
 
     @property
     def gradients(self) -> float:
-        """Spent by the starts that have ended, and before the first."""
+        """Gradients spent by the finished starts, and before the first."""
         return (
             sum(end.gradients for end in self.start_results)
             if self.start_results
@@ -113,7 +113,7 @@ class Trial:
     def is_solved(self) -> bool:
         """Another start is not needed: one explains the image, or two agree on what is left.
 
-        Where nobody knows what the right z leaves, agreeing says nothing.
+        If the residual of the right z is unknown, agreement says nothing.
         """
         best = self.best.image_loss
         noisy = 0 < self.residual < np.inf
@@ -133,7 +133,7 @@ class Trial:
         return np.isfinite(self.residual) and len(agreeing) > 1
 
     def record(self, before: float, now: float, loss: float, error: float, z: np.ndarray) -> None:
-        """Keep what a look saw at every mark in (before, now] of the running start's gradients."""
+        """Record the state at every point in (before, now] of the current start's gradients."""
         spent = self.gradients
         reached = _find_reached(self.record_points.curve, spent + before, spent + now)
         self.curve_loss[reached] = loss

@@ -28,9 +28,9 @@ def build_layer(layer: Layer, precision: tf.DType) -> ExecutableLayer:
 def push_forward(
     layer: ExecutableLayer, inputs: list[tf.Tensor], tangents: list[tf.Tensor | None]
 ) -> tf.Tensor | None:
-    """J moves, from what a layer is given (1, …) and how far each input is moved (n, …).
+    """Return the tangent (n, …) of a layer's output, from its inputs (1, …) and their tangents.
 
-    None stands for an input that is not moved, and for what then does not move.
+    None stands for a tangent that is 0 in every row.
     """
     if all(move is None for move in tangents):
         return None

@@ -73,10 +73,11 @@ class Generator:
         return self._evaluate(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
 
     def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """J moves (n, height, width, channels) for moves (n, latent), J = dG/dz at z (1, latent).
+        """Return the Jacobian-vector products J·v (n, height, width, channels) at z (1, latent).
 
-        Exact but for rounding, in the precision of the moves, which may be less than that of z.
-        Costs a forward pass a move. Asks for frozen statistics: the rows of a batch are others'.
+        `tangents` v are (n, latent). Exact but for rounding, in the precision of the tangents,
+        which may be less than that of z. Costs a forward pass per tangent. Needs frozen batch-norm
+        statistics.
         """
         z, tangents = tf.convert_to_tensor(z), tf.convert_to_tensor(tangents)
         values = self._evaluate(z, z.dtype, labels)
@@ -97,7 +98,7 @@ class Generator:
     def _evaluate(
         self, z: tf.Tensor, inner_precision: tf.DType, labels: tf.Tensor | None
     ) -> _Values:
-        """What every node makes."""
+        """Return the output of every node."""
         values: _Values = {Z: z}
         if self.labels:
             values[LABEL] = tf.one_hot(labels, self.labels, dtype=z.dtype)
@@ -165,7 +166,7 @@ class Generator:
 
 
 def _full_precision_nodes(network: Network) -> set[int]:
-    """The nodes that are never rough: the first with weights, and what ends the image."""
+    """Return the nodes that stay in full precision: the first with weights, and the image's end."""
     raw, full = {Z, LABEL}, {len(network.nodes) - 1}
     for number, node in enumerate(network.nodes):
         if raw.intersection(node.inputs) or not node.inputs:

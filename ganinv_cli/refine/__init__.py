@@ -8,12 +8,12 @@ from ganinv_cli.outcome import Outcome
 
 
 class Refined(NamedTuple):
-    """What became of the best z in float64 (`solvers/polish.py`)."""
+    """The end of a refinement in float64 (`refinement.py`, `minimum.py`)."""
 
     z: np.ndarray  # (latent,) float64
     image_loss: float
     gradient_norm: float  # of the shortest convex combination of the gradients around z
-    goldstein_norm: float  # its share of their mean norm: about 1 on a slope, 0 in a hollow
+    goldstein_norm: float  # its share of their mean norm: about 1 on a slope, 0 at a minimum
     gradients: float  # spent, those in float64 among them
     seconds: float
-    outcome: Outcome  # converged: a minimum, by the steepness; stalled: none
+    outcome: Outcome  # converged: a minimum, by goldstein_norm; stalled: none

@@ -1,11 +1,11 @@
-"""Polishing z in float64, and whether what was found is a minimum.
+"""Refining z in float64, and testing whether the result is a minimum.
 
-An image that no z makes leaves a residual, and then the minima of ‖G(z) − x‖² lie in creases, where
-ReLUs switch: the gradient jumps there and does not go to 0. So a minimum is judged by the gradients
-of a small ball around z: where 0 is a convex combination of them, no direction leads down
+An image outside the generator's range leaves a residual, and then the minima of ‖G(z) − x‖² lie at
+kinks, z at which ReLUs switch: the gradient jumps there and does not go to 0. So the test uses the
+gradients of a small ball around z: if 0 is a convex combination of them, no direction leads down
 (Goldstein 1977; Burke, Lewis & Overton 2005). Of 200 gradients the shortest combination is never
-quite 0; on the shipped generator it is .98 of their mean length at random z, and at most .06 where
-the solver has stopped.
+quite 0; on the shipped generator it is .98 of their mean length at random z, and at most .06 at the
+z that the solver returns.
 """
 
 import time
@@ -34,17 +34,17 @@ class MinimumTest:
     """Gauss–Newton in float64, then the test for a minimum."""
 
     radius: float = 1e-2  # of the ball, in z
-    level: float = 0.1  # steepness below which z is a minimum
+    level: float = 0.1  # goldstein_norm up to which z is a minimum
     steps: int = 10  # of Gauss–Newton
     explained: float = 1e-6  # image loss that is as good as 0: a minimum whatever is around it
 
     def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
-        """For images of one generator."""
+        """Return the test for images of one generator."""
         return MinimumTester(self, generator, mask)
 
 
 class MinimumTester:
-    """Compiled once for a generator; made by `Polish.prepared`."""
+    """The test for one generator, compiled once; `MinimumTest.compile_for` makes it."""
 
     def __init__(
         self, settings: MinimumTest, generator: Generator, mask: np.ndarray | None
@@ -58,12 +58,12 @@ class MinimumTester:
         self._offsets = settings.radius * directions / lengths
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
-        """Polish one z (latent,) for its target (height, width, channels)."""
+        """Refine one z (latent,) for its target (height, width, channels) and test the result."""
         prior = self._generator.prior
         bounded = RULES[rule].clamping or RULES[rule].redrawing
         low, high = (prior.low, prior.high) if bounded else (-np.inf, np.inf)
         z = z.astype(np.float64)
-        if (z < low).any() or (z > high).any():  # a rule that redraws had no need to hold it
+        if (z < low).any() or (z > high).any():  # a redrawing rule may leave it outside
             low, high = -np.inf, np.inf
         start_time, spent = time.monotonic(), 0.0
 
@@ -91,7 +91,7 @@ class MinimumTester:
         gradients = gradients[:, _find_free(z, gradients.mean(0), low, high)]
         norm = float(np.linalg.norm(shortest_combination(gradients)))
         goldstein_norm = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _TINY)
-        lower = losses.min() < loss * (1 - LOSS_ROUNDING)  # a ridge is level too
+        lower = losses.min() < loss * (1 - LOSS_ROUNDING)  # at a ridge the combination is 0 too
         explained = loss <= self._settings.explained
         minimum = explained or (goldstein_norm <= self._settings.level and not lower)
         return make_refined(

@@ -26,7 +26,7 @@ CONVERGED_ERROR = 1e-24  # by the bound that the loss gives, at which a step mor
 
 
 class Point(NamedTuple):
-    """A place on the way."""
+    """A z with its loss."""
 
     z: np.ndarray  # (latent,) float64
     loss: float
@@ -44,10 +44,10 @@ def run_gauss_newton(
     low: float = -np.inf,
     high: float = np.inf,
 ) -> tuple[Point, int]:
-    """Where steps lead that lower the loss, and how many places were looked at on the way.
+    """Return the last point that lowered the loss, and the number of evaluations.
 
-    `normal` is JᵀJ of the components (latent,) that are `free`; the others stay. Ends early at a
-    loss that is `enough`; no component passes `low` or `high`.
+    `normal` is JᵀJ of the components (latent,) that are `free`; the others do not move. Stops at
+    `sufficient_loss`; no component passes `low` or `high`.
     """
     for evaluations in range(steps):
         if point.loss <= sufficient_loss:
@@ -62,7 +62,7 @@ def run_gauss_newton(
 
 
 class Refinement:
-    """Finds the z that made an image, from one so near that nothing but digits are missing."""
+    """Finds the z that made an image to the last digit, from a z that is near it."""
 
     def __init__(self, generator: Generator) -> None:
         """For images of one generator, with frozen statistics."""
@@ -70,11 +70,11 @@ class Refinement:
         self._compiled_loss = tf.function(self._compute_loss, autograph=False)
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
-        """Polish one z (latent,) for its target (height, width, channels), in float64.
+        """Refine one z (latent,) for its target (height, width, channels), in float64.
 
-        No rule acts: where the image is made, z is inside already. Costs half a gradient for each
-        component of z and half of one in float64 for each look; `converged` where its error is
-        below EXACT by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
+        No rule acts: a z that makes the image is inside the bounds already. Costs half a gradient
+        per component of z and half a float64 gradient per evaluation. `converged` if its error is
+        below EXACT_EPSILON by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
         """
         start_time = time.monotonic()
         labels, image = tf.constant([label]), tf.constant(target, tf.float64)
@@ -106,7 +106,7 @@ class Refinement:
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The loss and its gradient (latent,), by that J."""
+        """Return the loss and its gradient (latent,), by J at the start."""
         residuals = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
         return tf.reduce_sum(residuals**2), 2 * tf.linalg.matvec(jacobian, residuals)
 

@@ -1,4 +1,4 @@
-"""Methods that recover z; one file a method, and the one loop that runs them."""
+"""Methods that recover z: one file per method, which defines SOLVER."""
 
 import dataclasses
 import importlib
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":
-    """The solver of that name with its settings; raises ConfigError for what it does not take."""
+    """Return the solver of a name with its settings. Raises ConfigError for a wrong setting."""
     solver: type[Solver] = importlib.import_module(f"ganinv_cli.solvers.{name}").SOLVER
     fields = [field.name for field in dataclasses.fields(solver)]
     unknown = [key for key in settings if key not in fields]

@@ -38,23 +38,22 @@ class _State(NamedTuple):
 class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
-    H by the two-loop recursion from an H₀ that J at `metric` random z gave (`solvers/metric.py`;
-    counted with the run's gradients). Where the right z leaves nothing of the image, so is the norm
-    of the loss; the gradients are bfloat16 at first, where the problem allows it, until the
-    objective is below `fine`, and float32 from there. The length starts at 1 and shrinks by
-    `shrink` until the loss has fallen enough (Armijo). Each step evaluates one candidate of every
-    row, so a row that backtracks holds nobody up. A row has stalled when `patience` gradients
-    lowered the image loss by less than a share of `progress` (of `crawl` once it is below
-    `settled`, where slow is not yet lost), or when no length along the gradient helps. Where the
-    right z leaves a residual, `progress` is asked of what is above it; below it, or where nobody
-    knows it, the problem's own share, `stationary`, is asked instead.
+    H by the two-loop recursion from an H₀ that J at `metric` random z gave (`preconditioner.py`;
+    counted with the run's gradients). If the right z leaves no residual, the loss is preconditioned
+    too; if the problem allows it, the gradients are bfloat16 until the objective is below `fine`,
+    and float32 from there. The length starts at 1 and shrinks by `shrink` until the loss has fallen
+    enough (Armijo). Each step evaluates one candidate of every row, so a row that backtracks delays
+    no other. A row has stalled if `patience` gradients lowered the image loss by less than a share
+    of `progress` (of `crawl` once it is below `settled`), or if no length along the gradient helps.
+    If the right z leaves a residual, `progress` applies to the loss above it; below it, or if it is
+    unknown, the problem's own share `stationary` applies instead.
 
-    How the rules act here. none: not at all. standard: the direction leads to the least of the
-    quadratic model inside the box (`solvers/box.py`), which moves to its bound what would cross it.
-    stochastic: a redraw after every move keeps a run from ever settling, so the components outside
-    are redrawn only when the row has stalled, at most `redraws` times a start; the memory is kept,
-    but no pair is made of the jump. Where the image draws z outside all the same (noise, or an
-    image that no z makes), redrawing has no end, and the row is then held inside as under standard.
+    How the rules act here. none: not at all. standard: the direction leads to the minimum of the
+    quadratic model inside the bounds (`parts/active_set.py`). stochastic: a run that redraws after
+    every move never converges, so the components outside are redrawn only when the row has stalled,
+    at most `redraws` times per start; the history is kept, but the jump adds no pair to it. If the
+    image pulls z outside again (noise, or an image outside the generator's range), the row is then
+    kept inside as under standard.
     docs/solvers.md has what was tried.
     """
 
@@ -202,7 +201,7 @@ class LBFGS(Solver):
 
         Where the image is explained already, or was redrawn in vain, hold them at the bounds.
         """
-        explained = state.image_loss <= problem.residual  # maybe, where nobody knows
+        explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
         redrawn = state.stalled & self._find_redrawable(state, clipping) & (unsure | ~explained)
         clamped = state.stalled & clipping.find_redrawable(state.z) & explained & ~redrawn

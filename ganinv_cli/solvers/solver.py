@@ -1,4 +1,4 @@
-"""What every solver is."""
+"""The interface of a solver."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -32,33 +32,33 @@ class Solver(ABC):
     another row's: the loop freezes rows that are done and starts others in their place.
     """
 
-    steps_per_increment: ClassVar[int]  # steps between two looks of the loop
+    steps_per_increment: ClassVar[int]  # steps of an increment of the loop
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
     expected_gradients: ClassVar[float]  # per trial, for the first guess of how long a run takes
     uses_low_precision: ClassVar[bool] = False  # whether it asks for bfloat16 gradients
 
     @property
     def preconditioner_points(self) -> int:
-        """At how many random z the generator is measured; 0 where that is not needed."""
+        """Number of random z for `measure_preconditioner`; 0 for none."""
         return 0
 
     @abstractmethod
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> Any:
-        """The memory at a start z (batch, latent), before anything was evaluated.
+        """Return the state at a start z (batch, latent), before the first evaluation.
 
-        `near` (batch,) says which starts were not drawn but found, and may be near the end.
+        `near_solution` (batch,) bool: starts that were not drawn and may be near a solution.
         """
 
     @abstractmethod
     def step(self, problem: Problem, state: Any, clipping: RowClipping) -> Any:
-        """Evaluate the problem once and move every row."""
+        """Return the state after one evaluation of the problem and one move of every row."""
 
 
 Nested = TypeVar("Nested")
 
 
 def select_rows(rows: tf.Tensor, selected: Nested, others: Nested) -> Nested:
-    """In these rows (batch,) from the first structure of tensors, elsewhere from the second."""
+    """Return these rows (batch,) of the first structure of tensors, the others of the second."""
 
     def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
         return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)

@@ -1,4 +1,4 @@
-"""What a quasi-Newton method remembers of the curvature, for each row of a batch."""
+"""The L-BFGS history: pairs of moves and gradient changes, for each row of a batch."""
 
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ class History(NamedTuple):
 
 
 def empty_history(z: tf.Tensor, memory: int) -> History:
-    """Room for `memory` pairs a row of z (batch, latent)."""
+    """Return a history without pairs, for up to `memory` pairs per row of z (batch, latent)."""
     rows = tf.shape(z)[0]
     zeros = tf.zeros([rows, memory, z.shape[1]], z.dtype)
     return History(zeros, zeros, tf.zeros([rows, memory], z.dtype))
 
 
 def append_pair(history: History, rows: tf.Tensor, move: tf.Tensor, change: tf.Tensor) -> History:
-    """With one more pair in these rows (batch,), unless its curvature is not above rounding."""
+    """Return the history with one more pair in these rows (batch,), if its curvature is usable."""
     curvature = dot(move, change)
     useful = curvature > MIN_CURVATURE_COSINE * tf.norm(move, axis=-1) * tf.norm(change, axis=-1)
     weight = tf.where(useful, 1 / curvature, tf.zeros_like(curvature))
@@ -43,18 +43,18 @@ def append_pair(history: History, rows: tf.Tensor, move: tf.Tensor, change: tf.T
 
 
 def forget_pairs(history: History, rows: tf.Tensor) -> History:
-    """Without any pair in these rows (batch,)."""
+    """Return the history without any pair in these rows (batch,)."""
     return select_rows(rows, History(*(tf.zeros_like(field) for field in history)), history)
 
 
 def multiply_inverse_hessian(
     history: History, q: tf.Tensor, initial_inverse: tf.Tensor | None
 ) -> tf.Tensor:
-    """H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
+    """Return H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
-    metric, (batch, latent, latent) or the identity where it is None, and scale = sᵀy / yᵀWy of the
-    newest pair (1 where there is none); each loop as the triangular system that it solves. With
+    `initial_inverse` (batch, latent, latent), the identity if it is None, and scale = sᵀy / yᵀWy of
+    the newest pair (1 without pairs); each loop as the triangular system that it solves. With
     S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
     """
@@ -75,7 +75,7 @@ def multiply_inverse_hessian(
 
 
 def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Row by row, over the last axis."""
+    """Return the dot product of each row, over the last axis."""
     return tf.reduce_sum(a * b, -1)
 
 
