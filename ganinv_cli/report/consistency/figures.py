@@ -1,4 +1,4 @@
-"""An image, the best and the most distant of its recoveries, and how far apart they all lie."""
+"""Draw an image, its best and most distant recoveries, and a histogram of distances."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,13 +30,13 @@ from ganinv_cli.statistics import Floats
 
 HEADINGS = ("image", "best", "most distant")
 LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
-PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the room above and below it
+PLOT, LEGEND, AXIS = 230, 72, 60  # pixels high: the histogram, the space above and below it
 BINS = 40
-DECADES = 2  # from which on distances are drawn on a logarithmic axis
+DECADES = 2  # that distances must span for a logarithmic axis
 
 
 def draw(images: Iterable[ImageResults]) -> dict[str, DrawnFigure]:
-    """`image=0000` and the like, for the first images that have a picture or two recoveries."""
+    """Return figures by stem, e.g. `image=0000`, of the first images with pictures or distances."""
     drawn: dict[str, DrawnFigure] = {}
     for image in images:
         if len(drawn) == MAX_FIGURES:
@@ -55,7 +55,7 @@ def draw(images: Iterable[ImageResults]) -> dict[str, DrawnFigure]:
 def draw_image_figure(
     image: ImageResults, pictures: dict[str, list[Pixels]], distances: dict[str, Floats]
 ) -> Figure:
-    """A row of pictures for each technique, as in HEADINGS, above a histogram of distances."""
+    """Draw a row of pictures for each rule, as in HEADINGS, above a histogram of distances."""
     first = next(iter(pictures.values()), [np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8)])[0]
     side = enlarge_side(first.shape[0])
     width = LEFT + 3 * (side + GAP) + EDGE
@@ -80,7 +80,7 @@ def draw_image_figure(
 
 
 def draw_histogram(axes: Axes, distances: dict[str, Floats], baseline: float) -> None:
-    """The share of pairs by distance, a line a technique; logarithmic where it spans decades."""
+    """Draw the share of pairs by distance, a line per rule; logarithmic over many decades."""
     every = np.concatenate([*distances.values(), [baseline]])
     least, most = every[every > 0].min(), every.max()
     logarithmic = most > least * 10**DECADES
@@ -132,14 +132,14 @@ def _collect_pictures(image: ImageResults) -> dict[str, list[Pixels]]:
 
 def _collect_distances(image: ImageResults) -> dict[str, Floats]:
     apart = {
-        technique: recoveries.distances(recoveries.has_finite_z)
+        technique: recoveries.measure_distances(recoveries.has_finite_z)
         for technique, recoveries in image.recoveries.items()
     }
     return {technique: distances for technique, distances in apart.items() if len(distances)}
 
 
 def _format_psnr(image: ImageResults, rule: str) -> str:
-    """How near the best recovery is, on a line of its own."""
+    """Return the PSNR of the best recovery, on a line of its own."""
     if (
         rule not in image.recoveries
         or (found := finite_psnr(image, image.recoveries[rule])) is None
@@ -149,7 +149,7 @@ def _format_psnr(image: ImageResults, rule: str) -> str:
 
 
 def _format_label(image: ImageResults, rule: str) -> str:
-    """Under which label the best recovery is, on a line of its own."""
+    """Return the label of the best recovery, on a line of its own."""
     if rule not in image.recoveries or (best := image.recoveries[rule].best_label) is None:
         return ""
     return f"\nlabel {best}"
@@ -194,7 +194,7 @@ def _describe_label_scope(image: ImageResults) -> str:
 
 
 def _describe_coverage(image: ImageResults) -> str:
-    """Of how many recoveries the pictures are, where more have been added since."""
+    """Return how many recoveries the pictures cover, if more were added since."""
     counts = {
         len(image.recoveries[technique].loss): int(certificate["recoveries"][0])
         for technique, certificate in image.certificates.items()

@@ -229,7 +229,7 @@ def _count_converged_polished(recoveries: Recoveries) -> int | None:
 
 def _summarize_distances(recoveries: Recoveries, selected: Booleans) -> DistanceSummary:
     """Return the distances over the pairs of the selected recoveries, (recoveries,)."""
-    apart = recoveries.distances(selected)
+    apart = recoveries.measure_distances(selected)
     found = statistics.summarize_distances(apart, recoveries.z.shape[1])
     return DistanceSummary(
         mean=finite_or_none(found.mean),
@@ -252,7 +252,7 @@ def _summarize_losses(recoveries: Recoveries) -> LossSummary:
 def _make_label_row(image: ImageResults, rule: str, recoveries: Recoveries, label: int) -> LabelRow:
     mask = recoveries.labels == label
     selected = recoveries.select_label(label)
-    apart = selected.distances(selected.has_finite_z)
+    apart = selected.measure_distances(selected.has_finite_z)
     least = selected.loss[np.isfinite(selected.loss)]
     return LabelRow(
         image=image.name,

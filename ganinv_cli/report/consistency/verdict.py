@@ -1,19 +1,19 @@
-"""Is z unique? In a sentence."""
+"""Describe whether z is unique, in a sentence."""
 
 import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.report.shared.recoveries import Recoveries
 
-MIN_RECOVERIES = 10  # recoveries, below which nothing is decided
+MIN_RECOVERIES = 10  # for a verdict
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
 
 
 def describe_uniqueness(recoveries: Recoveries) -> str:
-    """How many minima the recoveries came to; a plain sentence, without its point.
+    """Return how many minima the recoveries reached, as a sentence without its full stop.
 
-    Unique: NEARLY_ALL are one z and have converged, and none that lies elsewhere reached the least
-    image loss. Where there are labels, those under the label of the least image loss are judged.
+    z is unique if NEARLY_ALL recoveries converged to one z, and none elsewhere reached the least
+    image loss. With labels, the verdict is on those under the label of the least image loss.
     """
     label, labels = recoveries.best_label, recoveries.labels
     if label is None or labels is None:
@@ -80,13 +80,13 @@ def _describe_several(recoveries: Recoveries) -> str:
 
 
 def _describe_at_least_loss(recoveries: Recoveries) -> str:
-    """Of those that converged."""
+    """Return how many converged recoveries reached the least loss."""
     best = int(np.sum(recoveries.reached_least_loss & recoveries.stationary))
     return f"{best:,} reached" if best else "none that converged reached"
 
 
 def _describe_spread(recoveries: Recoveries) -> str:
-    """To how many minima those that reached the least loss came, where they are several."""
+    """Return how many minima the recoveries at the least loss reached, if there are several."""
     best = recoveries.reached_least_loss & recoveries.stationary
     if np.sum(best) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""The singular values of J at several z."""
+"""Draw the singular values of J at several z."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.output.plots import GREY, encode_figure, make_figure
 
-FLOOR = 1e-8  # of the largest: what is drawn of values that are 0
+FLOOR = 1e-8  # of the largest value: smaller ones are drawn there
 
 
 def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
-    """(points, latent), largest first: a thin line each, and their median."""
+    """Draw singular values (points, latent), largest first: a line per z, and their median."""
     kept = values[np.isfinite(values).all(axis=1)]
     figure = make_figure()
     axes = figure.add_subplot()
@@ -42,5 +42,5 @@ def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
 
 
 def encode_spectrum(values: NDArray[np.floating], title: str, path: Path) -> bytes:
-    """The content of a PNG, PDF or SVG file, by the name's ending."""
+    """Return the content of a PNG, PDF or SVG file, by the suffix of its path."""
     return encode_figure(draw_spectrum(values, title), path.suffix.removeprefix(".").lower())

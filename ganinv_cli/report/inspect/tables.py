@@ -1,4 +1,4 @@
-"""What `ganinv inspect` found, in words."""
+"""Format the facts that `ganinv inspect` prints."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from rich.table import Table
 
 from ganinv_cli.report.output.render import replace_control_characters
 
-MAX_NAMES = 6  # names of what was ignored
-KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # what they make says all
+MAX_NAMES = 6  # of ignored variables
+KINDS_WITHOUT_SETTINGS = ("Reshape", "Transpose")  # their output shape is enough
 
 Facts = Mapping[str, Any]
 
 
 def format_facts(facts: Facts, verbose: bool = False) -> str:
-    """Ends in a newline; with `verbose`, every name that was ignored."""
+    """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
     lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
     parts = ["\n".join(lines), _make_layer_table(facts["layers"])]
     if "spectrum" in facts:
@@ -64,7 +64,7 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 
 
 def _make_layer_table(layers: list[Facts]) -> str:
-    """A table; where each layer takes what the one before made, it does not say so."""
+    """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in (
@@ -88,7 +88,7 @@ def _make_layer_table(layers: list[Facts]) -> str:
             *["" if _is_chained(layer) else takes] * (not chained),
         )
     file = io.StringIO()
-    # Nothing from a file may be taken for markup; no number is cut.
+    # Text from a file is not markup; no number is cut off.
     Console(file=file, width=1000, markup=False, highlight=False, emoji=False).print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
 
@@ -99,7 +99,7 @@ def _is_chained(layer: Facts) -> bool:
 
 
 def describe_layer(layer: Facts) -> str:
-    """A layer's kind and what of its settings matters, in words."""
+    """Return a layer's kind and the settings that matter."""
     name, settings = str(layer["kind"]), layer["settings"]
     if name == "Activation":
         slope = f" {settings['slope']:g}" if "slope" in settings else ""
@@ -126,13 +126,13 @@ def _describe_settings(settings: Facts) -> Iterator[str]:
 
 
 def _format_sides(value: list[Any]) -> str:
-    """One number where all are the same."""
+    """Return one number if all are equal, else all of them."""
     flat = [x for each in value for x in (each if isinstance(each, list) else [each])]
     return str(flat[0]) if len(set(flat)) == 1 else " ".join(map(str, flat))
 
 
 def describe_spectrum(facts: Facts) -> list[str]:
-    """What the singular values of J say of inversion, and no more than they say."""
+    """Return what the singular values of J mean for inversion, a sentence each."""
     points, rank, weak = facts["points"], facts["rank"], facts["weak"]
     lines = []
     if facts["not_finite"]:
@@ -167,7 +167,7 @@ def _format_span(least: int, most: int) -> str:
 
 
 def describe_check(facts: Facts) -> str:
-    """One line."""
+    """Return one line on a check."""
     number = facts["found"]
     difference = "not finite" if number is None else f"largest difference {number:.2g}"
     if facts["passed"] is None:

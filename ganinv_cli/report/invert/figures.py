@@ -1,4 +1,4 @@
-"""Each image beside its reconstruction and the difference, a dozen a figure."""
+"""Draw each image beside its reconstruction and their difference, twelve per figure."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -28,7 +28,7 @@ LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, ove
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """`reconstructions`, then `reconstructions-2` and on, of the first images that are finished."""
+    """Return figures by stem, `reconstructions`, `reconstructions-2`, … of the first images."""
     shown = list(islice(iterate_pairs(read_images(results)), MAX_SHOWN))
     rows = [ImageRow(image=image.name, number=image.number) for image in read_images(results)]
     max_length = 20 - max((len(describe_label(pair)) for pair in shown), default=0)
@@ -48,7 +48,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
 def draw_pairs(
     pairs: list[Pair], has_several_rules: bool, amplification: int, names: Mapping[int, str]
 ) -> Figure:
-    """Lines of A_LINE images; under one another: original, reconstruction, difference."""
+    """Draw lines of PAIRS_PER_LINE images; from above: original, reconstruction, difference."""
     side = enlarge_side(pairs[0].original.shape[0])
     columns, lines = min(len(pairs), PAIRS_PER_LINE), -(-len(pairs) // PAIRS_PER_LINE)
     tall = HEAD + 3 * (side + GAP) + BETWEEN
@@ -73,14 +73,14 @@ def draw_pairs(
 
 
 def describe_nearness(pair: Pair, has_several_rules: bool) -> str:
-    """How near the reconstruction is, and the rule's name where there are several."""
+    """Return the PSNR of the reconstruction, and the rule's name if there are several rules."""
     decibels = finite_psnr(pair.image, pair.image.recoveries[pair.rule])
     said = [f"{format_number(decibels)} dB"] if decibels is not None else []
     return ", ".join([pair.rule, *said] if has_several_rules else said)
 
 
 def describe_label(pair: Pair) -> str:
-    """The label that z was found under; nothing where there are no labels."""
+    """Return the label that z was found under; empty without labels."""
     label = pair.image.recoveries[pair.rule].best_label
     return "" if label is None else f", label {label}"
 

@@ -63,7 +63,7 @@ class _Conditioning(NamedTuple):
 
     condition: float | None = None
     rank: int | None = None
-    amplification: int | None = None  # of the picture of the difference
+    amplification: int | None = None  # of the difference
 
 
 def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertRow:
@@ -127,7 +127,7 @@ def _count_agreement(recoveries: Recoveries) -> Agreement:
         reached = reached & (recoveries.labels == recoveries.best_label)
     same = 0
     if reached.any():
-        numbers = recoveries.clusters(reached)
+        numbers = recoveries.assign_clusters(reached)
         best_cluster = numbers[np.sum(reached[: recoveries.best_row])]
         same = int(np.sum(numbers == best_cluster))
     return Agreement(

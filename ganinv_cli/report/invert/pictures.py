@@ -1,4 +1,4 @@
-"""Each image, its reconstruction and the difference, as the pixels of a file."""
+"""The pictures of each image, its reconstruction and their difference, as pixels of files."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ganinv_cli.report.shared.image_results import ImageResults
 from ganinv_cli.report.shared.run import Group, Pixels
 
-AMPLIFICATIONS = (16, 8, 4, 2, 1)  # times; the first that keeps nearly all differences within grey
+AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 FOLDER = "images"
 MAX_SHOWN = (
     60  # images in figures; nobody looks through a hundred figures, and files hold the others
@@ -20,7 +20,7 @@ MAX_NAME_LENGTH = 60  # letters of a file's name that the names of its pictures 
 
 
 class Pair(NamedTuple):
-    """An image and what one rule made of it."""
+    """An image and its reconstruction under one rule."""
 
     image: ImageResults
     rule: str
@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 
 def iterate_pairs(images: Iterable[ImageResults]) -> Iterator[Pair]:
-    """Of the images and rules whose best z has been drawn."""
+    """Yield a pair for each image and rule whose best z has been rendered."""
     for image in images:
         for technique in image.recoveries:
             certificate = find_certificate(image, technique)
@@ -44,7 +44,7 @@ def iterate_pairs(images: Iterable[ImageResults]) -> Iterator[Pair]:
 
 
 def find_certificate(image: ImageResults, rule: str) -> Group | None:
-    """The certificate, if it is of the z that is the best by now."""
+    """Return the certificate of a rule, if it is of the current best z."""
     certificate, recoveries = image.certificates.get(rule), image.recoveries[rule]
     if (
         certificate is None
@@ -55,12 +55,12 @@ def find_certificate(image: ImageResults, rule: str) -> Group | None:
 
 
 def draw_difference(pair: Pair, amplification: int) -> Pixels:
-    """Reconstruction less original, amplified, around grey: brighter where it is brighter."""
+    """Return reconstruction less original, amplified, around grey."""
     return np.asarray(np.clip(128 + amplification * pair.signed_difference, 0, 255), np.uint8)
 
 
 def choose_amplification(pairs: list[Pair]) -> int:
-    """How many times differences can be enlarged with 99 % of them shown in full."""
+    """Return the largest amplification that shows 99 % of the differences in full."""
     large = float(
         np.quantile(
             np.concatenate([np.abs(pair.signed_difference).ravel() for pair in pairs]), 0.99
@@ -72,9 +72,9 @@ def choose_amplification(pairs: list[Pair]) -> int:
 def iterate_files(
     images: Iterable[ImageResults], has_several_rules: bool
 ) -> Iterator[tuple[str, Pixels]]:
-    """(name, pixels) of three PNGs an image, `images/0000-NAME-original.png` and so on.
+    """Yield (name, pixels) of three PNGs per image, `images/0000-NAME-original.png` and so on.
 
-    Where `several` rules were run, their names stand before `reconstruction` and `difference`.
+    If several rules were run, their names precede `reconstruction` and `difference`.
     """
     before = None
     for pair in iterate_pairs(images):
@@ -88,5 +88,5 @@ def iterate_files(
 
 
 def make_file_stem(name: str) -> str:
-    """The file's name without its ending, of letters that every system takes."""
+    """Return a file's name without its suffix, in characters that every system accepts."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", PurePath(name).stem)[:MAX_NAME_LENGTH]

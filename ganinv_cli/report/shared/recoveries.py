@@ -1,8 +1,8 @@
-"""Which recoveries of one image are the same z: what has converged, to how many minima.
+"""The recoveries of one image under one rule: which converged, and to how many minima.
 
-A recovery that did not converge is no minimum of its own, and none of another's: it is counted
-apart. The z compared is the polished one where there is one, and only with z under the same label
-of a conditional generator: the same numbers under another label mean something else.
+A recovery that did not converge is not a minimum and is counted apart. The z compared is the
+refined one if there is one. Two z are compared only under the same label of a conditional
+generator: under another label the same z makes another image.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,20 @@ from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import Booleans, Floats, Integers
 
 SAME_Z_TOLERANCE = 1e-3  # in the paper's measure, ‖zᵢ − zⱼ‖ / latent
-TOLERANCES = {"0.001": SAME_Z_TOLERANCE, "0.003": 3e-3, "0.01": 1e-2}  # to show what SAME decides
-REACHED_SHARE = 1e-3  # share of the least image loss within which a recovery has reached it
+TOLERANCES = {
+    "0.001": SAME_Z_TOLERANCE,
+    "0.003": 3e-3,
+    "0.01": 1e-2,
+}  # to show what SAME_Z_TOLERANCE decides
+REACHED_SHARE = 1e-3  # of the least image loss, within which a recovery has reached it
 
 
 @dataclass(frozen=True)
 class Recoveries:
-    """What one rule found of one image; at least one row."""
+    """The recoveries of one image under one rule; at least one row."""
 
     group: Group
-    rounding_loss: float  # image loss that the image's 8 bits alone leave; less is as good as 0
+    rounding_loss: float  # image loss that rounding to 8 bits leaves; less counts as 0
     prior: Prior = DEFAULT
 
     @cached_property
@@ -57,20 +61,19 @@ class Recoveries:
 
     @cached_property
     def solver_converged(self) -> Booleans:
-        """(recoveries,): which the solver, in float32, called converged."""
+        """(recoveries,): whether the solver, in float32, reported convergence."""
         return np.asarray(self.group["outcome"] == Outcome.converged)
 
     @cached_property
     def stationary(self) -> Booleans:
-        """(recoveries,): which are a minimum; by the solver's word where none was polished."""
+        """(recoveries,): which are a minimum; by the solver's outcome if none was refined."""
         if not self.polished.any():
             return self.solver_converged
         return np.asarray(self.group["polished/outcome"] == Outcome.converged)
 
     @cached_property
     def reached_least_loss(self) -> Booleans:
-        """(recoveries,): which have the least image loss of all to within REACHED, or no more
-        than rounding."""
+        """(recoveries,): whose loss is the least to within REACHED_SHARE, or only rounding."""
         return statistics.is_lowest(self.loss, REACHED_SHARE, self.rounding_loss)
 
     @cached_property
@@ -85,58 +88,58 @@ class Recoveries:
 
     @cached_property
     def labels(self) -> Integers | None:
-        """(recoveries,): the label under which each z was found; None where none was asked for."""
+        """(recoveries,): the label that each z was found under; None: the run found no labels."""
         return self.group.get("label")
 
     def select_label(self, label: int) -> "Recoveries":
-        """Those under a label alone."""
+        """Return the recoveries under one label."""
         rows = self.group["label"] == label
         group = {name: values[rows] for name, values in self.group.items()}
         return Recoveries(group, self.rounding_loss, self.prior)
 
     @cached_property
     def best_label(self) -> int | None:
-        """That of the row with the least image loss; None where there are no labels."""
+        """The label of the row with the least image loss; None: the run found no labels."""
         return None if self.labels is None else int(self.labels[self.best_row])
 
-    def distances(self, selected: Booleans) -> Floats:
-        """(pairs,): ‖zᵢ − zⱼ‖ / latent of some recoveries, (recoveries,), under one label each."""
+    def measure_distances(self, selected: Booleans) -> Floats:
+        """Return ‖zᵢ − zⱼ‖ / latent (pairs,) over selected pairs under one label."""
         return statistics.pairwise_distances(
             self.z[selected], _select_labels(self.labels, selected)
         )
 
-    def clusters(self, selected: Booleans, tolerance: float = SAME_Z_TOLERANCE) -> Integers:
-        """(some,): which of some recoveries, (recoveries,), are one z; 0 the most frequent."""
+    def assign_clusters(self, selected: Booleans, tolerance: float = SAME_Z_TOLERANCE) -> Integers:
+        """Return cluster numbers (selected,): equal if one z, 0 for the most frequent."""
         return statistics.assign_clusters(
             self.z[selected], tolerance, _select_labels(self.labels, selected)
         )
 
     @cached_property
     def minimum_numbers(self) -> Integers:
-        """(recoveries,): the number of its minimum, 0 the one found most often; -1: none."""
+        """(recoveries,): the number of the minimum, 0 the most frequent; -1: not converged."""
         numbers = np.full(len(self.loss), -1)
-        numbers[self.stationary] = self.clusters(self.stationary)
+        numbers[self.stationary] = self.assign_clusters(self.stationary)
         return numbers
 
     def count_minima(self, selected: Booleans | None = None) -> int:
-        """Distinct minima, of all recoveries or among some, (recoveries,)."""
+        """Return the number of distinct minima among all or the selected recoveries."""
         numbers = self.minimum_numbers if selected is None else self.minimum_numbers[selected]
         return len(np.unique(numbers[numbers >= 0]))
 
     def count_distinct(self, tolerance: float) -> int:
-        """Distinct minima of all recoveries, were z nearer than that in steps one z."""
-        return len(np.unique(self.clusters(self.stationary, tolerance)))
+        """Return the number of distinct minima if z nearer than `tolerance` count as one."""
+        return len(np.unique(self.assign_clusters(self.stationary, tolerance)))
 
     @cached_property
     def largest_count(self) -> int:
-        """Recoveries that are the minimum found most often."""
+        """The number of recoveries at the most frequent minimum."""
         return int(np.sum(self.minimum_numbers == 0))
 
     @cached_property
     def distance_to_largest(self) -> Floats:
         """(recoveries,): the distance ‖·‖ / latent to the nearest z of the largest minimum.
 
-        NaN where no recovery converged, and of a recovery under another label.
+        NaN if no recovery converged, and for recoveries under another label.
         """
         largest_minimum = self.z[self.minimum_numbers == 0]
         if not len(largest_minimum):
@@ -148,14 +151,14 @@ class Recoveries:
 
     @cached_property
     def away_from_largest(self) -> Booleans:
-        """(recoveries,): which are not the minimum found most often, converged or not."""
+        """(recoveries,): which are away from the most frequent minimum, converged or not."""
         return ~(self.distance_to_largest < SAME_Z_TOLERANCE)
 
     @cached_property
     def failure_reasons(self) -> Reasons:
-        """(recoveries,): why each is no minimum; converged where it is one.
+        """(recoveries,): why each is not a minimum, or converged.
 
-        Polishing, where there was any, alone decides.
+        If any recovery was refined, the refinement alone decides.
         """
         if not self.polished.any():
             return self.group["outcome"]
@@ -163,7 +166,7 @@ class Recoveries:
 
     @property
     def is_mostly_one(self) -> bool:
-        """Whether more than half are one minimum, so that the others are the exceptions."""
+        """Whether more than half of the recoveries are at one minimum."""
         return 2 * self.largest_count > len(self.loss)
 
     @cached_property
@@ -178,7 +181,7 @@ class Recoveries:
 
     @property
     def z_source(self) -> str:
-        """Which z this is about, in words."""
+        """Which z is compared, in words."""
         count = int(self.polished.sum())
         if count == len(self.polished):
             return "polished"
