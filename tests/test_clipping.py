@@ -4,7 +4,7 @@ import numpy as np
 from known_results import make_group, make_results
 
 from ganinv_cli.clipping import RULES, ClippingRule
-from ganinv_cli.report.recover import numbers
+from ganinv_cli.report import recover
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.statistics import EPSILONS
 
@@ -33,8 +33,8 @@ def test_a_fifth_rule_needs_nothing_but_its_entry(monkeypatch):
     results = make_results(
         {"none": make_group(np.arange(9), 3), "fifth": make_group(np.arange(9), 0)}
     )
-    rows = numbers.summarise(results, "x").tables["table1"]
+    rows = recover.summarize(results, "x").tables["table1"]
     assert [row["technique"] for row in rows] == ["none", "fifth"]
     assert rows[1]["paper"] == {}
-    lines = numbers.draw(results)["convergence"].figure.axes[0].lines
+    lines = recover.draw(results)["convergence"].figure.axes[0].lines
     assert fifth.colour in {line.get_color() for line in lines}
