@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import experiment_options as options
-from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
+from ganinv_cli.cli.session import (
+    Output,
+    ensure_start_per_label,
+    load_config,
+    open_session,
+    report_unread_files,
+)
 from ganinv_cli.settings.config import ConsistencyConfig
 
 
@@ -41,6 +47,12 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
     """
     run_config = load_config(ConsistencyConfig, config, settings, output.quiet)
     output = output.for_shard(run_config.shard)
-    unread = run_image_experiment("consistency", run_config, output)
+    with open_session(run_config, output) as ready:
+        from ganinv_cli.experiments.consistency import run_consistency as run
+
+        run_config = ensure_start_per_label(run_config, ready, output)
+        unread = run(
+            run_config, ready.engine, output.out, output.folder, output.overwrite, ready.show
+        )
     output.publish()
     report_unread_files(unread)

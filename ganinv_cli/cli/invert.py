@@ -7,7 +7,13 @@ import click
 
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.options import npz as npz_option
-from ganinv_cli.cli.session import Output, load_config, report_unread_files, run_image_experiment
+from ganinv_cli.cli.session import (
+    Output,
+    ensure_start_per_label,
+    load_config,
+    open_session,
+    report_unread_files,
+)
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
@@ -40,7 +46,13 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     _check_npz(npz)
     run_config = load_config(InvertConfig, config, settings, output.quiet)
     output = output.for_shard(run_config.shard)
-    unread = run_image_experiment("invert", run_config, output)
+    with open_session(run_config, output) as ready:
+        from ganinv_cli.experiments.invert import run_invert as run
+
+        run_config = ensure_start_per_label(run_config, ready, output)
+        unread = run(
+            run_config, ready.engine, output.out, output.folder, output.overwrite, ready.show
+        )
     if npz:  # before anything is printed, which a reader who goes away would end
         from ganinv_cli.report.invert.latents import save_latents
 

@@ -1,11 +1,11 @@
-"""What the commands of all experiments do alike: load, run, print."""
+"""What the commands of all experiments share: load the config, open the engine, print."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import RunProgress
 
 Kind = TypeVar("Kind", bound=Config)
+ImagesKind = TypeVar("ImagesKind", bound=ImagesConfig)
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where results go and how they are printed: the options of `options.results`."""
+    """Where results go and how they are printed: the options of `results_options`."""
 
     out: Path
     overwrite: bool
@@ -33,24 +34,24 @@ class Output:
 
     @property
     def folder(self) -> Path:
-        """Of the tables and figures."""
+        """The folder of the tables and figures."""
         return publish.get_results_folder(self.out)
 
     def for_shard(self, shard: str) -> "Output":
-        """That of one part of a run, which has a file of its own: recover-1-of-4.h5."""
+        """Return the output of one shard, which has its own file: recover-1-of-4.h5."""
         if self.is_explicit or not shard:
             return self
         part = shard.replace("/", "-of-")
         return replace(self, out=self.out.with_stem(f"{self.out.stem}-{part}"))
 
     def publish(self) -> None:
-        """Print the tables and fill the folder."""
+        """Print the tables, and write them and the figures into the folder."""
         publish.publish({self.out: self.folder}, self.style, self.quiet)
 
 
 @dataclass(frozen=True)
 class Session:
-    """What an experiment is called with, besides its config and output."""
+    """What an experiment needs besides its config and output."""
 
     engine: "Engine"
     show: "Callable[[RunProgress], None]"
@@ -59,7 +60,7 @@ class Session:
 def load_config(
     kind: type[Kind], config: str | None, settings: Mapping[str, Any], quiet: bool
 ) -> Kind:
-    """The settings of a run; its config's note is said."""
+    """Load the settings of a run, and print the note of its config."""
     from ganinv_cli.settings.shipped import find
 
     run_config = load(kind, find("config", config) if config else None, settings)
@@ -69,7 +70,7 @@ def load_config(
 
 
 def report_unread_files(unread: Sequence[str]) -> None:
-    """Say which files were no images; where there are any, the exit status is 1."""
+    """Print which files are not images; if there are any, exit with status 1."""
     for sentence in unread:
         click.echo(f"Error: {sentence}", err=True)
     if unread:
@@ -78,7 +79,7 @@ def report_unread_files(unread: Sequence[str]) -> None:
 
 @contextmanager
 def open_session(config: Config, output: Output) -> Iterator[Session]:
-    """TensorFlow, the generator and the engine, ready; progress is shown while it lasts."""
+    """Start TensorFlow, read the generator and open the engine; show progress until the end."""
     from ganinv_cli.cli import progress
     from ganinv_cli.settings.shipped import find
 
@@ -98,24 +99,11 @@ def open_session(config: Config, output: Output) -> Iterator[Session]:
         yield Session(engine, show)
 
 
-def run_image_experiment(
-    command: Literal["consistency", "invert"], config: ImagesConfig, output: Output
-) -> list[str]:
-    """Run an experiment on image files; returns a sentence for each that is no image."""
-    with open_session(config, output) as ready:
-        from ganinv_cli.experiments.images import invert_images
-
-        labels = ready.engine.generator.labels
-        if config.trials == type(config).trials < labels:  # nobody asked for another number
-            config = replace(config, trials=labels)
-            if not output.quiet:
-                click.echo(f"{labels} labels, and so {labels} starts for each image", err=True)
-        return invert_images(
-            command,
-            config,
-            ready.engine,
-            output.out,
-            output.folder,
-            output.overwrite,
-            ready.show,
-        )
+def ensure_start_per_label(config: ImagesKind, session: Session, output: Output) -> ImagesKind:
+    """Raise the default number of starts per image to the generator's number of labels."""
+    labels = session.engine.generator.labels
+    if not config.trials == type(config).trials < labels:  # another number was asked for
+        return config
+    if not output.quiet:
+        click.echo(f"{labels} labels, and so {labels} starts for each image", err=True)
+    return replace(config, trials=labels)

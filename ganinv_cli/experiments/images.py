@@ -1,10 +1,9 @@
-"""Images that nobody knows a z of: many starts for each, and what they agree on."""
+"""Experiments on image files, whose true z is unknown: several starts per image."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -35,20 +34,22 @@ from ganinv_cli.store import Run, open_run
 RELATIVE_COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
 
 
-def invert_images(
-    command: Literal["consistency", "invert"],
+def run_images(
+    command: str,
     config: ImagesConfig,
     engine: Engine,
     out: Path,
     folder: Path,
     overwrite: bool,
     show: ShowProgress,
+    *,
+    shard_images: bool,
 ) -> list[str]:
-    """Run what `out` does not hold yet; returns a sentence for each file that is no image.
+    """Run the trials that `out` lacks; return a sentence for each file that is not an image.
 
-    Every image has the same starts. A file that cannot be read is noted in the results and passed
-    over; where none can be read, ImageError says why. `folder` is where figures will be written,
-    which are no images of the run's.
+    Every image has the same starts. A file that cannot be read is recorded in the results and
+    skipped. `folder` gets the figures, so images in it are skipped. With `shard_images` a shard has
+    whole images, else some trials of each image. Raises ImageError if no file can be read.
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
@@ -87,7 +88,7 @@ def invert_images(
             pixels=pixels,
             minimum_test=minimum_test,
         )
-        images = _ImageRun(command, config, engine, image_files, run, pixel_mask)
+        images = _ImageRun(shard_images, config, engine, image_files, run, pixel_mask)
         images.certify()  # what an interrupted run left
         run_task(
             task,
@@ -106,7 +107,7 @@ def invert_images(
 
 @dataclass(frozen=True, eq=False)
 class ImageTask(TrialTask[ImagesConfig]):
-    """Images as the network sees them, each looked for from many starts."""
+    """Find a z of each image, from several starts."""
 
     pixels: np.ndarray = field(kw_only=True)  # (images, height, width, channels) uint8
     minimum_test: MinimumTest | None = None
@@ -156,11 +157,11 @@ class ImageTask(TrialTask[ImagesConfig]):
 
 
 class _ImageRun:
-    """What this process does for a run's images: their rows of the results, and certificates."""
+    """The images of a run: their jobs, their rows in the results, and their certificates."""
 
     def __init__(
         self,
-        command: str,
+        shard_images: bool,
         config: ImagesConfig,
         engine: Engine,
         image_files: Sequence[ImageFile],
@@ -169,9 +170,7 @@ class _ImageRun:
     ) -> None:
         self._config, self._engine, self._image_files, self._run = config, engine, image_files, run
         self._pixel_mask, self._shard = pixel_mask, parse_shard(config.shard)
-        self._sharded_by_image = (
-            command == "invert"
-        )  # a shard has whole images, else some trials of each
+        self._sharded_by_image = shard_images
         numbers = np.arange(len(image_files))
         in_shard = (
             self._shard.contains(numbers, block=1)
@@ -195,7 +194,7 @@ class _ImageRun:
         )
 
     def make_jobs(self) -> PendingJobs:
-        """What is left, image by image."""
+        """Return the jobs that are left, image by image."""
         coupled = self._config.batch_norm == "batch"
         bundles: list[list[JobSeries]] = []
         for number in self._readable:
@@ -205,7 +204,7 @@ class _ImageRun:
         return PendingJobs(self._run, bundles, self._config.trials, shard, coupled)
 
     def make_image_rows(self, groups: Groups) -> Groups:
-        """Of the images that come up for the first time."""
+        """Return the rows of the images that have none in the results yet."""
         numbers = sorted({image_number(group) for group in groups})
         return {
             image_group(number): self._image_files[number].row
@@ -214,7 +213,7 @@ class _ImageRun:
         }
 
     def certify(self) -> None:
-        """Certify what has all its trials."""
+        """Make the certificates of the images that have all their trials."""
         completed = {
             (number, rule)
             for number, rule in self._uncertified

@@ -1,6 +1,7 @@
-"""Figure 2: how noise on the image moves the z that is found."""
+"""Figure 2: how far noise on the image moves the recovered z."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.experiments import columns, figure2
+from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
@@ -16,17 +17,20 @@ from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import TrialTask
 from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_labels, draw_true_z
+from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import Targets, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.settings.names import variance_group
+from ganinv_cli.settings.names import representative_rule, variance_group
 from ganinv_cli.settings.sharding import parse_shard
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Run, open_run, read_results
+from ganinv_cli.store import Figure, Run, open_run, read_results
+from ganinv_cli.store.rows import Group, take_trials
 
+FIGURE_TRIALS = 8
 RESIDUAL_QUANTILE = (
     1 - 1e-6
 )  # quantile of what the noise leaves, above which z is not the right one
@@ -37,7 +41,7 @@ RELATIVE_COST = 1.3  # the least loss is not 0, and is approached slowly
 def run_noise_sweep(
     config: NoiseSweepConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> None:
-    """Run what `out` does not hold yet; every variance and rule sees the same z, start and noise.
+    """Run the trials that `out` lacks; every variance and rule sees the same z, start and noise.
 
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """
@@ -58,12 +62,12 @@ def run_noise_sweep(
             return
         task = NoiseSweepTask(config, solver, precision == "mixed", first_starts.encoder)
         run_task(task, jobs, engine, run, show, relative_cost=RELATIVE_COST)
-        run.finish(figure2.make_figures(out, generator, config))
+        run.finish(_make_figures(out, generator, config))
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
-    """The images of known z with noise of each variance."""
+    """Recover known z from their images with noise of each variance."""
 
     @property
     def exact(self) -> bool:
@@ -145,3 +149,45 @@ def _make_jobs(config: NoiseSweepConfig, run: Run) -> PendingJobs:
         for rule in config.clip
     ]
     return PendingJobs(run, [series], config.trials, parse_shard(config.shard))
+
+
+def _make_figures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
+    """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
+
+    They are of the paper's rule or, if it was not run, of the first rule, and of trials that were
+    run at every variance; if there is no such trial, there is no figure.
+    """
+    rule = representative_rule(config.clip)
+    groups = read_results(path).groups
+    names = [variance_group(variance, rule) for variance in config.variances]
+    shared = _intersect_trials(groups, ["", *names])
+    trials = shared[shared < config.trials][:FIGURE_TRIALS]
+    if not len(trials):
+        return {}
+    truth = groups[""]
+    labels = take_trials(truth, "label", trials) if "label" in truth else None
+    clean = generator.render(take_trials(truth, "z_true", trials), FIGURE_TRIALS, labels=labels)
+    unit = draw_noise(generator, config.seed, trials)
+    figures = {}
+    for variance, name in zip(config.variances, names, strict=True):
+        trial_variances = np.full(len(trials), variance)
+        group = groups[name]
+        found = take_trials(group, "z_found", trials)
+        labels = take_trials(group, "label", trials) if "label" in group else None
+        panels = {
+            "clean": clean,
+            "noisy": add_noise(clean, unit, trial_variances, config.clip_pixels),
+            "recovered": generator.render(found, FIGURE_TRIALS, labels=labels),
+        }
+        panel_images = np.stack([to_pixels(images) for images in panels.values()])
+        figures[f"figure2b-variance={variance:g}"] = Figure(
+            panel_images, tuple(panels), tuple(trials.tolist())
+        )
+    return figures
+
+
+def _intersect_trials(groups: Mapping[str, Group], names: Iterable[str]) -> np.ndarray:
+    """Return the numbers of the trials that all of these groups have, sorted, (n,)."""
+    none = np.zeros(0, np.int64)
+    trials = (groups[name]["trial"] if name in groups else none for name in names)
+    return functools.reduce(np.intersect1d, trials)

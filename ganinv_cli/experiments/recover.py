@@ -8,7 +8,7 @@ import numpy as np
 
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments import columns, figure1
+from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
@@ -16,6 +16,7 @@ from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import Refiner, TrialTask
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
+from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import RecordPoints, Targets, Trial
@@ -23,18 +24,22 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
 from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.settings.sharding import parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.store import Run, open_run, read_results
+from ganinv_cli.store import Figure, Run, open_run, read_results
+from ganinv_cli.store.rows import take_trials
+
+FIGURE_TRIALS = 8
 
 
 def recover(
     config: RecoverConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> None:
-    """Run what `out` does not hold yet, commit as it goes, and make one file at the end.
+    """Run the trials that `out` lacks, commit as they finish, and make one file at the end.
 
-    An interruption commits what has finished and goes on upwards; the same call then goes on.
+    An interruption commits what has finished and is raised again; the same call then goes on.
     """
     generator = engine.generator
     check_labels(generator, config, config.restarts + 1, "restarts")
@@ -55,12 +60,12 @@ def recover(
             config, solver, precision == "mixed", first_starts.encoder, record_points
         )
         run_task(task, jobs, engine, run, show)
-        run.finish(figure1.make_figures(out, generator, config))
+        run.finish(_make_figures(out, generator, config))
 
 
 @dataclass(frozen=True, eq=False)
 class RecoverTask(TrialTask[RecoverConfig]):
-    """The images of known z, looked for under each rule."""
+    """Recover known z from their images, under each rule."""
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"
@@ -82,7 +87,7 @@ class RecoverTask(TrialTask[RecoverConfig]):
 def supply(
     generator: Generator, seed: int, batch_size: int, precision: str = "float32"
 ) -> MakeTargets:
-    """The image of each job's trial, made in `precision` by a z that is known."""
+    """Return a function that makes each job's target: the image of a known z, in `precision`."""
 
     def make_targets(jobs: Sequence[Job]) -> Targets:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
@@ -101,7 +106,7 @@ def supply(
 
 
 def _make_jobs(config: RecoverConfig, run: Run) -> PendingJobs:
-    """What is left, trial by trial."""
+    """Return the jobs that are left, trial by trial."""
     coupled = config.batch_norm == "batch"
     series = [JobSeries(0, rule, rule) for rule in config.clip]
     bundles = [[each] for each in series] if coupled else [series]
@@ -109,7 +114,7 @@ def _make_jobs(config: RecoverConfig, run: Run) -> PendingJobs:
 
 
 def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
-    """Ever farther apart, the round numbers and the snapshots among them; multiples of a look."""
+    """Space the points geometrically, add round numbers and snapshots; multiples of an increment."""
     interval, budget = solver.steps_per_increment, max(config.budget, solver.steps_per_increment)
     snapshots = np.array(config.snapshots or solver.default_snapshots, np.float64)
     if (snapshots % interval).any() or (snapshots <= 0).any():
@@ -120,3 +125,33 @@ def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
     spaced = np.rint(np.geomspace(interval, budget, 40) / interval) * interval
     points = np.unique(np.concatenate([spaced, rounds, snapshots]))
     return RecordPoints(points[(points % interval == 0) & (points <= budget)], snapshots)
+
+
+def _make_figures(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
+    """Return Figure 1: from the start to the image, for the first trials of the paper's rule.
+
+    If the paper's rule was not run, the first rule is shown. With training-mode statistics an
+    image depends on its batch, so all trials are rendered together.
+    """
+    rule = representative_rule(config.clip)
+    results = read_results(path)
+    group, root = results.groups[rule], results.groups[""]
+    trials = group["trial"] if generator.batch_norm == "batch" else group["trial"][:FIGURE_TRIALS]
+    z_found = take_trials(group, "z_found", trials)
+    snapshots = take_trials(group, "z_snapshots", trials)
+    panels = {"start": take_trials(group, "z_start", trials)}
+    for place, gradients in enumerate(results.constants["snapshot_gradients"]):
+        intermediate = snapshots[:, place]
+        has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
+        panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)
+    panels |= {"found": z_found, "original": take_trials(root, "z_true", trials)}
+    images = []
+    for name, z in panels.items():
+        source_group = root if name == "original" else group  # a trial may try several labels
+        labels = take_trials(source_group, "label", trials) if "label" in source_group else None
+        images.append(generator.render(z, len(trials), labels=labels)[:FIGURE_TRIALS])
+    return {
+        f"figure1-{rule}": Figure(
+            to_pixels(np.array(images)), tuple(panels), tuple(trials[:FIGURE_TRIALS].tolist())
+        )
+    }

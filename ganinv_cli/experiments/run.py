@@ -1,19 +1,21 @@
-"""What every experiment does with its task: run it, commit, show."""
+"""Run an experiment's task: commit what finishes, and show the progress."""
 
-from collections.abc import Callable
-from contextlib import closing
+import contextlib
+import time
+from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
 from ganinv_cli import preconditioner
-from ganinv_cli.engine.engine import Engine
-from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.commit import commit_results
+from ganinv_cli.engine.engine import Counts, Engine, WorkerResult, WorkerResults
+from ganinv_cli.experiments.columns import Groups, join_groups
 from ganinv_cli.experiments.pending_jobs import PendingJobs
 from ganinv_cli.experiments.progress import ProgressCounter, RunProgress
 from ganinv_cli.experiments.task import Settings, TrialTask
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network import generator as network
 from ganinv_cli.store import Run
+
+COMMIT_SECONDS = 5.0
 
 ShowProgress = Callable[[RunProgress], None]
 
@@ -29,26 +31,30 @@ def run_task(
     extra_rows: Callable[[Groups], Groups] = lambda rows: {},
     on_commit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run the jobs and commit as they finish; an interruption commits what has finished.
+    """Run the jobs and commit their rows as they finish; an interruption commits what has finished.
 
-    `cost` is that of a trial, to that of one of `recover`: a first guess of how long it takes.
-    `beside` gives more rows for some that are about to be committed; `committed` is called after
-    every commit but the last.
+    `relative_cost` is the expected gradients per trial as a multiple of those of `recover`: the
+    first estimate of how long the run takes. `extra_rows` returns more rows to commit with some.
+    `on_commit` is called after every commit but the last.
     """
     if not jobs:
         return
     expected = min(relative_cost * task.solver.expected_gradients, task.config.budget)
     success_word = "recovered" if task.exact else "converged"
     counter = ProgressCounter(jobs.total, jobs.total - len(jobs), expected, success_word)
-    show(counter.initial)  # what comes first, graphs and the metric, takes a while
+    show(counter.initial)  # the graphs and the preconditioner take a while
     constants = _make_constants(task, engine.generator)
     results = engine.run(task, jobs)
-    with closing(commit_results(results, run, extra_rows, constants, on_commit)) as counts_stream:
+    with contextlib.closing(
+        _commit_results(results, run, extra_rows, constants, on_commit)
+    ) as counts_stream:
         for counts in counts_stream:
             show(counter.add(counts))
 
 
-def _make_constants(task: TrialTask[Settings], generator: Generator) -> dict[str, np.ndarray]:
+def _make_constants(
+    task: TrialTask[Settings], generator: network.Generator
+) -> dict[str, np.ndarray]:
     shared_gradients = np.array(
         preconditioner.count_gradients(generator, task.solver.preconditioner_points)
     )
@@ -59,3 +65,47 @@ def _make_constants(task: TrialTask[Settings], generator: Generator) -> dict[str
     if task.mask is not None:
         constants["pixels_counted"] = np.array(task.mask.sum() * generator.image_shape[2])
     return constants
+
+
+def _commit_results(
+    results: WorkerResults,
+    run: Run,
+    extra_rows: Callable[[Groups], Groups],
+    constants: Mapping[str, np.ndarray],
+    on_commit: Callable[[], None],
+) -> Generator[Counts, None, None]:
+    """Yield the counts of each result; commit the rows every few seconds and at the end.
+
+    An interruption of the caller is passed on to `results`, which then yields what it has.
+    `on_commit` is not called after the commit that an interruption makes.
+    """
+    uncommitted: list[Groups] = []
+    last_commit = time.monotonic()
+
+    def commit() -> None:
+        if uncommitted:
+            rows = join_groups(uncommitted)
+            run.commit(extra_rows(rows) | rows, constants)
+            uncommitted.clear()
+
+    def add_rows(result: WorkerResult) -> None:
+        if result.rows:
+            uncommitted.append({name: dict(rows) for name, rows in result.rows.items()})
+
+    try:
+        for result in results:
+            add_rows(result)
+            if time.monotonic() - last_commit > COMMIT_SECONDS:
+                commit()
+                on_commit()
+                last_commit = time.monotonic()
+            yield result.counts
+    except (GeneratorExit, KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, StopIteration):
+            add_rows(results.throw(KeyboardInterrupt()))
+            while True:
+                add_rows(next(results))
+        raise
+    finally:
+        results.close()
+        commit()

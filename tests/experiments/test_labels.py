@@ -15,7 +15,7 @@ from ganinv_cli import ground_truth
 from ganinv_cli.cli import startup
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.images import invert_images
+from ganinv_cli.experiments.invert import run_invert
 from ganinv_cli.experiments.noise_sweep import run_noise_sweep
 from ganinv_cli.experiments.recover import recover
 from ganinv_cli.images import to_pixels
@@ -111,8 +111,7 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
     Image.fromarray(picture).save(tmp_path / "image.png")
     config = InvertConfig(trials=6, image=(str(tmp_path / "image.png"),))
     out = tmp_path / "invert.h5"
-    invert_images(
-        "invert",
+    run_invert(
         config,
         SingleDevice(generator, CPU),
         out,
@@ -155,8 +154,7 @@ def test_an_image_wants_a_start_for_each_label(
     config = InvertConfig(trials=trials, restarts=restarts, image=("x.png",))
     out = tmp_path / "invert.h5"
     with pytest.raises(ConfigError, match="2 starts try 2 of the generator's 3 labels"):
-        invert_images(
-            "invert",
+        run_invert(
             config,
             SingleDevice(generator, CPU),
             out,

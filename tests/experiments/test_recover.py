@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganinv_cli.cli import main
-from ganinv_cli.experiments import figure1
+from ganinv_cli.experiments import recover
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import read_results
 
@@ -147,9 +147,9 @@ def _same(one, other) -> int:
 def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
     arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
     program = (
-        "from ganinv_cli.experiments import saving\n"
+        "from ganinv_cli.experiments import run\n"
         "from ganinv_cli.cli import main\n"
-        "saving.COMMIT_SECONDS = 0  # every look\n"
+        "run.COMMIT_SECONDS = 0  # every look\n"
         f"main({arguments})"
     )
     command = [sys.executable, "-c", program]
@@ -174,7 +174,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
 
 def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(figure1, "make_figures", _interrupted)
+        patch.setattr(recover, "_make_figures", _interrupted)
         _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
     assert not read_results(tmp_path / "recover.h5").figures
     _recover(tmp_path, hard, "--trials", 2, "--clip", "none")

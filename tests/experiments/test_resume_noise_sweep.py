@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from called import run_and_stop, run_ganinv
 
-from ganinv_cli.experiments import columns, figure2, run, task
+from ganinv_cli.experiments import columns, noise_sweep, run, task
 from ganinv_cli.experiments.progress import ProgressCounter
 from ganinv_cli.store import read_results
 
@@ -132,7 +132,7 @@ def test_a_run_stopped_before_its_figures_draws_them_when_it_goes_on(
 
     short = (*command, "--trials", 1, "--clip", "none")
     with monkeypatch.context() as patch:
-        patch.setattr(figure2, "make_figures", interrupted)
+        patch.setattr(noise_sweep, "_make_figures", interrupted)
         said = run_ganinv(tmp_path, *short, code=130).stderr
     assert "the same command goes on" in said
     assert not read_results(tmp_path / "noise-sweep.h5").figures
@@ -173,7 +173,7 @@ def test_overwrite_starts_again(command, finished, tmp_path):
 
 def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command, tmp_path):
     """The first trials of a group are then not those of every other group."""
-    with mock.patch.object(run, "commit_results", _some_of_them):
+    with mock.patch.object(run, "_commit_results", _some_of_them):
         run_ganinv(tmp_path, *command, "--trials", 5, code=130)
     run_ganinv(tmp_path, *command, "--trials", 2)
     results = read_results(tmp_path / "noise-sweep.h5")

@@ -19,8 +19,8 @@ from ganinv_cli.network.generator import Generator
 _OFTEN = """
 import sys
 from ganinv_cli.cli import main
-from ganinv_cli.experiments import commit
-commit.COMMIT_SECONDS = 0  # every look
+from ganinv_cli.experiments import run
+run.COMMIT_SECONDS = 0  # every look
 main(sys.argv[1:])
 """
 

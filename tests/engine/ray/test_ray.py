@@ -25,8 +25,8 @@ COMMANDS = """
 import json, sys
 from unittest import mock
 from ganinv_cli.cli import main
-from ganinv_cli.experiments import commit
-commit.COMMIT_SECONDS = 0
+from ganinv_cli.experiments import run
+run.COMMIT_SECONDS = 0
 with mock.patch("ganinv_cli.report.output.folder.write_report", return_value=""):
     for command in json.loads(sys.argv[1]):
         main(command, standalone_mode=False)
