@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(command, finished, tmp_path):
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(command, finished, tmp_path, monkeypatch):
     def interrupted(count, tally):
-        if tally.done:
+        if tally.finished:
             signal.raise_signal(signal.SIGINT)
         return add(count, tally)
 
