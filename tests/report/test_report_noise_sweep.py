@@ -13,13 +13,14 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import render, summarize
 from ganinv_cli.report.noise_sweep import claims, numbers
+from ganinv_cli.report.rows import to_json
 from ganinv_cli.settings.names import STYLES
 
 
 def swept(results):
     """(variance, technique) -> its row."""
-    rows = numbers.make_rows(numbers.read_cells(results), shared_gradients=0)
-    return {(row["variance"], row["technique"]): row for row in rows}
+    rows = numbers.make_rows(results, numbers.read_cells(results))
+    return {(row.variance, row.technique): to_json(row) for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_another_growth_has_another_slope():
     results = make_noise_sweep()
     for variance in VARIANCES:
         results.groups[f"variance={variance:g}/none"]["z_error"] *= variance
-    found = claims.fit_slopes(numbers.read_cells(results))
+    found = map(to_json, claims.fit_slopes(numbers.read_cells(results)))
     squared = [r for r in found if r["technique"] == "none" and r["counted"] == "with_restarts"]
     assert [row["slope"] for row in squared] == pytest.approx([2] * 4)
 
@@ -174,11 +175,10 @@ def test_a_median_ratio_below_1_is_not_called_better_than_the_bound(usual):
 
 
 def test_rules_that_do_the_same_are_not_told_apart():
-    tests = claims.compare_rules(
-        numbers.read_cells(make_noise_sweep(factors={"none": 1, "standard": 1}))
-    )
-    assert {row["p"] for row in tests} == {row["p_holm"] for row in tests} == {1}
-    assert {row["first_nearer"] for row in tests} == {row["second_nearer"] for row in tests} == {0}
+    cells = numbers.read_cells(make_noise_sweep(factors={"none": 1, "standard": 1}))
+    tests = claims.compare_rules(cells)
+    assert {row.p for row in tests} == {row.p_holm for row in tests} == {1}
+    assert {row.first_nearer for row in tests} == {row.second_nearer for row in tests} == {0}
 
 
 def test_holm_steps_down():

@@ -1,6 +1,7 @@
-"""Does the error grow in proportion to the noise, and does one rule stand it better?"""
+"""Tests of the paper's two claims: error in proportion to noise, and one rule more robust."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations, compress
 
@@ -8,28 +9,60 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.report.noise_sweep.numbers import COLUMN_PREFIXES, STATISTICS, Cell
-from ganinv_cli.report.output.plain_numbers import finite_or_none
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import Interval, TableRow, finite_or_none
 
 SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
 VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
 
 
-def fit_slopes(cells: Sequence[Cell]) -> list[Row]:
+@dataclass(frozen=True, kw_only=True)
+class SlopeRow(TableRow):
+    """The slope of log error against log variance; 1 is growth in proportion to the noise."""
+
+    technique: str  # the rule's name
+    counted: str  # the way of counting
+    statistic: str  # of STATISTICS, over the trials at each variance
+    over: str  # of VARIANCE_RANGES
+    variances: int  # that the slope is fitted to
+    least_variance: float
+    largest_variance: float
+    trials: int  # run at every variance
+    slope: float | None
+    interval: Interval  # 95 %, bootstrap over the trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow(TableRow):
+    """Wilcoxon's signed-rank test of two rules on the same trials at one variance."""
+
+    variance: float
+    counted: str  # the way of counting
+    first: str  # a rule's name
+    second: str
+    trials: int  # run with both rules
+    median_difference: float | None  # error of the first rule less that of the second
+    interval: Interval
+    first_nearer: int  # trials in which the first rule has the smaller error
+    second_nearer: int
+    p: float | None
+    p_holm: float  # corrected for all tests of one way of counting
+
+
+def fit_slopes(cells: Sequence[Cell]) -> list[SlopeRow]:
     """One a rule, way of counting, statistic and range of variances that has a slope."""
     return [
         row
-        for technique in dict.fromkeys(cell.rule for cell in cells)
-        for counted in COLUMN_PREFIXES
+        for rule in dict.fromkeys(cell.rule for cell in cells)
+        for counting in COLUMN_PREFIXES
         for statistic in STATISTICS
-        for over in VARIANCE_RANGES
-        if (row := _fit_slope(cells, technique, counted, statistic, over))
+        for range_name in VARIANCE_RANGES
+        if (row := _fit_slope(cells, rule, counting, statistic, range_name))
     ]
 
 
 def _fit_slope(
     cells: Sequence[Cell], rule: str, counting: str, statistic: str, range_name: str
-) -> Row | None:
+) -> SlopeRow | None:
     """Of the statistic's logarithm against the variance's, over the trials run at every variance.
 
     A variance of 0 has no logarithm and is left out.
@@ -43,21 +76,21 @@ def _fit_slope(
     found = statistics.fit_slope(variances, errors, STATISTICS[statistic])
     if found is None:
         return None
-    return {
-        "technique": rule,
-        "counted": counting,
-        "statistic": statistic,
-        "over": range_name,
-        "variances": found.variances,
-        "least_variance": used[0].variance,
-        "largest_variance": used[-1].variance,
-        "trials": len(errors),
-        "slope": finite_or_none(found.slope),
-        "interval": [finite_or_none(found.low), finite_or_none(found.high)],
-    }
+    return SlopeRow(
+        technique=rule,
+        counted=counting,
+        statistic=statistic,
+        over=range_name,
+        variances=found.variances,
+        least_variance=used[0].variance,
+        largest_variance=used[-1].variance,
+        trials=len(errors),
+        slope=finite_or_none(found.slope),
+        interval=(finite_or_none(found.low), finite_or_none(found.high)),
+    )
 
 
-def compare_rules(cells: Sequence[Cell]) -> list[Row]:
+def compare_rules(cells: Sequence[Cell]) -> list[ComparisonRow]:
     """One a variance, way of counting and pair of rules with trials in common.
 
     First starts that ended as with restarts are the same test, and not listed again. `p_holm` is p
@@ -80,12 +113,12 @@ def compare_rules(cells: Sequence[Cell]) -> list[Row]:
     return [*compress(_correct_p_values(first), apart), *_correct_p_values(best)]
 
 
-def _correct_p_values(tests: list[Row]) -> list[Row]:
-    adjusted = holm([row["p"] for row in tests])
-    return [row | {"p_holm": p} for row, p in zip(tests, adjusted, strict=True)]
+def _correct_p_values(tests: list[ComparisonRow]) -> list[ComparisonRow]:
+    adjusted = holm([row.p_holm for row in tests])
+    return [replace(row, p_holm=p) for row, p in zip(tests, adjusted, strict=True)]
 
 
-def _compare_pair(counting: str, first: Cell, second: Cell) -> Row:
+def _compare_pair(counting: str, first: Cell, second: Cell) -> ComparisonRow:
     left, right = statistics.match_trials(
         first.group["trial"],
         first.errors(counting),
@@ -93,18 +126,19 @@ def _compare_pair(counting: str, first: Cell, second: Cell) -> Row:
         second.errors(counting),
     )
     found = statistics.compare_errors(left, right)
-    return {
-        "variance": first.variance,
-        "counted": counting,
-        "first": first.rule,
-        "second": second.rule,
-        "trials": len(left),
-        "median_difference": finite_or_none(found.median_difference),
-        "interval": [finite_or_none(found.low), finite_or_none(found.high)],
-        "first_nearer": int(np.sum(left < right)),
-        "second_nearer": int(np.sum(left > right)),
-        "p": finite_or_none(found.p),
-    }
+    return ComparisonRow(
+        variance=first.variance,
+        counted=counting,
+        first=first.rule,
+        second=second.rule,
+        trials=len(left),
+        median_difference=finite_or_none(found.median_difference),
+        interval=(finite_or_none(found.low), finite_or_none(found.high)),
+        first_nearer=int(np.sum(left < right)),
+        second_nearer=int(np.sum(left > right)),
+        p=finite_or_none(found.p),
+        p_holm=found.p,  # until `_correct_p_values` corrects it
+    )
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -1,5 +1,7 @@
 """How to read the noise sweep's tables."""
 
+from ganinv_cli.report.noise_sweep.claims import ComparisonRow
+from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared import labels
@@ -9,7 +11,7 @@ from ganinv_cli.report.shared.run import make_run_notes
 MIN_TRIALS = 20  # trials, below which a bootstrap interval is too narrow
 
 
-def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
+def make_notes(run: Row, sweep: list[SweepRow], comparisons: list[ComparisonRow]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
     lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))
@@ -17,9 +19,9 @@ def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         "Gaussian noise of the given variance was added to pixels in [-1, 1]; noisy pixels were "
         + ("clipped to [-1, 1]." if clipped else "not clipped.")
     )
-    if any(row["variance"] == 0 for row in sweep):
+    if any(row.variance == 0 for row in sweep):
         lines.append("Variance 0 has no logarithm: it is in neither the slopes nor figure 2a.")
-    if any(row[counted]["without_number"] for row in sweep for counted in COUNTING_TITLES):
+    if any(row.errors(counted).without_number for row in sweep for counted in COUNTING_TITLES):
         lines.append(
             "A trial whose z is no finite number counts as infinitely far: it moves the median up, "
             "and there is no mean with it."
@@ -34,7 +36,7 @@ def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
         f"{format_range(read_prior(run['config']))} is biased wherever noise would move it out"
         + (", and clipped pixels add a bias of their own." if clipped else ".")
     )
-    if any(row["trials"] < MIN_TRIALS for row in sweep):
+    if any(row.trials < MIN_TRIALS for row in sweep):
         lines.append(
             f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap "
             "intervals are "
@@ -57,9 +59,9 @@ def make_notes(run: Row, sweep: list[Row], comparisons: list[Row]) -> list[str]:
     return lines
 
 
-def _describe_test_count(comparisons: list[Row]) -> str:
+def _describe_test_count(comparisons: list[ComparisonRow]) -> str:
     """How many were made; first starts that ended as with restarts count in their number too."""
-    count = sum(row["counted"] == "with_restarts" for row in comparisons)
-    ways = len({row["counted"] for row in comparisons})
+    count = sum(row.counted == "with_restarts" for row in comparisons)
+    ways = len({row.counted for row in comparisons})
     made = "1 test is made" if count == 1 else f"{count} tests are made"
     return made + (" for each way of counting" if ways > 1 else "")

@@ -1,32 +1,76 @@
 """How far from the true z each rule ends at each noise variance, against the best possible."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
-from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared.run import Group
+from ganinv_cli.report.rows import Interval, TableRow, finite_or_none, mean_or_none
+from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
+from ganinv_cli.report.shared.run import Group, join_root_column
 from ganinv_cli.settings.names import variance_group
 from ganinv_cli.statistics import Booleans, Floats
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
+# The ways of counting: the trial as its first start left it, and after its restarts.
 COLUMN_PREFIXES = {"first_start": "first/", "with_restarts": ""}  # each with its columns' prefix
 STATISTICS = {"median": statistics.median, "mean": statistics.mean}
 
-_Intervals = dict[tuple[float, str, str, str], list[float | None]]
+_Intervals = dict[tuple[float, str, str, str], Interval]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorSummary(TableRow):
+    """The errors of z, ‖z_found − z_true‖² / latent, over the trials of a cell.
+
+    An error that is no number counts as infinite; None is a value that is not finite.
+    """
+
+    median: float | None
+    median_interval: Interval  # 95 %, bootstrap over the trials
+    mean: float | None
+    mean_interval: Interval
+    without_number: int  # trials whose z is no finite number
+    converged: int  # trials; the fields below are over these
+    median_converged: float | None
+    ratio: float | None  # median of each trial's error over its own Cramér-Rao bound
+    ratio_interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRow(TableRow):
+    """What one rule did at one variance, over all its trials."""
+
+    variance: float  # of the noise, pixels in [-1, 1]
+    technique: str  # the rule's name
+    trials: int
+    cramer_rao: float | None  # mean of the trials' bounds
+    cramer_rao_median: float | None
+    first_start: ErrorSummary
+    with_restarts: ErrorSummary
+    outcomes: dict[str, dict[str, int]]  # trials, by way of counting and outcome
+    gradients: float | None  # means per trial
+    gradients_first_start: float | None
+    gradients_shared: float  # each trial's part of what the run spent once; counted in the others
+    restarts: float | None
+    redraws: float | None
+    seconds: float | None
+    labels: LabelCounts | None = None
+
+    def errors(self, counting: str) -> ErrorSummary:
+        """Return the errors for a way of counting."""
+        return self.first_start if counting == "first_start" else self.with_restarts
 
 
 class Cell(NamedTuple):
-    """What one rule did at one variance."""
+    """The trials of one rule at one variance."""
 
     variance: float  # of the noise, pixels in [-1, 1]
     rule: str
@@ -34,34 +78,36 @@ class Cell(NamedTuple):
     bound: Floats  # (trials,), the Cramér-Rao bound of ‖z − z_true‖² / latent; NaN: not known
 
     def errors(self, counting: str) -> Floats:
-        """(trials,): ‖z_found − z_true‖² / latent in float64.
+        """Return ‖z_found − z_true‖² / latent of each trial, (trials,) float64.
 
-        Infinite where a trial found no number, for leaving it out would reward the failure.
+        The error is infinite if a trial found no number: to leave it out would reward the failure.
         """
         errors = self.group[f"{COLUMN_PREFIXES[counting]}z_error"]
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
 
     @property
     def changed_by_restarts(self) -> bool:
-        """Whether any trial's restarts came to another error than its first start."""
+        """Whether the error of any trial with restarts differs from that of its first start."""
         first, best = map(self.errors, COLUMN_PREFIXES)
         return not np.array_equal(first, best)
 
     def is_converged(self, counting: str) -> Booleans:
-        """(trials,)."""
+        """Return which trials converged, (trials,)."""
         return np.asarray(self.group[f"{COLUMN_PREFIXES[counting]}outcome"] == Outcome.converged)
 
 
 def read_cells(results: "Results") -> list[Cell]:
-    """By variance, then in the rules' order; only what has trials."""
-    found = []
+    """Return the cells that have trials, by variance, then in the order of RULES."""
+    cells = []
     for name, group in results.groups.items():
-        place, _, technique = name.partition("/")
-        if place.startswith("variance=") and technique in RULES and len(group["trial"]):
+        place, _, rule = name.partition("/")
+        if place.startswith("variance=") and rule in RULES and len(group["trial"]):
             variance = float(place.removeprefix("variance="))
-            bound = variance * _read_inverse_information(results, group["trial"])
-            found.append(Cell(variance, technique, group, bound))
-    return sorted(found, key=lambda cell: (cell.variance, list(RULES).index(cell.rule)))
+            # at variance 1: tr((JᵀJ)⁻¹) / latent, with J at each trial's true z
+            unit_bound = join_root_column(results, "cramer_rao", group["trial"])
+            cells.append(Cell(variance, rule, group, variance * unit_bound))
+    order = list(RULES)
+    return sorted(cells, key=lambda cell: (cell.variance, order.index(cell.rule)))
 
 
 def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
@@ -73,79 +119,92 @@ def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def make_rows(cells: list[Cell], shared_gradients: float) -> list[Row]:
-    """One a variance and rule; `shared` is each trial's part of what the run spent once."""
-    ends = _compute_intervals(cells)
-    return [_make_row(cell, ends, shared_gradients) for cell in cells]
+def make_rows(results: "Results", cells: list[Cell]) -> list[SweepRow]:
+    """Return a row for each of the results' cells."""
+    trials = sum(len(cell.group["trial"]) for cell in cells)
+    shared_gradients = float(results.constants.get("shared_gradients", 0)) / max(trials, 1)
+    intervals = _compute_intervals(cells)
+    return [
+        _make_row(cell, intervals, shared_gradients, count_right_labels(results, cell.group))
+        for cell in cells
+    ]
 
 
-def _make_row(cell: Cell, intervals: _Intervals, shared_gradients: float) -> Row:
+def _make_row(
+    cell: Cell, intervals: _Intervals, shared_gradients: float, labels: LabelCounts | None
+) -> SweepRow:
     group = cell.group
-    return {
-        "variance": cell.variance,
-        "technique": cell.rule,
-        "trials": len(group["trial"]),
-        "cramer_rao": mean_or_none(cell.bound),
-        "cramer_rao_median": finite_or_none(float(statistics.median(cell.bound))),
-        **{counted: _summarize_errors(cell, counted, intervals) for counted in COLUMN_PREFIXES},
-        "outcomes": {counted: _count_outcomes(cell, counted) for counted in COLUMN_PREFIXES},
-        "gradients": mean_or_none(group["gradients"] + shared_gradients),
-        "gradients_first_start": mean_or_none(group["first/gradients"] + shared_gradients),
-        "gradients_shared": shared_gradients,
-        "restarts": mean_or_none(group["restarts"]),
-        "redraws": mean_or_none(group["redraws"]),
-        "seconds": mean_or_none(group["seconds"]),
-    }
+    return SweepRow(
+        variance=cell.variance,
+        technique=cell.rule,
+        trials=len(group["trial"]),
+        cramer_rao=mean_or_none(cell.bound),
+        cramer_rao_median=finite_or_none(float(statistics.median(cell.bound))),
+        first_start=_summarize_errors(cell, "first_start", intervals),
+        with_restarts=_summarize_errors(cell, "with_restarts", intervals),
+        outcomes={counting: _count_outcomes(cell, counting) for counting in COLUMN_PREFIXES},
+        gradients=mean_or_none(group["gradients"] + shared_gradients),
+        gradients_first_start=mean_or_none(group["first/gradients"] + shared_gradients),
+        gradients_shared=shared_gradients,
+        restarts=mean_or_none(group["restarts"]),
+        redraws=mean_or_none(group["redraws"]),
+        seconds=mean_or_none(group["seconds"]),
+        labels=labels,
+    )
 
 
-def _summarize_errors(cell: Cell, counting: str, intervals: _Intervals) -> Row:
-    """Median and mean with their intervals, and the converged trials against their bounds."""
+def _summarize_errors(cell: Cell, counting: str, intervals: _Intervals) -> ErrorSummary:
     errors, converged = cell.errors(counting), cell.is_converged(counting)
-    row: Row = {}
-    for name, statistic in STATISTICS.items():
-        row[name] = finite_or_none(float(statistic(errors)))
-        row[f"{name}_interval"] = intervals[cell.variance, cell.rule, counting, name]
-    return row | {
-        "without_number": int(np.sum(np.isinf(errors))),
-        "converged": int(np.sum(converged)),
-        "median_converged": finite_or_none(float(statistics.median(errors[converged]))),
-        **_summarize_ratios(errors[converged], cell.bound[converged]),
-    }
+    ratio, ratio_interval = _summarize_ratios(errors[converged], cell.bound[converged])
+    return ErrorSummary(
+        median=finite_or_none(float(statistics.median(errors))),
+        median_interval=intervals[cell.variance, cell.rule, counting, "median"],
+        mean=finite_or_none(float(statistics.mean(errors))),
+        mean_interval=intervals[cell.variance, cell.rule, counting, "mean"],
+        without_number=int(np.sum(np.isinf(errors))),
+        converged=int(np.sum(converged)),
+        median_converged=finite_or_none(float(statistics.median(errors[converged]))),
+        ratio=ratio,
+        ratio_interval=ratio_interval,
+    )
 
 
-def _summarize_ratios(errors: Floats, bound: Floats) -> Row:
-    """Median over the trials of each one's error to its own bound; None without a bound above 0."""
+def _summarize_ratios(errors: Floats, bound: Floats) -> tuple[float | None, Interval]:
+    """Return the median ratio of a trial's error to its bound, and its interval.
+
+    Only trials with a bound above 0 count; None if there is none.
+    """
     known = np.isfinite(bound) & (bound > 0)
     ratios = errors[known] / bound[known]
     if not len(ratios):
-        return {"ratio": None, "ratio_interval": [None, None]}
+        return None, (None, None)
     low, high = _bootstrap(ratios.tobytes(), 1, "median")
-    return {
-        "ratio": finite_or_none(float(statistics.median(ratios))),
-        "ratio_interval": [finite_or_none(float(low[0])), finite_or_none(float(high[0]))],
-    }
+    return (
+        finite_or_none(float(statistics.median(ratios))),
+        (finite_or_none(float(low[0])), finite_or_none(float(high[0]))),
+    )
 
 
 def _compute_intervals(cells: list[Cell]) -> _Intervals:
-    """Of every cell's median and mean; those that ran the same trials are resampled at once."""
-    alike: dict[bytes, list[Cell]] = {}
+    """Return the intervals of all medians and means; cells of the same trials resample at once."""
+    cells_by_trials: dict[bytes, list[Cell]] = {}
     for cell in cells:
-        alike.setdefault(cell.group["trial"].tobytes(), []).append(cell)
-    ends: _Intervals = {}
-    for together in alike.values():
-        columns = [(cell, counted) for cell in together for counted in COLUMN_PREFIXES]
-        errors = np.stack([cell.errors(counted) for cell, counted in columns], axis=1)
+        cells_by_trials.setdefault(cell.group["trial"].tobytes(), []).append(cell)
+    intervals: _Intervals = {}
+    for together in cells_by_trials.values():
+        columns = [(cell, counting) for cell in together for counting in COLUMN_PREFIXES]
+        errors = np.stack([cell.errors(counting) for cell, counting in columns], axis=1)
         for name in STATISTICS:
             low, high = _bootstrap(errors.tobytes(), len(columns), name)
-            for at, (cell, counted) in enumerate(columns):
-                key = cell.variance, cell.rule, counted, name
-                ends[key] = [finite_or_none(float(low[at])), finite_or_none(float(high[at]))]
-    return ends
+            for at, (cell, counting) in enumerate(columns):
+                key = cell.variance, cell.rule, counting, name
+                intervals[key] = finite_or_none(float(low[at])), finite_or_none(float(high[at]))
+    return intervals
 
 
 @lru_cache(maxsize=256)  # the tables and the figures ask for the same, and it takes seconds
 def _bootstrap(errors: bytes, columns: int, statistic: str) -> statistics.Band:
-    """Of (trials, columns) float64, given as bytes."""
+    """Return the band of a statistic of (trials, columns) float64, given as bytes."""
     values = np.frombuffer(errors, np.float64).reshape(-1, columns)
     return statistics.bootstrap(values, STATISTICS[statistic])
 
@@ -153,13 +212,3 @@ def _bootstrap(errors: bytes, columns: int, statistic: str) -> statistics.Band:
 def _count_outcomes(cell: Cell, counting: str) -> dict[str, int]:
     outcomes = cell.group[f"{COLUMN_PREFIXES[counting]}outcome"]
     return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
-
-
-def _read_inverse_information(results: "Results", trials: NDArray[np.integer]) -> Floats:
-    """(trials,): tr((JᵀJ)⁻¹) / latent at each trial's true z, NaN where it is not known."""
-    root = results.groups.get("", {})
-    values = np.full(len(trials), np.nan)
-    if "cramer_rao" in root:
-        _, there, here = np.intersect1d(root["trial"], trials, True, return_indices=True)
-        values[here] = root["cramer_rao"][there]
-    return values

@@ -1,16 +1,22 @@
 """The noise sweep's tables in words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE, VARIANCE_RANGES
+from ganinv_cli.report.noise_sweep.claims import (
+    SMALL_VARIANCE,
+    VARIANCE_RANGES,
+    ComparisonRow,
+    SlopeRow,
+)
+from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.output.number_format import (
     format_interval,
     format_number,
     format_scientific,
     format_share,
 )
-from ganinv_cli.report.report import Row, Section
+from ganinv_cli.report.report import Section
 from ganinv_cli.report.shared import labels
 
 COUNTING_TITLES = {"first_start": "First start", "with_restarts": "With restarts"}
@@ -18,7 +24,9 @@ COUNTING_TITLES = {"first_start": "First start", "with_restarts": "With restarts
 _Cells = tuple[str, ...]
 
 
-def make_sections(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -> list[Section]:
+def make_sections(
+    sweep: list[SweepRow], slopes: list[SlopeRow], comparisons: list[ComparisonRow]
+) -> list[Section]:
     """The errors, the paper's two claims, how the trials ended, what they cost.
 
     A row that is the same for the first start as with restarts stands in the table with restarts
@@ -37,8 +45,9 @@ def make_sections(sweep: list[Row], slopes: list[Row], comparisons: list[Row]) -
                ("variance,\nrules", "trials", "difference", "first\nnearer", "second\nnearer", "p",
                 "p\n(Holm)"),
                lambda counted: [_make_comparison_cells(row) for row in comparisons
-                                if row["counted"] == counted]),
-        *labels.make_sections(sweep, "variance,\ntechnique", _format_row_name),
+                                if row.counted == counted]),
+        *labels.make_sections("variance,\ntechnique",
+               {_format_row_name(row): row for row in sweep}),
         *_make_outcomes_tables(sweep),
         _make_costs_table(sweep),
     ]  # fmt: skip
@@ -61,43 +70,41 @@ def _make_both_tables(
     return sections
 
 
-def _format_row_name(row: Row) -> str:
-    return f"{row['variance']:g} {row['technique']}"
+def _format_row_name(row: SweepRow) -> str:
+    return f"{row.variance:g} {row.technique}"
 
 
-def _make_error_cells(row: Row, counting: str) -> _Cells:
+def _make_error_cells(row: SweepRow, counting: str) -> _Cells:
+    errors = row.errors(counting)
     return (
         _format_row_name(row),
-        f"{row['trials']:,}",
-        _format_with_interval(row[counting], "median"),
-        _format_with_interval(row[counting], "mean"),
+        f"{row.trials:,}",
+        _stack(format_scientific(errors.median), format_interval(errors.median_interval)),
+        _stack(format_scientific(errors.mean), format_interval(errors.mean_interval)),
     )
 
 
-def _format_with_interval(row: Row, name: str) -> str:
-    """Stacked; without an interval there is nothing to stack."""
-    return "\n".join(
-        filter(None, (format_scientific(row[name]), format_interval(row[f"{name}_interval"])))
-    )
+def _stack(*lines: str) -> str:
+    """Join the lines of a cell, without those that are empty."""
+    return "\n".join(filter(None, lines))
 
 
-def _make_bound_cells(row: Row, counting: str) -> _Cells:
-    ends = row[counting]["ratio_interval"]
+def _make_bound_cells(row: SweepRow, counting: str) -> _Cells:
+    errors = row.errors(counting)
+    low, high = errors.ratio_interval
     return (
         _format_row_name(row),
-        f"{row[counting]['converged']:,}",
-        format_scientific(row["cramer_rao"]),
-        format_scientific(row["cramer_rao_median"]),
-        "-" if row[counting]["ratio"] is None else f"{row[counting]['ratio']:,.2f}",
-        "-" if None in ends else f"[{ends[0]:,.2f}, {ends[1]:,.2f}]",
+        f"{errors.converged:,}",
+        format_scientific(row.cramer_rao),
+        format_scientific(row.cramer_rao_median),
+        "-" if errors.ratio is None else f"{errors.ratio:,.2f}",
+        "-" if low is None or high is None else f"[{low:,.2f}, {high:,.2f}]",
     )
 
 
-def _make_slopes_table(slopes: list[Row]) -> Section:
+def _make_slopes_table(slopes: list[SlopeRow]) -> Section:
     """A row a rule and statistic, a column a way of counting and range of variances."""
-    found = {
-        (row["technique"], row["statistic"], row["counted"], row["over"]): row for row in slopes
-    }
+    found = {(row.technique, row.statistic, row.counted, row.over): row for row in slopes}
     heads = {"all": "all variances", "small": f"to {SMALL_VARIANCE:g}"}
     rows = list(dict.fromkeys(key[:2] for key in found))
     columns = {
@@ -124,24 +131,23 @@ def _make_slopes_table(slopes: list[Row]) -> Section:
     )
 
 
-def _format_slope(row: Row | None) -> str:
-    if row is None or row["slope"] is None:
+def _format_slope(row: SlopeRow | None) -> str:
+    if row is None or row.slope is None:
         return "-"
-    low, high = row["interval"]
-    ends = f"[{low:.3f}, {high:.3f}]" if None not in (low, high) else ""
-    return "\n".join(filter(None, (f"{row['slope']:.3f}", ends)))
+    low, high = row.interval
+    ends = "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
+    return _stack(f"{row.slope:.3f}", ends)
 
 
-def _make_comparison_cells(row: Row) -> _Cells:
-    middle = format_scientific(row["median_difference"])
+def _make_comparison_cells(row: ComparisonRow) -> _Cells:
     return (
-        f"{row['variance']:g} {row['first']},\n{row['second']}",
-        f"{row['trials']:,}",
-        "\n".join(filter(None, (middle, format_interval(row["interval"])))),
-        format_share(row["first_nearer"] / row["trials"]),
-        format_share(row["second_nearer"] / row["trials"]),
-        format_p_value(row["p"]),
-        format_p_value(row["p_holm"]),
+        f"{row.variance:g} {row.first},\n{row.second}",
+        f"{row.trials:,}",
+        _stack(format_scientific(row.median_difference), format_interval(row.interval)),
+        format_share(row.first_nearer / row.trials),
+        format_share(row.second_nearer / row.trials),
+        format_p_value(row.p),
+        format_p_value(row.p_holm),
     )
 
 
@@ -150,27 +156,25 @@ def format_p_value(p: float | None) -> str:
     return "-" if p is None else f"{p:.2g}"
 
 
-def _make_outcomes_tables(sweep: list[Row]) -> list[Section]:
+def _make_outcomes_tables(sweep: list[SweepRow]) -> list[Section]:
     """Where not all converged; with a column for each outcome that there was."""
     apart = [
         row
         for row in sweep
-        if any(row[counted]["converged"] < row["trials"] for counted in COUNTING_TITLES)
+        if any(row.errors(counted).converged < row.trials for counted in COUNTING_TITLES)
     ]
     names = [
         outcome.name
         for outcome in Outcome
-        if any(
-            row["outcomes"][counted][outcome.name] for row in apart for counted in COUNTING_TITLES
-        )
+        if any(row.outcomes[counted][outcome.name] for row in apart for counted in COUNTING_TITLES)
     ]
 
     def make_rows(counting: str) -> list[_Cells]:
         return [
             (
                 _format_row_name(row),
-                f"{row['trials']:,}",
-                *(f"{row['outcomes'][counting][name]:,}" for name in names),
+                f"{row.trials:,}",
+                *(f"{row.outcomes[counting][name]:,}" for name in names),
             )
             for row in apart
         ]
@@ -179,19 +183,19 @@ def _make_outcomes_tables(sweep: list[Row]) -> list[Section]:
     return _make_both_tables("how the trials ended, where not all converged", header, make_rows)
 
 
-def _make_costs_table(sweep: Sequence[Row]) -> Section:
-    header = {
-        "gradients": "gradients",
-        "first start": "gradients_first_start",
-        "restarts": "restarts",
-        "redraws": "redraws",
-        "seconds": "seconds",
-    }
+def _make_costs_table(sweep: list[SweepRow]) -> Section:
     return Section(
         "What a trial cost, means",
-        ("variance, technique", *header),
+        ("variance, technique", "gradients", "first start", "restarts", "redraws", "seconds"),
         [
-            (_format_row_name(row), *(format_number(row[key]) for key in header.values()))
+            (
+                _format_row_name(row),
+                format_number(row.gradients),
+                format_number(row.gradients_first_start),
+                format_number(row.restarts),
+                format_number(row.redraws),
+                format_number(row.seconds),
+            )
             for row in sweep
         ],
     )

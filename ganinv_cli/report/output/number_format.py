@@ -2,6 +2,8 @@
 
 import math
 
+from ganinv_cli.report.rows import Interval
+
 
 def format_share(share: float) -> str:
     """.980; 0 and 1.0 only when the share is just that: .9999 is not rounded up."""
@@ -38,14 +40,17 @@ def format_concise(value: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
-def format_share_interval(ends: list[float]) -> str:
-    """[.709, .928]."""
-    return f"[{', '.join(map(format_share, ends))}]"
+def format_share_interval(interval: Interval) -> str:
+    """[.709, .928], of a share; nothing if there is none."""
+    low, high = interval
+    if low is None or high is None:
+        return ""
+    return f"[{format_share(low)}, {format_share(high)}]"
 
 
-def format_interval(ends: list[float | None]) -> str:
-    """[1.20e-5, 1.30e-5]; nothing where there is none."""
-    return f"[{', '.join(map(format_scientific, ends))}]" if None not in ends else ""
+def format_interval(interval: Interval) -> str:
+    """[1.20e-5, 1.30e-5]; nothing if there is none."""
+    return f"[{', '.join(map(format_scientific, interval))}]" if None not in interval else ""
 
 
 def format_duration(seconds: float | None) -> str | None:

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.report.output.plain_numbers import flatten
 from ganinv_cli.report.recover import numbers, tables
 from ganinv_cli.report.recover.notes import make_notes
 from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
-from ganinv_cli.report.shared.refinement import make_refinement_rows
+from ganinv_cli.report.rows import flatten, to_json
 from ganinv_cli.report.shared.run import describe_run
 
 if TYPE_CHECKING:
@@ -29,15 +28,19 @@ def summarize(results: "Results", name: str) -> Report:
         )
     table1 = numbers.make_rows(results)
     mcnemar = numbers.compare_rules(results)
-    refinement = make_refinement_rows(groups)
+    refinement = numbers.make_refinement_rows(groups)
     run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
-        {"table1": table1, "mcnemar": mcnemar, "polished": refinement},
+        {
+            "table1": [to_json(row) for row in table1],
+            "mcnemar": [to_json(row) for row in mcnemar],
+            "polished": [to_json(row) for row in refinement],
+        },
         tables.make_sections(table1, mcnemar, refinement),
         make_notes(run, table1),
         run,
-        [flatten(row) | numbers.collect_p_values(mcnemar, row["technique"]) for row in table1],
+        [flatten(row) | numbers.collect_p_values(mcnemar, row.technique) for row in table1],
     )
 
 

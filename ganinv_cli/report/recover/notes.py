@@ -1,14 +1,15 @@
 """How to read Table 1 and its companions."""
 
 from ganinv_cli.report.output.number_format import format_share_interval
+from ganinv_cli.report.recover.numbers import Table1Row
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics import SMALLEST_EPSILON
 
 
-def make_notes(run: Row, table1: list[Row]) -> list[str]:
-    """What is missing, what was run, and how to read the tables."""
+def make_notes(run: Row, table1: list[Table1Row]) -> list[str]:
+    """Return the notes: what is missing, what was run, and how to read the tables."""
     lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
         lines.append(
@@ -24,13 +25,13 @@ def make_notes(run: Row, table1: list[Row]) -> list[str]:
     return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
 
 
-def _make_bound_notes(run: Row, table1: list[Row]) -> list[str]:
-    """How often the bound held by which trials converge."""
+def _make_bound_notes(run: Row, table1: list[Table1Row]) -> list[str]:
+    """Return a note on how often the bound was true; none if no trial has a bound."""
     counts = [
-        f"{row['technique']} {row['bound']['held']:,} of {row['bound']['converged']:,} "
-        f"{format_share_interval(row['bound']['interval'])}"
+        f"{row.technique} {row.bound.held:,} of {row.bound.converged:,} "
+        f"{format_share_interval(row.bound.interval)}"
         for row in table1
-        if row["bound"] and row["bound"]["converged"]
+        if row.bound and row.bound.converged
     ]
     if not counts:
         return []

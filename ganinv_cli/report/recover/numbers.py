@@ -1,6 +1,7 @@
-"""`ganinv recover`: the numbers of Table 1 and of the paired tests."""
+"""The numbers of Table 1, of the refinement in float64, and of the paired tests."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -10,28 +11,91 @@ from numpy.typing import NDArray
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.report.output.plain_numbers import finite_or_none, mean_or_none
-from ganinv_cli.report.report import Row
-from ganinv_cli.report.shared import labels
+from ganinv_cli.report.rows import Interval, Json, TableRow, finite_or_none, mean_or_none
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
-from ganinv_cli.report.shared.refinement import count_within_bound
+from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
+# The ways of counting: the trial as its first start left it, and after its restarts.
 COLUMN_PREFIXES = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
 
 _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoundCounts(TableRow):
+    """How often the bound that the loss puts on the error of z was true."""
+
+    converged: int  # trials that converged and have a bound
+    held: int  # of these, trials whose error is within it
+    interval: Interval  # 95 %, of the share held / converged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table1Row(TableRow):
+    """What one clipping rule did, over all its trials."""
+
+    technique: str  # the rule's name
+    trials: int
+    first_start: dict[str, int]  # trials whose error is below each of EPSILONS
+    recovered: dict[str, int]  # the same with restarts
+    intervals: dict[str, dict[str, Interval]]  # 95 %, by way of counting and epsilon
+    paper: dict[str, float]  # the paper's shares, by epsilon; empty for a rule that is not its
+    elsewhere: dict[str, int]  # trials that converged to another z, by way of counting
+    bound: BoundCounts | None  # None: the results have no bounds
+    outcomes: dict[str, dict[str, int]]  # trials, by way of counting and outcome
+    at_bound: float | None  # mean components of z at a bound, over the first starts that failed
+    gradients: float | None  # means per trial, but for the median
+    gradients_median: float | None
+    gradients_first_start: float | None
+    gradients_shared: float  # each trial's part of what the run spent once; counted in the others
+    seconds: float | None
+    restarts: float | None
+    redraws: float | None
+    labels: LabelCounts | None = None
+
+    def recovered_counts(self, counting: str) -> dict[str, int]:
+        """Return the trials whose error is below each of EPSILONS, for a way of counting."""
+        return self.first_start if counting == "first_start" else self.recovered
+
+
+@dataclass(frozen=True, kw_only=True)
+class McNemarRow(TableRow):
+    """McNemar's exact test of two rules at SMALLEST_EPSILON, paired by trial."""
+
+    counted: str  # the way of counting
+    first: str  # a rule's name
+    second: str
+    trials: int  # run with both rules
+    only_first: int  # trials that only the first rule recovered
+    only_second: int
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefinementRow(TableRow):
+    """How near z is after the refinement in float64."""
+
+    technique: str  # the rule's name
+    trials: int  # refined or not
+    polished: int  # trials that were refined; the medians and means are over these
+    recovered: dict[str, int]  # refined trials whose error is below 1e-20
+    interval: Interval  # 95 %, of their share of all trials
+    z_error_median: float | None
+    gradients: float | None
+    seconds: float | None
+
+
 def select_groups(results: "Results") -> dict[str, Group]:
-    """Those with a trial, in the tables' order."""
+    """Return the group of each rule that has a trial, in the tables' order."""
     return {
-        technique: results.groups[technique]
-        for technique in RULES
-        if technique in results.groups and len(results.groups[technique]["trial"])
+        rule: results.groups[rule]
+        for rule in RULES
+        if rule in results.groups and len(results.groups[rule]["trial"])
     }
 
 
@@ -40,120 +104,164 @@ def counts_any_update(results: "Results") -> bool:
     return bool(results.attributes.get("config", {}).get("success") == "ever")
 
 
-def make_rows(results: "Results") -> list[Row]:
+def make_rows(results: "Results") -> list[Table1Row]:
     """Return a row of Table 1 for each rule that has trials."""
     groups = select_groups(results)
     errors = _select_all_errors(results)
     trials = sum(len(group["trial"]) for group in groups.values())
-    shared = float(results.constants.get("shared_gradients", 0)) / trials
+    shared_gradients = float(results.constants.get("shared_gradients", 0)) / trials
     return [
-        _make_row(technique, group, errors[technique], shared)
-        | labels.count_right_labels(results, group)
-        for technique, group in groups.items()
+        _make_row(rule, group, errors[rule], shared_gradients, count_right_labels(results, group))
+        for rule, group in groups.items()
     ]
 
 
-def compare_rules(results: "Results") -> list[Row]:
+def make_refinement_rows(groups: Mapping[str, Group]) -> list[RefinementRow]:
+    """Return a row for each rule of which a trial was refined."""
+    return [
+        _make_refinement_row(rule, group)
+        for rule, group in groups.items()
+        if "polished/z_error" in group
+    ]
+
+
+def compare_rules(results: "Results") -> list[McNemarRow]:
     """Return McNemar's test of each pair of rules, for each way of counting."""
     groups, errors = select_groups(results), _select_all_errors(results)
     return [
-        _compare_pair(counted, first, second, groups, errors)
-        for counted in COLUMN_PREFIXES
+        _compare_pair(counting, first, second, groups, errors)
+        for counting in COLUMN_PREFIXES
         for first, second in combinations(groups, 2)
     ]
 
 
-def collect_p_values(mcnemar: list[Row], rule: str) -> Row:
-    """McNemar's p against every technique there can be, None where there is no test."""
-    found = {(test["counted"], test["first"], test["second"]): test["p"] for test in mcnemar}
+def collect_p_values(mcnemar: list[McNemarRow], rule: str) -> Json:
+    """Return McNemar's p of a rule against every other rule; None if there is no such test."""
+    found = {(test.counted, test.first, test.second): test.p for test in mcnemar}
     return {
-        f"p.{counted}.{other}": found.get((counted, rule, other), found.get((counted, other, rule)))
-        for counted in COLUMN_PREFIXES
+        f"p.{counting}.{other}": found.get(
+            (counting, rule, other), found.get((counting, other, rule))
+        )
+        for counting in COLUMN_PREFIXES
         for other in RULES
     }
 
 
 def classify_failures(results: "Results") -> dict[str, Reasons]:
-    """(trials,) for each technique: how it ended, elsewhere if converged, yet to another z."""
+    """Return by rule, (trials,), how each trial ended; ELSEWHERE if it converged to another z."""
     errors = _select_all_errors(results)
     return {
-        technique: np.where(
-            statistics.is_elsewhere(errors[technique]["recovered"], group["outcome"]),
+        rule: np.where(
+            statistics.is_elsewhere(errors[rule]["recovered"], group["outcome"]),
             ELSEWHERE,
             group["outcome"],
         )
-        for technique, group in select_groups(results).items()
+        for rule, group in select_groups(results).items()
     }
 
 
 def _select_all_errors(results: "Results") -> dict[str, _Errors]:
     any_update = counts_any_update(results)
     return {
-        technique: _select_errors(group, any_update)
-        for technique, group in select_groups(results).items()
+        rule: _select_errors(group, any_update) for rule, group in select_groups(results).items()
     }
 
 
 def _select_errors(group: Group, any_update: bool) -> _Errors:
-    """The z error that a trial is judged by.
+    """Return the z errors that decide whether trials are recovered.
 
-    With `ever`, as in the paper's code, the least error seen at any update. It is kept for a whole
-    trial only, so a first start that was followed by another is judged by its end.
+    With `any_update` these are, as in the paper's code, the least errors at any update. The column
+    holds them for whole trials, so a first start that was followed by a restart counts by its end.
     """
     if not any_update:
-        return {counted: group[f"{prefix}z_error"] for counted, prefix in COLUMN_PREFIXES.items()}
+        return {counting: group[f"{prefix}z_error"] for counting, prefix in COLUMN_PREFIXES.items()}
     least = group["z_error_least"]
     first = np.where(group["restarts"] == 0, least, group["first/z_error"])
     return {"first_start": first, "recovered": least}
 
 
-def _make_row(rule: str, group: Group, errors: _Errors, shared_gradients: float) -> Row:
-    """`shared` is each trial's part of the gradients that the run spent once for all."""
+def _make_row(
+    rule: str,
+    group: Group,
+    errors: _Errors,
+    shared_gradients: float,
+    labels: LabelCounts | None,
+) -> Table1Row:
     trials = len(group["trial"])
-    counts = {counted: _count_recovered(z_error) for counted, z_error in errors.items()}
+    counts = {counting: _count_recovered(z_error) for counting, z_error in errors.items()}
     at_bound = group.get("first/at_bound")
     paper_shares = RULES[rule].paper_shares
     failed = ~statistics.is_recovered(errors["first_start"], EPSILONS[SMALLEST_EPSILON])
-    return {
-        "technique": rule,
-        "trials": trials,
+    return Table1Row(
+        technique=rule,
+        trials=trials,
         **counts,
-        "intervals": {
-            counted: {bound: list(statistics.clopper_pearson(n, trials)) for bound, n in of.items()}
-            for counted, of in counts.items()
+        intervals={
+            counting: {
+                epsilon: statistics.clopper_pearson(count, trials) for epsilon, count in of.items()
+            }
+            for counting, of in counts.items()
         },
-        "paper": dict(zip(EPSILONS, paper_shares, strict=True)) if paper_shares else {},
-        "elsewhere": {
-            counted: int(
-                np.sum(statistics.is_elsewhere(errors[counted], group[f"{prefix}outcome"]))
+        paper=dict(zip(EPSILONS, paper_shares, strict=True)) if paper_shares else {},
+        elsewhere={
+            counting: int(
+                np.sum(statistics.is_elsewhere(errors[counting], group[f"{prefix}outcome"]))
             )
-            for counted, prefix in COLUMN_PREFIXES.items()
+            for counting, prefix in COLUMN_PREFIXES.items()
         },
-        "bound": count_within_bound(group),
-        "outcomes": {
-            counted: _count_outcomes(group[f"{prefix}outcome"])
-            for counted, prefix in COLUMN_PREFIXES.items()
+        bound=_count_within_bound(group),
+        outcomes={
+            counting: _count_outcomes(group[f"{prefix}outcome"])
+            for counting, prefix in COLUMN_PREFIXES.items()
         },
-        "at_bound": mean_or_none(at_bound[failed]) if at_bound is not None else None,
-        "gradients": mean_or_none(group["gradients"] + shared_gradients),
-        "gradients_median": finite_or_none(float(np.median(group["gradients"] + shared_gradients))),
-        "gradients_first_start": mean_or_none(group["first/gradients"] + shared_gradients),
-        "gradients_shared": shared_gradients,
-        "seconds": mean_or_none(group["seconds"]),
-        "restarts": mean_or_none(group["restarts"]),
-        "redraws": mean_or_none(group["redraws"]),
-    }
+        at_bound=mean_or_none(at_bound[failed]) if at_bound is not None else None,
+        gradients=mean_or_none(group["gradients"] + shared_gradients),
+        gradients_median=finite_or_none(float(np.median(group["gradients"] + shared_gradients))),
+        gradients_first_start=mean_or_none(group["first/gradients"] + shared_gradients),
+        gradients_shared=shared_gradients,
+        seconds=mean_or_none(group["seconds"]),
+        restarts=mean_or_none(group["restarts"]),
+        redraws=mean_or_none(group["redraws"]),
+        labels=labels,
+    )
 
 
 def _count_recovered(z_error: NDArray[np.floating]) -> dict[str, int]:
     return {
-        bound: int(np.sum(statistics.is_recovered(z_error, epsilon)))
-        for bound, epsilon in EPSILONS.items()
+        name: int(np.sum(statistics.is_recovered(z_error, epsilon)))
+        for name, epsilon in EPSILONS.items()
     }
 
 
 def _count_outcomes(outcomes: NDArray[np.integer]) -> dict[str, int]:
     return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
+
+
+def _count_within_bound(group: Group) -> BoundCounts | None:
+    if "error_bound" not in group:
+        return None
+    bounded = (group["outcome"] == Outcome.converged) & np.isfinite(group["error_bound"])
+    converged = int(np.sum(bounded))
+    held = int(np.sum(bounded & (group["z_error"] <= group["error_bound"])))
+    interval = statistics.clopper_pearson(held, converged) if converged else (None, None)
+    return BoundCounts(converged=converged, held=held, interval=interval)
+
+
+def _make_refinement_row(rule: str, group: Group) -> RefinementRow:
+    trials, error = len(group["trial"]), group["polished/z_error"]
+    exact = int(np.sum(statistics.is_recovered(error, statistics.EXACT_EPSILON)))
+    refined = group["polished/outcome"] != 0
+    median = float(np.median(error[refined])) if refined.any() else np.nan
+    return RefinementRow(
+        technique=rule,
+        trials=trials,
+        polished=int(np.sum(refined)),
+        recovered={"1e-20": exact},
+        interval=statistics.clopper_pearson(exact, trials),
+        z_error_median=finite_or_none(median),
+        gradients=mean_or_none(group["polished/gradients"][refined]),
+        seconds=mean_or_none(group["polished/seconds"][refined]),
+    )
 
 
 def _compare_pair(
@@ -162,14 +270,13 @@ def _compare_pair(
     second: str,
     groups: Mapping[str, Group],
     errors: Mapping[str, _Errors],
-) -> Row:
-    right = {
-        technique: statistics.is_recovered(errors[technique][counting], EPSILONS[SMALLEST_EPSILON])
-        for technique in (first, second)
+) -> McNemarRow:
+    recovered = {
+        rule: statistics.is_recovered(errors[rule][counting], EPSILONS[SMALLEST_EPSILON])
+        for rule in (first, second)
     }
     both = statistics.match_trials(
-        groups[first]["trial"], right[first], groups[second]["trial"], right[second]
+        groups[first]["trial"], recovered[first], groups[second]["trial"], recovered[second]
     )
-    return {"counted": counting, "first": first, "second": second} | statistics.mcnemar(
-        *both
-    )._asdict()
+    found = statistics.mcnemar(*both)
+    return McNemarRow(counted=counting, first=first, second=second, **found._asdict())

@@ -1,15 +1,16 @@
-"""How many trials found the label that made the image, where a generator asks for one."""
+"""How many trials found the label that made the image, for generators that ask for a label."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.output.number_format import format_share
-from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.shared.run import Group
-from ganinv_cli.statistics import Booleans
+from ganinv_cli.report.output.number_format import format_share, format_share_interval
+from ganinv_cli.report.report import Section
+from ganinv_cli.report.rows import Interval, TableRow
+from ganinv_cli.report.shared.run import Group, join_root_column
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -21,59 +22,70 @@ NOTE = (
 )
 
 
-def compare_labels(results: "Results", group: Group, column: str = "label") -> Booleans | None:
-    """(trials,): which found the label that made the image; None where there are no labels."""
-    root = results.groups.get("", {})
-    if column not in group or "label" not in root:
+@dataclass(frozen=True, kw_only=True)
+class RightLabels(TableRow):
+    """How many trials found the right label."""
+
+    right: int
+    interval: Interval  # 95 %, of their share of the trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCounts(TableRow):
+    """How many trials found the right label, with restarts and at the first start."""
+
+    right: int  # with restarts
+    interval: Interval  # 95 %, of their share of the trials
+    first_start: RightLabels
+
+
+class _Row(Protocol):
+    @property
+    def trials(self) -> int: ...
+    @property
+    def labels(self) -> LabelCounts | None: ...
+
+
+def count_right_labels(results: "Results", group: Group) -> LabelCounts | None:
+    """Count the trials of a group that found the right label; None if there are no labels.
+
+    The group must have a trial.
+    """
+    if "label" not in results.groups.get("", {}) or not {"label", "first/label"} <= group.keys():
         return None
-    matches = np.zeros(len(group["trial"]), np.bool_)
-    _, root_rows, group_rows = np.intersect1d(
-        root["trial"], group["trial"], True, return_indices=True
+    true_labels = join_root_column(results, "label", group["trial"])
+    first, best = (
+        _count_right(int(np.sum(group[column] == true_labels)), len(true_labels))
+        for column in ("first/label", "label")
     )
-    matches[group_rows] = root["label"][root_rows] == group[column][group_rows]
-    return matches
+    return LabelCounts(right=best.right, interval=best.interval, first_start=first)
 
 
-def count_right_labels(results: "Results", group: Group) -> Row:
-    """The key `labels` of a row with these trials, at least one; no key where there are none."""
-    best, first = (compare_labels(results, group, column) for column in ("label", "first/label"))
-    if best is None or first is None:
-        return {}
-    return {
-        "labels": {
-            "right": int(np.sum(best)),
-            "interval": list(statistics.clopper_pearson(int(np.sum(best)), len(best))),
-            "first_start": {
-                "right": int(np.sum(first)),
-                "interval": list(statistics.clopper_pearson(int(np.sum(first)), len(first))),
-            },
-        }
-    }
-
-
-def make_sections(
-    rows: Iterable[Row], heading: str, row_name: Callable[[Row], str]
-) -> list[Section]:
-    """A table of the rows that `counted` is in, `place` naming each; none where it is in none."""
+def make_sections(heading: str, rows: Mapping[str, _Row]) -> list[Section]:
+    """Return a table of the rows that have labels, by the name of each; none if none has."""
     cells: list[tuple[str, ...]] = [
         (
-            row_name(row),
-            f"{row['trials']:,}",
-            _format_count(row["labels"]["first_start"], row["trials"]),
-            _format_count(row["labels"], row["trials"]),
+            name,
+            f"{row.trials:,}",
+            _format_count(row.labels.first_start, row.trials),
+            _format_count(row.labels, row.trials),
         )
-        for row in rows
-        if "labels" in row
+        for name, row in rows.items()
+        if row.labels
     ]
     header = (heading, "trials", "first start", "with restarts")
     return [Section("Trials that found the right label", header, cells)] if cells else []
 
 
-def make_notes(rows: Iterable[Row]) -> list[str]:
-    """How to read that table, where there is one."""
-    return [NOTE] if any("labels" in row for row in rows) else []
+def make_notes(rows: Iterable[_Row]) -> list[str]:
+    """Return the note on that table, if there is one."""
+    return [NOTE] if any(row.labels for row in rows) else []
 
 
-def _format_count(counts: Row, trials: int) -> str:
-    low, high = map(format_share, counts["interval"])
-    return f"{counts['right']:,} {format_share(counts['right'] / trials)}\n[{low}, {high}]"
+def _count_right(right: int, trials: int) -> RightLabels:
+    return RightLabels(right=right, interval=statistics.clopper_pearson(right, trials))
+
+
+def _format_count(counts: RightLabels | LabelCounts, trials: int) -> str:
+    share = format_share(counts.right / trials)
+    return f"{counts.right:,} {share}\n{format_share_interval(counts.interval)}"

@@ -12,6 +12,7 @@ from ganinv_cli.report.output.number_format import format_duration
 from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row
 from ganinv_cli.report.shared.prior import describe_prior, read_prior
+from ganinv_cli.statistics import Floats
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -43,6 +44,16 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
+
+
+def join_root_column(results: "Results", column: str, trials: NDArray[np.integer]) -> Floats:
+    """Return a column of the root group for these trials, (trials,) float64; NaN if it has none."""
+    root = results.groups.get("", {})
+    values = np.full(len(trials), np.nan)
+    if column in root:
+        _, there, here = np.intersect1d(root["trial"], trials, True, return_indices=True)
+        values[here] = root[column][there]
+    return values
 
 
 def make_run_notes(run: Row) -> list[str]:
