@@ -1,10 +1,11 @@
 """The results file: one HDF5 file, written so that a run killed at any instant goes on."""
 
-from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
-from ganinv_cli.store.results import Results, join_rows, read_results
+from ganinv_cli.store.results import Results, read_results
 from ganinv_cli.store.run import Run, open_run
+from ganinv_cli.store.schema import join_rows
 
 __all__ = [
     "Figure",

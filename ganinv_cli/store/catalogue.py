@@ -1,15 +1,16 @@
-"""What of a run is committed, and in which file: known without loading it."""
+"""What of a run is committed and in which files, and its rows read from them block by block."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import chunks, columns, files, provenance, schema
-from ganinv_cli.store.schema import TRIAL, Kind, Layout, column_path
+from ganinv_cli.store import contents, files, provenance, schema
+from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path
 
 
 class CommittedFile(NamedTuple):
@@ -79,6 +80,26 @@ class Catalogue:
         return new
 
 
+@dataclass(frozen=True)
+class CommittedRows:
+    """The rows that a finished file is to hold, and the files they lie in."""
+
+    groups: Sequence[str]
+    layout: Layout  # of these groups at least
+    constants: Mapping[str, np.ndarray]
+    list_trials: Callable[[str], np.ndarray]  # a group's numbers, sorted
+    list_sources: Callable[
+        [str, int, int], Sequence["RowSource"]
+    ]  # of a group's rows from low to high
+
+
+class RowSource(NamedTuple):
+    """A file that has some rows; where two have the same one, the first counts."""
+
+    path: Path
+    trials: np.ndarray | None  # the rows to take, each at its trial's number; None: look for them
+
+
 def scan_run(path: Path) -> tuple[Catalogue, bool]:
     """What is committed of the run at `path`; whether any part has rows the finished file lacks."""
     catalogue, more = Catalogue(), False
@@ -89,62 +110,85 @@ def scan_run(path: Path) -> tuple[Catalogue, bool]:
     return catalogue, more
 
 
-def check_same_run(first: Mapping[str, Any], other: Mapping[str, Any], path: Path) -> None:
-    """ResultsError where two files that lie together are of different runs."""
-    if any(first[name] != other[name] for name in provenance.RUN_KEYS):
-        raise ResultsError(f"{path} is of another run than the files beside it; move it away")
+def collect_rows(catalogue: Catalogue) -> CommittedRows:
+    """Everything that is committed of one run."""
+    sources = functools.partial(list_overlapping_files, catalogue.files)
+    return CommittedRows(
+        catalogue.groups, catalogue.layout, catalogue.constants, catalogue.list_trials, sources
+    )
+
+
+def list_overlapping_files(
+    candidates: Sequence[CommittedFile], group: str, low: int, high: int
+) -> list[RowSource]:
+    """The files that may have rows of a group from low to high."""
+    spans = ((each.path, each.spans.get(group, (high, low))) for each in candidates)
+    return [RowSource(path, None) for path, (least, most) in spans if least < high and most >= low]
+
+
+def read_block(
+    rows: CommittedRows, group: str, kinds: Mapping[str, Kind], numbers: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Column -> the rows of a group with these numbers, sorted; "trial" is -1 where there is none.
+
+    "trial" is one of the columns asked for.
+    """
+    found = {name: kind.empty(len(numbers)) for name, kind in kinds.items()}
+    found[TRIAL][:] = -1
+    low, high = int(numbers[0]), int(numbers[-1]) + 1
+    for source in reversed(rows.list_sources(group, low, high)):  # the first has the last word
+        with files.open_results(source.path) as file:
+            columns = file[group or "/"]
+            if source.trials is not None:
+                trials, at = (source.trials[np.isin(source.trials, numbers)],) * 2
+            elif file.attrs["finished"] != "":
+                trials, at = _locate_by_index(columns[TRIAL], numbers)
+            else:
+                trials, at = _locate_by_search(columns[TRIAL], numbers)
+            places = np.searchsorted(numbers, trials)
+            for name in kinds if len(trials) else ():
+                if name in columns:
+                    contents.copy_rows(columns[name], at, found[name], places)
+    return found
+
+
+def read_group(catalogue: Catalogue, group: str) -> dict[str, np.ndarray]:
+    """Return "trial" and the columns of a group's committed rows, sorted by trial."""
+    kinds = {
+        name: catalogue.layout[group, name]
+        for name in schema.get_columns(group)
+        if (group, name) in catalogue.layout
+    }
+    rows = collect_rows(catalogue)
+    return read_block(rows, group, {TRIAL: TRIAL_KIND} | kinds, catalogue.list_trials(group))
 
 
 def _add_file(catalogue: Catalogue, path: Path) -> bool:
     with files.open_results(path) as file:
-        found = read_summary(file)
+        found = contents.read_summary(file)
         new = {
             (group, name): file[column_path(group, name)]
             for group, names in found.columns.items()
             for name in names
             if (group, name) not in catalogue.layout
         }
-        catalogue.layout |= {key: get_kind(data) for key, data in new.items()}
+        catalogue.layout |= {key: contents.get_kind(data) for key, data in new.items()}
     catalogue.constants = found.constants | catalogue.constants
     if catalogue.attributes is None:
         catalogue.attributes = found.attributes
-    check_same_run(catalogue.attributes, found.attributes, path)
+    provenance.check_beside(catalogue.attributes, found.attributes, path)
     return catalogue.add(path, found.trials)
 
 
-class FileSummary(NamedTuple):
-    """What a file holds, but for the columns' content."""
-
-    attributes: dict[str, Any]  # decoded
-    trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 where it was not run
-    columns: dict[str, list[str]]  # group -> names
-    constants: dict[str, np.ndarray]
+def _locate_by_index(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the numbers a file has, each in the row of its number, and these rows."""
+    there = numbers[numbers < len(trial)]
+    run = there[contents.read_rows(trial, there) >= 0]
+    return run, run
 
 
-def read_summary(file: h5py.File) -> FileSummary:
-    """Costs the same whatever is in the columns."""
-    attributes = provenance.decode_attributes(file.attrs)
-    groups = attributes["groups"]
-    trials = {group: chunks.read_all(file[column_path(group, TRIAL)]) for group in groups}
-    return FileSummary(
-        attributes, trials, {g: _list_columns(file, g) for g in groups}, read_constants(file)
-    )
-
-
-def read_constants(file: h5py.File) -> dict[str, np.ndarray]:
-    """The root datasets that are not a row a trial."""
-    return {c.name: file[c.name][()] for c in columns.CONSTANTS if c.name in file}
-
-
-def get_kind(data: h5py.Dataset) -> Kind:
-    """Of a column."""
-    return Kind(str(data.dtype), data.shape[1:])
-
-
-def _list_columns(file: h5py.File, group: str) -> list[str]:
-    """Those that are there; HDF5 is quicker to list than to ask."""
-    whole, known = file[group or "/"], schema.get_columns(group)
-    names = set(whole)
-    for folder in names & {name.rpartition("/")[0] for name in known}:
-        names |= {f"{folder}/{name}" for name in whole[folder]}
-    return [name for name in known if name in names]
+def _locate_by_search(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the numbers a file has, in whatever row, and their rows, sorted."""
+    stored = trial[:]
+    at = np.flatnonzero(np.isin(stored, numbers))
+    return stored[at], at

@@ -10,9 +10,8 @@ import h5py
 import numpy as np
 
 from ganinv_cli.store import schema
-from ganinv_cli.store.chunks import iterate_pieces
-from ganinv_cli.store.committed_rows import CommittedRows, read_block
-from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.catalogue import CommittedRows, read_block
+from ganinv_cli.store.contents import Figure, iterate_pieces
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, column_path
 
 BLOCK_BYTES = 1 << 26  # held in memory at a time

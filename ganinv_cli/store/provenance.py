@@ -83,6 +83,15 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
         )
 
 
+def check_beside(first: Mapping[str, Any], other: Mapping[str, Any], path: Path) -> None:
+    """Raise ResultsError if the file `path`, with attributes `other`, is of another run.
+
+    `first` are the decoded attributes of the files beside it.
+    """
+    if any(first[name] != other[name] for name in RUN_KEYS):
+        raise ResultsError(f"{path} is of another run than the files beside it; move it away")
+
+
 def list_differences(
     there: Mapping[str, Any], here: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:

@@ -5,14 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import catalogue, files, schema
-from ganinv_cli.store import figure as figure_
-from ganinv_cli.store.catalogue import FileSummary
-from ganinv_cli.store.figure import Figure
+from ganinv_cli.store import contents, files, provenance
+from ganinv_cli.store.contents import Figure, FileSummary
 from ganinv_cli.store.rows import (
     FileRows,
     Group,
@@ -21,9 +18,7 @@ from ganinv_cli.store.rows import (
     read_stamp,
     select_run_key,
 )
-from ganinv_cli.store.schema import TRIAL, Kind, column_path
-
-_GroupColumns = dict[str, np.ndarray]  # "trial" and the columns, one row each a trial
+from ganinv_cli.store.schema import TRIAL
 
 
 @dataclass(frozen=True)
@@ -70,64 +65,34 @@ def _read_files(path: Path) -> list[_FileContents]:
         )
     for part in parts:
         found.append(_read_file(ResultsFile(part, path, read_stamp(part))))
-        catalogue.check_same_run(found[0].summary.attributes, found[-1].summary.attributes, part)
+        provenance.check_beside(found[0].summary.attributes, found[-1].summary.attributes, part)
     return found
 
 
 def _read_file(source: ResultsFile) -> _FileContents:
     with source.open() as file:
-        summary = catalogue.read_summary(file)
-        names = summary.attributes["figures"]
+        summary = contents.read_summary(file)
         source = replace(source, run_key=select_run_key(summary.attributes))
-        return _FileContents(
-            source, summary, {name: figure_.read_figure(file[name]) for name in names}
-        )
+        return _FileContents(source, summary, contents.read_figures(file))
 
 
-def _merge_contents(contents: Sequence[_FileContents]) -> Results:
+def _merge_contents(loaded: Sequence[_FileContents]) -> Results:
     pieces: dict[str, list[FileRows]] = {}
-    for source, summary, _ in contents:
+    for source, summary, _ in loaded:
         for group, trials in summary.trials.items():
             piece = FileRows(source, trials, summary.columns[group])
             pieces.setdefault(group, []).append(piece)
     groups = {name: GroupRows(name, of) for name, of in pieces.items()}
-    first = contents[0].summary
+    first = loaded[0].summary
     complete = first.attributes["finished"] != "" and all(
         len(rows[TRIAL]) == np.sum(first.trials.get(name, np.zeros(0)) >= 0)
         for name, rows in groups.items()
     )
     constants: dict[str, np.ndarray] = {}
     figures: dict[str, Figure] = {}
-    for _, summary, drawn in reversed(contents):
+    for _, summary, drawn in reversed(loaded):
         constants |= summary.constants
         figures |= drawn
-    newest = first if complete else contents[-1].summary
+    newest = first if complete else loaded[-1].summary
     about = {"groups": list(groups), "figures": list(figures)}
     return Results(newest.attributes | about, dict(groups), constants, figures, complete)
-
-
-def read_group(file: h5py.File, group: str) -> _GroupColumns:
-    """The rows of a group that were run."""
-    trial = file[column_path(group, TRIAL)][:]
-    run = trial >= 0
-    rows = {TRIAL: trial[run]}
-    for name in schema.get_columns(group):
-        if column_path(group, name) in file:
-            rows[name] = file[column_path(group, name)][:][run]
-    return rows
-
-
-def join_rows(pieces: list[_GroupColumns]) -> _GroupColumns:
-    """Each trial once, its first row, sorted by number."""
-    trial, first = np.unique(np.concatenate([p[TRIAL] for p in pieces]), return_index=True)
-    kinds = {
-        name: Kind(str(values.dtype), values.shape[1:])
-        for p in pieces
-        for name, values in p.items()
-    }
-    rows = {
-        name: np.concatenate([p.get(name, kind.empty(len(p[TRIAL]))) for p in pieces])[first]
-        for name, kind in kinds.items()
-        if name != TRIAL
-    }
-    return {TRIAL: trial, **rows}

@@ -1,7 +1,6 @@
 """A group's rows, whichever files they lie in; a column is read when it is asked for."""
 
 import contextlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,9 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import catalogue, chunks, files, provenance
+from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
-BLOCK_BYTES = 1 << 22  # of a column that are read at once
 CACHE_BYTES = 1 << 16  # a column that is smaller stays in memory
 
 Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row each a trial
@@ -160,14 +158,14 @@ class GroupRows(Mapping[str, np.ndarray]):
                 for name, values in columns.items():
                     data = file.get(column_path(self._name, name))
                     if data is not None:
-                        _fill(values, mine, data, there)
+                        contents.copy_rows(data, there, values, mine)
         return columns
 
     def _get_kind(self, name: str) -> Kind:
         if name not in self._kinds:
             source, trial, row = self._examples[name]
             with source.open_rows(self._name, trial, row) as (file, _):
-                self._kinds[name] = catalogue.get_kind(file[column_path(self._name, name)])
+                self._kinds[name] = contents.get_kind(file[column_path(self._name, name)])
         return self._kinds[name]
 
 
@@ -176,21 +174,7 @@ def _has_trials(file: h5py.File, group: str, trials: np.ndarray) -> bool:
     data = file.get(column_path(group, TRIAL))
     if data is None or trials.max(initial=-1) >= len(data):
         return False
-    found = np.full(len(trials), -1)
-    _fill(found, np.arange(len(trials)), data, trials)
-    return np.array_equal(found, trials)
-
-
-def _fill(values: np.ndarray, places: np.ndarray, data: h5py.Dataset, rows: np.ndarray) -> None:
-    """values[at] = data[rows], some rows at a time."""
-    row_bytes = values.itemsize * math.prod(values.shape[1:])
-    length = max(1, BLOCK_BYTES // max(1, row_bytes))
-    for low in range(0, len(rows), length):
-        block = slice(low, low + length)
-        wanted, place = np.unique(rows[block], return_inverse=True)
-        together = (np.diff(wanted) == 1).all()  # as in every part, which are many
-        found = data[wanted[0] : wanted[-1] + 1] if together else chunks.read_rows(data, wanted)
-        values[places[block]] = found[place]
+    return np.array_equal(contents.read_rows(data, trials), trials)
 
 
 def _iterate_file_groups(sources: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

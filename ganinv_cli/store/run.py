@@ -8,12 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ganinv_cli.store import catalogue, files, finished_file, lock, results, schema
-from ganinv_cli.store import figure as figure_
+from ganinv_cli.store import catalogue, contents, files, finished_file, lock, schema
 from ganinv_cli.store import provenance as provenance_
-from ganinv_cli.store.catalogue import Catalogue
-from ganinv_cli.store.committed_rows import collect_rows
-from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.catalogue import Catalogue, collect_rows
+from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
 from ganinv_cli.store.schema import TRIAL, column_path
@@ -59,12 +57,7 @@ class Run:
 
     def read_group(self, group: str) -> dict[str, np.ndarray]:
         """What is committed of one group, sorted by trial; at least one row must be."""
-        pieces = []
-        for stored in self._committed.files:
-            if group in stored.spans:
-                with files.open_results(stored.path) as file:
-                    pieces.append(results.read_group(file, group))
-        return results.join_rows(pieces)
+        return catalogue.read_group(self._committed, group)
 
     def commit(
         self,
@@ -145,8 +138,7 @@ class Run:
         if not self.path.exists():
             return {}
         with files.open_results(self.path) as file:
-            names = provenance_.decode_attributes(file.attrs)["figures"]
-            return {name: figure_.read_figure(file[name]) for name in names}
+            return contents.read_figures(file)
 
     def _save_error(self, error: OSError) -> SaveError:
         saved = f"{self._committed.saved_trials:,} trials are saved"

@@ -1,6 +1,6 @@
 """Whether rows fit what a results file may hold, and each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +114,22 @@ def join_layouts(known: Layout, new: Layout) -> Layout:
                     f"{column_path(group, name)}: {symbol} is {size}, not {sizes[symbol]}"
                 )
     return whole
+
+
+def join_rows(pieces: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the rows of several pieces of a group, sorted by trial; a trial's first row counts."""
+    trial, first = np.unique(np.concatenate([p[TRIAL] for p in pieces]), return_index=True)
+    kinds = {
+        name: Kind(str(values.dtype), values.shape[1:])
+        for p in pieces
+        for name, values in p.items()
+    }
+    rows = {
+        name: np.concatenate([p.get(name, kind.empty(len(p[TRIAL]))) for p in pieces])[first]
+        for name, kind in kinds.items()
+        if name != TRIAL
+    }
+    return {TRIAL: trial, **rows}
 
 
 def _check_trials(group: str, trial: np.ndarray) -> np.ndarray:

@@ -20,9 +20,8 @@ from stored import (
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import recover, summarize
 from ganinv_cli.report.shared.failures import list_failures
-from ganinv_cli.store import open_run, read_results
+from ganinv_cli.store import contents, open_run, read_results
 from ganinv_cli.store import rows as rows_
-from ganinv_cli.store.chunks import read_rows as chunk_rows
 from ganinv_cli.store.rows import FileRows, GroupRows, ResultsFile, take_rows, take_trials
 
 
@@ -34,13 +33,13 @@ def path(tmp_path):
 @pytest.fixture
 def bytes_read(monkeypatch):
     """How much of each column has been read, by its path."""
-    read_of, fill = {}, rows_._fill
+    read_of, copy_rows = {}, contents.copy_rows
 
-    def counted(values, at, data, there):
-        read_of[data.name] = read_of.get(data.name, 0) + values[at].nbytes
-        fill(values, at, data, there)
+    def count_bytes(data, rows, values, places):
+        read_of[data.name] = read_of.get(data.name, 0) + values[places].nbytes
+        copy_rows(data, rows, values, places)
 
-    monkeypatch.setattr(rows_, "_fill", counted)
+    monkeypatch.setattr(contents, "copy_rows", count_bytes)
     return read_of
 
 
@@ -60,6 +59,7 @@ def _saved(path, finished):
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_report_of_recoveries_reads_no_z_but_for_its_size(path, bytes_read, finished):
     _saved(path, finished)
+    bytes_read.clear()  # finishing reads the parts
     results = read_results(path)
     assert not bytes_read
     summarize(results, "x")
@@ -86,9 +86,9 @@ def test_a_report_says_the_same_of_a_file_as_of_arrays(path):
 
 
 @pytest.mark.parametrize("finished", [False, True])
-@pytest.mark.parametrize("block_bytes", [1, 100, rows_.BLOCK_BYTES])
+@pytest.mark.parametrize("block_bytes", [1, 100, contents.BLOCK_BYTES])
 def test_some_rows_are_those_rows_wherever_they_lie(path, monkeypatch, block_bytes, finished):
-    monkeypatch.setattr(rows_, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(contents, "BLOCK_BYTES", block_bytes)
     trials = np.random.default_rng(0).permutation(60)
     with open_run(path, make_provenance()) as run:
         commit_batches(run, trials[:20].tolist())
@@ -120,7 +120,7 @@ def test_a_row_of_a_dataset_may_be_asked_for_twice(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         data = file.create_dataset("a", data=np.arange(9))
         for rows_asked in ([3, 3, 5], [3, 4, 5], [0, 0], [8]):
-            assert chunk_rows(data, np.array(rows_asked)).tolist() == rows_asked
+            assert contents.read_rows(data, np.array(rows_asked)).tolist() == rows_asked
 
 
 def test_a_column_that_some_files_lack_is_not_a_number_there(path):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.store.catalogue import Catalogue
+from ganinv_cli.store.catalogue import Catalogue, CommittedRows, collect_rows, read_block
 from ganinv_cli.store.columns import ERROR, GROUP_KINDS
-from ganinv_cli.store.committed_rows import CommittedRows, collect_rows, read_block
 from ganinv_cli.store.merge.merged_rows import MergedRows
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, enclosing_group
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import catalogue, files, finished_file, lock
-from ganinv_cli.store.committed_rows import CommittedRows
+from ganinv_cli.store.catalogue import CommittedRows
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.merge.coverage import (
     describe_agreement,

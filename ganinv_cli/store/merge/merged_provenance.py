@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import figure as figure_
-from ganinv_cli.store import files, provenance
+from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.catalogue import Catalogue
-from ganinv_cli.store.figure import Figure
+from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.provenance import Provenance
 
 _DEVICE_SEPARATOR = "; "  # devices
@@ -83,7 +82,7 @@ class MergedProvenance:
         loaded = {}
         for name, (_, path) in self._figures.items():
             with files.open_results(path) as file:
-                loaded[name] = figure_.read_figure(file[name])
+                loaded[name] = contents.read_figure(file[name])
         return loaded
 
     def describe_differences(self) -> list[str]:

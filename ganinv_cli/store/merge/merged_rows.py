@@ -7,9 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import committed_rows, schema
-from ganinv_cli.store.catalogue import Catalogue, CommittedFile
-from ganinv_cli.store.committed_rows import CommittedRows, RowSource
+from ganinv_cli.store import schema
+from ganinv_cli.store.catalogue import (
+    Catalogue,
+    CommittedFile,
+    CommittedRows,
+    RowSource,
+    collect_rows,
+    list_overlapping_files,
+    read_block,
+)
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout
 
 
@@ -124,7 +131,7 @@ class MergedRows:
         if group in self._summaries:
             complete = self._find_complete_summaries(group)
             stored = self._members[complete.member].files if complete else []
-            return committed_rows.list_overlapping_files(stored, group, low, high)
+            return list_overlapping_files(stored, group, low, high)
         return list(self._iterate_sources(group, low, high))
 
     def _iterate_sources(self, group: str, low: int, high: int) -> Iterator[RowSource]:
@@ -134,14 +141,14 @@ class MergedRows:
             if indexed_by_trial:
                 yield RowSource(path, low + np.flatnonzero(owner == member))
             else:
-                yield from committed_rows.list_overlapping_files(stored, group, low, high)
+                yield from list_overlapping_files(stored, group, low, high)
 
 
 def _count_summarised(catalogue: Catalogue, group: str) -> int:
     """Return how many trials the last row of a group of summaries is of."""
     count = schema.get_group_kind(group).summarised_trials
-    last = committed_rows.read_block(
-        committed_rows.collect_rows(catalogue),
+    last = read_block(
+        collect_rows(catalogue),
         group,
         {TRIAL: TRIAL_KIND, count: Kind("int32", ())},
         catalogue.list_trials(group)[-1:],

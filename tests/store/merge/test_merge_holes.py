@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stored import make_provenance
 
-from ganinv_cli.store import chunks, finished_file, open_run, read_results
+from ganinv_cli.store import contents, finished_file, open_run, read_results
 
 WIDE = 20  # components of z
 
@@ -127,5 +127,5 @@ def test_a_column_is_read_whole_or_in_part_as_h5py_reads_it(path, trials):
     with h5py.File(path) as file:
         for name in ("none/trial", "none/z_found"):
             whole = file[name][:]
-            assert np.array_equal(chunks.read_all(file[name]), whole, equal_nan=True)
-            assert np.array_equal(chunks.read_rows(file[name], at), whole[at], equal_nan=True)
+            assert np.array_equal(contents.read_all(file[name]), whole, equal_nan=True)
+            assert np.array_equal(contents.read_rows(file[name], at), whole[at], equal_nan=True)
