@@ -19,9 +19,9 @@ Groups = dict[str, Columns]
 def group_rows(
     trials: Sequence[Trial], group: Callable[[Job], str], prior: Prior, bounded: bool
 ) -> Groups:
-    """The rows of each group that some of the trials belong to.
+    """Return the rows of each group that has some of the trials.
 
-    `bounded`: what a start ended with bounds the error of its z.
+    `bounded`: the final loss of a start bounds the error of its z.
     """
     trials_by_group: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -32,7 +32,7 @@ def group_rows(
 
 
 def make_truth_rows(trials: Sequence[Trial]) -> Groups:
-    """The true z of each trial, the rows of "/"."""
+    """Return the true z of each trial, the rows of "/"."""
     by_number = {trial.job.trial: trial for trial in trials}
     rows = {
         "trial": np.array(list(by_number)),
@@ -43,13 +43,13 @@ def make_truth_rows(trials: Sequence[Trial]) -> Groups:
 
 
 def join_groups(parts: Sequence[Groups]) -> Groups:
-    """The rows of all pieces by group, a trial's first row where it has several."""
+    """Join rows by group, with a trial's first row if it has several."""
     names = dict.fromkeys(name for piece in parts for name in piece)
     return {name: store.join_rows([p[name] for p in parts if name in p]) for name in names}
 
 
 def _make_label_column(labels: Sequence[int]) -> Columns:
-    """Where there are any."""
+    """Return the label column, if there are labels."""
     return {"label": np.array(labels, np.int32)} if max(labels) >= 0 else {}
 
 
@@ -101,7 +101,7 @@ def _make_end_columns(ends: Sequence[tuple[StartResult, np.ndarray]], bounded: b
 
 
 def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Columns:
-    """What was noted on the way, where marks were set."""
+    """Return the columns of the record points, if there are any."""
     if not len(trials[0].record_points.curve):
         return {}
     return {
@@ -113,9 +113,9 @@ def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarra
 
 
 def _make_refined_columns(trials: Sequence[Trial]) -> Columns:
-    """Where some of the trials were polished; NaN, and no outcome, for the others.
+    """Return the columns of refined z, if any; NaN, and outcome 0, for trials without one.
 
-    No error where the true z is not known, and no test for a minimum where there was none.
+    Without a true z there is no error, and without a test for a minimum no column of it.
     """
     if not any(trial.refined for trial in trials):
         return {}

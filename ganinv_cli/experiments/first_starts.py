@@ -1,4 +1,4 @@
-"""Where first starts begin: at a draw from the prior, or where an encoder leads."""
+"""First starts: draws from the prior, or the guesses of an encoder."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -18,14 +18,17 @@ from ganinv_cli.settings.shipped import find
 
 
 class FirstStarts(NamedTuple):
-    """What gives a run's first starts, and what to remember of it."""
+    """The encoder of a run's first starts, and what identifies it in the results."""
 
     encoder: Encoder | None  # None: every start is drawn
     identity: dict[str, str]
 
 
 def load_first_starts(config: Config, generator: Generator) -> FirstStarts:
-    """As the config says. Raises CheckpointError where the encoder is missing or another's."""
+    """Load the encoder if the config asks for one.
+
+    Raises CheckpointError if it is missing, or was fitted to another generator.
+    """
     if config.start == "random":
         return FirstStarts(None, {})
     if generator.labels:
@@ -43,7 +46,7 @@ def add_encoder_starts(
     block: int,
     uses_encoder: Callable[[Job], bool],
 ) -> MakeTargets:
-    """The same images, with the starts of those jobs that the encoder is for."""
+    """Return `make_targets` with the encoder's starts, for the jobs that use it."""
     encode_starts = start.make_find_starts(generator, encoder, block)
 
     def make_encoded_targets(jobs: Sequence[Job]) -> Targets:
@@ -60,7 +63,7 @@ def add_encoder_starts(
 
 
 def check_labels(generator: Generator, config: Config, starts: int, option: str) -> None:
-    """Raises ConfigError where starts that take the labels in turn do not come to each."""
+    """Check that starts, which take the labels in turn, try each label. Raises ConfigError."""
     if starts < generator.labels:
         more = "" if config.batch_norm == "batch" else f", or raise --{option}"
         raise ConfigError(

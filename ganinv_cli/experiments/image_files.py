@@ -1,4 +1,4 @@
-"""The image files of a run: what each one is, known before the first is explained."""
+"""The image files of a run, all read before the first is inverted."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ class ImageFile(NamedTuple):
 def read_image_files(
     names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output_folder: Path
 ) -> list[ImageFile]:
-    """Every image of a run, in the order of the results file; 12 kB each at 64 pixels.
+    """Read every image of a run, in the order of the results file; 12 kB each at 64 pixels.
 
-    What lies in the folder `output`, the run's own figures, is passed over. Raises ImageError where
-    none of the files can be read, UsageError where a source is that folder.
+    Files in `output_folder`, the run's own figures, are skipped. Raises ImageError if none of the
+    files can be read, UsageError if a source is that folder.
     """
     paths = [Path(name) for name in names]
     for path in paths:
@@ -67,7 +67,7 @@ def read_image_files(
 
 
 def hash_files(files: Sequence[ImageFile]) -> str:
-    """Of what all the files hold, in their order: SHA-256 in hexadecimal."""
+    """Return the SHA-256 of all files' hashes in their order, in hexadecimal."""
     return hashlib.sha256("\n".join(source.sha256 for source in files).encode()).hexdigest()
 
 
@@ -81,5 +81,5 @@ def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> Ima
 
 
 def _truncate(text: str) -> bytes:
-    """As many whole characters as there is room for."""
+    """Cut a text to TEXT_BYTES bytes, without cutting a character."""
     return text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()

@@ -1,4 +1,4 @@
-"""What a run has to do yet: known by number at once, and named one by one."""
+"""The jobs that a run still has to do: counted at once, listed one by one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BLOCK_TRIALS = 4096  # trials that are looked up at a time
 
 
 class JobSeries(NamedTuple):
-    """A case under a rule, and the group that its rows are in."""
+    """The trials of a case under a rule, and the group of their rows."""
 
     case: int
     rule: str
@@ -48,7 +48,7 @@ class PendingJobs:
 
     @cached_property
     def total(self) -> int:
-        """Of this shard, with those that are done."""
+        """Number of trials of this shard, those that are done included."""
         series = sum(map(len, self.bundles))
         return series * sum(len(numbers) for numbers in self._iterate_blocks())
 
@@ -79,7 +79,7 @@ class PendingJobs:
             yield numbers[self.shard.contains(numbers)]
 
     def _find_missing(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> list[np.ndarray]:
-        """Of each series, which of these trials are to be run: bool (numbers,)."""
+        """Return, for each series, which of these trials are to be run: bool (numbers,)."""
         if self.coupled:
             return [np.full(len(numbers), self._is_incomplete(series)) for series in bundle]
         return [self.run.is_missing(series.group, numbers) for series in bundle]

@@ -22,7 +22,7 @@ class RunProgress(NamedTuple):
 
 
 class ProgressCounter:
-    """Adds up tallies."""
+    """Adds up the counts of a run, and estimates the time left."""
 
     def __init__(
         self,
@@ -31,9 +31,9 @@ class ProgressCounter:
         expected_gradients: float,
         success_word: str = "recovered",
     ) -> None:
-        """`before` of `total` trials are done; each of the rest is expected to cost `expected`.
+        """Start after `finished_before` of `total` trials.
 
-        `word` is for those that count as good.
+        Each of the rest is expected to cost `expected_gradients`; `success_word` names a success.
         """
         self._total, self._finished_before, self._expected_gradients, self._success_word = (
             total,
@@ -45,11 +45,11 @@ class ProgressCounter:
 
     @property
     def initial(self) -> RunProgress:
-        """Before the first tally."""
+        """The progress before the first counts."""
         return self.add(Counts())
 
     def add(self, counts: Counts) -> RunProgress:
-        """The progress after one more of them."""
+        """Add counts, and return the progress after them."""
         self._counts = self._counts.add(counts)
         done, good, _, gradients, seconds = self._counts
         rate = gradients / seconds if seconds else 0.0

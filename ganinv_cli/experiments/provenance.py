@@ -1,4 +1,4 @@
-"""What made the results: this package, its libraries, its revision."""
+"""Provenance of results: settings, library versions, hash of the generator, revision."""
 
 import subprocess
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ def make_provenance(
     extra: Mapping[str, Any] | None = None,
     precision: str = "float32",
 ) -> Provenance:
-    """The provenance of a run that starts now, with every setting of its solver.
+    """Return the provenance of a run that starts now, with every setting of its solver.
 
-    `more` is what else decides the results, such as hashes of its images; `precision` is that of
+    `extra` is what else decides the results, such as hashes of the images; `precision` is that of
     the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
@@ -45,7 +45,7 @@ def make_provenance(
 
 
 def _read_git_revision() -> str:
-    """The revision of the checkout this package runs from; empty where it was installed."""
+    """Return the revision of the checkout that this package runs from; empty if installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""

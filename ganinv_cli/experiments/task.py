@@ -1,4 +1,4 @@
-"""What a worker does with an experiment's jobs: images, the loop, the polish, rows."""
+"""What a worker does with an experiment's jobs: targets, the loop, refinement, rows."""
 
 import time
 from abc import ABC, abstractmethod
@@ -37,7 +37,7 @@ Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, ru
 
 @dataclass(frozen=True, eq=False)
 class TrialTask(ABC, Generic[Settings]):
-    """One class an experiment; what depends on the generator is made where it is."""
+    """The trials of an experiment, one class each; sent to workers, which have the generator."""
 
     config: Settings
     solver: Solver
@@ -54,7 +54,7 @@ class TrialTask(ABC, Generic[Settings]):
 
     @property
     def has_exact_jobs(self) -> bool:
-        """Whether that is so for any of the jobs."""
+        """Whether `exact` holds for any of the jobs."""
         return True
 
     @property
@@ -64,26 +64,26 @@ class TrialTask(ABC, Generic[Settings]):
 
     @abstractmethod
     def prepare_targets(self, generator: Generator) -> MakeTargets:
-        """What gives the jobs' images."""
+        """Return a function that makes the jobs' target images."""
 
     @abstractmethod
     def get_group(self, job: Job) -> str:
-        """Where a job's row goes."""
+        """Return the results group of a job's row."""
 
     def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """The rows of all other groups."""
+        """Return rows of other groups, such as the true z."""
         return {}
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        """What polishes z, where something does."""
+        """Return a function that refines z, or None."""
         return None
 
     def should_refine(self, trial: Trial) -> bool:
-        """Whether it is for this trial."""
+        """Return whether a trial is refined."""
         return True
 
     def uses_encoder(self, job: Job) -> bool:
-        """Whether the encoder, where there is one, gives a job's first start."""
+        """Return whether the encoder, if there is one, makes a job's first start."""
         return True
 
     @property
@@ -92,7 +92,7 @@ class TrialTask(ABC, Generic[Settings]):
         return self.exact and self.solver.preconditioner_points > 0
 
     def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
-        """Do the jobs of a feed; what ends it early has what had ended handed over first."""
+        """Run jobs and yield results; if it is interrupted, finished trials are yielded first."""
         ended: list[Trial] = []
         last_result = time.monotonic()
         try:
@@ -117,7 +117,7 @@ class TrialTask(ABC, Generic[Settings]):
     def _make_result(
         self, trials: Sequence[Trial], prior: Prior, counts: Counts | None = None
     ) -> WorkerResult:
-        """The tally, and the rows of some trials."""
+        """Return counts, and the rows of some trials."""
         counts = counts or Counts()
         if not trials:
             return WorkerResult(counts)
@@ -164,7 +164,7 @@ class TrialTask(ABC, Generic[Settings]):
             )
 
     def count_trials(self, increment: Increment) -> Counts:
-        """What a look comes to, by what can be known of its trials."""
+        """Return the counts of an increment."""
         ended = increment.finished
         successes = sum(self._is_success(trial) for trial in ended)
         finished_gradients = sum(trial.gradients for trial in ended)
