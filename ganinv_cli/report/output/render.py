@@ -1,4 +1,4 @@
-"""The same tables as text, Markdown, CSV, LaTeX or JSON."""
+"""Reports as text, Markdown, CSV, LaTeX or JSON."""
 
 import csv
 import io
@@ -29,14 +29,14 @@ _LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the
 
 
 def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
-    """One text, ending in a newline. Several reports are told apart by their names.
+    """Return the reports as one text that ends in a newline; several are headed by their names.
 
-    `style` is one of words.STYLES; `width`, in columns and at least 80, matters to text alone.
+    `style` is one of STYLES. `width`, in columns and at least 80, is used by the style text alone.
     """
     return RENDERERS[style](reports, width).rstrip("\n") + "\n"
 
 
-def _text(reports: Sequence[Report], width: int) -> str:
+def _render_text(reports: Sequence[Report], width: int) -> str:
     file = io.StringIO()
     # Nothing from a file or a path may be taken for markup.
     console = Console(file=file, width=max(width, 80), markup=False, highlight=False, emoji=False)
@@ -80,9 +80,9 @@ def _make_rich_table(section: Section) -> Table:
 
 
 def _align_right(column: Sequence[str]) -> list[str]:
-    """Every line at the right; a share with its point under the others', which have three places.
+    """Return the cells with their lines aligned at the right, and shares aligned at their point.
 
-    Rich would take the room after `1.0` away.
+    The spaces are added here because Rich strips those after `1.0`.
     """
     cells = [
         [re.sub(r"(?<= )(1\.0|0)$", lambda share: share[0].ljust(5), line) for line in lines]
@@ -92,7 +92,7 @@ def _align_right(column: Sequence[str]) -> list[str]:
     return ["\n".join(line.rjust(width) for line in lines) for lines in cells]
 
 
-def _markdown(reports: Sequence[Report], width: int) -> str:
+def _render_markdown(reports: Sequence[Report], width: int) -> str:
     blocks = []
     for report in reports:
         if len(reports) > 1:
@@ -108,12 +108,12 @@ def _markdown(reports: Sequence[Report], width: int) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Nothing in it is Markdown, or ends a cell."""
+    """Escape what Markdown would read as markup or as the end of a cell."""
     return re.sub(r"([\\`*_<|])", r"\\\1", text)
 
 
-def _latex(reports: Sequence[Report], width: int) -> str:
-    """One floating table a section; needs the package booktabs."""
+def _render_latex(reports: Sequence[Report], width: int) -> str:
+    """Return a floating table per section; they need the package booktabs."""
     blocks = []
     for report in reports:
         remarks = [report.name, *report.notes] if len(reports) > 1 else report.notes
@@ -129,8 +129,8 @@ def _latex(reports: Sequence[Report], width: int) -> str:
     return "\n\n".join(blocks)
 
 
-def _csv(reports: Sequence[Report], width: int) -> str:
-    """The rows of every report, under all their columns."""
+def _render_csv(reports: Sequence[Report], width: int) -> str:
+    """Return the rows of all reports, under the columns of any of them."""
     rows = []
     for report in reports:
         name = {"file": report.name} if len(reports) > 1 else {}
@@ -143,8 +143,8 @@ def _csv(reports: Sequence[Report], width: int) -> str:
     return file.getvalue()
 
 
-def _json(reports: Sequence[Report], width: int) -> str:
-    """An object; a list of them, each with its file's name, for several."""
+def _render_json(reports: Sequence[Report], width: int) -> str:
+    """Return an object; for several reports a list of objects, each with its file's name."""
     objects = [
         {
             "file": report.name,
@@ -158,8 +158,12 @@ def _json(reports: Sequence[Report], width: int) -> str:
     return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
 
 
-RENDERERS = {
-    function.__name__.strip("_"): function for function in (_text, _markdown, _csv, _latex, _json)
+RENDERERS = {  # by style, as STYLES lists them
+    "text": _render_text,
+    "markdown": _render_markdown,
+    "csv": _render_csv,
+    "latex": _render_latex,
+    "json": _render_json,
 }
 
 
@@ -173,5 +177,5 @@ def _join_lines(cells: Sequence[str]) -> list[str]:
 
 
 def _split_lines(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """A row for each line of the cells."""
+    """Yield a row for each line of the cells."""
     return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")

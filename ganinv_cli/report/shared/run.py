@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli.report.output.number_format import format_duration
-from ganinv_cli.report.output.plain_numbers import finite_or_none
 from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import finite_or_none
 from ganinv_cli.report.shared.prior import describe_prior, read_prior
 from ganinv_cli.statistics import Floats
 
