@@ -1,7 +1,14 @@
 """What the results say, and how sure that is: pure functions on arrays."""
 
-from ganinv_cli.statistics.arrays import Booleans, Floats, Integers, Scalar
-from ganinv_cli.statistics.averages import carry_forward, mean, median
+from ganinv_cli.statistics.averages import (
+    Booleans,
+    Floats,
+    Integers,
+    Scalar,
+    carry_forward,
+    mean,
+    median,
+)
 from ganinv_cli.statistics.bootstrap import Band, bootstrap
 from ganinv_cli.statistics.conditioning import condition_number, cramer_rao, rank
 from ganinv_cli.statistics.distances import (

@@ -1,11 +1,17 @@
-"""The middle of many trials, each column by itself.
+"""The types of arrays, and the median and mean over trials, each column by itself.
 
 A value that is not a number is left out; without any number the middle is NaN.
 """
 
-import numpy as np
+from typing import TypeVar
 
-from ganinv_cli.statistics.arrays import Floats
+import numpy as np
+from numpy.typing import NDArray
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def median(values: Floats) -> Floats:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.statistics.arrays import Floats
+from ganinv_cli.statistics.averages import Floats
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95

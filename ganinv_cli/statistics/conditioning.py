@@ -5,7 +5,7 @@ All take them in float64, (..., latent), in any order, and see each row of them 
 
 import numpy as np
 
-from ganinv_cli.statistics.arrays import Floats, Integers
+from ganinv_cli.statistics.averages import Floats, Integers
 
 
 def condition_number(singular_values: Floats) -> Floats:

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.special import erf
 
 from ganinv_cli.prior import Normal, Prior, Uniform
-from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
+from ganinv_cli.statistics.averages import Booleans, Floats, Integers
 
 _PAPER_PRIOR = Uniform()
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [−1, 1]

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-from ganinv_cli.statistics.arrays import Booleans, Floats
-from ganinv_cli.statistics.averages import median
+from ganinv_cli.statistics.averages import Booleans, Floats, median
 from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, Statistic, bootstrap
 
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
 
-from ganinv_cli.statistics.arrays import Booleans, Floats, Integers, Scalar
-from ganinv_cli.statistics.averages import median
+from ganinv_cli.statistics.averages import Booleans, Floats, Integers, Scalar, median
 from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap
 
 

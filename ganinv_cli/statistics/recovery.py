@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.statistics.arrays import Booleans, Floats, Integers
+from ganinv_cli.statistics.averages import Booleans, Floats, Integers
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
 SMALLEST_EPSILON = "1e-4"

@@ -38,9 +38,9 @@ class ResultsFile:
 
     path: Path
     finished_path: Path  # the finished file, where the rows of a part go
-    stamp: tuple[int, int]  # see `made`: another file may get the name
+    stamp: tuple[int, int]  # see `read_stamp`: another file may get the name
     handle: h5py.File | None = None
-    run_key: tuple[object, ...] = ()  # see `run`: a run that was started again may get the name
+    run_key: tuple[object, ...] = ()  # see `select_run_key`: a run started again may get the name
 
     @contextlib.contextmanager
     def open(self) -> Iterator[h5py.File]:
