@@ -1,5 +1,6 @@
-"""Several devices of one machine: the same trials, whichever runs them."""
+"""Several devices of one machine find the same trials as one, and are chosen by --device."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,28 +19,29 @@ from ganinv_cli.store import read_results
 RULES = ("none", "stochastic")
 SETTINGS = ("--clip", ",".join(RULES), "--trials", "10", "--batch-size", "4", "--seed", "3")
 
-# a machine with three devices, as TensorFlow can make them of one CPU
-THREE = """
-import sys
+# A process with three devices, which TensorFlow makes of one CPU: runs commands, each in a folder,
+# and prints the devices of each.
+THREE_DEVICES = """
+import contextlib, json, sys, threading
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
-import threading
 from ganinv_cli.cli import main
-from ganinv_cli.solvers.batch import Batch
-used, empty, advance = set(), Batch.make_empty, Batch.advance
-together = threading.Barrier(1 if "cpu:1" in sys.argv else 3)  # or the first had done it all
-def built(self, size):
-    slots = empty(self, size)
-    together.wait(120)
-    return slots
-def advanced(self, slots):
-    used.add(slots.solver_state.z.device[-5:])
-    return advance(self, slots)
-Batch.make_empty, Batch.advance = built, advanced
-try:
-    main(sys.argv[1:])
-finally:
+from ganinv_cli.loop.batch import Batch
+make_empty, advance = Batch.make_empty, Batch.advance
+for folder, workers, command in json.loads(sys.argv[1]):
+    used = set()
+    barrier = threading.Barrier(workers)  # or the first device could do all trials
+    def make_empty_together(self, size):
+        batch_state = make_empty(self, size)
+        barrier.wait(120)
+        return batch_state
+    def advance_and_note(self, batch_state):
+        used.add(batch_state.solver_state.z.device[-5:])
+        return advance(self, batch_state)
+    Batch.make_empty, Batch.advance = make_empty_together, advance_and_note
+    with contextlib.chdir(folder):
+        main(command, standalone_mode=False)
     print(*sorted(used), file=sys.stderr)
 """
 
@@ -51,13 +53,8 @@ def checkpoint(tmp_path_factory) -> Path:
     return folder
 
 
-def _three(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", THREE, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-
-
-def _same(path: Path, other: Path) -> None:
-    """Each trial once, with the same outcome, and where it converged the same z."""
+def _check_same(path: Path, other: Path) -> None:
+    """Check that each trial is there once, with the same outcome and, if converged, the same z."""
     first, second = read_results(path), read_results(other)
     for rule in RULES:
         rows, others = first.groups[rule], second.groups[rule]
@@ -70,23 +67,24 @@ def _same(path: Path, other: Path) -> None:
         np.testing.assert_array_equal(rows["z_start"], others["z_start"])
 
 
-@pytest.fixture(scope="module")
-def alone(checkpoint, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("alone")
-    done = _three(folder, "recover", "--checkpoint", checkpoint, *SETTINGS, "--device", "cpu:1")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.split()[-1] == "CPU:1"
-    return folder / "recover.h5"
-
-
 @pytest.mark.slow
-def test_three_devices_find_what_one_finds(checkpoint, alone, tmp_path):
-    given = ("recover", "--checkpoint", checkpoint, *SETTINGS, "--device", "cpu", "-v")
-    done = _three(tmp_path, *given)
+def test_three_devices_find_what_one_finds(checkpoint, tmp_path):
+    runs = []
+    for name, workers, device in (("one", 1, "cpu:1"), ("three", 3, "cpu")):
+        (tmp_path / name).mkdir()
+        command = ["recover", "--checkpoint", str(checkpoint), *SETTINGS, "--device", device, "-v"]
+        runs.append((str(tmp_path / name), workers, command))
+    done = subprocess.run(
+        [sys.executable, "-c", THREE_DEVICES, json.dumps(runs)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.split()[-3:] == ["CPU:0", "CPU:1", "CPU:2"]
-    assert "on 3 × CPU" in done.stderr
-    _same(alone, tmp_path / "recover.h5")
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if line.startswith("CPU:")] == ["CPU:1", "CPU:0 CPU:1 CPU:2"]
+    assert sum(line.startswith("on 3 × CPU") for line in lines) == 1
+    _check_same(tmp_path / "one" / "recover.h5", tmp_path / "three" / "recover.h5")
 
 
 def test_devices_are_named_by_kind_and_number():

@@ -33,7 +33,8 @@ class LocalCluster:
             *("--head", f"--port={port}", f"--ray-client-server-port={client}"),
             *("--node-ip-address=127.0.0.1", f"--num-cpus={cpus}", "--include-dashboard=false"),
         )
-        wait_until(lambda: _accepts_connections(port), 40)
+        for each in (port, client):
+            wait_until(lambda each=each: _accepts_connections(each), 40)
 
     @property
     def pid(self) -> int:

@@ -1,9 +1,8 @@
-"""What a user asks of Ray and cannot have: said in one sentence, soon."""
+"""A cluster that cannot be reached, or lacks resources, is refused soon and in one sentence."""
 
 import http.server
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from unittest import mock
 import builders
 import clusters
 import pytest
+from called import run_ganinv
 
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.ray import connect, resources
@@ -21,20 +21,20 @@ SOON = 15.0  # seconds
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory) -> GeneratorSpec:
+def spec(tmp_path_factory) -> GeneratorSpec:
     return GeneratorSpec(builders.make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture
 def silent():
-    """The port of something that listens and says nothing."""
+    """The port of a server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.fixture
 def website():
-    """The port of something that speaks another language."""
+    """The port of an HTTP server."""
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     with server, mock.patch.object(server.RequestHandlerClass, "log_message"):
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -44,12 +44,12 @@ def website():
         thread.join()
 
 
-def _refused(address: str, recipe: GeneratorSpec) -> str:
+def _refused(address: str, spec: GeneratorSpec) -> str:
     began = time.monotonic()
     with (
         mock.patch.dict(os.environ),
         pytest.raises(UsageError) as caught,
-        connect.connect(address, recipe),
+        connect.connect(address, spec),
     ):
         pass
     assert time.monotonic() - began < SOON
@@ -58,53 +58,46 @@ def _refused(address: str, recipe: GeneratorSpec) -> str:
 
 
 @pytest.mark.parametrize("kind", ["", "ray://"])
-def test_an_address_where_nobody_answers_is_refused(kind, recipe, silent, website):
+def test_an_address_where_nobody_answers_is_refused(kind, spec, silent, website, monkeypatch):
+    monkeypatch.setattr(connect, "PROBE_SECONDS", 1.0)
     for place in (f"127.0.0.1:{clusters.find_free_port()}", f"127.0.0.1:{silent}", "no.invalid:1"):
-        said = _refused(f"{kind}{place}", recipe)
+        said = _refused(f"{kind}{place}", spec)
         assert f"no Ray cluster at {kind}{place}: nobody answers there" in said
-    assert f"127.0.0.1:{website}" in _refused(f"{kind}127.0.0.1:{website}", recipe)
+    assert f"127.0.0.1:{website}" in _refused(f"{kind}127.0.0.1:{website}", spec)
 
 
 @pytest.mark.parametrize("address", ["", "head", "ray://head", "head:", "ray://head:x", "auto:"])
-def test_what_is_no_address_is_refused(address, recipe):
-    said = _refused(address, recipe)
+def test_what_is_no_address_is_refused(address, spec):
+    said = _refused(address, spec)
     assert f"--address {address}: it is local, auto, HOST:PORT or ray://HOST:PORT" in said
 
 
-def test_auto_without_a_cluster_is_refused(recipe, monkeypatch, tmp_path):
+def test_auto_without_a_cluster_is_refused(spec, monkeypatch, tmp_path):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     lost = mock.patch("ray.init", side_effect=ConnectionError("Could not find any Ray instance"))
     with lost:
-        assert "is part of no Ray cluster that answers" in _refused("auto", recipe)
+        assert "is part of no Ray cluster that answers" in _refused("auto", spec)
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{clusters.find_free_port()}")
-    assert "no Ray cluster at 127.0.0.1" in _refused("auto", recipe)
+    assert "no Ray cluster at 127.0.0.1" in _refused("auto", spec)
     monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{clusters.find_free_port()}")
-    assert "no Ray cluster at ray://127.0.0.1" in _refused("auto", recipe)
+    assert "no Ray cluster at ray://127.0.0.1" in _refused("auto", spec)
 
 
-def test_ray_that_is_not_installed_is_asked_for(recipe):
+def test_ray_that_is_not_installed_is_asked_for(spec):
     with mock.patch.dict(sys.modules, {"ray": None}):
-        assert "pip install 'ganinv[ray]'" in _refused("local", recipe)
+        assert "pip install 'ganinv[ray]'" in _refused("local", spec)
 
 
-@pytest.mark.slow
-def test_a_command_that_finds_nobody_exits_with_2_and_one_line(tmp_path):
-    folder = tmp_path / "small"
-    builders.make_checkpoint(folder)
-    place = f"127.0.0.1:{clusters.find_free_port()}"
-    command = ["recover", "--checkpoint", folder, "--engine", "ray", "--address", place]
-    done = subprocess.run(
-        [sys.executable, "-m", "ganinv_cli", *map(str, command)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    (said,) = done.stderr.splitlines()
-    assert said.startswith(f"Error: no Ray cluster at {place}: nobody answers there")
-    assert done.stdout == ""
+def test_a_command_that_finds_no_cluster_exits_with_2_and_one_line(tmp_path):
+    builders.make_checkpoint(tmp_path / "small")
+    address = f"127.0.0.1:{clusters.find_free_port()}"
+    command = ("recover", "--checkpoint", tmp_path / "small", "--engine", "ray")
+    with mock.patch.dict(os.environ):
+        result = run_ganinv(tmp_path, *command, "--address", address, code=2)
+    (said,) = result.stderr.splitlines()
+    assert said.startswith(f"Error: no Ray cluster at {address}: nobody answers there")
+    assert result.stdout == ""
 
 
 def _node(cpus: float, gpus: float = 0, alive: bool = True) -> resources.Node:

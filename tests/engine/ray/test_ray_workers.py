@@ -23,7 +23,7 @@ class DiedError(Exception):
 
 
 class Ray:
-    """In place of the module ray: all calls are answered at once, and `wait` returns any of them."""
+    """In place of the module ray: calls are answered at once, and `wait` returns any of them."""
 
     exceptions = types.SimpleNamespace(
         RayError=DiedError, RayTaskError=type("Task", (DiedError,), {})
