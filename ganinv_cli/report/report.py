@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.report.rows import Json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ganinv_cli.report.shared.failures import Reasons
     from ganinv_cli.report.shared.run import Pixels
     from ganinv_cli.store import Results
-
-Row = dict[str, Any]  # plain JSON; None if there is no number
 
 
 class Section(NamedTuple):
@@ -36,11 +35,11 @@ class Report:
     """The content of one results file's report, each number computed once for all formats."""
 
     name: str  # what the reader calls these results
-    tables: dict[str, list[Row]]  # "tables" of the JSON; the command's main table comes first
+    tables: dict[str, list[Json]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Section]  # for text, Markdown, LaTeX and HTML
     notes: list[str]  # a sentence or more each: what is missing, what was run, how to read it
-    run: Row  # provenance and totals, as `shared.run.describe_run` returns them
-    csv: list[Row]  # flat rows, one line each
+    run: Json  # provenance and totals, as `shared.run.describe_run` returns them
+    csv: list[Json]  # flat rows, one line each
 
 
 class DrawnFigure(NamedTuple):

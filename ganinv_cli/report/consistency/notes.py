@@ -5,7 +5,7 @@ from itertools import groupby
 
 from ganinv_cli.report.consistency.numbers import LabelRow, Table2Row
 from ganinv_cli.report.output.number_format import format_concise
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
@@ -28,7 +28,7 @@ LABEL_NOTE = (
 
 
 def make_notes(
-    run: Row,
+    run: Json,
     table2: list[Table2Row],
     label_rows: list[LabelRow],
     handling_by_image: Mapping[int, str],

@@ -3,7 +3,7 @@
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN
 from ganinv_cli.report.output.number_format import format_concise
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
@@ -16,7 +16,7 @@ from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 
-def make_notes(run: Row, inverted: list[InvertRow]) -> list[str]:
+def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     """Return what is missing, what was run, how files were changed, and how to read the tables."""
     called = name_images(inverted)
     said = {called[row.number]: row.said for row in inverted}

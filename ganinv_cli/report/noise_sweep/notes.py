@@ -3,7 +3,7 @@
 from ganinv_cli.report.noise_sweep.claims import ComparisonRow
 from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.prior import format_range, read_prior
 from ganinv_cli.report.shared.run import make_run_notes
@@ -11,7 +11,7 @@ from ganinv_cli.report.shared.run import make_run_notes
 MIN_TRIALS = 20  # trials, below which a bootstrap interval is too narrow
 
 
-def make_notes(run: Row, sweep: list[SweepRow], comparisons: list[ComparisonRow]) -> list[str]:
+def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow]) -> list[str]:
     """What is missing, what was run, and how to read the tables."""
     lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))

@@ -2,13 +2,13 @@
 
 from ganinv_cli.report.output.number_format import format_share_interval
 from ganinv_cli.report.recover.numbers import Table1Row
-from ganinv_cli.report.report import Row
+from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics import SMALLEST_EPSILON
 
 
-def make_notes(run: Row, table1: list[Table1Row]) -> list[str]:
+def make_notes(run: Json, table1: list[Table1Row]) -> list[str]:
     """Return the notes: what is missing, what was run, and how to read the tables."""
     lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
@@ -25,7 +25,7 @@ def make_notes(run: Row, table1: list[Table1Row]) -> list[str]:
     return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
 
 
-def _make_bound_notes(run: Row, table1: list[Table1Row]) -> list[str]:
+def _make_bound_notes(run: Json, table1: list[Table1Row]) -> list[str]:
     """Return a note on how often the bound was true; none if no trial has a bound."""
     counts = [
         f"{row.technique} {row.bound.held:,} of {row.bound.converged:,} "

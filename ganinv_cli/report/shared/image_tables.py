@@ -7,8 +7,8 @@ from textwrap import fill
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.report.report import Row, Section
-from ganinv_cli.report.rows import TableRow
+from ganinv_cli.report.report import Section
+from ganinv_cli.report.rows import Json, TableRow
 from ganinv_cli.settings.names import image_group
 
 MAX_NAMES = 3  # files that a sentence names
@@ -115,7 +115,7 @@ def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{join_names(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 
-def describe_criterion(run: Row, latent: int, any_polished: bool) -> str:
+def describe_criterion(run: Json, latent: int, any_polished: bool) -> str:
     """Return a note on what counts as converged; `refine/minimum.py` has the test.
 
     `latent` is the size of z, `any_polished` whether any recovery was refined in float64.

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganinv_cli.report.output.number_format import format_duration
-from ganinv_cli.report.report import Row
-from ganinv_cli.report.rows import finite_or_none
+from ganinv_cli.report.rows import Json, finite_or_none
 from ganinv_cli.report.shared.prior import describe_prior, read_prior
 from ganinv_cli.statistics import Floats
 
@@ -24,7 +23,7 @@ PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
 MAX_LISTED_GROUPS = 4  # groups whose trials a sentence counts one by one
 
 
-def describe_run(results: "Results", group_names: Iterable[str]) -> Row:
+def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
     """Provenance and totals. A group of `names` that is not there yet has no trial yet."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
@@ -56,7 +55,7 @@ def join_root_column(results: "Results", column: str, trials: NDArray[np.integer
     return values
 
 
-def make_run_notes(run: Row) -> list[str]:
+def make_run_notes(run: Json) -> list[str]:
     """A sentence on missing trials, where some are, one on what was run, one on its prior."""
     return [
         *_describe_missing(run),
@@ -65,7 +64,7 @@ def make_run_notes(run: Row) -> list[str]:
     ]
 
 
-def _describe_missing(run: Row) -> list[str]:
+def _describe_missing(run: Json) -> list[str]:
     """A sentence where a run goes on, or stopped before it had all its trials."""
     done, asked = run["trials"], run["config"].get("trials")
     least = min(done.values(), default=0)
@@ -81,7 +80,7 @@ def _describe_missing(run: Row) -> list[str]:
     return [f"{start}: {', '.join(counts)}{total} trials so far."]
 
 
-def _describe_settings(run: Row) -> str:
+def _describe_settings(run: Json) -> str:
     """What a file does not say is left out."""
     config = run["config"]
     parts = {
@@ -100,7 +99,7 @@ def _describe_settings(run: Row) -> str:
     return f"Run: {', '.join(phrases)}."
 
 
-def _describe_checkpoint(run: Row) -> str:
+def _describe_checkpoint(run: Json) -> str:
     name, sha256 = run["config"].get("checkpoint"), run.get("checkpoint_sha256")
     known = [Path(str(name)).name] if name else []
     return " ".join([*known, f"(sha256 {sha256[:12]})"] if sha256 else known)
