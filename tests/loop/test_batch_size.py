@@ -38,9 +38,9 @@ def _same(found, done):
     assert sorted(found) == sorted(done)
     for job, trial in done.items():
         assert found[job].outcome == trial.outcome
-        if any(end.redraws for each in (trial, found[job]) for end in each.ends):
+        if any(end.redraws for each in (trial, found[job]) for end in each.start_results):
             continue  # a redraw magnifies rounding, which a row's place in the batch changes
-        assert len(found[job].ends) == len(trial.ends)
+        assert len(found[job].start_results) == len(trial.start_results)
         if trial.outcome is Outcome.converged:
             np.testing.assert_allclose(found[job].best.z, trial.best.z, atol=1e-3)
 

@@ -67,7 +67,7 @@ def test_rough_rows_are_those_of_bfloat16(problem, z):
 
 def test_nothing_is_rough_where_the_problem_is_not_mixed(problem, z):
     plain = problem._replace(mixed_precision=False)
-    assert not plain.may_be_rough.numpy().any()
+    assert not plain.low_precision_allowed.numpy().any()
     for found, expected in zip(
         plain.evaluate(z, tf.constant(ROUGH)), plain.evaluate(z), strict=True
     ):
@@ -75,7 +75,7 @@ def test_nothing_is_rough_where_the_problem_is_not_mixed(problem, z):
 
 
 def test_a_row_with_a_residual_may_not_be_rough(problem):
-    assert problem.may_be_rough.numpy().tolist() == [True] * 6 + [False] * 5
+    assert problem.low_precision_allowed.numpy().tolist() == [True] * 6 + [False] * 5
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, ROWS])
@@ -96,7 +96,9 @@ def endings(monkeypatch):
     def advance(self, slots):
         after, told = real(self, slots)
         ended = (slots.code.numpy() == 0) & (told.code > 0)
-        seen.extend(zip(told.code[ended], after.solver_state.rough.numpy()[ended], strict=True))
+        seen.extend(
+            zip(told.code[ended], after.solver_state.low_precision.numpy()[ended], strict=True)
+        )
         return after, told
 
     monkeypatch.setattr(Batch, "advance", advance)
