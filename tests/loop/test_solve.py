@@ -65,10 +65,10 @@ def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch)
 
 
 def test_failed_starts_are_restarted_from_another_z(done):
-    restarted = [trial for trial in done.values() if len(trial.ends) > 1]
+    restarted = [trial for trial in done.values() if len(trial.start_results) > 1]
     assert restarted
     for trial in restarted:
-        assert trial.ends[0].outcome is Outcome.stalled
+        assert trial.start_results[0].outcome is Outcome.stalled
         assert trial.outcome is Outcome.converged
         assert measure_z_error(trial) < 1e-4
 
@@ -80,8 +80,10 @@ def test_without_restarts_a_stalled_trial_is_a_result(hard, lbfgs, done):
         assert len(trial.start_results) == 1
         if trial.start_results[0].redraws:
             continue  # a redraw magnifies rounding, which a row's place in the batch changes
-        assert trial.outcome == done[job].ends[0].outcome
-        np.testing.assert_allclose(trial.start_results[0].z, done[job].ends[0].z, atol=1e-3)
+        assert trial.outcome == done[job].start_results[0].outcome
+        np.testing.assert_allclose(
+            trial.start_results[0].z, done[job].start_results[0].z, atol=1e-3
+        )
 
 
 def test_the_best_start_is_the_one_with_the_least_image_loss(hard):
