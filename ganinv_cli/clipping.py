@@ -1,4 +1,6 @@
-"""The clipping rules: what happens to components of z that leave the prior's bounds.
+"""The clipping rules: one value per rule.
+
+A rule says what happens to components of z that leave the prior's bounds.
 
 One entry of `RULES` is all there is to a rule: the command line, the solvers, the tables and the
 figures read it from here. `solvers/parts/row_clipping.py` applies the rules to a batch.

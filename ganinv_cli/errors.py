@@ -1,4 +1,4 @@
-"""What a user is told when something cannot be done."""
+"""Errors that a user can mend, each with its exit status."""
 
 
 class GaninvError(Exception):

@@ -1,4 +1,4 @@
-"""Writing output files: whole or not at all, after checking that they may be written."""
+"""Write a file whole or not at all."""
 
 import contextlib
 import errno

@@ -1,4 +1,7 @@
-"""The true z, label and noise of each trial, functions of the seed and the trial's number."""
+"""The true z and the noise of each trial.
+
+Both are functions of the seed and the trial's number, and so is the true label.
+"""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Jobs, and the sources from which workers take them."""
+"""Jobs, and where a worker gets them."""
 
 import itertools
 import threading

@@ -1,4 +1,7 @@
-"""How a trial ended; all of it known without the true z."""
+"""How a trial ended.
+
+Every outcome is known without the true z.
+"""
 
 from enum import IntEnum
 

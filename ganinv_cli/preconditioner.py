@@ -1,8 +1,8 @@
-"""The preconditioner: a weighting of the residual and an initial inverse Hessian, measured once.
+"""Weights of the residual, and H₀, from J at random z.
 
-J = dG/dz at some random z. Its stiff directions differ from z to z, but in the image they are the
-same few: brightness, the colour of the background. So the weighting W counts them less, and H₀ is
-the inverse of the average Hessian that is left.
+J = dG/dz. Its stiff directions differ from z to z, but in the image they are the same few, such as
+brightness and the colour of the background. The weighting W gives them less weight, and H₀ is the
+inverse of the mean Hessian of the weighted loss.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The priors of latent vectors, each with its bounds."""
+"""The distribution of z, and its bounds."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The problem to solve: explain these images by a generator's latent vectors."""
+"""The problem to solve: loss and gradient for each image."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""One counter-based stream of random numbers per trial and purpose.
+"""Random numbers named by seed, trial and purpose.
 
 Threefry-2x32 with 20 rounds (Salmon et al. 2011, *Parallel Random Numbers: As Easy as 1, 2, 3*).
 The key is (seed, trial), the counter (purpose, start and place; count): a number depends on its

@@ -1,4 +1,4 @@
-"""The command line. One file a command, loaded only when it is called."""
+"""The command line: one file per command, imported when it is called."""
 
 import importlib
 import sys

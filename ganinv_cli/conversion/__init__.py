@@ -1,4 +1,4 @@
-"""Write a generator of any format that can be read to a Keras or TensorFlow file."""
+"""Write a generator of any format as a TensorFlow or Keras file."""
 
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation, Conv, ConvTranspose

@@ -1,1 +1,1 @@
-"""A learned start: an encoder that guesses z from an image."""
+"""A learned start: guess z from an image."""

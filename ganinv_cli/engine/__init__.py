@@ -1,1 +1,1 @@
-"""Engines: run the jobs of a task on local devices or on a Ray cluster."""
+"""Where trials run: one device, several, or a Ray cluster."""

@@ -1,1 +1,1 @@
-"""Which trials an experiment runs and what it keeps of them."""
+"""The experiments: which trials run, and what is kept of them."""

@@ -1,4 +1,4 @@
-"""Readers of generators in files of other programs, one module or package per format.
+"""Read generators from other programs' files: one module per format.
 
 A file is data: nothing in it is executed and its sizes are bounded.
 """

@@ -1,4 +1,4 @@
-"""Read image files as a generator takes them: in display colours, cropped and resized."""
+"""Image files as pixels for a generator."""
 
 from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import suppress_pillow_warnings

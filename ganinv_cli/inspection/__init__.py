@@ -1,1 +1,1 @@
-"""Describe, render and check a generator, and measure how hard it is to invert."""
+"""What a generator is, and how hard it is to invert."""

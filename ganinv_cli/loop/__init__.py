@@ -1,1 +1,1 @@
-"""The one batched loop: slots, the queue of trials, batch size and stopping."""
+"""The one batched loop: slots, queue, batch size and stopping."""

@@ -1,1 +1,1 @@
-"""The generator: layers, their shapes, how TensorFlow runs them, and its Jacobian."""
+"""The generator: layers, shapes, execution and Jacobian."""

@@ -1,4 +1,4 @@
-"""Float64 refinement of a recovered z, and the test for a minimum."""
+"""Float64 refinement of z, and the test for a minimum."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,7 @@
-"""Results -> tables, figures and pages. Needs neither TensorFlow nor the generator."""
+"""Tables, figures and pages from results files.
+
+The part needs neither TensorFlow nor the generator.
+"""
 
 from typing import TYPE_CHECKING
 

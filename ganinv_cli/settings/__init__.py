@@ -1,1 +1,1 @@
-"""Settings of a run: defaults, config files, shipped files and names shared by all."""
+"""Settings of a run, config files and shared names."""

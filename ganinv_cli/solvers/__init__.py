@@ -1,4 +1,7 @@
-"""Methods that recover z: one file per method, which defines SOLVER."""
+"""The methods that recover z: one file per solver.
+
+Each file defines SOLVER, the class of its solver.
+"""
 
 import dataclasses
 import importlib

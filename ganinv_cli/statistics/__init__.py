@@ -1,4 +1,4 @@
-"""What the results say, and how sure that is: pure functions on arrays."""
+"""Statistics of recovery: pure functions on arrays."""
 
 from ganinv_cli.statistics.averages import (
     Booleans,

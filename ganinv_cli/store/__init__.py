@@ -1,4 +1,4 @@
-"""The results file: one HDF5 file, written so that a run killed at any instant goes on."""
+"""The results file: HDF5 that survives a kill at any instant."""
 
 from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError

@@ -1,1 +1,1 @@
-"""Training a DCGAN as in the paper: images in, a TensorFlow checkpoint out."""
+"""Train a DCGAN as in the paper."""
