@@ -20,6 +20,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_every_row_of_the_table_is_measured(gpu: ModuleType, tmp_path: Path) -> None:
     builders.make_hard_checkpoint(tmp_path / "hard")
     given = ["--checkpoint", str(tmp_path / "hard"), "--device", "cpu", "--trials", "4"]

@@ -30,6 +30,7 @@ def test_a_product_counts_as_the_gradients_of_its_multiply_adds(roofline: Module
     assert roofline._make_product(8, "float32", work=128)() == 4.0
 
 
+@pytest.mark.slow
 def test_all_is_measured_and_compared_with_what_it_could_be(
     roofline: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

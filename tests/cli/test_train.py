@@ -24,6 +24,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_saves_what_it_trained_and_says_how_to_go_on(
     pictures: Path, tmp_path: Path, stop: signal.Signals

@@ -43,6 +43,7 @@ def test_without_a_number_there_are_ten_images_for_each_value(checkpoint: Path) 
     assert not (checkpoint / "encoder.npz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_keeps_what_it_summed_and_says_how_to_go_on(
     checkpoint: Path, stop: signal.Signals

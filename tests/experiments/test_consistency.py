@@ -110,6 +110,7 @@ def test_the_certificate_is_of_the_best_recovery(hard, found):
         assert (np.diff(certificate["singular_values"][0]) <= 0).all()
 
 
+@pytest.mark.slow
 def test_a_recovery_does_not_depend_on_the_batch_size(hard, pictures, found, tmp_path):
     _consistency(tmp_path, hard, "--image", pictures, *SETTINGS, "--trials", 3, "--batch-size", 4)
     small = read_results(tmp_path / "consistency.h5")

@@ -163,6 +163,7 @@ def test_a_file_too_big_for_an_image_is_not_read(
         load_images(source, 16, 3, SquareCrop())
 
 
+@pytest.mark.slow
 def test_any_damage_to_an_archive_is_explained(tmp_path: Path) -> None:
     path = _zip(tmp_path / "faces.zip", {"a.png": _encoded(1), "b.png": _encoded(2)})
     whole = path.read_bytes()

@@ -42,6 +42,7 @@ def swept(hard, tmp_path_factory):
     return folder, result, read_results(folder / "noise-sweep.h5")
 
 
+@pytest.mark.slow
 def test_no_noise_is_what_recover_does(hard, tmp_path):
     run_ganinv(tmp_path, "recover", "--checkpoint", hard[0], *SETTINGS, "--trials", 12)
     _sweep(tmp_path, hard, "--trials", 12, variances=[0])

@@ -143,6 +143,7 @@ def _same(one, other) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
     arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]

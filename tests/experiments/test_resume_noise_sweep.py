@@ -171,6 +171,7 @@ def test_overwrite_starts_again(command, finished, tmp_path):
     assert not results.groups.keys() & set(GROUPS)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command, tmp_path):
     """The first trials of a group are then not those of every other group."""
     with mock.patch.object(run, "_commit_results", _some_of_them):

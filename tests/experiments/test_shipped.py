@@ -43,6 +43,7 @@ def test_its_pictures_differ_from_one_another():
     assert distances[np.triu_indices(32, 1)].min() > 0.1
 
 
+@pytest.mark.slow
 def test_it_is_inverted_by_the_plain_command(tmp_path):
     os.chdir(tmp_path)
     result = CliRunner().invoke(main, ["recover", "--trials", "4", "--format", "json", "-q"])

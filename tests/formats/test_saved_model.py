@@ -16,7 +16,13 @@ from ganinv_cli.network.generator import Generator
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-@pytest.mark.parametrize("name", km.MODELS)
+OFTEN = ("dcgan_16", "residual")  # the others are slow
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in km.MODELS],
+)
 def test_what_keras_exports_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
     model = km.build_model(name)
     model.export(str(tmp_path / "exported"), verbose=False)

@@ -113,6 +113,7 @@ def test_a_function_that_calls_itself(plain: Path) -> None:
     assert_refused(edit_saved_model(plain, turned), "calls itself")
 
 
+@pytest.mark.slow
 def test_functions_that_double_each_others_work_come_to_an_end(plain: Path) -> None:
     """A function of two calls of the next, fifty deep, is 2^50 calls."""
 

@@ -17,9 +17,12 @@ from ganinv_cli.report.output import folder
 from ganinv_cli.report.output.folder import write_report, write_reports
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs a browser: install Debian's package chromium"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="needs a browser: install Debian's package chromium"
+    ),
+]
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 LONG = "a-name-without-a-place-to-break-" * 6
 

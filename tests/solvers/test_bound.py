@@ -14,12 +14,15 @@ LBFGS = make_solver("lbfgs", {"memory": 20})
 JOBS = [Job(trial, rule) for trial in range(16) for rule in ("none", "standard", "stochastic")]
 
 
-@pytest.fixture(scope="module", params=[1e-4, 1e-6])
+MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module", params=[pytest.param(1e-4, marks=pytest.mark.slow), 1e-6])
 def tolerance(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=[0, 1, 2, "hard"])
+@pytest.fixture(scope="module", params=[0, *MORE_SEEDS, "hard"])
 def generator(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generator")
     if request.param == "hard":

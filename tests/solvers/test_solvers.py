@@ -110,6 +110,7 @@ def test_a_setting_that_cannot_be_is_refused(name, settings):
         make_solver(name, settings)
 
 
+@pytest.mark.slow
 def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
     """The paper's idea: what is stuck has components outside, and drawing these anew helps."""
     lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0})  # stalls more often

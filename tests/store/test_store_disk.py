@@ -44,6 +44,7 @@ def test_a_commit_never_touches_an_earlier_one(path):
         assert (first.read_bytes(), first.stat().st_mtime_ns, first.stat().st_ino) == before
 
 
+@pytest.mark.slow
 def test_a_commit_costs_the_same_however_many_there_were(path, monkeypatch):
     touched, watched = [], []
     sys.addaudithook(  # stays for the session, silent unless `watched`

@@ -105,6 +105,7 @@ def test_a_long_text_is_cut_between_two_characters(path):
         assert whole.startswith(said.decode())
 
 
+@pytest.mark.slow
 def test_a_long_list_of_groups_is_kept(path):
     """An attribute of HDF5 holds 64 kB where nothing is done about it."""
     names = [f"image={number:04d}/stochastic" for number in range(3000)]

@@ -42,6 +42,7 @@ def _kill_after(monkeypatch, calls):
     return left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("earlier", [False, True], ids=["new", "extended"])
 def test_a_kill_between_any_two_steps_keeps_every_commit(tmp_path, monkeypatch, earlier):
     for calls in range(100):
@@ -96,6 +97,7 @@ with open_run(path, t.make_provenance()) as run:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_instant_keeps_every_commit(path):
     instants = random.Random(0)
     saved = 0

@@ -62,6 +62,7 @@ def _column(file, name, shape, value):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="asks Linux, which alone forgets the parent's peak")
 def test_a_report_of_many_wide_trials_fits_into_little_memory(tmp_path):
     path = tmp_path / "recover.h5"

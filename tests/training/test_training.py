@@ -50,6 +50,7 @@ def test_the_statistics_written_are_those_of_the_weights_written(finished: Path)
     assert np.std(batch) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_after", [1, 2])
 def test_a_stopped_run_ends_where_an_unstopped_one_does(
     images: np.ndarray, tmp_path: Path, stopped_after: int
@@ -66,6 +67,7 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
+@pytest.mark.slow
 def test_more_steps_extend_a_finished_run(images: np.ndarray, tmp_path: Path) -> None:
     list(train(images, SMALL, tmp_path / "extended"))
     assert list(train(images, SMALL, tmp_path / "extended")) == []
@@ -125,6 +127,7 @@ def test_what_was_trained_since_the_last_save_is_not_lost(
     assert read(tmp_path / "stopped").sha256 == read(tmp_path / "whole").sha256
 
 
+@pytest.mark.slow
 def test_a_checkpoint_to_keep_is_kept_though_the_run_is_killed_meanwhile(
     images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_keras_archive_makes_kerass_own_pictures(name: str, tmp_path: Path) ->
     same_pictures(checkpoint, levelled(name, km.render_images(model, Z)))
 
 
+@pytest.mark.slow  # a second container of the same layers
 @pytest.mark.parametrize("name", km.MODELS)
 def test_a_model_in_hdf5_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
     model = km.build_model(name)

@@ -166,6 +166,7 @@ def test_arrays_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
         assert_refused(_dense(tmp_path / "g.keras", kernel), says)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["g.keras", "g.h5"])
 def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
     name: str, tmp_path: Path

@@ -155,6 +155,7 @@ def test_that_list_is_not_hidden_behind_another_record_of_it(tmp_path: Path) -> 
     assert "misplaced" in _refused(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [save_archive, save_stream])
 def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write: Any) -> None:
     whole = write(tmp_path / "g.pt", {"netG": known.make_dcgan(widths=(4, 2)).state}).read_bytes()
@@ -171,6 +172,7 @@ def test_a_file_cut_off_anywhere_or_changed_is_a_sentence(tmp_path: Path, write:
         _read_or_refused(path)
 
 
+@pytest.mark.slow
 def test_every_byte_of_a_pickle_may_be_wrong(tmp_path: Path) -> None:
     data, storages = pickle_content({"netG": {"a.weight": np.ones((2, 3), np.float32)}})
     random = np.random.default_rng(0)

@@ -114,6 +114,7 @@ def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
     assert sum(far == 1 for far in reach["stochastic"]) >= 2  # held, where the least loss is out
 
 
+@pytest.mark.slow
 def test_starts_go_on_until_two_agree(hard):
     lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
     jobs = [Job(trial, "none") for trial in range(8)]

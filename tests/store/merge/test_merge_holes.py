@@ -76,6 +76,7 @@ PATTERNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trials", PATTERNS.values(), ids=PATTERNS.keys())
 @pytest.mark.parametrize("sizes", [(1 << 26, 1 << 18), (1 << 13, 1 << 9)], ids=["usual", "small"])
 def test_whatever_is_left_out_the_trials_are_read_right(path, monkeypatch, trials, sizes):

@@ -205,6 +205,7 @@ class _KilledError(BaseException):
     """Stands for the end of the process."""
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(pair, tmp_path, monkeypatch):
     for calls in range(100):
         out = write_results_file(tmp_path / f"out-{calls}.h5", [3])
