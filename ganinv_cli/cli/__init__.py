@@ -14,7 +14,7 @@ COMMANDS = (
 
 
 class _Commands(click.Group):
-    """A command is imported when it is named, so that help is instant.
+    """The commands, each imported when it is called, so that help is instant.
 
     A GaninvError becomes one line on stderr and its own exit status; an interruption exits 130.
     """

@@ -1,4 +1,4 @@
-"""Options of the experiments: the settings of their configs, and where results go."""
+"""Options of the experiments: the settings of their configs, and the output."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -144,9 +144,9 @@ _COMMON: tuple[Option, ...] = (
 def experiment_options(
     config_class: type[Config], trials_help: str, *own: Option
 ) -> Callable[[Command], Command]:
-    """Add an option for each setting of an experiment, whose default the help takes from the config.
+    """Add an option for each setting of an experiment; its help shows the config's default.
 
-    `trials_help` says what --trials counts; `own` are the options of this experiment alone.
+    `trials_help` is the help of --trials; `own` are the options of this experiment alone.
     """
     trials: Option = partial(click.option, "--trials", type=click.IntRange(1), help=trials_help)
     settings = (options.checkpoint, *options.reading, *own, trials, *_COMMON)
@@ -166,7 +166,7 @@ def experiment_options(
 
 
 def _make_setting(option: Option, config_class: type[Config]) -> Decorator:
-    """An option without a value of its own: a config file's stands unless the option is given."""
+    """Return an option without a default, so that a config file's value is not overridden."""
     name = option.args[0].partition("/")[0].removeprefix("--").replace("-", "_")
     shown = option.keywords.get("show_default")
     if not isinstance(shown, str):
@@ -183,7 +183,7 @@ def _format_default(value: Any) -> str:
 
 
 def results_options(default: str) -> Callable[[Command], Command]:
-    """Add where results go and how they are printed, passed as one argument `output`."""
+    """Add the options for the output of results, passed as one argument `output`."""
     decorators: Iterable[Decorator] = (
         options.out(
             show_default=default,
@@ -201,5 +201,5 @@ def results_options(default: str) -> Callable[[Command], Command]:
 
 def _make_output(default: str, out: Path | None, **others: Any) -> Output:
     output = Output(out or Path(default), is_explicit=out is not None, **others)
-    publish.get_results_folder(output.out)  # a name that leaves none is refused before any work
+    publish.get_results_folder(output.out)  # raises before any work if the name gives no folder
     return output

@@ -53,7 +53,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
         unread = run(
             run_config, ready.engine, output.out, output.folder, output.overwrite, ready.show
         )
-    if npz:  # before anything is printed, which a reader who goes away would end
+    if npz:  # before anything is printed: a closed pipe ends the process
         from ganinv_cli.report.invert.latents import save_latents
 
         save_latents(output.out, npz)
@@ -62,7 +62,7 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
 
 
 def _check_npz(npz: Path | None) -> None:
-    """Check the name before any work, and that no image would be overwritten."""
+    """Raise UsageError, before any work, if --npz is not a .npz file in an existing folder."""
     if npz and npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")
     if npz:

@@ -1,7 +1,7 @@
 """Options that several commands have, each declared once.
 
-A declaration is `click.option` with everything filled in. A command adds it as `@options.seed()`,
-and passes what is different there, such as the help.
+A declaration is `click.option` with its arguments filled in. A command adds it as
+`@options.seed()`, and may override arguments such as the help.
 """
 
 import functools
@@ -91,7 +91,7 @@ reading: tuple[Option, ...] = (
 
 
 class GeneratorChoice(NamedTuple):
-    """The generator that a command line names, and how to read it."""
+    """The generator named on the command line, and how to read it."""
 
     checkpoint: str
     conventions: Conventions
@@ -99,7 +99,7 @@ class GeneratorChoice(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Raises CheckpointError if there is no such file."""
+        """The path of the generator. Raises CheckpointError if there is no such file."""
         from ganinv_cli.settings.shipped import find
 
         return find("checkpoint", self.checkpoint)
@@ -121,7 +121,7 @@ def generator_choice(checkpoint: Decorator | None = None) -> Callable[[Command],
 def pack_options(
     name: str, build: Callable[..., Any], values: Iterable[str], decorators: Iterable[Decorator]
 ) -> Callable[[Command], Command]:
-    """Add options to a command, and pass what `build` makes of their values as one argument."""
+    """Add options to a command, and pass the result of `build(**values)` as one argument."""
 
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)

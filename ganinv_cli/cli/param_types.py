@@ -21,7 +21,7 @@ class BatchSize(click.ParamType[int]):
 
 
 class Names(click.ParamType[tuple[str, ...]]):
-    """A comma-separated list of some of these names."""
+    """A comma-separated list of names, each one of `choices`."""
 
     name = "names"
 
@@ -40,7 +40,7 @@ class Names(click.ParamType[tuple[str, ...]]):
 
 
 class Numbers(click.ParamType[tuple[Number, ...]], Generic[Number]):
-    """A comma-separated list of numbers of a kind."""
+    """A comma-separated list of numbers, all int or all float."""
 
     name = "numbers"
 

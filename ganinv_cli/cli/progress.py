@@ -1,4 +1,4 @@
-"""Progress on stderr: a live line on a terminal, a plain line now and then elsewhere."""
+"""Progress on stderr: a live line on a terminal, else a plain line every PLAIN_SECONDS."""
 
 import math
 import signal
@@ -24,7 +24,7 @@ LONG_SECONDS = 600.0  # a run that takes longer is announced
 
 @contextmanager
 def show_progress_line(unit: str, console: Console) -> Iterator[Callable[[int, int, str], None]]:
-    """Yield a function `show(done, total, text)`, to be called as often as one likes."""
+    """Yield a function `show(done, total, text)`, which limits how often it prints."""
     if console.is_terminal:
         bar = Progress(
             TextColumn("{task.completed:,}/{task.total:,} " + unit),
@@ -110,7 +110,7 @@ def show_fit(out: Path, quiet: bool) -> Iterator[Callable[["FitProgress"], None]
 
 
 def interrupt_on_sigterm() -> None:
-    """From now on treat SIGTERM, which a batch scheduler sends first, as an interruption."""
+    """Raise KeyboardInterrupt on SIGTERM, which a batch scheduler sends before SIGKILL."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
 
 

@@ -1,4 +1,4 @@
-"""What a command does with results files: it prints their tables, then fills their folders."""
+"""Print the tables of results files, and write their folders of tables and figures."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ from ganinv_cli.errors import UsageError
 
 
 def get_results_folder(file: Path) -> Path:
-    """Where a results file's tables, figures and page go: `recover/` beside `recover.h5`.
+    """Return the folder for a results file's tables and figures, e.g. `recover/` for `recover.h5`.
 
-    Raises UsageError where the name leaves nothing, or only itself, without its ending.
+    Raises UsageError if the name has no suffix, or consists of one.
     """
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
@@ -27,10 +27,10 @@ def publish(
 ) -> None:
     """Print the tables of results files, then write tables, figures and a page into each's folder.
 
-    In this order, so that a folder that cannot be written never hides what was found. `style` is
-    one of words.STYLES; `together` is the folder, with all the others in it, for one page of them
-    all. Raises ResultsError, before anything is printed, where a file cannot be read or has no
-    trial to count; GaninvError where a folder cannot be written.
+    Tables are printed first, so that they are shown even if a folder cannot be written. `style` is
+    one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
+    all files. Raises ResultsError, before anything is printed, if a file cannot be read or has no
+    trial to count; GaninvError if a folder cannot be written.
     """
     from ganinv_cli.report import render, summarize
     from ganinv_cli.report.output.folder import write_report, write_reports

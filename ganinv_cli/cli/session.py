@@ -1,4 +1,4 @@
-"""What the commands of all experiments share: load the config, open the engine, print."""
+"""Steps of every experiment's command: load the config, open the engine, print the tables."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ ImagesKind = TypeVar("ImagesKind", bound=ImagesConfig)
 
 @dataclass(frozen=True)
 class Output:
-    """Where results go and how they are printed: the options of `results_options`."""
+    """The results file and how to print it: the options of `results_options`."""
 
     out: Path
     overwrite: bool
@@ -51,7 +51,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Session:
-    """What an experiment needs besides its config and output."""
+    """The engine of an experiment, and the function that shows its progress."""
 
     engine: "Engine"
     show: "Callable[[RunProgress], None]"
@@ -86,7 +86,7 @@ def open_session(config: Config, output: Output) -> Iterator[Session]:
     progress.interrupt_on_sigterm()
     path = find("checkpoint", config.checkpoint)
     conventions = config.conventions
-    gpus = config.engine == "local"  # else they are the workers'
+    gpus = config.engine == "local"  # else the workers use them
     generator_checkpoint = startup.read_checkpoint(
         path, conventions, output.verbose, output.quiet, gpus
     )
@@ -102,7 +102,7 @@ def open_session(config: Config, output: Output) -> Iterator[Session]:
 def ensure_start_per_label(config: ImagesKind, session: Session, output: Output) -> ImagesKind:
     """Raise the default number of starts per image to the generator's number of labels."""
     labels = session.engine.generator.labels
-    if not config.trials == type(config).trials < labels:  # another number was asked for
+    if not config.trials == type(config).trials < labels:  # the user chose it, or it is enough
         return config
     if not output.quiet:
         click.echo(f"{labels} labels, and so {labels} starts for each image", err=True)

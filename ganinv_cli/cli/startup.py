@@ -1,4 +1,4 @@
-"""What commands start with: TensorFlow, the generator, and the engine that runs it."""
+"""Start a command: TensorFlow, the generator, and the engine that runs it."""
 
 import os
 import sys
@@ -67,7 +67,7 @@ def read_checkpoint(
 def read_checkpoint_lazily(
     path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
-    """Do the same, but start TensorFlow only if the format needs it."""
+    """Read a checkpoint as `read_checkpoint` does; start TensorFlow only if the format needs it."""
     from ganinv_cli import formats
 
     if formats.needs_tensorflow(path, conventions):
@@ -133,7 +133,7 @@ def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
             yield workers
         return
     used_devices = devices.find_devices(config.device)
-    if config.batch_norm == "batch":  # its trials are one batch
+    if config.batch_norm == "batch":  # all trials are one batch, on one device
         used_devices = used_devices[:1]
     machine = devices.describe_machine(used_devices, config.precision)
     with used_devices[0].scope():

@@ -11,8 +11,8 @@ from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
 from ganinv_cli.settings.sharding import parse_shard
 
-# what may differ when a run goes on: none of it changes a trial beyond rounding
-# what decides the generator is in its hash
+# Settings that may differ when a run goes on: none of them changes a trial beyond rounding.
+# The generator's hash stands for its checkpoint.
 _GENERATOR_OPTIONS = (
     "checkpoint",
     *(name for name, each in DECLARATIONS.items() if not each.in_identity),
@@ -37,29 +37,29 @@ class _Checkpoint:
 
 @dataclass(frozen=True)
 class Config(Conventions, _Checkpoint):  # fields of the last base come first
-    """What every experiment can be told; each has its own class below."""
+    """The settings that every experiment has; each adds its own in a subclass below."""
 
     label: int = -1  # of a conditional generator, from 0; -1: each is tried
     trials: int = 1000
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
     solver: str = "lbfgs"
-    restarts: int = 40  # a trial, judged by image loss
-    tolerance: float = 1e-8  # ‖z − z_true‖² / latent, by its bound, at which a trial is done
+    restarts: int = 40  # at most, per trial; the start with the least image loss counts
+    tolerance: float = 1e-8  # bound on ‖z − z_true‖² / latent at which a trial is done
     precision: Literal["auto", "float32", "mixed"] = "auto"  # mixed: bfloat16 gradients at first
-    start: Literal["random", "encoder"] = "random"  # where a trial's first start begins
-    budget: float = 5000.0  # gradients a trial, restarts included
+    start: Literal["random", "encoder"] = "random"  # first start of each trial
+    budget: float = 5000.0  # gradients per trial, restarts included
     batch_norm: Literal["frozen", "batch"] = "frozen"
-    batch_size: int = 0  # trials in flight on a device; 0: as many as are fast
+    batch_size: int = 0  # trials per batch on each device; 0: the fastest size is measured
     device: str = "auto"
     engine: Literal["local", "ray"] = "local"
     address: str = "local"  # of a Ray cluster
-    workers: int = 0  # on it; 0: as many as there is room for
+    workers: int = 0  # Ray workers; 0: as many as fit on the cluster
     cpus_per_worker: int = 1
-    gpus_per_worker: float = -1.0  # -1: one where the cluster has any
-    shard: str = ""  # such as 1/4: this part of the trials alone
+    gpus_per_worker: float = -1.0  # -1: one if the cluster has any, else none
+    shard: str = ""  # e.g. 1/4 for the first of four parts of the trials; empty: all trials
     seed: int = 0
-    note: str = ""  # said before the run
-    # the tables [gd], [lbfgs], … of the file: the settings of each solver, by its name
+    note: str = ""  # printed before the run
+    # the tables [gd], [lbfgs], … of the file: settings of each solver, by the solver's name
     solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
             raise ConfigError(message)
 
     def _check_coupled(self) -> None:
-        """Training-mode statistics couple the rows: one fixed batch and plain descent alone."""
+        """Check what training-mode statistics need: they couple all rows of a batch."""
         self._check(
             self.solver == "gd",
             f'batch_norm = "batch" lets the trials act on one another, which only plain descent '
@@ -152,27 +152,29 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
 
     @property
     def conventions(self) -> Conventions:
-        """The weights conventions alone."""
+        """The settings that are conventions of the generator's file."""
         return Conventions(**{name: getattr(self, name) for name in DECLARATIONS})
 
     @property
     def initial_batch_size(self) -> int:
-        """Of a batch, where none is measured."""
+        """Number of rows of a batch if none is measured."""
         return self.batch_size or 64
 
     @property
     def solver_settings(self) -> Mapping[str, Any]:
-        """What the config says of its solver."""
+        """The settings that the config has for its solver."""
         return dict(self.solver_tables.get(self.solver, {}))
 
 
 @dataclass(frozen=True)
 class RecoverConfig(Config):
-    """What `ganinv recover` runs."""
+    """The settings of `ganinv recover`."""
 
-    success: Literal["end", "ever"] = "end"  # below ε at the end, or at any update
-    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows the way; else the solver's
-    polish: Literal["none", "float64"] = "none"  # of what has converged
+    success: Literal["end", "ever"] = "end"  # error below ε at the end, or at any update
+    snapshots: tuple[
+        int, ...
+    ] = ()  # gradients at which Figure 1 shows images; (): chosen by solver
+    polish: Literal["none", "float64"] = "none"  # refinement of converged trials
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,12 +190,12 @@ class RecoverConfig(Config):
 
 @dataclass(frozen=True)
 class NoiseSweepConfig(Config):
-    """What `ganinv noise-sweep` runs; so many trials at each variance."""
+    """The settings of `ganinv noise-sweep`; `trials` counts those of each variance."""
 
     trials: int = 100
     variances: tuple[float, ...] = (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0)  # pixels are −1 to 1
     clip_pixels: bool = False  # clip the noisy image to [−1, 1], as the paper's code does
-    stationary: float = 1e-4  # share of the image loss by which a fall is none
+    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -217,14 +219,14 @@ class NoiseSweepConfig(Config):
 
 @dataclass(frozen=True)
 class ImagesConfig(Config):
-    """What an experiment on image files runs; so many starts for each image."""
+    """The settings of experiments on image files; `trials` counts the starts per image."""
 
     restarts: int = 0
     budget: float = 20_000.0
     image: tuple[str, ...] = ()  # files and folders
     crop: str = "center"
     mask: str = ""  # an image: black pixels do not count
-    stationary: float = 1e-6  # share of the image loss by which a fall is none
+    stationary: float = 1e-6  # relative decrease of the image loss that counts as none
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -233,20 +235,20 @@ class ImagesConfig(Config):
 
 @dataclass(frozen=True)
 class ConsistencyConfig(ImagesConfig):
-    """What `ganinv consistency` runs."""
+    """The settings of `ganinv consistency`."""
 
     trials: int = 100
 
 
 @dataclass(frozen=True)
 class InvertConfig(ImagesConfig):
-    """What `ganinv invert` runs."""
+    """The settings of `ganinv invert`."""
 
     trials: int = 8
     clip: tuple[str, ...] = ("stochastic",)
 
 
 def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the results: a run goes on only where all of this is the same."""
+    """Return the settings that decide the results; a run goes on only if they are equal."""
     free = FREE_ON_RESUME if settings["batch_norm"] == "frozen" else FREE_ON_RESUME_IF_COUPLED
     return {key: value for key, value in settings.items() if key not in free}

@@ -12,16 +12,16 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Declaration:
-    """Everything about a convention but its name, type and default."""
+    """The properties of a convention besides its name, type and default."""
 
     help: str  # of the command-line option
-    example: Any = None  # of a value in a TOML file; its type decides how the option is parsed
-    option_example: str = ""  # of a list of numbers, as it is typed after the option
+    example: Any = None  # a value in a TOML file; its type decides how the option is parsed
+    option_example: str = ""  # for a list of numbers: a value as typed after the option
     metavar: str = ""
     shown_default: str = ""  # in the help, if the default alone would mislead
     weights_only: bool = False  # only for files of weights, which do not describe their layers
-    in_files: bool = True  # may be set in a file beside the generator
-    in_identity: bool = False  # changes trials of the same generator, so must be equal on resume
+    in_files: bool = True  # allowed in a file beside the generator
+    in_identity: bool = False  # changes trials of the same generator: must be equal on resume
 
 
 def _declare(default: Value, **declaration: Any) -> Value:

@@ -16,9 +16,9 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
-    """The config of a TOML file, with the options that were given on the command line on top.
+    """Return the config of a TOML file, overridden by the options of the command line.
 
-    Raises ConfigError for a file that is no TOML, a key nobody knows, or a value that cannot be.
+    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value.
     """
     settings = _read_toml(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
@@ -37,7 +37,7 @@ def _build_config(config_class: type[ConfigT], settings: Mapping[str, Any]) -> C
 
 
 def check_type(name: str, value: Any, default: Any) -> None:
-    """Refuse a value that is not of its default's kind; an int will do for a float."""
+    """Raise ConfigError unless a value has its default's type; an int is valid as a float."""
     types = (int, float) if isinstance(default, float) else (type(default),)
     wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):

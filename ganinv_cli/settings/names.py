@@ -14,8 +14,8 @@ def _list_solvers() -> tuple[str, ...]:
 SOLVERS = _list_solvers()
 ENGINES = ("local", "ray")
 PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see settings/machine.py
-STARTS = ("random", "encoder")  # a draw from the prior, or where encoder/start.py leads
-STYLES = {  # of the tables, each with the ending of its file; a function each in report/render.py
+STARTS = ("random", "encoder")  # a draw from the prior, or the z found by encoder/start.py
+STYLES = {  # formats of the tables, each with the suffix of its file
     "text": "txt",
     "markdown": "md",
     "csv": "csv",
@@ -25,20 +25,20 @@ STYLES = {  # of the tables, each with the ending of its file; a function each i
 
 
 def variance_group(variance: float, rule: str) -> str:
-    """Of the results file: the trials under a rule at one variance of noise."""
+    """Return the name of the HDF5 group for the trials of a rule at one variance of noise."""
     return f"variance={variance:g}/{rule}"
 
 
 def image_group(number: int, rule: str = "") -> str:
-    """Of the results file: an image by its number, or its recoveries under a rule."""
+    """Return the name of the HDF5 group for an image, or for its recoveries under a rule."""
     return f"image={number:04d}/{rule}".rstrip("/")
 
 
 def image_number(group: str) -> int:
-    """The other way round."""
+    """Return the image's number from the name of its group."""
     return int(group.removeprefix("image=").partition("/")[0])
 
 
 def representative_rule(clip: Sequence[str]) -> str:
-    """Whose pictures stand for a run's: the paper's own rule where it was run, or the first."""
+    """Return the rule that pictures of a run show: the paper's own if it was run, or the first."""
     return "stochastic" if "stochastic" in clip else clip[0]

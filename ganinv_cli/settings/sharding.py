@@ -1,4 +1,4 @@
-"""One of so many equal parts of a run, for tasks of a batch scheduler that know of no other."""
+"""Shards: equal parts of a run, for independent tasks of a batch scheduler."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -7,17 +7,17 @@ from ganinv_cli.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
-BLOCK_SIZE = 8  # numbers in a row that stay together
+BLOCK_SIZE = 8  # consecutive numbers that are in the same shard
 
 
 class Shard(NamedTuple):
-    """Every `of`-th block of numbers; the same whatever their last one is."""
+    """Every `total`-th block of trial numbers, whatever the number of trials."""
 
     number: int = 1  # from 1
     total: int = 1
 
     def contains(self, numbers: "np.ndarray", block: int = BLOCK_SIZE) -> "np.ndarray":
-        """Which of some trials or images, from 0, are of this part: bool (numbers,)."""
+        """Return which trials or images, numbered from 0, are in this shard: bool (numbers,)."""
         selected: np.ndarray = numbers // block % self.total == self.number - 1
         return selected
 
@@ -26,7 +26,7 @@ UNSHARDED = Shard()
 
 
 def parse_shard(text: str) -> Shard:
-    """`2/4` is the second of four parts; an empty text is all there is. Raises ConfigError."""
+    """Return the shard for a text such as `2/4`, or UNSHARDED for none. Raises ConfigError."""
     if not text:
         return UNSHARDED
     number, slash, total = text.partition("/")

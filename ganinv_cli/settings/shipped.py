@@ -1,4 +1,4 @@
-"""What a run finds: its checkpoint and config, the user's own or shipped ones, and the machine."""
+"""Find the checkpoint and config of a run: the user's own files, or those shipped with ganinv."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +14,11 @@ _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "con
 
 
 def find(kind: ResourceKind, name: str | Path) -> Path:
-    """What the user typed, as a path from the current folder or as the name of a shipped one.
+    """Return the path of a file: from the current folder, or else of a shipped one.
 
-    The user's own comes first. `configs/quick.toml`, `quick.toml` and `quick` name the same shipped
-    config; a checkpoint may also be the prefix of its files (`portraits64/DCGAN.model-9000`).
-    Raises CheckpointError or ConfigError when there is no such thing.
+    `configs/quick.toml`, `quick.toml` and `quick` name the same shipped config; a checkpoint may
+    also be the prefix of its files (`portraits64/DCGAN.model-9000`). Raises CheckpointError or
+    ConfigError if neither exists.
     """
     typed = Path(name)
     for path in (typed, *_shipped_paths(kind, typed)):
@@ -32,14 +32,14 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
 
 
 def list_shipped(kind: ResourceKind) -> list[str]:
-    """The names of what ships, sorted."""
+    """Return the names of the shipped checkpoints or configs, sorted."""
     if kind == "config":
         return sorted(path.stem for path in _folder(kind).glob("*.toml"))
     return sorted(path.name for path in _folder(kind).glob("*") if path.is_dir())
 
 
 def _exists(kind: ResourceKind, path: Path) -> bool:
-    """A config is a file: a folder `recover/` does not hide the shipped config `recover`."""
+    """Return whether a path exists; a folder `recover/` does not hide the config `recover`."""
     if kind == "config":
         return path.is_file()
     return path.exists() or path.with_name(f"{path.name}.index").is_file()
@@ -56,6 +56,6 @@ def _shipped_paths(kind: ResourceKind, typed: Path) -> Iterator[Path]:
 
 
 def _folder(kind: ResourceKind) -> Path:
-    """In a wheel `shipped/` stands in the package; in a checkout both folders stand beside it."""
+    """Return the folder of shipped files: in the package in a wheel, beside it in a checkout."""
     inside = _PACKAGE / "shipped"
     return (inside if inside.is_dir() else _PACKAGE.parent) / _FOLDERS[kind]

@@ -12,7 +12,7 @@ Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Brightness by up to a quarter of the range, saturation times 0..2, contrast times .5..1.5."""
+    """Shift brightness by up to 1/4 of the range; scale saturation by 0–2, contrast by .5–1.5."""
     brightness, saturation, contrast = tf.unstack(
         tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed)
     )
@@ -24,7 +24,7 @@ def colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Move each image by up to an eighth of its side; what comes in is 0, mid-grey."""
+    """Move each image by up to 1/8 of its side; fill new pixels with 0, mid-grey."""
     batch, size = tf.shape(images)[0], images.shape[1]
     limit = max(size // 8, 1)
     offsets = tf.random.stateless_uniform([2, batch], seed, 0, 2 * limit + 1, tf.int32)
@@ -40,9 +40,9 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 
 def augment_images(images: tf.Tensor, seed: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
-    """The named augmentations one after another, each with its own seed.
+    """Apply the named augmentations in turn, each with its own seed.
 
-    The n-th, from 0, takes seed + (n, 0): whoever draws elsewhere keeps clear of those.
+    Augmentation n, from 0, uses seed + (n, 0); other draws must not use these seeds.
     """
     for number, name in enumerate(names):
         images = AUGMENTATIONS[name](images, seed + tf.constant([number, 0]))

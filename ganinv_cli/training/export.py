@@ -1,4 +1,4 @@
-"""What a training run leaves behind: a generator in checkpoint layout C and a sheet of samples."""
+"""The output of a training run: a generator in checkpoint layout C and a sheet of samples."""
 
 import shutil
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ganinv_cli.training.folder import explain_write_errors
 from ganinv_cli.training.settings import TrainingSettings
 
 CALIBRATION_BATCHES = 64
-SHEET_SIDE = 8  # pictures a side
+SHEET_SIDE = 8  # pictures per row and per column
 
 
 def write_newest(
@@ -25,11 +25,11 @@ def write_newest(
     moving: networks.Parameters,
     settings: TrainingSettings,
 ) -> Path:
-    """Write the generator after `step` steps and its sheet; remove the one before.
+    """Write the generator after `step` steps and its sheet; remove the previous generator.
 
-    The averaged weights never ran in training, so their batch statistics are measured anew; without
-    an average, the weights go out as they are, with the moving statistics of training. Raises
-    GaninvError where the disk refuses.
+    Training does not run the averaged weights, so their batch statistics are measured here. Without
+    an average, the weights are written as they are, with the moving statistics of training. Raises
+    GaninvError if the folder cannot be written.
     """
     weights, statistics = generator, dict(moving)
     if settings.average:
@@ -47,7 +47,7 @@ def write_newest(
 
 
 def copy_checkpoint(prefix: Path, folder: Path) -> None:
-    """Copy a checkpoint to where it is not removed."""
+    """Copy the files of a checkpoint into another folder."""
     for part in prefix.parent.glob(f"{prefix.name}.*"):
         shutil.copy2(part, _make_folder(folder) / part.name)
 
@@ -55,7 +55,7 @@ def copy_checkpoint(prefix: Path, folder: Path) -> None:
 def _calibrate_statistics(
     weights: networks.Parameters, settings: TrainingSettings
 ) -> dict[str, tf.Tensor]:
-    """The mean of the batch statistics over many batches of fresh z."""
+    """Return the mean of the batch statistics over CALIBRATION_BATCHES batches of new z."""
     run = tf.function(lambda z: networks.generate(weights, z, tf.float32)[1])
     totals: dict[str, tf.Tensor] = {}
     shape = [settings.batch_size, settings.latent]
@@ -71,7 +71,7 @@ def _calibrate_statistics(
 def _draw_sheet(
     weights: networks.Parameters, statistics: Mapping[str, tf.Tensor], settings: TrainingSettings
 ) -> Image.Image:
-    """The same latent vectors at every step, drawn with the statistics that ship."""
+    """Draw the images of the same latent vectors at every step, with the exported statistics."""
     z = tf.random.stateless_uniform(
         [SHEET_SIDE * SHEET_SIDE, settings.latent], [settings.seed, 0], -1, 1
     )

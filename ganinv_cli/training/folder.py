@@ -1,4 +1,4 @@
-"""The folder of a training run: one run, one process at a time, and a disk that may refuse."""
+"""The folder of a training run: it holds one run, and one process at a time writes there."""
 
 import contextlib
 import dataclasses
@@ -18,21 +18,19 @@ from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
 DESCRIPTION_NAME = "training.json"
-PATTERN_CHARACTERS = set(
-    "*?[\\"
-)  # in a path, TensorFlow takes these for a pattern and finds nothing
+PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
 MESSAGE_WRAPPING = re.compile(
     r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL
-)  # around what TensorFlow says
+)  # parts of TensorFlow's messages to leave out
 
 
 @contextlib.contextmanager
 def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -> Iterator[None]:
-    """Hold the folder, after saying whose it is in `training.json`, or checking that it is ours.
+    """Lock the folder, and write the run's settings to `training.json` or check them against it.
 
-    Only `steps` may differ from what is said there. Raises ConfigError where the folder is a file,
-    another run's or has no usable name, ResultsError where another process holds it, GaninvError
-    where the disk refuses.
+    Only `steps` may differ. Raises ConfigError if the folder is a file, has an unusable name or
+    holds another run, ResultsError if another process has locked it, GaninvError if it cannot be
+    written.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; name a folder with --out")
@@ -47,7 +45,7 @@ def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -
 
 @contextlib.contextmanager
 def explain_write_errors(folder: Path) -> Iterator[None]:
-    """Say in one sentence, as a GaninvError, what the disk refuses."""
+    """Turn an error in writing to `folder` into a GaninvError."""
     try:
         yield
     except OSError as error:

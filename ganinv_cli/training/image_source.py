@@ -1,4 +1,4 @@
-"""Where the images are: the files below a folder, or the members of a zip archive."""
+"""Sources of training images: the files below a folder, or the members of a zip archive."""
 
 import contextlib
 import lzma
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ganinv_cli.errors import ImageError, to_printable
 from ganinv_cli.images import files
 
-# What zipfile raises on damaged archives, besides BadZipFile and OSError.
+# Errors that zipfile raises for damaged archives, besides BadZipFile and OSError.
 ARCHIVE_ERRORS = (
     ValueError,
     NotImplementedError,
@@ -26,17 +26,17 @@ ARCHIVE_ERRORS = (
 
 
 class ImageEntry(NamedTuple):
-    """One image, not yet read."""
+    """An image that is not read yet."""
 
-    name: str  # as messages call it
-    read: Callable[[], bytes]  # from any thread; raises ImageError
+    name: str  # for messages
+    read: Callable[[], bytes]  # thread-safe; raises ImageError
 
 
 @contextlib.contextmanager
 def open_source(source: Path) -> Iterator[list[ImageEntry]]:
-    """The files with an image's suffix, by name; what macOS adds to archives is passed over.
+    """Yield the files with an image's suffix, sorted by name, without those that macOS adds.
 
-    Raises ImageError where `source` is neither a folder nor a zip archive, or cannot be listed.
+    Raises ImageError if `source` is neither a folder nor a zip archive, or cannot be listed.
     """
     with contextlib.ExitStack() as stack:
         yield _list_entries(source, stack)
@@ -64,7 +64,7 @@ def _list_folder(folder: Path) -> list[ImageEntry]:
 
 def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[ImageEntry]:
     members = [m for m in archive.infolist() if files.is_image_name(PurePosixPath(m.filename))]
-    archive_lock = threading.Lock()  # ZipFile counts its open members without one
+    archive_lock = threading.Lock()  # ZipFile counts its open members without a lock
     return [
         ImageEntry(_member_name(source, m), partial(_read_member, source, archive, m, archive_lock))
         for m in sorted(members, key=lambda m: m.filename)
@@ -81,7 +81,7 @@ def _read_member(
     files.check_size(name, member.file_size)
     try:
         with archive_lock, archive.open(member) as file:
-            return file.read(member.file_size)  # no more, whatever the compressed data say
+            return file.read(member.file_size)  # never more than the size that was checked
     except (OSError, zipfile.BadZipFile, *ARCHIVE_ERRORS) as error:
         raise ImageError(f"{name} is damaged ({error}); fetch {source} again") from error
 

@@ -17,7 +17,7 @@ from ganinv_cli.training import image_source
 
 @dataclass(frozen=True)
 class SquareCrop:
-    """A square: its side as a share of the shorter side, its centre of width and height."""
+    """A square: side as a share of the image's shorter side, centre as shares of its sides."""
 
     side: float = 1.0  # above 0, up to 1
     center: tuple[float, float] = (0.5, 0.5)  # each 0 to 1
@@ -30,7 +30,7 @@ class SquareCrop:
             raise ConfigError(f"a crop's centre is two shares between 0 and 1, not {x},{y}")
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom in pixels, moved inwards where it would leave the image."""
+        """Return left, top, right and bottom in pixels, moved to lie inside the image."""
         side = self.side * min(width, height)
         left = min(max(self.center[0] * width - side / 2, 0), width - side)
         top = min(max(self.center[1] * height - side / 2, 0), height - side)
@@ -38,10 +38,10 @@ class SquareCrop:
 
 
 def load_images(source: Path, size: int, channels: int, crop: SquareCrop) -> np.ndarray:
-    """Every image below a folder, or in a zip archive, in the order of their names.
+    """Read all images below a folder or in a zip archive, in the order of their names.
 
-    Returns uint8 (images, size, size, channels). All are held in memory: 12 kB each at 64 pixels.
-    Raises ImageError when there is none, or one cannot be read.
+    Returns uint8 (images, size, size, channels), 12 kB of memory per image at 64 pixels. Raises
+    ImageError if there is no image, or one cannot be read.
     """
     with image_source.open_source(source) as files:
         if not files:

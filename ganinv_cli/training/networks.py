@@ -3,7 +3,7 @@
 Radford, Metz & Chintala 2016 with the widths of Amos' TensorFlow code: 5x5 (transposed)
 convolutions of stride 2, batch norm with decay .9 and epsilon 1e-5, ReLU and tanh in the generator,
 leaky ReLU .2 in the discriminator. Parameters are dictionaries of float32 arrays under the names of
-checkpoint layout C; `precision` is what the convolutions compute in.
+checkpoint layout C; `precision` is the dtype of the convolutions.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Parameters = Mapping[str, tf.Variable]
 
 
 class Moments(NamedTuple):
-    """What the generator's batch norms saw in one batch, by the name of the norm."""
+    """Mean and variance of the inputs of the generator's batch norms, by the norm's name."""
 
     mean: dict[str, tf.Tensor]  # (channels,)
     variance: dict[str, tf.Tensor]  # (channels,)
@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 def generator_shapes(
     size: int, channels: int, latent: int, widths: tuple[int, ...]
 ) -> dict[str, tuple[int, ...]]:
-    """The trainable arrays of a generator, by their names in layout C."""
+    """Return the shapes of a generator's trainable arrays, by their names in layout C."""
     side = size >> len(widths)
     shapes: dict[str, tuple[int, ...]] = {
         "generator/g_h0_lin/Matrix": (latent, side * side * widths[0]),
@@ -45,7 +45,7 @@ def generator_shapes(
 def discriminator_shapes(
     size: int, channels: int, widths: tuple[int, ...]
 ) -> dict[str, tuple[int, ...]]:
-    """The trainable arrays of a discriminator whose widths mirror the generator's."""
+    """Return the shapes of a discriminator's trainable arrays; widths mirror the generator's."""
     shapes: dict[str, tuple[int, ...]] = {}
     ladder = (channels, *reversed(widths))
     for number, (inputs, outputs) in enumerate(pairwise(ladder)):
@@ -63,7 +63,7 @@ def discriminator_shapes(
 def initialize_parameters(
     shapes: Mapping[str, tuple[int, ...]], seed: int
 ) -> dict[str, tf.Variable]:
-    """Weights from N(0, .02²), gammas 1, biases and betas 0."""
+    """Create variables: weights from N(0, .02²), gammas 1, biases and betas 0."""
     parameters = {}
     for number, (name, shape) in enumerate(shapes.items()):
         if name.endswith(("/w", "/Matrix")):
@@ -80,9 +80,10 @@ def generate(
     precision: tf.DType,
     statistics: Mapping[str, tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, Moments]:
-    """z (batch, latent) to images (batch, size, size, channels) in [-1, 1].
+    """Return images (batch, size, size, channels) in [-1, 1] of z (batch, latent), and moments.
 
-    Normalises by the batch's own moments, or by the named `moving_mean` and `moving_variance`.
+    Batch norms use `statistics`, the arrays named `moving_mean` and `moving_variance`; without it
+    they use the batch's own moments, which are returned.
     """
     moments = Moments({}, {})
     depth = sum(name.endswith("/w") for name in parameters)
@@ -119,7 +120,7 @@ def generate(
 
 
 def logits(parameters: Parameters, images: tf.Tensor, precision: tf.DType) -> tf.Tensor:
-    """Images (batch, size, size, channels) to (batch,): above 0 where they look real."""
+    """Return the discriminator's logits (batch,) for images (batch, size, size, channels)."""
     x = tf.cast(images, precision)
     depth = sum(name.endswith("_conv/w") for name in parameters)
     for number in range(depth):

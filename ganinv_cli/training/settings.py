@@ -1,18 +1,18 @@
-"""What a training run can be told."""
+"""The settings of a training run."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from ganinv_cli.errors import ConfigError
 
-MAX_SEED = 2_000_000  # a thousand seeds of draws each, within an int32
+MAX_SEED = 2_000_000  # each uses a thousand seeds of TensorFlow, which are int32
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The paper's DCGAN by default; Adam's rate and β₁ as Radford et al. 2016 set them."""
+    """The settings of a run: by default the paper's DCGAN, with Adam as in Radford et al. 2016."""
 
-    size: int = 64  # pixels a side: 16, 32, 64, 128 or 256
+    size: int = 64  # height and width in pixels: 16, 32, 64, 128 or 256
     channels: int = 3  # 1 grey, 3 colour
     latent: int = 100  # z is uniform in [-1, 1]^latent
     width: int = 64  # channels before the last layer, doubled at each layer below it
@@ -20,12 +20,12 @@ class TrainingSettings:
     batch_size: int = 64
     learning_rate: float = 2e-4
     beta_1: float = 0.5
-    steps: int = 10_000  # each trains the discriminator once and the generator once
+    steps: int = 10_000  # one update of the discriminator and one of the generator per step
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: tuple[str, ...] = ("colour", "shift")
     flip: bool = True
-    average: float = 0.999  # decay of the averaged generator; 0 ships the last weights
-    seed: int = 0  # up to SEEDS
+    average: float = 0.999  # decay of the averaged generator; 0 writes the last weights
+    seed: int = 0  # up to MAX_SEED
 
     def __post_init__(self) -> None:
         if self.size not in (16, 32, 64, 128, 256):
@@ -39,6 +39,6 @@ class TrainingSettings:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the generator's layers from 4x4 upwards: 512-256-128-64 at 64 pixels."""
+        """Channels of the generator's layers from 4x4 upwards, e.g. 512-256-128-64 at 64 pixels."""
         depth = self.size.bit_length() - 3
         return tuple(min(self.width << number, self.widest) for number in reversed(range(depth)))

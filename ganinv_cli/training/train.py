@@ -1,7 +1,7 @@
-"""The training loop: alternate one discriminator and one generator step, save, go on after a stop.
+"""The training loop: alternate discriminator and generator steps, save, continue after a stop.
 
-Every random number is a function of (seed, step), so a run that was interrupted and goes on sees
-what it would have seen.
+Every random number is a function of (seed, step), so an interrupted run continues with the same
+numbers as an uninterrupted one.
 """
 
 import time
@@ -20,14 +20,14 @@ from ganinv_cli.training.settings import TrainingSettings
 
 
 class TrainingProgress(NamedTuple):
-    """Where a run stands after a step."""
+    """The state of a run after a step, for display."""
 
     step: int
     steps: int
     generator_loss: float  # nats
     discriminator_loss: float  # nats
     images_per_second: float  # real images, since the process started
-    saved: Path | None  # the checkpoint's prefix, when one was written at this step
+    saved: Path | None  # the checkpoint's prefix, if one was written at this step
 
 
 class _TrainingState(NamedTuple):
@@ -50,10 +50,10 @@ def train(
     """Train on uint8 images (n, size, size, channels); yield after every step.
 
     Writes into `folder`: the averaged generator as `DCGAN.model-STEP` (layout C, the newest only),
-    a sample sheet beside each in `samples/`, every `keep_every` steps a copy in `kept/`, and in
-    `state/` what it needs to go on. Close it, or interrupt it, and what was trained since is saved.
-    Raises ConfigError where the folder holds another run, ResultsError where another process holds
-    the folder, GaninvError where the disk refuses.
+    a sheet of samples for each in `samples/`, every `keep_every` steps a copy in `kept/`, and in
+    `state/` the state to continue from. Closing or interrupting the generator saves the last step.
+    Raises ConfigError if the folder holds another run, ResultsError if another process has locked
+    it, GaninvError if it cannot be written.
     """
     with claim_folder(folder, settings, images):
         model = _initialize_state(settings)
@@ -68,7 +68,7 @@ def train(
             with explain_write_errors(folder):
                 if keep_every and done % keep_every == 0:
                     export.copy_checkpoint(saved, folder / "kept")
-                saver.save()  # last: a run killed before this repeats all of it
+                saver.save()  # last: a run killed before this repeats the steps since the last save
             return saved
 
         started, first = time.monotonic(), int(model.step)
@@ -93,13 +93,13 @@ def train(
 
 
 def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointManager:
-    """What saves the model; the model is now the one saved last, if there is one."""
+    """Restore the model that was saved last, if any; return the manager that saves it."""
     saver = tf.train.CheckpointManager(
         tf.train.Checkpoint(**model._asdict()), str(folder / "state"), max_to_keep=1
     )
     try:
         saver.restore_or_initialize()
-    except (tf.errors.OpError, ValueError, IndexError) as error:  # the last: a file cut short
+    except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: a truncated file
         raise ConfigError(
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
             "delete the folder to train anew"
@@ -131,7 +131,7 @@ def _initialize_state(settings: TrainingSettings) -> _TrainingState:
 
 
 def _batch_indices(step: int, count: int, settings: TrainingSettings) -> np.ndarray:
-    """Which images step number `step` sees: each epoch shows every image once, in its own order."""
+    """Return the indices (batch,) of the images of a step; each epoch has every image once."""
     first = step * settings.batch_size
     positions = np.arange(first, first + settings.batch_size)
     orders = {
@@ -148,7 +148,7 @@ def _compile_step(
     pictures = tf.constant(images)
 
     def make_seed(step: tf.Tensor, stream: int) -> tf.Tensor:
-        """Ten for each purpose, so that each augmentation has its own."""
+        """Return a seed (2,); streams are ten apart, so that each augmentation has its own seed."""
         return tf.stack([settings.seed * 1000 + stream * 10, step])
 
     def generate_fakes(step: tf.Tensor, stream: int) -> tuple[tf.Tensor, networks.Moments]:
