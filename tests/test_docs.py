@@ -34,3 +34,14 @@ def test_no_page_has_a_gap_left_to_fill(page):
     assert not re.search(
         r"\b(TODO|TBD|XXX)\b|^[A-Z0-9]+(_[A-Z0-9]+)+$|^[A-Z]{5,}$", page.read_text(), re.M
     )
+
+
+def test_the_map_names_files_that_exist():
+    """docs/architecture.md gives a path from the package, or a file's name beside its folder's."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "ganinv_cli"
+    known = {str(path.relative_to(package)) for path in package.rglob("*.py")}
+    known |= {name.rpartition("/")[2] for name in known}
+    named = set(re.findall(r"`([a-z_/]+\.py)`", page)) - {"tests/test_structure.py"}
+    assert len(named) > 50
+    assert not named - known
