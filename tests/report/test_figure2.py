@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from stored import make_provenance
 
-from ganinv_cli.experiments import figure2
+from ganinv_cli.experiments import noise_sweep
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
@@ -36,7 +36,7 @@ def _pictures(folder, generator, trials):
     with open_run(folder / "a.h5", make_provenance(command="noise-sweep")) as run:
         run.commit(groups)
     config = NoiseSweepConfig(variances=(0.1, 1.0), clip=("none",), trials=4)
-    return figure2.make_figures(folder / "a.h5", generator, config)
+    return noise_sweep._make_figures(folder / "a.h5", generator, config)
 
 
 def test_a_trial_that_a_variance_lacks_is_in_no_picture(generator, tmp_path):
