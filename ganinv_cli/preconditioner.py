@@ -94,7 +94,7 @@ def count_gradients(generator: Generator, points: int) -> float:
 def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
     numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
-    share = uniform(0, numbers, Purpose.metric, tf.zeros_like(numbers), generator.latent)
+    share = uniform(0, numbers, Purpose.preconditioner, tf.zeros_like(numbers), generator.latent)
     return np.concatenate(
         [
             compute_jacobian(generator, z, number % max(generator.labels, 1), precision)

@@ -15,7 +15,7 @@ INSIDE_SHARE = 0.99  # share of a normal prior's draws that lie within its bound
 INSIDE_SHARE_RANGE = (
     1e-3,
     1 - 1e-6,
-)  # of these; float32 tells less apart from none, and more from all
+)  # limits of this share; float32 cannot tell others from 0 or 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Uniform:
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
-        """The value below which `share`, in (0, 1), of the draws lie: turns uniform bits into z.
+        """Return the quantile at `share` in (0, 1), which turns uniform numbers into draws of z.
 
         Takes and returns an array or a tensor of any shape.
         """
@@ -43,10 +43,10 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Normal:
-    """Each component normal with mean 0, cut at the bounds within which `inside` of it lie.
+    """Each component normal with mean 0, truncated at bounds that contain the share `inside`.
 
-    Cutting gives the clipping rules bounds, and a redraw is one from the prior that was cut (cf.
-    Egan et al. 2018).
+    Truncation gives the clipping rules their bounds; redraws are from the truncated prior (cf. Egan
+    et al. 2018).
     """
 
     sigma: float = 1.0
@@ -54,7 +54,7 @@ class Normal:
 
     @cached_property
     def high(self) -> float:
-        """The upper bound: 2.576 σ where 99 % are inside."""
+        """The upper bound, e.g. 2.576 σ if 99 % are inside."""
         return self.sigma * float(ndtri((1 + self.inside) / 2))
 
     @property
@@ -67,12 +67,12 @@ class Normal:
         return (z <= self.low) | (z >= self.high)
 
     def quantile(self, share: Any) -> Any:
-        """The value below which `share`, in (0, 1), of the draws lie: turns uniform bits into z."""
+        """Return the quantile at `share` in (0, 1), which turns uniform numbers into draws of z."""
         below = float(ndtr(self.low / self.sigma))
         inside = below + (1 - 2 * below) * share
         if isinstance(inside, float | np.ndarray):
             return np.clip(self.sigma * ndtri(inside), self.low, self.high)
-        import tensorflow as tf  # in the body: who has a tensor has it already
+        import tensorflow as tf  # here: settings load without TensorFlow
 
         return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
 
@@ -85,15 +85,15 @@ Prior = Uniform | Normal
 
 
 def _format_number(number: float) -> str:
-    """All that it takes to read the same number back."""
+    """Return the shortest text that is read back as the same number."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
 
 
 def parse_prior(text: str) -> Prior:
-    """`uniform` or `uniform:LOW,HIGH`; `normal`, `normal:SIGMA` or `normal:SIGMA,INSIDE`.
+    """Return the prior of a text such as `uniform:LOW,HIGH` or `normal:SIGMA,INSIDE`.
 
-    Raises ConfigError.
+    The numbers are optional. Raises ConfigError.
     """
     name, _, numbers = text.partition(":")
     try:

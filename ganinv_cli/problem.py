@@ -7,8 +7,8 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
-BOUND_SAFETY = 1.0  # of the bound on the error of z; docs/solvers.md has how often it held
-ROW_MULTIPLE = 8  # rows of a part of the batch are made a multiple of this: few shapes, few kernels
+BOUND_SAFETY = 1.0  # factor on the bound on the error of z; docs/solvers.md says how often it held
+ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this: few shapes, few kernels
 
 
 class Evaluation(NamedTuple):
@@ -17,11 +17,11 @@ class Evaluation(NamedTuple):
     image_loss: tf.Tensor  # (batch,), ‖G(z) − x‖², summed over the pixels that count
     objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the penalty
     gradient: tf.Tensor  # (batch, latent), of the objective
-    bound: tf.Tensor  # (batch,), ‖z − z_true‖² / latent is less, near a z that leaves nothing
+    bound: tf.Tensor  # (batch,), bound on ‖z − z_true‖² / latent, near a z without residual
 
 
 class Problem(NamedTuple):
-    """Find z with G(z) = x, for each row its own x (Lipton & Tripathi 2017, equation 1).
+    """Find z with G(z) = x, for one image x per row (Lipton & Tripathi 2017, equation 1).
 
     If the right z leaves no residual, ‖r‖² and any rᵀWr have the same minimum, and the
     preconditioned loss rᵀWr is minimised. If it leaves one, the image loss ‖r‖² is.
@@ -30,12 +30,12 @@ class Problem(NamedTuple):
     generator: Generator
     targets: tf.Tensor  # (batch, height, width, channels) in [-1, 1]
     penalty: tf.Tensor  # (batch,), weight of Σ relu(distance outside the prior's bounds)²
-    residual: tf.Tensor  # (batch,), image loss that the right z leaves at most; inf where unknown
-    stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
+    residual: tf.Tensor  # (batch,), upper limit of the image loss at the right z; inf: unknown
+    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
     preconditioner: Preconditioner | None = None
     mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
-    mask: tf.Tensor | None = None  # (height, width, 1), 1 where a pixel counts and 0 where not
-    labels: tf.Tensor | None = None  # (batch,) int32, where the generator asks for them
+    mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
+    labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
@@ -98,7 +98,7 @@ class Problem(NamedTuple):
 
     @property
     def low_precision_allowed(self) -> tf.Tensor:
-        """Which rows (batch,): a residual would drown what bfloat16 still sees."""
+        """Rows (batch,) that may be computed in bfloat16: those whose right z has no residual."""
         return self._is_exact & self.mixed_precision
 
     @property
@@ -133,7 +133,10 @@ class Problem(NamedTuple):
         return tf.where(self._is_exact, weighted, plain)
 
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
-        """H₀ (batch, latent, latent) at such an objective (batch,); plain up to a factor."""
+        """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
+
+        For rows with a residual it is known up to a factor.
+        """
         if self.preconditioner is None:
             return None
         plain, weighted = (

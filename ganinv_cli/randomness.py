@@ -15,12 +15,12 @@ _BLOCK = 2**16
 
 
 class Purpose(IntEnum):
-    """What a number is for; two purposes never share one."""
+    """The purpose of a random number; its value is part of the counter."""
 
     truth = 1
     start = 2
     redraw = 3
-    metric = 4
+    preconditioner = 4
     noise = 5
     label = 6
 

@@ -26,7 +26,9 @@ def generator(tmp_path_factory):
 def jacobians(generator):
     """J (points, pixels, latent) where it is measured, in float64 and by automatic derivatives."""
     numbers, zeros = tf.range(POINTS, dtype=tf.int64), tf.zeros(POINTS, tf.int64)
-    z = generator.prior.quantile(uniform(0, numbers, Purpose.metric, zeros, generator.latent))
+    z = generator.prior.quantile(
+        uniform(0, numbers, Purpose.preconditioner, zeros, generator.latent)
+    )
     z = tf.cast(z, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(z)

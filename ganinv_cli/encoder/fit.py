@@ -1,8 +1,8 @@
-"""Fitting an encoder: the linear least squares of z on the images of fresh z, solved exactly.
+"""Fit an encoder: solve the linear least squares of z on the images of random z exactly.
 
-Images are made as they are needed and only the sums of their products are kept, so there can be
-any number of them. Every random number is a function of (seed, batch), so a run that was
-interrupted and goes on ends where it would have.
+Only the sums of products of images are kept, so their number is not limited by memory. Every
+random number is a function of (seed, batch), so an interrupted run continues with the same numbers
+as an uninterrupted one.
 """
 
 import time
@@ -25,12 +25,12 @@ PACKAGES = ("ganinv", "numpy", "scipy", "tensorflow")
 
 
 class FitProgress(NamedTuple):
-    """Where a run stands."""
+    """The progress of a fit, for display."""
 
     images: int  # made and summed
     total: int
     images_per_second: float  # since the process started
-    encoder: Encoder | None  # at the end: what is now in the file
+    encoder: Encoder | None  # at the end: the encoder that was written
 
 
 def fit_encoder(
@@ -42,14 +42,14 @@ def fit_encoder(
 ) -> Steps[FitProgress, None, None]:
     """Fit an encoder and write it to `out`; yield after every batch, and once more at the end.
 
-    Until it is done, what it needs to go on is in `OUT.state` (610 MB for 64x64 pixels in colour),
-    written every `save_seconds` and when this is closed or interrupted at a yield. Where `out` is
-    already what this would write, it is the end at once.
+    Until the end, the state to continue from is in `OUT.state` (610 MB for 64x64 pixels in colour).
+    It is written every `save_seconds`, and if this generator is closed or interrupted at a yield.
+    If `out` already holds this encoder, it is yielded at once.
 
-    Raises ConfigError where `out` or its state is another run's and not to be overwritten,
-    CheckpointError where one is damaged or the generator's images are not finite, ResultsError
-    where another process holds `out` or its folder cannot be written, GaninvError where the disk
-    refuses.
+    Raises ConfigError if `out` or its state is of another run and `overwrite` is False,
+    CheckpointError if one is damaged or the generator's images are not finite, ResultsError if
+    another process has locked `out` or its folder cannot be written, GaninvError if the disk is
+    full or fails.
     """
     run = _describe_run(generator, settings)
     with lock.hold_lock(out):
@@ -93,7 +93,7 @@ def _accumulate_sums(
 
 
 def _describe_run(generator: Generator, settings: fit.EncoderSettings) -> dict[str, Any]:
-    """What two runs must share to be one."""
+    """Return the properties that must be equal for a run to be continued."""
     bounds = [generator.prior.low, generator.prior.high]
     return {"generator": generator.sha256, "bounds": bounds, **asdict(settings)}
 
@@ -114,7 +114,7 @@ def _build_encoder(
 
 
 def _to_float16(weights: np.ndarray) -> np.ndarray:
-    """In float16 where they fit: half the file, and an error that no figure shows."""
+    """Return the weights in float16, which halves the file, or unchanged if they would overflow."""
     with np.errstate(over="ignore"):
         half = weights.astype(np.float16)
     return half if np.isfinite(half).all() else weights

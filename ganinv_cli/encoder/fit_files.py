@@ -17,7 +17,7 @@ MAX_STATE_BYTES = 2**31  # bytes of a state
 
 
 class FitFiles:
-    """Of the run that is described; another's are refused."""
+    """The files of one run; files of another run raise ConfigError."""
 
     def __init__(self, out: Path, run: dict[str, Any]) -> None:
         self._out = out
@@ -82,7 +82,7 @@ class FitFiles:
 
     @contextlib.contextmanager
     def _convert_disk_errors(self) -> Iterator[None]:
-        """Say in one sentence, as a GaninvError, what the disk refuses."""
+        """Turn an OSError into a GaninvError that names the file."""
         try:
             yield
         except OSError as error:

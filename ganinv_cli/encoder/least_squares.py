@@ -1,4 +1,4 @@
-"""Linear least squares from sums of products: as many images as one likes, in one pass."""
+"""Linear least squares from sums of products, for any number of images in one pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from ganinv_cli.network.generator import Generator
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How many images, and how they are made."""
+    """The settings of a fit."""
 
-    images: int  # fewer than an image has values leave much to the ridge
+    images: int  # should exceed the number of values of an image
     batch_size: int = 512  # images made at a time
-    precision: Literal["float32", "bfloat16"] = "float32"  # of making them
-    # Added to the mean square of each value, in units of their average: the smaller, the nearer on
-    # exact images, and the farther off on rounded and noisy ones.
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the generator
+    # Added to the mean square of each value, in units of their average. A smaller ridge is more
+    # accurate on exact images, and less accurate on rounded and noisy ones.
     ridge: float = 1e-4
     seed: int = 0  # below 2³¹
 
@@ -37,30 +37,30 @@ class EncoderSettings:
 
 
 class Sums(NamedTuple):
-    """Over the images so far, of products of v: the values of an image with a 1 behind them."""
+    """Sums over images of products of v, the values of an image followed by a 1."""
 
-    squares: np.ndarray  # v vᵀ, float32 (values + 1, values + 1), of which the lower half counts
+    squares: np.ndarray  # v vᵀ, float32 (values + 1, values + 1); only the lower half is used
     products: np.ndarray  # v zᵀ, float64 (values + 1, latent)
     images: int
     batches: int
 
 
 def count_needed_images(generator: Generator) -> int:
-    """Images, for a fit about a tenth above the error of one to endlessly many."""
+    """Return the number of images that gives about 1.1 times the least possible error."""
     return 10 * len(make_empty_sums(generator).products)
 
 
 def make_empty_sums(generator: Generator) -> Sums:
-    """Before the first image."""
+    """Return the sums over no images."""
     size = int(np.prod(pooled_shape(*generator.image_shape)[1])) + 1
     squares = np.zeros((size, size), np.float32, order="F")
     return Sums(squares, np.zeros((size, generator.latent)), 0, 0)
 
 
 def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[[Sums], Sums]:
-    """What adds the next batch to the sums it is given, in place: those must not be used again.
+    """Return a function that adds the next batch to sums; it overwrites its argument.
 
-    Raises CheckpointError where an image is not finite.
+    The function raises CheckpointError if an image is not finite.
     """
     shape = [settings.batch_size, generator.latent]
 
@@ -86,9 +86,9 @@ def make_add_batch(generator: Generator, settings: EncoderSettings) -> Callable[
 
 
 def solve_ridge(sums: Sums, ridge: float) -> np.ndarray:
-    """The weights and, as the last row, the bias: float32 (values + 1, latent).
+    """Return the weights and, as the last row, the bias: float32 (values + 1, latent).
 
-    Minimises the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
+    They minimise the mean of ‖v weights − z‖² + ridge · mean(v²) · ‖weights‖², in float64.
     """
     diagonal = np.diag_indices(len(sums.squares))
     mean = float(sums.squares[diagonal].mean(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""A learned start: a linear guess of z from an image, fitted once and kept beside its generator."""
+"""The encoder: a linear guess of z from an image, fitted once and stored beside its generator."""
 
 import json
 import zipfile
@@ -16,20 +16,20 @@ from ganinv_cli.files import open_replacement
 from ganinv_cli.network.generator import Generator
 
 FILE_NAME = "encoder.npz"
-MAX_PIXEL = 0.998  # pixels are cut here before atanh, which is infinite at 1
+MAX_PIXEL = 0.998  # pixels are clipped to ± this before atanh, which is infinite at 1
 MAX_VALUES = (
     64 * 64 * 3
-)  # values of an image that are fitted; a larger one is averaged until it has less
-MAX_BYTES = 2**28  # bytes of a file that is read at all
+)  # values of an image that are fitted; a larger image is averaged over squares of pixels
+MAX_BYTES = 2**28  # of an encoder's file
 
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """E(x) = atanh(x) weights + bias: images in [-1, 1] -> z (batch, latent), a row at a time.
+    """E(x) = atanh(x) weights + bias: images in [-1, 1] -> z (batch, latent), row by row.
 
-    Most generators end in a tanh, and what is before it is nearer to linear in z than pixels are.
-    The guess may lie outside the prior's bounds. Computes in float32, or in float64 for float64
-    images. May be called inside a `tf.function`.
+    Most generators end in a tanh, and its input is nearer to linear in z than pixels are. The guess
+    may lie outside the prior's bounds. Computes in float32, or in float64 for float64 images. May
+    be called inside a `tf.function`.
     """
 
     weights: np.ndarray  # float16 or float32 (values, latent), of the image after averaging
@@ -46,7 +46,7 @@ class Encoder:
 
     @cached_property
     def _tensors(self) -> dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]:
-        """In both precisions, as tensors that all graphs share."""
+        """Weights and bias in both precisions, as tensors that all graphs share."""
         with tf.init_scope():
             return {
                 dtype: (tf.constant(self.weights, dtype), tf.constant(self.bias, dtype))
@@ -59,15 +59,15 @@ class Encoder:
 
     @property
     def multiply_adds(self) -> int:
-        """Of one forward pass for one image."""
+        """Multiply-adds of one forward pass for one image."""
         return self.weights.size
 
     @classmethod
     def load(cls, path: Path, generator: Generator | None = None) -> "Encoder":
-        """What `save` wrote. Nothing in the file is executed, and its size is bounded.
+        """Read an encoder that `save` wrote; nothing in the file is executed.
 
-        Raises CheckpointError where it is missing or damaged, or was not fitted to the generator
-        that is given.
+        Raises CheckpointError if the file is missing, damaged or too large, or was fitted to
+        another generator than the given one.
         """
         arrays = read_npz(path, MAX_BYTES)
         try:
@@ -102,14 +102,14 @@ class Encoder:
 
 
 def encoder_path(checkpoint: Path) -> Path:
-    """Where the encoder of a checkpoint, a folder or the prefix of its files, is kept."""
+    """Return the path of a checkpoint's encoder: in its folder, or beside its file."""
     return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / FILE_NAME
 
 
 def extract_features(images: tf.Tensor) -> tf.Tensor:
-    """What E is linear in: (batch, values) of images (batch, height, width, channels).
+    """Return the features (batch, values) of images (batch, height, width, channels).
 
-    The pixels before the generator's tanh, averaged over squares where there are too many.
+    E is linear in them: atanh of the pixels, averaged over squares if there are too many.
     """
     dtype = images.dtype if images.dtype == tf.float64 else tf.float32
     x = tf.atanh(tf.clip_by_value(tf.cast(images, dtype), -MAX_PIXEL, MAX_PIXEL))
@@ -120,7 +120,7 @@ def extract_features(images: tf.Tensor) -> tf.Tensor:
 
 
 def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int, int, int]]:
-    """The side of the squares of pixels that are averaged, and the shape of what is left."""
+    """Return the side of the squares of pixels that are averaged, and the averaged shape."""
     side = 1
     while -(-height // side) * -(-width // side) * channels > MAX_VALUES:
         side += 1
@@ -129,7 +129,7 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write an npz file whole or not at all. Raises OSError if the disk refuses."""
-    temporary = path.with_name(f"{path.name}.tmp")  # as large: the next run reuses a left one
+    temporary = path.with_name(f"{path.name}.tmp")  # fixed: the next run replaces it
     with open_replacement(path, temporary) as written, written.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -162,7 +162,7 @@ def damaged_error(path: Path, reason: str) -> CheckpointError:
 
 
 def _parse_fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Of an Encoder. Raises KeyError, TypeError or ValueError, which says what is not usable."""
+    """Return the fields of an Encoder. Raises KeyError, TypeError or ValueError if unusable."""
     about = json.loads(str(arrays["json"]))
     weights, bias = arrays["weights"], arrays["bias"]
     height, width, channels = (int(side) for side in about["image_shape"])

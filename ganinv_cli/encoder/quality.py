@@ -1,4 +1,4 @@
-"""How good an encoder is, on latent vectors it was not fitted to."""
+"""The quality of an encoder, measured on latent vectors that it was not fitted to."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.network.generator import Generator
 
 TEST_SAMPLES = 1000  # latent vectors for the error
-JACOBIAN_SAMPLES = 16  # of them, for the Jacobian
+JACOBIAN_SAMPLES = 16  # the first of these, for the Jacobian
 STEP = 1e-6  # of its finite differences, in z, in float64
-BLOCK_SIZE = 100  # images at a time
+BLOCK_SIZE = 100  # images per batch
 
 
 def measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
-    """Errors are mean squares of a component of E(G(z)) − z; the rest is of J_E J_G.
+    """Return the mean squared errors of a component of E(G(z)), and statistics of J_E J_G.
 
-    `error`, and `clipped` to the prior's bounds, beside what `guessing` the prior's mean gives;
-    `rounded` where the images are rounded to 8 bits first; the medians of the largest |eigenvalue|
-    of I − J_E J_G (`radius`) and of the `condition` of J_E J_G.
+    `error` is that of E, `clipped` after clipping to the prior's bounds, `rounded` for images
+    rounded to 8 bits, `guessing` for the prior's mean. `radius` is the median of the largest
+    |eigenvalue| of I − J_E J_G, `condition` the median condition of J_E J_G.
     """
     low, high = encoder.bounds
     share = tf.random.stateless_uniform(
@@ -48,13 +48,13 @@ def measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[s
 def _encode_generated(
     encoder: Encoder, generate: Callable[[tf.Tensor], tf.Tensor], z: np.ndarray
 ) -> np.ndarray:
-    """E of the images made of z (n, latent), in its precision."""
+    """Return E(G(z)) for z (n, latent), in the precision of z."""
     blocks = [z[first : first + BLOCK_SIZE] for first in range(0, len(z), BLOCK_SIZE)]
     return np.concatenate([encoder(generate(tf.constant(block))).numpy() for block in blocks])
 
 
 def _compute_jacobian(encoder: Encoder, generator: Generator, z: np.ndarray) -> np.ndarray:
-    """J_E J_G at z (latent,), float64 (latent, latent)."""
+    """Return J_E J_G at z (latent,), float64 (latent, latent)."""
     encoded = _encode_generated(encoder, generator, np.vstack([z, z + STEP * np.eye(len(z))]))
     jacobian: np.ndarray = (encoded[1:] - encoded[0]).T / STEP
     return jacobian

@@ -1,7 +1,7 @@
-"""A start that is learned: an encoder's guess, and fixed-point steps from there.
+"""The encoder's start: its guess of z, improved by fixed-point steps.
 
-With E(G(z)) ≈ z the map z ← z + E(x) − E(G(z)) draws z together; Anderson's acceleration makes a
-secant method of it (Walker & Ni 2011). A step is a forward pass and needs no gradient.
+If E(G(z)) ≈ z, the map z ← z + E(x) − E(G(z)) is a contraction; Anderson acceleration makes it a
+secant method (Walker & Ni 2011). A step costs a forward pass and no gradient.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,19 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.network.generator import Generator
 
 STEPS = 16
-GRADIENTS_PER_IMAGE = 0.5 * (STEPS + 1)  # gradients an image; E itself costs next to nothing
+GRADIENTS_PER_IMAGE = 0.5 * (STEPS + 1)  # cost per image; E itself is negligible
 MAX_STEP_LENGTH = 4.0  # of a step, in z
-MARGIN = 0.25  # beyond the bounds, in shares of their distance
-SINGULAR_CUTOFF = (
-    1e-6  # of the largest singular value of the changes, below which one is no direction
-)
+MARGIN = 0.25  # steps may leave the bounds by this share of the bounds' distance
+SINGULAR_CUTOFF = 1e-6  # relative to the largest singular value; smaller ones are ignored
 
 FindStarts = Callable[[np.ndarray], np.ndarray]
 
 
 def make_find_starts(generator: Generator, encoder: Encoder, block: int) -> FindStarts:
-    """Images (n, height, width, channels) to z (n, latent), each a function of its image alone.
+    """Return a function from images (n, height, width, channels) to starts z (n, latent).
 
-    Of all z on the way the one whose image is nearest, and inside the prior's bounds, or at them.
-    Computes `block` images at a time.
+    A start depends on its own image alone. It is the z with the nearest image of all steps,
+    clipped to the prior's bounds. `block` images are computed at a time.
     """
 
     signature = [
@@ -75,7 +73,7 @@ def _iterate(
 
 
 def _compute_step(points: list[np.ndarray], residuals: list[np.ndarray]) -> np.ndarray:
-    """miss − (ΔZ + ΔF) γ, γ the least squares of ΔF γ = miss, each row (n, latent) on its own."""
+    """Return miss − (ΔZ + ΔF) γ for each row (n, latent), γ the least squares of ΔF γ = miss."""
     miss = residuals[-1]
     step = miss
     if len(points) > 1:

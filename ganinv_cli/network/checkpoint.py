@@ -1,4 +1,4 @@
-"""A generator as it was read: its layers, its prior and where it came from."""
+"""A generator as read from a file: layers, prior and provenance."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ganinv_cli.prior import Prior
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A generator that is ready for use: pictures in [-1, 1], of finite weights, from a prior."""
+    """A complete generator: images in [-1, 1], finite weights, and a prior."""
 
     network: Network
     prior: Prior
@@ -17,9 +17,9 @@ class Checkpoint:
     path: str
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
-    convention_files: tuple[str, ...] = ()  # the files beside it that said what it does not
+    convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property
     def sha256(self) -> str:
-        """Of the layers and their weights: equal for equal layers, whatever their file."""
+        """Hash of the layers and their weights; it does not depend on the file or the names."""
         return self.network.sha256

@@ -1,4 +1,4 @@
-"""Convolutions and what else makes pictures larger, as they are fast on a CPU."""
+"""Convolutions, padding and upsampling in TensorFlow, in the forms that are fast on a CPU."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganinv_cli.network.layers import Conv, ConvTranspose, Pair, Sides, Upsample, phase_kernel
 
-FEW_OUTPUTS = 8  # outputs of a transposed convolution; so few leave most of a vector register idle
+FEW_OUTPUTS = 8  # a transposed convolution with fewer outputs uses little of a vector register
 UNLIMITED = 2**31
 # outputs and inputs of a transposed convolution above which its CPU kernels fall out of the cache
 BLOCK_SIZES = {tf.float32: (128, UNLIMITED), tf.bfloat16: (UNLIMITED, 256)}
@@ -16,7 +16,7 @@ LinearMap = Callable[[tf.Tensor], tf.Tensor]  # of pictures (batch, height, widt
 
 
 def build_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
-    """A transposed convolution without its bias."""
+    """Return a transposed convolution without its bias, as a function."""
     kernel, (down, across) = layer.weights.shape, layer.stride
     sides = zip(kernel[:2], layer.stride, layer.crop, strict=True)
     grows = all(sum(crop) == size - step for size, step, crop in sides)
@@ -25,13 +25,13 @@ def build_conv_transpose(layer: ConvTranspose, precision: tf.DType) -> LinearMap
 
 
 def _build_by_phases(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
-    """By one convolution that makes the stride² pixels of each input pixel as channels."""
+    """Return it as one convolution; its channels are the stride² pixels of each input pixel."""
     kernel = tf.cast(phase_kernel(layer), precision)
     return lambda x: tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"), layer.stride[0])
 
 
 def _build_in_blocks(layer: ConvTranspose, precision: tf.DType) -> LinearMap:
-    """By transposed convolutions of some inputs to some outputs, as many as are fast together."""
+    """Return it as transposed convolutions of blocks of channels that fit the CPU's cache."""
     outputs, inputs = BLOCK_SIZES.get(precision, (UNLIMITED, UNLIMITED))
     kernels = [
         [tf.cast(kernel, precision) for kernel in _split_weights(block, inputs, 3)]
@@ -67,7 +67,7 @@ def _split_weights(weights: np.ndarray, size: int, axis: int) -> list[np.ndarray
 
 
 def build_conv(layer: Conv, precision: tf.DType) -> LinearMap:
-    """A convolution without its bias."""
+    """Return a convolution without its bias, as a function."""
     kernel = tf.cast(layer.weights, precision)
     height, width = kernel.shape[:2]
     same_padding = ((height // 2, (height - 1) // 2), (width // 2, (width - 1) // 2))
@@ -78,7 +78,7 @@ def build_conv(layer: Conv, precision: tf.DType) -> LinearMap:
 
 
 def pad_or_crop(x: tf.Tensor, sides: Sides, mode: str = "constant") -> tf.Tensor:
-    """A picture with rows and columns added, or cut off where a number is below 0."""
+    """Return images with rows and columns added; a negative number cuts off."""
     added = [(max(before, 0), max(after, 0)) for before, after in sides]
     if any(map(any, added)):
         x = tf.pad(x, [(0, 0), *added, (0, 0)], mode)
@@ -87,7 +87,7 @@ def pad_or_crop(x: tf.Tensor, sides: Sides, mode: str = "constant") -> tf.Tensor
 
 
 def build_upsample(layer: Upsample) -> LinearMap:
-    """Each pixel several times, or what lies between the centres of pixels."""
+    """Return an upsampling, by repeated pixels or bilinear, as a function."""
     return {"nearest": _build_nearest, "bilinear": _build_bilinear}[layer.method](layer.factor)
 
 
@@ -106,7 +106,7 @@ def _build_nearest(factor: Pair) -> LinearMap:
 
 
 def _build_bilinear(factor: Pair) -> LinearMap:
-    """As two products with matrices, which have every precision."""
+    """Return bilinear upsampling as two matrix products, which exist in every precision."""
 
     def interpolate(x: tf.Tensor) -> tf.Tensor:
         down, across = (
@@ -119,7 +119,7 @@ def _build_bilinear(factor: Pair) -> LinearMap:
 
 
 def _interpolation_weights(size: int, factor: int) -> np.ndarray:
-    """(side * times, side), of linear interpolation between the centres of pixels."""
+    """Return the matrix (size * factor, size) of linear interpolation between pixel centres."""
     position = ((np.arange(size * factor) + 0.5) / factor - 0.5).clip(0, size - 1)
     weights: np.ndarray = np.maximum(1 - np.abs(position[:, None] - np.arange(size)), 0)
     return weights

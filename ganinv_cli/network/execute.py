@@ -1,4 +1,4 @@
-"""What each kind of layer does in TensorFlow."""
+"""Layers as TensorFlow functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,14 +14,14 @@ Apply = Callable[..., tf.Tensor]  # of (batch, …) tensors, one for each input
 
 
 class ExecutableLayer(NamedTuple):
-    """What a layer does in one precision."""
+    """A layer as a function in one precision."""
 
     apply: Apply
-    linear: Apply | None = None  # the same without its shift, where that is a linear map
+    linear: Apply | None = None  # `apply` without its bias, if that is a linear map
 
 
 def build_layer(layer: Layer, precision: tf.DType) -> ExecutableLayer:
-    """A layer with its weights as tensors."""
+    """Return a layer as a function, with its weights as tensors in this precision."""
     return _BUILDERS[type(layer)](layer, precision)
 
 
@@ -86,7 +86,7 @@ def _build_pad(layer: kinds.Pad, precision: tf.DType) -> ExecutableLayer:
 
 
 def _build_batch_norm(layer: kinds.BatchNorm, precision: tf.DType) -> ExecutableLayer:
-    """By the moments of the batch that it sees; moving statistics are folded away."""
+    """Return a norm by the batch's own moments; norms with moving statistics are folded."""
     gamma, beta = tf.cast(layer.gamma, precision), tf.cast(layer.beta, precision)
 
     def apply(x: tf.Tensor) -> tf.Tensor:
@@ -139,7 +139,7 @@ def _build_constant(layer: kinds.Constant, precision: tf.DType) -> ExecutableLay
 
 def _build_concat(layer: kinds.Concat, precision: tf.DType) -> ExecutableLayer:
     def apply(*inputs: tf.Tensor) -> tf.Tensor:
-        rows = tf.reduce_max([tf.shape(x)[0] for x in inputs])  # a constant has one for all
+        rows = tf.reduce_max([tf.shape(x)[0] for x in inputs])  # a constant has a single row
         return tf.concat([tf.broadcast_to(x, [rows, *x.shape[1:]]) for x in inputs], -1)
 
     return ExecutableLayer(apply)
@@ -148,7 +148,7 @@ def _build_concat(layer: kinds.Concat, precision: tf.DType) -> ExecutableLayer:
 def _make_elementwise_builder(
     combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
 ) -> Callable[..., ExecutableLayer]:
-    """Shapes of rows broadcast as if each had as many axes, new ones in front."""
+    """Return a builder of a layer that combines its inputs; row shapes broadcast as in NumPy."""
 
     def apply(first: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
         for other in others:

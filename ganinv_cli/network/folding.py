@@ -1,4 +1,4 @@
-"""The same generator in fewer layers, as it is run."""
+"""Fold constants and batch norms: the same generator in fewer layers, as it is run."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ LinearLayer = Dense | ConvTranspose | Conv
 
 
 def fix_label(network: Network, label: int) -> Network:
-    """The generator of one label alone, which then asks for none."""
+    """Return an unconditional network: the given one with its label fixed."""
     one_hot = np.zeros(network.labels, np.float32)
     one_hot[label] = 1
     nodes = [Node(Constant(one_hot), (), "label")]
@@ -33,7 +33,7 @@ def fix_label(network: Network, label: int) -> Network:
 
 
 def add_label_input(network: Network, labels: int) -> Network:
-    """The generator that takes a label in the last of its inputs, as one-hot behind z."""
+    """Return a conditional network from one whose last inputs are the one-hot label."""
     nodes = [Node(Concat(), (Z, LABEL), "z and label")]
     for node in network.nodes:
         nodes.append(node._replace(inputs=tuple(each + 1 for each in node.inputs)))
@@ -41,11 +41,11 @@ def add_label_input(network: Network, labels: int) -> Network:
 
 
 def fold_layers(network: Network) -> Network:
-    """With moving statistics, and whatever is known beforehand worked out.
+    """Return the network with its batch norms, by moving statistics, folded into other layers.
 
-    A batch norm is multiplied into the linear layer before it, if only a Reshape stands between the
-    two; elsewhere it becomes an Affine layer. A transposed convolution of a single place, as
-    PyTorch's first one is, becomes a matrix; reshapes that come to nothing go.
+    A batch norm is multiplied into the linear layer before it if only Reshapes are between them;
+    else it becomes an Affine layer. A transposed convolution of a single pixel, as the first one of
+    a PyTorch DCGAN, becomes a matrix. Reshapes without effect are removed.
     """
     folding = _FoldingPass(network)
     for number in range(len(network.nodes)):
@@ -54,19 +54,19 @@ def fold_layers(network: Network) -> Network:
 
 
 class _FoldingPass:
-    """The network so far; which of its nodes stands for each of the old one's."""
+    """The new network so far, and the new number of each old node."""
 
     def __init__(self, old: Network) -> None:
         self._old = old
         self._nodes: list[Node] = []
         self._shapes: dict[int, Shape] = {each: old.node_shape(each) for each in (Z, LABEL)}
         self._new_numbers = {Z: Z, LABEL: LABEL}
-        self._folded_norms: set[int] = set()  # the norms that have gone into the layer before them
+        self._folded_norms: set[int] = set()  # norms multiplied into the layer before them
         used = [each for node in old.nodes for each in node.inputs]
         self._shared = {number for number in used if used.count(number) > 1}
 
     def add_node(self, number: int) -> None:
-        """Add an old node, or what it amounts to."""
+        """Add an old node, folded if possible."""
         layer, inputs, name = self._old.nodes[number]
         new_inputs = [self._new_numbers[each] for each in inputs]
         if isinstance(layer, BatchNorm):
@@ -83,7 +83,7 @@ class _FoldingPass:
 
     @property
     def network(self) -> Network:
-        """Of the nodes that the last old one needs."""
+        """The new network, without nodes that its output does not depend on."""
         last = self._new_numbers[len(self._old.nodes) - 1]
         return Network(self._old.latent, tuple(self._nodes), self._old.labels).prune_to(last)
 
@@ -94,7 +94,7 @@ class _FoldingPass:
         return number
 
     def _append_reshape(self, shape: Shape, new_number: int, name: str) -> int:
-        """Of what was there before any reshape; nothing, where that is its shape."""
+        """Append a Reshape if the shape differs, in place of an earlier one; return its number."""
         if new_number >= 0 and isinstance(self._nodes[new_number].layer, Reshape):
             (new_number,) = self._nodes[new_number].inputs
         return (
@@ -104,7 +104,7 @@ class _FoldingPass:
         )
 
     def _fold_norm(self, norm: BatchNorm, number: int) -> int:
-        """Folded into the linear layer before it, or else by itself."""
+        """Fold a norm into the linear layer before it, or append an Affine; return its number."""
         input_number, name = self._old.nodes[number].inputs[0], self._old.nodes[number].name
         position = self._find_linear(input_number)
         if position is not None:
@@ -119,16 +119,16 @@ class _FoldingPass:
         return self._append(Affine(scale, shift), [self._new_numbers[input_number]], name)
 
     def _find_linear(self, number: int) -> int | None:
-        """The new node of the linear layer that a norm alone reads, if only reshapes lie between.
+        """Return the new number of the linear layer that only this norm reads, or None.
 
-        Norms that went into it count as nothing.
+        Reshapes, and norms that were folded into the layer, may be between them.
         """
         while number >= 0 and number not in self._shared:
             if isinstance(self._old.nodes[number].layer, LinearLayer):
                 new_number = self._new_numbers[number]
                 if isinstance(
                     self._nodes[new_number].layer, Reshape
-                ):  # that of a matrix for one place
+                ):  # the reshape after a matrix from `_to_dense`
                     (new_number,) = self._nodes[new_number].inputs
                 return new_number
             if not (
@@ -140,7 +140,7 @@ class _FoldingPass:
 
 
 def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:
-    """(inputs, height * width * outputs) of a transposed convolution that sees one place."""
+    """Return a transposed convolution of one pixel as a matrix (inputs, all outputs)."""
     (top, bottom), (left, right) = layer.crop
     sides = [(max(-top, 0), max(-bottom, 0)), (max(-left, 0), max(-right, 0)), (0, 0), (0, 0)]
     kernel = np.pad(layer.weights, sides)
@@ -151,7 +151,7 @@ def _to_dense(layer: ConvTranspose, shape: Shape) -> Dense:
 
 def _scale_linear(linear: LinearLayer, norm: BatchNorm) -> LinearLayer:
     scale, shift = _scale_and_shift(norm)
-    copies = len(linear.bias) // len(scale)  # a matrix makes all places of a map
+    copies = len(linear.bias) // len(scale)  # a matrix has one bias per pixel and channel
     scale, shift = np.tile(scale, copies), np.tile(shift, copies)
     weight_scale = scale[:, None] if isinstance(linear, ConvTranspose) else scale
     weights = (linear.weights * weight_scale).astype(linear.weights.dtype)
@@ -161,6 +161,6 @@ def _scale_linear(linear: LinearLayer, norm: BatchNorm) -> LinearLayer:
 
 
 def _scale_and_shift(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
-    """x * scale + shift, in float64, so that folding costs no more than the last rounding."""
+    """Return scale and shift of the norm x * scale + shift, in float64 to avoid rounding errors."""
     scale = norm.gamma / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
     return scale, norm.beta - norm.mean * scale

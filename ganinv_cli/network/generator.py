@@ -27,7 +27,7 @@ BatchNormMode = Literal["frozen", "batch"]
 
 FINAL_LAYERS = (
     Activation | Affine | Reshape | Transpose | Upsample | Pad
-)  # what an image may end in
+)  # may be the last layers of an image
 _Values = dict[int, tf.Tensor]  # by the numbers of nodes, Z and LABEL
 
 
@@ -38,8 +38,8 @@ class Generator:
     norm uses the moments of the batch it sees, as the paper's code did, which couples the rows.
     Computes in the precision of z: float32, float64 or bfloat16.
 
-    A conditional generator has `labels` of them, and wants one with every z, unless `label` fixes
-    it: then it is a generator without labels.
+    A conditional generator has `labels` labels, and needs one for every z. With `label` that label
+    is fixed, and the generator is unconditional.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Generator:
         precision: tf.DType | None = None,
         labels: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Images in the precision of z; all layers but the first and the last in another.
+        """Return images in the precision of z; `labels` (batch,) are integers from 0.
 
-        `labels` (batch,) are integers from 0.
+        With `precision`, all layers but the first and the last are computed in that precision.
         """
         z = tf.convert_to_tensor(z)
         return self._evaluate(z, precision or z.dtype, labels)[len(self.network.nodes) - 1]
@@ -109,9 +109,9 @@ class Generator:
         return values
 
     def _build_layers(self, precision: tf.DType) -> list[ExecutableLayer]:
-        """The layers in one precision, their weights as tensors that all graphs share."""
+        """Return the layers in one precision, with weights as tensors that all graphs share."""
         if precision not in self._layers:
-            with tf.init_scope():  # a graph's own would be a copy in every graph
+            with tf.init_scope():  # else every graph would have its own copy
                 self._layers[precision] = [
                     build_layer(node.layer, precision) for node in self.network.nodes
                 ]
@@ -124,7 +124,7 @@ class Generator:
         precision: str = "float32",
         labels: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Images (n, height, width, channels) of z (n, latent), so many at a time."""
+        """Return images (n, height, width, channels) of z (n, latent), computed in batches."""
         images = np.empty((len(z), *self.image_shape), precision)
         all_labels = np.zeros(len(z), np.int32) if labels is None else labels
         for first in range(0, len(z), batch_size):
@@ -161,7 +161,7 @@ class Generator:
 
     @property
     def multiply_adds(self) -> int:
-        """Of one forward pass for one image."""
+        """Multiply-adds of one forward pass for one image."""
         return self.network.multiply_adds
 
 

@@ -1,4 +1,4 @@
-"""A generator as layers that feed one another: what shapes they make, and what they amount to."""
+"""A generator as a graph of layers, with its shapes, size and hash."""
 
 import hashlib
 import math
@@ -13,28 +13,28 @@ from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Layer
 from ganinv_cli.network.shapes import Shape, ShapeError, infer_shape
 
-Z, LABEL = -1, -2  # inputs of a node that no node makes: the latent vector, the label as one-hot
+Z, LABEL = -1, -2  # the inputs of the network: the latent vector, and the one-hot label
 
 
 class Node(NamedTuple):
-    """A layer in its place."""
+    """A layer and its inputs."""
 
     layer: Layer
     inputs: tuple[int, ...]  # the numbers of earlier nodes, or Z or LABEL
-    name: str = ""  # in the file that it came from
+    name: str = ""  # of the layer, in its file
 
 
 @dataclass(frozen=True)
 class Network:
-    """z (batch, latent), and a label where there are some, to what the last node makes."""
+    """A graph of layers from z (batch, latent), and labels if it has some, to the last node."""
 
     latent: int
     nodes: tuple[Node, ...]
-    labels: int = 0  # how many there are; 0: it asks for none
+    labels: int = 0  # number of labels; 0: unconditional
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """What each node makes, of one row. Raises MisfitError."""
+        """Shape of each node's output for one row. Raises ShapeError."""
         known: dict[int, Shape] = {Z: (self.latent,), LABEL: (self.labels,)}
         for number, (layer, inputs, name) in enumerate(self.nodes):
             try:
@@ -45,11 +45,11 @@ class Network:
         return tuple(known[number] for number in range(len(self.nodes)))
 
     def node_shape(self, number: int) -> Shape:
-        """What a node makes, or the shape of Z or LABEL."""
+        """Return the shape of a node's output, or of Z or LABEL."""
         return {Z: (self.latent,), LABEL: (self.labels,)}.get(number) or self.shapes[number]
 
     def prune_to(self, last: int) -> "Network":
-        """Of the nodes alone that a node, which becomes the last one, needs."""
+        """Return the network of the nodes that node `last` depends on; it becomes the output."""
         needed = {last}
         for number in range(last, -1, -1):
             if number in needed:
@@ -65,12 +65,12 @@ class Network:
 
     @property
     def largest_layer(self) -> int:
-        """Number of values that the largest layer makes for one image."""
+        """Number of values in the largest layer output for one image."""
         return max(math.prod(shape) for shape in self.shapes)
 
     @property
     def multiply_adds(self) -> int:
-        """Of one forward pass for one image, those of its matrices and convolutions."""
+        """Multiply-adds of one forward pass for one image, in matrices and convolutions."""
         return sum(self._multiply_adds(number) for number in range(len(self.nodes)))
 
     def _multiply_adds(self, number: int) -> int:
@@ -87,12 +87,12 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """How many numbers its layers hold, moving statistics included."""
+        """Number of weights of all layers, moving statistics included."""
         return sum(array.size for node in self.nodes for array in weight_arrays(node.layer))
 
     @cached_property
     def sha256(self) -> str:
-        """Of the layers and their weights: equal for equal layers, whatever their file."""
+        """Hash of the layers and their weights; it does not depend on the file or the names."""
         digest = hashlib.sha256()
         if self.labels:
             digest.update(f"labels{self.labels}".encode())
@@ -108,7 +108,7 @@ class Network:
 
 
 def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Network:
-    """Layers that each take what the one before them made."""
+    """Return a network of layers in sequence."""
     all_layers = list(layers)
     all_names = [*names, *[""] * (len(all_layers) - len(names))]
     nodes = [Node(layer, (n - 1,), all_names[n]) for n, layer in enumerate(all_layers)]
@@ -116,15 +116,16 @@ def chain(latent: int, layers: Iterable[Layer], names: Sequence[str] = ()) -> Ne
 
 
 def weight_arrays(layer: Layer) -> list[np.ndarray]:
-    """The weights of a layer."""
+    """Return the weights of a layer."""
     values = (getattr(layer, field.name) for field in fields(layer))
     return [value for value in values if isinstance(value, np.ndarray)]
 
 
 def _hashed_fields(layer: Layer) -> list[tuple[str, Any]]:
-    """The fields that a hash is made of: as they were before layers could be more than a DCGAN's.
+    """Return the fields of a layer that the hash includes, by name.
 
-    A square stride is one number, SAME padding and what is None go without saying.
+    Hashes must not change, so fields are as in the first version, which read DCGANs alone: a square
+    stride is one number; SAME padding and None are left out.
     """
     values = {field.name: getattr(layer, field.name) for field in fields(layer)}
     if isinstance(layer, kinds.ConvTranspose):

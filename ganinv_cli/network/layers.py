@@ -1,6 +1,6 @@
-"""What a generator is made of: frozen descriptions with their weights, no framework in them.
+"""The kinds of layers: frozen descriptions with their weights, independent of any framework.
 
-Pictures are (batch, height, width, channels), whatever the file that they came from.
+Images are (batch, height, width, channels) for every file format.
 """
 
 from dataclasses import dataclass
@@ -22,37 +22,37 @@ class Dense:
 
 @dataclass(frozen=True)
 class Reshape:
-    """The same values in the same order, in another shape: that of one row, without the batch."""
+    """The same values in the same order, in another shape, which excludes the batch axis."""
 
     shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Transpose:
-    """The axes of a row in another order; axis 0 is the first behind the batch."""
+    """The axes of a row in another order; axis 0 is the first after the batch axis."""
 
     order: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class ConvTranspose:
-    """A transposed convolution: (side − 1) * stride + kernel pixels a side, less `crop`."""
+    """A transposed convolution: (side − 1) * stride + kernel pixels per side, less `crop`."""
 
     weights: np.ndarray  # (height, width, outputs, inputs)
     bias: np.ndarray  # (outputs,)
     stride: Pair
-    crop: Sides  # rows and columns that are cut off; below 0: so many of zeros are added
+    crop: Sides  # rows and columns to cut off; a negative number adds zeros
 
     @property
     def has_same_padding(self) -> bool:
-        """Whether that is TensorFlow's SAME padding: a side grows just `stride` times."""
+        """Whether this is TensorFlow's SAME padding: a side grows exactly `stride` times."""
         kernel = self.weights.shape[:2]
         return self.crop == same_crop((kernel[0], kernel[1]), self.stride)
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution (in truth a correlation), with zeros around the picture."""
+    """A convolution (cross-correlation), with zeros around the image."""
 
     weights: np.ndarray  # (height, width, inputs, outputs)
     bias: np.ndarray  # (outputs,)
@@ -62,7 +62,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Upsample:
-    """Each pixel as factor[0] * factor[1] pixels: the same ones, or bilinear between centres."""
+    """An image enlarged by `factor`: pixels repeated, or bilinear between pixel centres."""
 
     factor: Pair
     method: Literal["nearest", "bilinear"] = "nearest"
@@ -70,10 +70,10 @@ class Upsample:
 
 @dataclass(frozen=True)
 class Pad:
-    """Rows and columns added around the picture; below 0, cut off."""
+    """Rows and columns added around the image; a negative number cuts off."""
 
     sides: Sides
-    mode: Literal["constant", "reflect"] = "constant"  # zeros, or the picture mirrored
+    mode: Literal["constant", "reflect"] = "constant"  # zeros, or the image mirrored
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Affine:
 
 @dataclass(frozen=True)
 class GroupNorm:
-    """As BatchNorm, by the moments of each row's own groups of channels (Wu & He 2018).
+    """Like BatchNorm, but by the moments of each row's groups of channels (Wu & He 2018).
 
-    One group is layer norm over the whole row, a group a channel is instance norm.
+    One group is layer norm over the whole row, one group per channel is instance norm.
     """
 
     gamma: np.ndarray  # (channels,)
@@ -117,32 +117,32 @@ class PixelNorm:
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function by name; ACTIVATIONS says which there are."""
+    """An elementwise function, one of ACTIVATIONS."""
 
     name: str
-    slope: float | None = None  # of leaky_relu below 0; what elu tends to, with the sign changed
+    slope: float | None = None  # slope of leaky_relu below 0; −1 times the limit of elu at −∞
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The same values for every row, whatever the latent vector; has no inputs."""
+    """The same values for every row; it has no inputs."""
 
     value: np.ndarray  # of one row
 
 
 @dataclass(frozen=True)
 class Add:
-    """The sum of its inputs, which broadcast as those of NumPy."""
+    """The sum of the inputs, which broadcast as in NumPy."""
 
 
 @dataclass(frozen=True)
 class Multiply:
-    """The product of its inputs, which broadcast as those of NumPy."""
+    """The product of the inputs, which broadcast as in NumPy."""
 
 
 @dataclass(frozen=True)
 class Concat:
-    """Its inputs beside one another along the last axis."""
+    """The inputs concatenated along the last axis."""
 
 
 Layer = (
@@ -172,26 +172,26 @@ ACTIVATIONS = (
 
 
 def same_crop(kernel: Pair, stride: Pair) -> Sides:
-    """The crop of a transposed convolution that is SAME padding in TensorFlow."""
+    """Return the crop that makes a transposed convolution TensorFlow's SAME padding."""
     over = [size - step for size, step in zip(kernel, stride, strict=True)]
-    # TensorFlow pads the convolution that this undoes with nothing less than 0
+    # TensorFlow's padding of the corresponding convolution is never negative
     up, left = (max(each, 0) // 2 for each in over)
     return (up, over[0] - up), (left, over[1] - left)
 
 
 def same_conv_transpose(weights: np.ndarray, bias: np.ndarray, stride: int) -> ConvTranspose:
-    """A transposed convolution with SAME padding: the sides of the picture grow `stride` times."""
+    """Return a transposed convolution with SAME padding: sides grow `stride` times."""
     pair = (stride, stride)
     kernel = weights.shape[:2]
     return ConvTranspose(weights, bias, pair, same_crop((kernel[0], kernel[1]), pair))
 
 
 def phase_kernel(layer: ConvTranspose) -> np.ndarray:
-    """The kernel of a convolution with SAME padding and stride 1 that makes the same pixels.
+    """Return the kernel of an equivalent convolution with SAME padding and stride 1.
 
-    (rows, columns, inputs, stride * stride * outputs), its outputs in the order of depth_to_space:
-    the pixels at (stride * y + p, stride * x + q) are channels (p, q) at (y, x). Asks for a stride
-    that is the same in both directions, by which the sides grow.
+    The kernel is (rows, columns, inputs, stride * stride * outputs), with outputs in the order of
+    depth_to_space: the pixel at (stride * y + p, stride * x + q) is channel (p, q) at (y, x). The
+    stride must be the same in both directions, and the sides must grow `stride` times.
     """
     height, width, outputs, inputs = layer.weights.shape
     stride, _ = layer.stride

@@ -1,4 +1,4 @@
-"""The shapes that layers make, and what they refuse."""
+"""The shapes of layer outputs, and checks of their inputs."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ Shape = tuple[int, ...]  # of one row, without the batch
 
 
 class ShapeError(Exception):
-    """What a layer expects, and what it found in its place."""
+    """Raised if a layer cannot take its inputs; the message names both shapes."""
 
 
 def infer_shape(layer: Layer, input_shapes: Sequence[Shape]) -> Shape:
-    """The shape that a layer makes of its inputs'. Raises MisfitError."""
+    """Return the shape of a layer's output from the shapes of its inputs. Raises ShapeError."""
     shape: Shape = _SHAPE_FUNCTIONS[type(layer)](layer, *input_shapes)
     if min(shape, default=1) < 1:
         raise ShapeError(
@@ -27,7 +27,7 @@ def infer_shape(layer: Layer, input_shapes: Sequence[Shape]) -> Shape:
 
 
 def format_shape(shape: Shape) -> str:
-    """As 4 x 4 x 512."""
+    """Return a shape as text, e.g. `4 x 4 x 512`."""
     return " x ".join(map(str, shape)) or "one number"
 
 

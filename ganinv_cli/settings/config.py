@@ -171,9 +171,7 @@ class RecoverConfig(Config):
     """The settings of `ganinv recover`."""
 
     success: Literal["end", "ever"] = "end"  # error below ε at the end, or at any update
-    snapshots: tuple[
-        int, ...
-    ] = ()  # gradients at which Figure 1 shows images; (): chosen by solver
+    snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows images; (): the solver's
     polish: Literal["none", "float64"] = "none"  # refinement of converged trials
 
     def __post_init__(self) -> None:

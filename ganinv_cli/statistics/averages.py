@@ -1,6 +1,6 @@
-"""The types of arrays, and the median and mean over trials, each column by itself.
+"""Types of arrays, and the median and mean over trials, for each column.
 
-A value that is not a number is left out; without any number the middle is NaN.
+NaN is left out; the median and mean of no number are NaN.
 """
 
 from typing import TypeVar
@@ -15,17 +15,17 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def median(values: Floats) -> Floats:
-    """The middle of (trials, ...) over the trials, in float64: (...)."""
+    """Return the median of values (trials, ...) over the trials: float64 (...)."""
     if not len(values):
         return np.full(values.shape[1:], np.nan)
-    last = np.sum(~np.isnan(values), axis=0) - 1  # in order, what is not a number comes behind
+    last = np.sum(~np.isnan(values), axis=0) - 1  # NaN sorts last
     ordered = np.sort(values.astype(np.float64), axis=0)
-    with np.errstate(invalid="ignore"):  # halfway between −∞ and ∞ lies no number
+    with np.errstate(invalid="ignore"):  # the mean of −∞ and ∞ is NaN
         return (_take_rows(ordered, last // 2) + _take_rows(ordered, (last + 1) // 2)) / 2
 
 
 def mean(values: Floats) -> Floats:
-    """The mean of (trials, ...) over the trials, in float64: (...)."""
+    """Return the mean of values (trials, ...) over the trials: float64 (...)."""
     numbers = ~np.isnan(values)
     with np.errstate(invalid="ignore"):  # 0 / 0, and ∞ − ∞
         total = np.sum(values, axis=0, dtype=np.float64, where=numbers)
@@ -33,13 +33,13 @@ def mean(values: Floats) -> Floats:
 
 
 def carry_forward(curves: Floats, ends: Floats) -> Floats:
-    """(trials, points): each curve with its trial's end, (trials,), where it holds NaN.
+    """Return curves (trials, points) with NaN replaced by the trial's end (trials,).
 
-    Without this a median over the trials would be that of those still running: the slow ones.
+    Without this a median over trials would be the median of the slow trials, which still run.
     """
     return np.asarray(np.where(np.isnan(curves), ends[:, None], curves))
 
 
 def _take_rows(ordered: Floats, places: np.ndarray) -> Floats:
-    """From each column of (trials, ...) the value at its place (...)."""
+    """Return the value of each column of (trials, ...) at its index (...)."""
     return np.asarray(np.take_along_axis(ordered, places[None], axis=0)[0])

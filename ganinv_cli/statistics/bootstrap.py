@@ -1,4 +1,4 @@
-"""How far a statistic would move had other trials been drawn."""
+"""Bootstrap intervals: how much a statistic varies with the sample of trials."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ Statistic = Callable[[Floats], Floats]  # (trials, ...) -> any shape
 
 
 class Band(NamedTuple):
-    """An interval of each entry of a statistic, in its shape; NaN where none can be given."""
+    """An interval for each entry of a statistic, in its shape; NaN if there is none."""
 
     low: Floats
     high: Floats
@@ -28,15 +28,15 @@ def bootstrap(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Band:
-    """The percentile interval of `statistic(values)` (Efron & Tibshirani 1993, chapter 13).
+    """Return the percentile interval of `statistic(values)` (Efron & Tibshirani 1993, chapter 13).
 
-    As many rows as `values` (trials, ...) has are drawn with replacement, `resamples` times, and
-    the statistic is taken of each. A row is drawn whole, so what it says of one trial at several
-    settings stays together. The same seed gives the same interval.
+    Rows of `values` (trials, ...) are resampled with replacement, `resamples` times. A row is drawn
+    whole, so the values of a trial at several settings stay together. The same seed gives the same
+    interval.
 
-    What a NaN among the values means is for the statistic to say (`median` and `mean` leave it
-    out). A resample whose statistic is NaN is left out, entry by entry. One trial says nothing of
-    how others differ: both ends are NaN. Few trials (below about 20) give too narrow an interval.
+    The statistic decides how NaN among the values counts (`median` and `mean` leave it out). A
+    resample whose statistic is NaN is left out, entry by entry. Both ends are NaN for a single
+    trial. Few trials (below about 20) give too narrow an interval.
     """
     if len(values) < 2:
         nothing = np.full(np.shape(statistic(values)), np.nan)
@@ -46,7 +46,7 @@ def bootstrap(
     found = np.sort([statistic(values[rows]) for rows in drawn], axis=0)  # NaN last
     last = np.sum(~np.isnan(found), axis=0) - 1
     tail = (1 - confidence) / 2
-    # Whole places, rounded outwards: between two of them may lie infinity, which has no middle.
+    # Whole indices, rounded outwards: interpolation between two values fails if one is infinite.
     places = np.floor(tail * last).astype(int), np.ceil((1 - tail) * last).astype(int)
     low, high = (np.take_along_axis(found, at[None], axis=0)[0] for at in places)
     return Band(np.asarray(low), np.asarray(high))

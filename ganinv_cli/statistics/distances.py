@@ -1,7 +1,7 @@
-"""Whether recoveries of one image agree: how far apart they lie, how many minima they are.
+"""Agreement of the recoveries of one image: their distances, and clusters of equal minima.
 
-A distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared. Under different labels of a conditional
-generator z means different things, so there is none between them.
+The distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared. It is not defined between z of
+different labels of a conditional generator.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [
 
 
 class DistanceSummary(NamedTuple):
-    """Of the distances between pairs of recoveries; NaN without a pair."""
+    """Statistics of the distances between pairs of recoveries; NaN without a pair."""
 
     pairs: int
     mean: float  # E‖zᵢ − zⱼ‖₂ / latent, of the paper's Table 2
@@ -30,18 +30,18 @@ class DistanceSummary(NamedTuple):
 
 
 def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
-    """‖zᵢ − zⱼ‖₂ / latent of the rows of z (n, latent), in float64: (n(n − 1)/2,).
+    """Return ‖zᵢ − zⱼ‖₂ / latent for all pairs of rows of z (n, latent): float64 (n(n − 1)/2,).
 
-    In the order of `scipy.spatial.distance.squareform`, which gives them as (n, n); where there are
-    `labels`, (n,), only of the pairs that have the same one. From differences:
-    ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ would lose distances below about 1e-8 to rounding.
+    The order is that of `scipy.spatial.distance.squareform`. With `labels` (n,), only pairs with
+    equal labels are returned. Distances come from differences: ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ would lose
+    those below about 1e-8 to rounding.
     """
     distances = np.asarray(pdist(z) / z.shape[1])
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
 
 
 def summarize_distances(distances: Floats, latent: int) -> DistanceSummary:
-    """What the distances of `pairwise`, (pairs,), come to."""
+    """Return statistics of the distances (pairs,) of `pairwise_distances`."""
     if not len(distances):
         return DistanceSummary(0, np.nan, np.nan, np.nan)
     squared = float(np.mean(distances**2)) * latent  # (‖·‖ / latent)² · latent = ‖·‖² / latent
@@ -51,7 +51,7 @@ def summarize_distances(distances: Floats, latent: int) -> DistanceSummary:
 
 
 def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
-    """E‖u − v‖₂ / latent of independent draws u, v from the prior: .0815 for 100 uniform ones.
+    """Return E‖u − v‖₂ / latent of independent draws u, v from the prior (uniform, 100: .0815).
 
     With S = ‖u − v‖² and w = high − low, E√S = 1/(2√π) ∫₀^∞ (1 − E e^(−tS)) t^(−3/2) dt, which is
     w/√π ∫₀^∞ (1 − g(a)^latent) / a² da, g(a) = E e^(−(ad)²) of one component's difference d / w.
@@ -63,12 +63,11 @@ def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
 
 
 def assign_clusters(z: Floats, tolerance: float, labels: Integers | None = None) -> Integers:
-    """(n,): which minimum each row of z (n, latent) belongs to, 0 the largest.
+    """Return the number of the cluster (n,) of each row of z (n, latent), 0 the largest.
 
-    Two belong together when steps from row to row, each shorter than the tolerance (in the paper's
-    distance), lead from one to the other; where there are `labels`, (n,), only if they have the
-    same one. Clusters of one size come in the order of their first members. A row that is not
-    finite is a cluster of its own.
+    Single linkage: rows closer than the tolerance, in the paper's distance, are in one cluster;
+    with `labels` (n,), only if their labels are equal. Clusters of equal size are in the order of
+    their first members. A row that is not finite is a cluster of its own.
     """
     if not len(z):
         return np.zeros(0, np.int64)
@@ -82,10 +81,10 @@ def assign_clusters(z: Floats, tolerance: float, labels: Integers | None = None)
 
 
 def is_lowest(losses: Floats, rtol: float = 1e-3, atol: float = 0.0) -> Booleans:
-    """(n,): whose image loss is the least of all to within that share of it, or at most `floor`.
+    """Return which image losses (n,) are at most (1 + rtol) times the least, or at most `atol`.
 
-    The floor, in units of the loss, is what is as good as 0: of a least loss near 0 a share is
-    nothing. A loss that is not finite has not reached it.
+    `atol`, in units of the loss, is needed because a share of a least loss near 0 is nothing. A
+    loss that is not finite never counts.
     """
     finite = np.isfinite(losses)
     least = float(np.min(losses, initial=np.inf, where=finite))
@@ -93,27 +92,27 @@ def is_lowest(losses: Floats, rtol: float = 1e-3, atol: float = 0.0) -> Booleans
 
 
 def _integrand(a: float, latent: int, prior: Prior) -> float:
-    """(1 − g(a)^latent) / a²."""
+    """Return (1 − g(a)^latent) / a²."""
     less = _normal_g_minus_1(a, prior) if isinstance(prior, Normal) else _uniform_g_minus_1(a)
     return float(-np.expm1(latent * np.log1p(less)) / a**2)
 
 
 def _uniform_g_minus_1(a: float) -> float:
-    """g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
+    """Return g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
     if a < 0.02:  # where the closed form cancels: 1 − a²/6 + a⁴/30 − a⁶/168
         return -(a**2) / 6 + a**4 / 30 - a**6 / 168
     return float(np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1)
 
 
 def _normal_g_minus_1(a: float, prior: Normal) -> float:
-    """g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
+    """Return g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
 
     For h = high / σ, the size of the difference d has the density
     p(d) = 2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is
     one of their mean, which the bounds cut, times one of their difference.
     """
     h = prior.high / prior.sigma
-    narrow = min(1.0, 6 / a)  # e^(−(ad)²) is nothing beyond
+    narrow = min(1.0, 6 / a)  # e^(−(ad)²) is negligible beyond
     total = 0.0
     for low, high in ((0.0, narrow), (narrow, 1.0)):
         d = low + (high - low) * (1 + _NODES) / 2

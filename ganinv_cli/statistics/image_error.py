@@ -1,7 +1,7 @@
-"""How well a reconstruction matches its image.
+"""Errors of a reconstruction: RMSE, PSNR and a verdict.
 
-The loss is the sum of squares over `pixels` numbers in [−1, 1] (height × width × channels, less
-what a mask leaves out).
+The loss is the sum of squares over `pixels` numbers in [−1, 1]: height × width × channels, without
+those that a mask leaves out.
 """
 
 import numpy as np
@@ -9,24 +9,24 @@ import numpy as np
 PIXEL_RANGE = 2.0  # of a pixel in [−1, 1]
 GREY_LEVELS = 255
 POOR = "a poor reconstruction: this generator hardly makes such images"
-# From so many dB on.
+# The verdict from this many dB.
 VERDICTS = {30.0: "close", 20.0: "a likeness", 15.0: "a rough likeness"}
 
 
 def rmse(loss: float, pixels: int) -> float:
-    """√(loss / pixels) in grey levels of 0 to 255."""
+    """Return the RMSE √(loss / pixels) in grey levels of 0 to 255."""
     return float(np.sqrt(loss / pixels) * GREY_LEVELS / PIXEL_RANGE)
 
 
 def psnr(loss: float, pixels: int) -> float:
-    """Peak signal-to-noise ratio, 10 log₁₀(2² · pixels / loss), in dB; ∞ for a loss of 0."""
+    """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB; ∞ for loss 0."""
     return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf
 
 
 def describe_match(psnr: float, loss: float, tolerance: float, subject: str = "this image") -> str:
-    """In words: `exact` below the tolerance of the loss, else by dB; not a number is poor.
+    """Return a verdict: exact if the loss is below the tolerance, else by dB; poor if NaN.
 
-    `made` is what the loss is of.
+    `subject` names the image in the verdict.
     """
     if loss < tolerance:
         return f"exact: the generator makes {subject}"

@@ -1,4 +1,4 @@
-"""How the error of z grows with the noise of the image."""
+"""Growth of the error of z with the noise of the image, and the loss that noise leaves."""
 
 import math
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, Statistic, bo
 
 
 class Slope(NamedTuple):
-    """Of log error against log variance; 1 says that the error grows in proportion to noise."""
+    """The slope of log error against log variance; at 1 the error is proportional to noise."""
 
     slope: float
     low: float  # bootstrap interval over the trials; NaN for one trial
     high: float
-    variances: int  # how many the line goes through
+    variances: int  # number of fitted points
 
 
 def fit_slope(
@@ -28,13 +28,12 @@ def fit_slope(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Slope | None:
-    """Least squares through (log₁₀ variance, log₁₀ centre of the trials' errors).
+    """Return the least-squares slope through (log₁₀ variance, log₁₀ statistic of the errors).
 
     `variances` is (variances,), of the noise of a pixel in [−1, 1]; `errors` (trials, variances),
-    ‖z_found − z_true‖² / latent; `centre` is `median` or `mean`, which leave out what is not a
-    number. A variance of 0, and one at which the centre is not positive and finite, have no
-    logarithm and are left out (of one resample, where it is so there alone). None when fewer than
-    two different variances remain.
+    ‖z_found − z_true‖² / latent; `statistic` is `median` or `mean`, which leave out NaN. Points
+    without a logarithm are left out: a variance of 0, or a statistic that is not positive and
+    finite (also in a single resample). Returns None if fewer than two different variances remain.
     """
     used = (variances > 0) & _has_logarithm(statistic(errors))
     if len(np.unique(variances[used])) < 2:
@@ -49,23 +48,23 @@ def fit_slope(
 
 
 def expected_residual(variance: float, pixels: int, latent: int, share: float = 1 - 1e-6) -> float:
-    """The image loss that the best z near the true one stays below, in that share of the images.
+    """Return the `share` quantile of the image loss at the best z near the true one, under noise.
 
-    Gaussian noise of this variance in each of `pixels` numbers, less what `latent` directions
-    explain of it, leaves variance · χ²(pixels − latent) as a sum of squares (a generator that is
-    straight over the distance that noise moves z; Kay 1993, volume I, chapter 4). Noise that was
-    clipped to the pixels' range leaves less. 0 without noise, or where z could explain all of it.
+    Gaussian noise of this variance in each of `pixels` numbers, less its projection on `latent`
+    directions, leaves variance · χ²(pixels − latent) as a sum of squares, if the generator is
+    linear over the distance that noise moves z (Kay 1993, volume I, chapter 4). Noise that is
+    clipped to the pixels' range leaves less. Returns 0 without noise, or if latent ≥ pixels.
     """
     free = pixels - latent
     return float(variance * chi2.ppf(share, free)) if free > 0 else 0.0
 
 
 def rounding_residual(pixels: int) -> float:
-    """The image loss that rounding an image to 8 bits stays below, but once in millions.
+    """Return an upper limit of the image loss from rounding an image to 8 bits.
 
-    Each of `pixels` numbers in [−1, 1] moves by an error uniform in ±1/255, whose square has the
-    mean Δ²/12 and the variance Δ⁴/180 with Δ = 2/255: their sum's mean and five standard
-    deviations.
+    Each of `pixels` numbers in [−1, 1] has an error uniform in ±1/255, whose square has the mean
+    Δ²/12 and the variance Δ⁴/180 with Δ = 2/255. The limit is the sum's mean plus five standard
+    deviations, exceeded once in millions of images.
     """
     step = 2 / 255
     return pixels * step**2 / 12 + 5 * step**2 * math.sqrt(pixels / 180)
@@ -76,7 +75,7 @@ def _has_logarithm(values: Floats) -> Booleans:
 
 
 def _regress(variances: Floats, centres: Floats) -> float:
-    """Σ (x − x̄) y / Σ (x − x̄)², NaN when fewer than two different x have a y."""
+    """Return Σ (x − x̄) y / Σ (x − x̄)², NaN if fewer than two different x have a y."""
     usable = _has_logarithm(centres)
     x, y = np.log10(variances[usable]), np.log10(centres[usable])
     if len(set(x)) < 2:

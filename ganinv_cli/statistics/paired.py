@@ -1,4 +1,4 @@
-"""Whether two techniques differ, from trials that both ran."""
+"""Paired tests: whether two rules differ on the trials that both ran."""
 
 from typing import NamedTuple
 
@@ -11,22 +11,22 @@ from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap
 
 
 class McNemarResult(NamedTuple):
-    """McNemar's exact test of two techniques on the same trials."""
+    """McNemar's exact test of two rules on the same trials."""
 
     trials: int  # run by both
-    only_first: int  # the first recovered them, the second did not
+    only_first: int  # recovered by the first rule alone
     only_second: int
-    p: float  # two-sided; 1 when no trial tells the two apart
+    p: float  # two-sided; 1 if no trial differs
 
 
 class Comparison(NamedTuple):
-    """Of two techniques' errors on the same trials; below 0 the first is the closer one."""
+    """The difference of two rules' errors on the same trials; below 0 the first is closer."""
 
     trials: int  # run by both
     median_difference: float  # first − second, trial by trial; NaN without a trial
     low: float  # bootstrap interval of the median difference; NaN below two trials
     high: float
-    p: float  # Wilcoxon's signed ranks, two-sided; 1 when no trial tells the two apart
+    p: float  # Wilcoxon's signed-rank test, two-sided; 1 if no trial differs
 
 
 def match_trials(
@@ -35,13 +35,13 @@ def match_trials(
     second_trials: Integers,
     second: NDArray[Scalar],
 ) -> tuple[NDArray[Scalar], NDArray[Scalar]]:
-    """The values of the trials that both have, in the same order."""
+    """Return the values of the trials that both rules ran, in the same order."""
     _, left, right = np.intersect1d(first_trials, second_trials, True, return_indices=True)
     return first[left], second[right]
 
 
 def mcnemar(first: Booleans, second: Booleans) -> McNemarResult:
-    """Exact test that two techniques, tried on the same trials, succeed equally often."""
+    """Test exactly whether two rules succeed equally often on the same trials (trials,)."""
     only_first = int(np.sum(first & ~second))
     only_second = int(np.sum(second & ~first))
     discordant = only_first + only_second
@@ -57,14 +57,14 @@ def compare_errors(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Comparison:
-    """How much two techniques' errors, (trials,) each, differ trial by trial.
+    """Compare two rules' errors, (trials,) each, trial by trial.
 
-    p is that of Wilcoxon's signed-rank test (1945) that first − second lies symmetrically about 0.
-    Differences of 0 are left out of it, as by Wilcoxon (`zero_method="wilcox"`); it is exact up to
-    50 of the others without ties and up to 13 with them, else its normal approximation.
+    p is from Wilcoxon's signed-rank test (1945) that first − second is symmetric about 0.
+    Differences of 0 are left out (`zero_method="wilcox"`). The test is exact for up to 50 other
+    differences without ties and up to 13 with ties, and a normal approximation beyond.
 
-    A trial that failed is not left out, or failing would be rewarded: an error that is not a
-    number counts as infinite, and two that are infinite do not differ.
+    Failed trials count, or failing would be rewarded: a NaN error is infinite, and two infinite
+    errors do not differ.
     """
     difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
     band = bootstrap(difference, median, seed=seed, resamples=resamples, confidence=confidence)
@@ -79,5 +79,5 @@ def _nan_to_infinity(errors: Floats) -> Floats:
 
 
 def _subtract(first: Floats, second: Floats) -> Floats:
-    """First − second, 0 where they are the same: ∞ − ∞ too."""
+    """Return first − second, 0 for equal values, including ∞ − ∞."""
     return np.subtract(first, second, out=np.zeros(first.shape), where=first != second)

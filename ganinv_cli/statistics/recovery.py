@@ -1,7 +1,7 @@
-"""Which trials recovered z, and how sure a share of them is.
+"""Which trials recovered z, and the confidence interval of their share.
 
-*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the trial converged, as far
-as its image loss tells, yet z is not recovered at the smallest ε of the paper's table.
+*Recovered at ε*: ‖z_found − z_true‖² / latent is below ε. *Elsewhere*: the trial converged by its
+image loss, but z is not recovered at the smallest ε of the paper's table.
 """
 
 from typing import NamedTuple
@@ -14,29 +14,29 @@ from ganinv_cli.statistics.averages import Booleans, Floats, Integers
 
 EPSILONS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}  # of the paper's Table 1
 SMALLEST_EPSILON = "1e-4"
-EXACT_EPSILON = 1e-20  # ε that only float64 tells from 0
+EXACT_EPSILON = 1e-20  # ε for z refined in float64
 
 
 class ConfidenceInterval(NamedTuple):
-    """Of a share, both ends in [0, 1]."""
+    """A confidence interval of a share, both ends in [0, 1]."""
 
     low: float
     high: float
 
 
 def is_recovered(z_error: Floats, epsilon: float) -> Booleans:
-    """(trials,): whose z is right to within ε; an error that is not a number is not."""
+    """Return which trials (trials,) recovered z to within ε; those with a NaN error did not."""
     return np.asarray(z_error < epsilon)
 
 
 def is_elsewhere(z_error: Floats, outcome: Integers) -> Booleans:
-    """(trials,): which converged, to a z not recovered at the smallest ε."""
+    """Return which trials (trials,) converged to a z that is not recovered at the smallest ε."""
     return np.asarray(outcome == Outcome.converged) & ~is_recovered(
         z_error, EPSILONS[SMALLEST_EPSILON]
     )
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> ConfidenceInterval:
-    """Clopper and Pearson's exact interval of a share; needs a trial."""
+    """Return Clopper and Pearson's exact interval of a share, for at least one trial."""
     found = binomtest(successes, trials).proportion_ci(confidence, method="exact")
     return ConfidenceInterval(float(found.low), float(found.high))
