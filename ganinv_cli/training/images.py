@@ -29,7 +29,7 @@ class SquareCrop:
             x, y = self.center
             raise ConfigError(f"a crop's centre is two shares between 0 and 1, not {x},{y}")
 
-    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+    def compute_box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return left, top, right and bottom in pixels, moved to lie inside the image."""
         side = self.side * min(width, height)
         left = min(max(self.center[0] * width - side / 2, 0), width - side)
@@ -65,4 +65,4 @@ def _prepare_image(
     name: str, data: bytes, size: int, channels: int, crop: SquareCrop
 ) -> np.ndarray:
     picture, _ = to_display_colours(name, decode_image(name, data), channels)
-    return resize_image(picture, (size, size, channels), crop.box(*picture.size))
+    return resize_image(picture, (size, size, channels), crop.compute_box(*picture.size))
