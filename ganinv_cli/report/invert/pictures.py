@@ -1,4 +1,4 @@
-"""The pictures of each image, its reconstruction and their difference, as pixels of files."""
+"""Image files: each image, its reconstruction and their difference."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,9 @@ from ganinv_cli.report.shared.run import Group, Pixels
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 FOLDER = "images"
 MAX_SHOWN = (
-    60  # images in figures; nobody looks through a hundred figures, and files hold the others
+    60  # images in figures; the files show all
 )
-MAX_NAME_LENGTH = 60  # letters of a file's name that the names of its pictures repeat
+MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 
 class Pair(NamedTuple):
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
     @property
     def signed_difference(self) -> NDArray[np.int64]:
-        """Reconstruction less original, in grey levels."""
+        """The reconstruction minus the original, in grey levels."""
         return self.reconstruction.astype(np.int64) - self.original
 
 

@@ -49,7 +49,7 @@ class ComparisonRow(TableRow):
 
 
 def fit_slopes(cells: Sequence[Cell]) -> list[SlopeRow]:
-    """One a rule, way of counting, statistic and range of variances that has a slope."""
+    """Return a row per rule, way of counting, statistic and range of variances with a slope."""
     return [
         row
         for rule in dict.fromkeys(cell.rule for cell in cells)
@@ -63,7 +63,7 @@ def fit_slopes(cells: Sequence[Cell]) -> list[SlopeRow]:
 def _fit_slope(
     cells: Sequence[Cell], rule: str, counting: str, statistic: str, range_name: str
 ) -> SlopeRow | None:
-    """Of the statistic's logarithm against the variance's, over the trials run at every variance.
+    """Return the log-log slope of the statistic over the trials run at every variance, or None.
 
     A variance of 0 has no logarithm and is left out.
     """
@@ -91,12 +91,12 @@ def _fit_slope(
 
 
 def compare_rules(cells: Sequence[Cell]) -> list[ComparisonRow]:
-    """One a variance, way of counting and pair of rules with trials in common.
+    """Return a row per variance, way of counting and pair of rules with trials in common.
 
-    First starts that ended as with restarts are the same test, and not listed again. `p_holm` is p
-    after Holm's correction (Holm 1979) for all tests of one way of counting, those that are the
-    same among them: the chance that any of these is called significant at some level, though no
-    two rules differ, is at most that level.
+    If restarts changed nothing, the test of first starts is the same one and not listed again.
+    `p_holm` is p after Holm's correction (Holm 1979) for all tests of one way of counting, listed
+    or not: if no two rules differ, the probability that any of these tests is significant at some
+    level is at most that level.
     """
     pairs = [
         pair
@@ -142,7 +142,7 @@ def _compare_pair(counting: str, first: Cell, second: Cell) -> ComparisonRow:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down p values, in the order given: the k-th least times the tests from it on."""
+    """Return Holm's step-down p values in the given order: p₍ₖ₎ · (n − k + 1), made monotone."""
     tests, adjusted, largest = len(p), [0.0] * len(p), 0.0
     for rank, index in enumerate(np.argsort(p, kind="stable")):
         largest = max(largest, min(1.0, (tests - rank) * p[index]))

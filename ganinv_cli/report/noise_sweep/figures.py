@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 STEMS = {"first_start": "figure2a-first-start", "with_restarts": "figure2a"}
-OFFSET_FACTOR = 1.08  # times; how far apart the techniques stand in the lower axes
+OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
 def draw(results: "Results", sweep: list[SweepRow]) -> dict[str, DrawnFigure]:
-    """Figure 2a where two variances above 0 have trials; `figure2b-variance=0.1` and the like.
+    """Return Figure 2a if two variances above 0 have trials, and Figure 2b for each variance.
 
-    That of the first start only where it differs.
+    Figure 2a of first starts is included only if it differs.
     """
     config = results.attributes.get("config", {})
     pixels = f"pixels {'clipped to [−1, 1]' if config.get('clip_pixels') else 'not clipped'}"
@@ -53,9 +53,9 @@ def draw(results: "Results", sweep: list[SweepRow]) -> dict[str, DrawnFigure]:
 def draw_figure2a(
     sweep: list[SweepRow], counting: str, pixels: str, limits: tuple[float, float]
 ) -> Figure:
-    """Log-log: median with its band, mean, Cramér-Rao bound and a guide of slope 1.
+    """Draw median and band, mean, Cramér-Rao bound and a guide of slope 1 on log-log axes.
 
-    Below it, where the bound is known, the error over the bound, in which the slope is taken out.
+    If the bound is known, lower axes show the ratio of the error to the bound.
     """
     has_bound = any(row.errors(counting).ratio for row in sweep)
     figure = make_figure(7.2, 7.2 if has_bound else 5.2)
@@ -105,7 +105,7 @@ def _draw_lines(axes: Axes, rows: list[SweepRow], counting: str) -> None:
 
 
 def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
-    """Hollow, one inside the other where they fall on one point."""
+    """Return a hollow marker; its size differs by rule, so that markers on one point are seen."""
     return {
         "marker": rule.marker,
         "markersize": rule.marker_size,
@@ -115,7 +115,7 @@ def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
 
 
 def _draw_ratios(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
-    """Median over the trials of the error to the trial's own bound, side by side."""
+    """Draw the median ratio of a trial's error to its own bound, the rules side by side."""
     axes.set_yscale("log")
     axes.axhline(1, color="black", linewidth=1.2)
     techniques = list(dict.fromkeys(row.technique for row in sweep))
@@ -143,7 +143,7 @@ def _draw_ratios(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
 
 
 def _draw_guide(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
-    """Slope 1 through the least median at the least variance, halved: off the lines."""
+    """Draw a line of slope 1 below the least median at the least variance, off the other lines."""
     least = min(row.variance for row in sweep)
     starts = [row.errors(counting).median for row in sweep if row.variance == least]
     start = min((at for at in starts if at), default=None)
@@ -154,7 +154,7 @@ def _draw_guide(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
 
 
 def _find_limits(sweep: list[SweepRow]) -> tuple[float, float]:
-    """The same for both figures, so that they can be laid side by side."""
+    """Return the limits of y, which both figures share so that they can be compared."""
     middles = [row.errors(counted) for row in sweep for counted in COUNTING_TITLES]
     values = [value for middle in middles for value in (middle.median, middle.mean)]
     values += [row.cramer_rao for row in sweep]
@@ -163,7 +163,7 @@ def _find_limits(sweep: list[SweepRow]) -> tuple[float, float]:
 
 
 def _make_column(values: list[float | None]) -> NDArray[np.floating]:
-    """NaN where there is no number, and where it has no logarithm."""
+    """Return values as an array, with NaN for None and for 0, which has no logarithm."""
     return np.array([value if value else np.nan for value in values], np.float64)
 
 
@@ -172,14 +172,14 @@ def _make_title(counting: str, pixels: str) -> str:
 
 
 def _is_different(sweep: list[SweepRow], counting: str) -> bool:
-    """Whether this figure would be another than that with restarts."""
+    """Return whether this figure differs from the one with restarts, or is that one."""
     return counting == "with_restarts" or any(
         row.errors(counting) != row.with_restarts for row in sweep
     )
 
 
 def _find_shown_rule(config: Mapping[str, Any]) -> str | None:
-    """Whose pictures Figure 2b shows; None: not known."""
+    """Return the rule whose images Figure 2b shows, None if unknown."""
     clip = config.get("clip")
     return representative_rule(clip) if clip else None
 
@@ -211,7 +211,7 @@ def _make_figure2a(
 
 
 def _describe_ratios(sweep: list[SweepRow], counting: str) -> str:
-    """The range of the ratios to the bound under small noise, where they are known."""
+    """Return a sentence on the ratios to the bound under small noise, empty if unknown."""
     ratios = [
         (row.errors(counting).ratio, row.technique)
         for row in sweep
@@ -250,7 +250,7 @@ def _make_figure2b(
 
 
 def _describe_error(variance: float, rule: str | None, sweep: list[SweepRow]) -> str:
-    """How near the rule came to z at that variance, where it is known."""
+    """Return a sentence on the rule's median error at a variance, if it is known."""
     for row in sweep:
         if (row.variance, row.technique) == (variance, rule):
             return (

@@ -8,11 +8,11 @@ from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.prior import format_range, read_prior
 from ganinv_cli.report.shared.run import make_run_notes
 
-MIN_TRIALS = 20  # trials, below which a bootstrap interval is too narrow
+MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
 
 
 def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow]) -> list[str]:
-    """What is missing, what was run, and how to read the tables."""
+    """Return notes on missing trials, on the run, and on how to read the tables."""
     lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))
     lines.append(
@@ -60,7 +60,7 @@ def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow
 
 
 def _describe_test_count(comparisons: list[ComparisonRow]) -> str:
-    """How many were made; first starts that ended as with restarts count in their number too."""
+    """Return the number of tests in words, including tests of first starts that are not listed."""
     count = sum(row.counted == "with_restarts" for row in comparisons)
     ways = len({row.counted for row in comparisons})
     made = "1 test is made" if count == 1 else f"{count} tests are made"

@@ -1,4 +1,4 @@
-"""The noise sweep's tables in words."""
+"""The tables of noise-sweep."""
 
 from collections.abc import Callable
 
@@ -27,10 +27,9 @@ _Cells = tuple[str, ...]
 def make_sections(
     sweep: list[SweepRow], slopes: list[SlopeRow], comparisons: list[ComparisonRow]
 ) -> list[Section]:
-    """The errors, the paper's two claims, how the trials ended, what they cost.
+    """Return the tables of errors, of the paper's two claims, of outcomes and of costs.
 
-    A row that is the same for the first start as with restarts stands in the table with restarts
-    alone.
+    A row that is the same for first starts as with restarts is only in the table with restarts.
     """
     return [
         *_make_both_tables("z error under noise",
@@ -56,11 +55,11 @@ def make_sections(
 def _make_both_tables(
     title: str, header: _Cells, rows: Callable[[str], list[_Cells]]
 ) -> list[Section]:
-    """With restarts; then the rows that are others for the first start, where there are any."""
+    """Return a table with restarts, and one of first starts with the rows that differ, if any."""
     first, best = rows("first_start"), rows("with_restarts")
     if not best:
         return []
-    differing = [row for row in first if row not in best]  # its first cell says which row it is
+    differing = [row for row in first if row not in best]  # the first cell names the row
     sections = [Section(f"{COUNTING_TITLES['with_restarts']}: {title}", header, best)]
     if differing:
         where = "" if len(differing) == len(best) else ", where it differs"
@@ -103,7 +102,7 @@ def _make_bound_cells(row: SweepRow, counting: str) -> _Cells:
 
 
 def _make_slopes_table(slopes: list[SlopeRow]) -> Section:
-    """A row a rule and statistic, a column a way of counting and range of variances."""
+    """Return a table with a row per rule and statistic, a column per counting and range."""
     found = {(row.technique, row.statistic, row.counted, row.over): row for row in slopes}
     heads = {"all": "all variances", "small": f"to {SMALL_VARIANCE:g}"}
     rows = list(dict.fromkeys(key[:2] for key in found))
@@ -152,12 +151,12 @@ def _make_comparison_cells(row: ComparisonRow) -> _Cells:
 
 
 def format_p_value(p: float | None) -> str:
-    """Two digits."""
+    """Return p in two digits."""
     return "-" if p is None else f"{p:.2g}"
 
 
 def _make_outcomes_tables(sweep: list[SweepRow]) -> list[Section]:
-    """Where not all converged; with a column for each outcome that there was."""
+    """Return tables of outcomes for rows in which not all trials converged."""
     apart = [
         row
         for row in sweep

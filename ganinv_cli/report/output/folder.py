@@ -1,4 +1,4 @@
-"""What a report writes: tables, figures, pictures and a page, each file whole or not at all."""
+"""Write a report's folder: tables, figures, images and a page, each file whole or not at all."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 PAGE = "report.html"
-MAX_NAMES = 16  # names in the line that says what was written
+MAX_NAMES = 16  # in the line that lists what was written
 
 _Pictures = Iterator[tuple[str, NDArray[np.uint8]]]  # (name in the folder, pixels), one by one
 
@@ -81,17 +81,17 @@ def _write_one(content: PageContent, results: "Results", folder: Path) -> str:
 
 def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:
     for name, pixels in pictures:
-        # A grey image has one channel, of which Pillow knows nothing.
+        # Pillow takes grey images without a channel axis.
         yield name, encode_png(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict[str, int]:
-    """How many files went into each folder inside; one file is held at a time."""
+    """Write files one at a time; return the number of files in each subfolder."""
     counts: dict[str, int] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files:
-            if isinstance(content, str):  # a path may hold bytes that are no text
+            if isinstance(content, str):  # a path may contain bytes that are not text
                 content = content.encode(errors="replace")
             path = folder / name
             if path.parent != folder:
@@ -107,7 +107,7 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict
 
 
 def _describe_written(names: Sequence[str], counts: Mapping[str, int], folder: Path) -> str:
-    """A figure's files together, as figure2a.{png,pdf,svg}; of many figures, the first."""
+    """Return a line that lists the files, figures as figure2a.{png,pdf,svg}, at most MAX_NAMES."""
     stems = dict.fromkeys(
         f"{PurePath(name).stem}.{{{','.join(FORMATS)}}}"
         if PurePath(name).suffix.removeprefix(".") in FORMATS

@@ -1,4 +1,4 @@
-"""Numbers in words."""
+"""Numbers as text."""
 
 import math
 
@@ -6,14 +6,14 @@ from ganinv_cli.report.rows import Interval
 
 
 def format_share(share: float) -> str:
-    """.980; 0 and 1.0 only when the share is just that: .9999 is not rounded up."""
+    """Return a share as .980; only exactly 0 and 1 become 0 and 1.0 (.9999 becomes .999)."""
     if share in (0, 1):
         return "1.0" if share else "0"
     return f"{min(max(share, 0.001), 0.999):.3f}".removeprefix("0")
 
 
 def format_number(value: float | None) -> str:
-    """Three digits or more; a dash where there is no number."""
+    """Return a number with at least three digits, `-` for None."""
     if value is None:
         return "-"
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
@@ -21,7 +21,7 @@ def format_number(value: float | None) -> str:
 
 
 def format_scientific(value: float | None) -> str:
-    """1.23e-5; 0.120, 12.3 and 12,345 where that is as short; a dash where there is no number."""
+    """Return a number as 1.23e-5, or as 0.120, 12.3 or 12,345 if that is as short; `-` for None."""
     if value is None:
         return "-"
     if value == 0:
@@ -35,13 +35,13 @@ def format_scientific(value: float | None) -> str:
 
 
 def format_concise(value: float) -> str:
-    """1e-4: a number that was chosen, not measured."""
+    """Return a number that was chosen, not measured, as 1e-4."""
     digits, power = f"{value:e}".split("e")
     return f"{float(digits):g}e{int(power)}"
 
 
 def format_share_interval(interval: Interval) -> str:
-    """[.709, .928], of a share; nothing if there is none."""
+    """Return the interval of a share as [.709, .928], empty if there is none."""
     low, high = interval
     if low is None or high is None:
         return ""
@@ -49,12 +49,12 @@ def format_share_interval(interval: Interval) -> str:
 
 
 def format_interval(interval: Interval) -> str:
-    """[1.20e-5, 1.30e-5]; nothing if there is none."""
+    """Return an interval as [1.20e-5, 1.30e-5], empty if there is none."""
     return f"[{', '.join(map(format_scientific, interval))}]" if None not in interval else ""
 
 
 def format_duration(seconds: float | None) -> str | None:
-    """12.3 s, 5 min or 2.5 h."""
+    """Return a duration as 12.3 s, 5 min or 2.5 h; None for None."""
     if seconds is None:
         return None
     if seconds < 60:

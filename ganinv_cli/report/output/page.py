@@ -1,4 +1,4 @@
-"""report.html: one page that needs nothing but itself, no script and no network."""
+"""report.html: one self-contained page, without scripts and network."""
 
 import base64
 import re
@@ -23,19 +23,19 @@ _PADDED_SHARES = {"0": f"0{_POINT}{3 * _DIGIT}", "1.0": f"1.0{2 * _DIGIT}"}
 
 
 class PageContent(NamedTuple):
-    """What the page shows of one results file."""
+    """The contents of the page for one results file."""
 
     report: "Report"
     module: "ReportModule"  # of the command that wrote the results
     figures: "Mapping[str, EncodedFigure]"  # by stem, all that were drawn
     failures: Failures
-    attributes: Mapping[str, Any]  # all that the file says of its run
+    attributes: Mapping[str, Any]  # of the results file
 
 
 def render_page(parts: Sequence[PageContent]) -> str:
-    """HTML; several parts stand side by side where there is room.
+    """Return the page as HTML; several results files are shown side by side if they fit.
 
-    Everything that comes from a file or a path is escaped.
+    All text from files and paths is escaped.
     """
     environment = Environment(
         loader=PackageLoader("ganinv_cli", "report"),
@@ -73,14 +73,14 @@ def _make_template_values(content: PageContent) -> dict[str, Any]:
 
 
 def _format_time(text: str) -> str:
-    """A date and time to the minute, in the zone of the file: UTC."""
+    """Return an ISO date and time as text to the minute, in the file's time zone, UTC."""
     return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
 def _align_shares(section: Section) -> Section:
-    """Shares of 0 and 1.0 with the room of three places, in columns where others have three.
+    """Pad the shares 0 and 1.0 to three decimals' width in columns with other shares.
 
-    A table of sentences, which has one column, is left to the browser to wrap.
+    A table of one column contains sentences, and the browser wraps them.
     """
     if len(section.header) == 1:
         return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])

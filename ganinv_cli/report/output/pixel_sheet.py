@@ -1,4 +1,4 @@
-"""A figure laid out in pixels, for pictures whose every pixel is a square of whole pixels."""
+"""Figures laid out in pixels, so that images can be enlarged by a whole factor."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ from ganinv_cli.report.shared.run import Pixels
 
 
 def make_sheet(width: int, height: int) -> Figure:
-    """An empty figure of so many pixels."""
+    """Return an empty figure of `width` by `height` pixels."""
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
 def enlarge_side(side: int) -> int:
-    """How long a side of so many pixels is drawn."""
+    """Return the drawn length, in pixels, of an image's side of `side` pixels."""
     return -(-PICTURE_SIDE // side) * side
 
 
 def add_pixel_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place counted from the upper left corner."""
+    """Add axes; `left` and `top` are pixels from the figure's upper left corner."""
     whole_width, whole_height = figure.get_size_inches() * figure.dpi
     bottom = whole_height - top - height
     return figure.add_axes(
@@ -42,7 +42,7 @@ def draw_picture(figure: Figure, picture: Pixels, left: float, top: float) -> No
 
 
 def write_text(figure: Figure, text: str, left: float, top: float, **style: Any) -> None:
-    """Words whose upper left corner is there; a $ in a file's name is a $."""
+    """Write text with its upper left corner at (left, top); a $ is not read as mathematics."""
     width, height = figure.get_size_inches() * figure.dpi
     defaults: dict[str, Any] = {"va": "top", "fontsize": 9, "parse_math": False}
     figure.text(left / width, 1 - top / height, text, **(defaults | style))

@@ -1,4 +1,4 @@
-"""What figures share: looks, montages of pictures, files; no display, no global state."""
+"""Empty figures, montages of images, and encoding as files; without display or global state."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ganinv_cli.report.report import DrawnFigure
 
-DPI = 100  # of a montage, so that it can be laid out in pixels
-PICTURE_SIDE = 128  # pixels a side, or the least whole multiple of the picture's own side above it
-GAP = 6  # pixels between pictures
-GREY = "#555555"  # lines and words that are no technique's
+DPI = 100  # of montages, which are laid out in pixels
+PICTURE_SIDE = 128  # least drawn side of an image in pixels; drawn at a whole multiple of its side
+GAP = 6  # pixels between images
+GREY = "#555555"  # of lines and text that belong to no rule
 
-# The same bytes each time: no dates, no random names. Letters are drawn as shapes in SVG, so that
-# they look and fit alike wherever it is opened; PDF holds its fonts as TrueType, as journals ask.
+# Files are reproducible: no dates, no random names. SVG draws letters as paths, so that they look
+# the same everywhere; PDF embeds fonts as TrueType, as journals require.
 _RC_PARAMS = {"svg.hashsalt": "ganinv", "svg.fonttype": "path", "pdf.fonttype": 42}
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -34,13 +34,13 @@ class EncodedFigure(NamedTuple):
 
     files: dict[str, bytes]  # by format
     inline_format: str  # the format for a page: SVG for lines, PNG for pixels
-    width: int  # of the page's pixels, where there is room
+    width: int  # on the page in pixels, if it fits
     alt: str
     caption: str
 
 
 def make_figure(width: float = 7.2, height: float = 4.6) -> Figure:
-    """An empty figure for axes, its size in inches."""
+    """Return an empty figure of a size in inches."""
     figure = Figure((width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -49,9 +49,9 @@ def make_figure(width: float = 7.2, height: float = 4.6) -> Figure:
 def draw_montage(
     panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], title: str
 ) -> Figure:
-    """A row for each panel (columns, height, width, channels), a column for each of its pictures.
+    """Draw a row of images for each panel (columns, height, width, channels).
 
-    Every pixel of a picture becomes a square of whole pixels, none is blurred.
+    Images are enlarged by a whole factor, without interpolation.
     """
     montage = _join_pictures(list(panels.values()))
     height, width = montage.shape[:2]
@@ -73,7 +73,7 @@ def draw_montage(
 
 
 def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
-    """Files in every one of FORMATS, the same bytes for the same figure."""
+    """Return the figure's files in all FORMATS; the same figure gives the same bytes."""
     figure = drawn.figure
     pixels = any(axes.images for axes in figure.axes)
     return EncodedFigure(
@@ -86,7 +86,7 @@ def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:
 
 
 def encode_figure(figure: Figure, file_format: str) -> bytes:
-    """The content of a file in one of FORMATS, the same bytes for the same figure."""
+    """Return the content of a file in one of FORMATS; the same figure gives the same bytes."""
     file = io.BytesIO()
     with mpl.rc_context(_RC_PARAMS):  # type: ignore[arg-type]  # its keys are literals
         figure.savefig(file, format=file_format, metadata=_METADATA[file_format])
@@ -94,7 +94,7 @@ def encode_figure(figure: Figure, file_format: str) -> bytes:
 
 
 def _join_pictures(rows: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
-    """(height, width, 3): enlarged pictures on white, a gap around each."""
+    """Return enlarged images on white with a gap around each: (height, width, 3)."""
     side = rows[0].shape[1]
     scale = -(-PICTURE_SIDE // side)
     lines = []

@@ -15,15 +15,15 @@ from tabulate import tabulate
 
 from ganinv_cli.report.report import Report, Section
 
-MAX_ROWS = 60  # rows of a table that a terminal is given
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a terminal would obey some of them
+MAX_ROWS = 60  # of a table on a terminal
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # some of these control a terminal
 _LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
 
 
-# Signs of our own headings that pdflatex does not know; letters with accents it does.
+# Characters in table headings that pdflatex cannot typeset; accented letters it can.
 _LATEX_SIGNS = str.maketrans({"−": "$-$", "‖": r"$\|$", "²": "$^2$", "×": r"$\times$"})
 _LATEX_OPTION = re.compile(r"^ *(?=[\[*])", re.MULTILINE)  # after the \\ of the row before it
 

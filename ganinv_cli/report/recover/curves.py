@@ -1,4 +1,4 @@
-"""How the errors of many trials fell, without their curves in memory at once."""
+"""Quantiles of the error curves of many trials, computed block by block."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 
 from ganinv_cli.statistics import Booleans, Floats, Integers, carry_forward
 
-BLOCK_BYTES = 1 << 26  # of the curves that are looked at together
+BLOCK_BYTES = 1 << 26  # of curves in memory at a time
 QUANTILES = (0.1, 0.5, 0.9)
 
 
 class Curves(NamedTuple):
-    """Those of one technique's trials."""
+    """The error curves of one rule's trials."""
 
     gradients: Floats  # (points,)
     errors: Callable[[slice], Floats]  # z error of some trials, (some, points), NaN after their end
@@ -20,14 +20,17 @@ class Curves(NamedTuple):
 
 
 class ErrorQuantiles(NamedTuple):
-    """What they come to at the points where a trial was running, and one on."""
+    """Quantiles at the points at which a trial was running, and at the next one."""
 
     gradients: Floats  # (points,), above 0, which has no logarithm
     quantiles: Floats  # (3, points), at QUANTILES, of the trials with an error at each point
 
 
 def compute_error_quantiles(curves: Curves) -> ErrorQuantiles:
-    """A trial that has ended counts with its end; no points where no trial has an error at each."""
+    """Return the quantiles; a trial that has ended counts with its final error.
+
+    Trials without an error at some point are left out; if none is left, there are no points.
+    """
     points = _find_points(curves)
     whole = [np.isfinite(errors).all(axis=1) for errors in _read_blocks(curves, points)]
     kept = np.concatenate(whole)
@@ -37,14 +40,14 @@ def compute_error_quantiles(curves: Curves) -> ErrorQuantiles:
 
 
 def _find_points(curves: Curves) -> Integers:
-    """The places of the points where a trial was running, and one on."""
+    """Return the indices of points at which a trial was running, and of the next one."""
     ran = [np.isfinite(curves.errors(some)).any(axis=0) for some in _split_trials(curves)]
     running = np.any(ran, axis=0) & (curves.gradients > 0)
     return np.flatnonzero(running | np.concatenate([[False], running[:-1]]))
 
 
 def _compute_quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floats:
-    """(3, points) over the trials that are `kept`, (trials,); exact, some points at a time."""
+    """Return the exact quantiles (3, points) of the trials that are `kept`, bool (trials,)."""
     count = int(np.sum(kept))
     together = max(1, BLOCK_BYTES // (8 * max(1, count)))
     quantiles = np.empty((len(QUANTILES), len(points)))
@@ -63,12 +66,12 @@ def _compute_quantiles(curves: Curves, points: Integers, kept: Booleans) -> Floa
 
 
 def _read_blocks(curves: Curves, points: Integers) -> Iterator[Floats]:
-    """(some trials, points), their ends carried on."""
+    """Yield errors (some trials, points), with final errors after a trial's end."""
     for trials in _split_trials(curves):
         yield carry_forward(curves.errors(trials)[:, points], curves.final_errors[trials])
 
 
 def _split_trials(curves: Curves) -> Iterator[slice]:
-    """All of them, some at a time."""
+    """Return slices that cover all trials."""
     length = max(1, BLOCK_BYTES // (32 * len(curves.gradients)))
     return (slice(low, low + length) for low in range(0, len(curves.final_errors), length))

@@ -1,4 +1,4 @@
-"""Figure 1, and how the errors fell."""
+"""Figure 1, and the figure of convergence."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, DrawnFigure]:
-    """`figure1-stochastic` and the like, and `convergence` where a trial ran beyond its start."""
+    """Return Figure 1 for each rule, and `convergence` if a trial ran beyond its start."""
     solver = results.attributes.get("config", {}).get("solver", "")
     drawn = {
         name: _draw_figure1(name, stored, solver, groups)
@@ -46,7 +46,7 @@ def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, DrawnFigu
 
 
 def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: int) -> Figure:
-    """Median z error, and the band from its 10 % to its 90 % quantile, against gradients."""
+    """Draw the median z error and the band of its 10 % to 90 % quantiles against gradients."""
     figure = make_figure()
     axes = figure.add_subplot()
     for technique, of in quantiles_by_rule.items():
@@ -70,13 +70,13 @@ def _draw_curve(axes: Axes, rule: str, curve: ErrorQuantiles) -> None:
     low, median, high = curve.quantiles
     colour, dashes = RULES[rule].colour, RULES[rule].dashes
     axes.fill_between(curve.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
-    for edge in (low, high):  # bands of techniques that do alike cover one another
+    for edge in (low, high):  # equal bands cover one another
         axes.plot(curve.gradients, edge, color=colour, linestyle=dashes, linewidth=0.6)
     axes.plot(curve.gradients, median, color=colour, linestyle=dashes, linewidth=1.8, label=rule)
 
 
 def _describe_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles]) -> tuple[str, str]:
-    """Alt text and caption."""
+    """Return the alt text and the caption."""
     said = []
     for technique, (gradients, (_, median, _)) in quantiles_by_rule.items():
         below = is_recovered(median, EPSILONS[SMALLEST_EPSILON])

@@ -1,4 +1,4 @@
-"""The trials that failed, one by one: a failed trial is a result."""
+"""The list of failed trials."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -16,10 +16,10 @@ from ganinv_cli.store.rows import take_rows
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-MAX_LISTED = 200  # more would be no easier to read
+MAX_LISTED = 200  # a longer list would not be read
 HEADER = ("group", "outcome", "trial", "image loss", "z error", "restarts")
 
-Reasons = NDArray[np.uint8]  # the number of an Outcome, 0: not run, or one of these two:
+Reasons = NDArray[np.uint8]  # an Outcome, 0 for a trial that was not run, or one of these two:
 ELSEWHERE = np.uint8(len(Outcome) + 1)  # converged, to another z
 NO_MINIMUM = np.uint8(len(Outcome) + 2)
 REASON_NAMES = np.array(
@@ -28,17 +28,17 @@ REASON_NAMES = np.array(
 
 
 class Failures(NamedTuple):
-    """How many, and the first of them."""
+    """The number of failed trials, and a table of the first."""
 
     trials: int  # that were run
     failed: int
-    table: Section  # at most LISTED rows; columns as in HEADER, the first two are words
+    table: Section  # at most MAX_LISTED rows; columns are those of HEADER
 
 
 def list_failures(results: "Results", reasons: Mapping[str, Reasons]) -> Failures:
-    """Those that `judged`, (trials,) for a group, does not call converged.
+    """Return the trials that did not converge by `reasons`, (trials,) per group.
 
-    Of a group that it does not judge, those whose outcome is another.
+    Groups that are not in `reasons` use the column outcome.
     """
     groups = {name: group for name, group in results.groups.items() if "outcome" in group}
     why = {
@@ -54,12 +54,12 @@ def list_failures(results: "Results", reasons: Mapping[str, Reasons]) -> Failure
 
 
 def is_failed(reasons: Reasons) -> Booleans:
-    """(trials,)."""
+    """Return which trials (trials,) did not converge."""
     return np.asarray(reasons != Outcome.converged)
 
 
 def _make_rows(name: str, group: Group, reasons: Reasons) -> Iterator[tuple[str, ...]]:
-    """The first of a group, at most LISTED."""
+    """Yield the table rows of a group's failed trials, at most MAX_LISTED."""
     rows = np.flatnonzero(is_failed(reasons))[:MAX_LISTED]
     columns = {
         key: take_rows(group, key, rows)

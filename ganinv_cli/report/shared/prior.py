@@ -1,4 +1,4 @@
-"""The prior that a run drew z from, in numbers and words."""
+"""The prior of a run's z: read from its config, and in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.prior import Normal, Prior, Uniform, parse_prior
 from ganinv_cli.statistics import Booleans, Floats
 
-DEFAULT = Uniform()  # the paper's, and that of files which name none
+DEFAULT = Uniform()  # the paper's, and the prior of files that name none
 
 
 def read_prior(config: Mapping[str, Any]) -> Prior:
-    """That of the run with this config. Raises ResultsError where it is none that we know."""
+    """Return the prior of a run from its config. Raises ResultsError if it is unknown."""
     name = str(config.get("prior") or DEFAULT)
     try:
         return parse_prior(name)
@@ -25,35 +25,35 @@ def read_prior(config: Mapping[str, Any]) -> Prior:
 
 
 def is_outside(z: Floats, prior: Prior) -> Booleans:
-    """Which components of z, of any shape, are outside the bounds by more than float32 rounds."""
+    """Return which components of z, of any shape, are outside the bounds beyond rounding."""
     return np.asarray((z < min(_with_float32(prior.low))) | (z > max(_with_float32(prior.high))))
 
 
 def is_at_bound(z: Floats, prior: Prior) -> Booleans:
-    """Which components of z, of any shape, are at a bound, as float32 holds it, or beyond."""
+    """Return which components of z, of any shape, are at a bound, in float32, or beyond."""
     return np.asarray((z <= max(_with_float32(prior.low))) | (z >= min(_with_float32(prior.high))))
 
 
 def format_range(prior: Prior) -> str:
-    """[-1, 1], which each component is drawn from."""
+    """Return the range of a component as text, e.g. `[-1, 1]`."""
     low, high = format_bounds(prior)
     return f"[{low}, {high}]"
 
 
 def format_bounds(prior: Prior) -> tuple[str, str]:
-    """Both, in words."""
+    """Return both bounds as text."""
     return _format_bound(prior.low), _format_bound(prior.high)
 
 
 def describe_distribution(prior: Prior) -> str:
-    """`uniform in [-1, 1]`, of one component."""
+    """Return the distribution of a component, e.g. `uniform in [-1, 1]`."""
     if isinstance(prior, Normal):
         return f"normal with σ = {prior.sigma:g}, cut at ±{_format_bound(prior.high)}"
     return f"uniform in {format_range(prior)}"
 
 
 def describe_prior(prior: Prior) -> list[str]:
-    """What z is drawn from, unless that goes without saying."""
+    """Return a sentence on the prior, or none for the paper's prior."""
     if prior == DEFAULT:
         return []
     if isinstance(prior, Normal):
@@ -65,7 +65,7 @@ def describe_prior(prior: Prior) -> list[str]:
 
 
 def _with_float32(bound: float) -> tuple[float, float]:
-    """A bound, and as float32 holds it: z in float64 may have been clamped in float32."""
+    """Return a bound, and the bound in float32: z in float64 may have been clamped in float32."""
     return bound, float(np.float32(bound))
 
 

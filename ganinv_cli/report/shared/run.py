@@ -1,4 +1,4 @@
-"""What was run, by what, on what and how long: the same for every command."""
+"""The description of a run, for the reports of all commands."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -16,15 +16,15 @@ from ganinv_cli.statistics import Floats
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-Group = Mapping[str, NDArray[Any]]  # columns of one group, row = a trial that was run
+Group = Mapping[str, NDArray[Any]]  # columns of one group, one row per trial that was run
 Pixels = NDArray[np.uint8]  # (height, width, channels)
 
 PRECISION_NAMES = {"float32": "float32", "mixed": "bfloat16 then float32"}
-MAX_LISTED_GROUPS = 4  # groups whose trials a sentence counts one by one
+MAX_LISTED_GROUPS = 4  # with more groups, trials are not counted for each group
 
 
 def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
-    """Provenance and totals. A group of `names` that is not there yet has no trial yet."""
+    """Return provenance and totals; a group of `group_names` that is not stored has 0 trials."""
     attributes = dict(results.attributes)
     config = attributes.pop("config", {})
     for key in ("identity", "groups", "figures"):
@@ -56,7 +56,7 @@ def join_root_column(results: "Results", column: str, trials: NDArray[np.integer
 
 
 def make_run_notes(run: Json) -> list[str]:
-    """A sentence on missing trials, where some are, one on what was run, one on its prior."""
+    """Return sentences on missing trials, on the settings and on the prior."""
     return [
         *_describe_missing(run),
         _describe_settings(run),
@@ -65,7 +65,7 @@ def make_run_notes(run: Json) -> list[str]:
 
 
 def _describe_missing(run: Json) -> list[str]:
-    """A sentence where a run goes on, or stopped before it had all its trials."""
+    """Return a sentence if a run is in progress, or has stopped without all its trials."""
     done, asked = run["trials"], run["config"].get("trials")
     least = min(done.values(), default=0)
     if run["complete"] and (asked is None or least >= asked):
@@ -81,7 +81,7 @@ def _describe_missing(run: Json) -> list[str]:
 
 
 def _describe_settings(run: Json) -> str:
-    """What a file does not say is left out."""
+    """Return a sentence on the settings; those that the file does not have are left out."""
     config = run["config"]
     parts = {
         "checkpoint": _describe_checkpoint(run),
