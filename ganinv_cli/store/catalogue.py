@@ -1,4 +1,4 @@
-"""What of a run is committed and in which files, and its rows read from them block by block."""
+"""The catalogue of a run's committed trials and their files; reads rows block by block."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ class CommittedFile(NamedTuple):
 
 
 class Catalogue:
-    """Grows by one entry a commit; where two files have the same row, the first one counts."""
+    """The committed files of a run; if two files have the same row, the first one counts."""
 
     def __init__(self) -> None:
         self.files: list[CommittedFile] = []  # the finished file first, then the parts
@@ -35,21 +35,21 @@ class Catalogue:
         return list(self._committed)
 
     def count_rows(self, group: str) -> int:
-        """One more than a group's largest trial number."""
+        """Return one more than a group's largest trial number."""
         return 1 + int(self.list_trials(group).max(initial=-1))
 
     @property
     def saved_trials(self) -> int:
-        """Trials that have an outcome, over all groups."""
+        """Number of trials with an outcome, over all groups."""
         rules = (run for group, run in self._committed.items() if schema.is_trial_group(group))
         return sum(int(run.sum()) for run in rules)
 
     def list_trials(self, group: str) -> np.ndarray:
-        """The numbers of the trials that are committed, sorted."""
+        """Return the numbers of the committed trials of a group, sorted."""
         return np.flatnonzero(self._committed.get(group, np.zeros(0, bool)))
 
     def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
-        """Which of these trials are not committed yet, (len(trials),) bool."""
+        """Return which of these trials are not committed: bool (trials,)."""
         committed = self._committed.get(group, np.zeros(0, bool))
         missing = np.ones(len(trials), bool)
         seen = trials < len(committed)
@@ -57,7 +57,7 @@ class Catalogue:
         return missing
 
     def add(self, path: Path, trials: Mapping[str, np.ndarray]) -> bool:
-        """Note a committed file; whether it has a row that no earlier file has."""
+        """Add a committed file; return whether it has a row that no earlier file has."""
         trials = {group: numbers[numbers >= 0] for group, numbers in trials.items()}
         new = [self._mark_committed(group, numbers) for group, numbers in trials.items()]
         spans = {
@@ -72,7 +72,7 @@ class Catalogue:
         new = bool(self.is_missing(group, trials).any())
         committed = self._committed.setdefault(group, np.zeros(0, bool))
         size = int(trials.max(initial=-1)) + 1
-        if size > len(committed):  # doubled, so that a commit costs the same at any number
+        if size > len(committed):  # doubled, so that the mean cost of a commit is constant
             grown = np.zeros(max(size, 2 * len(committed)), bool)
             grown[: len(committed)] = committed
             committed = self._committed[group] = grown
@@ -82,7 +82,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class CommittedRows:
-    """The rows that a finished file is to hold, and the files they lie in."""
+    """The rows for a finished file, and the files that hold them."""
 
     groups: Sequence[str]
     layout: Layout  # of these groups at least
@@ -94,14 +94,14 @@ class CommittedRows:
 
 
 class RowSource(NamedTuple):
-    """A file that has some rows; where two have the same one, the first counts."""
+    """A file that has some rows; if two have the same row, the first one counts."""
 
     path: Path
     trials: np.ndarray | None  # the rows to take, each at its trial's number; None: look for them
 
 
 def scan_run(path: Path) -> tuple[Catalogue, bool]:
-    """What is committed of the run at `path`; whether any part has rows the finished file lacks."""
+    """Return the catalogue of a run, and whether any part has rows that the finished file lacks."""
     catalogue, more = Catalogue(), False
     if path.exists():
         _add_file(catalogue, path)
@@ -111,7 +111,7 @@ def scan_run(path: Path) -> tuple[Catalogue, bool]:
 
 
 def collect_rows(catalogue: Catalogue) -> CommittedRows:
-    """Everything that is committed of one run."""
+    """Return all committed rows of a run."""
     sources = functools.partial(list_overlapping_files, catalogue.files)
     return CommittedRows(
         catalogue.groups, catalogue.layout, catalogue.constants, catalogue.list_trials, sources
@@ -121,7 +121,7 @@ def collect_rows(catalogue: Catalogue) -> CommittedRows:
 def list_overlapping_files(
     candidates: Sequence[CommittedFile], group: str, low: int, high: int
 ) -> list[RowSource]:
-    """The files that may have rows of a group from low to high."""
+    """Return the files that may have rows of a group with numbers from `low` to below `high`."""
     spans = ((each.path, each.spans.get(group, (high, low))) for each in candidates)
     return [RowSource(path, None) for path, (least, most) in spans if least < high and most >= low]
 
@@ -129,14 +129,14 @@ def list_overlapping_files(
 def read_block(
     rows: CommittedRows, group: str, kinds: Mapping[str, Kind], numbers: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Column -> the rows of a group with these numbers, sorted; "trial" is -1 where there is none.
+    """Return the columns of a group for these trial numbers, which are sorted.
 
-    "trial" is one of the columns asked for.
+    `kinds` includes "trial", which is -1 for a number that has no row.
     """
     found = {name: kind.empty(len(numbers)) for name, kind in kinds.items()}
     found[TRIAL][:] = -1
     low, high = int(numbers[0]), int(numbers[-1]) + 1
-    for source in reversed(rows.list_sources(group, low, high)):  # the first has the last word
+    for source in reversed(rows.list_sources(group, low, high)):  # the first overwrites the others
         with files.open_results(source.path) as file:
             columns = file[group or "/"]
             if source.trials is not None:
@@ -181,14 +181,14 @@ def _add_file(catalogue: Catalogue, path: Path) -> bool:
 
 
 def _locate_by_index(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the numbers a file has, each in the row of its number, and these rows."""
+    """Return which numbers a finished file has, and their rows, which are the numbers."""
     there = numbers[numbers < len(trial)]
     run = there[contents.read_rows(trial, there) >= 0]
     return run, run
 
 
 def _locate_by_search(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the numbers a file has, in whatever row, and their rows, sorted."""
+    """Return which numbers a part has, and their rows, sorted."""
     stored = trial[:]
     at = np.flatnonzero(np.isin(stored, numbers))
     return stored[at], at

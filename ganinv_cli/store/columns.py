@@ -1,4 +1,4 @@
-"""What a results file may hold: each kind of group, and every column with its unit and meaning."""
+"""The contents of a results file: each kind of group, each column with its unit and meaning."""
 
 import functools
 import re
@@ -11,7 +11,7 @@ class Column:
     """One array with a row for every trial."""
 
     name: str  # its path inside the group
-    dtype: str  # "float" keeps float32 or float64 as it comes
+    dtype: str  # "float": float32 or float64, as given
     shape: tuple[str, ...]  # the axes after the rows, as symbols
     unit: str
     meaning: str
@@ -20,14 +20,14 @@ class Column:
 
 @dataclass(frozen=True)
 class GroupKind:
-    """A kind of group: its columns, and the names by which it is recognised."""
+    """A kind of group: its columns, and the pattern of its name."""
 
     name: str  # in sentences
     pattern: str  # a regular expression for the whole name of a group
     columns: tuple[Column, ...]
     holds_trials: bool = False  # each row is a trial, and has an outcome
-    # A group of summaries lies in the group that it summarises. Each row is of the trials that were
-    # committed so far, and this column says how many; the last row counts.
+    # A group of summaries is inside the group that it summarises. Each row summarises the trials
+    # that were committed at the time, and this column has their number; the last row counts.
     summarised_trials: str = ""
     contents: str = ""  # of a summary, in sentences
 

@@ -1,4 +1,4 @@
-"""What one open results file holds: rows, constants and figures."""
+"""Read the contents of one open results file: rows, constants and figures."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ BLOCK_BYTES = 1 << 22  # of a dataset, read at once
 
 
 class FileSummary(NamedTuple):
-    """What a results file holds, except the content of the columns."""
+    """The contents of a results file, without the values of the columns."""
 
     attributes: dict[str, Any]  # decoded
     trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 if it was not run
@@ -27,7 +27,7 @@ class FileSummary(NamedTuple):
 
 @dataclass(frozen=True)
 class Figure:
-    """Pictures stored beside the numbers: a row per panel, a column per trial."""
+    """Images stored in the results file: a row per panel, a column per trial."""
 
     pictures: np.ndarray  # (panels, trials, height, width, channels) uint8
     panels: tuple[str, ...]
@@ -48,7 +48,7 @@ class Figure:
 
 
 def read_summary(file: h5py.File) -> FileSummary:
-    """Return the summary of a file; the columns are not read, but for the trial numbers."""
+    """Return the summary of a file; of the columns only the trial numbers are read."""
     attributes = provenance.decode_attributes(file.attrs)
     groups = attributes["groups"]
     return FileSummary(
@@ -101,7 +101,7 @@ def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
 
 def read_all(data: h5py.Dataset) -> np.ndarray:
     """Return data[:] of numbers, without reading chunks that were never written."""
-    if not data.chunks or not hasattr(data.id, "chunk_iter"):  # an older HDF5 has none
+    if not data.chunks or not hasattr(data.id, "chunk_iter"):  # older HDF5 does not have it
         return np.asarray(data[:])
     length, written = data.chunks[0], list[int]()
     data.id.chunk_iter(lambda chunk: written.append(chunk.chunk_offset[0]))
@@ -116,7 +116,7 @@ def read_all(data: h5py.Dataset) -> np.ndarray:
 def iterate_pieces(ends: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield the first place and the end of each piece of a sequence that is not empty.
 
-    `ends`, (len - 1,) bool, says after which places a piece ends.
+    `ends`, bool (len - 1,), is true after the last place of a piece.
     """
     low = 0
     for high in [*(np.flatnonzero(ends) + 1).tolist(), len(ends) + 1]:
@@ -126,7 +126,7 @@ def iterate_pieces(ends: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _read_sorted_rows(data: h5py.Dataset, rows: np.ndarray, length: int) -> np.ndarray:
     """Return data[rows] of sorted rows, each once, in reads of at most `length` rows."""
-    if rows[-1] - rows[0] + 1 == len(rows):  # as in every part, of which there are many
+    if rows[-1] - rows[0] + 1 == len(rows):  # consecutive rows, as in every part
         return np.asarray(data[rows[0] : rows[-1] + 1])
     gap = max(CHUNKED_GAP, data.chunks[0]) if data.chunks else CONTIGUOUS_GAP
     values = np.empty((len(rows), *data.shape[1:]), data.dtype)

@@ -1,6 +1,6 @@
-"""The files of a run, and how one is written so that it is there whole or not at all.
+"""The files of a run: their names, and how they are written, replaced, opened and checked.
 
-`NAME.h5` is the finished file, `NAME.h5.parts/` holds one file a commit while the run goes on.
+`NAME.h5` is the finished file; `NAME.h5.parts/` has one file per commit of a run in progress.
 """
 
 import contextlib
@@ -25,38 +25,38 @@ class SaveError(ResultsError):
 
 
 class DamagedError(ResultsError):
-    """A results file that is cut short or broken."""
+    """A results file is truncated or damaged."""
 
 
 def parts_folder(path: Path) -> Path:
-    """Where the commits of a run that goes on are."""
+    """Return the folder of the parts of a run in progress."""
     return path.with_name(path.name + ".parts")
 
 
 def list_parts(path: Path) -> list[Path]:
-    """The committed parts, oldest first."""
+    """Return the committed parts, oldest first."""
     found = parts_folder(path).glob(_PART_PATTERN)
     return sorted((part for part in found if part_number(part) >= 0), key=part_number)
 
 
 def part_path(path: Path, number: int) -> Path:
-    """The name of the part with this number."""
+    """Return the path of the part with this number."""
     return parts_folder(path) / _PART_PATTERN.replace("*", f"{number:08d}")
 
 
 def part_number(part: Path) -> int:
-    """The count in a part's name; -1 for a file that is not ours."""
+    """Return the number of a part from its name, -1 for another file."""
     digits = part.stem.removeprefix("part-")
     return int(digits) if digits.isdecimal() else -1
 
 
 def temporary_path(path: Path) -> Path:
-    """Where the finished file is written before it gets its name."""
+    """Return the path at which the finished file is written before it is renamed."""
     return parts_folder(path) / ("whole" + _TEMPORARY_SUFFIX)
 
 
 def make_parts_folder(path: Path) -> None:
-    """Make it, so that it is still there after a power cut."""
+    """Create the folder of the parts, so that it survives a power failure."""
     folder = parts_folder(path)
     if not folder.is_dir():
         folder.mkdir()
@@ -64,17 +64,17 @@ def make_parts_folder(path: Path) -> None:
 
 
 def write_part(part: Path, content: bytes) -> None:
-    """Write a part whole, so that it is still there after a power cut. Raises OSError."""
+    """Write a part whole, so that it survives a power failure. Raises OSError."""
     temporary = part.with_name(part.name + _TEMPORARY_SUFFIX)
     replace_file(part, content, temporary=temporary, durable=True)
 
 
 @contextlib.contextmanager
 def replace_parts(path: Path, parts: Iterable[Path]) -> Iterator[Path]:
-    """Yield the path where to write the finished file, which then replaces `path` and the parts.
+    """Yield a path for writing the finished file, which then replaces `path` and the parts.
 
-    The finished file is on the disk before the parts are removed. Raises OSError; then the parts
-    are still there.
+    The finished file is on the disk before the parts are removed. If this raises OSError, the parts
+    are kept.
     """
     try:
         make_parts_folder(path)
@@ -96,13 +96,13 @@ def remove_parts(path: Path, files: Iterable[Path]) -> None:
 
 
 def remove_temporary_files(path: Path) -> None:
-    """Remove what a killed run was still writing; the caller holds the lock."""
+    """Remove the temporary files of a killed run; the caller holds the lock."""
     for file in parts_folder(path).glob("*" + _TEMPORARY_SUFFIX):
         file.unlink()
 
 
 def remove_results(path: Path) -> None:
-    """Remove a run's results; the caller holds the lock. ResultsError where a file is not ours."""
+    """Remove a run's results; the caller holds the lock. Raises as `check_replaceable`."""
     check_replaceable(path)
     remove_temporary_files(path)
     path.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def remove_results(path: Path) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """ResultsError where a file is not ours to replace; one that is damaged or empty is."""
+    """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
     if path.exists() and path.stat().st_size:
         with contextlib.suppress(DamagedError), open_results(path, any_schema=True):
             pass
@@ -118,9 +118,10 @@ def check_replaceable(path: Path) -> None:
 
 @contextlib.contextmanager
 def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
-    """A results file or a part, for reading; its damage becomes a sentence.
+    """Open a results file or a part for reading.
 
-    Raises FileNotFoundError where there is none, ResultsError where it is not ours to read.
+    Raises FileNotFoundError if there is none, DamagedError if it is damaged, also while it is read,
+    ResultsError if it is not from ganinv or has a newer schema.
     """
     with _open_hdf5(path) as file, translate_errors(path):
         _check_schema(path, file.attrs, any_schema)
@@ -128,7 +129,10 @@ def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
 
 
 def open_persistent(path: Path) -> h5py.File:
-    """The same, open as long as it is referred to: readable when its name is another file's."""
+    """Open a file as `open_results` does, but until it is garbage-collected.
+
+    It stays readable if another file replaces it. Raises as `open_results`.
+    """
     file = _open_hdf5(path)
     with translate_errors(path):
         _check_schema(path, file.attrs, any_schema=False)
@@ -137,16 +141,16 @@ def open_persistent(path: Path) -> h5py.File:
 
 @contextlib.contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Around what reads an open file: its damage becomes a sentence."""
+    """Turn h5py's errors for damaged files into DamagedError."""
     try:
         yield
-    except (OSError, KeyError, ValueError, RuntimeError) as error:  # h5py's, on broken content
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # from h5py
         raise _damaged_error(path, error) from error
 
 
 def _open_hdf5(path: Path) -> h5py.File:
     try:
-        # Nothing under a final name is ever written again, so HDF5's own lock has no use.
+        # A file is never changed after its renaming, so HDF5's own lock is not needed.
         return h5py.File(path, "r", locking=False)
     except FileNotFoundError:
         raise

@@ -1,4 +1,4 @@
-"""Many parts, and perhaps earlier finished files, into one finished file."""
+"""Write the finished file from parts and earlier finished files."""
 
 import functools
 import io
@@ -14,10 +14,10 @@ from ganinv_cli.store.catalogue import CommittedRows, read_block
 from ganinv_cli.store.contents import Figure, iterate_pieces
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, column_path
 
-BLOCK_BYTES = 1 << 26  # held in memory at a time
-CHUNK_BYTES = 1 << 18  # of a dataset, read at once
-INDEX_BYTES = 256  # a chunk's share of the index, at most
-GAP_ROWS = 64  # rows that are sooner held in memory than passed over
+BLOCK_BYTES = 1 << 26  # in memory at a time
+CHUNK_BYTES = 1 << 18  # of a dataset's chunk, at most
+INDEX_BYTES = 256  # of the index per chunk, at most
+GAP_ROWS = 64  # smaller gaps between trials are filled rather than skipped
 
 
 def write_finished_file(
@@ -26,11 +26,10 @@ def write_finished_file(
     attributes: Mapping[str, int | str],
     figures: Mapping[str, Figure],
 ) -> None:
-    """Write every committed row to `path`, row = trial number. OSError where there is no room.
+    """Write every committed row to `path`, row = trial number. Raises OSError if the disk is full.
 
-    A chunk that would hold no trial is left out, and reads as rows that were not run. HDF5 brings
-    the process down when a write fails, so it only ever writes to memory, or into space that the
-    file has already.
+    A chunk without trials is not written, and is read as rows that were not run. HDF5 aborts the
+    process if a write fails, so it writes only to memory, or to space that is already reserved.
     """
     tables = [
         _Table(group, kinds, rows.list_trials(group))
@@ -54,7 +53,7 @@ def write_finished_file(
 def _write_rows(
     file: h5py.File, table: "_Table", rows: CommittedRows, trials: np.ndarray, numbers: np.ndarray
 ) -> None:
-    """Write rows of some numbers, sorted, where a chunk holds any of the trials."""
+    """Write the rows of `numbers`, sorted, in chunks that hold any of the trials."""
     present = trials[(trials >= numbers[0]) & (trials <= numbers[-1])]
     if not len(present):
         return
@@ -68,7 +67,7 @@ def _write_rows(
 
 
 class _Table:
-    """The rows of one group, and how they are cut."""
+    """The sizes of a group's rows, blocks and chunks."""
 
     def __init__(self, group: str, kinds: dict[str, Kind], trials: np.ndarray) -> None:
         self.group, self.kinds = group, kinds
@@ -91,12 +90,12 @@ class _Table:
         )
         self.reserved_bytes = sum(rooms) + (1 << 13) * len(
             kinds
-        )  # no less than the rows and indices take
+        )  # an upper limit of rows and indices
 
     def _choose_chunk_rows(self, kind: Kind, count: Callable[[int], int]) -> int:
-        """Rows in a chunk: many, unless fewer leave out enough of what was not run.
+        """Return the rows per chunk: the most that store at most 1.25 times the least bytes.
 
-        A power of two no larger than a block, so each is written once; or all rows.
+        It is a power of two and at most a block, so that a chunk is written once; or all rows.
         """
         most = min(
             _round_down_to_power_of_two(CHUNK_BYTES // max(1, kind.row_bytes)),
@@ -114,7 +113,7 @@ def _build_skeleton(
     attributes: Mapping[str, int | str],
     figures: Mapping[str, Figure],
 ) -> bytes:
-    """The file with everything but the rows."""
+    """Return the content of the file without the rows."""
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
         file.attrs.update(attributes)
@@ -150,19 +149,19 @@ def _collect_kinds(rows: CommittedRows) -> dict[str, dict[str, Kind]]:
 
 
 def _fill_value(name: str, kind: Kind) -> np.generic:
-    """What stands in a row that was not run."""
+    """Return the value of a column in rows that were not run."""
     fill: np.generic = np.int64(-1) if name == TRIAL else kind._replace(shape=()).empty(1)[0]
     return fill
 
 
 def _occupied_chunks(trials: np.ndarray, chunk: int) -> np.ndarray:
-    """The numbers of the chunks that hold any of the trials, which are sorted."""
+    """Return the numbers of the chunks that hold any of the sorted trials."""
     numbers = trials // chunk
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
 def _bridge_gaps(trials: np.ndarray) -> np.ndarray:
-    """The trials, which are sorted, and the numbers in small gaps between them."""
+    """Return the sorted trials, and the numbers in gaps of at most GAP_ROWS between them."""
     if not len(trials):
         return trials
     pieces = iterate_pieces(np.diff(trials) > GAP_ROWS)

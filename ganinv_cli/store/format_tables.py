@@ -10,7 +10,7 @@ _GENERATED_BLOCK = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)",
 
 
 def update_tables(text: str) -> str:
-    """The page with its generated blocks written again."""
+    """Return the page with its generated blocks replaced by the present tables."""
     return _GENERATED_BLOCK.sub(
         lambda block: f"{block[1]}\n{_TABLES[block[2]]()}\n\n{block[3]}", text
     )

@@ -1,4 +1,4 @@
-"""One writer at a time."""
+"""The lock of a results file: one writer at a time."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from ganinv_cli.files import check_parent_folder
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold `NAME.lock` beside NAME, which the kernel frees however the process ends.
+    """Hold `NAME.lock` beside NAME, which the kernel releases however the process ends.
 
-    The empty file stays: removing it could take it from a process that has just opened it. Raises
+    The empty file is not removed, because another process may just have opened it. Raises
     UsageError if there is no such folder, ResultsError if another process holds the lock or the
     folder cannot be written.
     """
@@ -39,7 +39,7 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process holds it now, as far as this one may know; nothing is left behind."""
+    """Return whether another process holds the lock; False if that cannot be determined."""
     name = _lock_path(path)
     if not name.exists():
         return False
@@ -48,7 +48,7 @@ def is_locked(path: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # nothing may be written there, at least not by this user
+    except OSError:  # the lock cannot be opened by this user
         return False
 
 

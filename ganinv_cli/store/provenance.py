@@ -1,4 +1,4 @@
-"""Where results come from: the attributes of a results file, and whether two runs are one."""
+"""Provenance: the attributes of a results file, and whether two files are of one run."""
 
 import json
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from ganinv_cli.settings.conventions import DECLARATIONS
 from ganinv_cli.store import schema
 
 _JSON_KEYS = ("config", "identity", "versions", "groups", "figures")
-# settings that decide the generator, and so its hash
+# settings that decide the generator, which are compared by its hash
 CONVENTION_KEYS = (
     "checkpoint",
     *(name for name, each in DECLARATIONS.items() if each.in_files and not each.in_identity),
 )
-DEFAULTS = {"prior": "uniform:-1,1", "label": -1}  # of files that do not say
+DEFAULTS = {"prior": "uniform:-1,1", "label": -1}  # of files without these settings
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made the results; every value can be written as JSON."""
+    """The origin of results; every value can be written as JSON."""
 
     command: str  # such as "recover"
     config: Mapping[str, Any]  # every setting, resolved
@@ -38,7 +38,7 @@ class Provenance:
     def to_attributes(
         self, started: str, finished: str, groups: list[str], figures: list[str]
     ) -> dict[str, int | str]:
-        """The attributes of "/": numbers and text, anything else as JSON."""
+        """Return the attributes of "/": numbers and text, other values as JSON."""
         return {
             "schema": schema.SCHEMA_VERSION,
             "command": self.command,
@@ -58,7 +58,7 @@ class Provenance:
 
 
 def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes as Python values."""
+    """Return the attributes as Python values."""
     values = {
         name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
     }
@@ -66,7 +66,7 @@ def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any] | None) -> None:
-    """ResultsError where the stored attributes are those of a run that this one cannot go on."""
+    """Raise ResultsError if the stored attributes are of a run that this one cannot continue."""
     if stored is None:
         return
     here = decode_attributes(provenance.to_attributes("", "", [], []))
@@ -95,7 +95,7 @@ def check_beside(first: Mapping[str, Any], other: Mapping[str, Any], path: Path)
 def list_differences(
     there: Mapping[str, Any], here: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """What makes the runs of two files' decoded attributes differ: what, and each in words."""
+    """Return the settings in which two files' runs differ: (name, value there, value here)."""
     first, second = _comparable_settings(there), _comparable_settings(here)
     missing = object()
     differing = [
@@ -111,7 +111,7 @@ def list_differences(
 def _list_convention_differences(
     there: Mapping[str, Any], here: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """What was said of a generator, and so may make it another one."""
+    """Return the differing conventions, which may explain why the generators' hashes differ."""
     return [
         (key, _format_setting(there, key), _format_setting(here, key))
         for key in CONVENTION_KEYS
@@ -120,7 +120,7 @@ def _list_convention_differences(
 
 
 def now() -> str:
-    """ISO 8601, UTC, to the second."""
+    """Return the time in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -130,7 +130,7 @@ def _comparable_settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"solver": {"memory": 50}} as {"solver.memory": 50}."""
+    """Return {"solver": {"memory": 50}} as {"solver.memory": 50}."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= (

@@ -1,4 +1,4 @@
-"""Reading results: a finished file, a run that goes on, or both."""
+"""Read results: a finished file, the parts of a run in progress, or both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +23,13 @@ from ganinv_cli.store.schema import TRIAL
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a run has committed."""
+    """Everything that a run has committed."""
 
     attributes: dict[str, Any]  # of "/"; config, identity and versions as values
     groups: dict[str, Group]  # sorted by trial; only the trials that were run
     constants: dict[str, np.ndarray]
     figures: dict[str, Figure]
-    complete: bool  # the run was finished, and nothing has been added since
+    complete: bool  # whether the run has finished, and no later run added trials
 
 
 class _FileContents(NamedTuple):
@@ -39,16 +39,16 @@ class _FileContents(NamedTuple):
 
 
 def read_results(path: Path) -> Results:
-    """What is committed at `path`, also while another process writes there.
+    """Return everything committed at `path`, also while another process writes there.
 
-    A group's column is read when it is asked for, however the run has gone on by then. Raises
-    ResultsError where there is nothing, or a file is damaged, not ours or of a newer schema.
+    A column is read when it is first used, even if the run has continued since. Raises ResultsError
+    if there are no results, or a file is damaged, not from ganinv or has a newer schema.
     """
     for _ in range(100):
         try:
             found = _read_files(path)
         except FileNotFoundError:
-            continue  # the run has just put its parts into the finished file: look again
+            continue  # parts were just merged into the finished file: try again
         if not found:
             raise ResultsError(f"{path}: there are no results; name a file that a run has written")
         return _merge_contents(found)
@@ -56,7 +56,7 @@ def read_results(path: Path) -> Results:
 
 
 def _read_files(path: Path) -> list[_FileContents]:
-    """The finished file first; the parts are listed before it is opened, for they end in it."""
+    """Return the finished file, then the parts, listed before it is opened: they move into it."""
     parts = files.list_parts(path)
     found: list[_FileContents] = []
     if path.exists():

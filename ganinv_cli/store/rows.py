@@ -1,4 +1,4 @@
-"""A group's rows, whichever files they lie in; a column is read when it is asked for."""
+"""The rows of a group in all files of a run; a column is read when it is used."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,18 +13,18 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
-CACHE_BYTES = 1 << 16  # a column that is smaller stays in memory
+CACHE_BYTES = 1 << 16  # larger columns are not cached
 
-Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row each a trial
+Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row per trial
 
 
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
-    """A column's values in some rows, by their places: where files hold it, no more is loaded."""
+    """Return a column's values in some rows, by index; other rows are not loaded from files."""
     return group.take(name, rows) if isinstance(group, GroupRows) else group[name][rows]
 
 
 def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
-    """The same of some trials, (n,), whichever others there are; KeyError where one is not."""
+    """Return a column's values for these trials (n,). Raises KeyError if a trial is missing."""
     known = group[TRIAL]
     at, after = (np.searchsorted(known, trials, side) for side in ("left", "right"))
     if (at == after).any():
@@ -34,17 +34,17 @@ def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ResultsFile:
-    """A committed file, opened for each reading unless it is kept open."""
+    """A committed file, opened for each read unless `handle` is given."""
 
     path: Path
-    finished_path: Path  # the finished file, where the rows of a part go
-    stamp: tuple[int, int]  # see `read_stamp`: another file may get the name
+    finished_path: Path  # the finished file, into which parts are merged
+    stamp: tuple[int, int]  # from `read_stamp`, to notice that another file has the name
     handle: h5py.File | None = None
-    run_key: tuple[object, ...] = ()  # see `select_run_key`: a run started again may get the name
+    run_key: tuple[object, ...] = ()  # from `select_run_key`, to notice another run
 
     @contextlib.contextmanager
     def open(self) -> Iterator[h5py.File]:
-        """FileNotFoundError where it is gone."""
+        """Open the file. Raises FileNotFoundError if it was removed or replaced."""
         if self.handle is not None:
             with files.translate_errors(self.path):
                 yield self.handle
@@ -58,9 +58,9 @@ class ResultsFile:
     def open_rows(
         self, group: str, trials: np.ndarray, rows: np.ndarray
     ) -> Iterator[tuple[h5py.File, np.ndarray]]:
-        """A file of the run with these trials of a group, (n,), and their rows in it.
+        """Open the file, or the finished file, that has these trials (n,); yield it and their rows.
 
-        Raises ResultsError where there is none any more.
+        Raises ResultsError if neither has them any more.
         """
         with contextlib.suppress(FileNotFoundError), self.open() as file:
             yield file, rows
@@ -77,33 +77,33 @@ class ResultsFile:
 
 
 def read_stamp(path: Path) -> tuple[int, int]:
-    """Which file has this name, and when it was written; FileNotFoundError where there is none."""
+    """Return the inode and the time of writing of a file. Raises FileNotFoundError."""
     about = path.stat()
     return about.st_ino, about.st_mtime_ns
 
 
 def select_run_key(attributes: Mapping[str, Any]) -> tuple[object, ...]:
-    """Of a file's decoded attributes: what is equal in all files that go on with one start."""
+    """Return the values among a file's attributes that are equal in all files of a run."""
     return tuple(attributes[name] for name in (*provenance.RUN_KEYS, "started"))
 
 
 @dataclass(frozen=True)
 class FileRows:
-    """What one file has of a group."""
+    """The rows of a group in one file."""
 
     source: ResultsFile
-    trials: np.ndarray  # (rows,) of the file, their numbers; -1 where one was not run
-    columns: Sequence[str]  # their names
+    trials: np.ndarray  # (rows,), trial numbers; -1 for a row that was not run
+    columns: Sequence[str]  # names
 
 
 class GroupRows(Mapping[str, np.ndarray]):
     """The rows of a group that were run, each trial once, sorted by number.
 
-    Raises ResultsError, when a column is asked for, where a file is damaged or gone.
+    Reading a column raises ResultsError if a file is damaged or was removed.
     """
 
     def __init__(self, name: str, pieces: Sequence[FileRows]) -> None:
-        """Where two pieces have the same trial, the first one counts."""
+        """Join the pieces; if two have the same trial, the first one counts."""
         self._name = name
         self._files = [piece.source for piece in pieces]
         ran = [np.flatnonzero(piece.trials >= 0) for piece in pieces]
@@ -135,7 +135,7 @@ class GroupRows(Mapping[str, np.ndarray]):
             return self._trials
         if name not in self._cache and len(self._files) > 1 and not self._get_kind(name).shape:
             numbers = [each for each in self._examples if not self._get_kind(each).shape]
-            self._cache |= self._read_columns(numbers, slice(None))  # many files take long to open
+            self._cache |= self._read_columns(numbers, slice(None))  # opening files is slow
         if name not in self._cache:
             values = self.take(name, slice(None))
             if values.nbytes > CACHE_BYTES:
@@ -144,7 +144,7 @@ class GroupRows(Mapping[str, np.ndarray]):
         return self._cache[name]
 
     def take(self, name: str, rows: slice | np.ndarray) -> np.ndarray:
-        """A column's values in some rows, by their places."""
+        """Return a column's values in some rows, by index."""
         return self._trials[rows] if name == TRIAL else self._read_columns([name], rows)[name]
 
     def _read_columns(
@@ -170,7 +170,7 @@ class GroupRows(Mapping[str, np.ndarray]):
 
 
 def _has_trials(file: h5py.File, group: str, trials: np.ndarray) -> bool:
-    """Whether a finished file has these trials, each in the row of its number."""
+    """Return whether a finished file has these trials, each in the row of its number."""
     data = file.get(column_path(group, TRIAL))
     if data is None or trials.max(initial=-1) >= len(data):
         return False
@@ -178,7 +178,7 @@ def _has_trials(file: h5py.File, group: str, trials: np.ndarray) -> bool:
 
 
 def _iterate_file_groups(sources: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Each number among (rows,) with the places where it stands."""
+    """Yield each file number in `sources` (rows,) with its indices."""
     order = np.argsort(sources, kind="stable")
     for places in np.split(order, np.flatnonzero(np.diff(sources[order])) + 1):
         if len(places):

@@ -1,4 +1,4 @@
-"""Committing rows while a run goes on, and making one file of them at its end."""
+"""Write results: commit rows during a run, and merge them into one file at its end."""
 
 import contextlib
 import io
@@ -19,10 +19,10 @@ from ganinv_cli.store.schema import TRIAL, column_path
 
 @contextlib.contextmanager
 def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Iterator["Run"]:
-    """The run at `path`, new or gone on with, locked against other writers.
+    """Open the run at `path`, new or continued, locked against other writers.
 
-    Raises ResultsError where the folder is missing, another process holds the file, or the file is
-    damaged, not ours, of a newer schema, or of another run.
+    Raises UsageError if the folder is missing, ResultsError if another process has locked the file,
+    or the file is damaged, not from ganinv, has a newer schema, or is of another run.
     """
     with lock.hold_lock(path):
         if overwrite:
@@ -48,15 +48,15 @@ class Run:
         self._start_time = stored["started"] if stored else provenance_.now()
 
     def list_committed(self, group: str) -> np.ndarray:
-        """The numbers of the trials committed to a group, sorted, (trials,) int64."""
+        """Return the numbers of the trials committed to a group, sorted: int64 (trials,)."""
         return self._committed.list_trials(group)
 
     def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
-        """Which of some trials are not committed to a group yet, bool (trials,)."""
+        """Return which trials are not committed to a group: bool (trials,)."""
         return self._committed.is_missing(group, trials)
 
     def read_group(self, group: str) -> dict[str, np.ndarray]:
-        """What is committed of one group, sorted by trial; at least one row must be."""
+        """Return the committed rows of a group, at least one, sorted by trial."""
         return catalogue.read_group(self._committed, group)
 
     def commit(
@@ -64,17 +64,17 @@ class Run:
         rows: Mapping[str, Mapping[str, np.ndarray]],
         constants: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Save a batch: group -> {"trial": numbers, column: values, first axis the trials'}.
+        """Save a batch of rows: group -> {"trial": (rows,), column: (rows, …)}.
 
-        When this returns the rows are on the disk, and no later failure changes them. A trial that
-        was committed before keeps its first row. Raises SaveError where the disk is full or
-        read-only, ValueError where the rows do not fit the schema or those before them.
+        When this returns, the rows are on the disk and no later failure changes them. A trial that
+        was committed before keeps its first row. Raises SaveError if the disk is full or read-only,
+        ValueError if the rows do not fit the schema or earlier rows.
         """
         batch, layout = self._select_new_rows(rows)
         self._check_constants(constants or {})
         if not batch:
             return
-        self._part_number += 1  # even if it fails: a name is used once
+        self._part_number += 1  # even if writing fails: a name is never used twice
         part = files.part_path(self.path, self._part_number)
         content = _encode_part(
             batch, self._committed.constants, self._build_attributes("", list(batch), [])
@@ -88,10 +88,10 @@ class Run:
         self._committed.add(part, {group: columns[TRIAL] for group, columns in batch.items()})
 
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
-        """Make one file of everything committed; figures of an earlier finish stay.
+        """Merge all commits into the finished file; figures of an earlier finish are kept.
 
-        Does nothing where the file is finished already and no figure is given. Raises SaveError
-        where it cannot be written: the commits are still there.
+        Does nothing if the file is finished already and no figure is given. Raises SaveError if it
+        cannot be written; the commits are kept.
         """
         known = self._read_figures()
         parts = [stored.path for stored in self._committed.files if stored.path != self.path]
@@ -112,7 +112,7 @@ class Run:
     def _select_new_rows(
         self, rows: Mapping[str, Mapping[str, np.ndarray]]
     ) -> tuple[dict[str, dict[str, np.ndarray]], schema.Layout]:
-        """The rows that are not committed yet, and the layout with them."""
+        """Return the rows that are not committed yet, and the layout that includes them."""
         batch, layout = {}, self._committed.layout
         for group, columns in rows.items():
             whole = schema.conform_rows(group, columns)

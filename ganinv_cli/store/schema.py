@@ -1,4 +1,4 @@
-"""Whether rows fit what a results file may hold, and each other."""
+"""The schema of results files: checks that rows fit it, and fit one another."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import columns as contents
 from ganinv_cli.store.columns import Column, GroupKind
 
-SCHEMA_VERSION = 1  # raised when an older ganinv could no longer read the file
+SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 
 
 class Kind(NamedTuple):
-    """What a file has fixed for a column."""
+    """The dtype and shape of a column in a file."""
 
     dtype: str
     shape: tuple[int, ...]  # the axes after the rows
@@ -24,7 +24,7 @@ class Kind(NamedTuple):
         return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=np.int64))
 
     def empty(self, rows: int) -> np.ndarray:
-        """Rows that were not run: NaN, or 0 where a number cannot be NaN."""
+        """Return rows that were not run: NaN, or 0 for dtypes without NaN."""
         fill = {"f": np.nan, "S": b""}.get(np.dtype(self.dtype).kind, 0)
         return np.full((rows, *self.shape), fill, self.dtype)
 
@@ -56,12 +56,12 @@ def enclosing_group(group: str) -> str:
 
 
 def column_path(group: str, name: str) -> str:
-    """The HDF5 path of a column."""
+    """Return the HDF5 path of a column."""
     return f"{group}/{name}" if group else name
 
 
 def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows in the dtypes of the schema; ValueError where they do not fit it."""
+    """Return the rows in the dtypes of the schema. Raises ValueError if they do not fit it."""
     trial = _check_trials(group, np.asarray(rows[TRIAL]))
     known = get_columns(group)
     if unknown := rows.keys() - known.keys() - {TRIAL}:
@@ -81,7 +81,7 @@ def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
-    """A root dataset that is not a row a trial, in the dtype of the schema."""
+    """Return a dataset of the root without trial rows, in the dtype of the schema."""
     column = _CONSTANTS[name]
     if values.ndim != len(column.shape):
         raise ValueError(f"{name} has shape {values.shape}, and should have {column.shape}")
@@ -89,7 +89,7 @@ def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def infer_layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
-    """The kinds of the columns of some rows."""
+    """Return the kinds of the columns of some rows."""
     return {
         (group, name): Kind(str(values.dtype), values.shape[1:])
         for name, values in rows.items()
@@ -98,7 +98,7 @@ def infer_layout(group: str, rows: Mapping[str, np.ndarray]) -> Layout:
 
 
 def join_layouts(known: Layout, new: Layout) -> Layout:
-    """Both layouts in one; ValueError where they contradict each other."""
+    """Return both layouts joined. Raises ValueError if they contradict each other."""
     added = {key: kind for key, kind in new.items() if key not in known}
     for key in new.keys() - added.keys():
         if known[key] != new[key]:

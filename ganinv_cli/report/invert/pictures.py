@@ -13,9 +13,7 @@ from ganinv_cli.report.shared.run import Group, Pixels
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)  # the first that clips hardly any difference is used
 FOLDER = "images"
-MAX_SHOWN = (
-    60  # images in figures; the files show all
-)
+MAX_SHOWN = 60  # images in figures; the files show all
 MAX_NAME_LENGTH = 60  # characters of an image's file name in the names of its pictures
 
 

@@ -1,4 +1,4 @@
-"""Which trials of a run several files have, which none of them has, and how this is said."""
+"""Coverage of a run by several files: trials that several have, and trials that are missing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from ganinv_cli.store.merge.merged_rows import MergedRows
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, enclosing_group
 
 Z_TOLERANCE = 1e-3  # components of z that differ by less are the same
-MAX_RANGES = 6  # ranges that a sentence writes out
-MAX_GROUPS = 4  # groups that it names
+MAX_RANGES = 6  # written out in a sentence
+MAX_GROUPS = 4  # named in a sentence
 _BLOCK_ROWS = 1 << 13  # rows in memory at a time
 
 

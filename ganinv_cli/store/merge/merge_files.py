@@ -1,4 +1,4 @@
-"""Results files of one run into one: what tasks of a batch scheduler have written apart."""
+"""Merge results files of one run, which tasks of a batch scheduler have written, into one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ from ganinv_cli.store.schema import enclosing_group, is_trial_group
 
 
 class MissingError(ResultsError):
-    """Trials of the run are in none of the files."""
+    """Trials of the run are missing in all files."""
 
     exit_code = 1
 
 
 class MergeSummary(NamedTuple):
-    """What was written, in words."""
+    """A description of the file that was written."""
 
     contents: str  # such as: 1,000 trials of 3 techniques from 4 files
-    notes: list[str]  # a sentence each that the reader should know
+    notes: list[str]  # sentences
 
 
 # The command and its `identity` -> the groups of trials that a finished run has.
@@ -47,10 +47,10 @@ def merge_files(
 ) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
-    Where two have the same trial, the first one's counts. Raises ResultsError where a file cannot
-    be read, is being written, or is of another run, or where `out` exists and `overwrite` is not
-    set; MissingError where trials are missing and a `partial` file is not asked for; SaveError
-    where `out` cannot be written. What was at `out` is replaced as a whole or not at all.
+    If two files have the same trial, the first one counts. `out` is replaced whole or not at all.
+    Raises ResultsError if a file cannot be read, is being written, or is of another run, or if
+    `out` exists and `overwrite` is False; MissingError if trials are missing and `partial` is
+    False; SaveError if `out` cannot be written.
     """
     _check_names(out, paths)
     _check_free(out, overwrite)
@@ -93,7 +93,7 @@ def _check_names(out: Path, paths: Sequence[Path]) -> None:
 
 
 def _check_free(out: Path, overwrite: bool) -> None:
-    """ResultsError where something is there that is not to be replaced, or is not ours."""
+    """Raise ResultsError if `out` exists and may not be replaced, or is not from ganinv."""
     if overwrite:
         files.check_replaceable(out)
     elif out.exists() or files.list_parts(out):
@@ -104,7 +104,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
 
 
 def _collect_files(paths: Sequence[Path]) -> tuple[MergedRows, MergedProvenance, list[str]]:
-    """What the files hold, where it comes from, and where two of them hold the same."""
+    """Return the rows and provenance of all files, and notes on trials that two files have."""
     found, origins, notes = MergedRows(), MergedProvenance(), []
     for path in paths:
         if not path.exists() and not files.list_parts(path):
@@ -152,6 +152,6 @@ def _describe_contents(rows: CommittedRows, count: int) -> str:
     cases = {enclosing_group(group) for group in groups} - {""}
     said = f"{format_count(trials, 'trial')} of {format_count(len(techniques), 'technique')}"
     if cases:
-        relation = "for" if cases & set(rows.groups) else "at"  # a thing with rows, or a value
+        relation = "for" if cases & set(rows.groups) else "at"  # an image, or a variance
         said += f" {relation} {format_count(len(cases), get_case_noun(min(cases)))}"
     return f"{said} from {format_count(count, 'file')}"

@@ -1,4 +1,4 @@
-"""Where the trials of several results files of one run come from, and what is kept of it."""
+"""The provenance of a merged file, from the provenance of the files that it is made of."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.provenance import Provenance
 
-_DEVICE_SEPARATOR = "; "  # devices
+_DEVICE_SEPARATOR = "; "
 
 
 class MergedProvenance:
@@ -18,16 +18,16 @@ class MergedProvenance:
 
     def __init__(self) -> None:
         self._first: tuple[Path, dict[str, Any]] | None = None
-        self._largest: dict[str, Any] = {}  # attributes of the file that was asked for most trials
+        self._largest: dict[str, Any] = {}  # attributes of the file with the most requested trials
         self._start_times: list[str] = []
         self._finish_times: list[str] = []
-        self._values: dict[str, dict[str, list[Path]]] = {}  # what -> each value, and who says so
+        self._values: dict[str, dict[str, list[Path]]] = {}  # name -> value -> files
         self._figures: dict[str, tuple[tuple[int, ...], Path]] = {}
 
     def add(self, path: Path, catalogue: Catalogue, parts_remain: bool) -> None:
-        """What made a file; `more`: some of its trials are in its parts alone.
+        """Add a file; `parts_remain` says that some of its trials are in parts alone.
 
-        Raises ResultsError where it is of another run than the first.
+        Raises ResultsError if it is of another run than the first file.
         """
         oldest, newest = _read_attributes(path, catalogue, parts_remain)
         if self._first is None:
@@ -55,11 +55,11 @@ class MergedProvenance:
 
     @property
     def requested_trials(self) -> int:
-        """So many were asked for."""
+        """The largest number of trials that was requested."""
         return _requested_trials(self._largest)
 
     def to_attributes(self, groups: list[str], figures: list[str]) -> dict[str, int | str]:
-        """Those of the file that holds all; what was not finished is with it."""
+        """Return the attributes of the merged file; it counts as finished at the latest now."""
         most = self._largest
         devices = (one for said in self._values["device"] for one in said.split(_DEVICE_SEPARATOR))
         mixed = "mixed" in self._values["precision"]
@@ -78,7 +78,7 @@ class MergedProvenance:
         return made_by.to_attributes(min(self._start_times), finished, groups, figures)
 
     def read_figures(self) -> dict[str, Figure]:
-        """Of each name the one with the first trials."""
+        """Return the figures by name; of several, the one with the lowest trials."""
         loaded = {}
         for name, (_, path) in self._figures.items():
             with files.open_results(path) as file:
@@ -86,7 +86,7 @@ class MergedProvenance:
         return loaded
 
     def describe_differences(self) -> list[str]:
-        """A sentence on each package, and the revision, that is not the same everywhere."""
+        """Return a sentence for each package, or revision, that differs between the files."""
         told = {
             what: by for what, by in self._values.items() if what not in ("device", "precision")
         }
@@ -121,7 +121,7 @@ def _requested_trials(attributes: Mapping[str, Any]) -> int:
 def _read_attributes(
     path: Path, catalogue: Catalogue, more: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of the first file that is committed at `path`, and of that which the last trials are from."""
+    """Return the attributes of the first file committed at `path`, and of the last one."""
     whole = path.exists() and not more
     with files.open_results(catalogue.files[0 if whole else -1].path) as file:
         newest = provenance.decode_attributes(file.attrs)

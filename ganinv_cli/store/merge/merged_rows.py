@@ -1,4 +1,4 @@
-"""The rows of several results files of one run, and whose row counts for a trial."""
+"""The rows of several results files of one run; the first file that has a trial counts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +25,15 @@ class _Member(NamedTuple):
 
     path: Path
     files: list[CommittedFile]
-    indexed_by_trial: bool  # it is a single file, and each row is at its trial's number
+    indexed_by_trial: bool  # whether it is a single file with each row at its trial's number
 
 
 class _Summaries(NamedTuple):
-    """The rows that one results file has of a group of summaries."""
+    """The rows of a group of summaries in one results file."""
 
     member: int
     trials: np.ndarray  # their numbers
-    summarised: int  # trials that the last of them is of
+    summarised: int  # number of trials that the last row summarises
 
 
 class MergedRows:
@@ -48,7 +48,7 @@ class MergedRows:
 
     @property
     def rows(self) -> CommittedRows:
-        """All rows, but summaries only if they are of all trials of their group."""
+        """All rows; summaries are included only if they cover all trials of their group."""
         groups = [
             *self._owners,
             *(name for name in self._summaries if self._find_complete_summaries(name)),
