@@ -87,7 +87,9 @@ def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, r
     problem, z = _problem(generator, norms, [residual] * ROWS, wall=100.0), _z(generator, 1)
     weighted, plain = problem.evaluate(z), problem._replace(preconditioner=None).evaluate(z)
     assert _same_bits(weighted[:3], plain[:3])
-    np.testing.assert_allclose(weighted.bound * norms.plain.least * generator.latent, plain.bound)
+    np.testing.assert_allclose(
+        weighted.bound * norms.plain.least_eigenvalue * generator.latent, plain.bound
+    )
 
 
 def test_rows_of_both_kinds_do_not_see_one_another(generator, norms):
@@ -143,9 +145,9 @@ def test_a_row_with_a_residual_is_not_damped(generator, norms):
 
 
 def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, norms):
-    problem, z = _problem(generator, norms, penalty=100.0), _z(generator, 1)
+    problem, z = _problem(generator, norms, wall=100.0), _z(generator, 1)
     weighted = (
-        problem._replace(wall=0 * problem.penalty).evaluate(z).objective
+        problem._replace(penalty=0 * problem.penalty).evaluate(z).objective
     )  # a wall says nothing
-    expected = weighted / (norms.weighted.least * generator.latent)
+    expected = weighted / (norms.preconditioned.least_eigenvalue * generator.latent)
     np.testing.assert_allclose(problem.evaluate(z).bound, expected)
