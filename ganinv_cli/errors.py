@@ -2,13 +2,13 @@
 
 
 class GaninvError(Exception):
-    """A failure that is explained in one sentence: what, where, and what to do."""
+    """A failure explained in a sentence: what happened, where, and what to do."""
 
     exit_code = 1
 
 
 class NothingToDoError(GaninvError):
-    """What was asked for asks for nothing; no failure."""
+    """The command has nothing to do, which is not a failure."""
 
     exit_code = 0
 
@@ -20,11 +20,11 @@ class UsageError(GaninvError):
 
 
 class ConfigError(UsageError):
-    """A config file, or an option, says something that cannot be."""
+    """A config file or an option has an invalid value."""
 
 
 class OutOfMemoryError(GaninvError):
-    """The device has no memory for the smallest piece of work."""
+    """The device's memory is too small for the smallest batch."""
 
     def __init__(
         self,
@@ -47,5 +47,5 @@ class ResultsError(UsageError):
 
 
 def to_printable(text: object) -> str:
-    """On one line of any terminal: escapes for line breaks, control characters, broken Unicode."""
+    """Return text with line breaks, control characters and invalid Unicode escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

@@ -7,10 +7,10 @@ from enum import IntEnum
 
 
 class Outcome(IntEnum):
-    """Stored as its number. Whether z is right is for the statistics to say."""
+    """How a trial ended, stored as its number; statistics decide whether z is right."""
 
-    converged = 1  # the image loss is as good as 0, or stopped falling at what z may leave
-    budget = 2  # the gradients a trial may use were spent
+    converged = 1  # the image loss is 0 but for rounding, or stopped falling below the residual
+    budget = 2  # the trial's gradients were spent
     stalled = 3  # the loss stopped falling, and no restart was left
     diverged = 4  # a component of z exceeded 1000
     non_finite = 5  # the loss, or z, was not a finite number

@@ -20,7 +20,7 @@ from ganinv_cli.store import Run
 
 
 class CertificateInput(NamedTuple):
-    """What the certificate of one image and rule is made from."""
+    """The data for the certificate of one image and rule."""
 
     columns: Columns  # of the certificate, known without the generator
     z: np.ndarray  # (rows, latent)
@@ -30,7 +30,7 @@ class CertificateInput(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CertificateTask:
-    """Makes certificates; one job per image and rule, `Job.trial` being the certificate's number."""
+    """A task that makes certificates: a job per image and rule, `Job.trial` its number."""
 
     inputs: Mapping[Job, CertificateInput]
     mask: np.ndarray | None  # (height, width, 1), which pixels count

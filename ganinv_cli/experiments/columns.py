@@ -54,7 +54,7 @@ def _make_label_column(labels: Sequence[int]) -> Columns:
 
 
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
-    """‖found − true‖² / latent, in float64: the figure of the paper's Table 1."""
+    """Return ‖found − true‖² / latent in float64, the error of the paper's Table 1."""
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 

@@ -17,14 +17,14 @@ class ImageFile(NamedTuple):
     """One image file."""
 
     name: str
-    sha256: str  # of its bytes; empty where it could not be read
-    pixels: np.ndarray  # uint8, as the network sees it; black where it could not be read
+    sha256: str  # of its bytes; empty if it could not be read
+    pixels: np.ndarray  # uint8, the generator's image size; black if it could not be read
     notes: str
-    error: str  # empty where it could be read
+    error: str  # why it could not be read; empty if it was read
 
     @property
     def row(self) -> dict[str, np.ndarray]:
-        """Its row in the results file."""
+        """The file's row in the results file."""
         texts = {"name": self.name, "sha256": self.sha256, "said": self.notes, "error": self.error}
         return {
             "trial": np.zeros(1, np.int64),

@@ -31,7 +31,7 @@ from ganinv_cli.settings.sharding import UNSHARDED, parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Run, open_run
 
-RELATIVE_COST = 6.0  # of a start that no z explains, to that of one for an image that a z made
+RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
 
 
 def run_images(
@@ -131,15 +131,15 @@ class ImageTask(TrialTask[ImagesConfig]):
         return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None
 
     def should_refine(self, trial: Trial) -> bool:
-        return not RULES[trial.job.rule].penalty  # else that is least with it
+        return not RULES[trial.job.rule].penalty  # its minimum is another
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
-        """Each job's image; what the right z leaves of it, if there is one, nobody knows.
+        """Return a function that returns each job's image; the residual of the right z is unknown.
 
-        A z that leaves no more than rounding to 8 bits does is one that made the image.
+        A residual below that of rounding to 8 bits means that z made the image.
         """
         height, width, channels = generator.image_shape
         pixel_count = height * width if self.mask is None else int(self.mask.sum())

@@ -85,22 +85,22 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
         return variance_group(self.config.variances[job.case], job.rule)
 
     def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """The true z, and tr((JᵀJ)⁻¹) / latent there."""
+        """Return the true z of each trial, and tr((JᵀJ)⁻¹) / latent at it."""
         rows = columns.make_truth_rows(trials)
         cramer_rao = {trial.job.trial: trial.cramer_rao for trial in trials}
         rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
         return rows
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
-        """Each job's image with its noise, and what the right z leaves of it.
+        """Return a function that returns each job's noisy image, and the residual of the right z.
 
-        That is σ²χ² with a degree of freedom for every pixel but one for each component of z:
-        known from the variance, without the true z. Clipped noise leaves less, how much less the
-        image decides: then no start is enough by its loss, and two must agree.
+        The residual is σ²χ² with pixels − latent degrees of freedom, known from the variance
+        without the true z. Clipped noise leaves less, depending on the image: then no loss of a
+        single start is sufficient, and two starts must agree.
         """
         config = self.config
         pixels, latent = int(np.prod(generator.image_shape)), generator.latent
-        bounds: dict[int, float] = {}  # of the trials that were asked for last
+        bounds: dict[int, float] = {}  # of the trials in the last call
 
         def compute_residuals(variance: np.ndarray, quantile: float) -> np.ndarray:
             return np.array(
@@ -142,7 +142,7 @@ def _compute_cramer_rao(
 
 
 def _make_jobs(config: NoiseSweepConfig, run: Run) -> PendingJobs:
-    """What is left, trial by trial, so that a run that was stopped says something of each case."""
+    """Return the jobs that are left, trial by trial, so that a stopped run has all variances."""
     series = [
         JobSeries(case, rule, variance_group(variance, rule))
         for case, variance in enumerate(config.variances)

@@ -1,4 +1,4 @@
-"""The jobs that a run still has to do: counted at once, listed one by one."""
+"""The jobs that are left in a run: counted at once, iterated one by one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,10 @@ import numpy as np
 
 from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.jobs import Job
-from ganinv_cli.settings.sharding import BLOCK_SIZE as SHARED
-from ganinv_cli.settings.sharding import UNSHARDED, Shard
+from ganinv_cli.settings.sharding import BLOCK_SIZE, UNSHARDED, Shard
 from ganinv_cli.store import Run
 
-BLOCK_TRIALS = 4096  # trials that are looked up at a time
+BLOCK_TRIALS = 4096  # looked up at a time
 
 
 class JobSeries(NamedTuple):
@@ -26,10 +25,10 @@ class JobSeries(NamedTuple):
 
 @dataclass(frozen=True)
 class PendingJobs:
-    """Bundles after one another; within one, trial by trial, each for all its series.
+    """The jobs of bundles in sequence; within a bundle trial by trial, each for all series.
 
-    So a run that was stopped says something of every series of a bundle. Where trials are
-    `coupled`, a series that lacks one is run again as a whole, and has a bundle of its own.
+    A stopped run therefore has trials of every series of a bundle. If trials are `coupled`, an
+    incomplete series is run again as a whole, in a bundle of its own.
     """
 
     run: Run
@@ -39,16 +38,16 @@ class PendingJobs:
     coupled: bool = False
 
     def __post_init__(self) -> None:
-        """Raises NothingToDoError where no trial is of this shard."""
+        """Raise NothingToDoError if this shard has no trial."""
         if not self.total and self.shard != UNSHARDED:
             raise NothingToDoError(
                 f"nothing to do: shard {self.shard.number}/{self.shard.total} has none of the "
-                f"{self.trials:,} trials, which are dealt {SHARED} at a time"
+                f"{self.trials:,} trials, which are dealt {BLOCK_SIZE} at a time"
             )
 
     @cached_property
     def total(self) -> int:
-        """Number of trials of this shard, those that are done included."""
+        """Number of trials of this shard, including finished ones."""
         series = sum(map(len, self.bundles))
         return series * sum(len(numbers) for numbers in self._iterate_blocks())
 

@@ -1,21 +1,21 @@
-"""How far a run is, how fast, and how long it will take."""
+"""The progress and speed of a run, and an estimate of the time left."""
 
 import math
 from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts
 
-MIN_SECONDS = 3.0  # seconds of computing before a rate is trusted
-ENOUGH_TRIALS = 50  # finished trials whose mean cost replaces the guess; fewer are mixed with it
+MIN_SECONDS = 3.0  # of computing before a rate is used
+ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it
 
 
 class RunProgress(NamedTuple):
-    """Where a run stands; a trial counts once for each rule."""
+    """The progress of a run; a trial counts once for each rule."""
 
     finished: int
     total: int
     successes: int  # of those done in this process: recovered, or else converged
-    success_word: str  # for these
+    success_word: str  # names a success
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
@@ -69,6 +69,6 @@ class ProgressCounter:
         weight = max(ENOUGH_TRIALS - done, 0)  # of the guess
         mean = (weight * self._expected_gradients + spent) / (weight + done)
         gradients_left = remaining * mean - (gradients - spent)
-        if gradients_left <= 0:  # all that are left are slower than most
+        if gradients_left <= 0:  # all trials left are slower than the mean
             gradients_left = remaining * gradients / done if done >= remaining else math.nan
         return gradients_left / rate

@@ -114,7 +114,7 @@ def _make_jobs(config: RecoverConfig, run: Run) -> PendingJobs:
 
 
 def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
-    """Space the points geometrically, add round numbers and snapshots; multiples of an increment."""
+    """Return geometrically spaced points, round numbers and snapshots, at ends of increments."""
     interval, budget = solver.steps_per_increment, max(config.budget, solver.steps_per_increment)
     snapshots = np.array(config.snapshots or solver.default_snapshots, np.float64)
     if (snapshots % interval).any() or (snapshots <= 0).any():

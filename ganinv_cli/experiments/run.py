@@ -31,18 +31,19 @@ def run_task(
     extra_rows: Callable[[Groups], Groups] = lambda rows: {},
     on_commit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run the jobs and commit their rows as they finish; an interruption commits what has finished.
+    """Run the jobs, commit rows as trials finish, and show the progress.
 
-    `relative_cost` is the expected gradients per trial as a multiple of those of `recover`: the
-    first estimate of how long the run takes. `extra_rows` returns more rows to commit with some.
-    `on_commit` is called after every commit but the last.
+    An interruption commits the finished trials first. `relative_cost` is the expected number of
+    gradients per trial as a multiple of that of `recover`, for the first estimate of the time.
+    `extra_rows` returns rows to commit together with given ones. `on_commit` is called after every
+    commit but the last.
     """
     if not jobs:
         return
     expected = min(relative_cost * task.solver.expected_gradients, task.config.budget)
     success_word = "recovered" if task.exact else "converged"
     counter = ProgressCounter(jobs.total, jobs.total - len(jobs), expected, success_word)
-    show(counter.initial)  # the graphs and the preconditioner take a while
+    show(counter.initial)  # building graphs and the preconditioner takes a while
     constants = _make_constants(task, engine.generator)
     results = engine.run(task, jobs)
     with contextlib.closing(

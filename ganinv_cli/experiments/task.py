@@ -1,4 +1,4 @@
-"""What a worker does with an experiment's jobs: targets, the loop, refinement, rows."""
+"""The task that workers run on an experiment's jobs: targets, loop, refinement, rows."""
 
 import time
 from abc import ABC, abstractmethod
@@ -29,7 +29,7 @@ from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
 EPSILON = EPSILONS[SMALLEST_EPSILON]
-RESULT_SECONDS = 0.5  # between two times that rows are handed over
+RESULT_SECONDS = 0.5  # between results with rows
 
 Settings = TypeVar("Settings", bound=Config)
 Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, rule, label
@@ -41,15 +41,15 @@ class TrialTask(ABC, Generic[Settings]):
 
     config: Settings
     solver: Solver
-    mixed: bool = False  # whether images a right z leaves nothing of begin with bfloat16 gradients
-    encoder: Encoder | None = None  # of first starts; None: they are drawn
+    mixed: bool = False  # whether exact jobs begin with bfloat16 gradients
+    encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
 
     record_points: RecordPoints = NO_RECORD_POINTS
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
 
     @property
     def exact(self) -> bool:
-        """Whether a right z leaves nothing of its image, and so is known when it is found."""
+        """Whether the right z has no residual, for every job."""
         return True
 
     @property
@@ -59,7 +59,7 @@ class TrialTask(ABC, Generic[Settings]):
 
     @property
     def stationary(self) -> float:
-        """See `Limits`."""
+        """Relative decrease of the image loss that counts as none; see `Limits`."""
         return Limits.stationary
 
     @abstractmethod
@@ -88,7 +88,7 @@ class TrialTask(ABC, Generic[Settings]):
 
     @property
     def bounded(self) -> bool:
-        """Whether what a start ended with bounds the error of its z."""
+        """Whether the final loss of a start bounds the error of its z."""
         return self.exact and self.solver.preconditioner_points > 0
 
     def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:

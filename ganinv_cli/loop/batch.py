@@ -15,15 +15,13 @@ from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver, select_rows
 
-RUNNING, EMPTY = 0, -1  # codes of a row beside those of Outcome
-PIXEL_ROUNDING = (
-    1e-13  # of a pixel's squared error in float32: some three of its last places, squared
-)
-DIVERGED_ABOVE = 1e3  # a component of z beyond this
+RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
+PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
+DIVERGED_ABOVE = 1e3  # absolute value of a component of z
 
 
 def rounding_loss(generator: Generator) -> float:
-    """The image loss that float32 cannot tell from 0."""
+    """Return the image loss that float32 cannot tell from 0."""
     return PIXEL_ROUNDING * float(np.prod(generator.image_shape))
 
 
@@ -37,8 +35,8 @@ class NextStart(NamedTuple):
     target: np.ndarray  # (height, width, channels)
     residual: float  # image loss that the right z leaves at most; inf if unknown
     z_true: np.ndarray  # (latent,), NaN if unknown
-    z_start: np.ndarray  # (latent,), NaN where the start is drawn
-    label: int = -1  # under which z is sought; -1 where the generator asks for none
+    z_start: np.ndarray  # (latent,), NaN if the start is drawn
+    label: int = -1  # of the start; -1 for an unconditional generator
 
 
 class BatchState(NamedTuple):
@@ -232,10 +230,10 @@ class Batch:
         return batch_state._replace(solver_state=state, code=code, error=error, least_error=least)
 
     def _classify_rows(self, state: Any, batch_state: BatchState) -> tf.Tensor:
-        """The code of each row, the last of these that holds; never from the true z.
+        """Return the code (batch,) of each row, the last outcome below that holds.
 
-        A row that stopped falling has converged where that is a loss which the right z may leave,
-        and has stalled where it is more.
+        A stalled row has converged if its loss is at most the residual of the right z. The true z
+        is not used.
         """
         loss = tf.cast(state.image_loss, tf.float32)
         size = tf.reduce_max(tf.abs(state.z), -1)

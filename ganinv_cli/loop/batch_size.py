@@ -13,10 +13,10 @@ MIN_BUILD_MULTIPLE = 30  # times as long as a graph takes to build, that the wor
 
 
 class BatchSizeControl:
-    """Doubles the rows while that pays; halves them where memory runs out."""
+    """The number of rows: doubled while that is faster, halved if memory runs out."""
 
     def __init__(self, rows: int = 0) -> None:
-        """`rows` that are given stay; 0: to be found."""
+        """Use `rows`; 0 starts with FIRST_ROWS and finds the fastest number."""
         self.rows = rows or FIRST_ROWS
         self._settled = rows > 0
         self._previous: tuple[int, float] | None = None  # rows and their rate, before they doubled

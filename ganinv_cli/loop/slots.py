@@ -25,7 +25,7 @@ class ParkedTrial(NamedTuple):
 
     trial: Trial
     spent: float  # gradients of its start at the last increment
-    row_state: BatchState | None  # its row; None where its start had not begun
+    row_state: BatchState | None  # its row; None if its start had not begun
 
 
 class FinishedTrials(NamedTuple):

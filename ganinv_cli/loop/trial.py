@@ -1,4 +1,4 @@
-"""A trial from its first start to its end: what is known of it when it leaves the loop."""
+"""A trial from its first start to its end, with its targets, limits and results."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,53 +13,51 @@ AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts ha
 
 
 class Targets(NamedTuple):
-    """The images of some jobs and what is known of them, one row per job."""
+    """The target images of jobs and their properties, one row per job."""
 
     images: np.ndarray  # (jobs, height, width, channels) in [-1, 1]
     z_true: np.ndarray  # (jobs, latent), NaN if unknown
-    residual: np.ndarray  # (jobs,), image loss that the right z leaves at most; inf where unknown
+    residual: np.ndarray  # (jobs,), upper limit of the image loss at the right z; inf: unknown
     sufficient_loss: np.ndarray  # (jobs,), image loss below which no further start is needed
-    first_start: np.ndarray | None = (
-        None  # (jobs, latent), where the first starts begin; None: drawn
-    )
-    first_start_cost: float = 0.0  # of that, in gradients a job
-    labels: np.ndarray | None = None  # (jobs,) int, the right ones, where they are known
+    first_start: np.ndarray | None = None  # (jobs, latent), z of the first starts; None: drawn
+    first_start_cost: float = 0.0  # gradients per job
+    labels: np.ndarray | None = None  # (jobs,) int, the true labels; None: unknown
     cramer_rao: np.ndarray | None = None  # (jobs,), least error of an estimate, by unit of noise
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a trial ends."""
+    """The limits at which a trial ends."""
 
-    tolerance: float  # ‖z − z_true‖² / latent, by its bound, at which a row has converged
-    budget: float  # gradients a trial, restarts included
-    restarts: int  # a trial
-    stationary: float = 1e-4  # share of an image loss by which a fall is none, where z leaves one
+    tolerance: float  # bound on ‖z − z_true‖² / latent at which a row has converged
+    budget: float  # gradients per trial, restarts included
+    restarts: int  # at most, per trial
+    stationary: float = 1e-4  # relative decrease of the image loss that counts as none
 
 
 class StartResult(NamedTuple):
-    """Where one start of a trial ended."""
+    """The end of one start of a trial."""
 
     z: np.ndarray  # (latent,)
     image_loss: float
-    bound: float  # ‖z − z_true‖² / latent is less, where z leaves next to nothing of the image
+    bound: float  # bound on ‖z − z_true‖² / latent, if z leaves almost no residual
     outcome: Outcome
     gradients: float
     redraws: int
     seconds: float
-    label: int = -1  # under which; -1: the generator asks for none
+    label: int = -1  # of the start; -1 for an unconditional generator
 
 
 class RecordPoints(NamedTuple):
-    """The gradient counts whose state is kept; the first increment past one stands for it."""
+    """The gradient counts at which a trial's state is recorded, at the next end of an increment."""
 
     curve: np.ndarray  # (points,), for the thinned curves
-    snapshots: np.ndarray  # (snapshots,), for the pictures on the way
+    snapshots: np.ndarray  # (snapshots,), for the images of Figure 1
 
 
 @dataclass
 class Trial:
-    """A trial in the loop, filled as it goes."""
+    """A trial in the loop, with its results so far."""
 
     job: Job
     z_true: np.ndarray  # (latent,), NaN if unknown
@@ -67,12 +65,12 @@ class Trial:
     residual: float
     sufficient_loss: float
     tolerance: float  # of the bound
-    first_start: np.ndarray  # (latent,), where the first start begins; NaN where it is drawn
-    first_start_cost: float  # of that, in gradients
+    first_start: np.ndarray  # (latent,), z of the first start; NaN if it is drawn
+    first_start_cost: float  # in gradients
     record_points: RecordPoints
-    label: int = -1  # the right one; -1 if there is none or it is unknown
-    label_count: int = 0  # how many the starts take in turn
-    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z, where it is asked for
+    label: int = -1  # the true label; -1 if there is none or it is unknown
+    label_count: int = 0  # labels that the starts take in turn
+    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z; NaN if not computed
     z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
     start_results: list[StartResult] = field(default_factory=list)
     seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
@@ -91,7 +89,7 @@ class Trial:
 
     @property
     def gradients(self) -> float:
-        """Gradients spent by the finished starts, and before the first."""
+        """Gradients spent by the finished starts, and by the encoder before the first."""
         return (
             sum(end.gradients for end in self.start_results)
             if self.start_results
@@ -100,12 +98,12 @@ class Trial:
 
     @property
     def best(self) -> StartResult:
-        """The start that explains the image best; a loss that is no number loses to any other."""
+        """The start with the least image loss; NaN counts as infinite."""
         return min(self.start_results, key=lambda end: np.nan_to_num(end.image_loss, nan=np.inf))
 
     @property
     def outcome(self) -> Outcome:
-        """`converged` where the best start did, or else how the last start ended."""
+        """`converged` if the best start converged, else the outcome of the last start."""
         converged = self.best.outcome is Outcome.converged
         return Outcome.converged if converged else self.start_results[-1].outcome
 
@@ -142,7 +140,7 @@ class Trial:
 
 
 def choose_label(trial: int, start: int, label_count: int) -> int:
-    """The label under which a trial's start looks for z: each in turn, from start to start."""
+    """Return the label of a trial's start, -1 without labels; starts take them in turn."""
     return (trial + start) % label_count if label_count else -1
 
 

@@ -24,9 +24,9 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.refine.refinement import FLOAT64_COST, Point, run_gauss_newton
 
-SUM_WEIGHT = 1e3  # of the equation "the shares sum to 1" among those of the gradients
-LOSS_ROUNDING = 1e-5  # share of an image loss that float32 can be wrong by
-_TINY = 1e-300  # what a share may be taken of
+SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to those of the gradients
+LOSS_ROUNDING = 1e-5  # relative rounding error of an image loss in float32
+_TINY = 1e-300  # least denominator
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class MinimumTest:
     radius: float = 1e-2  # of the ball, in z
     level: float = 0.1  # goldstein_norm up to which z is a minimum
     steps: int = 10  # of Gauss–Newton
-    explained: float = 1e-6  # image loss that is as good as 0: a minimum whatever is around it
+    explained: float = 1e-6  # image loss below which z is a minimum without the test
 
     def compile_for(self, generator: Generator, mask: np.ndarray | None = None) -> "MinimumTester":
         """Return the test for images of one generator."""
@@ -91,7 +91,7 @@ class MinimumTester:
         gradients = gradients[:, _find_free(z, gradients.mean(0), low, high)]
         norm = float(np.linalg.norm(shortest_combination(gradients)))
         goldstein_norm = norm / max(float(np.linalg.norm(gradients, axis=1).mean()), _TINY)
-        lower = losses.min() < loss * (1 - LOSS_ROUNDING)  # at a ridge the combination is 0 too
+        lower = losses.min() < loss * (1 - LOSS_ROUNDING)  # at a ridge the combination is also 0
         explained = loss <= self._settings.explained
         minimum = explained or (goldstein_norm <= self._settings.level and not lower)
         return make_refined(
@@ -101,14 +101,14 @@ class MinimumTester:
     def evaluate_float64(
         self, z: np.ndarray, target: np.ndarray, label: int = -1
     ) -> tuple[float, np.ndarray]:
-        """Image loss and its gradient (latent,) in float64 at one z (latent,)."""
+        """Return the image loss and its gradient (latent,) in float64 at one z (latent,)."""
         loss, gradient = self._loss_and_gradient(z[None], target[None].astype(np.float64), label)
         return float(loss[0]), gradient.numpy()[0]
 
     def evaluate_float32(
         self, z: np.ndarray, target: np.ndarray, label: int = -1
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Image losses (points,) and gradients in float32 at some z, both (points, latent)."""
+        """Return image losses (points,) and gradients (points, latent) in float32 at some z."""
         images = np.broadcast_to(target.astype(np.float32), (len(z), *target.shape))
         losses, gradients = self._loss_and_gradient(z.astype(np.float32), images, label)
         return losses.numpy(), gradients.numpy()
@@ -116,7 +116,7 @@ class MinimumTester:
     def _run_gauss_newton(
         self, z: np.ndarray, target: np.ndarray, label: int, low: float, high: float
     ) -> tuple[np.ndarray, float, np.ndarray, float]:
-        """Gauss–Newton with one J while it lowers the loss: z, loss, gradient, gradients spent."""
+        """Run Gauss–Newton with one J; return z, loss, gradient and the gradients spent."""
         start = Point(z, *self.evaluate_float64(z, target, label))
         free = _find_free(z, start.gradient, low, high)
         jacobian = compute_jacobian(self._generator, z, label, mask=self._mask).astype(np.float64)
@@ -134,12 +134,12 @@ class MinimumTester:
 
 
 def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Which components (latent,) no bound holds: inside, or drawn inwards by the gradient."""
+    """Return which components (latent,) are free: inside the bounds, or moving inwards."""
     return ((z > low) | (gradient < 0)) & ((z < high) | (gradient > 0))
 
 
 def shortest_combination(gradients: np.ndarray) -> np.ndarray:
-    """Σ sᵢ gᵢ of the least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free): (free,)."""
+    """Return Σ sᵢ gᵢ (free,) of least norm over sᵢ ≥ 0, Σ sᵢ = 1, for gradients (n, free)."""
     scale = np.abs(gradients).max(initial=0.0)
     if scale == 0:
         return np.zeros(gradients.shape[1])
@@ -153,7 +153,7 @@ def shortest_combination(gradients: np.ndarray) -> np.ndarray:
 def _compile_loss_and_gradient(
     generator: Generator, mask: np.ndarray | None
 ) -> Callable[[np.ndarray, np.ndarray, int], tuple[tf.Tensor, tf.Tensor]]:
-    """Image loss (batch,) and its gradient (batch, latent) in the precision of z, of one label."""
+    """Return a compiled function from z to image loss (batch,) and gradient (batch, latent)."""
 
     @tf.function(reduce_retracing=False)
     def evaluate(z: tf.Tensor, targets: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,7 +1,7 @@
 """Gauss–Newton with one Jacobian: z <- z − (JᵀJ)⁻¹ Jᵀ r while that lowers ‖r‖², r = G(z) − x.
 
-Where z nearly makes the image, J in float32 is enough for every digit of float64: the error falls
-to the share by which J is wrong at each step, and r alone decides where it ends.
+Near a z without residual, J in float32 is enough for full float64 accuracy: each step reduces the
+error by the relative error of J, and the limit depends on r alone.
 """
 
 import time
@@ -17,12 +17,10 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
 from ganinv_cli.statistics import EXACT_EPSILON
 
-SINGULAR_CUTOFF = 1e-12  # of the largest singular value of JᵀJ, below which one is rounding
-FLOAT64_COST = (
-    5.0  # gradients in float32 that take as long as one in float64, in batches on the CPU
-)
+SINGULAR_CUTOFF = 1e-12  # relative to the largest singular value of JᵀJ; smaller ones are rounding
+FLOAT64_COST = 5.0  # of a float64 gradient, in float32 gradients, in batches on the CPU
 MAX_STEPS = 10  # three are enough on the shipped generator
-CONVERGED_ERROR = 1e-24  # by the bound that the loss gives, at which a step more changes nothing
+CONVERGED_ERROR = 1e-24  # bound on the error of z below which another step changes nothing
 
 
 class Point(NamedTuple):
@@ -62,10 +60,10 @@ def run_gauss_newton(
 
 
 class Refinement:
-    """Finds the z that made an image to the last digit, from a z that is near it."""
+    """Refines a z near the one that made an image, to full float64 accuracy."""
 
     def __init__(self, generator: Generator) -> None:
-        """For images of one generator, with frozen statistics."""
+        """Take a generator with frozen batch-norm statistics."""
         self._generator = generator
         self._compiled_loss = tf.function(self._compute_loss, autograph=False)
 

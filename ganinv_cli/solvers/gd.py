@@ -25,9 +25,9 @@ class _State(NamedTuple):
 class GradientDescent(Solver):
     """z <- rule(z - learning_rate * gradient), the rate halved every `halve_every` updates.
 
-    The rule acts after every update, as in Lipton & Tripathi 2017. Never stalls: it ends by
-    tolerance or budget, and a budget of N gradients is N - 1 updates and a look at where the last
-    one led. `precision` is that of z and its update; gradients are float32, as in their code.
+    The rule acts after every update, as in Lipton & Tripathi 2017. A row never stalls: it ends by
+    tolerance or budget. A budget of N gradients is N - 1 updates and an evaluation of the last z.
+    `precision` is the dtype of z and its update; gradients are float32, as in their code.
     """
 
     learning_rate: float = 8.14e-5  # on the sum of squares; 1.0 on the mean of 12,288 pixels
@@ -75,7 +75,7 @@ class GradientDescent(Solver):
         )
 
     def _compute_learning_rate(self, updates: tf.Tensor) -> tf.Tensor:
-        """The learning rate (batch,) after so many updates."""
+        """Return the learning rate (batch,) after a number of updates (batch,)."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
         return tf.cast(self.learning_rate * 0.5**halvings, self.precision)
 

@@ -38,8 +38,8 @@ class _State(NamedTuple):
 class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
-    H by the two-loop recursion from an H₀ that J at `metric` random z gave (`preconditioner.py`;
-    counted with the run's gradients). If the right z leaves no residual, the loss is preconditioned
+    H comes from the two-loop recursion, and H₀ from J at `metric` random z (`preconditioner.py`;
+    its cost is part of the run's). If the right z leaves no residual, the loss is preconditioned
     too; if the problem allows it, the gradients are bfloat16 until the objective is below `fine`,
     and float32 from there. The length starts at 1 and shrinks by `shrink` until the loss has fallen
     enough (Armijo). Each step evaluates one candidate of every row, so a row that backtracks delays
@@ -48,12 +48,12 @@ class LBFGS(Solver):
     If the right z leaves a residual, `progress` applies to the loss above it; below it, or if it is
     unknown, the problem's own share `stationary` applies instead.
 
-    How the rules act here. none: not at all. standard: the direction leads to the minimum of the
-    quadratic model inside the bounds (`parts/active_set.py`). stochastic: a run that redraws after
-    every move never converges, so the components outside are redrawn only when the row has stalled,
-    at most `redraws` times per start; the history is kept, but the jump adds no pair to it. If the
-    image pulls z outside again (noise, or an image outside the generator's range), the row is then
-    kept inside as under standard.
+    The rules: none does nothing. With standard, the direction leads to the minimum of the quadratic
+    model inside the bounds (`parts/active_set.py`). With stochastic, redraws after every move would
+    never converge, so the components outside are redrawn only when the row has stalled, at most
+    `redraws` times per start; the history is kept, but the redraw adds no pair to it. If z leaves
+    the bounds again (noise, or an image outside the generator's range), the row is then kept inside
+    as with standard.
     docs/solvers.md has what was tried.
     """
 
@@ -153,7 +153,7 @@ class LBFGS(Solver):
         )
 
     def _choose_direction(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
-        """A new direction after an accepted move, or where the old one is exhausted."""
+        """Choose new directions after accepted moves, and in rows whose direction is exhausted."""
         accepted = state.length == 0
         reach = state.length * tf.norm(state.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
@@ -161,7 +161,7 @@ class LBFGS(Solver):
         history = lbfgs_history.forget_pairs(state.history, exhausted)
         direction = _compute_direction(problem, state._replace(history=history), clipping)
         size = tf.norm(direction, axis=-1)
-        # without curvature half a unit will do, whatever the scale of the loss
+        # without pairs the scale of the loss is unknown: move at most half a unit
         longest = tf.where(history.is_empty, tf.minimum(self.longest, 0.5), self.longest)
         full = tf.minimum(1.0, longest / size)
         full = tf.where(size > 0, full, tf.zeros_like(full))
@@ -169,25 +169,25 @@ class LBFGS(Solver):
         direction = tf.where(is_new[:, None], direction, state.direction)
         length = tf.where(is_new, full, state.length)
         slow = self._find_slow(problem, state, clipping)
-        # no row is given up for what bfloat16 cannot see
+        # a row does not stall because of rounding in bfloat16
         to_full_precision = state.low_precision & ((state.objective < self.fine) | exhausted | slow)
         return state._replace(
             candidate=clipping.clip_to_bounds(state.z + length[:, None] * direction),
             direction=direction,
             length=length,
             low_precision=state.low_precision & ~to_full_precision,
-            jumped=to_full_precision,  # a loss in bfloat16 is no measure of one in float32
+            jumped=to_full_precision,  # losses in bfloat16 and float32 are not comparable
             history=history,
             stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
         )
 
     def _find_slow(self, problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
-        """Which rows (batch,) fell too little over the last `patience` gradients."""
+        """Return which rows (batch,) decreased too little over the last `patience` gradients."""
         loss, residual = state.image_loss, problem.residual
         lost = loss > tf.maximum(residual, self.settled)
         outside = (residual > 0) & clipping.find_redrawable(
             state.z
-        )  # a redraw or the bounds come first
+        )  # to be redrawn or clamped first
         calm = tf.where(residual > 0, problem.stationary, self.crawl)
         due = tf.where(lost | outside, self.progress, calm)
         floor = tf.where(lost, residual, tf.zeros_like(residual))
@@ -197,9 +197,9 @@ class LBFGS(Solver):
         return clipping.find_redrawable(state.z) & (state.redraws < self.redraws)
 
     def _redraw_stalled(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
-        """Where a row has stalled with components outside, draw these anew and go on from there.
+        """Redraw the outside components of stalled rows, which then continue.
 
-        Where the image is explained already, or was redrawn in vain, hold them at the bounds.
+        If the image is explained already, or redraws are used up, they are clamped to the bounds.
         """
         explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
@@ -218,9 +218,10 @@ class LBFGS(Solver):
 
 
 def _compute_direction(problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
-    """-H gradient (batch, latent), in rows that clamp bent so that it ends inside the bounds.
+    """Return -H gradient (batch, latent), in clamping rows the step to the bounded minimum.
 
-    Where that is not downhill, as after a jump with old pairs, the gradient of what is free alone.
+    If it is not a descent direction, as after a jump with old pairs, the negative gradient of the
+    free components is returned.
     """
     z, gradient = state.z, state.gradient
     initial_inverse = problem.inverse_hessian(state.objective)

@@ -11,31 +11,31 @@ from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 
 class State(Protocol):
-    """The memory of one method: a NamedTuple of tensors with the batch axis first in each.
+    """The state of a solver: a NamedTuple of tensors with the batch axis first in each.
 
-    These fields the loop reads; a method adds its own.
+    The loop reads these fields; a solver adds its own.
     """
 
     z: tf.Tensor  # (batch, latent), the latest z that was accepted
     image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
-    bound: tf.Tensor  # (batch,), ‖z − z_true‖² / latent is less, where z leaves next to nothing
+    bound: tf.Tensor  # (batch,), bound on ‖z − z_true‖² / latent, if z leaves almost no residual
     gradients: tf.Tensor  # (batch,) float32, spent since init
     redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
-    stalled: tf.Tensor  # (batch,) bool: going on will not help
+    stalled: tf.Tensor  # (batch,) bool: further steps will not help
 
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """Frozen settings; never loops, prints, stores or sees the true z.
+    """The frozen settings of a method, with `init` and `step`; the true z is not available.
 
-    A step costs each row the same whatever its neighbours do, and a row's numbers never depend on
-    another row's: the loop freezes rows that are done and starts others in their place.
+    A step costs the same for each row, and a row's numbers never depend on another row: the loop
+    freezes finished rows and starts other trials in their place.
     """
 
     steps_per_increment: ClassVar[int]  # steps of an increment of the loop
-    default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows the way
-    expected_gradients: ClassVar[float]  # per trial, for the first guess of how long a run takes
-    uses_low_precision: ClassVar[bool] = False  # whether it asks for bfloat16 gradients
+    default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows images
+    expected_gradients: ClassVar[float]  # per trial, for the first estimate of the time
+    uses_low_precision: ClassVar[bool] = False  # whether it can use bfloat16 gradients
 
     @property
     def preconditioner_points(self) -> int:

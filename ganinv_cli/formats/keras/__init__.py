@@ -1,7 +1,7 @@
-"""Generators that Keras 1, 2 or 3 saved, read without Keras: config and weights are data.
+"""Read generators that Keras 1, 2 or 3 saved, without Keras: config and weights are data.
 
-.keras, .h5 and .weights.h5. Each layer is translated to ours; one that is not known is refused, and
-nothing that a file holds is run.
+The suffixes are .keras, .h5 and .weights.h5. Each layer is translated to a layer of network/; an
+unknown layer is refused, and no code in a file is run.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     except UntranslatedError:
         if not conventions.trust:
             raise
-    from ganinv_cli.formats.keras import trace  # in the body: it loads Keras
+    from ganinv_cli.formats.keras import trace  # here: it loads Keras
 
     return trace.read(path)
 

@@ -1,7 +1,7 @@
-"""Builder of a network from Keras's layers, with the axis order of each value.
+"""Build a network from Keras's layers, and keep the axis order of each value.
 
-Our images have channels last. A value that a file has in another order is kept in ours, with a note
-of which axis is which, so that a whole generator with channels first needs one change of order.
+Images have channels last. A value with another order in the file is stored with channels last and
+its order in the file, so that a generator with channels first needs a single change of order.
 """
 
 import math
@@ -25,8 +25,8 @@ class Value(NamedTuple):
     """The output of a node of the network."""
 
     node: int
-    shape: Shape  # ours, of a row
-    order: tuple[int, ...]  # for each of our axes, the axis in the file
+    shape: Shape  # of a row, channels last
+    order: tuple[int, ...]  # for each axis of `shape`, the axis in the file
     integer: bool = False  # a label as an integer; the network takes it as one-hot
 
     @property

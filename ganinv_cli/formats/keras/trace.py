@@ -1,7 +1,7 @@
-"""Generators in Keras files that hold code of their own, such as a Lambda layer: the code is run.
+"""Read generators from Keras files that contain code, such as a Lambda layer, by running the code.
 
-Only for files you trust. Keras builds the model, TensorFlow traces it to a graph, and the graph
-is translated as that of a SavedModel is: what the code computes must be translatable too.
+Only for files you trust. Keras builds the model, TensorFlow traces it to a graph, and the graph is
+translated as a SavedModel's graph is, so the operations of the code must be translatable.
 """
 
 import zipfile
@@ -101,7 +101,7 @@ def _read_input_specs(model: Any) -> tuple[list[Any], Any]:
         structure = model.inputs[0] if is_sequential else model.input
         tensors = tf.nest.flatten(structure)
         return [tf.TensorSpec(tuple(t.shape), t.dtype, t.name) for t in tensors], structure
-    # a Sequential whose code could not be followed when it was loaded knows its shape all the same
+    # a Sequential whose code could not be traced when it was loaded still has its input shape
     build_config: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
     shape = (build_config or {}).get("input_shape")
     if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):

@@ -73,7 +73,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
 
 
 def classify_failures(results: "Results") -> dict[str, Reasons]:
-    """Return by group, (recoveries,), why each recovery failed: the solver's outcome has no say.
+    """Return by group, (recoveries,), why each recovery failed, not by the solver's outcome.
 
     A recovery fails if it is not a minimum, or not the minimum that most recoveries reached, if
     there is one.

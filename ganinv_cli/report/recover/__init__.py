@@ -45,7 +45,7 @@ def summarize(results: "Results", name: str) -> Report:
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Draw Figure 1 for each rule whose pictures were kept, and how the errors fell."""
+    """Draw Figure 1 for each rule with stored images, and the convergence of errors."""
     from ganinv_cli.report.recover import figures  # slow to import
 
     return figures.draw(results, numbers.select_groups(results))

@@ -56,7 +56,7 @@ class ImageResults:
 
     @cached_property
     def target(self) -> NDArray[np.uint8] | None:
-        """The image as the generator takes it (height, width, channels)."""
+        """The target image at the generator's size (height, width, channels)."""
         return self.columns["target"][0] if "target" in self.columns and not self.error else None
 
     def _read_text(self, column: str) -> str:

@@ -181,7 +181,7 @@ class Recoveries:
 
     @property
     def z_source(self) -> str:
-        """Which z is compared, in words."""
+        """Description of which z is compared."""
         count = int(self.polished.sum())
         if count == len(self.polished):
             return "polished"

@@ -1,1 +1,1 @@
-"""What solvers are composed of."""
+"""Parts that solvers are composed of."""

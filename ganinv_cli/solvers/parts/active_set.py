@@ -7,7 +7,7 @@ from ganinv_cli.solvers.parts.lbfgs_history import History
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 MAX_ROUNDS = 4
-DAMPING = 1e-6  # of H, as a share of its mean diagonal, lest float32 finds it singular
+DAMPING = 1e-6  # relative to the mean diagonal of H, so that it is not singular in float32
 
 
 def step_within_bounds(
@@ -34,7 +34,7 @@ def step_within_bounds(
     inverse = _regularise(
         lbfgs_history.multiply_inverse_hessian(selected, identity, initial_inverse), identity
     )
-    down, up = clipping.prior.low - z, clipping.prior.high - z  # the room, at most 0 and at least 0
+    down, up = clipping.prior.low - z, clipping.prior.high - z  # to the bounds: ≤ 0, ≥ 0
     high = tf.gather(blocked, rows) & (up <= 0)
     low = tf.gather(blocked, rows) & ~high
     bounded = step

@@ -18,7 +18,7 @@ class History(NamedTuple):
 
     @property
     def is_empty(self) -> tf.Tensor:
-        """Which rows (batch,) have no pair."""
+        """Rows (batch,) without a pair."""
         return self.weights[:, -1] == 0
 
 
