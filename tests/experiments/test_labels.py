@@ -85,6 +85,7 @@ def test_a_fixed_label_leaves_nothing_to_try(tmp_path: Path) -> None:
     assert (groups["stochastic"]["z_error"] < 1e-7).all()
 
 
+@pytest.mark.slow
 def test_the_last_digits_are_found_under_the_right_label(
     tmp_path: Path, generator: Generator
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
     assert np.abs(off).max() <= 1
 
 
+@pytest.mark.slow
 def test_noise_settles_nothing_before_each_label_had_its_start(
     tmp_path: Path, generator: Generator
 ) -> None:

@@ -60,6 +60,7 @@ def test_no_noise_is_what_recover_does(hard, tmp_path):
             np.testing.assert_array_equal(found[name], expected[name], name)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
     for name, variances, used in (("a", [0, 1], "mixed"), ("b", [1], "float32")):
         given = ("--precision", "mixed", "--trials", 1, "--out", f"{name}.h5")
@@ -92,6 +93,7 @@ def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swep
     assert (results.groups[""]["z_true"] == draw_true_z(hard[1], 0, np.arange(6))).all()
 
 
+@pytest.mark.slow
 def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
     hard, swept, tmp_path
 ):

@@ -123,6 +123,7 @@ def _checkpoint(folder: Path) -> str:
     return str(read_results(folder / "recover.h5").attributes["config"]["checkpoint"])
 
 
+@pytest.mark.slow
 def test_a_larger_number_of_trials_extends_a_run(finished, hard, tmp_path):
     _recover(tmp_path, hard, *SETTINGS, "--trials", 5, "--batch-size", 4)
     _recover(tmp_path, hard, *SETTINGS, "--batch-size", 7)

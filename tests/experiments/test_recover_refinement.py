@@ -92,6 +92,7 @@ def test_how_it_is_computed_identifies_a_run(polished):
         assert words in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, monkeypatch):
     used = []
     for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):

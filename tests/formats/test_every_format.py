@@ -89,7 +89,13 @@ def _keras() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+OFTEN = ("layout_c", "saved_model")  # layers and a traced graph; the others are slow
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in FORMATS],
+)
 def test_every_experiment_runs(tmp_path: Path, name: str) -> None:
     (tmp_path / "made").mkdir()
     path, told = FORMATS[name](tmp_path / "made")

@@ -43,7 +43,11 @@ def problem(generator, norms):
     return Problem(generator, targets, wall, residual, preconditioner=norms, mixed_precision=True)
 
 
-@pytest.fixture(scope="module", params=[{"memory": 10}, {"memory": 10, "metric": 0}], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[{"memory": 10}, pytest.param({"memory": 10, "metric": 0}, marks=pytest.mark.slow)],
+    ids=str,
+)
 def lbfgs(request):
     return make_solver("lbfgs", request.param)
 

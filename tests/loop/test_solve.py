@@ -33,9 +33,15 @@ def done(hard, lbfgs):
     return solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=5)
 
 
-def test_every_job_is_done_once(hard, lbfgs):
+@pytest.fixture(scope="module")
+def observed(hard, lbfgs):
+    """The trials, and what the loop reported on the way."""
     looks = []
-    done = solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+    return solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks), looks
+
+
+def test_every_job_is_done_once(observed):
+    done, looks = observed
     assert sorted(done) == sorted(JOBS)
     assert sum(len(look.finished) for look in looks) == len(JOBS)
     spent = sum(trial.gradients for trial in done.values())
@@ -116,9 +122,8 @@ def test_the_least_error_is_never_above_the_last(done):
         assert trial.least_error <= measure_z_error(trial) * (1 + 1e-4)
 
 
-def test_seconds_add_up_to_the_time_the_batch_took(hard, lbfgs):
-    looks = []
-    done = solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks)
+def test_seconds_add_up_to_the_time_the_batch_took(observed):
+    done, looks = observed
     shares = sum(end.seconds for trial in done.values() for end in trial.start_results)
     assert shares == pytest.approx(sum(look.seconds for look in looks), rel=1e-6)
 
