@@ -30,10 +30,10 @@ def _z(generator, seed):
     return tf.constant(random.uniform(-1.5, 1.5, (ROWS, generator.latent)))
 
 
-def _problem(generator, norms, residual=EXACT, wall=0.0, mask=None):
+def _problem(generator, norms, residual=EXACT, penalty=0.0, mask=None):
     """Of the images of `_z(generator, 0)`."""
     targets = generator(_z(generator, 0))
-    weight = tf.fill([len(targets)], tf.constant(wall, tf.float64))
+    weight = tf.fill([len(targets)], tf.constant(penalty, tf.float64))
     residual = tf.constant(residual, tf.float64)
     return Problem(generator, targets, weight, residual, preconditioner=norms, mask=mask)
 
@@ -72,9 +72,9 @@ def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(genera
     np.testing.assert_allclose(value.objective, (residuals**2).sum(1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("wall", [0.0, 100.0])
-def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, wall):
-    problem, z = _problem(generator, norms, wall=wall), _z(generator, 1)
+@pytest.mark.parametrize("penalty", [0.0, 100.0])
+def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, penalty):
+    problem, z = _problem(generator, norms, penalty=penalty), _z(generator, 1)
     gradient = problem.evaluate(z).gradient.numpy()
     for component, step in enumerate(1e-6 * np.eye(generator.latent)):
         above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
@@ -84,7 +84,7 @@ def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, wall):
 
 @pytest.mark.parametrize("residual", [5.0, UNKNOWN])
 def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, residual):
-    problem, z = _problem(generator, norms, [residual] * ROWS, wall=100.0), _z(generator, 1)
+    problem, z = _problem(generator, norms, [residual] * ROWS, penalty=100.0), _z(generator, 1)
     weighted, plain = problem.evaluate(z), problem._replace(preconditioner=None).evaluate(z)
     assert _same_bits(weighted[:3], plain[:3])
     np.testing.assert_allclose(
