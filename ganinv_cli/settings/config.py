@@ -1,7 +1,7 @@
 """Settings of the experiments, and their defaults."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ FREE_ON_RESUME_IF_COUPLED = (
     "mask",
 )
 FREE_ON_RESUME = (*FREE_ON_RESUME_IF_COUPLED, "trials", "batch_size")
+
+Check = tuple[bool, str]  # whether a setting is valid, and the error if it is not
 
 
 @dataclass(frozen=True)
@@ -63,92 +65,95 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     solver_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._check(-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
-        self._check(self.trials > 0, f"trials = {self.trials}: run at least 1")
-        self._check(self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
-        self._check(self.batch_size >= 0, f"batch_size = {self.batch_size}: at least 1, or 0")
-        self._check(0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
-        self._check(0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
-        self._check(
-            0 <= self.tolerance < math.inf, f"tolerance = {self.tolerance}: a number, not below 0"
+        for valid, message in self._checks():
+            if not valid:
+                raise ConfigError(message)
+
+    def _checks(self) -> Iterator[Check]:
+        """Yield the checks of all settings; the first that fails is the error."""
+        yield from self._number_checks()
+        yield from self._name_checks()
+        if self.batch_norm == "batch":
+            yield from self._coupling_checks()
+        yield from self._worker_checks()
+
+    def _number_checks(self) -> Iterator[Check]:
+        yield (-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
+        yield (self.trials > 0, f"trials = {self.trials}: run at least 1")
+        yield (self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
+        yield (self.batch_size >= 0, f"batch_size = {self.batch_size}: at least 1, or 0")
+        yield (0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
+        yield (0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
+        yield (
+            0 <= self.tolerance < math.inf,
+            f"tolerance = {self.tolerance}: a number, not below 0",
         )
-        self._check(
+        yield (
             self.tolerance > 0 or self.solver == "gd",
             "tolerance = 0 is out of reach for rounding: only plain descent (gd) runs without one",
         )
-        self._check(1 <= self.budget < 1e9, f"budget = {self.budget}: 1 to 1e9 gradients")
-        self._check(bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
+        yield (1 <= self.budget < 1e9, f"budget = {self.budget}: 1 to 1e9 gradients")
+
+    def _name_checks(self) -> Iterator[Check]:
+        yield (bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
         for rule in self.clip:
-            self._check(rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
-        self._check(len(set(self.clip)) == len(self.clip), "clip names a technique twice")
-        self._check(
-            self.solver in SOLVERS, f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}"
+            yield (rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
+        yield (len(set(self.clip)) == len(self.clip), "clip names a technique twice")
+        yield (
+            self.solver in SOLVERS,
+            f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}",
         )
-        self._check(
+        yield (
             self.precision in PRECISIONS,
             f"precision = {self.precision!r}: one of {', '.join(PRECISIONS)}",
         )
-        self._check(
-            self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}"
-        )
-        self._check(
+        yield (self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}")
+        yield (
             self.batch_norm in ("frozen", "batch"),
             f"batch_norm = {self.batch_norm!r}: frozen or batch",
         )
-        if self.batch_norm == "batch":
-            self._check_coupled()
-        self._check_workers()
 
-    def _check(self, condition: bool, message: str) -> None:
-        if not condition:
-            raise ConfigError(message)
-
-    def _check_coupled(self) -> None:
-        """Check what training-mode statistics need: they couple all rows of a batch."""
-        self._check(
+    def _coupling_checks(self) -> Iterator[Check]:
+        """Yield the checks for training-mode statistics, which couple all rows of a batch."""
+        yield (
             self.solver == "gd",
             f'batch_norm = "batch" lets the trials act on one another, which only plain descent '
             f'bears: use solver = "gd", not {self.solver!r}, or batch_norm = "frozen"',
         )
-        self._check(
+        yield (
             self.batch_size == self.trials,
             f'batch_norm = "batch" runs all trials as one batch: make batch_size '
             f"({self.batch_size}) equal to trials ({self.trials})",
         )
-        self._check(
+        yield (
             self.engine == "local" and not self.shard,
             'batch_norm = "batch" keeps all trials in one place: no engine, no shard',
         )
-        self._check(
+        yield (
             self.start == "random",
             'an encoder knows the images of frozen statistics alone: batch_norm = "batch" wants '
             'start = "random"',
         )
-        self._check(
+        yield (
             self.tolerance == 0 and self.restarts == 0,
             'batch_norm = "batch" keeps every trial moving to the end: set tolerance = 0 and '
             "restarts = 0",
         )
 
-    def _check_workers(self) -> None:
-        self._check(self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
+    def _worker_checks(self) -> Iterator[Check]:
+        yield (self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
         parse_shard(self.shard)
-        self._check(self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
-        self._check(
-            self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more"
-        )
-        self._check(
+        yield (self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
+        yield (self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more")
+        yield (
             self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
             f"gpus_per_worker = {self.gpus_per_worker:g}: 0 or more, or -1",
         )
-        for name in () if self.engine == "ray" else (*_WORKER_OPTIONS[1:],):
-            self._check(
+        for name in () if self.engine == "ray" else _WORKER_OPTIONS[1:]:
+            yield (
                 getattr(self, name) == getattr(Config, name),
                 f'{name} is of a Ray cluster: add engine = "ray" (--engine ray)',
             )
-
-    def _check_stationary(self, share: float) -> None:
-        self._check(0 < share < 1, f"stationary = {share:g}: a share between 0 and 1")
 
     @property
     def conventions(self) -> Conventions:
@@ -174,13 +179,11 @@ class RecoverConfig(Config):
     snapshots: tuple[int, ...] = ()  # gradients at which Figure 1 shows images; (): the solver's
     polish: Literal["none", "float64"] = "none"  # refinement of converged trials
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
-        self._check(
-            self.polish in ("none", "float64"), f"polish = {self.polish!r}: none or float64"
-        )
-        self._check(
+    def _checks(self) -> Iterator[Check]:
+        yield from super()._checks()
+        yield (self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
+        yield (self.polish in ("none", "float64"), f"polish = {self.polish!r}: none or float64")
+        yield (
             self.polish == "none" or self.batch_norm == "frozen",
             'polish takes one trial at a time: batch_norm = "frozen" alone',
         )
@@ -195,21 +198,21 @@ class NoiseSweepConfig(Config):
     clip_pixels: bool = False  # clip the noisy image to [−1, 1], as the paper's code does
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_stationary(self.stationary)
-        self._check(bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
+    def _checks(self) -> Iterator[Check]:
+        yield from super()._checks()
+        yield _check_share(self.stationary)
+        yield (bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
         for variance in self.variances:
-            self._check(
+            yield (
                 0 <= variance < math.inf,
                 f"variance {variance:g} is no variance; give numbers of 0 or more",
             )
         names = [f"{variance:g}" for variance in self.variances]
-        self._check(
+        yield (
             len(set(names)) == len(names),
             f"variances {', '.join(names)}: two are the same to six digits",
         )
-        self._check(
+        yield (
             self.batch_norm == "frozen",
             'noise-sweep keeps its trials apart: batch_norm = "frozen" alone',
         )
@@ -226,9 +229,9 @@ class ImagesConfig(Config):
     mask: str = ""  # an image: black pixels do not count
     stationary: float = 1e-6  # relative decrease of the image loss that counts as none
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_stationary(self.stationary)
+    def _checks(self) -> Iterator[Check]:
+        yield from super()._checks()
+        yield _check_share(self.stationary)
 
 
 @dataclass(frozen=True)
@@ -250,3 +253,7 @@ def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide the results; a run goes on only if they are equal."""
     free = FREE_ON_RESUME if settings["batch_norm"] == "frozen" else FREE_ON_RESUME_IF_COUPLED
     return {key: value for key, value in settings.items() if key not in free}
+
+
+def _check_share(stationary: float) -> Check:
+    return 0 < stationary < 1, f"stationary = {stationary:g}: a share between 0 and 1"
