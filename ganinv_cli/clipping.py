@@ -1,9 +1,8 @@
 """The clipping rules: one value per rule.
 
-A rule says what happens to components of z that leave the prior's bounds.
-
-One entry of `RULES` is all there is to a rule: the command line, the solvers, the tables and the
-figures read it from here. `solvers/parts/row_clipping.py` applies the rules to a batch.
+A rule says what happens to components of z that leave the prior's bounds. It is one entry of
+`RULES`, from which the command line, the solvers, the tables and the figures read it.
+`solvers/parts/row_clipping.py` applies the rules to a batch.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ClippingRule:
-    """One rule: how it acts on z, how figures draw it, and what the paper says of it."""
+    """A clipping rule: its action on z, its style in figures, and the paper's numbers."""
 
     name: str
     colour: str  # of its lines, from Okabe and Ito's palette
@@ -21,7 +20,7 @@ class ClippingRule:
     clamping: bool = False  # set a component to the bound that it crossed
     redrawing: bool = False  # draw a component anew from the prior
     penalty: float = 0.0  # weight of Σ relu(distance outside the bounds)² in the objective
-    # Lipton & Tripathi 2017; None for a rule that is not theirs
+    # from Lipton & Tripathi 2017; None for other rules
     paper_shares: tuple[float, ...] | None = None  # Table 1: of 1,000 trials, for each epsilon
     paper_distance: float | None = None  # Table 2: mean distance between recoveries of an image
 

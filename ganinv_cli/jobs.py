@@ -19,7 +19,7 @@ class JobCollection(Sized, Iterable[Job], Protocol):
 
 
 class JobSource(Protocol):
-    """The jobs of one worker, which it takes as slots of its batch become free."""
+    """A source of jobs for one worker, which takes them as slots of its batch become free."""
 
     @property
     def remaining(self) -> int:

@@ -58,7 +58,7 @@ def build_model(network: Network) -> keras.Model:
 
 
 class _UniqueNames:
-    """Layer names that Keras accepts: each used once, without slashes."""
+    """Layer names for Keras: each is unique, without slashes."""
 
     def __init__(self, used: Sequence[str]) -> None:
         self._used = set(used)

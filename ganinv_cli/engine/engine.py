@@ -1,4 +1,4 @@
-"""The interface of every engine, and what it exchanges with its workers."""
+"""The interface of engines, and the data that they exchange with their workers."""
 
 from collections import abc
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from ganinv_cli.settings.machine import Machine
 
 
 class Counts(NamedTuple):
-    """What a worker has done since its previous result."""
+    """The work of a worker since its previous result."""
 
     finished: int = 0  # trials
     successes: int = 0  # finished trials that recovered z, or converged if z is unknown
     finished_gradients: float = 0.0  # gradients of the finished trials
     gradients: float = 0.0  # gradients of all running trials
-    seconds: float = 0.0  # of the run: with n workers, an n-th of the worker's own time
+    seconds: float = 0.0  # of the run: the worker's own time over the number of workers
 
     def add(self, other: "Counts") -> "Counts":
         """Return the sums of both."""
@@ -36,18 +36,18 @@ class WorkerResult(NamedTuple):
 
 
 WorkerResults = abc.Generator[WorkerResult, None, None]
-"""A stream of results. After `throw(KeyboardInterrupt())` it yields what has finished, and ends."""
+"""A stream of results. After `throw(KeyboardInterrupt())` it yields finished trials and ends."""
 
 
 class Task(Protocol):
-    """What a worker does with its jobs; the same on every engine. Can be pickled."""
+    """The work on a worker's jobs, the same on every engine; can be pickled."""
 
     def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
-        """Run all jobs of a source; yield what has finished every now and then."""
+        """Run all jobs of a source; yield results while it runs."""
 
 
 class GeneratorSpec(NamedTuple):
-    """What each worker builds its generator from; can be pickled."""
+    """The specification from which each worker builds its generator; can be pickled."""
 
     checkpoint: Checkpoint
     batch_norm: BatchNormMode = "frozen"
@@ -71,7 +71,7 @@ class Engine(Protocol):
 
     @property
     def reentrant(self) -> bool:
-        """Whether `run` may be called while another `run` goes on."""
+        """Whether `run` may be called during another `run`."""
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
         """Run every job once, in any order; raise GaninvError if that is impossible."""

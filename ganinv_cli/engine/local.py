@@ -24,7 +24,7 @@ class SingleDevice:
         self.generator, self.machine = generator, machine
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
-        """See `Engine`."""
+        """Run every job once; see `Engine.run`."""
         return task.run(self.generator, SharedJobs(jobs))
 
 
@@ -40,7 +40,7 @@ class MultiDevice:
         self.generator = self._get_generator(devices[0])
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
-        """See `Engine`."""
+        """Run every job once; see `Engine.run`."""
         workers = len(self._devices)
         shared_jobs, stop = SharedJobs(jobs, workers), Event()
         results: queue.Queue[WorkerResult | None] = queue.Queue(QUEUED_RESULTS * workers)

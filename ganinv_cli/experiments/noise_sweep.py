@@ -41,7 +41,7 @@ RELATIVE_COST = 1.3  # the least loss is not 0, and is approached slowly
 def run_noise_sweep(
     config: NoiseSweepConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> None:
-    """Run the trials that `out` lacks; every variance and rule sees the same z, start and noise.
+    """Run the trials that `out` lacks; all variances and rules have the same z, start and noise.
 
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """

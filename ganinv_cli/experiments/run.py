@@ -77,7 +77,7 @@ def _commit_results(
 ) -> Generator[Counts, None, None]:
     """Yield the counts of each result; commit the rows every few seconds and at the end.
 
-    An interruption of the caller is passed on to `results`, which then yields what it has.
+    An interruption of the caller is passed on to `results`, which then yields finished trials.
     `on_commit` is not called after the commit that an interruption makes.
     """
     uncommitted: list[Groups] = []

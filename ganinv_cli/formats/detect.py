@@ -20,7 +20,7 @@ class Evidence(IntEnum):
 
     NAME = 1  # a name that no other format uses
     CONTENT = 2  # the first bytes, or the names of the members of a zip archive
-    NEIGHBOURS = 3  # other files beside the path, if the content says nothing
+    NEIGHBOURS = 3  # other files beside the path, if the content does not decide
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Format:
 
     name: str
     read: Callable[[Path, Conventions], UnfinishedGenerator]  # raises UnreadableError
-    recognises: Callable[[FileFacts], bool]  # may raise CheckpointError, which says what is missing
+    recognises: Callable[[FileFacts], bool]  # may raise CheckpointError for a missing file
     evidence: Evidence = Evidence.CONTENT
     suffixes: tuple[str, ...] = ()  # of its files, to explain a damaged one
     folder_patterns: tuple[str, ...] = ()  # entries of a folder that is read as a whole

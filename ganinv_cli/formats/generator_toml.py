@@ -16,10 +16,10 @@ MAX_BYTES = 1 << 16
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
-    """Return the conventions, completed from `FILE.toml` and then `generator.toml`.
+    """Return the conventions, completed from TOML files, and the files that were used.
 
-    The first is for that file or folder alone, the second for all in its folder, or in the folder
-    that it is. Also the files that said something. Trust is given, never found. Raises ConfigError.
+    `FILE.toml` is for that file or folder alone and comes first; `generator.toml` is for all files
+    in its folder. `trust` is not read from files. Raises ConfigError.
     """
     used_files = []
     own_file = [path.with_name(f"{path.name}.toml")] if path.name else []  # "." and "/" have none

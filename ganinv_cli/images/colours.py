@@ -8,10 +8,10 @@ from PIL import Image, ImageChops, ImageCms
 from ganinv_cli.errors import ImageError
 from ganinv_cli.images.decode import DAMAGED_ERRORS, DecodedImage, make_decode_error
 
-MODES = {1: "L", 3: "RGB"}  # channels of a network -> mode of its images
+MODES = {1: "L", 3: "RGB"}  # channels of a generator -> mode of its images
 GREY = 128  # behind transparent parts
 
-_UNSUPPORTED_MODES = {  # modes that Pillow converts, but not to what they mean
+_UNSUPPORTED_MODES = {  # modes that Pillow converts incorrectly
     "I": "signed numbers or numbers of 32 bits, for which no white is agreed on",
     "F": "fractions, for which no white is agreed on",
     "LAB": "CIELAB colours",

@@ -1,4 +1,4 @@
-"""The part of an image that the network takes."""
+"""The part of an image that is resized to the generator's images."""
 
 import re
 from dataclasses import dataclass

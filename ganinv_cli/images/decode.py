@@ -13,11 +13,11 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from ganinv_cli.errors import ImageError, to_printable
 
-# The formats of `files.SUFFIXES`. Pillow knows more, and runs Ghostscript for one of them.
+# The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
 
-# What Pillow's readers raise on damaged pictures, besides OSError; UserWarning only if the caller
+# Errors of Pillow's readers for damaged images, besides OSError; UserWarning only if the caller
 # has turned warnings into errors.
 DAMAGED_ERRORS = (
     *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
@@ -27,7 +27,7 @@ OVERSIZED_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning
 
 
 class DecodedImage(NamedTuple):
-    """The first frame of an image file, turned as its EXIF data say."""
+    """The first frame of an image file, rotated upright by its EXIF data."""
 
     image: Image.Image  # in the file's own mode
     bits: int  # per channel
@@ -67,7 +67,7 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
             f"{name} is {what} image of a known format ({', '.join(FORMATS)}); leave it out"
         ) from None
     except OVERSIZED_ERRORS as error:
-        number = re.search(r"\d+", str(error))  # Pillow says how many
+        number = re.search(r"\d+", str(error))  # the number of pixels
         raise _make_oversized_error(
             name, f"{int(number[0]):,}" if number else "too many"
         ) from error

@@ -51,7 +51,7 @@ def list_files_below(folder: Path) -> list[Path]:
 
 
 def is_image_name(path: PurePath) -> bool:
-    """Return whether a name is that of an image; files that macOS adds to folders are not."""
+    """Return whether a name has an image's suffix, and is not of a file that macOS adds."""
     mac = path.name.startswith("._") or "__MACOSX" in path.parts
     return path.suffix.lower() in SUFFIXES and not mac
 

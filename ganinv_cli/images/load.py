@@ -1,4 +1,4 @@
-"""Load an image file or a mask as pixels in the shape of a network's images."""
+"""Load an image file or a mask as pixels in the shape of a generator's images."""
 
 import hashlib
 from pathlib import Path
@@ -14,17 +14,17 @@ from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import decode_image
 from ganinv_cli.images.files import read_image_file
 
-ImageShape = tuple[int, int, int]  # height, width, channels of a network's images
+ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
 
 
 class TargetImage(NamedTuple):
-    """One image file as the network takes it."""
+    """An image file at a generator's size."""
 
     name: str  # of the file, without its folder, printable
     path: Path
     sha256: str  # of the file's bytes
     pixels: np.ndarray  # (height, width, channels), uint8
-    notes: tuple[str, ...]  # phrases: what was changed that a viewer would not change
+    notes: tuple[str, ...]  # phrases on changes that a viewer would not make
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:

@@ -1,4 +1,4 @@
-"""Check what ganinv claims of every generator, and give the measured number for each claim."""
+"""Checks of a generator: claims that must hold, each with its measured difference."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
-LIMIT = 1e-4  # of pixels in [-1, 1]: rounding in float32, which no eye sees
+LIMIT = 1e-4  # largest difference of pixels in [-1, 1] that float32 rounding explains
 STEP = 1e-7  # of the finite difference, in z
 DIRECTIONS = 9
 DERIVATIVE_LIMIT = 1e-4  # largest relative error of the finite difference

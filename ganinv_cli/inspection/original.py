@@ -1,4 +1,4 @@
-"""Run the generator of a file by the framework that wrote it, to compare our pictures with it."""
+"""Run the generator of a file in the framework that wrote it, to compare images."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""Measure how hard a generator is to invert: the singular values of J = dG/dz at random z."""
+"""The singular values of J = dG/dz at random z, which show how hard a generator is to invert."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 
-WEAK_SHARE = 1e-3  # of the largest singular value, below which a direction of z is weak
+WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z
 MAX_VALUES = 1 << 29  # of J: 4 GiB
 
 

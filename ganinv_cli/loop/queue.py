@@ -25,7 +25,7 @@ class TrialQueue:
         record_points: RecordPoints,
         block_size: int,
     ) -> None:
-        """`make_targets` is called with at most `block_size` jobs at a time."""
+        """Take jobs from a source; `make_targets` gets at most `block_size` jobs at a time."""
         self._job_source, self._make_targets, self._tolerance = job_source, make_targets, tolerance
         self._generator, self._record_points, self._block_size = (
             generator,
@@ -46,7 +46,7 @@ class TrialQueue:
             self._pending_jobs = self._pending_jobs or self._job_source.take(self._block_size)
         if self._pending_jobs:
             self._trials.extend(self._make_trials(self._pending_jobs))
-            self._pending_jobs = []  # not before: for their images there may be no memory
+            self._pending_jobs = []  # last: making their images may run out of memory
         return self._trials.popleft() if self._trials else None
 
     def _make_trials(self, jobs: Sequence[Job]) -> Iterator[Trial]:

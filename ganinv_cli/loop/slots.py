@@ -93,7 +93,7 @@ class Slots:
         return size
 
     def shrink(self, batch_state: BatchState, size: int) -> BatchState:
-        """Shrink to so many rows; trials that do not fit are parked with their state."""
+        """Shrink to `size` rows; trials that do not fit are parked with their state."""
         taken = self.trials_by_row
         empty = [row for row in range(len(self)) if row not in taken]
         rows = [*taken, *empty]
@@ -108,7 +108,7 @@ class Slots:
         return gather_rows(batch_state, rows)
 
     def grow(self, size: int) -> None:
-        """Grow to so many rows; the new ones are free."""
+        """Grow to `size` rows; the new ones are free."""
         more = size - len(self)
         self._trials += [None] * more
         self._spent = np.append(self._spent, np.zeros(more))

@@ -1,10 +1,10 @@
 """The one loop: step, classify rows, remove finished trials, start others in their slots.
 
 The batch keeps its shape until the queue is empty and few slots are in use; then it shrinks. If no
-batch size is given it doubles while that pays; if memory runs out it is halved. An increment is
-several steps in the graph; a row that has finished does not change until its end. Stopping,
+batch size is given, it doubles while that is faster; if memory runs out, it is halved. An increment
+is several steps in the graph; a row that has finished does not change until its end. Stopping,
 restarts and the choice between starts use the image loss alone; the distance to the true z is
-recorded, and nothing here reads it.
+recorded, but never used.
 """
 
 import time
@@ -26,7 +26,7 @@ from ganinv_cli.solvers.solver import Solver
 
 
 class Increment(NamedTuple):
-    """What happened during some steps of the batch."""
+    """The result of some steps of the batch."""
 
     finished: list[Trial]
     gradients: float  # spent by the rows that were running

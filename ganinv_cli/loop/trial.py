@@ -109,15 +109,15 @@ class Trial:
 
     @property
     def is_solved(self) -> bool:
-        """Another start is not needed: one explains the image, or two agree on what is left.
+        """Whether no other start is needed: one explains the image, or two agree on a residual.
 
-        If the residual of the right z is unknown, agreement says nothing.
+        If the residual of the right z is unknown, agreement of starts is not evidence.
         """
         best = self.best.image_loss
         noisy = 0 < self.residual < np.inf
         if (
             noisy and len(self.start_results) < self.label_count
-        ):  # what noise leaves tells no label from another
+        ):  # the residual from noise does not distinguish labels
             return False
         if best <= self.sufficient_loss or self.best.bound <= self.tolerance:
             return True

@@ -35,7 +35,7 @@ class Generator:
     """z (batch, latent) -> images (batch, height, width, channels) in [-1, 1].
 
     With `batch_norm="frozen"` a row's image depends on that row alone. With `"batch"` each batch
-    norm uses the moments of the batch it sees, as the paper's code did, which couples the rows.
+    norm uses the moments of its batch, as the paper's code did, which couples the rows.
     Computes in the precision of z: float32, float64 or bfloat16.
 
     A conditional generator has `labels` labels, and needs one for every z. With `label` that label

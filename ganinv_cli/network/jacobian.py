@@ -20,7 +20,7 @@ def compute_jacobian(
 
     The columns are computed in `precision`: float32, float64 or bfloat16, which is returned as
     float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs latent / 2 gradients.
-    Needs frozen batch-norm statistics. Where ReLUs switch at z, J is that of one side.
+    Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
     point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
     labels, tangents = tf.constant([label]), tf.eye(generator.latent, dtype=precision)

@@ -15,8 +15,8 @@ __all__ = ["DrawnFigure", "Report", "Section", "render", "summarize"]
 
 
 def summarize(results: "Results", name: str) -> Report:
-    """Return the report of results that the reader knows by this name.
+    """Return the report of results; `name` is shown to the reader.
 
-    Raises ResultsError if there is no trial to count, or if no command of ours wrote them.
+    Raises ResultsError if there is no trial to count, or no command of ganinv wrote them.
     """
     return find_report_module(results, name).summarize(results, name)

@@ -34,10 +34,10 @@ class Section(NamedTuple):
 class Report:
     """The content of one results file's report, each number computed once for all formats."""
 
-    name: str  # what the reader calls these results
+    name: str  # of the results, for the reader
     tables: dict[str, list[Json]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Section]  # for text, Markdown, LaTeX and HTML
-    notes: list[str]  # a sentence or more each: what is missing, what was run, how to read it
+    notes: list[str]  # on missing trials, on the run, and on how to read the tables
     run: Json  # provenance and totals, as `shared.run.describe_run` returns them
     csv: list[Json]  # flat rows, one line each
 
@@ -46,7 +46,7 @@ class DrawnFigure(NamedTuple):
     """A figure, its alternative text and its caption."""
 
     figure: "Figure"
-    alt: str  # what it shows, the finding first
+    alt: str  # describes the figure, the finding first
     caption: str
 
 
@@ -71,20 +71,20 @@ class ReportModule:
     """
 
     table: str  # stem of the files that hold its tables
-    # Return the report of results that the reader knows by this name. Raises ResultsError, with
-    # the name in its message, if there is nothing to count.
+    # Return the report of results under a name for the reader. Raises ResultsError, with the name
+    # in its message, if there is nothing to count.
     summarize: "Callable[[Results, str], Report]"
     # Return the figures by the stem of their files.
     draw: "Callable[[Results], dict[str, DrawnFigure]]"
-    # Return, by group, why each trial failed, (trials,). A group that is left out is judged by
-    # the outcomes that its solver reported.
+    # Return, by group, why each trial failed, (trials,). Groups that are left out use the
+    # outcomes that their solver reported.
     classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = _find_no_failures
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = _make_no_pictures
     # Return the groups of trials that a finished run has, from its `identity`: one per rule.
     list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
     max_page_figures: int | None = None  # figures that the page shows; None: all
-    none_failed: str = "None failed: all {trials:,} trials converged."  # said if no trial failed
+    none_failed: str = "None failed: all {trials:,} trials converged."  # shown if no trial failed
 
 
 def find_report_module(results: "Results", name: str) -> ReportModule:
@@ -111,7 +111,7 @@ def list_trial_groups(command: str, identity: "Mapping[str, Any]") -> list[str]:
 def _import_report_module(command: str) -> ReportModule | None:
     word = command.replace("-", "_")
     package = f"{__package__}.{word}"
-    # A file may name any command, e.g. a module of ours that reports none.
+    # A file may name any command, also a module of this package without a REPORT.
     found = import_module(package) if word.isidentifier() and find_spec(package) else None
     module = vars(found).get("REPORT") if found else None
     return module if isinstance(module, ReportModule) else None

@@ -17,7 +17,7 @@ class TableRow:
 
     A field without a default is always a key, and None becomes null. A field with a default is
     left out while it has its default: `labels: LabelCounts | None = None` becomes a key only for
-    a generator that asks for a label.
+    a conditional generator.
     """
 
 

@@ -54,7 +54,7 @@ class LBFGS(Solver):
     `redraws` times per start; the history is kept, but the redraw adds no pair to it. If z leaves
     the bounds again (noise, or an image outside the generator's range), the row is then kept inside
     as with standard.
-    docs/solvers.md has what was tried.
+    docs/solvers.md describes the alternatives that were tried.
     """
 
     memory: int = 100
@@ -127,7 +127,7 @@ class LBFGS(Solver):
         )
 
     def _accept_candidate(self, state: _State, evaluation: Evaluation) -> _State:
-        """Take the candidate where it is good enough; shorten the step where it is not."""
+        """Accept the candidates that decrease the objective enough; shorten the other steps."""
         move = state.candidate - state.z
         # a projected move can point uphill, and must lower the objective all the same
         slope = tf.minimum(dot(state.gradient, move), 0)

@@ -57,7 +57,7 @@ class RayCluster:
         self.machine = Machine(f"Ray, {count_text}: {info.machine.device}", info.machine.precision)
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
-        """See `Engine`."""
+        """Run every job once; see `Engine.run`."""
         scheduler = Scheduler(jobs, self._batch_size, self._workers.expected)
         task_reference = self._ray.put(task)
         results: deque[WorkerResult] = deque()

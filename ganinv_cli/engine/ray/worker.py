@@ -21,7 +21,7 @@ IDLE_SECONDS = 0.02  # before a call without jobs returns
 
 
 class WorkerInfo(NamedTuple):
-    """Where a worker runs, and with what."""
+    """The machine and the package versions of a worker."""
 
     node: str
     machine: "Machine"
@@ -35,7 +35,7 @@ class Worker:
     """Runs the jobs of a task. A GaninvError is returned, since Ray would wrap a raised one."""
 
     def __init__(self, threads: int, gpu: bool) -> None:
-        """Use so many CPU threads, and the GPU that Ray assigned or none."""
+        """Use `threads` CPU threads, and the GPU that Ray assigned, or none."""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if not gpu:  # must be set before TensorFlow is imported
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

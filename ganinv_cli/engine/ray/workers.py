@@ -13,7 +13,7 @@ from ganinv_cli.errors import GaninvError
 
 RESOURCE_CHECK_SECONDS = 5.0  # between two checks of what the cluster has
 ANSWER_SECONDS = 0.5  # longest wait for an answer; an interruption takes effect after it
-NO_WORKER_SECONDS = 10.0  # without a worker, until the user is told
+NO_WORKER_SECONDS = 10.0  # without a worker, before the user is notified
 MAX_FAILURES = 3  # losses of the workers in one slot, while no worker finishes a job
 
 # Ray's own restarts and retries are off. The jobs of a worker are in flight over several calls, so
@@ -111,7 +111,7 @@ class Workers:
             self._start_missing()
             return self._receive_answer(seconds)
         except errors.RayTaskError:
-            raise  # a bug of ours
+            raise  # a bug in ganinv
         except (errors.RayError, ConnectionError) as error:
             self._workers.clear()  # they cannot be reached
             raise GaninvError(
@@ -167,7 +167,7 @@ class Workers:
         return worker, answer
 
     def _check_versions(self, info: WorkerInfo) -> None:
-        """Raise GaninvError if a node has another ganinv; warn once if TensorFlow or Python differ."""
+        """Raise GaninvError for another ganinv on a node; warn once of another TensorFlow or Python."""
         for name, ours in self._versions.items():
             theirs = info.versions[name]
             if name == "ganinv" and theirs != ours:

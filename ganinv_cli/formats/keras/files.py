@@ -144,7 +144,7 @@ def _decode_json_text(content: bytes, name: str) -> str:
 
 @contextmanager
 def _translate_zip_errors() -> Iterator[None]:
-    """Around zipfile, which raises all of these errors for damaged archives."""
+    """Turn zipfile's errors for damaged archives into UnreadableError."""
     errors = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError)
     with translate_errors("the archive is damaged or incomplete", *errors):
         yield

@@ -1,4 +1,4 @@
-"""HDF5 as data: nothing outside the file is opened, nothing is read before its size is known."""
+"""Read HDF5 safely: no other file is opened, and sizes are checked before arrays are read."""
 
 import math
 import mmap
@@ -37,7 +37,7 @@ def open_root(file: Path | IO[bytes]) -> Iterator["Group"]:
 
 @contextmanager
 def _translate_errors(problem: str) -> Iterator[None]:
-    """Around h5py, which raises all of these errors for damaged files."""
+    """Turn h5py's errors for damaged files into UnreadableError."""
     errors = (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError)
     with translate_errors(f"{problem}, the file is damaged or incomplete", *errors):
         yield

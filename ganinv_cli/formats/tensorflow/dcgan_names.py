@@ -45,8 +45,8 @@ class GeneratorNames(NamedTuple):
     layout: str
     dense: LinearNames
     convolutions: tuple[LinearNames, ...]
-    norms: tuple[BatchNormNames | None, ...]  # behind the dense layers and behind each convolution
-    second_dense: LinearNames | None = None  # another dense layer: that of a conditional generator
+    norms: tuple[BatchNormNames | None, ...]  # after the dense layers and after each convolution
+    second_dense: LinearNames | None = None  # of a conditional generator
 
     def list_names(self) -> tuple[str, ...]:
         """Return all names."""

@@ -1,7 +1,7 @@
 """A check of the index of a V2 checkpoint before TensorFlow opens it.
 
-TensorFlow aborts the process for an index whose checksums are right and whose entries are not
-what they should be. Here such a file is refused first. Checksums and values are left to TensorFlow.
+TensorFlow aborts the process if an index has valid checksums and invalid entries, so such a file is
+refused here. TensorFlow checks checksums and values.
 """
 
 import math
@@ -13,11 +13,11 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from ganinv_cli.formats.interface import UnreadableError
 
-MAX_BYTES = 1 << 26  # some 60 bytes a tensor
+MAX_BYTES = 1 << 26  # about 60 bytes per tensor
 MAX_AXES = 32
 MAX_NUMBER = 1 << 62  # of values in a tensor
-FOOTER = 48  # two handles, padding and 8 bytes that say it is a table
-TRAILER = 5  # behind each block: how it is compressed, and its checksum
+FOOTER = 48  # bytes: two handles, padding and the magic number of a table
+TRAILER = 5  # bytes after each block: compression and checksum
 
 
 def check_index(path: Path) -> None:

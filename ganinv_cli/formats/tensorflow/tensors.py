@@ -30,7 +30,7 @@ class CheckpointTensors:
         check_floats(name, dtype, "checkpoint")
         with _translate_errors(f"{name} cannot be read"):
             value = self._reader.get_tensor(name)
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+        with np.errstate(over="ignore"):  # too large values become infinite, and are refused below
             array = np.array(value, np.float32)
         if not np.isfinite(array).all():
             raise UnreadableError(
@@ -51,7 +51,7 @@ class CheckpointTensors:
 
 @contextmanager
 def _translate_errors(problem: str) -> Iterator[None]:
-    """Around TensorFlow's reader, which raises all of these errors for damaged files."""
+    """Turn the errors of TensorFlow's reader for damaged files into UnreadableError."""
     errors = (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError)
     with translate_errors(f"{problem}, the file is damaged or incomplete", *errors):
         yield

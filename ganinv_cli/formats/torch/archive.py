@@ -18,12 +18,12 @@ from ganinv_cli.formats.reading import check_member_list, open_file, translate_e
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
 
 MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
-MAX_RATIO = 100  # of a member's size to what it takes in the archive; torch.save compresses none
-ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes; what is no larger may be smaller by any ratio
+MAX_RATIO = 100  # of a member's size to its compressed size; torch.save does not compress
+ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes of a member up to which its ratio is not checked
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
 ZIP = b"PK\3\4"
 
-STORAGE_DTYPES = {  # of storages: what they hold, and its bytes
+STORAGE_DTYPES = {  # class of a storage -> dtype, and its bytes
     "DoubleStorage": ("float64", 8),
     "FloatStorage": ("float32", 4),
     "HalfStorage": ("float16", 2),
@@ -71,9 +71,9 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Around zipfile, which raises all of these errors for damaged archives."""
+    """Turn zipfile's errors for damaged archives into UnreadableError."""
     damages = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError)
-    others = (NotImplementedError, RuntimeError)  # a way to compress; a password
+    others = (NotImplementedError, RuntimeError)  # unknown compression; encryption
     problem = "its archive is damaged, cut off or locked"
     with translate_errors(problem, *damages, *others, length=100):
         yield

@@ -1,9 +1,8 @@
 """A parser of pickles that executes nothing.
 
-A pickle is a small program. Python's own reader runs it: it imports what the program names and
-calls that, and reserves as much memory as it asks for. Here the program is only parsed. A
-name stays a name, a call stays a record of what would have been called, and nothing takes more
-memory than a few times the bytes that were read.
+A pickle is a small program. Python's own reader runs it: it imports and calls any function that the
+program names, and allocates any memory that it requests. Here the program is only parsed: names are
+kept as GlobalName, calls as ObjectCall, and memory is at most a few times the bytes read.
 """
 
 import pickletools
@@ -50,7 +49,7 @@ def load(stream: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> 
         return machine.stack.pop()
 
 
-_VALUE_OPCODES = {  # what these stand for is what follows them
+_VALUE_OPCODES = {  # each pushes its argument
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"),
     *("BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),

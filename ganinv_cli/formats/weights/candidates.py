@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     """A network in the file."""
 
     path: str  # path in the file
-    names: frozenset[str]  # of its tensors, as a user of the file knows them
+    names: frozenset[str]  # of its tensors in the file
     plan: Plan | None  # None if it is no generator
     reason: str = ""  # why it is no generator
 

@@ -1,11 +1,10 @@
 """Usual geometry of generators, for files of weights that do not state it.
 
-* Stride: 1 for a transposed convolution on a 1 x 1 map, which it fills, and for one of a single
-  pixel; else 2. On a map of 7 x 7 as many have 1 as make the image 28 x 28.
-* A convolution that is not transposed keeps the sides. Its stride in --strides is by how much the
-  map is enlarged before it, each pixel repeated. It is 2 where two layers without weights stand
-  before it, which are the activation and the enlarging, or one behind the norm of a first map,
-  and 1 elsewhere.
+* Stride: 1 for a transposed convolution on a 1 x 1 map, which it fills, and for a kernel of a
+  single pixel; else 2. On a map of 7 x 7 as many have stride 1 as make the image 28 x 28.
+* A convolution that is not transposed keeps the sides. Its stride in --strides is the factor of a
+  nearest-neighbour upsampling before it. The factor is 2 if two layers without weights precede the
+  convolution (activation and upsampling), or one after the norm of the first map; else it is 1.
 * Padding: the padding by which the sides grow exactly stride times, or the given one, in PyTorch's
   convention and without output_padding.
 """

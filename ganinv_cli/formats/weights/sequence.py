@@ -68,12 +68,12 @@ class _Planner:
         self._is_numbered = framework.is_torch and any(part.weightless_before for part in layers)
         self._layers: list[PlannedLayer] = []
         self._strides: list[int] = []  # of the convolutions so far
-        self._equal_channel_count = 0  # how many of these make as many channels as they take
+        self._equal_channel_count = 0  # convolutions so far that keep the number of channels
         self._unit_strides = range(0)  # convolutions that usually have stride 1 here
         self._after_first_norm = (
-            False  # whether the last layer is a norm with which the first map begins
+            False  # whether the last layer is a norm at the start of the first map
         )
-        self._is_activated = True  # whether an activation stands behind the last layer with weights
+        self._is_activated = True  # whether an activation follows the last layer with weights
         self._latent, self._shape = 0, Shape()
         count = self._kinds.count("convolution")
         self._given_strides = overrides.check_strides(conventions, count)

@@ -26,7 +26,7 @@ def decode_floats(data: bytes, dtype: str, byte_order: str = "<") -> np.ndarray:
     array = np.frombuffer(data, byte_order + FLOAT_DTYPES[dtype])
     if dtype == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused later
+    with np.errstate(over="ignore"):  # too large values become infinite, and are refused later
         return array.astype(np.float32)
 
 
@@ -45,8 +45,8 @@ def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weig
 
     def read() -> np.ndarray:
         kernel, left, right = weight.read(), u.read(), v.read()
-        # the outputs of a transposed convolution are its second axis; of the two only the right
-        # one goes with u and v, which make σ as large as can be
+        # the outputs of a transposed convolution are its second axis; the right axis is the one
+        # that fits u and v, or that gives the larger σ
         axes = [a for a in range(min(kernel.ndim, 2)) if sizes == {(kernel.shape[a],): v.shape}]
         sigmas = [
             float(left @ (np.moveaxis(kernel, axis, 0).reshape(left.size, -1) @ right))

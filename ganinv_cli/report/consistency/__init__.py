@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def summarize(results: "Results", name: str) -> Report:
-    """Return the report of results that the reader knows by this name.
+    """Return the report of results; `name` is shown to the reader.
 
     Raises ResultsError if there is neither a recovery nor a file that could not be read.
     """

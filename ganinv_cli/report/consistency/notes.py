@@ -33,7 +33,7 @@ def make_notes(
     label_rows: list[LabelRow],
     handling_by_image: Mapping[int, str],
 ) -> list[str]:
-    """Return what is missing, what was run, how files were changed, and how to read the tables.
+    """Return notes on missing trials, on the run, on changed files, and on reading the tables.
 
     `run` is as `describe_run` returns it, `handling_by_image` how each file was changed.
     """

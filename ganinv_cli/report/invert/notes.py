@@ -17,7 +17,7 @@ from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 
 def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
-    """Return what is missing, what was run, how files were changed, and how to read the tables."""
+    """Return notes on missing trials, on the run, on changed files, and on reading the tables."""
     called = name_images(inverted)
     said = {called[row.number]: row.said for row in inverted}
     lines = [*make_run_notes(run), *describe_handling(said.items())]

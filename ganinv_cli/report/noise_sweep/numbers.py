@@ -1,4 +1,4 @@
-"""How far from the true z each rule ends at each noise variance, against the best possible."""
+"""The errors of z for each rule and noise variance, and the Cramér-Rao bound."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ErrorSummary(TableRow):
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRow(TableRow):
-    """What one rule did at one variance, over all its trials."""
+    """The results of a rule at one variance, over all its trials."""
 
     variance: float  # of the noise, pixels in [-1, 1]
     technique: str  # the rule's name

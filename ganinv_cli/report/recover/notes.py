@@ -9,7 +9,7 @@ from ganinv_cli.statistics import SMALLEST_EPSILON
 
 
 def make_notes(run: Json, table1: list[Table1Row]) -> list[str]:
-    """Return the notes: what is missing, what was run, and how to read the tables."""
+    """Return notes on missing trials, on the run, and on how to read the tables."""
     lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
         lines.append(

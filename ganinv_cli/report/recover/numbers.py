@@ -28,7 +28,7 @@ _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
 @dataclass(frozen=True, kw_only=True)
 class BoundCounts(TableRow):
-    """How often the bound that the loss puts on the error of z was true."""
+    """The number of trials in which the bound on the error of z held."""
 
     converged: int  # trials that converged and have a bound
     held: int  # of these, trials whose error is within it
@@ -37,7 +37,7 @@ class BoundCounts(TableRow):
 
 @dataclass(frozen=True, kw_only=True)
 class Table1Row(TableRow):
-    """What one clipping rule did, over all its trials."""
+    """A row of Table 1: the results of a clipping rule over all its trials."""
 
     technique: str  # the rule's name
     trials: int
@@ -78,7 +78,7 @@ class McNemarRow(TableRow):
 
 @dataclass(frozen=True, kw_only=True)
 class RefinementRow(TableRow):
-    """How near z is after the refinement in float64."""
+    """The errors of z after the refinement in float64."""
 
     technique: str  # the rule's name
     trials: int  # refined or not
@@ -117,7 +117,7 @@ def make_rows(results: "Results") -> list[Table1Row]:
 
 
 def make_refinement_rows(groups: Mapping[str, Group]) -> list[RefinementRow]:
-    """Return a row for each rule of which a trial was refined."""
+    """Return a row for each rule with refined trials."""
     return [
         _make_refinement_row(rule, group)
         for rule, group in groups.items()

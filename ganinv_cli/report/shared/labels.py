@@ -1,4 +1,4 @@
-"""How many trials found the label that made the image, for generators that ask for a label."""
+"""Counts of trials that found the label of their image, for conditional generators."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ NOTE = (
 
 @dataclass(frozen=True, kw_only=True)
 class RightLabels(TableRow):
-    """How many trials found the right label."""
+    """The number of trials that found the right label."""
 
     right: int
     interval: Interval  # 95 %, of their share of the trials
@@ -32,7 +32,7 @@ class RightLabels(TableRow):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts(TableRow):
-    """How many trials found the right label, with restarts and at the first start."""
+    """The numbers of trials that found the right label, with restarts and at the first start."""
 
     right: int  # with restarts
     interval: Interval  # 95 %, of their share of the trials
