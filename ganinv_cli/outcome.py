@@ -11,6 +11,6 @@ class Outcome(IntEnum):
 
     converged = 1  # the image loss is 0 but for rounding, or stopped falling below the residual
     budget = 2  # the trial's gradients were spent
-    stalled = 3  # the loss stopped falling, and no restart was left
+    stalled = 3  # the loss stopped falling, and all restarts were used
     diverged = 4  # a component of z exceeded 1000
     non_finite = 5  # the loss, or z, was not a finite number

@@ -40,7 +40,7 @@ MAX_BASIS_VALUES = 2**25  # numbers in the basis of the image's norm
 MAX_DIRECTIONS = 1200  # of the image that are weighted, at most
 OVERSAMPLING = 100  # directions more that the subspace they are sought in has
 POWER = 0.4  # of the mean JJᵀ
-DAMPING = 1e-2  # of the objective, that is added to the spectrum of z
+DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
 
 
 def measure_preconditioner(

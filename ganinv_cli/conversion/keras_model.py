@@ -180,7 +180,7 @@ def _pad_or_crop(x: Tensor, sides: kinds.Sides, name: str) -> Tensor:
 
 
 def _compute_same_padding(side: int, size: int, step: int) -> tuple[int, int]:
-    """Return the zeros before and behind of SAME padding in TensorFlow."""
+    """Return the zeros before and after, for SAME padding in TensorFlow."""
     over = max((-(-side // step) - 1) * step + size - side, 0)
     return over // 2, over - over // 2
 

@@ -169,7 +169,7 @@ _RELU_LAYERS = (Activation("relu"), Activation("leaky_relu", 0.0))
 
 
 def _find_same_padding_zeros(size: int, crop: Pair) -> Pair | None:
-    """Return the zeros before and behind a kernel that turn its crop into SAME; None: none do."""
+    """Return the zeros before and after a kernel that turn its crop into SAME, None if none do."""
     if sum(crop) != size - STRIDE:
         return None
     return next(
@@ -183,7 +183,7 @@ def _find_same_padding_zeros(size: int, crop: Pair) -> Pair | None:
 
 
 def _iterate_paddings(size: int) -> Iterator[Pair]:
-    """Yield zeros before and behind a kernel, fewest first."""
+    """Yield numbers of zeros before and after a kernel, fewest first."""
     for added in range(size + 3):
         yield (0, added)
         yield (added, 0)

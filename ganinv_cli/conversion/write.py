@@ -37,7 +37,7 @@ def write_generator(checkpoint: Checkpoint, destination: Destination) -> Written
     """Write a generator in the destination's format, and check what was written.
 
     Raises UsageError if the format cannot hold the generator or the place cannot be written to,
-    GaninvError if the disk is full or what was written makes other pictures.
+    GaninvError if the disk is full or the written generator makes other images.
     """
     overrides = format_overrides(checkpoint, destination)
     parent = destination.folder.parent if destination.owns_folder else destination.folder
@@ -87,7 +87,7 @@ def _write_keras(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:
-    """Return the hash of what was written, and the largest difference of its pictures."""
+    """Return the hash of the written network, and the largest difference of its images."""
     try:
         reread = read(written)
     except CheckpointError as error:

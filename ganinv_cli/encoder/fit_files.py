@@ -1,4 +1,4 @@
-"""The files of a fit: `NAME.npz`, and `NAME.npz.state` while it goes on."""
+"""The files of a fit: `NAME.npz`, and `NAME.npz.state` until it has finished."""
 
 import contextlib
 import json

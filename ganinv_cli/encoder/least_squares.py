@@ -18,7 +18,7 @@ class EncoderSettings:
     """The settings of a fit."""
 
     images: int  # should exceed the number of values of an image
-    batch_size: int = 512  # images made at a time
+    batch_size: int = 512  # images per batch
     precision: Literal["float32", "bfloat16"] = "float32"  # of the generator
     # Added to the mean square of each value, in units of their average. A smaller ridge is more
     # accurate on exact images, and less accurate on rounded and noisy ones.

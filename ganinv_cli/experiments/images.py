@@ -89,7 +89,7 @@ def run_images(
             minimum_test=minimum_test,
         )
         images = _ImageRun(shard_images, config, engine, image_files, run, pixel_mask)
-        images.certify()  # what an interrupted run left
+        images.certify()  # certificates that an interrupted run did not make
         run_task(
             task,
             images.make_jobs(),

@@ -95,8 +95,8 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
         """Return a function that returns each job's noisy image, and the residual of the right z.
 
         The residual is σ²χ² with pixels − latent degrees of freedom, known from the variance
-        without the true z. Clipped noise leaves less, depending on the image: then no loss of a
-        single start is sufficient, and two starts must agree.
+        without the true z. Clipped noise leaves less, depending on the image. In that case no loss
+        of a single start is sufficient, and two starts must agree.
         """
         config = self.config
         pixels, latent = int(np.prod(generator.image_shape)), generator.latent

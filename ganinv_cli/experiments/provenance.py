@@ -26,8 +26,8 @@ def make_provenance(
 ) -> Provenance:
     """Return the provenance of a run that starts now, with every setting of its solver.
 
-    `extra` is what else decides the results, such as hashes of the images; `precision` is that of
-    the gradients, as in `Machine`.
+    `extra` are further settings that decide the results, such as hashes of the images; `precision`
+    is the precision of the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
     settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(extra or {})}

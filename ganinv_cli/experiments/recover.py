@@ -39,7 +39,7 @@ def recover(
 ) -> None:
     """Run the trials that `out` lacks, commit as they finish, and make one file at the end.
 
-    An interruption commits what has finished and is raised again; the same call then goes on.
+    An interruption commits the finished trials and is raised again; the same call continues it.
     """
     generator = engine.generator
     check_labels(generator, config, config.restarts + 1, "restarts")

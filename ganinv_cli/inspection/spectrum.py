@@ -44,7 +44,7 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
     """Return the condition of J, its rank and its weak directions as plain JSON.
 
-    The condition is that of the directions that move the image; None if none does.
+    The condition is over the directions that change the image; None if there are none.
     """
     values = spectrum.values
     finite = np.isfinite(values).all(1)

@@ -8,8 +8,8 @@ import statistics
 FIRST_ROWS = 64  # rows to begin with
 MAX_ROWS = 4096
 MIN_SPEEDUP = 1.1  # of gradients per second, for a change to be kept
-MIN_INCREMENTS, MIN_SECONDS = 6, 0.5  # of full batches, before a rate is believed
-MIN_BUILD_MULTIPLE = 30  # times as long as a graph takes to build, that the work left must last
+MIN_INCREMENTS, MIN_SECONDS = 6, 0.5  # of full batches, before a rate is used
+MIN_BUILD_MULTIPLE = 30  # least time left, in build times of a graph, for a change
 
 
 class BatchSizeControl:

@@ -23,7 +23,7 @@ class _State(NamedTuple):
     candidate: tf.Tensor  # (batch, latent), what the next step evaluates
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
-    jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, taken as it is
+    jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, always accepted
     history: History
     loss_history: (
         tf.Tensor
@@ -129,7 +129,7 @@ class LBFGS(Solver):
     def _accept_candidate(self, state: _State, evaluation: Evaluation) -> _State:
         """Accept the candidates that decrease the objective enough; shorten the other steps."""
         move = state.candidate - state.z
-        # a projected move can point uphill, and must lower the objective all the same
+        # a projected move may point uphill, but must still decrease the objective
         slope = tf.minimum(dot(state.gradient, move), 0)
         sufficient_loss = state.objective + self.sufficient * slope
         accepted = state.jumped | (evaluation.objective <= sufficient_loss)  # false for NaN

@@ -55,7 +55,7 @@ ROOT = (
     ),
 )
 
-IMAGE = (  # a row for the image as a whole, its trial 0
+IMAGE = (  # one row for the image as a whole, with trial 0
     Column("name", "S255", (), "", "of the file, without its folder, UTF-8"),
     Column("sha256", "S64", (), "", "of the file's bytes"),
     Column("said", "S255", (), "", "what was done to it that a viewer would not expect, UTF-8"),

@@ -115,8 +115,8 @@ class Workers:
         except (errors.RayError, ConnectionError) as error:
             self._workers.clear()  # they cannot be reached
             raise GaninvError(
-                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on when it is "
-                "there again"
+                f"the Ray cluster is lost ({_summarise_error(error)}); the same command goes on "
+                "when it is there again"
             ) from error
 
     def stop(self) -> None:
@@ -167,7 +167,7 @@ class Workers:
         return worker, answer
 
     def _check_versions(self, info: WorkerInfo) -> None:
-        """Raise GaninvError for another ganinv on a node; warn once of another TensorFlow or Python."""
+        """Raise GaninvError if a worker has another ganinv; warn once of another TensorFlow, Python."""
         for name, ours in self._versions.items():
             theirs = info.versions[name]
             if name == "ganinv" and theirs != ours:

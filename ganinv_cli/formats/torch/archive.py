@@ -47,7 +47,7 @@ class TorchFile(NamedTuple):
     """The object that torch.save stored, and access to the bytes of its tensors."""
 
     content: Any  # as pickle_parser.load returns it
-    byte_order: str  # < or >: which byte of a number comes first
+    byte_order: str  # < or >, the byte order of numbers
     storage_size: Callable[[str], int]  # bytes of a storage by its key, 0 if there is none
     read_storage: Callable[
         [str, int, int], bytes

@@ -33,7 +33,7 @@ _TENSOR_NAME = re.compile(
 _ROLES = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
 _COUNTER = "num_batches_tracked"
 _WEIGHT_NAME = re.compile(r"(^|\.)(weight(_orig|_g)?|original0?)$")
-# what spectral norm and weight norm keep in place of a weight
+# arrays of spectral norm and weight norm instead of a weight
 _SPECTRAL_NORM_KEYS = (
     ("weight_orig", "weight_u", "weight_v"),
     *(tuple(f"parametrizations.weight.{each}" for each in ("original", "0._u", "0._v")),),

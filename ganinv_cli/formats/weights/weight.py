@@ -7,7 +7,7 @@ import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
 
-# names of what holds floats, and how NumPy reads it; bfloat16 is the upper half of a float32
+# dtype name -> NumPy code; bfloat16 is the upper half of a float32
 FLOAT_DTYPES = {"float16": "f2", "bfloat16": "u2", "float32": "f4", "float64": "f8"}
 
 

@@ -92,7 +92,7 @@ def _describe_polishing(table2: list[Table2Row]) -> str:
 
 
 def _group_outside(table2: list[Table2Row]) -> Iterator[tuple[str, Iterator[Table2Row]]]:
-    """Yield by rule the rows whose recoveries mostly leave the box."""
+    """Yield by rule the rows whose recoveries are mostly outside the bounds."""
     rows = (row for row in table2 if row.outside.median)
     return groupby(sorted(rows, key=_get_rule), _get_rule)
 

@@ -1,4 +1,4 @@
-"""The certificate of each inverted image: how near, how sure, how well conditioned."""
+"""The certificate of each inverted image: errors, agreement of starts, and conditioning."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

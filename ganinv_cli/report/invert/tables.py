@@ -7,7 +7,7 @@ from ganinv_cli.report.shared.image_tables import UnreadRow, make_image_table, m
 
 
 def make_sections(inverted: list[InvertRow], unread: list[UnreadRow]) -> list[Section]:
-    """Return the tables: how near each image is, how sure its z is, and the unread files."""
+    """Return the tables: errors of the images, certainty of z, and unread files."""
     if not inverted:
         return make_unread_tables(unread)
     return [

@@ -19,7 +19,7 @@ from ganinv_cli.statistics import Booleans, Floats
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-# The ways of counting: the trial as its first start left it, and after its restarts.
+# The ways of counting: after the first start of a trial, and after its restarts.
 COLUMN_PREFIXES = {"first_start": "first/", "with_restarts": ""}  # each with its columns' prefix
 STATISTICS = {"median": statistics.median, "mean": statistics.mean}
 
@@ -80,14 +80,14 @@ class Cell(NamedTuple):
     def errors(self, counting: str) -> Floats:
         """Return ‖z_found − z_true‖² / latent of each trial, (trials,) float64.
 
-        The error is infinite if a trial found no number: to leave it out would reward the failure.
+        The error is infinite if z is not finite: leaving it out would reward the failure.
         """
         errors = self.group[f"{COLUMN_PREFIXES[counting]}z_error"]
         return np.where(np.isnan(errors), np.inf, errors.astype(np.float64))
 
     @property
     def changed_by_restarts(self) -> bool:
-        """Whether the error of any trial with restarts differs from that of its first start."""
+        """Whether restarts changed the error of any trial."""
         first, best = map(self.errors, COLUMN_PREFIXES)
         return not np.array_equal(first, best)
 

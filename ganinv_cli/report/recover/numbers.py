@@ -20,7 +20,7 @@ from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-# The ways of counting: the trial as its first start left it, and after its restarts.
+# The ways of counting: after the first start of a trial, and after its restarts.
 COLUMN_PREFIXES = {"first_start": "first/", "recovered": ""}  # each with its columns' prefix
 
 _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
@@ -44,7 +44,7 @@ class Table1Row(TableRow):
     first_start: dict[str, int]  # trials whose error is below each of EPSILONS
     recovered: dict[str, int]  # the same with restarts
     intervals: dict[str, dict[str, Interval]]  # 95 %, by way of counting and epsilon
-    paper: dict[str, float]  # the paper's shares, by epsilon; empty for a rule that is not its
+    paper: dict[str, float]  # the paper's shares, by epsilon; empty for rules that it does not have
     elsewhere: dict[str, int]  # trials that converged to another z, by way of counting
     bound: BoundCounts | None  # None: the results have no bounds
     outcomes: dict[str, dict[str, int]]  # trials, by way of counting and outcome

@@ -46,7 +46,7 @@ class ImageResults:
 
     @property
     def handling(self) -> str:
-        """How the file was changed to make it an input, in words; empty: not worth a note."""
+        """Changes made to the file to make it an input, in words; empty for none worth a note."""
         return self._read_text("said")
 
     @property

@@ -114,7 +114,7 @@ class MergedRows:
         return self._owners.get(group, np.zeros(0, np.int32))
 
     def _find_complete_summaries(self, group: str) -> _Summaries | None:
-        """Return those of the file that has all trials of the summarised group, if of all."""
+        """Return the summaries of the file that has all trials, if they are of all trials."""
         owner = self._get_owners(schema.enclosing_group(group))
         members = np.unique(owner[owner >= 0]).tolist()
         count = int((owner >= 0).sum())
