@@ -167,7 +167,7 @@ class Workers:
         return worker, answer
 
     def _check_versions(self, info: WorkerInfo) -> None:
-        """Raise GaninvError if a worker has another ganinv; warn once of another TensorFlow, Python."""
+        """Raise GaninvError if a worker has another ganinv; warn once of other versions."""
         for name, ours in self._versions.items():
             theirs = info.versions[name]
             if name == "ganinv" and theirs != ours:
