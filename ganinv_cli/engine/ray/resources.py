@@ -18,7 +18,7 @@ class WorkerResources(NamedTuple):
 def choose_worker_resources(
     nodes: Sequence[Node], device: str, cpus: int, gpus: float
 ) -> WorkerResources:
-    """Return the resources of each worker; `gpus` -1: one if `device` allows and the cluster has any.
+    """Return what each worker gets; `gpus` -1: one if `device` allows and the cluster has any.
 
     Raises UsageError if no node of the cluster has as much.
     """

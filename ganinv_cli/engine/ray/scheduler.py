@@ -85,8 +85,8 @@ class Scheduler:
         self._loss_counts.update(jobs)
         if lost_too_often := [job for job in jobs if self._loss_counts[job] >= MAX_LOSSES]:
             raise GaninvError(
-                f"{MAX_LOSSES} workers ended while they had {_describe_trials(lost_too_often)}: {reason}; the same command "
-                "goes on when that is mended"
+                f"{MAX_LOSSES} workers ended while they had {_describe_trials(lost_too_often)}: "
+                f"{reason}; the same command goes on when that is mended"
             )
 
     def _compute_target(self, assignment: _Assignment) -> int:
