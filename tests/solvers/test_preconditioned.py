@@ -145,9 +145,9 @@ def test_a_row_with_a_residual_is_not_damped(generator, norms):
 
 
 def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, norms):
-    problem, z = _problem(generator, norms, wall=100.0), _z(generator, 1)
+    problem, z = _problem(generator, norms, penalty=100.0), _z(generator, 1)
     weighted = (
         problem._replace(penalty=0 * problem.penalty).evaluate(z).objective
-    )  # a wall says nothing
+    )  # the penalty outside the bounds says nothing of z
     expected = weighted / (norms.preconditioned.least_eigenvalue * generator.latent)
     np.testing.assert_allclose(problem.evaluate(z).bound, expected)
