@@ -196,11 +196,13 @@ def test_other_experiments_give_what_they_give_alone(command, checkpoint, cluste
 
 def test_a_node_that_joins_is_used_and_what_dies_loses_no_trial(recover, alone, cluster, tmp_path):
     def disturb() -> None:
-        (worker,) = clusters.wait_until(lambda: clusters.list_workers(cluster.pid), 90)
+        clusters.wait_until(lambda: _computes(cluster.pid), 90)
         node = cluster.add_node(2)
         try:
             clusters.wait_until(lambda: _computes(node.pid), 90)
-            os.kill(worker, signal.SIGKILL)
+            for worker in clusters.list_workers(cluster.pid):  # now: one of before may have ended
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
         finally:
             cluster.kill_node(node)
 
