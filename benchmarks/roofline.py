@@ -26,7 +26,7 @@ from tabulate import tabulate
 
 from ganinv_cli import formats, preconditioner
 from ganinv_cli.engine.devices import find_devices
-from ganinv_cli.experiments.recover import supply
+from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
@@ -149,7 +149,7 @@ def _measure_solver(generator: Generator, plan: Plan, size: int) -> Row:
         generator,
         make_solver("lbfgs", SETTINGS),
         SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
-        supply(generator, RecoverConfig.seed, size),
+        prepare_known_targets(generator, RecoverConfig.seed, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         NO_RECORD_POINTS,
         seed=RecoverConfig.seed,

@@ -13,7 +13,7 @@ from ganinv_cli import formats, preconditioner
 from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.columns import z_error
-from ganinv_cli.experiments.recover import supply
+from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
@@ -61,7 +61,7 @@ def _solve_trials(generator: Generator, settings: dict[str, int], trials: int) -
         generator,
         make_solver("lbfgs", settings),
         SharedJobs([Job(trial, rule) for trial in range(trials) for rule in RULES]),
-        supply(generator, 0, size),
+        prepare_known_targets(generator, 0, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         RecordPoints(np.array([]), np.array([])),
         seed=0,

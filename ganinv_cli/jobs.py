@@ -25,7 +25,7 @@ class JobSource(Protocol):
     def remaining(self) -> int:
         """About how many jobs this worker may still take."""
 
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether there are no jobs now and there will be none."""
 
     def take(self, limit: int) -> list[Job]:
@@ -44,7 +44,7 @@ class SharedJobs:
     def remaining(self) -> int:
         return -(-self._remaining // self._workers)
 
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         return self._remaining == 0
 
     def take(self, limit: int) -> list[Job]:
@@ -82,7 +82,7 @@ class WorkerJobs:
     def remaining(self) -> int:
         return len(self._jobs) + self._expected
 
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         return not self._jobs and not self._is_open
 
     def take(self, limit: int) -> list[Job]:

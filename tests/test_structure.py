@@ -59,10 +59,7 @@ IRREGULAR = frozenset(_WORDS.split())
 NOT_PARTICIPLES = {"bed", "embed", "exceed", "feed", "heed", "led", "need", "seed", "speed"}
 PARTICIPLES = {  # name -> why a bare participle is right
     "bounded": "property: whether the loss bounds the error of z",
-    "exhausted": "property-like test of a job source, as of an iterator",
-    "finished": "property: whether all is done",
     "polished": "property: rows with the columns polished/*, as the results format names them",
-    "unassigned": "property: jobs that no worker has",
     "unused": "property: names of variables that no operation reads",
 }
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from ganinv_cli.engine.devices import describe_machine, find_devices
-from ganinv_cli.experiments.recover import supply
+from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
@@ -26,7 +26,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int) -> MethodResult:
         task.generator,
         make_solver(RecoverConfig.solver, {}),
         SharedJobs([Job(trial, "stochastic") for trial in range(trials)]),
-        supply(task.generator, SEED, BATCH),
+        prepare_known_targets(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         NO_RECORD_POINTS,
         seed=SEED,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.experiments.recover import supply
+from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Evaluation, Problem
@@ -78,7 +78,7 @@ class RecoveryBenchmark:
 
     def _make_targets(self, trials: int) -> tuple[np.ndarray, np.ndarray]:
         jobs = [Job(trial, "stochastic") for trial in range(trials)]
-        sought = supply(self.generator, SEED, BATCH)(jobs)
+        sought = prepare_known_targets(self.generator, SEED, BATCH)(jobs)
         return sought.images, sought.z_true
 
     @cached_property

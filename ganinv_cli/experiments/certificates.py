@@ -37,7 +37,7 @@ class CertificateTask:
 
     def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
         """Make the certificates of the jobs, one at a time."""
-        while not jobs.exhausted():
+        while not jobs.is_exhausted():
             taken = jobs.take(1)
             rows = {_certificate_group(job): self._make_columns(generator, job) for job in taken}
             yield WorkerResult(Counts(), taken, rows, len(taken))

@@ -69,7 +69,9 @@ class RecoverTask(TrialTask[RecoverConfig]):
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"
-        return supply(generator, self.config.seed, self.config.initial_batch_size, precision)
+        return prepare_known_targets(
+            generator, self.config.seed, self.config.initial_batch_size, precision
+        )
 
     def get_group(self, job: Job) -> str:
         return job.rule
@@ -84,7 +86,7 @@ class RecoverTask(TrialTask[RecoverConfig]):
         return trial.outcome is Outcome.converged
 
 
-def supply(
+def prepare_known_targets(
     generator: Generator, seed: int, batch_size: int, precision: str = "float32"
 ) -> MakeTargets:
     """Return a function that makes each job's target: the image of a known z, in `precision`."""

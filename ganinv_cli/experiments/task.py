@@ -99,7 +99,7 @@ class TrialTask(ABC, Generic[Settings]):
             for increment in self._run_loop(generator, jobs):
                 ended += increment.finished
                 counts = self.count_trials(increment)
-                if not jobs.exhausted() and time.monotonic() - last_result < RESULT_SECONDS:
+                if not jobs.is_exhausted() and time.monotonic() - last_result < RESULT_SECONDS:
                     yield WorkerResult(counts, batch_size=increment.rows)
                     continue
                 yield self._make_result(ended, generator.prior, counts)._replace(

@@ -38,7 +38,7 @@ class TrialQueue:
     @property
     def has_more(self) -> bool:
         """Whether there are trials, or more may come."""
-        return bool(self._trials or self._pending_jobs) or not self._job_source.exhausted()
+        return bool(self._trials or self._pending_jobs) or not self._job_source.is_exhausted()
 
     def pop_next(self) -> Trial | None:
         """Return the next trial, or None if there is none now."""

@@ -57,7 +57,7 @@ def solve(
     `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
     and nothing restarts. Raises GaninvError if there is no memory for one row.
     """
-    if job_source.exhausted():
+    if job_source.is_exhausted():
         return
     coupled = generator.batch_norm == "batch"
     trial_queue = TrialQueue(
@@ -79,7 +79,7 @@ def solve(
             if not coupled or not slots.trials_by_row:
                 batch_state = slots.fill(batch_state, trial_queue)
             if not slots.trials_by_row:
-                if job_source.exhausted():
+                if job_source.is_exhausted():
                     return
                 yield Increment([], 0.0, 0.0)
                 continue

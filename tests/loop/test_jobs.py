@@ -89,14 +89,14 @@ def test_workers_that_share_take_each_job_once_and_less_towards_the_end():
         thread.join()
     assert sorted(taken) == jobs
     assert (max(sizes), sizes[-1]) == (64, 1)
-    assert shared.exhausted()
+    assert shared.is_exhausted()
 
 
 def test_nobody_gets_more_of_a_feed_that_is_closed():
     shared = SharedJobs([Job(0, "none")], workers=2)
-    assert not shared.exhausted()
+    assert not shared.is_exhausted()
     shared.close()
-    assert shared.exhausted()
+    assert shared.is_exhausted()
     assert shared.take(4) == []
 
 

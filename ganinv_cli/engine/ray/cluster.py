@@ -62,7 +62,7 @@ class RayCluster:
         task_reference = self._ray.put(task)
         results: deque[WorkerResult] = deque()
         try:
-            while results or not scheduler.finished:
+            while results or not scheduler.is_finished:
                 while results:
                     yield results.popleft()
                 self._assign_jobs(scheduler, task_reference)
@@ -70,7 +70,7 @@ class RayCluster:
         except KeyboardInterrupt:
             end = time.monotonic() + INTERRUPT_SECONDS
             with suppress(GaninvError):  # the cluster may have been interrupted too
-                while (remaining := end - time.monotonic()) > 0 and not scheduler.finished:
+                while (remaining := end - time.monotonic()) > 0 and not scheduler.is_finished:
                     results += self._receive_results(scheduler, remaining)
             yield from results
             raise
@@ -82,7 +82,7 @@ class RayCluster:
         for worker in self._workers.ready:
             worker.set_task(task_reference)
             while len(worker.calls) < CALLS_PER_WORKER:
-                if not scheduler.count_assigned(worker) and not scheduler.unassigned:
+                if not scheduler.count_assigned(worker) and not scheduler.unassigned_count:
                     break
                 worker.call(Worker.work, *scheduler.assign_jobs(worker))
 

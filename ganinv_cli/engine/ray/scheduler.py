@@ -45,14 +45,16 @@ class Scheduler:
         self._loss_counts: Counter[Job] = Counter()
 
     @property
-    def unassigned(self) -> int:
+    def unassigned_count(self) -> int:
         """The number of jobs that no worker has."""
         return self._unread + len(self._returned)
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether all jobs are completed."""
-        return not self.unassigned and not any(each.jobs for each in self._assignments.values())
+        return not self.unassigned_count and not any(
+            each.jobs for each in self._assignments.values()
+        )
 
     def count_assigned(self, worker: Hashable) -> int:
         """Return how many jobs a worker has not completed."""
@@ -63,14 +65,14 @@ class Scheduler:
         assignment = self._assignments.setdefault(worker, _Assignment(self._batch_size))
         jobs = self._take_jobs(self._compute_target(assignment) - len(assignment.jobs))
         assignment.jobs.update(dict.fromkeys(jobs))
-        return JobBatch(jobs, math.ceil(self.unassigned * self._compute_share(assignment)))
+        return JobBatch(jobs, math.ceil(self.unassigned_count * self._compute_share(assignment)))
 
     def complete_jobs(self, worker: Hashable, jobs: Sequence[Job], batch_size: int) -> None:
         """Record that a worker has completed jobs and has `batch_size` trials in flight."""
         assignment = self._assignments[worker]
         for job in jobs:
             del assignment.jobs[job]
-        if batch_size and self.unassigned:  # batches shrink when all jobs are assigned
+        if batch_size and self.unassigned_count:  # batches shrink when all jobs are assigned
             assignment.batch_size = batch_size
         # A worker may complete more than its batch between two calls.
         assignment.lookahead = max(assignment.batch_size, 2 * len(jobs))
@@ -91,8 +93,12 @@ class Scheduler:
 
     def _compute_target(self, assignment: _Assignment) -> int:
         """Return how many jobs a worker should have."""
-        lookahead = min(assignment.lookahead, math.ceil(self.unassigned / (2 * self._worker_count)))
-        remaining = self.unassigned + sum(len(other.jobs) for other in self._assignments.values())
+        lookahead = min(
+            assignment.lookahead, math.ceil(self.unassigned_count / (2 * self._worker_count))
+        )
+        remaining = self.unassigned_count + sum(
+            len(other.jobs) for other in self._assignments.values()
+        )
         return min(
             assignment.batch_size + lookahead,
             math.ceil(remaining * self._compute_share(assignment)),

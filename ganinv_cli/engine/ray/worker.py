@@ -95,7 +95,7 @@ class Worker:
     def _iterate_results(self, remaining: int) -> "Iterator[WorkerResult]":
         assert self._jobs and self._task and self._generator
         start_time = time.monotonic()
-        if self._results is None and not self._jobs.exhausted():
+        if self._results is None and not self._jobs.is_exhausted():
             self._results = self._task.run(self._generator, self._jobs)
         while self._results is not None:
             result = next(self._results, None)

@@ -52,7 +52,7 @@ def test_each_job_is_completed_once_whichever_workers_come_and_go():
     workers = [Worker(scheduler, number) for number in range(3)]
     done: list[Job] = []
     started = 3
-    while not scheduler.finished:
+    while not scheduler.is_finished:
         worker = random_.choice(workers)
         worker.ask()
         if random_.random() < 0.005:
@@ -109,14 +109,14 @@ def test_few_jobs_are_shared_out():
     scheduler = Scheduler(Jobs(20), 64, 2)
     first, second = Worker(scheduler, 0), Worker(scheduler, 1)
     assert (first.ask(), second.ask()) == (10, 10)
-    assert scheduler.unassigned == 0
+    assert scheduler.unassigned_count == 0
 
 
 def test_workers_get_fewer_jobs_ahead_towards_the_end():
     scheduler = Scheduler(Jobs(1000), 8, 2)
     workers = [Worker(scheduler, number) for number in range(2)]
     ahead = []
-    while scheduler.unassigned:
+    while scheduler.unassigned_count:
         for worker in workers:
             worker.ask()
             ahead.append(len(worker.jobs) - 8)
@@ -129,7 +129,7 @@ def test_a_worker_that_does_twice_as_much_gets_twice_as_much():
     scheduler = Scheduler(Jobs(3000), 8, 2)
     slow, fast = Worker(scheduler, 0), Worker(scheduler, 1)
     counts = [0, 0]
-    while scheduler.unassigned:
+    while scheduler.unassigned_count:
         for worker, speed in ((slow, 1), (fast, 2)):
             worker.ask()
             done = worker.complete(speed)
@@ -141,18 +141,18 @@ def test_a_worker_that_does_twice_as_much_gets_twice_as_much():
 def test_a_worker_expects_more_jobs_until_all_are_assigned():
     scheduler = Scheduler(Jobs(30), 4, 1)
     worker = Worker(scheduler, 0)
-    while scheduler.unassigned:
+    while scheduler.unassigned_count:
         worker.ask()
-        assert (worker.remaining > 0) == (scheduler.unassigned > 0)
+        assert (worker.remaining > 0) == (scheduler.unassigned_count > 0)
         worker.complete(3)
     worker.ask()
     assert worker.remaining == 0
-    assert not scheduler.finished
+    assert not scheduler.is_finished
     scheduler.remove_worker(0, "it died")
     late = Worker(scheduler, 1)
     while late.ask():
         late.complete(99)
-    assert scheduler.finished
+    assert scheduler.is_finished
 
 
 def test_jobs_are_read_as_they_are_assigned():
@@ -175,4 +175,4 @@ def test_jobs_that_are_lost_again_and_again_are_named():
 def test_a_lost_worker_without_jobs_changes_nothing():
     scheduler = Scheduler(Jobs(5), 4, 1)
     scheduler.remove_worker(7, "it died")
-    assert scheduler.unassigned == 5
+    assert scheduler.unassigned_count == 5
