@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.spatial.distance import cdist, pdist
 
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.training.images import SquareCrop, load_images
@@ -25,7 +25,7 @@ from ganinv_cli.training.images import SquareCrop, load_images
 @click.option("--count", default=256, show_default=True)
 def main(images: Path, checkpoint: str, crop_side: float, crop_center: str, count: int) -> None:
     """Print mean pairwise pixel distances: of samples, of the data, of samples to the nearest."""
-    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     x, y = (float(part) for part in crop_center.split(","))
     size, _, channels = generator.image_shape
     real = load_images(images, size, channels, SquareCrop(crop_side, (x, y))) / 127.5 - 1

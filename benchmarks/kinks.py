@@ -17,6 +17,7 @@ from ganinv_cli import formats, preconditioner
 from ganinv_cli.clipping import RULES
 from ganinv_cli.images import Crop, load_image, to_floats
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import Config
@@ -39,7 +40,7 @@ NO_STALL = 1e-12  # share of a fall that stops nobody
 @click.option("--steps", default=800, show_default=True, type=click.IntRange(100))
 def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int) -> None:
     """One line for each share that --stationary may be; medians over the starts, [largest]."""
-    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     target = to_floats(load_image(image, generator.image_shape, Crop(crop)).pixels)
     path = _record_trajectory(generator, target, clip, starts, steps)
     polisher = MinimumTest(steps=0).compile_for(generator)

@@ -30,7 +30,7 @@ from side_by_side.task import BATCH, Method, RecoveryBenchmark
 from ganinv_cli import formats
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 
@@ -129,7 +129,7 @@ def main(
         raise click.UsageError(f"no method {unknown[0]!r}; they are {', '.join(ENTRIES)}")
     try:
         device = find_devices("auto")[0]
-        generator = Generator(formats.read(find("checkpoint", checkpoint)))
+        generator = make_generator(formats.read(find("checkpoint", checkpoint)))
         here = records.describe_environment(device.description, generator)
         known = {} if overwrite and not only else records.load_records(out, here)
     except GaninvError as error:

@@ -32,6 +32,7 @@ from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import Preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
@@ -87,7 +88,7 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     plan = QUICK if quick else FULL
     device = find_devices("auto")[0]
     with device.scope():
-        generator = Generator(formats.read(find("checkpoint", checkpoint)))
+        generator = make_generator(formats.read(find("checkpoint", checkpoint)))
         rows = list(measure_rows(generator, plan))
     table = [_format_row(row) for row in rows]
     click.echo(tabulate(table, HEADER, "pipe", disable_numparse=True))

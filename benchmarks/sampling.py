@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from ganinv_cli import formats
 from ganinv_cli.images import to_floats
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.refine.minimum import MinimumTest, MinimumTester, shortest_combination
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
@@ -34,7 +34,7 @@ def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
     """One line a recovery of GROUP, such as image=0000/stochastic."""
     groups = read_results(results).groups
     target = to_floats(groups[group.split("/")[0]]["target"][0])
-    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     polisher = MinimumTest().compile_for(generator)
     low, high = (
         (-np.inf, np.inf) if group.endswith("none") else (generator.prior.low, generator.prior.high)

@@ -18,6 +18,7 @@ from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
@@ -37,7 +38,7 @@ HEADER = ("lbfgs with", "rule", "first start", "with restarts", "gradients", "me
 def main(checkpoint: str, trials: int) -> None:
     """Print a Markdown table: recovered below 1e-4, and gradients a trial."""
     device = find_devices("auto")[0]
-    generator = Generator(formats.read(find("checkpoint", checkpoint)))
+    generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     _print_row(HEADER)
     _print_row(["---"] * len(HEADER))
     for settings in SETTINGS:

@@ -8,8 +8,8 @@ from small import cast_to_float64
 
 from ganinv_cli import preconditioner
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import count_gradients, limit_points, measure_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
@@ -19,7 +19,7 @@ POINTS = 5
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

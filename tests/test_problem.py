@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.problem import Problem
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 def _problem(generator, rows=3, wall=0.0, seed=0, mask=None):

@@ -1,6 +1,5 @@
 """`ganinv convert`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -41,11 +40,8 @@ def convert(
     checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
     startup.make_generator_spec(checkpoint, label=choice.label)  # refuses a label out of range
     from ganinv_cli.conversion.write import write_generator
-    from ganinv_cli.network.folding import fix_label
 
-    if choice.label >= 0:
-        checkpoint = replace(checkpoint, network=fix_label(checkpoint.network, choice.label))
-    written = write_generator(checkpoint, target)
+    written = write_generator(checkpoint, target, choice.label)
     if not quiet:
         same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
         click.echo(f"{written.path}: {', '.join(written.files)}")

@@ -97,14 +97,18 @@ def make_generator_spec(
     Raises ConfigError if the checkpoint has no such label, or no batch norm for that mode.
     """
     from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.graph import Network
     from ganinv_cli.network.layers import BatchNorm
 
     labels = checkpoint.network.labels
-    norms = any(isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes)
+    network = checkpoint.network
+    norms = isinstance(network, Network) and any(
+        isinstance(node.layer, BatchNorm) for node in network.nodes
+    )
     if batch_norm == "batch" and not norms:
         raise ConfigError(
-            f"{checkpoint.path} has no batch norm that could take a batch's statistics (a "
-            "SavedModel's are constants in its graph); leave --batch-norm out"
+            f"{checkpoint.path} has no layers of batch norm that could take a batch's statistics; "
+            "leave --batch-norm out"
         )
     if label >= labels:
         has = f"labels 0 to {labels - 1}" if labels else "no labels"

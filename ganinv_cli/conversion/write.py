@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,10 @@ from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, write_checkpoint
 from ganinv_cli.inspection.render import measure_difference
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.folding import fix_label
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.network.traced_network import TracedNetwork
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared
@@ -33,12 +37,24 @@ class WrittenGenerator(NamedTuple):
     difference: float  # largest, over PICTURES pictures in [-1, 1]
 
 
-def write_generator(checkpoint: Checkpoint, destination: Destination) -> WrittenGenerator:
+def write_generator(
+    checkpoint: Checkpoint, destination: Destination, label: int = -1
+) -> WrittenGenerator:
     """Write a generator in the destination's format, and check what was written.
 
+    With a label from 0, the generator of that label alone is written.
     Raises UsageError if the format cannot hold the generator or the place cannot be written to,
     GaninvError if the disk is full or the written generator makes other images.
     """
+    network = checkpoint.network
+    if isinstance(network, TracedNetwork):
+        raise UsageError(
+            f"{checkpoint.path} was read as TensorFlow operations, not as layers, so it cannot be "
+            "converted; use the file as it is"
+        )
+    if label >= 0:
+        network = fix_label(network, label)
+        checkpoint = replace(checkpoint, network=network)
     overrides = format_overrides(checkpoint, destination)
     parent = destination.folder.parent if destination.owns_folder else destination.folder
     write = _write_keras if destination.is_keras else _write_layout_c
@@ -50,7 +66,7 @@ def write_generator(checkpoint: Checkpoint, destination: Destination) -> Written
         folder.mkdir()
         copied = _copy_conventions(destination, folder)
         try:
-            write(checkpoint, folder / destination.name)
+            write(network, folder / destination.name)
         except UnwritableError as error:
             raise UsageError(f"{checkpoint.path}: {error}") from None
         if overrides:
@@ -76,14 +92,14 @@ def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
     return copied
 
 
-def _write_layout_c(checkpoint: Checkpoint, prefix: Path) -> None:
-    write_checkpoint(prefix, layout_c.make_arrays(checkpoint.network))
+def _write_layout_c(network: Network, prefix: Path) -> None:
+    write_checkpoint(prefix, layout_c.make_arrays(network))
 
 
-def _write_keras(checkpoint: Checkpoint, path: Path) -> None:
+def _write_keras(network: Network, path: Path) -> None:
     from ganinv_cli.conversion.keras_model import build_model  # Keras is slow to import
 
-    build_model(checkpoint.network).save(path)
+    build_model(network).save(path)
 
 
 def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str, float]:
@@ -94,7 +110,7 @@ def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str
         raise GaninvError(
             f"what was written cannot be read again, so it was removed: {error}"
         ) from None
-    first, second = Generator(checkpoint), Generator(reread)
+    first, second = make_generator(checkpoint), make_generator(reread)
     if (reread.prior, second.labels, second.latent, second.image_shape) != (
         *(checkpoint.prior, first.labels, first.latent, first.image_shape),
     ):

@@ -9,6 +9,7 @@ import numpy as np
 from ganinv_cli.jobs import Job, JobCollection, JobSource
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.machine import Machine
 
 
@@ -55,7 +56,7 @@ class GeneratorSpec(NamedTuple):
 
     def build(self) -> Generator:
         """Build the generator on the current device."""
-        return Generator(self.checkpoint, self.batch_norm, self.label)
+        return make_generator(self.checkpoint, self.batch_norm, self.label)
 
 
 class Engine(Protocol):

@@ -19,6 +19,7 @@ from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
 from ganinv_cli.network.shapes import ShapeError, format_shape
+from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import Conventions
 
@@ -27,8 +28,6 @@ ACTIVATION_BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
     "hard_sigmoid": (0.0, 1.0),
 }
 
-PixelRange = tuple[float, float]  # the values of black and white
-
 
 def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Checkpoint:
     """Return a checkpoint that is ready for use, with its prior and pixels in [-1, 1].
@@ -36,8 +35,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     Every shape is checked, then every weight. Raises UnreadableError if the generator makes no
     images, ConfigError for a wrong convention.
     """
-    _check_shapes(generator.network)
-    _check_weights(generator.network)
+    _check_network(generator.network)
     assumed = list(generator.assumed)
     network_range, option_range = (
         find_output_range(generator.network),
@@ -78,8 +76,10 @@ def _is_within(inner: PixelRange, outer: PixelRange) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def find_output_range(network: Network) -> PixelRange | None:
+def find_output_range(network: Network | TracedNetwork) -> PixelRange | None:
     """Return the least and the largest value of the output, or None if it is unbounded."""
+    if isinstance(network, TracedNetwork):
+        return network.output_range
     number = len(network.nodes) - 1
     scale, shift = 1.0, 0.0  # the layers after this one compute x * scale + shift
     while number >= 0:
@@ -115,8 +115,12 @@ def _parse_range(text: str) -> PixelRange | None:
     return low, high
 
 
-def _rescale_output(network: Network, pixel_range: PixelRange) -> Network:
+def _rescale_output(
+    network: Network | TracedNetwork, pixel_range: PixelRange
+) -> Network | TracedNetwork:
     """Return the network with its output mapped from `pixel_range` to [-1, 1]."""
+    if isinstance(network, TracedNetwork):
+        return replace(network, pixel_range=pixel_range)
     low, high = pixel_range
     if (low, high) == (-1, 1):
         return network
@@ -127,7 +131,17 @@ def _rescale_output(network: Network, pixel_range: PixelRange) -> Network:
     return replace(network, nodes=(*network.nodes, node))
 
 
-def _check_shapes(network: Network) -> None:
+def _check_network(network: Network | TracedNetwork) -> None:
+    """Check sizes and weights; a traced network was evaluated when it was made."""
+    _check_parameters(network)
+    if isinstance(network, TracedNetwork):
+        _check_image_shape(network.image_shape)
+    else:
+        _check_shapes(network)
+        _check_weights(network)
+
+
+def _check_parameters(network: Network | TracedNetwork) -> None:
     if network.parameters > MAX_WEIGHTS:
         raise UnreadableError(
             f"holds a generator of {network.parameters:,} weights where at most {MAX_WEIGHTS:,} "
@@ -138,6 +152,9 @@ def _check_shapes(network: Network) -> None:
             f"takes latent vectors of {network.latent:,} components where 1 to {MAX_LATENT:,} "
             "were expected; is it a generator of pictures?"
         )
+
+
+def _check_shapes(network: Network) -> None:
     try:
         shapes = network.shapes
     except ShapeError as error:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ganinv_cli.network.graph import Network
+from ganinv_cli.network.traced_network import TracedNetwork
 
 # limits of a generator of images, checked before any of its weights is read
 MAX_WEIGHTS = 100_000_000  # the paper's has 5 million
@@ -19,7 +20,7 @@ class UnreadableError(Exception):
 class UnfinishedGenerator:
     """A generator as a reader returns it."""
 
-    network: Network  # from z to the image, batch norms not yet folded
+    network: Network | TracedNetwork  # from z to the image, batch norms not yet folded
     format: str  # such as "TensorFlow V2"
     layout: str  # variant within the format, such as "C"
     path: str  # the file, or the prefix of the files, that was read

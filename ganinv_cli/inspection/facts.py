@@ -10,6 +10,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
 
@@ -18,11 +19,9 @@ Facts = dict[str, Any]  # plain JSON
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
     """Return everything known of a checkpoint; the layers are those of the file, not folded."""
-    network, whole = remove_range_layer(checkpoint.network), checkpoint.network
-    height, width, channels = whole.shapes[-1]
-    norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
-    prior = checkpoint.prior
-    return {
+    network, prior = checkpoint.network, checkpoint.prior
+    height, width, channels = network.image_shape
+    shared = {
         "path": checkpoint.path,
         "format": checkpoint.format,
         "layout": checkpoint.layout,
@@ -30,15 +29,42 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
-        "range": _describe_range(whole),
-        "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
         "parameters": network.parameters,
-        "multiply_adds": fold_layers(whole).multiply_adds,
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
         "assumed": list(checkpoint.assumed),
         "ignored": list(checkpoint.ignored),
+    }
+    if isinstance(network, TracedNetwork):
+        return shared | _describe_operations(network)
+    return shared | _describe_layers(network)
+
+
+def _describe_layers(whole: Network) -> Facts:
+    network = remove_range_layer(whole)
+    norms = sum(isinstance(node.layer, BatchNorm) for node in network.nodes)
+    return {
+        "range": _describe_range(whole),
+        "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
+        "multiply_adds": fold_layers(whole).multiply_adds,
         "layers": [_describe_layer(network, number) for number in range(len(network.nodes))],
+    }
+
+
+def _describe_operations(network: TracedNetwork) -> Facts:
+    black, white = network.pixel_range
+    return {
+        "range": {
+            "black": round(black, 6),
+            "white": round(white, 6),
+            "function": None,
+            "mapped": network.pixel_range != (-1, 1),
+        },
+        "batch_norm": {"layers": 0, "statistics": None},
+        "multiply_adds": network.multiply_adds,
+        "largest_layer": network.largest_layer,
+        "operations": dict(network.operations),
+        "layers": [],
     }
 
 
@@ -55,12 +81,20 @@ def find_range_layer(network: Network) -> Affine | None:
     return last.layer if isinstance(last.layer, Affine) and last.name == RANGE_LAYER else None
 
 
+def find_pixel_range(network: Network | TracedNetwork) -> PixelRange:
+    """Return the values of black and white in the file's own pictures."""
+    if isinstance(network, TracedNetwork):
+        return network.pixel_range
+    last = find_range_layer(network)
+    if not last:
+        return -1.0, 1.0
+    scale, shift = float(last.scale[0]), float(last.shift[0])
+    return -1 / scale - shift / scale, 1 / scale - shift / scale
+
+
 def _describe_range(network: Network) -> Facts:
     """Return the pixel values of black and white, and the function that bounds them, if any."""
-    low, high = -1.0, 1.0
-    if last := find_range_layer(network):
-        scale, shift = float(last.scale[0]), float(last.shift[0])
-        low, high = (bound / scale - shift / scale for bound in (low, high))
+    low, high = find_pixel_range(network)
     within = remove_range_layer(network)
     bounded = find_output_range(within) is not None
     acts = [node.layer.name for node in within.nodes if isinstance(node.layer, Activation)]
@@ -68,7 +102,7 @@ def _describe_range(network: Network) -> Facts:
         "black": round(low, 6),
         "white": round(high, 6),
         "function": acts[-1] if bounded and acts else None,
-        "mapped": last is not None,
+        "mapped": find_range_layer(network) is not None,
     }
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from ganinv_cli.formats.detect import detect_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
 from ganinv_cli.formats.keras.trace import explain_framework_errors
-from ganinv_cli.inspection.facts import find_range_layer
+from ganinv_cli.inspection.facts import find_pixel_range
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
 
@@ -45,13 +44,16 @@ class Program(NamedTuple):
 def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> OriginalProgram:
     """Return the program of a file. Loading and calling it may raise UncheckableError.
 
-    Keras loads a Keras file, in its safe mode unless the file is trusted. A SavedModel runs its own
-    graph, so it is loaded only if it is trusted.
+    Keras loads a Keras file, in its safe mode unless the file is trusted.
     """
-    loader = _LOADERS.get(detect_format(path).name)
-    if loader is None:
-        raise UncheckableError("the file holds weights alone, no program")
-    program = loader(checkpoint, path, conventions)
+    form = detect_format(path)
+    if form.name != "keras":
+        raise UncheckableError(
+            "it is the program that is run"
+            if form.is_whole_model
+            else "the file holds weights alone, no program"
+        )
+    program = _load_keras(checkpoint, path, conventions)
 
     def run(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         arguments = _make_arguments(program.inputs, z, labels, checkpoint)
@@ -86,32 +88,6 @@ def _load_keras(checkpoint: Checkpoint, path: Path, conventions: Conventions) ->
     return Program(inputs, call)
 
 
-def _load_saved_model(checkpoint: Checkpoint, path: Path, conventions: Conventions) -> Program:
-    if not conventions.trust:
-        raise UncheckableError("checking would run the file's own graph; --trust allows that")
-    folder = path if path.is_dir() else path.parent
-    if not (folder / "saved_model.pb").is_file():
-        raise UncheckableError("a frozen graph is not run")
-    with _explain_errors("TensorFlow does not load it"):
-        signature = tf.saved_model.load(str(folder)).signatures[checkpoint.layout]
-    specs: dict[str, Any] = signature.structured_input_signature[1]
-    inputs = [
-        ProgramInput(name, tuple(spec.shape) if spec.shape.rank else (), spec.dtype.name)
-        for name, spec in specs.items()
-    ]
-
-    def call(arguments: list[np.ndarray]) -> Any:
-        named = dict(zip(specs, map(tf.constant, arguments), strict=True))
-        (picture,) = signature(**named).values()
-        return picture
-
-    return Program(inputs, call)
-
-
-_LOADERS: dict[str, Callable[[Checkpoint, Path, Conventions], Program]] = {
-    "keras": _load_keras,
-    "saved_model": _load_saved_model,
-}
 _explain_errors = partial(
     explain_framework_errors, error_type=UncheckableError, advice="", max_length=160
 )
@@ -171,7 +147,7 @@ def _fit_rows(rows: np.ndarray, program_input: ProgramInput, batch: int) -> np.n
 
 def _to_channels_last(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
     """Return the output as (n, height, width, channels). Raises UncheckableError."""
-    shape = (len(output), *checkpoint.network.shapes[-1])
+    shape = (len(output), *checkpoint.network.image_shape)
     if output.ndim == 4 and output.shape != shape and output.transpose(0, 2, 3, 1).shape == shape:
         output = output.transpose(0, 2, 3, 1)
     if output.size != np.prod(shape):
@@ -180,6 +156,5 @@ def _to_channels_last(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
 
 
 def _map_to_range(output: np.ndarray, checkpoint: Checkpoint) -> np.ndarray:
-    range_layer = find_range_layer(checkpoint.network)
-    images = np.asarray(output, np.float64)
-    return images * range_layer.scale + range_layer.shift if range_layer else images
+    low, high = find_pixel_range(checkpoint.network)
+    return (np.asarray(output, np.float64) - low) * (2 / (high - low)) - 1

@@ -26,7 +26,7 @@ def choose_batch_size(generator: Generator) -> int:
 
     It does not depend on how many are wanted, so that neither does the rounding.
     """
-    return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // generator.network.largest_layer))
+    return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // generator.largest_layer))
 
 
 def render_pixels(

@@ -1,8 +1,9 @@
-"""A generator as read from a file: layers, prior and provenance."""
+"""A generator as read from a file: network, prior and provenance."""
 
 from dataclasses import dataclass
 
 from ganinv_cli.network.graph import Network
+from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior
 
 
@@ -10,7 +11,7 @@ from ganinv_cli.prior import Prior
 class Checkpoint:
     """A complete generator: images in [-1, 1], finite weights, and a prior."""
 
-    network: Network
+    network: Network | TracedNetwork
     prior: Prior
     format: str
     layout: str
@@ -21,5 +22,5 @@ class Checkpoint:
 
     @property
     def sha256(self) -> str:
-        """Hash of the layers and their weights; it does not depend on the file or the names."""
+        """Hash of the network and its weights; it does not depend on the file or the names."""
         return self.network.sha256

@@ -64,6 +64,11 @@ class Network:
         return Network(self.latent, tuple(nodes), self.labels)
 
     @property
+    def image_shape(self) -> Shape:
+        """Height, width, channels, if the network makes images."""
+        return self.shapes[-1]
+
+    @property
     def largest_layer(self) -> int:
         """Number of values in the largest layer output for one image."""
         return max(math.prod(shape) for shape in self.shapes)

@@ -24,7 +24,7 @@ def compute_jacobian(
     """
     point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
     labels, tangents = tf.constant([label]), tf.eye(generator.latent, dtype=precision)
-    rows = max(1, MAX_LAYER_VALUES // generator.network.largest_layer)
+    rows = max(1, MAX_LAYER_VALUES // generator.largest_layer)
     blocks = [
         generator.compiled_jvp(point, tangents[first : first + rows], labels)
         for first in range(0, generator.latent, rows)

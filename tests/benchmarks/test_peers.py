@@ -11,7 +11,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
@@ -54,14 +54,14 @@ def peers():
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
-    generator = Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    generator = make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
     return importlib.import_module("side_by_side.task").RecoveryBenchmark(generator)
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
     """Several first starts fail on it."""
-    generator = Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    generator = make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
     return importlib.import_module("side_by_side.task").RecoveryBenchmark(generator)
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import builders
 import pytest
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -35,7 +35,7 @@ def test_all_is_measured_and_compared_with_what_it_could_be(
     roofline: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roofline, "SIDES", (8, 16))
-    generator = Generator(builders.make_checkpoint(tmp_path))
+    generator = make_generator(builders.make_checkpoint(tmp_path))
     plan = roofline.Plan((2, 4), turns=1, seconds=1e-3, solver_seconds=1e-3)
 
     rows = list(roofline.measure_rows(generator, plan))

@@ -17,9 +17,9 @@ from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection import checks, facts, spectrum
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Node, chain, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report.inspect import tables
 from ganinv_cli.settings.conventions import Conventions
@@ -176,7 +176,7 @@ def test_pictures_that_are_not_finite_pass_no_check(folder):
     checkpoint = Checkpoint(
         chain(5, (*layers, Affine(*np.full((2, 3), np.inf)))), Uniform(), *"abc"
     )
-    generator = Generator(checkpoint)
+    generator = make_generator(checkpoint)
     found = checks.to_json(
         checks.check_generator(generator, checkpoint, folder / "small", Conventions(), -1, 0)
     )
@@ -188,7 +188,7 @@ def test_the_numbers_of_the_spectrum_stand_in_json_and_the_plot_in_a_file(folder
     arguments = ("--spectrum", "s.svg", "--points", 3, "--json", "--label", 1)
     said = run_ganinv(folder, "inspect", "conditional.keras", *arguments).stdout
     told = json.loads(said)["spectrum"]
-    generator = Generator(builders.read(folder / "conditional.keras"), label=1)
+    generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
     values = spectrum.measure_spectrum(generator, 0, 3).values
     np.testing.assert_allclose(told["singular_values"], values, rtol=1e-12)
     assert told["condition"]["worst"] == pytest.approx((values[:, 0] / values[:, -1]).max())

@@ -17,7 +17,7 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.inspection import render
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
 
 # Keras asks its variables for an array as NumPy 1 did
@@ -56,7 +56,7 @@ def test_a_picture_is_named_by_its_seed_and_number(folder):
 
 def test_it_shows_the_trials_of_recover(folder):
     run_ganinv(folder, "sample", "colour", "--out", "one.png", "--count", 1, "--npz", "one.npz")
-    generator = Generator(builders.read(folder / "colour"))
+    generator = make_generator(builders.read(folder / "colour"))
     z = draw_true_z(generator, 0, np.arange(1))
     with np.load(folder / "one.npz") as kept:
         np.testing.assert_array_equal(kept["z"], z)
@@ -101,7 +101,7 @@ def test_the_z_of_results_are_shown_by_group(folder):
     run = ("--trials", 2, "--clip", "none,standard", "--precision", "float32")
     run_ganinv(folder, "recover", "--checkpoint", "colour", "--out", "r.h5", *run)
     groups = read_results(folder / "r.h5").groups
-    generator = Generator(builders.read(folder / "colour"))
+    generator = make_generator(builders.read(folder / "colour"))
     for group, column in (("standard", "z_found"), ("none", "z_found")):
         out = f"{group}/"
         run_ganinv(folder, "sample", "colour", "--out", out, "--z", "r.h5", "--group", group)
@@ -118,7 +118,7 @@ def test_the_z_of_results_are_shown_by_group(folder):
 @pytest.fixture(scope="module")
 def explained(folder):
     """Results of two images, of a conditional generator; four starts each under two rules."""
-    generator = Generator(builders.read(folder / "conditional.keras"), label=1)
+    generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
     for trial in range(2):
         save_image(folder / f"{trial}.png", make_image(generator, trial))
     given = ("--checkpoint", "conditional.keras", "--clip", "none,stochastic", "--npz", "best.npz")
@@ -211,7 +211,7 @@ def test_a_mistake_is_one_sentence(folder, arguments, words):
 
 
 def test_a_sheet_that_is_too_large_is_refused_before_anything_is_made(monkeypatch, tmp_path):
-    generator = Generator(builders.make_checkpoint(tmp_path))
+    generator = make_generator(builders.make_checkpoint(tmp_path))
     monkeypatch.setattr(render, "MAX_SHEET_PIXELS", 1000)
     monkeypatch.setattr(render, "render_pixels", None)
     with pytest.raises(UsageError, match="give --count 3 or less"):

@@ -11,7 +11,7 @@ from called import run_ganinv
 
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.formats import read
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_encoder_is_written_beside_the_checkpoint_and_its_error_is_said(
     path = checkpoint / "encoder.npz"
     options = ("train-encoder", "--checkpoint", checkpoint, "--images", 2000)
     first = run_ganinv(checkpoint.parent, *options)
-    encoder = Encoder.load(path, Generator(read(checkpoint)))
+    encoder = Encoder.load(path, make_generator(read(checkpoint)))
     error = encoder.about["quality"]["error"]
     assert first.stdout.startswith(f"{path}: squared error of a component of z {error:.4f} on")
     assert "guessing gives 0.3333" in first.stdout

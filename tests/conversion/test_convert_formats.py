@@ -14,7 +14,7 @@ from called import run_ganinv
 from torch_files import save_archive
 
 from ganinv_cli.formats import read
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 def _makes(path, network: known.KnownGenerator) -> None:
     z = np.random.default_rng(1).normal(size=(3, network.latent)).astype(np.float32)
-    images = Generator(read(path)).render(z, 3)
+    images = make_generator(read(path)).render(z, 3)
     np.testing.assert_allclose(images, network.forward(z).transpose(0, 2, 3, 1), atol=1e-5)
 
 

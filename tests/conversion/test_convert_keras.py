@@ -12,9 +12,9 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Network, Node
 from ganinv_cli.network.layers import Activation, Constant, Conv, ConvTranspose, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Normal
 
 # Keras asks its variables for an array as NumPy 1 did
@@ -113,7 +113,7 @@ def test_a_label_is_asked_for_as_before(tmp_path):
     z = _array(3, conditional.LATENT)
     for label in range(conditional.LABELS):
         labels = np.full(3, label)
-        before, after = (Generator(c).render(z, 3, labels=labels) for c in (checkpoint, found))
+        before, after = (make_generator(c).render(z, 3, labels=labels) for c in (checkpoint, found))
         np.testing.assert_allclose(after, before, atol=1e-5)
 
 

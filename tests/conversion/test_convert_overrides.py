@@ -17,9 +17,9 @@ from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.formats import read
 from ganinv_cli.network.folding import fix_label
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
 from ganinv_cli.network.layers import Activation, Concat, Dense, Reshape, same_conv_transpose
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Normal, Uniform
 
 # Keras asks its variables for an array as NumPy 1 did
@@ -134,8 +134,8 @@ def test_a_label_that_is_fixed_goes_into_the_matrix(tmp_path, order):
     one = replace(whole, network=fix_label(whole.network, 2))
     write_generator(one, parse_destination(tmp_path / "c", overwrite=False))
     z = np.random.default_rng(0).uniform(-1, 1, (4, whole.network.latent)).astype(np.float32)
-    made = Generator(read(tmp_path / "c")).render(z, 4)
-    pictures = [Generator(whole, label=label).render(z, 4) for label in (2, 1)]
+    made = make_generator(read(tmp_path / "c")).render(z, 4)
+    pictures = [make_generator(whole, label=label).render(z, 4) for label in (2, 1)]
     np.testing.assert_allclose(made, pictures[0], atol=1e-5)
     assert np.abs(made - pictures[1]).max() > 0.01
 

@@ -18,12 +18,13 @@ from ganinv_cli.encoder.model import (
 )
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(make_checkpoint(tmp_path_factory.mktemp("small")))
+    return make_generator(make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_it_lies_beside_the_checkpoint_however_that_is_named(tmp_path: Path) -> 
 def test_another_generator_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     path = tmp_path / "encoder.npz"
     encoder.save(path)
-    other = Generator(make_checkpoint(tmp_path, seed=1))
+    other = make_generator(make_checkpoint(tmp_path, seed=1))
     with pytest.raises(CheckpointError) as caught:
         Encoder.load(path, other)
     for word in (str(path), encoder.generator_sha256[:12], other.sha256[:12], "train-encoder"):
@@ -106,7 +107,7 @@ def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"z in \[-1.0, 1.0\], not .* z in \[0.0, 1.0\]"):
         Encoder.load(
             tmp_path / "encoder.npz",
-            Generator(dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
+            make_generator(dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(0.0, 1.0))),
         )
 
 

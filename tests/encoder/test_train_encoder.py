@@ -14,6 +14,7 @@ from ganinv_cli.encoder.fit import fit_encoder
 from ganinv_cli.encoder.model import Encoder, extract_features
 from ganinv_cli.errors import CheckpointError, ConfigError, GaninvError, ResultsError
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
@@ -21,7 +22,7 @@ SMALL = fit.EncoderSettings(images=3000, batch_size=700, seed=3)
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(make_checkpoint(tmp_path_factory.mktemp("small")))
+    return make_generator(make_checkpoint(tmp_path_factory.mktemp("small")))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_it_is_nearer_than_guessing_and_says_how_near(generator: Generator, fini
 def test_grey_and_larger_images_and_other_priors_can_be_fitted(
     tmp_path: Path, shape: dict[str, object]
 ) -> None:
-    generator = Generator(
+    generator = make_generator(
         dataclasses.replace(make_checkpoint(tmp_path, **shape), prior=Uniform(0.0, 2.0))
     )
     settings = fit.EncoderSettings(images=500, batch_size=100)
@@ -133,7 +134,7 @@ def test_another_run_is_refused_unless_it_may_overwrite(
 def test_another_generators_encoder_is_not_gone_on_with(
     generator: Generator, finished: Path, tmp_path: Path
 ) -> None:
-    other = Generator(make_checkpoint(tmp_path, seed=1))
+    other = make_generator(make_checkpoint(tmp_path, seed=1))
     with pytest.raises(ConfigError, match="another fit: generator is"):
         next(fit_encoder(other, SMALL, finished))
 
@@ -168,7 +169,7 @@ def test_a_damaged_state_is_explained(generator: Generator, tmp_path: Path, left
 
 
 def test_images_that_are_not_finite_are_refused(generator: Generator, tmp_path: Path) -> None:
-    spoilt = Generator(
+    spoilt = make_generator(
         dataclasses.replace(make_checkpoint(tmp_path), prior=Uniform(float("nan"), 1.0))
     )
     with pytest.raises(CheckpointError, match="images that are not finite"):

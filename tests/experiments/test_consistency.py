@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import read_results
 
@@ -19,7 +19,7 @@ SETTINGS = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16)
 def hard(tmp_path_factory):
     """A small checkpoint on which first starts fail: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("hard")
-    return folder, Generator(builders.make_hard_checkpoint(folder))
+    return folder, make_generator(builders.make_hard_checkpoint(folder))
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from called import make_image, run_ganinv, save_image
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with a checkpoint, a good image and many bad ones."""
     folder = tmp_path_factory.mktemp("place")
-    pixels = make_image(Generator(builders.make_checkpoint(folder / "checkpoint")), 0)
+    pixels = make_image(make_generator(builders.make_checkpoint(folder / "checkpoint")), 0)
     save_image(folder / "good.png", pixels)
     save_image(folder / "black.png", np.zeros((16, 16), np.uint8))
     (folder / "text.png").write_text("no image")

@@ -9,7 +9,7 @@ from called import make_image, make_random_pixels, make_z, run_ganinv, save_imag
 
 from ganinv_cli.experiments import image_files
 from ganinv_cli.images import Crop
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
 
 NAMES = ("noise.png", "a.png", "b.png", "text.png")
@@ -19,7 +19,7 @@ NAMES = ("noise.png", "a.png", "b.png", "text.png")
 def small(tmp_path_factory):
     """A small checkpoint: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("small")
-    return folder, Generator(builders.make_checkpoint(folder))
+    return folder, make_generator(builders.make_checkpoint(folder))
 
 
 def _invert(folder, small, *more, **keywords):

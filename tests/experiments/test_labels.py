@@ -22,6 +22,7 @@ from ganinv_cli.images import to_pixels
 from ganinv_cli.loop.trial import choose_label
 from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import InvertConfig, NoiseSweepConfig, RecoverConfig
 from ganinv_cli.settings.machine import Machine
 from ganinv_cli.store import Results, read_results
@@ -31,7 +32,7 @@ CPU = Machine("cpu")
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return Generator(conditional.make_conditional_checkpoint())
+    return make_generator(conditional.make_conditional_checkpoint())
 
 
 def _ran(folder: Path, generator: Generator, **settings: object) -> Results:
@@ -45,14 +46,14 @@ def test_a_label_makes_a_picture_of_its_own(generator: Generator) -> None:
     pictures = generator(np.repeat(z, 3, 0), labels=tf.constant([0, 1, 2])).numpy()
     assert min(np.abs(pictures[a] - pictures[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.1
     for label in range(conditional.LABELS):
-        fixed = Generator(conditional.make_conditional_checkpoint(), label=label)
+        fixed = make_generator(conditional.make_conditional_checkpoint(), label=label)
         assert (fixed.labels, fixed.latent) == (0, conditional.LATENT)
         np.testing.assert_allclose(fixed(z)[0], pictures[label], atol=1e-6)
         np.testing.assert_allclose(
             generator.render(z, 2, labels=np.array([label]))[0], pictures[label], atol=1e-6
         )
     hashes = {
-        Generator(conditional.make_conditional_checkpoint(), label=n).sha256 for n in range(3)
+        make_generator(conditional.make_conditional_checkpoint(), label=n).sha256 for n in range(3)
     }
     assert len({generator.sha256, *hashes}) == 4
 
@@ -79,7 +80,7 @@ def test_the_right_label_is_found_with_z(tmp_path: Path, generator: Generator) -
 
 
 def test_a_fixed_label_leaves_nothing_to_try(tmp_path: Path) -> None:
-    fixed = Generator(conditional.make_conditional_checkpoint(), label=1)
+    fixed = make_generator(conditional.make_conditional_checkpoint(), label=1)
     groups = _ran(tmp_path, fixed, label=1).groups
     assert "label" not in groups[""] and "label" not in groups["stochastic"]
     assert (groups["stochastic"]["z_error"] < 1e-7).all()

@@ -11,7 +11,7 @@ from called import run_ganinv
 from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
 from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import read_results
@@ -26,7 +26,7 @@ SETTINGS = ("--trials", 6, "--precision", "float32", "--tolerance", "1e-7", "--b
 def hard(tmp_path_factory):
     """A small checkpoint on which first starts fail: its folder, and its generator."""
     folder = tmp_path_factory.mktemp("hard")
-    return folder, Generator(builders.make_hard_checkpoint(folder))
+    return folder, make_generator(builders.make_hard_checkpoint(folder))
 
 
 def _sweep(folder, hard, *more, variances=VARIANCES, **keywords):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ganinv_cli.cli import main
 from ganinv_cli.engine import devices
 from ganinv_cli.loop.batch import rounding_loss
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import read_results
 
@@ -42,7 +42,7 @@ def polished(checkpoint, tmp_path_factory):
 
 
 def test_a_trial_converges_by_its_bound_or_where_float32_can_do_no_better(polished, tmp_path):
-    floor = rounding_loss(Generator(builders.make_hard_checkpoint(tmp_path)))
+    floor = rounding_loss(make_generator(builders.make_hard_checkpoint(tmp_path)))
     for rule in RULES:
         group = read_results(polished[0] / "recover.h5").groups[rule]
         converged = group["outcome"] == Outcome.converged

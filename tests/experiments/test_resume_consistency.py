@@ -10,7 +10,7 @@ import pytest
 from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
 
 from ganinv_cli.experiments import images, task
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
 
 GROUPS = ("image=0000/none", "image=0000/stochastic", "image=0001/none", "image=0001/stochastic")
@@ -20,7 +20,7 @@ GROUPS = ("image=0000/none", "image=0000/stochastic", "image=0001/none", "image=
 def pictures(tmp_path_factory):
     """A folder with two images and a mask beside a small checkpoint."""
     folder = tmp_path_factory.mktemp("pictures")
-    generator = Generator(builders.make_checkpoint(folder / "checkpoint"))
+    generator = make_generator(builders.make_checkpoint(folder / "checkpoint"))
     save_image(folder / "made.png", make_image(generator, 0))
     save_image(folder / "noise.png", make_random_pixels(generator))
     mask = np.full(generator.image_shape[:2], 255, np.uint8)

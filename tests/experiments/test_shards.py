@@ -15,7 +15,7 @@ SETTINGS = ("--clip", ",".join(RULES), "--trials", 26, "--device", "cpu")
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
-    return folder, builders.Generator(builders.make_hard_checkpoint(folder))
+    return folder, builders.make_generator(builders.make_hard_checkpoint(folder))
 
 
 @pytest.fixture(scope="module")

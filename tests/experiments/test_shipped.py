@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from ganinv_cli import formats
 from ganinv_cli.cli import main
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.shipped import find
 
 FOLDER = Path(__file__).parents[2] / "checkpoints"
@@ -28,7 +28,7 @@ def test_there_are_an_early_and_a_final_generator_of_the_papers_shape():
     for name in ("portraits64", "portraits64-early"):
         found = formats.read(FOLDER / name)
         assert (found.layout, found.ignored) == ("C", ())
-        generator = Generator(found)
+        generator = make_generator(found)
         assert (generator.latent, generator.image_shape) == (100, (64, 64, 3))
         names = {name for name, _ in tf.train.list_variables(found.path)}
         assert "generator/g_h4/w" in names
@@ -36,7 +36,7 @@ def test_there_are_an_early_and_a_final_generator_of_the_papers_shape():
 
 
 def test_its_pictures_differ_from_one_another():
-    generator = Generator(formats.read(find("checkpoint", "portraits64")))
+    generator = make_generator(formats.read(find("checkpoint", "portraits64")))
     z = tf.random.stateless_uniform([32, 100], [0, 0], -1, 1)
     pictures = generator(z).numpy().reshape(32, -1)
     distances = np.sqrt(((pictures[:, None] - pictures[None]) ** 2).mean(-1))

@@ -11,7 +11,6 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Network, Node, chain
 from ganinv_cli.network.layers import (
     Activation,
@@ -24,6 +23,7 @@ from ganinv_cli.network.layers import (
     Reshape,
     Transpose,
 )
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Normal, Uniform
 from ganinv_cli.settings.conventions import Conventions
 
@@ -47,7 +47,7 @@ def _affine(scale: float, shift: float) -> Affine:
 def _pictures(found: UnfinishedGenerator, **told: str) -> np.ndarray:
     checkpoint = complete_generator(found, Conventions(**told))  # type: ignore[arg-type]
     z = np.random.default_rng(1).normal(0, 3, size=(50, 5)).astype(np.float32)
-    pictures: np.ndarray = Generator(checkpoint)(z).numpy()
+    pictures: np.ndarray = make_generator(checkpoint)(z).numpy()
     return pictures
 
 
@@ -83,7 +83,9 @@ def test_a_file_that_ends_in_nothing_is_taken_as_it_is_and_that_is_said() -> Non
     told = complete_generator(_found(), Conventions(range="0,255"))
     assert not any("--range" in clause for clause in told.assumed)
     z = np.ones((1, 5), np.float32)
-    np.testing.assert_allclose(Generator(told)(z), Generator(plain)(z) / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(
+        make_generator(told)(z), make_generator(plain)(z) / 127.5 - 1, atol=1e-6
+    )
 
 
 def test_a_range_that_contradicts_the_file_is_refused() -> None:
@@ -173,7 +175,7 @@ def test_weights_that_are_no_numbers_once_folded_are_refused() -> None:
 def test_a_generator_of_zeros_and_ones_has_the_same_gradient_everywhere() -> None:
     """The range is part of the generator: what is minimised is the error in [-1, 1]."""
     found = _found(Activation("sigmoid"))
-    generator = Generator(complete_generator(found, Conventions()))
+    generator = make_generator(complete_generator(found, Conventions()))
     z = tf.constant(np.zeros((1, 5), np.float64))
     moved = generator.jvp(z, np.eye(5)).numpy()
     dense = found.network.nodes[0].layer

@@ -9,6 +9,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Affine, BatchNorm
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 
 
@@ -19,7 +20,7 @@ def _list_seeds(seeds: range) -> list[object]:
 
 def _generator(network: Network, folded: bool = True, label: int | None = None) -> Generator:
     checkpoint = Checkpoint(network, Uniform(), "", "", "")
-    return Generator(checkpoint, "frozen" if folded else "batch", label)
+    return make_generator(checkpoint, "frozen" if folded else "batch", label)
 
 
 def _affine(norm: BatchNorm) -> Affine:

@@ -11,7 +11,7 @@ from keras import layers as kl
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -183,6 +183,6 @@ def test_channels_first_makes_the_pictures_of_channels_last(tmp_path: Path) -> N
 
 def test_pictures_do_not_depend_on_their_neighbours(tmp_path: Path) -> None:
     tf.saved_model.save(PlainModule(), str(tmp_path))
-    generator = Generator(formats.read(tmp_path))
+    generator = make_generator(formats.read(tmp_path))
     alone = generator(tf.constant(Z[:1])).numpy()
     np.testing.assert_allclose(generator(tf.constant(Z)).numpy()[:1], alone, atol=1e-6)

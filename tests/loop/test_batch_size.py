@@ -11,7 +11,7 @@ from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop import batch_size, solve
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.loop.batch_size import BatchSizeControl
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
@@ -21,7 +21,7 @@ CLOSE = make_limits(tolerance=1e-5)
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="module")

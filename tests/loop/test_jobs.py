@@ -12,7 +12,7 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.jobs import Job, SharedJobs, WorkerJobs
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.sharding import BLOCK_SIZE, Shard, parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import open_run
@@ -101,7 +101,7 @@ def test_nobody_gets_more_of_a_feed_that_is_closed():
 
 
 def test_the_loop_waits_for_jobs_that_come_in_portions(tmp_path):
-    generator = Generator(builders.make_hard_checkpoint(tmp_path))
+    generator = make_generator(builders.make_hard_checkpoint(tmp_path))
     queue = WorkerJobs()
     queue.add([Job(0, "none"), Job(1, "none")], expected=3)
     looks = solve(

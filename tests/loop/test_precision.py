@@ -9,7 +9,7 @@ from small import clean_targets, make_limits, measure_z_error, noisy_targets, so
 from ganinv_cli import problem as module
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
@@ -22,7 +22,7 @@ JOBS = [Job(trial, rule) for trial in range(4) for rule in ("none", "standard", 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from small import MARKS, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_the_graph_is_traced_once(hard, lbfgs, monkeypatch):
 
 
 def test_coupled_rows_run_to_the_end_together(tmp_path):
-    generator = Generator(builders.make_checkpoint(tmp_path), batch_norm="batch")
+    generator = make_generator(builders.make_checkpoint(tmp_path), batch_norm="batch")
     gd = make_solver("gd", {"learning_rate": 1e-3})
     jobs = [Job(trial, rule) for rule in ("none", "stochastic") for trial in range(4)]
     looks = []

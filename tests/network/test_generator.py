@@ -18,8 +18,8 @@ from builders import (
 
 from ganinv_cli.formats import read
 from ganinv_cli.network import convolutions
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Dense, Reshape, same_conv_transpose
+from ganinv_cli.network.make_generator import make_generator
 
 SHAPES = [
     {"widths": (8, 4)},
@@ -41,7 +41,7 @@ def test_pictures_do_not_depend_on_the_file(tmp_path: Path, z: np.ndarray) -> No
         arrays = rename_arrays(make_weights(), layout)
         write_v1(tmp_path / layout / "v1" / "m", arrays)
         for path in (save_checkpoint(tmp_path / layout / "v2", arrays), tmp_path / layout / "v1"):
-            generator = Generator(read(path))
+            generator = make_generator(read(path))
             found[path] = (generator.sha256, generator(z).numpy().tobytes())
     assert len(found) == 2 * len(STATISTICS)
     assert len(set(found.values())) == 1
@@ -53,7 +53,7 @@ def test_frozen_pictures_are_those_of_the_moving_statistics(
 ) -> None:
     expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
     assert 0.1 < np.abs(expected).mean() < 0.9  # neither flat nor cut off
-    found = Generator(make_checkpoint(tmp_path, **shape))(z)
+    found = make_generator(make_checkpoint(tmp_path, **shape))(z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -62,7 +62,7 @@ def test_batch_pictures_are_those_of_the_batch_statistics(
     tmp_path: Path, z: np.ndarray, shape: dict[str, object]
 ) -> None:
     expected = reference.render_images(make_weights(**shape), z, training=True)  # type: ignore[arg-type]
-    found = Generator(make_checkpoint(tmp_path, **shape), batch_norm="batch")(z)
+    found = make_generator(make_checkpoint(tmp_path, **shape), batch_norm="batch")(z)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -70,12 +70,12 @@ def test_a_missing_norm_is_left_out(tmp_path: Path, z: np.ndarray) -> None:
     arrays = {
         name: array for name, array in make_weights().items() if not name.startswith("g_bn1/")
     }
-    found = Generator(read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))))(z)
+    found = make_generator(read(save_checkpoint(tmp_path, rename_arrays(arrays, "C"))))(z)
     np.testing.assert_allclose(found, reference.render_images(arrays, z), atol=1e-5)
 
 
 def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_checkpoint(tmp_path))
     together = generator(z).numpy()
     for row in range(len(z)):
         np.testing.assert_allclose(generator(z[row : row + 1])[0], together[row], atol=1e-6)
@@ -85,7 +85,7 @@ def test_a_row_does_not_see_its_neighbours(tmp_path: Path, z: np.ndarray) -> Non
 
 
 def test_batch_statistics_couple_the_rows(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(make_checkpoint(tmp_path), batch_norm="batch")
+    generator = make_generator(make_checkpoint(tmp_path), batch_norm="batch")
     changed = z.copy()
     changed[1:] = 0.5
     assert np.abs(generator(changed)[0] - generator(z)[0]).max() > 1e-3
@@ -94,14 +94,14 @@ def test_batch_statistics_couple_the_rows(tmp_path: Path, z: np.ndarray) -> None
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
 def test_float64_computes_in_float64(tmp_path: Path, z: np.ndarray, mode: str) -> None:
     expected = reference.render_images(make_weights(), z, training=mode == "batch")
-    found = Generator(make_checkpoint(tmp_path), batch_norm=mode)(z.astype(np.float64))  # type: ignore[arg-type]
+    found = make_generator(make_checkpoint(tmp_path), batch_norm=mode)(z.astype(np.float64))  # type: ignore[arg-type]
     assert found.dtype == tf.float64
     tolerance = 1e-6 if mode == "frozen" else 1e-12  # folded weights are rounded to float32
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 def test_bfloat16_computes_in_bfloat16(tmp_path: Path, z: np.ndarray) -> None:
-    found = Generator(make_checkpoint(tmp_path))(tf.cast(z, tf.bfloat16))
+    found = make_generator(make_checkpoint(tmp_path))(tf.cast(z, tf.bfloat16))
     assert found.dtype == tf.bfloat16
     expected = reference.render_images(make_weights(), z)
     assert np.abs(tf.cast(found, tf.float32).numpy() - expected).max() < 0.1
@@ -110,7 +110,7 @@ def test_bfloat16_computes_in_bfloat16(tmp_path: Path, z: np.ndarray) -> None:
 def test_less_precision_inside_rounds_neither_z_nor_the_picture(
     tmp_path: Path, z: np.ndarray
 ) -> None:
-    generator = Generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_checkpoint(tmp_path))
     expected = generator(z)
     inside = generator(z, tf.bfloat16)
     throughout = tf.cast(generator(tf.cast(z, tf.bfloat16)), tf.float32)
@@ -120,7 +120,7 @@ def test_less_precision_inside_rounds_neither_z_nor_the_picture(
 
 @pytest.mark.parametrize("mode", ["frozen", "batch"])
 def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mode: str) -> None:
-    generator = Generator(make_checkpoint(tmp_path), batch_norm=mode)  # type: ignore[arg-type]
+    generator = make_generator(make_checkpoint(tmp_path), batch_norm=mode)  # type: ignore[arg-type]
     at = tf.constant(z.astype(np.float64))
     with tf.GradientTape() as tape:
         tape.watch(at)
@@ -137,7 +137,7 @@ def test_the_gradient_is_that_of_the_pictures(tmp_path: Path, z: np.ndarray, mod
 def test_pictures_are_rendered_alike_in_blocks(
     tmp_path: Path, z: np.ndarray, precision: str
 ) -> None:
-    generator = Generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_checkpoint(tmp_path))
     rounding = {"float32": 1e-6, "float64": 1e-14}[precision]
     for block in (2, 5, 9):
         found = generator.render(z.astype(np.float64), block, precision)
@@ -146,7 +146,7 @@ def test_pictures_are_rendered_alike_in_blocks(
 
 
 def test_pictures_are_the_same_in_a_graph(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_checkpoint(tmp_path))
     traced = tf.function(generator, input_signature=[tf.TensorSpec([None, 6])])
     np.testing.assert_allclose(traced(z), generator(z), atol=1e-6)
 
@@ -174,13 +174,13 @@ def test_pictures_do_not_depend_on_how_channels_are_cut(
 ) -> None:
     shape = {"widths": (5, 10, 8)}  # no multiples of the blocks, and wide enough to be cut
     monkeypatch.setattr(convolutions, "BLOCK_SIZES", {tf.float32: blocks})
-    found = Generator(make_checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
+    found = make_generator(make_checkpoint(tmp_path, **shape))(z)  # type: ignore[arg-type]
     expected = reference.render_images(make_weights(**shape), z)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np.ndarray) -> None:
-    generator = Generator(make_checkpoint(tmp_path))
+    generator = make_generator(make_checkpoint(tmp_path))
     at = tf.constant(z[:1].astype(np.float64))
     with tf.GradientTape() as tape:
         tape.watch(at)
@@ -192,13 +192,13 @@ def test_moves_are_carried_to_the_pictures_by_the_jacobian(tmp_path: Path, z: np
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
-    generator = Generator(make_checkpoint(tmp_path, widths=(8, 4), channels=1))
+    generator = make_generator(make_checkpoint(tmp_path, widths=(8, 4), channels=1))
     assert (generator.latent, generator.image_shape) == (6, (16, 16, 1))
     products = 6 * 4 * 4 * 8 + 4 * 4 * 25 * 8 * 4 + 8 * 8 * 25 * 4 * 1
     assert generator.multiply_adds == products
 
 
 def test_the_hash_is_that_of_the_weights(tmp_path: Path) -> None:
-    first = Generator(make_checkpoint(tmp_path / "a"))
-    assert Generator(make_checkpoint(tmp_path / "b")).sha256 == first.sha256
-    assert Generator(make_checkpoint(tmp_path / "c", seed=1)).sha256 != first.sha256
+    first = make_generator(make_checkpoint(tmp_path / "a"))
+    assert make_generator(make_checkpoint(tmp_path / "b")).sha256 == first.sha256
+    assert make_generator(make_checkpoint(tmp_path / "c", seed=1)).sha256 != first.sha256

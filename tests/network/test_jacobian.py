@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli.network import jacobian as module
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian, compute_singular_values
+from ganinv_cli.network.make_generator import make_generator
 
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from small import make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.solvers import make_solver
@@ -17,7 +17,7 @@ LATENT = 6
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

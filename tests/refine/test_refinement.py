@@ -4,7 +4,7 @@ import builders
 import numpy as np
 import pytest
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,
@@ -20,7 +20,7 @@ LATENT = 6
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

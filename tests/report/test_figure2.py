@@ -7,7 +7,7 @@ from stored import make_provenance
 
 from ganinv_cli.experiments import noise_sweep
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.store import open_run
@@ -15,7 +15,7 @@ from ganinv_cli.store import open_run
 
 @pytest.fixture
 def generator(tmp_path):
-    return Generator(builders.make_checkpoint(tmp_path))
+    return make_generator(builders.make_checkpoint(tmp_path))
 
 
 def _z(generator, trials):

@@ -6,7 +6,7 @@ import pytest
 from small import clean_targets, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
@@ -26,8 +26,8 @@ def tolerance(request):
 def generator(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generator")
     if request.param == "hard":
-        return Generator(builders.make_hard_checkpoint(folder))
-    return Generator(builders.make_checkpoint(folder, seed=request.param))
+        return make_generator(builders.make_hard_checkpoint(folder))
+    return make_generator(builders.make_checkpoint(folder, seed=request.param))
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -42,7 +42,7 @@ def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(generator,
 
 def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
     """The least eigenvalue asks for an image loss that is below rounding."""
-    hard = Generator(builders.make_hard_checkpoint(tmp_path))
+    hard = make_generator(builders.make_hard_checkpoint(tmp_path))
     done = solve_jobs(hard, LBFGS, JOBS, end=make_limits(tolerance=1e-8), batch_size=24)
     bounds = []
     for trial in done.values():

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
 
@@ -17,7 +17,7 @@ UNKNOWN = float("inf")
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
 
 
 @pytest.fixture(scope="module")

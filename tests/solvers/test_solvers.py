@@ -9,7 +9,7 @@ from small import clean_targets, make_limits, make_truths, measure_z_error, solv
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.names import SOLVERS
@@ -21,12 +21,12 @@ SETTINGS = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 10}}
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(params=SOLVERS)

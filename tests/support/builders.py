@@ -14,6 +14,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Dense, Layer
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
 
 Arrays = dict[str, np.ndarray]
@@ -129,4 +130,4 @@ def build_generator(*layers: Layer, prior: Prior | None = None) -> Generator:
     first = layers[0]
     assert isinstance(first, Dense)
     network = chain(len(first.weights), layers)
-    return Generator(Checkpoint(network, prior or Uniform(), "", "", ""))
+    return make_generator(Checkpoint(network, prior or Uniform(), "", "", ""))

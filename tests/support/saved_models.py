@@ -9,7 +9,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 LATENT = 6
 Z = np.random.default_rng(1).normal(size=(3, LATENT)).astype(np.float32)
@@ -95,7 +95,7 @@ def assert_same_pictures(
     """What is read from a path makes these pictures, within the rounding of float32."""
     checkpoint = formats.read(path)
     given = None if labels is None else tf.constant(labels)
-    made = Generator(checkpoint)(tf.constant(z), labels=given).numpy()
+    made = make_generator(checkpoint)(tf.constant(z), labels=given).numpy()
     assert made.shape == expected.shape
     assert np.ptp(expected) > 0.1  # not all alike
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError, ResultsError
 from ganinv_cli.formats import read
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.training import export
 from ganinv_cli.training.settings import TrainingSettings
 from ganinv_cli.training.train import train
@@ -38,14 +38,14 @@ def test_what_training_writes_can_be_read(finished: Path) -> None:
     found = read(finished)
     assert (found.format, found.layout, found.ignored) == ("TensorFlow V2", "C", ())
     assert Path(found.path) == finished / "DCGAN.model-2"
-    generator = Generator(found)
+    generator = make_generator(found)
     assert (generator.latent, generator.image_shape) == (5, (16, 16, 3))
 
 
 def test_the_statistics_written_are_those_of_the_weights_written(finished: Path) -> None:
     checkpoint = read(finished)
     z = tf.random.stateless_uniform([1024, 5], [0, 0], -1, 1)
-    frozen, batch = Generator(checkpoint)(z), Generator(checkpoint, batch_norm="batch")(z)
+    frozen, batch = make_generator(checkpoint)(z), make_generator(checkpoint, batch_norm="batch")(z)
     assert np.abs(frozen - batch).max() < 0.1
     assert np.std(batch) > 1e-3
 
@@ -81,7 +81,7 @@ def test_without_an_average_the_last_weights_are_written(
     images: np.ndarray, tmp_path: Path
 ) -> None:
     list(train(images, dataclasses.replace(SMALL, average=0.0), tmp_path))
-    assert Generator(read(tmp_path)).image_shape == (16, 16, 3)
+    assert make_generator(read(tmp_path)).image_shape == (16, 16, 3)
 
 
 def test_kept_checkpoints_stay_and_can_be_read(images: np.ndarray, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from called import make_random_pixels, run_ganinv, save_image
 
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import Results, read_results
 
@@ -175,7 +175,8 @@ def test_a_client_of_two_workers_finds_what_one_process_finds(recover, alone, cl
 @pytest.mark.parametrize("command", ["noise-sweep", "consistency", "invert"])
 def test_other_experiments_give_what_they_give_alone(command, checkpoint, cluster, tmp_path):
     image = save_image(
-        tmp_path / "a.png", make_random_pixels(Generator(builders.make_hard_checkpoint(checkpoint)))
+        tmp_path / "a.png",
+        make_random_pixels(make_generator(builders.make_hard_checkpoint(checkpoint))),
     )
     arguments = {
         "noise-sweep": ("--variances", "0.01,0.1"),

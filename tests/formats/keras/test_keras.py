@@ -12,7 +12,7 @@ from keras import layers as kl
 
 from ganinv_cli import formats
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -22,7 +22,7 @@ Z = np.random.default_rng(1).normal(size=(3, km.LATENT)).astype(np.float32)
 
 def same_pictures(checkpoint: Checkpoint, expected: np.ndarray) -> None:
     """Within the rounding of float32."""
-    made = Generator(checkpoint)(tf.constant(Z)).numpy()
+    made = make_generator(checkpoint)(tf.constant(Z)).numpy()
     assert made.shape == expected.shape
     assert np.ptp(expected) > 0.1  # not all alike
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

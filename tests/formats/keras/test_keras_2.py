@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 FOLDER = Path(__file__).parent / "keras2"
 
@@ -28,6 +28,6 @@ def test_a_file_of_keras_2_makes_the_pictures_that_keras_2_made(name: str, told:
     checkpoint = formats.read(FOLDER / name)
     assert checkpoint.format == told
     labels = tf.constant(label[:, 0]) if checkpoint.network.labels else None
-    made = Generator(checkpoint)(tf.constant(z), labels=labels).numpy()
+    made = make_generator(checkpoint)(tf.constant(z), labels=labels).numpy()
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

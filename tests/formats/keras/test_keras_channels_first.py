@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras import layers as kl
 
 from ganinv_cli import formats
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Transpose
+from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -53,7 +53,7 @@ def test_channels_first_makes_the_pictures_of_channels_last(ending: str, tmp_pat
     weights = zip(last.get_weights(), first.get_weights(), strict=True)
     first.set_weights([_shaped(value, like.shape) for value, like in weights])
     checkpoint = formats.read(km.save_model(tmp_path, first, f"g.{ending}"))
-    made = Generator(checkpoint)(tf.constant(Z)).numpy()
+    made = make_generator(checkpoint)(tf.constant(Z)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
 
 
@@ -79,5 +79,5 @@ def test_a_picture_that_is_reshaped_to_channels_first_is_put_last(tmp_path: Path
         [keras.Input((km.LATENT,)), kl.Dense(25, activation="tanh"), kl.Reshape((1, 5, 5))]
     )
     expected = np.moveaxis(km.render_images(km.randomize_weights(model), Z), 1, -1)
-    made = Generator(formats.read(km.save_model(tmp_path, model)))(tf.constant(Z)).numpy()
+    made = make_generator(formats.read(km.save_model(tmp_path, model)))(tf.constant(Z)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)

@@ -12,7 +12,7 @@ from keras import layers as kl
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -88,9 +88,9 @@ def test_a_label_makes_kerass_own_pictures(
     expected = np.asarray(model(given, training=False))
     checkpoint = formats.read(km.save_model(tmp_path, model, f"g.{ending}"))
     assert checkpoint.network.labels == km.LABELS
-    made = Generator(checkpoint)(tf.constant(Z), labels=tf.constant(LABEL)).numpy()
+    made = make_generator(checkpoint)(tf.constant(Z), labels=tf.constant(LABEL)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-5, rtol=0)
-    alone = Generator(checkpoint, label=4)(tf.constant(Z[:1])).numpy()
+    alone = make_generator(checkpoint, label=4)(tf.constant(Z[:1])).numpy()
     np.testing.assert_allclose(alone, expected[:1], atol=1e-5, rtol=0)
 
 

@@ -14,7 +14,7 @@ from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import trace
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 pytestmark = [
@@ -35,7 +35,7 @@ def test_a_lambda_layer_makes_kerass_own_pictures(name: str, tmp_path: Path) -> 
     model = _with_code()
     path = km.save_model(tmp_path, model, name)
     checkpoint = formats.read(path, Conventions(trust=True))
-    made = Generator(checkpoint)(tf.constant(Z)).numpy()
+    made = make_generator(checkpoint)(tf.constant(Z)).numpy()
     np.testing.assert_allclose(made, km.render_images(model, Z), atol=1e-5, rtol=0)
     assert (checkpoint.format, checkpoint.layout) == ("Keras", "traced")
 

@@ -9,8 +9,8 @@ from builders import Arrays, assert_refused, save_checkpoint
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import BatchNorm
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 LATENT, LABELS = 5, 10
@@ -67,7 +67,7 @@ def original(arrays: Arrays, z: np.ndarray, y: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("prefix", ["generator/", ""])
 def test_the_pictures_are_the_originals(tmp_path: Path, prefix: str) -> None:
     found = read(save_checkpoint(tmp_path, weights(prefix)))
-    generator = Generator(found)
+    generator = make_generator(found)
     assert (generator.latent, generator.labels, generator.image_shape) == (5, 10, (28, 28, 1))
     assert found.ignored == ()
     z = np.random.default_rng(1).uniform(-1, 1, (4, LATENT)).astype(np.float32)
@@ -80,7 +80,7 @@ def test_the_pictures_are_the_originals(tmp_path: Path, prefix: str) -> None:
 def test_conventions_go_before_what_is_known(tmp_path: Path) -> None:
     prefix = save_checkpoint(tmp_path, weights())
     found = read(prefix, Conventions(range="tanh", strides=(1, 2), activation="leaky_relu:0.2"))
-    assert Generator(found).image_shape == (14, 14, 1)
+    assert make_generator(found).image_shape == (14, 14, 1)
     names = [getattr(node.layer, "name", "") for node in found.network.nodes]
     assert names.count("leaky_relu") == 3 and names[-1] == "tanh"
     told = read(prefix, Conventions(epsilon=(0.1, 0.2, 0.3), labels=LABELS)).network

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -158,7 +158,7 @@ def test_of_two_generators_the_average_is_taken(tmp_path: Path) -> None:
 def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
     prefix = tf.train.Checkpoint(generator=tutorial()).save(str(tmp_path / "ckpt"))
     found = read(prefix, Conventions(strides=(2, 2, 2), activation="relu"))
-    assert Generator(found).image_shape == (56, 56, 1)
+    assert make_generator(found).image_shape == (56, 56, 1)
     with pytest.raises(CheckpointError, match=r"strides 2,2; expected 3"):
         read(prefix, Conventions(strides=(2, 2)))
 
@@ -232,4 +232,4 @@ def _makes(found: Checkpoint, model: keras.Model) -> None:
     z = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
     expected = np.asarray(model(z, training=False))
     assert expected.std() > 0.1
-    np.testing.assert_allclose(np.asarray(Generator(found)(z)), expected, atol=2e-5)
+    np.testing.assert_allclose(np.asarray(make_generator(found)(z)), expected, atol=2e-5)

@@ -12,8 +12,8 @@ from builders import STATISTICS, Arrays, make_weights, rename_arrays, save_check
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, BatchNorm, ConvTranspose, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
 
 
 @pytest.mark.parametrize("layout", STATISTICS)
@@ -66,7 +66,7 @@ def test_the_checkpoint_amos_published_loads_as_it_is(tmp_path: Path) -> None:
     assert found.layout == "C"
     assert len(found.ignored) == 22
     assert all(name.startswith("discriminator/") for name in found.ignored)
-    generator = Generator(found)
+    generator = make_generator(found)
     assert (generator.latent, generator.image_shape) == (100, (64, 64, 3))
 
 
@@ -87,7 +87,7 @@ def test_depth_widths_and_sizes_come_from_the_file(
     tmp_path: Path, shape: dict[str, object], image: tuple[int, int, int]
 ) -> None:
     found = read(save_checkpoint(tmp_path, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
-    generator = Generator(found)
+    generator = make_generator(found)
     assert generator.image_shape == image
     assert generator.latent == shape.get("latent", 6)
 

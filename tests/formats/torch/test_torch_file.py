@@ -15,7 +15,7 @@ from torch_files import Module, Parameter, Tensor, save_archive, save_stream
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 WRITERS = (save_archive, save_stream)
@@ -191,7 +191,7 @@ def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
         scaled = state | {"main.3.weight": kernel / sigma}
         expected = read(save_archive(tmp_path / "scaled.pt", scaled))
         z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
-        np.testing.assert_allclose(Generator(found)(z), Generator(expected)(z), atol=1e-5)
+        np.testing.assert_allclose(make_generator(found)(z), make_generator(expected)(z), atol=1e-5)
     for kept in (
         {"weight_g": length, "weight_v": kernel * 2},
         {
@@ -202,7 +202,7 @@ def test_spectral_norm_and_weight_norm_are_worked_out(tmp_path: Path) -> None:
         found = read(save_archive(tmp_path / "g.pt", _replaced(state, kept)))
         z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
         expected = read(save_archive(tmp_path / "plain.pt", state))
-        np.testing.assert_allclose(Generator(found)(z), Generator(expected)(z), atol=1e-5)
+        np.testing.assert_allclose(make_generator(found)(z), make_generator(expected)(z), atol=1e-5)
 
 
 def _replaced(state: known.Arrays, kept: known.Arrays) -> known.Arrays:
@@ -224,7 +224,7 @@ def _plain(folder: Path, state: known.Arrays) -> str:
 
 def _makes(found: Checkpoint, network: known.KnownGenerator) -> None:
     z = np.random.default_rng(0).normal(size=(3, network.latent))
-    made = np.asarray(Generator(found)(z.astype(np.float32)))
+    made = np.asarray(make_generator(found)(z.astype(np.float32)))
     expected = torch.channels_last(network.forward(z))
     assert expected.std() > 0.1
     np.testing.assert_allclose(made, expected, atol=1e-5)

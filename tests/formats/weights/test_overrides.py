@@ -16,8 +16,8 @@ from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.overrides import parse_activation
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, BatchNorm
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -52,7 +52,7 @@ def test_a_label_is_one_hot_behind_z(
     tmp_path: Path, network: known.KnownGenerator, labels: int
 ) -> None:
     path = save_archive(tmp_path / "g.pt", network.state)
-    generator = Generator(read(path, Conventions(labels=labels)))
+    generator = make_generator(read(path, Conventions(labels=labels)))
     size = network.latent - labels
     assert (generator.latent, generator.labels) == (size, labels)
     z = np.random.default_rng(0).normal(size=(3, size))

@@ -7,7 +7,7 @@ from small import clean_targets, make_limits, noisy_targets, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics import expected_residual
@@ -20,12 +20,12 @@ ONCE = make_limits(restarts=0)
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory):
-    return Generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
+    return make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("easy")))
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
-    return Generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
 
 
 @pytest.fixture(scope="module")

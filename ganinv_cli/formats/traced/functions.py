@@ -1,0 +1,195 @@
+"""From any TensorFlow function to a traced network: which input is what, and what is checked."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
+from ganinv_cli.network.replay import GraphError
+from ganinv_cli.network.traced import TracedGenerator
+from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.tracing import count_labels, trace_network
+from ganinv_cli.prior import parse_prior
+
+LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
+TRAINING_NAME = re.compile(r"train", re.IGNORECASE)
+MAX_BATCH = 1 << 10  # of a function for batches of one size
+CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated
+COUPLING = 1e-3  # difference of pixels, in parts of their range, that rounding does not explain
+
+
+class FunctionInput(NamedTuple):
+    """One input of a function."""
+
+    name: str
+    dtype: tf.DType
+    shape: tuple[int | None, ...] | None  # with the batch axis; None: unknown
+
+    def describe(self) -> str:
+        """Return the name and the shape, for messages."""
+        if self.shape is None:
+            return f"{self.name} of any shape"
+        sizes = ["any" if size is None else str(size) for size in self.shape[1:]]
+        return f"{self.name} ({', '.join(['batch', *sizes])})"
+
+
+class _Roles(NamedTuple):
+    """The positions of the inputs."""
+
+    latent: int
+    label: int | None
+    flags: tuple[int, ...]  # whether to train
+
+
+def trace_function(
+    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput]
+) -> TracedNetwork:
+    """Return the network of a function that takes one tensor per input and returns pictures.
+
+    The inputs are a latent vector of floats, and at most one label: an integer, or one-hot floats
+    with the name of a label; booleans that say whether to train become False. Pictures may have
+    their channels first. A picture must depend on its own latent vector alone. Raises
+    UnreadableError; what the function itself raises is not caught.
+    """
+    roles = _find_roles(inputs)
+    try:
+        network = _trace(function, inputs, roles)
+        _check_pictures(network)
+    except GraphError as error:
+        raise UnreadableError(str(error)) from None
+    return network
+
+
+def _find_roles(inputs: Sequence[FunctionInput]) -> _Roles:
+    flags = [n for n, each in enumerate(inputs) if each.dtype == tf.bool]
+    labels = [n for n, each in enumerate(inputs) if each.dtype.is_integer]
+    floats = [n for n, each in enumerate(inputs) if each.dtype.is_floating]
+    if not labels and len(floats) == 2:
+        labels = [n for n in floats if LABEL_NAME.search(inputs[n].name)][:1]
+        floats = [n for n in floats if n not in labels]
+    if len(floats) != 1 or len(labels) > 1 or len(inputs) > len(floats + labels + flags):
+        shown = ", ".join(each.describe() for each in inputs) or "none"
+        raise UnreadableError(
+            f"has the inputs {shown[:400]}; expected a latent vector of floats and at most a label "
+            "(integers, or floats by the name of label); export such a function"
+        )
+    return _Roles(floats[0], labels[0] if labels else None, tuple(flags))
+
+
+def _trace(
+    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput], roles: _Roles
+) -> TracedNetwork:
+    latent_input = inputs[roles.latent]
+    row = (latent_input.shape or (None,))[1:]
+    if not row or None in row:
+        raise UnreadableError(
+            f"does not say how many values {latent_input.describe()} has; export it with the shape "
+            "(None, LATENT)"
+        )
+    latent = math.prod(size or 0 for size in row)
+    if not 1 <= latent <= MAX_LATENT:
+        raise UnreadableError(
+            f"takes {latent_input.describe()} where a latent vector of 1 to {MAX_LATENT:,} values "
+            "was expected; is it a generator?"
+        )
+    label_input = None if roles.label is None else inputs[roles.label]
+    labels = 0 if label_input is None else _read_label_size(label_input)
+
+    def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+        arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
+        arguments[roles.latent] = tf.cast(tf.reshape(z, [-1, *row]), latent_input.dtype)
+        if roles.label is not None and label_input is not None:
+            arguments[roles.label] = _encode_labels(label, label_input, labels)
+        output = tf.cast(function(*arguments), tf.float32)
+        return _put_channels_last(output)
+
+    if label_input is not None and labels == 0:
+        labels = count_labels(make_pictures, latent)
+        if labels == 0:
+            raise UnreadableError(
+                f"does not say how many labels {label_input.describe()} can be; export it with a "
+                "one-hot label"
+            )
+    batch = latent_input.shape[0] if latent_input.shape else None
+    if batch is None:
+        return trace_network(make_pictures, latent, labels)
+    if not 1 <= batch <= MAX_BATCH:
+        raise UnreadableError(
+            f"takes {batch:,} latent vectors at once, at most {MAX_BATCH:,} may be"
+        )
+    return trace_network(_repeat_batches(make_pictures, batch), latent, labels)
+
+
+def _repeat_batches(
+    make_pictures: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor], batch: int
+) -> Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]:
+    """Return a function for any number of rows from one for batches of a fixed size."""
+
+    def make_all(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+        rows = tf.shape(z)[0]
+        missing = -rows % batch
+        parts = [tf.reshape(tf.pad(z, [[0, missing], [0, 0]]), [-1, batch, z.shape[1]])]
+        if label is not None:
+            parts.append(tf.reshape(tf.pad(label, [[0, missing]]), [-1, batch]))
+        pictures = tf.vectorized_map(
+            lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
+            tuple(parts),
+            fallback_to_while_loop=False,
+        )
+        return tf.reshape(pictures, [-1, *pictures.shape[2:]])[:rows]
+
+    return make_all
+
+
+def _read_label_size(label: FunctionInput) -> int:
+    """Return the length of a one-hot label, or 0 for an integer."""
+    row = (label.shape or (None, None))[1:]
+    if label.dtype.is_integer:
+        if any(size not in (1, None) for size in row):
+            raise UnreadableError(
+                f"takes labels {label.describe()}; expected one integer per picture"
+            )
+        return 0
+    if len(row) != 1 or not row[0]:
+        raise UnreadableError(f"takes a label {label.describe()}; expected a one-hot vector")
+    return row[0]
+
+
+def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -> tf.Tensor:
+    if not label.dtype.is_integer:
+        return tf.one_hot(labels, count, dtype=label.dtype)
+    row = [1 for _ in (label.shape or (None,))[1:]]
+    return tf.reshape(tf.cast(labels, label.dtype), [-1, *row])
+
+
+def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
+    """Return pictures with their channels last; they are first if only so there are 1 or 3."""
+    sizes = output.shape.as_list() if output.shape.rank == 4 else ()
+    if sizes and sizes[1] in (1, 3) and sizes[3] not in (1, 3):
+        return tf.transpose(output, [0, 2, 3, 1])
+    return output
+
+
+def _check_pictures(network: TracedNetwork) -> None:
+    """Evaluate the network: pictures are finite, follow from z, and from their own z alone."""
+    generator = TracedGenerator(network, parse_prior("normal"))
+    random = np.random.default_rng(0)
+    z = random.normal(size=(CHECKED_ROWS, network.latent)).astype(np.float32)
+    labels = np.arange(CHECKED_ROWS, dtype=np.int32) % max(network.labels, 1)
+    together = generator.render(z, CHECKED_ROWS, labels=labels)
+    alone = generator.render(z[1:], 1, labels=labels[1:])
+    if not (np.isfinite(together).all() and np.isfinite(alone).all()):
+        raise UnreadableError(
+            "makes pictures that are not finite; the training diverged, use an earlier checkpoint"
+        )
+    if not np.ptp(together, axis=0).any():
+        raise UnreadableError("makes the same picture whatever its latent vector is")
+    if np.abs(together[1:] - alone).max() > COUPLING * np.ptp(together):
+        raise UnreadableError(
+            "makes pictures that depend on the other pictures of their batch, such as by a batch "
+            "norm with the statistics of its own batch; export it for inference (training=False)"
+        )

@@ -1,0 +1,21 @@
+"""From a checkpoint to a generator that computes."""
+
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.generator import BatchNormMode, Generator
+from ganinv_cli.network.layered import LayeredGenerator
+from ganinv_cli.network.traced import TracedGenerator
+from ganinv_cli.network.traced_network import TracedNetwork
+
+
+def make_generator(
+    checkpoint: Checkpoint, batch_norm: BatchNormMode = "frozen", label: int | None = None
+) -> Generator:
+    """Return the generator of a checkpoint on the current device.
+
+    With `label` that label is fixed, and the generator is unconditional. `batch_norm="batch"` needs
+    layers.
+    """
+    network, prior = checkpoint.network, checkpoint.prior
+    if isinstance(network, TracedNetwork):
+        return TracedGenerator(network, prior, label)
+    return LayeredGenerator(network, prior, batch_norm, label)

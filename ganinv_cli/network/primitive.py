@@ -1,0 +1,152 @@
+"""One operation of a TensorFlow graph as a function of tensors, and of their tangents."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+
+from ganinv_cli.network import operations
+
+Arguments = dict[str, Any]  # of tf.raw_ops, by the names that the operation itself uses
+
+_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # places of the channels
+# tensors that have channels in them, and settings with one number per axis
+_IMAGES = ("input", "out_backprop", "x", "value")
+_PER_AXIS = ("strides", "dilations", "ksize")
+
+
+class Value(NamedTuple):
+    """A tensor, and its derivative along one direction per row; None: it is 0."""
+
+    tensor: tf.Tensor
+    tangent: tf.Tensor | None = None
+
+
+class Primitive:
+    """An operation with its settings, from a node of a graph whose operation is pure."""
+
+    def __init__(self, node: Any) -> None:
+        self.name: str = node.op
+        self._definition = op_def_registry.get(node.op)
+        inferred = {
+            name
+            for each in self._definition.input_arg
+            for name in (each.type_attr, each.number_attr, each.type_list_attr)
+        }
+        self._settings: Arguments = {
+            each.name: _read_setting(node.attr[each.name])
+            for each in self._definition.attr
+            if each.name not in inferred and each.name in node.attr
+        }
+        self._lengths = {
+            each.name: node.attr[each.number_attr].i
+            if each.number_attr
+            else len(node.attr[each.type_list_attr].list.type)
+            for each in self._definition.input_arg
+            if each.number_attr or each.type_list_attr
+        }
+
+    def apply(self, inputs: Sequence[Value]) -> list[Value]:
+        """Return the outputs. Raises ValueError or TypeError if the inputs do not fit."""
+        outputs = self._call([each.tensor for each in inputs])
+        active = [number for number, each in enumerate(inputs) if each.tangent is not None]
+        if not active or self.name in operations.CONSTANT:
+            return [Value(output) for output in outputs]
+        tangents = self._push_tangents(inputs, active, outputs)
+        return [
+            Value(output, tangent if output.dtype.is_floating else None)
+            for output, tangent in zip(outputs, tangents, strict=True)
+        ]
+
+    def count_outputs_before(self, argument: str) -> int:
+        """Return how many single outputs come before an output argument."""
+        names = [each.name for each in self._definition.output_arg]
+        return names.index(argument) if argument in names else 0
+
+    def _push_tangents(
+        self, inputs: Sequence[Value], active: list[int], outputs: list[tf.Tensor]
+    ) -> list[tf.Tensor | None]:
+        """Return the tangents of the outputs. `active` are the inputs that have one."""
+        tensors = [each.tensor for each in inputs]
+        places = self._find_places(operations.LINEAR.get(self.name, ()))
+        if places.issuperset(active):
+            moved = [
+                tf.zeros_like(x) if each.tangent is None else each.tangent
+                for x, each in zip(tensors, inputs, strict=True)
+            ]
+            return self._call([moved[n] if n in places else x for n, x in enumerate(tensors)])
+        places = self._find_places(operations.MULTILINEAR.get(self.name, ()))
+        if len(active) == 1 and places.issuperset(active):
+            tensors[active[0]] = inputs[active[0]].tangent
+            return self._call(tensors)
+        primals = [tensors[number] for number in active]
+        if self.name in operations.ELEMENTWISE:
+            with tf.GradientTape() as tape:
+                tape.watch(primals)
+                (output,) = self._call(primals)
+            return tape.gradient(output, primals, inputs[0].tangent)  # type: ignore[no-any-return]
+        with tf.autodiff.ForwardAccumulator(
+            primals, [inputs[number].tangent for number in active]
+        ) as accumulator:
+            outputs = self._call(tensors)
+        return [accumulator.jvp(each) for each in outputs]
+
+    def _find_places(self, arguments: Sequence[str]) -> set[int]:
+        """Return the positions of arguments among the inputs."""
+        places: set[int] = set()
+        start = 0
+        for each in self._definition.input_arg:
+            length = self._lengths.get(each.name, 1)
+            if each.name in arguments:
+                places.update(range(start, start + length))
+            start += length
+        return places
+
+    def _call(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        arguments, rest = dict(self._settings), list(tensors)
+        for each in self._definition.input_arg:
+            length = self._lengths.get(each.name)
+            arguments[each.name] = rest[:length] if length is not None else rest[0]
+            del rest[: 1 if length is None else length]
+        if rest:
+            raise ValueError("it has too many inputs")
+        if arguments.get("data_format") == b"NCHW" and not self.name.startswith("BiasAdd"):
+            first, *others = _call_channels_last(self.name, arguments)
+            return [tf.transpose(first, _TO_FIRST), *others]
+        return _call_raw(self.name, arguments)
+
+
+def _call_raw(name: str, arguments: Arguments) -> list[tf.Tensor]:
+    renamed = operations.RENAMED.get(name, {})
+    result = getattr(tf.raw_ops, name)(**{renamed.get(k, k): v for k, v in arguments.items()})
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def _call_channels_last(name: str, arguments: Arguments) -> list[tf.Tensor]:
+    """Call an operation on images (batch, channels, height, width), which CPUs do not offer."""
+    changed = dict(arguments, data_format=b"NHWC")
+    for key, value in arguments.items():
+        if key in _IMAGES:
+            changed[key] = tf.transpose(value, _TO_LAST)
+        elif key in _PER_AXIS:
+            changed[key] = [value[axis] for axis in _TO_LAST]
+        elif key == "explicit_paddings" and value:
+            changed[key] = [value[2 * axis + side] for axis in _TO_LAST for side in (0, 1)]
+        elif key == "input_sizes" and value.shape == 4:
+            changed[key] = tf.gather(value, _TO_LAST)
+    return _call_raw(name, changed)
+
+
+def _read_setting(attribute: Any) -> Any:
+    """Return the value of an attribute of a node. Raises ValueError."""
+    kind = attribute.WhichOneof("value")
+    if kind == "list":
+        return [value for name in ("i", "f", "b", "s") for value in getattr(attribute.list, name)]
+    if kind == "type":
+        return tf.as_dtype(attribute.type)
+    if kind == "shape":
+        return tf.TensorShape(attribute.shape)
+    if kind in ("i", "f", "b", "s"):
+        return getattr(attribute, kind)
+    raise ValueError(f"it has an attribute of the kind {kind}")

@@ -1,0 +1,73 @@
+"""A generator that is any graph of TensorFlow operations."""
+
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.network.generator import Generator, Precision
+from ganinv_cli.network.primitive import Value
+from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.network.tracing import replay_network
+from ganinv_cli.prior import Prior
+
+
+class TracedGenerator(Generator):
+    """A graph from z, and a label if it has labels, to images. Computes in float32.
+
+    J·v is by automatic differentiation in forward mode, operation by operation.
+    """
+
+    precisions: tuple[Precision, ...] = ("float32",)
+
+    def __init__(self, network: TracedNetwork, prior: Prior, label: int | None = None) -> None:
+        self.prior = prior
+        self.batch_norm = "frozen"
+        self.sha256 = network.sha256 if label is None else _hash_label(network, label)
+        self.latent = network.latent
+        self.labels = network.labels if label is None else 0
+        self.image_shape = network.image_shape
+        self.multiply_adds = network.multiply_adds
+        self.largest_layer = network.largest_layer
+        self._network, self._label = network, label
+        with tf.init_scope():  # else every graph would have its own copy
+            self._weights = {
+                name: Value(tf.constant(array)) for name, array in network.arrays.items()
+            }
+
+    def __call__(
+        self,
+        z: tf.Tensor,
+        precision: tf.DType | None = None,
+        labels: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        z = tf.convert_to_tensor(z)
+        images = self._evaluate(Value(tf.cast(z, tf.float32)), labels).tensor
+        return tf.cast(images, z.dtype)
+
+    def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Return J·v; it costs two forward passes per tangent."""
+        z, tangents = tf.convert_to_tensor(z), tf.convert_to_tensor(tangents)
+        rows = tf.shape(tangents)[0]
+        points = tf.repeat(tf.cast(z, tf.float32), rows, 0)
+        repeated = None if labels is None else tf.repeat(labels, rows, 0)
+        moved = self._evaluate(Value(points, tf.cast(tangents, tf.float32)), repeated).tangent
+        if moved is None:
+            return tf.zeros([rows, *self.image_shape], tangents.dtype)
+        return tf.cast(moved, tangents.dtype)
+
+    def _evaluate(self, z: Value, labels: tf.Tensor | None) -> Value:
+        if self._label is not None:
+            labels = tf.fill([tf.shape(z.tensor)[0]], self._label)
+        given = None if labels is None else tf.cast(labels, tf.int32)
+        images, tangent = replay_network(self._network, self._weights, z, given)
+        low, high = self._network.pixel_range
+        if (low, high) != (-1, 1):
+            scale = np.float32(2 / (high - low))
+            images = images * scale - np.float32((high + low) / (high - low))
+            tangent = None if tangent is None else tangent * scale
+        return Value(tf.ensure_shape(images, [None, *self.image_shape]), tangent)
+
+
+def _hash_label(network: TracedNetwork, label: int) -> str:
+    return hashlib.sha256(f"{network.sha256} label{label}".encode()).hexdigest()

@@ -1,0 +1,241 @@
+"""Trace a TensorFlow function to a network, and measure the graph."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.network.primitive import Value
+from ganinv_cli.network.replay import GraphError, replay_graph
+from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
+
+# (z (batch, latent) float32, labels (batch,) int32 or None) -> (batch, height, width, channels)
+PictureFunction = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+
+BATCH = 2  # rows of the graph that is measured
+MAX_VALUES = 1 << 26  # of one operation, per image
+MAX_ALL_VALUES = 1 << 29  # of all operations, per image
+
+_UNCOUNTED = ("Const", "Placeholder", "Identity", "NoOp")
+_BOUNDED = {"Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
+# operations that move pixels and keep their values
+_MOVES = (
+    *("BatchToSpaceND", "Cast", "DepthToSpace", "ExpandDims", "Identity", "Reshape", "Reverse"),
+    *("ReverseV2", "Squeeze", "StridedSlice", "Transpose", "ResizeNearestNeighbor"),
+)
+# operations between a label and its use
+_LABEL_MOVES = (
+    *("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "ConcatV2", "Maximum"),
+    *("Minimum", "ClipByValue", "Transpose", "StridedSlice", "GatherV2"),
+)
+
+
+class Traced(NamedTuple):
+    """A graph, its weights, and the names of its ends."""
+
+    graph: Any  # tf.Graph
+    arrays: dict[str, np.ndarray]
+    z: str
+    label: str
+    output: str
+
+
+def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> TracedNetwork:
+    """Return the network of a function that calls pure operations of TensorFlow alone.
+
+    Raises GraphError if it makes no pictures, or too large ones. What the function itself raises
+    is not caught.
+    """
+    traced = _trace(function, latent, None, bool(labels))
+    if traced.graph.as_graph_def().library.function:  # replayed, it calls no functions
+        traced = _trace(_make_replay(traced), latent, None, bool(labels))
+    definition = traced.graph.as_graph_def()
+    measured = _trace(_make_replay(traced), latent, BATCH, bool(labels))
+    kinds = [each for each in measured.graph.get_operations() if each.type not in _UNCOUNTED]
+    output = measured.graph.get_tensor_by_name(measured.output)
+    shape = tuple(output.shape.as_list()) if output.shape.rank == 4 else ()
+    if None in shape or len(shape) != 4 or shape[0] != BATCH:
+        raise GraphError(
+            f"makes {output.shape} of {BATCH} latent vectors where pictures (batch, height, width, "
+            "channels) were expected; is it a generator of pictures?"
+        )
+    return TracedNetwork(
+        graph=definition.SerializeToString(deterministic=True),
+        arrays=traced.arrays,
+        z_node=traced.z,
+        label_node=traced.label,
+        output=traced.output,
+        latent=latent,
+        labels=labels,
+        image_shape=shape[1:],
+        graph_sha256=_hash_graph(definition, traced, labels),
+        operations=dict(Counter(each.type for each in kinds).most_common()),
+        multiply_adds=sum(map(_count_multiply_adds, kinds)) // BATCH,
+        largest_layer=_measure_sizes(kinds),
+        output_range=_find_range(output),
+    )
+
+
+def replay_network(
+    network: TracedNetwork, weights: Mapping[str, Value], z: Value, labels: tf.Tensor | None
+) -> Value:
+    """Return what the graph makes of z (batch, latent)."""
+    graph = tf.compat.v1.GraphDef.FromString(network.graph)
+    inputs = {**weights, network.z_node: z}
+    if network.label_node:
+        inputs[network.label_node] = Value(labels)
+    return replay_graph(graph, inputs, network.output)
+
+
+def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: int) -> int:
+    """Return how many labels a function of integer labels knows, or 0 if its graph does not say.
+
+    That is the length of the table that the label is looked up in, or of its one-hot vector.
+    """
+    traced = _trace(function, latent, None, True)
+    known, ends = {traced.label}, []
+    for each in traced.graph.get_operations():
+        taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
+        if not taken:
+            continue
+        if each.type in ("GatherV2", "Gather", "ResourceGather") and taken == [1]:
+            ends.append(each.inputs[0].shape.as_list()[0])
+        elif (each.type == "OneHot" and taken == [0]) or each.type in ("DenseBincount", "Bincount"):
+            ends.append(tf.get_static_value(each.inputs[1]))
+        elif each.type in _LABEL_MOVES:
+            known.add(each.name)
+    sizes = [int(size) for size in ends if size is not None]
+    return min(sizes, default=0)
+
+
+def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Traced:
+    specs = [tf.TensorSpec([batch, latent], tf.float32, "z")]
+    if labelled:
+        specs.append(tf.TensorSpec([batch], tf.int32, "label"))
+    call = function if labelled else lambda z: function(z, None)
+    concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
+    variables = {id(each.handle): each for each in concrete.graph.variables}
+    arrays = {
+        inner.op.name: variables[id(outer)].numpy() if id(outer) in variables else outer.numpy()
+        for outer, inner in concrete.graph.captures
+    }
+    inputs = [tensor.op.name for tensor in concrete.inputs[: len(specs)]]
+    label = inputs[1] if labelled else ""
+    return Traced(concrete.graph, arrays, inputs[0], label, concrete.outputs[0].name)
+
+
+def _make_replay(traced: Traced) -> PictureFunction:
+    definition = traced.graph.as_graph_def()
+    with tf.init_scope():
+        weights = {name: Value(tf.constant(array)) for name, array in traced.arrays.items()}
+
+    def replay(z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        inputs = {**weights, traced.z: Value(z)}
+        if traced.label:
+            inputs[traced.label] = Value(labels)
+        return replay_graph(definition, inputs, traced.output).tensor
+
+    return replay
+
+
+def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
+    """Hash the operations, their settings and the weights, but no names."""
+    digest = hashlib.sha256(f"traced labels{labels}".encode())
+    numbers = {node.name: number for number, node in enumerate(definition.node)}
+    for node in definition.node:
+        digest.update(node.op.encode())
+        for each in node.input:
+            name, _, output = each.lstrip("^").partition(":")
+            digest.update(f"{numbers[name]}:{output}".encode())
+        for key in sorted(node.attr):
+            if not key.startswith("_"):
+                digest.update(key.encode())
+                digest.update(node.attr[key].SerializeToString(deterministic=True))
+        if node.name in traced.arrays:
+            digest.update(np.ascontiguousarray(traced.arrays[node.name]).data)
+    return digest.hexdigest()
+
+
+def _measure_sizes(kinds: list[Any]) -> int:
+    """Return the values per image of the largest output. Raises GraphError."""
+    largest, total = 1, 0
+    for each in kinds:
+        for output in each.outputs:
+            shape = output.shape.as_list() if output.shape.rank is not None else [None]
+            if None in shape:
+                raise GraphError(
+                    f"{each.name} ({each.type}) makes values whose number depends on other values; "
+                    "export the generator with fixed sizes"
+                )
+            size = math.prod(shape) // BATCH
+            largest, total = max(largest, size), total + size
+    if largest > MAX_VALUES or total > MAX_ALL_VALUES:
+        raise GraphError(
+            f"makes up to {largest:,} values in one operation for one picture, {total:,} in all; "
+            f"at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were expected; is it a generator of "
+            "pictures?"
+        )
+    return largest
+
+
+def _count_multiply_adds(operation: Any) -> int:
+    """Return the multiply-adds of an operation whose shapes are known."""
+    shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
+    output: int = math.prod(operation.outputs[0].shape.as_list()) if operation.outputs else 0
+    match operation.type:
+        case "Conv2D":
+            factor = math.prod(shapes[1][:3])
+        case "DepthwiseConv2dNative":
+            factor = math.prod(shapes[1][:2])
+        case "Conv2DBackpropInput":
+            output, factor = math.prod(shapes[2]), math.prod(shapes[1][:3])
+        case "MatMul":
+            factor = shapes[0][0 if operation.get_attr("transpose_a") else 1]
+        case "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3":
+            factor = shapes[0][-2 if operation.get_attr("adj_x") else -1]
+        case "Einsum":
+            terms = operation.get_attr("equation").decode().split("->")[0].split(",")
+            letters = zip(
+                "".join(terms), [size for shape in shapes for size in shape], strict=False
+            )
+            output, factor = 1, math.prod(dict(letters).values())
+        case _:
+            factor = 0
+    return output * factor
+
+
+def _find_range(output: tf.Tensor) -> PixelRange | None:
+    """Return the bounds of the output, from the bounded function that it ends in."""
+    scale, shift = 1.0, 0.0  # the operations after this one compute x * scale + shift
+    while True:
+        operation = output.op
+        if operation.type in _BOUNDED:
+            low, high = sorted(bound * scale + shift for bound in _BOUNDED[operation.type])
+            return (low, high) if low < high else None
+        if operation.type in _MOVES:
+            output = operation.inputs[0]
+            continue
+        if operation.type not in ("Mul", "AddV2", "Add", "Sub", "RealDiv"):
+            return None
+        known = [tf.get_static_value(each) for each in operation.inputs]
+        values = [k for k in known if k is not None and np.size(k) and np.ptp(k) == 0]
+        if len(values) != 1:
+            return None
+        value, is_first = float(np.ravel(values[0])[0]), known[0] is not None
+        match operation.type:
+            case "Mul":
+                scale *= value
+            case "RealDiv" if not is_first and value:
+                scale /= value
+            case "AddV2" | "Add":
+                shift += scale * value
+            case "Sub":
+                shift += scale * (value if is_first else -value)
+                scale = -scale if is_first else scale
+            case _:
+                return None
+        output = operation.inputs[1 if is_first else 0]
