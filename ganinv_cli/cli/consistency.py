@@ -1,18 +1,12 @@
 """`ganinv consistency`."""
 
-from functools import partial
 from typing import Any
 
 import click
 
 from ganinv_cli.cli import experiment_options as options
-from ganinv_cli.cli.session import (
-    Output,
-    ensure_start_per_label,
-    load_config,
-    open_session,
-    report_unread_files,
-)
+from ganinv_cli.cli.options import declare
+from ganinv_cli.cli.session import Output, open_session, report_unread_files
 from ganinv_cli.settings.config import ConsistencyConfig
 
 
@@ -20,8 +14,7 @@ from ganinv_cli.settings.config import ConsistencyConfig
 @options.experiment_options(
     ConsistencyConfig,
     "Recoveries of each image under each technique, from independent starts.",
-    partial(
-        click.option,
+    declare(
         "--image",
         multiple=True,
         metavar="PATH",
@@ -45,14 +38,8 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
         ganinv consistency --image portrait.png
         ganinv consistency --image faces/ --clip stochastic --trials 20 --restarts 3
     """
-    run_config = load_config(ConsistencyConfig, config, settings, output.quiet)
-    output = output.for_shard(run_config.shard)
-    with open_session(run_config, output) as ready:
-        from ganinv_cli.experiments.consistency import run_consistency as run
+    with open_session(ConsistencyConfig, config, settings, output) as session:
+        from ganinv_cli.experiments.images import run_images
 
-        run_config = ensure_start_per_label(run_config, ready, output)
-        unread = run(
-            run_config, ready.engine, output.out, output.folder, output.overwrite, ready.show
-        )
-    output.publish()
+        unread = session.run(run_images)
     report_unread_files(unread)

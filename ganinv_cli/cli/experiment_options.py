@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ganinv_cli.cli import options, publish
-from ganinv_cli.cli.options import Decorator, Option
+from ganinv_cli.cli.options import Decorator, Option, declare
 from ganinv_cli.cli.param_types import BatchSize, Names
 from ganinv_cli.cli.session import Output
 from ganinv_cli.clipping import RULES
@@ -17,27 +17,23 @@ from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-POLISH: Option = partial(
-    click.option,
+POLISH: Option = declare(
     "--polish",
     type=click.Choice(["none", "float64"]),
     help="float64: images in float64, and z of what has converged to their last digits.",
 )
-MASK: Option = partial(
-    click.option,
+MASK: Option = declare(
     "--mask",
     metavar="PATH",
     help="Image of which pixels count: black ones do not. Cropped as the images are.",
 )
-STATIONARY: Option = partial(
-    click.option,
+STATIONARY: Option = declare(
     "--stationary",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="A start is done when 40 gradients lowered its image loss by less than this share; plain "
     "descent (gd) goes on.",
 )
-CROP: Option = partial(
-    click.option,
+CROP: Option = declare(
     "--crop",
     metavar="center|none|X,Y,SIZE",
     help="The part that is resized to the generator's images: center (the largest centred "
@@ -45,94 +41,81 @@ CROP: Option = partial(
 )
 
 _COMMON: tuple[Option, ...] = (
-    partial(
-        click.option,
+    declare(
         "--clip",
         type=Names(tuple(RULES)),
         metavar="NAMES",
         help=f"Techniques, of {', '.join(RULES)}.",
     ),
-    partial(click.option, "--solver", type=click.Choice(SOLVERS), help="Method."),
-    partial(
-        click.option,
+    declare("--solver", type=click.Choice(SOLVERS), help="Method."),
+    declare(
         "--start",
         type=click.Choice(STARTS),
         help="Where the first start begins: at a draw from the prior, or where the encoder beside "
         "the checkpoint (ganinv train-encoder) leads; of an image file's starts, the first alone.",
     ),
-    partial(click.option, "--restarts", type=click.IntRange(0), help="Most restarts a trial."),
-    partial(click.option, "--budget", type=click.FloatRange(1), help="Most gradients a trial."),
-    partial(
-        click.option,
+    declare("--restarts", type=click.IntRange(0), help="Most restarts a trial."),
+    declare("--budget", type=click.FloatRange(1), help="Most gradients a trial."),
+    declare(
         "--tolerance",
         type=click.FloatRange(0),
         help="Mean squared error of z, by the bound that the loss gives, at which a trial is done.",
     ),
-    partial(
-        click.option,
+    declare(
         "--precision",
         type=click.Choice(PRECISIONS),
         help="Of the gradients of lbfgs: float32, or bfloat16 first and float32 from where that "
         "sees too little (mixed); auto is mixed where bfloat16 is fast. Where no z makes an image, "
         "as under noise, it is float32.",
     ),
-    partial(
-        click.option,
+    declare(
         "--batch-size",
         type=BatchSize(),
         metavar="auto|N",
         show_default="auto",
         help="Trials in flight on a device: a number, or as many as are found to be fast.",
     ),
-    partial(
-        click.option,
+    declare(
         "--batch-norm",
         type=click.Choice(["frozen", "batch"]),
         help="Statistics of batch norm: the checkpoint's, or each batch's own.",
     ),
     options.seed,
-    partial(
-        click.option,
+    declare(
         "--device",
         metavar="auto|cpu|gpu|gpu:0,1",
         help="Where to compute: every GPU there is, or else the CPU (auto), the CPU, every GPU, or "
         "some of them.",
     ),
-    partial(
-        click.option,
+    declare(
         "--engine",
         type=click.Choice(ENGINES),
         help="local: the devices of this machine. ray: the workers of a Ray cluster (ganinv[ray]).",
     ),
-    partial(
-        click.option,
+    declare(
         "--address",
         metavar="local|auto|HOST:PORT|ray://HOST:PORT",
         help="Of the Ray cluster: local starts one here, auto finds the one that this machine is "
         "part of.",
     ),
-    partial(
-        click.option,
+    declare(
         "--workers",
         type=click.IntRange(1),
         show_default="as many as there is room for",
         help="On the cluster.",
     ),
-    partial(
-        click.option,
+    declare(
         "--cpus-per-worker",
         type=click.IntRange(1),
         help="Cores of each, and its threads.",
     ),
-    partial(
-        click.option,
+    declare(
         "--gpus-per-worker",
         type=click.FloatRange(0),
         show_default="1 where the cluster has any, or else 0",
         help="May be a share of one, such as 0.5.",
     ),
-    partial(
-        click.option,
+    declare(
         "--shard",
         metavar="I/N",
         help="Run one of N equal parts of the trials (of invert's images), for a task of an array "
@@ -148,7 +131,7 @@ def experiment_options(
 
     `trials_help` is the help of --trials; `own` are the options of this experiment alone.
     """
-    trials: Option = partial(click.option, "--trials", type=click.IntRange(1), help=trials_help)
+    trials: Option = declare("--trials", type=click.IntRange(1), help=trials_help)
     settings = (options.checkpoint, *options.reading, *own, trials, *_COMMON)
 
     def decorate(command: Command) -> Command:

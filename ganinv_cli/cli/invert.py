@@ -7,13 +7,7 @@ import click
 
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.options import npz as npz_option
-from ganinv_cli.cli.session import (
-    Output,
-    ensure_start_per_label,
-    load_config,
-    open_session,
-    report_unread_files,
-)
+from ganinv_cli.cli.session import Output, open_session, report_unread_files
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
@@ -44,20 +38,14 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
     """
     _check_npz(npz)
-    run_config = load_config(InvertConfig, config, settings, output.quiet)
-    output = output.for_shard(run_config.shard)
-    with open_session(run_config, output) as ready:
-        from ganinv_cli.experiments.invert import run_invert as run
+    with open_session(InvertConfig, config, settings, output) as session:
+        from ganinv_cli.experiments.images import run_images
 
-        run_config = ensure_start_per_label(run_config, ready, output)
-        unread = run(
-            run_config, ready.engine, output.out, output.folder, output.overwrite, ready.show
-        )
-    if npz:  # before anything is printed: a closed pipe ends the process
-        from ganinv_cli.report.invert.latents import save_latents
+        unread = session.run(run_images)
+        if npz:
+            from ganinv_cli.report.invert.latents import save_latents
 
-        save_latents(output.out, npz)
-    output.publish()
+            save_latents(session.output.out, npz)
     report_unread_files(unread)
 
 

@@ -1,13 +1,13 @@
 """`ganinv noise-sweep`."""
 
-from functools import partial
 from typing import Any
 
 import click
 
 from ganinv_cli.cli import experiment_options as options
+from ganinv_cli.cli.options import declare
 from ganinv_cli.cli.param_types import Numbers
-from ganinv_cli.cli.session import Output, load_config, open_session
+from ganinv_cli.cli.session import Output, open_session
 from ganinv_cli.settings.config import NoiseSweepConfig
 
 
@@ -15,16 +15,14 @@ from ganinv_cli.settings.config import NoiseSweepConfig
 @options.experiment_options(
     NoiseSweepConfig,
     "Latent vectors to recover at each variance.",
-    partial(
-        click.option,
+    declare(
         "--variances",
         type=Numbers(float, "0.01,0.1"),
         metavar="NUMBERS",
         help="Of the Gaussian noise on pixels in [-1, 1]: 0.1 is a standard deviation of 40 grey "
         "levels of 255.",
     ),
-    partial(
-        click.option,
+    declare(
         "--clip-pixels/--no-clip-pixels",
         help="Clip the noisy image to [-1, 1], as the paper's code does and its text does not.",
     ),
@@ -44,10 +42,7 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
         ganinv noise-sweep
         ganinv noise-sweep --variances 0.01,0.1 --trials 50 --clip stochastic --out quick.h5
     """
-    run_config = load_config(NoiseSweepConfig, config, settings, output.quiet)
-    output = output.for_shard(run_config.shard)
-    with open_session(run_config, output) as ready:
-        from ganinv_cli.experiments.noise_sweep import run_noise_sweep as run
+    with open_session(NoiseSweepConfig, config, settings, output) as session:
+        from ganinv_cli.experiments.noise_sweep import run_noise_sweep
 
-        run(run_config, ready.engine, output.out, output.overwrite, ready.show)
-    output.publish()
+        session.run(run_noise_sweep)

@@ -1,7 +1,6 @@
 """Options that several commands have, each declared once.
 
-A declaration is `click.option` with its arguments filled in. A command adds it as
-`@options.seed()`, and may override arguments such as the help.
+A command adds a declaration as `@options.seed()`, and may override arguments such as the help.
 """
 
 import functools
@@ -20,24 +19,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Option = partial[Any]  # a declaration, which makes a Decorator
 
-seed: Option = partial(
-    click.option,
+
+def declare(*names: str, **attributes: Any) -> Option:
+    """Declare an option; what adds it to a command may override its attributes."""
+    return partial(click.option, *names, **attributes)
+
+
+seed: Option = declare(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="Names every random number.",
 )
-out: Option = partial(click.option, "--out", type=click.Path(path_type=Path, dir_okay=False))
-overwrite: Option = partial(
-    click.option, "--overwrite", is_flag=True, help="Start again where --out exists."
-)
-verbose: Option = partial(
-    click.option, "-v", "--verbose", is_flag=True, help="Say what was loaded."
-)
-quiet: Option = partial(click.option, "-q", "--quiet", is_flag=True, help="No progress.")
-style: Option = partial(
-    click.option,
+out: Option = declare("--out", type=click.Path(path_type=Path, dir_okay=False))
+overwrite: Option = declare("--overwrite", is_flag=True, help="Start again where --out exists.")
+verbose: Option = declare("-v", "--verbose", is_flag=True, help="Say what was loaded.")
+quiet: Option = declare("-q", "--quiet", is_flag=True, help="No progress.")
+style: Option = declare(
     "--format",
     "style",
     default="text",
@@ -45,19 +44,17 @@ style: Option = partial(
     type=click.Choice(STYLES),
     help="What is printed; the folder gets all of them.",
 )
-convolution_precision: Option = partial(
-    click.option,
+convolution_precision: Option = declare(
     "--precision",
     default="float32",
     show_default=True,
     type=click.Choice(["float32", "bfloat16"]),
 )
-npz: Option = partial(click.option, "--npz", type=click.Path(path_type=Path, dir_okay=False))
-checkpoint: Option = partial(
-    click.option, "--checkpoint", help="The generator: a file, a folder, or a prefix of files."
+npz: Option = declare("--npz", type=click.Path(path_type=Path, dir_okay=False))
+checkpoint: Option = declare(
+    "--checkpoint", help="The generator: a file, a folder, or a prefix of files."
 )
-label: Option = partial(
-    click.option,
+label: Option = declare(
     "--label",
     type=click.IntRange(-1),
     show_default="-1",
@@ -79,7 +76,7 @@ def _declare_convention(name: str) -> Option:
         attributes["metavar"] = declaration.metavar
     if declaration.shown_default:
         attributes["show_default"] = declaration.shown_default
-    return partial(click.option, f"--{name}", help=declaration.help, **attributes)
+    return declare(f"--{name}", help=declaration.help, **attributes)
 
 
 # How to read a generator's file, and which label of a conditional generator to take.

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import experiment_options as options
-from ganinv_cli.cli.session import Output, load_config, open_session
+from ganinv_cli.cli.session import Output, open_session
 from ganinv_cli.settings.config import RecoverConfig
 
 
@@ -25,10 +25,7 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
         ganinv recover --polish float64 --out float64.h5
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    run_config = load_config(RecoverConfig, config, settings, output.quiet)
-    output = output.for_shard(run_config.shard)
-    with open_session(run_config, output) as ready:
+    with open_session(RecoverConfig, config, settings, output) as session:
         from ganinv_cli.experiments.recover import recover as run
 
-        run(run_config, ready.engine, output.out, output.overwrite, ready.show)
-    output.publish()
+        session.run(run)

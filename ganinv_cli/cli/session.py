@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
@@ -15,10 +15,10 @@ from ganinv_cli.settings.load import load
 
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import Engine
-    from ganinv_cli.experiments.progress import RunProgress
+    from ganinv_cli.experiments.run import ShowProgress
 
 Kind = TypeVar("Kind", bound=Config)
-ImagesKind = TypeVar("ImagesKind", bound=ImagesConfig)
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,6 @@ class Output:
     quiet: bool
     is_explicit: bool = True  # whether the user gave the name `out`
 
-    @property
-    def folder(self) -> Path:
-        """The folder of the tables and figures."""
-        return publish.get_results_folder(self.out)
-
     def for_shard(self, shard: str) -> "Output":
         """Return the output of one shard, which has its own file: recover-1-of-4.h5."""
         if self.is_explicit or not shard:
@@ -46,27 +41,62 @@ class Output:
 
     def publish(self) -> None:
         """Print the tables, and write them and the figures into the folder."""
-        publish.publish({self.out: self.folder}, self.style, self.quiet)
+        folder = publish.get_results_folder(self.out)
+        publish.publish({self.out: folder}, self.style, self.quiet)
 
 
 @dataclass(frozen=True)
-class Session:
-    """The engine of an experiment, and the function that shows its progress."""
+class Session(Generic[Kind]):
+    """A run that can start: its config, engine and output, and how to show its progress."""
 
+    config: Kind
     engine: "Engine"
-    show: "Callable[[RunProgress], None]"
+    output: Output
+    show: "ShowProgress"
+
+    def run(
+        self, experiment: "Callable[[Kind, Engine, Path, bool, ShowProgress], Returned]"
+    ) -> "Returned":
+        """Run an experiment; return what it returns."""
+        output = self.output
+        return experiment(self.config, self.engine, output.out, output.overwrite, self.show)
 
 
-def load_config(
-    kind: type[Kind], config: str | None, settings: Mapping[str, Any], quiet: bool
-) -> Kind:
-    """Load the settings of a run, and print the note of its config."""
+@contextmanager
+def open_session(
+    kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
+) -> Iterator[Session[Kind]]:
+    """Load the settings, start TensorFlow, read the generator and open the engine.
+
+    Progress is shown until the end of the block; then the tables are printed.
+    """
+    from ganinv_cli.cli import progress
     from ganinv_cli.settings.shipped import find
 
     run_config = load(kind, find("config", config) if config else None, settings)
-    if run_config.note and not quiet:
+    if run_config.note and not output.quiet:
         click.echo(run_config.note.strip(), err=True)
-    return run_config
+    output = output.for_shard(run_config.shard)
+    progress.interrupt_on_sigterm()
+    generator_checkpoint = startup.read_checkpoint(
+        find("checkpoint", run_config.checkpoint),
+        run_config.conventions,
+        output.verbose,
+        output.quiet,
+        gpus=run_config.engine == "local",  # else the workers use them
+    )
+    spec = startup.make_generator_spec(
+        generator_checkpoint, run_config.batch_norm, run_config.label
+    )
+    progress_display = progress.show_trials(output.out, output.quiet)
+    with startup.open_engine(run_config, spec) as engine, progress_display as show:
+        if output.verbose:
+            device, precision = engine.machine
+            click.echo(f"on {device}, gradients {precision}", err=True)
+        if isinstance(run_config, ImagesConfig):
+            run_config = _ensure_start_per_label(run_config, engine.generator.labels, output.quiet)
+        yield Session(run_config, engine, output, show)
+    output.publish()
 
 
 def report_unread_files(unread: Sequence[str]) -> None:
@@ -77,33 +107,10 @@ def report_unread_files(unread: Sequence[str]) -> None:
         sys.exit(1)
 
 
-@contextmanager
-def open_session(config: Config, output: Output) -> Iterator[Session]:
-    """Start TensorFlow, read the generator and open the engine; show progress until the end."""
-    from ganinv_cli.cli import progress
-    from ganinv_cli.settings.shipped import find
-
-    progress.interrupt_on_sigterm()
-    path = find("checkpoint", config.checkpoint)
-    conventions = config.conventions
-    gpus = config.engine == "local"  # else the workers use them
-    generator_checkpoint = startup.read_checkpoint(
-        path, conventions, output.verbose, output.quiet, gpus
-    )
-    spec = startup.make_generator_spec(generator_checkpoint, config.batch_norm, config.label)
-    progress_display = progress.show_trials(output.out, output.quiet)
-    with startup.open_engine(config, spec) as engine, progress_display as show:
-        if output.verbose:
-            device, precision = engine.machine
-            click.echo(f"on {device}, gradients {precision}", err=True)
-        yield Session(engine, show)
-
-
-def ensure_start_per_label(config: ImagesKind, session: Session, output: Output) -> ImagesKind:
+def _ensure_start_per_label(config: Kind, labels: int, quiet: bool) -> Kind:
     """Raise the default number of starts per image to the generator's number of labels."""
-    labels = session.engine.generator.labels
     if not config.trials == type(config).trials < labels:  # the user chose it, or it is enough
         return config
-    if not output.quiet:
+    if not quiet:
         click.echo(f"{labels} labels, and so {labels} starts for each image", err=True)
     return replace(config, trials=labels)

@@ -35,21 +35,12 @@ RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's rang
 
 
 def run_images(
-    command: str,
-    config: ImagesConfig,
-    engine: Engine,
-    out: Path,
-    folder: Path,
-    overwrite: bool,
-    show: ShowProgress,
-    *,
-    shard_images: bool,
+    config: ImagesConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> list[str]:
     """Run the trials that `out` lacks; return a sentence for each file that is not an image.
 
     Every image has the same starts. A file that cannot be read is recorded in the results and
-    skipped. `folder` gets the figures, so images in it are skipped. With `shard_images` a shard has
-    whole images, else some trials of each image. Raises ImageError if no file can be read.
+    skipped; so are images in the folder of the figures. Raises ImageError if no file can be read.
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
@@ -57,7 +48,7 @@ def run_images(
     check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = make_solver(config.solver, config.solver_settings)
     crop = Crop(config.crop)
-    image_files = read_image_files(config.image, generator.image_shape, crop, folder)
+    image_files = read_image_files(config.image, generator.image_shape, crop, out.with_suffix(""))
     pixel_mask = None
     if config.mask:
         with suppress_pillow_warnings():
@@ -76,7 +67,7 @@ def run_images(
     first_starts = load_first_starts(config, generator)
     extra_settings |= first_starts.identity
     run_provenance = make_provenance(
-        command, config, solver, generator, engine.machine.device, extra_settings
+        config.command, config, solver, generator, engine.machine.device, extra_settings
     )
     with open_run(out, run_provenance, overwrite) as run:
         pixels = np.stack([source.pixels for source in image_files])
@@ -88,7 +79,7 @@ def run_images(
             pixels=pixels,
             minimum_test=minimum_test,
         )
-        images = _ImageRun(shard_images, config, engine, image_files, run, pixel_mask)
+        images = _ImageRun(config, engine, image_files, run, pixel_mask)
         images.certify()  # certificates that an interrupted run did not make
         run_task(
             task,
@@ -161,7 +152,6 @@ class _ImageRun:
 
     def __init__(
         self,
-        shard_images: bool,
         config: ImagesConfig,
         engine: Engine,
         image_files: Sequence[ImageFile],
@@ -170,11 +160,10 @@ class _ImageRun:
     ) -> None:
         self._config, self._engine, self._image_files, self._run = config, engine, image_files, run
         self._pixel_mask, self._shard = pixel_mask, parse_shard(config.shard)
-        self._sharded_by_image = shard_images
         numbers = np.arange(len(image_files))
         in_shard = (
             self._shard.contains(numbers, block=1)
-            if self._sharded_by_image
+            if config.shards_images
             else np.ones(len(image_files), bool)
         )
         self._readable = [
@@ -200,7 +189,7 @@ class _ImageRun:
         for number in self._readable:
             series = [JobSeries(number, r, image_group(number, r)) for r in self._config.clip]
             bundles += [[each] for each in series] if coupled else [series]
-        shard = UNSHARDED if self._sharded_by_image else self._shard
+        shard = UNSHARDED if self._config.shards_images else self._shard
         return PendingJobs(self._run, bundles, self._config.trials, shard, coupled)
 
     def make_image_rows(self, groups: Groups) -> Groups:

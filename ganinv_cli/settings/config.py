@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
@@ -222,6 +222,9 @@ class NoiseSweepConfig(Config):
 class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
+    command: ClassVar[str]
+    shards_images: ClassVar[bool]  # whether a shard has whole images, else trials of each image
+
     restarts: int = 0
     budget: float = 20_000.0
     image: tuple[str, ...] = ()  # files and folders
@@ -238,6 +241,8 @@ class ImagesConfig(Config):
 class ConsistencyConfig(ImagesConfig):
     """The settings of `ganinv consistency`."""
 
+    command = "consistency"
+    shards_images = False
     trials: int = 100
 
 
@@ -245,6 +250,8 @@ class ConsistencyConfig(ImagesConfig):
 class InvertConfig(ImagesConfig):
     """The settings of `ganinv invert`."""
 
+    command = "invert"
+    shards_images = True
     trials: int = 8
     clip: tuple[str, ...] = ("stochastic",)
 

@@ -15,7 +15,7 @@ from ganinv_cli import ground_truth
 from ganinv_cli.cli import startup
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.invert import run_invert
+from ganinv_cli.experiments.images import run_images
 from ganinv_cli.experiments.noise_sweep import run_noise_sweep
 from ganinv_cli.experiments.recover import recover
 from ganinv_cli.images import to_pixels
@@ -113,14 +113,7 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
     Image.fromarray(picture).save(tmp_path / "image.png")
     config = InvertConfig(trials=6, image=(str(tmp_path / "image.png"),))
     out = tmp_path / "invert.h5"
-    run_invert(
-        config,
-        SingleDevice(generator, CPU),
-        out,
-        tmp_path / "figures",
-        False,
-        lambda _: None,
-    )
+    run_images(config, SingleDevice(generator, CPU), out, False, lambda _: None)
     groups = read_results(out).groups
     rows, certificate = groups["image=0000/stochastic"], groups["image=0000/stochastic/certificate"]
     np.testing.assert_array_equal(rows["label"], [0, 1, 2, 0, 1, 2])
@@ -157,14 +150,7 @@ def test_an_image_wants_a_start_for_each_label(
     config = InvertConfig(trials=trials, restarts=restarts, image=("x.png",))
     out = tmp_path / "invert.h5"
     with pytest.raises(ConfigError, match="2 starts try 2 of the generator's 3 labels"):
-        run_invert(
-            config,
-            SingleDevice(generator, CPU),
-            out,
-            tmp_path / "f",
-            False,
-            lambda _: None,
-        )
+        run_images(config, SingleDevice(generator, CPU), out, False, lambda _: None)
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
