@@ -66,6 +66,13 @@ def inspect(
     beside it were heeded, what was assumed, what was ignored, and every layer as the file has it.
     Exit status 1: a check failed.
 
+    A generator of a kind that cannot be read is read as ONNX. For 100 latent values, in PyTorch:
+
+    \b
+        torch.onnx.export(
+            G.eval(), torch.randn(1, 100), "generator.onnx", dynamo=False,
+            input_names=["z"], dynamic_axes={"z": {0: "n"}})
+
     \b
     Examples:
         ganinv inspect portraits64

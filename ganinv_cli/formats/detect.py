@@ -18,6 +18,7 @@ from ganinv_cli.settings.conventions import Conventions
 class Evidence(IntEnum):
     """Kind of evidence for a format; formats with a lower number are checked first."""
 
+    UNSUPPORTED = 0  # anything that tells a file that is not read
     NAME = 1  # a name that no other format uses
     CONTENT = 2  # the first bytes, or the names of the members of a zip archive
     NEIGHBOURS = 3  # other files beside the path, if the content does not decide
@@ -40,11 +41,11 @@ class FileFacts:
 
     @cached_property
     def first_bytes(self) -> bytes:
-        """The first 10 bytes of a file."""
+        """The first 16 KiB of a file."""
         if not self.is_file:
             return b""
         with self.path.open("rb") as file:
-            return file.read(10)
+            return file.read(1 << 14)
 
     @property
     def is_zip(self) -> bool:
@@ -85,6 +86,7 @@ class Format:
     folder_patterns: tuple[str, ...] = ()  # entries of a folder that is read as a whole
     needs_tensorflow: bool = False
     is_whole_model: bool = False  # describes its layers, so no convention may
+    title: str = ""  # of its files in messages, if not the name
 
 
 @cache
@@ -95,6 +97,12 @@ def list_formats() -> tuple[Format, ...]:
     modules = [importlib.import_module(f"ganinv_cli.formats.{name}") for name in names]
     declared: list[Format] = [each.FORMAT for each in modules if hasattr(each, "FORMAT")]
     return tuple(sorted(declared, key=lambda each: (each.evidence, each.name)))
+
+
+def list_titles() -> str:
+    """Return what files are read, for messages."""
+    formats = [form for form in list_formats() if form.evidence is not Evidence.UNSUPPORTED]
+    return ", ".join(sorted((form.title or form.name for form in formats), key=str.lower))
 
 
 def detect_format(path: Path) -> Format:
@@ -123,8 +131,8 @@ def _refuse_unknown_content(facts: FileFacts) -> None:
     if facts.is_zip:
         inside = ", ".join(name[:60] for name in facts.members[:3]) or "nothing"
         raise CheckpointError(
-            f"{path} is a zip archive of {inside}; expected a Keras or PyTorch file; unpack it and "
-            "name the checkpoint in it"
+            f"{path} is a zip archive of {inside}, which is of no format that is read "
+            f"({list_titles()}); unpack it and name the checkpoint in it"
         )
     if facts.is_file and not facts.size:
         raise CheckpointError(f"{path} is empty; copy it again from its source")

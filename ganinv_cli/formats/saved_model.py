@@ -176,4 +176,5 @@ FORMAT = Format(
     folder_patterns=(GRAPH_FILE,),
     needs_tensorflow=True,
     is_whole_model=True,
+    title="SavedModel",
 )

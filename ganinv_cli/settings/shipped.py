@@ -1,5 +1,6 @@
 """Find the checkpoint and config of a run: the user's own files, or those shipped with ganinv."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,15 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 ResourceKind = Literal["checkpoint", "config"]
 
 
+_DOWNLOADS = {  # scheme of an address -> a command that downloads a file
+    "http": "curl -LO {}",
+    "https": "curl -LO {}",
+    "ftp": "curl -O {}",
+    "hf": "hf download REPOSITORY FILE",
+    "gs": "gcloud storage cp {} .",
+    "s3": "aws s3 cp {} .",
+}
+_URL = re.compile(rf"({'|'.join(_DOWNLOADS)}):/", re.IGNORECASE)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
 
@@ -21,6 +31,12 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     ConfigError if neither exists.
     """
     typed = Path(name)
+    scheme = _URL.match(str(name))
+    if scheme:
+        raise (CheckpointError if kind == "checkpoint" else ConfigError)(
+            f"{name} is no file of this machine; download it first, such as with "
+            f"{_DOWNLOADS[scheme[1].lower()].format(name)}, and give the file"
+        )
     for path in (typed, *_shipped_paths(kind, typed)):
         if _exists(kind, path):
             return path

@@ -47,7 +47,7 @@ def _(folder: Path) -> Path:
 
 @refused("text file with a known ending", "is called .h5 and is no such file")
 def _(folder: Path) -> Path:
-    (folder / "generator.h5").write_text("<html>404</html>")
+    (folder / "generator.h5").write_text("404: not found")
     return folder / "generator.h5"
 
 
@@ -71,7 +71,7 @@ def _(folder: Path) -> Path:
     return save_checkpoint(folder, arrays)
 
 
-@refused("torch discriminator alone", "holds no generator that can be read")
+@refused("torch discriminator alone", "is a discriminator")
 def _(folder: Path) -> Path:
     shapes = {"main.0.weight": (8, 3, 4, 4), "main.2.weight": (16, 8, 4, 4)}
     state = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}

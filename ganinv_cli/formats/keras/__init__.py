@@ -35,5 +35,10 @@ def _recognises(facts: FileFacts) -> bool:
 
 
 FORMAT = Format(
-    "keras", read, _recognises, suffixes=(".keras", ".h5", ".hdf5"), is_whole_model=True
+    "keras",
+    read,
+    _recognises,
+    suffixes=(".keras", ".h5", ".hdf5"),
+    is_whole_model=True,
+    title="Keras",
 )

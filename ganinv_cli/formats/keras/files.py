@@ -104,6 +104,11 @@ def _check_weights(root: Group) -> None:
     """Raise UnreadableError if these are not weights that Keras wrote."""
     known = {*ROOT_GROUPS} & set(root.names)
     if not (known or root.read_texts("layer_names")):
+        if root.read_text("command") and root.read_text("identity"):
+            raise UnreadableError(
+                "holds the results of a run of ganinv, for ganinv report; give the file of a "
+                "generator"
+            )
         inside = ", ".join(name[:60] for name in root.names[:5]) or "nothing"
         raise UnreadableError(
             f"is an HDF5 file of {inside}; expected a model or weights that Keras saved "

@@ -55,4 +55,5 @@ FORMAT = Format(
     Evidence.NEIGHBOURS,
     folder_patterns=(STATE_FILE, "*.index"),
     needs_tensorflow=True,
+    title="TensorFlow checkpoint",
 )

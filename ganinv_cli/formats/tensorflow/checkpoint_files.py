@@ -9,6 +9,7 @@ import numpy as np
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import replace_file
+from ganinv_cli.formats.detect import list_titles
 
 STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
 MAX_STATE_BYTES = 1 << 20
@@ -95,8 +96,8 @@ def _require_all_files(prefix: Path) -> CheckpointFiles:
 def _explain_missing(prefix: Path) -> str:
     if prefix.is_file():
         return (
-            f"{prefix} is of no format that is read (TensorFlow checkpoints, SavedModels, Keras, "
-            "PyTorch, safetensors): it neither begins nor ends as one does, and there is no "
+            f"{prefix} is of no format that is read ({list_titles()}): it neither begins nor "
+            "ends as one does, and there is no "
             f"{prefix.name}.index beside it; is it damaged?"
         )
     if _list_shards(prefix):

@@ -88,11 +88,6 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
             "is it a file that torch.save wrote?"
         )
     root = pickles[0].removesuffix("data.pkl")
-    if f"{root}constants.pkl" in members:
-        raise UnreadableError(
-            "is a TorchScript program (torch.jit.save), which is code and is not run; save the "
-            "weights of its model with torch.save(model.state_dict(), …)"
-        )
 
     def read_member(name: str, start: int, length: int) -> bytes:
         _check_member(members[name])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.reading import format_names
+from ganinv_cli.formats.unsupported import explain_network
 from ganinv_cli.formats.weights.sequence import Plan
 
 _GENERATOR_NAME = re.compile(
@@ -72,6 +73,9 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
 
 
 def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
+    known = explain_network({name for each in candidates for name in each.names})
+    if known:
+        return known
     if not candidates:
         return "holds no weights by their names; expected those of a generator"
     likely = [each for each in candidates if is_generator_name(re.split(r"[./]", each.path)[-1])]

@@ -20,9 +20,10 @@ from ganinv_cli.network.shapes import Shape
 
 _LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
 _BRANCH_NAME = re.compile(
-    r"(?<![a-z])(res(net|idual)?(_?blocks?)?|short_?cut|skip|c_sc|conv_sc|bypass|"
-    r"to_?rgbs?|from_?rgb|attn|attention|self_?attn|query|key|value|style\w*|mapping|modulation|"
-    r"downsample|lora\w*)(?![a-z])",
+    r"(?<![a-z])(res(net|idual)?(_?(blocks?|layers?|units?))?|short_?cuts?|skips?|c_sc|conv_sc|"
+    r"bypass|identity|to_?rgbs?|from_?rgb|(self_?)?(attn|attentions?)|query|key|value|to_[qkv]|"
+    r"style\w*|ada_?in|mapping|synthesis|modulation|affine|downsampl(e|ers?)|downs?|time_?emb\w*|"
+    r"(down|mid|up)_blocks?|lora\w*)(?![a-z])",
     re.IGNORECASE,
 )
 
@@ -71,6 +72,28 @@ def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
                 "say "
                 f"where it leaves and joins; {framework.remedy}"
             )
+
+
+def check_direction(layers: Sequence[WeightedLayer], framework: Framework) -> None:
+    """Raise UnreadableError for a network that takes pictures, as a discriminator does."""
+    first, *rest = [layer for layer in layers if len(layer.shape) in (2, 4)] or [layers[0]]
+    if not rest or first.transposed:
+        return
+    if len(first.shape) == 4:
+        layout = next(
+            each for each in list_kernel_layouts(first, framework, layers) if not each.transposed
+        )
+        takes_pictures = layout.inputs in (1, 3) and layout.outputs > layout.inputs
+        takes_pictures = takes_pictures and any(layout.outputs in each.shape for each in rest)
+    else:
+        last = rest[-1]
+        takes_pictures = len(last.shape) == 2 and get_matrix_sizes(last, framework)[1] == 1
+    if takes_pictures:
+        raise UnreadableError(
+            f"{first.name} {list(first.shape)} to {rest[-1].name} {list(rest[-1].shape)} takes "
+            "pictures and makes none: it is a discriminator or an encoder; use the file of the "
+            "generator"
+        )
 
 
 def count_channels(layer: WeightedLayer) -> int:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.unsupported import EXPORT_TO_ONNX
 from ganinv_cli.formats.weights.weight import Weights
 from ganinv_cli.network.layers import (
     Activation,
@@ -32,7 +33,7 @@ class Framework(NamedTuple):
     def remedy(self) -> str:
         """Advice if weights alone do not determine the network."""
         if self.is_torch:
-            return "rebuild the generator in Keras with these weights and save that model"
+            return EXPORT_TO_ONNX
         return "save the whole generator, by model.save or model.export of Keras"
 
 

@@ -45,6 +45,7 @@ def plan_generator(
     if not layers:
         raise UnreadableError("holds no layer with weights")
     defaults.check_names(layers, framework)
+    defaults.check_direction(layers, framework)
     total = sum(math.prod(weight.shape) for part in layers for weight in part.weights.values())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
@@ -181,8 +182,9 @@ class _Planner:
             raise UnreadableError(
                 f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to "
                 f"{MAX_SIDE} "
-                f"pixels a side and at most {MAX_VALUES:,} values; --strides and --padding say "
-                "how the sides grow"
+                f"pixels a side and at most {MAX_VALUES:,} values; if its layers simply follow "
+                "one another, --strides and --padding say how the sides grow; otherwise "
+                f"{self._framework.remedy}"
             )
 
     def _add_activation(self, weightless_before: int | None) -> None:
@@ -240,8 +242,8 @@ class _Planner:
             if max(self._strides) == 1 and not self._given_strides and shape[0] < 16:
                 raise UnreadableError(
                     f"makes an image of {format_shape(shape)} with the strides that are usual; "
-                    "give its "
-                    f"own, --strides with {len(self._strides)} numbers"
+                    "if its layers simply follow one another, give --strides with "
+                    f"{len(self._strides)} numbers; otherwise {self._framework.remedy}"
                 )
             return
         raise UnreadableError(

@@ -107,6 +107,8 @@ def test_a_slope_that_was_learnt_is_the_activation() -> None:
         ({"attn.weight": (8, 8)}, r"attn \[8, 8\] belongs to a branch"),
         ({"main.shortcut.weight": (64, 64, 1, 1)}, r"main\.shortcut .*belongs to a branch"),
         ({"label_emb.weight": (10, 10)}, r"label_emb \[10, 10\] belongs to .* takes a label"),
+        ({"main.skip.weight": (64, 64, 1, 1)}, r"main\.skip .*branch.* ONNX"),
+        ({"main.resblock1.conv.weight": (64, 64, 3, 3)}, r"resblock1.* ONNX"),
         ({"main.0.weight": (1 << 20, 1 << 20, 4, 4)}, r"17,592,186,[0-9,]+ weights"),
     ],
 )
@@ -137,7 +139,7 @@ def test_a_convolution_that_grows_nothing_asks_for_strides() -> None:
 
 @pytest.mark.parametrize(
     ("style", "words"),
-    [(PYTORCH, "rebuild the generator in Keras with these"), (KERAS, r"by model\.save or")],
+    [(PYTORCH, "export the generator to ONNX"), (KERAS, r"by model\.save or")],
 )
 def test_what_to_do_is_possible_where_the_file_comes_from(style: Framework, words: str) -> None:
     for name in ("attn.weight", "label_emb.weight", "m.6.weight"):
