@@ -1,10 +1,8 @@
 """The catalogue of a run's committed trials and their files; reads rows block by block."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -34,10 +32,6 @@ class Catalogue:
     def groups(self) -> list[str]:
         return list(self._committed)
 
-    def count_rows(self, group: str) -> int:
-        """Return one more than a group's largest trial number."""
-        return 1 + int(self.list_trials(group).max(initial=-1))
-
     @property
     def saved_trials(self) -> int:
         """Number of trials with an outcome, over all groups."""
@@ -47,6 +41,10 @@ class Catalogue:
     def list_trials(self, group: str) -> np.ndarray:
         """Return the numbers of the committed trials of a group, sorted."""
         return np.flatnonzero(self._committed.get(group, np.zeros(0, bool)))
+
+    def list_sources(self, group: str, low: int, high: int) -> list["RowSource"]:
+        """Return the files that may have rows of a group from `low` to below `high`."""
+        return list_overlapping_files(self.files, group, low, high)
 
     def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
         """Return which of these trials are not committed: bool (trials,)."""
@@ -80,17 +78,16 @@ class Catalogue:
         return new
 
 
-@dataclass(frozen=True)
-class CommittedRows:
-    """The rows for a finished file, and the files that hold them."""
+class CommittedRows(Protocol):
+    """The rows for a finished file, and the files that hold them: of one run, or merged."""
 
-    groups: Sequence[str]
-    layout: Layout  # of these groups at least
-    constants: Mapping[str, np.ndarray]
-    list_trials: Callable[[str], np.ndarray]  # a group's numbers, sorted
-    list_sources: Callable[
-        [str, int, int], Sequence["RowSource"]
-    ]  # of a group's rows from low to high
+    layout: Layout  # of the groups at least
+    constants: dict[str, np.ndarray]
+
+    @property
+    def groups(self) -> list[str]: ...
+    def list_trials(self, group: str) -> np.ndarray: ...
+    def list_sources(self, group: str, low: int, high: int) -> list["RowSource"]: ...
 
 
 class RowSource(NamedTuple):
@@ -108,14 +105,6 @@ def scan_run(path: Path) -> tuple[Catalogue, bool]:
     for part in files.list_parts(path):
         more = _add_file(catalogue, part) or more
     return catalogue, more
-
-
-def collect_rows(catalogue: Catalogue) -> CommittedRows:
-    """Return all committed rows of a run."""
-    sources = functools.partial(list_overlapping_files, catalogue.files)
-    return CommittedRows(
-        catalogue.groups, catalogue.layout, catalogue.constants, catalogue.list_trials, sources
-    )
 
 
 def list_overlapping_files(
@@ -159,8 +148,7 @@ def read_group(catalogue: Catalogue, group: str) -> dict[str, np.ndarray]:
         for name in schema.get_columns(group)
         if (group, name) in catalogue.layout
     }
-    rows = collect_rows(catalogue)
-    return read_block(rows, group, {TRIAL: TRIAL_KIND} | kinds, catalogue.list_trials(group))
+    return read_block(catalogue, group, {TRIAL: TRIAL_KIND} | kinds, catalogue.list_trials(group))
 
 
 def _add_file(catalogue: Catalogue, path: Path) -> bool:

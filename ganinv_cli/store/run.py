@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.store import catalogue, contents, files, finished_file, lock, schema
 from ganinv_cli.store import provenance as provenance_
-from ganinv_cli.store.catalogue import Catalogue, collect_rows
+from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
@@ -101,8 +101,7 @@ class Run:
         attributes = self._build_attributes(provenance_.now(), self._committed.groups, list(whole))
         try:
             with files.replace_parts(self.path, parts) as written:
-                rows = collect_rows(self._committed)
-                finished_file.write_finished_file(written, rows, attributes, whole)
+                finished_file.write_finished_file(written, self._committed, attributes, whole)
         except OSError as error:
             raise self._save_error(error) from error
         trials = {group: self.list_committed(group) for group in self._committed.groups}

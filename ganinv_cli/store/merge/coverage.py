@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.store.catalogue import Catalogue, CommittedRows, collect_rows, read_block
+from ganinv_cli.store.catalogue import Catalogue, CommittedRows, read_block
 from ganinv_cli.store.columns import ERROR, GROUP_KINDS
 from ganinv_cli.store.merge.merged_rows import MergedRows
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, enclosing_group
@@ -62,10 +62,9 @@ def describe_agreement(path: Path, catalogue: Catalogue, merged: MergedRows) -> 
     shared = merged.find_shared_trials(catalogue)
     if not shared:
         return ""
-    before = merged.rows
     differing: dict[str, dict[str, np.ndarray]] = {"outcome": {}, "z": {}}
     for group, trials in shared.items():
-        compared = _compare_rows(group, trials, collect_rows(catalogue), before)
+        compared = _compare_rows(group, trials, catalogue, merged)
         for groups, different in zip(differing.values(), compared, strict=True):
             if different.any():
                 groups[group] = _find_ranges(trials[different])

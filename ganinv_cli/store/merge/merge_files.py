@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import catalogue, files, finished_file, lock
-from ganinv_cli.store.catalogue import CommittedRows
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.merge.coverage import (
     describe_agreement,
@@ -16,7 +15,7 @@ from ganinv_cli.store.merge.coverage import (
     format_ranges,
     get_case_noun,
 )
-from ganinv_cli.store.merge.merged_provenance import MergedProvenance
+from ganinv_cli.store.merge.merged_provenance import MergedProvenance, get_requested_trials
 from ganinv_cli.store.merge.merged_rows import MergedRows
 from ganinv_cli.store.schema import enclosing_group, is_trial_group
 
@@ -54,10 +53,9 @@ def merge_files(
     """
     _check_names(out, paths)
     _check_free(out, overwrite)
-    found, origins, notes = _collect_files(paths)
-    rows = found.rows
-    expected = list_trial_groups(origins.command, origins.identity)
-    lacking = find_missing_trials(rows, expected, origins.requested_trials)
+    rows, origins, notes = _collect_files(paths)
+    expected = list_trial_groups(origins.largest["command"], origins.largest["identity"])
+    lacking = find_missing_trials(rows, expected, get_requested_trials(origins.largest))
     if lacking and not partial:
         raise MissingError(
             f"{out} is not written, for trials are missing: {format_ranges(lacking)}; name the "
@@ -130,7 +128,7 @@ def _removed_error(error: FileNotFoundError) -> ResultsError:
     )
 
 
-def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance) -> None:
+def _write_merged_file(out: Path, rows: MergedRows, origins: MergedProvenance) -> None:
     try:
         figures = origins.read_figures()
         attributes = origins.to_attributes(list(rows.groups), list(figures))
@@ -145,7 +143,7 @@ def _write_merged_file(out: Path, rows: CommittedRows, origins: MergedProvenance
         ) from error
 
 
-def _describe_contents(rows: CommittedRows, count: int) -> str:
+def _describe_contents(rows: MergedRows, count: int) -> str:
     groups = [group for group in rows.groups if is_trial_group(group)]
     trials = max(len(rows.list_trials(group)) for group in groups)
     techniques = {group.rpartition("/")[2] for group in groups}

@@ -18,7 +18,7 @@ class MergedProvenance:
 
     def __init__(self) -> None:
         self._first: tuple[Path, dict[str, Any]] | None = None
-        self._largest: dict[str, Any] = {}  # attributes of the file with the most requested trials
+        self.largest: dict[str, Any] = {}  # attributes of the file with the most requested trials
         self._start_times: list[str] = []
         self._finish_times: list[str] = []
         self._values: dict[str, dict[str, list[Path]]] = {}  # name -> value -> files
@@ -33,34 +33,17 @@ class MergedProvenance:
         if self._first is None:
             self._first = path, newest
         _check_same_run(path, newest, *self._first)
-        if not self._largest or _requested_trials(newest) > _requested_trials(self._largest):
-            self._largest = newest
+        if not self.largest or get_requested_trials(newest) > get_requested_trials(self.largest):
+            self.largest = newest
         self._start_times.append(oldest["started"])
         self._finish_times.append(newest["finished"])
         self._record_values(path, newest)
         for name in oldest["figures"]:
             self._record_figure(path, name)
 
-    @property
-    def command(self) -> str:
-        """The command that wrote the files."""
-        command: str = self._largest["command"]
-        return command
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """The settings that decide the trials' results."""
-        identity: Mapping[str, Any] = self._largest["identity"]
-        return identity
-
-    @property
-    def requested_trials(self) -> int:
-        """The largest number of trials that was requested."""
-        return _requested_trials(self._largest)
-
     def to_attributes(self, groups: list[str], figures: list[str]) -> dict[str, int | str]:
         """Return the attributes of the merged file; it counts as finished at the latest now."""
-        most = self._largest
+        most = self.largest
         devices = (one for said in self._values["device"] for one in said.split(_DEVICE_SEPARATOR))
         mixed = "mixed" in self._values["precision"]
         made_by = Provenance(
@@ -114,7 +97,8 @@ class MergedProvenance:
             self._figures[name] = trials, path
 
 
-def _requested_trials(attributes: Mapping[str, Any]) -> int:
+def get_requested_trials(attributes: Mapping[str, Any]) -> int:
+    """Return how many trials a file's command asked for."""
     return int(attributes["config"].get("trials", 0))
 
 

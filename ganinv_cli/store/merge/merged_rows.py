@@ -11,9 +11,7 @@ from ganinv_cli.store import schema
 from ganinv_cli.store.catalogue import (
     Catalogue,
     CommittedFile,
-    CommittedRows,
     RowSource,
-    collect_rows,
     list_overlapping_files,
     read_block,
 )
@@ -47,15 +45,9 @@ class MergedRows:
         self._summaries: dict[str, list[_Summaries]] = {}
 
     @property
-    def rows(self) -> CommittedRows:
-        """All rows; summaries are included only if they cover all trials of their group."""
-        groups = [
-            *self._owners,
-            *(name for name in self._summaries if self._find_complete_summaries(name)),
-        ]
-        return CommittedRows(
-            groups, self.layout, self.constants, self.list_trials, self._list_sources
-        )
+    def groups(self) -> list[str]:
+        """All groups with rows; summaries only if they cover all trials of their group."""
+        return [*self._owners, *filter(self._find_complete_summaries, self._summaries)]
 
     def list_trials(self, group: str) -> np.ndarray:
         """Return the numbers of a group's rows, sorted."""
@@ -63,6 +55,14 @@ class MergedRows:
             complete = self._find_complete_summaries(group)
             return complete.trials if complete else np.zeros(0, np.int64)
         return np.flatnonzero(self._get_owners(group) >= 0)
+
+    def list_sources(self, group: str, low: int, high: int) -> list[RowSource]:
+        """Return the files that may have rows of a group from `low` to below `high`."""
+        if group not in self._summaries:
+            return list(self._iterate_sources(group, low, high))
+        complete = self._find_complete_summaries(group)
+        stored = self._members[complete.member].files if complete else []
+        return list_overlapping_files(stored, group, low, high)
 
     def find_shared_trials(self, catalogue: Catalogue) -> dict[str, np.ndarray]:
         """Return the trials of each group that the catalogue and an added file both have."""
@@ -127,13 +127,6 @@ class MergedRows:
             None,
         )
 
-    def _list_sources(self, group: str, low: int, high: int) -> list[RowSource]:
-        if group in self._summaries:
-            complete = self._find_complete_summaries(group)
-            stored = self._members[complete.member].files if complete else []
-            return list_overlapping_files(stored, group, low, high)
-        return list(self._iterate_sources(group, low, high))
-
     def _iterate_sources(self, group: str, low: int, high: int) -> Iterator[RowSource]:
         owner = self._get_owners(group)[low:high]
         for member in np.unique(owner[owner >= 0]).tolist():
@@ -148,7 +141,7 @@ def _count_summarised(catalogue: Catalogue, group: str) -> int:
     """Return how many trials the last row of a group of summaries is of."""
     count = schema.get_group_kind(group).summarised_trials
     last = read_block(
-        collect_rows(catalogue),
+        catalogue,
         group,
         {TRIAL: TRIAL_KIND, count: Kind("int32", ())},
         catalogue.list_trials(group)[-1:],
