@@ -13,7 +13,7 @@ from ganinv_cli.formats.detect import detect_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
-from ganinv_cli.formats.keras.trace import explain_framework_errors
+from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.inspection.facts import find_pixel_range
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
@@ -88,9 +88,7 @@ def _load_keras(checkpoint: Checkpoint, path: Path, conventions: Conventions) ->
     return Program(inputs, call)
 
 
-_explain_errors = partial(
-    explain_framework_errors, error_type=UncheckableError, advice="", max_length=160
-)
+_explain_errors = partial(explain_errors, error_type=UncheckableError, advice="", max_length=160)
 
 
 def _make_arguments(

@@ -30,7 +30,7 @@ _MOVES = (
 # operations between a label and its use
 _LABEL_MOVES = (
     *("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "ConcatV2", "Maximum"),
-    *("Minimum", "ClipByValue", "Transpose", "StridedSlice", "GatherV2"),
+    *("Minimum", "ClipByValue", "Transpose", "StridedSlice", "GatherV2", "Select", "SelectV2"),
 )
 
 

@@ -1,136 +1,76 @@
-"""Read generators from Keras files that contain code, such as a Lambda layer, by running the code.
+"""Read generators from Keras files that ganinv cannot translate, by letting Keras load them.
 
-Only for files you trust. Keras builds the model, TensorFlow traces it to a graph, and the graph is
-translated as a SavedModel's graph is, so the operations of the code must be translatable.
+Only for files you trust: the code in the file, such as a Lambda layer's, is run.
 """
 
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import tensorflow as tf
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-
-EXPORT_ADVICE = "; export it where its code is, as a SavedModel (model.export), which needs none"
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.formats.traced.user_code import explain_errors
 
 
 def read(path: Path) -> UnfinishedGenerator:
     """Return the generator in a .keras or .h5 file by running the file's code.
 
-    Raises UnreadableError, and whatever else the file's own code raises.
+    Raises UnreadableError.
     """
-    from ganinv_cli.formats.graph import network as graph_network
-    from ganinv_cli.formats.graph.tensors import Budget
-
-    function, names = _trace_model(path)
-    if len(function.outputs) != 1:
+    with explain_errors("cannot be loaded by Keras"):
+        model = tf.keras.models.load_model(path, compile=False, safe_mode=False)
+    inputs, structure = _read_inputs(model)
+    weights = model.count_params() if model.built else 0
+    if weights > MAX_WEIGHTS:
         raise UnreadableError(
-            f"has {len(function.outputs)} outputs; expected one, the picture; "
-            "save a model that makes it alone"
+            f"holds {weights:,} weights where at most {MAX_WEIGHTS:,} were expected; is it a "
+            "generator of pictures?"
         )
-    inputs = [
-        graph_network.Input(
-            name, tensor.name, tensor.dtype.as_datatype_enum, _to_shape(tensor.shape)
-        )
-        for name, tensor in zip(names, function.inputs, strict=False)  # captured ones follow
-    ]
-    values, captured_values = _read_captures(function)
-    budget = Budget()
+    _compute_in_float32(model)
 
-    def read_variable(key: str) -> np.ndarray:
-        budget.spend(values[key].shape)
-        return values[key]
+    def generate(*tensors: tf.Tensor) -> tf.Tensor:
+        with explain_errors("cannot be traced"):
+            outputs = model(tf.nest.pack_sequence_as(structure, tensors), training=False)
+        return _choose_output(tf.nest.flatten(outputs))
 
-    graph = graph_network.graph_of(function.graph.as_graph_def(), {})._replace(
-        given=captured_values
-    )
-    network = graph_network.network(graph, inputs, function.outputs[0].name, read_variable, budget)
-    return UnfinishedGenerator(network, "Keras", "traced", str(path))
+    return UnfinishedGenerator(trace_function(generate, inputs), "Keras", "traced", str(path))
 
 
-@contextmanager
-def explain_framework_errors(
-    failure: str,
-    error_type: type[Exception] = UnreadableError,
-    advice: str = EXPORT_ADVICE,
-    max_length: int = 200,
-) -> Iterator[None]:
-    """Raise what Keras or TensorFlow raises in the body as an error of ours, in one sentence.
-
-    To be put around the framework's calls alone: it raises any of these for a file it cannot load.
-    """
-    import tensorflow as tf
-
-    try:
-        yield
-    except (
-        *(OSError, ValueError, TypeError, LookupError, AttributeError, NameError, ImportError),
-        *(RuntimeError, EOFError, AssertionError, zipfile.BadZipFile, tf.errors.OpError),
-    ) as error:
-        reason = " ".join(str(error).split())[:max_length]
-        message = f"{failure} ({type(error).__name__}: {reason}){advice}"
-        raise error_type(message) from None
-
-
-def _trace_model(path: Path) -> tuple[Any, list[str]]:
-    """Return the model's function in inference, and the names of its inputs."""
-    import tensorflow as tf
-
-    load = tf.keras.models.load_model
-    with explain_framework_errors("cannot be loaded by Keras"):
-        model = load(path, compile=False, safe_mode=False)
-    specs, structure = _read_input_specs(model)
-
-    def generate(*inputs: Any) -> Any:
-        return model(tf.nest.pack_sequence_as(structure, inputs), training=False)
-
-    with explain_framework_errors("cannot be traced"):
-        function = tf.function(generate, autograph=False).get_concrete_function(*specs)
-    return function, [str(spec.name) for spec in specs]
-
-
-def _read_input_specs(model: Any) -> tuple[list[Any], Any]:
-    """Return the specs of the inputs, flat and as a structure. Raises UnreadableError."""
-    import tensorflow as tf
-
+def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
+    """Return the inputs, flat and as a structure. Raises UnreadableError."""
     if getattr(model, "inputs", None):
-        is_sequential = isinstance(model, tf.keras.Sequential)
-        structure = model.inputs[0] if is_sequential else model.input
-        tensors = tf.nest.flatten(structure)
-        return [tf.TensorSpec(tuple(t.shape), t.dtype, t.name) for t in tensors], structure
+        structure = model.inputs[0] if isinstance(model, tf.keras.Sequential) else model.input
+        return [
+            FunctionInput(str(each.name), tf.as_dtype(each.dtype), tuple(each.shape))
+            for each in tf.nest.flatten(structure)
+        ], structure
     # a Sequential whose code could not be traced when it was loaded still has its input shape
     build_config: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
     shape = (build_config or {}).get("input_shape")
     if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):
-        spec = tf.TensorSpec(tuple(shape), tf.float32, "z")
-        return [spec], spec
+        return [FunctionInput("z", tf.float32, tuple(shape))], 0
     raise UnreadableError(
         "is a model that does not say what it is given; export it as a SavedModel "
         "(model.export), which does"
     )
 
 
-def _read_captures(function: Any) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
-    """Return the values of the variables by name, and the captured inputs of the graph."""
-    from ganinv_cli.formats.graph.values import ConstantValue, Handle
-
-    variables = {id(each.handle): each for each in function.graph.variables}
-    values: dict[str, np.ndarray] = {}
-    captured_values: dict[Any, Any] = {}
-    for outside, inside in function.graph.captures:
-        key = (inside.op.name, 0)
-        if id(outside) in variables:
-            values[inside.op.name] = variables[id(outside)].numpy()
-            captured_values[key] = Handle(inside.op.name)
-        elif hasattr(outside, "numpy") and outside.dtype.is_numpy_compatible:
-            captured_values[key] = ConstantValue((outside.numpy(),))
-    return values, captured_values
+def _compute_in_float32(model: Any) -> None:
+    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        if policy.variable_dtype == "float32" != policy.compute_dtype and not (
+            policy.quantization_mode
+        ):
+            layer.dtype_policy = "float32"
 
 
-def _to_shape(shape: Any) -> tuple[int, ...] | None:
-    if shape.rank is None:
-        return None
-    return tuple(-1 if size is None else size for size in shape.as_list())
+def _choose_output(outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    if len(outputs) != 1:
+        raise UnreadableError(
+            f"has {len(outputs)} outputs; expected one, the picture; save a model that makes it "
+            "alone"
+        )
+    return outputs[0]

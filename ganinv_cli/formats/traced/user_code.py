@@ -1,0 +1,66 @@
+"""Code of a generator's file, which is run only if the file is trusted: its modules, its errors."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganinv_cli.errors import to_printable
+from ganinv_cli.formats.interface import UnreadableError
+
+EXPORT_ADVICE = (
+    "; export it where its code is, as a SavedModel (model.export), or name a .py file that makes "
+    "the generator"
+)
+
+
+@contextmanager
+def import_from(folder: Path) -> Iterator[None]:
+    """Let the body import the modules of a folder; those are forgotten at the end."""
+    known, path = set(sys.modules), str(folder.resolve())
+    sys.path.insert(0, path)
+    try:
+        yield
+    finally:
+        sys.path.remove(path)
+        for name in sys.modules.keys() - known:
+            top = name.partition(".")[0]
+            if top not in known and ((folder / top).is_dir() or (folder / f"{top}.py").is_file()):
+                del sys.modules[name]
+
+
+@contextmanager
+def explain_errors(
+    failure: str,
+    error_type: type[Exception] = UnreadableError,
+    advice: str = EXPORT_ADVICE,
+    max_length: int = 200,
+    folder: Path | None = None,
+) -> Iterator[None]:
+    """Raise what the body raises as an error of ours, in one sentence.
+
+    To be put around calls of a framework or of a user's code alone, which may raise anything. The
+    sentence names the last line in the `folder` that was run.
+    """
+    try:
+        yield
+    except (UnreadableError, error_type):
+        raise
+    except (Exception, SystemExit) as error:
+        reason = " ".join(to_printable(str(error).replace("\n", " ")).split())[:max_length]
+        place = _find_line(error, folder) if folder else ""
+        message = f"{failure} ({place}{type(error).__name__}: {reason}){advice}"
+        raise error_type(message) from None
+
+
+def _find_line(error: BaseException, folder: Path) -> str:
+    """Return the file and line of a folder where an error was raised, or nothing."""
+    if isinstance(error, SyntaxError):
+        return ""  # the message has them
+    lines = [
+        f"{to_printable(Path(frame.filename).name[:80])} line {frame.lineno}: "
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve().parent == folder.resolve()
+    ]
+    return lines[-1] if lines else ""
