@@ -66,11 +66,11 @@ def inspect(
     beside it were heeded, what was assumed, what was ignored, and every layer as the file has it.
     Exit status 1: a check failed.
 
-    A generator of a kind that cannot be read is read as ONNX. For 100 latent values, in PyTorch:
+    Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
 
     \b
         torch.onnx.export(
-            G.eval(), torch.randn(1, 100), "generator.onnx", dynamo=False,
+            G.eval(), torch.randn(1, 100), "generator.onnx",
             input_names=["z"], dynamic_axes={"z": {0: "n"}})
 
     \b
