@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
+from ganinv_cli.loop.trial import Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import measure_preconditioner
@@ -23,20 +24,6 @@ DIVERGED_ABOVE = 1e3  # absolute value of a component of z
 def rounding_loss(generator: Generator) -> float:
     """Return the image loss that float32 cannot tell from 0."""
     return PIXEL_ROUNDING * float(np.prod(generator.image_shape))
-
-
-class NextStart(NamedTuple):
-    """A trial's next start, to be put in a row."""
-
-    trial: int
-    rule: str
-    start: int  # 0 for the first, then the number of the restart
-    budget: float  # gradients that this start may spend
-    target: np.ndarray  # (height, width, channels)
-    residual: float  # image loss that the right z leaves at most; inf if unknown
-    z_true: np.ndarray  # (latent,), NaN if unknown
-    z_start: np.ndarray  # (latent,), NaN if the start is drawn
-    label: int = -1  # of the start; -1 for an unconditional generator
 
 
 class BatchState(NamedTuple):
@@ -126,27 +113,28 @@ class Batch:
         self._compiled_steps(batch_state)
         return batch_state
 
-    def insert_starts(
-        self, batch_state: BatchState, next_starts: dict[int, NextStart]
-    ) -> BatchState:
-        """Put each start in its row, at its z or at one drawn from its trial's stream."""
-        starts = next_starts.values()
-        rules = [RULES[entry.rule] for entry in starts]
+    def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:
+        """Put the next start of each trial in its row, at its z or at one drawn from its stream."""
+        entering = trials.values()
+        rules = [RULES[trial.job.rule] for trial in entering]
+        drawn = np.full(self._generator.latent, np.nan)
+        z_starts = [drawn if trial.start_results else trial.first_start for trial in entering]
+        budgets = [trial.limits.budget - trial.gradients for trial in entering]
         new = {
-            "targets": np.stack([entry.target for entry in starts]).astype(np.float32),
-            "trials": np.array([entry.trial for entry in starts], np.int64),
-            "starts": np.array([entry.start for entry in starts], np.int64),
+            "targets": np.stack([trial.target for trial in entering]).astype(np.float32),
+            "trials": np.array([trial.job.trial for trial in entering], np.int64),
+            "starts": np.array([len(trial.start_results) for trial in entering], np.int64),
             "clamping": np.array([rule.clamping for rule in rules]),
             "redrawing": np.array([rule.redrawing for rule in rules]),
             "penalty": np.array([rule.penalty for rule in rules], np.float32),
-            "residual": np.array([entry.residual for entry in starts], np.float32),
-            "budget": np.array([entry.budget for entry in starts], np.float32),
-            "z_true": np.stack([entry.z_true for entry in starts]).astype(np.float32),
-            "z_start": np.stack([entry.z_start for entry in starts]).astype(np.float32),
-            "labels": np.array([entry.label for entry in starts], np.int32),
+            "residual": np.array([trial.residual for trial in entering], np.float32),
+            "budget": np.array(budgets, np.float32),
+            "z_true": np.stack([trial.z_true for trial in entering]).astype(np.float32),
+            "z_start": np.stack(z_starts).astype(np.float32),
+            "labels": np.array([trial.current_label for trial in entering], np.int32),
         }
         entered: BatchState = self._compiled_insert(
-            batch_state, tf.constant([[row] for row in next_starts]), new
+            batch_state, tf.constant([[row] for row in trials]), new
         )
         return entered
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ganinv_cli.jobs import Job, JobSource
 from ganinv_cli.loop.batch import rounding_loss
-from ganinv_cli.loop.trial import RecordPoints, Targets, Trial
+from ganinv_cli.loop.trial import Limits, RecordPoints, Targets, Trial
 from ganinv_cli.network.generator import Generator
 
 MakeTargets = Callable[[Sequence[Job]], Targets]
@@ -20,18 +20,15 @@ class TrialQueue:
         self,
         job_source: JobSource,
         make_targets: MakeTargets,
-        tolerance: float,
+        limits: Limits,
         generator: Generator,
         record_points: RecordPoints,
         block_size: int,
     ) -> None:
         """Take jobs from a source; `make_targets` gets at most `block_size` jobs at a time."""
-        self._job_source, self._make_targets, self._tolerance = job_source, make_targets, tolerance
-        self._generator, self._record_points, self._block_size = (
-            generator,
-            record_points,
-            block_size,
-        )
+        self._job_source, self._make_targets, self._limits = job_source, make_targets, limits
+        self._generator, self._record_points = generator, record_points
+        self._block_size = block_size
         self._pending_jobs: list[Job] = []
         self._trials: deque[Trial] = deque()
 
@@ -64,7 +61,7 @@ class TrialQueue:
                 targets.images[row],
                 float(targets.residual[row]),
                 max(float(targets.sufficient_loss[row]), rounding_loss(self._generator)),
-                self._tolerance,
+                self._limits,
                 first_start[row],
                 0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
                 self._record_points,

@@ -5,16 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.loop.batch import (
-    RUNNING,
-    BatchState,
-    NextStart,
-    Observation,
-    gather_rows,
-    restore_rows,
-)
+from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, restore_rows
 from ganinv_cli.loop.queue import TrialQueue
-from ganinv_cli.loop.trial import Limits, StartResult, Trial, choose_label
+from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
 MIN_ROWS = 4  # rows; a batch that empties shrinks no further
@@ -28,22 +21,10 @@ class ParkedTrial(NamedTuple):
     row_state: BatchState | None  # its row; None if its start had not begun
 
 
-class FinishedTrials(NamedTuple):
-    """The result of an increment."""
-
-    trials: list[Trial]
-    gradients: float  # spent by the rows that were running
-
-
 class Slots:
     """The rows of a batch, and the trials in them."""
 
-    def __init__(self, size: int, limits: Limits, label_count: int, restarts_allowed: bool) -> None:
-        self._limits, self._label_count, self._restarts_allowed = (
-            limits,
-            label_count,
-            restarts_allowed,
-        )
+    def __init__(self, size: int) -> None:
         self._trials: list[Trial | None] = [None] * size
         self._spent = np.zeros(size)  # gradients of each row's start at the last increment
         self._starting: set[int] = set()
@@ -113,30 +94,9 @@ class Slots:
         self._trials += [None] * more
         self._spent = np.append(self._spent, np.zeros(more))
 
-    def list_next_starts(self) -> dict[int, NextStart]:
-        """Return the starts that begin now, by their rows."""
-        limits = self._limits
-        return {
-            row: NextStart(
-                trial=trial.job.trial,
-                rule=trial.job.rule,
-                start=len(trial.start_results),
-                budget=limits.budget - trial.gradients,
-                target=trial.target,
-                residual=trial.residual,
-                z_true=trial.z_true,
-                z_start=np.full_like(trial.first_start, np.nan)
-                if trial.start_results
-                else trial.first_start,
-                label=self._choose_label(trial),
-            )
-            for row, trial in self.trials_by_row.items()
-            if row in self._starting
-        }
-
-    def _choose_label(self, trial: Trial) -> int:
-        """Return the label of the current start."""
-        return choose_label(trial.job.trial, len(trial.start_results), self._label_count)
+    def list_starting(self) -> dict[int, Trial]:
+        """Return the trials of which a start begins now, by their rows."""
+        return {row: trial for row, trial in self.trials_by_row.items() if row in self._starting}
 
     def record_starts(self, z: np.ndarray) -> None:
         """Record where the new starts began, z (batch, latent)."""
@@ -147,7 +107,7 @@ class Slots:
                 trial.z_start = z[row]
         self._starting = set()
 
-    def record_observation(self, observation: Observation, seconds: float) -> FinishedTrials:
+    def record_observation(self, observation: Observation, seconds: float) -> Increment:
         """Record an increment; finished starts restart, or their trial leaves its row."""
         taken = self.trials_by_row
         spent, finished = 0.0, []
@@ -157,33 +117,30 @@ class Slots:
             self._spent[row] = observation.gradients[row]
             if observation.code[row] == RUNNING:
                 continue
-            trial.start_results.append(
-                _make_start_result(trial, observation, row, self._choose_label(trial))
-            )
+            trial.start_results.append(_make_start_result(trial, observation, row))
             trial.seconds = 0.0
-            if self._restarts_allowed and _needs_restart(trial, self._limits):
+            if trial.needs_restart:
                 self._starting.add(row)
             else:
                 finished.append(trial)
                 self._trials[row] = None
-        return FinishedTrials(finished, spent)
+        return Increment(finished, spent, seconds, len(self))
 
 
 def _record_row(
     trial: Trial, observation: Observation, row: int, before: float, seconds: float
 ) -> None:
+    """Record an increment of a start, and the state at every point of its gradients in it."""
     trial.seconds += seconds
     trial.least_error = min(trial.least_error, float(observation.least_error[row]))
-    trial.record(
-        before,
-        float(observation.gradients[row]),
-        float(observation.image_loss[row]),
-        float(observation.error[row]),
-        observation.z[row],
-    )
+    first, last = trial.gradients + before, trial.gradients + float(observation.gradients[row])
+    curve, snapshots = ((first < p) & (p <= last) for p in trial.record_points)
+    trial.curve_loss[curve] = observation.image_loss[row]
+    trial.curve_error[curve] = observation.error[row]
+    trial.snapshots[snapshots] = observation.z[row]
 
 
-def _make_start_result(trial: Trial, observation: Observation, row: int, label: int) -> StartResult:
+def _make_start_result(trial: Trial, observation: Observation, row: int) -> StartResult:
     return StartResult(
         z=observation.z[row].copy(),
         image_loss=float(observation.image_loss[row]),
@@ -193,10 +150,5 @@ def _make_start_result(trial: Trial, observation: Observation, row: int, label: 
         + (0.0 if trial.start_results else trial.first_start_cost),
         redraws=int(observation.redraws[row]),
         seconds=trial.seconds,
-        label=label,
+        label=trial.current_label,
     )
-
-
-def _needs_restart(trial: Trial, limits: Limits) -> bool:
-    left = len(trial.start_results) <= limits.restarts and trial.gradients < limits.budget
-    return left and not trial.is_solved

@@ -9,7 +9,6 @@ recorded, but never used.
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,18 +19,9 @@ from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather
 from ganinv_cli.loop.batch_size import FIRST_ROWS, BatchSizeControl
 from ganinv_cli.loop.queue import MakeTargets, TrialQueue
 from ganinv_cli.loop.slots import Slots
-from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
+from ganinv_cli.loop.trial import Increment, Limits, RecordPoints
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.solvers.solver import Solver
-
-
-class Increment(NamedTuple):
-    """The result of some steps of the batch."""
-
-    finished: list[Trial]
-    gradients: float  # spent by the rows that were running
-    seconds: float
-    rows: int = 0  # of the batch
 
 
 def solve(
@@ -55,25 +45,20 @@ def solve(
     `mask` (height, width, 1) selects the pixels that count; `exact` says whether the right z of
     any job leaves no residual; `mixed_precision` allows bfloat16 gradients at first. With
     `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
-    and nothing restarts. Raises GaninvError if there is no memory for one row.
+    and no restarts are allowed. Raises GaninvError if there is no memory for one row.
     """
     if job_source.is_exhausted():
         return
     coupled = generator.batch_norm == "batch"
     trial_queue = TrialQueue(
-        job_source,
-        make_targets,
-        limits.tolerance,
-        generator,
-        record_points,
-        batch_size or FIRST_ROWS,
+        job_source, make_targets, limits, generator, record_points, batch_size or FIRST_ROWS
     )
     batch = Batch(
         generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed_precision, mask
     )
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
     batch_state = sizing.make_empty(job_source.remaining)
-    slots = Slots(len(batch_state.code), limits, generator.labels, restarts_allowed=not coupled)
+    slots = Slots(len(batch_state.code))
     while True:
         try:
             if not coupled or not slots.trials_by_row:
@@ -91,8 +76,8 @@ def solve(
                     job_source.remaining * solver.expected_gradients,
                 )
             start_time = time.monotonic()
-            if entries := slots.list_next_starts():
-                batch_state = batch.insert_starts(batch_state, entries)
+            if starting := slots.list_starting():
+                batch_state = batch.insert_starts(batch_state, starting)
                 slots.record_starts(batch_state.solver_state.z.numpy())
             full = slots.is_full
             batch_state, observation = batch.advance(batch_state)
@@ -100,10 +85,10 @@ def solve(
             batch_state = sizing.halve(batch_state, slots, error)
             continue
         seconds = time.monotonic() - start_time
-        finished, gradients = slots.record_observation(observation, seconds)
+        increment = slots.record_observation(observation, seconds)
         if full:
-            sizing.control.record_rate(gradients, seconds)
-        yield Increment(finished, gradients, seconds, len(slots))
+            sizing.control.record_rate(increment.gradients, seconds)
+        yield increment
 
 
 class _BatchSizing:

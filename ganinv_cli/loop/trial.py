@@ -64,7 +64,7 @@ class Trial:
     target: np.ndarray  # (height, width, channels)
     residual: float
     sufficient_loss: float
-    tolerance: float  # of the bound
+    limits: Limits
     first_start: np.ndarray  # (latent,), z of the first start; NaN if it is drawn
     first_start_cost: float  # in gradients
     record_points: RecordPoints
@@ -119,7 +119,7 @@ class Trial:
             noisy and len(self.start_results) < self.label_count
         ):  # the residual from noise does not distinguish labels
             return False
-        if best <= self.sufficient_loss or self.best.bound <= self.tolerance:
+        if best <= self.sufficient_loss or self.best.bound <= self.limits.tolerance:
             return True
         agreeing = [
             end
@@ -130,19 +130,24 @@ class Trial:
         ]
         return np.isfinite(self.residual) and len(agreeing) > 1
 
-    def record(self, before: float, now: float, loss: float, error: float, z: np.ndarray) -> None:
-        """Record the state at every point in (before, now] of the current start's gradients."""
-        spent = self.gradients
-        reached = _find_reached(self.record_points.curve, spent + before, spent + now)
-        self.curve_loss[reached] = loss
-        self.curve_error[reached] = error
-        self.snapshots[_find_reached(self.record_points.snapshots, spent + before, spent + now)] = z
+    @property
+    def needs_restart(self) -> bool:
+        """Whether another start is needed and allowed."""
+        limits = self.limits
+        left = len(self.start_results) <= limits.restarts and self.gradients < limits.budget
+        return left and not self.is_solved
+
+    @property
+    def current_label(self) -> int:
+        """The label of the start that is running or comes next; starts take labels in turn."""
+        number = self.job.trial + len(self.start_results)
+        return number % self.label_count if self.label_count else -1
 
 
-def choose_label(trial: int, start: int, label_count: int) -> int:
-    """Return the label of a trial's start, -1 without labels; starts take them in turn."""
-    return (trial + start) % label_count if label_count else -1
+class Increment(NamedTuple):
+    """The result of some steps of the batch."""
 
-
-def _find_reached(points: np.ndarray, before: float, now: float) -> np.ndarray:
-    return (points > before) & (points <= now)
+    finished: list[Trial]
+    gradients: float  # spent by the rows that were running
+    seconds: float
+    rows: int = 0  # of the batch

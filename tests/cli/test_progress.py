@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from small import MARKS
+from small import MARKS, make_limits
 
 from ganinv_cli.cli import progress
 from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
 from ganinv_cli.experiments.progress import RunProgress
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.solve import Increment
-from ganinv_cli.loop.trial import StartResult, Trial
+from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.solvers import make_solver
@@ -49,7 +48,7 @@ def test_a_short_run_is_not_announced_and_a_quiet_one_says_nothing(capsys):
 
 def _finished(outcome: Outcome, away: float) -> Trial:
     z = np.zeros(3, np.float32)
-    trial = Trial(Job(0, "none"), z, np.zeros((2, 2, 3)), 0.0, 0.0, 1e-8, z, 0.0, MARKS)
+    trial = Trial(Job(0, "none"), z, np.zeros((2, 2, 3)), 0.0, 0.0, make_limits(), z, 0.0, MARKS)
     trial.start_results.append(StartResult(z + away, 1.0, 1.0, outcome, 10.0, 0, 1.0))
     return trial
 

@@ -65,7 +65,7 @@ def test_the_batch_is_halved_where_memory_runs_out_and_no_trial_is_lost(
     hard, lbfgs, done, monkeypatch, name
 ):
     sizes = _memory(monkeypatch, name, most=4, after=3)
-    looks: list[solve.Increment] = []
+    looks = []
     found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=16, looks=looks)
     assert set(sizes) == {16, 4}
     assert sizes == sorted(sizes, reverse=True)
@@ -113,7 +113,7 @@ def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(hard, lbfgs, d
     monkeypatch.setattr(batch_size, "MIN_INCREMENTS", 1)
     monkeypatch.setattr(batch_size, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(batch_size, "MIN_BUILD_MULTIPLE", 0.0)
-    looks: list[solve.Increment] = []
+    looks = []
     found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
     assert {look.rows for look in looks[:5]} == {4}
     _same(found, done)

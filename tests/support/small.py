@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.queue import MakeTargets
-from ganinv_cli.loop.solve import Increment, solve
-from ganinv_cli.loop.trial import Limits, RecordPoints, Targets, Trial
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Targets, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import Preconditioner
 from ganinv_cli.randomness import Purpose, uniform
