@@ -55,7 +55,7 @@ def _sample_gradients(
 ) -> tuple[np.ndarray, float, float, int]:
     """Where it ends, the losses before and after in float64, and how many rounds it took."""
     draw = np.random.default_rng(0)
-    before, gradient = polisher.evaluate_float64(z, target)
+    _, before, gradient = polisher.evaluate_point(z, target)
     loss = before
     radius, rounds = FIRST_RADIUS, 0
     while radius >= LAST_RADIUS and rounds < ROUNDS:
@@ -63,15 +63,15 @@ def _sample_gradients(
         free = (z > low) & (z < high)
         around = draw.standard_normal((2 * len(z), len(z)))
         around *= free * radius / np.linalg.norm(around, axis=1, keepdims=True)
-        _, gradients = polisher.evaluate_float32(np.clip(z + around, low, high), target)
+        _, gradients = polisher.evaluate(np.clip(z + around, low, high), target)
         downhill = np.zeros_like(z)
         downhill[free] = -shortest_combination(np.vstack([gradient, gradients])[:, free])
         downhill /= np.linalg.norm(downhill)
         steps = np.clip(z + radius * STEP_LENGTHS[:, None] * downhill, low, high)
-        tried = [polisher.evaluate_float64(step, target) for step in steps]
-        least = min(range(len(steps)), key=lambda number: tried[number][0])
-        if tried[least][0] < loss:
-            z, (loss, gradient) = steps[least], tried[least]
+        tried = [polisher.evaluate_point(step, target) for step in steps]
+        least = min(range(len(steps)), key=lambda number: tried[number].loss)
+        if tried[least].loss < loss:
+            z, loss, gradient = tried[least]
         else:
             radius /= 3
     return z, before, loss, rounds

@@ -87,8 +87,8 @@ def limit_points(generator: Generator, points: int) -> int:
 
 
 def count_gradients(generator: Generator, points: int) -> float:
-    """Return the cost in gradients: a column of J is a forward pass, which is half a gradient."""
-    return 0.5 * limit_points(generator, points) * (generator.latent + 1)
+    """Return the cost of J at these draws, in gradients."""
+    return limit_points(generator, points) * generator.jacobian_gradients
 
 
 def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,7 @@ def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
     from ganinv_cli.engine import devices
     from ganinv_cli.engine.local import MultiDevice, SingleDevice
 
+    config = _choose_precision(config, spec.checkpoint)
     if config.engine == "ray":
         from ganinv_cli.engine.ray.cluster import open_cluster
 
@@ -145,6 +147,27 @@ def open_engine(config: Config, spec: "GeneratorSpec") -> "Iterator[Engine]":
             SingleDevice(spec.build(), machine)
             if len(used_devices) == 1
             else MultiDevice(spec, used_devices, machine)
+        )
+
+
+def _choose_precision(config: Config, checkpoint: "Checkpoint") -> Config:
+    """Return the config with a precision that the generator has. Raises ConfigError."""
+    if checkpoint.has_layers:
+        return config
+    refuse_precision(checkpoint, "precision", config.precision, ("auto", "float32"))
+    refuse_precision(checkpoint, "polish", getattr(config, "polish", "none"), ("none",))
+    return replace(config, precision="float32")
+
+
+def refuse_precision(
+    checkpoint: "Checkpoint", setting: str, value: str, allowed: tuple[str, ...]
+) -> None:
+    """Raise ConfigError if a generator without layers has to be computed in another precision."""
+    if not checkpoint.has_layers and value not in allowed:
+        precision = "float64" if value == "float64" else "bfloat16"
+        raise ConfigError(
+            f"{setting} = {value}: {checkpoint.path} was read as TensorFlow operations, and has no "
+            f"layers that could be computed in {precision}; leave --{setting} out"
         )
 
 

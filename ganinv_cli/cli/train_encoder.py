@@ -69,6 +69,7 @@ def train_encoder(
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
 
+    startup.refuse_precision(checkpoint, "precision", precision, ("float32",))
     generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     if generator.labels:
         raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")

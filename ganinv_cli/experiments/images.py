@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def run_images(
         "mask_sha256": ""
         if pixel_mask is None
         else hashlib.sha256(pixel_mask.tobytes()).hexdigest(),
-        "polish": asdict(minimum_test) if minimum_test else {},
+        "polish": _describe_test(minimum_test, generator),
     }
     first_starts = load_first_starts(config, generator)
     extra_settings |= first_starts.identity
@@ -94,6 +95,14 @@ def run_images(
         images.certify()
         run.finish()
     return [source.error for source in image_files if source.error]
+
+
+def _describe_test(minimum_test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
+    """Return the settings of the test, and its precision unless that is float64."""
+    if minimum_test is None:
+        return {}
+    precision = generator.highest_precision
+    return asdict(minimum_test) | ({} if precision == "float64" else {"precision": precision})
 
 
 @dataclass(frozen=True, eq=False)

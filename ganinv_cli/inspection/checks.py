@@ -16,9 +16,9 @@ from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
 LIMIT = 1e-4  # largest difference of pixels in [-1, 1] that float32 rounding explains
-STEP = 1e-7  # of the finite difference, in z
 DIRECTIONS = 9
-DERIVATIVE_LIMIT = 1e-4  # largest relative error of the finite difference
+# by precision: step of the finite difference, in z, and its largest relative error
+DERIVATIVE_LIMITS = {"float64": (1e-7, 1e-4), "float32": (1e-3, 2e-2)}
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def check_generator(
     z, labels, _ = draw_latents(generator, seed, ROWS)
     original_labels = np.full(ROWS, label) if label >= 0 else labels
     images = _render(generator, z, labels)
-    rounding = largest_difference(images, _render(generator, z.astype(np.float64), labels))
+    claim, rounding = _measure_rounding(generator, z, labels, images)
     limit = max(LIMIT, 10 * rounding)  # a deep network rounds more
     return [
         _check_independence(generator, z, labels, images, limit),
-        Check("float32 and float64 make the same pictures", None, rounding, None, "a measurement"),
+        Check(claim, None, rounding, None, "a measurement"),
         _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed),
     ]
@@ -70,6 +70,17 @@ def _render(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> n
         tf.constant(z), labels=None if labels is None else tf.constant(labels)
     ).numpy()
     return images
+
+
+def _measure_rounding(
+    generator: Generator, z: np.ndarray, labels: np.ndarray | None, images: np.ndarray
+) -> tuple[str, float]:
+    """Return how far pictures are from those of float64, or of z that differ in the last digit."""
+    if generator.highest_precision == "float32":
+        other, claim = np.nextafter(z, np.float32(np.inf)), "the last digit of z is not seen"
+    else:
+        other, claim = z.astype(np.float64), "float32 and float64 make the same pictures"
+    return claim, largest_difference(images, _render(generator, other, labels))
 
 
 def _compare_with_limit(claim: str, found: float, limit: float) -> Check:
@@ -114,18 +125,21 @@ def _check_derivative(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, seed: int
 ) -> Check:
     """Check dG along random directions at one z, by the median error: a ReLU may switch."""
-    point = z.astype(np.float64)
-    directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1]))
+    precision = generator.highest_precision
+    step, limit = DERIVATIVE_LIMITS[precision]
+    point = z.astype(precision)
+    directions = np.random.default_rng(seed).normal(size=(DIRECTIONS, z.shape[1])).astype(precision)
     repeated_labels = None if labels is None else np.repeat(labels, len(directions))
     label = None if labels is None else tf.constant(labels)
     exact = generator.jvp(tf.constant(point), tf.constant(directions), label).numpy()
     forward, backward = (
-        _render(generator, point + step * directions, repeated_labels) for step in (STEP, -STEP)
+        _render(generator, point + sign * point.dtype.type(step) * directions, repeated_labels)
+        for sign in (1, -1)
     )
     with np.errstate(invalid="ignore"):
-        errors = (exact - (forward - backward) / (2 * STEP)).reshape(DIRECTIONS, -1)
+        errors = (exact - (forward - backward) / (2 * step)).reshape(DIRECTIONS, -1)
     lengths = np.linalg.norm(exact.reshape(DIRECTIONS, -1), axis=1)
     found = float(np.median(np.linalg.norm(errors, axis=1) / np.maximum(lengths, 1e-300)))
     return _compare_with_limit(
-        "derivatives are those of finite differences, in float64", found, DERIVATIVE_LIMIT
+        f"derivatives are those of finite differences, in {precision}", found, limit
     )

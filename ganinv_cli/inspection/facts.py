@@ -29,7 +29,6 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "labels": network.labels,
         "image": {"height": height, "width": width, "channels": channels},
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
-        "parameters": network.parameters,
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
         "assumed": list(checkpoint.assumed),
@@ -46,6 +45,7 @@ def _describe_layers(whole: Network) -> Facts:
     return {
         "range": _describe_range(whole),
         "batch_norm": {"layers": norms, "statistics": "moving" if norms else None},
+        "parameters": network.parameters,
         "multiply_adds": fold_layers(whole).multiply_adds,
         "layers": [_describe_layer(network, number) for number in range(len(network.nodes))],
     }
@@ -57,10 +57,11 @@ def _describe_operations(network: TracedNetwork) -> Facts:
         "range": {
             "black": round(black, 6),
             "white": round(white, 6),
-            "function": None,
+            "function": network.output_function or None,
             "mapped": network.pixel_range != (-1, 1),
         },
         "batch_norm": {"layers": 0, "statistics": None},
+        "parameters": network.parameters,
         "multiply_adds": network.multiply_adds,
         "largest_layer": network.largest_layer,
         "operations": dict(network.operations),

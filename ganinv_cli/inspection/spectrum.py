@@ -7,7 +7,7 @@ import numpy as np
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_singular_values
+from ganinv_cli.network.jacobian import compute_singular_values, find_rounding
 
 WEAK_SHARE = 1e-3  # of the largest singular value; smaller ones are weak directions of z
 MAX_VALUES = 1 << 29  # of J: 4 GiB
@@ -18,6 +18,7 @@ class Spectrum(NamedTuple):
 
     values: np.ndarray  # float64 (points, latent), largest first
     labels: np.ndarray | None  # (points,); None: not conditional
+    precision: str  # of J
     tolerance: float  # share of the largest, below which a value is rounding
 
 
@@ -37,8 +38,8 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
         compute_singular_values(generator, z[row], -1 if labels is None else int(labels[row]))
         for row in range(points)
     ]
-    tolerance = max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
-    return Spectrum(np.stack(rows), labels, tolerance)
+    precision, tolerance = generator.highest_precision, find_rounding(generator)
+    return Spectrum(np.stack(rows), labels, precision, tolerance)
 
 
 def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def summarize_spectrum(spectrum: Spectrum) -> dict[str, Any]:
     ]
     return {
         "points": len(values),
+        "precision": spectrum.precision,
+        "tolerance": spectrum.tolerance,
         "not_finite": int((~finite).sum()),
         "singular_values": [row.tolist() for row in values[finite]],
         "labels": None if spectrum.labels is None else spectrum.labels.tolist(),

@@ -21,6 +21,11 @@ class Checkpoint:
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property
+    def has_layers(self) -> bool:
+        """Whether the layers are known, so that it can be computed in any precision."""
+        return isinstance(self.network, Network)
+
+    @property
     def sha256(self) -> str:
         """Hash of the network and its weights; it does not depend on the file or the names."""
         return self.network.sha256

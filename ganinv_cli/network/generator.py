@@ -33,6 +33,7 @@ class Generator(ABC):
     precisions: tuple[Precision, ...]  # in which it can be computed
     multiply_adds: int  # of one forward pass for one image
     largest_layer: int  # values in the largest layer for one image
+    jvp_gradients: float  # cost of a Jacobian-vector product, in gradients
 
     @abstractmethod
     def __call__(
@@ -58,6 +59,11 @@ class Generator(ABC):
     def highest_precision(self) -> Precision:
         """float64 if the generator can be computed in it, else float32."""
         return "float64" if "float64" in self.precisions else "float32"
+
+    @property
+    def jacobian_gradients(self) -> float:
+        """Cost of J at one z, in gradients: a product per component, and a forward pass."""
+        return self.jvp_gradients * self.latent + 0.5
 
     @cached_property
     def compiled_jvp(self) -> Callable[..., tf.Tensor]:

@@ -1,4 +1,4 @@
-"""J = dG/dz at one z, exact: each layer carries the columns of J forwards."""
+"""J = dG/dz at one z, exact: each layer or operation carries the columns of J forwards."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,7 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
+FLOAT32_ROUNDING = 1e-5  # share of the largest singular value up to which others are rounding
 BLOCK_PIXELS = 1 << 15  # pixels of J that one step of the QR decomposition takes
 
 
@@ -18,8 +19,9 @@ def compute_jacobian(
 ) -> np.ndarray:
     """Return J transposed (latent, pixels) at z (latent,), exact but for rounding.
 
-    The columns are computed in `precision`: float32, float64 or bfloat16, which is returned as
-    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs latent / 2 gradients.
+    The columns are computed in `precision`, one of the generator's; bfloat16 is returned as
+    float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs
+    `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
     point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
@@ -39,16 +41,31 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in float64. If the image has fewer values than z, zeros follow; all are NaN if J
-    is not finite.
+    J is computed in the generator's highest precision; with float32, values that its rounding can
+    make are 0. If the image has fewer values than z, zeros follow; all are NaN if J is not finite.
     """
-    jacobian = compute_jacobian(generator, z, label, "float64", mask)
+    precision = generator.highest_precision
+    jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
     values = np.zeros(generator.latent)
     found = np.linalg.svd(_reduce_by_qr(jacobian), compute_uv=False)
     values[: len(found)] = found
+    if precision == "float32":
+        values[values <= find_rounding(generator) * values[0]] = 0
     return values
+
+
+def find_rounding(generator: Generator) -> float:
+    """Return the share of the largest singular value up to which rounding can make one.
+
+    In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that would hide weak
+    directions: rounding of J makes about 1e-7 of the largest, and a hundred times that is allowed.
+    """
+    if generator.highest_precision == "float32":
+        return FLOAT32_ROUNDING
+    pixels = int(np.prod(generator.image_shape))
+    return max(generator.latent, pixels) * float(np.finfo(np.float64).eps)
 
 
 def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ class LayeredGenerator(Generator):
     """
 
     precisions: tuple[Precision, ...] = ("bfloat16", "float32", "float64")
+    jvp_gradients = 0.5  # a forward pass, half of a forward and backward pass
 
     def __init__(
         self,

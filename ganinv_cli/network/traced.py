@@ -19,6 +19,7 @@ class TracedGenerator(Generator):
     """
 
     precisions: tuple[Precision, ...] = ("float32",)
+    jvp_gradients = 1.0  # the tangents are pushed forwards with a forward pass for each
 
     def __init__(self, network: TracedNetwork, prior: Prior, label: int | None = None) -> None:
         self.prior = prior
@@ -41,20 +42,15 @@ class TracedGenerator(Generator):
         precision: tf.DType | None = None,
         labels: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        z = tf.convert_to_tensor(z)
-        images = self._evaluate(Value(tf.cast(z, tf.float32)), labels).tensor
-        return tf.cast(images, z.dtype)
+        return self._evaluate(Value(_check_precision(z, precision)), labels).tensor
 
     def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return J·v; it costs two forward passes per tangent."""
-        z, tangents = tf.convert_to_tensor(z), tf.convert_to_tensor(tangents)
+        z, tangents = _check_precision(z), _check_precision(tangents)
         rows = tf.shape(tangents)[0]
-        points = tf.repeat(tf.cast(z, tf.float32), rows, 0)
         repeated = None if labels is None else tf.repeat(labels, rows, 0)
-        moved = self._evaluate(Value(points, tf.cast(tangents, tf.float32)), repeated).tangent
-        if moved is None:
-            return tf.zeros([rows, *self.image_shape], tangents.dtype)
-        return tf.cast(moved, tangents.dtype)
+        moved = self._evaluate(Value(tf.repeat(z, rows, 0), tangents), repeated).tangent
+        return tf.zeros([rows, *self.image_shape]) if moved is None else moved
 
     def _evaluate(self, z: Value, labels: tf.Tensor | None) -> Value:
         if self._label is not None:
@@ -67,6 +63,15 @@ class TracedGenerator(Generator):
             images = images * scale - np.float32((high + low) / (high - low))
             tangent = None if tangent is None else tangent * scale
         return Value(tf.ensure_shape(images, [None, *self.image_shape]), tangent)
+
+
+def _check_precision(numbers: tf.Tensor, precision: tf.DType | None = None) -> tf.Tensor:
+    """Return float32 numbers as a tensor; others are refused, as they would be rounded silently."""
+    numbers = tf.convert_to_tensor(numbers)
+    for dtype in (numbers.dtype, precision or tf.float32):
+        if dtype != tf.float32:
+            raise TypeError(f"a traced generator computes in float32, not in {dtype.name}")
+    return numbers
 
 
 def _hash_label(network: TracedNetwork, label: int) -> str:

@@ -29,6 +29,7 @@ class TracedNetwork:
     multiply_adds: int
     largest_layer: int  # values in the largest output of an operation
     output_range: PixelRange | None  # least and largest value of the graph's output; None: unknown
+    output_function: str = ""  # tanh, sigmoid or softsign, which bounds it; empty: unknown
     pixel_range: PixelRange = (-1.0, 1.0)  # of the graph's output, which is mapped to [-1, 1]
 
     @property

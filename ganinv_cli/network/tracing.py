@@ -63,6 +63,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
             f"makes {output.shape} of {BATCH} latent vectors where pictures (batch, height, width, "
             "channels) were expected; is it a generator of pictures?"
         )
+    output_range, output_function = _find_range(output)
     return TracedNetwork(
         graph=definition.SerializeToString(deterministic=True),
         arrays=traced.arrays,
@@ -76,7 +77,8 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
         operations=dict(Counter(each.type for each in kinds).most_common()),
         multiply_adds=sum(map(_count_multiply_adds, kinds)) // BATCH,
         largest_layer=_measure_sizes(kinds),
-        output_range=_find_range(output),
+        output_range=output_range,
+        output_function=output_function,
     )
 
 
@@ -208,23 +210,23 @@ def _count_multiply_adds(operation: Any) -> int:
     return output * factor
 
 
-def _find_range(output: tf.Tensor) -> PixelRange | None:
-    """Return the bounds of the output, from the bounded function that it ends in."""
+def _find_range(output: tf.Tensor) -> tuple[PixelRange | None, str]:
+    """Return the bounds of the output, and the bounded function that it ends in."""
     scale, shift = 1.0, 0.0  # the operations after this one compute x * scale + shift
     while True:
         operation = output.op
         if operation.type in _BOUNDED:
             low, high = sorted(bound * scale + shift for bound in _BOUNDED[operation.type])
-            return (low, high) if low < high else None
+            return ((low, high), operation.type.lower()) if low < high else (None, "")
         if operation.type in _MOVES:
             output = operation.inputs[0]
             continue
         if operation.type not in ("Mul", "AddV2", "Add", "Sub", "RealDiv"):
-            return None
+            return None, ""
         known = [tf.get_static_value(each) for each in operation.inputs]
         values = [k for k in known if k is not None and np.size(k) and np.ptp(k) == 0]
         if len(values) != 1:
-            return None
+            return None, ""
         value, is_first = float(np.ravel(values[0])[0]), known[0] is not None
         match operation.type:
             case "Mul":
@@ -237,5 +239,5 @@ def _find_range(output: tf.Tensor) -> PixelRange | None:
                 shift += scale * (value if is_first else -value)
                 scale = -scale if is_first else scale
             case _:
-                return None
+                return None, ""
         output = operation.inputs[1 if is_first else 0]

@@ -1,4 +1,4 @@
-"""Float64 refinement of z, and the test for a minimum."""
+"""Refinement of z, and the test for a minimum."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from ganinv_cli.outcome import Outcome
 
 
 class Refined(NamedTuple):
-    """The end of a refinement in float64 (`refinement.py`, `minimum.py`)."""
+    """The end of a refinement (`refinement.py`, `minimum.py`)."""
 
     z: np.ndarray  # (latent,) float64
     image_loss: float

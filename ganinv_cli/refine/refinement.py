@@ -70,8 +70,8 @@ class Refinement:
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Refine one z (latent,) for its target (height, width, channels), in float64.
 
-        No rule acts: a z that makes the image is inside the bounds already. Costs half a gradient
-        per component of z and half a float64 gradient per evaluation. `converged` if its error is
+        No rule acts: a z that makes the image is inside the bounds already. Costs J at z
+        and half a float64 gradient per evaluation. `converged` if its error is
         below EXACT_EPSILON by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
         """
         start_time = time.monotonic()
@@ -80,7 +80,7 @@ class Refinement:
         normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
         if not np.isfinite(normal).all():
             non_finite = Point(z.astype(np.float64), np.nan, z)
-            return _make_refined(non_finite, 0, start_time, Outcome.non_finite)
+            return self._make_refined(non_finite, 0, start_time, Outcome.non_finite)
         # ‖z − z_true‖² / latent is less than the loss over this
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
@@ -99,7 +99,7 @@ class Refinement:
             sufficient_loss=CONVERGED_ERROR * least,
         )
         outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
-        return _make_refined(end, 1 + evaluations, start_time, outcome)
+        return self._make_refined(end, 1 + evaluations, start_time, outcome)
 
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
@@ -108,8 +108,9 @@ class Refinement:
         residuals = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
         return tf.reduce_sum(residuals**2), 2 * tf.linalg.matvec(jacobian, residuals)
 
-
-def _make_refined(end: Point, evaluations: int, start_time: float, outcome: Outcome) -> Refined:
-    spent = 0.5 * (len(end.z) + 1) + 0.5 * FLOAT64_COST * evaluations
-    seconds = time.monotonic() - start_time
-    return Refined(end.z, end.loss, np.nan, np.nan, spent, seconds, outcome)
+    def _make_refined(
+        self, end: Point, evaluations: int, start_time: float, outcome: Outcome
+    ) -> Refined:
+        spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * evaluations
+        seconds = time.monotonic() - start_time
+        return Refined(end.z, end.loss, np.nan, np.nan, spent, seconds, outcome)

@@ -161,7 +161,9 @@ def test_too_few_starts_for_the_labels_are_refused(
 
 
 def test_a_batchs_statistics_want_a_batch_norm() -> None:
-    with pytest.raises(ConfigError, match="has no batch norm that could take a batch's statistics"):
+    with pytest.raises(
+        ConfigError, match="has no layers of batch norm that could take a batch's statistics"
+    ):
         startup.make_generator_spec(conditional.make_conditional_checkpoint(), "batch")
 
 

@@ -1,6 +1,6 @@
-"""Small DCGAN generators with random weights, and their checkpoints in every layout."""
+"""Small DCGAN generators with random weights: in every layout, and as TensorFlow operations."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,17 @@ import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
+from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Dense, Layer
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
+from ganinv_cli.settings.conventions import Conventions
 
 Arrays = dict[str, np.ndarray]
 
@@ -131,3 +135,25 @@ def build_generator(*layers: Layer, prior: Prior | None = None) -> Generator:
     assert isinstance(first, Dense)
     network = chain(len(first.weights), layers)
     return make_generator(Checkpoint(network, prior or Uniform(), "", "", ""))
+
+
+def trace_checkpoint(
+    function: Callable[..., tf.Tensor], *inputs: FunctionInput, prior: str = "uniform"
+) -> Checkpoint:
+    """The checkpoint of a TensorFlow function of z alone, 6 numbers, or of these inputs."""
+    inputs = inputs or (FunctionInput("z", tf.float32, (None, 6)),)
+    network = trace_function(function, inputs)
+    unfinished = UnfinishedGenerator(network, "test", "traced", "here")
+    return complete_generator(unfinished, Conventions(prior=prior))
+
+
+def trace_layers(checkpoint: Checkpoint) -> Checkpoint:
+    """The same generator as TensorFlow operations; its labels are integers."""
+    generator, prior = make_generator(checkpoint), str(checkpoint.prior)
+    z_input = FunctionInput("z", tf.float32, (None, generator.latent))
+    if not generator.labels:
+        return trace_checkpoint(generator, z_input, prior=prior)
+    label_input = FunctionInput("label", tf.int32, (None,))
+    return trace_checkpoint(
+        lambda z, labels: generator(z, labels=labels), z_input, label_input, prior=prior
+    )

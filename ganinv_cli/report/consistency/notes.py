@@ -9,6 +9,7 @@ from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
+    get_polish_precision,
     join_names,
     name_images,
 )
@@ -53,9 +54,9 @@ def make_notes(
         "Random: E‖u − v‖₂ / latent of independent u, v, "
         f"{describe_distribution(read_prior(run['config']))}."
     )
+    polishing = _describe_polishing(table2, get_polish_precision(run))
     lines.append(
-        f"A distinct minimum: recoveries that converged{_describe_polishing(table2)}, each nearer "
-        "than "
+        f"A distinct minimum: recoveries that converged{polishing}, each nearer than "
         f"{format_concise(SAME_Z_TOLERANCE)} to another of them; a table has their number at "
         "larger tolerances. How "
         "far what has converged still moves when it is solved on was measured on the shipped "
@@ -82,13 +83,13 @@ def make_notes(
     return lines
 
 
-def _describe_polishing(table2: list[Table2Row]) -> str:
+def _describe_polishing(table2: list[Table2Row], precision: str) -> str:
     polished = {row.polished > 0 for row in table2}
     if polished == {True}:
-        return " after polishing in float64"
+        return f" after polishing in {precision}"
     if polished == {False}:
         return ", by the solver's own word"
-    return " after polishing in float64, or by the solver's own word where none was polished"
+    return f" after polishing in {precision}, or by the solver's own word where none was polished"
 
 
 def _group_outside(table2: list[Table2Row]) -> Iterator[tuple[str, Iterator[Table2Row]]]:

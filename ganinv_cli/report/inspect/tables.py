@@ -1,6 +1,7 @@
 """Format the facts that `ganinv inspect` prints."""
 
 import io
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,8 @@ Facts = Mapping[str, Any]
 def format_facts(facts: Facts, verbose: bool = False) -> str:
     """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
     lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
-    parts = ["\n".join(lines), _make_layer_table(facts["layers"])]
+    table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
+    parts = ["\n".join(lines), table]
     if "spectrum" in facts:
         parts.append("\n".join(describe_spectrum(facts["spectrum"])))
     if "checks" in facts:
@@ -38,10 +40,15 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "labels", f"{facts['labels']:,}, from 0"
     yield "pictures", f"{image['height']} x {image['width']} pixels, {colour}"
     yield "range", _describe_range(facts["range"])
-    yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
+    if facts["layers"]:
+        yield "batch norm", f"{norms} layers, by their moving statistics" if norms else "none"
+    else:
+        yield "operations", f"{sum(facts['operations'].values()):,}, computed in float32"
+        yield "largest output", f"{facts['largest_layer']:,} values for a picture"
     yield "parameters", f"{facts['parameters']:,}"
     yield "multiply-adds", f"{facts['multiply_adds']:,} for a picture"
-    yield "hash", f"sha256 of layers and weights, {facts['sha256']}"
+    what = "layers" if facts["layers"] else "operations"
+    yield "hash", f"sha256 of {what} and weights, {facts['sha256']}"
     for file in facts["told"]:
         yield "told", f"by {file}"
     for clause in facts["assumed"]:
@@ -91,6 +98,12 @@ def _make_layer_table(layers: list[Facts]) -> str:
     # Text from a file is not markup; no number is cut off.
     Console(file=file, width=1000, markup=False, highlight=False, emoji=False).print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
+
+
+def _list_operations(facts: Facts) -> str:
+    """Return how many operations of each kind there are, most first, in lines of some width."""
+    counts = [f"{count:,} {name}" for name, count in facts["operations"].items()]
+    return textwrap.fill(", ".join(counts), 100, break_on_hyphens=False)
 
 
 def _is_chained(layer: Facts) -> bool:
@@ -150,6 +163,11 @@ def describe_spectrum(facts: Facts) -> list[str]:
         f"strongest; plain descent on the squared error meets the square of that, "
         f"{_format_large(median**2)}."
     )
+    if facts["precision"] == "float32":
+        lines.append(
+            f"J is computed in float32: singular values below {facts['tolerance']:.2g} of the "
+            "largest count as 0."
+        )
     if facts["flat_points"]:
         lines.append(
             f"At {facts['flat_points']} of {points}, some directions of z do not move the image at "

@@ -118,25 +118,33 @@ def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
 def describe_criterion(run: Json, latent: int, any_polished: bool) -> str:
     """Return a note on what counts as converged; `refine/minimum.py` has the test.
 
-    `latent` is the size of z, `any_polished` whether any recovery was refined in float64.
+    `latent` is the size of z, `any_polished` whether any recovery was refined.
     """
-    config = run["config"]
+    config, precision = run["config"], get_polish_precision(run)
     settings = config.get("polish")
     if not any_polished:
-        return "Nothing was polished in float64: what converged did so by the solver's own word."
+        return (
+            f"Nothing was polished in {precision}: what converged did so by the solver's own word."
+        )
     if not settings:
         return "Converged: after polishing in float64, with settings that the file does not say."
     explained = settings.get("explained", config.get("tolerance"))  # of older files
     below = "" if explained is None else f" ({explained:g})"
     return (
-        f"Converged, after polishing in float64 (at most {settings['steps']} Gauss-Newton steps): "
-        "the loss has creases, where ReLUs switch, in which its gradient does not vanish at a "
-        "minimum. So the gradients at z and at "
+        f"Converged, after polishing in {precision} (at most {settings['steps']} Gauss-Newton "
+        "steps): the loss has creases, where ReLUs switch, in which its gradient does not vanish "
+        "at a minimum. So the gradients at z and at "
         f"{2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
         f"converged where their shortest convex combination has at most {settings['level']:g} of "
         "their mean length and none of these points has a lower loss (Goldstein 1977; Burke, "
         f"Lewis & Overton 2005), or where the image loss is as good as 0{below}."
     )
+
+
+def get_polish_precision(run: Json) -> str:
+    """Return the precision of the refinement: float32 for a generator without layers."""
+    settings = run["config"].get("polish") or {}
+    return str(settings.get("precision", "float64"))
 
 
 def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> list[str]:
