@@ -59,11 +59,6 @@ class Primitive:
             for output, tangent in zip(outputs, tangents, strict=True)
         ]
 
-    def count_outputs_before(self, argument: str) -> int:
-        """Return how many single outputs come before an output argument."""
-        names = [each.name for each in self._definition.output_arg]
-        return names.index(argument) if argument in names else 0
-
     def _push_tangents(
         self, inputs: Sequence[Value], active: list[int], outputs: list[tf.Tensor]
     ) -> list[tf.Tensor | None]:
@@ -115,6 +110,13 @@ class Primitive:
             first, *others = _call_channels_last(self.name, arguments)
             return [tf.transpose(first, _TO_FIRST), *others]
         return _call_raw(self.name, arguments)
+
+
+def count_outputs_before(operation: str, argument: str) -> int:
+    """Return how many single outputs an operation has before an output argument."""
+    definition = op_def_registry.get(operation)
+    names = [each.name for each in definition.output_arg] if definition else []
+    return names.index(argument) if argument in names else 0
 
 
 def _call_raw(name: str, arguments: Arguments) -> list[tf.Tensor]:

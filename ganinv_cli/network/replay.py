@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.network.operations import IDENTITIES, PURE
-from ganinv_cli.network.primitive import Primitive, Value
+from ganinv_cli.network.primitive import Primitive, Value, count_outputs_before
 
 MAX_OPERATIONS = 20_000
 MAX_CALLS = 50  # of functions within functions
@@ -214,8 +214,8 @@ def _find_key(frame: _Frame, text: str) -> _Key:
     if rest and not rest[-1].isdecimal():
         raise GraphError(f"its graph asks for {text[:200]!r}, which names no output")
     number, node = int(rest[-1]) if rest else 0, frame.nodes.get(name)
-    if len(rest) > 1 and node is not None and node.op in PURE:
-        number += Primitive(node).count_outputs_before(rest[0])
+    if len(rest) > 1 and node is not None:
+        number += count_outputs_before(node.op, rest[0])
     return name, number
 
 
@@ -244,6 +244,10 @@ def _explain_refusal(operation: str) -> str:
         )
     if operation == "Placeholder":
         return "is an input that its signature does not give"
+    if "PyFunc" in operation:
+        return "calls Python, which a graph cannot hold; compute it by TensorFlow's operations"
+    if operation.removeprefix("Stateless") in ("While", "For", "Enter", "NextIteration"):
+        return "is a loop whose length the graph does not state; unroll it, as by a range in Python"
     return (
         "is not on the list of operations that are run: those that compute numbers and do nothing "
         "else; export the generator without it"

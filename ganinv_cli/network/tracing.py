@@ -98,13 +98,13 @@ def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: 
 
     That is the length of the table that the label is looked up in, or of its one-hot vector.
     """
-    traced = _trace(function, latent, None, True)
+    traced = _trace(purify(function, latent, None, True), latent, None, True)
     known, ends = {traced.label}, []
     for each in traced.graph.get_operations():
         taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
         if not taken:
             continue
-        if each.type in ("GatherV2", "Gather", "ResourceGather") and taken == [1]:
+        if each.type in ("GatherV2", "Gather") and taken == [1]:
             ends.append(each.inputs[0].shape.as_list()[0])
         elif (each.type == "OneHot" and taken == [0]) or each.type in ("DenseBincount", "Bincount"):
             ends.append(tf.get_static_value(each.inputs[1]))
@@ -112,6 +112,11 @@ def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: 
             known.add(each.name)
     sizes = [int(size) for size in ends if size is not None]
     return min(sizes, default=0)
+
+
+def purify(function: Any, latent: int, batch: int | None, labelled: bool) -> PictureFunction:
+    """Return a function of pure operations that computes the same; it has no variables or calls."""
+    return _make_replay(_trace(function, latent, batch, labelled))
 
 
 def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Traced:

@@ -12,7 +12,7 @@ from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import count_labels, trace_network
+from ganinv_cli.network.tracing import count_labels, purify, trace_network
 from ganinv_cli.prior import parse_prior
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
@@ -46,18 +46,19 @@ class _Roles(NamedTuple):
 
 
 def trace_function(
-    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput]
+    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput], labels: int = 0
 ) -> TracedNetwork:
     """Return the network of a function that takes one tensor per input and returns pictures.
 
     The inputs are a latent vector of floats, and at most one label: an integer, or one-hot floats
-    with the name of a label; booleans that say whether to train become False. Pictures may have
-    their channels first. A picture must depend on its own latent vector alone. Raises
-    UnreadableError; what the function itself raises is not caught.
+    with the name of a label; booleans that say whether to train become False. `labels` is the
+    number of labels, 0 if the graph says it. Pictures may have their channels first. A picture must
+    depend on its own latent vector alone. Raises UnreadableError; what the function itself raises
+    is not caught.
     """
     roles = _find_roles(inputs)
     try:
-        network = _trace(function, inputs, roles)
+        network = _trace(function, inputs, roles, labels)
         _check_pictures(network)
     except GraphError as error:
         raise UnreadableError(str(error)) from None
@@ -81,7 +82,10 @@ def _find_roles(inputs: Sequence[FunctionInput]) -> _Roles:
 
 
 def _trace(
-    function: Callable[..., tf.Tensor], inputs: Sequence[FunctionInput], roles: _Roles
+    function: Callable[..., tf.Tensor],
+    inputs: Sequence[FunctionInput],
+    roles: _Roles,
+    labels: int,
 ) -> TracedNetwork:
     latent_input = inputs[roles.latent]
     row = (latent_input.shape or (None,))[1:]
@@ -97,15 +101,20 @@ def _trace(
             "was expected; is it a generator?"
         )
     label_input = None if roles.label is None else inputs[roles.label]
-    labels = 0 if label_input is None else _read_label_size(label_input)
+    labels = 0 if label_input is None else _read_label_size(label_input) or labels
 
     def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
         arguments[roles.latent] = tf.cast(tf.reshape(z, [-1, *row]), latent_input.dtype)
         if roles.label is not None and label_input is not None:
             arguments[roles.label] = _encode_labels(label, label_input, labels)
-        output = tf.cast(function(*arguments), tf.float32)
-        return _put_channels_last(output)
+        output = function(*arguments)
+        if not output.dtype.is_floating:
+            raise UnreadableError(
+                f"makes pictures of {output.dtype.name}, which have no derivative; make them of "
+                "floats"
+            )
+        return _put_channels_last(tf.cast(output, tf.float32))
 
     if label_input is not None and labels == 0:
         labels = count_labels(make_pictures, latent)
@@ -121,7 +130,9 @@ def _trace(
         raise UnreadableError(
             f"takes {batch:,} latent vectors at once, at most {MAX_BATCH:,} may be"
         )
-    return trace_network(_repeat_batches(make_pictures, batch), latent, labels)
+    # made pure, as not every operation with a state can be vectorised
+    make_batch = purify(make_pictures, latent, batch, bool(labels))
+    return trace_network(_repeat_batches(make_batch, batch), latent, labels)
 
 
 def _repeat_batches(
@@ -146,9 +157,9 @@ def _repeat_batches(
 
 
 def _read_label_size(label: FunctionInput) -> int:
-    """Return the length of a one-hot label, or 0 for an integer."""
+    """Return the length of a one-hot label, or 0 for a number."""
     row = (label.shape or (None, None))[1:]
-    if label.dtype.is_integer:
+    if not _is_one_hot(label):
         if any(size not in (1, None) for size in row):
             raise UnreadableError(
                 f"takes labels {label.describe()}; expected one integer per picture"
@@ -159,8 +170,13 @@ def _read_label_size(label: FunctionInput) -> int:
     return row[0]
 
 
+def _is_one_hot(label: FunctionInput) -> bool:
+    """Return whether a label is not one number, which Keras also takes as a float."""
+    return not label.dtype.is_integer and (label.shape or ())[1:] != (1,)
+
+
 def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -> tf.Tensor:
-    if not label.dtype.is_integer:
+    if _is_one_hot(label):
         return tf.one_hot(labels, count, dtype=label.dtype)
     row = [1 for _ in (label.shape or (None,))[1:]]
     return tf.reshape(tf.cast(labels, label.dtype), [-1, *row])

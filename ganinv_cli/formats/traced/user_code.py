@@ -3,7 +3,7 @@
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ganinv_cli.errors import to_printable
@@ -16,14 +16,18 @@ EXPORT_ADVICE = (
 
 
 @contextmanager
-def import_from(folder: Path) -> Iterator[None]:
-    """Let the body import the modules of a folder; those are forgotten at the end."""
-    known, path = set(sys.modules), str(folder.resolve())
-    sys.path.insert(0, path)
+def run_beside(path: Path) -> Iterator[None]:
+    """Let the body import the modules beside a file; those are forgotten at the end.
+
+    What the body prints goes to stderr, as stdout is for results.
+    """
+    folder, known = path.absolute().parent, set(sys.modules)
+    sys.path.insert(0, str(folder))
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        sys.path.remove(path)
+        sys.path.remove(str(folder))
         for name in sys.modules.keys() - known:
             top = name.partition(".")[0]
             if top not in known and ((folder / top).is_dir() or (folder / f"{top}.py").is_file()):

@@ -1,0 +1,254 @@
+"""A Python function on TensorFlow tensors becomes a network that makes the same pictures."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from saved_models import LATENT, Z, draw_small_picture, make_variable
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+from ganinv_cli.network.make_generator import TracedGenerator
+from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.prior import parse_prior
+
+LATENT_INPUT = FunctionInput("z", tf.float32, (None, LATENT))
+LABEL_INPUT = FunctionInput("label", tf.int32, (None,))
+LABELS = np.array([2, 0, 1], np.int32)
+MATRIX, TABLE = make_variable(LATENT, 48), make_variable(3, LATENT, seed=1, scale=1)
+
+
+def _draw(z: tf.Tensor) -> tf.Tensor:
+    return tf.tanh(tf.reshape(z @ tf.cast(MATRIX, z.dtype), (-1, 4, 4, 3)))
+
+
+@tf.function
+def _draw_twice(z: tf.Tensor) -> tf.Tensor:
+    inner = tf.function(lambda x: _draw(x) ** 2, autograph=False)
+    if tf.rank(z) == 2:  # known when it is traced
+        z = inner(z) + inner(2.0 * z)
+    return z
+
+
+def _draw_label(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    return _draw(z + tf.gather(TABLE, label))
+
+
+def _draw_by_loop(z: tf.Tensor) -> tf.Tensor:
+    pictures = _draw(z)
+    for _ in range(3):
+        pictures = tf.nn.conv2d(pictures, tf.ones((3, 3, 3, 3)) / 9, 1, "SAME")
+    return pictures
+
+
+def _draw_softly(z: tf.Tensor) -> tf.Tensor:
+    weights = tf.nn.softmax(tf.einsum("bi,ij->bj", z, tf.ones((LATENT, 4))) * z[:, :4])
+    mixed = tf.concat([weights * tf.cumsum(weights, 1), tf.math.erf(z[:, 4:])], 1)
+    return _draw(mixed) / (1 + tf.reduce_mean(z**2, 1))[:, None, None, None]
+
+
+SMOOTH: dict[str, Callable[..., tf.Tensor]] = {
+    "plain": _draw,
+    "lambda": lambda z: _draw(z) * 127.5 + 127.5,
+    "nested": _draw_twice,
+    "label": _draw_label,
+    "loop": _draw_by_loop,
+    "softly": _draw_softly,
+    "first": lambda z: tf.reshape(tf.sin(z @ MATRIX), (-1, 3, 4, 4)),
+}
+
+
+def _trace(function: Callable[..., tf.Tensor], *inputs: FunctionInput) -> TracedNetwork:
+    return trace_function(function, inputs or (LATENT_INPUT,))
+
+
+def _make_generator(network: TracedNetwork) -> TracedGenerator:
+    return TracedGenerator(network, parse_prior("normal"))
+
+
+def _trace_smooth(name: str) -> tuple[TracedGenerator, tuple[Any, ...]]:
+    """Return the generator of a smooth function, and its labels, in a tuple that may be empty."""
+    labels = (tf.constant(LABELS),) if name == "label" else ()
+    network = _trace(SMOOTH[name], LATENT_INPUT, *(LABEL_INPUT for _ in labels))
+    return _make_generator(pickle.loads(pickle.dumps(network))), labels
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_pictures_are_those_of_the_function(name: str) -> None:
+    generator, labels = _trace_smooth(name)
+    expected = SMOOTH[name](tf.constant(Z), *labels).numpy()
+    if name == "first":
+        expected = expected.transpose(0, 2, 3, 1)
+    made = generator(tf.constant(Z), labels=labels[0] if labels else None).numpy()
+    np.testing.assert_allclose(made, expected, atol=1e-5, rtol=1e-6)
+    assert generator.labels == (3 if labels else 0)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_derivatives_are_those_of_finite_differences(name: str) -> None:
+    """In the largest step at which float32 still tells the difference of two pictures."""
+    generator, labels = _trace_smooth(name)
+    label = labels[0][:1] if labels else None
+    point, tangents = tf.constant(Z[:1]), tf.constant(np.eye(LATENT, dtype=np.float32))
+    step = 1e-2
+    moved = [
+        generator(
+            point + sign * step * tangents, labels=tf.repeat(label, LATENT) if labels else None
+        )
+        for sign in (1, -1)
+    ]
+    expected = ((moved[0] - moved[1]) / (2 * step)).numpy()
+    products = generator.compiled_jvp(point, tangents, label).numpy()
+    np.testing.assert_allclose(products, expected, atol=2e-3 * np.abs(expected).max())
+    random = np.random.default_rng(0).normal(size=products.shape[1:]).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        loss = tf.reduce_sum(generator(point, labels=label) * random)
+    gradient = tape.gradient(loss, point).numpy()[0]
+    np.testing.assert_allclose(gradient, (products * random).sum((1, 2, 3)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.bfloat16, tf.float16])
+def test_other_precisions_are_cast(dtype: tf.DType) -> None:
+    generator = _make_generator(_trace(_draw, FunctionInput("z", dtype, (None, LATENT))))
+    made = generator(tf.constant(Z))
+    assert made.dtype == tf.float32
+    np.testing.assert_allclose(made, _draw(tf.constant(Z)), atol=1e-5 if dtype.size > 2 else 0.05)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_a_fixed_batch_takes_any_number_of_rows(batch: int) -> None:
+    network = _trace(
+        lambda z: _draw(tf.ensure_shape(z, (batch, LATENT))),
+        FunctionInput("z", tf.float32, (batch, LATENT)),
+    )
+    generator = _make_generator(network)
+    z = np.random.default_rng(0).normal(size=(7, LATENT)).astype(np.float32)
+    np.testing.assert_allclose(generator(tf.constant(z)), _draw(tf.constant(z)), atol=1e-6)
+
+
+def test_a_fixed_batch_takes_labels() -> None:
+    specs = FunctionInput("z", tf.float32, (2, LATENT)), FunctionInput("label", tf.int32, (2,))
+    generator = _make_generator(_trace(_draw_label, *specs))
+    expected = _draw_label(tf.constant(Z), tf.constant(LABELS))
+    made = generator(tf.constant(Z), labels=tf.constant(LABELS))
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_a_latent_vector_may_have_several_axes() -> None:
+    network = _trace(
+        lambda z: _draw(z[:, :, 0, 0]), FunctionInput("z", tf.float32, (None, 6, 1, 1))
+    )
+    assert network.latent == LATENT
+
+
+def test_one_hot_labels_and_training_are_known_by_their_names() -> None:
+    def draw(training: tf.Tensor, z: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
+        return tf.cond(training, lambda: z[:, 0], lambda: _draw(z + one_hot @ TABLE))
+
+    generator = _make_generator(
+        _trace(
+            draw,
+            FunctionInput("training", tf.bool, ()),
+            LATENT_INPUT,
+            FunctionInput("one_hot", tf.float32, (None, 3)),
+        )
+    )
+    made = generator(tf.constant(Z), labels=tf.constant(LABELS))
+    np.testing.assert_allclose(made, _draw_label(tf.constant(Z), tf.constant(LABELS)), atol=1e-6)
+
+
+def test_labels_in_a_column_of_floats_are_numbers() -> None:
+    generator = _make_generator(
+        _trace(
+            lambda z, label: _draw_label(z, tf.cast(label[:, 0], tf.int32)),
+            LATENT_INPUT,
+            FunctionInput("label", tf.float32, (None, 1)),
+        )
+    )
+    assert generator.labels == 3
+
+
+def test_the_number_of_labels_may_be_given() -> None:
+    def draw(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        return _draw(z + tf.sin(tf.cast(label, tf.float32))[:, None])
+
+    with pytest.raises(UnreadableError, match="does not say how many labels label"):
+        _trace(draw, LATENT_INPUT, LABEL_INPUT)
+    assert trace_function(draw, [LATENT_INPUT, LABEL_INPUT], labels=7).labels == 7
+
+
+def test_the_same_function_has_the_same_hash_and_another_one_has_not() -> None:
+    hashes = [_trace(each).sha256 for each in (_draw, _draw, lambda z: _draw(2.0 * z))]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def _draw_in_training(z: tf.Tensor) -> tf.Tensor:
+    pictures = tf.reshape(z @ MATRIX, (-1, 4, 4, 3))
+    mean, variance = tf.nn.moments(pictures, (0, 1, 2))
+    return tf.tanh((pictures - mean) / tf.sqrt(variance + 1e-3))
+
+
+def _draw_by_python(z: tf.Tensor) -> tf.Tensor:
+    return tf.ensure_shape(tf.py_function(lambda x: x, [_draw(z)], tf.float32), (None, 4, 4, 3))
+
+
+def _draw_by_while(z: tf.Tensor) -> tf.Tensor:
+    return tf.while_loop(lambda x: tf.reduce_max(x) > 1, lambda x: (x / 2,), (_draw(z),))[0]
+
+
+REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
+    "training": (_draw_in_training, "other pictures of their batch, such as by a batch norm"),
+    "constant": (lambda z: tf.ones((tf.shape(z)[0], 4, 4, 3)), "the same picture whatever"),
+    "label alone": (lambda z: 0 * _draw(z), "the same picture whatever"),
+    "flat": (lambda z: z @ MATRIX, r"where pictures \(batch, height, width, channels\)"),
+    "one for all": (lambda z: tf.reduce_sum(_draw(z), 0, keepdims=True), "of 2 latent vectors"),
+    "video": (lambda z: _draw(z)[:, None], "where pictures"),
+    "NaN": (lambda z: _draw(z) / tf.zeros(()), "not finite"),
+    "whole numbers": (lambda z: tf.cast(_draw(z) * 255, tf.uint8), "pictures of uint8"),
+    "noise": (lambda z: _draw(z) + tf.random.normal((4, 4, 3), seed=1), "draws random numbers"),
+    "Python": (_draw_by_python, r"EagerPyFunc\) calls Python"),
+    "loop": (_draw_by_while, r"While\) is a loop"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_generator_is_refused(name: str) -> None:
+    function, words = REFUSED[name]
+    with pytest.raises(UnreadableError, match=words):
+        _trace(function)
+
+
+INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
+    "none": ((FunctionInput("label", tf.int32, (None,)),), "has the inputs label"),
+    "two": ((LATENT_INPUT, FunctionInput("noise", tf.float32, (None, 3))), "noise .batch, 3"),
+    "two labels": ((LATENT_INPUT, LABEL_INPUT, LABEL_INPUT), "at most a label"),
+    "no length": ((FunctionInput("z", tf.float32, (None, None)),), "how many values z"),
+    "no rank": ((FunctionInput("z", tf.float32, None),), "z of any shape"),
+    "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 3)),), "1 to 16,384"),
+    "many rows": ((FunctionInput("z", tf.float32, (5000, 6)),), "5,000 latent vectors at once"),
+    "wide labels": ((LATENT_INPUT, FunctionInput("y", tf.int32, (None, 4))), "one integer per"),
+    "text": ((LATENT_INPUT, FunctionInput("name", tf.string, (None,))), "has the inputs"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_that_are_no_generators_are_refused(name: str) -> None:
+    inputs, words = INPUTS[name]
+    with pytest.raises(UnreadableError, match=words):
+        _trace(lambda z, *_: _draw(z), *inputs)
+
+
+def test_a_model_that_is_built_when_it_is_called_is_traced() -> None:
+    model = keras.Sequential([keras.layers.Dense(48), keras.layers.Reshape((4, 4, 3))])
+    network = _trace(model)
+    np.testing.assert_allclose(_make_generator(network)(tf.constant(Z)), model(Z), atol=1e-6)
+
+
+def test_pictures_without_variables_are_traced() -> None:
+    made = _make_generator(_trace(draw_small_picture))(tf.constant(Z))
+    np.testing.assert_allclose(made, draw_small_picture(tf.constant(Z)), atol=1e-6)
