@@ -1,21 +1,25 @@
 """What a report holds, and how the report of a command is found by the command's name."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.rows import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from matplotlib.figure import Figure
 
     from ganinv_cli.report.shared.failures import Reasons
     from ganinv_cli.report.shared.run import Pixels
     from ganinv_cli.store import Results
+
+RowT = TypeVar("RowT")
+Columns = Mapping[str, Callable[[RowT], str | int]]  # what a row has in a column, by its heading
 
 
 class Section(NamedTuple):
@@ -28,6 +32,16 @@ class Section(NamedTuple):
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
     short_rows: list[tuple[str, ...]] | None = None  # for a terminal, with long names shortened
+
+
+def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Section:
+    """Return a table with a row of cells for each row; thousands of a count get a comma."""
+    cells = ([cell(row) for cell in columns.values()] for row in rows)
+    return Section(
+        title,
+        tuple(columns),
+        [tuple(x if isinstance(x, str) else f"{x:,}" for x in row) for row in cells],
+    )
 
 
 @dataclass(frozen=True)

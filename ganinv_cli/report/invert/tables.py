@@ -2,85 +2,47 @@
 
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.output.number_format import format_number, format_scientific
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.report import Columns, Section
 from ganinv_cli.report.shared.image_tables import UnreadRow, make_image_table, make_unread_tables
+
+NEARNESS: Columns[InvertRow] = {
+    "RMSE": lambda row: format_number(row.rmse),
+    "PSNR\n(dB)": lambda row: format_number(row.psnr),
+    "image loss": lambda row: format_scientific(row.image_loss),
+    "verdict": lambda row: row.verdict.partition(":")[0] + ("" if row.told else ",\nz not told"),
+}
+LABEL: Columns[InvertRow] = {"label": lambda row: f"{row.label}"}
+CERTAINTY: Columns[InvertRow] = {
+    "agree": lambda row: (
+        f"{row.agreement.reached:,} of "
+        f"{row.starts if row.starts_under_label is None else row.starts_under_label:,}"
+    ),
+    "one z": lambda row: row.agreement.same,
+    "converged": lambda row: "yes" if row.converged else "no",
+    "condition": lambda row: format_number(row.condition),
+    "rank": lambda row: "-" if row.rank is None else f"{row.rank:,}/{row.latent:,}",
+    "at\nbound": lambda row: row.at_bound,
+    "outside": lambda row: row.outside,
+}
 
 
 def make_sections(inverted: list[InvertRow], unread: list[UnreadRow]) -> list[Section]:
     """Return the tables: errors of the images, certainty of z, and unread files."""
     if not inverted:
         return make_unread_tables(unread)
+    several = len({row.technique for row in inverted}) > 1
+    labelled = any(row.label is not None for row in inverted)
+
+    def make_table(title: str, columns: Columns[InvertRow], max_length: int) -> Section:
+        return make_image_table(title, "image", inverted, name_row, columns, max_length)
+
+    def name_row(row: InvertRow, name: str) -> str:
+        return f"{name},\n{row.technique}" if several else name
+
     return [
-        _make_nearness_table(inverted),
-        _make_certainty_table(inverted),
+        make_table("How near the reconstruction is", NEARNESS, max_length=28),
+        make_table("How sure z is", {**LABEL, **CERTAINTY}, max_length=10)
+        if labelled
+        else make_table("How sure z is", CERTAINTY, max_length=15),
         *make_unread_tables(unread),
     ]
-
-
-def _make_table(
-    inverted: list[InvertRow],
-    title: str,
-    header: tuple[str, ...],
-    cells: list[tuple[str, ...]],
-    max_length: int,
-) -> Section:
-    """Return a table with the image in the first column, and the rule if there are several."""
-    several = len({row.technique for row in inverted}) > 1
-    of = {_get_row_key(row): each for row, each in zip(inverted, cells, strict=True)}
-    return make_image_table(
-        title,
-        ("image", *header),
-        inverted,
-        lambda row, name: (
-            name + (f",\n{row.technique}" if several else ""),
-            *of[_get_row_key(row)],
-        ),
-        max_length,
-    )
-
-
-def _get_row_key(row: InvertRow) -> tuple[int, str]:
-    return row.number, row.technique
-
-
-def _make_nearness_table(inverted: list[InvertRow]) -> Section:
-    return _make_table(
-        inverted,
-        "How near the reconstruction is",
-        ("RMSE", "PSNR\n(dB)", "image loss", "verdict"),
-        [
-            (
-                format_number(row.rmse),
-                format_number(row.psnr),
-                format_scientific(row.image_loss),
-                row.verdict.partition(":")[0] + ("" if row.told else ",\nz not told"),
-            )
-            for row in inverted
-        ],
-        max_length=28,
-    )
-
-
-def _make_certainty_table(inverted: list[InvertRow]) -> Section:
-    labelled = any(row.label is not None for row in inverted)
-    return _make_table(
-        inverted,
-        "How sure z is",
-        (*(["label"] if labelled else []), "agree", "one z", "converged", "condition", "rank",
-         "at\nbound", "outside"),
-        [
-            (
-                *([f"{row.label}"] if labelled else []),
-                f"{row.agreement.reached:,} of "
-                f"{row.starts if row.starts_under_label is None else row.starts_under_label:,}",
-                f"{row.agreement.same:,}",
-                "yes" if row.converged else "no",
-                format_number(row.condition),
-                "-" if row.rank is None else f"{row.rank:,}/{row.latent:,}",
-                f"{row.at_bound:,}",
-                f"{row.outside:,}",
-            )
-            for row in inverted
-        ],
-        max_length=10 if labelled else 15,
-    )  # fmt: skip

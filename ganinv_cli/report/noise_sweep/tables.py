@@ -16,12 +16,29 @@ from ganinv_cli.report.output.number_format import (
     format_scientific,
     format_share,
 )
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.report import Columns, Section, make_table
+from ganinv_cli.report.rows import Interval
 from ganinv_cli.report.shared import labels
 
 COUNTING_TITLES = {"first_start": "First start", "with_restarts": "With restarts"}
 
-_Cells = tuple[str, ...]
+COSTS: Columns[SweepRow] = {
+    "variance, technique": lambda row: _format_row_name(row),
+    "gradients": lambda row: format_number(row.gradients),
+    "first start": lambda row: format_number(row.gradients_first_start),
+    "restarts": lambda row: format_number(row.restarts),
+    "redraws": lambda row: format_number(row.redraws),
+    "seconds": lambda row: format_number(row.seconds),
+}
+COMPARISONS: Columns[ComparisonRow] = {
+    "variance,\nrules": lambda row: f"{row.variance:g} {row.first},\n{row.second}",
+    "trials": lambda row: row.trials,
+    "difference": lambda row: _stack_interval(row.median_difference, row.interval),
+    "first\nnearer": lambda row: format_share(row.first_nearer / row.trials),
+    "second\nnearer": lambda row: format_share(row.second_nearer / row.trials),
+    "p": lambda row: "-" if row.p is None else f"{row.p:.2g}",
+    "p\n(Holm)": lambda row: f"{row.p_holm:.2g}",
+}
 
 
 def make_sections(
@@ -32,73 +49,73 @@ def make_sections(
     A row that is the same for first starts as with restarts is only in the table with restarts.
     """
     return [
-        *_make_both_tables("z error under noise",
-               ("variance,\ntechnique", "trials", "median", "mean"),
-               lambda counted: [_make_error_cells(row, counted) for row in sweep]),
-        *_make_both_tables("converged trials against the Cramér-Rao bound",
-               ("variance,\ntechnique", "trials", "bound,\nmean", "bound,\nmedian",
-                "ratio,\nmedian", "95 % interval"),
-               lambda counted: [_make_bound_cells(row, counted) for row in sweep]),
+        *_make_both_tables(lambda counted: _make_errors_table(sweep, counted)),
+        *_make_both_tables(lambda counted: _make_bounds_table(sweep, counted)),
         *([_make_slopes_table(slopes)] if slopes else []),
-        *_make_both_tables("rules compared trial by trial (Wilcoxon signed-rank)",
-               ("variance,\nrules", "trials", "difference", "first\nnearer", "second\nnearer", "p",
-                "p\n(Holm)"),
-               lambda counted: [_make_comparison_cells(row) for row in comparisons
-                                if row.counted == counted]),
-        *labels.make_sections("variance,\ntechnique",
-               {_format_row_name(row): row for row in sweep}),
+        *_make_both_tables(lambda counted: _make_comparisons_table(comparisons, counted)),
+        *labels.make_sections(
+            "variance,\ntechnique", {_format_row_name(row): row for row in sweep}
+        ),
         *_make_outcomes_tables(sweep),
-        _make_costs_table(sweep),
-    ]  # fmt: skip
+        make_table("What a trial cost, means", sweep, COSTS),
+    ]
 
 
-def _make_both_tables(
-    title: str, header: _Cells, rows: Callable[[str], list[_Cells]]
-) -> list[Section]:
+def _make_both_tables(make: Callable[[str], Section]) -> list[Section]:
     """Return a table with restarts, and one of first starts with the rows that differ, if any."""
-    first, best = rows("first_start"), rows("with_restarts")
-    if not best:
-        return []
-    differing = [row for row in first if row not in best]  # the first cell names the row
-    sections = [Section(f"{COUNTING_TITLES['with_restarts']}: {title}", header, best)]
-    if differing:
-        where = "" if len(differing) == len(best) else ", where it differs"
-        sections.append(
-            Section(f"{COUNTING_TITLES['first_start']}: {title}{where}", header, differing)
-        )
-    return sections
+    first, best = map(make, COUNTING_TITLES)
+    differing = [row for row in first.rows if row not in best.rows]  # the first cell names the row
+    where = "" if len(differing) == len(best.rows) else ", where it differs"
+    tables = best, first._replace(title=first.title + where, rows=differing)
+    return [table for table in tables if table.rows]
 
 
 def _format_row_name(row: SweepRow) -> str:
     return f"{row.variance:g} {row.technique}"
 
 
-def _make_error_cells(row: SweepRow, counting: str) -> _Cells:
-    errors = row.errors(counting)
-    return (
-        _format_row_name(row),
-        f"{row.trials:,}",
-        _stack(format_scientific(errors.median), format_interval(errors.median_interval)),
-        _stack(format_scientific(errors.mean), format_interval(errors.mean_interval)),
-    )
+def _make_errors_table(sweep: list[SweepRow], counting: str) -> Section:
+    def summarize(row: SweepRow, name: str) -> str:
+        errors = vars(row.errors(counting))
+        return _stack_interval(errors[name], errors[f"{name}_interval"])
+
+    columns: Columns[SweepRow] = {
+        "variance,\ntechnique": _format_row_name,
+        "trials": lambda row: row.trials,
+        "median": lambda row: summarize(row, "median"),
+        "mean": lambda row: summarize(row, "mean"),
+    }
+    return make_table(f"{COUNTING_TITLES[counting]}: z error under noise", sweep, columns)
 
 
-def _stack(*lines: str) -> str:
-    """Join the lines of a cell, without those that are empty."""
-    return "\n".join(filter(None, lines))
+def _stack_interval(value: float | None, interval: Interval) -> str:
+    """Return the cell of a value above its interval, if there is one."""
+    return "\n".join(filter(None, (format_scientific(value), format_interval(interval))))
 
 
-def _make_bound_cells(row: SweepRow, counting: str) -> _Cells:
-    errors = row.errors(counting)
-    low, high = errors.ratio_interval
-    return (
-        _format_row_name(row),
-        f"{errors.converged:,}",
-        format_scientific(row.cramer_rao),
-        format_scientific(row.cramer_rao_median),
-        "-" if errors.ratio is None else f"{errors.ratio:,.2f}",
-        "-" if low is None or high is None else f"[{low:,.2f}, {high:,.2f}]",
-    )
+def _make_bounds_table(sweep: list[SweepRow], counting: str) -> Section:
+    def format_ratio(row: SweepRow) -> str:
+        ratio = row.errors(counting).ratio
+        return "-" if ratio is None else f"{ratio:,.2f}"
+
+    columns: Columns[SweepRow] = {
+        "variance,\ntechnique": _format_row_name,
+        "trials": lambda row: row.errors(counting).converged,
+        "bound,\nmean": lambda row: format_scientific(row.cramer_rao),
+        "bound,\nmedian": lambda row: format_scientific(row.cramer_rao_median),
+        "ratio,\nmedian": format_ratio,
+        "95 % interval": lambda row: (
+            format_interval(row.errors(counting).ratio_interval, "{:,.2f}".format) or "-"
+        ),
+    }
+    title = f"{COUNTING_TITLES[counting]}: converged trials against the Cramér-Rao bound"
+    return make_table(title, sweep, columns)
+
+
+def _make_comparisons_table(comparisons: list[ComparisonRow], counting: str) -> Section:
+    rows = [row for row in comparisons if row.counted == counting]
+    title = f"{COUNTING_TITLES[counting]}: rules compared trial by trial (Wilcoxon signed-rank)"
+    return make_table(title, rows, COMPARISONS)
 
 
 def _make_slopes_table(slopes: list[SlopeRow]) -> Section:
@@ -133,26 +150,8 @@ def _make_slopes_table(slopes: list[SlopeRow]) -> Section:
 def _format_slope(row: SlopeRow | None) -> str:
     if row is None or row.slope is None:
         return "-"
-    low, high = row.interval
-    ends = "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
-    return _stack(f"{row.slope:.3f}", ends)
-
-
-def _make_comparison_cells(row: ComparisonRow) -> _Cells:
-    return (
-        f"{row.variance:g} {row.first},\n{row.second}",
-        f"{row.trials:,}",
-        _stack(format_scientific(row.median_difference), format_interval(row.interval)),
-        format_share(row.first_nearer / row.trials),
-        format_share(row.second_nearer / row.trials),
-        format_p_value(row.p),
-        format_p_value(row.p_holm),
-    )
-
-
-def format_p_value(p: float | None) -> str:
-    """Return p in two digits."""
-    return "-" if p is None else f"{p:.2g}"
+    cell = f"{row.slope:.3f}\n{format_interval(row.interval, '{:.3f}'.format)}"
+    return cell.rstrip("\n")  # of a slope without an interval
 
 
 def _make_outcomes_tables(sweep: list[SweepRow]) -> list[Section]:
@@ -168,33 +167,16 @@ def _make_outcomes_tables(sweep: list[SweepRow]) -> list[Section]:
         if any(row.outcomes[counted][outcome.name] for row in apart for counted in COUNTING_TITLES)
     ]
 
-    def make_rows(counting: str) -> list[_Cells]:
-        return [
-            (
-                _format_row_name(row),
-                f"{row.trials:,}",
-                *(f"{row.outcomes[counting][name]:,}" for name in names),
-            )
-            for row in apart
-        ]
+    def count_of(counting: str, name: str) -> Callable[[SweepRow], int]:
+        return lambda row: row.outcomes[counting][name]
 
-    header = ("variance, technique", "trials", *(name.replace("_", "\n") for name in names))
-    return _make_both_tables("how the trials ended, where not all converged", header, make_rows)
+    def make(counting: str) -> Section:
+        columns: Columns[SweepRow] = {
+            "variance, technique": _format_row_name,
+            "trials": lambda row: row.trials,
+            **{name.replace("_", "\n"): count_of(counting, name) for name in names},
+        }
+        title = f"{COUNTING_TITLES[counting]}: how the trials ended, where not all converged"
+        return make_table(title, apart, columns)
 
-
-def _make_costs_table(sweep: list[SweepRow]) -> Section:
-    return Section(
-        "What a trial cost, means",
-        ("variance, technique", "gradients", "first start", "restarts", "redraws", "seconds"),
-        [
-            (
-                _format_row_name(row),
-                format_number(row.gradients),
-                format_number(row.gradients_first_start),
-                format_number(row.restarts),
-                format_number(row.redraws),
-                format_number(row.seconds),
-            )
-            for row in sweep
-        ],
-    )
+    return _make_both_tables(make)

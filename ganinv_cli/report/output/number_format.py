@@ -1,6 +1,7 @@
 """Numbers as text."""
 
 import math
+from collections.abc import Callable
 
 from ganinv_cli.report.rows import Interval
 
@@ -40,17 +41,18 @@ def format_concise(value: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
-def format_share_interval(interval: Interval) -> str:
-    """Return the interval of a share as [.709, .928], empty if there is none."""
-    low, high = interval
-    if low is None or high is None:
-        return ""
-    return f"[{format_share(low)}, {format_share(high)}]"
-
-
-def format_interval(interval: Interval) -> str:
+def format_interval(
+    interval: Interval, format_end: Callable[[float], str] = format_scientific
+) -> str:
     """Return an interval as [1.20e-5, 1.30e-5], empty if there is none."""
-    return f"[{', '.join(map(format_scientific, interval))}]" if None not in interval else ""
+    low, high = interval
+    return "" if low is None or high is None else f"[{format_end(low)}, {format_end(high)}]"
+
+
+def format_count(count: int, trials: int, interval: Interval) -> str:
+    """Return a count of trials and its share, above the interval of the share."""
+    share = format_share(count / trials)
+    return f"{count:,} {share}\n{format_interval(interval, format_share)}"
 
 
 def format_duration(seconds: float | None) -> str | None:

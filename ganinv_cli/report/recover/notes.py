@@ -1,6 +1,6 @@
 """How to read Table 1 and its companions."""
 
-from ganinv_cli.report.output.number_format import format_share_interval
+from ganinv_cli.report.output.number_format import format_interval, format_share
 from ganinv_cli.report.recover.numbers import Table1Row
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import labels
@@ -29,7 +29,7 @@ def _make_bound_notes(run: Json, table1: list[Table1Row]) -> list[str]:
     """Return a note on how often the bound was true; none if no trial has a bound."""
     counts = [
         f"{row.technique} {row.bound.held:,} of {row.bound.converged:,} "
-        f"{format_share_interval(row.bound.interval)}"
+        f"{format_interval(row.bound.interval, format_share)}"
         for row in table1
         if row.bound and row.bound.converged
     ]

@@ -1,141 +1,95 @@
 """The tables of recover: Table 1, outcomes, costs, refinement and paired tests."""
 
+from collections.abc import Callable
+
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.output.number_format import (
+    format_count,
     format_number,
     format_scientific,
     format_share,
-    format_share_interval,
 )
 from ganinv_cli.report.recover.numbers import McNemarRow, RefinementRow, Table1Row
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.report import Columns, Section, make_table
 from ganinv_cli.report.shared import labels
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 COUNTING_TITLES = {"first_start": "First start", "recovered": "With restarts"}
+
+REFINEMENT: Columns[RefinementRow] = {
+    "technique": lambda row: row.technique,
+    "trials": lambda row: row.trials,
+    "1e-20": lambda row: format_count(row.recovered["1e-20"], row.trials, row.interval),
+    "z error\nmedian": lambda row: format_scientific(row.z_error_median),
+    "gradients\nmean": lambda row: format_number(row.gradients),
+    "seconds\nmean": lambda row: format_number(row.seconds),
+}
+COSTS: Columns[Table1Row] = {
+    "technique": lambda row: row.technique,
+    "gradients\nmean": lambda row: format_number(row.gradients),
+    "gradients\nmedian": lambda row: format_number(row.gradients_median),
+    "first start\nmean": lambda row: format_number(row.gradients_first_start),
+    "seconds\nmean": lambda row: format_number(row.seconds),
+    "restarts\nmean": lambda row: format_number(row.restarts),
+    "redraws\nmean": lambda row: format_number(row.redraws),
+}
+TESTS: Columns[McNemarRow] = {
+    "techniques": lambda row: f"{row.first}, {row.second}",
+    "counted": lambda row: COUNTING_TITLES[row.counted].lower(),
+    "trials": lambda row: row.trials,
+    "only the\nfirst": lambda row: row.only_first,
+    "only the\nsecond": lambda row: row.only_second,
+    "p": lambda row: f"{row.p:.2g}",
+}
 
 
 def make_sections(
     table1: list[Table1Row], mcnemar: list[McNemarRow], refinement: list[RefinementRow]
 ) -> list[Section]:
     """Return the tables, Table 1 first; a table without rows is left out."""
+    refined = "Polished in float64: trials with mean squared z error below 1e-20"
+    tests = f"McNemar's exact test between techniques at {SMALLEST_EPSILON}, paired by trial"
     tables = [
         *(_make_shares_table(table1, counting) for counting in COUNTING_TITLES),
-        *([_make_refinement_table(refinement)] if refinement else []),
+        make_table(refined, refinement, REFINEMENT),
         *labels.make_sections("technique", {row.technique: row for row in table1}),
         *(_make_outcomes_table(table1, counting) for counting in COUNTING_TITLES),
-        _make_costs_table(table1),
+        make_table("What a trial cost", table1, COSTS),
+        make_table(tests, mcnemar, TESTS),
     ]
-    return [*tables, _make_tests_table(mcnemar)] if mcnemar else tables
-
-
-def _make_refinement_table(refinement: list[RefinementRow]) -> Section:
-    return Section(
-        "Polished in float64: trials with mean squared z error below 1e-20",
-        ("technique", "trials", "1e-20", "z error\nmedian", "gradients\nmean", "seconds\nmean"),
-        [
-            (
-                row.technique,
-                f"{row.trials:,}",
-                f"{_format_count(row.recovered['1e-20'], row.trials)}\n"
-                f"{format_share_interval(row.interval)}",
-                format_scientific(row.z_error_median),
-                format_number(row.gradients),
-                format_number(row.seconds),
-            )
-            for row in refinement
-        ],
-    )
-
-
-def _format_count(count: int, trials: int) -> str:
-    return f"{count:,} {format_share(count / trials)}"
+    return [table for table in tables if table.rows]
 
 
 def _make_shares_table(table1: list[Table1Row], counting: str) -> Section:
+    def share_below(epsilon: str) -> Callable[[Table1Row], str]:
+        return lambda row: _format_share_cell(row, counting, epsilon)
+
     title = f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}"
-    return Section(
-        f"{title}: trials with mean squared z error below",
-        ("technique", "trials", *EPSILONS),
-        [
-            (
-                row.technique,
-                f"{row.trials:,}",
-                *(_format_share_cell(row, counting, epsilon) for epsilon in EPSILONS),
-            )
-            for row in table1
-        ],
-    )
+    columns: Columns[Table1Row] = {
+        "technique": lambda row: row.technique,
+        "trials": lambda row: row.trials,
+        **{epsilon: share_below(epsilon) for epsilon in EPSILONS},
+    }
+    return make_table(f"{title}: trials with mean squared z error below", table1, columns)
 
 
 def _format_share_cell(row: Table1Row, counting: str, epsilon: str) -> str:
-    lines = [
-        _format_count(row.recovered_counts(counting)[epsilon], row.trials),
-        format_share_interval(row.intervals[counting][epsilon]),
-    ]
+    count, interval = row.recovered_counts(counting)[epsilon], row.intervals[counting][epsilon]
+    share = format_count(count, row.trials, interval)
     if counting == "first_start" and row.paper:  # the paper's runs had no restarts
-        lines.append(f"paper {format_share(row.paper[epsilon])}")
-    return "\n".join(lines)
+        return f"{share}\npaper {format_share(row.paper[epsilon])}"
+    return share
 
 
 def _make_outcomes_table(table1: list[Table1Row], counting: str) -> Section:
-    first = counting == "first_start"
-    names = [outcome.name.replace("_", "\n") for outcome in Outcome]
-    return Section(
-        f"{COUNTING_TITLES[counting]}: how the trials ended",
-        ("technique", *names, "elsewhere", *(["at bound"] if first else [])),
-        [
-            (
-                row.technique,
-                *(f"{count:,}" for count in row.outcomes[counting].values()),
-                f"{row.elsewhere[counting]:,}",
-                *([format_number(row.at_bound)] if first else []),
-            )
-            for row in table1
-        ],
-    )
+    def count_of(outcome: str) -> Callable[[Table1Row], int]:
+        return lambda row: row.outcomes[counting][outcome]
 
-
-def _make_costs_table(table1: list[Table1Row]) -> Section:
-    return Section(
-        "What a trial cost",
-        (
-            "technique",
-            "gradients\nmean",
-            "gradients\nmedian",
-            "first start\nmean",
-            "seconds\nmean",
-            "restarts\nmean",
-            "redraws\nmean",
-        ),
-        [
-            (
-                row.technique,
-                format_number(row.gradients),
-                format_number(row.gradients_median),
-                format_number(row.gradients_first_start),
-                format_number(row.seconds),
-                format_number(row.restarts),
-                format_number(row.redraws),
-            )
-            for row in table1
-        ],
-    )
-
-
-def _make_tests_table(mcnemar: list[McNemarRow]) -> Section:
-    return Section(
-        f"McNemar's exact test between techniques at {SMALLEST_EPSILON}, paired by trial",
-        ("techniques", "counted", "trials", "only the\nfirst", "only the\nsecond", "p"),
-        [
-            (
-                f"{row.first}, {row.second}",
-                COUNTING_TITLES[row.counted].lower(),
-                f"{row.trials:,}",
-                f"{row.only_first:,}",
-                f"{row.only_second:,}",
-                f"{row.p:.2g}",
-            )
-            for row in mcnemar
-        ],
-    )
+    at_bound: Columns[Table1Row] = {"at bound": lambda row: format_number(row.at_bound)}
+    columns: Columns[Table1Row] = {
+        "technique": lambda row: row.technique,
+        **{each.name.replace("_", "\n"): count_of(each.name) for each in Outcome},
+        "elsewhere": lambda row: row.elsewhere[counting],
+        **(at_bound if counting == "first_start" else {}),
+    }
+    return make_table(f"{COUNTING_TITLES[counting]}: how the trials ended", table1, columns)

@@ -7,14 +7,12 @@ from textwrap import fill
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.report import Columns, Section, make_table
 from ganinv_cli.report.rows import Json, TableRow
 from ganinv_cli.settings.names import image_group
 
 MAX_NAMES = 3  # files that a sentence names
 LINE_WIDTH = 78  # of a table of sentences
-
-_Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +61,23 @@ def shorten_name(name: str, max_length: int | None) -> str:
 
 def make_image_table(
     title: str,
-    header: _Cells,
+    heading: str,
     rows: list[RowT],
-    cells: Callable[[RowT, str], _Cells],
+    name_row: Callable[[RowT, str], str],
+    columns: Columns[RowT],
     max_length: int,
 ) -> Section:
-    """Return a table whose cells are formatted from each row and the name of its image.
+    """Return a table whose first column is formatted from each row and the name of its image.
 
     The names have at most `max_length` letters on a terminal.
     """
-    whole, shortened = name_images(rows), name_images(rows, max_length)
-    return Section(
-        title,
-        header,
-        [cells(row, whole[row.number]) for row in rows],
-        [cells(row, shortened[row.number]) for row in rows],
-    )
+
+    def make_named_table(names: Mapping[int, str]) -> Section:
+        first: Columns[RowT] = {heading: lambda row: name_row(row, names[row.number])}
+        return make_table(title, rows, {**first, **columns})
+
+    short_rows = make_named_table(name_images(rows, max_length)).rows
+    return make_named_table(name_images(rows))._replace(short_rows=short_rows)
 
 
 def join_names(names: Iterable[str]) -> str:
@@ -88,9 +87,9 @@ def join_names(names: Iterable[str]) -> str:
     return ", ".join(every[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def make_sentence_row(text: str) -> _Cells:
-    """Return the row of a table of one column of sentences."""
-    return (fill(text, LINE_WIDTH, break_on_hyphens=False),)
+def wrap_sentence(text: str) -> str:
+    """Return the cell of a table of one column of sentences."""
+    return fill(text, LINE_WIDTH, break_on_hyphens=False)
 
 
 def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
@@ -98,12 +97,12 @@ def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
     if not rows:
         return []
     called = name_images(rows)
-    lines = (
-        row.error if row.image in row.error else f"{called[row.number]}: {row.error}"
-        for row in rows
-    )
-    title, heading = "Files that could not be read", "file and reason"
-    return [Section(title, (heading,), [make_sentence_row(line) for line in lines])]
+
+    def describe(row: UnreadRow) -> str:
+        named = row.error if row.image in row.error else f"{called[row.number]}: {row.error}"
+        return wrap_sentence(named)
+
+    return [make_table("Files that could not be read", rows, {"file and reason": describe})]
 
 
 def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:

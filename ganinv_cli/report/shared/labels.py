@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.report.output.number_format import format_share, format_share_interval
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.output.number_format import format_count
+from ganinv_cli.report.report import Columns, Section, make_table
 from ganinv_cli.report.rows import Interval, TableRow
 from ganinv_cli.report.shared.run import Group, join_root_column
 
@@ -31,11 +31,9 @@ class RightLabels(TableRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelCounts(TableRow):
+class LabelCounts(RightLabels):
     """The numbers of trials that found the right label, with restarts and at the first start."""
 
-    right: int  # with restarts
-    interval: Interval  # 95 %, of their share of the trials
     first_start: RightLabels
 
 
@@ -63,18 +61,14 @@ def count_right_labels(results: "Results", group: Group) -> LabelCounts | None:
 
 def make_sections(heading: str, rows: Mapping[str, _Row]) -> list[Section]:
     """Return a table of the rows that have labels, by the name of each; none if none has."""
-    cells: list[tuple[str, ...]] = [
-        (
-            name,
-            f"{row.trials:,}",
-            _format_count(row.labels.first_start, row.trials),
-            _format_count(row.labels, row.trials),
-        )
-        for name, row in rows.items()
-        if row.labels
-    ]
-    header = (heading, "trials", "first start", "with restarts")
-    return [Section("Trials that found the right label", header, cells)] if cells else []
+    labelled = [(name, row.trials, row.labels) for name, row in rows.items() if row.labels]
+    columns: Columns[tuple[str, int, LabelCounts]] = {
+        heading: lambda row: row[0],
+        "trials": lambda row: row[1],
+        "first start": lambda row: _format_count(row[2].first_start, row[1]),
+        "with restarts": lambda row: _format_count(row[2], row[1]),
+    }
+    return [make_table("Trials that found the right label", labelled, columns)] if labelled else []
 
 
 def make_notes(rows: Iterable[_Row]) -> list[str]:
@@ -86,6 +80,5 @@ def _count_right(right: int, trials: int) -> RightLabels:
     return RightLabels(right=right, interval=statistics.clopper_pearson(right, trials))
 
 
-def _format_count(counts: RightLabels | LabelCounts, trials: int) -> str:
-    share = format_share(counts.right / trials)
-    return f"{counts.right:,} {share}\n{format_share_interval(counts.interval)}"
+def _format_count(counts: RightLabels, trials: int) -> str:
+    return format_count(counts.right, trials, counts.interval)
