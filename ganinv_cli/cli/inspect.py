@@ -43,7 +43,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     "--check",
     is_flag=True,
     help="Check that a picture depends on its own z alone, that derivatives are right, and, of "
-    "Keras files and with --trust of SavedModels, that pictures are the original's.",
+    "Keras files, that pictures are the original's.",
 )
 @options.seed(help="Names every z; those of the trials of ganinv recover.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")

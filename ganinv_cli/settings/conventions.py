@@ -90,7 +90,10 @@ class Conventions:
         weights_only=True,
     )
     trust: bool = _declare(
-        False, help="Run the code that a Keras file holds.", example=True, in_files=False
+        False,
+        help="Run a generator's .py file, or the code in a Keras file; only for files you trust.",
+        example=True,
+        in_files=False,
     )
 
     def is_given(self, name: str) -> bool:

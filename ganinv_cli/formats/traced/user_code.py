@@ -1,5 +1,6 @@
 """Code of a generator's file, which is run only if the file is trusted: its modules, its errors."""
 
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -52,19 +53,23 @@ def explain_errors(
     except (UnreadableError, error_type):
         raise
     except (Exception, SystemExit) as error:
-        reason = " ".join(to_printable(str(error).replace("\n", " ")).split())[:max_length]
+        kind, text = type(error).__name__, str(error)
+        if text.startswith("in user code:"):  # of tf.function, with lines of its own
+            text = text.rpartition(f"{kind}: ")[2]
+        reason = " ".join(to_printable(text.replace("\n", " ")).split())[:max_length]
         place = _find_line(error, folder) if folder else ""
-        message = f"{failure} ({place}{type(error).__name__}: {reason}){advice}"
-        raise error_type(message) from None
+        raise error_type(f"{failure} ({place}{kind}: {reason}){advice}") from None
 
 
 def _find_line(error: BaseException, folder: Path) -> str:
     """Return the file and line of a folder where an error was raised, or nothing."""
     if isinstance(error, SyntaxError):
         return ""  # the message has them
+    frames = [(each.filename, each.lineno) for each in traceback.extract_tb(error.__traceback__)]
+    frames += re.findall(r'File "([^"]*)", line (\d+), in', str(error))
     lines = [
-        f"{to_printable(Path(frame.filename).name[:80])} line {frame.lineno}: "
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).resolve().parent == folder.resolve()
+        f"{to_printable(Path(file).name)[:80]} line {line}: "
+        for file, line in frames
+        if Path(file).absolute().parent == folder.absolute()
     ]
     return lines[-1] if lines else ""

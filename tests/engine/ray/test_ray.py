@@ -195,6 +195,18 @@ def test_other_experiments_give_what_they_give_alone(command, checkpoint, cluste
     _check_same(read_results(alone / f"{command}.h5"), read_results(on_ray / f"{command}.h5"))
 
 
+def test_a_python_file_is_traced_for_workers_that_do_not_have_it(cluster, tmp_path):
+    (tmp_path / "generator.py").write_text(
+        "import tensorflow as tf\nLATENT = 6\n"
+        "matrix = tf.reshape(tf.sin(tf.range(6 * 48, dtype=tf.float32) ** 2), (6, 48))\n"
+        "def generate(z): return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))\n"
+    )
+    typed = ("recover", "--checkpoint", "generator.py", "--trust", "--trials", 6, "--clip", "none")
+    _run_on(cluster.address, tmp_path, *typed, "--workers", 2)
+    errors = read_results(tmp_path / "recover.h5").groups["none"]["z_error"]
+    assert len(errors) == 6 and (errors < 1e-4).all()
+
+
 def test_a_node_that_joins_is_used_and_what_dies_loses_no_trial(recover, alone, cluster, tmp_path):
     def disturb() -> None:
         clusters.wait_until(lambda: _computes(cluster.pid), 90)

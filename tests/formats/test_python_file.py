@@ -1,0 +1,177 @@
+"""A generator that is a function in a Python file: run if it is trusted, traced, explained."""
+
+import pickle
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from called import run_ganinv
+
+from ganinv_cli import formats
+from ganinv_cli.engine.devices import Device
+from ganinv_cli.engine.engine import GeneratorSpec
+from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.store import read_results
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+TRUSTED = Conventions(trust=True)
+START = """
+import tensorflow as tf
+LATENT = 6
+matrix = tf.reshape(tf.sin(tf.range(6 * 48, dtype=tf.float32) ** 2), (6, 48))
+"""
+DRAW = "    return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))\n"
+PLAIN = f"{START}\ndef generate(z):\n{DRAW}"
+Z = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+
+
+def _write(folder: Path, text: str, name: str = "generator.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def _read(folder: Path, text: str) -> Checkpoint:
+    return formats.read(_write(folder, text), TRUSTED)
+
+
+def _draw(checkpoint: Checkpoint) -> np.ndarray:
+    pictures: np.ndarray = make_generator(checkpoint)(tf.constant(Z)).numpy()
+    return pictures
+
+
+def _expected() -> np.ndarray:
+    names: dict[str, Any] = {}
+    exec(PLAIN, names)
+    pictures: np.ndarray = names["generate"](tf.constant(Z)).numpy()
+    return pictures
+
+
+def test_the_example_of_the_manual_is_a_conditional_generator(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text().partition("## Python files")[2]
+    checkpoint = _read(tmp_path, re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0])
+    network = checkpoint.network
+    assert (network.latent, network.labels, network.image_shape) == (100, 10, (16, 16, 3))
+    assert str(checkpoint.prior).startswith("uniform")
+    assert (checkpoint.format, checkpoint.layout, checkpoint.assumed) == ("Python", "traced", ())
+
+
+def test_without_trust_the_file_is_not_run(tmp_path: Path) -> None:
+    path = _write(tmp_path, f"open({str(tmp_path / 'marker')!r}, 'w')")
+    said = run_ganinv(tmp_path, "inspect", path, code=2).output
+    assert "is a Python file, which must be run to get its generator; --trust runs it" in said
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        f"def generate(z):\n{DRAW}",
+        f"@tf.function\ndef generate(z):\n    if z.shape[1] == 6:\n        z = z + 0\n{DRAW}",
+        f"class Draw:\n  def __call__(self, z):\n{DRAW}\ngenerate = Draw()",
+        "def generate(z):\n    x = tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))\n"
+        "    return tf.transpose(x, (0, 3, 1, 2))",
+        "import keras\ngenerate = keras.Sequential([keras.Input((6,)), keras.layers.Dense(48, "
+        "activation='tanh', use_bias=False), keras.layers.Reshape((4, 4, 3))])\n"
+        "generate.set_weights([matrix])",
+    ],
+    ids=["function", "tf.function", "callable", "channels first", "keras"],
+)
+def test_generate_may_be_anything_that_can_be_called(definition: str, tmp_path: Path) -> None:
+    np.testing.assert_allclose(_draw(_read(tmp_path, START + definition)), _expected(), atol=1e-6)
+
+
+def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path: Path) -> None:
+    path = list(sys.path)
+    for number, folder in enumerate((tmp_path / "a", tmp_path / "b"), 1):
+        folder.mkdir()
+        _write(folder, f"{START}\ndef draw(z):\n    z = z * {number}\n{DRAW}", "part_of_it.py")
+        later = "def generate(z):\n    from part_of_it import draw\n    return draw(z)"
+        checkpoint = _read(folder, f"from part_of_it import LATENT\n{later}")
+        assert np.allclose(_draw(checkpoint), _expected(), atol=1e-6) == (number == 1)
+    assert "part_of_it" not in sys.modules and sys.path == path
+
+
+def test_what_the_file_prints_is_not_among_the_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _read(tmp_path, f"{PLAIN}\nprint('loading')")
+    assert capsys.readouterr() == ("", "loading\n")
+
+
+def test_conventions_hold_for_it(tmp_path: Path) -> None:
+    path = _write(tmp_path, f"{PLAIN}\nPRIOR = 'uniform:-2,2'")
+    assert str(formats.read(path, TRUSTED).prior) == "uniform:-2,2"
+    prior = Conventions(trust=True, prior="normal")
+    assert str(formats.read(path, prior).prior).startswith("normal")
+    path.write_text(PLAIN.replace("tf.tanh", "127 + 128 * tf.sin"))
+    checkpoint = formats.read(path, Conventions(trust=True, range="0,255"))
+    assert checkpoint.network.image_shape == (4, 4, 3)
+    with pytest.raises(ConfigError, match="is a whole model"):
+        formats.read(path, Conventions(trust=True, strides=(1, 2)))
+
+
+WRONG = {
+    "syntax": ("def generate(z:\n", r"does not run \(SyntaxError: .*line 1"),
+    "exit": ("import sys\nsys.exit('no weights')", r"does not run \(.*2: SystemExit: no weights"),
+    "own error": ("class E(Exception): pass\n\nraise E('text')", r"\(generator.py line 3: E: text"),
+    "missing module": ("import no_such_module", r"line 1: ModuleNotFoundError: .*no_such_module"),
+    "no function": ("LATENT = 3", r"defines no function generate\(z\)"),
+    "no length": ("def generate(z): return z", "has no LATENT; expected a whole number of at l"),
+    "wrong length": (PLAIN.replace("= 6", "= '6\\n'"), r"LATENT = '6\\n'; expected a whole"),
+    "no labels": (f"{PLAIN}\nLABELS = -1", "LABELS = -1; expected a whole number of at least 0"),
+    "wrong prior": (f"{PLAIN}\nPRIOR = 'gauss'", "has a wrong PRIOR: 'gauss' is no prior"),
+    "arguments": (f"{PLAIN}\nLABELS = 2", r"generate that fails \(.*TypeError: .*2 were given"),
+    "in the function": (f"{START}\ndef generate(z):\n    return z.real_part", r"line 7: Attribute"),
+    "in a tf.function": (
+        f"{START}\n@tf.function\ndef generate(z):\n    return tf.reshape(z, (-1, 5)) @ matrix",
+        r"generate that fails \(generator.py line 8: ValueError",
+    ),
+    "numpy": (f"{START}\ndef generate(z):\n    return z.numpy()", "line 7: AttributeError"),
+    "another length": (
+        PLAIN.replace("= 6", "= 5"),
+        r"line 7: \w*Error: .*Dimensions must be equal",
+    ),
+    "no pictures": (f"{START}\ndef generate(z): return z", "where pictures .* were expected"),
+    "None": (f"{START}\ndef generate(z): pass", r"generate that fails \(ValueError"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_one_sentence_with_the_line(name: str, tmp_path: Path) -> None:
+    text, words = WRONG[name]
+    with pytest.raises(CheckpointError, match=words) as caught:
+        _read(tmp_path, text)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 700
+
+
+def test_a_folder_called_py_is_no_python_file(tmp_path: Path) -> None:
+    (tmp_path / "g.py").mkdir()
+    with pytest.raises(CheckpointError):
+        formats.read(tmp_path / "g.py", TRUSTED)
+
+
+def test_a_worker_needs_neither_the_file_nor_its_modules(tmp_path: Path) -> None:
+    spec = pickle.dumps(GeneratorSpec(_read(tmp_path, PLAIN)))
+    (tmp_path / "generator.py").unlink()
+    pictures = pickle.loads(spec).build()(tf.constant(Z))
+    np.testing.assert_allclose(pictures, _expected(), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_devices_recover_z(tmp_path: Path) -> None:
+    _write(tmp_path, PLAIN)
+    devices = [Device("cpu", 0) for _ in range(2)]
+    with mock.patch("ganinv_cli.engine.devices.find_devices", return_value=devices):
+        options = ("--checkpoint", "generator.py", "--trust", "--clip", "none", "--quiet")
+        run_ganinv(tmp_path, "recover", *options, "--trials", 8)
+    errors = read_results(tmp_path / "recover.h5").groups["none"]["z_error"]
+    assert len(errors) == 8 and (errors < 1e-4).all()
