@@ -53,8 +53,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     ):
         raise UnreadableError(
             f"ends in values from {network_range[0]:g} to {network_range[1]:g}, which --range "
-            f"{conventions.range} "
-            "contradicts; leave it out"
+            f"{conventions.range} contradicts; leave it out"
         )
     if not (network_range or option_range):
         assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
@@ -165,8 +164,7 @@ def _check_shapes(network: Network) -> None:
         if np.prod(shape, dtype=np.float64) > MAX_VALUES:
             raise UnreadableError(
                 f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture "
-                "where at "
-                f"most {MAX_VALUES:,} were expected; is it a generator of pictures?"
+                f"where at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
             )
     _check_image_shape(shapes[-1] if shapes else ())
     needed = network.prune_to(len(network.nodes) - 1).nodes
@@ -180,13 +178,11 @@ def _check_image_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 3:
         raise UnreadableError(
             f"makes {format_shape(shape)} of a latent vector where a picture of height x width x "
-            "channels "
-            "was expected; is it a generator of pictures?"
+            "channels was expected; is it a generator of pictures?"
         )
     if shape[2] not in (1, 3) or not (MIN_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MAX_SIDE):
         raise UnreadableError(
-            f"makes {format_shape(shape)}; expected pictures of {MIN_SIDE} to {MAX_SIDE} "
-            "pixels a "
+            f"makes {format_shape(shape)}; expected pictures of {MIN_SIDE} to {MAX_SIDE} pixels a "
             "side in 1 channel (grey) or 3 (colour); use such a generator"
         )
 

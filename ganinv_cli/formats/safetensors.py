@@ -38,8 +38,7 @@ def _read_header(file: BinaryIO) -> dict[str, Weight]:
     if file_size < 8 or not 2 <= length <= min(MAX_HEADER, file_size - 8):
         raise UnreadableError(
             f"is no safetensors file: found {file_size:,} bytes of which the header takes "
-            f"{length:,}; "
-            "copy it again from its source"
+            f"{length:,}; copy it again from its source"
         )
     try:
         header = json.loads(file.read(length))

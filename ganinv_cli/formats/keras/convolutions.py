@@ -151,9 +151,8 @@ def _compute_crop(
         output_size = full - 2 * (size // 2 if same else 0) + output_padding
     if output_size < 1 or (same and -(-output_size // step) != side):
         raise UnreadableError(
-            f"{layer.name} has an output_padding of {output_padding} with strides of {step}, "
-            "which makes no "
-            "picture in Keras either; the config is damaged"
+            f"{layer.name} has an output_padding of {output_padding} with strides of {step}, which "
+            "makes no picture in Keras either; the config is damaged"
         )
     before = max(full - output_size, 0) // 2 if same else 0
     return before, full - output_size - before

@@ -87,8 +87,7 @@ def _add_label(builder: NetworkBuilder, model_input: ModelInput) -> Value:
     ):
         raise UnreadableError(
             f"takes {model_input.name} of {_describe_shape(model_input)} beside a latent vector; "
-            "expected a label: a "
-            "whole number or one-hot"
+            "expected a label: a whole number or one-hot"
         )
     length = math.prod(_replace_unknown_sizes(shape))
     if length > 1 and not model_input.dtype.startswith(("int", "uint")):
@@ -102,8 +101,7 @@ def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, 
     if not model_input.shape or None in model_input.shape:
         raise UnreadableError(
             f"does not say how long its latent vector is, only {_describe_shape(model_input)}; "
-            "save it after it "
-            "was built with its input shape"
+            "save it after it was built with its input shape"
         )
     shape = _replace_unknown_sizes(model_input.shape)
     if len(shape) == 3 and min(shape[:2]) > 1 and min(shape) in (1, 3):

@@ -104,8 +104,7 @@ def batch_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: lis
     if arrays["moving_variance"].min(initial=0) < 0:
         raise UnreadableError(
             f"{layer.name} holds {arrays['moving_variance'].min():g} where a variance is at least "
-            "0; "
-            "use another checkpoint of the run"
+            "0; use another checkpoint of the run"
         )
     norm = BatchNorm(
         arrays.get("gamma", np.ones(size, np.float32)),

@@ -109,8 +109,7 @@ class NetworkBuilder:
         if len(x.shape) != 3:
             raise UnreadableError(
                 f"{name} expects height x width x channels, found {format_shape(x.file_shape)}; "
-                "the config "
-                "is damaged or of another network"
+                "the config is damaged or of another network"
             )
         return self.transpose(x, (1, 2, 0) if channels_first else (0, 1, 2), name)
 

@@ -96,9 +96,8 @@ def _require_all_files(prefix: Path) -> CheckpointFiles:
 def _explain_missing(prefix: Path) -> str:
     if prefix.is_file():
         return (
-            f"{prefix} is of no format that is read ({list_titles()}): it neither begins nor "
-            "ends as one does, and there is no "
-            f"{prefix.name}.index beside it; is it damaged?"
+            f"{prefix} is of no format that is read ({list_titles()}): it neither begins nor ends "
+            f"as one does, and there is no {prefix.name}.index beside it; is it damaged?"
         )
     if _list_shards(prefix):
         return (
@@ -130,9 +129,8 @@ def _find_in_folder(folder: Path) -> CheckpointFiles:
     if len({step["stem"] if step else None for step in steps}) > 1 or not all(steps):
         names = ", ".join(prefix.name for prefix in prefixes[:5])
         raise CheckpointError(
-            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE_FILE!r} "
-            "that says "
-            f"which is meant; name one, such as {prefixes[0]}"
+            f"{folder} holds {len(prefixes)} checkpoints ({names}) and no file {STATE_FILE!r} that "
+            f"says which is meant; name one, such as {prefixes[0]}"
         )
     return _require_all_files(max(prefixes, key=_parse_step))
 

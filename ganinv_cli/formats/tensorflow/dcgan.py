@@ -136,8 +136,7 @@ def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> Unreadable
     """Return the error for an image that is neither grey nor coloured."""
     return UnreadableError(
         f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) "
-        "or 3 "
-        "(colour); use such a generator"
+        "or 3 (colour); use such a generator"
     )
 
 
@@ -156,8 +155,7 @@ def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
     if side > MAX_SIDE or side * side * channels > MAX_VALUES:
         raise UnreadableError(
             f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
-            "expected at most "
-            f"{MAX_SIDE} pixels a side and {MAX_VALUES:,} values; is it a DCGAN?"
+            f"expected at most {MAX_SIDE} pixels a side and {MAX_VALUES:,} values; is it a DCGAN?"
         )
 
 

@@ -87,8 +87,7 @@ def _find_prefix(names: Collection[str]) -> str:
     if len(prefixes) > 1:
         raise UnreadableError(
             f"holds {len(prefixes)} generators ({format_names([p + MATRIX for p in prefixes])}) "
-            "where "
-            "one was expected; use a checkpoint with one"
+            "where one was expected; use a checkpoint with one"
         )
     return prefixes[0]
 
@@ -100,8 +99,7 @@ def _list_prefixes(names: Collection[str], ending: str) -> list[str]:
 def _explain_no_generator(names: Collection[str]) -> str:
     return (
         f"holds no DCGAN generator: found {format_names(names)}; expected {EXPECTED}, with or "
-        "without a "
-        "prefix such as generator/; is it the right checkpoint?"
+        "without a prefix such as generator/; is it the right checkpoint?"
     )
 
 
@@ -128,10 +126,9 @@ def _find_norm(names: Collection[str], prefix: str, number: int) -> BatchNormNam
         return norm_names._replace(mean=averages[0], variance=averages[1])
     raise UnreadableError(
         f"{name} has gamma and beta but no statistics: expected {norm_names.mean} and "
-        f"{norm_names.variance}, or "
-        f"g_bn{number}_1/…/moments/…{_AVERAGE_SUFFIX}, without which a picture would depend on "
-        "the others "
-        "in its batch; use a checkpoint saved with all variables, not the trainable ones only"
+        f"{norm_names.variance}, or g_bn{number}_1/…/moments/…{_AVERAGE_SUFFIX}, without which a "
+        "picture would depend on the others in its batch; use a checkpoint saved with all "
+        "variables, not the trainable ones only"
     )
 
 

@@ -83,6 +83,5 @@ def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
         return f"holds no generator that can be read: {(likely or candidates)[0].reason}"
     return (
         f"holds {len(candidates)} networks ({format_names([each.path for each in candidates])}) "
-        "and no generator "
-        f"that can be read; of {candidates[0].path}: {candidates[0].reason}"
+        f"and no generator that can be read; of {candidates[0].path}: {candidates[0].reason}"
     )

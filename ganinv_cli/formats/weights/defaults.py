@@ -69,8 +69,7 @@ def check_names(layers: Sequence[WeightedLayer], framework: Framework) -> None:
         if _BRANCH_NAME.search(layer.name):
             raise UnreadableError(
                 f"{layer.name} {list(layer.shape)} belongs to a branch, and weights alone do not "
-                "say "
-                f"where it leaves and joins; {framework.remedy}"
+                f"say where it leaves and joins; {framework.remedy}"
             )
 
 
@@ -218,6 +217,5 @@ def _unknown_layer_error(layer: WeightedLayer, framework: Framework) -> Unreadab
     contents = ", ".join(f"{what} {list(each.shape)}" for what, each in layer.weights.items())
     return UnreadableError(
         f"{layer.name} ({contents}) is no dense layer, convolution of two axes or batch norm; "
-        "expected "
-        f"a sequence of these: {framework.remedy}"
+        f"expected a sequence of these: {framework.remedy}"
     )

@@ -69,8 +69,7 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
     if count and not 2 <= count < inputs:
         raise UnreadableError(
             f"takes {inputs:,} values, which cannot be z and {_format_numbers([count])} labels "
-            "behind it; "
-            "--labels says how many of them are a label's, at least 2"
+            "behind it; --labels says how many of them are a label's, at least 2"
         )
     return count
 

@@ -131,8 +131,7 @@ class _Planner:
         if not self._shape and not layouts[0].transposed:
             raise UnreadableError(
                 f"{layer.name} {list(layer.shape)} is a convolution, which takes images; expected "
-                "a "
-                "layer that takes a latent vector: a matrix, or a transposed convolution"
+                "a layer that takes a latent vector: a matrix, or a transposed convolution"
             )
         if not self._shape:
             self._latent, self._shape = layouts[0].inputs, (layouts[0].inputs,)
@@ -181,9 +180,8 @@ class _Planner:
         if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or math.prod(self._shape) > MAX_VALUES:
             raise UnreadableError(
                 f"{layer.name} makes a map of {format_shape(self._shape)}; expected from 1 to "
-                f"{MAX_SIDE} "
-                f"pixels a side and at most {MAX_VALUES:,} values; if its layers simply follow "
-                "one another, --strides and --padding say how the sides grow; otherwise "
+                f"{MAX_SIDE} pixels a side and at most {MAX_VALUES:,} values; if its layers simply "
+                "follow one another, --strides and --padding say how the sides grow; otherwise "
                 f"{self._framework.remedy}"
             )
 
@@ -248,8 +246,7 @@ class _Planner:
             return
         raise UnreadableError(
             f"{self._weighted_layers[-1].name} makes {format_shape(shape)}; expected a square "
-            "image of 1 channel "
-            "(grey) or 3 (colour); use a file with a generator of images"
+            "image of 1 channel (grey) or 3 (colour); use a file with a generator of images"
         )
 
     def _list_assumptions(self) -> tuple[str, ...]:
@@ -280,7 +277,6 @@ class _Planner:
     def _misfit_error(self, layer: WeightedLayer, expected: str, shape: Shape) -> UnreadableError:
         return UnreadableError(
             f"{layer.name} {list(layer.shape)} expects {expected}, found {format_shape(shape)}; "
-            "the file is "
-            "damaged or its layers do not simply follow one another: "
+            "the file is damaged or its layers do not simply follow one another: "
             f"{self._framework.remedy}"
         )
