@@ -18,7 +18,6 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """
     from ganinv_cli.formats.tensorflow import (  # in the body: they load TensorFlow
         dcgan,
-        dcgan_conditional,
         dcgan_names,
         index,
         object_generator,
@@ -33,8 +32,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         if dcgan_names.OBJECT_GRAPH in tensors.shapes:
             return object_generator.find_generator(prefix, tensors, conventions)
         names = dcgan_names.match_names(tensors.shapes)
-        layout = dcgan_conditional if names.second_dense else dcgan
-        network = layout.build_network(tensors, names, conventions)
+        network = dcgan.build_network(tensors, names, conventions)
     except UnreadableError as error:
         raise CheckpointError(f"{prefix}: {error}") from None
     ignored = tuple(sorted(set(tensors.shapes) - set(names.list_names())))

@@ -1,5 +1,10 @@
 """The layers of a DCGAN from its named tensors; all sizes come from their shapes.
 
+z -> g_h0_lin -> map, norm, relu -> g_h1 -> norm, relu -> … -> tanh. In the conditional DCGAN of
+carpedm20, as for MNIST, the label is an input of each layer, beside a map at every pixel:
+z, label -> g_h0_lin -> norm, relu; label -> g_h1_lin -> norm, relu, map; label -> g_h2 -> norm,
+relu; label -> g_h3 -> sigmoid.
+
 An image has the first map's side times the stride of every transposed convolution, which is 2.
 (The original code can also cut off the last row and column of a map, for sizes such as 28; no shape
 tells.)
@@ -12,15 +17,26 @@ from typing import Protocol
 import numpy as np
 
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
-from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames, LinearNames
+from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames
 from ganinv_cli.formats.weights import overrides
 from ganinv_cli.network.folding import add_label_input
-from ganinv_cli.network.graph import Network, chain
-from ganinv_cli.network.layers import BatchNorm, Dense, Layer, Reshape, same_conv_transpose
+from ganinv_cli.network.graph import LABEL, Network, Node, Z
+from ganinv_cli.network.layers import (
+    Activation,
+    BatchNorm,
+    Concat,
+    Constant,
+    Dense,
+    Layer,
+    Multiply,
+    Reshape,
+    same_conv_transpose,
+)
 from ganinv_cli.settings.conventions import Conventions
 
 DEFAULT_STRIDE = 2
 DEFAULT_EPSILON = 1e-5  # of batch norms
+MAX_LABELS = 1000
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -35,39 +51,78 @@ class Tensors(Protocol):
 
 
 def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventions) -> Network:
-    """Return the network from z to the image; all shapes are checked before a tensor is read.
+    """Return the network from z, and a label, to the image; all shapes are checked first.
 
-    Relu, strides of 2 and tanh, unless the conventions say otherwise. Raises UnreadableError.
+    Relu, strides of 2 and tanh (sigmoid with a label), unless the conventions say otherwise. Raises
+    UnreadableError.
     """
-    strides, epsilons = choose_strides_and_epsilons(names, conventions)
-    hidden, end = (
-        overrides.parse_activation(conventions.activation or "relu"),
-        overrides.choose_output_activation(conventions),
-    )
-    side, channels = _infer_first_map(tensors.shapes, names)
-    labels = overrides.count_labels(conventions, tensors.shapes[names.dense.weights][0])
-    _check_shapes(tensors.shapes, names, side, channels, strides)
-    dense = Dense(tensors[names.dense.weights], tensors[names.dense.bias])
-    named_layers: list[tuple[Layer, str]] = [(dense, names.dense.weights)]
-    named_layers.append((Reshape((side, side, channels)), ""))
-    for number, norm in enumerate(names.norms):
-        if norm:
-            named_layers.append((read_batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma))
-        if number < len(strides):
-            convolution = names.convolutions[number]
-            layer = same_conv_transpose(
-                tensors[convolution.weights], tensors[convolution.bias], strides[number]
-            )
-            named_layers += [(hidden, ""), (layer, convolution.weights)]
-    if end:
-        named_layers.append((end, ""))
-    layers, tensor_names = zip(*named_layers, strict=True)
+    strides, epsilons = _choose_strides_and_epsilons(names, conventions)
+    hidden = overrides.parse_activation(conventions.activation or "relu")
+    end = overrides.choose_output_activation(conventions)
+    labels, side, channels = _check_shapes(tensors.shapes, names, strides)
     inputs = tensors.shapes[names.dense.weights][0]
-    whole = chain(inputs, layers, [name.rpartition("/")[0] for name in tensor_names])
-    return add_label_input(whole, labels) if labels else whole
+    labels_behind_z = 0 if labels else overrides.count_labels(conventions, inputs)
+    if labels and conventions.labels not in (-1, labels):
+        raise UnreadableError(f"takes {labels} labels by its shapes; leave --labels out")
+    graph = _GraphBuilder(labels)
+
+    def add_norm(norm: BatchNormNames | None) -> None:
+        if norm:
+            graph.add(_read_batch_norm(tensors, norm, epsilons.pop(0)), norm.gamma)
+
+    denses, norms = names.denses, names.norms
+    for dense, norm in zip(denses, norms, strict=False):
+        graph.concat_label()
+        graph.add(Dense(tensors[dense.weights], tensors[dense.bias]), dense.weights)
+        if not labels:
+            graph.add(Reshape((side, side, channels)))
+        add_norm(norm)
+        graph.add(hidden)
+    if labels:
+        graph.add(Reshape((side, side, channels)))
+    for linear, norm, stride in zip(names.convolutions, norms[len(denses) :], strides, strict=True):
+        graph.concat_label(side)
+        weights, bias = tensors[linear.weights], tensors[linear.bias]
+        graph.add(same_conv_transpose(weights, bias, stride), linear.weights)
+        side *= stride
+        add_norm(norm)
+        if linear is not names.convolutions[-1]:
+            graph.add(hidden)
+    if end:
+        graph.add(Activation("sigmoid") if labels and not conventions.range else end)
+    whole = Network(inputs - labels, tuple(graph.nodes), labels)
+    return add_label_input(whole, labels_behind_z) if labels_behind_z else whole
 
 
-def choose_strides_and_epsilons(
+class _GraphBuilder:
+    """Builds a chain of layers, some of which also take the label if there is one."""
+
+    def __init__(self, labels: int) -> None:
+        self.nodes: list[Node] = []
+        self._labels = labels
+        self._last = Z
+
+    def add(self, layer: Layer, name: str = "") -> None:
+        """Add a layer after the last one."""
+        self._last = self._add_node(layer, (self._last,), name)
+
+    def concat_label(self, side: int = 0) -> None:
+        """Append the label to the last output, at each pixel if it is a map of this side."""
+        if not self._labels:
+            return
+        label = LABEL
+        if side:
+            pixel = self._add_node(Reshape((1, 1, self._labels)), (LABEL,))
+            ones = self._add_node(Constant(np.ones((side, side, 1), np.float32)), ())
+            label = self._add_node(Multiply(), (pixel, ones))
+        self._last = self._add_node(Concat(), (self._last, label))
+
+    def _add_node(self, layer: Layer, inputs: tuple[int, ...], name: str = "") -> int:
+        self.nodes.append(Node(layer, inputs, name.rpartition("/")[0]))
+        return len(self.nodes) - 1
+
+
+def _choose_strides_and_epsilons(
     names: GeneratorNames, conventions: Conventions
 ) -> tuple[list[int], list[float]]:
     """Return a stride per convolution and an epsilon per norm. Raises UnreadableError."""
@@ -82,66 +137,70 @@ def choose_strides_and_epsilons(
     return strides, overrides.check_epsilons(conventions, norms, DEFAULT_EPSILON)
 
 
-def _infer_first_map(shapes: Shapes, names: GeneratorNames) -> tuple[int, int]:
-    """Return side and channels of the map that the dense output is reshaped to."""
-    matrix, first = names.dense.weights, names.convolutions[0].weights
-    check_rank(shapes, matrix, "latent", "outputs")
-    check_rank(shapes, first, "height", "width", "outputs", "inputs")
-    return infer_square_side(shapes, matrix, first, shapes[first][3]), shapes[first][3]
+def _check_shapes(
+    shapes: Shapes, names: GeneratorNames, strides: Sequence[int]
+) -> tuple[int, int, int]:
+    """Check each tensor against the layer before it, from z to the image.
+
+    Return the number of labels that each layer takes, and side and channels of the first map.
+    """
+    denses, kernel = names.denses, names.convolutions[0].weights
+    for dense in denses:
+        _check_rank(shapes, dense.weights, "inputs", "outputs")
+    _check_rank(shapes, kernel, "height", "width", "outputs", "inputs")
+    labels = _count_labels(shapes, denses[0].weights, denses[1].weights) if denses[1:] else 0
+    previous, first_channels = denses[-1].weights, shapes[kernel][3] - labels
+    first_side = _infer_square_side(shapes, previous, kernel, first_channels)
+    _check_weight_count(shapes, names)
+    _check_map(shapes, previous, first_side, first_channels)
+    for dense, norm in zip(denses, names.norms, strict=False):
+        outputs = shapes[dense.weights][1]
+        _check_vectors(shapes, (dense.bias,), outputs, dense.weights)
+        _check_vectors(shapes, norm or (), outputs if labels else first_channels, dense.weights)
+    side, channels, norms = first_side, first_channels, names.norms[len(denses) :]
+    for linear, norm, stride in zip(names.convolutions, norms, strides, strict=True):
+        _check_rank(shapes, linear.weights, "height", "width", "outputs", "inputs")
+        if shapes[linear.weights][3] != channels + labels:
+            raise _misfit_error(shapes, linear.weights, previous)
+        previous, channels, side = linear.weights, shapes[linear.weights][2], side * stride
+        _check_map(shapes, previous, side, channels)
+        _check_vectors(shapes, (linear.bias, *(norm or ())), channels, previous)
+    if channels not in (1, 3):
+        raise UnreadableError(
+            f"{_describe_tensor(shapes, previous)} makes images of {channels} channels; expected 1 "
+            "(grey) or 3 (colour); use such a generator"
+        )
+    return labels, first_side, first_channels
 
 
-def infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -> int:
+def _count_labels(shapes: Shapes, first: str, second: str) -> int:
+    """Return how many inputs of the second dense layer are not outputs of the first."""
+    labels = shapes[second][0] - shapes[first][1]
+    if not 0 < labels <= min(MAX_LABELS, shapes[first][0] - 1):
+        raise UnreadableError(
+            f"{_describe_tensor(shapes, second)} takes what {_describe_tensor(shapes, first)} "
+            f"makes and {labels} values of a label; expected 1 to {MAX_LABELS}, and fewer than go "
+            "into the first layer; the checkpoint is damaged or not a conditional DCGAN's"
+        )
+    return labels
+
+
+def _infer_square_side(shapes: Shapes, matrix: str, kernel: str, channels: int) -> int:
     """Return the side of the first map. Raises UnreadableError."""
     outputs = shapes[matrix][1]
-    if outputs % channels:
-        raise misfit_error(shapes, kernel, matrix)
+    if channels < 1 or outputs % channels:
+        raise _misfit_error(shapes, kernel, matrix)
     side = math.isqrt(outputs // channels)
     if side * side * channels != outputs:
         raise UnreadableError(
-            f"{describe_tensor(shapes, matrix)} makes {outputs // channels} places of {channels} "
-            "channels, which "
-            "is not a square map (as 16 places are 4 x 4); use a generator of square images"
+            f"{_describe_tensor(shapes, matrix)} makes {outputs // channels} places of {channels} "
+            "channels, which is not a square map (as 16 places are 4 x 4); use a generator of "
+            "square images"
         )
     return side
 
 
-def _check_shapes(
-    shapes: Shapes, names: GeneratorNames, side: int, channels: int, strides: Sequence[int]
-) -> None:
-    """Check each tensor against the layer before it, from z to the image."""
-    check_weight_count(shapes, names)
-    previous = names.dense.weights
-    check_vector(shapes, names.dense.bias, shapes[previous][1], previous)
-    convolution: LinearNames | None
-    steps = zip(names.norms, (*names.convolutions, None), (*strides, 1), strict=True)
-    for norm, convolution, stride in steps:
-        check_map(shapes, previous, side, channels)
-        for name in norm or ():
-            check_vector(shapes, name, channels, previous)
-        if convolution:
-            check_rank(shapes, convolution.weights, "height", "width", "outputs", "inputs")
-            if shapes[convolution.weights][3] != channels:
-                raise misfit_error(shapes, convolution.weights, previous)
-            previous, channels, side = (
-                convolution.weights,
-                shapes[convolution.weights][2],
-                side * stride,
-            )
-            check_vector(shapes, convolution.bias, channels, previous)
-    if channels not in (1, 3):
-        raise wrong_channels_error(shapes, previous, channels)
-
-
-def wrong_channels_error(shapes: Shapes, last: str, channels: int) -> UnreadableError:
-    """Return the error for an image that is neither grey nor coloured."""
-    return UnreadableError(
-        f"{describe_tensor(shapes, last)} makes images of {channels} channels; expected 1 (grey) "
-        "or 3 (colour); use such a generator"
-    )
-
-
-def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
-    """Raise UnreadableError if there are too many weights."""
+def _check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
     total = sum(math.prod(shapes[name]) for name in names.list_names())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
@@ -150,44 +209,42 @@ def check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
         )
 
 
-def check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
-    """Raise UnreadableError if a map is too large."""
+def _check_map(shapes: Shapes, previous: str, side: int, channels: int) -> None:
     if side > MAX_SIDE or side * side * channels > MAX_VALUES:
         raise UnreadableError(
-            f"{describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
+            f"{_describe_tensor(shapes, previous)} makes a map of {side} x {side} x {channels}; "
             f"expected at most {MAX_SIDE} pixels a side and {MAX_VALUES:,} values; is it a DCGAN?"
         )
 
 
-def check_rank(shapes: Shapes, name: str, *axes: str) -> None:
+def _check_rank(shapes: Shapes, name: str, *axes: str) -> None:
     """Raise UnreadableError if a tensor does not have these axes."""
     if len(shapes[name]) != len(axes) or min(shapes[name]) < 1:
         raise UnreadableError(
-            f"{describe_tensor(shapes, name)} is not ({', '.join(axes)}), each at least 1; "
+            f"{_describe_tensor(shapes, name)} is not ({', '.join(axes)}), each at least 1; "
             "the checkpoint is damaged or not a plain DCGAN's"
         )
 
 
-def check_vector(shapes: Shapes, name: str, length: int, previous: str) -> None:
+def _check_vectors(shapes: Shapes, names: Sequence[str], length: int, previous: str) -> None:
     """Raise UnreadableError if a tensor is not a vector of this length."""
-    if shapes[name] != (length,):
-        raise misfit_error(shapes, name, previous)
+    for name in names:
+        if shapes[name] != (length,):
+            raise _misfit_error(shapes, name, previous)
 
 
-def misfit_error(shapes: Shapes, name: str, previous: str) -> UnreadableError:
-    """Return the error for two tensors that do not fit one another."""
+def _misfit_error(shapes: Shapes, name: str, previous: str) -> UnreadableError:
     return UnreadableError(
-        f"{describe_tensor(shapes, name)} does not fit {describe_tensor(shapes, previous)}; "
+        f"{_describe_tensor(shapes, name)} does not fit {_describe_tensor(shapes, previous)}; "
         "the checkpoint is damaged or not a plain DCGAN's"
     )
 
 
-def describe_tensor(shapes: Shapes, name: str) -> str:
-    """Return a tensor's name and shape as text."""
+def _describe_tensor(shapes: Shapes, name: str) -> str:
     return f"{name} {list(shapes[name])}"
 
 
-def read_batch_norm(tensors: Tensors, norm: BatchNormNames, epsilon: float) -> BatchNorm:
+def _read_batch_norm(tensors: Tensors, norm: BatchNormNames, epsilon: float) -> BatchNorm:
     """Return a batch norm. Raises UnreadableError for a negative variance."""
     gamma, beta, mean, variance = (tensors[name] for name in norm)
     if variance.min() < 0:

@@ -43,14 +43,18 @@ class GeneratorNames(NamedTuple):
     """The names of a generator's tensors."""
 
     layout: str
-    dense: LinearNames
+    denses: tuple[LinearNames, ...]  # two in a conditional generator
     convolutions: tuple[LinearNames, ...]
     norms: tuple[BatchNormNames | None, ...]  # after the dense layers and after each convolution
-    second_dense: LinearNames | None = None  # of a conditional generator
+
+    @property
+    def dense(self) -> LinearNames:
+        """The names of the layer that takes z."""
+        return self.denses[0]
 
     def list_names(self) -> tuple[str, ...]:
         """Return all names."""
-        groups = (self.dense, self.second_dense, *self.convolutions, *self.norms)
+        groups = (*self.denses, *self.convolutions, *self.norms)
         return tuple(name for group in groups if group for name in group)
 
 
@@ -70,7 +74,7 @@ def match_names(names: Collection[str]) -> GeneratorNames:
     norms = tuple(_find_norm(names, prefix, number) for number in range(last + 1))
     averaged = any(norm and norm.mean.endswith(_AVERAGE_SUFFIX) for norm in norms)
     layout = "A" if averaged else "C" if prefix else "B"
-    return GeneratorNames(layout, dense, convolutions, norms, second if len(denses) > 1 else None)
+    return GeneratorNames(layout, denses, convolutions, norms)
 
 
 def _find_prefix(names: Collection[str]) -> str:

@@ -83,7 +83,7 @@ def _sized(name: str, *shape: int) -> Callable[[Arrays], None]:
         (_sized("g_bn0/moving_mean"), ("g_bn0/moving_mean []", "g_h0_lin/Matrix")),
         (_sized("g_h2/w", 5, 3, 4), ("g_h2/w [5, 3, 4]", "(height, width, outputs, inputs)")),
         (_sized("g_h1/w", 5, 5, 4, 0), ("g_h1/w [5, 5, 4, 0]", "each at least 1")),
-        (_sized("g_h0_lin/Matrix", 128), ("g_h0_lin/Matrix [128]", "(latent, outputs)")),
+        (_sized("g_h0_lin/Matrix", 128), ("g_h0_lin/Matrix [128]", "(inputs, outputs)")),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
