@@ -32,8 +32,8 @@ LINEAR: dict[str, tuple[str, ...]] = {
         ("Mean", "Sum", "Pad", "MirrorPad", "Slice", "StridedSlice", "Tile"), ("input",)
     ),
     **{"PadV2": ("input", "constant_values"), "Squeeze": ("input",)},
-    **dict.fromkeys(("ResizeArea", "ResizeBicubic"), ("images",)),
-    **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor", "ScaleAndTranslate"), ("images",)),
+    **dict.fromkeys(("ResizeBicubic", "ResizeBilinear", "ResizeNearestNeighbor"), ("images",)),
+    **{"ScaleAndTranslate": ("images",)},
     **dict.fromkeys(("Reshape", "Reverse", "ReverseV2"), ("tensor",)),
     **{"DynamicStitch": ("data",), "Roll": ("input",), "ScatterNd": ("updates",)},
     **{"Select": ("t", "e"), "SelectV2": ("t", "e"), "Transpose": ("x",)},
@@ -61,9 +61,9 @@ CONSTANT = _parse_names(
 # differentiated by TensorFlow
 OTHERS = _parse_names(
     "Atan2 ClipByValue Cross Cumprod Diag DiagPart EuclideanNorm FloorMod FusedBatchNorm "
-    "FusedBatchNormV2 FusedBatchNormV3 L2Loss LRN LogSoftmax MatrixDiag MatrixDiagPart "
+    "FusedBatchNormV2 FusedBatchNormV3 L2Loss LogSoftmax MatrixDiag MatrixDiagPart "
     "MatrixDiagPartV3 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV3 Max MaxPool MaxPoolV2 Maximum Min "
-    "Minimum Mod MulNoNan Pow Prod Softmax SquaredDifference TensorScatterUpdate TopKV2 Xdivy "
+    "Minimum MulNoNan Pow Prod Softmax SquaredDifference TensorScatterUpdate TopKV2 Xdivy "
     "Xlogy"
 )
 

@@ -106,6 +106,8 @@ class Primitive:
             del rest[: 1 if length is None else length]
         if rest:
             raise ValueError("it has too many inputs")
+        if self.name.startswith("FusedBatchNorm") and not arguments.get("is_training", True):
+            return _normalize(arguments, len(self._definition.output_arg))
         if arguments.get("data_format") == b"NCHW" and not self.name.startswith("BiasAdd"):
             first, *others = _call_channels_last(self.name, arguments)
             return [tf.transpose(first, _TO_FIRST), *others]
@@ -123,6 +125,16 @@ def _call_raw(name: str, arguments: Arguments) -> list[tf.Tensor]:
     renamed = operations.RENAMED.get(name, {})
     result = getattr(tf.raw_ops, name)(**{renamed.get(k, k): v for k, v in arguments.items()})
     return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def _normalize(arguments: Arguments, outputs: int) -> list[tf.Tensor]:
+    """Compute a batch norm with given statistics; TensorFlow has no gradient to those."""
+    x, mean, variance = (arguments[name] for name in ("x", "mean", "variance"))
+    factor = arguments["scale"] * tf.math.rsqrt(variance + arguments.get("epsilon", 1e-4))
+    shift = arguments["offset"] - mean * factor
+    if arguments.get("data_format") == b"NCHW":
+        factor, shift = (tf.reshape(each, [-1, 1, 1]) for each in (factor, shift))
+    return [x * factor + shift, *[mean, variance] * 3][:outputs]
 
 
 def _call_channels_last(name: str, arguments: Arguments) -> list[tf.Tensor]:

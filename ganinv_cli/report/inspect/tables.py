@@ -102,8 +102,8 @@ def _make_layer_table(layers: list[Facts]) -> str:
 
 def _list_operations(facts: Facts) -> str:
     """Return how many operations of each kind there are, most first, in lines of some width."""
-    counts = [f"{count:,} {name}" for name, count in facts["operations"].items()]
-    return textwrap.fill(", ".join(counts), 100, break_on_hyphens=False)
+    counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
+    return textwrap.fill(", ".join(counts), 100).replace("~", " ")
 
 
 def _is_chained(layer: Facts) -> bool:
