@@ -14,6 +14,12 @@ EXPORT_ADVICE = (
     "; export it where its code is, as a SavedModel (model.export), or name a .py file that makes "
     "the generator"
 )
+# the reason alone, within a message that repeats settings, arguments and lines
+_REASONS = (
+    re.compile(r".*Exception encountered: (.*)", re.DOTALL),  # of Keras, for a layer of a model
+    re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL),  # of Keras, for a layer's call
+    re.compile(r"in user code:.*\n +\w+: (.*)", re.DOTALL),  # of tf.function
+)
 
 
 @contextmanager
@@ -53,10 +59,12 @@ def explain_errors(
     except (UnreadableError, error_type):
         raise
     except (Exception, SystemExit) as error:
-        kind, text = type(error).__name__, str(error)
-        if text.startswith("in user code:"):  # of tf.function, with lines of its own
-            text = text.rpartition(f"{kind}: ")[2]
-        reason = " ".join(to_printable(text.replace("\n", " ")).split())[:max_length]
+        text = str(error)
+        for pattern in _REASONS:
+            match = pattern.search(text)
+            text = match[1] if match else text
+        kind, reason = type(error).__name__, " ".join(text.split())
+        reason = to_printable(reason)[:max_length]
         place = _find_line(error, folder) if folder else ""
         raise error_type(f"{failure} ({place}{kind}: {reason}){advice}") from None
 
