@@ -96,7 +96,8 @@ class _Replay:
             if node is None:
                 raise GraphError(f"its graph has no {key[0][:200]!r}; the file is damaged")
             inputs = [_find_key(frame, each) for each in node.input if not each.startswith("^")]
-            missing = [each for each in inputs if each not in frame.values]
+            needed = inputs + _find_pivots(frame, node)
+            missing = [each for each in needed if each not in frame.values]
             if missing and key in opened:
                 raise GraphError(
                     f"its graph leads from {key[0]} back to it, which is a loop; use a generator "
@@ -105,6 +106,8 @@ class _Replay:
             if missing:
                 opened.add(key)
                 stack += missing
+            elif any(isinstance(frame.values[each], _Dead) for each in needed[len(inputs) :]):
+                frame.values[key] = _Dead()
             else:
                 self._add_outputs(frame, node, key, [frame.values[each] for each in inputs])
         return frame.values[goal]
@@ -217,6 +220,22 @@ def _find_key(frame: _Frame, text: str) -> _Key:
     if len(rest) > 1 and node is not None:
         number += count_outputs_before(node.op, rest[0])
     return name, number
+
+
+def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
+    """Return the nodes that must be alive for a node: it is in a branch that they stand for."""
+
+    def get_operation(text: str) -> str:
+        found = frame.nodes.get(text.lstrip("^").split(":")[0])
+        return found.op if found else ""
+
+    names = [each[1:] for each in node.input if each.startswith("^")]
+    return [
+        (name, 0)
+        for name in names
+        if get_operation(name) == "Identity"
+        and "Switch" in map(get_operation, frame.nodes[name].input)
+    ]
 
 
 def _read_predicate(value: Any) -> bool:

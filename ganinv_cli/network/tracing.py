@@ -75,8 +75,8 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
         image_shape=shape[1:],
         graph_sha256=_hash_graph(definition, traced, labels),
         operations=dict(Counter(each.type for each in kinds).most_common()),
+        largest_layer=_measure_sizes(kinds),  # first: it refuses unknown sizes
         multiply_adds=sum(map(_count_multiply_adds, kinds)) // BATCH,
-        largest_layer=_measure_sizes(kinds),
         output_range=output_range,
         output_function=output_function,
     )

@@ -1,0 +1,164 @@
+"""A graph is data: what its output depends on is run, if it is pure, and nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.network import replay
+from ganinv_cli.network.primitive import Value
+from ganinv_cli.network.replay import GraphError, replay_graph
+
+v1 = tf.compat.v1
+Z = np.array([[1.0, -2.0, 3.0]], np.float32)
+
+
+def _build(function: Callable[[tf.Tensor], tf.Tensor]) -> Any:
+    """A graph from the placeholder z to the node out, with its control flow in one graph."""
+    with tf.Graph().as_default() as graph:
+        z = v1.placeholder(tf.float32, (None, 3), "z")
+        tf.identity(function(z), "out")
+    return graph.as_graph_def()
+
+
+def _replay(graph: Any, output: str = "out") -> np.ndarray:
+    value = replay_graph(graph, {"z": Value(tf.constant(Z))}, output)
+    numbers: np.ndarray = value.tensor.numpy()
+    return numbers
+
+
+def _branch(taken: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+    return tf.cond(taken, lambda: z * 2, lambda: tf.random.normal((1, 3), seed=1) + z)
+
+
+@pytest.fixture(params=["If", "Switch and Merge"])
+def control_flow(request: pytest.FixtureRequest) -> Any:
+    """Both kinds of branches that TensorFlow writes."""
+    was_enabled = v1.control_flow_v2_enabled()
+    (v1.enable_control_flow_v2 if request.param == "If" else v1.disable_control_flow_v2)()
+    yield request.param
+    (v1.enable_control_flow_v2 if was_enabled else v1.disable_control_flow_v2)()
+
+
+def test_of_a_constant_branch_the_side_that_is_taken_is_run(control_flow: str) -> None:
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        training = v1.placeholder_with_default(False, (), "training")
+        return _branch(tf.logical_not(training), z)
+
+    graph = _build(draw)
+    kinds = {node.op for node in graph.node}
+    assert ("Switch" in kinds) == (control_flow != "If")
+    np.testing.assert_array_equal(_replay(graph), Z * 2)
+
+
+def test_a_branch_that_depends_on_z_is_refused(control_flow: str) -> None:
+    graph = _build(lambda z: _branch(tf.reduce_sum(z) > 0, z))
+    with pytest.raises(GraphError, match="branch that depends on what is not constant"):
+        tf.function(lambda z: replay_graph(graph, {"z": Value(z)}, "out").tensor)(Z)
+
+
+def test_a_loop_is_refused(control_flow: str) -> None:
+    graph = _build(
+        lambda z: tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * 2,), (z,))[0]
+    )
+    with pytest.raises(GraphError, match="loop"):
+        _replay(graph)
+
+
+def test_a_function_is_called_with_its_own_names() -> None:
+    @tf.function(autograph=False)
+    def split(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.split(x, [1, 2], 1)[1], x + 1
+
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        second, more = split(z)
+        return tf.concat([second, more, split(more)[0]], 1)
+
+    np.testing.assert_array_equal(_replay(_build(draw)), [[-2, 3, 2, -1, 4, -1, 4]])
+
+
+def test_a_function_that_calls_itself_is_refused() -> None:
+    graph = _build(tf.function(lambda x: tf.function(lambda y: y + 1)(x)))
+    inner, outer = sorted(graph.library.function, key=lambda each: len(str(each)))
+    for node in (*outer.node_def, *inner.node_def):
+        if "f" in node.attr:
+            node.attr["f"].func.name = outer.signature.name
+    with pytest.raises(GraphError, match="calls itself"):
+        _replay(graph)
+
+
+def test_nodes_that_lead_back_to_themselves_are_refused() -> None:
+    graph = _build(lambda z: tf.sin(tf.cos(z)))
+    (cos,) = [node for node in graph.node if node.op == "Cos"]
+    cos.input[0] = "out"
+    with pytest.raises(GraphError, match="is a loop"):
+        _replay(graph)
+
+
+def test_what_the_output_does_not_need_is_not_looked_at(tmp_path: Path) -> None:
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        write = tf.raw_ops.WriteFile(filename=str(tmp_path / "written"), contents="x")
+        with tf.control_dependencies([write]):
+            tf.raw_ops.ReadFile(filename=str(tmp_path / "written"))
+            return z + 1
+
+    np.testing.assert_array_equal(_replay(_build(draw)), Z + 1)
+    assert not (tmp_path / "written").exists()
+
+
+def _read(z: tf.Tensor) -> tf.Tensor:
+    return z + tf.strings.to_number(tf.io.read_file("/etc/hostname"))
+
+
+def _variable(z: tf.Tensor) -> tf.Tensor:
+    return z + v1.get_variable("weights", initializer=[1.0, 2, 3], use_resource=False)
+
+
+REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
+    "a file": (_read, "constant of string"),
+    "an unlisted operation": (
+        lambda z: tf.cast(tf.signal.fft(tf.cast(z, tf.complex64)), z.dtype),
+        "is not on the list",
+    ),
+    "noise": (lambda z: z + tf.random.normal((3,), seed=1), "draws random numbers"),
+    "a variable": (_variable, "needs the variable 'weights'"),
+    "another input": (lambda z: z + v1.placeholder(tf.float32, (3,), "y"), "y .Placeholder. is an"),
+    "text": (lambda z: z + tf.strings.to_number("3"), "constant of string"),
+    "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "where at most"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_pure_is_refused(name: str) -> None:
+    function, words = REFUSED[name]
+    with pytest.raises(GraphError, match=words):
+        _replay(_build(function))
+
+
+@pytest.mark.parametrize("output", ["nothing", "out:1", "out:x", "z_1:0"])
+def test_an_output_that_is_not_there_is_refused(output: str) -> None:
+    with pytest.raises(GraphError):
+        _replay(_build(tf.sin), output)
+
+
+def test_inputs_that_do_not_fit_are_refused_with_the_name_of_the_operation() -> None:
+    graph = _build(lambda z: tf.add(z, tf.constant([1.0, 2.0, 3.0]), name="sum"))
+    (other,) = [node for node in graph.node if node.op == "Const"]
+    other.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0, 2.0]))
+    with pytest.raises(GraphError, match=r"sum \(AddV2\) does not fit its inputs"):
+        _replay(graph)
+
+
+def test_too_many_operations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MAX_OPERATIONS", 20)
+
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        for _ in range(30):
+            z = tf.sin(z)
+        return z
+
+    with pytest.raises(GraphError, match="more than 20 operations"):
+        _replay(_build(draw))
