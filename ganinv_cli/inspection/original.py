@@ -13,6 +13,7 @@ from ganinv_cli.formats.detect import detect_format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras import files as keras_files
 from ganinv_cli.formats.keras.inputs import LABEL_PATTERN
+from ganinv_cli.formats.keras.trace import compute_in_float32
 from ganinv_cli.formats.traced.user_code import explain_errors
 from ganinv_cli.inspection.facts import find_pixel_range
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -78,6 +79,7 @@ def _load_keras(checkpoint: Checkpoint, path: Path, conventions: Conventions) ->
         else:
             model = keras.models.model_from_json(config)
             model.load_weights(path)
+        compute_in_float32(model)  # as ganinv does
     inputs = [ProgramInput(each.name, tuple(each.shape), str(each.dtype)) for each in model.inputs]
 
     def call(arguments: list[np.ndarray]) -> Any:

@@ -27,6 +27,7 @@ _BRANCHES = ("If", "StatelessIf")
 _VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
 _LOGIC = {"LogicalNot": np.logical_not, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or}
 _RANDOM = ("Random", "StatelessRandom", "TruncatedNormal", "Multinomial", "StatelessMultinomial")
+_LOOPS = ("While", "For", "Enter", "NextIteration", "LoopCond", "TensorList", "TensorArray")
 
 _Key = tuple[str, int]  # a node, and which of its outputs
 _ReadVariable = Callable[[str], np.ndarray]  # by the name of its node, or its shared name
@@ -265,8 +266,8 @@ def _explain_refusal(operation: str) -> str:
         return "is an input that its signature does not give"
     if "PyFunc" in operation:
         return "calls Python, which a graph cannot hold; compute it by TensorFlow's operations"
-    if operation.removeprefix("Stateless") in ("While", "For", "Enter", "NextIteration"):
-        return "is a loop whose length the graph does not state; unroll it, as by a range in Python"
+    if operation.removeprefix("Stateless").startswith(_LOOPS):
+        return "belongs to a loop of the graph; unroll it, as by a range in Python"
     return (
         "is not on the list of operations that are run: those that compute numbers and do nothing "
         "else; export the generator without it"

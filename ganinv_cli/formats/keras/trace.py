@@ -28,7 +28,7 @@ def read(path: Path) -> UnfinishedGenerator:
             f"holds {weights:,} weights where at most {MAX_WEIGHTS:,} were expected; is it a "
             "generator of pictures?"
         )
-    _compute_in_float32(model)
+    compute_in_float32(model)
 
     def generate(*tensors: tf.Tensor) -> tf.Tensor:
         with explain_errors("cannot be traced"):
@@ -36,6 +36,16 @@ def read(path: Path) -> UnfinishedGenerator:
         return _choose_output(tf.nest.flatten(outputs))
 
     return UnfinishedGenerator(trace_function(generate, inputs), "Keras", "traced", str(path))
+
+
+def compute_in_float32(model: Any) -> None:
+    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        if policy.variable_dtype == "float32" != policy.compute_dtype and not (
+            policy.quantization_mode
+        ):
+            layer.dtype_policy = "float32"
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
@@ -55,16 +65,6 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
         "is a model that does not say what it is given; export it as a SavedModel "
         "(model.export), which does"
     )
-
-
-def _compute_in_float32(model: Any) -> None:
-    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
-    for layer in model._flatten_layers():
-        policy = layer.dtype_policy
-        if policy.variable_dtype == "float32" != policy.compute_dtype and not (
-            policy.quantization_mode
-        ):
-            layer.dtype_policy = "float32"
 
 
 def _choose_output(outputs: Sequence[tf.Tensor]) -> tf.Tensor:

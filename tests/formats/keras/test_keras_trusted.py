@@ -153,6 +153,14 @@ def test_other_precisions_make_pictures_in_float32(policy: str, tmp_path: Path) 
     np.testing.assert_allclose(pictures, expected, atol=atol, rtol=0)
 
 
+def test_mixed_precision_is_checked_in_float32(tmp_path: Path) -> None:
+    chain = [kl.Dense(48, dtype="mixed_float16"), kl.Lambda(lambda x: x), kl.Reshape((4, 4, 3))]
+    model = km.randomize_weights(keras.Sequential([keras.Input((LATENT,)), *chain]))
+    path = km.save_model(tmp_path, model)
+    said = run_ganinv(tmp_path, "inspect", path, "--trust", "--check").output
+    assert "ok pictures are those of the program that the file holds" in said
+
+
 IMPURE = {
     "tf.reshape(tf.py_function(lambda a: a, [x], 'float32'), (-1, 6))": r"EagerPyFunc\) calls Pyt",
     "x + tf.random.normal((6,), seed=1)": r"RandomStandardNormal\) draws random numbers",

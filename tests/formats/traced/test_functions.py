@@ -212,7 +212,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "whole numbers": (lambda z: tf.cast(_draw(z) * 255, tf.uint8), "pictures of uint8"),
     "noise": (lambda z: _draw(z) + tf.random.normal((4, 4, 3), seed=1), "draws random numbers"),
     "Python": (_draw_by_python, r"EagerPyFunc\) calls Python"),
-    "loop": (_draw_by_while, r"While\) is a loop"),
+    "loop": (_draw_by_while, r"While\) belongs to a loop"),
+    "map": (lambda z: tf.map_fn(lambda x: x * 2, _draw(z)), r"TensorList\w*\) belongs to a loop"),
 }
 
 
