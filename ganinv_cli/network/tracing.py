@@ -50,9 +50,8 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
     Raises GraphError if it makes no pictures, or too large ones. What the function itself raises
     is not caught.
     """
-    traced = _trace(function, latent, None, bool(labels))
-    if traced.graph.as_graph_def().library.function:  # replayed, it calls no functions
-        traced = _trace(_make_replay(traced), latent, None, bool(labels))
+    # only what the picture needs: large constants are weights, and nothing depends on how they came
+    traced = _trace(purify(function, latent, None, bool(labels)), latent, None, bool(labels))
     definition = traced.graph.as_graph_def()
     measured = _trace(_make_replay(traced), latent, BATCH, bool(labels))
     kinds = [each for each in measured.graph.get_operations() if each.type not in _UNCOUNTED]
@@ -150,21 +149,22 @@ def _make_replay(traced: Traced) -> PictureFunction:
 
 
 def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
-    """Hash the operations, their settings and the weights, but no names."""
-    digest = hashlib.sha256(f"traced labels{labels}".encode())
-    numbers = {node.name: number for number, node in enumerate(definition.node)}
-    for node in definition.node:
-        digest.update(node.op.encode())
+    """Hash the operations, their settings and the weights, but no names and no order."""
+    ends, digests = {traced.z: "z", traced.label: "label"}, dict[str, bytes]()
+    for node in definition.node:  # each after its inputs
+        digest = hashlib.sha256(f"{node.op} {ends.get(node.name, '')}".encode())
         for each in node.input:
-            name, _, output = each.lstrip("^").partition(":")
-            digest.update(f"{numbers[name]}:{output}".encode())
+            name, _, number = each.lstrip("^").partition(":")
+            digest.update(digests[name] + number.encode())
         for key in sorted(node.attr):
             if not key.startswith("_"):
                 digest.update(key.encode())
                 digest.update(node.attr[key].SerializeToString(deterministic=True))
         if node.name in traced.arrays:
             digest.update(np.ascontiguousarray(traced.arrays[node.name]).data)
-    return digest.hexdigest()
+        digests[node.name] = digest.digest()
+    output = digests[traced.output.partition(":")[0]]
+    return hashlib.sha256(f"traced labels{labels} {output.hex()}".encode()).hexdigest()
 
 
 def _measure_sizes(kinds: list[Any]) -> int:

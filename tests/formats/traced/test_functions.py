@@ -187,6 +187,22 @@ def test_the_same_function_has_the_same_hash_and_another_one_has_not() -> None:
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_weights_count_however_the_function_holds_them() -> None:
+    matrix = MATRIX.numpy()
+
+    @tf.function
+    def draw_nested(z: tf.Tensor) -> tf.Tensor:
+        tf.print("no part of the picture", z)
+        return _draw(z)
+
+    def draw_constants(z: tf.Tensor) -> tf.Tensor:
+        return tf.tanh(tf.reshape(z @ matrix, (-1, 4, 4, 3)))
+
+    networks = [_trace(each) for each in (_draw, draw_nested, draw_constants)]
+    assert {each.parameters for each in networks} == {matrix.size}
+    assert len({each.sha256 for each in networks}) == 1
+
+
 def _draw_in_training(z: tf.Tensor) -> tf.Tensor:
     pictures = tf.reshape(z @ MATRIX, (-1, 4, 4, 3))
     mean, variance = tf.nn.moments(pictures, (0, 1, 2))
