@@ -1,6 +1,6 @@
 """Read generators from other programs' files: one module per format.
 
-A file is data: nothing in it is executed and its sizes are bounded.
+A file is data: nothing in it is executed unless it is trusted, and its sizes are bounded.
 """
 
 from dataclasses import replace

@@ -85,6 +85,16 @@ def safetensors(folder: Path) -> tuple[Path, tuple[object, ...]]:
     return write_safetensors(folder / "netG.safetensors", torch_generators.make_dcgan().state), ()
 
 
+@made
+def python_file(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    path = keras_models.save_model(folder, _keras())
+    text = (
+        f"import keras\nLATENT = 6\nPRIOR = 'uniform'\ngenerate = keras.saving.load_model('{path}')"
+    )
+    (folder / "generator.py").write_text(text)
+    return folder / "generator.py", ("--trust",)
+
+
 def _keras() -> keras.Model:
     return keras_models.build_model("dcgan_16")
 

@@ -1,7 +1,7 @@
 """Read generators that Keras 1, 2 or 3 saved, without Keras: config and weights are data.
 
 The suffixes are .keras, .h5 and .weights.h5. Each layer is translated to a layer of network/; an
-unknown layer is refused, and no code in a file is run.
+unknown layer is refused, and no code in a file is run, unless the file is trusted.
 """
 
 from pathlib import Path
