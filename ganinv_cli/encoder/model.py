@@ -1,5 +1,6 @@
 """The encoder: a linear guess of z from an image, fitted once and stored beside its generator."""
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -61,6 +62,11 @@ class Encoder:
     def multiply_adds(self) -> int:
         """Multiply-adds of one forward pass for one image."""
         return self.weights.size
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its numbers, which identifies the encoder in results."""
+        return hashlib.sha256(self.weights.tobytes() + self.bias.tobytes()).hexdigest()
 
     @classmethod
     def load(cls, path: Path, generator: Generator | None = None) -> "Encoder":

@@ -1,9 +1,11 @@
 """Engines on the devices of this machine: one worker per device, each with its own batch."""
 
 import queue
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from threading import Event
 
 from ganinv_cli.engine.devices import Device
@@ -44,13 +46,16 @@ class MultiDevice:
         workers = len(self._devices)
         shared_jobs, stop = SharedJobs(jobs, workers), Event()
         results: queue.Queue[WorkerResult | None] = queue.Queue(QUEUED_RESULTS * workers)
+        futures: list[Future[None]] = []
+        streams: list[Iterator[WorkerResult]] = []  # one per worker; each ends at a None
 
         def run_worker(device: Device) -> None:
             try:
                 with device.scope():
                     worker_results = task.run(self._get_generator(device), shared_jobs)
-                    for worker_result in worker_results:
-                        results.put(worker_result)
+                    for result in worker_results:
+                        seconds = result.counts.seconds / workers
+                        results.put(result._replace(counts=result.counts._replace(seconds=seconds)))
                         if stop.is_set():
                             break
                     with suppress(KeyboardInterrupt, StopIteration):
@@ -58,28 +63,24 @@ class MultiDevice:
             finally:
                 results.put(None)
 
-        def iterate_results() -> WorkerResults:
-            for _ in range(workers):
-                while (result := results.get()) is not None:
-                    counts = result.counts
-                    yield result._replace(counts=counts._replace(seconds=counts.seconds / workers))
+        def stop_workers() -> None:
+            shared_jobs.close()
+            stop.set()
 
         with ThreadPoolExecutor(workers, "device") as pool:
-            futures: list[Future[None]] = []
+            remaining = chain.from_iterable(streams)  # goes on after an interruption
             try:
                 for device in self._devices:
                     futures.append(pool.submit(run_worker, device))
-                yield from iterate_results()
+                    streams.append(iter(results.get, None))
+                yield from remaining
             except KeyboardInterrupt:
-                shared_jobs.close()
-                stop.set()
-                yield from _drain_results(futures, results)
+                stop_workers()
+                yield from remaining
                 raise
             finally:
-                shared_jobs.close()
-                stop.set()
-                for _ in _drain_results(futures, results):
-                    pass
+                stop_workers()
+                deque(remaining, maxlen=0)
         for future in futures:
             future.result()  # raises the error of a worker, after the others have finished
 
@@ -89,15 +90,3 @@ class MultiDevice:
             with device.scope():
                 self._generators[device] = self._spec.build()
         return self._generators[device]
-
-
-def _drain_results(
-    futures: Sequence[Future[None]], results: "queue.Queue[WorkerResult | None]"
-) -> WorkerResults:
-    """Yield the last results of workers that are stopping, until all have ended."""
-    while not all(future.done() for future in futures) or not results.empty():
-        try:
-            if (result := results.get(timeout=0.1)) is not None:
-                yield result
-        except queue.Empty:
-            continue

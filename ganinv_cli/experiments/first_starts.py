@@ -1,8 +1,6 @@
 """First starts: draws from the prior, or the guesses of an encoder."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,26 +15,16 @@ from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 
 
-class FirstStarts(NamedTuple):
-    """The encoder of a run's first starts, and what identifies it in the results."""
-
-    encoder: Encoder | None  # None: every start is drawn
-    identity: dict[str, str]
-
-
-def load_first_starts(config: Config, generator: Generator) -> FirstStarts:
-    """Load the encoder if the config asks for one.
+def load_encoder(config: Config, generator: Generator) -> Encoder | None:
+    """Load the encoder if the config asks for one; None: every start is drawn.
 
     Raises CheckpointError if it is missing, or was fitted to another generator.
     """
     if config.start == "random":
-        return FirstStarts(None, {})
+        return None
     if generator.labels:
         raise ConfigError("an encoder knows one label's images: name it with --label")
-    path = encoder_path(find("checkpoint", config.checkpoint))
-    encoder = Encoder.load(path, generator)
-    sha256 = hashlib.sha256(encoder.weights.tobytes() + encoder.bias.tobytes()).hexdigest()
-    return FirstStarts(encoder, {"encoder_sha256": sha256})
+    return Encoder.load(encoder_path(find("checkpoint", config.checkpoint)), generator)
 
 
 def add_encoder_starts(

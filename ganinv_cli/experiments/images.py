@@ -14,7 +14,7 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
+from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.image_files import ImageFile, hash_files, read_image_files
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.provenance import make_provenance
@@ -65,8 +65,8 @@ def run_images(
         else hashlib.sha256(pixel_mask.tobytes()).hexdigest(),
         "polish": _describe_test(minimum_test, generator),
     }
-    first_starts = load_first_starts(config, generator)
-    extra_settings |= first_starts.identity
+    encoder = load_encoder(config, generator)
+    extra_settings |= {"encoder_sha256": encoder.sha256} if encoder else {}
     run_provenance = make_provenance(
         config.command, config, solver, generator, engine.machine.device, extra_settings
     )
@@ -75,7 +75,7 @@ def run_images(
         task = ImageTask(
             config,
             solver,
-            encoder=first_starts.encoder,
+            encoder=encoder,
             mask=pixel_mask,
             pixels=pixels,
             minimum_test=minimum_test,

@@ -11,10 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
-from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
-from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.run import ShowProgress, run_task
+from ganinv_cli.experiments.run import ShowProgress, run_known_trials
 from ganinv_cli.experiments.task import TrialTask
 from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
@@ -25,9 +22,8 @@ from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import representative_rule, variance_group
-from ganinv_cli.settings.sharding import parse_shard
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Figure, Run, open_run, read_results
+from ganinv_cli.store import Figure, read_results
 from ganinv_cli.store.rows import Group, take_trials
 
 FIGURE_TRIALS = 8
@@ -45,24 +41,17 @@ def run_noise_sweep(
 
     The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
     """
-    generator = engine.generator
-    check_labels(generator, config, config.restarts + 1, "restarts")
-    solver = make_solver(config.solver, config.solver_settings)
-    device = engine.machine.device
-    low_precision = solver.uses_low_precision and not all(config.variances)  # without noise alone
-    precision = engine.machine.precision if low_precision else "float32"
-    first_starts = load_first_starts(config, generator)
-    run_provenance = make_provenance(
-        "noise-sweep", config, solver, generator, device, first_starts.identity, precision
+    run_known_trials(
+        "noise-sweep",
+        NoiseSweepTask(config, make_solver(config.solver, config.solver_settings)),
+        engine,
+        out,
+        overwrite,
+        show,
+        _make_figures,
+        cases=len(config.variances),
+        relative_cost=RELATIVE_COST,
     )
-    with open_run(out, run_provenance, overwrite) as run:
-        jobs = _make_jobs(config, run)
-        if not jobs and read_results(out).figures:
-            run.finish()
-            return
-        task = NoiseSweepTask(config, solver, precision == "mixed", first_starts.encoder)
-        run_task(task, jobs, engine, run, show, relative_cost=RELATIVE_COST)
-        run.finish(_make_figures(out, generator, config))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,16 +128,6 @@ def _compute_cramer_rao(
 ) -> float:
     label = -1 if labels is None else int(labels[row])
     return float(statistics.cramer_rao(compute_singular_values(generator, z, label)))
-
-
-def _make_jobs(config: NoiseSweepConfig, run: Run) -> PendingJobs:
-    """Return the jobs that are left, trial by trial, so that a stopped run has all variances."""
-    series = [
-        JobSeries(case, rule, variance_group(variance, rule))
-        for case, variance in enumerate(config.variances)
-        for rule in config.clip
-    ]
-    return PendingJobs(run, [series], config.trials, parse_shard(config.shard))
 
 
 def _make_figures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:

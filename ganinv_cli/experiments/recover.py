@@ -10,10 +10,7 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.first_starts import check_labels, load_first_starts
-from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
-from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.run import ShowProgress, run_task
+from ganinv_cli.experiments.run import ShowProgress, run_known_trials
 from ganinv_cli.experiments.task import Refiner, TrialTask
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
@@ -25,10 +22,9 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.names import representative_rule
-from ganinv_cli.settings.sharding import parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.store import Figure, Run, open_run, read_results
+from ganinv_cli.store import Figure, read_results
 from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
@@ -37,30 +33,10 @@ FIGURE_TRIALS = 8
 def recover(
     config: RecoverConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
 ) -> None:
-    """Run the trials that `out` lacks, commit as they finish, and make one file at the end.
-
-    An interruption commits the finished trials and is raised again; the same call continues it.
-    """
-    generator = engine.generator
-    check_labels(generator, config, config.restarts + 1, "restarts")
+    """Recover known z from their images; see `run_known_trials`."""
     solver = make_solver(config.solver, config.solver_settings)
-    record_points = _make_record_points(config, solver)
-    device = engine.machine.device
-    precision = engine.machine.precision if solver.uses_low_precision else "float32"
-    first_starts = load_first_starts(config, generator)
-    run_provenance = make_provenance(
-        "recover", config, solver, generator, device, first_starts.identity, precision
-    )
-    with open_run(out, run_provenance, overwrite) as run:
-        jobs = _make_jobs(config, run)
-        if not jobs and read_results(out).figures:
-            run.finish()
-            return
-        task = RecoverTask(
-            config, solver, precision == "mixed", first_starts.encoder, record_points
-        )
-        run_task(task, jobs, engine, run, show)
-        run.finish(_make_figures(out, generator, config))
+    task = RecoverTask(config, solver, record_points=_make_record_points(config, solver))
+    run_known_trials("recover", task, engine, out, overwrite, show, _make_figures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +81,6 @@ def prepare_known_targets(
         )
 
     return make_targets
-
-
-def _make_jobs(config: RecoverConfig, run: Run) -> PendingJobs:
-    """Return the jobs that are left, trial by trial."""
-    coupled = config.batch_norm == "batch"
-    series = [JobSeries(0, rule, rule) for rule in config.clip]
-    bundles = [[each] for each in series] if coupled else [series]
-    return PendingJobs(run, bundles, config.trials, parse_shard(config.shard), coupled)
 
 
 def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:

@@ -3,21 +3,68 @@
 import contextlib
 import time
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ganinv_cli import preconditioner
 from ganinv_cli.engine.engine import Counts, Engine, WorkerResult, WorkerResults
 from ganinv_cli.experiments.columns import Groups, join_groups
-from ganinv_cli.experiments.pending_jobs import PendingJobs
+from ganinv_cli.experiments.first_starts import check_labels, load_encoder
+from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.progress import ProgressCounter, RunProgress
+from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.task import Settings, TrialTask
+from ganinv_cli.jobs import Job
 from ganinv_cli.network import generator as network
-from ganinv_cli.store import Run
+from ganinv_cli.settings.sharding import parse_shard
+from ganinv_cli.store import Figure, Run, open_run, read_results
 
 COMMIT_SECONDS = 5.0
 
 ShowProgress = Callable[[RunProgress], None]
+
+
+def run_known_trials(
+    command: str,
+    task: TrialTask[Settings],
+    engine: Engine,
+    out: Path,
+    overwrite: bool,
+    show: ShowProgress,
+    make_figures: Callable[[Path, network.Generator, Settings], Mapping[str, Figure]],
+    *,
+    cases: int = 1,
+    relative_cost: float = 1.0,
+) -> None:
+    """Run the trials that `out` lacks, commit as they finish, and make one file at the end.
+
+    Each trial has a known z, and runs for each of `cases` and rules in turn, so that a stopped run
+    has all of them. An interruption commits the finished trials and is raised again; the same call
+    continues it.
+    """
+    generator, config, solver = engine.generator, task.config, task.solver
+    check_labels(generator, config, config.restarts + 1, "restarts")
+    low_precision = solver.uses_low_precision and task.has_exact_jobs
+    precision = engine.machine.precision if low_precision else "float32"
+    encoder = load_encoder(config, generator)
+    task = replace(task, mixed=precision == "mixed", encoder=encoder)
+    identity = {"encoder_sha256": encoder.sha256} if encoder else {}
+    run_provenance = make_provenance(
+        command, config, solver, generator, engine.machine.device, identity, precision
+    )
+    coupled = config.batch_norm == "batch"
+    jobs = [Job(0, rule, case) for case in range(cases) for rule in config.clip]
+    series = [JobSeries(job.case, job.rule, task.get_group(job)) for job in jobs]
+    bundles = [[each] for each in series] if coupled else [series]
+    with open_run(out, run_provenance, overwrite) as run:
+        pending = PendingJobs(run, bundles, config.trials, parse_shard(config.shard), coupled)
+        if not pending and read_results(out).figures:
+            run.finish()
+            return
+        run_task(task, pending, engine, run, show, relative_cost=relative_cost)
+        run.finish(make_figures(out, generator, config))
 
 
 def run_task(
