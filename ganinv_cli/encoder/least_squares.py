@@ -26,14 +26,8 @@ class EncoderSettings:
     seed: int = 0  # below 2³¹
 
     def __post_init__(self) -> None:
-        if self.images < 1 or self.batch_size < 1:
-            raise ConfigError(
-                f"{self.images} images in batches of {self.batch_size} are no fit; use 1 or more"
-            )
         if not 0 < self.ridge < float("inf"):
             raise ConfigError(f"a ridge of {self.ridge} cannot be used; use a number above 0")
-        if not 0 <= self.seed < 2**31:
-            raise ConfigError(f"seed {self.seed} cannot be used; use 0 to {2**31 - 1:,}")
 
 
 class Sums(NamedTuple):

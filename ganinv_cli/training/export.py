@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
+from ganinv_cli.images import to_pixels
 from ganinv_cli.training import networks
 from ganinv_cli.training.folder import explain_write_errors
 from ganinv_cli.training.settings import TrainingSettings
@@ -61,10 +62,8 @@ def _calibrate_statistics(
     shape = [settings.batch_size, settings.latent]
     for number in range(CALIBRATION_BATCHES):
         moments = run(tf.random.stateless_uniform(shape, [settings.seed, number], -1, 1))
-        for norm in moments.mean:
-            for statistic, values in (("mean", moments.mean), ("variance", moments.variance)):
-                name = f"generator/{norm}/moving_{statistic}"
-                totals[name] = totals.get(name, 0.0) + values[norm] / CALIBRATION_BATCHES
+        for name, value in moments.items():
+            totals[name] = totals.get(name, 0.0) + value / CALIBRATION_BATCHES
     return totals
 
 
@@ -76,9 +75,12 @@ def _draw_sheet(
         [SHEET_SIDE * SHEET_SIDE, settings.latent], [settings.seed, 0], -1, 1
     )
     pictures = networks.generate(weights, z, tf.float32, statistics)[0].numpy()
-    pixels = np.rint((pictures.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
     size, channels = settings.size, settings.channels
-    grid = pixels.reshape(SHEET_SIDE, SHEET_SIDE, size, size, channels).transpose(0, 2, 1, 3, 4)
+    grid = (
+        to_pixels(pictures)
+        .reshape(SHEET_SIDE, SHEET_SIDE, size, size, channels)
+        .transpose(0, 2, 1, 3, 4)
+    )
     return Image.fromarray(grid.reshape(SHEET_SIDE * size, SHEET_SIDE * size, channels).squeeze())
 
 

@@ -8,9 +8,10 @@ checkpoint layout C; `precision` is the dtype of the convolutions.
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
 
 import tensorflow as tf
+
+from ganinv_cli.training.settings import TrainingSettings
 
 EPSILON = 1e-5
 DECAY = 0.9
@@ -18,20 +19,12 @@ DECAY = 0.9
 Parameters = Mapping[str, tf.Variable]
 
 
-class Moments(NamedTuple):
-    """Mean and variance of the inputs of the generator's batch norms, by the norm's name."""
-
-    mean: dict[str, tf.Tensor]  # (channels,)
-    variance: dict[str, tf.Tensor]  # (channels,)
-
-
-def generator_shapes(
-    size: int, channels: int, latent: int, widths: tuple[int, ...]
-) -> dict[str, tuple[int, ...]]:
+def generator_shapes(settings: TrainingSettings) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a generator's trainable arrays, by their names in layout C."""
-    side = size >> len(widths)
+    widths, channels = settings.widths, settings.channels
+    side = settings.size >> len(widths)
     shapes: dict[str, tuple[int, ...]] = {
-        "generator/g_h0_lin/Matrix": (latent, side * side * widths[0]),
+        "generator/g_h0_lin/Matrix": (settings.latent, side * side * widths[0]),
         "generator/g_h0_lin/bias": (side * side * widths[0],),
     }
     for number, (inputs, outputs) in enumerate(zip(widths, (*widths[1:], channels), strict=True)):
@@ -42,19 +35,17 @@ def generator_shapes(
     return shapes
 
 
-def discriminator_shapes(
-    size: int, channels: int, widths: tuple[int, ...]
-) -> dict[str, tuple[int, ...]]:
+def discriminator_shapes(settings: TrainingSettings) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a discriminator's trainable arrays; widths mirror the generator's."""
     shapes: dict[str, tuple[int, ...]] = {}
-    ladder = (channels, *reversed(widths))
-    for number, (inputs, outputs) in enumerate(pairwise(ladder)):
+    widths = settings.widths
+    for number, (inputs, outputs) in enumerate(pairwise((settings.channels, *reversed(widths)))):
         shapes[f"discriminator/d_h{number}_conv/w"] = (5, 5, inputs, outputs)
         shapes[f"discriminator/d_h{number}_conv/biases"] = (outputs,)
         if number:
             shapes[f"discriminator/d_bn{number}/gamma"] = (outputs,)
             shapes[f"discriminator/d_bn{number}/beta"] = (outputs,)
-    side = size >> len(widths)
+    side = settings.size >> len(widths)
     shapes["discriminator/d_h_lin/Matrix"] = (side * side * widths[0], 1)
     shapes["discriminator/d_h_lin/bias"] = (1,)
     return shapes
@@ -79,26 +70,26 @@ def generate(
     z: tf.Tensor,
     precision: tf.DType,
     statistics: Mapping[str, tf.Tensor] | None = None,
-) -> tuple[tf.Tensor, Moments]:
-    """Return images (batch, size, size, channels) in [-1, 1] of z (batch, latent), and moments.
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Return images (batch, size, size, channels) in [-1, 1] of z (batch, latent), and statistics.
 
     Batch norms use `statistics`, the arrays named `moving_mean` and `moving_variance`; without it
-    they use the batch's own moments, which are returned.
+    they use the batch's own moments, which are returned under these names.
     """
-    moments = Moments({}, {})
+    moments: dict[str, tf.Tensor] = {}
     depth = sum(name.endswith("/w") for name in parameters)
     width = parameters["generator/g_bn0/gamma"].shape[0]
     side = round((parameters["generator/g_h0_lin/bias"].shape[0] / width) ** 0.5)
 
     def normalize(x: tf.Tensor, norm: str) -> tf.Tensor:
         gamma, beta = parameters[f"generator/{norm}/gamma"], parameters[f"generator/{norm}/beta"]
+        names = [f"generator/{norm}/moving_{statistic}" for statistic in ("mean", "variance")]
         if statistics:
-            mean, variance = (
-                statistics[f"generator/{norm}/moving_{s}"] for s in ("mean", "variance")
-            )
+            mean, variance = (statistics[name] for name in names)
             x = tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
         else:
-            x, moments.mean[norm], moments.variance[norm] = _batch_norm(x, gamma, beta)
+            x, *values = _batch_norm(x, gamma, beta)
+            moments.update(zip(names, values, strict=True))
         return tf.nn.relu(x)
 
     x = tf.matmul(
@@ -141,7 +132,7 @@ def logits(parameters: Parameters, images: tf.Tensor, precision: tf.DType) -> tf
 def _batch_norm(
     x: tf.Tensor, gamma: tf.Variable, beta: tf.Variable
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+    """Return the normalized x, and the mean and variance (channels,) of its batch."""
+    return tf.compat.v1.nn.fused_batch_norm(  # type: ignore[no-any-return]
         x, gamma, beta, epsilon=EPSILON, is_training=True
     )
-    return y, mean, variance

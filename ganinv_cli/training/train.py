@@ -108,14 +108,12 @@ def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointM
 
 
 def _initialize_state(settings: TrainingSettings) -> _TrainingState:
-    generator_shapes = networks.generator_shapes(
-        settings.size, settings.channels, settings.latent, settings.widths
+    generator = networks.initialize_parameters(
+        networks.generator_shapes(settings), 2 * settings.seed
     )
-    discriminator_shapes = networks.discriminator_shapes(
-        settings.size, settings.channels, settings.widths
+    discriminator = networks.initialize_parameters(
+        networks.discriminator_shapes(settings), 2 * settings.seed + 1
     )
-    generator = networks.initialize_parameters(generator_shapes, 2 * settings.seed)
-    discriminator = networks.initialize_parameters(discriminator_shapes, 2 * settings.seed + 1)
     moving = {}
     for number, width in enumerate(settings.widths):
         moving[f"generator/g_bn{number}/moving_mean"] = tf.Variable(tf.zeros(width))
@@ -151,7 +149,7 @@ def _compile_step(
         """Return a seed (2,); streams are ten apart, so that each augmentation has its own seed."""
         return tf.stack([settings.seed * 1000 + stream * 10, step])
 
-    def generate_fakes(step: tf.Tensor, stream: int) -> tuple[tf.Tensor, networks.Moments]:
+    def generate_fakes(step: tf.Tensor, stream: int) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         shape = [settings.batch_size, settings.latent]
         z = tf.random.stateless_uniform(shape, make_seed(step, stream), -1, 1)
         return networks.generate(model.generator, z, precision)
@@ -205,7 +203,7 @@ def _apply_gradients(
     adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
-def _update_averages(model: _TrainingState, moments: networks.Moments, average: float) -> None:
+def _update_averages(model: _TrainingState, moments: dict[str, tf.Tensor], average: float) -> None:
     """Move the averages after a step: batch statistics by .1, weights by 1 − average.
 
     The weights' average follows faster at first, as if it had seen only the steps taken so far.
@@ -215,7 +213,6 @@ def _update_averages(model: _TrainingState, moments: networks.Moments, average: 
     decay = tf.minimum(average, (1 + steps_done) / (10 + steps_done))
     for name, value in model.generator.items():
         model.averaged[name].assign(decay * model.averaged[name] + (1 - decay) * value)
-    for norm in moments.mean:
-        for statistic, value in (("mean", moments.mean), ("variance", moments.variance)):
-            moving = model.moving[f"generator/{norm}/moving_{statistic}"]
-            moving.assign(networks.DECAY * moving + (1 - networks.DECAY) * value[norm])
+    for name, value in moments.items():
+        moving = model.moving[name]
+        moving.assign(networks.DECAY * moving + (1 - networks.DECAY) * value)

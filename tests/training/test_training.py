@@ -217,10 +217,7 @@ def test_a_damaged_state_is_explained(
 
 @pytest.mark.parametrize(
     "change",
-    [
-        *({"size": 48}, {"size": 8}, {"batch_size": 1}, {"average": 1.0}),
-        *({"average": float("nan")}, {"seed": -1}, {"seed": 2_000_001}),
-    ],
+    [{"size": 48}, {"size": 8}, {"average": 1.0}, {"average": float("nan")}],
     ids=str,
 )
 def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
