@@ -9,11 +9,10 @@ import numpy as np
 
 from ganinv_cli.conversion import UnwritableError, describe_layer
 from ganinv_cli.network import layers as kinds
-from ganinv_cli.network.graph import LABEL, Network, Z
+from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.shapes import Shape
 
 Tensor = Any  # KerasTensor, symbolic
-ConvertLayer = Callable[[Any, str, Sequence[Tensor]], Tensor]
 
 NO_PADDING: kinds.Sides = ((0, 0), (0, 0))
 
@@ -38,19 +37,12 @@ def build_model(network: Network) -> keras.Model:
         if isinstance(node_layer, kinds.Constant):
             outputs[number] = _convert_constant(node_layer, layer_name, outputs[Z])
             continue
-        convert = _CONVERTERS.get(type(node_layer))
-        if convert is None or (
-            isinstance(node_layer, kinds.Activation) and not _is_supported(node_layer)
-        ):
-            raise UnwritableError(
-                f"{describe_layer(network, number)}: Keras has no layer that does this"
-            )
         shapes = [network.node_shape(each) for each in input_numbers]
         tensors = [outputs[each] for each in input_numbers]
         if isinstance(node_layer, kinds.Add | kinds.Multiply):
             tensors = _match_ranks(tensors, shapes, layer_name)
         try:
-            outputs[number] = convert(node_layer, layer_name, tensors)
+            outputs[number] = _convert(node_layer, layer_name, tensors)
         except UnwritableError as error:
             raise UnwritableError(f"{describe_layer(network, number)}: {error}") from None
     model_inputs = inputs if network.labels else inputs[0]
@@ -73,6 +65,26 @@ class _UniqueNames:
         return name
 
 
+def _convert(layer: kinds.Layer, name: str, tensors: Sequence[Tensor]) -> Tensor:
+    """Return the output of a layer. Raises UnwritableError."""
+    merging = isinstance(layer, kinds.Add | kinds.Multiply | kinds.Concat)
+    if isinstance(layer, kinds.Add | kinds.Multiply) and len(tensors) == 1:
+        return tensors[0]
+    if isinstance(layer, kinds.ConvTranspose):
+        return _convert_conv_transpose(layer, name, tensors[0])
+    if isinstance(layer, kinds.Conv):
+        return _convert_conv(layer, name, tensors[0])
+    if isinstance(layer, kinds.Pad):
+        return _convert_pad(layer, name, tensors[0])
+    make_layer = _LAYER_MAKERS.get(type(layer))
+    if make_layer is None:
+        raise UnwritableError("Keras has no layer that does this")
+    weights = () if isinstance(layer, kinds.Affine) else weight_arrays(layer)
+    return _apply_with_weights(
+        make_layer(layer, name), list(tensors) if merging else tensors[0], *weights
+    )
+
+
 def _apply_with_weights(layer: keras.layers.Layer, tensor: Tensor, *weights: np.ndarray) -> Tensor:
     output = layer(tensor)
     layer.set_weights(list(weights))
@@ -90,26 +102,12 @@ def _convert_constant(layer: kinds.Constant, name: str, z: Tensor) -> Tensor:
     )
 
 
-def _convert_dense(layer: kinds.Dense, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    dense = keras.layers.Dense(layer.weights.shape[1], name=name)
-    return _apply_with_weights(dense, inputs[0], layer.weights, layer.bias)
-
-
-def _convert_reshape(layer: kinds.Reshape, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    return keras.layers.Reshape(layer.shape, name=name)(inputs[0])
-
-
-def _convert_transpose(layer: kinds.Transpose, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    order = tuple(axis + 1 for axis in layer.order)
-    return keras.layers.Permute(order, name=name)(inputs[0])
-
-
-def _convert_conv(layer: kinds.Conv, name: str, inputs: Sequence[Tensor]) -> Tensor:
+def _convert_conv(layer: kinds.Conv, name: str, x: Tensor) -> Tensor:
     """Convert with SAME padding if that is the padding, else with a padding layer before it.
 
     Keras names paddings and does not count them.
     """
-    x, kernel = inputs[0], layer.weights.shape[:2]
+    kernel = layer.weights.shape[:2]
     sides = zip(x.shape[1:3], kernel, layer.stride, strict=True)
     same = tuple(_compute_same_padding(*each) for each in sides) == layer.padding
     if not same:
@@ -121,14 +119,10 @@ def _convert_conv(layer: kinds.Conv, name: str, inputs: Sequence[Tensor]) -> Ten
         "same" if same else "valid",
         name=name,
     )
-    output = convolution(x)
-    convolution.set_weights([layer.weights, layer.bias])
-    return output
+    return _apply_with_weights(convolution, x, layer.weights, layer.bias)
 
 
-def _convert_conv_transpose(
-    layer: kinds.ConvTranspose, name: str, inputs: Sequence[Tensor]
-) -> Tensor:
+def _convert_conv_transpose(layer: kinds.ConvTranspose, name: str, x: Tensor) -> Tensor:
     """Convert with SAME padding if that is the crop, else without padding and cropped afterwards.
 
     If the output is padded, the bias is added last, so that the padding gets it too.
@@ -143,8 +137,8 @@ def _convert_conv_transpose(
         use_bias=not has_padding,
         name=name,
     )
-    output = transposed_convolution(inputs[0])
-    transposed_convolution.set_weights([layer.weights, *([] if has_padding else [layer.bias])])
+    biases = [] if has_padding else [layer.bias]
+    output = _apply_with_weights(transposed_convolution, x, layer.weights, *biases)
     if layer.has_same_padding:
         return output
     # Keras appends zeros if the stride is longer than the kernel
@@ -158,11 +152,11 @@ def _convert_conv_transpose(
     return output
 
 
-def _convert_pad(layer: kinds.Pad, name: str, inputs: Sequence[Tensor]) -> Tensor:
+def _convert_pad(layer: kinds.Pad, name: str, x: Tensor) -> Tensor:
     """Convert padding with zeros. Raises UnwritableError for any other mode."""
     if layer.mode != "constant":
         raise UnwritableError("Keras has no layer that mirrors a picture's edge")
-    return _pad_or_crop(inputs[0], layer.sides, name)
+    return _pad_or_crop(x, layer.sides, name)
 
 
 def _pad_or_crop(x: Tensor, sides: kinds.Sides, name: str) -> Tensor:
@@ -185,51 +179,14 @@ def _compute_same_padding(side: int, size: int, step: int) -> tuple[int, int]:
     return over // 2, over - over // 2
 
 
-def _convert_upsample(layer: kinds.Upsample, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    upsampling = keras.layers.UpSampling2D(layer.factor, interpolation=layer.method, name=name)
-    return upsampling(inputs[0])
-
-
-def _convert_batch_norm(layer: kinds.BatchNorm, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    normalization = keras.layers.BatchNormalization(epsilon=layer.epsilon, name=name)
-    moments = layer.mean, layer.variance
-    return _apply_with_weights(normalization, inputs[0], layer.gamma, layer.beta, *moments)
-
-
-def _convert_affine(layer: kinds.Affine, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    scale, shift = layer.scale.tolist(), layer.shift.tolist()
-    return keras.layers.Rescaling(scale, shift, name=name)(inputs[0])
-
-
-def _convert_group_norm(layer: kinds.GroupNorm, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    group_normalization = keras.layers.GroupNormalization(
-        layer.groups, epsilon=layer.epsilon, name=name
-    )
-    return _apply_with_weights(group_normalization, inputs[0], layer.gamma, layer.beta)
-
-
-def _convert_activation(layer: kinds.Activation, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    slope = layer.slope
+def _make_activation(layer: kinds.Activation, name: str) -> keras.layers.Layer:
     if layer.name == "leaky_relu":
-        return keras.layers.LeakyReLU(negative_slope=slope, name=name)(inputs[0])
+        return keras.layers.LeakyReLU(negative_slope=layer.slope, name=name)
     if layer.name == "elu":
-        return keras.layers.ELU(alpha=slope, name=name)(inputs[0])
-    return keras.layers.Activation(_ACTIVATION_NAMES[layer.name], name=name)(inputs[0])
-
-
-def _is_supported(layer: kinds.Activation) -> bool:
-    return layer.name in ("leaky_relu", "elu", *_ACTIVATION_NAMES)
-
-
-def _convert_concat(layer: kinds.Concat, name: str, inputs: Sequence[Tensor]) -> Tensor:
-    return keras.layers.Concatenate(axis=-1, name=name)(list(inputs))
-
-
-def _make_merge_converter(layer_class: Callable[..., keras.layers.Layer]) -> ConvertLayer:
-    def convert(layer: Any, name: str, inputs: Sequence[Tensor]) -> Tensor:
-        return inputs[0] if len(inputs) == 1 else layer_class(name=name)(list(inputs))
-
-    return convert
+        return keras.layers.ELU(alpha=layer.slope, name=name)
+    if layer.name not in _ACTIVATION_NAMES:
+        raise UnwritableError("Keras has no layer that does this")
+    return keras.layers.Activation(_ACTIVATION_NAMES[layer.name], name=name)
 
 
 def _match_ranks(tensors: list[Tensor], shapes: Sequence[Shape], name: str) -> list[Tensor]:
@@ -248,19 +205,26 @@ _ACTIVATION_NAMES = {
     **{"swish": "silu", "hard_sigmoid": "hard_sigmoid", "exp": "exponential"},
     **{"softsign": "softsign"},
 }
-_CONVERTERS: dict[type[kinds.Layer], ConvertLayer] = {
-    kinds.Dense: _convert_dense,
-    kinds.Reshape: _convert_reshape,
-    kinds.Transpose: _convert_transpose,
-    kinds.ConvTranspose: _convert_conv_transpose,
-    kinds.Conv: _convert_conv,
-    kinds.Upsample: _convert_upsample,
-    kinds.Pad: _convert_pad,
-    kinds.BatchNorm: _convert_batch_norm,
-    kinds.Affine: _convert_affine,
-    kinds.GroupNorm: _convert_group_norm,
-    kinds.Activation: _convert_activation,
-    kinds.Add: _make_merge_converter(keras.layers.Add),
-    kinds.Multiply: _make_merge_converter(keras.layers.Multiply),
-    kinds.Concat: _convert_concat,
+_LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]] = {
+    kinds.Dense: lambda layer, name: keras.layers.Dense(layer.weights.shape[1], name=name),
+    kinds.Reshape: lambda layer, name: keras.layers.Reshape(layer.shape, name=name),
+    kinds.Transpose: lambda layer, name: keras.layers.Permute(
+        tuple(axis + 1 for axis in layer.order), name=name
+    ),
+    kinds.Upsample: lambda layer, name: keras.layers.UpSampling2D(
+        layer.factor, interpolation=layer.method, name=name
+    ),
+    kinds.BatchNorm: lambda layer, name: keras.layers.BatchNormalization(
+        epsilon=layer.epsilon, name=name
+    ),
+    kinds.GroupNorm: lambda layer, name: keras.layers.GroupNormalization(
+        layer.groups, epsilon=layer.epsilon, name=name
+    ),
+    kinds.Affine: lambda layer, name: keras.layers.Rescaling(
+        layer.scale.tolist(), layer.shift.tolist(), name=name
+    ),
+    kinds.Activation: _make_activation,
+    kinds.Add: lambda _, name: keras.layers.Add(name=name),
+    kinds.Multiply: lambda _, name: keras.layers.Multiply(name=name),
+    kinds.Concat: lambda _, name: keras.layers.Concatenate(axis=-1, name=name),
 }

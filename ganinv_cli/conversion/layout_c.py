@@ -5,7 +5,6 @@ convolution of stride 2, and tanh at the end. Batch norms that layout C has no p
 A fixed label is folded into the bias of the dense layer.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -65,7 +64,11 @@ class _LayoutMatcher:
     def collect_arrays(self) -> Arrays:
         """Return the arrays by name. Raises UnwritableError."""
         self._check_sequential()
-        self._collect_weights("g_h0_lin", self._expect(Dense, "a matrix"), "Matrix", "bias")
+        dense = self._expect(Dense, "a matrix")
+        self._arrays |= {
+            f"{PREFIX}g_h0_lin/Matrix": dense.weights,
+            f"{PREFIX}g_h0_lin/bias": dense.bias,
+        }
         shape = self._expect(Reshape, "a reshape to a square map").shape
         if len(shape) != 3 or shape[0] != shape[1]:
             raise self._make_mismatch_error("a square map", back=1)
@@ -77,7 +80,10 @@ class _LayoutMatcher:
             convolution = self._expect(
                 ConvTranspose, "a transposed convolution of stride 2 or tanh"
             )
-            self._collect_weights(f"g_h{number}", self._to_same_padding(convolution), "w", "biases")
+            self._arrays |= {
+                f"{PREFIX}g_h{number}/w": self._pad_to_same(convolution),
+                f"{PREFIX}g_h{number}/biases": convolution.bias,
+            }
             self._collect_norm(number)
         if not number:
             raise self._make_mismatch_error("a transposed convolution of stride 2")
@@ -127,31 +133,19 @@ class _LayoutMatcher:
             f"{name}/moving_variance": found.variance,
         }
 
-    def _collect_weights(
-        self, name: str, layer: Dense | ConvTranspose, weights: str, bias: str
-    ) -> None:
-        self._arrays |= {
-            f"{PREFIX}{name}/{weights}": layer.weights,
-            f"{PREFIX}{name}/{bias}": layer.bias,
-        }
-
-    def _to_same_padding(self, convolution: ConvTranspose) -> ConvTranspose:
+    def _pad_to_same(self, convolution: ConvTranspose) -> np.ndarray:
+        """Return the kernel with the zeros around it with which the crop is that of SAME."""
         if convolution.stride != (STRIDE, STRIDE):
             raise self._make_mismatch_error("a stride of 2 alone", back=1)
         if convolution.has_same_padding:
-            return convolution
-        sides = zip(convolution.weights.shape[:2], convolution.crop, strict=True)
-        zeros_by_side = [_find_same_padding_zeros(size, crop) for size, crop in sides]
-        if None in zeros_by_side:
-            raise self._make_mismatch_error("maps that double their sides", back=1)
-        padded = np.pad(convolution.weights, [*filter(None, zeros_by_side), (0, 0), (0, 0)])
-        crop = [
-            (before + zeros[0], behind + zeros[1])
-            for (before, behind), zeros in zip(
-                convolution.crop, filter(None, zeros_by_side), strict=True
-            )
-        ]
-        return replace(convolution, weights=padded, crop=(crop[0], crop[1]))
+            return convolution.weights
+        zeros: list[Pair] = []
+        for size, crop in zip(convolution.weights.shape[:2], convolution.crop, strict=True):
+            found = _find_same_padding_zeros(size, crop)
+            if found is None:
+                raise self._make_mismatch_error("maps that double their sides", back=1)
+            zeros.append(found)
+        return np.pad(convolution.weights, [*zeros, (0, 0), (0, 0)])
 
     def _make_mismatch_error(self, expected: str, back: int = 0) -> UnwritableError:
         number = self._position - back
@@ -170,23 +164,12 @@ _RELU_LAYERS = (Activation("relu"), Activation("leaky_relu", 0.0))
 
 def _find_same_padding_zeros(size: int, crop: Pair) -> Pair | None:
     """Return the zeros before and after a kernel that turn its crop into SAME, None if none do."""
-    if sum(crop) != size - STRIDE:
-        return None
-    return next(
-        (
-            (before, behind)
-            for before, behind in _iterate_paddings(size)
-            if crop[0] + before == max(size + before + behind - STRIDE, 0) // 2
-        ),
-        None,
-    )
-
-
-def _iterate_paddings(size: int) -> Iterator[Pair]:
-    """Yield numbers of zeros before and after a kernel, fewest first."""
-    for added in range(size + 3):
-        yield (0, added)
-        yield (added, 0)
+    if sum(crop) == size - STRIDE:
+        for added in range(size + 3):  # fewest first
+            for before, behind in ((0, added), (added, 0)):
+                if crop[0] + before == max(size + added - STRIDE, 0) // 2:
+                    return before, behind
+    return None
 
 
 def _replace_sigmoid(network: Network) -> Network:
