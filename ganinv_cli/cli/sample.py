@@ -97,16 +97,24 @@ def sample(
     if z_file and not quiet:
         some = f"the first {count:,} of " if count else ""
         click.echo(f"{z_file}: {some}{latents.description}", err=True)
+    from ganinv_cli.inspection import render
+
     if folder:
-        _write_pictures(generator, latents, Path(out))
+        pictures = render.render_pixels(generator, latents.z, latents.labels)
+        images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
+        files.write_numbered_pngs(Path(out), images)
     else:
-        _write_sheet(generator, latents, Path(out), columns)
+        column_count = columns or round(len(latents.z) ** 0.5)
+        sheet = render.draw_sheet(generator, latents.z, latents.labels, column_count)
+        files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latents import encode_npz
 
         files.write_output_file(npz, encode_npz(latents))
     if not quiet:
-        click.echo(f"{out}: {_describe_pictures(generator, latents)}")
+        height, width, _ = generator.image_shape
+        pictures_word = "picture" if len(latents.z) == 1 else "pictures"
+        click.echo(f"{out}: {len(latents.z):,} {pictures_word} of {height} x {width} pixels")
 
 
 def _load_latents(
@@ -124,34 +132,3 @@ def _load_latents(
         )
     labels = None if stored_latents.labels is None else stored_latents.labels[:count]
     return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)
-
-
-def _write_sheet(
-    generator: "Generator", latents: "Latents", path: Path, columns: int | None
-) -> None:
-    from ganinv_cli.files import encode_png, write_output_file
-    from ganinv_cli.inspection.render import draw_sheet
-
-    column_count = columns or round(len(latents.z) ** 0.5)
-    write_output_file(
-        path, encode_png(draw_sheet(generator, latents.z, latents.labels, column_count))
-    )
-
-
-def _write_pictures(generator: "Generator", latents: "Latents", folder: Path) -> None:
-    from ganinv_cli.files import encode_png, write_numbered_pngs
-    from ganinv_cli.inspection.render import render_pixels, to_pil_image
-
-    write_numbered_pngs(
-        folder,
-        (
-            encode_png(to_pil_image(each))
-            for each in render_pixels(generator, latents.z, latents.labels)
-        ),
-    )
-
-
-def _describe_pictures(generator: "Generator", latents: "Latents") -> str:
-    height, width, _ = generator.image_shape
-    pictures = "picture" if len(latents.z) == 1 else "pictures"
-    return f"{len(latents.z):,} {pictures} of {height} x {width} pixels"
