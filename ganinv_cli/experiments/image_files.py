@@ -1,41 +1,25 @@
 """The image files of a run, all read before the first is inverted."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import ImageError, UsageError, to_printable
-from ganinv_cli.images import Crop, list_images, load_image, suppress_pillow_warnings
+from ganinv_cli.images import (
+    Crop,
+    TargetImage,
+    list_images,
+    load_image,
+    suppress_pillow_warnings,
+)
 
 TEXT_BYTES = 255  # of a text in the results file
 
 
-class ImageFile(NamedTuple):
-    """One image file."""
-
-    name: str
-    sha256: str  # of its bytes; empty if it could not be read
-    pixels: np.ndarray  # uint8, the generator's image size; black if it could not be read
-    notes: str
-    error: str  # why it could not be read; empty if it was read
-
-    @property
-    def row(self) -> dict[str, np.ndarray]:
-        """The file's row in the results file."""
-        texts = {"name": self.name, "sha256": self.sha256, "said": self.notes, "error": self.error}
-        return {
-            "trial": np.zeros(1, np.int64),
-            **{name: np.array([_truncate(text)]) for name, text in texts.items()},
-            "target": self.pixels[None],
-        }
-
-
 def read_image_files(
     names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output_folder: Path
-) -> list[ImageFile]:
+) -> list[TargetImage]:
     """Read every image of a run, in the order of the results file; 12 kB each at 64 pixels.
 
     Files in `output_folder`, the run's own figures, are skipped. Raises ImageError if none of the
@@ -66,18 +50,25 @@ def read_image_files(
     return files
 
 
-def hash_files(files: Sequence[ImageFile]) -> str:
-    """Return the SHA-256 of all files' hashes in their order, in hexadecimal."""
-    return hashlib.sha256("\n".join(source.sha256 for source in files).encode()).hexdigest()
+def make_image_row(file: TargetImage) -> dict[str, np.ndarray]:
+    """Return the file's row in the results file."""
+    texts = {
+        **{"name": file.name, "sha256": file.sha256},
+        **{"said": "; ".join(file.notes), "error": file.error},
+    }
+    return {
+        "trial": np.zeros(1, np.int64),
+        **{name: np.array([_truncate(text)]) for name, text in texts.items()},
+        "target": file.pixels[None],
+    }
 
 
-def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> ImageFile:
-    name = to_printable(path.name)
+def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> TargetImage:
     try:
-        picture = load_image(path, shape, crop)
+        return load_image(path, shape, crop)
     except ImageError as error:
-        return ImageFile(name, "", np.zeros(shape, np.uint8), "", str(error))
-    return ImageFile(name, picture.sha256, picture.pixels, "; ".join(picture.notes), "")
+        black = np.zeros(shape, np.uint8)
+        return TargetImage(to_printable(path.name), "", black, error=str(error))
 
 
 def _truncate(text: str) -> bytes:

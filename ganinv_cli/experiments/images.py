@@ -1,7 +1,7 @@
 """Experiments on image files, whose true z is unknown: several starts per image."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
-from ganinv_cli.experiments.image_files import ImageFile, hash_files, read_image_files
+from ganinv_cli.experiments.image_files import make_image_row, read_image_files
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import Refiner, TrialTask
-from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings, to_floats
+from ganinv_cli.images import Crop, TargetImage, load_mask, suppress_pillow_warnings, to_floats
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import Targets, Trial
@@ -57,12 +57,12 @@ def run_images(
     minimum_test = (
         MinimumTest() if generator.batch_norm == "frozen" else None
     )  # else z has no loss of its own
+    hashes = "\n".join(file.sha256 for file in image_files)
+    mask_bytes = None if pixel_mask is None else pixel_mask.tobytes()
     extra_settings = {
         "images": len(image_files),
-        "images_sha256": hash_files(image_files),
-        "mask_sha256": ""
-        if pixel_mask is None
-        else hashlib.sha256(pixel_mask.tobytes()).hexdigest(),
+        "images_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
+        "mask_sha256": hashlib.sha256(mask_bytes).hexdigest() if mask_bytes else "",
         "polish": _describe_test(minimum_test, generator),
     }
     encoder = load_encoder(config, generator)
@@ -80,7 +80,7 @@ def run_images(
             pixels=pixels,
             minimum_test=minimum_test,
         )
-        images = _ImageRun(config, engine, image_files, run, pixel_mask)
+        images = _ImageRun(task, engine, image_files, run)
         images.certify()  # certificates that an interrupted run did not make
         run_task(
             task,
@@ -160,36 +160,22 @@ class _ImageRun:
     """The images of a run: their jobs, their rows in the results, and their certificates."""
 
     def __init__(
-        self,
-        config: ImagesConfig,
-        engine: Engine,
-        image_files: Sequence[ImageFile],
-        run: Run,
-        pixel_mask: np.ndarray | None,
+        self, task: ImageTask, engine: Engine, image_files: Sequence[TargetImage], run: Run
     ) -> None:
-        self._config, self._engine, self._image_files, self._run = config, engine, image_files, run
-        self._pixel_mask, self._shard = pixel_mask, parse_shard(config.shard)
+        config = self._config = task.config
+        self._mask, self._engine, self._image_files, self._run = task.mask, engine, image_files, run
+        self._shard = parse_shard(config.shard)
         numbers = np.arange(len(image_files))
-        in_shard = (
-            self._shard.contains(numbers, block=1)
-            if config.shards_images
-            else np.ones(len(image_files), bool)
-        )
-        self._readable = [
-            number for number in numbers[in_shard].tolist() if not image_files[number].error
-        ]
+        shard = self._shard if config.shards_images else UNSHARDED
+        in_shard = numbers[shard.contains(numbers, block=1)].tolist()
+        self._readable = [number for number in in_shard if not image_files[number].error]
         if not self._readable:
             raise NothingToDoError(
                 f"nothing to do: shard {config.shard} has none of the {len(image_files)} images"
             )
         self._uncertified = {(number, rule) for number in self._readable for rule in config.clip}
-        run.commit(
-            {
-                image_group(number): image_files[number].row
-                for number in numbers.tolist()
-                if image_files[number].error and self._is_new(number)
-            }
-        )
+        unreadable = [number for number in numbers.tolist() if image_files[number].error]
+        run.commit(self._make_new_rows(unreadable))
 
     def make_jobs(self) -> PendingJobs:
         """Return the jobs that are left, image by image."""
@@ -203,12 +189,7 @@ class _ImageRun:
 
     def make_image_rows(self, groups: Groups) -> Groups:
         """Return the rows of the images that have none in the results yet."""
-        numbers = sorted({image_number(group) for group in groups})
-        return {
-            image_group(number): self._image_files[number].row
-            for number in numbers
-            if self._is_new(number)
-        }
+        return self._make_new_rows(sorted({image_number(group) for group in groups}))
 
     def certify(self) -> None:
         """Make the certificates of the images that have all their trials."""
@@ -218,8 +199,13 @@ class _ImageRun:
             if len(self._run.list_committed(image_group(number, rule))) >= self._config.trials
         }
         if completed:
-            certify(self._run, sorted(completed), self._engine, self._pixel_mask)
+            certify(self._run, sorted(completed), self._engine, self._mask)
             self._uncertified -= completed
 
-    def _is_new(self, number: int) -> bool:
-        return not len(self._run.list_committed(image_group(number)))
+    def _make_new_rows(self, numbers: Iterable[int]) -> Groups:
+        """Return the rows of those of these images that have none in the results."""
+        return {
+            image_group(number): make_image_row(self._image_files[number])
+            for number in numbers
+            if not len(self._run.list_committed(image_group(number)))
+        }

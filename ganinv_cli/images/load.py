@@ -21,10 +21,10 @@ class TargetImage(NamedTuple):
     """An image file at a generator's size."""
 
     name: str  # of the file, without its folder, printable
-    path: Path
-    sha256: str  # of the file's bytes
-    pixels: np.ndarray  # (height, width, channels), uint8
-    notes: tuple[str, ...]  # phrases on changes that a viewer would not make
+    sha256: str  # of the file's bytes; empty if it could not be read
+    pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
+    notes: tuple[str, ...] = ()  # phrases on changes that a viewer would not make
+    error: str = ""  # why it could not be read; empty if it was read
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
@@ -35,9 +35,7 @@ def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
     data, name = read_image_file(path), to_printable(path)
     image, notes = to_display_colours(name, decode_image(name, data), shape[2])
     pixels = resize_image(image.crop(crop.compute_box(*image.size, name)), shape)
-    return TargetImage(
-        to_printable(path.name), path, hashlib.sha256(data).hexdigest(), pixels, notes
-    )
+    return TargetImage(to_printable(path.name), hashlib.sha256(data).hexdigest(), pixels, notes)
 
 
 def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:

@@ -123,7 +123,7 @@ def test_an_image_is_read_once_and_can_go_while_the_run_lasts(small, tmp_path):
         [str(tmp_path / "a.png")], small[1].image_shape, Crop(), tmp_path / "invert"
     )
     (tmp_path / "a.png").unlink()
-    assert (found.row["target"][0] == make_image(small[1], 0)).all()
+    assert (found.pixels == make_image(small[1], 0)).all()
 
 
 def test_the_figures_of_a_run_are_not_its_images(small, tmp_path):

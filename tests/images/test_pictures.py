@@ -81,7 +81,7 @@ def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
     image = _noise(8, 8)
     file = _written(tmp_path / "a\nb.png", _encoded(image))
     picture = load_image(file, SHAPE, Crop())
-    assert (picture.name, picture.path, picture.notes) == (r"a\nb.png", file, ())
+    assert (picture.name, picture.notes, picture.error) == (r"a\nb.png", (), "")
     assert picture.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert picture.pixels.dtype == np.uint8
     assert np.array_equal(picture.pixels, np.asarray(image))

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from stored import IMAGE_GROUPS, PIXELS, commit_batches, make_provenance, make_row, make_rows
 
-from ganinv_cli.experiments.image_files import read_image_files
+from ganinv_cli.experiments.image_files import make_image_row, read_image_files
 from ganinv_cli.images import Crop
 from ganinv_cli.store import open_run, read_results, schema
 
@@ -95,7 +95,7 @@ def test_a_long_text_is_cut_between_two_characters(path):
         [str(folder), str(readable)], PIXELS, Crop("center"), path.with_suffix("")
     )
     with open_run(path, make_provenance()) as run:
-        run.commit({f"image={n:04d}": images[n].row for n in range(3)})
+        run.commit({f"image={n:04d}": make_image_row(images[n]) for n in range(3)})
         run.finish()
     for number in range(2):
         found = read_results(path).groups[f"image={number:04d}"]
