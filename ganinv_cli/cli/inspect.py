@@ -63,7 +63,8 @@ def inspect(
     """Say what a checkpoint is: its generator, layer by layer.
 
     Prints the format, the latent vector and its prior, the pictures and their range, which files
-    beside it were heeded, what was assumed, what was ignored, and every layer as the file has it.
+    beside it were heeded, what was assumed, what was ignored, and every layer as the file has it,
+    or how many TensorFlow operations of each kind.
     Exit status 1: a check failed.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
