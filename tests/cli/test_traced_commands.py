@@ -18,7 +18,8 @@ import tensorflow as tf
 LATENT, PRIOR = 6, "uniform"
 random = np.random.default_rng(0)
 FIRST = random.normal(0, 0.7, (6, 128)).astype(np.float32)
-KERNELS = [random.normal(0, s, (5, 5, o, i)).astype(np.float32) for s, o, i in [(.2, 6, 8), (.3, 3, 6)]]
+SHAPES = [(5, 5, 6, 8), (5, 5, 3, 6)]
+KERNELS = [random.normal(0, 0.3, shape).astype(np.float32) for shape in SHAPES]
 
 
 def generate(z):
