@@ -269,6 +269,6 @@ def _explain_refusal(operation: str) -> str:
     if operation.removeprefix("Stateless").startswith(_LOOPS):
         return "belongs to a loop of the graph; unroll it, as by a range in Python"
     return (
-        "is not on the list of operations that are run: those that compute numbers and do nothing "
-        "else; export the generator without it"
+        "is not on the list of operations that are run: those that compute numbers with known "
+        "derivatives and do nothing else; export the generator without it"
     )

@@ -101,6 +101,27 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
     assert hollows >= 4
 
 
+def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
+    checkpoint = builders.trace_layers(builders.make_checkpoint(tmp_path))
+    generator = make_generator(checkpoint)
+    in_float32 = MinimumTest().compile_for(generator)
+    for trial in minima:
+        found, expected = (
+            each(trial.best.z, trial.target, "standard") for each in (in_float32, polisher)
+        )
+        assert found.outcome is expected.outcome
+        assert found.goldstein_norm == pytest.approx(expected.goldstein_norm, abs=0.02)
+        assert found.image_loss == pytest.approx(expected.image_loss, rel=1e-5)
+        np.testing.assert_array_equal(found.z, found.z.astype(np.float32))
+        unmoved = MinimumTest(steps=0).compile_for(generator)
+        assert unmoved(_random_z(), trial.target, "none").outcome is Outcome.stalled
+    image = generator.render(_random_z(1)[None], 1)[0]
+    found = in_float32(_random_z(1) + 1e-3, image, "standard")
+    assert found.outcome is Outcome.converged
+    assert found.image_loss < 1e-9
+    assert found.gradients < 40  # none of them counts five
+
+
 def test_polishing_never_raises_the_loss(generator, polisher, minima):
     unpolished = MinimumTest(steps=0).compile_for(generator)
     for trial in minima:
