@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.inspection.latents import draw_latents
-from ganinv_cli.inspection.original import UncheckableError, load_original
+from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
@@ -117,7 +118,7 @@ def _check_original(
     claim = "pictures are those of the program that the file holds"
     try:
         original_images = load_original(checkpoint, path, conventions)(z, labels)
-    except UncheckableError as error:
+    except UnreadableError as error:
         return Check(claim, None, None, None, str(error))
     return _compare_with_limit(claim, largest_difference(images, original_images), limit)
 

@@ -3,24 +3,42 @@
 Only for files you trust: the code in the file, such as a Lambda layer's, is run.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.keras.files import open_keras_file
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.formats.traced.user_code import explain_errors
 
 
 def read(path: Path) -> UnfinishedGenerator:
-    """Return the generator in a .keras or .h5 file by running the file's code.
+    """Return the generator in a Keras file by running the file's code. Raises UnreadableError."""
+    network = trace_function(*load_function(path))
+    return UnfinishedGenerator(network, "Keras", "traced", str(path))
 
-    Raises UnreadableError.
+
+def load_function(
+    path: Path, safe_mode: bool = False
+) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
+    """Return the model of a file as a function, in inference and float32, and its inputs.
+
+    In safe mode Keras runs no code in the file. Raises UnreadableError, also when it is called.
     """
+    with open_keras_file(path) as file:
+        config, is_whole = file.config, "weights" not in file.file_type
     with explain_errors("cannot be loaded by Keras"):
-        model = tf.keras.models.load_model(path, compile=False, safe_mode=False)
+        if is_whole:
+            model = keras.models.load_model(path, compile=False, safe_mode=safe_mode)
+        else:
+            layers = json.loads(config)
+            model = keras.saving.deserialize_keras_object(layers, safe_mode=safe_mode)
+            model.load_weights(path)
     inputs, structure = _read_inputs(model)
     weights = model.count_params() if model.built else 0
     if weights > MAX_WEIGHTS:
@@ -28,30 +46,20 @@ def read(path: Path) -> UnfinishedGenerator:
             f"holds {weights:,} weights where at most {MAX_WEIGHTS:,} were expected; is it a "
             "generator of pictures?"
         )
-    compute_in_float32(model)
+    _compute_in_float32(model)
 
     def generate(*tensors: tf.Tensor) -> tf.Tensor:
         with explain_errors("cannot be traced"):
             outputs = model(tf.nest.pack_sequence_as(structure, tensors), training=False)
         return _choose_output(tf.nest.flatten(outputs))
 
-    return UnfinishedGenerator(trace_function(generate, inputs), "Keras", "traced", str(path))
-
-
-def compute_in_float32(model: Any) -> None:
-    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
-    for layer in model._flatten_layers():
-        policy = layer.dtype_policy
-        if policy.variable_dtype == "float32" != policy.compute_dtype and not (
-            policy.quantization_mode
-        ):
-            layer.dtype_policy = "float32"
+    return generate, inputs
 
 
 def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
     """Return the inputs, flat and as a structure. Raises UnreadableError."""
     if getattr(model, "inputs", None):
-        structure = model.inputs[0] if isinstance(model, tf.keras.Sequential) else model.input
+        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
         return [
             FunctionInput(str(each.name), tf.as_dtype(each.dtype), tuple(each.shape))
             for each in tf.nest.flatten(structure)
@@ -65,6 +73,16 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
         "is a model that does not say what it is given; export it as a SavedModel "
         "(model.export), which does"
     )
+
+
+def _compute_in_float32(model: Any) -> None:
+    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        if policy.variable_dtype == "float32" != policy.compute_dtype and not (
+            policy.quantization_mode
+        ):
+            layer.dtype_policy = "float32"
 
 
 def _choose_output(outputs: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
@@ -31,10 +32,11 @@ class FunctionInput(NamedTuple):
 
     def describe(self) -> str:
         """Return the name and the shape, for messages."""
+        name = to_printable(self.name)[:80]
         if self.shape is None:
-            return f"{self.name} of any shape"
+            return f"{name} of any shape"
         sizes = ["any" if size is None else str(size) for size in self.shape[1:]]
-        return f"{self.name} ({', '.join(['batch', *sizes])})"
+        return f"{name} ({', '.join(['batch', *sizes])})"
 
 
 class _Roles(NamedTuple):
