@@ -14,6 +14,7 @@ EXPORT_ADVICE = (
     "; export it where its code is, as a SavedModel (model.export), or name a .py file that makes "
     "the generator"
 )
+MAX_REASON = 200  # characters
 # the reason alone, within a message that repeats settings, arguments and lines
 _REASONS = (
     re.compile(r".*Exception encountered: (.*)", re.DOTALL),  # of Keras, for a layer of a model
@@ -28,13 +29,13 @@ def run_beside(path: Path) -> Iterator[None]:
 
     What the body prints goes to stderr, as stdout is for results.
     """
-    folder, known = path.absolute().parent, set(sys.modules)
+    folder, known, places = path.absolute().parent, set(sys.modules), sys.path[:]
     sys.path.insert(0, str(folder))
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        sys.path.remove(str(folder))
+        sys.path[:] = places
         for name in sys.modules.keys() - known:
             top = name.partition(".")[0]
             if top not in known and ((folder / top).is_dir() or (folder / f"{top}.py").is_file()):
@@ -43,20 +44,16 @@ def run_beside(path: Path) -> Iterator[None]:
 
 @contextmanager
 def explain_errors(
-    failure: str,
-    error_type: type[Exception] = UnreadableError,
-    advice: str = EXPORT_ADVICE,
-    max_length: int = 200,
-    folder: Path | None = None,
+    failure: str, advice: str = EXPORT_ADVICE, folder: Path | None = None
 ) -> Iterator[None]:
-    """Raise what the body raises as an error of ours, in one sentence.
+    """Raise what the body raises as an UnreadableError, in one sentence.
 
     To be put around calls of a framework or of a user's code alone, which may raise anything. The
     sentence names the last line in the `folder` that was run.
     """
     try:
         yield
-    except (UnreadableError, error_type):
+    except UnreadableError:
         raise
     except (Exception, SystemExit) as error:
         text = str(error)
@@ -64,9 +61,9 @@ def explain_errors(
             match = pattern.search(text)
             text = match[1] if match else text
         kind, reason = type(error).__name__, " ".join(text.split())
-        reason = to_printable(reason)[:max_length]
+        reason = to_printable(reason)[:MAX_REASON]
         place = _find_line(error, folder) if folder else ""
-        raise error_type(f"{failure} ({place}{kind}: {reason}){advice}") from None
+        raise UnreadableError(f"{failure} ({place}{kind}: {reason}){advice}") from None
 
 
 def _find_line(error: BaseException, folder: Path) -> str:
