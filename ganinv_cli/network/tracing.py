@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.network.operations import IDENTITIES
 from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.replay import GraphError, replay_graph
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
@@ -20,6 +21,7 @@ BATCH = 2  # rows of the graph that is measured
 MAX_VALUES = 1 << 26  # of one operation, per image
 MAX_ALL_VALUES = 1 << 29  # of all operations, per image
 
+_PASSED = ("ReadVariableOp", *IDENTITIES)
 _UNCOUNTED = ("Const", "Placeholder", "Identity", "NoOp")
 _BOUNDED = {"Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 # operations that move pixels and keep their values
@@ -149,21 +151,36 @@ def _make_replay(traced: Traced) -> PictureFunction:
 
 
 def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:
-    """Hash the operations, their settings and the weights, but no names and no order."""
+    """Hash the operations, their settings and the weights, but no names and no order.
+
+    A weight is the same whether it is a constant or a variable.
+    """
     ends, digests = {traced.z: "z", traced.label: "label"}, dict[str, bytes]()
+
+    def get_digest(text: str) -> bytes:
+        name, _, number = text.partition(":")
+        return digests[name] + number.encode()
+
     for node in definition.node:  # each after its inputs
-        digest = hashlib.sha256(f"{node.op} {ends.get(node.name, '')}".encode())
-        for each in node.input:
-            name, _, number = each.lstrip("^").partition(":")
-            digest.update(digests[name] + number.encode())
-        for key in sorted(node.attr):
-            if not key.startswith("_"):
-                digest.update(key.encode())
-                digest.update(node.attr[key].SerializeToString(deterministic=True))
-        if node.name in traced.arrays:
-            digest.update(np.ascontiguousarray(traced.arrays[node.name]).data)
+        inputs = [each for each in node.input if not each.startswith("^")]
+        array = traced.arrays.get(node.name)
+        if node.op == "Const" and array is None:
+            array = tf.make_ndarray(node.attr["value"].tensor)
+        if node.op in _PASSED and len(inputs) == 1:
+            digests[node.name] = get_digest(inputs[0])
+            continue
+        if array is not None:
+            digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+        else:
+            digest = hashlib.sha256(f"{node.op} {ends.get(node.name, '')}".encode())
+            for each in inputs:
+                digest.update(get_digest(each))
+            for key in sorted(node.attr):
+                if not key.startswith("_"):
+                    digest.update(key.encode())
+                    digest.update(node.attr[key].SerializeToString(deterministic=True))
         digests[node.name] = digest.digest()
-    output = digests[traced.output.partition(":")[0]]
+    output = get_digest(traced.output.removesuffix(":0"))
     return hashlib.sha256(f"traced labels{labels} {output.hex()}".encode()).hexdigest()
 
 

@@ -9,12 +9,15 @@ import conditional
 import numpy as np
 import pytest
 import tensorflow as tf
+from saved_models import PlainModule
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation, ConvTranspose, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.network.replay import GraphError
+from ganinv_cli.network.primitive import Value
+from ganinv_cli.network.replay import GraphError, replay_graph
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import count_labels, trace_network
 
@@ -101,17 +104,36 @@ def test_names_do_not_change_the_hash_and_all_else_does() -> None:
     first = _trace(lambda z: tf.tanh(_draw(z)))
     assert _trace(draw_named).sha256 == first.sha256
     weights = tf.Variable(MATRIX)
-    by_variable = _trace(lambda z: tf.tanh(tf.reshape(z @ weights, (-1, 4, 4, 3)))).sha256
+
+    def draw(z: tf.Tensor) -> tf.Tensor:
+        return tf.tanh(tf.reshape(z @ weights, (-1, 4, 4, 3)))
+
+    assert _trace(draw).sha256 == first.sha256
+    assert _trace(tf.function(lambda z: tf.identity(draw(z)))).sha256 == first.sha256
     weights.assign_add(tf.eye(6, 48))
-    assert by_variable == first.sha256
     others = [
-        _trace(lambda z: tf.tanh(tf.reshape(z @ weights, (-1, 4, 4, 3)))).sha256,
+        _trace(draw).sha256,
         _trace(lambda z: tf.sin(_draw(z))).sha256,
         _trace(lambda z: tf.tanh(tf.reverse(_draw(z), [1]))).sha256,
         _trace(lambda z: tf.tanh(tf.reverse(_draw(z), [2]))).sha256,
         replace(first, pixel_range=(0.0, 1.0)).sha256,
     ]
     assert len({first.sha256, *others}) == 6
+
+
+def test_a_frozen_graph_and_a_saved_model_have_the_hash_of_the_program(tmp_path: Path) -> None:
+    module = PlainModule()
+    frozen = convert_variables_to_constants_v2(module.__call__.get_concrete_function())
+    graph = frozen.graph.as_graph_def()
+
+    def run_frozen(z: tf.Tensor) -> tf.Tensor:
+        inputs = {frozen.inputs[0].name: Value(z)}
+        return replay_graph(graph, inputs, frozen.outputs[0].name).tensor
+
+    tf.saved_model.save(module, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    hashes = {_trace(each).sha256 for each in (module, run_frozen, loaded)}
+    assert len(hashes) == 1
 
 
 def test_labels_are_part_of_the_hash() -> None:
