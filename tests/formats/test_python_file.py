@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,19 @@ def test_without_trust_the_file_is_not_run(tmp_path: Path) -> None:
 )
 def test_generate_may_be_anything_that_can_be_called(definition: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(_draw(_read(tmp_path, START + definition)), _expected(), atol=1e-6)
+
+
+def test_a_keras_file_with_classes_of_a_module_beside_it(tmp_path: Path) -> None:
+    layers = "import keras\n@keras.saving.register_keras_serializable()\nclass Half(keras.Layer):\n"
+    _write(tmp_path, f"{layers}    def call(self, x): return x / 2", "half_layer.py")
+    chain = "[keras.Input((6,)), keras.layers.Dense(48), Half(), keras.layers.Reshape((4, 4, 3))]"
+    start = "import keras\nfrom half_layer import Half\nfile = __file__.replace('.py', '.keras')\n"
+    script = f"{start}keras.Sequential({chain}).save(file)"
+    subprocess.run([sys.executable, _write(tmp_path, script)], check=True, capture_output=True)
+    with pytest.raises(CheckpointError, match=r"'Half'.*name a \.py file that makes"):
+        formats.read(tmp_path / "generator.keras", TRUSTED)
+    checkpoint = _read(tmp_path, f"{start}LATENT = 6\ngenerate = keras.saving.load_model(file)")
+    assert checkpoint.network.image_shape == (4, 4, 3)
 
 
 def test_modules_beside_the_file_are_imported_and_forgotten(tmp_path: Path) -> None:
