@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -73,18 +74,12 @@ from ganinv_cli.cli import options
 def train(
     images: Path,
     out: Path,
-    steps: int,
-    size: int,
     grey: bool,
     crop_side: float,
     crop_center: str,
-    batch_size: int,
-    precision: str,
     augment: bool,
-    flip: bool,
-    average: float,
     keep_every: int | None,
-    seed: int,
+    **settings: Any,
 ) -> None:
     """Train the paper's DCGAN on a folder, or a zip archive, of images.
 
@@ -99,19 +94,14 @@ def train(
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
-    settings = TrainingSettings(
-        size=size,
+    training = TrainingSettings(
         channels=1 if grey else 3,
-        batch_size=batch_size,
-        steps=steps,
-        precision=precision,  # type: ignore[arg-type]
         augment=TrainingSettings.augment if augment else (),
-        flip=flip,
-        average=average,
-        seed=seed,
+        **settings,
     )
+    size = training.size
     crop = SquareCrop(crop_side, _parse_pair(crop_center))
-    pictures = load_images(images, settings.size, settings.channels, crop)
+    pictures = load_images(images, size, training.channels, crop)
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
     startup.start_tensorflow()
@@ -120,12 +110,12 @@ def train(
     last = None
     with (
         progress.show_training(out) as show,
-        closing(run(pictures, settings, out, keep_every)) as steps_taken,
+        closing(run(pictures, training, out, keep_every)) as steps_taken,
     ):
         for last in steps_taken:
             show(last)
     if last is None:
-        click.echo(f"{out} has had its {steps} steps; a larger --steps goes on", err=True)
+        click.echo(f"{out} has had its {training.steps} steps; a larger --steps goes on", err=True)
     click.echo(out)
 
 

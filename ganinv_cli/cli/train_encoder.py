@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,13 +46,10 @@ def train_encoder(
     choice: GeneratorChoice,
     out: Path | None,
     images: int | None,
-    batch_size: int,
-    precision: str,
-    ridge: float,
-    seed: int,
     overwrite: bool,
     verbose: bool,
     quiet: bool,
+    **settings: Any,
 ) -> None:
     """Fit an encoder, which guesses z from an image, to a generator.
 
@@ -69,21 +67,15 @@ def train_encoder(
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
 
-    startup.refuse_precision(checkpoint, "precision", precision, ("float32",))
+    startup.refuse_precision(checkpoint, "precision", settings["precision"], ("float32",))
     generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     if generator.labels:
         raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")
-    settings = EncoderSettings(
-        images=images or count_needed_images(generator),
-        batch_size=batch_size,
-        precision=precision,  # type: ignore[arg-type]
-        ridge=ridge,
-        seed=seed,
-    )
+    fit_settings = EncoderSettings(images or count_needed_images(generator), **settings)
     file = out or encoder_path(path)
     with (
         progress.show_fit(file, quiet) as show,
-        closing(fit_encoder(generator, settings, file, overwrite)) as fit,
+        closing(fit_encoder(generator, fit_settings, file, overwrite)) as fit,
     ):
         for last in fit:
             show(last)
