@@ -1,6 +1,7 @@
 """The progress and speed of a run, and an estimate of the time left."""
 
 import math
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts
@@ -21,27 +22,15 @@ class RunProgress(NamedTuple):
     seconds_left: float  # NaN before there is a measurement
 
 
+@dataclass
 class ProgressCounter:
     """Adds up the counts of a run, and estimates the time left."""
 
-    def __init__(
-        self,
-        total: int,
-        finished_before: int,
-        expected_gradients: float,
-        success_word: str = "recovered",
-    ) -> None:
-        """Start after `finished_before` of `total` trials.
-
-        Each of the rest is expected to cost `expected_gradients`; `success_word` names a success.
-        """
-        self._total, self._finished_before, self._expected_gradients, self._success_word = (
-            total,
-            finished_before,
-            expected_gradients,
-            success_word,
-        )
-        self._counts = Counts()
+    total: int  # trials
+    finished_before: int  # of these
+    expected_gradients: float  # per trial of the rest
+    success_word: str = "recovered"  # names a success
+    counts: Counts = field(default_factory=Counts)
 
     @property
     def initial(self) -> RunProgress:
@@ -50,24 +39,24 @@ class ProgressCounter:
 
     def add(self, counts: Counts) -> RunProgress:
         """Add counts, and return the progress after them."""
-        self._counts = self._counts.add(counts)
-        done, good, _, gradients, seconds = self._counts
+        self.counts = self.counts.add(counts)
+        done, good, _, gradients, seconds = self.counts
         rate = gradients / seconds if seconds else 0.0
         seconds_left = self._estimate_seconds_left(rate)
-        ended = self._finished_before + done
+        ended = self.finished_before + done
         return RunProgress(
-            ended, self._total, good, self._success_word, gradients, rate, seconds_left
+            ended, self.total, good, self.success_word, gradients, rate, seconds_left
         )
 
     def _estimate_seconds_left(self, rate: float) -> float:
-        done, _, spent, gradients, seconds = self._counts
+        done, _, spent, gradients, seconds = self.counts
         if seconds < MIN_SECONDS:
             return math.nan
-        remaining = self._total - self._finished_before - done
+        remaining = self.total - self.finished_before - done
         if not remaining:
             return 0.0
         weight = max(ENOUGH_TRIALS - done, 0)  # of the guess
-        mean = (weight * self._expected_gradients + spent) / (weight + done)
+        mean = (weight * self.expected_gradients + spent) / (weight + done)
         gradients_left = remaining * mean - (gradients - spent)
         if gradients_left <= 0:  # all trials left are slower than the mean
             gradients_left = remaining * gradients / done if done >= remaining else math.nan
