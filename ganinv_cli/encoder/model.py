@@ -55,15 +55,6 @@ class Encoder:
             }
 
     @property
-    def latent(self) -> int:
-        return len(self.bias)
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds of one forward pass for one image."""
-        return self.weights.size
-
-    @property
     def sha256(self) -> str:
         """Hash of its numbers, which identifies the encoder in results."""
         return hashlib.sha256(self.weights.tobytes() + self.bias.tobytes()).hexdigest()

@@ -11,9 +11,10 @@ from ganinv_cli import statistics
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.run import ShowProgress, run_known_trials
 from ganinv_cli.experiments.task import TrialTask
-from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_labels, draw_true_z
+from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
@@ -89,6 +90,7 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
         """
         config = self.config
         pixels, latent = int(np.prod(generator.image_shape)), generator.latent
+        make_known = prepare_known_targets(generator, config.seed, config.initial_batch_size)
         bounds: dict[int, float] = {}  # of the trials in the last call
 
         def compute_residuals(variance: np.ndarray, quantile: float) -> np.ndarray:
@@ -98,36 +100,31 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
 
         def make_targets(jobs: Sequence[Job]) -> Targets:
             nonlocal bounds
-            trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
-            variance = np.array([config.variances[job.case] for job in jobs])
-            z = draw_true_z(generator, config.seed, trials)
-            labels = draw_true_labels(generator, config.seed, trials)
-            previous_bounds = bounds
+            known = make_known(jobs)
+            trials, firsts, rows = np.unique(
+                [job.trial for job in jobs], return_index=True, return_inverse=True
+            )
             bounds = {
-                number: previous_bounds.get(number)
-                or _compute_cramer_rao(generator, z[row], labels, row)
-                for row, number in enumerate(trials.tolist())
+                number: bounds.get(number) or _compute_cramer_rao(generator, known, row)
+                for number, row in zip(trials.tolist(), firsts, strict=True)
             }
-            clean = generator.render(z, config.initial_batch_size, labels=labels)[rows]
+            variance = np.array([config.variances[job.case] for job in jobs])
             unit_noise = draw_noise(generator, config.seed, trials)[rows]
-            return Targets(
-                add_noise(clean, unit_noise, variance, config.clip_pixels),
-                z[rows],
+            return known._replace(
+                images=add_noise(known.images, unit_noise, variance, config.clip_pixels),
                 residual=compute_residuals(variance, RESIDUAL_QUANTILE),
                 sufficient_loss=compute_residuals(variance, ENOUGH_QUANTILE)
                 * (not config.clip_pixels),
-                labels=None if labels is None else labels[rows],
                 cramer_rao=np.array([bounds[job.trial] for job in jobs]),
             )
 
         return make_targets
 
 
-def _compute_cramer_rao(
-    generator: Generator, z: np.ndarray, labels: np.ndarray | None, row: int
-) -> float:
-    label = -1 if labels is None else int(labels[row])
-    return float(statistics.cramer_rao(compute_singular_values(generator, z, label)))
+def _compute_cramer_rao(generator: Generator, targets: Targets, row: int) -> float:
+    label = -1 if targets.labels is None else int(targets.labels[row])
+    values = compute_singular_values(generator, targets.z_true[row], label)
+    return float(statistics.cramer_rao(values))
 
 
 def _make_figures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
