@@ -98,7 +98,12 @@ def parse_prior(text: str) -> Prior:
     name, _, numbers = text.partition(":")
     try:
         given = [float(part) for part in numbers.split(",")] if numbers else []
-        return _PRIORS[name.strip()](*given)
+        prior = _PRIORS[name.strip()](*given)
+        least, most = INSIDE_SHARE_RANGE
+        has_share = isinstance(prior, Uniform) or least <= prior.inside <= most
+        if not (has_share and -math.inf < prior.low < prior.high < math.inf):
+            raise ValueError("bounds the wrong way round, no deviation, or no share")
+        return prior
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"{text!r} is no prior of z: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA "
@@ -107,17 +112,4 @@ def parse_prior(text: str) -> Prior:
         ) from None
 
 
-def _make_uniform(low: float = -1.0, high: float = 1.0) -> Uniform:
-    if not -math.inf < low < high < math.inf:
-        raise ValueError("bounds the wrong way round")
-    return Uniform(low, high)
-
-
-def _make_normal(sigma: float = 1.0, inside: float = INSIDE_SHARE) -> Normal:
-    least, most = INSIDE_SHARE_RANGE
-    if not (0 < sigma < math.inf and least <= inside <= most):
-        raise ValueError("no deviation, or no share")
-    return Normal(sigma, inside)
-
-
-_PRIORS: dict[str, Callable[..., Prior]] = {"uniform": _make_uniform, "normal": _make_normal}
+_PRIORS: dict[str, Callable[..., Prior]] = {"uniform": Uniform, "normal": Normal}
