@@ -245,9 +245,9 @@ def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:
     return selected
 
 
-def concatenate_batches(first: BatchState, second: BatchState) -> BatchState:
-    """Return the rows of both in one batch."""
-    whole: BatchState = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), first, second)
+def concatenate_batches(*batches: BatchState) -> BatchState:
+    """Return the rows of all in one batch."""
+    whole: BatchState = tf.nest.map_structure(lambda *fields: tf.concat(fields, 0), *batches)
     return whole
 
 
@@ -255,10 +255,8 @@ def restore_rows(batch_state: BatchState, saved_rows: Mapping[int, BatchState]) 
     """Return the batch with these single rows put back, by their numbers."""
     if not saved_rows:
         return batch_state
-    stacked: BatchState = tf.nest.map_structure(
-        lambda *fields: tf.concat(fields, 0), *saved_rows.values()
-    )
-    return _scatter_rows(batch_state, tf.constant([[row] for row in saved_rows]), stacked)
+    rows = tf.constant([[row] for row in saved_rows])
+    return _scatter_rows(batch_state, rows, concatenate_batches(*saved_rows.values()))
 
 
 def _scatter_rows(batch_state: BatchState, rows: tf.Tensor, new: BatchState) -> BatchState:

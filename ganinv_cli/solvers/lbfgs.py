@@ -193,9 +193,6 @@ class LBFGS(Solver):
         floor = tf.where(lost, residual, tf.zeros_like(residual))
         return (state.loss_history[:, 0] - floor) * (1 - due) < loss - floor
 
-    def _find_redrawable(self, state: _State, clipping: RowClipping) -> tf.Tensor:
-        return clipping.find_redrawable(state.z) & (state.redraws < self.redraws)
-
     def _redraw_stalled(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         """Redraw the outside components of stalled rows, which then continue.
 
@@ -203,8 +200,9 @@ class LBFGS(Solver):
         """
         explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
-        redrawn = state.stalled & self._find_redrawable(state, clipping) & (unsure | ~explained)
-        clamped = state.stalled & clipping.find_redrawable(state.z) & explained & ~redrawn
+        outside = state.stalled & clipping.find_redrawable(state.z)
+        redrawn = outside & (state.redraws < self.redraws) & (unsure | ~explained)
+        clamped = outside & explained & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
         jump = tf.where(redrawn[:, None], clipping.redraw(state.z, state.redraws), inside)
         jumped = redrawn | clamped
