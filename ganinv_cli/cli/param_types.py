@@ -13,8 +13,8 @@ class BatchSize(click.ParamType[int]):
     name = "rows"
 
     def convert(self, value: Any, param: Any, context: Any) -> int:
-        if isinstance(value, int) or value == "auto":
-            return value if isinstance(value, int) else 0
+        if value == "auto":
+            return 0
         if value.isdecimal() and int(value) > 0:
             return int(value)
         return self.fail(f"{value!r} is neither auto nor a number of at least 1", param, context)
@@ -29,8 +29,6 @@ class Names(click.ParamType[tuple[str, ...]]):
         self.choices = choices
 
     def convert(self, value: Any, param: Any, context: Any) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
         names = tuple(part.strip() for part in value.split(",") if part.strip())
         unknown = [name for name in names if name not in self.choices]
         if unknown or not names:
@@ -49,8 +47,6 @@ class Numbers(click.ParamType[tuple[Number, ...]], Generic[Number]):
         self.example = example
 
     def convert(self, value: Any, param: Any, context: Any) -> tuple[Number, ...]:
-        if isinstance(value, tuple):
-            return value
         try:
             numbers = tuple(self.kind(part) for part in value.split(",") if part.strip())
         except ValueError:

@@ -111,7 +111,7 @@ def show_fit(out: Path, quiet: bool) -> Iterator[Callable[["FitProgress"], None]
 
 def interrupt_on_sigterm() -> None:
     """Raise KeyboardInterrupt on SIGTERM, which a batch scheduler sends before SIGKILL."""
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager
@@ -183,7 +183,3 @@ def _print_estimate(console: Console, progress: "RunProgress") -> None:
 
 def _format_seconds(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds))) if math.isfinite(seconds) else "?"
-
-
-def _raise_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -23,17 +23,14 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
     settings = _read_toml(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
     try:
-        return _build_config(config_class, settings | options)
+        settings |= options
+        if settings.get("batch_norm") == "batch":
+            settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
+        return config_class(**settings)
     except ConfigError as error:
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
-
-
-def _build_config(config_class: type[ConfigT], settings: Mapping[str, Any]) -> ConfigT:
-    if settings.get("batch_norm") == "batch":
-        settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
-    return config_class(**settings)
 
 
 def check_type(name: str, value: Any, default: Any) -> None:

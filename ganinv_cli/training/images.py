@@ -53,16 +53,12 @@ def load_images(source: Path, size: int, channels: int, crop: SquareCrop) -> np.
 
         def prepare(number: int) -> None:
             file = files[number]
-            pictures[number] = _prepare_image(file.name, file.read(), size, channels, crop)
+            decoded = decode_image(file.name, file.read())
+            picture, _ = to_display_colours(file.name, decoded, channels)
+            box = crop.compute_box(*picture.size)
+            pictures[number] = resize_image(picture, (size, size, channels), box)
 
         with suppress_pillow_warnings(), ThreadPoolExecutor() as pool:
             for _ in pool.map(prepare, range(len(files))):
                 pass
     return pictures
-
-
-def _prepare_image(
-    name: str, data: bytes, size: int, channels: int, crop: SquareCrop
-) -> np.ndarray:
-    picture, _ = to_display_colours(name, decode_image(name, data), channels)
-    return resize_image(picture, (size, size, channels), crop.compute_box(*picture.size))

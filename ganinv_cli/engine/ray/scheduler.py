@@ -4,19 +4,11 @@ import itertools
 import math
 from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job, JobCollection
 
 MAX_LOSSES = 3  # workers that may be lost while they have the same job
-
-
-class JobBatch(NamedTuple):
-    """The arguments of one call of `Worker.work`."""
-
-    jobs: list[Job]
-    remaining: int  # jobs that the worker may expect after these; 0: all are assigned
 
 
 class _Assignment:
@@ -60,12 +52,15 @@ class Scheduler:
         """Return how many jobs a worker has not completed."""
         return len(self._assignments[worker].jobs) if worker in self._assignments else 0
 
-    def assign_jobs(self, worker: Hashable) -> JobBatch:
-        """Assign the jobs that a worker needs now; there may be none."""
+    def assign_jobs(self, worker: Hashable) -> tuple[list[Job], int]:
+        """Assign the jobs that a worker needs now; there may be none.
+
+        Returns the arguments of `Worker.work`: also how many more it may expect, 0 if none is left.
+        """
         assignment = self._assignments.setdefault(worker, _Assignment(self._batch_size))
         jobs = self._take_jobs(self._compute_target(assignment) - len(assignment.jobs))
         assignment.jobs.update(dict.fromkeys(jobs))
-        return JobBatch(jobs, math.ceil(self.unassigned_count * self._compute_share(assignment)))
+        return jobs, math.ceil(self.unassigned_count * self._compute_share(assignment))
 
     def complete_jobs(self, worker: Hashable, jobs: Sequence[Job], batch_size: int) -> None:
         """Record that a worker has completed jobs and has `batch_size` trials in flight."""

@@ -35,10 +35,9 @@ class Worker:
 
     def ask(self) -> int:
         """Return how many jobs it got."""
-        batch = self.scheduler.assign_jobs(self.number)
-        self.jobs += batch.jobs
-        self.remaining = batch.remaining
-        return len(batch.jobs)
+        jobs, self.remaining = self.scheduler.assign_jobs(self.number)
+        self.jobs += jobs
+        return len(jobs)
 
     def complete(self, count: int, batch_size: int = 0) -> list[Job]:
         done, self.jobs = self.jobs[:count], self.jobs[count:]
