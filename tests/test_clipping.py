@@ -36,5 +36,5 @@ def test_a_fifth_rule_needs_nothing_but_its_entry(monkeypatch):
     rows = recover.summarize(results, "x").tables["table1"]
     assert [row["technique"] for row in rows] == ["none", "fifth"]
     assert rows[1]["paper"] == {}
-    lines = recover.draw(results)["convergence"].figure.axes[0].lines
+    lines = recover.REPORT.draw(results)["convergence"].figure.axes[0].lines
     assert fifth.colour in {line.get_color() for line in lines}

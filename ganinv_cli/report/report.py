@@ -64,14 +64,6 @@ class DrawnFigure(NamedTuple):
     caption: str
 
 
-def _find_no_failures(_: "Results") -> "dict[str, Reasons]":
-    return {}
-
-
-def _make_no_pictures(_: "Results") -> "Iterator[tuple[str, Pixels]]":
-    return iter(())
-
-
 def _list_rules(identity: "Mapping[str, Any]") -> list[str]:
     return list(identity.get("clip", ()))
 
@@ -84,21 +76,26 @@ class ReportModule:
     value of this class, named `REPORT`, and no other place names the package.
     """
 
+    package: str  # its dotted name; it has a module `figures`
     table: str  # stem of the files that hold its tables
     # Return the report of results under a name for the reader. Raises ResultsError, with the name
     # in its message, if there is nothing to count.
     summarize: "Callable[[Results, str], Report]"
-    # Return the figures by the stem of their files.
-    draw: "Callable[[Results], dict[str, DrawnFigure]]"
     # Return, by group, why each trial failed, (trials,). Groups that are left out use the
     # outcomes that their solver reported.
-    classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = _find_no_failures
+    classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = lambda _: {}
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
-    iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = _make_no_pictures
+    iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
     # Return the groups of trials that a finished run has, from its `identity`: one per rule.
     list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
     max_page_figures: int | None = None  # figures that the page shows; None: all
     none_failed: str = "None failed: all {trials:,} trials converged."  # shown if no trial failed
+
+    def draw(self, results: "Results") -> dict[str, DrawnFigure]:
+        """Return the figures by the stem of their files."""
+        figures = import_module(f"{self.package}.figures")  # slow to import
+        drawn: dict[str, DrawnFigure] = figures.draw(results)
+        return drawn
 
 
 def find_report_module(results: "Results", name: str) -> ReportModule:

@@ -1,6 +1,6 @@
 """Rows of the reports' tables, and the form they have in JSON and CSV."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,6 +29,11 @@ def to_json(row: TableRow) -> Json:
         for field in fields(row)
         if values[field.name] is not field.default
     }
+
+
+def to_tables(**tables: Sequence[TableRow]) -> dict[str, list[Json]]:
+    """Return the rows of each table as objects of JSON."""
+    return {name: [to_json(row) for row in rows] for name, rows in tables.items()}
 
 
 def flatten(row: TableRow | Mapping[str, Any], prefix: str = "") -> Json:

@@ -21,7 +21,8 @@ def fall(errors, ends):
 
 def test_figure_1_shows_every_pixel_as_a_square(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    figure = plots.draw_montage({"start": 255 - noise, "original": noise}, ["0", "4", "9"], "title")
+    stored = store.Figure(np.stack([255 - noise, noise]), ("start", "original"), (0, 4, 9))
+    figure = plots.draw_montage(stored, "title")
     figure.savefig(tmp_path / "figure.png")
     shown = (matplotlib.image.imread(tmp_path / "figure.png")[:, :, :3] * 255).round()
     large = noise[2].repeat(2, axis=0).repeat(2, axis=1)
@@ -47,7 +48,7 @@ def test_where_no_trial_ran_or_none_has_an_end_there_is_no_curve():
     given = make_results()
     for technique in ("none", "stochastic"):
         given.groups[technique]["z_error"][:] = np.nan
-    assert "convergence" not in recover.draw(given)
+    assert "convergence" not in recover.REPORT.draw(given)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4096, 1 << 26])
@@ -70,7 +71,7 @@ def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
     stored = store.Figure(np.zeros((1, 3, 16, 16, 1), np.uint8), ("found",), (0, 1, 49))
     for technique, clipping in (("none", "no clipping"), ("stochastic", "stochastic clipping")):
         given = dataclasses.replace(make_results(), figures={f"figure1-{technique}": stored})
-        drawn = recover.draw(given)[f"figure1-{technique}"]
+        drawn = recover.REPORT.draw(given)[f"figure1-{technique}"]
         title = f"Figure 1. {clipping}, lbfgs"
         assert drawn.figure.texts[0].get_text() == title
         assert drawn.caption.startswith(title)
@@ -79,30 +80,31 @@ def test_a_figure_says_its_technique_and_solver_and_how_often_z_was_right():
 
 
 def test_the_alt_text_of_the_curves_is_their_finding():
-    alt = recover.draw(make_results())["convergence"].alt
+    alt = recover.REPORT.draw(make_results())["convergence"].alt
     assert "none after 100 gradients; stochastic after 100 gradients" in alt
     given = make_results()
     given.groups["none"]["z_error"][:] = 0.5
-    assert "none never, it ends at 0.5" in recover.draw(given)["convergence"].alt
+    assert "none never, it ends at 0.5" in recover.REPORT.draw(given)["convergence"].alt
 
 
 def test_a_title_is_whole_over_one_picture():
-    picture = np.zeros((1, 16, 16, 1), np.uint8)
-    figure = plots.draw_montage({"clean": picture}, ["0"], "Figure 2b. " + "wide words " * 7)
+    stored = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), ("clean",), (0,))
+    figure = plots.draw_montage(stored, "Figure 2b. " + "wide words " * 7)
     figure.canvas.draw()
     assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
 
 
 def test_a_dollar_in_a_title_or_label_is_a_dollar():
-    picture = np.zeros((1, 16, 16, 1), np.uint8)
-    figure = plots.draw_montage({r"$\nonsense$": picture}, [r"$x^$"], r"$\frac$")
+    stored = store.Figure(np.zeros((1, 1, 16, 16, 1), np.uint8), (r"$\nonsense$",), (0,))
+    figure = plots.draw_montage(stored, r"$\frac$")
     plots.encode_drawn_figure(DrawnFigure(figure, "", ""))  # raises where it is taken for a formula
 
 
 def test_every_format_is_the_same_each_time_and_leaves_matplotlib_alone():
     before = dict(matplotlib.rcParams)
     first, second = (
-        plots.encode_drawn_figure(recover.draw(make_results())["convergence"]) for _ in range(2)
+        plots.encode_drawn_figure(recover.REPORT.draw(make_results())["convergence"])
+        for _ in range(2)
     )
     assert set(first.files) == {"png", "pdf", "svg"}
     assert first == second
@@ -117,6 +119,6 @@ def test_a_page_gets_lines_as_svg_and_pixels_as_png():
     given = dataclasses.replace(make_results(), figures={"figure1-none": stored})
     inline = {
         name: plots.encode_drawn_figure(drawn).inline_format
-        for name, drawn in recover.draw(given).items()
+        for name, drawn in recover.REPORT.draw(given).items()
     }
     assert inline == {"figure1-none": "png", "convergence": "svg"}

@@ -15,7 +15,7 @@ from ganinv_cli.report.output.plots import encode_drawn_figure
 
 
 def drawn(**given):
-    return consistency.draw(make_image_results(**given))
+    return consistency.REPORT.draw(make_image_results(**given))
 
 
 def test_each_image_has_its_picture_its_best_and_its_most_distant_recovery():

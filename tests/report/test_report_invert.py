@@ -115,7 +115,7 @@ def test_a_certificate_of_another_z_than_the_best_says_nothing_of_it():
     given["stochastic"]["polished/image_loss"][3] = 1.0  # found since
     (found,) = summary(portrait=given).tables["invert"]
     assert (found["best_trial"], found["condition"], found["rank"]) == (3, None, None)
-    assert not invert.draw(make_image_results("invert", portrait=given))
+    assert not invert.REPORT.draw(make_image_results("invert", portrait=given))
 
 
 def test_components_at_or_beyond_a_bound_are_counted_at_the_best_z():
@@ -189,7 +189,7 @@ def test_csv_has_one_line_an_image():
 
 
 def test_the_difference_is_signed_around_grey_and_its_amplification_said():
-    drawn = invert.draw(make_image_results("invert", portrait=make_image_groups()))[
+    drawn = invert.REPORT.draw(make_image_results("invert", portrait=make_image_groups()))[
         "reconstructions"
     ]
     shown = [np.asarray(axes.images[0].get_array()) for axes in drawn.figure.axes]
@@ -202,7 +202,7 @@ def test_the_difference_is_signed_around_grey_and_its_amplification_said():
 
 def test_a_big_folder_has_a_figure_a_dozen():
     given = {f"{number}.png": make_image_groups(minima=(2,)) for number in range(14)}
-    figures = invert.draw(
+    figures = invert.REPORT.draw(
         make_image_results("invert", **given, late={"none": make_recoveries()}, bad="no image")
     )
     assert {name: len(drawn.figure.axes) for name, drawn in figures.items()} == {

@@ -89,7 +89,7 @@ def test_of_a_big_folder_the_first_images_are_in_figures_and_all_in_pictures(mon
     results = make_image_results(
         "invert", **{f"{number}.png": make_image_groups(minima=(2,)) for number in range(15)}
     )
-    assert [len(drawn.figure.axes) for drawn in invert.draw(results).values()] == [36, 3]
+    assert [len(drawn.figure.axes) for drawn in invert.REPORT.draw(results).values()] == [36, 3]
     assert len(dict(invert.iterate_pictures(results))) == 45
 
 

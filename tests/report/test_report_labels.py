@@ -98,12 +98,12 @@ def test_a_certificate_says_the_label_and_counts_its_starts_alone():
 
 
 def test_the_pictures_say_the_label():
-    drawn = invert.draw(make_image_results("invert", portrait=portrait(1, 2, minima=(2,))))[
+    drawn = invert.REPORT.draw(make_image_results("invert", portrait=portrait(1, 2, minima=(2,))))[
         "reconstructions"
     ]
     assert "portrait, label 1" in [text.get_text() for text in drawn.figure.texts]
     assert "dB, label 1" in drawn.alt and "label that z was found under" in drawn.caption
-    drawn = consistency.draw(make_image_results(portrait=portrait(1, 1, 2, minima=(3,))))[
+    drawn = consistency.REPORT.draw(make_image_results(portrait=portrait(1, 1, 2, minima=(3,))))[
         "image=0000"
     ]
     assert any("\nlabel 1" in text.get_text() for text in drawn.figure.texts)

@@ -8,7 +8,7 @@ from ganinv_cli.report import noise_sweep as report
 
 
 def drawn(**given):
-    return report.draw(make_noise_sweep(**given))
+    return report.REPORT.draw(make_noise_sweep(**given))
 
 
 def lines(figure):
@@ -34,13 +34,13 @@ def test_the_ratio_to_the_bound_is_drawn_where_the_bound_is_known():
     assert [each.tolist() for each in y] == [pytest.approx([2] * 3), pytest.approx([1] * 3)]
     results = make_noise_sweep()
     del results.groups[""]["cramer_rao"]
-    assert len(report.draw(results)["figure2a"].figure.axes) == 1
+    assert len(report.REPORT.draw(results)["figure2a"].figure.axes) == 1
 
 
 def test_both_ways_of_counting_are_drawn_on_the_same_scale():
     results = make_noise_sweep()
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
-    figures = report.draw(results)
+    figures = report.REPORT.draw(results)
     first, best = figures["figure2a-first-start"].figure, figures["figure2a"].figure
     assert first.axes[0].get_ylim() == best.axes[0].get_ylim()
     assert "First start" in first.axes[0].get_title(loc="left")
@@ -86,7 +86,7 @@ def test_figure_2b_says_its_rule_its_pixels_and_how_near_z_was():
 def test_alt_texts_say_what_was_found():
     results = make_noise_sweep()
     results.groups["variance=0.1/none"]["z_error"] *= 50  # not small noise
-    alt = report.draw(results)["figure2a"].alt
+    alt = report.REPORT.draw(results)["figure2a"].alt
     assert "with none 4.00e-6 at variance 0.001" in alt
     assert (
         "Up to variance 0.01 the error of the converged trials is 1.00 (stochastic) to 2.00 (none) "

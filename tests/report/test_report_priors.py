@@ -73,7 +73,7 @@ def test_random_vectors_are_those_of_the_prior_in_table_and_figure():
     assert expected == pytest.approx(0.1357, abs=1e-4)
     (row,) = summarize(given, "x").tables["table2"]
     assert row["baseline"] == pytest.approx(expected)
-    axes = consistency.draw(given)["image=0000"].figure.axes[-1]
+    axes = consistency.REPORT.draw(given)["image=0000"].figure.axes[-1]
     assert any(line.get_xdata()[0] == pytest.approx(expected) for line in axes.lines)
 
 

@@ -63,7 +63,7 @@ def test_a_report_of_recoveries_reads_no_z_but_for_its_size(path, bytes_read, fi
     results = read_results(path)
     assert not bytes_read
     summarize(results, "x")
-    recover.draw(results)
+    recover.REPORT.draw(results)
     list_failures(results, recover.REPORT.classify_failures(results))
     one_z = 4 * np.dtype(np.float32).itemsize
     latent = {name: size for name, size in bytes_read.items() if "/z_" in name}
@@ -78,7 +78,7 @@ def test_a_report_says_the_same_of_a_file_as_of_arrays(path):
     _saved(path, finished=True)
     assert summarize(read_results(path), "x").sections == summarize(known(), "x").sections
     drawn, expected = (
-        recover.draw(given)["convergence"] for given in (read_results(path), known())
+        recover.REPORT.draw(given)["convergence"] for given in (read_results(path), known())
     )
     assert drawn[1:] == expected[1:]
     for line, other in zip(drawn.figure.axes[0].lines, expected.figure.axes[0].lines, strict=True):

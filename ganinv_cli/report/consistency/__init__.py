@@ -7,12 +7,11 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.consistency import numbers, tables
 from ganinv_cli.report.consistency.notes import make_notes
-from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
-from ganinv_cli.report.rows import flatten, to_json
+from ganinv_cli.report.report import Report, ReportModule
+from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.shared.image_results import iterate_recoveries, make_unread_rows, read_images
 from ganinv_cli.report.shared.image_tables import (
-    ImageRow,
     UnreadRow,
     list_image_groups,
     list_trial_groups,
@@ -22,8 +21,6 @@ from ganinv_cli.report.shared.run import describe_run
 from ganinv_cli.settings.names import image_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ganinv_cli.store import Results
 
 
@@ -48,28 +45,15 @@ def summarize(results: "Results", name: str) -> Report:
     if not table2 and not unread:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
     run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))
-    rows_by_table: dict[str, Sequence[ImageRow]] = {
-        "table2": table2,
-        "strays": strays,
-        "unread": unread,
-    }
-    if label_rows:
-        rows_by_table["labels"] = label_rows
+    labels = to_tables(labels=label_rows) if label_rows else {}
     return Report(
         name,
-        {name: [to_json(row) for row in rows] for name, rows in rows_by_table.items()},
+        to_tables(table2=table2, strays=strays, unread=unread) | labels,
         tables.make_sections(table2, strays, unread, label_rows, read_prior(run["config"])),
         make_notes(run, table2, label_rows, handling_by_image),
         run,
         [flatten(row) for row in table2],
     )
-
-
-def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Return a figure for each image: the image, its recoveries, and their distances."""
-    from ganinv_cli.report.consistency import figures  # slow to import
-
-    return figures.draw(read_images(results))
 
 
 def classify_failures(results: "Results") -> dict[str, Reasons]:
@@ -89,9 +73,9 @@ def classify_failures(results: "Results") -> dict[str, Reasons]:
 
 
 REPORT = ReportModule(
+    __name__,
     "table2",
     summarize,
-    draw,
     classify_failures,
     max_page_figures=20,  # one per image
     list_trial_groups=list_trial_groups,

@@ -1,7 +1,6 @@
 """Draw an image, its best and most distant recoveries, and a histogram of distances."""
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,21 +11,26 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.notes import MAX_FIGURES
 from ganinv_cli.report.consistency.verdict import describe_uniqueness
 from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
-from ganinv_cli.report.output.pixel_sheet import (
+from ganinv_cli.report.output.plots import (
+    GAP,
+    GREY,
+    PICTURE_SIDE,
     add_pixel_axes,
     draw_picture,
     enlarge_side,
     make_sheet,
     write_text,
 )
-from ganinv_cli.report.output.plots import GAP, GREY, PICTURE_SIDE
 from ganinv_cli.report.report import DrawnFigure
-from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
+from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr, read_images
 from ganinv_cli.report.shared.image_tables import shorten_name
 from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import Pixels
 from ganinv_cli.settings.names import image_group
 from ganinv_cli.statistics import Floats
+
+if TYPE_CHECKING:
+    from ganinv_cli.store import Results
 
 HEADINGS = ("image", "best", "most distant")
 LEFT, TOP, EDGE = 104, 62, 16  # pixels around the pictures
@@ -35,10 +39,10 @@ BINS = 40
 DECADES = 2  # that distances must span for a logarithmic axis
 
 
-def draw(images: Iterable[ImageResults]) -> dict[str, DrawnFigure]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return figures by stem, e.g. `image=0000`, of the first images with pictures or distances."""
     drawn: dict[str, DrawnFigure] = {}
-    for image in images:
+    for image in read_images(results):
         if len(drawn) == MAX_FIGURES:
             break
         pictures, distances = _collect_pictures(image), _collect_distances(image)

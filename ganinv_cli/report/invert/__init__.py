@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.invert import notes, numbers, pictures, tables
-from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
-from ganinv_cli.report.rows import flatten, to_json
+from ganinv_cli.report.report import Report, ReportModule
+from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.failures import Reasons
 from ganinv_cli.report.shared.image_results import (
     find_rules,
@@ -39,19 +39,12 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
-        {"invert": [to_json(row) for row in inverted], "unread": [to_json(row) for row in unread]},
+        to_tables(invert=inverted, unread=unread),
         tables.make_sections(inverted, unread),
         notes.make_notes(run, inverted),
         run,
         [flatten(row) for row in inverted],
     )
-
-
-def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Return figures of original, reconstruction and difference, twelve images per figure."""
-    from ganinv_cli.report.invert import figures  # slow to import
-
-    return figures.draw(results)
 
 
 def classify_failures(results: "Results") -> dict[str, Reasons]:
@@ -70,9 +63,9 @@ def iterate_pictures(results: "Results") -> Iterator[tuple[str, Pixels]]:
 
 
 REPORT = ReportModule(
+    __name__,
     "invert",
     summarize,
-    draw,
     classify_failures,
     iterate_pictures,
     list_trial_groups=list_trial_groups,

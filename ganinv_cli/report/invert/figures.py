@@ -14,8 +14,7 @@ from ganinv_cli.report.invert.pictures import (
     iterate_pairs,
 )
 from ganinv_cli.report.output.number_format import format_number
-from ganinv_cli.report.output.pixel_sheet import draw_picture, enlarge_side, make_sheet, write_text
-from ganinv_cli.report.output.plots import GAP
+from ganinv_cli.report.output.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.image_results import find_rules, finite_psnr, read_images
 from ganinv_cli.report.shared.image_tables import ImageRow, name_images

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.noise_sweep import claims, numbers, tables
 from ganinv_cli.report.noise_sweep.notes import make_notes
-from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
-from ganinv_cli.report.rows import flatten, to_json
+from ganinv_cli.report.report import Report, ReportModule
+from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.run import describe_run
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, numbers.list_trial_groups(results.attributes.get("config", {})))
     return Report(
         name,
-        {
-            "noise_sweep": [to_json(row) for row in sweep],
-            "slopes": [to_json(row) for row in slopes],
-            "comparisons": [to_json(row) for row in comparisons],
-        },
+        to_tables(noise_sweep=sweep, slopes=slopes, comparisons=comparisons),
         tables.make_sections(sweep, slopes, comparisons),
         make_notes(run, sweep, comparisons),
         run,
@@ -38,11 +34,6 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Draw Figure 2a, of the first start too if it differs, and 2b for each variance kept."""
-    from ganinv_cli.report.noise_sweep import figures  # slow to import
-
-    return figures.draw(results, numbers.make_rows(results, numbers.read_cells(results)))
-
-
-REPORT = ReportModule("noise-sweep", summarize, draw, list_trial_groups=numbers.list_trial_groups)
+REPORT = ReportModule(
+    __name__, "noise-sweep", summarize, list_trial_groups=numbers.list_trial_groups
+)

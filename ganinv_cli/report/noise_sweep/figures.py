@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE
-from ganinv_cli.report.noise_sweep.numbers import SweepRow
+from ganinv_cli.report.noise_sweep.numbers import SweepRow, make_rows, read_cells
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.output.number_format import format_scientific
 from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
@@ -27,11 +27,12 @@ OFFSET_FACTOR = 1.08  # between the x of neighbouring rules in the lower axes
 GREY_LEVELS = 127.5  # from pixels in [-1, 1] to 255 grey levels
 
 
-def draw(results: "Results", sweep: list[SweepRow]) -> dict[str, DrawnFigure]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return Figure 2a if two variances above 0 have trials, and Figure 2b for each variance.
 
     Figure 2a of first starts is included only if it differs.
     """
+    sweep = make_rows(results, read_cells(results))
     config = results.attributes.get("config", {})
     pixels = f"pixels {'clipped to [−1, 1]' if config.get('clip_pixels') else 'not clipped'}"
     shown = [row for row in sweep if row.variance > 0]
@@ -235,15 +236,15 @@ def _make_figure2b(
     by = f", {rule}" if rule else ""
     found = f"; recovered with the rule {rule}" if rule else ""
     rows = ", ".join(stored.panels)
-    columns = [f"trial {trial}" for trial in stored.trials]
-    panels = dict(zip(stored.panels, stored.pictures, strict=True))
     caption = (
         f"Figure 2b. Noise of variance {variance:g}, a standard deviation of {levels:.1f} of 255 "
         f"grey levels; noisy {pixels}{found}. One column a trial; rows from above: {rows}."
     )
-    alt = f"{_describe_error(variance, rule, sweep)}{len(columns)} images; from above: {rows}."
+    alt = (
+        f"{_describe_error(variance, rule, sweep)}{len(stored.trials)} images; from above: {rows}."
+    )
     return DrawnFigure(
-        draw_montage(panels, columns, f"Figure 2b. Variance {variance:g}{by}, {pixels}"),
+        draw_montage(stored, f"Figure 2b. Variance {variance:g}{by}, {pixels}"),
         alt,
         caption,
     )

@@ -1,17 +1,22 @@
-"""Empty figures, montages of images, and encoding as files; without display or global state."""
+"""Empty figures, sheets of images, and encoding as files; without display or global state.
+
+Sheets are laid out in pixels, so that images can be enlarged by a whole factor.
+"""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ganinv_cli.report.report import DrawnFigure
+from ganinv_cli.report.shared.run import Pixels
+from ganinv_cli.store import Figure as StoredFigure
 
 DPI = 100  # of montages, which are laid out in pixels
 PICTURE_SIDE = 128  # least drawn side of an image in pixels; drawn at a whole multiple of its side
@@ -41,32 +46,58 @@ class EncodedFigure(NamedTuple):
 
 def make_figure(width: float = 7.2, height: float = 4.6) -> Figure:
     """Return an empty figure of a size in inches."""
-    figure = Figure((width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure((width, height), dpi=150, layout="constrained")
 
 
-def draw_montage(
-    panels: Mapping[str, NDArray[np.uint8]], columns: Sequence[str], title: str
-) -> Figure:
-    """Draw a row of images for each panel (columns, height, width, channels).
+def make_sheet(width: int, height: int) -> Figure:
+    """Return an empty figure of `width` by `height` pixels."""
+    return Figure((width / DPI, height / DPI), dpi=DPI)
 
-    Images are enlarged by a whole factor, without interpolation.
-    """
-    montage = _join_pictures(list(panels.values()))
+
+def enlarge_side(side: int) -> int:
+    """Return the drawn length, in pixels, of an image's side of `side` pixels."""
+    return -(-PICTURE_SIDE // side) * side
+
+
+def add_pixel_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes; `left` and `top` are pixels from the figure's upper left corner."""
+    whole_width, whole_height = figure.get_size_inches() * figure.dpi
+    bottom = whole_height - top - height
+    return figure.add_axes(
+        (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+    )
+
+
+def draw_picture(figure: Figure, picture: Pixels, left: float, top: float) -> None:
+    """Draw a square picture, enlarged."""
+    side = enlarge_side(picture.shape[0])
+    axes = add_pixel_axes(figure, left, top, side, side)
+    colour = np.broadcast_to(picture, (*picture.shape[:2], 3))  # grey has one channel
+    axes.imshow(colour, interpolation="nearest", aspect="auto")
+    axes.set_axis_off()
+
+
+def write_text(figure: Figure, text: str, left: float, top: float, **style: Any) -> None:
+    """Write text with its upper left corner at (left, top); a $ is not read as mathematics."""
+    width, height = figure.get_size_inches() * figure.dpi
+    defaults: dict[str, Any] = {"va": "top", "fontsize": 9, "parse_math": False}
+    figure.text(left / width, 1 - top / height, text, **(defaults | style))
+
+
+def draw_montage(stored: StoredFigure, title: str) -> Figure:
+    """Draw a row of images for each panel, enlarged without interpolation."""
+    montage = _join_pictures(stored.pictures)
     height, width = montage.shape[:2]
     left, top, bottom, edge = 120, 40, 26, 10
-    total_width, total_height = max(left + width + edge, 9 * len(title)), top + height + bottom
-    figure = Figure((total_width / DPI, total_height / DPI), dpi=DPI)
-    FigureCanvasAgg(figure)
-    box = (left / total_width, bottom / total_height, width / total_width, height / total_height)
-    axes = figure.add_axes(box)
+    figure = make_sheet(max(left + width + edge, 9 * len(title)), top + height + bottom)
+    axes = add_pixel_axes(figure, left, top, width, height)
     axes.imshow(montage, interpolation="nearest", aspect="auto")
-    axes.set_yticks(_centres(len(panels), height), list(panels))
-    axes.set_xticks(_centres(len(columns), width), list(columns))
+    axes.set_yticks(_centres(len(stored.panels), height), list(stored.panels))
+    columns = [f"trial {trial}" for trial in stored.trials]
+    axes.set_xticks(_centres(len(columns), width), columns)
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
-    figure.text(edge / total_width, 1 - 14 / total_height, title, va="top", fontsize=11)
+    write_text(figure, title, edge, 14, fontsize=11)
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a $ in a file's name is a $
     return figure
@@ -93,12 +124,11 @@ def encode_figure(figure: Figure, file_format: str) -> bytes:
     return file.getvalue()
 
 
-def _join_pictures(rows: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
+def _join_pictures(rows: Iterable[NDArray[np.uint8]]) -> NDArray[Any]:
     """Return enlarged images on white with a gap around each: (height, width, 3)."""
-    side = rows[0].shape[1]
-    scale = -(-PICTURE_SIDE // side)
     lines = []
     for row in rows:
+        scale = enlarge_side(row.shape[1]) // row.shape[1]
         large = row.repeat(scale, axis=1).repeat(scale, axis=2)
         colour = np.broadcast_to(large, (*large.shape[:3], 3))  # grey has one channel
         padding = ((0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2), (0, 0))

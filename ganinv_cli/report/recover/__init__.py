@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.recover import numbers, tables
 from ganinv_cli.report.recover.notes import make_notes
-from ganinv_cli.report.report import DrawnFigure, Report, ReportModule
-from ganinv_cli.report.rows import flatten, to_json
+from ganinv_cli.report.report import Report, ReportModule
+from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.run import describe_run
 
 if TYPE_CHECKING:
@@ -32,11 +32,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
-        {
-            "table1": [to_json(row) for row in table1],
-            "mcnemar": [to_json(row) for row in mcnemar],
-            "polished": [to_json(row) for row in refinement],
-        },
+        to_tables(table1=table1, mcnemar=mcnemar, polished=refinement),
         tables.make_sections(table1, mcnemar, refinement),
         make_notes(run, table1),
         run,
@@ -44,11 +40,4 @@ def summarize(results: "Results", name: str) -> Report:
     )
 
 
-def draw(results: "Results") -> dict[str, DrawnFigure]:
-    """Draw Figure 1 for each rule with stored images, and the convergence of errors."""
-    from ganinv_cli.report.recover import figures  # slow to import
-
-    return figures.draw(results, numbers.select_groups(results))
-
-
-REPORT = ReportModule("table1", summarize, draw, numbers.classify_failures)
+REPORT = ReportModule(__name__, "table1", summarize, numbers.classify_failures)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.output.plots import GREY, draw_montage, make_figure
 from ganinv_cli.report.recover.curves import Curves, ErrorQuantiles, compute_error_quantiles
+from ganinv_cli.report.recover.numbers import select_groups
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 
-def draw(results: "Results", groups: Mapping[str, Group]) -> dict[str, DrawnFigure]:
+def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return Figure 1 for each rule, and `convergence` if a trial ran beyond its start."""
+    groups = select_groups(results)
     solver = results.attributes.get("config", {}).get("solver", "")
     drawn = {
         name: _draw_figure1(name, stored, solver, groups)
@@ -99,16 +101,14 @@ def _draw_figure1(
     number, _, technique = name.partition("-")
     clipping = "no clipping" if technique == "none" else f"{technique} clipping"
     title = f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
-    panels = dict(zip(stored.panels, stored.pictures, strict=True))
-    columns = [f"trial {trial}" for trial in stored.trials]
     rows = ", ".join(stored.panels)
-    alt = f"{len(columns)} images with {clipping}, one a column; from above: {rows}."
+    alt = f"{len(stored.trials)} images with {clipping}, one a column; from above: {rows}."
     if technique in groups:
         alt += f" {_describe_recovered(groups[technique], stored.trials)}"
     caption = f"{title}. One column a trial; rows from above: {rows}."
     if "label" in groups.get(technique, {}):
         caption += " What stands above the original is drawn under the label that was found."
-    return DrawnFigure(draw_montage(panels, columns, title), alt, caption)
+    return DrawnFigure(draw_montage(stored, title), alt, caption)
 
 
 def _describe_recovered(group: Group, trials: tuple[int, ...]) -> str:
