@@ -56,7 +56,7 @@ def fit_encoder(
         files = FitFiles(out, run)
         if overwrite:
             files.remove()
-        encoder = files.load_finished(generator)
+        encoder = files.load_finished()
         if encoder is None:
             sums = files.load_sums() or fit.make_empty_sums(generator)
             sums = yield from _accumulate_sums(generator, settings, sums, files, save_seconds)

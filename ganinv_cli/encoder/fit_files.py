@@ -11,7 +11,6 @@ import numpy as np
 from ganinv_cli.encoder.least_squares import Sums
 from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.network.generator import Generator
 
 MAX_STATE_BYTES = 2**31  # bytes of a state
 
@@ -30,7 +29,7 @@ class FitFiles:
             self._out.unlink(missing_ok=True)
             self._state.unlink(missing_ok=True)
 
-    def load_finished(self, generator: Generator) -> Encoder | None:
+    def load_finished(self) -> Encoder | None:
         """Return the encoder that this run wrote, or None if it has not finished."""
         if not self._out.exists():
             return None

@@ -141,18 +141,9 @@ class Batch:
     def advance(self, batch_state: BatchState) -> tuple[BatchState, Observation]:
         """Take `steps_per_increment` steps of every running row; return what can be observed."""
         batch_state = self._compiled_steps(batch_state)
-        state = batch_state.solver_state
-        observed = (
-            batch_state.code,
-            state.z,
-            state.image_loss,
-            state.gradients,
-            state.bound,
-            state.redraws,
-        )
-        return batch_state, Observation(
-            *(x.numpy() for x in (*observed, batch_state.error, batch_state.least_error))
-        )
+        values = batch_state.solver_state._asdict() | batch_state._asdict()
+        observed = {name: values[name].numpy() for name in Observation._fields}
+        return batch_state, Observation(**observed)
 
     def _insert_rows(
         self, batch_state: BatchState, rows: tf.Tensor, new: dict[str, tf.Tensor]
