@@ -33,7 +33,9 @@ def run_known_trials(
     out: Path,
     overwrite: bool,
     show: ShowProgress,
-    make_figures: Callable[[Path, network.Generator, Settings], Mapping[str, Figure]],
+    make_figures: Callable[
+        [Path, network.Generator, Settings], Mapping[str, Figure]
+    ] = lambda *_: {},
     *,
     cases: int = 1,
     relative_cost: float = 1.0,
