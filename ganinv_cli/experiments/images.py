@@ -79,6 +79,7 @@ def run_images(
             mask=pixel_mask,
             pixels=pixels,
             minimum_test=minimum_test,
+            stationary=config.stationary,
         )
         images = _ImageRun(task, engine, image_files, run)
         images.certify()  # certificates that an interrupted run did not make
@@ -111,18 +112,8 @@ class ImageTask(TrialTask[ImagesConfig]):
 
     pixels: np.ndarray = field(kw_only=True)  # (images, height, width, channels) uint8
     minimum_test: MinimumTest | None = None
-
-    @property
-    def exact(self) -> bool:
-        return False
-
-    @property
-    def has_exact_jobs(self) -> bool:
-        return False
-
-    @property
-    def stationary(self) -> float:
-        return self.config.stationary
+    exact: bool = False
+    has_exact_jobs: bool = False
 
     def get_group(self, job: Job) -> str:
         return image_group(job.case, job.rule)

@@ -44,7 +44,7 @@ def run_noise_sweep(
     """
     run_known_trials(
         "noise-sweep",
-        NoiseSweepTask(config, make_solver(config.solver, config.solver_settings)),
+        make_task(config),
         engine,
         out,
         overwrite,
@@ -55,21 +55,20 @@ def run_noise_sweep(
     )
 
 
+def make_task(config: NoiseSweepConfig) -> "NoiseSweepTask":
+    """Return the task of a config: only without noise has the right z no residual."""
+    return NoiseSweepTask(
+        config,
+        make_solver(config.solver, config.solver_settings),
+        exact=not any(config.variances),
+        has_exact_jobs=not all(config.variances),
+        stationary=config.stationary,
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
     """Recover known z from their images with noise of each variance."""
-
-    @property
-    def exact(self) -> bool:
-        return not any(self.config.variances)
-
-    @property
-    def has_exact_jobs(self) -> bool:
-        return not all(self.config.variances)
-
-    @property
-    def stationary(self) -> float:
-        return self.config.stationary
 
     def get_group(self, job: Job) -> str:
         return variance_group(self.config.variances[job.case], job.rule)

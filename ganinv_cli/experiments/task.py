@@ -46,21 +46,9 @@ class TrialTask(ABC, Generic[Settings]):
 
     record_points: RecordPoints = NO_RECORD_POINTS
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
-
-    @property
-    def exact(self) -> bool:
-        """Whether the right z has no residual, for every job."""
-        return True
-
-    @property
-    def has_exact_jobs(self) -> bool:
-        """Whether `exact` holds for any of the jobs."""
-        return True
-
-    @property
-    def stationary(self) -> float:
-        """Relative decrease of the image loss that counts as none; see `Limits`."""
-        return Limits.stationary
+    exact: bool = True  # whether the right z has no residual, for every job
+    has_exact_jobs: bool = True  # whether it has none for any of the jobs
+    stationary: float = Limits.stationary  # decrease of the image loss that counts as none
 
     @abstractmethod
     def prepare_targets(self, generator: Generator) -> MakeTargets:

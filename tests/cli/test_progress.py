@@ -10,13 +10,12 @@ from rich.console import Console
 from small import MARKS, make_limits
 
 from ganinv_cli.cli import progress
-from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
+from ganinv_cli.experiments.noise_sweep import make_task
 from ganinv_cli.experiments.progress import RunProgress
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.solvers import make_solver
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -61,7 +60,7 @@ def test_what_is_counted_as_good_is_what_can_be_known(variances, good):
         _finished(Outcome.stalled, 0.0),
         _finished(Outcome.budget, 1e-3),
     ]
-    task = NoiseSweepTask(NoiseSweepConfig(variances=variances), make_solver("lbfgs", {}))
+    task = make_task(NoiseSweepConfig(variances=variances))
     seen = task.count_trials(Increment(finished, 30.0, 2.0))
     assert (
         seen.finished,

@@ -8,12 +8,11 @@ import pytest
 import tensorflow as tf
 from called import run_ganinv
 
-from ganinv_cli.experiments.noise_sweep import NoiseSweepTask
+from ganinv_cli.experiments.noise_sweep import make_task
 from ganinv_cli.ground_truth import add_noise, draw_noise, draw_true_z
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
@@ -107,7 +106,7 @@ def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
 def test_one_start_is_enough_by_its_loss_only_where_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial, "none") for trial in range(3)]
-    sought = NoiseSweepTask(config, make_solver("lbfgs", {})).prepare_targets(hard[1])(jobs)
+    sought = make_task(config).prepare_targets(hard[1])(jobs)
     assert (sought.sufficient_loss > 0).all() == (not clip)
     assert (sought.residual > sought.sufficient_loss).all()
 
