@@ -1,17 +1,17 @@
 """Conventions in TOML files beside a generator's file."""
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
-from ganinv_cli.settings.load import check_type
+from ganinv_cli.settings.load import check_settings
 
 FILE_NAME = "generator.toml"
 EXAMPLES = {name: each.example for name, each in DECLARATIONS.items() if each.in_files}
+_ITEM_EXAMPLES = {key: each[0] for key, each in EXAMPLES.items() if isinstance(each, tuple)}
 MAX_BYTES = 1 << 16
 
 
@@ -39,23 +39,8 @@ def find_conventions_folder(path: Path) -> Path:
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes()[:MAX_BYTES].decode()
-        return _check_settings(file, tomllib.loads(text))
+        return check_settings(file, tomllib.loads(text), EXAMPLES, _ITEM_EXAMPLES)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (ValueError, RecursionError, OSError) as error:  # tomllib's own, and numbers too long
         raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
-
-
-def _check_settings(file: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    checked = {
-        key: tuple(settings[key]) if isinstance(settings[key], list) else settings[key]
-        for key in settings
-    }
-    for key, value in checked.items():
-        if key not in EXAMPLES:
-            raise ConfigError(f"{file} has a setting {key!r}; known are {', '.join(EXAMPLES)}")
-        check_type(f"{file}: {key}", value, EXAMPLES[key])
-        if isinstance(value, tuple):
-            for item in value:
-                check_type(f"{file}: an item of {key}", item, EXAMPLES[key][0])
-    return checked

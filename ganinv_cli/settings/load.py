@@ -33,6 +33,24 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
         raise
 
 
+def check_settings(
+    path: Path, settings: Mapping[str, Any], known: Mapping[str, Any], items: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings of a TOML file, lists as tuples, if they are like the `known` ones.
+
+    `items` has an example of an item of each list. Raises ConfigError.
+    """
+    checked: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
+        checked[key] = tuple(value) if isinstance(value, list) else value
+        check_type(f"{path}: {key}", checked[key], known[key])
+        for item in checked[key] if isinstance(value, list) else ():
+            check_type(f"{path}: an item of {key}", item, items[key])
+    return checked
+
+
 def check_type(name: str, value: Any, default: Any) -> None:
     """Raise ConfigError unless a value has its default's type; an int is valid as a float."""
     types = (int, float) if isinstance(default, float) else (type(default),)
@@ -54,14 +72,7 @@ def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    known = _list_keys(config_class)
-    for key, value in settings.items():
-        if key not in known:
-            raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
-        settings[key] = tuple(value) if isinstance(value, list) else value
-        check_type(f"{path}: {key}", settings[key], known[key])
-        for item in settings[key] if isinstance(value, list) else ():
-            check_type(f"{path}: an item of {key}", item, _ITEM_EXAMPLES[key])
+    settings = check_settings(path, settings, _list_keys(config_class), _ITEM_EXAMPLES)
     tables = {name: settings.pop(name) for name in SOLVERS if name in settings}
     return settings | {"solver_tables": tables}
 
