@@ -1,5 +1,7 @@
 """A generator whose layers are known: folded, in any precision, with exact derivatives."""
 
+from typing import cast
+
 import tensorflow as tf
 
 from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
@@ -48,8 +50,8 @@ class LayeredGenerator(Generator):
         self.latent = network.latent
         self.network = fold_layers(network) if batch_norm == "frozen" else network
         self.labels = self.network.labels
-        height, width, channels = self.network.shapes[-1]
-        self.image_shape = height, width, channels
+        # (height, width, channels) once a format has checked that it makes pictures
+        self.image_shape = cast("tuple[int, int, int]", self.network.shapes[-1])
         self.multiply_adds = self.network.multiply_adds
         self.largest_layer = self.network.largest_layer
         self._full_precision = _full_precision_nodes(self.network)
