@@ -37,6 +37,7 @@ PLACES = {
     "click": ("cli",),
     "h5py": ("store", "formats/keras"),
     "matplotlib": ("report",),
+    "onnx": ("formats/onnx",),
     "ray": ("engine/ray",),
 }
 WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them

@@ -1,0 +1,34 @@
+"""Generators in ONNX files, as PyTorch, Keras and others export them."""
+
+from pathlib import Path
+
+from ganinv_cli.errors import to_printable
+from ganinv_cli.formats.detect import Evidence, Format
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.settings.conventions import Conventions
+
+SUFFIX = ".onnx"
+
+
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
+    """The generator of an ONNX file, and of the files beside it that hold its weights."""
+    from ganinv_cli.formats.onnx.network import make_network
+    from ganinv_cli.formats.onnx.reading import read_model
+
+    try:
+        model = read_model(path)
+        network = make_network(model)
+    except UnreadableError as error:  # with names from the file
+        raise UnreadableError(to_printable(str(error)[:1000])) from None
+    return UnfinishedGenerator(network, "ONNX", f"opset {model.opset}", str(path))
+
+
+FORMAT = Format(
+    "onnx",
+    read,
+    lambda facts: facts.path.suffix == SUFFIX,
+    Evidence.NAME,
+    suffixes=(SUFFIX,),
+    needs_tensorflow=True,
+    is_whole_model=True,
+)

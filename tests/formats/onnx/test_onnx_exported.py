@@ -1,0 +1,76 @@
+"""Generators as PyTorch's exporters write them make ONNX Runtime's pictures, row by row."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from onnx_models import EXPORTED, assert_agrees, draw_latents
+
+from ganinv_cli import formats
+from ganinv_cli.network.make_generator import make_generator
+
+KINDS = sorted({path.name.split("-")[0] for path in EXPORTED})
+LAST = [max(p for p in EXPORTED if p.name.startswith(f"{kind}-dynamo-free")) for kind in KINDS]
+
+
+@pytest.mark.parametrize("path", EXPORTED, ids=lambda path: path.stem)
+def test_pictures_are_those_of_onnx_runtime(path: Path) -> None:
+    assert_agrees(path)
+
+
+def test_every_kind_is_there() -> None:
+    assert len(KINDS) == 7
+    assert all(path.stat().st_size <= 61_440 for path in EXPORTED)
+
+
+@pytest.mark.parametrize("path", LAST, ids=lambda path: path.stem)
+def test_a_row_does_not_depend_on_its_neighbours(path: Path) -> None:
+    generator = make_generator(formats.read(path))
+    z = draw_latents(5, generator.latent)
+    labels = np.arange(5, dtype=np.int32) % max(1, generator.labels)
+    together = generator.render(z, 5, labels=labels)
+    alone = generator.render(z, 1, labels=labels)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("path", LAST, ids=lambda path: path.stem)
+def test_derivatives_are_differences(path: Path) -> None:
+    generator = make_generator(formats.read(path))
+    z, v = draw_latents(2, generator.latent)[:, None]
+    labels = tf.ones([1], tf.int32) if generator.labels else None
+    step = np.float32(2e-3)
+    difference = (
+        generator(z + step * v, labels=labels) - generator(z - step * v, labels=labels)
+    ) / (2 * step)
+    moved = generator.jvp(z, v, labels=labels)
+    wrong = np.abs(moved - difference) > 2e-2 * np.abs(difference).max()
+    assert wrong.mean() < 0.1  # beside the kinks of the ReLUs
+    with tf.GradientTape() as tape:
+        point = tf.constant(z)
+        tape.watch(point)
+        loss = tf.reduce_sum(generator(point, labels=labels) * moved)
+    gradient = tape.gradient(loss, point)  # Jᵀ(Jv)
+    np.testing.assert_allclose(tf.reduce_sum(gradient * v), tf.reduce_sum(moved**2), rtol=1e-4)
+
+
+def test_a_graph_for_one_row_is_run_for_all_rows_at_once() -> None:
+    one = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-one"))
+    free = next(path for path in EXPORTED if path.name.startswith("residual-dynamo-free"))
+    assert formats.read(one).network.operations == formats.read(free).network.operations
+
+
+def test_the_hash_is_of_the_graph_and_the_weights_alone(tmp_path: Path) -> None:
+    import onnx
+
+    first = formats.read(EXPORTED[0])
+    model = onnx.load(EXPORTED[0])
+    for number, node in enumerate(model.graph.node):
+        node.name, node.doc_string = f"renamed{number}", "with a story"
+    (tmp_path / "renamed.onnx").write_bytes(model.SerializeToString())
+    assert formats.read(tmp_path / "renamed.onnx").network.sha256 == first.network.sha256
+    tensor = model.graph.initializer[0]
+    tensor.raw_data = bytes(reversed(tensor.raw_data[:4])) + tensor.raw_data[4:]
+    (tmp_path / "changed.onnx").write_bytes(model.SerializeToString())
+    hashes = {formats.read(path).network.sha256 for path in EXPORTED}
+    assert len(hashes) == len(EXPORTED)
