@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from onnx_models import EXPORTED, assert_agrees, draw_latents
+from exported.onnx_models import EXPORTED, assert_agrees, draw_latents
 
 from ganinv_cli import formats
 from ganinv_cli.network.make_generator import make_generator

@@ -3,7 +3,7 @@
 Needs PyTorch, which the tests do not: in an environment of its own,
 
     pip install torch onnx onnxscript numpy
-    python tests/support/export_onnx.py tests/data/onnx
+    python tests/support/exported/export_onnx.py tests/data/onnx
 """
 
 import sys

@@ -13,7 +13,7 @@ from ganinv_cli import formats
 from ganinv_cli.network.make_generator import make_generator
 
 LATENT, ROWS = 8, 4
-EXPORTED = sorted((Path(__file__).parent.parent / "data" / "onnx").glob("*.onnx"))
+EXPORTED = sorted((Path(__file__).parents[2] / "data" / "onnx").glob("*.onnx"))
 
 
 def run_onnxruntime(path: Path, z: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
