@@ -139,7 +139,7 @@ def _concatenate(call: Call, *inputs: Any) -> Any:
     return tf.concat(inputs, axis)
 
 
-def _split(call: Call, x: Any, *inputs: Any) -> list[Any]:
+def _split_axis(call: Call, x: Any, *inputs: Any) -> list[Any]:
     axis = call.get("axis", 0)
     size = call.shape[axis]
     each = -(-size // call.outputs)
@@ -323,7 +323,7 @@ OPERATIONS: dict[str, Operation] = {
     **{"Min": _chain(tf.minimum), "Max": _chain(tf.maximum)},
     "Clip": lambda call, x, *bounds: keep_order(x, _clip(call, get_tensor(x), *bounds)),
     **{"Dropout": _drop, "MatMul": _multiply, "Gemm": _multiply_add},
-    **{"Softmax": _softmax, "LogSoftmax": _softmax, "Concat": _concatenate, "Split": _split},
+    **{"Softmax": _softmax, "LogSoftmax": _softmax, "Concat": _concatenate, "Split": _split_axis},
     **{"ReduceMean": _reduce(tf.reduce_mean), "ReduceSum": _reduce(tf.reduce_sum)},
     **{"ReduceMax": _reduce(tf.reduce_max), "ReduceMin": _reduce(tf.reduce_min)},
     **{"ReduceProd": _reduce(tf.reduce_prod), "ReduceL2": _reduce(_norm_2)},
