@@ -40,7 +40,7 @@ Row = dict[str, object]
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--device", default="gpu", show_default=True)
 @click.option("--trials", default=1000, show_default=True)
-@click.option("--batches", default=(64, 256, 1024), type=Numbers(int, "64,256"))
+@click.option("--batches", default="64,256,1024", type=Numbers(int, "64,256"))
 @click.option("--xla/--no-xla", default=True, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(
