@@ -53,7 +53,7 @@ class CommandCost(NamedTuple):
 
 
 @click.command()
-@click.option("--trials", default=(10**4, 10**5, 10**6), type=Numbers(int, "10000,100000"))
+@click.option("--trials", default="10000,100000,1000000", type=Numbers(int, "10000,100000"))
 @click.option("--batch-size", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
