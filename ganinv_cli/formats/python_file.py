@@ -88,4 +88,12 @@ def _recognises(facts: FileFacts) -> bool:
     return facts.path.suffix == ".py" and facts.is_file
 
 
-FORMAT = Format("python_file", read, _recognises, Evidence.NAME, (".py",), is_whole_model=True)
+FORMAT = Format(
+    "python_file",
+    read,
+    _recognises,
+    Evidence.NAME,
+    (".py",),
+    is_whole_model=True,
+    title="Python file",
+)
