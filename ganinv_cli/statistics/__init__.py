@@ -4,7 +4,6 @@ from ganinv_cli.statistics.averages import (
     Booleans,
     Floats,
     Integers,
-    Scalar,
     carry_forward,
     mean,
     median,
@@ -12,18 +11,14 @@ from ganinv_cli.statistics.averages import (
 from ganinv_cli.statistics.bootstrap import Band, bootstrap
 from ganinv_cli.statistics.conditioning import condition_number, cramer_rao, rank
 from ganinv_cli.statistics.distances import (
-    DistanceSummary,
     assign_clusters,
     expected_distance,
     is_lowest,
     pairwise_distances,
-    summarize_distances,
 )
 from ganinv_cli.statistics.image_error import describe_match, psnr, rmse
-from ganinv_cli.statistics.noise import Slope, expected_residual, fit_slope, rounding_residual
+from ganinv_cli.statistics.noise import expected_residual, fit_slope, rounding_residual
 from ganinv_cli.statistics.paired import (
-    Comparison,
-    McNemarResult,
     compare_errors,
     match_trials,
     mcnemar,
@@ -32,7 +27,6 @@ from ganinv_cli.statistics.recovery import (
     EPSILONS,
     EXACT_EPSILON,
     SMALLEST_EPSILON,
-    ConfidenceInterval,
     clopper_pearson,
     is_elsewhere,
     is_recovered,
@@ -44,14 +38,8 @@ __all__ = [
     "SMALLEST_EPSILON",
     "Band",
     "Booleans",
-    "Comparison",
-    "ConfidenceInterval",
-    "DistanceSummary",
     "Floats",
     "Integers",
-    "McNemarResult",
-    "Scalar",
-    "Slope",
     "assign_clusters",
     "bootstrap",
     "carry_forward",
@@ -75,5 +63,4 @@ __all__ = [
     "rank",
     "rmse",
     "rounding_residual",
-    "summarize_distances",
 ]

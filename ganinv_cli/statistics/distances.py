@@ -4,8 +4,6 @@ The distance is the paper's: ‖zᵢ − zⱼ‖₂ / latent, not squared. It is
 different labels of a conditional generator.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.integrate import quad
 from scipy.sparse import csr_array
@@ -20,15 +18,6 @@ _PAPER_PRIOR = Uniform()
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [−1, 1]
 
 
-class DistanceSummary(NamedTuple):
-    """Statistics of the distances between pairs of recoveries; NaN without a pair."""
-
-    pairs: int
-    mean: float  # E‖zᵢ − zⱼ‖₂ / latent, of the paper's Table 2
-    median: float
-    mean_squared: float  # E‖zᵢ − zⱼ‖₂² / latent
-
-
 def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     """Return ‖zᵢ − zⱼ‖₂ / latent for all pairs of rows of z (n, latent): float64 (n(n − 1)/2,).
 
@@ -38,16 +27,6 @@ def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     """
     distances = np.asarray(pdist(z) / z.shape[1])
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
-
-
-def summarize_distances(distances: Floats, latent: int) -> DistanceSummary:
-    """Return statistics of the distances (pairs,) of `pairwise_distances`."""
-    if not len(distances):
-        return DistanceSummary(0, np.nan, np.nan, np.nan)
-    squared = float(np.mean(distances**2)) * latent  # (‖·‖ / latent)² · latent = ‖·‖² / latent
-    return DistanceSummary(
-        len(distances), float(np.mean(distances)), float(np.median(distances)), squared
-    )
 
 
 def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from ganinv_cli.statistics.averages import Booleans, Floats, median
-from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, Statistic, bootstrap
+from ganinv_cli.statistics.bootstrap import RESAMPLES, Statistic, bootstrap
 
 
 class Slope(NamedTuple):
@@ -24,9 +24,7 @@ def fit_slope(
     errors: Floats,
     statistic: Statistic = median,
     *,
-    seed: int = 0,
     resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
 ) -> Slope | None:
     """Return the least-squares slope through (log₁₀ variance, log₁₀ statistic of the errors).
 
@@ -43,7 +41,7 @@ def fit_slope(
     def fit(resample: Floats) -> Floats:
         return np.asarray(_regress(variances[used], statistic(resample)))
 
-    low, high = bootstrap(kept, fit, seed=seed, resamples=resamples, confidence=confidence)
+    low, high = bootstrap(kept, fit, resamples=resamples)
     return Slope(float(fit(kept)), float(low), float(high), int(np.sum(used)))
 
 

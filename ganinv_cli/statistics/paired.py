@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
 
 from ganinv_cli.statistics.averages import Booleans, Floats, Integers, Scalar, median
-from ganinv_cli.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap
+from ganinv_cli.statistics.bootstrap import RESAMPLES, bootstrap
 
 
 class McNemarResult(NamedTuple):
@@ -53,9 +53,7 @@ def compare_errors(
     first: Floats,
     second: Floats,
     *,
-    seed: int = 0,
     resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
 ) -> Comparison:
     """Compare two rules' errors, (trials,) each, trial by trial.
 
@@ -67,7 +65,7 @@ def compare_errors(
     errors do not differ.
     """
     difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
-    band = bootstrap(difference, median, seed=seed, resamples=resamples, confidence=confidence)
+    band = bootstrap(difference, median, resamples=resamples)
     differing = difference[difference != 0]
     p = float(wilcoxon(differing).pvalue) if len(differing) else 1.0
     middle = float(median(difference))

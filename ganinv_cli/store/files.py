@@ -39,11 +39,6 @@ def list_parts(path: Path) -> list[Path]:
     return sorted((part for part in found if part_number(part) >= 0), key=part_number)
 
 
-def part_path(path: Path, number: int) -> Path:
-    """Return the path of the part with this number."""
-    return parts_folder(path) / _PART_PATTERN.replace("*", f"{number:08d}")
-
-
 def part_number(part: Path) -> int:
     """Return the number of a part from its name, -1 for another file."""
     digits = part.stem.removeprefix("part-")
@@ -63,10 +58,13 @@ def make_parts_folder(path: Path) -> None:
         sync_to_disk(folder.parent)
 
 
-def write_part(part: Path, content: bytes) -> None:
-    """Write a part whole, so that it survives a power failure. Raises OSError."""
+def write_part(path: Path, number: int, content: bytes) -> Path:
+    """Write a part whole, so that it survives a power failure; return its path. Raises OSError."""
+    make_parts_folder(path)
+    part = parts_folder(path) / _PART_PATTERN.replace("*", f"{number:08d}")
     temporary = part.with_name(part.name + _TEMPORARY_SUFFIX)
     replace_file(part, content, temporary=temporary, durable=True)
+    return part
 
 
 @contextlib.contextmanager
@@ -123,19 +121,18 @@ def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
     Raises FileNotFoundError if there is none, DamagedError if it is damaged, also while it is read,
     ResultsError if it is not from ganinv or has a newer schema.
     """
-    with _open_hdf5(path) as file, translate_errors(path):
-        _check_schema(path, file.attrs, any_schema)
+    with open_persistent(path, any_schema) as file, translate_errors(path):
         yield file
 
 
-def open_persistent(path: Path) -> h5py.File:
+def open_persistent(path: Path, any_schema: bool = False) -> h5py.File:
     """Open a file as `open_results` does, but until it is garbage-collected.
 
     It stays readable if another file replaces it. Raises as `open_results`.
     """
     file = _open_hdf5(path)
     with translate_errors(path):
-        _check_schema(path, file.attrs, any_schema=False)
+        _check_schema(path, file.attrs, any_schema)
     return file
 
 

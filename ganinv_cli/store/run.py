@@ -75,13 +75,11 @@ class Run:
         if not batch:
             return
         self._part_number += 1  # even if writing fails: a name is never used twice
-        part = files.part_path(self.path, self._part_number)
         content = _encode_part(
             batch, self._committed.constants, self._build_attributes("", list(batch), [])
         )
         try:
-            files.make_parts_folder(self.path)
-            files.write_part(part, content)
+            part = files.write_part(self.path, self._part_number, content)
         except OSError as error:
             raise self._save_error(error) from error
         self._committed.layout = layout

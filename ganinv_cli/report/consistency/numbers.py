@@ -230,12 +230,14 @@ def _count_converged_polished(recoveries: Recoveries) -> int | None:
 def _summarize_distances(recoveries: Recoveries, selected: Booleans) -> DistanceSummary:
     """Return the distances over the pairs of the selected recoveries, (recoveries,)."""
     apart = recoveries.measure_distances(selected)
-    found = statistics.summarize_distances(apart, recoveries.z.shape[1])
+    if not len(apart):
+        return DistanceSummary(mean=None, median=None, largest=None, mean_squared=None)
+    squared = float(np.mean(apart**2)) * recoveries.z.shape[1]  # (‖·‖ / latent)² · latent
     return DistanceSummary(
-        mean=finite_or_none(found.mean),
-        median=finite_or_none(found.median),
-        largest=finite_or_none(float(apart.max())) if len(apart) else None,
-        mean_squared=finite_or_none(found.mean_squared),
+        mean=mean_or_none(apart),
+        median=finite_or_none(float(np.median(apart))),
+        largest=finite_or_none(float(apart.max())),
+        mean_squared=finite_or_none(squared),
     )
 
 
@@ -264,5 +266,5 @@ def _make_label_row(image: ImageResults, rule: str, recoveries: Recoveries, labe
         distinct=selected.count_minima(),
         image_loss=float(least.min()) if len(least) else None,
         reached=int(np.sum(recoveries.reached_least_loss & mask)),
-        distance=finite_or_none(float(np.mean(apart))) if len(apart) else None,
+        distance=mean_or_none(apart),
     )

@@ -11,6 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rows import Interval, TableRow, finite_or_none, mean_or_none
+from ganinv_cli.report.shared.failures import count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group, join_root_column
 from ganinv_cli.settings.names import variance_group
@@ -142,7 +143,10 @@ def _make_row(
         cramer_rao_median=finite_or_none(float(statistics.median(cell.bound))),
         first_start=_summarize_errors(cell, "first_start", intervals),
         with_restarts=_summarize_errors(cell, "with_restarts", intervals),
-        outcomes={counting: _count_outcomes(cell, counting) for counting in COLUMN_PREFIXES},
+        outcomes={
+            counting: count_outcomes(group[f"{prefix}outcome"])
+            for counting, prefix in COLUMN_PREFIXES.items()
+        },
         gradients=mean_or_none(group["gradients"] + shared_gradients),
         gradients_first_start=mean_or_none(group["first/gradients"] + shared_gradients),
         gradients_shared=shared_gradients,
@@ -207,8 +211,3 @@ def _bootstrap(errors: bytes, columns: int, statistic: str) -> statistics.Band:
     """Return the band of a statistic of (trials, columns) float64, given as bytes."""
     values = np.frombuffer(errors, np.float64).reshape(-1, columns)
     return statistics.bootstrap(values, STATISTICS[statistic])
-
-
-def _count_outcomes(cell: Cell, counting: str) -> dict[str, int]:
-    outcomes = cell.group[f"{COLUMN_PREFIXES[counting]}outcome"]
-    return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}

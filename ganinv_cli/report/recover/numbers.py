@@ -12,7 +12,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rows import Interval, Json, TableRow, finite_or_none, mean_or_none
-from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
+from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons, count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
@@ -211,7 +211,7 @@ def _make_row(
         },
         bound=_count_within_bound(group),
         outcomes={
-            counting: _count_outcomes(group[f"{prefix}outcome"])
+            counting: count_outcomes(group[f"{prefix}outcome"])
             for counting, prefix in COLUMN_PREFIXES.items()
         },
         at_bound=mean_or_none(at_bound[failed]) if at_bound is not None else None,
@@ -231,10 +231,6 @@ def _count_recovered(z_error: NDArray[np.floating]) -> dict[str, int]:
         name: int(np.sum(statistics.is_recovered(z_error, epsilon)))
         for name, epsilon in EPSILONS.items()
     }
-
-
-def _count_outcomes(outcomes: NDArray[np.integer]) -> dict[str, int]:
-    return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
 
 
 def _count_within_bound(group: Group) -> BoundCounts | None:

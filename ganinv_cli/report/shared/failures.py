@@ -53,6 +53,11 @@ def list_failures(results: "Results", reasons: Mapping[str, Reasons]) -> Failure
     )
 
 
+def count_outcomes(outcomes: Reasons) -> dict[str, int]:
+    """Return how many trials ended with each outcome, by its name."""
+    return {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
+
+
 def is_failed(reasons: Reasons) -> Booleans:
     """Return which trials (trials,) did not converge."""
     return np.asarray(reasons != Outcome.converged)

@@ -46,18 +46,19 @@ class Recoveries:
     @cached_property
     def z(self) -> Floats:
         """(recoveries, latent) float64."""
-        found = self.group["z_found"].astype(np.float64)
-        if not self.polished.any():
-            return np.asarray(found)
-        return np.where(self.polished[:, None], self.group["polished/z_found"], found)
+        return self._prefer_polished("z_found")
 
     @cached_property
     def loss(self) -> Floats:
         """(recoveries,) squared error summed over pixels, at `z`."""
-        found = self.group["image_loss"].astype(np.float64)
-        if not self.polished.any():
-            return np.asarray(found)
-        return np.where(self.polished, self.group["polished/image_loss"], found)
+        return self._prefer_polished("image_loss")
+
+    def _prefer_polished(self, column: str) -> Floats:
+        """Return a column in float64, with the refined value of each recovery that has one."""
+        values = self.group[column].astype(np.float64)
+        if self.polished.any():
+            values[self.polished] = self.group[f"polished/{column}"][self.polished]
+        return np.asarray(values)
 
     @cached_property
     def solver_converged(self) -> Booleans:
