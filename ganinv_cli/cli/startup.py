@@ -87,6 +87,8 @@ def read_checkpoint_lazily(
             print_message(f"{checkpoint.path} does not say, and so is assumed:")
         for clause in checkpoint.assumed:
             print_message(f"  {clause}")
+        for clause in checkpoint.notes:
+            print_message(f"{checkpoint.path}: {clause}")
     return checkpoint
 
 

@@ -28,6 +28,11 @@ ACTIVATION_BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)} | {
     "hard_sigmoid": (0.0, 1.0),
 }
 
+_LENGTH_NOTE = (
+    "its pictures follow from the direction of z alone, not from its length; the direction can be "
+    "recovered, z itself cannot"
+)
+
 
 def complete_generator(generator: UnfinishedGenerator, conventions: Conventions) -> Checkpoint:
     """Return a checkpoint that is ready for use, with its prior and pixels in [-1, 1].
@@ -68,7 +73,12 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         path=generator.path,
         ignored=generator.ignored,
         assumed=tuple(assumed),
+        notes=(_LENGTH_NOTE,) if _ignores_length(generator.network) else (),
     )
+
+
+def _ignores_length(network: Network | TracedNetwork) -> bool:
+    return isinstance(network, TracedNetwork) and network.ignores_length
 
 
 def _is_within(inner: PixelRange, outer: PixelRange) -> bool:

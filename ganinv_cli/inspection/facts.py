@@ -32,6 +32,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
         "assumed": list(checkpoint.assumed),
+        "notes": list(checkpoint.notes),
         "ignored": list(checkpoint.ignored),
     }
     if isinstance(network, TracedNetwork):

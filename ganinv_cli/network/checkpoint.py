@@ -18,6 +18,7 @@ class Checkpoint:
     path: str
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # properties that limit what can be recovered, a clause each
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property

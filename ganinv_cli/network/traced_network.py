@@ -30,6 +30,7 @@ class TracedNetwork:
     largest_layer: int  # values in the largest output of an operation
     output_range: PixelRange | None  # least and largest value of the graph's output; None: unknown
     output_function: str = ""  # tanh, sigmoid or softsign, which bounds it; empty: unknown
+    ignores_length: bool = False  # whether images follow from the direction of z alone
     pixel_range: PixelRange = (-1.0, 1.0)  # of the graph's output, which is mapped to [-1, 1]
 
     @property

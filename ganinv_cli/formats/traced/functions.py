@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -60,11 +61,9 @@ def trace_function(
     """
     roles = _find_roles(inputs)
     try:
-        network = _trace(function, inputs, roles, labels)
-        _check_pictures(network)
+        return _check_pictures(_trace(function, inputs, roles, labels))
     except GraphError as error:
         raise UnreadableError(str(error)) from None
-    return network
 
 
 def _find_roles(inputs: Sequence[FunctionInput]) -> _Roles:
@@ -192,8 +191,11 @@ def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
     return output
 
 
-def _check_pictures(network: TracedNetwork) -> None:
-    """Evaluate the network: pictures are finite, follow from z, and from their own z alone."""
+def _check_pictures(network: TracedNetwork) -> TracedNetwork:
+    """Evaluate the network: pictures are finite, follow from z, and from their own z alone.
+
+    Return it with what was seen: whether the length of z matters.
+    """
     generator = TracedGenerator(network, parse_prior("normal"))
     random = np.random.default_rng(0)
     z = random.normal(size=(CHECKED_ROWS, network.latent)).astype(np.float32)
@@ -211,3 +213,6 @@ def _check_pictures(network: TracedNetwork) -> None:
             "makes pictures that depend on the other pictures of their batch, such as by a batch "
             "norm with the statistics of its own batch; export it for inference (training=False)"
         )
+    longer = generator.render(2 * z, CHECKED_ROWS, labels=labels)
+    unchanged = np.abs(longer - together).max() <= COUPLING * np.ptp(together)
+    return replace(network, ignores_length=bool(unchanged))

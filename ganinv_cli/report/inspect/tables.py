@@ -53,6 +53,8 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "told", f"by {file}"
     for clause in facts["assumed"]:
         yield "assumed", clause
+    for clause in facts["notes"]:
+        yield "note", clause
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
 

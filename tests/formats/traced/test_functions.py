@@ -10,11 +10,13 @@ import pytest
 import tensorflow as tf
 from saved_models import LATENT, Z, draw_small_picture, make_variable
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.make_generator import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import parse_prior
+from ganinv_cli.settings.conventions import Conventions
 
 LATENT_INPUT = FunctionInput("z", tf.float32, (None, LATENT))
 LABEL_INPUT = FunctionInput("label", tf.int32, (None,))
@@ -269,3 +271,16 @@ def test_a_model_that_is_built_when_it_is_called_is_traced() -> None:
 def test_pictures_without_variables_are_traced() -> None:
     made = _make_generator(_trace(draw_small_picture))(tf.constant(Z))
     np.testing.assert_allclose(made, draw_small_picture(tf.constant(Z)), atol=1e-6)
+
+
+def test_a_generator_that_normalizes_z_says_that_its_length_is_lost() -> None:
+    def draw_direction(z: tf.Tensor) -> tf.Tensor:
+        return _draw(z / tf.norm(z, axis=1, keepdims=True))
+
+    assert trace_function(draw_direction, [LATENT_INPUT]).ignores_length
+    assert not trace_function(_draw, [LATENT_INPUT]).ignores_length
+    network = trace_function(draw_direction, [LATENT_INPUT])
+    checkpoint = complete_generator(
+        UnfinishedGenerator(network, "Python", "traced", "g.py"), Conventions()
+    )
+    assert "direction of z alone" in checkpoint.notes[0]
