@@ -1,5 +1,6 @@
 """One operation of a TensorFlow graph as a function of tensors, and of their tangents."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -59,6 +60,30 @@ class Primitive:
             for output, tangent in zip(outputs, tangents, strict=True)
         ]
 
+    def count_multiply_adds(self, shapes: Sequence[Sequence[int]], output: Sequence[int]) -> int:
+        """Return the multiply-adds from the shapes of the inputs and of the first output."""
+        settings, size = self._settings, math.prod(output)
+        match self.name:
+            case "Conv2D":
+                return size * math.prod(shapes[1][:3])
+            case "DepthwiseConv2dNative":
+                return size * math.prod(shapes[1][:2])
+            case "Conv2DBackpropInput":
+                return math.prod(shapes[2]) * math.prod(shapes[1][:3])
+            case "DepthwiseConv2dNativeBackpropInput":
+                return math.prod(shapes[2]) * math.prod(shapes[1][:2])
+            case "MatMul":
+                return size * shapes[0][0 if settings.get("transpose_a") else 1]
+            case "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3":
+                return size * shapes[0][-2 if settings.get("adj_x") else -1]
+            case "AvgPool" | "MaxPool":
+                return size * math.prod(settings["ksize"])
+            case "LRN":
+                return size * int(2 * settings.get("depth_radius", 5) + 1)
+            case "Einsum":
+                return _count_einsum(settings["equation"].decode(), shapes)
+        return 0
+
     def _push_tangents(
         self, inputs: Sequence[Value], active: list[int], outputs: list[tf.Tensor]
     ) -> list[tf.Tensor | None]:
@@ -108,6 +133,10 @@ class Primitive:
             raise ValueError("it has too many inputs")
         if self.name.startswith("FusedBatchNorm") and not arguments.get("is_training", True):
             return _normalize(arguments, len(self._definition.output_arg))
+        if self.name == "Mean":
+            # else TensorFlow fuses instance norms, wrongly if their scale is one number
+            (mean,) = _call_raw(self.name, arguments)
+            return [mean if mean.shape.rank is None else tf.ensure_shape(mean, mean.shape)]
         if arguments.get("data_format") == b"NCHW" and not self.name.startswith("BiasAdd"):
             first, *others = _call_channels_last(self.name, arguments)
             return [tf.transpose(first, _TO_FIRST), *others]
@@ -119,6 +148,16 @@ def count_outputs_before(operation: str, argument: str) -> int:
     definition = op_def_registry.get(operation)
     names = [each.name for each in definition.output_arg] if definition else []
     return names.index(argument) if argument in names else 0
+
+
+def _count_einsum(equation: str, shapes: Sequence[Sequence[int]]) -> int:
+    sizes: dict[str, int] = {}
+    for term, shape in zip(equation.split("->")[0].split(","), shapes, strict=True):
+        first, _, last = term.partition("...")
+        others = [f"axis {n}" for n in range(len(shape) - len(first) - len(last), 0, -1)]
+        for letter, size in zip([*first, *others, *last], shape, strict=False):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    return math.prod(sizes.values())
 
 
 def _call_raw(name: str, arguments: Arguments) -> list[tf.Tensor]:

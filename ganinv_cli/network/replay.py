@@ -18,8 +18,12 @@ from ganinv_cli.network.primitive import Primitive, Value, count_outputs_before
 
 MAX_OPERATIONS = 20_000
 MAX_CALLS = 50  # of functions within functions
-MAX_VALUES = 1 << 27  # of one output of an operation, where its size is known
-MAX_CONSTANTS = 400_000_000  # values in all constants
+# bounds of a graph that was not measured before, as far as its sizes are known
+MAX_VALUES = 1 << 27  # of one output of an operation
+MAX_ALL_VALUES = 1 << 30  # of all outputs
+MAX_MULTIPLY_ADDS = 1 << 37
+MAX_CONSTANTS = 1 << 27  # values in all constants
+MAX_PADDED = 1 << 20  # values of a constant that states fewer of them
 MIN_SHARED = 256  # values of a constant that is not copied into each graph
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -52,18 +56,24 @@ class _Frame:
 
 
 def replay_graph(
-    graph: Any, inputs: Mapping[str, Value], output: str, read_variable: _ReadVariable | None = None
+    graph: Any,
+    inputs: Mapping[str, Value],
+    output: str,
+    read_variable: _ReadVariable | None = None,
+    is_measured: bool = False,
 ) -> Value:
     """Return the value of an output, such as `StatefulPartitionedCall:0`, of a GraphDef.
 
-    `inputs` are values of its nodes by name. Raises GraphError.
+    `inputs` are values of its nodes by name. The sizes of a graph that was not measured are
+    bounded. Raises GraphError.
     """
     frame = _Frame(
         {node.name: node for node in graph.node},
         {(name.split(":")[0], 0): value for name, value in inputs.items()},
     )
     functions = {each.signature.name: each for each in graph.library.function}
-    value = _Replay(functions, read_variable or _refuse_variable).evaluate(frame, output)
+    replay = _Replay(functions, read_variable or _refuse_variable, is_measured)
+    value = replay.evaluate(frame, output)
     if not isinstance(value, Value):
         raise GraphError("makes nothing in inference; is it a generator?")
     return value
@@ -80,8 +90,11 @@ def _refuse_variable(name: str) -> np.ndarray:
 class _Replay:
     functions: Mapping[str, Any]  # FunctionDefs by name
     read_variable: _ReadVariable
+    is_measured: bool
     operations: int = 0  # run so far
     constants: int = 0  # values in constants so far
+    values: int = 0  # in outputs so far
+    multiply_adds: int = 0  # so far
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)  # NodeDefs of functions
 
     def evaluate(self, frame: _Frame, output: str) -> Any:
@@ -159,10 +172,29 @@ class _Replay:
             known = [tf.get_static_value(each.tensor) for each in inputs]
             if all(each is not None for each in known):
                 return [Value(tf.constant(_LOGIC[node.op](*known)))]
-        outputs = Primitive(node).apply(inputs)
-        for each in outputs:
-            _check_size(each.tensor.shape)
+        primitive = Primitive(node)
+        outputs = primitive.apply(inputs)
+        if not self.is_measured:
+            shapes = [_read_shape(each.tensor) for each in outputs]
+            self._check_sizes(shapes)
+            given = [_read_shape(each.tensor) for each in inputs]
+            self.multiply_adds += primitive.count_multiply_adds(given, shapes[0] if shapes else [])
+            if self.multiply_adds > MAX_MULTIPLY_ADDS:
+                raise GraphError(
+                    f"needs more than {MAX_MULTIPLY_ADDS:,} multiplications with what precedes it; "
+                    "is it a generator of pictures?"
+                )
         return outputs
+
+    def _check_sizes(self, shapes: list[list[int]]) -> None:
+        sizes = [math.prod(shape) for shape in shapes]
+        self.values += sum(sizes)
+        if max(sizes, default=0) > MAX_VALUES or self.values > MAX_ALL_VALUES:
+            raise GraphError(
+                f"makes {' and '.join(map(str, shapes[:3]))} values, {self.values:,} with what "
+                f"precedes it; at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were expected; is it "
+                "a generator of pictures?"
+            )
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
         """Return one output of a function."""
@@ -192,7 +224,8 @@ class _Replay:
     def _read_constant(self, tensor: Any) -> tf.Tensor:
         """Return a constant; its size is checked first, as a few bytes can declare any size."""
         sizes = [axis.size for axis in tensor.tensor_shape.dim]
-        self.constants += math.prod(sizes)
+        size = math.prod(sizes)
+        self.constants += size
         if self.constants > MAX_CONSTANTS or min(sizes, default=0) < 0 or len(sizes) > 8:
             raise GraphError(
                 f"makes constants of more than {MAX_CONSTANTS:,} values, such as {sizes[:8]}; is "
@@ -201,6 +234,10 @@ class _Replay:
         dtype = tf.as_dtype(tensor.dtype)
         if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
             raise GraphError(f"is a constant of {dtype.name}, where numbers were expected")
+        if size > max(MAX_PADDED, tensor.ByteSize()):  # one value stands for all
+            scalar = type(tensor).FromString(tensor.SerializeToString())
+            del scalar.tensor_shape.dim[:]
+            return tf.fill(sizes, tf.make_ndarray(scalar))
         return _make_tensor(tf.make_ndarray(tensor))
 
 
@@ -248,12 +285,9 @@ def _read_predicate(value: Any) -> bool:
     return bool(np.reshape(known, ())[()])
 
 
-def _check_size(shape: tf.TensorShape) -> None:
-    if shape.rank is not None and math.prod(size or 1 for size in shape) > MAX_VALUES:
-        raise GraphError(
-            f"makes {shape} values where at most {MAX_VALUES:,} were expected; is it a generator "
-            "of pictures?"
-        )
+def _read_shape(tensor: tf.Tensor) -> list[int]:
+    """Return the shape with 1 for unknown sizes."""
+    return [] if tensor.shape.rank is None else [1 if n is None else n for n in tensor.shape]
 
 
 def _explain_refusal(operation: str) -> str:

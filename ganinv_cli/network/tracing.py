@@ -3,14 +3,14 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.network.operations import IDENTITIES
-from ganinv_cli.network.primitive import Value
+from ganinv_cli.network.operations import IDENTITIES, PURE
+from ganinv_cli.network.primitive import Primitive, Value
 from ganinv_cli.network.replay import GraphError, replay_graph
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
@@ -91,7 +91,7 @@ def replay_network(
     inputs = {**weights, network.z_node: z}
     if network.label_node:
         inputs[network.label_node] = Value(labels)
-    return replay_graph(graph, inputs, network.output)
+    return replay_graph(graph, inputs, network.output, is_measured=True)
 
 
 def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: int) -> int:
@@ -100,27 +100,43 @@ def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: 
     That is the length of the table that the label is looked up in, or of its one-hot vector.
     """
     traced = _trace(purify(function, latent, None, True), latent, None, True)
-    known, ends = {traced.label}, []
-    for each in traced.graph.get_operations():
-        taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
-        if not taken:
-            continue
+    ends = []
+    for each, taken in _follow(traced, is_label=True):
         if each.type in ("GatherV2", "Gather") and taken == [1]:
             ends.append(each.inputs[0].shape.as_list()[0])
         elif (each.type == "OneHot" and taken == [0]) or each.type in ("DenseBincount", "Bincount"):
             ends.append(tf.get_static_value(each.inputs[1]))
-        elif each.type in _LABEL_MOVES:
-            known.add(each.name)
     sizes = [int(size) for size in ends if size is not None]
     return min(sizes, default=0)
 
 
-def purify(function: Any, latent: int, batch: int | None, labelled: bool) -> PictureFunction:
+def purify(function: Any, latent: int | None, batch: int | None, labelled: bool) -> PictureFunction:
     """Return a function of pure operations that computes the same; it has no variables or calls."""
     return _make_replay(_trace(function, latent, batch, labelled))
 
 
-def _trace(function: Any, latent: int, batch: int | None, labelled: bool) -> Traced:
+def find_latent(function: PictureFunction, is_labelled: bool) -> int:
+    """Return the length of z by the first matrix that it is multiplied with, or 0."""
+    pure = purify(function, None, None, is_labelled)
+    for each, taken in _follow(_trace(pure, None, None, is_labelled), is_label=False):
+        if each.type == "MatMul" and taken == [0] and each.inputs[1].shape.rank == 2:
+            rows, columns = each.inputs[1].shape.as_list()
+            return int((columns if each.get_attr("transpose_b") else rows) or 0)
+    return 0
+
+
+def _follow(traced: Traced, is_label: bool) -> Iterator[tuple[Any, list[int]]]:
+    """Yield the operations that take z or the label as it is, and which of their inputs do."""
+    known = {traced.label if is_label else traced.z}
+    for each in traced.graph.get_operations():
+        taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]
+        if taken:
+            yield each, taken
+            if each.type in _LABEL_MOVES and (is_label or each.type in ("Cast", "Identity")):
+                known.add(each.name)
+
+
+def _trace(function: Any, latent: int | None, batch: int | None, labelled: bool) -> Traced:
     specs = [tf.TensorSpec([batch, latent], tf.float32, "z")]
     if labelled:
         specs.append(tf.TensorSpec([batch], tf.int32, "label"))
@@ -188,7 +204,9 @@ def _measure_sizes(kinds: list[Any]) -> int:
     """Return the values per image of the largest output. Raises GraphError."""
     largest, total = 1, 0
     for each in kinds:
-        for output in each.outputs:
+        for number, output in enumerate(each.outputs):
+            if number and not output.consumers():
+                continue
             shape = output.shape.as_list() if output.shape.rank is not None else [None]
             if None in shape:
                 raise GraphError(
@@ -208,28 +226,11 @@ def _measure_sizes(kinds: list[Any]) -> int:
 
 def _count_multiply_adds(operation: Any) -> int:
     """Return the multiply-adds of an operation whose shapes are known."""
-    shapes: list[list[int]] = [each.shape.as_list() for each in operation.inputs]
-    output: int = math.prod(operation.outputs[0].shape.as_list()) if operation.outputs else 0
-    match operation.type:
-        case "Conv2D":
-            factor = math.prod(shapes[1][:3])
-        case "DepthwiseConv2dNative":
-            factor = math.prod(shapes[1][:2])
-        case "Conv2DBackpropInput":
-            output, factor = math.prod(shapes[2]), math.prod(shapes[1][:3])
-        case "MatMul":
-            factor = shapes[0][0 if operation.get_attr("transpose_a") else 1]
-        case "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3":
-            factor = shapes[0][-2 if operation.get_attr("adj_x") else -1]
-        case "Einsum":
-            terms = operation.get_attr("equation").decode().split("->")[0].split(",")
-            letters = zip(
-                "".join(terms), [size for shape in shapes for size in shape], strict=False
-            )
-            output, factor = 1, math.prod(dict(letters).values())
-        case _:
-            factor = 0
-    return output * factor
+    if operation.type not in PURE:
+        return 0
+    shapes = [each.shape.as_list() for each in operation.inputs]
+    output = operation.outputs[0].shape.as_list() if operation.outputs else []
+    return Primitive(operation.node_def).count_multiply_adds(shapes, output)
 
 
 def _find_range(output: tf.Tensor) -> tuple[PixelRange | None, str]:

@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
     "a variable": (_variable, "needs the variable 'weights'"),
     "another input": (lambda z: z + v1.placeholder(tf.float32, (3,), "y"), "y .Placeholder. is an"),
     "text": (lambda z: z + tf.strings.to_number("3"), "constant of string"),
-    "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "where at most"),
+    "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "at most"),
 }
 
 

@@ -26,27 +26,38 @@ class CheckpointTensors:
         self.shapes: dict[str, tuple[int, ...]] = {name: tuple(shapes[name]) for name in shapes}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        dtype = self._dtypes[name].name
-        check_floats(name, dtype, "checkpoint")
-        with _translate_errors(f"{name} cannot be read"):
-            value = self._reader.get_tensor(name)
-        with np.errstate(over="ignore"):  # too large values become infinite, and are refused below
-            array = np.array(value, np.float32)
-        if not np.isfinite(array).all():
-            raise UnreadableError(
-                f"{name} holds values that are not finite float32 numbers; the training diverged, "
-                "use an earlier checkpoint of the run"
-            )
-        array.setflags(write=False)
-        return array
+        check_floats(name, self._dtypes[name].name, "checkpoint")
+        with np.errstate(over="ignore"):  # too large values become infinite
+            return _check_finite(name, np.array(self._read(name), np.float32))
+
+    def read_array(self, name: str) -> np.ndarray:
+        """Return a tensor in the type that it has in the checkpoint."""
+        dtype = self._dtypes[name]
+        if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
+            raise UnreadableError(f"{name} holds {dtype.name}, where numbers were expected")
+        return _check_finite(name, np.array(self._read(name)))
 
     def read_text(self, name: str) -> bytes:
         """Return the string that a tensor holds."""
-        with _translate_errors(f"{name} cannot be read"):
-            value = self._reader.get_tensor(name)
+        value = self._read(name)
         if not isinstance(value, bytes):
             raise damaged_error(f"{name} holds no text")
         return value
+
+    def _read(self, name: str) -> np.ndarray | bytes:
+        with _translate_errors(f"{name} cannot be read"):
+            value: np.ndarray | bytes = self._reader.get_tensor(name)
+        return value
+
+
+def _check_finite(name: str, array: np.ndarray) -> np.ndarray:
+    if not np.isfinite(array).all():
+        raise UnreadableError(
+            f"{name} holds values that are not finite float32 numbers; the training diverged, "
+            "use an earlier checkpoint of the run"
+        )
+    array.setflags(write=False)
+    return array
 
 
 @contextmanager

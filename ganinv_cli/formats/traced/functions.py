@@ -14,7 +14,7 @@ from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.network.tracing import count_labels, purify, trace_network
+from ganinv_cli.network.tracing import count_labels, find_latent, purify, trace_network
 from ganinv_cli.prior import parse_prior
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
@@ -64,6 +64,9 @@ def trace_function(
         return _check_pictures(_trace(function, inputs, roles, labels))
     except GraphError as error:
         raise UnreadableError(str(error)) from None
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split())[:200]
+        raise UnreadableError(f"makes no pictures of random latent vectors ({reason})") from None
 
 
 def _find_roles(inputs: Sequence[FunctionInput]) -> _Roles:
@@ -89,24 +92,14 @@ def _trace(
     labels: int,
 ) -> TracedNetwork:
     latent_input = inputs[roles.latent]
-    row = (latent_input.shape or (None,))[1:]
-    if not row or None in row:
-        raise UnreadableError(
-            f"does not say how many values {latent_input.describe()} has; export it with the shape "
-            "(None, LATENT)"
-        )
-    latent = math.prod(size or 0 for size in row)
-    if not 1 <= latent <= MAX_LATENT:
-        raise UnreadableError(
-            f"takes {latent_input.describe()} where a latent vector of 1 to {MAX_LATENT:,} values "
-            "was expected; is it a generator?"
-        )
+    row = (latent_input.shape or (None, None))[1:]
     label_input = None if roles.label is None else inputs[roles.label]
     labels = 0 if label_input is None else _read_label_size(label_input) or labels
 
     def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         arguments: list[tf.Tensor] = [tf.constant(False)] * len(inputs)
-        arguments[roles.latent] = tf.cast(tf.reshape(z, [-1, *row]), latent_input.dtype)
+        shaped = z if len(row) == 1 else tf.reshape(z, [-1, *row])
+        arguments[roles.latent] = tf.cast(shaped, latent_input.dtype)
         if roles.label is not None and label_input is not None:
             arguments[roles.label] = _encode_labels(label, label_input, labels)
         output = function(*arguments)
@@ -117,6 +110,18 @@ def _trace(
             )
         return _put_channels_last(tf.cast(output, tf.float32))
 
+    is_open = row == (None,)
+    latent = find_latent(make_pictures, bool(label_input)) if is_open else _count_values(row)
+    if latent == 0:
+        raise UnreadableError(
+            f"does not say how many values {latent_input.describe()} has; export it with the shape "
+            "(None, LATENT)"
+        )
+    if not 1 <= latent <= MAX_LATENT:
+        raise UnreadableError(
+            f"takes {latent_input.describe()} where a latent vector of 1 to {MAX_LATENT:,} values "
+            "was expected; is it a generator?"
+        )
     if label_input is not None and labels == 0:
         labels = count_labels(make_pictures, latent)
         if labels == 0:
@@ -147,14 +152,25 @@ def _repeat_batches(
         parts = [tf.reshape(tf.pad(z, [[0, missing], [0, 0]]), [-1, batch, z.shape[1]])]
         if label is not None:
             parts.append(tf.reshape(tf.pad(label, [[0, missing]]), [-1, batch]))
-        pictures = tf.vectorized_map(
-            lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
-            tuple(parts),
-            fallback_to_while_loop=False,
-        )
+        try:
+            pictures = tf.vectorized_map(
+                lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
+                tuple(parts),
+                fallback_to_while_loop=False,
+            )
+        except (ValueError, TypeError, NotImplementedError) as error:  # of TensorFlow's pfor
+            reason = " ".join(str(error).split())[:160]
+            raise UnreadableError(
+                f"takes {batch:,} latent vectors at once, which cannot become any number "
+                f"({reason}); export it for batches of any size (None)"
+            ) from None
         return tf.reshape(pictures, [-1, *pictures.shape[2:]])[:rows]
 
     return make_all
+
+
+def _count_values(row: tuple[int | None, ...]) -> int:
+    return math.prod(size or 0 for size in row) if row else 0
 
 
 def _read_label_size(label: FunctionInput) -> int:

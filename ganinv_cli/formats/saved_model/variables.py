@@ -1,18 +1,20 @@
-"""The variables of a SavedModel: which of the checkpoint beside it a graph means, and their values.
+"""The variables of a SavedModel: their keys in the checkpoint beside it, and their values.
 
-A graph of TensorFlow 1 means them by their names. One of TensorFlow 2 hands them to its functions,
-and the tree of Python objects that it was saved with says where in the checkpoint they are.
+A graph of TensorFlow 1 names them. One of TensorFlow 2 passes them to its functions, and the tree
+of Python objects that it was saved with says where in the checkpoint they are.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ganinv_cli.formats.graph.tensors import Budget
-from ganinv_cli.formats.graph.walk import CALLS
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
+from ganinv_cli.formats.tensorflow.index import check_index
+from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
+from ganinv_cli.network.replay import CALLS
 
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -23,62 +25,65 @@ MAX_OBJECTS = 200_000
 class Variables:
     """The checkpoint beside a graph, opened when the first variable is asked for."""
 
-    def __init__(self, folder: Path, budget: Budget) -> None:
+    def __init__(self, folder: Path) -> None:
         self._prefix = folder / FOLDER / "variables"
-        self._budget = budget
-        self._read: dict[str, np.ndarray] = {}
-        self._tensors: Any = None
+        self._values: dict[str, np.ndarray] = {}
+        self._tensors: CheckpointTensors | None = None
 
     def __call__(self, key: str) -> np.ndarray:
-        """The values of a variable. Raises UnreadableError."""
-        if key not in self._read:
-            shapes = self.shapes
-            if key not in shapes:
+        """Return the values of a variable. Raises UnreadableError."""
+        if key not in self._values:
+            tensors = self._open()
+            if key not in tensors.shapes:
                 raise UnreadableError(
                     f"needs the variable {key!r}, which is not in {self._prefix}; "
                     "copy the whole SavedModel again"
                 )
-            self._budget.spend(shapes[key])
-            self._read[key] = self._tensors[key]
-        return self._read[key]
+            size = math.prod(tensors.shapes[key]) + sum(e.size for e in self._values.values())
+            if size > MAX_WEIGHTS:
+                raise UnreadableError(
+                    f"needs {size:,} weights or more where at most {MAX_WEIGHTS:,} were expected; "
+                    "is it a generator of pictures?"
+                )
+            self._values[key] = tensors.read_array(key)
+        return self._values[key]
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Of all variables in the checkpoint, by key. Raises UnreadableError."""
-        if self._tensors is None:
-            from ganinv_cli.formats.tensorflow import index as tf_index
-            from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
-
-            index = self._prefix.with_name("variables.index")
-            try:
-                tf_index.check_index(index)
-            except OSError as error:
-                raise UnreadableError(
-                    f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "
-                    f"({error.strerror}); copy the whole SavedModel again"
-                ) from None
-            self._tensors = CheckpointTensors(self._prefix)
-        found: Mapping[str, tuple[int, ...]] = self._tensors.shapes
-        return found
+        """Shapes of all variables in the checkpoint, by key. Raises UnreadableError."""
+        return self._open().shapes
 
     @property
     def unused(self) -> tuple[str, ...]:
         """The keys that nobody asked for."""
         if self._tensors is None:
             return ()
-        return tuple(sorted(set(self.shapes) - set(self._read) - {OBJECT_GRAPH}))
+        return tuple(sorted(self.shapes.keys() - self._values.keys() - {OBJECT_GRAPH}))
+
+    def _open(self) -> CheckpointTensors:
+        if self._tensors is None:
+            index = self._prefix.with_name("variables.index")
+            try:
+                check_index(index)
+            except OSError as error:
+                raise UnreadableError(
+                    f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "
+                    f"({error.strerror}); copy the whole SavedModel again"
+                ) from None
+            self._tensors = CheckpointTensors(self._prefix)
+        return self._tensors
 
 
-def handles(graph: Any, objects: Any, variables: Variables) -> dict[str, str]:
-    """What the nodes of a GraphDef that stand for variables are called in the checkpoint.
+def name_variables(graph: Any, objects: Any, variables: Variables) -> None:
+    """Write the keys in the checkpoint into the nodes of a GraphDef that stand for variables.
 
     `objects` is the SavedObjectGraph: it says what each function was given when it was saved.
     Raises UnreadableError.
     """
-    found: dict[str, str] = {}
     if not objects.nodes:
-        return found
-    keys = _keys(objects)
+        return
+    keys = _list_keys(objects)
+    nodes = {node.name: node for node in graph.node}
     for node in graph.node:
         name = node.attr["f"].func.name if node.op in CALLS else ""
         if name not in objects.concrete_functions:
@@ -88,19 +93,18 @@ def handles(graph: Any, objects: Any, variables: Variables) -> dict[str, str]:
         if len(bound) > len(given):
             raise UnreadableError(f"{node.name} has too few inputs; the file is damaged")
         for place, number in zip(given[len(given) - len(bound) :], bound, strict=True):
-            if number in keys:
-                candidates = keys[number]
-                there = [each for each in candidates if each in variables.shapes]
-                found[place.split(":")[0]] = (there or candidates)[0]
-    return found
+            handle = nodes.get(place.split(":")[0])
+            if number in keys and handle is not None and handle.op == "VarHandleOp":
+                stored = [each for each in keys[number] if each in variables.shapes]
+                handle.attr["shared_name"].s = (stored or keys[number])[0].encode()
 
 
-def _keys(objects: Any) -> dict[int, list[str]]:
-    """Of each variable among the objects: where it may be in the checkpoint, shortest way first."""
+def _list_keys(objects: Any) -> dict[int, list[str]]:
+    """Return the possible keys of each variable in the checkpoint, shortest first."""
     paths: dict[int, str] = {0: ""}
     keys: dict[int, list[str]] = {}
     ahead, edges = [0], 0
-    for parent in ahead:  # grows as it goes: the nearest objects first
+    for parent in ahead:  # which grows: the nearest objects first
         for child in objects.nodes[parent].children:
             edges += 1
             number = child.node_id

@@ -46,9 +46,7 @@ def plain(tmp_path: Path) -> Path:
 def test_constants_beyond_all_bounds_are_refused_before_they_are_made(
     build: Callable[[tf.Tensor], tf.Tensor], tmp_path: Path
 ) -> None:
-    assert_refused(
-        write_graph(tmp_path / "g.pb", build), "constants of more than 400,000,000 values"
-    )
+    assert_refused(write_graph(tmp_path / "g.pb", build), "values", "were expected")
 
 
 def test_pictures_beyond_all_bounds_are_refused(tmp_path: Path) -> None:
@@ -58,7 +56,7 @@ def test_pictures_beyond_all_bounds_are_refused(tmp_path: Path) -> None:
             x = tf.raw_ops.ResizeNearestNeighbor(images=x, size=(side, side))
         return x + tf.ones(3)
 
-    assert_refused(write_graph(tmp_path / "g.pb", build), "4194304 x 4194304 x 3 values")
+    assert_refused(write_graph(tmp_path / "g.pb", build), "4194304, 3] values")
 
 
 def test_a_label_that_is_doubled_without_end(tmp_path: Path) -> None:
@@ -70,7 +68,7 @@ def test_a_label_that_is_doubled_without_end(tmp_path: Path) -> None:
 
     module = tf.Module()
     tf.saved_model.save(module, str(tmp_path), signatures=picture)
-    assert_refused(tmp_path, "label in more than 200 steps")
+    assert_refused(tmp_path, "how many labels")
 
 
 def test_a_constant_of_one_value_and_a_huge_shape(tmp_path: Path) -> None:
@@ -138,7 +136,7 @@ def test_functions_that_double_each_others_work_come_to_an_end(plain: Path) -> N
         for caller in callers:
             caller.attr["f"].func.name = "double39"
 
-    assert_refused(edit_saved_model(plain, doubled), "network of more than 10,000 layers")
+    assert_refused(edit_saved_model(plain, doubled), "more than 20,000 operations")
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])

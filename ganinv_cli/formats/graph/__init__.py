@@ -1,1 +1,0 @@
-"""A TensorFlow graph, translated operation by operation and never run."""

@@ -1,0 +1,41 @@
+"""TensorFlow SavedModels and frozen graphs: run operation by operation, and nothing impure of them.
+
+What Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's builder write.
+"""
+
+from pathlib import Path
+
+from ganinv_cli.formats.detect import Evidence, FileFacts, Format
+from ganinv_cli.formats.interface import UnfinishedGenerator
+from ganinv_cli.settings.conventions import Conventions
+
+GRAPH_FILE = "saved_model.pb"
+
+
+def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
+    """Return the generator of a SavedModel's folder, of its saved_model.pb, or of a frozen .pb.
+
+    The signature is serving_default, or the only one. Variables that the picture does not need are
+    ignored, and listed. Raises UnreadableError.
+    """
+    from ganinv_cli.formats.saved_model.reader import read_graph_file
+
+    return read_graph_file(path / GRAPH_FILE if path.is_dir() else path)
+
+
+def _recognises(facts: FileFacts) -> bool:
+    if facts.path.is_dir():
+        return (facts.path / GRAPH_FILE).is_file()
+    return facts.path.suffix == ".pb"
+
+
+FORMAT = Format(
+    "saved_model",
+    read,
+    _recognises,
+    Evidence.NAME,
+    folder_patterns=(GRAPH_FILE,),
+    needs_tensorflow=True,
+    is_whole_model=True,
+    title="SavedModel",
+)
