@@ -108,10 +108,8 @@ def test_a_library_is_used_in_its_place_alone(library: str) -> None:
 def test_what_needs_no_tensorflow_does_not_load_it() -> None:
     names = [_dotted(m) for m in MODULES if any(_is_in(m, place) for place in WITHOUT_TENSORFLOW)]
     code = (
-        "import importlib, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    importlib.import_module(name)\n"
-        "    assert 'tensorflow' not in sys.modules, name + ' loads TensorFlow'\n"
+        "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    "
+        "assert 'tensorflow' not in sys.modules, name + ' loads TensorFlow'\n"
     )
     run = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

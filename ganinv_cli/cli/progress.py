@@ -62,9 +62,8 @@ def show_training(out: Path) -> Iterator[Callable[["TrainingProgress"], None]]:
     def describe(progress: "TrainingProgress") -> str:
         saved = f" saved {progress.saved.name}" if progress.saved else ""
         return (
-            f"generator {progress.generator_loss:.2f} "
-            f"discriminator {progress.discriminator_loss:.2f} "
-            f"{progress.images_per_second:.0f} images/s{saved}"
+            f"generator {progress.generator_loss:.2f} discriminator "
+            f"{progress.discriminator_loss:.2f} {progress.images_per_second:.0f} images/s{saved}"
         )
 
     with (

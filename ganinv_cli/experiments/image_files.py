@@ -30,8 +30,7 @@ def read_image_files(
         if path.is_dir() and path.resolve() == output_folder.resolve():
             raise UsageError(
                 f"{to_printable(path)} holds the images and would get the results' figures as "
-                "well; "
-                "name another --out"
+                "well; name another --out"
             )
     own_folder = output_folder.resolve()
     with suppress_pillow_warnings():

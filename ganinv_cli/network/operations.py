@@ -63,8 +63,7 @@ OTHERS = _parse_names(
     "Atan2 ClipByValue Cross Cumprod Diag DiagPart EuclideanNorm FloorMod FusedBatchNorm "
     "FusedBatchNormV2 FusedBatchNormV3 L2Loss LogSoftmax MatrixDiag MatrixDiagPart "
     "MatrixDiagPartV3 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV3 Max MaxPool MaxPoolV2 Maximum Min "
-    "Minimum MulNoNan Pow Prod Softmax SquaredDifference TensorScatterUpdate TopKV2 Xdivy "
-    "Xlogy"
+    "Minimum MulNoNan Pow Prod Softmax SquaredDifference TensorScatterUpdate TopKV2 Xdivy Xlogy"
 )
 
 # the value is that of the first input

@@ -53,9 +53,8 @@ def test_what_is_no_dcgan_makes_its_pictures_in_keras(tmp_path, network, options
 def test_inspect_reads_pytorch_without_tensorflow_and_says_what_it_assumed(tmp_path):
     save_archive(tmp_path / "g.pt", known.make_dcgan().state)
     code = (
-        "import sys; from ganinv_cli.cli import main; "
-        "main(['inspect', 'g.pt', '--json'], standalone_mode=False); "
-        "assert 'tensorflow' not in sys.modules"
+        "import sys; from ganinv_cli.cli import main; main(['inspect', 'g.pt', '--json'], "
+        "standalone_mode=False); assert 'tensorflow' not in sys.modules"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -149,10 +149,8 @@ def _same(one, other) -> int:
 def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
     arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
     program = (
-        "from ganinv_cli.experiments import run\n"
-        "from ganinv_cli.cli import main\n"
-        "run.COMMIT_SECONDS = 0  # every look\n"
-        f"main({arguments})"
+        "from ganinv_cli.experiments import run\nfrom ganinv_cli.cli import "
+        f"main\nrun.COMMIT_SECONDS = 0  # every look\nmain({arguments})"
     )
     command = [sys.executable, "-c", program]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)

@@ -191,15 +191,11 @@ def test_the_file_alone_is_enough_where_it_can_be(made: dict[str, Path]) -> None
     paths = [str(path) for name, path in made.items() if name.startswith(WITHOUT_TENSORFLOW)]
     assert len(paths) > 10
     code = (
-        "import resource, sys\n"
-        "from click.testing import CliRunner\n"
-        "from ganinv_cli.cli import main\n"
-        "import h5py, ganinv_cli.formats\n"
-        "resource.setrlimit(resource.RLIMIT_DATA, (800 << 20, 800 << 20))\n"
-        "for path in sys.argv[1:]:\n"
-        "    result = CliRunner().invoke(main, ['recover', '--checkpoint', path])\n"
-        "    assert result.exit_code == 2, result.output\n"
-        "    assert 'tensorflow' not in sys.modules, path\n"
+        "import resource, sys\nfrom click.testing import CliRunner\nfrom ganinv_cli.cli import "
+        "main\nimport h5py, ganinv_cli.formats\nresource.setrlimit(resource.RLIMIT_DATA, (800 << "
+        "20, 800 << 20))\nfor path in sys.argv[1:]:\n    result = CliRunner().invoke(main, "
+        "['recover', '--checkpoint', path])\n    assert result.exit_code == 2, result.output\n    "
+        "assert 'tensorflow' not in sys.modules, path\n"
     )
     run = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

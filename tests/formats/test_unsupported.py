@@ -168,13 +168,10 @@ def test_to_say_so_takes_no_tensorflow(tmp_path: Path) -> None:
     for name, (content, *_) in FILES.items():
         (tmp_path / name).write_bytes(content)
     code = (
-        "import sys\n"
-        "from click.testing import CliRunner\n"
-        "from ganinv_cli.cli import main\n"
-        "for path in sys.argv[1:]:\n"
-        "    result = CliRunner().invoke(main, ['inspect', path])\n"
-        "    assert result.exit_code == 2, result.output\n"
-        "    assert 'tensorflow' not in sys.modules, path\n"
+        "import sys\nfrom click.testing import CliRunner\nfrom ganinv_cli.cli import main\nfor "
+        "path in sys.argv[1:]:\n    result = CliRunner().invoke(main, ['inspect', path])\n    "
+        "assert result.exit_code == 2, result.output\n    assert 'tensorflow' not in sys.modules, "
+        "path\n"
     )
     paths = map(str, tmp_path.iterdir())
     run = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)

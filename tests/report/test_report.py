@@ -224,11 +224,9 @@ def assert_one_line(given, word):
 def run_alone(*arguments, folder=None):
     """Run a command in a process of its own, which prints at its end what it has loaded."""
     script = (
-        "import atexit, sys\n"
-        "from ganinv_cli.cli import main\n"
-        "heavy = ('tensorflow', 'numpy', 'scipy', 'matplotlib', 'h5py')\n"
-        "atexit.register(lambda: print([name for name in heavy if name in sys.modules]))\n"
-        "main(sys.argv[1:])"
+        "import atexit, sys\nfrom ganinv_cli.cli import main\nheavy = ('tensorflow', 'numpy', "
+        "'scipy', 'matplotlib', 'h5py')\natexit.register(lambda: print([name for name in heavy if "
+        "name in sys.modules]))\nmain(sys.argv[1:])"
     )
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)

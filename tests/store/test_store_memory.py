@@ -69,10 +69,8 @@ def test_a_report_of_many_wide_trials_fits_into_little_memory(tmp_path):
     _many(path)
     assert path.stat().st_size < 10 << 20
     code = (
-        "import pathlib, sys\n"
-        "from ganinv_cli.cli import main\n"
-        "main(['report', sys.argv[1]], standalone_mode=False)\n"
-        f"print(pathlib.Path({str(STATUS)!r}).read_text())\n"
+        "import pathlib, sys\nfrom ganinv_cli.cli import main\nmain(['report', sys.argv[1]], "
+        f"standalone_mode=False)\nprint(pathlib.Path({str(STATUS)!r}).read_text())\n"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -49,22 +49,19 @@ def make_notes(
     lines += [_describe_outside(rule, list(of)) for rule, of in _group_outside(table2)]
     lines.append(
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "
-        "as the paper's; "
-        "squared: E‖zᵢ − zⱼ‖₂² / latent. Paper: its value, for its own image and generator. "
-        "Random: E‖u − v‖₂ / latent of independent u, v, "
+        "as the paper's; squared: E‖zᵢ − zⱼ‖₂² / latent. Paper: its value, for its own image and "
+        "generator. Random: E‖u − v‖₂ / latent of independent u, v, "
         f"{describe_distribution(read_prior(run['config']))}."
     )
     polishing = _describe_polishing(table2, get_polish_precision(run))
     lines.append(
         f"A distinct minimum: recoveries that converged{polishing}, each nearer than "
         f"{format_concise(SAME_Z_TOLERANCE)} to another of them; a table has their number at "
-        "larger tolerances. How "
-        "far what has converged still moves when it is solved on was measured on the shipped "
-        "generator: docs/consistency.md. One that did not converge is no minimum and is counted "
-        "apart. Most frequent: recoveries at the minimum that was found most often. "
-        f"Least loss: an image loss within {100 * REACHED_SHARE:g} % of the least of all, or no "
-        "more "
-        "than rounding the image to 8 bits leaves."
+        "larger tolerances. How far what has converged still moves when it is solved on was "
+        "measured on the shipped generator: docs/consistency.md. One that did not converge is no "
+        "minimum and is counted apart. Most frequent: recoveries at the minimum that was found "
+        f"most often. Least loss: an image loss within {100 * REACHED_SHARE:g} % of the least of "
+        "all, or no more than rounding the image to 8 bits leaves."
     )
     if table2:
         polished = any(row.polished for row in table2)

@@ -30,8 +30,7 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     if untold:
         lines.append(
             f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may "
-            "be "
-            "another than was found."
+            "be another than was found."
         )
     lines.append(
         "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "
@@ -43,13 +42,11 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     labelled = any(row.label is not None for row in inverted)
     lines.append(
         f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
-        "all"
-        f"{' under the same label' if labelled else ''}; "
-        "one z: those of them at the best one's z (‖·‖ / latent below "
-        f"{format_concise(SAME_Z_TOLERANCE)} from one "
-        "to the next). Condition and rank: of the Jacobian at z, its largest singular value over "
-        "its least, and the directions of z that move the image. At bound: components of z at or "
-        f"beyond {low} or {high}; outside: those beyond, where no z is drawn."
+        f"all{' under the same label' if labelled else ''}; one z: those of them at the best one's "
+        f"z (‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)} from one to the next). "
+        "Condition and rank: of the Jacobian at z, its largest singular value over its least, and "
+        f"the directions of z that move the image. At bound: components of z at or beyond {low} or "
+        f"{high}; outside: those beyond, where no z is drawn."
     )
     if labelled:
         lines.append(

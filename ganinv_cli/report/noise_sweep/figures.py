@@ -222,9 +222,8 @@ def _describe_ratios(sweep: list[SweepRow], counting: str) -> str:
         return ""
     least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
     return (
-        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to "
-        f"{most} times "
-        "their Cramér-Rao bound, by median. "
+        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to {most} "
+        "times their Cramér-Rao bound, by median. "
     )
 
 
@@ -256,7 +255,6 @@ def _describe_error(variance: float, rule: str | None, sweep: list[SweepRow]) ->
         if (row.variance, row.technique) == (variance, rule):
             return (
                 f"Under noise of variance {variance:g}, with {rule}, z is found to a median error "
-                f"of {format_scientific(row.with_restarts.median)} over {row.trials:,} "
-                "trials. "
+                f"of {format_scientific(row.with_restarts.median)} over {row.trials:,} trials. "
             )
     return f"Under noise of variance {variance:g}. "

@@ -38,9 +38,8 @@ def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow
     )
     if any(row.trials < MIN_TRIALS for row in sweep):
         lines.append(
-            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap "
-            "intervals are "
-            "too narrow then."
+            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap intervals "
+            "are too narrow then."
         )
     lines.append(
         "First start, before any restart: its numbers are those with restarts where no table says "
