@@ -229,17 +229,6 @@ def _gather(call: Call, x: Any, indices: Any) -> Any:
     return tf.gather(x, to_first(indices), axis=axis)
 
 
-def _gather_elements(call: Call, x: Any, indices: Any) -> Any:
-    rank = len(call.shape)
-    axis = call.get("axis", 0) % rank
-    order = [n for n in range(rank) if n != axis] + [axis]
-    x, indices = (tf.transpose(to_first(each), order) for each in (x, indices))
-    y = tf.gather(
-        x, tf.where(indices < 0, indices + call.shape[axis], indices), batch_dims=rank - 1
-    )
-    return tf.transpose(y, np.argsort(order))
-
-
 def _expand(call: Call, x: Any, shape: Any) -> Any:
     sizes = [int(n) for n in read_constant(shape)]
     rank = max(len(sizes), len(call.shape))
@@ -322,6 +311,7 @@ OPERATIONS: dict[str, Operation] = {
     **{"Add": _chain(tf.add), "Sum": _chain(tf.add), "Mul": _chain(tf.multiply)},
     **{"Min": _chain(tf.minimum), "Max": _chain(tf.maximum)},
     "Clip": lambda call, x, *bounds: keep_order(x, _clip(call, get_tensor(x), *bounds)),
+    "CastLike": lambda call, x, y: keep_order(x, tf.cast(get_tensor(x), get_tensor(y).dtype)),
     **{"Dropout": _drop, "MatMul": _multiply, "Gemm": _multiply_add},
     **{"Softmax": _softmax, "LogSoftmax": _softmax, "Concat": _concatenate, "Split": _split_axis},
     **{"ReduceMean": _reduce(tf.reduce_mean), "ReduceSum": _reduce(tf.reduce_sum)},
@@ -343,7 +333,7 @@ OPERATIONS: dict[str, Operation] = {
     **{"DepthToSpace": pictures.mix_depth, "SpaceToDepth": pictures.mix_depth},
     **{"Slice": _slice, "Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze},
     **{"Unsqueeze": _unsqueeze, "Transpose": _transpose, "Gather": _gather},
-    **{"GatherElements": _gather_elements, "Expand": _expand, "Tile": _tile},
+    **{"Expand": _expand, "Tile": _tile},
     **{"ConstantOfShape": _fill, "Range": _count, "OneHot": _one_hot, "Constant": _constant},
     **{"Shape": _measure, "Size": lambda call, x: tf.constant(prod(call.shape), tf.int64)},
     "Einsum": lambda call, *tensors: tf.einsum(call.get("equation", ""), *map(to_first, tensors)),

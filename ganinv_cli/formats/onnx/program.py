@@ -169,7 +169,10 @@ class Program:
         if onnx.defs.has(node.op_type, opset):
             schema = onnx.defs.get_schema(node.op_type, opset)
             if schema.has_function:
-                return schema.function_body
+                body = onnx.FunctionProto.FromString(schema.function_body.SerializeToString())
+                settings = [each.default_value for each in schema.attributes.values()]
+                body.attribute_proto.extend(each for each in settings if each.name)
+                return body
         raise UnsupportedError(
             "is not on the list of operations that are read; export the generator without it"
         )

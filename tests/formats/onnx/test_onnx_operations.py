@@ -1,0 +1,240 @@
+"""Every operation and variant computes what ONNX Runtime computes, and so does its J·v."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from exported.onnx_models import build_model, draw_latents, make_array, write_model
+from onnx import helper
+
+from ganinv_cli.formats.onnx.network import make_network
+from ganinv_cli.formats.onnx.operations import OPERATIONS
+from ganinv_cli.formats.onnx.reading import read_model
+from ganinv_cli.network.traced import TracedGenerator
+from ganinv_cli.prior import parse_prior
+
+# x (batch, 4, 3, 4); p the same, positive; v (batch, 48); s (batch, 4, 12); c (batch, 48, 1, 1);
+# e (batch, 2, 4, 6); i integers as s; n: left out
+CASES: list[tuple[str, list[Any], dict[str, Any], int]] = []
+
+
+def add(operation: str, *inputs: Any, opset: int = 20, **settings: Any) -> None:
+    CASES.append((operation, list(inputs), settings, opset))
+
+
+def ints(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+def floats(*numbers: float) -> np.ndarray:
+    return np.array(numbers, np.float32)
+
+
+for name in (
+    *("Relu", "Elu", "Selu", "Celu", "LeakyRelu", "Tanh", "Sigmoid", "HardSigmoid", "HardSwish"),
+    *("Softplus", "Softsign", "Mish", "Erf", "Exp", "Neg", "Abs", "Sin", "Cos", "Tan", "Floor"),
+    *("Ceil", "Round", "Sign", "Identity", "Gelu", "Dropout", "GlobalAveragePool", "Softmax"),
+    *("GlobalMaxPool", "LogSoftmax", "Flatten", "ThresholdedRelu"),
+):
+    add(name, "x")
+for name in ("Log", "Sqrt", "Reciprocal"):
+    add(name, "p")
+for name in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean"):
+    add(name, "x", "p")
+    add(name, "x", make_array(4, 1, 1, low=0.5))
+    add(name, floats(1.5), "p")
+add("Add", "x", make_array(3, 1))
+add("Pow", "p", "x")
+add("Pow", "x", floats(2))
+add("Pow", "x", floats(3))
+add("PRelu", "x", make_array(4, 1, 1))
+for alpha in (0.3, 1.7):
+    add("Elu", "x", alpha=alpha)
+    add("Celu", "x", alpha=alpha)
+    add("Selu", "x", alpha=alpha, gamma=1.1)
+    add("LeakyRelu", "x", alpha=alpha)
+    add("HardSigmoid", "x", alpha=alpha, beta=0.4)
+add("Gelu", "x", approximate="tanh")
+add("Clip", "x", floats(-0.5).reshape(()), floats(0.5).reshape(()))
+add("Clip", "x", "n", floats(0.5).reshape(()))
+add("Clip", "x", opset=9, min=-0.5, max=0.2)
+add("Softmax", "x", axis=1)
+add("Softmax", "x", axis=1, opset=11)
+add("LogSoftmax", "s", axis=-1, opset=11)
+add("Gemm", "v", make_array(48, 5), make_array(5), alpha=0.5, beta=2.0)
+add("Gemm", "v", make_array(5, 48), transB=1)
+add("MatMul", "s", make_array(12, 5))
+add("MatMul", "x", make_array(4, 4, 5))
+add("MatMul", "s", make_array(12))
+add("Einsum", "s", make_array(12, 5), equation="ncl,lk->nck")
+add("Conv", "x", make_array(3, 4, 3, 3), make_array(3), pads=[1, 1, 1, 1])
+add("Conv", "x", make_array(3, 4, 2, 3), strides=[2, 1], pads=[0, 1, 2, 1])
+add("Conv", "x", make_array(6, 2, 3, 3), group=2, pads=[1, 1, 1, 1])
+add("Conv", "x", make_array(8, 1, 3, 3), make_array(8), group=4, pads=[1, 1, 1, 1])
+add("Conv", "x", make_array(4, 1, 3, 3), group=4, pads=[1, 2, 1, 0], strides=[1, 2])
+add("Conv", "x", make_array(3, 4, 2, 2), dilations=[2, 3], pads=[1, 1, 1, 2])
+add("Conv", "s", make_array(3, 4, 3), make_array(3), pads=[1, 1], strides=[2])
+for auto in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+    add("Conv", "x", make_array(3, 4, 2, 3), auto_pad=auto, strides=[2, 1])
+    add("ConvTranspose", "x", make_array(4, 3, 3, 4), auto_pad=auto, strides=[2, 2])
+add("ConvTranspose", "x", make_array(4, 3, 4, 4), make_array(3), strides=[2, 2], pads=[1] * 4)
+add(
+    "ConvTranspose",
+    "x",
+    make_array(4, 3, 3, 3),
+    strides=[2, 2],
+    pads=[1] * 4,
+    output_padding=[1, 1],
+)
+add("ConvTranspose", "x", make_array(4, 3, 3, 3), strides=[2, 3], pads=[0, 1, 2, 1])
+add("ConvTranspose", "x", make_array(4, 3, 1, 1), strides=[2, 2], pads=[1, 1, 1, 1])
+add("ConvTranspose", "x", make_array(4, 3, 3, 3), group=2, strides=[2, 2])
+add("ConvTranspose", "x", make_array(4, 1, 4, 4), group=4, strides=[2, 2], pads=[1] * 4)
+add("ConvTranspose", "x", make_array(4, 3, 2, 2), dilations=[2, 3], strides=[2, 1])
+add("ConvTranspose", "x", make_array(4, 3, 3, 3), strides=[2, 2], output_shape=[6, 8])
+add("ConvTranspose", "s", make_array(4, 3, 4), strides=[2], pads=[1, 1])
+add("ConvTranspose", "c", make_array(48, 3, 4, 4), make_array(3))
+add("ConvTranspose", "c", make_array(48, 3, 4, 4), pads=[1, 0, 0, 1])
+moments = (make_array(4), make_array(4, seed=1), make_array(4, seed=2), make_array(4, low=0.5))
+add("BatchNormalization", "x", *moments, epsilon=1e-3)
+add("BatchNormalization", "s", *moments)
+add("InstanceNormalization", "x", *moments[:2])
+add("InstanceNormalization", "s", *moments[:2])
+add("LayerNormalization", "x", make_array(4), make_array(4, seed=1), opset=17)
+add("LayerNormalization", "x", make_array(3, 4), axis=2, opset=17)
+add("GroupNormalization", "x", *moments[:2], num_groups=2, opset=21)
+add("GroupNormalization", "s", *moments[:2], num_groups=2, opset=21)
+add("Concat", "x", "p", axis=1)
+add("Concat", "s", "s", axis=-1)
+add("Split", "x", axis=1, num_outputs=2)
+add("Split", "x", ints(1, 3), axis=1, opset=13)
+add("Split", "s", axis=-1, split=[5, 7], opset=11)
+add("Slice", "x", ints(1, 0), ints(9, -1), ints(2, 3))
+add("Slice", "x", ints(-1), ints(-99), ints(3), ints(-2))
+add("Slice", "x", opset=9, starts=[1], ends=[3], axes=[1])
+add("Reshape", "x", ints(0, 2, -1))
+add("Reshape", "x", ints(-1, 12, 4))
+add("Squeeze", "c", ints(2, 3))
+add("Squeeze", "c", opset=11, axes=[-1])
+add("Unsqueeze", "s", ints(1, -1))
+add("Unsqueeze", "s", opset=11, axes=[1])
+add("Transpose", "x", perm=[0, 2, 3, 1])
+add("Transpose", "x", perm=[0, 3, 1, 2])
+add("SpaceToDepth", "e", blocksize=2)
+add("Gather", "x", ints(2, 0, -1), axis=1)
+add("Gather", "x", np.array(-2), axis=3)
+add("Expand", "c", ints(1, 48, 2, 3))
+add("Expand", "c", ints(48, 1, 2))
+add("Tile", "x", ints(1, 2, 1, 3))
+for mode in (
+    "half_pixel",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "half_pixel_symmetric",
+):
+    for kind in ("nearest", "linear", "cubic"):
+        opset = 19 if mode == "half_pixel_symmetric" else 13
+        way = {"coordinate_transformation_mode": mode, "mode": kind, "opset": opset}
+        add("Resize", "x", "n", floats(1, 1, 2, 3), **way)
+        add("Resize", "x", "n", "n", ints(4, 4, 7, 6), **way)
+        add("Resize", "x", "n", "n", ints(4, 4, 2, 3), **way)
+for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+    way = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": rounding}
+    add("Resize", "x", "n", floats(1, 1, 1.5, 2.5), **way)
+add("Resize", "x", "n", floats(2, 2), axes=[2, 3], mode="linear", opset=18)
+add("Resize", "x", "n", floats(1, 1, 2, 2), mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+add("Resize", "s", "n", floats(1, 1, 2), mode="linear")
+add("Upsample", "x", floats(1, 1, 2, 3), opset=9)
+add("Upsample", "x", floats(1, 1, 2, 2), opset=9, mode="linear")
+add("DepthToSpace", "x", blocksize=2)
+add("DepthToSpace", "x", blocksize=2, mode="CRD")
+add("Pad", "x", ints(0, 0, 1, 2, 0, 1, 0, 1))
+add("Pad", "x", ints(0, 0, 1, 2, 0, 0, 0, 1), floats(0.7).reshape(()))
+add("Pad", "x", ints(0, 0, -1, 2, 0, 0, 0, -1))
+add("Pad", "x", ints(1, 2), "n", ints(3), opset=18)
+add("Pad", "x", opset=9, pads=[0, 0, 1, 1, 0, 0, 1, 1], value=0.3)
+for mode in ("reflect", "edge"):
+    add("Pad", "x", ints(0, 0, 1, 2, 0, 0, 2, 1), mode=mode)
+for name in ("Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "SumSquare"):
+    add(f"Reduce{name}", "x", opset=11, axes=[2, 3])
+    add(f"Reduce{name}", "x", opset=11, axes=[1], keepdims=0)
+    add(f"Reduce{name}", "x", ints(-1, 1), opset=18)
+for name in ("AveragePool", "MaxPool"):
+    add(name, "x", kernel_shape=[2, 2], strides=[1, 2])
+    add(name, "x", kernel_shape=[3, 3], pads=[1, 1, 1, 0])
+    add(name, "x", kernel_shape=[2, 3], strides=[2, 2], ceil_mode=1)
+    add(name, "s", kernel_shape=[2], strides=[2])
+add("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+add("Cast", "x", to=6)
+add("OneHot", "i", np.array(5), floats(-1, 2), axis=-1)
+add("Equal", "i", np.array(1))
+add("Greater", "x", floats(0.1))
+add("Less", "x", floats(0))
+add("Where", make_array(4, 3, 4) > 0, "x", "p")
+
+
+STEPS = ("Floor", "Ceil", "Round", "Sign", "Cast", "OneHot", "Equal", "Greater", "Less")
+
+
+def build(operation: str, inputs: list[Any], settings: dict[str, Any], opset: int) -> Any:
+    weights = {
+        "to_v": make_array(8, 48),
+        **{"x_shape": ints(-1, 4, 3, 4), "s_shape": ints(-1, 4, 12), "c_shape": ints(-1, 48, 1, 1)},
+        "e_shape": ints(-1, 2, 4, 6),
+        **{"half": floats(0.5), "flat_shape": ints(0, -1), "picture_shape": ints(-1, 1, 0, 1)},
+    }
+    names = []
+    for number, each in enumerate(inputs):
+        names.append(("" if each == "n" else each) if isinstance(each, str) else f"w{number}")
+        if not isinstance(each, str):
+            weights[f"w{number}"] = each
+    outputs = [f"out{n}" for n in range(2 if operation == "Split" else 1)]
+    nodes = [
+        helper.make_node("MatMul", ["z", "to_v"], ["v"]),
+        helper.make_node("Reshape", ["v", "x_shape"], ["x"]),
+        helper.make_node("Reshape", ["v", "s_shape"], ["s"]),
+        helper.make_node("Reshape", ["v", "c_shape"], ["c"]),
+        helper.make_node("Abs", ["x"], ["a"]),
+        helper.make_node("Add", ["a", "half"], ["p"]),
+        helper.make_node("Reshape", ["v", "e_shape"], ["e"]),
+        helper.make_node("Cast", ["s"], ["i"], to=7),
+        helper.make_node(operation, names, outputs, **settings),
+        helper.make_node("Cast", [outputs[-1]], ["number"], to=1),
+        helper.make_node("Flatten", ["number"], ["flat"]),
+        helper.make_node("Unsqueeze", ["flat"], ["picture"], axes=[1, 3])
+        if opset < 13
+        else helper.make_node("Unsqueeze", ["flat", "axes"], ["picture"]),
+    ]
+    if opset >= 13:
+        weights["axes"] = ints(1, 3)
+    return build_model(nodes, weights, opset)
+
+
+def name_case(case: tuple[str, list[Any], dict[str, Any], int]) -> str:
+    shown = [each if isinstance(each, str) else "w" for each in case[1]]
+    return f"{case[0]}({','.join(shown)}){case[2]}@{case[3]}".replace(" ", "").replace("'", "")
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_case)
+def test_an_operation_is_that_of_onnx_runtime(case: Any, tmp_path: Path) -> None:
+    path = write_model(tmp_path / "one.onnx", build(*case))
+    z = draw_latents(4)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"z": z})
+    generator = TracedGenerator(make_network(read_model(path)), parse_prior("normal"))
+    made = generator(z).numpy()
+    np.testing.assert_allclose(made, expected.reshape(made.shape), atol=2e-5, rtol=1e-5)
+    step, v = np.float32(1e-3), draw_latents(5)[4:]
+    difference = (generator(z[:1] + step * v) - generator(z[:1] - step * v)) / (2 * step)
+    moved = generator.jvp(z[:1], v)
+    wrong = np.abs(moved - difference) > 3e-2 * max(np.abs(difference).max(), 1e-2)
+    assert wrong.mean() < 0.1 or case[0] in STEPS
+
+
+def test_every_operation_has_a_case() -> None:
+    elsewhere = {"CastLike", "Constant", "ConstantOfShape", "GreaterOrEqual"}
+    elsewhere |= {"LessOrEqual", "Not", "And", "Or", "Range", "Shape", "Size"}
+    assert OPERATIONS.keys() - {case[0] for case in CASES} <= elsewhere

@@ -1,0 +1,279 @@
+"""What is no generator, damaged, or made to harm gets one sentence."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from exported.onnx_models import (
+    EXPORTED,
+    assert_agrees,
+    build_model,
+    make_array,
+    write_model,
+)
+from onnx import TensorProto, helper
+
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+
+Nodes = list[Any]
+node = helper.make_node
+
+
+def start(more: Nodes, **weights: np.ndarray) -> tuple[Nodes, dict[str, np.ndarray]]:
+    """Return nodes that make x (batch, 3, 4, 4) of z, and more."""
+    given = {"w": make_array(8, 48), "shape": np.array([-1, 3, 4, 4]), **weights}
+    return [node("MatMul", ["z", "w"], ["v"]), node("Reshape", ["v", "shape"], ["x"]), *more], given
+
+
+def array(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+HUGE = array(10**6, 10**6)
+BAD: dict[str, tuple[Any, str]] = {
+    "unknown operation": (start([node("Det", ["x"], ["picture"])]), "(Det) is not on the list"),
+    "random": (start([node("RandomNormalLike", ["x"], ["picture"])]), "draws random numbers"),
+    "another domain": (
+        start([node("Gelu", ["x"], ["picture"], domain="com.microsoft")]),
+        "is of the domain 'com.microsoft'",
+    ),
+    "training": (
+        start(
+            [node("BatchNormalization", ["x", *"abcd"], ["picture"], training_mode=1)],
+            **{each: make_array(3) for each in "abcd"},
+        ),
+        "a batch norm that trains",
+    ),
+    "cycle": (
+        start([node("Add", ["x", "b"], ["a"]), node("Add", ["a", "x"], ["b"]),
+               node("Add", ["a", "b"], ["picture"])]),
+        "needs 'b', which nothing before it makes",
+    ),
+    "no pictures": (start([node("Identity", ["v"], ["picture"])]), "pictures"),
+    "constant shape": (
+        start([node("ConstantOfShape", ["s"], ["c"]), node("Add", ["x", "c"], ["picture"])], s=HUGE),
+        "is it a generator?",
+    ),
+    "expand": (
+        start([node("Expand", ["w", "s"], ["c"]), node("ReduceSum", ["c"], ["r"]),
+               node("Add", ["x", "r"], ["picture"])], s=array(10**10, 8, 48)),
+        "is it a generator?",
+    ),
+    "tile": (
+        start([node("Tile", ["x", "s"], ["picture"])], s=array(1, 10**6, 10**6, 1)),
+        "is it a generator of pictures?",
+    ),
+    "range": (
+        start([node("Range", ["a", "b", "c"], ["r"]), node("ReduceSum", ["r"], ["q"]),
+               node("Cast", ["q"], ["f"], to=1), node("Add", ["x", "f"], ["picture"])],
+              a=np.array(0), b=np.array(10**12), c=np.array(1)),
+        "is it a generator?",
+    ),
+    "outer product": (
+        start([node("MatMul", ["a", "b"], ["c"]), node("ReduceSum", ["c"], ["r"]),
+               node("Add", ["x", "r"], ["picture"])], a=make_array(10**5, 1),
+              b=make_array(1, 10**5)),
+        "is it a generator?",
+    ),
+    "dilation": (
+        start([node("Conv", ["x", "k"], ["picture"], dilations=[10**9, 10**9])],
+              k=make_array(3, 3, 2, 2)),
+        "sizes of more than",
+    ),
+    "rows": (
+        start([node("Shape", ["x"], ["s"]), node("Cast", ["s"], ["f"], to=1),
+               node("Gather", ["f", "n"], ["r"]), node("Div", ["x", "r"], ["picture"])],
+              n=np.array(0)),
+        "computes with the number of pictures",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_graph_is_refused(name: str, tmp_path: Path) -> None:
+    (nodes, weights), words = BAD[name]
+    assert_refused(write_model(tmp_path / "bad.onnx", build_model(nodes, weights)), words)
+
+
+def assert_refused(path: Path, words: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        formats.read(path)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 1300 and "\n" not in str(caught.value)
+
+
+def edit(change: Callable[[Any], None]) -> Any:
+    model = onnx.load(EXPORTED[0])
+    change(model)
+    return model
+
+
+def declare(model: Any) -> None:
+    model.graph.initializer[0].dims[:] = [10**6, 10**6]
+
+
+def take_two_outputs(model: Any) -> None:
+    model.graph.output.append(copy.deepcopy(model.graph.output[0]))
+    model.graph.output[1].name = model.graph.node[-2].output[0]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (declare, "makes more than 100,000,000 in all"),
+        (take_two_outputs, "has 2 outputs"),
+        (lambda m: m.opset_import[0].ClearField("version"), "version 0 of ONNX's operations"),
+        (lambda m: setattr(m.opset_import[0], "version", 99), "version 99 of ONNX's operations"),
+        (lambda m: m.graph.ClearField("node"), "holds no graph"),
+        (lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING), "no numbers"),
+        (lambda m: setattr(m.graph.initializer[0], "raw_data", b"abc"), "is damaged"),
+        (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8), "no tensor of"),
+        (
+            lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"),
+            "expected a fixed number",
+        ),
+    ],
+)
+def test_a_changed_file_is_refused(
+    change: Callable[[Any], None], words: str, tmp_path: Path
+) -> None:
+    assert_refused(write_model(tmp_path / "bad.onnx", edit(change)), words)
+
+
+def test_what_is_no_file_of_onnx_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("this is no model")
+    assert_refused(tmp_path / "text.onnx", "is no ONNX file")
+
+
+def put_beside(folder: Path, location: str, **entries: str) -> Path:
+    """Write a model with its first weight in another file."""
+
+    def change(model: Any) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in {"location": location, **entries}.items():
+            tensor.external_data.add(key=key, value=value)
+        (folder / "weights.bin").write_bytes(b"12345678" + tensor.raw_data)
+        tensor.ClearField("raw_data")
+
+    return write_model(folder / "beside.onnx", edit(change))
+
+
+def test_weights_in_a_file_beside_it_are_read(tmp_path: Path) -> None:
+    assert_agrees(put_beside(tmp_path, "weights.bin", offset="8"))
+
+
+@pytest.mark.parametrize(
+    "location, entries, words",
+    [
+        ("../weights.bin", {}, "outside the folder"),
+        ("/etc/passwd", {}, "outside the folder"),
+        ("link", {}, "outside the folder"),
+        ("missing.bin", {}, "is missing"),
+        ("weights.bin", {"offset": "9"}, "needs"),
+        ("weights.bin", {"offset": "-8"}, "needs"),
+        ("weights.bin", {"offset": "8", "length": "99999999999999"}, "needs"),
+        ("weights.bin", {"offset": "eight"}, "is damaged"),
+        ("", {}, "outside the folder"),
+    ],
+)
+def test_other_files_are_not_read(
+    location: str, entries: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "link").symlink_to("/etc/passwd")
+    assert_refused(put_beside(tmp_path / "m", location, **entries), words)
+
+
+def make_function(name: str, calls: str) -> Any:
+    nodes = [node(calls, ["a"], ["b"], domain="own"), node(calls, ["b"], ["c"], domain="own")]
+    return helper.make_function("own", name, ["a"], ["c"], nodes, [helper.make_opsetid("", 20)])
+
+
+def test_functions_are_followed(tmp_path: Path) -> None:
+    inner = helper.make_function(
+        *("own", "f", ["a"], ["b"]),
+        [node("Tanh", ["a"], ["b"])],
+        [helper.make_opsetid("", 20)],
+    )
+    model = build_model(*start([node("f", ["x"], ["picture"], domain="own")]), functions=[inner])
+    checkpoint = assert_agrees(write_model(tmp_path / "f.onnx", model))
+    assert checkpoint.network.output_range == (-1, 1)
+
+
+@pytest.mark.parametrize("depth", [1, 15, 50])
+def test_functions_that_call_too_much_are_refused(depth: int, tmp_path: Path) -> None:
+    functions = [make_function(f"f{n}", f"f{(n + 1) % depth}") for n in range(depth)]
+    nodes = start([node("f0", ["x"], ["picture"], domain="own")])
+    path = write_model(tmp_path / "deep.onnx", build_model(*nodes, functions=functions))
+    assert_refused(path, "functions within more than 20 others")
+
+
+FUZZ = """
+import random, resource, sys, time
+from pathlib import Path
+import onnx
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+folder, files = Path(sys.argv[1]), [Path(each) for each in sys.argv[3:]]
+formats.read(files[0])
+before, slowest, read = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0, 0
+for seed in range(int(sys.argv[2])):
+    source = random.Random(seed)
+    content = bytearray(source.choice(files).read_bytes())
+    if seed % 2:
+        for _ in range(source.randint(1, 8)):
+            content[source.randrange(len(content))] = source.randrange(256)
+        if seed % 10 == 1:
+            del content[source.randrange(len(content)):]
+    else:
+        model = onnx.ModelProto.FromString(bytes(content))
+        node = source.choice(model.graph.node)
+        numbers = [0, 1, -1, 2, 3, 7, 2**31 - 1, -2**31, 2**40, 2**63 - 1, -2**63]
+        for attribute in node.attribute:
+            attribute.ints[:] = [source.choice(numbers) for _ in attribute.ints]
+            attribute.i = source.choice(numbers)
+        other = source.choice(model.graph.node)
+        kind = source.randrange(5)
+        if kind == 0: node.op_type = other.op_type
+        if kind == 1 and node.input: node.input[source.randrange(len(node.input))] = other.output[0]
+        tensor = source.choice(model.graph.initializer)
+        if kind == 2: tensor.dims[:] = [source.choice(numbers) for _ in tensor.dims]
+        if kind == 3: tensor.data_type = source.randrange(24)
+        if kind == 4 and len(tensor.raw_data) < 100:
+            tensor.raw_data = b"".join(source.choice(numbers).to_bytes(8, "little", signed=True)
+                                       for _ in range(len(tensor.raw_data) // 8))
+        content = model.SerializeToString()
+    path = folder / "fuzzed.onnx"
+    path.write_bytes(content)
+    print(seed, flush=True)
+    start = time.monotonic()
+    try:
+        formats.read(path)
+        read += 1
+    except CheckpointError as error:
+        assert "\\n" not in str(error), str(error)
+    taken = time.monotonic() - start
+    assert taken < 10, (seed, taken)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert used - before < 1 << 20, (seed, used - before)
+print("done", read)
+"""
+
+
+@pytest.mark.slow
+def test_files_with_random_changes_are_read_or_refused(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    files = [str(path) for path in EXPORTED if "script" in path.name or "-18" in path.name]
+    run = subprocess.run(
+        [sys.executable, "-c", FUZZ, str(tmp_path), "1000", *files], capture_output=True, text=True
+    )
+    assert run.returncode == 0, (run.stdout[-20:], run.stderr[-2000:])
+    assert "done" in run.stdout
