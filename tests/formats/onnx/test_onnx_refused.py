@@ -56,7 +56,8 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "no pictures": (start([node("Identity", ["v"], ["picture"])]), "pictures"),
     "constant shape": (
-        start([node("ConstantOfShape", ["s"], ["c"]), node("Add", ["x", "c"], ["picture"])], s=HUGE),
+        start([node("ConstantOfShape", ["s"], ["c"]), node("Add", ["x", "c"], ["picture"])],
+              s=HUGE),
         "is it a generator?",
     ),
     "expand": (
