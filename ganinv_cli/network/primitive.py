@@ -100,6 +100,8 @@ class Primitive:
         if len(active) == 1 and places.issuperset(active):
             tensors[active[0]] = inputs[active[0]].tangent
             return self._call(tensors)
+        for number in active:  # the same tensor may be several inputs
+            tensors[number] = tf.identity(tensors[number])
         primals = [tensors[number] for number in active]
         if self.name in operations.ELEMENTWISE:
             with tf.GradientTape() as tape:

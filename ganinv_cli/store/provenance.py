@@ -80,7 +80,20 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
         raise ResultsError(
             f"{path} holds another run: {'; '.join(differing)}; "
             "start again with --overwrite, or name another file with --out"
+            + _explain_hash(stored, here)
         )
+
+
+def _explain_hash(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Say why the hash of a SavedModel, or of a frozen graph, differs from an earlier ganinv's."""
+    checkpoint = Path(str(here["config"].get("checkpoint", "")))
+    is_graph = checkpoint.suffix == ".pb" or (checkpoint / "saved_model.pb").is_file()
+    if there["checkpoint_sha256"] == here["checkpoint_sha256"] or not is_graph:
+        return ""
+    return (
+        ". ganinv now runs SavedModels as TensorFlow operations, so the same file has another hash "
+        "than before; an earlier ganinv goes on with its own results"
+    )
 
 
 def check_beside(first: Mapping[str, Any], other: Mapping[str, Any], path: Path) -> None:

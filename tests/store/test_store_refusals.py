@@ -57,6 +57,17 @@ def test_what_makes_another_generator_of_a_file_is_said(path):
     assert "checkpoint is" not in said
 
 
+@pytest.mark.parametrize("checkpoint", ["g.pb", "g.pth"])
+def test_why_a_saved_model_has_another_hash_than_before_is_said(path, checkpoint):
+    config = {"checkpoint": checkpoint}
+    with open_run(path, make_provenance(config=config)) as run:
+        commit_batches(run, [0])
+    other = make_provenance(config=config, checkpoint_sha256="cd" * 32)
+    with pytest.raises(ResultsError) as refusal, open_run(path, other):
+        pass
+    assert ("SavedModels as TensorFlow operations" in str(refusal.value)) == (checkpoint == "g.pb")
+
+
 def test_a_run_from_before_priors_and_labels_goes_on(path):
     with open_run(path, make_provenance(identity={"clip": ["none"]})) as run:
         commit_batches(run, [0])

@@ -1,5 +1,7 @@
 """Files made to harm or damaged are refused in a sentence, in bounded time and memory."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +182,67 @@ def test_no_bytes_in_a_graph_raise_anything_but_a_sentence(tmp_path: Path) -> No
             formats.read(tmp_path / "g.pb")
         except CheckpointError as error:
             assert "\n" not in str(error)
+
+
+def test_endless_matrix_products_are_refused_before_they_are_computed(tmp_path: Path) -> None:
+    def build(z: tf.Tensor) -> tf.Tensor:
+        square = tf.fill((4000, 4000), 1e-4)
+        for _ in range(10_000):
+            square = square @ square
+        return draw_small_picture(z) + tf.reduce_max(square)
+
+    assert_refused(write_graph(tmp_path / "g.pb", build), "multiplications", "what precedes it")
+
+
+_MUTATE = """
+import pathlib, resource, sys, time
+import numpy as np
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
+folder = pathlib.Path(sys.argv[1])
+file = folder / "saved_model.pb"
+whole = file.read_bytes()
+formats.read(folder)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+random = np.random.default_rng(0)
+slowest = loaded = 0
+for number in range(1000):
+    content = bytearray(whole)
+    if number % 10 == 9:
+        del content[random.integers(len(content)) :]
+    elif number % 10 > 6:
+        model = SavedModel.FromString(whole)
+        graph = model.meta_graphs[0].graph_def
+        nodes = [n for f in graph.library.function for n in f.node_def] + list(graph.node)
+        taken = [n for n in nodes if n.input]
+        for node in random.choice(len(taken), 2):
+            other = nodes[random.integers(len(nodes))]
+            node = taken[node]
+            node.input[random.integers(len(node.input))] = other.name
+        content = model.SerializeToString()
+    else:
+        for place in random.integers(0, len(content), 1 + number % 3):
+            content[place] = random.integers(256)
+    file.write_bytes(content)
+    started = time.monotonic()
+    try:
+        formats.read(folder)
+        loaded += 1
+    except CheckpointError as error:
+        assert "\\n" not in str(error)
+    slowest = max(slowest, time.monotonic() - started)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(loaded, slowest, grown / 2**20)
+"""
+
+
+@pytest.mark.slow
+def test_mutated_saved_models_are_refused_in_bounded_time_and_memory(plain: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _MUTATE, str(plain)], capture_output=True, text=True, timeout=1200
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    _, seconds, gibibytes = map(float, run.stdout.split())
+    assert seconds < 10
+    assert gibibytes < 1
