@@ -32,8 +32,8 @@ LINEAR: dict[str, tuple[str, ...]] = {
         ("Mean", "Sum", "Pad", "MirrorPad", "Slice", "StridedSlice", "Tile"), ("input",)
     ),
     **{"PadV2": ("input", "constant_values"), "Squeeze": ("input",)},
-    **dict.fromkeys(("ResizeBicubic", "ResizeBilinear", "ResizeNearestNeighbor"), ("images",)),
-    **{"ScaleAndTranslate": ("images",)},
+    **dict.fromkeys(("ResizeArea", "ResizeBicubic", "ResizeBilinear"), ("images",)),
+    **dict.fromkeys(("ResizeNearestNeighbor", "ScaleAndTranslate"), ("images",)),
     **dict.fromkeys(("Reshape", "Reverse", "ReverseV2"), ("tensor",)),
     **{"DynamicStitch": ("data",), "Roll": ("input",), "ScatterNd": ("updates",)},
     **{"Select": ("t", "e"), "SelectV2": ("t", "e"), "Transpose": ("x",)},

@@ -14,6 +14,7 @@ Arguments = dict[str, Any]  # of tf.raw_ops, by the names that the operation its
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # places of the channels
 # tensors that have channels in them, and settings with one number per axis
 _IMAGES = ("input", "out_backprop", "x", "value")
+MAX_SIDE = 1 << 12  # of pictures that are resized by area
 _PER_AXIS = ("strides", "dilations", "ksize")
 
 
@@ -135,6 +136,8 @@ class Primitive:
             raise ValueError("it has too many inputs")
         if self.name.startswith("FusedBatchNorm") and not arguments.get("is_training", True):
             return _normalize(arguments, len(self._definition.output_arg))
+        if self.name == "ResizeArea":
+            return [_resize_by_area(**arguments)]
         if self.name == "Mean":
             # else TensorFlow fuses instance norms, wrongly if their scale is one number
             (mean,) = _call_raw(self.name, arguments)
@@ -176,6 +179,21 @@ def _normalize(arguments: Arguments, outputs: int) -> list[tf.Tensor]:
     if arguments.get("data_format") == b"NCHW":
         factor, shift = (tf.reshape(each, [-1, 1, 1]) for each in (factor, shift))
     return [x * factor + shift, *[mean, variance] * 3][:outputs]
+
+
+def _resize_by_area(images: tf.Tensor, size: tf.Tensor, align_corners: bool = False) -> tf.Tensor:
+    """Resize by a matrix per axis; TensorFlow's own operation has no gradient."""
+    news, olds = tf.get_static_value(size), images.shape.as_list()[1:3]
+    if news is None or None in olds or max(*news, *olds) > MAX_SIDE:
+        raise ValueError(f"sizes of at most {MAX_SIDE:,} pixels must be known")
+    with tf.init_scope():
+        down, across = (
+            tf.raw_ops.ResizeArea(
+                images=tf.eye(old)[None, ..., None], size=[new, old], align_corners=align_corners
+            )[0, ..., 0]
+            for old, new in zip(olds, news, strict=True)
+        )
+    return tf.einsum("yh,xw,nhwc->nyxc", down, across, tf.cast(images, tf.float32))
 
 
 def _call_channels_last(name: str, arguments: Arguments) -> list[tf.Tensor]:

@@ -20,7 +20,8 @@ from ganinv_cli.prior import parse_prior
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
 TRAINING_NAME = re.compile(r"train", re.IGNORECASE)
 MAX_BATCH = 1 << 10  # of a function for batches of one size
-CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated
+CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated, 2 or more
+MAX_CHECKED = 1 << 26  # values of one operation for all of them
 COUPLING = 1e-3  # difference of pixels, in parts of their range, that rounding does not explain
 
 
@@ -213,10 +214,10 @@ def _check_pictures(network: TracedNetwork) -> TracedNetwork:
     Return it with what was seen: whether the length of z matters.
     """
     generator = TracedGenerator(network, parse_prior("normal"))
-    random = np.random.default_rng(0)
-    z = random.normal(size=(CHECKED_ROWS, network.latent)).astype(np.float32)
-    labels = np.arange(CHECKED_ROWS, dtype=np.int32) % max(network.labels, 1)
-    together = generator.render(z, CHECKED_ROWS, labels=labels)
+    rows = max(2, min(CHECKED_ROWS, MAX_CHECKED // network.largest_layer))
+    z = np.random.default_rng(0).normal(size=(rows, network.latent)).astype(np.float32)
+    labels = np.arange(rows, dtype=np.int32) % max(network.labels, 1)
+    together = generator.render(z, rows, labels=labels)
     alone = generator.render(z[1:], 1, labels=labels[1:])
     if not (np.isfinite(together).all() and np.isfinite(alone).all()):
         raise UnreadableError(
@@ -229,6 +230,6 @@ def _check_pictures(network: TracedNetwork) -> TracedNetwork:
             "makes pictures that depend on the other pictures of their batch, such as by a batch "
             "norm with the statistics of its own batch; export it for inference (training=False)"
         )
-    longer = generator.render(2 * z, CHECKED_ROWS, labels=labels)
+    longer = generator.render(2 * z, rows, labels=labels)
     unchanged = np.abs(longer - together).max() <= COUPLING * np.ptp(together)
     return replace(network, ignores_length=bool(unchanged))

@@ -53,7 +53,7 @@ BLOCKS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "depthwise convolution": lambda x: tf.nn.depthwise_conv2d(
         x, _draw_kernel(3, 3, 12, 2), (1, 1, 1, 1), "SAME"
     ),
-    **{method: _resize(method) for method in ("nearest", "bilinear", "bicubic")},
+    **{method: _resize(method) for method in ("nearest", "bilinear", "bicubic", "area")},
     **{method: _resize(method) for method in ("lanczos3", "gaussian", "mitchellcubic")},
     "aligned corners": lambda x: tf.compat.v1.image.resize_bilinear(x, (7, 6), align_corners=True),
     "from corners": lambda x: tf.compat.v1.image.resize_bicubic(x, (7, 6)),
