@@ -20,8 +20,8 @@ from ganinv_cli.prior import parse_prior
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
 TRAINING_NAME = re.compile(r"train", re.IGNORECASE)
 MAX_BATCH = 1 << 10  # of a function for batches of one size
-CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated, 2 or more
-MAX_CHECKED = 1 << 26  # values of one operation for all of them
+CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated; 2 of a large one
+LARGE_LAYER, LARGE_WORK = 1 << 24, 1 << 33  # values of one operation, and multiply-adds
 COUPLING = 1e-3  # difference of pixels, in parts of their range, that rounding does not explain
 
 
@@ -214,7 +214,8 @@ def _check_pictures(network: TracedNetwork) -> TracedNetwork:
     Return it with what was seen: whether the length of z matters.
     """
     generator = TracedGenerator(network, parse_prior("normal"))
-    rows = max(2, min(CHECKED_ROWS, MAX_CHECKED // network.largest_layer))
+    is_large = network.largest_layer > LARGE_LAYER or network.multiply_adds > LARGE_WORK
+    rows = 2 if is_large else CHECKED_ROWS
     z = np.random.default_rng(0).normal(size=(rows, network.latent)).astype(np.float32)
     labels = np.arange(rows, dtype=np.int32) % max(network.labels, 1)
     together = generator.render(z, rows, labels=labels)
