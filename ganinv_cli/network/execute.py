@@ -116,13 +116,6 @@ def _build_group_norm(layer: kinds.GroupNorm, precision: tf.DType) -> Executable
     return ExecutableLayer(apply)
 
 
-def _build_pixel_norm(layer: kinds.PixelNorm, precision: tf.DType) -> ExecutableLayer:
-    def apply(x: tf.Tensor) -> tf.Tensor:
-        return x * tf.math.rsqrt(tf.reduce_mean(x**2, -1, keepdims=True) + layer.epsilon)
-
-    return ExecutableLayer(apply)
-
-
 def _build_activation(layer: kinds.Activation, precision: tf.DType) -> ExecutableLayer:
     function = _ACTIVATIONS[layer.name]
     return ExecutableLayer(function if layer.slope is None else lambda x: function(x, layer.slope))
@@ -175,7 +168,6 @@ _BUILDERS: dict[type[Layer], Callable[..., ExecutableLayer]] = {
     kinds.BatchNorm: _build_batch_norm,
     kinds.Affine: _build_affine,
     kinds.GroupNorm: _build_group_norm,
-    kinds.PixelNorm: _build_pixel_norm,
     kinds.Activation: _build_activation,
     kinds.Constant: _build_constant,
     kinds.Add: _make_elementwise_builder(tf.add),
@@ -190,7 +182,6 @@ _ACTIVATIONS: dict[str, Callable[..., tf.Tensor]] = {
     "softplus": tf.nn.softplus,
     "swish": lambda x: x * tf.nn.sigmoid(x),
     "gelu": lambda x: tf.nn.gelu(x, approximate=False),
-    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
     "relu6": tf.nn.relu6,
     "tanh": tf.nn.tanh,
     "sigmoid": tf.nn.sigmoid,

@@ -109,13 +109,6 @@ class GroupNorm:
 
 
 @dataclass(frozen=True)
-class PixelNorm:
-    """x / sqrt(mean of x² over the last axis + epsilon) (Karras et al. 2018)."""
-
-    epsilon: float = 1e-8
-
-
-@dataclass(frozen=True)
 class Activation:
     """An elementwise function, one of ACTIVATIONS."""
 
@@ -156,7 +149,6 @@ Layer = (
     | BatchNorm
     | Affine
     | GroupNorm
-    | PixelNorm
     | Activation
     | Constant
     | Add
@@ -166,7 +158,7 @@ Layer = (
 
 # leaky_relu and elu need their slope, the others have none; gelu is the exact one
 ACTIVATIONS = (
-    *("relu", "leaky_relu", "elu", "selu", "softplus", "swish", "gelu", "gelu_tanh", "relu6"),
+    *("relu", "leaky_relu", "elu", "selu", "softplus", "swish", "gelu", "relu6"),
     *("tanh", "sigmoid", "hard_sigmoid", "exp", "softsign"),
 )
 

@@ -156,7 +156,6 @@ _SHAPE_FUNCTIONS: dict[type[Layer], Callable[..., Shape]] = {
     kinds.BatchNorm: _per_channel_shape,
     kinds.Affine: _per_channel_shape,
     kinds.GroupNorm: _group_norm_shape,
-    kinds.PixelNorm: _same_shape,
     kinds.Activation: _same_shape,
     kinds.Constant: _constant_shape,
     kinds.Add: _broadcast_shape,

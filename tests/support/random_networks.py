@@ -62,7 +62,6 @@ def _draw_layer(draws: random.Random, numbers: np.random.Generator, shape: Shape
         kinds.Activation("leaky_relu", 0.3),
         kinds.Affine(normal(channels), normal(channels)),
         kinds.GroupNorm(normal(channels), normal(channels), 1, 0.1),
-        kinds.PixelNorm(0.1),
         kinds.Transpose(tuple(draws.sample(range(len(shape)), len(shape)))),
         kinds.Add(),
         kinds.Multiply(),
