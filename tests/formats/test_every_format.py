@@ -1,5 +1,6 @@
 """Whatever the format, the experiments run as on any other, and find every z."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def layout_a_in_v1(folder: Path) -> tuple[Path, tuple[object, ...]]:
 def tensorflow_2_objects(folder: Path) -> tuple[Path, tuple[object, ...]]:
     path = tf.train.Checkpoint(generator=_keras()).save(str(folder / "ckpt"))
     return Path(path), ("--activation", "leaky_relu:0.2")
+
+
+@made
+def onnx(folder: Path) -> tuple[Path, tuple[object, ...]]:
+    exported = Path(__file__).parents[1] / "data" / "onnx" / "dcgan-dynamo-free-20.onnx"
+    return Path(shutil.copy(exported, folder)), ()
 
 
 @made

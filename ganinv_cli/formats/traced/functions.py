@@ -153,6 +153,8 @@ def _repeat_batches(
         parts = [tf.reshape(tf.pad(z, [[0, missing], [0, 0]]), [-1, batch, z.shape[1]])]
         if label is not None:
             parts.append(tf.reshape(tf.pad(label, [[0, missing]]), [-1, batch]))
+        level = tf.get_logger().level
+        tf.get_logger().setLevel("CRITICAL")  # else it logs what the exception says, with its stack
         try:
             pictures = tf.vectorized_map(
                 lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
@@ -163,8 +165,11 @@ def _repeat_batches(
             reason = " ".join(str(error).split())[:160]
             raise UnreadableError(
                 f"takes {batch:,} latent vectors at once, which cannot become any number "
-                f"({reason}); export it for batches of any size (None)"
+                f"({reason}); export it for batches of any size (None), a StyleGAN2 with "
+                "fused_modconv=False"
             ) from None
+        finally:
+            tf.get_logger().setLevel(level)
         return tf.reshape(pictures, [-1, *pictures.shape[2:]])[:rows]
 
     return make_all

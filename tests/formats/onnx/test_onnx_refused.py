@@ -146,6 +146,23 @@ def test_a_changed_file_is_refused(
     assert_refused(write_model(tmp_path / "bad.onnx", edit(change)), words)
 
 
+def test_filters_that_follow_from_z_are_refused_without_a_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nodes, weights = start(
+        [
+            node("MatMul", ["z", "k"], ["f"]),
+            node("Reshape", ["f", "filters"], ["g"]),
+            node("Conv", ["x", "g"], ["picture"], pads=[1, 1, 1, 1]),
+        ],
+        k=make_array(8, 81),
+        filters=array(3, 3, 3, 3),
+    )
+    path = write_model(tmp_path / "modulated.onnx", build_model(nodes, weights, batch=1))
+    assert_refused(path, "a StyleGAN2 with fused_modconv=False")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_what_is_no_file_of_onnx_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("this is no model")
     assert_refused(tmp_path / "text.onnx", "is no ONNX file")
