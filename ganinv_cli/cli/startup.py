@@ -28,7 +28,7 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
     TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
     descriptor is redirected to a file meanwhile.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     if verbose:
         _prepare_devices(gpus)
         return

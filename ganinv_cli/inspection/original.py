@@ -28,7 +28,7 @@ def load_original(checkpoint: Checkpoint, path: Path, conventions: Conventions) 
     form = detect_format(path)
     if form.name != "keras":
         raise UnreadableError(
-            "it is the program that is run"
+            "TensorFlow runs the file's own operations"
             if form.is_whole_model
             else "the file holds weights alone, no program"
         )

@@ -76,7 +76,7 @@ class ReportModule:
     value of this class, named `REPORT`, and no other place names the package.
     """
 
-    package: str  # its dotted name; it has a module `figures`
+    package: str  # its dotted name; it may have a module `figures`
     table: str  # stem of the files that hold its tables
     # Return the report of results under a name for the reader. Raises ResultsError, with the name
     # in its message, if there is nothing to count.
@@ -93,7 +93,10 @@ class ReportModule:
 
     def draw(self, results: "Results") -> dict[str, DrawnFigure]:
         """Return the figures by the stem of their files."""
-        figures = import_module(f"{self.package}.figures")  # slow to import
+        name = f"{self.package}.figures"
+        if find_spec(name) is None:
+            return {}
+        figures = import_module(name)  # slow to import
         drawn: dict[str, DrawnFigure] = figures.draw(results)
         return drawn
 

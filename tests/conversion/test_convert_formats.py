@@ -76,4 +76,4 @@ def test_a_saved_model_is_itself_the_program_that_is_run(tmp_path):
     said = run_ganinv(tmp_path, "inspect", "saved", "--check", "--json").stdout
     checks = json.loads(said)["checks"]
     assert [each["passed"] for each in checks] == [True, None, None, True]
-    assert checks[2]["why"] == "it is the program that is run"
+    assert checks[2]["why"] == "TensorFlow runs the file's own operations"

@@ -118,7 +118,7 @@ def _variable(z: tf.Tensor) -> tf.Tensor:
 
 
 REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
-    "a file": (_read, "constant of string"),
+    "a file": (_read, "ReadFile"),
     "an unlisted operation": (
         lambda z: tf.cast(tf.signal.fft(tf.cast(z, tf.complex64)), z.dtype),
         "is not on the list",
@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], str]] = {
     "noise": (lambda z: z + tf.random.normal((3,), seed=1), "draws random numbers"),
     "a variable": (_variable, "needs the variable 'weights'"),
     "another input": (lambda z: z + v1.placeholder(tf.float32, (3,), "y"), "y .Placeholder. is an"),
-    "text": (lambda z: z + tf.strings.to_number("3"), "constant of string"),
+    "text": (lambda z: z + tf.strings.to_number("3"), "StringToNumber"),
     "a huge constant": (lambda z: z + tf.zeros((1 << 29,))[0], "at most"),
 }
 

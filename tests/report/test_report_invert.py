@@ -72,7 +72,7 @@ def test_too_few_pixels_to_tell_z_are_said(counted, rank):
     (found,) = report.tables["invert"]
     assert found["verdict"].endswith("these pixels; too few pixels count to tell z")
     assert found["told"] is False
-    assert any(note.startswith("portrait: the pixels that count are too") for note in report.notes)
+    assert any(note.startswith("portrait: the image does not determine z") for note in report.notes)
     assert report.sections[0].rows[0][-1] == "exact,\nz not told"
     assert any("hardly makes" in note for note in masked(counted, rank, 3000.0).notes)
 

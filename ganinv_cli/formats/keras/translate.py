@@ -24,6 +24,7 @@ Translator = Callable[[NetworkBuilder, LayerConfig, list[Value]], Value]
 def translate_file(path: Path, file: KerasFile) -> UnfinishedGenerator:
     """Return the generator of an open file. Raises UnreadableError."""
     model = parse_config(file.config)
+    _refuse_unknown(model)
     version = file.major_version
     generator, assumed = _translate_model(
         model, Weights(choose_layout(file.weights, model)), version
@@ -42,7 +43,6 @@ def _translate_model(
     model: Model, weights: Weights, version: int
 ) -> tuple[Network, tuple[str, ...]]:
     """Return the network and the assumptions. Raises UnreadableError."""
-    _refuse_unknown(model)
     if len(model.outputs) != 1:
         raise UnreadableError(
             f"has {len(model.outputs)} outputs; expected one, the picture; save a model of that "

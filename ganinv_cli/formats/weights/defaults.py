@@ -104,13 +104,14 @@ def count_channels(layer: WeightedLayer) -> int:
     return layer.weights["mean"].shape[0]
 
 
-def check_bias(layer: WeightedLayer, outputs: int) -> None:
+def check_bias(layer: WeightedLayer, outputs: int, framework: Framework) -> None:
     """Raise UnreadableError if the bias does not have one value per output."""
     bias = layer.weights.get("bias")
     if bias and bias.shape != (outputs,):
         raise UnreadableError(
             f"the bias of {layer.name} {list(layer.shape)} is {list(bias.shape)}; expected "
-            f"[{outputs}]; the file is damaged"
+            f"[{outputs}]; the file is damaged or its layers do not simply follow one another: "
+            f"{framework.remedy}"
         )
 
 

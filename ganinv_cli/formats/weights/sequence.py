@@ -111,7 +111,7 @@ class _Planner:
             self._add_reshape((inputs,))
         if self._shape != (inputs,):
             raise self._misfit_error(layer, f"{inputs} inputs", self._shape)
-        defaults.check_bias(layer, outputs)
+        defaults.check_bias(layer, outputs, self._framework)
         self._add_activation(layer.weightless_before)
         self._layers.append(PlannedLayer(layer))
         self._shape = (outputs,)
@@ -143,7 +143,7 @@ class _Planner:
             wanted = " or ".join(str(choice.inputs) for choice in layouts)
             raise self._misfit_error(layer, f"{wanted} channels", self._shape)
         layout, side = fitting_layouts[0], self._shape[0]
-        defaults.check_bias(layer, layout.outputs)
+        defaults.check_bias(layer, layout.outputs, self._framework)
         # a layer that unfolds is one of those without weights
         weightless_before = (
             layer.weightless_before

@@ -29,8 +29,8 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     untold = [called[row.number] for row in inverted if not row.told]
     if untold:
         lines.append(
-            f"{join_names(untold)}: the pixels that count are too few to tell z, or alike; z may "
-            "be another than was found."
+            f"{join_names(untold)}: the image does not determine z, as too few pixels count, they "
+            "are alike, or several z make the same picture; z may be another than was found."
         )
     lines.append(
         "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "

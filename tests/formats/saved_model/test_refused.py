@@ -69,8 +69,8 @@ def _print(z: tf.Tensor, path: str) -> tf.Tensor:
     ("build", "words"),
     [
         (_called, ("PyFunc", "calls Python")),
-        (_read, ("ReadFile", "constant of string")),
-        (_restored, ("RestoreV2", "constant of string")),
+        (_read, ("ReadFile", "not on the list")),
+        (_restored, ("RestoreV2", "not on the list")),
         (_look_up, ("HashTableV2", "not on the list of operations")),
         (_print, ("Print", "not on the list of operations")),
         (
