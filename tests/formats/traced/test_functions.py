@@ -28,12 +28,11 @@ def _draw(z: tf.Tensor) -> tf.Tensor:
     return tf.tanh(tf.reshape(z @ tf.cast(MATRIX, z.dtype), (-1, 4, 4, 3)))
 
 
-@tf.function
+@tf.function(autograph=False)
 def _draw_twice(z: tf.Tensor) -> tf.Tensor:
     inner = tf.function(lambda x: _draw(x) ** 2, autograph=False)
-    if tf.rank(z) == 2:  # known when it is traced
-        z = inner(z) + inner(2.0 * z)
-    return z
+    is_matrix = tf.rank(z) == 2  # known when it is traced
+    return tf.cond(is_matrix, lambda: inner(z) + inner(2.0 * z), lambda: _draw(z))
 
 
 def _draw_label(z: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
