@@ -18,7 +18,7 @@ from ganinv_cli.settings.conventions import Conventions
 class Evidence(IntEnum):
     """Kind of evidence for a format; formats with a lower number are checked first."""
 
-    UNSUPPORTED = 0  # anything that tells a file that is not read
+    UNSUPPORTED = 0  # a sign of a format that is not read
     NAME = 1  # a name that no other format uses
     CONTENT = 2  # the first bytes, or the names of the members of a zip archive
     NEIGHBOURS = 3  # other files beside the path, if the content does not decide
@@ -100,7 +100,7 @@ def list_formats() -> tuple[Format, ...]:
 
 
 def list_titles() -> str:
-    """Return what files are read, for messages."""
+    """Return the names of all formats that are read, for messages."""
     formats = [form for form in list_formats() if form.evidence is not Evidence.UNSUPPORTED]
     return ", ".join(sorted((form.title or form.name for form in formats), key=str.lower))
 

@@ -79,7 +79,8 @@ def _measure_rounding(
 ) -> tuple[str, float]:
     """Return how far pictures are from those of float64, or of z that differ in the last digit."""
     if generator.highest_precision == "float32":
-        other, claim = np.nextafter(z, np.float32(np.inf)), "the last digit of z does not show"
+        other = np.nextafter(z, np.float32(np.inf))
+        claim = "z and its next float32 number make the same pictures"
     else:
         other, claim = z.astype(np.float64), "float32 and float64 make the same pictures"
     return claim, largest_difference(images, _render(generator, other, labels))

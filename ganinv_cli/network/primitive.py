@@ -79,8 +79,6 @@ class Primitive:
                 return size * shapes[0][-2 if settings.get("adj_x") else -1]
             case "AvgPool" | "MaxPool":
                 return size * math.prod(settings["ksize"])
-            case "LRN":
-                return size * int(2 * settings.get("depth_radius", 5) + 1)
             case "Einsum":
                 return _count_einsum(settings["equation"].decode(), shapes)
         return 0

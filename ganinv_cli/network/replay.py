@@ -263,7 +263,10 @@ def _find_key(frame: _Frame, text: str) -> _Key:
 
 
 def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
-    """Return the nodes that must be alive for a node: it is in a branch that they stand for."""
+    """Return the nodes on which a node of a TensorFlow 1 condition depends for being run.
+
+    They pass on what decides, and have no value in the branch that is not taken.
+    """
 
     def get_operation(text: str) -> str:
         found = frame.nodes.get(text.lstrip("^").split(":")[0])

@@ -88,9 +88,7 @@ def replay_network(
 ) -> Value:
     """Return what the graph makes of z (batch, latent)."""
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
-    inputs = {**weights, network.z_node: z}
-    if network.label_node:
-        inputs[network.label_node] = Value(labels)
+    inputs = _add_inputs(weights, network.z_node, z, network.label_node, labels)
     return replay_graph(graph, inputs, network.output, is_measured=True)
 
 
@@ -158,12 +156,18 @@ def _make_replay(traced: Traced) -> PictureFunction:
         weights = {name: Value(tf.constant(array)) for name, array in traced.arrays.items()}
 
     def replay(z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        inputs = {**weights, traced.z: Value(z)}
-        if traced.label:
-            inputs[traced.label] = Value(labels)
+        inputs = _add_inputs(weights, traced.z, Value(z), traced.label, labels)
         return replay_graph(definition, inputs, traced.output).tensor
 
     return replay
+
+
+def _add_inputs(
+    weights: Mapping[str, Value], z_node: str, z: Value, label_node: str, labels: tf.Tensor | None
+) -> dict[str, Value]:
+    """Return the weights, z and the labels by the names of their nodes."""
+    label = {label_node: Value(labels)} if label_node else {}
+    return {**weights, z_node: z, **label}
 
 
 def _hash_graph(definition: Any, traced: Traced, labels: int) -> str:

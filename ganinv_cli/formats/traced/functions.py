@@ -18,7 +18,6 @@ from ganinv_cli.network.tracing import count_labels, find_latent, purify, trace_
 from ganinv_cli.prior import parse_prior
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
-TRAINING_NAME = re.compile(r"train", re.IGNORECASE)
 MAX_BATCH = 1 << 10  # of a function for batches of one size
 CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated; 2 of a large one
 LARGE_LAYER, LARGE_WORK = 1 << 24, 1 << 33  # values of one operation, and multiply-adds
