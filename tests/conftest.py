@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 os.environ["COLUMNS"] = "100"  # help and tables come out alike whatever the terminal
+if "PYTEST_XDIST_WORKER" not in os.environ:  # what commands keep is the tests' own, and removed
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ganinv-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, each of one thread
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = "1"

@@ -23,7 +23,7 @@ SOURCES = [
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
     {"clipping", "errors", "outcome", "jobs", "randomness"},
-    {"files", "images", "prior", "settings"},
+    {"cache", "files", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {"encoder", "engine", "formats", "ground_truth", "preconditioner", "report"},
     {"inspection", "problem", "training"},
@@ -41,9 +41,21 @@ PLACES = {
     "ray": ("engine/ray",),
 }
 WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
-    *("clipping", "errors", "outcome", "jobs", "prior", "settings", "files", "images", "store"),
+    *(
+        "clipping",
+        "errors",
+        "outcome",
+        "jobs",
+        "prior",
+        "settings",
+        "files",
+        "images",
+        "store",
+        "cache",
+    ),
     *("statistics", "report", "cli"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
+    *("network/convention", "network/norm_statistics"),
 )
 MAX_LINES = 350
 LONGER: set[str] = set()  # files with a reason to be longer, as "ganinv_cli/cli/train.py"

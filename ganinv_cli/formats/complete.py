@@ -73,6 +73,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         path=generator.path,
         ignored=generator.ignored,
         assumed=tuple(assumed),
+        conventions=generator.conventions,
         notes=(_LENGTH_NOTE,) if _ignores_length(generator.network) else (),
     )
 

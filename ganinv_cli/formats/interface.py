@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.traced_network import TracedNetwork
 
@@ -26,4 +27,5 @@ class UnfinishedGenerator:
     path: str  # the file, or the prefix of the files, that was read
     ignored: tuple[str, ...] = ()  # names in the file that are not the generator's
     assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
+    conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.prior import Prior
@@ -19,6 +20,7 @@ class Checkpoint:
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # properties that limit what can be recovered, a clause each
+    conventions: tuple[Convention, ...] = ()  # from z to the image
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property

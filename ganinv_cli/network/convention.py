@@ -1,0 +1,25 @@
+"""How each convention of a generator is known: from its file, by option, inferred or assumed."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Source = Literal["file", "given", "inferred", "assumed"]
+
+
+class Alternative(NamedTuple):
+    """Another value of a convention, and how well the stored statistics fit it."""
+
+    value: str
+    discrepancy: float
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A property that a file may not state: its value, and how that is known."""
+
+    name: str  # of the option that gives it, e.g. "activation"
+    layer: str  # name in the file; empty for the whole generator
+    value: str  # as the option takes it, e.g. "leaky_relu:0.2"
+    source: Source
+    discrepancy: float | None = None  # of the next norm's statistics, see `norm_statistics`
+    runner_up: Alternative | None = None  # the second best value, if others were tried
