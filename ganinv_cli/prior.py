@@ -11,11 +11,11 @@ from scipy.special import ndtr, ndtri
 
 from ganinv_cli.errors import ConfigError
 
-INSIDE_SHARE = 0.99  # share of a normal prior's draws that lie within its bounds
+WHOLE_SHARE = 0.99  # share of the draws of a whole z that the default bounds of a normal keep
 INSIDE_SHARE_RANGE = (
     1e-3,
-    1 - 1e-6,
-)  # limits of this share; float32 cannot tell others from 0 or 1
+    1 - 1e-7,
+)  # limits of the share of a component's draws; float32 cannot tell others from 0 or 1
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Normal:
     et al. 2018).
     """
 
-    sigma: float = 1.0
-    inside: float = INSIDE_SHARE
+    sigma: float
+    inside: float  # share of the draws of one component
 
     @cached_property
     def high(self) -> float:
-        """The upper bound, e.g. 2.576 σ if 99 % are inside."""
+        """The upper bound, e.g. 3.891 σ if 99.99 % are inside."""
         return self.sigma * float(ndtri((1 + self.inside) / 2))
 
     @property
@@ -90,15 +90,27 @@ def _format_number(number: float) -> str:
     return short if float(short) == number else repr(float(number))
 
 
-def parse_prior(text: str) -> Prior:
+def make_normal(latent: int, sigma: float = 1.0) -> Normal:
+    """Return the normal prior whose bounds keep 99 % of all whole z of `latent` components.
+
+    Every component must be inside, so the share of one is .99 ** (1 / latent), .9999 for 100. What
+    is left of 1 has two significant digits, so that the prior's text is short.
+    """
+    outside = float(f"{-math.expm1(math.log(WHOLE_SHARE) / latent):.1e}")
+    return Normal(sigma, round(1 - outside, 9))
+
+
+def parse_prior(text: str, latent: int) -> Prior:
     """Return the prior of a text such as `uniform:LOW,HIGH` or `normal:SIGMA,INSIDE`.
 
-    The numbers are optional. Raises ConfigError.
+    The numbers are optional; without INSIDE, the share follows from the size of z, `latent`. Raises
+    ConfigError.
     """
     name, _, numbers = text.partition(":")
     try:
         given = [float(part) for part in numbers.split(",")] if numbers else []
-        prior = _PRIORS[name.strip()](*given)
+        is_cut_by_default = name.strip() == "normal" and len(given) < 2
+        prior = make_normal(latent, *given) if is_cut_by_default else _PRIORS[name.strip()](*given)
         least, most = INSIDE_SHARE_RANGE
         has_share = isinstance(prior, Uniform) or least <= prior.inside <= most
         if not (has_share and -math.inf < prior.low < prior.high < math.inf):
@@ -107,8 +119,8 @@ def parse_prior(text: str) -> Prior:
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"{text!r} is no prior of z: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA "
-            "or normal:SIGMA,INSIDE with the share of its draws that the bounds keep, above 0 and "
-            "below 1, such as normal:1,0.99"
+            "or normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep, "
+            "above 0 and below 1, such as normal:1,0.999"
         ) from None
 
 

@@ -6,13 +6,13 @@ import tensorflow as tf
 from scipy import stats
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.prior import Normal, Uniform, parse_prior
+from ganinv_cli.prior import Normal, Uniform, make_normal, parse_prior
 
 PRIORS = [
     Uniform(),
     Uniform(-2, 5),
     Uniform(-1.2345678, 1 / 3),
-    Normal(),
+    make_normal(100),
     Normal(0.5, 0.9),
     Normal(3, 0.999),
 ]
@@ -29,11 +29,12 @@ def test_its_draws_lie_within_its_bounds(prior: Uniform | Normal) -> None:
 
 
 def test_a_normal_is_cut_where_so_much_of_it_is_inside() -> None:
-    assert Normal().high == -Normal().low == pytest.approx(2.5758293)
+    prior = Normal(1, 0.99)
+    assert prior.high == -prior.low == pytest.approx(2.5758293)
     cut = stats.truncnorm(-2.5758293, 2.5758293)
     share = np.linspace(0.01, 0.99, 50)
-    np.testing.assert_allclose(Normal().quantile(share), cut.ppf(share), atol=1e-7)
-    np.testing.assert_allclose(Normal(2).quantile(share), 2 * cut.ppf(share), atol=1e-7)
+    np.testing.assert_allclose(prior.quantile(share), cut.ppf(share), atol=1e-7)
+    np.testing.assert_allclose(Normal(2, 0.99).quantile(share), 2 * cut.ppf(share), atol=1e-7)
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
@@ -48,7 +49,7 @@ def test_tensors_and_arrays_come_to_the_same(prior: Uniform | Normal) -> None:
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
 def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
-    assert parse_prior(str(prior)) == prior
+    assert parse_prior(str(prior), latent=7) == prior
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,28 @@ def test_its_name_is_read_back(prior: Uniform | Normal) -> None:
     [
         ("uniform", Uniform()),
         ("uniform:0,1", Uniform(0, 1)),
-        ("normal", Normal()),
-        ("normal:2", Normal(2)),
+        ("normal", Normal(1, 0.9999)),
+        ("normal:2", Normal(2, 0.9999)),
         ("normal:1,0.95", Normal(1, 0.95)),
     ],
 )
 def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
-    assert parse_prior(text) == prior
+    assert parse_prior(text, latent=100) == prior
+
+
+@pytest.mark.parametrize("latent", [1, 2, 64, 100, 128, 512, 1 << 14])
+def test_a_normal_keeps_99_percent_of_whole_vectors_however_long(latent: int) -> None:
+    prior = parse_prior("normal", latent)
+    assert prior == make_normal(latent) == parse_prior(str(prior), latent=3)
+    assert prior.inside**latent == pytest.approx(0.99, abs=6e-4)
+    assert len(str(prior)) <= len("normal:1,0.99999939")
+
+
+def test_the_longest_z_is_drawn_within_its_bounds() -> None:
+    prior = make_normal(1 << 14)
+    share = np.array([0, 1e-7, 0.5, 1 - 2**-24, 1], np.float32)
+    for z in (prior.quantile(share), prior.quantile(tf.constant(share)).numpy()):
+        assert np.isfinite(z).all() and np.abs(z).max() <= np.float32(prior.high)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +89,7 @@ def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
             "normal:0",
             "normal:-1",
             "normal:1,1e-4",
-            "normal:1,0.9999999",
+            "normal:1,0.99999999",
             "normal:1,1",
             "normal:1,0",
             "normal:1,2,3",
@@ -82,4 +98,4 @@ def test_what_is_left_out_is_usual(text: str, prior: Uniform | Normal) -> None:
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="is no prior of z: give uniform or uniform:LOW"):
-        parse_prior(text)
+        parse_prior(text, latent=100)

@@ -11,7 +11,7 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder, check_writable
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.network.checkpoint import Checkpoint
-from ganinv_cli.prior import Prior, Uniform, parse_prior
+from ganinv_cli.prior import parse_prior
 from ganinv_cli.settings.conventions import WEIGHTS_ONLY, Conventions
 
 CHECKPOINT_NAME = "DCGAN.model-0"  # prefix of the files in a folder
@@ -44,9 +44,9 @@ class Destination:
         return generator_toml.FILE_NAME if self.owns_folder else f"{self.name}.toml"
 
     @property
-    def default_prior(self) -> Prior:
+    def default_prior(self) -> str:
         """The prior that the format implies without a convention file."""
-        return parse_prior("normal") if self.is_keras else Uniform()
+        return "normal" if self.is_keras else "uniform"
 
     @property
     def path(self) -> Path:
@@ -89,7 +89,7 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
             f"written to {destination.path}; name another folder"
         )
     lines = []
-    prior = parse_prior(existing.prior) if existing.prior else destination.default_prior
+    prior = parse_prior(existing.prior or destination.default_prior, checkpoint.network.latent)
     if prior != checkpoint.prior:
         lines.append(f'prior = "{checkpoint.prior}"')
     written_range = WRITTEN_RANGES[destination.is_keras]

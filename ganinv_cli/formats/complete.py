@@ -62,7 +62,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         )
     if not (network_range or option_range):
         assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
-    prior = parse_prior(conventions.prior or generator.prior or "normal")
+    prior = parse_prior(conventions.prior or generator.prior or "normal", generator.network.latent)
     if not (conventions.prior or generator.prior):
         assumed.append(f"z from the prior {prior} (--prior)")
     return Checkpoint(

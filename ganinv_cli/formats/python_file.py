@@ -67,7 +67,8 @@ def _check_names(names: Mapping[str, Any]) -> _Definitions:
     latent, labels = (_check_size(names, key, least) for key, least in _SIZES.items())
     try:
         if prior != "":
-            parse_prior(prior if isinstance(prior, str) else repr(prior))
+            text = prior if isinstance(prior, str) else repr(prior)
+            parse_prior(text, latent=1)  # only whether it can be read; LATENT is checked later
     except ConfigError as error:
         raise UnreadableError(f"has a wrong PRIOR: {to_printable(error)[:300]}") from None
     return _Definitions(generate, latent, labels, prior)

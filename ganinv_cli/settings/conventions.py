@@ -39,9 +39,10 @@ class Conventions:
     prior: str = _declare(
         "",  # as `prior.parse_prior` reads it
         help="Where z comes from: uniform, uniform:LOW,HIGH, normal, normal:SIGMA, or "
-        "normal:SIGMA,INSIDE with the share of it that the bounds keep. Else the format's.",
+        "normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep ; "
+        "without INSIDE they keep 99 % of whole vectors. Else the format's.",
         metavar="PRIOR",
-        example="normal:1,0.99",
+        example="normal:1,0.999",
         in_identity=True,
     )
     range: str = _declare(

@@ -63,7 +63,7 @@ def _torch(end: tuple[Layer, ...] = (TANH,), slope: float | None = None) -> Chec
         *end,
     )
     names = ["", *(f"main.{number}" for number in range(len(layers) - 1))]
-    return _checkpoint(*layers, prior=Normal(), names=names)
+    return _checkpoint(*layers, prior=Normal(1, 0.99), names=names)
 
 
 def _mapped() -> tuple[Layer, ...]:

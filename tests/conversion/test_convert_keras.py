@@ -15,7 +15,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import Network, Node
 from ganinv_cli.network.layers import Activation, Constant, Conv, ConvTranspose, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.prior import Normal
+from ganinv_cli.prior import make_normal
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -42,7 +42,7 @@ def _between(*middle: kinds.Layer | Node) -> Checkpoint:
     channels = Network(LATENT, tuple(nodes)).shapes[-1][-1]
     for last in (Conv(_array(1, 1, channels, 3), _array(3)), Activation("tanh")):
         nodes.append(Node(last, (len(nodes) - 1,), "end"))
-    return Checkpoint(Network(LATENT, tuple(nodes)), Normal(), "test", "", "here")
+    return Checkpoint(Network(LATENT, tuple(nodes)), make_normal(LATENT), "test", "", "here")
 
 
 def _transposed(kernel: tuple[int, int], stride: tuple[int, int], crop: kinds.Sides):
@@ -107,7 +107,7 @@ def test_a_generator_of_the_usual_layers_keeps_its_hash(tmp_path):
 
 
 def test_a_label_is_asked_for_as_before(tmp_path):
-    checkpoint = conditional.make_conditional_checkpoint(prior=Normal())
+    checkpoint = conditional.make_conditional_checkpoint(prior=make_normal(conditional.LATENT))
     found = _kept(checkpoint, tmp_path)
     assert found.network.labels == conditional.LABELS
     z = _array(3, conditional.LATENT)

@@ -20,7 +20,7 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import LABEL, Network, Node, Z, chain
 from ganinv_cli.network.layers import Activation, Concat, Dense, Reshape, same_conv_transpose
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.prior import Normal, Uniform
+from ganinv_cli.prior import Normal, Uniform, make_normal
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def folder(tmp_path):
     """A folder with a DCGAN of uniform z in `first/`, and the same as a Keras model of normal z."""
     checkpoint = builders.make_checkpoint(tmp_path / "first")
-    normal = replace(checkpoint, prior=Normal())
+    normal = replace(checkpoint, prior=make_normal(checkpoint.network.latent))
     write_generator(normal, parse_destination(tmp_path / "g.keras", overwrite=False))
     return tmp_path
 
@@ -76,7 +76,7 @@ def test_what_the_folder_says_so_already_is_not_said_again(folder):
     (folder / "generator.toml").write_text('prior = "normal:2"\n')
     run_ganinv(folder, "convert", "first", "n.keras", "--prior", "normal:2")
     assert not (folder / "n.keras.toml").exists()
-    assert read(folder / "n.keras").prior == Normal(2)
+    assert read(folder / "n.keras").prior == make_normal(6, 2)
 
 
 @pytest.mark.parametrize(

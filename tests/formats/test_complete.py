@@ -24,7 +24,7 @@ from ganinv_cli.network.layers import (
     Transpose,
 )
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.prior import Normal, Uniform
+from ganinv_cli.prior import Uniform, make_normal
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -105,8 +105,8 @@ def test_a_prior_is_the_users_then_the_formats_then_normal() -> None:
     assert not any(
         "--prior" in clause for clause in complete_generator(known, Conventions()).assumed
     )
-    assert complete_generator(known, Conventions(prior="normal:2")).prior == Normal(2)
-    assert complete_generator(unknown, Conventions()).prior == Normal()
+    assert complete_generator(known, Conventions(prior="normal:2")).prior == make_normal(5, 2)
+    assert complete_generator(unknown, Conventions()).prior == make_normal(5)
     assert any("--prior" in clause for clause in complete_generator(unknown, Conventions()).assumed)
 
 

@@ -23,7 +23,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("prior = 1", "prior = 1 should be like 'normal:1,0.99'"),
+        ("prior = 1", "prior = 1 should be like 'normal:1,0.999'"),
         ("strides = 2", "strides = 2 should be like (1, 2, 2)"),
         ('strides = ["a"]', "an item of strides = 'a' should be like 1"),
         (

@@ -7,11 +7,15 @@ from known_sweep import make_image_groups, make_image_results, make_noise_sweep,
 
 from ganinv_cli import statistics
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.prior import Normal, parse_prior
+from ganinv_cli.prior import Normal, make_normal, parse_prior
 from ganinv_cli.report import consistency, summarize
+from ganinv_cli.report.shared.prior import describe_prior
 
 CUT = Normal(1.0, 0.99)
-NORMAL = "z is drawn from a normal prior with σ = 1, cut at ±2.58 (the middle 99 %)."
+NORMAL = (
+    "z is drawn from a normal prior with σ = 1, cut at ±2.58: this keeps 99 % of a component's "
+    "draws, and "
+)
 UNIT = "z is drawn from a prior that is uniform in [0, 1]."
 
 
@@ -35,7 +39,17 @@ def every():
 @pytest.mark.parametrize(("prior", "said"), [("normal:1,0.99", NORMAL), ("uniform:0,1", UNIT)])
 def test_a_prior_that_is_not_the_papers_is_said_by_every_command(prior, said):
     for given in every():
-        assert said in summarize(of(prior, given), "x").notes
+        assert any(said in note for note in summarize(of(prior, given), "x").notes)
+
+
+@pytest.mark.parametrize(
+    ("prior", "component", "whole"),
+    [(CUT, "cut at ±2.58: this keeps 99 %", "36.6 %"), (make_normal(100), "±3.89: this keeps 99.99 %", "99 %")],
+)
+def test_a_cut_is_said_for_a_component_and_for_whole_vectors(prior, component, whole):
+    (sentence,) = describe_prior(prior, 100)
+    assert f"{component} of a component's draws, and {whole} of whole vectors." in sentence
+    assert describe_prior(prior, None)[0].endswith("of a component's draws.")
 
 
 @pytest.mark.parametrize("prior", [None, "uniform:-1,1"])
@@ -98,7 +112,7 @@ def test_components_are_outside_the_runs_own_bounds(prior, outside, at_bound):
 def test_what_is_clamped_to_a_bound_is_at_it_and_not_outside(prior, dtype):
     """A bound has a rounding in float32, which may be on either side of it."""
     given = of(prior, make_image_results(portrait=make_image_groups(minima=(3,))))
-    edges = parse_prior(prior).low, parse_prior(prior).high
+    edges = parse_prior(prior, 100).low, parse_prior(prior, 100).high
     z = np.full((3, 100), np.mean(edges))
     z[:, 0], z[:, 1] = np.array(edges, dtype)
     given.groups["image=0000/stochastic"]["polished/z_found"][:] = z

@@ -15,7 +15,7 @@ from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
 from ganinv_cli.network.tracing import count_labels, find_latent, purify, trace_network
-from ganinv_cli.prior import parse_prior
+from ganinv_cli.prior import make_normal
 
 LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+)?$", re.IGNORECASE)
 MAX_BATCH = 1 << 10  # of a function for batches of one size
@@ -217,7 +217,7 @@ def _check_pictures(network: TracedNetwork) -> TracedNetwork:
 
     Return it with what was seen: whether the length of z matters.
     """
-    generator = TracedGenerator(network, parse_prior("normal"))
+    generator = TracedGenerator(network, make_normal(network.latent))
     is_large = network.largest_layer > LARGE_LAYER or network.multiply_adds > LARGE_WORK
     rows = 2 if is_large else CHECKED_ROWS
     z = np.random.default_rng(0).normal(size=(rows, network.latent)).astype(np.float32)

@@ -16,7 +16,7 @@ def read_prior(config: Mapping[str, Any]) -> Prior:
     """Return the prior of a run from its config. Raises ResultsError if it is unknown."""
     name = str(config.get("prior") or DEFAULT)
     try:
-        return parse_prior(name)
+        return parse_prior(name, latent=1)  # results state the share, so no default is needed
     except ConfigError:
         raise ResultsError(
             f"the results' config names the prior {name!r}, which this ganinv does not know; "
@@ -52,14 +52,19 @@ def describe_distribution(prior: Prior) -> str:
     return f"uniform in {format_range(prior)}"
 
 
-def describe_prior(prior: Prior) -> list[str]:
-    """Return a sentence on the prior, or none for the paper's prior."""
+def describe_prior(prior: Prior, latent: int | None) -> list[str]:
+    """Return a sentence on the prior of z with `latent` components, or none for the paper's.
+
+    `latent` is None if there are no results yet.
+    """
     if prior == DEFAULT:
         return []
     if isinstance(prior, Normal):
+        whole = "" if latent is None else f", and {100 * prior.inside**latent:.3g} % of whole vectors"
         return [
             f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at "
-            f"±{_format_bound(prior.high)} (the middle {100 * prior.inside:.10g} %)."
+            f"±{_format_bound(prior.high)}: this keeps {100 * prior.inside:.10g} % of a "
+            f"component's draws{whole}."
         ]
     return [f"z is drawn from a prior that is {describe_distribution(prior)}."]
 

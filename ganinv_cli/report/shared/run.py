@@ -12,6 +12,7 @@ from ganinv_cli.report.output.number_format import format_duration
 from ganinv_cli.report.rows import Json, finite_or_none
 from ganinv_cli.report.shared.prior import describe_prior, read_prior
 from ganinv_cli.statistics import Floats
+from ganinv_cli.store.rows import take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -40,9 +41,18 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
         "config": config,
         "complete": results.complete,
         "trials": trials,
+        "latent": _find_latent(groups),
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
+
+
+def _find_latent(groups: Mapping[str, Group]) -> int | None:
+    """Return the number of components of z, None if no trial has ended."""
+    for group in groups.values():
+        if len(group["trial"]) and "z_found" in group:
+            return int(take_rows(group, "z_found", slice(1)).shape[1])
+    return None
 
 
 def join_root_column(results: "Results", column: str, trials: NDArray[np.integer]) -> Floats:
@@ -60,7 +70,7 @@ def make_run_notes(run: Json) -> list[str]:
     return [
         *_describe_missing(run),
         _describe_settings(run),
-        *describe_prior(read_prior(run["config"])),
+        *describe_prior(read_prior(run["config"]), run["latent"]),
     ]
 
 

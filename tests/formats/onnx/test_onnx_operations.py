@@ -13,7 +13,7 @@ from ganinv_cli.formats.onnx.network import make_network
 from ganinv_cli.formats.onnx.operations import OPERATIONS
 from ganinv_cli.formats.onnx.reading import read_model
 from ganinv_cli.network.traced import TracedGenerator
-from ganinv_cli.prior import parse_prior
+from ganinv_cli.prior import Normal
 
 # x (batch, 4, 3, 4); p the same, positive; v (batch, 48); s (batch, 4, 12); c (batch, 48, 1, 1);
 # e (batch, 2, 4, 6); i integers as s; n: left out
@@ -224,7 +224,7 @@ def test_an_operation_is_that_of_onnx_runtime(case: Any, tmp_path: Path) -> None
     z = draw_latents(4)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, {"z": z})
-    generator = TracedGenerator(make_network(read_model(path)), parse_prior("normal"))
+    generator = TracedGenerator(make_network(read_model(path)), Normal(1, 0.99))
     made = generator(z).numpy()
     np.testing.assert_allclose(made, expected.reshape(made.shape), atol=2e-5, rtol=1e-5)
     step, v = np.float32(1e-3), draw_latents(5)[4:]

@@ -15,7 +15,7 @@ from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.make_generator import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.prior import parse_prior
+from ganinv_cli.prior import Normal
 from ganinv_cli.settings.conventions import Conventions
 
 LATENT_INPUT = FunctionInput("z", tf.float32, (None, LATENT))
@@ -68,7 +68,7 @@ def _trace(function: Callable[..., tf.Tensor], *inputs: FunctionInput) -> Traced
 
 
 def _make_generator(network: TracedNetwork) -> TracedGenerator:
-    return TracedGenerator(network, parse_prior("normal"))
+    return TracedGenerator(network, Normal(1, 0.99))
 
 
 def _trace_smooth(name: str) -> tuple[TracedGenerator, tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.overrides import parse_activation
 from ganinv_cli.network.layers import Activation, BatchNorm
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.prior import make_normal
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -29,7 +30,7 @@ def test_what_the_file_does_not_say_is_said(tmp_path: Path) -> None:
         "relu between layers (--activation)",
         "tanh at the end (--range)",
         "batch norms with epsilon 1e-05 (--epsilon)",
-        "z from the prior normal:1,0.99 (--prior)",
+        f"z from the prior {make_normal(known.make_dcgan().latent)} (--prior)",
     )
     told = Conventions(
         prior="normal",
