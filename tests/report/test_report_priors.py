@@ -44,7 +44,10 @@ def test_a_prior_that_is_not_the_papers_is_said_by_every_command(prior, said):
 
 @pytest.mark.parametrize(
     ("prior", "component", "whole"),
-    [(CUT, "cut at ±2.58: this keeps 99 %", "36.6 %"), (make_normal(100), "±3.89: this keeps 99.99 %", "99 %")],
+    [
+        (CUT, "cut at ±2.58: this keeps 99 %", "36.6 %"),
+        (make_normal(100), "±3.89: this keeps 99.99 %", "99 %"),
+    ],
 )
 def test_a_cut_is_said_for_a_component_and_for_whole_vectors(prior, component, whole):
     (sentence,) = describe_prior(prior, 100)

@@ -60,7 +60,9 @@ def describe_prior(prior: Prior, latent: int | None) -> list[str]:
     if prior == DEFAULT:
         return []
     if isinstance(prior, Normal):
-        whole = "" if latent is None else f", and {100 * prior.inside**latent:.3g} % of whole vectors"
+        whole = (
+            "" if latent is None else f", and {100 * prior.inside**latent:.3g} % of whole vectors"
+        )
         return [
             f"z is drawn from a normal prior with σ = {prior.sigma:g}, cut at "
             f"±{_format_bound(prior.high)}: this keeps {100 * prior.inside:.10g} % of a "
