@@ -32,7 +32,13 @@ def command_line(_: str) -> str:
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command, name
-        parts += [f"## ganinv {name}", _help(click.Context(command, context, info_name=name))]
+        child = click.Context(command, context, info_name=name)
+        parts += [f"## ganinv {name}", _help(child)]
+        for part, nested in getattr(command, "commands", {}).items():
+            parts += [
+                f"### ganinv {name} {part}",
+                _help(click.Context(nested, child, info_name=part)),
+            ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,16 +1,23 @@
 """Measurements that are kept between commands, by the hash of what was measured.
 
-A measurement is a set of arrays. It lies in the user's cache folder, and may be lost at any time:
-what is missing or damaged is measured again.
+A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
+at any time: what is missing or damaged is measured again, and what cannot be written is not kept.
+Nothing is ever unpickled, and a file is read only if it is as large as it says.
 """
 
 import hashlib
 import io
+import math
 import os
-from collections.abc import Mapping
+import secrets
+import stat
+import time
+import tokenize
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -18,11 +25,36 @@ from platformdirs import user_cache_path
 from ganinv_cli.files import replace_file
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
+MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
+SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
+ABANDONED_SECONDS = 86400.0  # age at which a temporary file is that of a process that was killed
+_SUFFIX = ".npz"
+_DTYPE_KINDS = "biufU"  # numbers and text
+_DAMAGED = (ValueError, KeyError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError)
 
 
-def find_cache_folder() -> Path:
-    """Return the folder of the measurements, such as ~/.cache/ganinv; it may not exist."""
-    return user_cache_path("ganinv", appauthor=False)
+class Entry(NamedTuple):
+    """A kept measurement, or the temporary file of one."""
+
+    path: Path
+    kind: str
+    bytes: int
+    last_used: float  # seconds since 1970
+    temporary: bool
+
+
+def find_cache_folder() -> Path | None:
+    """Return the folder of the measurements, such as ~/.cache/ganinv; it may not exist.
+
+    None if the user has no home, or switched the cache off.
+    """
+    if os.environ.get(SWITCH):
+        return None
+    try:
+        folder = user_cache_path("ganinv", appauthor=False)
+    except RuntimeError:  # no home
+        return None
+    return folder if folder.is_absolute() else None  # older versions return ~/.cache/ganinv
 
 
 def make_key(*parts: object) -> str:
@@ -33,26 +65,118 @@ def make_key(*parts: object) -> str:
 def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     """Return the arrays of a measurement by name, or None if they are not kept.
 
-    `kind` is the folder of measurements of one kind, such as "preconditioner".
+    `kind` is the folder of measurements of one kind, such as "preconditioner". A damaged file is
+    removed, and so is one that was kept under another key.
     """
     path = _find_path(kind, key)
-    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile):
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        os.utime(path)
-        return found
+    if path is None:
+        return None
+    with suppress(OSError):
+        try:
+            arrays = _read_arrays(path, key)
+        except (*_DAMAGED, zipfile.BadZipFile, NotImplementedError):
+            path.unlink()
+            return None
+        with suppress(OSError):  # a folder that can only be read is of use as well
+            os.utime(path)
+        return arrays
     return None
 
 
 def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep the arrays of a measurement. If they cannot be written, nothing happens."""
-    data = io.BytesIO()
-    np.savez(data, **arrays)  # type: ignore[arg-type]
+    """Keep the arrays of a measurement. If they cannot be written, nothing happens.
+
+    The least recently used measurements are removed until all take at most MAX_BYTES.
+    """
     path = _find_path(kind, key)
+    if path is None or sum(array.nbytes for array in arrays.values()) > MAX_ENTRY_BYTES:
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # hosts may share a home
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, data.getvalue())
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(path, _encode_arrays(arrays, key), temporary=temporary)
+        _remove_least_recently_used()
 
 
-def _find_path(kind: str, key: str) -> Path:
-    return find_cache_folder() / kind / f"{key}.npz"
+def list_entries() -> list[Entry]:
+    """Return what is kept, the most recently used first. Other files in the folder are left out."""
+    return sorted(_find_entries(), key=lambda entry: -entry.last_used)
+
+
+def clear() -> list[Entry]:
+    """Remove all that is kept, and return it. Raises OSError if a file cannot be removed."""
+    entries = list_entries()
+    for entry in entries:
+        entry.path.unlink(missing_ok=True)
+    for folder in {entry.path.parent for entry in entries}:
+        with suppress(OSError):  # it has other files
+            folder.rmdir()
+    return entries
+
+
+def _find_path(kind: str, key: str) -> Path | None:
+    folder = find_cache_folder()
+    return folder and folder / kind / f"{key}{_SUFFIX}"
+
+
+def _encode_arrays(arrays: Mapping[str, np.ndarray], key: str) -> bytes:
+    """Return an .npz file, uncompressed, whose comment is its key."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.comment = key.encode()
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array, order="C"), (1, 0), False)
+    return file.getvalue()
+
+
+def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a file that `_encode_arrays` made. Raises OSError or one of _DAMAGED."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > 2 * MAX_ENTRY_BYTES:
+        raise ValueError("no file of this cache")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+        size = sum(member.file_size for member in members)
+        if archive.comment != key.encode() or not stored or size > status.st_size:
+            raise ValueError("no measurement of this key")
+        return {
+            member.filename.removesuffix(".npy"): _decode_array(archive.read(member))
+            for member in members
+        }
+
+
+def _decode_array(content: bytes) -> np.ndarray:
+    """Return the array of an .npy file. Raises ValueError if its header and its size disagree."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.kind not in _DTYPE_KINDS or math.prod(shape) * dtype.itemsize != (
+        len(content) - file.tell()
+    ):
+        raise ValueError("another type or size")
+    file.seek(0)
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _find_entries() -> Iterator[Entry]:
+    """Yield the cache's own files, temporary ones among them."""
+    folder = find_cache_folder()
+    for path in folder.glob(f"*/*{_SUFFIX}*") if folder else ():
+        with suppress(OSError):  # another process removed it
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                temporary = path.suffix != _SUFFIX
+                yield Entry(path, path.parent.name, status.st_size, status.st_mtime, temporary)
+
+
+def _remove_least_recently_used() -> None:
+    """Remove what goes beyond MAX_BYTES, and what killed processes left. Raises OSError."""
+    left, oldest = MAX_BYTES, time.time() - ABANDONED_SECONDS
+    for entry in list_entries():
+        left -= entry.bytes
+        if left < 0 or (entry.temporary and entry.last_used < oldest):
+            entry.path.unlink(missing_ok=True)
+            left += entry.bytes

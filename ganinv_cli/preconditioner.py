@@ -5,15 +5,18 @@ brightness and the colour of the background. The weighting W gives them less wei
 inverse of the mean Hessian of the weighted loss.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli import cache
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.settings.machine import describe_current_device
 
 
 class QuadraticModel(NamedTuple):
@@ -41,6 +44,31 @@ MAX_DIRECTIONS = 1200  # of the image that are weighted, at most
 OVERSAMPLING = 100  # directions more that the subspace they are sought in has
 POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
+CACHE_KIND = "preconditioner"
+VERSION = 1  # of this method: another number makes those that are kept useless
+
+
+def find_preconditioner(
+    generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
+) -> Preconditioner:
+    """Return the preconditioner, as it is kept from an earlier run, or measured now.
+
+    Only what was measured by the same TensorFlow on the same kind of device is used again, so that
+    every bit is what would be measured now. For the rest see `measure_preconditioner`.
+    """
+    key = cache.make_key(
+        *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
+        *(limit_points(generator, points), preconditioned, mixed_precision),
+        *(describe_current_device(), tf.__version__, np.__version__),
+    )
+    try:
+        return _unpack(cache.load(CACHE_KIND, key) or {})
+    except KeyError:
+        measured = measure_preconditioner(
+            generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
+        )
+        cache.save(CACHE_KIND, key, _pack(measured))
+        return measured
 
 
 def measure_preconditioner(
@@ -134,4 +162,34 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
     )
     return QuadraticModel(
         tf.constant(vectors, tf.float32), tf.constant(spectrum, tf.float32), damping, least
+    )
+
+
+def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
+    """Return the arrays of a preconditioner by name, for the cache."""
+    models = {name: getattr(preconditioner, name) for name in ("plain", "preconditioned")}
+    return {
+        "basis": preconditioner.basis.numpy(),
+        "excess": preconditioner.excess.numpy(),
+        **{
+            f"{name} {field}": np.asarray(value)
+            for name, model in models.items()
+            for field, value in model._asdict().items()
+        },
+    }
+
+
+def _unpack(arrays: Mapping[str, np.ndarray]) -> Preconditioner:
+    """Return the preconditioner of its arrays. Raises KeyError if one is missing."""
+    plain, preconditioned = (
+        QuadraticModel(
+            tf.constant(arrays[f"{name} vectors"]),
+            tf.constant(arrays[f"{name} spectrum"]),
+            float(arrays[f"{name} damping"]),
+            float(arrays[f"{name} least_eigenvalue"]),
+        )
+        for name in ("plain", "preconditioned")
+    )
+    return Preconditioner(
+        plain, preconditioned, tf.constant(arrays["basis"]), tf.constant(arrays["excess"])
     )

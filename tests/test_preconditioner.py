@@ -6,11 +6,16 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli import preconditioner
+from ganinv_cli import cache, preconditioner
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.preconditioner import count_gradients, limit_points, measure_preconditioner
+from ganinv_cli.preconditioner import (
+    count_gradients,
+    find_preconditioner,
+    limit_points,
+    measure_preconditioner,
+)
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 
@@ -148,3 +153,47 @@ def test_a_generator_whose_images_do_not_depend_on_z_is_refused(weight):
     layers = (dense, Reshape((2, 2, 3)), Activation("tanh"))
     with pytest.raises(CheckpointError, match="do not depend on z, or are not numbers"):
         measure_preconditioner(builders.build_generator(*layers), POINTS)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("preconditioned", [True, False])
+def test_a_second_measurement_comes_from_the_cache_bit_for_bit(
+    generator, preconditioned, own_cache, monkeypatch
+):
+    measured = measure_preconditioner(generator, POINTS, preconditioned=preconditioned)
+    first = find_preconditioner(generator, POINTS, preconditioned=preconditioned)
+    monkeypatch.setattr(preconditioner, "measure_preconditioner", None)  # cannot be called
+    second = find_preconditioner(generator, POINTS, preconditioned=preconditioned)
+    assert _bytes(measured) == _bytes(first) == _bytes(second)
+    kinds = [[type(leaf) for leaf in tf.nest.flatten(each)] for each in (measured, second)]
+    assert kinds[0] == kinds[1]
+
+
+def test_each_way_to_measure_is_kept_apart(generator, own_cache, monkeypatch):
+    ways = [
+        {"points": POINTS},
+        {"points": POINTS + 1},
+        {"points": POINTS, "preconditioned": False},
+        {"points": POINTS, "mixed_precision": True},
+    ]
+    measured = [_bytes(find_preconditioner(generator, **way)) for way in ways]
+    assert [_bytes(find_preconditioner(generator, **way)) for way in ways] == measured
+    assert len({b"".join(each) for each in measured}) == len(cache.list_entries()) == len(ways)
+    monkeypatch.setattr(preconditioner, "VERSION", 0)
+    find_preconditioner(generator, POINTS)
+    assert len(cache.list_entries()) == len(ways) + 1
+
+
+def test_a_damaged_entry_is_measured_again(generator, own_cache):
+    measured = _bytes(find_preconditioner(generator, POINTS))
+    (entry,) = cache.list_entries()
+    content = entry.path.read_bytes()
+    entry.path.write_bytes(content[:-1000])
+    assert _bytes(find_preconditioner(generator, POINTS)) == measured
+    assert entry.path.read_bytes() == content

@@ -9,7 +9,7 @@ from ganinv_cli.errors import GaninvError, to_printable
 
 COMMANDS = (
     *("recover", "noise-sweep", "consistency", "invert"),
-    *("inspect", "sample", "convert", "merge", "report", "train", "train-encoder"),
+    *("inspect", "sample", "convert", "merge", "report", "train", "train-encoder", "cache"),
 )
 
 

@@ -1,15 +1,18 @@
 """The devices that TensorFlow sees on this machine."""
 
 import contextlib
-import platform
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.settings.machine import Machine, count_cores, is_mixed_precision
+from ganinv_cli.settings.machine import (
+    Machine,
+    describe_device,
+    is_mixed_precision,
+    read_cpuinfo,
+)
 
 _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
@@ -48,12 +51,7 @@ class Device:
     @property
     def description(self) -> str:
         """The GPU, or the processor and its number of usable cores."""
-        if self.kind == "cpu":
-            return f"CPU {_read_processor_name()}, {count_cores()} cores"
-        gpus = tf.config.list_physical_devices("GPU")
-        gpu = gpus[min(self.number, len(gpus) - 1)]  # a GPU may be several logical devices
-        details = tf.config.experimental.get_device_details(gpu)
-        return f"GPU {details.get('device_name', gpu.name)}"
+        return describe_device(self.kind, self.number)
 
 
 def find_devices(spec: str) -> list[Device]:
@@ -87,25 +85,10 @@ def find_devices(spec: str) -> list[Device]:
 
 def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
     """Return the devices and the precision of a run, as its results file states them."""
-    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu", _read_cpuinfo())
+    in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu", read_cpuinfo())
     names = [device.description for device in devices]
     parts = [
         f"{names.count(name)} × {name}" if names.count(name) > 1 else name
         for name in dict.fromkeys(names)
     ]
     return Machine("; ".join(parts), "mixed" if in_bfloat16 else "float32")
-
-
-def _read_processor_name() -> str:
-    """Return the processor's name on Linux, and the architecture on other systems."""
-    for line in _read_cpuinfo().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def _read_cpuinfo() -> str:
-    """Return the text of /proc/cpuinfo; empty on systems without it."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/cpuinfo").read_text()
-    return ""

@@ -10,7 +10,7 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.loop.trial import Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.preconditioner import measure_preconditioner
+from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
@@ -78,7 +78,7 @@ class Batch:
         self._seed, self._mixed_precision, self._mask = seed, mixed_precision, mask
         points = solver.preconditioner_points
         self._preconditioner = (
-            measure_preconditioner(
+            find_preconditioner(
                 generator, points, preconditioned=exact, mixed_precision=mixed_precision
             )
             if points

@@ -1,6 +1,9 @@
 """The machine that a run computes on, and the precision that is fast on it."""
 
 import os
+import platform
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
@@ -30,3 +33,41 @@ def is_mixed_precision(precision: str, gpu: bool, cpuinfo: str) -> bool:
     if precision == "auto":
         return gpu or not BFLOAT16_FLAGS.isdisjoint(cpuinfo.split())
     return precision == "mixed"
+
+
+def describe_current_device() -> str:
+    """Return the description of the device that tensors are placed on where this is called."""
+    import tensorflow as tf  # here: settings load without TensorFlow
+
+    spec = tf.DeviceSpec.from_string(tf.zeros(()).device)
+    return describe_device(spec.device_type.lower(), spec.device_index)
+
+
+def describe_device(kind: str, number: int) -> str:
+    """Return the name of a GPU, or that of the processor and its number of usable cores.
+
+    `kind` is cpu or gpu; `number` counts TensorFlow's logical devices of that kind.
+    """
+    import tensorflow as tf  # here: settings load without TensorFlow
+
+    if kind == "cpu":
+        return f"CPU {_read_processor_name()}, {count_cores()} cores"
+    gpus = tf.config.list_physical_devices("GPU")
+    gpu = gpus[min(number, len(gpus) - 1)]  # a GPU may be several logical devices
+    details = tf.config.experimental.get_device_details(gpu)
+    return f"GPU {details.get('device_name', gpu.name)}"
+
+
+def _read_processor_name() -> str:
+    """Return the processor's name on Linux, and the architecture on other systems."""
+    for line in read_cpuinfo().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def read_cpuinfo() -> str:
+    """Return the text of /proc/cpuinfo; empty on systems without it."""
+    with suppress(OSError):
+        return Path("/proc/cpuinfo").read_text()
+    return ""

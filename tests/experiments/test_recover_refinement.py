@@ -96,7 +96,7 @@ def test_how_it_is_computed_identifies_a_run(polished):
 def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, monkeypatch):
     used = []
     for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
-        monkeypatch.setattr(devices, "_read_cpuinfo", lambda flags=flags: flags)
+        monkeypatch.setattr(devices, "read_cpuinfo", lambda flags=flags: flags)
         _recover(tmp_path, checkpoint, "--trials", trials, "--device", "cpu")
         used.append(read_results(tmp_path / "recover.h5").attributes["precision"])
     results = read_results(tmp_path / "recover.h5")

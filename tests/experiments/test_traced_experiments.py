@@ -207,7 +207,7 @@ def test_a_machine_with_fast_bfloat16_computes_it_in_float32(
 ) -> None:
     config = RecoverConfig(precision=precision)  # type: ignore[arg-type]
     with (
-        mock.patch("ganinv_cli.engine.devices._read_cpuinfo", return_value="amx_bf16"),
+        mock.patch("ganinv_cli.engine.devices.read_cpuinfo", return_value="amx_bf16"),
         startup.open_engine(config, GeneratorSpec(traced)) as engine,
     ):
         assert engine.machine.precision == "float32"
