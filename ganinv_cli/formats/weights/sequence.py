@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
-from ganinv_cli.formats.weights import defaults, overrides
+from ganinv_cli.formats.weights import branches, defaults, overrides
 from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer, make_layer
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import Network, chain
@@ -46,6 +46,7 @@ def plan_generator(
         raise UnreadableError("holds no layer with weights")
     defaults.check_names(layers, framework)
     defaults.check_direction(layers, framework)
+    branches.check_shapes(layers, framework)
     total = sum(math.prod(weight.shape) for part in layers for weight in part.weights.values())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
