@@ -43,9 +43,7 @@ def check_shapes(layers: Sequence[WeightedLayer], framework: Framework) -> None:
             outputs.append(_Output(layer.name, counts, kind == "dense"))
 
 
-def _list_channels(
-    layer: WeightedLayer, kind: str, framework: Framework
-) -> set[tuple[int, int]]:
+def _list_channels(layer: WeightedLayer, kind: str, framework: Framework) -> set[tuple[int, int]]:
     """Return the possible numbers of channels, or of values, that a layer takes and makes."""
     if kind == "norm":
         channels = defaults.count_channels(layer)
