@@ -125,14 +125,18 @@ _COMMON: tuple[Option, ...] = (
 
 
 def experiment_options(
-    config_class: type[Config], trials_help: str, *own: Option
+    config_class: type[Config],
+    trials_help: str,
+    *own: Option,
+    checkpoint: Option = options.checkpoint,
 ) -> Callable[[Command], Command]:
     """Add an option for each setting of an experiment; its help shows the config's default.
 
-    `trials_help` is the help of --trials; `own` are the options of this experiment alone.
+    `trials_help` is the help of --trials; `own` are the options of this experiment alone, and
+    `checkpoint` is its declaration of --checkpoint.
     """
     trials: Option = declare("--trials", type=click.IntRange(1), help=trials_help)
-    settings = (options.checkpoint, *options.reading, *own, trials, *_COMMON)
+    settings = (checkpoint, *options.reading, *own, trials, *_COMMON)
 
     def decorate(command: Command) -> Command:
         return options.add_options(  # type: ignore[return-value]

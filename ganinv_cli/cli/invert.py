@@ -1,16 +1,21 @@
 """`ganinv invert`."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ganinv_cli.cli import experiment_options as options
+from ganinv_cli.cli import publish
+from ganinv_cli.cli.options import checkpoint as checkpoint_option
 from ganinv_cli.cli.options import npz as npz_option
-from ganinv_cli.cli.session import Output, open_session, report_unread_files
+from ganinv_cli.cli.session import Output, PreparedRun, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
+from ganinv_cli.settings.names import name_generators
 
 
 @click.command()
@@ -21,10 +26,25 @@ from ganinv_cli.settings.config import InvertConfig
     options.CROP,
     options.MASK,
     options.STATIONARY,
+    checkpoint=partial(
+        checkpoint_option,
+        multiple=True,
+        help="The generator: a file, a folder, or a prefix of files. Given several times: which of "
+        "these generators made the image?",
+    ),
 )
-@npz_option(help="Write the z of every image there as well.")
+@npz_option(
+    help="Write the z of every image there as well; of several generators into a file for each, "
+    "such as z-portraits64.npz."
+)
 @options.results_options("invert.h5")
-def invert(config: str | None, output: Output, npz: Path | None, **settings: Any) -> None:
+def invert(
+    config: str | None,
+    output: Output,
+    npz: Path | None,
+    checkpoint: tuple[str, ...],
+    **settings: Any,
+) -> None:
     """Find the latent vectors of images, each with a certificate.
 
     Takes image files and folders. Prints for each how close the generator comes to it, how many
@@ -32,21 +52,78 @@ def invert(config: str | None, output: Output, npz: Path | None, **settings: Any
     folder gets original, reconstruction and difference. A file that is no image is passed over, and
     the exit status is 1; where none is one, it is 2. The same command goes on where it stopped.
 
+    With several generators it says which of them made each image, or that none did. Each has a
+    results file of its own, such as invert-portraits64.h5; ganinv report on these files prints the
+    answer again.
+
     \b
     Example:
         ganinv invert portrait.png
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
+        ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
     """
     _check_npz(npz)
-    with open_session(InvertConfig, config, settings, output) as session:
+    if len(checkpoint) > 1:
+        names = _name_generators(checkpoint)
+        prepared = {
+            name: prepare_run(
+                InvertConfig, config, settings | {"checkpoint": path}, output.for_generator(name)
+            )
+            for name, path in zip(names, checkpoint, strict=True)
+        }
+        unread = _attribute(prepared, output, npz)
+    else:
+        run = prepare_run(
+            InvertConfig, config, settings | {"checkpoint": "".join(checkpoint)}, output
+        )
+        unread = _run(run, npz)
+        run.output.publish()
+    report_unread_files(unread)
+
+
+def _attribute(
+    prepared: Mapping[str, PreparedRun[InvertConfig]], output: Output, npz: Path | None
+) -> list[str]:
+    """Invert the images on each generator, by its name, and print which one made each image.
+
+    Return a sentence for each file that is not an image.
+    """
+    folder = publish.get_results_folder(output.out)
+    files = [run.output.out for run in prepared.values()]
+    folders = {file: folder / file.stem for file in files}
+    unread: list[str] = []
+    for number, (name, run) in enumerate(prepared.items(), start=1):
+        if not output.quiet:
+            click.echo(f"generator {number} of {len(prepared)}: {name}", err=True)
+        unread += _run(run, npz and npz.with_stem(f"{npz.stem}-{name}"), folder)
+    publish.publish_attribution(folders, folder, output.style, output.quiet)
+    return list(dict.fromkeys(unread))
+
+
+def _run(
+    prepared: PreparedRun[InvertConfig], npz: Path | None, figure_folder: Path | None = None
+) -> list[str]:
+    """Invert the images, and save their z; return a sentence for each file that is not an image.
+
+    `figure_folder` is the folder of the figures if it is not the results file's own.
+    """
+    with prepared.open() as session:
         from ganinv_cli.experiments.images import run_images
 
-        unread = session.run(run_images)
+        unread = session.run(partial(run_images, figure_folder=figure_folder))
         if npz:
             from ganinv_cli.report.invert.latents import save_latents
 
             save_latents(session.output.out, npz)
-    report_unread_files(unread)
+    return unread
+
+
+def _name_generators(checkpoints: tuple[str, ...]) -> list[str]:
+    """Return a name for each generator. Raises UsageError if one is given twice."""
+    for checkpoint in checkpoints:
+        if checkpoints.count(checkpoint) > 1:
+            raise UsageError(f"--checkpoint {checkpoint} is given twice; give each generator once")
+    return name_generators(checkpoints)
 
 
 def _check_npz(npz: Path | None) -> None:

@@ -1,12 +1,17 @@
 """Print the tables of results files, and write their folders of tables and figures."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganinv_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganinv_cli.report import Report
+    from ganinv_cli.store import Results
 
 
 def get_results_folder(file: Path) -> Path:
@@ -29,22 +34,68 @@ def publish(
 
     Tables are printed first, so that they are shown even if a folder cannot be written. `style` is
     one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
-    all files. Raises ResultsError, before anything is printed, if a file cannot be read or has no
-    trial to count; GaninvError if a folder cannot be written.
+    all files. Results of one image on several generators are compared after their own tables.
+    Raises ResultsError, before anything is printed, if a file cannot be read or has no trial to
+    count; GaninvError if a folder cannot be written.
     """
-    from ganinv_cli.report import render, summarize
-    from ganinv_cli.report.output.folder import write_report, write_reports
+    from ganinv_cli.report.attribution import compares_generators
+
+    results, reports = _read_reports(folders)
+    comparison = _compare(results, folders) if compares_generators(results) else None
+    _print_reports([*reports, comparison] if comparison else reports, style)
+    _write_folders(results, reports, folders, page_folder, comparison, quiet)
+
+
+def publish_attribution(
+    folders: Mapping[Path, Path], page_folder: Path, style: str, quiet: bool = False
+) -> None:
+    """Print which generator made each image; write that and each generator's own report.
+
+    `folders` has a folder in `page_folder` for each results file. Raises as `publish` does.
+    """
+    results, reports = _read_reports(folders)
+    comparison = _compare(results, folders)
+    _print_reports([comparison], style)
+    _write_folders(results, reports, folders, page_folder, comparison, quiet)
+
+
+def _read_reports(files: Iterable[Path]) -> "tuple[list[Results], list[Report]]":
+    from ganinv_cli.report import summarize
     from ganinv_cli.store import read_results
 
-    results = [read_results(file) for file in folders]
-    reports = [summarize(each, str(file)) for each, file in zip(results, folders, strict=True)]
+    results = [read_results(file) for file in files]
+    return results, [summarize(each, str(file)) for each, file in zip(results, files, strict=True)]
+
+
+def _compare(results: "Sequence[Results]", files: Iterable[Path]) -> "Report":
+    from ganinv_cli.report.attribution import summarize_attribution
+
+    return summarize_attribution(results, [str(file) for file in files])
+
+
+def _print_reports(reports: "Sequence[Report]", style: str) -> None:
+    from ganinv_cli.report import render
+
     click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
+
+
+def _write_folders(
+    results: "Sequence[Results]",
+    reports: "Sequence[Report]",
+    folders: Mapping[Path, Path],
+    page_folder: Path | None,
+    comparison: "Report | None",
+    quiet: bool,
+) -> None:
+    from ganinv_cli.report.output.folder import write_report, write_reports
+
     places = list(folders.values())
     lines: Iterable[str]
     if page_folder is None:
         lines = (write_report(*each) for each in zip(reports, results, places, strict=True))
     else:
-        lines = write_reports(reports, results, page_folder, [place.name for place in places])
+        names = [place.name for place in places]
+        lines = write_reports(reports, results, page_folder, names, comparison)
     for line in lines:
         if not quiet:
             click.echo(line, err=True)

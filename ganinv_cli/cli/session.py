@@ -12,9 +12,10 @@ import click
 from ganinv_cli.cli import publish, startup
 from ganinv_cli.settings.config import Config, ImagesConfig
 from ganinv_cli.settings.load import load
+from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.engine.engine import Engine
+    from ganinv_cli.engine.engine import Engine, GeneratorSpec
     from ganinv_cli.experiments.run import ShowProgress
 
 Kind = TypeVar("Kind", bound=Config)
@@ -39,6 +40,10 @@ class Output:
         part = shard.replace("/", "-of-")
         return replace(self, out=self.out.with_stem(f"{self.out.stem}-{part}"))
 
+    def for_generator(self, name: str) -> "Output":
+        """Return the output of one of several generators: invert-portraits64.h5."""
+        return replace(self, out=self.out.with_stem(f"{self.out.stem}-{name}"))
+
     def publish(self) -> None:
         """Print the tables, and write them and the figures into the folder."""
         folder = publish.get_results_folder(self.out)
@@ -62,41 +67,60 @@ class Session(Generic[Kind]):
         return experiment(self.config, self.engine, output.out, output.overwrite, self.show)
 
 
-@contextmanager
-def open_session(
-    kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
-) -> Iterator[Session[Kind]]:
-    """Load the settings, start TensorFlow, read the generator and open the engine.
+@dataclass(frozen=True)
+class PreparedRun(Generic[Kind]):
+    """A run whose settings and generator have been read; TensorFlow has started."""
 
-    Progress is shown until the end of the block; then the tables are printed.
-    """
+    config: Kind
+    spec: "GeneratorSpec"
+    output: Output
+
+    @contextmanager
+    def open(self) -> Iterator[Session[Kind]]:
+        """Open the engine; progress is shown until the end of the block."""
+        from ganinv_cli.cli import progress
+
+        config, output = self.config, self.output
+        progress_display = progress.show_trials(output.out, output.quiet)
+        with startup.open_engine(config, self.spec) as engine, progress_display as show:
+            if output.verbose:
+                device, precision = engine.machine
+                click.echo(f"on {device}, gradients {precision}", err=True)
+            if isinstance(config, ImagesConfig):
+                config = _ensure_start_per_label(config, engine.generator.labels, output.quiet)
+            yield Session(config, engine, output, show)
+
+
+def prepare_run(
+    kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
+) -> PreparedRun[Kind]:
+    """Load the settings, start TensorFlow and read the generator."""
     from ganinv_cli.cli import progress
-    from ganinv_cli.settings.shipped import find
 
     run_config = load(kind, find("config", config) if config else None, settings)
     if run_config.note and not output.quiet:
         click.echo(run_config.note.strip(), err=True)
-    output = output.for_shard(run_config.shard)
     progress.interrupt_on_sigterm()
-    generator_checkpoint = startup.read_checkpoint(
+    checkpoint = startup.read_checkpoint(
         find("checkpoint", run_config.checkpoint),
         run_config.conventions,
         output.verbose,
         output.quiet,
         gpus=run_config.engine == "local",  # else the workers use them
     )
-    spec = startup.make_generator_spec(
-        generator_checkpoint, run_config.batch_norm, run_config.label
-    )
-    progress_display = progress.show_trials(output.out, output.quiet)
-    with startup.open_engine(run_config, spec) as engine, progress_display as show:
-        if output.verbose:
-            device, precision = engine.machine
-            click.echo(f"on {device}, gradients {precision}", err=True)
-        if isinstance(run_config, ImagesConfig):
-            run_config = _ensure_start_per_label(run_config, engine.generator.labels, output.quiet)
-        yield Session(run_config, engine, output, show)
-    output.publish()
+    spec = startup.make_generator_spec(checkpoint, run_config.batch_norm, run_config.label)
+    return PreparedRun(run_config, spec, output.for_shard(run_config.shard))
+
+
+@contextmanager
+def open_session(
+    kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
+) -> Iterator[Session[Kind]]:
+    """Prepare a run and open it; at the end of the block, print the tables."""
+    prepared = prepare_run(kind, config, settings, output)
+    with prepared.open() as session:
+        yield session
+    prepared.output.publish()
 
 
 def report_unread_files(unread: Sequence[str]) -> None:

@@ -36,12 +36,18 @@ RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's rang
 
 
 def run_images(
-    config: ImagesConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
+    config: ImagesConfig,
+    engine: Engine,
+    out: Path,
+    overwrite: bool,
+    show: ShowProgress,
+    figure_folder: Path | None = None,
 ) -> list[str]:
     """Run the trials that `out` lacks; return a sentence for each file that is not an image.
 
     Every image has the same starts. A file that cannot be read is recorded in the results and
-    skipped; so are images in the folder of the figures. Raises ImageError if no file can be read.
+    skipped; images in `figure_folder`, by default the results file's own, are left out. Raises
+    ImageError if no file can be read.
     """
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
@@ -49,7 +55,8 @@ def run_images(
     check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = make_solver(config.solver, config.solver_settings)
     crop = Crop(config.crop)
-    image_files = read_image_files(config.image, generator.image_shape, crop, out.with_suffix(""))
+    figure_folder = figure_folder or out.with_suffix("")
+    image_files = read_image_files(config.image, generator.image_shape, crop, figure_folder)
     pixel_mask = None
     if config.mask:
         with suppress_pillow_warnings():

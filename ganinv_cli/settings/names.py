@@ -1,8 +1,9 @@
 """The names that the command line, the configs and the results share."""
 
 import pkgutil
+import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
 def _list_solvers() -> tuple[str, ...]:
@@ -42,3 +43,26 @@ def image_number(group: str) -> int:
 def representative_rule(clip: Sequence[str]) -> str:
     """Return the rule that pictures of a run show: the paper's own if it was run, or the first."""
     return "stochastic" if "stochastic" in clip else clip[0]
+
+
+def name_generators(checkpoints: Sequence[str]) -> list[str]:
+    """Return a distinct name for each checkpoint, which may be part of a file's name.
+
+    It is the file's name without its suffix, preceded by as many of its folders as it takes to tell
+    the checkpoints apart, or by a number if their paths are equal: `weights` of `faces/weights.pt`
+    alone, `faces-weights` beside `cats/weights.pt`.
+    """
+    parts = [_list_name_parts(checkpoint) for checkpoint in checkpoints]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["-".join(each[-depth:]) for each in parts]
+        if len({name.casefold() for name in names}) == len(names):  # some systems ignore case
+            return names
+    return [f"{number}-{each[-1]}" for number, each in enumerate(parts, start=1)]
+
+
+def _list_name_parts(checkpoint: str) -> list[str]:
+    """Return the path's parts in characters that every system accepts, the last without suffix."""
+    *folders, file = PurePath(checkpoint).parts or ("",)
+    parts = [*folders, re.sub(r"\.\w+$", "", file)]  # keeps the number of DCGAN.model-9000
+    safe = (re.sub(r"[^A-Za-z0-9._-]", "_", part).strip("._") for part in parts)
+    return [part for part in safe if part] or ["generator"]

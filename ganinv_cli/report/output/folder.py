@@ -41,9 +41,11 @@ def write_reports(
     results: Sequence["Results"],
     folder: Path,
     folder_names: Sequence[str],
+    comparison: "Report | None" = None,
 ) -> list[str]:
     """Write each report into its folder in `folder`, and one page of all; return a line for each.
 
+    The page begins with the tables of `comparison`, if given, which are written beside it as well.
     Raises GaninvError if a folder cannot be written.
     """
     contents = [_make_page_content(*each) for each in zip(reports, results, strict=True)]
@@ -51,8 +53,11 @@ def write_reports(
         _write_one(content, of, folder / name)
         for content, of, name in zip(contents, results, folder_names, strict=True)
     ]
-    _write_files(folder, {PAGE: render_page(contents)}.items())
-    return [*lines, _describe_written([PAGE], {}, folder)]
+    files: dict[str, str | bytes] = {PAGE: render_page(contents, comparison)}
+    if comparison:
+        files |= _render_styles(comparison, comparison.name)
+    _write_files(folder, files.items())
+    return [*lines, _describe_written(list(files), {}, folder)]
 
 
 def _make_page_content(report: "Report", results: "Results") -> PageContent:
@@ -67,16 +72,18 @@ def _make_page_content(report: "Report", results: "Results") -> PageContent:
 
 
 def _write_one(content: PageContent, results: "Results", folder: Path) -> str:
-    files: dict[str, str | bytes] = {
-        f"{content.module.table}.{ending}": render([content.report], style)
-        for style, ending in STYLES.items()
-    }
+    files: dict[str, str | bytes] = {**_render_styles(content.report, content.module.table)}
     for name, figure in content.figures.items():
         files |= {f"{name}.{form}": encoded for form, encoded in figure.files.items()}
     files[PAGE] = render_page([content])
     _write_files(folder, files.items())
     written = _write_files(folder, _encode_pictures(content.module.iterate_pictures(results)))
     return _describe_written(list(files), written, folder)
+
+
+def _render_styles(report: "Report", stem: str) -> dict[str, str]:
+    """Return the tables in every style, by the name of their file."""
+    return {f"{stem}.{ending}": render([report], style) for style, ending in STYLES.items()}
 
 
 def _encode_pictures(pictures: _Pictures) -> Iterator[tuple[str, bytes]]:

@@ -32,10 +32,10 @@ class PageContent(NamedTuple):
     attributes: Mapping[str, Any]  # of the results file
 
 
-def render_page(parts: Sequence[PageContent]) -> str:
+def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None) -> str:
     """Return the page as HTML; several results files are shown side by side if they fit.
 
-    All text from files and paths is escaped.
+    `comparison` is a report on all of them, shown before them. All text from files and paths is escaped.
     """
     environment = Environment(
         loader=PackageLoader("ganinv_cli", "report"),
@@ -48,7 +48,10 @@ def render_page(parts: Sequence[PageContent]) -> str:
     environment.globals["data_uri"] = _make_data_uri
     template = environment.get_template("page.html")
     return template.render(
-        title=_make_title(parts), results=[_make_template_values(part) for part in parts]
+        title=_make_title(parts),
+        results=[_make_template_values(part) for part in parts],
+        comparison=comparison,
+        compared=[_align_shares(section) for section in comparison.sections] if comparison else [],
     )
 
 
