@@ -35,7 +35,8 @@ class PageContent(NamedTuple):
 def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None) -> str:
     """Return the page as HTML; several results files are shown side by side if they fit.
 
-    `comparison` is a report on all of them, shown before them. All text from files and paths is escaped.
+    `comparison` is a report on all of them, shown before them. All text from files and paths is
+    escaped.
     """
     environment = Environment(
         loader=PackageLoader("ganinv_cli", "report"),
