@@ -73,9 +73,8 @@ def invert(
         }
         unread = _attribute(prepared, output, npz)
     else:
-        run = prepare_run(
-            InvertConfig, config, settings | {"checkpoint": "".join(checkpoint)}, output
-        )
+        given = settings | {"checkpoint": checkpoint[0] if checkpoint else None}
+        run = prepare_run(InvertConfig, config, given, output)
         unread = _run(run, npz)
         run.output.publish()
     report_unread_files(unread)

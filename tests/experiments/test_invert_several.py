@@ -122,3 +122,8 @@ def test_one_generator_is_inverted_as_before(compared, generators):
     result = attribute(folder, [path], given=given)
     assert "attribution" not in json.loads(result.stdout)["tables"]
     assert (folder / "one.h5").exists()
+
+
+def test_without_a_checkpoint_the_shipped_one_is_inverted(tmp_path):
+    result = run_ganinv(tmp_path, "invert", "missing.png", code=2)
+    assert "portraits64" not in result.stderr and "missing.png does not exist" in result.stderr
