@@ -36,6 +36,10 @@ class Uniform:
         """
         return self.low + (self.high - self.low) * share
 
+    def share_below(self, z: np.ndarray) -> np.ndarray:
+        """Return the share of draws of a component below z, for float64 z of any shape."""
+        return np.clip((z - self.low) / (self.high - self.low), 0, 1)
+
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
         return f"uniform:{_format_number(self.low)},{_format_number(self.high)}"
@@ -75,6 +79,11 @@ class Normal:
         import tensorflow as tf  # here: settings load without TensorFlow
 
         return tf.clip_by_value(self.sigma * tf.math.ndtri(inside), self.low, self.high)
+
+    def share_below(self, z: np.ndarray) -> np.ndarray:
+        """Return the share of draws of a component below z, for float64 z of any shape."""
+        below = float(ndtr(self.low / self.sigma))
+        return np.clip((ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1)
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     preconditioner = 4
     noise = 5
     label = 6
+    copies = 7
 
 
 def uniform(

@@ -99,3 +99,10 @@ def test_the_longest_z_is_drawn_within_its_bounds() -> None:
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="is no prior of z: give uniform or uniform:LOW"):
         parse_prior(text, latent=100)
+
+
+@pytest.mark.parametrize("prior", [Uniform(-1, 3), Normal(2, 0.9)])
+def test_the_share_below_a_quantile_is_its_share(prior):
+    share = np.linspace(0.01, 0.99, 9)
+    np.testing.assert_allclose(prior.share_below(prior.quantile(share)), share)
+    assert prior.share_below(np.array([-99.0, 99.0])).tolist() == [0, 1]

@@ -13,6 +13,7 @@ from ganinv_cli.images import (
     load_image,
     suppress_pillow_warnings,
 )
+from ganinv_cli.images.copies import QUALITIES
 
 TEXT_BYTES = 255  # of a text in the results file
 
@@ -49,8 +50,10 @@ def read_image_files(
     return files
 
 
-def make_image_row(file: TargetImage) -> dict[str, np.ndarray]:
-    """Return the file's row in the results file."""
+def make_image_row(
+    file: TargetImage, copy_losses: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return the file's row in the results file; `copy_losses` are those of QUALITIES."""
     texts = {
         **{"name": file.name, "sha256": file.sha256},
         **{"said": "; ".join(file.notes), "error": file.error},
@@ -59,7 +62,12 @@ def make_image_row(file: TargetImage) -> dict[str, np.ndarray]:
         "trial": np.zeros(1, np.int64),
         **{name: np.array([_truncate(text)]) for name, text in texts.items()},
         "target": file.pixels[None],
+        **({} if copy_losses is None else _make_copy_columns(copy_losses)),
     }
+
+
+def _make_copy_columns(losses: np.ndarray) -> dict[str, np.ndarray]:
+    return {"copy_quality": np.array([QUALITIES]), "copy_loss": losses[None]}
 
 
 def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> TargetImage:

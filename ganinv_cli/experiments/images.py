@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.copy_losses import find_copy_losses
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.image_files import make_image_row, read_image_files
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
@@ -203,7 +205,14 @@ class _ImageRun:
     def _make_new_rows(self, numbers: Iterable[int]) -> Groups:
         """Return the rows of those of these images that have none in the results."""
         return {
-            image_group(number): make_image_row(self._image_files[number])
+            image_group(number): make_image_row(
+                self._image_files[number],
+                None if self._image_files[number].error else self._copy_losses,
+            )
             for number in numbers
             if not len(self._run.list_committed(image_group(number)))
         }
+
+    @cached_property
+    def _copy_losses(self) -> np.ndarray:
+        return find_copy_losses(self._engine.generator, self._mask)

@@ -31,7 +31,7 @@ class Section(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    short_rows: list[tuple[str, ...]] | None = None  # for a terminal, with long names shortened
+    short_rows: list[tuple[str, ...]] | None = None  # for a terminal: names shortened, or fewer
 
 
 def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Section:

@@ -16,8 +16,9 @@ from ganinv_cli.statistics.distances import (
     is_lowest,
     pairwise_distances,
 )
-from ganinv_cli.statistics.image_error import describe_match, psnr, rmse
+from ganinv_cli.statistics.image_error import psnr, rmse
 from ganinv_cli.statistics.noise import expected_residual, fit_slope, rounding_residual
+from ganinv_cli.statistics.norm_range import find_norm_range
 from ganinv_cli.statistics.paired import (
     compare_errors,
     match_trials,
@@ -47,9 +48,9 @@ __all__ = [
     "compare_errors",
     "condition_number",
     "cramer_rao",
-    "describe_match",
     "expected_distance",
     "expected_residual",
+    "find_norm_range",
     "fit_slope",
     "is_elsewhere",
     "is_lowest",

@@ -63,6 +63,22 @@ IMAGE = (  # one row for the image as a whole, with trial 0
     Column(
         "target", "uint8", ("height", "width", "channels"), "", "the image as the network sees it"
     ),
+    Column(
+        "copy_quality",
+        "int32",
+        ("copies",),
+        "",
+        "JPEG quality of copies of the generator's own pictures; 0: rounded to 8 bits alone",
+        True,
+    ),
+    Column(
+        "copy_loss",
+        "float64",
+        ("copies",),
+        "pixel²",
+        "largest image loss between some of these pictures, drawn from the prior, and their copies",
+        True,
+    ),
 )
 
 CERTIFICATE = (  # a row for one image under one rule; the last one made counts

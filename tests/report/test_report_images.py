@@ -84,13 +84,14 @@ def test_the_text_fits_a_terminal():
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_poor_reconstruction_is_said():
+def test_an_image_that_is_far_from_the_generators_own_is_said():
     given = make_image_results(
         noise=make_image_groups(losses=(3000.0,)), portrait=make_image_groups(losses=(1.0,))
     )
     report = summarize(given, "x")
-    (said,) = [note for note in report.notes if "poor reconstruction" in note]
+    (said,) = [note for note in report.notes if "did not make" in note]
     assert said.startswith("noise: ") and "portrait" not in said
+    assert [row["nearest_copy"] for row in report.tables["table2"]] == ["none", "JPEG 95"]
     assert report.tables["table2"][1]["psnr"] == pytest.approx(10 * np.log10(4 * 16 * 16 * 3))
 
 

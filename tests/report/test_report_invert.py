@@ -33,15 +33,33 @@ def row(**given):
 
 
 @pytest.mark.parametrize(
-    ("grey_levels", "verdict"),
-    [(0.28, "exact"), (0.4, "close"), (20, "a likeness"), (40, "a rough"), (60, "a poor")],
+    ("grey_levels", "copy", "verdict"),
+    [
+        (0.28, "8 bits", "made"),
+        (4.9, "JPEG 95", "made"),
+        (9.9, "JPEG 75", "made"),
+        (10.1, "JPEG 50", "near"),
+        (24.9, "JPEG 10", "near"),
+        (25.1, "none", "outside"),
+    ],
 )
-def test_nearness_is_said_in_grey_levels_decibels_and_words(grey_levels, verdict):
+def test_nearness_is_said_in_grey_levels_decibels_and_copies(grey_levels, copy, verdict):
     loss = PIXELS * (grey_levels / 127.5) ** 2
     found = row(losses=(loss,))
     assert found["rmse"] == pytest.approx(grey_levels)
     assert found["psnr"] == pytest.approx(20 * np.log10(255 / grey_levels))
-    assert found["verdict"].startswith(verdict)
+    assert (found["nearest_copy"], found["verdict"]) == (copy, verdict)
+    assert found["copy_rmse"]["JPEG 75"] == pytest.approx(10)
+
+
+def test_without_a_measurement_of_copies_only_rounding_matches_and_a_note_says_so():
+    given = make_image_results("invert", a=make_image_groups(losses=(1.0,)))
+    for column in ("copy_quality", "copy_loss"):
+        del given.groups["image=0000"][column]
+    report = summarize(given, "x")
+    (found,) = report.tables["invert"]
+    assert (found["verdict"], found["nearest_copy"]) == ("outside", None)
+    assert any("does not say how much copies" in note for note in report.notes)
 
 
 def test_pixels_that_a_mask_leaves_out_do_not_count():
@@ -62,19 +80,24 @@ def masked(counted, rank=LATENT, loss=1e-9):
 def test_with_a_mask_it_is_pixels_that_are_made():
     report = masked(500)
     (found,) = report.tables["invert"]
-    assert (found["verdict"], found["told"]) == ("exact: the generator makes these pixels", True)
-    assert not any("too few" in note for note in report.notes)
+    assert (found["verdict"], found["told"]) == ("made", True)
+    assert found["explanation"].startswith("the generator made these pixels")
 
 
-@pytest.mark.parametrize(("counted", "rank"), [(LATENT, LATENT), (500, 40)])
-def test_too_few_pixels_to_tell_z_are_said(counted, rank):
+@pytest.mark.parametrize(
+    ("counted", "rank", "why"),
+    [
+        (LATENT, LATENT, "too few pixels count to tell z"),
+        (500, 40, "it does not tell z: only 40 of 100 directions of z move it"),
+    ],
+)
+def test_too_few_pixels_to_tell_z_are_said(counted, rank, why):
     report = masked(counted, rank)
     (found,) = report.tables["invert"]
-    assert found["verdict"].endswith("these pixels; too few pixels count to tell z")
-    assert found["told"] is False
-    assert any(note.startswith("portrait: the image does not determine z") for note in report.notes)
-    assert report.sections[0].rows[0][-1] == "exact,\nz not told"
-    assert any("hardly makes" in note for note in masked(counted, rank, 3000.0).notes)
+    assert (found["verdict"], found["told"]) == ("ambiguous", False)
+    assert found["explanation"].endswith(why)
+    assert report.sections[0].rows[0][-1] == "ambiguous"
+    assert masked(counted, rank, 3000.0).tables["invert"][0]["verdict"] == "outside"
 
 
 def test_what_rounding_leaves_is_said_as_a_loss_in_all_rows():
@@ -87,14 +110,21 @@ def test_what_rounding_leaves_is_said_as_a_loss_in_all_rows():
     assert [row["rounding_rmse"] for row in found] == pytest.approx([0.311] * 3, rel=1e-3)
 
 
-def test_a_loss_of_0_is_exact_and_has_no_decibels():
+def test_a_loss_of_0_is_made_and_has_no_decibels():
     found = row(losses=(0.0,))
-    assert (found["rmse"], found["psnr"]) == (0, None)
-    assert found["verdict"].startswith("exact")
+    assert (found["rmse"], found["psnr"], found["verdict"]) == (0, None, "made")
+
+
+def test_an_image_without_numbers_has_failed():
+    given = make_image_groups()
+    given["stochastic"]["polished/image_loss"][:] = np.nan
+    (found,) = summary(portrait=given).tables["invert"]
+    assert (found["verdict"], found["nearest_copy"]) == ("failed", None)
+    assert found["explanation"] == "no start ended at a picture of finite numbers"
 
 
 def test_agreement_counts_starts_at_the_least_loss_and_those_that_are_one_z():
-    found = row(minima=(4, 2, 2), losses=(50.0, 50.01, 80.0))["agreement"]
+    found = row(minima=(4, 2, 2), losses=(50.0, 50.1, 80.0))["agreement"]
     assert (found["reached"], found["same"]) == (6, 4)
 
 
@@ -145,10 +175,21 @@ def test_files_that_were_not_read_have_their_own_table():
         assert render([alone], style)
 
 
-def test_notes_say_what_was_done_and_which_are_poor():
+def test_notes_say_what_was_done_and_what_copies_lose():
     notes = summary(a=make_image_groups(), b=make_image_groups(losses=(3000.0,))).notes
     assert "a, b: cropped to a square." in notes
-    assert any(note.startswith("b: a poor reconstruction") for note in notes)
+    assert any("8 bits 0.311, JPEG 95 5.00" in note for note in notes)
+
+
+def test_each_verdict_is_a_sentence_and_a_terminal_shows_the_first_ones():
+    given = {f"{number}.png": make_image_groups(losses=(3.0,)) for number in range(11)}
+    report = summary(**given)
+    (table,) = [section for section in report.sections if section.title == "What the verdict says"]
+    assert len(table.rows) == 11
+    text = render([report], "text")
+    assert "7.png: made. The generator made this picture: no more is left than JPEG 75" in text
+    assert "8.png: made" not in text and "3 more rows are in the other formats." in text
+    assert "10.png: made" in render([report], "markdown")
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -9,6 +9,7 @@ VARIANCES = (0.001, 0.01, 0.1)
 LATENT = 100
 INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
 SIDE = 16
+COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
@@ -77,6 +78,8 @@ def make_image_results(command="consistency", complete=True, constants=None, **g
             "said": np.array([b"cropped to a square"], "S255"),
             "error": np.array([error.encode()], "S255"),
             "target": make_picture(SIDE)[None],
+            "copy_quality": np.array([[0, *COPY_RMSE]], np.int32),
+            "copy_loss": np.array([[0.0, *map(_find_loss, COPY_RMSE.values())]]),
         }
         groups |= {f"{place}/{name}": columns for name, columns in of.items()}
     config = {"clip": ["none", "stochastic"], "restarts": 4, "stationary": 1e-4, "polish": POLISH}
@@ -147,6 +150,10 @@ def make_picture(side, brighter=0):
     """(side, side, 3) uint8: a ramp."""
     ramp = np.add.outer(np.arange(side), np.arange(side)) * 100 // side + brighter
     return np.stack([ramp, ramp // 2, 200 - ramp // 2], axis=-1).astype(np.uint8)
+
+
+def _find_loss(grey_levels):
+    return SIDE * SIDE * 3 * (grey_levels / 127.5) ** 2
 
 
 def _make_figure(variance):

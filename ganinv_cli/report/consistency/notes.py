@@ -16,7 +16,6 @@ from ganinv_cli.report.shared.image_tables import (
 from ganinv_cli.report.shared.prior import describe_distribution, read_prior
 from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
-from ganinv_cli.statistics.image_error import POOR, VERDICTS
 
 MAX_FIGURES = 60  # images that are drawn; more are too many to look through
 
@@ -43,9 +42,11 @@ def make_notes(
         *make_run_notes(run),
         *describe_handling((name, handling_by_image[of]) for of, name in called.items()),
     ]
-    poor = [row for row in table2 if row.psnr is not None and row.psnr < min(VERDICTS)]
-    if poor:
-        lines.append(f"{join_names(called[row.number] for row in poor)}: {POOR}.")
+    if far := [called[row.number] for row in table2 if row.nearest_copy == "none"]:
+        lines.append(
+            f"{join_names(far)}: no recovery comes as near as the worst JPEG copies of the "
+            "generator's own pictures do (quality 10); it did not make such an image."
+        )
     lines += [_describe_outside(rule, list(of)) for rule, of in _group_outside(table2)]
     lines.append(
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "

@@ -96,6 +96,7 @@ class Table2Row(ImageRow):
     minima: MinimaCounts
     image_loss: LossSummary
     psnr: float | None  # of the best, in dB; None: infinite or not known
+    nearest_copy: str | None  # that loses as much: "JPEG 90", or "none"; None: not known
     reached: ReachedSummary
     strays: int | None  # away from the minimum of most recoveries; None: there is no such minimum
     latent: int
@@ -196,6 +197,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         ),
         image_loss=_summarize_losses(recoveries),
         psnr=finite_psnr(image, recoveries),
+        nearest_copy=image.describe_nearest_copy(float(recoveries.loss[recoveries.best_row])),
         reached=ReachedSummary(
             share=REACHED_SHARE,
             rounding_loss=recoveries.rounding_loss,

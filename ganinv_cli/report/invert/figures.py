@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from ganinv_cli.report.invert.numbers import find_verdict
 from ganinv_cli.report.invert.pictures import (
     MAX_SHOWN,
     Pair,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 PAIRS_PER_FIGURE, PAIRS_PER_LINE = 12, 6  # images
-LEFT, EDGE, HEAD, BETWEEN = 104, 12, 40, 12  # pixels: names of rows, right, over a line, between
+LEFT, EDGE, HEAD, BETWEEN = 104, 12, 54, 12  # pixels: names of rows, right, over a line, between
 
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
@@ -62,9 +63,10 @@ def draw_pairs(
         line, column = divmod(at, PAIRS_PER_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
         write_text(
-            figure, names[pair.image.number] + describe_label(pair), left, top - 32, fontsize=8
+            figure, names[pair.image.number] + describe_label(pair), left, top - 46, fontsize=8
         )
-        write_text(figure, describe_nearness(pair, has_several_rules), left, top - 17, fontsize=8)
+        write_text(figure, describe_nearness(pair, has_several_rules), left, top - 31, fontsize=8)
+        write_text(figure, find_verdict(pair.image, pair.rule), left, top - 16, fontsize=8)
         pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
         for row, picture in enumerate(pictures):
             draw_picture(figure, picture, left, top + row * (side + GAP))
@@ -93,7 +95,8 @@ def _draw_figure(
     times = choose_amplification(pairs)
     said = "; ".join(
         f"{full_names[pair.image.number]} "
-        f"{describe_nearness(pair, has_several_rules)}{describe_label(pair)}"
+        f"{find_verdict(pair.image, pair.rule)}, {describe_nearness(pair, has_several_rules)}"
+        f"{describe_label(pair)}"
         for pair in pairs
     )
     over = (
@@ -101,8 +104,8 @@ def _draw_figure(
     )
     return DrawnFigure(
         draw_pairs(pairs, has_several_rules, times, short_names),
-        f"How near each reconstruction is (PSNR): {said}. For each, from above: the original, its "
-        "reconstruction, and the difference.",
+        f"The verdict on each image, and how near its reconstruction is (PSNR): {said}. For each, "
+        "from above: the original, its reconstruction, and the difference.",
         "From above: the image as the generator sees it, its reconstruction, and reconstruction "
         f"less image, amplified {times} times around grey: brighter where the reconstruction is."
         f"{over}",

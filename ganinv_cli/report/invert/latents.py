@@ -18,10 +18,10 @@ from ganinv_cli.store import Results, read_results
 def save_latents(results_file: Path, path: Path) -> None:
     """Write the best z of each image and rule to an .npz file, one row for each.
 
-    Arrays: names, sha256, rule (n,) strings; z (n, latent) float64, refined if it was; image_loss,
-    psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how many of them
-    found that z; for a conditional generator also label (n,), that z was found under. The file is
-    replaced as a whole or not at all.
+    Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refined if it was;
+    image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how
+    many of them found that z; for a conditional generator also label (n,), that z was found under.
+    The file is replaced as a whole or not at all.
 
     Raises ResultsError if the results hold no z of an image, GaninvError if `path` cannot be
     written.
@@ -38,6 +38,7 @@ def save_latents(results_file: Path, path: Path) -> None:
         z=np.stack([each.z for each in found]),
         image_loss=np.array([each.loss for each in found]),
         psnr=np.array([each.psnr for each in found]),
+        verdict=np.array([row.verdict for row in rows]),
         agreeing=np.array([row.agreement.same for row in rows]),
         starts=np.array([row.starts for row in rows]),
         **_make_label_column(rows, results.attributes["config"].get("label", -1)),

@@ -2,18 +2,30 @@
 
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.invert.pictures import FOLDER, MAX_SHOWN
-from ganinv_cli.report.output.number_format import format_concise
+from ganinv_cli.report.invert.verdict import MATCH_QUALITY, REACHED_SHARE
+from ganinv_cli.report.output.number_format import format_concise, format_number
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
     describe_criterion,
     describe_handling,
-    join_names,
     name_images,
 )
 from ganinv_cli.report.shared.prior import format_bounds, read_prior
-from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
+from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
-from ganinv_cli.statistics.image_error import POOR, VERDICTS
+
+VERDICTS = (
+    "made: matched by one z, which may be drawn. implausible: matched, but only by z that are "
+    "never drawn, beyond a bound or of a length ‖z‖ that one draw in a million has. ambiguous: "
+    "matched, but the image does not tell z. near: not matched, but no farther than the worst "
+    "copy; or matched by a single start, with more left than rounding leaves. outside: farther."
+)
+UNMEASURED = (
+    "RMSE: per pixel and channel, in grey levels of 255. This file does not say how much copies of "
+    "the generator's own pictures lose, as an earlier ganinv wrote it: an image is matched only if "
+    "no more is left than rounding it to 8 bits leaves, and none is near. Run the command again "
+    f"with --overwrite to measure it. {VERDICTS}"
+)
 
 
 def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
@@ -23,27 +35,14 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
-    poor = [called[row.number] for row in inverted if row.verdict.startswith(POOR)]
-    if poor:
-        lines.append(f"{join_names(poor)}: {POOR}.")
-    untold = [called[row.number] for row in inverted if not row.told]
-    if untold:
-        lines.append(
-            f"{join_names(untold)}: the image does not determine z, as too few pixels count, they "
-            "are alike, or several z make the same picture; z may be another than was found."
-        )
-    lines.append(
-        "RMSE: per pixel and channel, in grey levels of 255. Exact: no more is left than rounding "
-        f"the image to 8 bits leaves{_describe_rounding(inverted)}; then, by PSNR, "
-        + ", ".join(f"{words} from {least:g} dB" for least, words in VERDICTS.items())
-        + ", below that poor."
-    )
+    lines += _describe_copies(inverted)
     low, high = format_bounds(read_prior(run["config"]))
     labelled = any(row.label is not None for row in inverted)
     lines.append(
         f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
         f"all{' under the same label' if labelled else ''}; one z: those of them at the best one's "
-        f"z (‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)} from one to the next). "
+        f"z (from one to the next, ‖·‖ / latent is below {format_concise(SAME_Z_TOLERANCE)}, or "
+        "below what errors of a JPEG file explain if they are what is left of the image). "
         "Condition and rank: of the Jacobian at z, its largest singular value over its least, and "
         f"the directions of z that move the image. At bound: components of z at or beyond {low} or "
         f"{high}; outside: those beyond, where no z is drawn."
@@ -66,6 +65,17 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     return lines
 
 
-def _describe_rounding(inverted: list[InvertRow]) -> str:
-    known = [row.rounding_rmse for row in inverted if row.rounding_rmse]
-    return f" (RMSE below {max(known):.2f})" if known else ""
+def _describe_copies(inverted: list[InvertRow]) -> list[str]:
+    """Return a note on what the verdicts are measured by, the copies of the images' own run."""
+    measured = [row for row in inverted if len(row.copy_rmse) > 1]
+    if not measured:
+        return [UNMEASURED] if inverted else []
+    losses = ", ".join(
+        f"{name} {format_number(rmse)}" for name, rmse in measured[0].copy_rmse.items()
+    )
+    return [
+        "RMSE: per pixel and channel, in grey levels of 255. The largest of copies of the "
+        f"generator's own pictures, drawn from the prior: {losses}. Nearest copy: the first of "
+        f"these that loses as much as the reconstruction leaves. Up to JPEG {MATCH_QUALITY} an "
+        f"image is matched. {VERDICTS}"
+    ]

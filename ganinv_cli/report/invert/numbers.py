@@ -6,11 +6,21 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli import statistics
+from ganinv_cli.images.copies import describe_copy
+from ganinv_cli.report.invert.explanations import explain
 from ganinv_cli.report.invert.pictures import Pair, choose_amplification, find_certificate
-from ganinv_cli.report.rows import TableRow, finite_or_none
-from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, finite_psnr
+from ganinv_cli.report.invert.verdict import (
+    REACHED_SHARE,
+    Evidence,
+    Verdict,
+    decide,
+    gather_evidence,
+)
+from ganinv_cli.report.rows import Interval, TableRow, finite_or_none
+from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
 from ganinv_cli.report.shared.image_tables import ImageRow
-from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE, Recoveries
+from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE, Recoveries
+from ganinv_cli.statistics import Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +45,13 @@ class InvertRow(ImageRow):
     image_loss: float | None
     rmse: float | None  # in grey levels of 255
     psnr: float | None  # in dB; None: infinite or not known
-    verdict: str
+    verdict: Verdict
+    explanation: str  # of the verdict, in words
+    nearest_copy: str | None  # that loses as much: "JPEG 90", or "none"; None: not known
     told: bool  # whether the pixels that count determine z, as far as is known
     rounding_loss: float  # image loss below which a reconstruction is exact
     rounding_rmse: float | None  # the same in grey levels
+    copy_rmse: dict[str, float]  # of each kind of copy, the largest, in grey levels
     agreement: Agreement
     condition: float | None  # of J: its largest singular value over its least
     rank: int | None  # of J
@@ -46,6 +59,9 @@ class InvertRow(ImageRow):
     latent: int
     outside: int  # components of z beyond a bound of the prior
     at_bound: int  # components of z at or beyond a bound
+    z_error: float  # distance ‖·‖ from the right z that what is left of the image explains
+    z_norm: float | None  # ‖z‖
+    z_norm_range: Interval  # of draws from the prior, all but one in a million
     converged: bool
     z: str  # "polished" or "as found"
     gradients: float | None  # over all starts
@@ -58,9 +74,15 @@ def make_rows(image: ImageResults) -> list[InvertRow]:
     return [_make_row(image, rule, recoveries) for rule, recoveries in image.recoveries.items()]
 
 
+def find_verdict(image: ImageResults, rule: str) -> Verdict:
+    """Return the verdict on an image under a rule that has recoveries of it."""
+    return _judge(image, rule, _measure_conditioning(image, rule))[0]
+
+
 class _Conditioning(NamedTuple):
     """How well J, the generator's Jacobian at the best z, is conditioned; None: not known."""
 
+    singular_values: Floats | None = None
     condition: float | None = None
     rank: int | None = None
     amplification: int | None = None  # of the difference
@@ -70,28 +92,46 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertR
     best, group = recoveries.best_row, recoveries.group
     loss, pixels, label = float(recoveries.loss[best]), image.pixel_count, recoveries.best_label
     conditioning = _measure_conditioning(image, rule)
+    verdict, evidence = _judge(image, rule, conditioning)
     return InvertRow(
         image=image.name,
         number=image.number,
         technique=rule,
         starts=len(recoveries.loss),
         label=label,
-        starts_under_label=None if label is None else int(np.sum(recoveries.labels == label)),
+        starts_under_label=None if label is None else evidence.starts,
         best_trial=int(group["trial"][best]),
         image_loss=finite_or_none(loss),
         rmse=statistics.rmse(loss, pixels) if pixels and np.isfinite(loss) else None,
         psnr=finite_psnr(image, recoveries),
-        verdict=_describe_reconstruction(image, rule, recoveries),
-        told=determines_z(image, rule),
+        verdict=verdict,
+        explanation=explain(
+            verdict, evidence, recoveries.prior, image.masked, [*image.copy_losses][-1]
+        ),
+        nearest_copy=image.describe_nearest_copy(loss),
+        told=evidence.determines_z,
         rounding_loss=recoveries.rounding_loss,
         rounding_rmse=statistics.rmse(recoveries.rounding_loss, pixels) if pixels else None,
-        agreement=_count_agreement(recoveries),
+        copy_rmse={
+            describe_copy(quality): statistics.rmse(most, pixels)
+            for quality, most in image.copy_losses.items()
+            if pixels
+        },
+        agreement=Agreement(
+            share=REACHED_SHARE,
+            tolerance=max(SAME_Z_TOLERANCE, evidence.z_error / evidence.latent),
+            reached=evidence.reached,
+            same=evidence.same,
+        ),
         condition=conditioning.condition,
         rank=conditioning.rank,
         difference_amplified=conditioning.amplification,
         latent=recoveries.z.shape[1],
-        outside=int(recoveries.outside_count[best]),
+        outside=evidence.outside,
         at_bound=int(recoveries.at_bound_count[best]),
+        z_error=evidence.z_error,
+        z_norm=finite_or_none(evidence.norm),
+        z_norm_range=evidence.norm_range,
         converged=bool(recoveries.stationary[best]),
         z="polished" if recoveries.polished[best] else "as found",
         gradients=finite_or_none(float(np.sum(group["gradients"]))),
@@ -100,42 +140,11 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertR
     )
 
 
-def _describe_reconstruction(image: ImageResults, rule: str, recoveries: Recoveries) -> str:
-    loss = float(recoveries.loss[recoveries.best_row])
-    if not image.pixel_count or not np.isfinite(loss):
-        return "no image was made"
-    made = "these pixels" if image.masked else "this image"
-    near = statistics.describe_match(
-        best_psnr(image, recoveries), loss, recoveries.rounding_loss, made
-    )
-    if determines_z(image, rule):
-        return near
-    return near + ("; too few pixels count to tell z" if image.masked else "; it does not tell z")
-
-
-def determines_z(image: ImageResults, rule: str) -> bool:
-    """Return whether the pixels that count determine z, as far as is known."""
-    latent = int(image.recoveries[rule].z.shape[1])
-    rank = _measure_conditioning(image, rule).rank
-    few = image.masked and image.pixel_count is not None and image.pixel_count <= latent
-    return not few and (rank is None or rank >= latent)
-
-
-def _count_agreement(recoveries: Recoveries) -> Agreement:
-    reached = recoveries.reached_least_loss
-    if recoveries.labels is not None:
-        reached = reached & (recoveries.labels == recoveries.best_label)
-    same = 0
-    if reached.any():
-        numbers = recoveries.assign_clusters(reached)
-        best_cluster = numbers[np.sum(reached[: recoveries.best_row])]
-        same = int(np.sum(numbers == best_cluster))
-    return Agreement(
-        share=REACHED_SHARE,
-        tolerance=SAME_Z_TOLERANCE,
-        reached=int(np.sum(reached)),
-        same=same,
-    )
+def _judge(image: ImageResults, rule: str, conditioning: _Conditioning) -> tuple[Verdict, Evidence]:
+    recoveries = image.recoveries[rule]
+    evidence = gather_evidence(image, rule, conditioning.singular_values, conditioning.rank)
+    finite = np.isfinite(recoveries.loss[recoveries.best_row])
+    return decide(evidence) if image.pixel_count and finite else "failed", evidence
 
 
 def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
@@ -148,6 +157,7 @@ def _measure_conditioning(image: ImageResults, rule: str) -> _Conditioning:
     if not image.pixel_count or not np.isfinite(values).all():
         return _Conditioning(amplification=amplification)
     return _Conditioning(
+        values,
         finite_or_none(float(statistics.condition_number(values))),
         int(statistics.rank(values, image.pixel_count)),
         amplification,

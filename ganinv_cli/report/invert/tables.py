@@ -3,13 +3,21 @@
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.output.number_format import format_number, format_scientific
 from ganinv_cli.report.report import Columns, Section
-from ganinv_cli.report.shared.image_tables import UnreadRow, make_image_table, make_unread_tables
+from ganinv_cli.report.shared.image_tables import (
+    UnreadRow,
+    make_image_table,
+    make_unread_tables,
+    wrap_sentence,
+)
+
+MAX_EXPLANATIONS = 8  # on a terminal
 
 NEARNESS: Columns[InvertRow] = {
     "RMSE": lambda row: format_number(row.rmse),
     "PSNR\n(dB)": lambda row: format_number(row.psnr),
     "image loss": lambda row: format_scientific(row.image_loss),
-    "verdict": lambda row: row.verdict.partition(":")[0] + ("" if row.told else ",\nz not told"),
+    "nearest copy": lambda row: row.nearest_copy or "-",
+    "verdict": lambda row: row.verdict,
 }
 LABEL: Columns[InvertRow] = {"label": lambda row: f"{row.label}"}
 CERTAINTY: Columns[InvertRow] = {
@@ -40,9 +48,25 @@ def make_sections(inverted: list[InvertRow], unread: list[UnreadRow]) -> list[Se
         return f"{name},\n{row.technique}" if several else name
 
     return [
-        make_table("How near the reconstruction is", NEARNESS, max_length=28),
+        make_table("How near the reconstruction is, and the verdict", NEARNESS, max_length=24),
+        _make_explanations(inverted, several),
         make_table("How sure z is", {**LABEL, **CERTAINTY}, max_length=10)
         if labelled
         else make_table("How sure z is", CERTAINTY, max_length=15),
         *make_unread_tables(unread),
     ]
+
+
+def _make_explanations(inverted: list[InvertRow], several: bool) -> Section:
+    """Return the table of the verdicts in words; a terminal shows the first."""
+
+    def explain(row: InvertRow, name: str) -> str:
+        return wrap_sentence(
+            f"{name}{f', {row.technique}' if several else ''}: {row.verdict}. "
+            f"{row.explanation[:1].upper()}{row.explanation[1:]}."
+        )
+
+    table = make_image_table(
+        "What the verdict says", "image: verdict", inverted, explain, {}, max_length=40
+    )
+    return table._replace(short_rows=(table.short_rows or [])[:MAX_EXPLANATIONS])

@@ -46,7 +46,7 @@ def _render_text(reports: Sequence[Report], width: int) -> str:
         for section in report.sections:
             console.print(section.title)
             console.print(_make_rich_table(section), crop=False)  # a number is never cut
-            if (more := len(section.rows) - MAX_ROWS) > 0:
+            if (more := len(section.rows) - len(_select_rows(section))) > 0:
                 console.print(f"{more:,} more rows are in the other formats.")
             console.print()
         for note in report.notes:
@@ -65,9 +65,14 @@ def replace_control_characters(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def _select_rows(section: Section) -> list[tuple[str, ...]]:
+    """Return the rows that a terminal shows."""
+    return (section.short_rows or section.rows)[:MAX_ROWS]
+
+
 def _make_rich_table(section: Section) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    rows = (section.short_rows or section.rows)[:MAX_ROWS]
+    rows = _select_rows(section)
     words, *numbers = zip(section.header, *rows, strict=True)
     columns = [words, *map(_align_right, numbers)]
     for name, *cells in columns:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
+from ganinv_cli.images.copies import ROUNDED, describe_copy
 from ganinv_cli.prior import Prior
 from ganinv_cli.report.rows import finite_or_none
 from ganinv_cli.report.shared.image_tables import UnreadRow
@@ -53,6 +54,35 @@ class ImageResults:
     def error(self) -> str:
         """Why the file could not be read; empty if it was read."""
         return self._read_text("error")
+
+    @cached_property
+    def copy_losses(self) -> dict[int, float]:
+        """Largest image loss of copies of the generator's own pictures, by their JPEG quality.
+
+        From the nearest to the farthest; ROUNDED alone if the file has no measurement.
+        """
+        if "copy_loss" not in self.columns or not np.isfinite(self.columns["copy_loss"][0]).all():
+            return {ROUNDED: self.rounding_loss}
+        qualities, losses = self.columns["copy_quality"][0], self.columns["copy_loss"][0]
+        return dict(
+            zip(qualities.tolist(), np.maximum(losses, self.rounding_loss).tolist(), strict=True)
+        )
+
+    def find_nearest_copy(self, loss: float) -> int | None:
+        """Return the JPEG quality of the nearest copies that lose as much; None: none of them."""
+        return next((quality for quality, most in self.copy_losses.items() if loss <= most), None)
+
+    def describe_nearest_copy(self, loss: float) -> str | None:
+        """Return the nearest copies that lose as much, "none", or None if that is not known."""
+        quality = self.find_nearest_copy(loss)
+        if quality is not None:
+            return describe_copy(quality)
+        return "none" if len(self.copy_losses) > 1 and np.isfinite(loss) else None
+
+    @property
+    def rounding_loss(self) -> float:
+        """Image loss that rounding to 8 bits leaves at most; 0 if the pixels are not known."""
+        return 0.0 if self.pixel_count is None else statistics.rounding_residual(self.pixel_count)
 
     @cached_property
     def target(self) -> NDArray[np.uint8] | None:

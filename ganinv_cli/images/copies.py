@@ -1,0 +1,28 @@
+"""Copies of a picture as image files keep it: with 8 bits, or compressed as JPEG."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+ROUNDED = 0  # stands for rounding to 8 bits alone, in place of a JPEG quality
+QUALITIES = (ROUNDED, 95, 90, 75, 50, 25, 10)  # of the copies, the nearest first
+
+
+def make_copy(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Return uint8 pixels (height, width, channels) as JPEG of this quality returns them.
+
+    Pixels are returned as they are for ROUNDED. One channel is compressed as grey, three as RGB
+    with Pillow's default of half the resolution for colours.
+    """
+    if quality == ROUNDED:
+        return pixels
+    file = io.BytesIO()
+    flat = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    Image.fromarray(flat).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), np.uint8).reshape(pixels.shape)
+
+
+def describe_copy(quality: int) -> str:
+    """Return the name of a kind of copy, such as "8 bits" or "JPEG 75"."""
+    return "8 bits" if quality == ROUNDED else f"JPEG {quality}"

@@ -1,0 +1,82 @@
+"""The verdict on an image as a sentence that a reader of no other page understands."""
+
+from ganinv_cli.images.copies import ROUNDED, describe_copy
+from ganinv_cli.prior import Prior
+from ganinv_cli.report.invert.verdict import Evidence, Verdict
+from ganinv_cli.report.output.number_format import format_number
+from ganinv_cli.report.shared.prior import format_range
+
+
+def explain(
+    verdict: Verdict, evidence: Evidence, prior: Prior, masked: bool, farthest_copy: int
+) -> str:
+    """Return the verdict on an image in words, without a full stop.
+
+    `masked`: only some pixels count; `farthest_copy` is the least JPEG quality that was measured.
+    """
+    if verdict == "failed":
+        return "no start ended at a picture of finite numbers"
+    subject = "these pixels" if masked else "this picture"
+    if verdict == "made":
+        return (
+            f"the generator made {subject}: {_describe_rest(evidence)}, and "
+            f"{evidence.same} of {_count_starts(evidence)} found the same z"
+        )
+    if verdict == "implausible":
+        return (
+            f"the generator can be forced to {subject}, but only by a z that it is never given: "
+            f"{_describe_position(evidence, prior)}"
+        )
+    if verdict == "ambiguous":
+        return f"the generator makes {subject}, but {_describe_ambiguity(evidence)}"
+    if verdict == "near":
+        return f"the generator may have made {subject} or not: {_describe_nearness(evidence)}"
+    return (
+        f"no z was found that makes {subject}: more is left than "
+        f"{_describe_loss(farthest_copy)} in the generator's own pictures"
+    )
+
+
+def _describe_rest(evidence: Evidence) -> str:
+    if evidence.copy == ROUNDED:
+        return "nothing is left but rounding to 8 bits"
+    return f"no more is left than {_describe_loss(evidence.copy or ROUNDED)} in its pictures"
+
+
+def _describe_loss(quality: int) -> str:
+    return (
+        "rounding to 8 bits changes" if quality == ROUNDED else f"{describe_copy(quality)} changes"
+    )
+
+
+def _count_starts(evidence: Evidence) -> str:
+    return "1 start" if evidence.starts == 1 else f"{evidence.starts} starts"
+
+
+def _describe_position(evidence: Evidence, prior: Prior) -> str:
+    """Return where z lies that is never drawn."""
+    if not evidence.inside:
+        return (
+            f"{evidence.outside} of its {evidence.latent} components lie outside "
+            f"{format_range(prior)}"
+        )
+    low, high = map(format_number, evidence.norm_range)
+    return f"its length is {format_number(evidence.norm)}, and z is drawn with {low} to {high}"
+
+
+def _describe_ambiguity(evidence: Evidence) -> str:
+    if evidence.rivals:
+        return f"from {evidence.rivals + 1} different z, and nothing tells which it was"
+    if evidence.too_few_pixels:
+        return "too few pixels count to tell z"
+    return f"it does not tell z: only {evidence.rank} of {evidence.latent} directions of z move it"
+
+
+def _describe_nearness(evidence: Evidence) -> str:
+    left = _describe_rest(evidence)
+    if evidence.matched:
+        return (
+            f"{left}, but only {evidence.same} of {_count_starts(evidence)} came so near; "
+            "try more (--trials)"
+        )
+    return f"{left}, which is a poor copy"

@@ -1,0 +1,141 @@
+"""The verdict on one image under one rule: did the generator make it?
+
+It follows from how near the reconstruction is, from how many starts agree, and from where z lies.
+docs/invert.md explains the words.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ganinv_cli import statistics
+from ganinv_cli.images.copies import ROUNDED
+from ganinv_cli.report.shared.image_results import ImageResults
+from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE, Recoveries
+from ganinv_cli.statistics import Booleans, Floats
+
+Verdict = Literal["made", "implausible", "ambiguous", "near", "outside", "failed"]
+
+MATCH_QUALITY = 75  # JPEG quality of the farthest copy that counts as the picture itself
+AGREEING_STARTS = 2  # that must find z if more is left than rounding to 8 bits leaves
+REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reached it
+# The z of a JPEG copy was up to this many times as far from the picture's own as it would be if
+# the copy's errors were white noise.
+ERROR_FACTOR = 3.0
+MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws
+
+
+class Evidence(NamedTuple):
+    """The numbers that decide the verdict; most are of the best z."""
+
+    copy: int | None  # JPEG quality of the nearest copies that lose as much; None: none of them
+    starts: int  # under the label of the best z
+    reached: int  # of these, starts at the least image loss
+    same: int  # of these, starts that found the best z
+    rivals: int  # other z at the least loss, under any label, that may be drawn
+    z_error: float  # distance ‖·‖ from the right z that is explained by what is left of the image
+    outside: int  # components beyond a bound
+    inside: bool  # whether the right z may be inside the bounds
+    norm: float  # ‖z‖
+    norm_range: tuple[float, float]  # of ‖z‖ over draws from the prior
+    plausible: bool  # whether the right z may be drawn
+    too_few_pixels: bool  # whether a mask leaves no more pixels than z has components
+    rank: int | None  # of J; None: not known
+    latent: int
+
+    @property
+    def matched(self) -> bool:
+        """Whether no more is left than in an image file of one of the generator's pictures."""
+        return self.copy is not None and (self.copy == ROUNDED or self.copy >= MATCH_QUALITY)
+
+    @property
+    def ignores_norm(self) -> bool:
+        """Whether the generator seems to use the direction of z alone, as StyleGAN's does."""
+        return self.rank == self.latent - 1 and self.inside
+
+    @property
+    def determines_z(self) -> bool:
+        """Whether the pixels that count determine z, as far as is known."""
+        return not self.too_few_pixels and (self.rank is None or self.rank >= self.latent)
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """Return the verdict on an image that has a finite reconstruction."""
+    if evidence.copy is None:
+        return "outside"
+    if not evidence.matched:
+        return "near"
+    if not evidence.plausible and not evidence.rivals and not evidence.ignores_norm:
+        return "implausible"
+    if evidence.rivals or not evidence.determines_z:
+        return "ambiguous"
+    needed = 1 if evidence.copy == ROUNDED else min(AGREEING_STARTS, evidence.starts)
+    return "made" if evidence.same >= needed else "near"
+
+
+def gather_evidence(
+    image: ImageResults, rule: str, singular_values: Floats | None, rank: int | None
+) -> Evidence:
+    """Return the evidence on an image; singular values and rank are of J at the best z.
+
+    They are None if they are not known.
+    """
+    recoveries = image.recoveries[rule]
+    best, latent, labels = recoveries.best_row, int(recoveries.z.shape[1]), recoveries.labels
+    under_label = (
+        np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
+    )
+    z_error = _estimate_z_error(image, rule, singular_values)
+    inside, norms = _measure_excess(recoveries) <= z_error, np.linalg.norm(recoveries.z, axis=1)
+    low, high = statistics.find_norm_range(recoveries.prior, latent)
+    plausible = inside & (low - z_error <= norms) & (norms <= high + z_error)
+    reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, image.rounding_loss)
+    clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
+    same = reached & (clusters == clusters[best])
+    return Evidence(
+        copy=image.find_nearest_copy(float(recoveries.loss[best])),
+        starts=int(np.sum(under_label)),
+        reached=int(np.sum(reached & under_label)),
+        same=int(np.sum(same)),
+        rivals=len(np.unique(clusters[reached & plausible & ~same])),
+        z_error=z_error,
+        outside=int(recoveries.outside_count[best]),
+        inside=bool(inside[best]),
+        norm=float(norms[best]),
+        norm_range=(low, high),
+        plausible=bool(plausible[best]),
+        too_few_pixels=image.masked and (image.pixel_count or 0) <= latent,
+        rank=rank,
+        latent=latent,
+    )
+
+
+def _estimate_z_error(image: ImageResults, rule: str, singular_values: Floats | None) -> float:
+    """Return the distance ‖·‖ from the right z that is explained by what is left of the image.
+
+    White noise of variance loss / (pixels − latent) moves z by ERROR_FACTOR times less, by the
+    square root of that times Σ 1 / s². No more than a share of the distance of two draws is
+    explained: J knows a small neighbourhood alone.
+    """
+    recoveries = image.recoveries[rule]
+    latent, pixels = recoveries.z.shape[1], image.pixel_count or 0
+    loss = float(recoveries.loss[recoveries.best_row])
+    if singular_values is None or pixels <= latent or not np.isfinite(loss):
+        return 0.0
+    most = MAX_ERROR_SHARE * statistics.expected_distance(latent, recoveries.prior) * latent
+    with np.errstate(divide="ignore"):
+        noise = np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2))
+    return float(min(ERROR_FACTOR * noise, most))
+
+
+def _measure_excess(recoveries: Recoveries) -> Floats:
+    """Return the distance ‖·‖ (recoveries,) of each z from the nearest one inside the bounds."""
+    low, high = recoveries.prior.low, recoveries.prior.high
+    return np.asarray(np.linalg.norm(recoveries.z - recoveries.z.clip(low, high), axis=1))
+
+
+def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float) -> Floats:
+    """Return a number for each z that reached the least loss, equal for equal z; else -1."""
+    clusters = np.full(len(reached), -1)
+    clusters[reached] = recoveries.assign_clusters(reached, tolerance)
+    return clusters
