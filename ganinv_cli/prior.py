@@ -83,7 +83,8 @@ class Normal:
     def share_below(self, z: np.ndarray) -> np.ndarray:
         """Return the share of draws of a component below z, for float64 z of any shape."""
         below = float(ndtr(self.low / self.sigma))
-        return np.clip((ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1)
+        share: np.ndarray = np.clip((ndtr(z / self.sigma) - below) / (1 - 2 * below), 0, 1)
+        return share
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
