@@ -74,7 +74,7 @@ def _describe_ambiguity(evidence: Evidence) -> str:
 
 def _describe_nearness(evidence: Evidence) -> str:
     left = _describe_rest(evidence)
-    if evidence.matched:
+    if evidence.is_match:
         return (
             f"{left}, but only {evidence.same} of {_count_starts(evidence)} came so near; "
             "try more (--trials)"

@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
     latent: int
 
     @property
-    def matched(self) -> bool:
+    def is_match(self) -> bool:
         """Whether no more is left than in an image file of one of the generator's pictures."""
         return self.copy is not None and (self.copy == ROUNDED or self.copy >= MATCH_QUALITY)
 
@@ -63,7 +63,7 @@ def decide(evidence: Evidence) -> Verdict:
     """Return the verdict on an image that has a finite reconstruction."""
     if evidence.copy is None:
         return "outside"
-    if not evidence.matched:
+    if not evidence.is_match:
         return "near"
     if not evidence.plausible and not evidence.rivals and not evidence.ignores_norm:
         return "implausible"
