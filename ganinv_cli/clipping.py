@@ -24,6 +24,11 @@ class ClippingRule:
     paper_shares: tuple[float, ...] | None = None  # Table 1: of 1,000 trials, for each epsilon
     paper_distance: float | None = None  # Table 2: mean distance between recoveries of an image
 
+    @property
+    def bounded(self) -> bool:
+        """Whether a z outside the bounds has not converged."""
+        return self.clamping or self.redrawing
+
 
 RULES = {  # by name, in the order of the tables
     rule.name: rule

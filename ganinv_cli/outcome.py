@@ -9,7 +9,8 @@ from enum import IntEnum
 class Outcome(IntEnum):
     """How a trial ended, stored as its number; statistics decide whether z is right."""
 
-    converged = 1  # the image loss is 0 but for rounding, or stopped falling below the residual
+    converged = 1  # the image loss is 0 but for rounding, or stopped falling below the residual;
+    # never with z outside bounds that the rule keeps
     budget = 2  # the trial's gradients were spent
     stalled = 3  # the loss stopped falling, and all restarts were used
     diverged = 4  # a component of z exceeded 1000

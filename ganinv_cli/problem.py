@@ -36,6 +36,8 @@ class Problem(NamedTuple):
     mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
     mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
+    tolerance: float = 0.0  # bound on the error of z at which a row is solved
+    rounding: float = 0.0  # image loss that float32 cannot tell from 0, at which a row is solved
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
@@ -95,6 +97,10 @@ class Problem(NamedTuple):
             gradient + 2 * penalty_weight[:, None] * beyond,
             self._bound_error(loss),
         )
+
+    def is_solved(self, image_loss: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) need no further step, if their z is inside the bounds."""
+        return (bound <= self.tolerance) | (image_loss <= self.rounding)
 
     @property
     def low_precision_allowed(self) -> tf.Tensor:

@@ -44,6 +44,7 @@ class BatchState(NamedTuple):
     labels: tf.Tensor  # (batch,) int32
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
+    outside: tf.Tensor  # (batch,) bool: z is outside bounds that the rule keeps
 
 
 class Observation(NamedTuple):
@@ -57,6 +58,7 @@ class Observation(NamedTuple):
     redraws: np.ndarray  # (batch,)
     error: np.ndarray  # (batch,)
     least_error: np.ndarray  # (batch,)
+    outside: np.ndarray  # (batch,) bool
 
 
 class Batch:
@@ -109,6 +111,7 @@ class Batch:
             labels=tf.zeros([size], tf.int32),
             error=row,
             least_error=row,
+            outside=tf.zeros([size], tf.bool),
         )
         self._compiled_steps(batch_state)
         return batch_state
@@ -151,12 +154,16 @@ class Batch:
         """Return the batch with the starts `new` (n, …) in their rows (n, 1)."""
         latent = self._generator.latent
         share = uniform(self._seed, new["trials"], Purpose.start, new["starts"], latent)
-        drawn = self._generator.prior.quantile(share)
+        prior = self._generator.prior
+        drawn = prior.quantile(share)
         given = ~tf.math.is_nan(new["z_start"])
-        state = self._solver.init(tf.where(given, new["z_start"], drawn), tf.reduce_all(given, -1))
+        clamped = tf.clip_by_value(new["z_start"], prior.low, prior.high)
+        start = tf.where(new["clamping"][:, None], clamped, new["z_start"])
+        state = self._solver.init(tf.where(given, start, drawn), tf.reduce_all(given, -1))
         farthest = tf.fill(tf.shape(rows)[:1], float("inf"))
         entering = batch_state._replace(
             **new,
+            outside=tf.zeros(tf.shape(rows)[:1], tf.bool),
             solver_state=state,
             code=tf.fill(tf.shape(rows)[:1], RUNNING),
             error=farthest,
@@ -175,6 +182,8 @@ class Batch:
             self._mixed_precision,
             self._mask,
             batch_state.labels,
+            self._tolerance,
+            rounding_loss(self._generator) if self._tolerance > 0 else 0.0,
         )
         clipping = RowClipping(
             self._generator.prior,
@@ -190,7 +199,8 @@ class Batch:
         ) -> tuple[Any, ...]:
             running = code == RUNNING
             state = select_rows(running, self._solver.step(problem, state, clipping), state)
-            code = tf.where(running, self._classify_rows(state, batch_state), code)
+            ended = _classify_rows(problem, state, batch_state.budget, clipping)
+            code = tf.where(running, ended, code)
             away = tf.cast(state.z, tf.float32) - batch_state.z_true
             error = tf.where(running, tf.reduce_mean(away**2, -1), error)
             return state, code, error, tf.minimum(least, error)
@@ -206,28 +216,34 @@ class Batch:
             ),
             maximum_iterations=self._solver.steps_per_increment,
         )
-        return batch_state._replace(solver_state=state, code=code, error=error, least_error=least)
+        outside = clipping.find_outside(state.z)
+        return batch_state._replace(
+            solver_state=state, code=code, error=error, least_error=least, outside=outside
+        )
 
-    def _classify_rows(self, state: Any, batch_state: BatchState) -> tf.Tensor:
-        """Return the code (batch,) of each row, the last outcome below that holds.
 
-        A stalled row has converged if its loss is at most the residual of the right z. The true z
-        is not used.
-        """
-        loss = tf.cast(state.image_loss, tf.float32)
-        size = tf.reduce_max(tf.abs(state.z), -1)
-        floor = rounding_loss(self._generator) if self._tolerance > 0 else 0.0
-        code = tf.fill(tf.shape(loss), RUNNING)
-        for outcome, holds in (
-            (Outcome.stalled, state.stalled),
-            (Outcome.diverged, size > DIVERGED_ABOVE),
-            (Outcome.budget, state.gradients >= batch_state.budget),
-            (Outcome.converged, state.stalled & (loss <= batch_state.residual)),
-            (Outcome.converged, (state.bound <= self._tolerance) | (loss <= floor)),
-            (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
-        ):
-            code = tf.where(holds, int(outcome), code)
-        return code
+def _classify_rows(
+    problem: Problem, state: Any, budget: tf.Tensor, clipping: RowClipping
+) -> tf.Tensor:
+    """Return the code (batch,) of each row, the last outcome below that holds.
+
+    A stalled row has converged if its loss is at most the residual of the right z, and none has if
+    its z is outside bounds that its rule keeps. The true z is not used.
+    """
+    loss = tf.cast(state.image_loss, tf.float32)
+    size = tf.reduce_max(tf.abs(state.z), -1)
+    explained = state.stalled & (loss <= problem.residual)
+    inside = ~clipping.find_outside(state.z)
+    code = tf.fill(tf.shape(loss), RUNNING)
+    for outcome, holds in (
+        (Outcome.stalled, state.stalled),
+        (Outcome.diverged, size > DIVERGED_ABOVE),
+        (Outcome.budget, state.gradients >= budget),
+        (Outcome.converged, inside & (explained | problem.is_solved(loss, state.bound))),
+        (Outcome.non_finite, ~tf.math.is_finite(loss) | tf.math.is_nan(size)),
+    ):
+        code = tf.where(holds, int(outcome), code)
+    return code
 
 
 def gather_rows(batch_state: BatchState, rows: list[int]) -> BatchState:

@@ -151,4 +151,5 @@ def _make_start_result(trial: Trial, observation: Observation, row: int) -> Star
         redraws=int(observation.redraws[row]),
         seconds=trial.seconds,
         label=trial.current_label,
+        outside=bool(observation.outside[row]),
     )

@@ -46,6 +46,7 @@ class StartResult(NamedTuple):
     redraws: int
     seconds: float
     label: int = -1  # of the start; -1 for an unconditional generator
+    outside: bool = False  # whether z is outside bounds that the rule keeps: it has not converged
 
 
 class RecordPoints(NamedTuple):
@@ -98,8 +99,14 @@ class Trial:
 
     @property
     def best(self) -> StartResult:
-        """The start with the least image loss; NaN counts as infinite."""
-        return min(self.start_results, key=lambda end: np.nan_to_num(end.image_loss, nan=np.inf))
+        """The start with the least image loss; NaN counts as infinite.
+
+        Starts that ended outside the bounds of their rule count only if none has converged.
+        """
+        ends = self.start_results
+        if any(end.outcome is Outcome.converged for end in ends):
+            ends = [end for end in ends if not end.outside]
+        return min(ends, key=lambda end: np.nan_to_num(end.image_loss, nan=np.inf))
 
     @property
     def outcome(self) -> Outcome:
@@ -114,6 +121,8 @@ class Trial:
         If the residual of the right z is unknown, agreement of starts is not evidence.
         """
         best = self.best.image_loss
+        if self.best.outside:
+            return False
         noisy = 0 < self.residual < np.inf
         if (
             noisy and len(self.start_results) < self.label_count

@@ -17,14 +17,12 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import nnls
 
-from ganinv_cli.clipping import RULES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Prior
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
-from ganinv_cli.refine.refinement import FLOAT64_COST, Point, run_gauss_newton
+from ganinv_cli.refine.refinement import FLOAT64_COST, Point, find_limits, run_gauss_newton
 
 SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to those of the gradients
 LOSS_ROUNDING = 1e-5  # relative rounding error of an image loss in float32
@@ -62,11 +60,8 @@ class MinimumTester:
 
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Refine one z (latent,) for its target (height, width, channels) and test the result."""
-        bounded = RULES[rule].clamping or RULES[rule].redrawing
-        low, high = _round_bounds(self._generator.prior) if bounded else (-np.inf, np.inf)
-        z = z.astype(np.float64)
-        if (z < low).any() or (z > high).any():  # a redrawing rule may leave it outside
-            low, high = -np.inf, np.inf
+        low, high = find_limits(self._generator.prior, rule)
+        z = np.clip(z.astype(np.float64), low, high)  # a start without success may end outside
         start_time, spent = time.monotonic(), 0.0
 
         def make_refined(
@@ -132,11 +127,6 @@ class MinimumTester:
         )
         cost = FLOAT64_COST if self._precision == "float64" else 1.0
         return *end, self._generator.jacobian_gradients + cost * (1 + evaluations)
-
-
-def _round_bounds(prior: Prior) -> tuple[float, float]:
-    """Return the bounds of z in float32, as the solver clips to them."""
-    return float(np.float32(prior.low)), float(np.float32(prior.high))
 
 
 def _find_free(z: np.ndarray, gradient: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined
 from ganinv_cli.statistics import EXACT_EPSILON
 
@@ -59,6 +61,16 @@ def run_gauss_newton(
     return point, steps
 
 
+def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
+    """Return the least and the largest value of a component of z under a rule.
+
+    The bounds are those in float32, which the solver clips to.
+    """
+    if not RULES[rule].bounded:
+        return -np.inf, np.inf
+    return float(np.float32(prior.low)), float(np.float32(prior.high))
+
+
 class Refinement:
     """Refines a z near the one that made an image, to full float64 accuracy."""
 
@@ -70,12 +82,14 @@ class Refinement:
     def __call__(self, z: np.ndarray, target: np.ndarray, rule: str, label: int = -1) -> Refined:
         """Refine one z (latent,) for its target (height, width, channels), in float64.
 
-        No rule acts: a z that makes the image is inside the bounds already. Costs J at z
-        and half a float64 gradient per evaluation. `converged` if its error is
-        below EXACT_EPSILON by the bound ‖z − z_true‖² ≤ loss / σ², σ the least singular value of J.
+        A rule with bounds keeps z inside. Costs J at z and half a float64 gradient per evaluation.
+        `converged` if its error is below EXACT_EPSILON by the bound ‖z − z_true‖² ≤ loss / σ², σ
+        the least singular value of J.
         """
         start_time = time.monotonic()
         labels, image = tf.constant([label]), tf.constant(target, tf.float64)
+        low, high = find_limits(self._generator.prior, rule)
+        z = np.clip(z, low, high)
         jacobian = tf.constant(compute_jacobian(self._generator, z, label), tf.float64)
         normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
         if not np.isfinite(normal).all():
@@ -97,6 +111,8 @@ class Refinement:
             all_free,
             steps=MAX_STEPS,
             sufficient_loss=CONVERGED_ERROR * least,
+            low=low,
+            high=high,
         )
         outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
         return self._make_refined(end, 1 + evaluations, start_time, outcome)

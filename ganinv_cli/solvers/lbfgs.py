@@ -51,9 +51,10 @@ class LBFGS(Solver):
     The rules: none does nothing. With standard, the direction leads to the minimum of the quadratic
     model inside the bounds (`parts/active_set.py`). With stochastic, redraws after every move would
     never converge, so the components outside are redrawn only when the row has stalled, at most
-    `redraws` times per start; the history is kept, but the redraw adds no pair to it. If z leaves
-    the bounds again (noise, or an image outside the generator's range), the row is then kept inside
-    as with standard.
+    `redraws` times per start; the history is kept, but the redraw adds no pair to it. A row whose z
+    makes the image from outside the bounds has not converged and is redrawn as well, unless the z
+    is outside by no more than its error may be. If z leaves the bounds again (noise, or an image
+    outside the generator's range), the row is then kept inside as with standard.
     docs/solvers.md describes the alternatives that were tried.
     """
 
@@ -122,7 +123,7 @@ class LBFGS(Solver):
         accepted = self._accept_candidate(
             state, problem.evaluate(state.candidate, state.low_precision)
         )
-        return self._redraw_stalled(
+        return self._return_inside(
             problem, self._choose_direction(problem, accepted, clipping), clipping
         )
 
@@ -193,16 +194,21 @@ class LBFGS(Solver):
         floor = tf.where(lost, residual, tf.zeros_like(residual))
         return (state.loss_history[:, 0] - floor) * (1 - due) < loss - floor
 
-    def _redraw_stalled(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
-        """Redraw the outside components of stalled rows, which then continue.
+    def _return_inside(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
+        """Redraw the outside components of stalled or solved rows, which then continue.
 
-        If the image is explained already, or redraws are used up, they are clamped to the bounds.
+        They are clamped to the bounds instead if redraws are used up, if noise explains what is
+        left of the image, or if z is right: solved, and outside by no more than its error may be.
         """
         explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
-        outside = state.stalled & clipping.find_redrawable(state.z)
-        redrawn = outside & (state.redraws < self.redraws) & (unsure | ~explained)
-        clamped = outside & explained & ~redrawn
+        solved = problem.is_solved(state.image_loss, state.bound)
+        excess = clipping.measure_excess(state.z)
+        right = solved & (excess <= state.bound)
+        solved_outside = clipping.redrawing & solved & (excess > 0)
+        outside = (state.stalled & clipping.find_redrawable(state.z)) | solved_outside
+        redrawn = outside & ~right & (state.redraws < self.redraws) & (unsure | ~explained)
+        clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
         jump = tf.where(redrawn[:, None], clipping.redraw(state.z, state.redraws), inside)
         jumped = redrawn | clamped

@@ -51,7 +51,11 @@ class Solver(ABC):
 
     @abstractmethod
     def step(self, problem: Problem, state: Any, clipping: RowClipping) -> Any:
-        """Return the state after one evaluation of the problem and one move of every row."""
+        """Return the state after one evaluation of the problem and one move of every row.
+
+        The loop never calls a row converged whose z is outside bounds that its rule keeps: the step
+        must bring it inside.
+        """
 
 
 Nested = TypeVar("Nested")

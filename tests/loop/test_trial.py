@@ -75,3 +75,22 @@ def test_a_trial_has_converged_only_where_its_best_start_has():
     trial = _trial(5.0, 1.0, ("converged", 4), ("budget", 3))
     assert trial.outcome is Outcome.budget
     assert _trial(5.0, 1.0, ("budget", 4), ("converged", 3)).outcome is Outcome.converged
+
+
+def test_a_start_outside_the_bounds_counts_only_if_none_has_converged():
+    trial = _trial(5.0, 0.0, ("converged", 4))
+    outside = StartResult(np.ones(LATENT), 3.0, INF, Outcome.stalled, 10.0, 0, 1.0, outside=True)
+    trial.start_results.append(outside)
+    assert (trial.best.image_loss, trial.outcome) == (4, Outcome.converged)
+    trial = _trial(5.0, 0.0, ("stalled", 4))
+    trial.start_results.append(outside)
+    assert (trial.best.image_loss, trial.outcome) == (3, Outcome.stalled)
+
+
+def test_a_start_outside_the_bounds_solves_nothing():
+    trial = _trial(0.0, 1.0)
+    end = StartResult(np.ones(LATENT), 0.5, 0.0, Outcome.stalled, 10.0, 0, 1.0)
+    trial.start_results.append(end._replace(outside=True))
+    assert not trial.is_solved
+    trial.start_results[0] = end
+    assert trial.is_solved

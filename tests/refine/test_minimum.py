@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small import make_limits, noisy_targets, solve_jobs
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
@@ -172,13 +173,13 @@ def test_a_component_stuck_at_a_bound_that_the_image_draws_inwards_is_freed(rule
     assert unmoved.outcome is Outcome.stalled
 
 
-def test_nothing_is_held_without_bounds_or_outside_them():
+@pytest.mark.parametrize("rule", ["none", "wall", "standard", "stochastic"])
+def test_z_ends_inside_under_a_rule_with_bounds_alone(rule):
     generator, target, z = _shapes(0)
-    polish = MinimumTest().compile_for(generator)
-    assert polish(z, target, "none").z[-1] == pytest.approx(2)
-    outside = z.copy()
-    outside[-1] = 1.5  # a redraw was not needed
-    assert polish(outside, target, "stochastic").z[-1] == pytest.approx(2)
+    z[-1] = 1.5  # the image wants 2
+    polished = MinimumTest().compile_for(generator)(z, target, rule)
+    assert polished.z[-1] == pytest.approx(1 if RULES[rule].bounded else 2)
+    assert polished.outcome is Outcome.converged
 
 
 def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):

@@ -46,6 +46,22 @@ def test_every_digit_is_found(generator, last_digits):
         assert 3.5 + 0.5 * FLOAT64_COST < polished.gradients < 3.5 + 0.5 * FLOAT64_COST * 6
 
 
+def test_a_rule_with_bounds_keeps_z_inside(generator, last_digits):
+    true, near = _trials()
+    true[:, 0], near[:, 0] = 1, 1 + 1e-4
+    true[:, 1], near[:, 1] = -1, -1 + 1e-4
+    images = generator.render(true, len(true), "float64")
+    for z, start, image in zip(true, near, images, strict=True):
+        for rule in ("standard", "stochastic"):
+            polished = last_digits(start, image, rule)
+            assert polished.outcome is Outcome.converged
+            assert np.mean((polished.z - z) ** 2) < EXACT_EPSILON
+            assert np.abs(polished.z).max() <= 1
+    elsewhere = generator.render(1.2 * true, len(true), "float64")
+    assert last_digits(near[0], elsewhere[0], "stochastic").outcome is Outcome.stalled
+    assert np.abs(last_digits(near[0], elsewhere[0], "none").z).max() > 1.1
+
+
 def test_an_image_in_float32_has_no_more_digits_and_that_is_said(generator, last_digits):
     true, near = _trials(1)
     polished = last_digits(near[0], generator.render(true, 1)[0], "none")

@@ -37,6 +37,19 @@ class RowClipping(NamedTuple):
         """Return which rows (batch,) redraw and have a component at or beyond a bound."""
         return self.redrawing & tf.reduce_any(self.prior.is_outside(z), -1)
 
+    def find_outside(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) have a component beyond a bound that their rule keeps.
+
+        Such a row has not converged. At a bound is inside.
+        """
+        bounded = self.clamping | self.redrawing
+        return bounded & (self.measure_excess(z) > 0)
+
+    def measure_excess(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the mean squared distance (batch,) of the components of z to the bounds."""
+        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        return tf.reduce_mean((z - clamped) ** 2, -1)
+
     def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Return z, in redrawing rows with each component outside drawn anew from the prior.
 
