@@ -5,6 +5,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,28 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
 
 
 def _prepare_devices(gpus: bool) -> None:
+    with _leave_keras_out():
+        import tensorflow  # noqa: F401
     from ganinv_cli.engine import devices
 
     devices.configure_tensorflow(gpus=gpus)
+
+
+@contextmanager
+def _leave_keras_out() -> "Iterator[None]":
+    """Import TensorFlow without Keras, a third of its time; `tf.keras` loads it when it is used.
+
+    TensorFlow loads it, or in its place an old package that hardly anybody has, and goes on without
+    if there is none.
+    """
+    if "TF_USE_LEGACY_KERAS" in os.environ or find_spec("tf_keras"):
+        yield
+        return
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["TF_USE_LEGACY_KERAS"]
 
 
 def read_checkpoint(

@@ -73,5 +73,5 @@ def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
     triangle = np.empty((0, len(jacobian)))
     for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
         block = jacobian[:, first : first + BLOCK_PIXELS].T
-        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block]), mode="r"))
+        triangle = tf.linalg.qr(np.concatenate([triangle, block]))[1].numpy()
     return triangle

@@ -49,11 +49,16 @@ def run_gauss_newton(
     `normal` is JᵀJ of the components (latent,) that are `free`; the others do not move. Stops at
     `sufficient_loss`; no component passes `low` or `high`.
     """
+    if not steps:
+        return point, 0
+    values, vectors = (each.numpy() for each in tf.linalg.eigh(normal))
+    kept = values > SINGULAR_CUTOFF * values[-1]
+    inverse = vectors[:, kept] / values[kept] @ vectors[:, kept].T
     for evaluations in range(steps):
         if point.loss <= sufficient_loss:
             return point, evaluations
         move = np.zeros_like(point.z)
-        move[free] = np.linalg.lstsq(normal, -point.gradient[free] / 2, SINGULAR_CUTOFF)[0]
+        move[free] = inverse @ (-point.gradient[free] / 2)
         candidate = evaluate(np.clip(point.z + move, low, high))
         if not candidate.loss < point.loss:
             return point, evaluations + 1

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from ganinv_cli.statistics.averages import Booleans, Floats, median
 from ganinv_cli.statistics.bootstrap import RESAMPLES, Statistic, bootstrap
@@ -54,7 +54,7 @@ def expected_residual(variance: float, pixels: int, latent: int, share: float = 
     clipped to the pixels' range leaves less. Returns 0 without noise, or if latent ≥ pixels.
     """
     free = pixels - latent
-    return float(variance * chi2.ppf(share, free)) if free > 0 else 0.0
+    return float(variance * 2 * gammaincinv(free / 2, share)) if free > 0 else 0.0
 
 
 def rounding_residual(pixels: int) -> float:

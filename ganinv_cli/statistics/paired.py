@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, wilcoxon
 
 from ganinv_cli.statistics.averages import Booleans, Floats, Integers, Scalar, median
 from ganinv_cli.statistics.bootstrap import RESAMPLES, bootstrap
@@ -42,6 +41,8 @@ def match_trials(
 
 def mcnemar(first: Booleans, second: Booleans) -> McNemarResult:
     """Test exactly whether two rules succeed equally often on the same trials (trials,)."""
+    from scipy.stats import binomtest  # here: as in recovery.py
+
     only_first = int(np.sum(first & ~second))
     only_second = int(np.sum(second & ~first))
     discordant = only_first + only_second
@@ -64,6 +65,8 @@ def compare_errors(
     Failed trials count, or failing would be rewarded: a NaN error is infinite, and two infinite
     errors do not differ.
     """
+    from scipy.stats import wilcoxon  # here: as in recovery.py
+
     difference = _subtract(_nan_to_infinity(first), _nan_to_infinity(second))
     band = bootstrap(difference, median, resamples=resamples)
     differing = difference[difference != 0]

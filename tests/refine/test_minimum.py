@@ -146,6 +146,17 @@ def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
     assert polished.goldstein_norm > 0.5
 
 
+def test_a_smooth_minimum_takes_few_of_the_gradients_and_everything_else_all_of_them():
+    spent = {}
+    for name, creased, shift in (("smooth", 0, 0.0), ("creased", 5, 1e-3), ("slope", 0, 0.3)):
+        generator, target, z = _shapes(creased)
+        unmoved = MinimumTest(steps=0).compile_for(generator)
+        polished = unmoved(z + shift * (z < 1), target, "standard")
+        assert (polished.outcome is Outcome.converged) == (name != "slope")
+        spent[name] = polished.gradients
+    assert spent["creased"] == spent["slope"] == spent["smooth"] + 10  # 12 in all, of which 2 first
+
+
 def test_a_crease_that_leads_down_on_both_sides_is_left():
     generator, target, z = _shapes(2, wrong_side=True)
     polished = MinimumTest().compile_for(generator)(z + 0.002, target, "none")

@@ -133,7 +133,7 @@ def describe_criterion(run: Json, latent: int, any_polished: bool) -> str:
         f"Converged, after polishing in {precision} (at most {settings['steps']} Gauss-Newton "
         "steps): the loss has creases, where ReLUs switch, in which its gradient does not vanish "
         "at a minimum. So the gradients at z and at "
-        f"{2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
+        f"up to {2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
         f"converged where their shortest convex combination has at most {settings['level']:g} of "
         "their mean length and none of these points has a lower loss (Goldstein 1977; Burke, "
         f"Lewis & Overton 2005), or where the image loss is as good as 0{below}."
