@@ -42,8 +42,8 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 @click.option(
     "--check",
     is_flag=True,
-    help="Check that a picture depends on its own z alone, that derivatives are right, and, of "
-    "Keras files, that pictures are the original's.",
+    help="Check that a picture depends on its own z alone, that derivatives are right, that batch "
+    "norms' statistics fit, and, of Keras files, that pictures are the original's.",
 )
 @options.seed(help="Names every z; those of the trials of ganinv recover.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
@@ -64,7 +64,8 @@ def inspect(
 
     Prints the format, the latent vector and its prior, the pictures and their range, which files
     beside it were heeded, what was assumed, what was ignored, and every layer as the file has it,
-    or how many TensorFlow operations of each kind.
+    or how many TensorFlow operations of each kind. Batch norms store what the generator made of
+    its prior when it was trained: the last table compares that with what it makes now.
     Exit status 1: a check failed.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
@@ -82,6 +83,7 @@ def inspect(
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
     checkpoint = startup.read_checkpoint_lazily(path, choice.conventions, verbose=False, quiet=True)
+    checkpoint = startup.check_norms(checkpoint, verbose)
     from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.report.inspect.tables import format_facts
 

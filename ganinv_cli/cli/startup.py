@@ -76,13 +76,27 @@ def _leave_keras_out() -> "Iterator[None]":
 def read_checkpoint(
     path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
-    """Read a checkpoint and start TensorFlow; print what was assumed, unless `quiet`.
+    """Read and check a checkpoint, and start TensorFlow; print what was assumed, unless `quiet`.
 
     Raises CheckpointError.
     """
     checkpoint = read_checkpoint_lazily(path, conventions, verbose, quiet, gpus)
     start_tensorflow(verbose, gpus)
+    checkpoint = check_norms(checkpoint, verbose, gpus)
+    if checkpoint.norm_check.doubt and not quiet:
+        print_message(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
     return checkpoint
+
+
+def check_norms(checkpoint: "Checkpoint", verbose: bool, gpus: bool = True) -> "Checkpoint":
+    """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
+    from ganinv_cli.network.norms.cached_check import load_check, measure_check
+
+    check = load_check(checkpoint)
+    if check is None:
+        start_tensorflow(verbose, gpus)
+        check = measure_check(checkpoint)
+    return replace(checkpoint, norm_check=check)
 
 
 def read_checkpoint_lazily(

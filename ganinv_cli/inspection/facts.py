@@ -10,6 +10,7 @@ from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
@@ -34,10 +35,20 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "assumed": list(checkpoint.assumed),
         "notes": list(checkpoint.notes),
         "ignored": list(checkpoint.ignored),
+        "confirmed": checkpoint.norm_check.is_confirmed,
+        "doubt": checkpoint.norm_check.doubt,
+        "norms": [_describe_norm(row) for row in checkpoint.norm_check.rows],
     }
     if isinstance(network, TracedNetwork):
         return shared | _describe_operations(network)
     return shared | _describe_layers(network)
+
+
+def _describe_norm(row: NormRow) -> Facts:
+    """Return a norm's discrepancies; None stands for one that no channel has."""
+    numbers = row.discrepancy._asdict()
+    known = {name: each if np.isfinite(each) else None for name, each in numbers.items()}
+    return {"name": row.name, **known, "fits": row.discrepancy.fits}
 
 
 def _describe_layers(whole: Network) -> Facts:
