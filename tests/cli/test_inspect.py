@@ -232,7 +232,6 @@ def test_statistics_that_are_not_the_networks_fail_the_check_and_are_listed(fold
     assert set(told["norms"][0]) == {"name", "variance", "mean", "fits"}
 
 
-
 def test_a_check_that_fails_is_named_and_ends_in_1(folder, monkeypatch):
     def other(checkpoint, path, conventions):
         return lambda z, labels: np.zeros((len(z), *checkpoint.network.shapes[-1]))
