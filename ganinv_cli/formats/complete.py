@@ -74,7 +74,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         ignored=generator.ignored,
         assumed=tuple(assumed),
         conventions=generator.conventions,
-        notes=(_LENGTH_NOTE,) if _ignores_length(generator.network) else (),
+        notes=(*generator.notes, *[_LENGTH_NOTE] * _ignores_length(generator.network)),
     )
 
 

@@ -2,41 +2,31 @@
 
 Kinds are inferred from shapes: a matrix is a dense layer, four axes are a convolution, vectors with
 statistics are a batch norm, and each layer must fit the output of the one before it. What no shape
-determines is taken from `defaults`, and listed as an assumption.
+determines is a slot: it has the value of the settings, else the given one, else that of `defaults`.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal
 
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.weights import branches, defaults, overrides
-from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer, make_layer
-from ganinv_cli.network.folding import add_label_input
-from ganinv_cli.network.graph import Network, chain
+from ganinv_cli.formats.weights.defaults import KernelLayout
+from ganinv_cli.formats.weights.given import GivenValues
+from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer
+from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.slots import ACTIVATIONS, EPSILONS, Settings, Slot, format_number
+from ganinv_cli.network.convention import Source
 from ganinv_cli.network.layers import Activation, Reshape, Upsample
 from ganinv_cli.network.shapes import Shape, format_shape
 from ganinv_cli.settings.conventions import Conventions
 
 
-class Plan(NamedTuple):
-    """A generator whose layers fit together; no weight has been read."""
-
-    inputs: int  # of the first layer: z, and the label if there is one
-    layers: tuple[PlannedLayer, ...]
-    framework: Framework
-    assumed: tuple[str, ...]
-    labels: int = 0  # as one-hot behind z
-
-    def build_network(self) -> Network:
-        """Return the network with its weights, which are read now. Raises UnreadableError."""
-        layers = [make_layer(made, self.framework) for made in self.layers]
-        whole = chain(self.inputs, layers, [made.name for made in self.layers])
-        return add_label_input(whole, self.labels) if self.labels else whole
-
-
 def plan_generator(
-    layers: Sequence[WeightedLayer], framework: Framework, conventions: Conventions
+    layers: Sequence[WeightedLayer],
+    framework: Framework,
+    conventions: Conventions,
+    settings: Settings | None = None,
 ) -> Plan:
     """Return the plan of the generator that the layers of a file form in their order.
 
@@ -52,41 +42,70 @@ def plan_generator(
         raise UnreadableError(
             f"holds a network of {total:,} weights where at most {MAX_WEIGHTS:,} were expected"
         )
-    return _Planner(layers, framework, conventions).plan()
+    planner = _Planner(layers, framework, conventions, settings or {})
+    planner.add_layers(len(layers))
+    planner.finish()
+    return planner.plan
+
+
+def plan_layers(plan: Plan, count: int, settings: Settings) -> Plan:
+    """Return the plan of the first layers with weights alone, with these settings.
+
+    Raises UnreadableError if they do not fit together.
+    """
+    planner = _Planner(plan.weighted_layers, plan.framework, plan.conventions, settings)
+    planner.add_layers(count)
+    return planner.plan
 
 
 class _Planner:
     """Plans each layer in turn, from z to the image."""
 
     def __init__(
-        self, layers: Sequence[WeightedLayer], framework: Framework, conventions: Conventions
+        self,
+        layers: Sequence[WeightedLayer],
+        framework: Framework,
+        conventions: Conventions,
+        settings: Settings,
     ) -> None:
         self._weighted_layers, self._framework, self._conventions = layers, framework, conventions
-        self._activation = overrides.parse_activation(
-            conventions.activation or framework.activation
-        )
+        self._settings = settings
         self._kinds = [defaults.classify_layer(part, framework) for part in layers]
+        self._given = GivenValues(conventions, self._kinds)
         # Keras' layers may have an activation of their own; PyTorch's need a separate layer for it
         self._is_numbered = framework.is_torch and any(part.weightless_before for part in layers)
         self._layers: list[PlannedLayer] = []
-        self._strides: list[int] = []  # of the convolutions so far
+        self._slots: list[Slot] = []
+        self._number = 0  # of the current layer among those with weights
+        self._linear = -1  # number of the last matrix or convolution
         self._equal_channel_count = 0  # convolutions so far that keep the number of channels
         self._unit_strides = range(0)  # convolutions that usually have stride 1 here
         self._after_first_norm = (
             False  # whether the last layer is a norm at the start of the first map
         )
-        self._is_activated = True  # whether an activation follows the last layer with weights
+        self._is_activated = True  # whether an activation follows the last matrix or convolution
         self._latent, self._shape = 0, Shape()
-        count = self._kinds.count("convolution")
-        self._given_strides = overrides.check_strides(conventions, count)
-        self._padding = overrides.check_padding(conventions, count)
-        self._epsilons = overrides.check_epsilons(
-            conventions, self._kinds.count("norm"), framework.epsilon
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the layers so far."""
+        is_numbered = all(
+            part.weightless_before is not None for part in self._weighted_layers[1:]
+        )
+        return Plan(
+            self._latent,
+            tuple(self._layers),
+            tuple(self._slots),
+            tuple(self._weighted_layers),
+            self._framework,
+            self._conventions,
+            is_numbered and self._equal_channel_count < 2,
         )
 
-    def plan(self) -> Plan:
-        """Return the plan of the generator. Raises UnreadableError."""
-        for layer, kind in zip(self._weighted_layers, self._kinds, strict=True):
+    def add_layers(self, count: int) -> None:
+        """Plan the first layers with weights. Raises UnreadableError."""
+        for self._number in range(count):
+            layer, kind = self._weighted_layers[self._number], self._kinds[self._number]
             if kind == "slope":
                 self._layers.append(PlannedLayer(layer, Activation("leaky_relu", 0.0)))
                 self._is_activated = True
@@ -95,14 +114,41 @@ class _Planner:
             else:
                 (self._add_dense if kind == "dense" else self._add_convolution)(layer)
                 self._is_activated = self._after_first_norm = False
+                self._linear = self._number
+
+    def finish(self) -> None:
+        """Check that the layers make an image, and add its activation. Raises UnreadableError."""
         self._finish_image()
         end = overrides.choose_output_activation(self._conventions)
         if end:
             self._layers.append(PlannedLayer(None, end))
-        labels = overrides.count_labels(self._conventions, self._latent)
-        return Plan(
-            self._latent, tuple(self._layers), self._framework, self._list_assumptions(), labels
-        )
+        overrides.count_labels(self._conventions, self._latent)
+        self._given.check_activations(sum(slot.name == "activation" for slot in self._slots))
+
+    def _decide(
+        self,
+        name: str,
+        usual: str,
+        alternatives: Sequence[str],
+        number: int | None = None,
+        is_certain: bool = False,
+    ) -> str:
+        """Return the value of a slot of the current layer, or of another, and list the slot.
+
+        `is_certain`: the file determines the usual value. Raises UnreadableError.
+        """
+        number = self._number if number is None else number
+        # every norm has an epsilon, but not every norm may follow an activation
+        counted = "epsilon" if name == "norm" else name
+        index = sum(slot.name == counted for slot in self._slots)
+        given = self._given.find(name, index, (usual, *alternatives))
+        usual = given or usual
+        value = self._settings.get((name, number), usual)
+        others = [each for each in dict.fromkeys((usual, *alternatives)) if each != value]
+        source: Source = "given" if given else "file" if is_certain else "assumed"
+        layer = self._weighted_layers[number].name
+        self._slots.append(Slot(name, number, layer, value, usual, tuple(others), source))
+        return value
 
     def _add_dense(self, layer: WeightedLayer) -> None:
         inputs, outputs = defaults.get_matrix_sizes(layer, self._framework)
@@ -113,7 +159,9 @@ class _Planner:
         if self._shape != (inputs,):
             raise self._misfit_error(layer, f"{inputs} inputs", self._shape)
         defaults.check_bias(layer, outputs, self._framework)
-        self._add_activation(layer.weightless_before)
+        if self._may_be_activated(layer.weightless_before):
+            self._add_activation()
+        self._is_activated = True
         self._layers.append(PlannedLayer(layer))
         self._shape = (outputs,)
 
@@ -124,8 +172,38 @@ class _Planner:
             self._after_first_norm = True
         if self._shape[-1:] != (channels,):
             raise self._misfit_error(layer, f"{channels} channels", self._shape)
-        norms = sum(isinstance(made.usage, float) for made in self._layers)
-        self._layers.append(PlannedLayer(layer, self._epsilons[norms]))
+        self._add_activation_before_norm(layer)
+        epsilon = self._decide("epsilon", format_number(self._framework.epsilon), EPSILONS)
+        self._layers.append(PlannedLayer(layer, float(epsilon)))
+
+    def _add_activation_before_norm(self, layer: WeightedLayer) -> None:
+        """Add the activation that precedes a norm, if one does."""
+        rest = range(self._number + 1, len(self._kinds))
+        following = next((n for n in rest if self._kinds[n] in ("dense", "convolution")), None)
+        if self._is_activated or following is None:
+            return
+        may_precede = self._may_be_activated(layer.weightless_before)
+        may_follow = self._may_be_activated(self._weighted_layers[self._number + 1].weightless_before)
+        if self._kinds[self._number + 1] == "slope" or not (may_precede or may_follow):
+            return
+        usual = "before" if may_follow else "after"
+        others = ("before", "after") if may_precede and may_follow else ()
+        order = self._decide("norm", usual, others, is_certain=not others)
+        if order == "after":
+            self._add_activation()
+            self._is_activated = True
+
+    def _may_be_activated(self, weightless_before: int | None) -> bool:
+        """Return whether an activation may precede a layer with weights, by their numbers."""
+        return not self._is_activated and (
+            weightless_before is None or weightless_before > 0 or not self._is_numbered
+        )
+
+    def _add_activation(self) -> None:
+        text = self._decide("activation", self._framework.activation, ACTIVATIONS, self._linear)
+        activation = overrides.parse_activation(text)
+        if activation:
+            self._layers.append(PlannedLayer(None, activation))
 
     def _add_convolution(self, layer: WeightedLayer) -> None:
         layouts = defaults.list_kernel_layouts(layer, self._framework, self._weighted_layers)
@@ -134,16 +212,14 @@ class _Planner:
                 f"{layer.name} {list(layer.shape)} is a convolution, which takes images; expected "
                 "a layer that takes a latent vector: a matrix, or a transposed convolution"
             )
-        if not self._shape:
+        is_first = not self._shape
+        if is_first:
             self._latent, self._shape = layouts[0].inputs, (layouts[0].inputs,)
         is_flat = len(self._shape) == 1
         if is_flat:
             self._unfold(layer, [choice.inputs for choice in layouts])
-        fitting_layouts = [choice for choice in layouts if choice.inputs == self._shape[-1]]
-        if not fitting_layouts:
-            wanted = " or ".join(str(choice.inputs) for choice in layouts)
-            raise self._misfit_error(layer, f"{wanted} channels", self._shape)
-        layout, side = fitting_layouts[0], self._shape[0]
+        layout, method = self._choose_layout(layer, layouts[:1] if is_first else layouts)
+        side = self._shape[0]
         defaults.check_bias(layer, layout.outputs, self._framework)
         # a layer that unfolds is one of those without weights
         weightless_before = (
@@ -151,23 +227,22 @@ class _Planner:
             if layer.weightless_before is None
             else layer.weightless_before - is_flat
         )
-        number = len(self._strides)
-        stride = (
-            1
-            if number in self._unit_strides
-            else defaults.choose_stride(layout, side, weightless_before, self._after_first_norm)
-        )
-        stride = self._given_strides[number] if self._given_strides else stride
-        self._strides.append(stride)
+        stride = self._choose_stride(layout, side, weightless_before)
         self._equal_channel_count += layout.inputs == layout.outputs
         is_enlarged = stride > 1 and not layout.transposed
-        self._add_activation(
+        if self._may_be_activated(
             weightless_before if weightless_before is None else weightless_before - is_enlarged
-        )
+        ):
+            self._add_activation()
+        self._is_activated = True
         if is_enlarged:
-            self._layers.append(PlannedLayer(None, Upsample((stride, stride))))
+            self._layers.append(PlannedLayer(None, Upsample((stride, stride), method)))
             self._shape = (side * stride, self._shape[1] * stride, self._shape[2])
-        padding = self._padding[number] if self._padding else None
+        padding = self._decide(
+            "padding",
+            defaults.find_usual_padding(layout, stride, side),
+            ("0", "1") if layout.transposed and side > 1 and layout.kernel_size > (1, 1) else (),
+        )
         geometry = defaults.choose_geometry(layout, stride, side, self._framework, padding)
         self._layers.append(PlannedLayer(layer, geometry))
         self._shape = (
@@ -175,7 +250,6 @@ class _Planner:
             layout.outputs,
         )
         self._check_map(layer)
-
     def _check_map(self, layer: WeightedLayer) -> None:
         sides = self._shape[:2]
         if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or math.prod(self._shape) > MAX_VALUES:
@@ -186,13 +260,43 @@ class _Planner:
                 f"{self._framework.remedy}"
             )
 
-    def _add_activation(self, weightless_before: int | None) -> None:
-        """Add an activation between layers with weights, unless their numbers exclude it."""
-        if not self._is_activated and (
-            weightless_before is None or weightless_before > 0 or not self._is_numbered
-        ):
-            self._layers.append(PlannedLayer(None, self._activation))
-        self._is_activated = True
+    def _choose_layout(
+        self, layer: WeightedLayer, layouts: Sequence[KernelLayout]
+    ) -> tuple[KernelLayout, Literal["nearest", "bilinear"]]:
+        """Return how a kernel is taken, and how the map before it is enlarged.
+
+        Raises UnreadableError if its channels do not fit.
+        """
+        fitting = [choice for choice in layouts if choice.inputs == self._shape[-1]]
+        if not fitting:
+            wanted = " or ".join(str(choice.inputs) for choice in layouts)
+            raise self._misfit_error(layer, f"{wanted} channels", self._shape)
+        possible = fitting[:1] if layer.transposed is not None else fitting
+        names = [
+            name
+            for choice in possible
+            for name in (("transposed",) if choice.transposed else ("nearest", "bilinear"))
+        ]
+        name = self._decide("upsampling", names[0], names, is_certain=len(names) == 1)
+        layout = next(each for each in possible if each.transposed == (name == "transposed"))
+        return layout, "bilinear" if name == "bilinear" else "nearest"
+
+    def _choose_stride(
+        self, layout: KernelLayout, side: int, weightless_before: int | None
+    ) -> int:
+        """Return the factor by which the sides grow."""
+        number = sum(slot.name == "strides" for slot in self._slots)
+        usual = (
+            1
+            if number in self._unit_strides
+            else defaults.choose_stride(layout, side, weightless_before, self._after_first_norm)
+        )
+        may_be_enlarged = weightless_before is None or weightless_before > 0
+        if layout.transposed:
+            is_open = side > 1 and layout.kernel_size > (1, 1)
+        else:
+            is_open = may_be_enlarged
+        return int(self._decide("strides", str(usual), ("1", "2") if is_open else ()))
 
     def _unfold(self, layer: WeightedLayer, channel_choices: list[int]) -> None:
         """Reshape a vector to a square map with one of these numbers of channels."""
@@ -238,42 +342,19 @@ class _Planner:
                     self._unfold_to((side, side, channels))
                     return
         elif shape and shape[2] in (1, 3) and shape[0] > 1:
-            if max(self._strides) == 1 and not self._given_strides and shape[0] < 16:
+            strides = [slot for slot in self._slots if slot.name == "strides"]
+            is_enlarged = any(slot.value != "1" or slot.source == "given" for slot in strides)
+            if not is_enlarged and shape[0] < 16:
                 raise UnreadableError(
                     f"makes an image of {format_shape(shape)} with the strides that are usual; "
                     "if its layers simply follow one another, give --strides with "
-                    f"{len(self._strides)} numbers; otherwise {self._framework.remedy}"
+                    f"{len(strides)} numbers; otherwise {self._framework.remedy}"
                 )
             return
         raise UnreadableError(
             f"{self._weighted_layers[-1].name} makes {format_shape(shape)}; expected a square "
             "image of 1 channel (grey) or 3 (colour); use a file with a generator of images"
         )
-
-    def _list_assumptions(self) -> tuple[str, ...]:
-        conventions, assumptions = self._conventions, []
-        if not self._given_strides and self._strides:
-            strides = ",".join(map(str, self._strides))
-            assumptions.append(f"strides {strides} of its convolutions (--strides)")
-        if not self._padding and self._strides:
-            assumptions.append("padding by which sides grow stride times (--padding)")
-        if not conventions.activation and any(
-            made.usage is self._activation for made in self._layers
-        ):
-            assumptions.append(
-                f"{overrides.format_activation(self._activation)} between layers (--activation)"
-            )
-        if not conventions.range:
-            assumptions.append("tanh at the end (--range)")
-        if not conventions.epsilon and self._epsilons:
-            assumptions.append(f"batch norms with epsilon {self._framework.epsilon:g} (--epsilon)")
-        if self._equal_channel_count > 1 or any(
-            part.weightless_before is None for part in self._weighted_layers[1:]
-        ):
-            assumptions.append(
-                "its layers follow one another"
-            )  # what shapes and numbers do not tell
-        return tuple(assumptions)
 
     def _misfit_error(self, layer: WeightedLayer, expected: str, shape: Shape) -> UnreadableError:
         return UnreadableError(
