@@ -104,6 +104,7 @@ def read_checkpoint_lazily(
 ) -> "Checkpoint":
     """Read a checkpoint as `read_checkpoint` does; start TensorFlow only if the format needs it."""
     from ganinv_cli import formats
+    from ganinv_cli.network.convention import summarize_inferred
 
     if formats.needs_tensorflow(path, conventions):
         start_tensorflow(verbose, gpus)
@@ -117,6 +118,9 @@ def read_checkpoint_lazily(
     if not quiet:
         for file in checkpoint.convention_files:
             print_message(f"{checkpoint.path}: told by {file}")
+        inferred = summarize_inferred(checkpoint.conventions)
+        if inferred:
+            print_message(f"{checkpoint.path}: inferred from its batch norms: {inferred}")
         if checkpoint.assumed:
             print_message(f"{checkpoint.path} does not say, and so is assumed:")
         for clause in checkpoint.assumed:

@@ -1,5 +1,6 @@
 """Describe a checkpoint as plain JSON. Does not import TensorFlow."""
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ganinv_cli.formats.complete import find_output_range
 from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
@@ -32,6 +34,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
+        "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
         "notes": list(checkpoint.notes),
         "ignored": list(checkpoint.ignored),
@@ -49,6 +52,24 @@ def _describe_norm(row: NormRow) -> Facts:
     numbers = row.discrepancy._asdict()
     known = {name: each if np.isfinite(each) else None for name, each in numbers.items()}
     return {"name": row.name, **known, "fits": row.discrepancy.fits}
+
+
+def _describe_convention(row: Convention) -> Facts:
+    """Return a convention; discrepancies are numbers, or None where none was measured."""
+    runner_up = row.runner_up
+    return {
+        "name": row.name,
+        "layer": row.layer,
+        "value": row.value,
+        "source": row.source,
+        "discrepancy": _round_finite(row.discrepancy),
+        "runner_up": runner_up
+        and {"value": runner_up.value, "discrepancy": _round_finite(runner_up.discrepancy)},
+    }
+
+
+def _round_finite(number: float | None) -> float | None:
+    return round(number, 6) if number is not None and math.isfinite(number) else None
 
 
 def _describe_layers(whole: Network) -> Facts:

@@ -29,7 +29,8 @@ def apply_activation(layer: kinds.Activation, x: np.ndarray) -> np.ndarray:
 
 
 def _apply_dense(layer: kinds.Dense, x: np.ndarray) -> np.ndarray:
-    return x @ layer.weights + layer.bias
+    output: np.ndarray = x @ layer.weights + layer.bias
+    return output
 
 
 def _apply_reshape(layer: kinds.Reshape, x: np.ndarray) -> np.ndarray:
@@ -38,7 +39,8 @@ def _apply_reshape(layer: kinds.Reshape, x: np.ndarray) -> np.ndarray:
 
 def _apply_batch_norm(layer: kinds.BatchNorm, x: np.ndarray) -> np.ndarray:
     scale = layer.gamma / np.sqrt(layer.variance + np.float32(layer.epsilon))
-    return x * scale + (layer.beta - layer.mean * scale)
+    output: np.ndarray = x * scale + (layer.beta - layer.mean * scale)
+    return output
 
 
 def _apply_upsample(layer: kinds.Upsample, x: np.ndarray) -> np.ndarray:
@@ -48,7 +50,8 @@ def _apply_upsample(layer: kinds.Upsample, x: np.ndarray) -> np.ndarray:
         interpolation_weights(side, times)
         for side, times in zip(x.shape[1:3], layer.factor, strict=True)
     )
-    return np.einsum("ph,nhwc,qw->npqc", rows, x, columns, optimize=True)
+    output: np.ndarray = np.einsum("ph,nhwc,qw->npqc", rows, x, columns, optimize=True)
+    return output
 
 
 def interpolation_weights(size: int, factor: int) -> np.ndarray:
@@ -58,40 +61,60 @@ def interpolation_weights(size: int, factor: int) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def _apply_conv_transpose(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
+def apply_convolution(
+    layer: kinds.Conv | kinds.ConvTranspose, x: np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the output of a convolution for images x, or only these rows of its pixels."""
+    if isinstance(layer, kinds.Conv):
+        return _apply_conv(layer, x, rows)
+    return _apply_conv_transpose(layer, x, rows)
+
+
+def _apply_conv_transpose(
+    layer: kinds.ConvTranspose, x: np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
     """Add what each tap of the kernel makes of all pixels to every stride-th pixel."""
-    batch, height, width, inputs = x.shape
-    rows, columns, outputs, _ = layer.weights.shape
+    batch, height, width, _ = x.shape
+    tall, wide, outputs, _ = layer.weights.shape
     down, across = layer.stride
-    shape = (batch, (height - 1) * down + rows, (width - 1) * across + columns, outputs)
-    whole = np.zeros(shape, np.float32)
-    pixels = x.reshape(-1, inputs)  # one matrix product is faster than one for each row
-    for top in range(rows):
-        for left in range(columns):
-            part = whole[:, top : top + (height - 1) * down + 1 : down]
-            part = part[:, :, left : left + (width - 1) * across + 1 : across]
-            part += (pixels @ layer.weights[top, left].T).reshape(part.shape)
-    return _pad_or_crop(whole, _negate(layer.crop)) + layer.bias
+    (top, bottom), (left, right) = layer.crop
+    full_height, full_width = (height - 1) * down + tall, (width - 1) * across + wide
+    if rows is None:
+        rows = np.arange(full_height - top - bottom)
+    whole = np.zeros((batch, len(rows), full_width, outputs), np.float32)
+    for y in range(tall):
+        sources, offsets = np.divmod(rows + top - y, down)
+        made = (offsets == 0) & (0 <= sources) & (sources < height)
+        pixels = x[:, sources[made]]
+        shape = (batch, pixels.shape[1], width, outputs)
+        pixels = pixels.reshape(-1, x.shape[3])  # one matrix product is fast
+        for column in range(wide):
+            columns = slice(column, column + (width - 1) * across + 1, across)
+            whole[:, made, columns] += (pixels @ layer.weights[y, column].T).reshape(shape)
+    shown = _pad_or_crop(whole, ((0, 0), (-left, -right)))
+    output: np.ndarray = shown + layer.bias
+    return output
 
 
-def _apply_conv(layer: kinds.Conv, x: np.ndarray) -> np.ndarray:
+def _apply_conv(
+    layer: kinds.Conv, x: np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
     """Add what each tap of the kernel makes of the image, moved by its place."""
     padded = _pad_or_crop(x, layer.padding)
-    batch, _, _, inputs = padded.shape
-    rows, columns, _, outputs = layer.weights.shape
-    height, width = padded.shape[1] - rows + 1, padded.shape[2] - columns + 1
-    whole = np.zeros((batch * height * width, outputs), np.float32)
-    for top in range(rows):
-        for left in range(columns):
-            part = padded[:, top : top + height, left : left + width]
-            whole += part.reshape(-1, inputs) @ layer.weights[top, left]
+    tall, wide, inputs, outputs = layer.weights.shape
     down, across = layer.stride
-    return whole.reshape(batch, height, width, outputs)[:, ::down, ::across] + layer.bias
-
-
-def _negate(sides: Sides) -> Sides:
-    (top, bottom), (left, right) = sides
-    return (-top, -bottom), (-left, -right)
+    if rows is None:
+        rows = np.arange((padded.shape[1] - tall) // down + 1)
+    width = padded.shape[2] - wide + 1
+    whole = np.zeros((len(x) * len(rows) * width, outputs), np.float32)
+    for y in range(tall):
+        lines = padded[:, rows * down + y]
+        for column in range(wide):
+            pixels = lines[:, :, column : column + width].reshape(-1, inputs)
+            whole += pixels @ layer.weights[y, column]
+    images = whole.reshape(len(x), len(rows), width, outputs)[:, :, ::across]
+    output: np.ndarray = images + layer.bias
+    return output
 
 
 def _pad_or_crop(x: np.ndarray, sides: Sides) -> np.ndarray:
@@ -104,7 +127,8 @@ def _pad_or_crop(x: np.ndarray, sides: Sides) -> np.ndarray:
 
 
 def _expm1_below(x: np.ndarray) -> np.ndarray:
-    return np.expm1(np.minimum(x, 0))
+    output: np.ndarray = np.expm1(np.minimum(x, 0))
+    return output
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ganinv_cli.report.inspect.conventions import format_conventions
 from ganinv_cli.report.output.render import replace_control_characters
 
 MAX_NAMES = 6  # of ignored variables
@@ -22,6 +23,8 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
     lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
     table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
     parts = ["\n".join(lines), table]
+    if any(row["layer"] for row in facts["conventions"]):
+        parts.insert(1, format_conventions(facts["conventions"]))
     if facts["norms"]:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.inference.compare import CLEARLY, count_deviations
-from ganinv_cli.formats.weights.inference.measure import Measurements, keep_weights
+from ganinv_cli.formats.weights.inference.measure import Measurements
 from ganinv_cli.formats.weights.inference.search import (
     MAX_FINALISTS,
     PRIOR,
@@ -18,6 +18,7 @@ from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
 from ganinv_cli.network.convention import Alternative, Convention, Source
 
 REFUSED_ABOVE = 0.6  # discrepancy of a norm that no chain explains, if those before it fit
+MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
 PROMISING = 1.0  # loss above the best by a quick measurement up to which a value is measured exactly
 
 
@@ -29,15 +30,12 @@ class Inference(NamedTuple):
     contradictions: tuple[str, ...] = ()  # given values that the statistics speak against
 
 
-NOTHING = Inference({}, {})
-
-
 def infer_conventions(plan: Plan) -> Inference:
     """Return the conventions that the stored statistics tell.
 
     Raises UnreadableError if they fit no chain of the layers.
     """
-    return _Inferring(keep_weights(plan)).run()
+    return _Inferring(plan).run()
 
 
 class _Inferring:
@@ -76,8 +74,10 @@ class _Inferring:
             if all(self._fits) and best.discrepancy.total > REFUSED_ABOVE:
                 raise self._no_chain_error(number, best)
         self._fits.append(fits)
+        # in several layers before one norm, errors of conventions can compensate
+        is_sure = current.discrepancy.fits and search.count_linear(current.plan) == 1
         for slot in self._list_slots(search, current):
-            self._decide(slot, current, pool)
+            self._decide(slot, current, pool, is_sure)
         return True
 
     def _measure_pool(self, search: SegmentSearch, found: Sequence[Scored]) -> list[Scored]:
@@ -135,11 +135,13 @@ class _Inferring:
         prior = Slot(*PRIOR, "", value, given or "normal:1", (), "given" if given else "assumed")
         return [prior, *slots]
 
-    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored]) -> None:
+    def _decide(
+        self, slot: Slot, current: Scored, pool: Sequence[Scored], is_sure: bool
+    ) -> None:
         """Decide whether a value is inferred, and note what it was compared with."""
         rivals = [each for each in pool if self._differs(slot, each, current)]
         runner_up = min(rivals, key=lambda each: each.loss, default=None)
-        is_sure = current.discrepancy.fits and all(_is_clearly_worse(r, current) for r in rivals)
+        is_sure = is_sure and all(_is_clearly_worse(rival, current) for rival in rivals)
         if slot.key == PRIOR:
             is_sure = is_sure and slot.value in ROUND_PRIORS
         if slot.name == "epsilon":  # those that would change nothing were not tried
@@ -197,8 +199,9 @@ class _Inferring:
 
 
 def _is_clearly_worse(scored: Scored, than: Scored) -> bool:
+    least = than.discrepancy.total
     return (
-        scored.discrepancy.total > than.discrepancy.total
+        scored.discrepancy.total > least + max(MARGIN, RELATIVE_MARGIN * least)
         and count_deviations(than.losses, scored.losses) > CLEARLY
     )
 

@@ -13,7 +13,8 @@ from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, PlannedLa
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.numpy_layers import apply_layer
+from ganinv_cli.network.numpy_layers import apply_convolution, apply_layer
+from ganinv_cli.network.shapes import Shape, infer_shape
 
 MAX_CACHED_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
 
@@ -32,9 +33,17 @@ class Moments(NamedTuple):
 class Effort(NamedTuple):
     """How exactly moments are measured."""
 
-    samples: int
+    samples: int  # of z, at most
     channels: int  # at most, of a convolution before the norm
+    rows: int  # at most, of the pixels of its output for each sample
     values: int  # at most, in the output of a layer for all samples
+
+
+class Subset(NamedTuple):
+    """Which outputs of a convolution are computed; every row of pixels is, for some samples."""
+
+    channels: tuple[int, ...]
+    step: int  # between rows of the pixels of one sample
 
 
 class Measurements:
@@ -54,12 +63,12 @@ class Measurements:
         *before, last = layers
         norm = self._find_layer(last)
         assert isinstance(norm, BatchNorm)
-        channels = self._choose_channels(before, effort.channels)
-        x = self._run(tuple(before), prior, effort, channels)
+        subset = self._choose_subset(before, effort)
+        x = self._run(tuple(before), prior, effort, subset)
         flat = x.reshape(-1, x.shape[-1])
         mean = flat.mean(0, dtype=np.float64)
-        variance = np.square(flat, dtype=np.float64).mean(0) - mean**2
-        chosen = slice(None) if channels is None else list(channels)
+        variance = np.square(flat - mean.astype(np.float32)).mean(0, dtype=np.float64)
+        chosen = list(subset.channels) if subset else slice(None)
         return Moments(mean, variance, norm.mean[chosen], norm.variance[chosen])
 
     def read_variance(self, layer: PlannedLayer) -> np.ndarray:
@@ -73,30 +82,44 @@ class Measurements:
         layers: tuple[PlannedLayer, ...],
         prior: str,
         effort: Effort,
-        channels: tuple[int, ...] | None = None,
+        subset: Subset | None = None,
     ) -> np.ndarray:
-        """Return the output (samples, …, channels) of the layers."""
-        key = (prior, channels, *map(_make_key, layers))
-        known = self._outputs.get(key)
+        """Return the output (samples, …, channels) of the layers.
+
+        Of a subset of a convolution's outputs, it is (pixels of all samples, channels).
+        """
         if not layers:
             samples = draw_samples(prior, self._inputs - self._labels, self._labels)
             return samples[: effort.samples]
-        if known is not None and len(known) >= self._count_samples(known, effort):
+        key = (prior, subset and (subset, effort), *map(_make_key, layers))
+        known = self._outputs.get(key)
+        if known is not None and (subset or len(known) >= self._count_samples(known, effort)):
             self._outputs.move_to_end(key)
-            return known[: self._count_samples(known, effort)]
+            return known if subset else known[: self._count_samples(known, effort)]
         *before, last = layers
         layer = self._find_layer(last)
         if isinstance(layer, Activation):
-            x = apply_layer(layer, self._run(tuple(before), prior, effort, channels))
+            x = apply_layer(layer, self._run(tuple(before), prior, effort, subset))
         else:
-            inputs = self._run(tuple(before), prior, effort)
-            if isinstance(layer, BatchNorm):  # as in training, by the moments of what enters it
-                flat = inputs.reshape(-1, inputs.shape[-1])
-                layer = replace(layer, mean=flat.mean(0), variance=flat.var(0))
-            x = apply_layer(_take_channels(layer, channels), inputs)
-        x = x[: self._count_samples(x, effort)]
+            x = self._apply(layer, self._run(tuple(before), prior, effort), subset)
+        if not subset:
+            x = x[: self._count_samples(x, effort)]
         self._keep(key, x)
         return x
+
+    def _apply(self, layer: Layer, x: np.ndarray, subset: Subset | None) -> np.ndarray:
+        if isinstance(layer, BatchNorm):  # as in training, by the moments of what enters it
+            flat = x.reshape(-1, x.shape[-1])
+            layer = replace(layer, mean=flat.mean(0), variance=flat.var(0))
+        if subset is None or not isinstance(layer, Conv | ConvTranspose):
+            return apply_layer(layer, x)
+        layer = _take_channels(layer, subset.channels)
+        height = infer_shape(layer, [x.shape[1:]])[0]
+        parts = [
+            apply_convolution(layer, x[first :: subset.step], np.arange(first, height, subset.step))
+            for first in range(subset.step)
+        ]
+        return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
     def _count_samples(self, x: np.ndarray, effort: Effort) -> int:
         return max(min(effort.samples, effort.values // max(x[:1].size, 1)), 8)
@@ -108,18 +131,19 @@ class Measurements:
         while self._kept_values > MAX_CACHED_VALUES:
             self._kept_values -= self._outputs.popitem(last=False)[1].size
 
-    def _choose_channels(
-        self, layers: Sequence[PlannedLayer], most: int
-    ) -> tuple[int, ...] | None:
-        """Return which channels of the last convolution are computed; None: all."""
-        rest = [each for each in layers if not isinstance(each.usage, Activation)]
-        if not rest or not isinstance(rest[-1].usage, ConvGeometry):
+    def _choose_subset(self, layers: Sequence[PlannedLayer], effort: Effort) -> Subset | None:
+        """Return which outputs of the last convolution are computed; None: all."""
+        count = len(layers)
+        while count and isinstance(layers[count - 1].usage, Activation):
+            count -= 1
+        if not count or not isinstance(layers[count - 1].usage, ConvGeometry):
             return None
-        layer = self._find_layer(rest[-1])
+        layer = self._find_layer(layers[count - 1])
         assert isinstance(layer, Conv | ConvTranspose)
-        if layer.bias.size <= most:
-            return None
-        return tuple(np.linspace(0, layer.bias.size - 1, most).round().astype(int).tolist())
+        size = layer.bias.size
+        channels = np.linspace(0, size - 1, min(size, effort.channels)).round().astype(int)
+        height = _find_height([self._find_layer(each) for each in layers[:count]], self._inputs)
+        return Subset(tuple(channels.tolist()), max(1, height // effort.rows))
 
     def _find_layer(self, planned: PlannedLayer) -> Layer:
         key = _make_key(planned)
@@ -148,12 +172,20 @@ def _make_key(planned: PlannedLayer) -> LayerKey:
     return planned.name, planned.usage, planned.map_shape
 
 
-def _take_channels(layer: Layer, channels: tuple[int, ...] | None) -> Layer:
-    if channels is None or not isinstance(layer, Conv | ConvTranspose):
-        return layer
+def _take_channels(
+    layer: Conv | ConvTranspose, channels: tuple[int, ...]
+) -> Conv | ConvTranspose:
     chosen = list(channels)
     if isinstance(layer, ConvTranspose):
         return ConvTranspose(
             layer.weights[:, :, chosen], layer.bias[chosen], layer.stride, layer.crop
         )
     return Conv(layer.weights[..., chosen], layer.bias[chosen], layer.stride, layer.padding)
+
+
+def _find_height(layers: Sequence[Layer], inputs: int) -> int:
+    """Return the height of the maps that a chain of layers makes."""
+    shape: Shape = (inputs,)
+    for layer in layers:
+        shape = infer_shape(layer, [shape])
+    return shape[0]

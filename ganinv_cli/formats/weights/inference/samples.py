@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from ganinv_cli.prior import Uniform, parse_prior
 
 MAX_SAMPLES = 512
+MAX_WHITENED = 1024  # components of z up to which their correlations are removed
 TYPICAL_LATENT = 100  # components, for priors whose bounds do not matter
 UNCUT_ABOVE = 0.98  # a normal prior that keeps this share was trained without bounds
 
@@ -48,12 +49,14 @@ def compute_sigma(prior_text: str) -> float:
 
 @lru_cache(maxsize=4)
 def _draw_standard(family: str, count: int, latent: int) -> np.ndarray:
-    """Return samples (count, latent) of mean 0 and covariance 1."""
+    """Return samples (count, latent) of mean 0 and variance 1, uncorrelated if they are few."""
     shares = np.random.default_rng(0).random((count, latent)).clip(1e-9, 1 - 1e-9)
     if family == "normal":
         x = ndtri(shares)
     else:
         x = np.asarray(parse_prior(family, latent).quantile(shares))
     x = x - x.mean(0)
+    if latent > MAX_WHITENED:
+        return np.asarray(x / x.std(0))
     return np.linalg.solve(np.linalg.cholesky(x.T @ x / count), x.T).T
 

@@ -20,8 +20,8 @@ from ganinv_cli.formats.weights.slots import Key, Slot
 from ganinv_cli.network.norm_statistics import Discrepancy
 
 PRIOR: Key = ("prior", -1)
-QUICK = Effort(samples=48, channels=32, values=1 << 21)
-EXACT = Effort(samples=1 << 14, channels=96, values=1 << 23)
+QUICK = Effort(samples=48, channels=32, rows=4, values=1 << 21)
+EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 23)
 MAX_STARTS = 600
 MAX_FINALISTS = 6
 MAX_MOVES = 6
@@ -88,7 +88,7 @@ class SegmentSearch:
         All of them have the given values.
         """
         scored = self._score_all(self._list_starts(start, given_prior), QUICK)
-        is_compound = scored and self._count_linear(scored[0].plan) > 1
+        is_compound = scored and self.count_linear(scored[0].plan) > 1
         for best in scored[: DESCENTS if is_compound else 1]:
             for _ in range(MAX_MOVES):
                 neighbours = [
@@ -104,7 +104,7 @@ class SegmentSearch:
                 best = least
         return scored
 
-    def _count_linear(self, plan: Plan) -> int:
+    def count_linear(self, plan: Plan) -> int:
         """Return how many matrices and convolutions precede this norm, since the last one."""
         kinds = ["variance" in each.weights for each in plan.weighted_layers[: self._count - 1]]
         return kinds[::-1].index(True) if True in kinds else len(kinds)
@@ -156,7 +156,7 @@ class SegmentSearch:
     ) -> list[dict[Key, str]]:
         """Return the product of geometries, one activation for all places, and usual priors."""
         settings = [dict(start)]
-        is_compound = self._count_linear(self._plan) > 1
+        is_compound = self.count_linear(self._plan) > 1
         for name in ("upsampling", "strides", "epsilon", *([] if is_compound else ["padding"])):
             settings = self._expand(settings, name)
         settings = self._expand(settings, "norm")
@@ -167,7 +167,8 @@ class SegmentSearch:
 
     def _expand(self, settings: list[dict[Key, str]], name: str) -> list[dict[Key, str]]:
         """Return the settings with every combination of the values of one kind of convention."""
-        expanded, rest = [], settings
+        expanded: list[dict[Key, str]] = []
+        rest = settings
         while rest and len(expanded) + len(rest) < MAX_STARTS:
             current, rest = rest[0], rest[1:]
             open_slots = [
