@@ -84,7 +84,7 @@ def _apply_conv_transpose(
     whole = np.zeros((batch, len(rows), full_width, outputs), np.float32)
     for y in range(tall):
         sources, offsets = np.divmod(rows + top - y, down)
-        made = (offsets == 0) & (0 <= sources) & (sources < height)
+        made = (offsets == 0) & (sources >= 0) & (sources < height)
         pixels = x[:, sources[made]]
         shape = (batch, pixels.shape[1], width, outputs)
         pixels = pixels.reshape(-1, x.shape[3])  # one matrix product is fast
@@ -96,9 +96,7 @@ def _apply_conv_transpose(
     return output
 
 
-def _apply_conv(
-    layer: kinds.Conv, x: np.ndarray, rows: np.ndarray | None = None
-) -> np.ndarray:
+def _apply_conv(layer: kinds.Conv, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """Add what each tap of the kernel makes of the image, moved by its place."""
     padded = _pad_or_crop(x, layer.padding)
     tall, wide, inputs, outputs = layer.weights.shape

@@ -5,9 +5,8 @@ a safetensors file or a TensorFlow 2 object checkpoint.
 """
 
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +17,9 @@ from torch_files import save_archive
 
 from ganinv_cli.formats.weights.overrides import parse_activation
 from ganinv_cli.network.execute import build_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Kind = Literal["torch", "safetensors", "tensorflow"]
 Truth = dict[tuple[str, str], str]  # by name of the convention and of the layer in the file
@@ -82,7 +84,9 @@ class _Writer:
         for step in range(steps):
             is_last = step == steps - 1
             outputs = channels if is_last else max(width >> step + draws.choice([0, 1]), 12)
-            how = draws.choice(["transposed", "nearest", "bilinear"]) if method == "mixed" else method
+            how = (
+                draws.choice(["transposed", "nearest", "bilinear"]) if method == "mixed" else method
+            )
             factor = 2 if draws.random() < 0.85 or is_last else 1
             self._add_convolution(outputs, how, factor)
             if not is_last:
@@ -158,8 +162,8 @@ class _Writer:
                 self.stack.append(layers.Cropping2D((sides, sides)))
             symmetric = "same" if small != large else str(small)
             self._note("padding", name, "0" if padding == "0" else symmetric)
-            self.side = self.side * factor if padding == "same" else (
-                (self.side - 1) * factor + kernel
+            self.side = (
+                self.side * factor if padding == "same" else ((self.side - 1) * factor + kernel)
             )
         else:
             if factor > 1:
@@ -201,11 +205,10 @@ class _Writer:
             for variable in layer.weights:
                 kind, shape = variable.path.rpartition("/")[2], tuple(variable.shape)
                 if kind == "kernel":
-                    fan_in = np.prod(shape[:-1]) if not isinstance(layer, layers.Conv2DTranspose) else (
-                        np.prod(shape) / shape[2] / 4
-                    )
-                    values = numbers.standard_t(6, shape) / np.sqrt(fan_in)
-                    axis = 2 if isinstance(layer, layers.Conv2DTranspose) else -1
+                    is_transposed = isinstance(layer, layers.Conv2DTranspose)
+                    taps = np.prod(shape) / shape[2] / 4 if is_transposed else np.prod(shape[:-1])
+                    values = numbers.standard_t(6, shape) / np.sqrt(taps)
+                    axis = 2 if is_transposed else -1
                     sizes = [1] * len(shape)
                     sizes[axis] = shape[axis]
                     values *= numbers.lognormal(0, 0.4, sizes)
@@ -257,7 +260,7 @@ class _Writer:
     def _make_state(self) -> dict[str, np.ndarray]:
         state: dict[str, np.ndarray] = {}
         for name, layer, role in self.names:
-            arrays = {v.path.rpartition("/")[2]: np.array(v) for v in layer.weights}
+            arrays = {v.path.rpartition("/")[2]: v.numpy() for v in layer.weights}
             if role == "norm":
                 leaves = {
                     "weight": "gamma",

@@ -10,8 +10,8 @@ from ganinv_cli.formats.tensorflow.object_graph import (
     make_weighted_layers,
 )
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
-from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.candidates import Candidate, choose_generator, is_generator_name
+from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.layers import Framework
 from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import Weight

@@ -16,7 +16,6 @@ from ganinv_cli.formats.weights.given import GivenValues
 from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.slots import ACTIVATIONS, EPSILONS, Settings, Slot, format_number
-from ganinv_cli.network.convention import Source
 from ganinv_cli.network.layers import Activation, Reshape, Upsample
 from ganinv_cli.network.shapes import Shape, format_shape
 from ganinv_cli.settings.conventions import Conventions
@@ -89,9 +88,7 @@ class _Planner:
     @property
     def plan(self) -> Plan:
         """The plan of the layers so far."""
-        is_numbered = all(
-            part.weightless_before is not None for part in self._weighted_layers[1:]
-        )
+        is_numbered = all(part.weightless_before is not None for part in self._weighted_layers[1:])
         return Plan(
             self._latent,
             tuple(self._layers),
@@ -145,9 +142,10 @@ class _Planner:
         usual = given or usual
         value = self._settings.get((name, number), usual)
         others = [each for each in dict.fromkeys((usual, *alternatives)) if each != value]
-        source: Source = "given" if given else "file" if is_certain else "assumed"
         layer = self._weighted_layers[number].name
-        self._slots.append(Slot(name, number, layer, value, usual, tuple(others), source))
+        slot = Slot(name, number, layer, value, usual, tuple(others))
+        known = slot._replace(source="given" if given else "file") if given or is_certain else slot
+        self._slots.append(known)
         return value
 
     def _add_dense(self, layer: WeightedLayer) -> None:
@@ -183,7 +181,9 @@ class _Planner:
         if self._is_activated or following is None:
             return
         may_precede = self._may_be_activated(layer.weightless_before)
-        may_follow = self._may_be_activated(self._weighted_layers[self._number + 1].weightless_before)
+        may_follow = self._may_be_activated(
+            self._weighted_layers[self._number + 1].weightless_before
+        )
         if self._kinds[self._number + 1] == "slope" or not (may_precede or may_follow):
             return
         usual = "before" if may_follow else "after"
@@ -250,6 +250,7 @@ class _Planner:
             layout.outputs,
         )
         self._check_map(layer)
+
     def _check_map(self, layer: WeightedLayer) -> None:
         sides = self._shape[:2]
         if not 1 <= min(sides) <= max(sides) <= MAX_SIDE or math.prod(self._shape) > MAX_VALUES:
@@ -281,9 +282,7 @@ class _Planner:
         layout = next(each for each in possible if each.transposed == (name == "transposed"))
         return layout, "bilinear" if name == "bilinear" else "nearest"
 
-    def _choose_stride(
-        self, layout: KernelLayout, side: int, weightless_before: int | None
-    ) -> int:
+    def _choose_stride(self, layout: KernelLayout, side: int, weightless_before: int | None) -> int:
         """Return the factor by which the sides grow."""
         number = sum(slot.name == "strides" for slot in self._slots)
         usual = (
@@ -291,11 +290,11 @@ class _Planner:
             if number in self._unit_strides
             else defaults.choose_stride(layout, side, weightless_before, self._after_first_norm)
         )
-        may_be_enlarged = weightless_before is None or weightless_before > 0
-        if layout.transposed:
-            is_open = side > 1 and layout.kernel_size > (1, 1)
-        else:
-            is_open = may_be_enlarged
+        is_open = (
+            side > 1 and layout.kernel_size > (1, 1)
+            if layout.transposed
+            else weightless_before is None or weightless_before > 0
+        )
         return int(self._decide("strides", str(usual), ("1", "2") if is_open else ()))
 
     def _unfold(self, layer: WeightedLayer, channel_choices: list[int]) -> None:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.reading import natural_key
-from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.candidates import (
     Candidate,
     choose_generator,
     is_discriminator_name,
     is_generator_name,
 )
+from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.sequence import plan_generator

@@ -1,7 +1,6 @@
 """The table of conventions: how each is known, and how well the statistics fit it."""
 
 import io
-import os.path
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -44,7 +43,11 @@ def format_conventions(rows: Sequence[Facts]) -> str:
 
 def _find_common_start(names: Sequence[str]) -> str:
     """Return what all names begin with, up to a dot or a slash."""
-    return re.sub(r"[^./]*$", "", os.path.commonprefix(list(names))) if len(names) > 1 else ""
+    first, last = min(names, default=""), max(names, default="")
+    equal = next(
+        (n for n, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), 0
+    )
+    return re.sub(r"[^./]*$", "", first[:equal])
 
 
 def _format_largest(group: Iterable[Facts]) -> str:

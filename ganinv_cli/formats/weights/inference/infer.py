@@ -19,7 +19,9 @@ from ganinv_cli.network.convention import Alternative, Convention, Source
 
 REFUSED_ABOVE = 0.6  # discrepancy of a norm that no chain explains, if those before it fit
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
-PROMISING = 1.0  # loss above the best by a quick measurement up to which a value is measured exactly
+PROMISING = (
+    1.0  # loss above the best by a quick measurement up to which a value is measured exactly
+)
 
 
 class Inference(NamedTuple):
@@ -74,6 +76,9 @@ class _Inferring:
             if all(self._fits) and best.discrepancy.total > REFUSED_ABOVE:
                 raise self._no_chain_error(number, best)
         self._fits.append(fits)
+        if not fits:  # what is best of what does not fit is no better than what is usual
+            usual = search.measure_exactly([start])
+            current = usual[0] if usual else current
         # in several layers before one norm, errors of conventions can compensate
         is_sure = current.discrepancy.fits and search.count_linear(current.plan) == 1
         for slot in self._list_slots(search, current):
@@ -88,8 +93,9 @@ class _Inferring:
         for _ in range(3):
             best = next(each for each in pool if not self._is_what_if(each))
             neighbours = self._choose_neighbours(search, best)
-            new = [each for each in search.measure_exactly(neighbours)]
-            new = [each for each in new if each.identity not in measured]
+            new = [
+                each for each in search.measure_exactly(neighbours) if each.identity not in measured
+            ]
             measured |= {each.identity for each in new}
             pool = sorted([*pool, *new], key=lambda each: each.loss)
             if best is next(each for each in pool if not self._is_what_if(each)):
@@ -135,9 +141,7 @@ class _Inferring:
         prior = Slot(*PRIOR, "", value, given or "normal:1", (), "given" if given else "assumed")
         return [prior, *slots]
 
-    def _decide(
-        self, slot: Slot, current: Scored, pool: Sequence[Scored], is_sure: bool
-    ) -> None:
+    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored], is_sure: bool) -> None:
         """Decide whether a value is inferred, and note what it was compared with."""
         rivals = [each for each in pool if self._differs(slot, each, current)]
         runner_up = min(rivals, key=lambda each: each.loss, default=None)

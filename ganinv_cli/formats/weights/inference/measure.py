@@ -172,9 +172,7 @@ def _make_key(planned: PlannedLayer) -> LayerKey:
     return planned.name, planned.usage, planned.map_shape
 
 
-def _take_channels(
-    layer: Conv | ConvTranspose, channels: tuple[int, ...]
-) -> Conv | ConvTranspose:
+def _take_channels(layer: Conv | ConvTranspose, channels: tuple[int, ...]) -> Conv | ConvTranspose:
     chosen = list(channels)
     if isinstance(layer, ConvTranspose):
         return ConvTranspose(

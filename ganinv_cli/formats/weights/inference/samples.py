@@ -59,4 +59,3 @@ def _draw_standard(family: str, count: int, latent: int) -> np.ndarray:
     if latent > MAX_WHITENED:
         return np.asarray(x / x.std(0))
     return np.linalg.solve(np.linalg.cholesky(x.T @ x / count), x.T).T
-

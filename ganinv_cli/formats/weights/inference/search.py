@@ -139,7 +139,7 @@ class SegmentSearch:
                 yield {**scored.settings, PRIOR: prior}
 
     def list_priors(self, scored: Scored) -> Iterator[str]:
-        """Yield the round priors, and the normal one of the scale that fits if no round one has it."""
+        """Yield the round priors, and a normal one of the scale that fits if none of them does."""
         yield from ROUND_PRIORS
         with np.errstate(all="ignore"):
             ratio = scored.moments.stored_variance / scored.moments.variance
@@ -151,9 +151,7 @@ class SegmentSearch:
         if 1e-4 < fitted < 1e4 and not is_round:
             yield f"normal:{fitted:.2g}"
 
-    def _list_starts(
-        self, start: Mapping[Key, str], given_prior: str
-    ) -> list[dict[Key, str]]:
+    def _list_starts(self, start: Mapping[Key, str], given_prior: str) -> list[dict[Key, str]]:
         """Return the product of geometries, one activation for all places, and usual priors."""
         settings = [dict(start)]
         is_compound = self.count_linear(self._plan) > 1
