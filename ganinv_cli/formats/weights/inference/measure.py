@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.formats.weights.inference.numpy_layers import apply_convolution, apply_layer
 from ganinv_cli.formats.weights.inference.samples import draw_samples
 from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, PlannedLayer, make_layer
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.layers import Activation, BatchNorm, Conv, ConvTranspose, Layer
-from ganinv_cli.network.numpy_layers import apply_convolution, apply_layer
 from ganinv_cli.network.shapes import Shape, infer_shape
 
 MAX_CACHED_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
