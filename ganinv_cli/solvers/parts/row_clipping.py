@@ -42,8 +42,8 @@ class RowClipping(NamedTuple):
 
         Such a row has not converged. At a bound is inside.
         """
-        bounded = self.clamping | self.redrawing
-        return bounded & (self.measure_excess(z) > 0)
+        beyond = (z < self.prior.low) | (z > self.prior.high)
+        return (self.clamping | self.redrawing) & tf.reduce_any(beyond, -1)
 
     def measure_excess(self, z: tf.Tensor) -> tf.Tensor:
         """Return the mean squared distance (batch,) of the components of z to the bounds."""

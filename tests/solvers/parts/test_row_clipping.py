@@ -71,3 +71,12 @@ def test_rows_of_one_batch_follow_their_own_rules():
     assert acted[1].tolist() == [0.5, 1, -1, 1, -1]
     alone = _clip("stochastic", trials=[2]).redraw(Z, tf.zeros(1, tf.int64)).numpy()
     assert np.array_equal(acted[2], alone[0])
+
+
+def test_a_row_is_outside_beyond_a_bound_under_a_rule_that_keeps_it():
+    at, beyond = tf.constant([[1.0, -1.0]]), tf.constant([[1.0, -1.5]])
+    for rule in RULES:
+        assert not _clip(rule).find_outside(at).numpy().any()
+        assert _clip(rule).find_outside(beyond).numpy().any() == RULES[rule].bounded
+    assert _clip("none").measure_excess(at).numpy() == [0]
+    assert _clip("none").measure_excess(beyond).numpy() == [0.5**2 / 2]
