@@ -11,7 +11,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover bench bench-gpu scaling zoo test check lint types docs docs-check wheel test-all test-pythons clean asked-for
+.PHONY: help recover bench bench-gpu scaling zoo verdicts test check lint types docs docs-check wheel test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-f
 	@for run in normal uniform; do mkdir -p docs/gan-faces/$$run && cd build/zoo/$$run && \
 	    cp table1.txt table1.md table1.json figure1-stochastic.png ../../../docs/gan-faces/$$run/ && \
 	    cd ../../..; done
+
+verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an hour or two)
+	@$(BIN)/python benchmarks/verdicts.py --out docs/invert/verdicts.json
+	@$(BIN)/python docs/generate.py
 
 FACES := build/zoo/gan_face_generate/weights.tar
 

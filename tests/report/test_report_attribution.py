@@ -51,6 +51,25 @@ def test_the_answer_names_the_generators_that_made_the_image_or_none():
     }
 
 
+def test_a_generator_that_matches_by_several_z_may_have_made_the_image():
+    several = make_image_groups(minima=(5, 5), losses=(EXACT,))
+    assert answers(invert_on("a", x=several), invert_on("b", x=FAR)) == {"x": "perhaps a"}
+    assert answers(invert_on("a", x=several), invert_on("b", x=EXACT)) == {"x": "b"}
+
+
+def test_what_is_matched_to_rounding_is_no_copy_of_another_generator_s_picture():
+    def on(checkpoint, loss):  # JPEG files of its pictures lose up to 100
+        results = invert_on(checkpoint, x=loss)
+        results.groups["image=0000"] |= {
+            "copy_quality": np.array([[0, 75]]),
+            "copy_loss": np.array([[0.01, 100.0]]),
+        }
+        return results
+
+    assert answers(on("a", EXACT), on("b", FAR)) == {"x": "a"}
+    assert answers(on("a", 20.0), on("b", FAR)) == {"x": "a or b"}
+
+
 def test_the_nearest_generator_is_evidence_and_no_answer():
     (row,) = summary(invert_on("a", x=FAR), invert_on("b", x=20.0)).tables["attribution"]
     assert (row["answer"], row["made_by"], row["nearest"]) == ("none of them", [], "b")

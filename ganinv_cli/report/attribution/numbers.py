@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganinv_cli.images.copies import ROUNDED, describe_copy
 from ganinv_cli.report.invert import numbers as invert_numbers
 from ganinv_cli.report.invert.numbers import InvertRow
-from ganinv_cli.report.rows import Json, TableRow, to_json
+from ganinv_cli.report.invert.verdict import MATCH_QUALITY, Verdict
+from ganinv_cli.report.rows import Interval, Json, TableRow, flatten
 from ganinv_cli.report.shared.image_results import ImageResults, make_unread_rows, read_images
 from ganinv_cli.report.shared.image_tables import ImageRow, UnreadRow
 from ganinv_cli.settings.names import name_generators
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 NONE_OF_THEM = "none of them"
-MADE, AMBIGUOUS = "made", "ambiguous"  # verdicts
+MADE: Verdict = "made"
+AMBIGUOUS: Verdict = "ambiguous"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +30,18 @@ class GeneratorEvidence(TableRow):
 
     checkpoint: str  # name of the generator, which no other of them has
     technique: str  # the rule's name
-    verdict: str
+    verdict: Verdict
+    explanation: str  # of the verdict, in words
     psnr: float | None  # in dB; None: infinite or not known
     rmse: float | None  # in grey levels of 255
     image_loss: float | None
+    nearest_copy: str | None  # of the generator's own pictures, that loses as much
+    made_rmse: float | None  # up to which this generator matches an image; None: not measured
     starts: int
     agree: int  # starts that found the best z
     outside: int  # components of z beyond a bound of the prior
+    z_norm: float | None  # ‖z‖
+    z_norm_range: Interval  # of draws from the prior, all but one in a million
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +50,7 @@ class AttributionRow(ImageRow):
 
     sha256: str  # of the file
     answer: str  # name of the generator; several joined by "or"; "perhaps", or NONE_OF_THEM
-    made_by: tuple[str, ...]  # names of the generators whose verdict is made
+    made_by: tuple[str, ...]  # names of the generators in the answer, without the uncertain
     nearest: str  # the generator with the least RMSE, which need not have made the image
     generators: tuple[GeneratorEvidence, ...]
 
@@ -103,7 +111,7 @@ def flatten_rows(rows: Sequence[AttributionRow]) -> list[Json]:
     return [
         {
             **{"image": row.image, "sha256": row.sha256, "answer": row.answer},
-            **to_json(evidence),
+            **flatten(evidence),
         }
         for row in rows
         for evidence in row.generators
@@ -127,25 +135,30 @@ def _make_evidence(generator: ComparedGenerator, image: ImageResults) -> Generat
     return GeneratorEvidence(
         checkpoint=generator.name,
         technique=best.technique,
-        verdict=_read_verdict(best),
+        verdict=best.verdict,
+        explanation=best.explanation,
         psnr=best.psnr,
         rmse=best.rmse,
         image_loss=best.image_loss,
+        nearest_copy=best.nearest_copy,
+        made_rmse=best.copy_rmse.get(describe_copy(MATCH_QUALITY)),
         starts=best.starts,
         agree=best.agreement.same,
         outside=best.outside,
+        z_norm=best.z_norm,
+        z_norm_range=best.z_norm_range,
     )
 
 
 def _rank_certificate(row: InvertRow) -> tuple[bool, float]:
     """Return a key that sorts a certificate with the verdict made first, then by RMSE."""
-    return _read_verdict(row) != MADE, _rmse_or_infinity(row.rmse)
+    return row.verdict != MADE, _rmse_or_infinity(row.rmse)
 
 
 def _make_row(
     number: int, image: ImageResults, evidence: Sequence[GeneratorEvidence]
 ) -> AttributionRow:
-    made_by = _find_generators(evidence, MADE)
+    made_by = _find_makers(evidence)
     uncertain = " or ".join(_find_generators(evidence, AMBIGUOUS))
     nearest = min(evidence, key=lambda each: _rmse_or_infinity(each.rmse))
     return AttributionRow(
@@ -159,15 +172,19 @@ def _make_row(
     )
 
 
-def _find_generators(evidence: Sequence[GeneratorEvidence], verdict: str) -> tuple[str, ...]:
+def _find_makers(evidence: Sequence[GeneratorEvidence]) -> tuple[str, ...]:
+    """Return the generators whose verdict is made.
+
+    If nothing but rounding is left on some of them, these alone: on the others, more is left than
+    the file of the image lost.
+    """
+    exact = [each for each in evidence if each.nearest_copy == describe_copy(ROUNDED)]
+    return _find_generators(exact, MADE) or _find_generators(evidence, MADE)
+
+
+def _find_generators(evidence: Sequence[GeneratorEvidence], verdict: Verdict) -> tuple[str, ...]:
     return tuple(each.checkpoint for each in evidence if each.verdict == verdict)
 
 
 def _rmse_or_infinity(rmse: float | None) -> float:
     return np.inf if rmse is None else rmse
-
-
-def _read_verdict(row: InvertRow) -> str:
-    """Return the verdict in a word: made if the certificate calls the reconstruction exact."""
-    word = row.verdict.partition(":")[0]
-    return MADE if word == "exact" else word

@@ -24,7 +24,9 @@ ANSWERS: Columns[AttributionRow] = {"made by": lambda row: row.answer}
 EVIDENCE: Columns[_EvidenceRow] = {
     "verdict": lambda row: row.evidence.verdict,
     "RMSE": lambda row: format_number(row.evidence.rmse),
+    "matched\nup to": lambda row: format_number(row.evidence.made_rmse),
     "PSNR\n(dB)": lambda row: format_number(row.evidence.psnr),
+    "nearest copy": lambda row: row.evidence.nearest_copy or "-",
     "one z": lambda row: f"{row.evidence.agree:,} of {row.evidence.starts:,}",
     "outside": lambda row: row.evidence.outside,
 }

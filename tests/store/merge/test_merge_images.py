@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from stored import make_provenance, make_row, make_rows, merge
+from merging import merge
+from stored import make_provenance, make_row, make_rows
 
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.merge.merge_files import MissingError

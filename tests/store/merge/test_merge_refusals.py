@@ -6,15 +6,8 @@ import os
 import h5py
 import numpy as np
 import pytest
-from stored import (
-    assert_holds,
-    commit_batches,
-    make_provenance,
-    make_rows,
-    merge,
-    parts_folder,
-    write_results_file,
-)
+from merging import merge, write_results_file
+from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import SaveError, files, lock, open_run, read_results

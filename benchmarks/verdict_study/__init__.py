@@ -1,0 +1,1 @@
+"""The pictures of verdicts.py, and its tables."""

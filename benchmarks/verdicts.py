@@ -1,0 +1,224 @@
+"""How often does the verdict of `ganinv invert` err?
+
+Pictures of two generators, portraits64 and PyPI's gan-face-generate, as PNG and as JPEG; pictures
+of the other generator; photographs that packages of PyPI ship; flat and noisy pictures. Each is
+inverted with the defaults of `ganinv invert`, but from fewer starts, and what its verdict should be
+is known. The results of both generators also tell which of them made each picture that both saw.
+
+    python benchmarks/verdicts.py             # about an hour on two cores
+    python benchmarks/verdicts.py --count 3   # few generated pictures, to see it work
+
+Each generator is inverted on a core of its own. Trials are kept in build/verdicts as they finish,
+and the same command goes on from there; more --trials extend what is there.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+from verdict_study.photographs import (
+    PHOTOGRAPHS,
+    download_photographs,
+    download_weights,
+    name_photograph,
+)
+from verdict_study.pictures import (
+    PHOTOGRAPH,
+    Picture,
+    make_flat,
+    make_generated,
+    select_shown,
+)
+from verdict_study.tables import judge_answer, render
+
+from ganinv_cli.report import Report, summarize
+from ganinv_cli.report.attribution import summarize_attribution
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.store import read_results
+
+STARTS = 4  # of 8, the default, which take three hours on two slow cores
+COPIED = (  # from the report of `ganinv invert`
+    *("image", "verdict", "nearest_copy", "rmse", "psnr", "starts", "outside", "z_norm"),
+    "gradients",
+)
+
+
+@click.command()
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Pictures of each generator, in each format.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=STARTS,
+    show_default=True,
+    help="Starts for each picture.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default="build/verdicts",
+    show_default=True,
+    help="For the pictures and the results.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="build/verdicts/verdicts.json",
+    show_default=True,
+    help="The verdicts; the tables go beside it, as Markdown.",
+)
+def main(count: int, trials: int, folder: Path, out: Path) -> None:
+    """Print how often the verdict errs, and whether the right generator is named."""
+    generators = {
+        "portraits64": find("checkpoint", "portraits64"),
+        "gan-face-generate": download_weights(folder / "wheels"),
+    }
+    download_photographs(folder / "photographs")
+    photographs = [
+        Picture(name_photograph(folder / "photographs", member), PHOTOGRAPH, None)
+        for members in PHOTOGRAPHS.values()
+        for member in members
+    ]
+    study = run_study(generators, photographs, count, trials, folder)
+    sources = {package: list(members) for package, members in PHOTOGRAPHS.items()}
+    save_study(study | {"photographs": sources}, out)
+    click.echo(render(study), nl=False)
+
+
+def run_study(
+    generators: Mapping[str, Path],
+    photographs: Sequence[Picture],
+    count: int,
+    trials: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Make the pictures, invert them on the generators that see them, and return all verdicts."""
+    generated = {
+        name: make_generated(folder / "generated", name, checkpoint, count)
+        for name, checkpoint in generators.items()
+    }
+    others = [*photographs, *make_flat(folder / "flat")]
+    pictures = {each.path.name: each for each in (*chain(*generated.values()), *others)}
+    files = {name: folder / f"{name}.h5" for name in generators}
+    runs = [
+        _start_invert(select_shown(generated, others, name, count), checkpoint, files[name], trials)
+        for name, checkpoint in generators.items()
+    ]
+    _finish(runs)
+    results = {name: read_results(file) for name, file in files.items()}
+    reports = {name: summarize(each, name) for name, each in results.items()}
+    compared = summarize_attribution([*results.values()], [*results])
+    return {
+        "about": _describe_runs(reports),
+        "verdicts": [
+            record
+            for name, each in reports.items()
+            for record in _list_verdicts(name, each, pictures)
+        ],
+        "answers": [*_list_answers(compared, [*generators], pictures)],
+        "copy_rmse": {
+            name: _round(each.tables["invert"][0]["copy_rmse"]) for name, each in reports.items()
+        },
+    }
+
+
+def save_study(study: Mapping[str, Any], out: Path) -> None:
+    """Write the verdicts as JSON, one picture a line, and the tables beside them as Markdown."""
+    entries = []
+    for key, value in study.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(json.dumps(record) for record in value) + "\n]"
+        entries.append(f"{json.dumps(key)}: {text}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("{\n" + ",\n".join(entries) + "\n}\n", "utf-8")
+    out.with_suffix(".md").write_text(render(study), "utf-8")
+
+
+def _start_invert(
+    pictures: Sequence[Picture], checkpoint: Path, out: Path, trials: int
+) -> "subprocess.Popen[bytes]":
+    """Start `ganinv invert` on one core; it goes on where it stopped."""
+    options = ("--checkpoint", checkpoint, "--out", out, "--trials", trials, "--format", "csv")
+    files = [picture.path for picture in pictures]
+    command = (sys.executable, "-m", "ganinv_cli", "invert", *files, *options)
+    threads = {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
+    return subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.DEVNULL, env=os.environ | threads
+    )
+
+
+def _finish(runs: "Sequence[subprocess.Popen[bytes]]") -> None:
+    """Wait for all runs; exit if one of them failed, with its status."""
+    statuses = [run.wait() for run in runs]
+    if failed := next(filter(None, statuses), 0):
+        sys.exit(failed)
+
+
+def _list_verdicts(
+    name: str, report: Report, pictures: Mapping[str, Picture]
+) -> Iterator[dict[str, Any]]:
+    """Yield the record of each picture that was inverted on a generator."""
+    for row in report.tables["invert"]:
+        picture = pictures[row["image"]]
+        yield {
+            "generator": name,
+            "kind": picture.kind,
+            "source": picture.source,
+            **{key: _round(row[key]) for key in COPIED},
+            "agree": row["agreement"]["same"],
+        }
+
+
+def _list_answers(
+    report: Report, names: Sequence[str], pictures: Mapping[str, Picture]
+) -> Iterator[dict[str, Any]]:
+    """Yield the record of each picture that all generators were shown."""
+    for row in report.tables["attribution"]:
+        picture = pictures[row["image"]]
+        called = dict(zip((each["checkpoint"] for each in row["generators"]), names, strict=True))
+        made_by = [called[each] for each in row["made_by"]]
+        yield {
+            "image": row["image"],
+            "kind": picture.kind,
+            "source": picture.source,
+            "made_by": made_by,
+            "answer": judge_answer(picture.source, made_by, row["answer"]),
+        }
+
+
+def _describe_runs(reports: Mapping[str, Report]) -> str:
+    """Return what made the numbers: the machine, versions, and the time in solvers."""
+    runs = {name: report.run for name, report in reports.items()}
+    first = next(iter(runs.values()))
+    starts = first["config"]["trials"]
+    minutes = ", ".join(
+        f"{name} {(run['solving_seconds'] or 0) / 60:.0f} min" for name, run in runs.items()
+    )
+    return (
+        f"{starts} starts for each picture, {first['device']}, ganinv "
+        f"{first['versions'].get('ganinv', '?')} at {first['git'][:12] or 'no revision'}, "
+        f"time in solvers: {minutes}"
+    )
+
+
+def _round(value: Any) -> Any:
+    """Return a number, or each of a mapping, to four digits; other values as they are."""
+    if isinstance(value, Mapping):
+        return {key: _round(each) for key, each in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()
