@@ -79,4 +79,4 @@ def _describe_nearness(evidence: Evidence) -> str:
             f"{left}, but only {evidence.same} of {_count_starts(evidence)} came so near; "
             "try more (--trials)"
         )
-    return f"{left}, which is a poor copy"
+    return f"{left}, a poor copy"
