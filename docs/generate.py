@@ -87,6 +87,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "reproduction.md": measured,
     "noise.md": measured,
     "consistency.md": measured,
+    "invert.md": measured,
     "checkpoints.md": measured,
     "solvers.md": measured,
     "scaling.md": measured,

@@ -47,10 +47,11 @@ def invert(
 ) -> None:
     """Find the latent vectors of images, each with a certificate.
 
-    Takes image files and folders. Prints for each how close the generator comes to it, how many
-    starts agree, how well z is determined, and whether it lies where latent vectors are drawn; the
-    folder gets original, reconstruction and difference. A file that is no image is passed over, and
-    the exit status is 1; where none is one, it is 2. The same command goes on where it stopped.
+    Takes image files and folders. Prints for each whether the generator made it, and why: how close
+    it comes, how many starts agree, how well z is determined, and whether it lies where latent
+    vectors are drawn; the folder gets original, reconstruction and difference. A file that is no
+    image is passed over, and the exit status is 1; where none is one, it is 2. The same command
+    goes on where it stopped.
 
     With several generators it says which of them made each image, or that none did. Each has a
     results file of its own, such as invert-portraits64.h5; ganinv report on these files prints the

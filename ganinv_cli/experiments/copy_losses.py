@@ -18,6 +18,7 @@ from ganinv_cli.randomness import Purpose, uniform
 VERSION = 1  # increased if the same generator gets other losses
 PICTURES = 64  # draws from the prior, if they are small
 MIN_PICTURES = 8
+MARGIN = 1.1  # times the largest loss: others exceed it by a little (docs/invert.md)
 MAX_VALUES = 2**24  # of all pictures together
 MAX_MULTIPLY_ADDS = 2**38  # for all pictures together
 
@@ -26,7 +27,8 @@ def find_copy_losses(generator: Generator, mask: np.ndarray | None) -> np.ndarra
     """Return the losses of `measure_copy_losses`, which are kept between commands."""
     mask_hash = "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest()
     key = cache.make_key(
-        VERSION, generator.sha256, generator.prior, generator.batch_norm, QUALITIES, mask_hash
+        *(VERSION, generator.sha256, generator.prior, generator.batch_norm),
+        *(QUALITIES, PICTURES, MARGIN, mask_hash),
     )
     kept = cache.load("copies", key)
     if kept is not None and kept.get("loss", np.zeros(0)).shape == (len(QUALITIES),):
@@ -37,11 +39,11 @@ def find_copy_losses(generator: Generator, mask: np.ndarray | None) -> np.ndarra
 
 
 def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
-    """Return the largest image loss of a copy, for each of QUALITIES: float64 (qualities,).
+    """Return how much a copy may lose, for each of QUALITIES: float64 (qualities,).
 
-    It is the squared error summed over the pixels that count by the mask (height, width, 1), and
-    the largest of some draws from the prior; labels are taken in turn. A lower quality never has
-    a smaller loss.
+    It is the squared error summed over the pixels that count by the mask (height, width, 1), the
+    largest of some draws from the prior times MARGIN; labels are taken in turn. A lower quality
+    never has a smaller loss.
     """
     images = _render_draws(generator)
     counts = np.ones((*images.shape[1:3], 1)) if mask is None else mask
@@ -50,7 +52,7 @@ def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) ->
         [_compute_loss(image, make_copy(own, quality), counts) for quality in QUALITIES]
         for image, own in zip(images, pixels, strict=True)
     ]
-    return np.maximum.accumulate(np.max(losses, axis=0))
+    return np.asarray(MARGIN * np.maximum.accumulate(np.max(losses, axis=0)))
 
 
 def _render_draws(generator: Generator) -> np.ndarray:

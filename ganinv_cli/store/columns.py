@@ -76,7 +76,7 @@ IMAGE = (  # one row for the image as a whole, with trial 0
         "float64",
         ("copies",),
         "pixel²",
-        "largest image loss between some of these pictures, drawn from the prior, and their copies",
+        "1.1 times the largest image loss between such pictures of random z and their copies",
         True,
     ),
 )

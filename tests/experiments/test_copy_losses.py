@@ -31,7 +31,7 @@ def test_a_worse_copy_loses_no_less_and_rounding_what_is_known_of_it(generator):
     assert losses.shape == (len(QUALITIES),)
     assert (np.diff(losses) >= 0).all() and losses[0] < losses[1] < losses[-1]
     pixels = int(np.prod(generator.image_shape))
-    assert losses[0] == pytest.approx(statistics.rounding_residual(pixels), rel=0.3)
+    assert losses[0] == pytest.approx(statistics.rounding_residual(pixels), rel=0.4)
 
 
 def test_pixels_that_a_mask_leaves_out_lose_nothing(generator):

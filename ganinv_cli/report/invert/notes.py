@@ -16,9 +16,10 @@ from ganinv_cli.report.shared.run import make_run_notes
 
 VERDICTS = (
     "made: matched by one z, which may be drawn. implausible: matched, but only by z that are "
-    "never drawn, beyond a bound or of a length ‖z‖ that one draw in a million has. ambiguous: "
-    "matched, but the image does not tell z. near: not matched, but no farther than the worst "
-    "copy; or matched by a single start, with more left than rounding leaves. outside: farther."
+    "never drawn, beyond a bound or of a length ‖z‖ that fewer than one draw in a million has. "
+    "ambiguous: matched, but the image does not tell z. near: not matched, but no farther than the "
+    "worst copy; or matched by a single start, with more left than rounding leaves. outside: "
+    "farther than that."
 )
 UNMEASURED = (
     "RMSE: per pixel and channel, in grey levels of 255. This file does not say how much copies of "
@@ -74,8 +75,7 @@ def _describe_copies(inverted: list[InvertRow]) -> list[str]:
         f"{name} {format_number(rmse)}" for name, rmse in measured[0].copy_rmse.items()
     )
     return [
-        "RMSE: per pixel and channel, in grey levels of 255. The largest of copies of the "
-        f"generator's own pictures, drawn from the prior: {losses}. Nearest copy: the first of "
-        f"these that loses as much as the reconstruction leaves. Up to JPEG {MATCH_QUALITY} an "
-        f"image is matched. {VERDICTS}"
+        "RMSE: per pixel and channel, in grey levels of 255. Copies of the generator's own "
+        f"pictures have at most: {losses}. Nearest copy: the first of these kinds that may have "
+        f"as much. An image is matched up to JPEG {MATCH_QUALITY}. {VERDICTS}"
     ]

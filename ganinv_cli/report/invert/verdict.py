@@ -19,8 +19,8 @@ Verdict = Literal["made", "implausible", "ambiguous", "near", "outside", "failed
 MATCH_QUALITY = 75  # JPEG quality of the farthest copy that counts as the picture itself
 AGREEING_STARTS = 2  # that must find z if more is left than rounding to 8 bits leaves
 REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reached it
-# The z of a JPEG copy was up to this many times as far from the picture's own as it would be if
-# the copy's errors were white noise.
+# The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
+# the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
 MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws
 
