@@ -55,7 +55,8 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
     ),
     *("statistics", "report", "cli"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
-    *("network/convention", "network/norm_statistics"),
+    *("network/convention", "network/norm_statistics", "network/norms/check"),
+    "network/norms/cached_check",
 )
 MAX_LINES = 350
 LONGER: set[str] = set()  # files with a reason to be longer, as "ganinv_cli/cli/train.py"

@@ -42,11 +42,19 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 @click.option(
     "--check",
     is_flag=True,
-    help="Check that a picture depends on its own z alone, that derivatives are right, and, of "
-    "Keras files, that pictures are the original's.",
+    help="Check that a picture depends on its own z alone, that derivatives are right, that batch "
+    "norms' statistics fit, and, of Keras files, that pictures are the original's.",
 )
 @options.seed(help="Names every z; those of the trials of ganinv recover.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+@click.option(
+    "--format",
+    "style",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="What is printed: text, or everything as one JSON object.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @options.overwrite(help="Replace files that exist.")
 @options.verbose(help="Name everything that was ignored.")
 def inspect(
@@ -56,6 +64,7 @@ def inspect(
     points: int,
     check: bool,
     seed: int,
+    style: str,
     as_json: bool,
     overwrite: bool,
     verbose: bool,
@@ -64,7 +73,10 @@ def inspect(
 
     Prints the format, the latent vector and its prior, the pictures and their range, which files
     beside it were heeded, what was assumed, what was ignored, and every layer as the file has it,
-    or how many TensorFlow operations of each kind.
+    or how many TensorFlow operations of each kind. Batch norms store what the generator made of
+    its prior when it was trained: a table compares that with what it makes now. For a file of
+    weights alone another table has its conventions: whether each is from the file, given, inferred
+    from these statistics or assumed, how far they differ, and the next best value.
     Exit status 1: a check failed.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
@@ -82,6 +94,7 @@ def inspect(
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
     checkpoint = startup.read_checkpoint_lazily(path, choice.conventions, verbose=False, quiet=True)
+    checkpoint = startup.check_norms(checkpoint, verbose)
     from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.report.inspect.tables import format_facts
 
@@ -96,8 +109,9 @@ def inspect(
         description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
     if generator and check:
         description["checks"] = _run_checks(generator, checkpoint, path, choice, seed)
+    is_json = as_json or style == "json"
     click.echo(
-        json.dumps(description, indent=2) + "\n" if as_json else format_facts(description, verbose),
+        json.dumps(description, indent=2) + "\n" if is_json else format_facts(description, verbose),
         nl=False,
     )
     failed_claims = [

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ganinv_cli.cli.param_types import Numbers
+from ganinv_cli.cli.param_types import Names, Numbers
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import STYLES
 
@@ -70,6 +70,8 @@ def _declare_convention(name: str) -> Option:
         attributes["is_flag"] = True
     elif isinstance(example, int):
         attributes["type"] = click.IntRange(0)
+    elif declaration.choices:
+        attributes["type"] = Names(declaration.choices)
     elif isinstance(example, tuple):
         attributes["type"] = Numbers(type(example[0]), declaration.option_example)
     if declaration.metavar:

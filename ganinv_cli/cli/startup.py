@@ -76,13 +76,27 @@ def _leave_keras_out() -> "Iterator[None]":
 def read_checkpoint(
     path: Path, conventions: Conventions, verbose: bool, quiet: bool = False, gpus: bool = True
 ) -> "Checkpoint":
-    """Read a checkpoint and start TensorFlow; print what was assumed, unless `quiet`.
+    """Read and check a checkpoint, and start TensorFlow; print what was assumed, unless `quiet`.
 
     Raises CheckpointError.
     """
     checkpoint = read_checkpoint_lazily(path, conventions, verbose, quiet, gpus)
     start_tensorflow(verbose, gpus)
+    checkpoint = check_norms(checkpoint, verbose, gpus)
+    if checkpoint.norm_check.doubt and not quiet:
+        print_message(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
     return checkpoint
+
+
+def check_norms(checkpoint: "Checkpoint", verbose: bool, gpus: bool = True) -> "Checkpoint":
+    """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
+    from ganinv_cli.network.norms.cached_check import load_check, measure_check
+
+    check = load_check(checkpoint)
+    if check is None:
+        start_tensorflow(verbose, gpus)
+        check = measure_check(checkpoint)
+    return replace(checkpoint, norm_check=check)
 
 
 def read_checkpoint_lazily(
@@ -90,6 +104,7 @@ def read_checkpoint_lazily(
 ) -> "Checkpoint":
     """Read a checkpoint as `read_checkpoint` does; start TensorFlow only if the format needs it."""
     from ganinv_cli import formats
+    from ganinv_cli.network.convention import summarize_inferred
 
     if formats.needs_tensorflow(path, conventions):
         start_tensorflow(verbose, gpus)
@@ -103,6 +118,9 @@ def read_checkpoint_lazily(
     if not quiet:
         for file in checkpoint.convention_files:
             print_message(f"{checkpoint.path}: told by {file}")
+        inferred = summarize_inferred(checkpoint.conventions)
+        if inferred:
+            print_message(f"{checkpoint.path}: inferred from its batch norms: {inferred}")
         if checkpoint.assumed:
             print_message(f"{checkpoint.path} does not say, and so is assumed:")
         for clause in checkpoint.assumed:

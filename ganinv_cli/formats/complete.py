@@ -15,6 +15,7 @@ from ganinv_cli.formats.interface import (
     UnreadableError,
 )
 from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import Network, Node, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Pad, Reshape, Transpose, Upsample
@@ -63,7 +64,8 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
     if not (network_range or option_range):
         assumed.append("pixels from -1 to 1, as it ends in no function that bounds them (--range)")
     prior = parse_prior(conventions.prior or generator.prior or "normal", generator.network.latent)
-    if not (conventions.prior or generator.prior):
+    prior_row = _describe_prior(generator, conventions)
+    if prior_row.source == "assumed":
         assumed.append(f"z from the prior {prior} (--prior)")
     return Checkpoint(
         network=_rescale_output(generator.network, option_range or network_range or (-1.0, 1.0)),
@@ -73,9 +75,39 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
         path=generator.path,
         ignored=generator.ignored,
         assumed=tuple(assumed),
-        conventions=generator.conventions,
-        notes=(_LENGTH_NOTE,) if _ignores_length(generator.network) else (),
+        conventions=(
+            prior_row,
+            *(each for each in generator.conventions if each.name not in ("prior", "range")),
+            _describe_range(generator, conventions, network_range),
+        ),
+        notes=(*generator.notes, *[_LENGTH_NOTE] * _ignores_length(generator.network)),
     )
+
+
+def _describe_prior(generator: UnfinishedGenerator, conventions: Conventions) -> Convention:
+    """Return how the prior is known."""
+    for row in generator.conventions:
+        if row.name == "prior":
+            return row
+    if conventions.prior:
+        return Convention("prior", "", conventions.prior, "given")
+    if generator.prior:
+        return Convention("prior", "", generator.prior, "file")
+    return Convention("prior", "", "normal:1", "assumed")
+
+
+def _describe_range(
+    generator: UnfinishedGenerator, conventions: Conventions, network_range: PixelRange | None
+) -> Convention:
+    """Return how the values of black and white are known."""
+    for row in generator.conventions:
+        if row.name == "range":
+            return row
+    if conventions.range:
+        return Convention("range", "", conventions.range, "given")
+    if network_range:
+        return Convention("range", "", f"{network_range[0]:g},{network_range[1]:g}", "file")
+    return Convention("range", "", "-1,1", "assumed")
 
 
 def _ignores_length(network: Network | TracedNetwork) -> bool:

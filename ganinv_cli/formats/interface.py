@@ -29,3 +29,4 @@ class UnfinishedGenerator:
     assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
     conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal
+    notes: tuple[str, ...] = ()  # what a user should know before a run, a clause each

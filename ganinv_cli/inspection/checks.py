@@ -13,6 +13,8 @@ from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.norm_statistics import FITS_BELOW
+from ganinv_cli.network.norms.check import NormCheck
 from ganinv_cli.settings.conventions import Conventions
 
 ROWS = 8  # random z
@@ -56,6 +58,7 @@ def check_generator(
         Check(claim, None, rounding, None, "a measurement"),
         _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
+        _check_norms(checkpoint.norm_check),
     ]
 
 
@@ -122,6 +125,14 @@ def _check_original(
     except UnreadableError as error:
         return Check(claim, None, None, None, str(error))
     return _compare_with_limit(claim, largest_difference(images, original_images), limit)
+
+
+def _check_norms(check: NormCheck) -> Check:
+    claim = "the batch norms' statistics are those of this network and prior"
+    if check.is_confirmed is None:
+        return Check(claim, None, None, None, "it has no batch norms that can be seen")
+    found = max(row.discrepancy.total for row in check.rows)
+    return Check(claim, check.is_confirmed, found, FITS_BELOW)
 
 
 def _check_derivative(

@@ -1,5 +1,6 @@
 """Describe a checkpoint as plain JSON. Does not import TensorFlow."""
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -7,9 +8,11 @@ import numpy as np
 
 from ganinv_cli.formats.complete import find_output_range
 from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import fold_layers
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, BatchNorm, Conv, ConvTranspose, Layer
+from ganinv_cli.network.norms.check import NormRow
 from ganinv_cli.network.traced_network import PixelRange, TracedNetwork
 
 RANGE_LAYER = "range"  # name of the layer that maps the pixels of the file's network to [-1, 1]
@@ -31,13 +34,42 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
         "prior": {"name": str(prior), "low": prior.low, "high": prior.high},
         "sha256": checkpoint.sha256,
         "told": list(checkpoint.convention_files),
+        "conventions": [_describe_convention(each) for each in checkpoint.conventions],
         "assumed": list(checkpoint.assumed),
         "notes": list(checkpoint.notes),
         "ignored": list(checkpoint.ignored),
+        "confirmed": checkpoint.norm_check.is_confirmed,
+        "doubt": checkpoint.norm_check.doubt,
+        "norms": [_describe_norm(row) for row in checkpoint.norm_check.rows],
     }
     if isinstance(network, TracedNetwork):
         return shared | _describe_operations(network)
     return shared | _describe_layers(network)
+
+
+def _describe_norm(row: NormRow) -> Facts:
+    """Return a norm's discrepancies; None stands for one that no channel has."""
+    numbers = row.discrepancy._asdict()
+    known = {name: each if np.isfinite(each) else None for name, each in numbers.items()}
+    return {"name": row.name, **known, "fits": row.discrepancy.fits}
+
+
+def _describe_convention(row: Convention) -> Facts:
+    """Return a convention; discrepancies are numbers, or None where none was measured."""
+    runner_up = row.runner_up
+    return {
+        "name": row.name,
+        "layer": row.layer,
+        "value": row.value,
+        "source": row.source,
+        "discrepancy": _round_finite(row.discrepancy),
+        "runner_up": runner_up
+        and {"value": runner_up.value, "discrepancy": _round_finite(runner_up.discrepancy)},
+    }
+
+
+def _round_finite(number: float | None) -> float | None:
+    return round(number, 6) if number is not None and math.isfinite(number) else None
 
 
 def _describe_layers(whole: Network) -> Facts:

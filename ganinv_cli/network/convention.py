@@ -1,5 +1,6 @@
 """How each convention of a generator is known: from its file, by option, inferred or assumed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -23,3 +24,15 @@ class Convention:
     source: Source
     discrepancy: float | None = None  # of the next norm's statistics, see `norm_statistics`
     runner_up: Alternative | None = None  # the second best value, if others were tried
+
+
+def summarize_inferred(conventions: Iterable[Convention]) -> str:
+    """Return the inferred values in one line, as "prior normal:1; strides 2,2"; "" if none is."""
+    values: dict[str, list[str]] = {}
+    for each in conventions:
+        if each.source == "inferred":
+            values.setdefault(each.name, []).append(each.value)
+    return "; ".join(
+        f"{name} {values[name][0] if len({*values[name]}) == 1 else ','.join(values[name])}"
+        for name in values
+    )

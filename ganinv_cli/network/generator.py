@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.prior import Prior
 
 BatchNormMode = Literal["frozen", "batch"]
@@ -25,6 +26,7 @@ class Generator(ABC):
     """
 
     prior: Prior
+    origin: Origin = UNKNOWN
     sha256: str  # of the network
     latent: int
     labels: int  # 0: unconditional

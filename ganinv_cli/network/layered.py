@@ -4,6 +4,7 @@ from typing import cast
 
 import tensorflow as tf
 
+from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.execute import ExecutableLayer, build_layer, push_forward
 from ganinv_cli.network.folding import fix_label, fold_layers
 from ganinv_cli.network.generator import BatchNormMode, Generator, Precision
@@ -42,9 +43,10 @@ class LayeredGenerator(Generator):
         prior: Prior,
         batch_norm: BatchNormMode = "frozen",
         label: int | None = None,
+        origin: Origin = UNKNOWN,
     ) -> None:
         network = network if label is None else fix_label(network, label)
-        self.prior = prior
+        self.prior, self.origin = prior, origin
         self.batch_norm = batch_norm
         self.sha256 = network.sha256
         self.latent = network.latent

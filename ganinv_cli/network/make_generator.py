@@ -15,7 +15,7 @@ def make_generator(
     With `label` that label is fixed, and the generator is unconditional. `batch_norm="batch"` needs
     layers.
     """
-    network, prior = checkpoint.network, checkpoint.prior
+    network, prior, origin = checkpoint.network, checkpoint.prior, checkpoint.origin
     if isinstance(network, TracedNetwork):
-        return TracedGenerator(network, prior, label)
-    return LayeredGenerator(network, prior, batch_norm, label)
+        return TracedGenerator(network, prior, label, origin)
+    return LayeredGenerator(network, prior, batch_norm, label, origin)

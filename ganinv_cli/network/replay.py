@@ -67,16 +67,37 @@ def replay_graph(
     `inputs` are values of its nodes by name. The sizes of a graph that was not measured are
     bounded. Raises GraphError.
     """
-    frame = _Frame(
-        {node.name: node for node in graph.node},
-        {(name.split(":")[0], 0): value for name, value in inputs.items()},
-    )
-    functions = {each.signature.name: each for each in graph.library.function}
-    replay = _Replay(functions, read_variable or _refuse_variable, is_measured)
-    value = replay.evaluate(frame, output)
-    if not isinstance(value, Value):
-        raise GraphError("makes nothing in inference; is it a generator?")
-    return value
+    return GraphReplay(graph, inputs, read_variable, is_measured).evaluate(output)
+
+
+class GraphReplay:
+    """The values of a graph; each is computed once, when it is first needed."""
+
+    def __init__(
+        self,
+        graph: Any,
+        inputs: Mapping[str, Value],
+        read_variable: _ReadVariable | None = None,
+        is_measured: bool = False,
+    ) -> None:
+        """Take the arguments of `replay_graph`."""
+        self._frame = _Frame(
+            {node.name: node for node in graph.node},
+            {(name.split(":")[0], 0): value for name, value in inputs.items()},
+        )
+        functions = {each.signature.name: each for each in graph.library.function}
+        self._replay = _Replay(functions, read_variable or _refuse_variable, is_measured)
+
+    def evaluate(self, output: str) -> Value:
+        """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
+        value = self._replay.evaluate(self._frame, output)
+        if not isinstance(value, Value):
+            raise GraphError("makes nothing in inference; is it a generator?")
+        return value
+
+    def set_value(self, node: str, tensor: tf.Tensor) -> None:
+        """Set the first output of a node, for all that is evaluated from now on."""
+        self._frame.values[node, 0] = Value(tensor)
 
 
 def _refuse_variable(name: str) -> np.ndarray:

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.network.checkpoint import UNKNOWN, Origin
 from ganinv_cli.network.generator import Generator, Precision
 from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.traced_network import TracedNetwork
@@ -21,8 +22,14 @@ class TracedGenerator(Generator):
     precisions: tuple[Precision, ...] = ("float32",)
     jvp_gradients = 1.0  # the tangents are pushed forwards with a forward pass for each
 
-    def __init__(self, network: TracedNetwork, prior: Prior, label: int | None = None) -> None:
-        self.prior = prior
+    def __init__(
+        self,
+        network: TracedNetwork,
+        prior: Prior,
+        label: int | None = None,
+        origin: Origin = UNKNOWN,
+    ) -> None:
+        self.prior, self.origin = prior, origin
         self.batch_norm = "frozen"
         self.sha256 = network.sha256 if label is None else _hash_label(network, label)
         self.latent = network.latent

@@ -88,7 +88,7 @@ def replay_network(
 ) -> Value:
     """Return what the graph makes of z (batch, latent)."""
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
-    inputs = _add_inputs(weights, network.z_node, z, network.label_node, labels)
+    inputs = add_inputs(weights, network.z_node, z, network.label_node, labels)
     return replay_graph(graph, inputs, network.output, is_measured=True)
 
 
@@ -156,13 +156,13 @@ def _make_replay(traced: Traced) -> PictureFunction:
         weights = {name: Value(tf.constant(array)) for name, array in traced.arrays.items()}
 
     def replay(z: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        inputs = _add_inputs(weights, traced.z, Value(z), traced.label, labels)
+        inputs = add_inputs(weights, traced.z, Value(z), traced.label, labels)
         return replay_graph(definition, inputs, traced.output).tensor
 
     return replay
 
 
-def _add_inputs(
+def add_inputs(
     weights: Mapping[str, Value], z_node: str, z: Value, label_node: str, labels: tf.Tensor | None
 ) -> dict[str, Value]:
     """Return the weights, z and the labels by the names of their nodes."""

@@ -21,6 +21,7 @@ class Declaration:
     shown_default: str = ""  # in the help, if the default alone would mislead
     weights_only: bool = False  # only for files of weights, which do not describe their layers
     in_files: bool = True  # allowed in a file beside the generator
+    choices: tuple[str, ...] = ()  # for a list of names
     in_identity: bool = False  # changes trials of the same generator: must be equal on resume
 
 
@@ -54,8 +55,9 @@ class Conventions:
     )
     activation: str = _declare(
         "",
-        help="Between the layers of a file of weights alone, such as relu or leaky_relu:0.2.",
-        metavar="NAME",
+        help="Between the layers of a file of weights alone, such as relu or leaky_relu:0.2: one, "
+        "or one for each place, such as none,relu,relu.",
+        metavar="NAMES",
         example="leaky_relu:0.2",
         weights_only=True,
     )
@@ -81,6 +83,26 @@ class Conventions:
         metavar="NUMBERS",
         example=(1e-5,),
         option_example="1e-5,0.8",
+        weights_only=True,
+    )
+    upsampling: tuple[str, ...] = _declare(
+        (),
+        help="How the convolutions of a file of weights alone enlarge the map: one name, or one "
+        "for each.",
+        metavar="transposed|nearest|bilinear",
+        example=("nearest",),
+        option_example="nearest",
+        choices=("transposed", "nearest", "bilinear"),
+        weights_only=True,
+    )
+    norm: tuple[str, ...] = _declare(
+        (),
+        help="Whether the batch norms of a file of weights alone stand before or after the "
+        "activation: one word, or one for each.",
+        metavar="before|after",
+        example=("before",),
+        option_example="before",
+        choices=("before", "after"),
         weights_only=True,
     )
     labels: int = _declare(

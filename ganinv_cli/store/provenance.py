@@ -11,7 +11,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.settings.conventions import DECLARATIONS
 from ganinv_cli.store import schema
 
-_JSON_KEYS = ("config", "identity", "versions", "groups", "figures")
+_JSON_KEYS = ("config", "identity", "versions", "groups", "figures", "generator")
 # settings that decide the generator, which are compared by its hash
 CONVENTION_KEYS = (
     "checkpoint",
@@ -34,6 +34,7 @@ class Provenance:
     seed: int
     git: str  # revision, or "" outside a repository
     precision: str = "float32"  # of the gradients: float32 or mixed
+    generator: Mapping[str, Any] | None = None  # how far it is known, see docs; None: not known
 
     def to_attributes(
         self, started: str, finished: str, groups: list[str], figures: list[str]
@@ -52,6 +53,7 @@ class Provenance:
             "started": started,
             "finished": finished,
             "git": self.git,
+            **({} if self.generator is None else {"generator": json.dumps(self.generator)}),
             "groups": json.dumps(groups),
             "figures": json.dumps(figures),
         }
@@ -62,7 +64,7 @@ def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     values = {
         name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
     }
-    return values | {name: json.loads(str(values[name])) for name in _JSON_KEYS}
+    return values | {name: json.loads(str(values[name])) for name in _JSON_KEYS if name in values}
 
 
 def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any] | None) -> None:

@@ -1,6 +1,7 @@
 """`ganinv inspect`: what it says of a checkpoint is so, and a check that fails is said."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -94,6 +95,7 @@ def test_it_says_what_a_layer_takes_where_that_is_not_the_layer_before(folder):
 
 
 def test_a_file_that_needs_no_tensorflow_is_shown_without_it(folder):
+    run_ganinv(folder, "inspect", "small.keras")  # measures what its batch norms are compared with
     code = (
         "import sys; from ganinv_cli.cli import main; "
         "main(['inspect', 'small.keras'], standalone_mode=False); "
@@ -208,14 +210,26 @@ def test_a_sheet_has_a_row_a_label(folder):
 def test_every_check_passes_on_a_keras_file(folder, label):
     said = run_ganinv(folder, "inspect", "conditional.keras", "--check", "--json", *label).stdout
     found = json.loads(said)["checks"]
-    assert [check["passed"] for check in found] == [True, None, True, True]
-    assert all(check["found"] is not None for check in found)
+    assert [check["passed"] for check in found] == [True, None, True, True, None]
+    assert all(check["found"] is not None for check in found[:-1])
+    assert found[-1]["why"] == "it has no batch norms that can be seen"
 
 
 def test_what_holds_no_program_is_not_said_to_agree_with_one(folder):
-    said = run_ganinv(folder, "inspect", "small", "--check").stdout
+    said = run_ganinv(folder, "inspect", "small", "--check", code=1).stdout
     (line,) = (line for line in said.splitlines() if CLAIMS[2] in line)
     assert "not checked: the file holds weights alone, no program" in line
+
+
+def test_statistics_that_are_not_the_networks_fail_the_check_and_are_listed(folder):
+    result = run_ganinv(folder, "inspect", "small", "--check", code=1)
+    assert "FAILED the batch norms' statistics are those of this network and prior" in result.stdout
+    assert "doubt          no prior fits its moving averages" in result.stdout
+    assert re.search(r"^generator/g_bn1 +[\d.]+ +[\d.]+ +do not fit$", result.stdout, re.MULTILINE)
+    told = json.loads(run_ganinv(folder, "inspect", "small", "--json").stdout)
+    assert told["confirmed"] is False and told["doubt"] in result.stdout
+    assert [norm["name"] for norm in told["norms"]] == ["generator/g_bn0", "generator/g_bn1"]
+    assert set(told["norms"][0]) == {"name", "variance", "mean", "fits"}
 
 
 def test_a_check_that_fails_is_named_and_ends_in_1(folder, monkeypatch):

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from ganinv_cli.store import Provenance, files
+from ganinv_cli.report.report import list_trial_groups
+from ganinv_cli.store import Provenance, files, open_run
+from ganinv_cli.store.merge.merge_files import merge_files
 
 LATENT = 3
 PIXELS = (4, 4, 3)  # height, width, channels
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
 SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
 IMAGE_GROUPS = ("image=0003", "image=0003/certificate")
+SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 
 
 def make_provenance(**changes):
@@ -125,3 +128,25 @@ def assert_holds(results, trials):
 
 def parts_folder(path):
     return files.parts_folder(path)
+
+
+def write_results_file(path, trials, finished=True, figures=None, **changes):
+    """Its path; `changes` are of its provenance."""
+    with open_run(path, make_provenance(**changes)) as run:
+        commit_batches(run, trials)
+        if finished:
+            run.finish(figures)
+    return path
+
+
+def write_shards(folder):
+    """A whole run in three files, the second of them interrupted."""
+    return [
+        write_results_file(folder / f"{number}.h5", trials, finished=number != 1)
+        for number, trials in enumerate(SHARDS)
+    ]
+
+
+def merge(out, paths, **options):
+    """Merge them as `ganinv merge` does."""
+    return merge_files(out, paths, list_trial_groups, **options)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ganinv_cli.formats.weights.assumptions import describe_assumptions, list_conventions
 from ganinv_cli.formats.weights.layers import Framework
-from ganinv_cli.formats.weights.sequence import Plan, plan_generator
+from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.state_dict import PYTORCH, make_weighted_layers
 from ganinv_cli.formats.weights.weight import Weight
 from ganinv_cli.network.graph import Network
@@ -27,6 +29,12 @@ def planned(shapes: Shapes, conventions: Conventions | None = None) -> Plan:
     """The generator of a file of PyTorch's that holds such tensors, none of which can be read."""
     weights = {name: make_unreadable_weight(shape) for name, shape in shapes.items()}
     return plan_generator(make_weighted_layers(weights), PYTORCH, conventions or Conventions())
+
+
+def list_assumed(shapes: Shapes) -> tuple[str, ...]:
+    """What is assumed of it before any statistics are read."""
+    plan = planned(shapes)
+    return describe_assumptions(plan, list_conventions(plan))
 
 
 def build_network(

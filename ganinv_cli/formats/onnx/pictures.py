@@ -220,17 +220,16 @@ def pool(call: Call, x: Any) -> Any:
 
 
 def normalize_batch(call: Call, x: Any, *parameters: Any) -> Any:
-    """BatchNormalization: x * scale + shift per channel."""
+    """BatchNormalization: x * scale + shift per channel, as `find_norms` looks for it."""
     if call.get("training_mode", 0) or call.outputs > 1:
         raise UnsupportedError(
             "is a batch norm that trains; export the generator for inference (model.eval())"
         )
     gamma, beta, mean, variance = parameters
     epsilon = call.get("epsilon", 1e-5)
-    scale = fold(lambda g, v: g * tf.math.rsqrt(v + epsilon), gamma, variance)
-    shift = fold(lambda b, m, s: b - m * s, beta, mean, scale)
+    scale = gamma * tf.math.rsqrt(variance + epsilon)
     shape = [-1] if isinstance(x, Picture) else [-1] + [1] * (len(call.shape) - 2)
-    scale, shift = (fold(lambda v: tf.reshape(v, shape), each) for each in (scale, shift))
+    scale, shift = (tf.reshape(each, shape) for each in (scale, beta - mean * scale))
     return keep_order(x, get_tensor(x) * scale + shift)
 
 

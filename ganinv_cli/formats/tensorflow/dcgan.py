@@ -57,7 +57,8 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
     UnreadableError.
     """
     strides, epsilons = _choose_strides_and_epsilons(names, conventions)
-    hidden = overrides.parse_activation(conventions.activation or "relu")
+    places = len(names.denses) + len(names.convolutions) - 1
+    hidden = _choose_activations(conventions, places)
     end = overrides.choose_output_activation(conventions)
     labels, side, channels = _check_shapes(tensors.shapes, names, strides)
     inputs = tensors.shapes[names.dense.weights][0]
@@ -77,7 +78,7 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
         if not labels:
             graph.add(Reshape((side, side, channels)))
         add_norm(norm)
-        graph.add(hidden)
+        graph.add(hidden.pop(0))
     if labels:
         graph.add(Reshape((side, side, channels)))
     for linear, norm, stride in zip(names.convolutions, norms[len(denses) :], strides, strict=True):
@@ -87,7 +88,7 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
         side *= stride
         add_norm(norm)
         if linear is not names.convolutions[-1]:
-            graph.add(hidden)
+            graph.add(hidden.pop(0))
     if end:
         graph.add(Activation("sigmoid") if labels and not conventions.range else end)
     whole = Network(inputs - labels, tuple(graph.nodes), labels)
@@ -102,9 +103,10 @@ class _GraphBuilder:
         self._labels = labels
         self._last = Z
 
-    def add(self, layer: Layer, name: str = "") -> None:
-        """Add a layer after the last one."""
-        self._last = self._add_node(layer, (self._last,), name)
+    def add(self, layer: Layer | None, name: str = "") -> None:
+        """Add a layer, if there is one, after the last one."""
+        if layer:
+            self._last = self._add_node(layer, (self._last,), name)
 
     def concat_label(self, side: int = 0) -> None:
         """Append the label to the last output, at each pixel if it is a map of this side."""
@@ -122,6 +124,17 @@ class _GraphBuilder:
         return len(self.nodes) - 1
 
 
+def _choose_activations(conventions: Conventions, count: int) -> list[Activation | None]:
+    """Return an activation per place between layers. Raises UnreadableError."""
+    texts = overrides.split_activations(conventions.activation) or ["relu"]
+    if len(texts) not in (1, count):
+        raise UnreadableError(
+            f"not with the activation {','.join(texts)[:80]}; expected one, or {count}, one for "
+            "each place between its layers"
+        )
+    return [overrides.parse_activation(text) for text in texts * (count // len(texts))]
+
+
 def _choose_strides_and_epsilons(
     names: GeneratorNames, conventions: Conventions
 ) -> tuple[list[int], list[float]]:
@@ -134,7 +147,7 @@ def _choose_strides_and_epsilons(
     count = len(names.convolutions)
     norms = sum(norm is not None for norm in names.norms)
     strides = overrides.check_strides(conventions, count) or [DEFAULT_STRIDE] * count
-    return strides, overrides.check_epsilons(conventions, norms, DEFAULT_EPSILON)
+    return strides, overrides.check_epsilons(conventions, norms) or [DEFAULT_EPSILON] * norms
 
 
 def _check_shapes(

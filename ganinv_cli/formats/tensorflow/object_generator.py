@@ -11,6 +11,7 @@ from ganinv_cli.formats.tensorflow.object_graph import (
 )
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.formats.weights.candidates import Candidate, choose_generator, is_generator_name
+from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.layers import Framework
 from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import Weight
@@ -31,13 +32,17 @@ def find_generator(
             "is a TensorFlow 2 object checkpoint (tf.train.Checkpoint, Keras save_weights) that "
             f"{error}; if this is the state/ of a training run, name the folder above it"
         ) from None
+    described = describe_generator(generator.plan)
     return UnfinishedGenerator(
-        network=generator.plan.build_network(),
+        network=described.plan.build_network(),
         format="TensorFlow 2",
         layout=generator.path or "weights",
         path=str(prefix),
         ignored=tuple(sorted(set(tensors.shapes) - generator.names - {OBJECT_GRAPH})),
-        assumed=generator.assumed,
+        assumed=(*generator.assumed, *described.assumed),
+        conventions=described.conventions,
+        prior=described.prior,
+        notes=described.notes,
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.reading import format_names
 from ganinv_cli.formats.unsupported import explain_network
-from ganinv_cli.formats.weights.sequence import Plan
+from ganinv_cli.formats.weights.plan import Plan
 
 _GENERATOR_NAME = re.compile(
     r"(net_?)?g([_.\d]|$)|gen(?![a-z])|.*generator|decoder|.*_g$", re.IGNORECASE
@@ -35,7 +35,7 @@ class ChosenGenerator(NamedTuple):
     path: str
     names: frozenset[str]
     plan: Plan
-    assumed: tuple[str, ...]  # the choice itself, and the assumptions of the plan
+    assumed: tuple[str, ...]  # the choice itself, if there were several
 
 
 def is_generator_name(name: str) -> bool:
@@ -68,7 +68,7 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
             else ()
         )
         assert each.plan is not None
-        return ChosenGenerator(each.path, each.names, each.plan, (*choice, *each.plan.assumed))
+        return ChosenGenerator(each.path, each.names, each.plan, choice)
     raise UnreadableError(_explain_no_generator(candidates))
 
 

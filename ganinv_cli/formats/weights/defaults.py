@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, WeightedLayer
-from ganinv_cli.network.layers import Pair, same_crop
+from ganinv_cli.network.layers import Pair, Sides, same_crop
 from ganinv_cli.network.shapes import Shape
 
 _LABEL_NAME = re.compile(r"embed|label|emb(?![a-z])|class_?cond", re.IGNORECASE)
@@ -172,27 +172,38 @@ def find_unit_strides(layouts: Sequence[KernelLayout], side: int) -> range:
     return range(2, len(layouts)) if layouts[-1].kernel_size[0] == 3 else range(len(layouts) - 2)
 
 
+def find_usual_padding(layout: KernelLayout, stride: int, side: int) -> str:
+    """Return the padding by which sides grow just `stride` times: a number, or "same".
+
+    It is "same" if no number says it, as both sides of the map differ.
+    """
+    sides = _find_same_padding(layout, stride, side)
+    numbers = {number for pair in sides for number in pair}
+    return str(numbers.pop()) if len(numbers) == 1 and min(numbers) >= 0 else "same"
+
+
 def choose_geometry(
-    layout: KernelLayout, stride: int, side: int, framework: Framework, padding: int | None
+    layout: KernelLayout, stride: int, side: int, framework: Framework, padding: str
 ) -> ConvGeometry:
-    """Return the geometry of a convolution, with the usual padding if none is given."""
-    pair = (stride, stride)
-    if padding is not None:
-        symmetric_padding = ((padding, padding), (padding, padding))
-        return ConvGeometry(
-            layout.transposed, pair if layout.transposed else (1, 1), symmetric_padding
-        )
+    """Return the geometry of a convolution with this padding, a number or "same"."""
+    pair = (stride, stride) if layout.transposed else (1, 1)
+    if padding != "same":
+        both = (int(padding), int(padding))
+        return ConvGeometry(layout.transposed, pair, (both, both))
+    (top, bottom), (left, right) = _find_same_padding(layout, stride, side)
+    if layout.transposed and framework.is_torch:
+        # padding takes as much from both sides, and output_padding gives back one
+        (bottom, top), (right, left) = sorted((top, bottom)), sorted((left, right))
+    return ConvGeometry(layout.transposed, pair, ((top, bottom), (left, right)))
+
+
+def _find_same_padding(layout: KernelLayout, stride: int, side: int) -> Sides:
     if not layout.transposed:
         (top, bottom), (left, right) = (((k - 1) // 2, k // 2) for k in layout.kernel_size)
-        return ConvGeometry(False, (1, 1), ((top, bottom), (left, right)))
+        return (top, bottom), (left, right)
     if side == 1 and stride == 1:
-        return ConvGeometry(True, pair, ((0, 0), (0, 0)))
-    (top, bottom), (left, right) = same_crop(layout.kernel_size, pair)
-    if (
-        framework.is_torch
-    ):  # padding takes as much from both sides, and output_padding gives back one
-        (bottom, top), (right, left) = sorted((top, bottom)), sorted((left, right))
-    return ConvGeometry(True, pair, ((top, bottom), (left, right)))
+        return (0, 0), (0, 0)
+    return same_crop(layout.kernel_size, (stride, stride))
 
 
 def compute_output_sides(layout: KernelLayout, geometry: ConvGeometry, shape: Shape) -> Pair:

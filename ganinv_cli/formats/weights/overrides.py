@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import MAX_SIDE, UnreadableError
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
-from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 
 _DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # slope below 0 if none is given; None: required
 
 
-def parse_activation(text: str) -> Activation:
+def parse_activation(text: str) -> Activation | None:
     """Return the activation of a text: a name of ACTIVATIONS, with a slope as leaky_relu:0.2.
 
-    Raises UnreadableError.
+    None stands for no activation, "none". Raises UnreadableError.
     """
+    if text.strip() == "none":
+        return None
     name, _, slope_text = text.strip().partition(":")
     try:
         slope = float(slope_text) if slope_text else _DEFAULT_SLOPES.get(name)
@@ -25,7 +27,7 @@ def parse_activation(text: str) -> Activation:
     if name not in ACTIVATIONS or is_wrong:
         raise UnreadableError(
             f"not with the activation {text[:80]!r}; expected leaky_relu with its slope, as "
-            f"leaky_relu:0.2, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
+            f"leaky_relu:0.2, none, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
     return Activation(name, slope)
 
@@ -46,18 +48,37 @@ def check_padding(conventions: Conventions, count: int) -> list[int]:
     return _check_per_convolution("padding", conventions.padding, count, 0)
 
 
-def check_epsilons(conventions: Conventions, count: int, default: float) -> list[float]:
-    """Return one epsilon per batch norm: the default, the given one, or one given for each.
-
-    Raises UnreadableError.
-    """
-    values = list(conventions.epsilon) or [default]
-    if len(values) not in (1, count) or not all(0 < each <= 1 for each in values):
+def check_epsilons(conventions: Conventions, count: int) -> list[float]:
+    """Return the given epsilons, one per batch norm, or none. Raises UnreadableError."""
+    values = list(conventions.epsilon)
+    if values and (len(values) not in (1, count) or not all(0 < each <= 1 for each in values)):
         raise UnreadableError(
             f"not with the epsilon {_format_numbers(values)}; expected one number above 0 and at "
             f"most 1, or one for each of its {count} batch norms"
         )
-    return values if len(values) == count else values * count
+    return values * count if len(values) == 1 else values
+
+
+def check_names(name: str, values: Sequence[str], count: int, layers: str) -> list[str]:
+    """Return the given names, one for all layers of a kind or one for each, or none.
+
+    Raises UnreadableError.
+    """
+    known = DECLARATIONS[name].choices
+    if values and (len(values) not in (1, count) or not {*values} <= {*known}):
+        raise UnreadableError(
+            f"not with the {name} {','.join(values)[:80]}; expected {' or '.join(known)}, once or "
+            f"for each of its {count} {layers}"
+        )
+    return list(values)
+
+
+def split_activations(text: str) -> list[str]:
+    """Return the activations of a list. Raises UnreadableError if one is unknown."""
+    texts = [each.strip() for each in text.split(",")] if text.strip() else []
+    for text in texts:
+        parse_activation(text)
+    return texts
 
 
 def count_labels(conventions: Conventions, inputs: int) -> int:
@@ -72,11 +93,6 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
             "behind it; --labels says how many of them are a label's, at least 2"
         )
     return count
-
-
-def format_activation(activation: Activation) -> str:
-    """Return an activation as the option --activation takes it."""
-    return activation.name + ("" if activation.slope is None else f":{activation.slope:g}")
 
 
 def _check_per_convolution(name: str, values: Sequence[int], count: int, minimum: int) -> list[int]:

@@ -13,8 +13,10 @@ from ganinv_cli.formats.weights.candidates import (
     is_discriminator_name,
     is_generator_name,
 )
+from ganinv_cli.formats.weights.description import describe_generator
 from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
-from ganinv_cli.formats.weights.sequence import Plan, plan_generator
+from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.sequence import plan_generator
 from ganinv_cli.formats.weights.weight import (
     Weight,
     Weights,
@@ -64,13 +66,17 @@ def find_generator(
     ]
     generator = choose_generator(candidates)
     names = {_join_path(where, name) for where, weights in networks.items() for name in weights}
+    described = describe_generator(generator.plan)
     return UnfinishedGenerator(
-        network=generator.plan.build_network(),
+        network=described.plan.build_network(),
         format=format_name,
         layout=generator.path or "weights",
         path=path,
         ignored=tuple(sorted(names - generator.names)),
-        assumed=generator.assumed,
+        assumed=(*generator.assumed, *described.assumed),
+        conventions=described.conventions,
+        prior=described.prior,
+        notes=described.notes,
     )
 
 

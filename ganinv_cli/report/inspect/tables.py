@@ -2,13 +2,14 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ganinv_cli.report.inspect.conventions import format_conventions
 from ganinv_cli.report.output.render import replace_control_characters
 
 MAX_NAMES = 6  # of ignored variables
@@ -22,6 +23,10 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
     lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
     table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
     parts = ["\n".join(lines), table]
+    if any(row["layer"] for row in facts["conventions"]):
+        parts.insert(1, format_conventions(facts["conventions"]))
+    if facts["norms"]:
+        parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
         parts.append("\n".join(describe_spectrum(facts["spectrum"])))
     if "checks" in facts:
@@ -55,6 +60,10 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
         yield "assumed", clause
     for clause in facts["notes"]:
         yield "note", clause
+    if facts["confirmed"] is not None:
+        yield "confirmed", "yes, by its batch norms" if facts["confirmed"] else "no"
+    if facts["doubt"]:
+        yield "doubt", facts["doubt"]
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
 
@@ -75,17 +84,8 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 def _make_layer_table(layers: list[Facts]) -> str:
     """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in (
-        "#",
-        *["layer"] * named,
-        "kind",
-        "makes",
-        "parameters",
-        *["takes"] * (not chained),
-    ):
-        right = name in ("#", "makes", "parameters")
-        table.add_column(name, no_wrap=True, justify="right" if right else "left")
+    columns = ("#", *["layer"] * named, "kind", "makes", "parameters", *["takes"] * (not chained))
+    table = _make_table(columns, numbers=("#", "makes", "parameters"))
     for layer in layers:
         takes = " ".join(map(str, layer["inputs"])) or "nothing"
         table.add_row(
@@ -96,6 +96,31 @@ def _make_layer_table(layers: list[Facts]) -> str:
             f"{layer['parameters']:,}" if layer["parameters"] else "",
             *["" if _is_chained(layer) else takes] * (not chained),
         )
+    return _render_table(table)
+
+
+def _make_norm_table(norms: list[Facts]) -> str:
+    """Return the table of batch norms: how far stored statistics are from what is measured."""
+    numbers = ("variance", "mean")
+    table = _make_table(("norm", *numbers, "statistics"), numbers)
+    for norm in norms:
+        table.add_row(
+            " ".join(norm["name"].split()),
+            *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
+            "fit" if norm["fits"] else "do not fit",
+        )
+    return _render_table(table)
+
+
+def _make_table(columns: Iterable[str], numbers: Iterable[str]) -> Table:
+    """Return an empty table; `numbers` are the columns that are aligned on the right."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=True, justify="right" if name in numbers else "left")
+    return table
+
+
+def _render_table(table: Table) -> str:
     file = io.StringIO()
     # Text from a file is not markup; no number is cut off.
     Console(file=file, width=1000, markup=False, highlight=False, emoji=False).print(table)

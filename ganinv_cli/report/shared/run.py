@@ -69,6 +69,7 @@ def make_run_notes(run: Json) -> list[str]:
     """Return sentences on missing trials, on the settings and on the prior."""
     return [
         *_describe_missing(run),
+        *_describe_doubt(run),
         _describe_settings(run),
         *describe_prior(read_prior(run["config"]), run["latent"]),
     ]
@@ -88,6 +89,12 @@ def _describe_missing(run: Json) -> list[str]:
     total = f" of {asked:,}" if asked is not None else ""
     start = "Trials are missing" if run["complete"] else "Run in progress"
     return [f"{start}: {', '.join(counts)}{total} trials so far."]
+
+
+def _describe_doubt(run: Json) -> list[str]:
+    """Return a sentence if the generator is not confirmed to be the one that was trained."""
+    doubt = (run.get("generator") or {}).get("doubt")
+    return [f"The generator is not confirmed: {doubt}."] if doubt else []
 
 
 def _describe_settings(run: Json) -> str:

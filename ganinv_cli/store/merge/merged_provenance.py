@@ -56,6 +56,7 @@ class MergedProvenance:
             seed=most["seed"],
             git=most["git"],
             precision="mixed" if mixed else "float32",
+            generator=most.get("generator"),
         )
         finished = max(self._finish_times) if all(self._finish_times) else provenance.now()
         return made_by.to_attributes(min(self._start_times), finished, groups, figures)

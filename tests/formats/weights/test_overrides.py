@@ -10,7 +10,7 @@ import torch_generators as known
 import torch_reference as torch
 from builders import make_weights, save_checkpoint
 from torch_files import save_archive
-from weights_alone import DCGAN, Shapes, build_network, planned
+from weights_alone import DCGAN, Shapes, build_network, list_assumed, planned
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
@@ -152,7 +152,7 @@ def test_numbers_for_what_there_is_none_of_are_refused() -> None:
 def test_where_blocks_might_be_residual_it_is_said_that_they_are_not(
     shapes: Shapes, said: bool
 ) -> None:
-    assert ("its layers follow one another" in planned(shapes).assumed) == said
+    assert ("its layers follow one another" in list_assumed(shapes)) == said
 
 
 def test_a_dcgan_of_tensorflow_1_is_told_its_epsilons_and_labels(tmp_path: Path) -> None:

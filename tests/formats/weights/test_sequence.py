@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from weights_alone import DCGAN, build_network, make_unreadable_weight, planned
+from weights_alone import DCGAN, build_network, list_assumed, make_unreadable_weight, planned
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.layers import Framework
@@ -66,7 +66,7 @@ def test_a_map_of_7_becomes_an_image_of_28(kernels: tuple[int, ...], strides: st
     shapes = {"fc.weight": (7 * 7 * 8, 10)} | {
         f"up{n}.weight": (widths[n], widths[n + 1], size, size) for n, size in enumerate(kernels)
     }
-    assert f"strides {strides} of its" in planned(shapes).assumed[0]
+    assert f"strides {strides} of its" in list_assumed(shapes)[0]
     assert build_network(shapes).shapes[-1] == (28, 28, 1)
 
 

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
-from merging import SHARDS, merge, write_results_file, write_shards
 from stored import (
     CURVE_GRADIENTS,
+    SHARDS,
     assert_holds,
     commit_batches,
     make_provenance,
     make_row,
     make_rows,
+    merge,
     parts_folder,
+    write_results_file,
+    write_shards,
 )
 
 from ganinv_cli.store import Figure, finished_file, open_run, read_results

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from merging import merge
-from stored import make_provenance, make_row, make_rows
+from stored import make_provenance, make_row, make_rows, merge
 
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.merge.merge_files import MissingError

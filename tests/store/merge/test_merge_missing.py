@@ -1,8 +1,15 @@
 """What a merged file would lack is said, and what there is goes on."""
 
 import pytest
-from merging import SHARDS, merge, write_results_file
-from stored import assert_holds, commit_batches, make_provenance, make_rows
+from stored import (
+    SHARDS,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    merge,
+    write_results_file,
+)
 
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.merge.merge_files import MissingError

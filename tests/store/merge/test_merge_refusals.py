@@ -6,8 +6,15 @@ import os
 import h5py
 import numpy as np
 import pytest
-from merging import merge, write_results_file
-from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
+from stored import (
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    merge,
+    parts_folder,
+    write_results_file,
+)
 
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import SaveError, files, lock, open_run, read_results

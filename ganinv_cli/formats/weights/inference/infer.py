@@ -1,0 +1,217 @@
+"""Inference of all conventions, norm by norm, and how sure each of them is."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.weights.inference.compare import CLEARLY, count_deviations
+from ganinv_cli.formats.weights.inference.measure import Measurements
+from ganinv_cli.formats.weights.inference.search import (
+    MAX_FINALISTS,
+    PRIOR,
+    ROUND_PRIORS,
+    Scored,
+    SegmentSearch,
+)
+from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
+from ganinv_cli.network.convention import Alternative, Convention, Source
+
+REFUSED_ABOVE = 0.6  # discrepancy of a norm that no chain explains, if those before it fit
+MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
+PROMISING = (
+    1.0  # loss above the best by a quick measurement up to which a value is measured exactly
+)
+
+
+class Inference(NamedTuple):
+    """What the stored statistics say."""
+
+    settings: dict[Key, str]  # to plan the generator with
+    conventions: dict[Key, Convention]  # those that a norm was compared for
+    contradictions: tuple[str, ...] = ()  # given values that the statistics speak against
+
+
+def infer_conventions(plan: Plan) -> Inference:
+    """Return the conventions that the stored statistics tell.
+
+    Raises UnreadableError if they fit no chain of the layers.
+    """
+    return _Inferring(plan).run()
+
+
+class _Inferring:
+    """Goes from norm to norm."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._measurements = Measurements(plan)
+        self._decided: dict[Key, str] = {}
+        self._conventions: dict[Key, Convention] = {}
+        self._contradictions: list[str] = []
+        self._given_prior = plan.conventions.prior
+        self._fits: list[bool] = []
+
+    def run(self) -> Inference:
+        """Return the conventions."""
+        for number, layer in enumerate(self._plan.weighted_layers):
+            if "variance" in layer.weights and not self._add_norm(number):
+                break
+        return Inference(self._decided, self._conventions, tuple(self._contradictions))
+
+    def _add_norm(self, number: int) -> bool:
+        """Infer what lies before a norm; return whether to go on."""
+        search = SegmentSearch(self._plan, self._measurements, number + 1, dict(self._decided))
+        start = {PRIOR: self._given_prior or "normal:1"} | self._decided
+        found = search.find_best(start, self._given_prior)
+        if not found:
+            return False
+        pool = self._measure_pool(search, found)
+        current = self._prefer_usual(search, next(e for e in pool if not self._is_what_if(e)), pool)
+        best = pool[0]
+        fits = current.discrepancy.fits
+        if not (fits or best.discrepancy.fits):
+            if not any(self._fits):
+                return False
+            if all(self._fits) and best.discrepancy.total > REFUSED_ABOVE:
+                raise self._no_chain_error(number, best)
+        self._fits.append(fits)
+        if not fits:  # what is best of what does not fit is no better than what is usual
+            usual = search.measure_exactly([start])
+            current = usual[0] if usual else current
+        # in several layers before one norm, errors of conventions can compensate
+        is_sure = current.discrepancy.fits and search.count_linear(current.plan) == 1
+        for slot in self._list_slots(search, current):
+            self._decide(slot, current, pool, is_sure)
+        return True
+
+    def _measure_pool(self, search: SegmentSearch, found: Sequence[Scored]) -> list[Scored]:
+        """Return hypotheses measured exactly: the best, and what differs in one convention."""
+        finalists = [each.settings for each in found[:MAX_FINALISTS]]
+        pool = search.measure_exactly(finalists)
+        measured = {each.identity for each in pool}
+        for _ in range(3):
+            best = next(each for each in pool if not self._is_what_if(each))
+            neighbours = self._choose_neighbours(search, best)
+            new = [
+                each for each in search.measure_exactly(neighbours) if each.identity not in measured
+            ]
+            measured |= {each.identity for each in new}
+            pool = sorted([*pool, *new], key=lambda each: each.loss)
+            if best is next(each for each in pool if not self._is_what_if(each)):
+                break
+        return pool
+
+    def _choose_neighbours(self, search: SegmentSearch, best: Scored) -> list[Mapping[Key, str]]:
+        """Return the neighbours of a hypothesis that may fit, and the two best of each slot."""
+        by_key: dict[Key, list[Scored]] = {}
+        for scored in search.score_neighbours(best):
+            changed = [k for k, v in scored.settings.items() if best.settings.get(k) != v]
+            for key in changed:
+                by_key.setdefault(key, []).append(scored)
+        chosen = []
+        for rivals in by_key.values():
+            rivals.sort(key=lambda each: each.loss)
+            least = rivals[0].loss
+            chosen += [
+                each.settings
+                for place, each in enumerate(rivals)
+                if place < 2 or each.loss < min(least, best.loss) + PROMISING
+            ]
+        return chosen
+
+    def _prefer_usual(self, search: SegmentSearch, best: Scored, pool: list[Scored]) -> Scored:
+        """Return the hypothesis with usual values for all that cannot be told from the best."""
+        current = best
+        for slot in search.list_open_slots(best.plan):
+            if slot.value == slot.usual or slot.source == "given":
+                continue
+            for scored in search.measure_exactly([{**current.settings, slot.key: slot.usual}]):
+                if not _is_clearly_worse(scored, best):
+                    current = scored
+                    pool.append(scored)
+        return current
+
+    def _list_slots(self, search: SegmentSearch, current: Scored) -> list[Slot]:
+        slots = search.list_open_slots(current.plan)
+        if PRIOR in self._decided:
+            return slots
+        given = self._given_prior
+        value = current.settings[PRIOR]
+        prior = Slot(*PRIOR, "", value, given or "normal:1", (), "given" if given else "assumed")
+        return [prior, *slots]
+
+    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored], is_sure: bool) -> None:
+        """Decide whether a value is inferred, and note what it was compared with."""
+        rivals = [each for each in pool if self._differs(slot, each, current)]
+        runner_up = min(rivals, key=lambda each: each.loss, default=None)
+        is_sure = is_sure and all(_is_clearly_worse(rival, current) for rival in rivals)
+        if slot.key == PRIOR:
+            is_sure = is_sure and slot.value in ROUND_PRIORS
+        if slot.name == "epsilon":  # those that would change nothing were not tried
+            is_sure = is_sure and len(slot.alternatives) == len(EPSILONS) - 1
+        source: Source = slot.source
+        if source == "assumed" and is_sure and (rivals or slot.key == PRIOR):
+            source = "inferred"
+        total = current.discrepancy.total
+        alternative = (
+            Alternative(_find_value(slot.key, runner_up), runner_up.discrepancy.total)
+            if runner_up
+            else None
+        )
+        self._conventions[slot.key] = Convention(
+            slot.name, slot.layer, slot.value, source, total, alternative
+        )
+        self._decided[slot.key] = slot.value
+        if source == "given":
+            self._check_given(slot, current, runner_up)
+
+    def _differs(self, slot: Slot, rival: Scored, current: Scored) -> bool:
+        value = _find_value(slot.key, rival)
+        if value in ("", slot.value) or rival.identity == current.identity:
+            return False
+        if slot.source != "given" and self._is_what_if(rival):
+            return False
+        return slot.key != PRIOR or value in ROUND_PRIORS or slot.value not in ROUND_PRIORS
+
+    def _is_what_if(self, scored: Scored) -> bool:
+        """Return whether a hypothesis has another value than one that was given."""
+        if self._given_prior and scored.settings[PRIOR] != self._given_prior:
+            return True
+        return any(s.source == "given" and s.value != s.usual for s in scored.plan.slots)
+
+    def _check_given(self, slot: Slot, current: Scored, runner_up: Scored | None) -> None:
+        """Note a given value if another one fits, and it does not."""
+        if not runner_up or current.discrepancy.fits or not runner_up.discrepancy.fits:
+            return
+        if not _is_clearly_worse(current, runner_up):
+            return
+        place = f" of {slot.layer}" if slot.layer else ""
+        self._contradictions.append(
+            f"its batch norms speak against --{slot.name} {slot.value}{place} (discrepancy "
+            f"{current.discrepancy.total:.2f}): {_find_value(slot.key, runner_up)} fits "
+            f"({runner_up.discrepancy.total:.2f})"
+        )
+
+    def _no_chain_error(self, number: int, best: Scored) -> UnreadableError:
+        layer = self._plan.weighted_layers[number]
+        return UnreadableError(
+            f"the statistics of {layer.name} fit no chain of its layers (discrepancy "
+            f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or layers "
+            f"that are not known; {self._plan.framework.remedy}"
+        )
+
+
+def _is_clearly_worse(scored: Scored, than: Scored) -> bool:
+    least = than.discrepancy.total
+    return (
+        scored.discrepancy.total > least + max(MARGIN, RELATIVE_MARGIN * least)
+        and count_deviations(than.losses, scored.losses) > CLEARLY
+    )
+
+
+def _find_value(key: Key, scored: Scored) -> str:
+    """Return the value of a convention in a hypothesis, or "" if it has none."""
+    if key == PRIOR:
+        return scored.settings[PRIOR]
+    return next((slot.value for slot in scored.plan.slots if slot.key == key), "")

@@ -1,0 +1,235 @@
+"""Search for the conventions of the layers up to a norm."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.weights.inference.compare import (
+    compute_discrepancy,
+    compute_losses,
+)
+from ganinv_cli.formats.weights.inference.measure import Effort, Measurements, Moments
+from ganinv_cli.formats.weights.inference.samples import compute_sigma
+from ganinv_cli.formats.weights.layers import PlannedLayer
+from ganinv_cli.formats.weights.plan import Plan
+from ganinv_cli.formats.weights.sequence import plan_layers
+from ganinv_cli.formats.weights.slots import Key, Slot
+from ganinv_cli.network.norm_statistics import Discrepancy
+
+PRIOR: Key = ("prior", -1)
+QUICK = Effort(samples=48, channels=32, rows=4, values=1 << 21)
+EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 23)
+MAX_STARTS = 600
+MAX_FINALISTS = 6
+MAX_MOVES = 6
+DESCENTS = 6  # if several layers precede the norm, whose conventions may compensate
+SMALL_CHANGE = 0.005  # relative change of a norm's output that its statistics cannot show
+
+SAME_SCALE = 0.06  # relative difference of standard deviations of priors that are not told apart
+
+# that people use; of a uniform and a normal prior of one variance, the rounder is meant
+USUAL_PRIORS = ("normal:1", "uniform:-1,1", "uniform:0,1")
+ROUND_PRIORS = (
+    *USUAL_PRIORS,
+    *("normal:1,0.9545", "normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
+    *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
+    *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
+    *("uniform:0,2", "uniform:0,0.5", "uniform:0,0.1"),
+)
+
+
+class Scored(NamedTuple):
+    """A hypothesis: settings, the plan that they make, and how well it fits the norm."""
+
+    settings: Mapping[Key, str]
+    plan: Plan
+    losses: np.ndarray  # (channels,)
+    discrepancy: Discrepancy
+    moments: Moments
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of a channel."""
+        return float(self.losses.mean())
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the plan computes."""
+        prior = self.settings.get(PRIOR, "")
+        return (prior, *((each.name, each.usage) for each in self.plan.layers))
+
+
+class SegmentSearch:
+    """Tries the open conventions of the layers up to one norm."""
+
+    def __init__(
+        self, plan: Plan, measurements: Measurements, count: int, decided: Mapping[Key, str]
+    ) -> None:
+        """`count` is the number of layers with weights up to this norm, with it."""
+        self._plan, self._measurements, self._count = plan, measurements, count
+        self.decided = decided
+
+    def score(self, settings: Mapping[Key, str], effort: Effort) -> Scored | None:
+        """Return how well settings fit, or None if their layers do not fit together."""
+        try:
+            plan = plan_layers(self._plan, self._count, settings)
+        except UnreadableError:
+            return None
+        moments = self._measurements.measure(plan.layers, settings[PRIOR], effort)
+        losses = compute_losses(moments)
+        return Scored(settings, plan, losses, compute_discrepancy(moments), moments)
+
+    def find_best(self, start: Mapping[Key, str], given_prior: str) -> list[Scored]:
+        """Return the best hypotheses by a quick measurement, the best first.
+
+        All of them have the given values.
+        """
+        scored = self._score_all(self._list_starts(start, given_prior), QUICK)
+        is_compound = scored and self.count_linear(scored[0].plan) > 1
+        for best in scored[: DESCENTS if is_compound else 1]:
+            for _ in range(MAX_MOVES):
+                neighbours = [
+                    each
+                    for each in self.score_neighbours(best)
+                    if (not given_prior or each.settings[PRIOR] == given_prior)
+                    and all(s.value == s.usual for s in each.plan.slots if s.source == "given")
+                ]
+                scored = _sort_distinct([*scored, *neighbours])
+                least = min(neighbours, key=lambda each: each.loss, default=best)
+                if least.loss > best.loss - 0.02:
+                    break
+                best = least
+        return scored
+
+    def count_linear(self, plan: Plan) -> int:
+        """Return how many matrices and convolutions precede this norm, since the last one."""
+        kinds = ["variance" in each.weights for each in plan.weighted_layers[: self._count - 1]]
+        return kinds[::-1].index(True) if True in kinds else len(kinds)
+
+    def measure_exactly(self, settings: Iterable[Mapping[Key, str]]) -> list[Scored]:
+        """Return hypotheses measured on many samples, the best first."""
+        return self._score_all(settings, EXACT)
+
+    def list_open_slots(self, plan: Plan) -> list[Slot]:
+        """Return the slots that this norm can tell something of, with the values to try."""
+        last = self._count - 1
+        slots = []
+        for slot in plan.slots:
+            if slot.key in self.decided or slot.key == ("epsilon", last):
+                continue
+            if slot.name == "epsilon":
+                slot = slot._replace(alternatives=self._list_epsilons(slot, plan))
+            slots.append(slot)
+        return slots
+
+    def score_neighbours(self, scored: Scored) -> list[Scored]:
+        """Return the hypotheses that differ in a single convention, by a quick measurement."""
+        return self._score_all(self.list_neighbours(scored), QUICK)
+
+    def list_neighbours(self, scored: Scored) -> Iterator[dict[Key, str]]:
+        """Yield the settings that differ in a single convention, given ones included."""
+        for slot in self.list_open_slots(scored.plan):
+            for value in slot.alternatives:
+                yield {**scored.settings, slot.key: value}
+        if PRIOR not in self.decided:
+            for prior in self.list_priors(scored):
+                yield {**scored.settings, PRIOR: prior}
+
+    def list_priors(self, scored: Scored) -> Iterator[str]:
+        """Yield the round priors, and a normal one of the scale that fits if none of them does."""
+        yield from ROUND_PRIORS
+        with np.errstate(all="ignore"):
+            ratio = scored.moments.stored_variance / scored.moments.variance
+        ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+        if not ratio.size:
+            return
+        fitted = compute_sigma(scored.settings[PRIOR]) * math.sqrt(float(np.median(ratio)))
+        is_round = any(abs(fitted / compute_sigma(each) - 1) < SAME_SCALE for each in ROUND_PRIORS)
+        if 1e-4 < fitted < 1e4 and not is_round:
+            yield f"normal:{fitted:.2g}"
+
+    def _list_starts(self, start: Mapping[Key, str], given_prior: str) -> list[dict[Key, str]]:
+        """Return the product of geometries, one activation for all places, and usual priors."""
+        settings = [dict(start)]
+        is_compound = self.count_linear(self._plan) > 1
+        for name in ("upsampling", "strides", "epsilon", *([] if is_compound else ["padding"])):
+            settings = self._expand(settings, name)
+        settings = self._expand(settings, "norm")
+        settings = self._expand_activations(settings)
+        if PRIOR not in self.decided and not given_prior:
+            settings = [{**each, PRIOR: prior} for prior in USUAL_PRIORS for each in settings]
+        return settings[:MAX_STARTS]
+
+    def _expand(self, settings: list[dict[Key, str]], name: str) -> list[dict[Key, str]]:
+        """Return the settings with every combination of the values of one kind of convention."""
+        expanded: list[dict[Key, str]] = []
+        rest = settings
+        while rest and len(expanded) + len(rest) < MAX_STARTS:
+            current, rest = rest[0], rest[1:]
+            open_slots = [
+                slot
+                for slot in self._plan_slots(current)
+                if slot.name == name and slot.key not in current and slot.source != "given"
+            ]
+            if not open_slots:
+                expanded.append(current)
+                continue
+            slot = open_slots[0]
+            rest = [*rest, *({**current, slot.key: v} for v in (slot.value, *slot.alternatives))]
+        return [*expanded, *rest]
+
+    def _expand_activations(self, settings: list[dict[Key, str]]) -> list[dict[Key, str]]:
+        expanded: list[dict[Key, str]] = []
+        for current in settings:
+            slots = [
+                slot
+                for slot in self._plan_slots(current)
+                if slot.name == "activation" and slot.source != "given"
+            ]
+            values = [value for slot in slots for value in (slot.value, *slot.alternatives)]
+            for value in dict.fromkeys(values):
+                expanded.append({**current, **{slot.key: value for slot in slots}})
+            expanded += [] if values else [current]
+        return expanded
+
+    def _plan_slots(self, settings: Mapping[Key, str]) -> list[Slot]:
+        try:
+            plan = plan_layers(self._plan, self._count, settings)
+        except UnreadableError:
+            return []
+        return self.list_open_slots(plan)
+
+    def _list_epsilons(self, slot: Slot, plan: Plan) -> tuple[str, ...]:
+        """Return the epsilons that would change the output of a norm."""
+        norm = _find_norm(plan, slot)
+        variance = self._measurements.read_variance(norm)
+        with np.errstate(all="ignore"):
+            changes = {
+                value: np.sqrt((variance + float(value)) / (variance + float(slot.value)))
+                for value in slot.alternatives
+            }
+        return tuple(value for value, change in changes.items() if not _is_small(change))
+
+    def _score_all(self, settings: Iterable[Mapping[Key, str]], effort: Effort) -> list[Scored]:
+        scored = (self.score(each, effort) for each in settings)
+        return _sort_distinct([each for each in scored if each])
+
+
+def _sort_distinct(scored: list[Scored]) -> list[Scored]:
+    """Return hypotheses by their losses, the first of those that are the same network."""
+    distinct: dict[tuple[object, ...], Scored] = {}
+    for each in scored:
+        distinct.setdefault(each.identity, each)
+    return sorted(distinct.values(), key=lambda each: each.loss)
+
+
+def _is_small(change: np.ndarray) -> bool:
+    return abs(float(np.nanmedian(change)) - 1) < SMALL_CHANGE
+
+
+def _find_norm(plan: Plan, slot: Slot) -> PlannedLayer:
+    layer = plan.weighted_layers[slot.number]
+    return next(each for each in plan.layers if each.weighted_layer is layer)

@@ -1,0 +1,150 @@
+"""Whether a generator is the one that was trained, by the statistics that its batch norms store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.norm_statistics import Discrepancy, compare_moments
+
+Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
+
+MAX_SCALE_STEPS = 8
+SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
+MAX_SCALE = 1e6
+SAID_ELSEWHERE = ("prior", "range")  # conventions of any format, which are said to be assumed
+SAME_SCALE = 0.03  # relative difference of two scales that are named as one
+
+
+class Moments(NamedTuple):
+    """Statistics of a norm."""
+
+    mean: np.ndarray  # (channels,)
+    variance: np.ndarray  # (channels,)
+
+
+class StoredNorm(NamedTuple):
+    """A batch norm with the statistics that it stores."""
+
+    name: str
+    moments: Moments
+
+
+# (scale of z, how many norms) -> moments of what enters each of the first norms
+Measure = Callable[[float, int], list[Moments]]
+
+
+class NormRow(NamedTuple):
+    """How well a norm's stored statistics fit what enters it."""
+
+    name: str
+    discrepancy: Discrepancy
+
+
+@dataclass(frozen=True)
+class NormCheck:
+    """The result for a generator: confirmed, or why not."""
+
+    status: Status
+    rows: tuple[NormRow, ...] = ()  # from z to the image
+    doubt: str = ""  # a clause on the generator, "its …"; empty if there is none
+
+    @property
+    def is_confirmed(self) -> bool | None:
+        """Whether the statistics are those of this network and prior; None: there are none."""
+        return None if self.status == "unchecked" else self.status == "confirmed"
+
+
+UNCHECKED = NormCheck("unchecked")
+
+
+def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: float) -> NormCheck:
+    """Return whether the stored statistics are what `measure` finds, and if not, which z fits.
+
+    `deviation` is the prior's own standard deviation, per component.
+    """
+    if not norms:
+        return UNCHECKED
+    rows = _compare_all(norms, measure)
+    contradicted = [place for place, row in enumerate(rows) if not row.discrepancy.fits]
+    if not contradicted:
+        return NormCheck("confirmed", rows)
+    if all(_is_initial(norms[place]) for place in contradicted):
+        doubt = "its moving averages never settled (means 0 and variances 1 as initialised)"
+        return NormCheck("unsettled", rows, doubt)
+    scale = _find_scale(norms, measure) if contradicted[0] == 0 else None
+    if scale is not None:
+        rescaled = _compare_all(norms, measure, scale)
+        if all(row.discrepancy.fits for row in rescaled):
+            return NormCheck("contradicted", rows, _describe_prior(scale * deviation, scale))
+    return NormCheck("contradicted", rows, _describe_contradiction(rows, contradicted))
+
+
+def doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
+    """Return an unchecked result with what is doubtful: conventions of layers that are assumed."""
+    names = [each.name for each in conventions if each.source == "assumed"]
+    doubtful = [name for name in dict.fromkeys(names) if name not in SAID_ELSEWHERE]
+    if check.status != "unchecked" or not doubtful:
+        return check
+    return replace(
+        check,
+        doubt="it has no batch norms that could confirm what is assumed of its layers "
+        f"({', '.join(doubtful)})",
+    )
+
+
+def _compare_all(
+    norms: Sequence[StoredNorm], measure: Measure, scale: float = 1.0
+) -> tuple[NormRow, ...]:
+    measured = measure(scale, len(norms))
+    return tuple(
+        NormRow(norm.name, compare_moments(*moments, *norm.moments))
+        for norm, moments in zip(norms, measured, strict=True)
+    )
+
+
+def _find_scale(norms: Sequence[StoredNorm], measure: Measure) -> float | None:
+    """Return the scale of z at which the first norm's variance fits, if there is one.
+
+    The first step finds it if the norm's input is linear in z, up to the same shift in each pixel.
+    """
+    stored, scale = norms[0].moments, 1.0
+    for _ in range(MAX_SCALE_STEPS):
+        (measured,) = measure(scale, 1)
+        known = (measured.variance > 0) & (stored.variance > 0)
+        if not known.any():
+            return None
+        step = float(np.median(np.log(stored.variance[known] / measured.variance[known])))
+        scale *= float(np.exp(step / 2))
+        if not 1 / MAX_SCALE < scale < MAX_SCALE:  # or NaN
+            return None
+        if abs(step) < SCALE_TOLERANCE:
+            break
+    return scale
+
+
+def _is_initial(norm: StoredNorm) -> bool:
+    return bool(np.all(norm.moments.mean == 0) and np.all(norm.moments.variance == 1))
+
+
+def _describe_prior(deviation: float, scale: float) -> str:
+    """Return the sentence on a prior of another scale; `deviation` is that of a component."""
+    usual = {"uniform:-1,1": 3**-0.5, "normal": 1.0}
+    near = [name for name, each in usual.items() if abs(deviation / each - 1) < SAME_SCALE]
+    prior = near[0] if near else f"normal:{deviation:.3g}"
+    return (
+        f"its batch norms were trained with another prior: z of {scale:.3g} times the scale fits, "
+        f"e.g. --prior {prior}"
+    )
+
+
+def _describe_contradiction(rows: Sequence[NormRow], contradicted: Sequence[int]) -> str:
+    cause = "they never settled, or a layer is not what the file's program had"
+    if contradicted[0] == 0:
+        return f"no prior fits its moving averages: {cause}"
+    names = ", ".join(rows[place].name for place in contradicted[:3])
+    more = len(contradicted) - 3
+    where = f"{names} and {more} more" if more > 0 else names
+    return f"its moving averages at {where} are not those of what enters: {cause}"

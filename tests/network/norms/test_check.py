@@ -1,0 +1,136 @@
+"""Batch norms tell whether a generator's layers and prior are those that it was trained with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from settled import (
+    LEAKY,
+    check,
+    make_checkpoint,
+    make_network,
+    make_norm,
+    replace_layer,
+    settle_norms,
+)
+
+from ganinv_cli.network.convention import Convention
+from ganinv_cli.network.folding import add_label_input
+from ganinv_cli.network.graph import chain
+from ganinv_cli.network.layers import Activation, BatchNorm, Dense, Reshape
+from ganinv_cli.network.norms.cached_check import load_check, measure_check
+
+FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects
+
+
+@pytest.mark.parametrize("prior", ["normal", "normal:0.5", "uniform", "uniform:0,1"])
+def test_a_generator_with_statistics_of_its_own_run_is_confirmed(prior: str) -> None:
+    result = check(settle_norms(make_network(), prior), prior)
+    assert (result.status, result.doubt, result.is_confirmed) == ("confirmed", "", True)
+    assert [row.name for row in result.rows] == ["norm1", "norm2"]
+    assert max(row.discrepancy.total for row in result.rows) < 0.06
+
+
+def test_a_normal_prior_is_not_truncated_for_the_check() -> None:
+    """Training draws from the whole normal distribution, whatever share the bounds keep."""
+    assert check(settle_norms(make_network()), "normal:1,0.5").is_confirmed
+
+
+@pytest.mark.parametrize(
+    ("trained", "taken", "scale", "option"),
+    [
+        ("uniform", "normal", "0.577", "--prior uniform:-1,1"),
+        ("normal", "uniform", "1.73", "--prior normal"),
+    ],
+)
+def test_another_prior_is_found_with_its_scale(
+    trained: str, taken: str, scale: str, option: str
+) -> None:
+    result = check(settle_norms(make_network(), trained), taken)
+    assert result.status == "contradicted"
+    found = float(result.doubt.split("z of ")[1].split()[0])
+    assert found == pytest.approx(float(scale), rel=0.03)
+    assert result.doubt.endswith(f"e.g. {option}")
+    assert not result.rows[0].discrepancy.fits
+
+
+def test_a_scale_is_found_behind_an_activation_too() -> None:
+    network = make_network()
+    random = np.random.default_rng(3)
+    dense = Dense(random.normal(size=(8, 8)).astype(np.float32), np.full(8, 0.5, np.float32))
+    layers = [dense, Activation("relu"), *(node.layer for node in network.nodes)]
+    settled = settle_norms(chain(8, layers), "uniform")
+    result = check(settled, "normal")
+    assert "another prior: z of 0.5" in result.doubt
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "fits"),
+    [
+        (0, Activation("leaky_relu", 0.4), [True, False]),
+        (0, Activation("tanh"), [True, False]),
+        (1, Activation("relu"), [True, True]),  # behind the last norm, nothing is seen
+    ],
+)
+def test_a_wrong_slope_contradicts_exactly_the_next_norm(
+    place: int, wrong: Activation, fits: list[bool]
+) -> None:
+    settled = settle_norms(make_network(FIRST, SECOND))
+    result = check(replace_layer(settled, (FIRST, SECOND)[place], wrong))
+    assert [row.discrepancy.fits for row in result.rows] == fits
+    assert result.is_confirmed == all(fits)
+    if not all(fits):
+        assert "norm2" in result.doubt and "norm1" not in result.doubt
+
+
+def test_statistics_as_initialised_are_unsettled() -> None:
+    result = check(make_network())
+    assert (result.status, result.is_confirmed) == ("unsettled", False)
+    assert "never settled (means 0 and variances 1 as initialised)" in result.doubt
+
+
+def test_statistics_that_no_prior_explains_are_called_so() -> None:
+    settled = settle_norms(make_network())
+    norm = next(node.layer for node in settled.nodes if isinstance(node.layer, BatchNorm))
+    result = check(replace_layer(settled, norm, replace(norm, mean=norm.mean + 1)))
+    assert result.doubt.startswith("no prior fits its moving averages")
+
+
+def test_norms_of_single_values_are_compared_without_sampling_error() -> None:
+    """Each has as few values as there are z, and covariances of z are the prior's own."""
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(8, 96)).astype(np.float32)
+    bias = random.normal(size=96).astype(np.float32)
+    exact = replace(make_norm(random, 96), mean=bias, variance=(weights**2).sum(0))  # normal z
+    result = check(chain(8, [Dense(weights, bias), exact, Reshape((4, 8, 3))]))
+    assert result.rows[0].discrepancy.total < 1e-4
+
+
+def test_labels_are_drawn_alike() -> None:
+    network = add_label_input(make_network(), 3)
+    assert check(settle_norms(network)).is_confirmed
+
+
+def test_a_generator_without_norms_is_not_checked_and_not_doubted() -> None:
+    dense = Dense(np.ones((8, 12), np.float32), np.zeros(12, np.float32))
+    checkpoint = make_checkpoint(chain(8, [dense, Reshape((2, 2, 3))]))
+    result = load_check(checkpoint)
+    assert result is not None
+    assert (result.status, result.is_confirmed, result.doubt) == ("unchecked", None, "")
+    assumed = (
+        Convention("prior", "", "normal", "assumed"),
+        Convention("activation", "0", "relu", "assumed"),
+    )
+    doubted = load_check(replace(checkpoint, conventions=assumed))
+    assert doubted is not None
+    assert doubted.doubt.endswith("what is assumed of its layers (activation)")
+
+
+def test_a_check_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    checkpoint = make_checkpoint(settle_norms(make_network(LEAKY, LEAKY)))
+    assert load_check(checkpoint) is None
+    measured = measure_check(checkpoint)
+    assert load_check(checkpoint) == measured
+    assert load_check(make_checkpoint(checkpoint.network, "uniform")) is None
