@@ -37,6 +37,7 @@ from verdict_study.pictures import (
 )
 from verdict_study.tables import judge_answer, render
 
+from ganinv_cli.cli.startup import start_tensorflow
 from ganinv_cli.report import Report, summarize
 from ganinv_cli.report.attribution import summarize_attribution
 from ganinv_cli.settings.shipped import find
@@ -80,6 +81,7 @@ COPIED = (  # from the report of `ganinv invert`
 )
 def main(count: int, trials: int, folder: Path, out: Path) -> None:
     """Print how often the verdict errs, and whether the right generator is named."""
+    start_tensorflow()
     generators = {
         "portraits64": find("checkpoint", "portraits64"),
         "gan-face-generate": download_weights(folder / "wheels"),
