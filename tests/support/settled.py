@@ -44,7 +44,7 @@ def make_norm(random: np.random.Generator, channels: int) -> BatchNorm:
     """A norm as it is before any training, but for its scale and shift."""
     gamma, beta = 1 + 0.2 * random.normal(size=channels), 0.3 * random.normal(size=channels)
     zeros, ones = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-    return BatchNorm(gamma.astype(np.float32), beta.astype(np.float32), zeros, ones, 1e-3)
+    return BatchNorm(gamma.astype(np.float32), beta.astype(np.float32), zeros, ones, 1e-5)
 
 
 def settle_norms(network: Network, prior: str = "normal", seed: int = 5) -> Network:

@@ -22,6 +22,7 @@ class MergedProvenance:
         self._start_times: list[str] = []
         self._finish_times: list[str] = []
         self._values: dict[str, dict[str, list[Path]]] = {}  # name -> value -> files
+        self._generator: dict[str, Any] | None = None  # of the last file that has it
         self._figures: dict[str, tuple[tuple[int, ...], Path]] = {}
 
     def add(self, path: Path, catalogue: Catalogue, parts_remain: bool) -> None:
@@ -37,6 +38,7 @@ class MergedProvenance:
             self.largest = newest
         self._start_times.append(oldest["started"])
         self._finish_times.append(newest["finished"])
+        self._generator = newest.get("generator", self._generator)
         self._record_values(path, newest)
         for name in oldest["figures"]:
             self._record_figure(path, name)
@@ -56,7 +58,7 @@ class MergedProvenance:
             seed=most["seed"],
             git=most["git"],
             precision="mixed" if mixed else "float32",
-            generator=most.get("generator"),
+            generator=self._generator,
         )
         finished = max(self._finish_times) if all(self._finish_times) else provenance.now()
         return made_by.to_attributes(min(self._start_times), finished, groups, figures)

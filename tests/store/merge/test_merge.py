@@ -139,7 +139,10 @@ def test_rounding_is_no_disagreement(out, tmp_path):
 def test_the_attributes_are_those_of_all(out, tmp_path, monkeypatch):
     made = [
         {"device": "CPU", "config": {"trials": 4, "shard": "1/2"}},
-        {"device": "GPU", "config": {"trials": 8, "shard": "2/2"}, "precision": "mixed"},
+        {
+            **{"device": "GPU", "config": {"trials": 8, "shard": "2/2"}, "precision": "mixed"},
+            "generator": {"confirmed": False, "doubt": "its layers", "conventions": []},
+        },
         {"device": "CPU", "config": {"trials": 4, "shard": ""}},
     ]
     paths = []
@@ -153,6 +156,7 @@ def test_the_attributes_are_those_of_all(out, tmp_path, monkeypatch):
     assert attributes["config"] == {"trials": 8, "shard": ""}
     assert attributes["device"] == "CPU; GPU"
     assert attributes["precision"] == "mixed"
+    assert attributes["generator"]["doubt"] == "its layers"  # unknown to the other files
     for name in ("command", "identity", "checkpoint_sha256", "seed", "git", "versions"):
         assert attributes[name] == getattr(make_provenance(), name)
 

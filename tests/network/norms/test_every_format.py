@@ -1,0 +1,176 @@
+"""The norms of every format that has some are compared, and errors show whatever the format."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import saved_models
+import tensorflow as tf
+from exported.onnx_models import build_model, write_model
+from onnx import helper
+from settled import make_checkpoint, make_network, settle_norms
+from torch_files import save_archive
+
+from ganinv_cli import formats
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.network.graph import Network
+from ganinv_cli.network.layers import Activation, BatchNorm
+from ganinv_cli.network.norms.cached_check import measure_check
+from ganinv_cli.network.norms.check import NormCheck
+from ganinv_cli.network.norms.visible import find_norms
+from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.settings.conventions import Conventions
+
+# Keras asks its variables for an array as NumPy 1 did
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+RELU = Activation("relu")
+NORMS = 2
+Arrays = dict[str, np.ndarray]
+
+
+def write_settled(path: Path, prior: str) -> Path:
+    """Two norms that store what the generator makes of a prior, as `convert` writes them."""
+    network = settle_norms(make_network(RELU, RELU), prior)
+    write_generator(make_checkpoint(network, prior), parse_destination(path, overwrite=False))
+    return path
+
+
+def write_tf1(folder: Path, prior: str) -> Path:
+    return write_settled(folder / "DCGAN.model-0", prior)
+
+
+def write_keras(folder: Path, prior: str) -> Path:
+    return write_settled(folder / "generator.keras", prior)
+
+
+def write_keras_export(folder: Path, prior: str) -> Path:
+    model = keras.models.load_model(write_keras(folder, prior))
+    model.export(folder / "exported", verbose=False)
+    return folder / "exported"
+
+
+def write_fused(folder: Path, prior: str) -> Path:
+    """As TensorFlow 1 and Keras 2 compute a norm."""
+    network = settle_norms(make_network(RELU, RELU), prior)
+    dense, _, norm, _, up, second, _, last, _ = (node.layer for node in network.nodes)
+
+    def normalize(x: tf.Tensor, layer: BatchNorm) -> tf.Tensor:
+        moments = (layer.gamma, layer.beta, layer.mean, layer.variance)
+        return tf.compat.v1.nn.fused_batch_norm(x, *moments, layer.epsilon, is_training=False)[0]
+
+    def run(z: tf.Tensor) -> tf.Tensor:
+        x = tf.reshape(z @ dense.weights + dense.bias, (-1, 2, 2, 24))
+        x = tf.nn.relu(normalize(x, norm))
+        x = tf.nn.conv2d_transpose(x, up.weights, (tf.shape(z)[0], 4, 4, 16), 2) + up.bias
+        x = tf.nn.relu(normalize(x, second))
+        x = tf.nn.conv2d_transpose(x, last.weights, (tf.shape(z)[0], 8, 8, 3), 2) + last.bias
+        return tf.tanh(x)
+
+    signature = [tf.TensorSpec((None, 8), tf.float32, "z")]
+    module = tf.Module()
+    module.function = tf.function(run, input_signature=signature)
+    tf.saved_model.save(module, str(folder / "saved"), signatures=module.function)
+    return folder / "saved"
+
+
+def make_state() -> Arrays:
+    """PyTorch's DCGAN, with statistics as initialised."""
+    random = np.random.default_rng(0)
+    state: Arrays = {}
+    for number, shape in enumerate(((8, 24, 4, 4), (24, 16, 4, 4), (16, 3, 4, 4))):
+        state[f"{3 * number}.weight"] = random.normal(0, 0.15, shape).astype(np.float32)
+        if number < NORMS:
+            one, zero = np.ones(shape[1], np.float32), np.zeros(shape[1], np.float32)
+            leaves = {"weight": one, "bias": zero, "running_mean": zero, "running_var": one}
+            state |= {f"{3 * number + 1}.{leaf}": each.copy() for leaf, each in leaves.items()}
+    return state
+
+
+def settle_state(folder: Path, prior: str) -> Arrays:
+    state = make_state()
+    network = formats.read(save_archive(folder / "initial.pt", state)).network
+    assert isinstance(network, Network)
+    norms = [n.layer for n in settle_norms(network, prior).nodes if isinstance(n.layer, BatchNorm)]
+    for number, norm in enumerate(norms):
+        state[f"{3 * number + 1}.running_mean"] = norm.mean
+        state[f"{3 * number + 1}.running_var"] = norm.variance
+    return state
+
+
+def write_torch(folder: Path, prior: str) -> Path:
+    return save_archive(folder / "generator.pt", settle_state(folder, prior))
+
+
+def write_onnx(folder: Path, prior: str) -> Path:
+    """As PyTorch's exporter writes the same network."""
+    state = settle_state(folder, prior)
+    nodes = [helper.make_node("Reshape", ["z", "shape"], ["x0"])]
+    for n in range(3):
+        pads = [min(n, 1)] * 4
+        strides = [1 + min(n, 1)] * 2
+        taken = [f"x{n}", f"{3 * n}.weight"]
+        nodes.append(
+            helper.make_node("ConvTranspose", taken, [f"y{n}"], pads=pads, strides=strides)
+        )
+        if n < NORMS:
+            leaves = ("weight", "bias", "running_mean", "running_var")
+            norm = [f"y{n}", *(f"{3 * n + 1}.{leaf}" for leaf in leaves)]
+            nodes.append(helper.make_node("BatchNormalization", norm, [f"n{n}"]))
+            nodes.append(helper.make_node("Relu", [f"n{n}"], [f"x{n + 1}"]))
+    nodes.append(helper.make_node("Tanh", ["y2"], ["picture"]))
+    weights = state | {"shape": np.array([0, 8, 1, 1], np.int64)}
+    return write_model(folder / "generator.onnx", build_model(nodes, weights))
+
+
+WRITERS = (write_tf1, write_keras, write_keras_export, write_fused, write_torch, write_onnx)
+
+
+def check_file(path: Path, prior: str) -> NormCheck:
+    return measure_check(formats.read(path, Conventions(prior=prior)))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_files_norms_are_confirmed_and_another_prior_is_found(
+    tmp_path: Path, write: Callable[[Path, str], Path]
+) -> None:
+    path = write(tmp_path, "uniform")
+    result = check_file(path, "uniform")
+    assert (result.status, len(result.rows)) == ("confirmed", NORMS)
+    assert max(row.discrepancy.total for row in result.rows) < 0.06
+    other = check_file(path, "normal")
+    assert [row.discrepancy.fits for row in other.rows] == [False, True]
+    assert "e.g. --prior uniform:-1,1" in other.doubt
+
+
+def test_what_normalizes_otherwise_is_no_visible_norm(tmp_path: Path) -> None:
+    """An instance norm has no statistics, and a scale and shift are no norm."""
+    scale, shift = tf.Variable(tf.ones(8)), tf.Variable(tf.zeros(8))
+    matrix = saved_models.make_variable(saved_models.LATENT, 128)
+    last = saved_models.make_variable(4, 4, 3, 8)
+
+    def run(z: tf.Tensor) -> tf.Tensor:
+        x = tf.reshape(z @ matrix, (-1, 4, 4, 8)) * scale + shift
+        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+        x = tf.nn.batch_normalization(x, mean, variance, shift, scale, 1e-5)
+        return tf.tanh(tf.nn.conv2d_transpose(x, last, (tf.shape(z)[0], 8, 8, 3), 2))
+
+    path = saved_models.save_module(tmp_path / "saved", run, matrix, scale, shift, last)
+    network = formats.read(path).network
+    assert isinstance(network, TracedNetwork)
+    assert find_norms(network) == []
+    assert check_file(path, "normal").status == "unchecked"
+
+
+def test_visible_norms_have_the_statistics_of_the_file(tmp_path: Path) -> None:
+    network = formats.read(write_onnx(tmp_path, "normal")).network
+    assert isinstance(network, TracedNetwork)
+    state = settle_state(tmp_path, "normal")
+    norms = find_norms(network)
+    for number, norm in enumerate(norms):
+        np.testing.assert_array_equal(norm.mean, state[f"{3 * number + 1}.running_mean"])
+        np.testing.assert_array_equal(norm.variance, state[f"{3 * number + 1}.running_var"])
+    assert len(norms) == NORMS
