@@ -92,7 +92,8 @@ def make_state() -> Arrays:
 
 def settle_state(folder: Path, prior: str) -> Arrays:
     state = make_state()
-    network = formats.read(save_archive(folder / "initial.pt", state)).network
+    relu = Conventions(activation="relu", prior=prior, strides=(1, 2, 2))
+    network = formats.read(save_archive(folder / "initial.pt", state), relu).network
     assert isinstance(network, Network)
     norms = [n.layer for n in settle_norms(network, prior).nodes if isinstance(n.layer, BatchNorm)]
     for number, norm in enumerate(norms):
