@@ -26,10 +26,14 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     --out it shows several results side by side. CSV is one line a row of the main table; JSON is
     an object, or a list of them for several files.
 
+    Results of ganinv invert for the same image on several generators are followed by the answer
+    which of them made it.
+
     \b
     Examples:
         ganinv report recover.h5 --format markdown
         ganinv report a.h5 b.h5 --out both
+        ganinv report invert-portraits64.h5 invert-other.h5
     """
     several = len(files) > 1
     folders = dict(zip(files, _choose_folders(files, out), strict=True))
