@@ -76,7 +76,7 @@ def select_shown(
     """Return the pictures that are inverted on a generator.
 
     They are its own, all others that no generator made, and `count` of each other generator: a
-    third of them in each format, of different z.
+    third of them in each format, of different z. Kinds are mixed, so that a part of a run has all.
     """
     foreign = [
         picture
@@ -84,7 +84,8 @@ def select_shown(
         if source != name
         for picture in _take_turns(pictures, count)
     ]
-    return [*generated[name], *foreign, *others]
+    shown = [*generated[name], *foreign, *others]
+    return [shown[at] for at in np.random.default_rng(SEED).permutation(len(shown))]
 
 
 def _take_turns(pictures: list[Picture], count: int) -> list[Picture]:

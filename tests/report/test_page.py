@@ -12,6 +12,7 @@ from known_sweep import make_image_groups, make_image_results
 from ganinv_cli import store
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import consistency, summarize
+from ganinv_cli.report.attribution import summarize_attribution
 from ganinv_cli.report.output import folder
 from ganinv_cli.report.output.folder import write_report, write_reports
 from ganinv_cli.report.shared.failures import MAX_LISTED
@@ -99,16 +100,19 @@ def test_everything_is_on_the_page(page):
     assert "1, 2.5" in cells
 
 
-def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path):
-    given = [make_results(), make_results()]
+@pytest.mark.parametrize("compared", [False, True])
+def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path, compared):
+    given = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]
     reports = [summarize(each, name) for each, name in zip(given, "ab", strict=True)]
-    write_reports(reports, given, tmp_path, ["a", "b"])
+    comparison = summarize_attribution(given, "ab") if compared else None
+    write_reports(reports, given, tmp_path, ["a", "b"], comparison)
     read = Read((tmp_path / folder.PAGE).read_text())
     ids = [attrs["id"] for _, attrs, _ in read.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)
     links = [attrs["href"].removeprefix("#") for attrs, _ in read.all("a")]
     assert set(links) <= set(ids)
     assert {"result-1", "result-2"} <= set(links)
+    assert ("comparison" in links) == compared
     labels = [a["aria-labelledby"] for _, a, _ in read.elements if "aria-labelledby" in a]
     assert set(labels) <= set(ids)
 
