@@ -56,8 +56,9 @@ def _count_starts(evidence: Evidence) -> str:
 def _describe_position(evidence: Evidence, prior: Prior) -> str:
     """Return where z lies that is never drawn."""
     if not evidence.inside:
+        lie = "lies" if evidence.outside == 1 else "lie"
         return (
-            f"{evidence.outside} of its {evidence.latent} components lie outside "
+            f"{evidence.outside} of its {evidence.latent} components {lie} outside "
             f"{format_range(prior)}"
         )
     low, high = map(format_number, evidence.norm_range)
