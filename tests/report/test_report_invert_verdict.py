@@ -17,6 +17,7 @@ SURE = Evidence(
     same=8,
     rivals=0,
     z_error=0.1,
+    vague=False,
     outside=0,
     inside=True,
     norm=5.7,
@@ -47,6 +48,7 @@ CASES = [
     ({"rivals": 2}, "ambiguous", "from 3 different z, and nothing tells which it was"),
     ({"rivals": 1, **FAR_OUT}, "ambiguous", "from 2 different z"),
     ({"rank": 40}, "ambiguous", "only 40 of 100 directions of z move it"),
+    ({"vague": True}, "ambiguous", "it hardly depends on z there"),
     ({"too_few_pixels": True}, "ambiguous", "too few pixels count to tell z"),
     ({"rank": 99, "norm": 9.5, "plausible": False}, "ambiguous", "99 of 100 directions"),
 ]
@@ -116,9 +118,19 @@ def test_a_component_is_beyond_a_bound_by_no_more_than_what_is_left_explains():
 
 
 def test_a_z_of_a_length_that_is_never_drawn_is_implausible():
-    given = make_image_groups(minima=(6,), losses=(1.0,))
+    given = make_image_groups(minima=(6,), losses=(0.1,))
     given["stochastic"]["polished/z_found"] *= 0.1
     found = row(given)
     assert (found["verdict"], found["outside"]) == ("implausible", 0)
     assert found["z_norm"] < found["z_norm_range"][0]
     assert row(given, prior="normal:0.06")["verdict"] == "made"
+
+
+def test_a_picture_that_hardly_depends_on_z_does_not_tell_it():
+    """Flat pictures lie where the generator saturates: J is small, all starts seem to agree."""
+    given = make_image_groups(minima=(6,), losses=(1.0,))
+    given["stochastic/certificate"]["singular_values"][:] = 0.05
+    found = row(given)
+    assert (found["verdict"], found["told"]) == ("ambiguous", False)
+    given["stochastic"]["polished/z_found"][:] = 0.95
+    assert row(given)["verdict"] == "implausible"  # length 9.5

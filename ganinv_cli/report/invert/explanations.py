@@ -70,7 +70,10 @@ def _describe_ambiguity(evidence: Evidence) -> str:
         return f"from {evidence.rivals + 1} different z, and nothing tells which it was"
     if evidence.too_few_pixels:
         return "too few pixels count to tell z"
-    return f"it does not tell z: only {evidence.rank} of {evidence.latent} directions of z move it"
+    if evidence.rank is not None and evidence.rank < evidence.latent:
+        moving = f"{evidence.rank} of {evidence.latent}"
+        return f"it does not tell z: only {moving} directions of z move it"
+    return "it hardly depends on z there, and does not tell which z it was"
 
 
 def _describe_nearness(evidence: Evidence) -> str:

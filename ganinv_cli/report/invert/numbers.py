@@ -130,7 +130,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertR
         outside=evidence.outside,
         at_bound=int(recoveries.at_bound_count[best]),
         z_error=evidence.z_error,
-        z_norm=finite_or_none(evidence.norm),
+        z_norm=finite_or_none(float(np.linalg.norm(recoveries.z[best]))),
         z_norm_range=evidence.norm_range,
         converged=bool(recoveries.stationary[best]),
         z="polished" if recoveries.polished[best] else "as found",

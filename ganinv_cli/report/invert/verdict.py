@@ -22,7 +22,7 @@ REACHED_SHARE = 1e-2  # of the least image loss, within which a start has reache
 # The z of a JPEG copy is about so many times as far from the picture's own z as if the errors of
 # the copy were white noise (docs/invert.md).
 ERROR_FACTOR = 3.0
-MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws
+MAX_ERROR_SHARE = 0.5  # of the expected distance of two draws: J knows the neighbourhood alone
 
 
 class Evidence(NamedTuple):
@@ -34,9 +34,10 @@ class Evidence(NamedTuple):
     same: int  # of these, starts that found the best z
     rivals: int  # other z at the least loss, under any label, that may be drawn
     z_error: float  # distance ‖·‖ from the right z that is explained by what is left of the image
+    vague: bool  # whether white noise of this energy would explain half the distance of two draws
     outside: int  # components beyond a bound
     inside: bool  # whether the right z may be inside the bounds
-    norm: float  # ‖z‖
+    norm: float  # ‖·‖ of the nearest z inside the bounds
     norm_range: tuple[float, float]  # of ‖z‖ over draws from the prior
     plausible: bool  # whether the right z may be drawn
     too_few_pixels: bool  # whether a mask leaves no more pixels than z has components
@@ -56,7 +57,8 @@ class Evidence(NamedTuple):
     @property
     def determines_z(self) -> bool:
         """Whether the pixels that count determine z, as far as is known."""
-        return not self.too_few_pixels and (self.rank is None or self.rank >= self.latent)
+        full_rank = self.rank is None or self.rank >= self.latent
+        return full_rank and not self.too_few_pixels and not self.vague
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -85,10 +87,14 @@ def gather_evidence(
     under_label = (
         np.ones(len(recoveries.loss), np.bool_) if labels is None else labels == labels[best]
     )
-    z_error = _estimate_z_error(image, rule, singular_values)
-    inside, norms = _measure_excess(recoveries) <= z_error, np.linalg.norm(recoveries.z, axis=1)
+    noise_error = _estimate_noise_error(image, rule, singular_values)
+    most = MAX_ERROR_SHARE * statistics.expected_distance(latent, recoveries.prior) * latent
+    z_error = min(ERROR_FACTOR * noise_error, most)
+    nearest_inside = recoveries.z.clip(recoveries.prior.low, recoveries.prior.high)
+    inside = np.linalg.norm(recoveries.z - nearest_inside, axis=1) <= z_error
+    norms = np.linalg.norm(nearest_inside, axis=1)
     low, high = statistics.find_norm_range(recoveries.prior, latent)
-    plausible = inside & (low - z_error <= norms) & (norms <= high + z_error)
+    plausible = inside & (low <= norms) & (norms <= high)
     reached = statistics.is_lowest(recoveries.loss, REACHED_SHARE, image.rounding_loss)
     clusters = _assign_clusters(recoveries, reached, max(SAME_Z_TOLERANCE, z_error / latent))
     same = reached & (clusters == clusters[best])
@@ -99,6 +105,7 @@ def gather_evidence(
         same=int(np.sum(same)),
         rivals=len(np.unique(clusters[reached & plausible & ~same])),
         z_error=z_error,
+        vague=noise_error >= most,
         outside=int(recoveries.outside_count[best]),
         inside=bool(inside[best]),
         norm=float(norms[best]),
@@ -110,28 +117,18 @@ def gather_evidence(
     )
 
 
-def _estimate_z_error(image: ImageResults, rule: str, singular_values: Floats | None) -> float:
-    """Return the distance ‖·‖ from the right z that is explained by what is left of the image.
+def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Floats | None) -> float:
+    """Return how far z is from the right one, ‖·‖, if what is left of the image is white noise.
 
-    White noise of variance loss / (pixels − latent) moves z by ERROR_FACTOR times less, by the
-    square root of that times Σ 1 / s². No more than a share of the distance of two draws is
-    explained: J knows a small neighbourhood alone.
+    It is √(variance · Σ 1 / s²) with the variance loss / (pixels − latent); 0 if that is not known.
     """
     recoveries = image.recoveries[rule]
     latent, pixels = recoveries.z.shape[1], image.pixel_count or 0
     loss = float(recoveries.loss[recoveries.best_row])
     if singular_values is None or pixels <= latent or not np.isfinite(loss):
         return 0.0
-    most = MAX_ERROR_SHARE * statistics.expected_distance(latent, recoveries.prior) * latent
     with np.errstate(divide="ignore"):
-        noise = np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2))
-    return float(min(ERROR_FACTOR * noise, most))
-
-
-def _measure_excess(recoveries: Recoveries) -> Floats:
-    """Return the distance ‖·‖ (recoveries,) of each z from the nearest one inside the bounds."""
-    low, high = recoveries.prior.low, recoveries.prior.high
-    return np.asarray(np.linalg.norm(recoveries.z - recoveries.z.clip(low, high), axis=1))
+        return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
 
 
 def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float) -> Floats:
