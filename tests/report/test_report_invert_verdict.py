@@ -39,6 +39,7 @@ CASES = [
     ({"copy": 90, "same": 1}, "near", "only 1 of 8 starts came so near; try more (--trials)"),
     ({"copy": 50}, "near", "no more is left than JPEG 50 changes in its pictures, a poor copy"),
     ({"copy": 10, "rivals": 3, **FAR_OUT}, "near", "JPEG 10"),
+    ({"copy": 50, **FAR_OUT}, "outside", "comes near it, but only by a z that it is never given"),
     ({"copy": None}, "outside", "more is left than JPEG 10 changes in the generator's own"),
     ({"copy": None, **FAR_OUT}, "outside", "no z was found that makes this picture"),
     (FAR_OUT, "implausible", "9 of its 100 components lie outside [-1, 1]"),

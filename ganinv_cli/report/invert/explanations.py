@@ -31,6 +31,11 @@ def explain(
         return f"the generator makes {subject}, but {_describe_ambiguity(evidence)}"
     if verdict == "near":
         return f"the generator may have made {subject} or not: {_describe_nearness(evidence)}"
+    if evidence.copy is not None:
+        return (
+            f"no z was found that makes {subject}: the generator comes near it, but only by a z "
+            f"that it is never given: {_describe_position(evidence, prior)}"
+        )
     return (
         f"no z was found that makes {subject}: more is left than "
         f"{_describe_loss(farthest_copy)} in the generator's own pictures"

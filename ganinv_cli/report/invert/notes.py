@@ -18,8 +18,8 @@ VERDICTS = (
     "made: matched by one z, which may be drawn. implausible: matched, but only by z that are "
     "never drawn, beyond a bound or of a length ‖z‖ that fewer than one draw in a million has. "
     "ambiguous: matched, but the image does not tell z. near: not matched, but no farther than the "
-    "worst copy; or matched by a single start, with more left than rounding leaves. outside: "
-    "farther than that."
+    "worst copy by a z that may be drawn; or matched by a single start, with more left than "
+    "rounding leaves. outside: neither."
 )
 UNMEASURED = (
     "RMSE: per pixel and channel, in grey levels of 255. This file does not say how much copies of "

@@ -66,7 +66,7 @@ def decide(evidence: Evidence) -> Verdict:
     if evidence.copy is None:
         return "outside"
     if not evidence.is_match:
-        return "near"
+        return "near" if evidence.plausible or evidence.rivals else "outside"
     if not evidence.plausible and not evidence.rivals and not evidence.ignores_norm:
         return "implausible"
     if evidence.rivals or not evidence.determines_z:
