@@ -33,6 +33,7 @@ PRIORS = (
     *("normal:0.5", "normal:2", "uniform:-2,2", "uniform:0,2", "normal:0.1"),
 )
 MOMENTUM = 0.9
+BATCHES = 100  # until nothing is left of the first statistics
 
 
 class RandomGenerator(NamedTuple):
@@ -231,7 +232,7 @@ class _Writer:
         def run(z: tf.Tensor) -> tf.Tensor:
             return model(z, training=True)
 
-        for _ in range(60):
+        for _ in range(BATCHES):
             run(tf.constant(draw_prior(self.prior, self.numbers, (batch, self.latent))))
 
     def _write_file(self, model: keras.Model) -> Path:

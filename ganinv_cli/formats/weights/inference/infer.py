@@ -69,20 +69,18 @@ class _Inferring:
         pool = self._measure_pool(search, found)
         current = self._prefer_usual(search, next(e for e in pool if not self._is_what_if(e)), pool)
         best = pool[0]
-        fits = current.discrepancy.fits
-        if not (fits or best.discrepancy.fits):
+        fits = current.fits
+        if not (fits or best.fits):
             if not any(self._fits):
                 return False
-            if all(self._fits) and best.discrepancy.total > REFUSED_ABOVE:
+            if all(self._fits) and best.misfit > REFUSED_ABOVE:
                 raise self._no_chain_error(number, best)
         self._fits.append(fits)
         if not fits:  # what is best of what does not fit is no better than what is usual
             usual = search.measure_exactly([start])
             current = usual[0] if usual else current
-        # in several layers before one norm, errors of conventions can compensate
-        is_sure = current.discrepancy.fits and search.count_linear(current.plan) == 1
         for slot in self._list_slots(search, current):
-            self._decide(slot, current, pool, is_sure)
+            self._decide(slot, current, pool)
         return True
 
     def _measure_pool(self, search: SegmentSearch, found: Sequence[Scored]) -> list[Scored]:
@@ -141,11 +139,11 @@ class _Inferring:
         prior = Slot(*PRIOR, "", value, given or "normal:1", (), "given" if given else "assumed")
         return [prior, *slots]
 
-    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored], is_sure: bool) -> None:
+    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored]) -> None:
         """Decide whether a value is inferred, and note what it was compared with."""
         rivals = [each for each in pool if self._differs(slot, each, current)]
         runner_up = min(rivals, key=lambda each: each.loss, default=None)
-        is_sure = is_sure and all(_is_clearly_worse(rival, current) for rival in rivals)
+        is_sure = current.fits and all(_is_clearly_worse(rival, current) for rival in rivals)
         if slot.key == PRIOR:
             is_sure = is_sure and slot.value in ROUND_PRIORS
         if slot.name == "epsilon":  # those that would change nothing were not tried
@@ -182,7 +180,7 @@ class _Inferring:
 
     def _check_given(self, slot: Slot, current: Scored, runner_up: Scored | None) -> None:
         """Note a given value if another one fits, and it does not."""
-        if not runner_up or current.discrepancy.fits or not runner_up.discrepancy.fits:
+        if not runner_up or current.fits or not runner_up.fits:
             return
         if not _is_clearly_worse(current, runner_up):
             return
@@ -203,9 +201,9 @@ class _Inferring:
 
 
 def _is_clearly_worse(scored: Scored, than: Scored) -> bool:
-    least = than.discrepancy.total
     return (
-        scored.discrepancy.total > least + max(MARGIN, RELATIVE_MARGIN * least)
+        scored.misfit > than.misfit + max(MARGIN, RELATIVE_MARGIN * than.misfit)
+        and scored.discrepancy.total > than.discrepancy.total
         and count_deviations(than.losses, scored.losses) > CLEARLY
     )
 

@@ -10,6 +10,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights.inference.compare import (
     compute_discrepancy,
     compute_losses,
+    compute_misfit,
 )
 from ganinv_cli.formats.weights.inference.measure import Effort, Measurements, Moments
 from ganinv_cli.formats.weights.inference.samples import compute_sigma
@@ -17,7 +18,7 @@ from ganinv_cli.formats.weights.layers import PlannedLayer
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.sequence import plan_layers
 from ganinv_cli.formats.weights.slots import Key, Slot
-from ganinv_cli.network.norm_statistics import Discrepancy
+from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 
 PRIOR: Key = ("prior", -1)
 QUICK = Effort(samples=48, channels=32, rows=4, values=1 << 21)
@@ -25,7 +26,10 @@ EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 23)
 MAX_STARTS = 600
 MAX_FINALISTS = 6
 MAX_MOVES = 6
-DESCENTS = 6  # if several layers precede the norm, whose conventions may compensate
+SMALL_GAIN = 0.02  # of a quickly measured loss
+MAX_PAIRS = 400
+MAX_PAIR_MOVES = 3
+MAX_DESCENTS = 12
 SMALL_CHANGE = 0.005  # relative change of a norm's output that its statistics cannot show
 
 SAME_SCALE = 0.06  # relative difference of standard deviations of priors that are not told apart
@@ -49,6 +53,12 @@ class Scored(NamedTuple):
     losses: np.ndarray  # (channels,)
     discrepancy: Discrepancy
     moments: Moments
+    misfit: float  # the discrepancy without what small batches explain
+
+    @property
+    def fits(self) -> bool:
+        """Whether the norm's statistics can be those of this network."""
+        return self.misfit <= FITS_BELOW  # false for NaN
 
     @property
     def loss(self) -> float:
@@ -71,6 +81,7 @@ class SegmentSearch:
         """`count` is the number of layers with weights up to this norm, with it."""
         self._plan, self._measurements, self._count = plan, measurements, count
         self.decided = decided
+        self._given_prior = ""
 
     def score(self, settings: Mapping[Key, str], effort: Effort) -> Scored | None:
         """Return how well settings fit, or None if their layers do not fit together."""
@@ -80,29 +91,65 @@ class SegmentSearch:
             return None
         moments = self._measurements.measure(plan.layers, settings[PRIOR], effort)
         losses = compute_losses(moments)
-        return Scored(settings, plan, losses, compute_discrepancy(moments), moments)
+        discrepancy, misfit = compute_discrepancy(moments), compute_misfit(moments)
+        return Scored(settings, plan, losses, discrepancy, moments, misfit)
 
     def find_best(self, start: Mapping[Key, str], given_prior: str) -> list[Scored]:
         """Return the best hypotheses by a quick measurement, the best first.
 
         All of them have the given values.
         """
+        self._given_prior = given_prior
         scored = self._score_all(self._list_starts(start, given_prior), QUICK)
-        is_compound = scored and self.count_linear(scored[0].plan) > 1
-        for best in scored[: DESCENTS if is_compound else 1]:
-            for _ in range(MAX_MOVES):
-                neighbours = [
-                    each
-                    for each in self.score_neighbours(best)
-                    if (not given_prior or each.settings[PRIOR] == given_prior)
-                    and all(s.value == s.usual for s in each.plan.slots if s.source == "given")
-                ]
-                scored = _sort_distinct([*scored, *neighbours])
-                least = min(neighbours, key=lambda each: each.loss, default=best)
-                if least.loss > best.loss - 0.02:
-                    break
-                best = least
+        if not scored:
+            return []
+        if self.count_linear(scored[0].plan) == 1:
+            return self._descend(scored, scored[0])
+        # errors of several layers can compensate: each geometry is a start of its own
+        geometries: dict[tuple[object, ...], Scored] = {}
+        for each in scored:
+            geometries.setdefault(_list_geometry(each), each)
+        for best in [*geometries.values()][:MAX_DESCENTS]:
+            scored = self._descend(scored, best)
+        for _ in range(MAX_PAIR_MOVES):
+            best = scored[0]
+            pairs = self._score_all(self._list_pairs(best), QUICK)
+            scored = _sort_distinct([*scored, *filter(self._keeps_given, pairs)])
+            if scored[0].loss > best.loss - SMALL_GAIN:
+                break
+            scored = self._descend(scored, scored[0])
         return scored
+
+    def _descend(self, scored: list[Scored], best: Scored) -> list[Scored]:
+        """Change one convention after the other while that fits better; return all hypotheses."""
+        for _ in range(MAX_MOVES):
+            neighbours = [*filter(self._keeps_given, self.score_neighbours(best))]
+            scored = _sort_distinct([*scored, *neighbours])
+            least = min(neighbours, key=lambda each: each.loss, default=best)
+            if least.loss > best.loss - SMALL_GAIN:
+                break
+            best = least
+        return scored
+
+    def _keeps_given(self, scored: Scored) -> bool:
+        if self._given_prior and scored.settings[PRIOR] != self._given_prior:
+            return False
+        return all(s.value == s.usual for s in scored.plan.slots if s.source == "given")
+
+    def _list_pairs(self, best: Scored) -> list[dict[Key, str]]:
+        """Return settings that differ in two conventions, the most promising ones."""
+        changes = []
+        for each in self.score_neighbours(best):
+            change = {k: v for k, v in each.settings.items() if best.settings.get(k) != v}
+            changes.append((each.loss, change))
+        pairs = [
+            (one_loss + two_loss, {**one, **two})
+            for place, (one_loss, one) in enumerate(changes)
+            for two_loss, two in changes[place + 1 :]
+            if not one.keys() & two.keys()
+        ]
+        pairs.sort(key=lambda each: each[0])
+        return [{**best.settings, **change} for _, change in pairs[:MAX_PAIRS]]
 
     def count_linear(self, plan: Plan) -> int:
         """Return how many matrices and convolutions precede this norm, since the last one."""
@@ -228,6 +275,12 @@ def _sort_distinct(scored: list[Scored]) -> list[Scored]:
 
 def _is_small(change: np.ndarray) -> bool:
     return abs(float(np.nanmedian(change)) - 1) < SMALL_CHANGE
+
+
+def _list_geometry(scored: Scored) -> tuple[object, ...]:
+    """Return all settings but activations and the prior."""
+    names = ("activation", "norm", "prior")
+    return tuple(item for item in scored.settings.items() if item[0][0] not in names)
 
 
 def _find_norm(plan: Plan, slot: Slot) -> PlannedLayer:
