@@ -37,7 +37,13 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
         raise CheckpointError(f"{prefix}: {error}") from None
     ignored = tuple(sorted(set(tensors.shapes) - set(names.list_names())))
     return UnfinishedGenerator(
-        network, f"TensorFlow {version}", names.layout, str(prefix), ignored, prior="uniform"
+        network,
+        f"TensorFlow {version}",
+        names.layout,
+        str(prefix),
+        ignored,
+        conventions=dcgan.list_conventions(names, conventions),
+        prior="uniform",
     )
 
 

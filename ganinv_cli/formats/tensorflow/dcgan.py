@@ -19,6 +19,8 @@ import numpy as np
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames
 from ganinv_cli.formats.weights import overrides
+from ganinv_cli.formats.weights.slots import format_number
+from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
 from ganinv_cli.network.layers import (
@@ -93,6 +95,28 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
         graph.add(Activation("sigmoid") if labels and not conventions.range else end)
     whole = Network(inputs - labels, tuple(graph.nodes), labels)
     return add_label_input(whole, labels_behind_z) if labels_behind_z else whole
+
+
+def list_conventions(names: GeneratorNames, conventions: Conventions) -> tuple[Convention, ...]:
+    """Return how each convention is known: given, or assumed to be that of carpedm20's program."""
+    strides, epsilons = _choose_strides_and_epsilons(names, conventions)
+    linears = [each.weights.rpartition("/")[0] for each in (*names.denses, *names.convolutions)]
+    activations = overrides.split_activations(conventions.activation) or ["relu"]
+    values = {
+        "activation": activations * ((len(linears) - 1) // len(activations)),
+        "strides": list(map(str, strides)),
+        "epsilon": list(map(format_number, epsilons)),
+    }
+    layers = {
+        "activation": linears,
+        "strides": linears[len(names.denses) :],
+        "epsilon": [norm.gamma.rpartition("/")[0] for norm in names.norms if norm],
+    }
+    return tuple(
+        Convention(name, layer, value, "given" if conventions.is_given(name) else "assumed")
+        for name in values
+        for layer, value in zip(layers[name], values[name], strict=False)
+    )
 
 
 class _GraphBuilder:

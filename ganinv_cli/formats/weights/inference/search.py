@@ -26,6 +26,7 @@ EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 23)
 MAX_STARTS = 600
 MAX_FINALISTS = 6
 MAX_MOVES = 6
+GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
 MAX_PAIRS = 400
 MAX_PAIR_MOVES = 3
@@ -110,7 +111,7 @@ class SegmentSearch:
         for each in scored:
             geometries.setdefault(_list_geometry(each), each)
         for best in [*geometries.values()][:MAX_DESCENTS]:
-            scored = self._descend(scored, best)
+            scored = self._descend(scored, best, fixed=GEOMETRY)
         for _ in range(MAX_PAIR_MOVES):
             best = scored[0]
             pairs = self._score_all(self._list_pairs(best), QUICK)
@@ -120,10 +121,16 @@ class SegmentSearch:
             scored = self._descend(scored, scored[0])
         return scored
 
-    def _descend(self, scored: list[Scored], best: Scored) -> list[Scored]:
-        """Change one convention after the other while that fits better; return all hypotheses."""
+    def _descend(
+        self, scored: list[Scored], best: Scored, fixed: tuple[str, ...] = ()
+    ) -> list[Scored]:
+        """Change one convention after the other while that fits better; return all hypotheses.
+
+        Conventions with names in `fixed` are kept.
+        """
         for _ in range(MAX_MOVES):
-            neighbours = [*filter(self._keeps_given, self.score_neighbours(best))]
+            settings = self.list_neighbours(best, fixed)
+            neighbours = [*filter(self._keeps_given, self._score_all(settings, QUICK))]
             scored = _sort_distinct([*scored, *neighbours])
             least = min(neighbours, key=lambda each: each.loss, default=best)
             if least.loss > best.loss - SMALL_GAIN:
@@ -176,10 +183,12 @@ class SegmentSearch:
         """Return the hypotheses that differ in a single convention, by a quick measurement."""
         return self._score_all(self.list_neighbours(scored), QUICK)
 
-    def list_neighbours(self, scored: Scored) -> Iterator[dict[Key, str]]:
+    def list_neighbours(
+        self, scored: Scored, fixed: tuple[str, ...] = ()
+    ) -> Iterator[dict[Key, str]]:
         """Yield the settings that differ in a single convention, given ones included."""
         for slot in self.list_open_slots(scored.plan):
-            for value in slot.alternatives:
+            for value in () if slot.name in fixed else slot.alternatives:
                 yield {**scored.settings, slot.key: value}
         if PRIOR not in self.decided:
             for prior in self.list_priors(scored):
@@ -202,7 +211,7 @@ class SegmentSearch:
         """Return the product of geometries, one activation for all places, and usual priors."""
         settings = [dict(start)]
         is_compound = self.count_linear(self._plan) > 1
-        for name in ("upsampling", "strides", "epsilon", *([] if is_compound else ["padding"])):
+        for name in (*GEOMETRY, *([] if is_compound else ["padding"])):
             settings = self._expand(settings, name)
         settings = self._expand(settings, "norm")
         settings = self._expand_activations(settings)
@@ -278,9 +287,7 @@ def _is_small(change: np.ndarray) -> bool:
 
 
 def _list_geometry(scored: Scored) -> tuple[object, ...]:
-    """Return all settings but activations and the prior."""
-    names = ("activation", "norm", "prior")
-    return tuple(item for item in scored.settings.items() if item[0][0] not in names)
+    return tuple(item for item in scored.settings.items() if item[0][0] in GEOMETRY)
 
 
 def _find_norm(plan: Plan, slot: Slot) -> PlannedLayer:
