@@ -17,7 +17,9 @@ from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
 from ganinv_cli.network.convention import Alternative, Convention, Source
 
-REFUSED_ABOVE = 0.6  # discrepancy of a norm that no chain explains, if those before it fit
+# of residual networks read as chains, the norms before the first sum differ by .01, the one behind
+# it by .35 to .42, of which .21 to .33 in the means, which dropout leaves alone
+SHARP, REFUSED_MEAN = 0.06, 0.15
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
 PROMISING = (
     1.0  # loss above the best by a quick measurement up to which a value is measured exactly
@@ -50,7 +52,7 @@ class _Inferring:
         self._conventions: dict[Key, Convention] = {}
         self._contradictions: list[str] = []
         self._given_prior = plan.conventions.prior
-        self._fits: list[bool] = []
+        self._misfits: list[float] = []
 
     def run(self) -> Inference:
         """Return the conventions."""
@@ -71,16 +73,16 @@ class _Inferring:
         best = pool[0]
         fits = current.fits
         if not (fits or best.fits):
-            if not any(self._fits):
+            if not self._misfits:
                 return False
-            if all(self._fits) and best.misfit > REFUSED_ABOVE:
+            if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
                 raise self._no_chain_error(number, best)
-        self._fits.append(fits)
+        self._misfits.append(current.misfit)
         if not fits:  # what is best of what does not fit is no better than what is usual
             usual = search.measure_exactly([start])
             current = usual[0] if usual else current
         for slot in self._list_slots(search, current):
-            self._decide(slot, current, pool)
+            self._decide(slot, current, pool, search.is_exhaustive)
         return True
 
     def _measure_pool(self, search: SegmentSearch, found: Sequence[Scored]) -> list[Scored]:
@@ -139,11 +141,17 @@ class _Inferring:
         prior = Slot(*PRIOR, "", value, given or "normal:1", (), "given" if given else "assumed")
         return [prior, *slots]
 
-    def _decide(self, slot: Slot, current: Scored, pool: Sequence[Scored]) -> None:
-        """Decide whether a value is inferred, and note what it was compared with."""
+    def _decide(
+        self, slot: Slot, current: Scored, pool: Sequence[Scored], is_exhaustive: bool
+    ) -> None:
+        """Decide whether a value is inferred, and note what it was compared with.
+
+        If not all combinations were tried, one that was not may fit better.
+        """
         rivals = [each for each in pool if self._differs(slot, each, current)]
         runner_up = min(rivals, key=lambda each: each.loss, default=None)
-        is_sure = current.fits and all(_is_clearly_worse(rival, current) for rival in rivals)
+        is_sure = is_exhaustive and current.fits
+        is_sure = is_sure and all(_is_clearly_worse(rival, current) for rival in rivals)
         if slot.key == PRIOR:
             is_sure = is_sure and slot.value in ROUND_PRIORS
         if slot.name == "epsilon":  # those that would change nothing were not tried
@@ -195,8 +203,8 @@ class _Inferring:
         layer = self._plan.weighted_layers[number]
         return UnreadableError(
             f"the statistics of {layer.name} fit no chain of its layers (discrepancy "
-            f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or layers "
-            f"that are not known; {self._plan.framework.remedy}"
+            f"{best.discrepancy.total:.2f}, and those before it fit): it has branches, or an "
+            f"activation that --activation can give; {self._plan.framework.remedy}"
         )
 
 

@@ -60,6 +60,10 @@ class Measurements:
 
     def measure(self, layers: Sequence[PlannedLayer], prior: str, effort: Effort) -> Moments:
         """Return the moments of what enters the last of these layers, which is a norm."""
+        with np.errstate(all="ignore"):  # weights may be too large for float32
+            return self._measure(layers, prior, effort)
+
+    def _measure(self, layers: Sequence[PlannedLayer], prior: str, effort: Effort) -> Moments:
         *before, last = layers
         norm = self._find_layer(last)
         assert isinstance(norm, BatchNorm)

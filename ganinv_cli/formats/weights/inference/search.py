@@ -1,5 +1,6 @@
 """Search for the conventions of the layers up to a norm."""
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -23,7 +24,8 @@ from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 PRIOR: Key = ("prior", -1)
 QUICK = Effort(samples=48, channels=32, rows=4, values=1 << 21)
 EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 23)
-MAX_STARTS = 600
+MAX_STARTS = 1200
+MAX_COMBINATIONS = 400  # of activations, orders and geometries, for each prior
 MAX_FINALISTS = 6
 MAX_MOVES = 6
 GEOMETRY = ("upsampling", "strides", "epsilon")
@@ -83,6 +85,7 @@ class SegmentSearch:
         self._plan, self._measurements, self._count = plan, measurements, count
         self.decided = decided
         self._given_prior = ""
+        self.is_exhaustive = True  # whether all combinations of activations were tried
 
     def score(self, settings: Mapping[Key, str], effort: Effort) -> Scored | None:
         """Return how well settings fit, or None if their layers do not fit together."""
@@ -238,17 +241,26 @@ class SegmentSearch:
         return [*expanded, *rest]
 
     def _expand_activations(self, settings: list[dict[Key, str]]) -> list[dict[Key, str]]:
+        """Return the settings with every combination of activations, or one for all places.
+
+        All combinations are tried unless they are too many.
+        """
         expanded: list[dict[Key, str]] = []
-        for current in settings:
-            slots = [
-                slot
-                for slot in self._plan_slots(current)
-                if slot.name == "activation" and slot.source != "given"
-            ]
-            values = [value for slot in slots for value in (slot.value, *slot.alternatives)]
-            for value in dict.fromkeys(values):
-                expanded.append({**current, **{slot.key: value for slot in slots}})
-            expanded += [] if values else [current]
+        slots_of = [
+            [s for s in self._plan_slots(each) if s.name == "activation" and s.source != "given"]
+            for each in settings
+        ]
+        counts = [math.prod(1 + len(slot.alternatives) for slot in slots) for slots in slots_of]
+        self.is_exhaustive = sum(counts) <= MAX_COMBINATIONS
+        for current, slots in zip(settings, slots_of, strict=True):
+            values = [(slot.value, *slot.alternatives) for slot in slots]
+            if self.is_exhaustive:
+                chosen = [*itertools.product(*values)]
+            else:
+                chosen = [(value,) * len(slots) for value in dict.fromkeys(sum(values, ()))]
+            for combination in chosen:
+                pairs = zip(slots, combination, strict=True)
+                expanded.append({**current, **{slot.key: value for slot, value in pairs}})
         return expanded
 
     def _plan_slots(self, settings: Mapping[Key, str]) -> list[Slot]:
