@@ -16,6 +16,7 @@ from ganinv_cli.formats.weights.inference.search import (
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
 from ganinv_cli.network.convention import Alternative, Convention, Source
+from ganinv_cli.settings.conventions import Conventions
 
 # of residual networks read as chains, the norms before the first sum differ by .01, the one behind
 # it by .35 to .42, of which .21 to .33 in the means, which dropout leaves alone
@@ -72,7 +73,10 @@ class _Inferring:
         current = self._prefer_usual(search, next(e for e in pool if not self._is_what_if(e)), pool)
         best = pool[0]
         fits = current.fits
-        if not (fits or best.fits):
+        contradicting = None if fits else self._search_without_given(number)
+        if contradicting:
+            self._add_contradictions(current, contradicting)
+        if not (fits or best.fits or contradicting):
             if not self._misfits:
                 return False
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
@@ -169,8 +173,6 @@ class _Inferring:
             slot.name, slot.layer, slot.value, source, total, alternative
         )
         self._decided[slot.key] = slot.value
-        if source == "given":
-            self._check_given(slot, current, runner_up)
 
     def _differs(self, slot: Slot, rival: Scored, current: Scored) -> bool:
         value = _find_value(slot.key, rival)
@@ -186,18 +188,31 @@ class _Inferring:
             return True
         return any(s.source == "given" and s.value != s.usual for s in scored.plan.slots)
 
-    def _check_given(self, slot: Slot, current: Scored, runner_up: Scored | None) -> None:
-        """Note a given value if another one fits, and it does not."""
-        if not runner_up or current.fits or not runner_up.fits:
-            return
-        if not _is_clearly_worse(current, runner_up):
-            return
-        place = f" of {slot.layer}" if slot.layer else ""
-        self._contradictions.append(
-            f"its batch norms speak against --{slot.name} {slot.value}{place} (discrepancy "
-            f"{current.discrepancy.total:.2f}): {_find_value(slot.key, runner_up)} fits "
-            f"({runner_up.discrepancy.total:.2f})"
-        )
+    def _search_without_given(self, number: int) -> Scored | None:
+        """Return a hypothesis that fits without the values that are given, if there is one."""
+        given = self._plan.conventions
+        free = self._plan._replace(conventions=Conventions(labels=given.labels))
+        if given == free.conventions:
+            return None
+        search = SegmentSearch(free, self._measurements, number + 1, dict(self._decided))
+        found = search.find_best({PRIOR: "normal:1"} | self._decided, "")
+        settings = [each.settings for each in found[:MAX_FINALISTS]]
+        return next((each for each in search.measure_exactly(settings) if each.fits), None)
+
+    def _add_contradictions(self, current: Scored, better: Scored) -> None:
+        """Note the given values that differ from those that fit."""
+        given = [slot for slot in current.plan.slots if slot.source == "given"]
+        if PRIOR not in self._decided and self._given_prior:
+            given.append(Slot(*PRIOR, "", self._given_prior, self._given_prior))
+        for slot in given:
+            value = _find_value(slot.key, better)
+            if slot.key in self._decided or value in ("", slot.value):
+                continue
+            place = f" of {slot.layer}" if slot.layer else ""
+            self._contradictions.append(
+                f"its batch norms speak against --{slot.name} {slot.value}{place} (discrepancy "
+                f"{current.discrepancy.total:.2f}): {value} fits ({better.discrepancy.total:.2f})"
+            )
 
     def _no_chain_error(self, number: int, best: Scored) -> UnreadableError:
         layer = self._plan.weighted_layers[number]

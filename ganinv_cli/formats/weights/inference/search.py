@@ -251,7 +251,8 @@ class SegmentSearch:
             for each in settings
         ]
         counts = [math.prod(1 + len(slot.alternatives) for slot in slots) for slots in slots_of]
-        self.is_exhaustive = sum(counts) <= MAX_COMBINATIONS
+        is_single = max(map(len, slots_of), default=0) <= 1
+        self.is_exhaustive = is_single or sum(counts) <= MAX_COMBINATIONS
         for current, slots in zip(settings, slots_of, strict=True):
             values = [(slot.value, *slot.alternatives) for slot in slots]
             if self.is_exhaustive:
