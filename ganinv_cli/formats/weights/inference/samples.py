@@ -31,8 +31,8 @@ def draw_samples(prior_text: str, latent: int, labels: int) -> np.ndarray:
     z = (mean + compute_sigma(prior_text) * base).astype(np.float32)
     if not labels:
         return z
-    one_hot = np.eye(labels, dtype=np.float32)[np.arange(len(z)) % labels]
-    return np.concatenate([z, one_hot], 1)
+    drawn = np.random.default_rng(1).permutation(np.arange(len(z)) % labels)
+    return np.concatenate([z, np.eye(labels, dtype=np.float32)[drawn]], 1)
 
 
 @lru_cache(maxsize=256)

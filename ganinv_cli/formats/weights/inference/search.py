@@ -22,11 +22,11 @@ from ganinv_cli.formats.weights.slots import Key, Slot
 from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 
 PRIOR: Key = ("prior", -1)
-QUICK = Effort(samples=48, channels=32, rows=4, values=1 << 21)
-EXACT = Effort(samples=1 << 14, channels=128, rows=4, values=1 << 24)
+QUICK = Effort(samples=48, channels=24, rows=8, values=1 << 21)
+EXACT = Effort(samples=1 << 14, channels=64, rows=16, values=1 << 24)
 MAX_STARTS = 1200
 MAX_COMBINATIONS = 400  # of activations, orders and geometries, for each prior
-MAX_FINALISTS = 6
+MAX_FINALISTS = 4
 MAX_MOVES = 6
 GEOMETRY = ("upsampling", "strides", "epsilon")
 SMALL_GAIN = 0.02  # of a quickly measured loss
