@@ -34,9 +34,16 @@ def judge_answer(source: str | None, made_by: Sequence[str], answer: str) -> str
     return "none" if source else "right"
 
 
+def is_missed(record: Record) -> bool:
+    """Return whether a generator's own picture was not called made."""
+    return bool(record["source"] == record["generator"] and record["verdict"] != "made")
+
+
 def is_error(record: Record) -> bool:
-    """Return whether a generator's own picture was not called made, or another was."""
-    return bool((record["source"] == record["generator"]) != (record["verdict"] == "made"))
+    """Return whether a picture was missed, or another was called made."""
+    return is_missed(record) or bool(
+        record["source"] != record["generator"] and record["verdict"] == "made"
+    )
 
 
 def render(study: Record) -> str:
@@ -60,6 +67,9 @@ def _tabulate_verdicts(records: Sequence[Record]) -> str:
             "pictures": len(group),
             **{verdict: _count(group, "verdict", verdict) for verdict in seen},
             "called made": _format_share(_count(group, "verdict", "made"), len(group)),
+            "made, missed ones again": _format_share(sum(map(_is_made_at_last, group)), len(group))
+            if any("again" in each for each in group)
+            else "",
         }
         for name, group in _group(records, _name_group).items()
     ]
@@ -109,11 +119,24 @@ def _tabulate_errors(records: Sequence[Record]) -> str:
             "RMSE": format_number(each["rmse"]),
             "nearest copy": each["nearest_copy"] or "-",
             "starts at one z": f"{each['agree']} of {each['starts']}",
-            "outside": each["outside"],
+            "again": _describe_again(each),
         }
         for each in records
     ]
     return _format_table(rows)
+
+
+def _is_made_at_last(record: Record) -> bool:
+    return bool(record.get("again", record)["verdict"] == "made")
+
+
+def _describe_again(record: Record) -> str:
+    """Return the verdict from more starts, if there is one."""
+    again = record.get("again")
+    if again is None:
+        return "-"
+    found = f"{again['agree']} of {again['starts']}"
+    return f"{again['verdict']}, RMSE {format_number(again['rmse'])}, {found}"
 
 
 def _name_group(record: Record) -> str:

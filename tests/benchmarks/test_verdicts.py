@@ -99,6 +99,7 @@ def test_a_second_run_inverts_nothing_again(study, verdicts, pictures, generator
     folder, found = study
     photograph = pictures.Picture(folder / "p.png", pictures.PHOTOGRAPH, None)
     before = [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.h5"))]
+    assert before
     assert verdicts.run_study(generators, [photograph], 3, 3, folder) == found
     assert [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.h5"))] == before
 
@@ -127,19 +128,21 @@ def test_the_confusion_table_counts_verdicts_and_has_exact_intervals(tables):
             **{"nearest_copy": "8 bits"},
         } | changed
 
-    records = [*[record("made")] * 39, record("near"), record("outside", source="b", image="y")]
+    again = record("made", agree=7)
+    near = record("near", again=again)
+    records = [*[record("made")] * 38, near, record("near"), record("outside", source="b")]
     study = {"verdicts": records, "about": "here", "answers": []}
     study["answers"] = [{"kind": "PNG", "answer": "right"}] * 3 + [
         {"kind": "PNG", "answer": "none"}
     ]
     lines = tables.render(study).splitlines()
-    (own,) = (line for line in lines if line.startswith("| a, PNG") and "39" in line)
+    (own,) = (line for line in lines if line.startswith("| a, PNG") and "38" in line)
     assert [cell.strip() for cell in own.split("|")[2:-1]] == [
-        *("40", "39", "1", "0"),
-        ".975 [.868, .999]",
+        *("40", "38", "2", "0"),
+        *(".950 [.831, .994]", ".975 [.868, .999]"),
     ]
-    (errors,) = ([line for line in lines if line.startswith("| x")],)
-    assert len(errors) == 1 and "near" in errors[0]
+    errors = [line for line in lines if line.startswith("| x")]
+    assert len(errors) == 2 and "made, RMSE 0.300, 7 of 8" in errors[0] and "near" in errors[1]
     (answer,) = (line for line in lines if line.startswith("| generated, PNG"))
     assert ".750 [.194, .994]" in answer
 
