@@ -7,7 +7,7 @@ import zlib
 import builders
 import numpy as np
 import pytest
-from called import make_image, run_ganinv, save_image
+from called import list_messages, make_image, run_ganinv, save_image
 
 from ganinv_cli.network.make_generator import make_generator
 
@@ -45,7 +45,7 @@ def _refused(folder, *arguments, checkpoint="checkpoint"):
     result = run_ganinv(folder, *arguments, "--checkpoint", checkpoint, code=2)
     assert result.stdout == ""
     assert sorted(folder.rglob("*")) == before
-    *usage, said = result.stderr.splitlines()  # how the command is called stands above its misuse
+    *usage, said = list_messages(result)  # how the command is called stands above its misuse
     assert not usage or usage[0].startswith("Usage: ")
     assert said.startswith("Error: ")
     assert "Traceback" not in result.stderr

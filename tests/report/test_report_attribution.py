@@ -67,7 +67,7 @@ def test_what_is_matched_to_rounding_is_no_copy_of_another_generator_s_picture()
         return results
 
     assert answers(on("a", EXACT), on("b", FAR)) == {"x": "a"}
-    assert answers(on("a", 20.0), on("b", FAR)) == {"x": "a or b"}
+    assert answers(on("a", 20.0), on("b", 25.0)) == {"x": "a or b"}
 
 
 def test_the_nearest_generator_is_evidence_and_no_answer():

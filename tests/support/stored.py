@@ -80,6 +80,8 @@ def _make_image_row(draw, trial):
         "said": np.array(b"transparent: on grey", "S255"),
         "error": np.array(b"", "S255"),
         "target": draw.integers(256, size=PIXELS, dtype=np.uint8),
+        "copy_quality": np.array([0, 75], np.int32),
+        "copy_loss": draw.uniform(size=2),
     }
 
 

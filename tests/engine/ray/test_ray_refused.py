@@ -11,7 +11,7 @@ from unittest import mock
 import builders
 import clusters
 import pytest
-from called import run_ganinv
+from called import list_messages, run_ganinv
 
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.ray import connect, resources
@@ -95,7 +95,7 @@ def test_a_command_that_finds_no_cluster_exits_with_2_and_one_line(tmp_path):
     command = ("recover", "--checkpoint", tmp_path / "small", "--engine", "ray")
     with mock.patch.dict(os.environ):
         result = run_ganinv(tmp_path, *command, "--address", address, code=2)
-    (said,) = result.stderr.splitlines()
+    (said,) = list_messages(result)
     assert said.startswith(f"Error: no Ray cluster at {address}: nobody answers there")
     assert result.stdout == ""
 
