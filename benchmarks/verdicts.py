@@ -2,8 +2,8 @@
 
 Pictures of two generators, portraits64 and PyPI's gan-face-generate, as PNG and as JPEG; pictures
 of the other generator; photographs that packages of PyPI ship; flat and noisy pictures. What the
-verdict on each should be is known. All are inverted from one start, as the defaults take hours; a
-generator's own pictures that this start misses are then inverted again with the defaults, 8 starts.
+verdict on each should be is known. All are inverted from one start, as the defaults take hours;
+those on which the verdict errs are then inverted again with the defaults, 8 starts.
 The results of both generators also tell which of them made each picture that both saw.
 
     python benchmarks/verdicts.py             # about half an hour on two cores
@@ -36,7 +36,7 @@ from verdict_study.pictures import (
     make_generated,
     select_shown,
 )
-from verdict_study.tables import is_missed, judge_answer, render
+from verdict_study.tables import is_missed, is_mistaken, judge_answer, render
 
 from ganinv_cli.cli.startup import start_tensorflow
 from ganinv_cli.report import Report, summarize
@@ -65,7 +65,7 @@ COPIED = (  # from the report of `ganinv invert`
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help=f"Starts for each picture. A generator's own that these miss get {DEFAULT_STARTS}.",
+    help=f"Starts for each picture. Where the verdict errs, {DEFAULT_STARTS} are tried as well.",
 )
 @click.option(
     "--folder",
@@ -117,16 +117,17 @@ def run_study(
     results = _invert_all(generators, shown, folder, trials)
     reports = {name: summarize(each, name) for name, each in results.items()}
     verdicts = {name: _list_verdicts(name, reports[name], shown[name]) for name in generators}
-    missed = {
-        name: [p for p in shown[name] if is_missed(verdicts[name][p.path.name])]
-        for name in generators
-    }
-    again = _invert_all(generators, missed, folder / "again", DEFAULT_STARTS)
     answers = _list_answers(results, chain(*shown.values()))
-    for name, more in again.items():
-        for image, record in _list_verdicts(name, summarize(more, name), missed[name]).items():
-            verdicts[name][image]["again"] = record
-        answers |= _list_answers({**results, name: more}, chain(*shown.values()))
+    for again, is_wrong in (("again", is_missed), ("again-others", is_mistaken)):
+        wrong = {
+            name: [p for p in shown[name] if is_wrong(verdicts[name][p.path.name])]
+            for name in generators
+        }
+        found = _invert_all(generators, wrong, folder / again, DEFAULT_STARTS)
+        for name, more in found.items():
+            for image, record in _list_verdicts(name, summarize(more, name), wrong[name]).items():
+                verdicts[name][image]["again"] = record
+            answers |= _list_answers({**results, name: more}, chain(*shown.values()))
     return {
         "about": _describe_runs(reports),
         "verdicts": [record for records in verdicts.values() for record in records.values()],

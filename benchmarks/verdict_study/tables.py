@@ -8,13 +8,14 @@ from tabulate import tabulate
 
 from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
 from ganinv_cli.statistics import clopper_pearson
-from verdict_study.pictures import FORMATS
+from verdict_study.pictures import FLAT, FORMATS, PHOTOGRAPH
 
 Record = Mapping[str, Any]
 
 VERDICTS = ("made", "implausible", "ambiguous", "near", "outside", "failed")
 ANSWERS = ("right", "other", "several", "perhaps", "none")  # as `judge_answer` says them
 OTHER = "other generator"
+KINDS = (*FORMATS, OTHER, PHOTOGRAPH, FLAT)  # in the order of the tables
 
 
 def describe_kind(record: Record) -> str:
@@ -39,11 +40,14 @@ def is_missed(record: Record) -> bool:
     return bool(record["source"] == record["generator"] and record["verdict"] != "made")
 
 
+def is_mistaken(record: Record) -> bool:
+    """Return whether a picture of another source was called made."""
+    return bool(record["source"] != record["generator"] and record["verdict"] == "made")
+
+
 def is_error(record: Record) -> bool:
     """Return whether a picture was missed, or another was called made."""
-    return is_missed(record) or bool(
-        record["source"] != record["generator"] and record["verdict"] == "made"
-    )
+    return is_missed(record) or is_mistaken(record)
 
 
 def render(study: Record) -> str:
@@ -67,7 +71,7 @@ def _tabulate_verdicts(records: Sequence[Record]) -> str:
             "pictures": len(group),
             **{verdict: _count(group, "verdict", verdict) for verdict in seen},
             "called made": _format_share(_count(group, "verdict", "made"), len(group)),
-            "made, missed ones again": _format_share(sum(map(_is_made_at_last, group)), len(group))
+            "made, these again": _format_share(sum(map(_is_made_at_last, group)), len(group))
             if any("again" in each for each in group)
             else "",
         }
@@ -147,9 +151,15 @@ def _name_answer(record: Record) -> str:
     return f"generated, {record['kind']}" if record["kind"] in FORMATS else str(record["kind"])
 
 
+def _rank_kind(record: Record) -> tuple[str, int]:
+    """Return a key that sorts records by generator, then by kind."""
+    kind = describe_kind(record) if "generator" in record else record["kind"]
+    return record.get("generator", ""), KINDS.index(kind)
+
+
 def _group(records: Iterable[Record], name: Callable[[Record], str]) -> dict[str, list[Record]]:
     groups: dict[str, list[Record]] = {}
-    for record in records:
+    for record in sorted(records, key=_rank_kind):
         groups.setdefault(name(record), []).append(record)
     return groups
 
