@@ -211,7 +211,7 @@ class SegmentSearch:
             yield f"normal:{fitted:.2g}"
 
     def _list_starts(self, start: Mapping[Key, str], given_prior: str) -> list[dict[Key, str]]:
-        """Return the product of geometries, one activation for all places, and usual priors."""
+        """Return the product of geometries, one activation for all places, and round priors."""
         settings = [dict(start)]
         is_compound = self.count_linear(self._plan) > 1
         for name in (*GEOMETRY, *([] if is_compound else ["padding"])):
@@ -219,7 +219,7 @@ class SegmentSearch:
         settings = self._expand(settings, "norm")
         settings = self._expand_activations(settings)
         if PRIOR not in self.decided and not given_prior:
-            settings = [{**each, PRIOR: prior} for prior in USUAL_PRIORS for each in settings]
+            settings = [{**each, PRIOR: prior} for prior in ROUND_PRIORS for each in settings]
         return settings[:MAX_STARTS]
 
     def _expand(self, settings: list[dict[Key, str]], name: str) -> list[dict[Key, str]]:
