@@ -25,7 +25,7 @@ class ClippingRule:
     paper_distance: float | None = None  # Table 2: mean distance between recoveries of an image
 
     @property
-    def bounded(self) -> bool:
+    def keeps_bounds(self) -> bool:
         """Whether a z outside the bounds has not converged."""
         return self.clamping or self.redrawing
 

@@ -36,13 +36,18 @@ class Uniform:
         """
         return self.low + (self.high - self.low) * share
 
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of a component."""
+        return (self.high - self.low) / math.sqrt(12)
+
     def share_below(self, z: np.ndarray) -> np.ndarray:
         """Return the share of draws of a component below z, for float64 z of any shape."""
         return np.clip((z - self.low) / (self.high - self.low), 0, 1)
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
-        return f"uniform:{_format_number(self.low)},{_format_number(self.high)}"
+        return f"uniform:{format_number(self.low)},{format_number(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ class Normal:
     def high(self) -> float:
         """The upper bound, e.g. 3.891 σ if 99.99 % are inside."""
         return self.sigma * float(ndtri((1 + self.inside) / 2))
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of a component that is not truncated."""
+        return self.sigma
 
     @property
     def low(self) -> float:
@@ -88,13 +98,13 @@ class Normal:
 
     def __str__(self) -> str:
         """Return the text that `parse_prior` reads."""
-        return f"normal:{_format_number(self.sigma)},{_format_number(self.inside)}"
+        return f"normal:{format_number(self.sigma)},{format_number(self.inside)}"
 
 
 Prior = Uniform | Normal
 
 
-def _format_number(number: float) -> str:
+def format_number(number: float) -> str:
     """Return the shortest text that is read back as the same number."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))

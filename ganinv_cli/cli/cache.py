@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganinv_cli.cli import options
 from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,14 +34,7 @@ def cache() -> None:
 
 
 @cache.command()
-@click.option(
-    "--format",
-    "style",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="What is printed.",
-)
+@options.style(type=options.TEXT_OR_JSON, help="What is printed.")
 def show(style: str) -> None:
     """Say what is kept: how many measurements of each kind, how large, last used when.
 

@@ -46,13 +46,8 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     "norms' statistics fit, and, of Keras files, that pictures are the original's.",
 )
 @options.seed(help="Names every z; those of the trials of ganinv recover.")
-@click.option(
-    "--format",
-    "style",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="What is printed: text, or everything as one JSON object.",
+@options.style(
+    type=options.TEXT_OR_JSON, help="What is printed: text, or everything as one JSON object."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @options.overwrite(help="Replace files that exist.")

@@ -44,6 +44,7 @@ style: Option = declare(
     type=click.Choice(STYLES),
     help="What is printed; the folder gets all of them.",
 )
+TEXT_OR_JSON = click.Choice(["text", "json"])  # of commands that print no tables
 convolution_precision: Option = declare(
     "--precision",
     default="float32",

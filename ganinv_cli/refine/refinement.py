@@ -71,7 +71,7 @@ def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
 
     The bounds are those in float32, which the solver clips to.
     """
-    if not RULES[rule].bounded:
+    if not RULES[rule].keeps_bounds:
         return -np.inf, np.inf
     return float(np.float32(prior.low)), float(np.float32(prior.high))
 

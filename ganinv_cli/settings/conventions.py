@@ -40,7 +40,7 @@ class Conventions:
     prior: str = _declare(
         "",  # as `prior.parse_prior` reads it
         help="Where z comes from: uniform, uniform:LOW,HIGH, normal, normal:SIGMA, or "
-        "normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep ; "
+        "normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep; "
         "without INSIDE they keep 99 % of whole vectors. Else the format's.",
         metavar="PRIOR",
         example="normal:1,0.999",

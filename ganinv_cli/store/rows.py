@@ -23,6 +23,12 @@ def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
     return group.take(name, rows) if isinstance(group, GroupRows) else group[name][rows]
 
 
+def get_row_shape(group: Group, name: str) -> tuple[int, ...]:
+    """Return the shape of a column's value in one row; no value is loaded from files."""
+    kind = group.get_kind(name) if isinstance(group, GroupRows) else group[name][0]
+    return kind.shape
+
+
 def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
     """Return a column's values for these trials (n,). Raises KeyError if a trial is missing."""
     known = group[TRIAL]
@@ -133,8 +139,8 @@ class GroupRows(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         if name == TRIAL:
             return self._trials
-        if name not in self._cache and len(self._files) > 1 and not self._get_kind(name).shape:
-            numbers = [each for each in self._examples if not self._get_kind(each).shape]
+        if name not in self._cache and len(self._files) > 1 and not self.get_kind(name).shape:
+            numbers = [each for each in self._examples if not self.get_kind(each).shape]
             self._cache |= self._read_columns(numbers, slice(None))  # opening files is slow
         if name not in self._cache:
             values = self.take(name, slice(None))
@@ -151,7 +157,7 @@ class GroupRows(Mapping[str, np.ndarray]):
         self, names: Sequence[str], rows: slice | np.ndarray
     ) -> dict[str, np.ndarray]:
         sources, at, trial = self._file_numbers[rows], self._file_rows[rows], self._trials[rows]
-        columns = {name: self._get_kind(name).empty(len(at)) for name in names}
+        columns = {name: self.get_kind(name).empty(len(at)) for name in names}
         for number, mine in _iterate_file_groups(sources):
             source = self._files[number]
             with source.open_rows(self._name, trial[mine], at[mine]) as (file, there):
@@ -161,7 +167,8 @@ class GroupRows(Mapping[str, np.ndarray]):
                         contents.copy_rows(data, there, values, mine)
         return columns
 
-    def _get_kind(self, name: str) -> Kind:
+    def get_kind(self, name: str) -> Kind:
+        """Return the dtype and shape of a column's value in one row."""
         if name not in self._kinds:
             source, trial, row = self._examples[name]
             with source.open_rows(self._name, trial, row) as (file, _):

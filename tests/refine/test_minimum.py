@@ -189,7 +189,7 @@ def test_z_ends_inside_under_a_rule_with_bounds_alone(rule):
     generator, target, z = _shapes(0)
     z[-1] = 1.5  # the image wants 2
     polished = MinimumTest().compile_for(generator)(z, target, rule)
-    assert polished.z[-1] == pytest.approx(1 if RULES[rule].bounded else 2)
+    assert polished.z[-1] == pytest.approx(1 if RULES[rule].keeps_bounds else 2)
     assert polished.outcome is Outcome.converged
 
 

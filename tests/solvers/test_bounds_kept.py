@@ -18,7 +18,7 @@ from ganinv_cli.solvers import make_solver
 
 LATENT, SHAPE = 6, (4, 4, 3)
 SETTINGS = {"gd": {"learning_rate": 0.1}, "lbfgs": {"memory": 10}}
-BOUNDED = [name for name, rule in RULES.items() if rule.bounded]
+BOUNDED = [name for name, rule in RULES.items() if rule.keeps_bounds]
 PRIORS = [Uniform(), Normal(1, 0.9)]
 INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
 OUTSIDE = 1.5

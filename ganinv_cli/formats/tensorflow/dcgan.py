@@ -19,7 +19,6 @@ import numpy as np
 from ganinv_cli.formats.interface import MAX_SIDE, MAX_VALUES, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.dcgan_names import BatchNormNames, GeneratorNames
 from ganinv_cli.formats.weights import overrides
-from ganinv_cli.formats.weights.slots import format_number
 from ganinv_cli.network.convention import Convention
 from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import LABEL, Network, Node, Z
@@ -34,6 +33,7 @@ from ganinv_cli.network.layers import (
     Reshape,
     same_conv_transpose,
 )
+from ganinv_cli.prior import format_number
 from ganinv_cli.settings.conventions import Conventions
 
 DEFAULT_STRIDE = 2

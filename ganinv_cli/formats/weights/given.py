@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.weights import overrides
-from ganinv_cli.formats.weights.slots import format_number
+from ganinv_cli.prior import format_number
 from ganinv_cli.settings.conventions import Conventions
 
 

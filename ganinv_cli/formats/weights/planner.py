@@ -14,9 +14,10 @@ from ganinv_cli.formats.weights.defaults import KernelLayout
 from ganinv_cli.formats.weights.given import GivenValues
 from ganinv_cli.formats.weights.layers import Framework, PlannedLayer, WeightedLayer
 from ganinv_cli.formats.weights.plan import Plan
-from ganinv_cli.formats.weights.slots import ACTIVATIONS, EPSILONS, Settings, Slot, format_number
+from ganinv_cli.formats.weights.slots import ACTIVATIONS, EPSILONS, Settings, Slot
 from ganinv_cli.network.layers import Activation, Reshape, Upsample
 from ganinv_cli.network.shapes import Shape, format_shape
+from ganinv_cli.prior import format_number
 from ganinv_cli.settings.conventions import Conventions
 
 

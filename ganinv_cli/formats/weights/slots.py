@@ -34,9 +34,3 @@ class Slot(NamedTuple):
     def key(self) -> Key:
         """The key of its value in settings."""
         return self.name, self.number
-
-
-def format_number(number: float) -> str:
-    """Return the shortest text that is read back as the same number."""
-    short = f"{number:g}"
-    return short if float(short) == number else repr(float(number))

@@ -15,7 +15,6 @@ from ganinv_cli.network.norms.check import (
     compare_norms,
     doubt_assumptions,
 )
-from ganinv_cli.prior import Normal, Prior
 
 KIND = "norms"  # folder of the cache
 VERSION = 1  # of what is measured, and of the sentences
@@ -27,10 +26,12 @@ def load_check(checkpoint: Checkpoint) -> NormCheck | None:
     if isinstance(checkpoint.network, Network) and not any(
         isinstance(node.layer, BatchNorm) for node in checkpoint.network.nodes
     ):
-        return _finish(UNCHECKED, checkpoint)
+        return doubt_assumptions(UNCHECKED, checkpoint.conventions)
     arrays = cache.load(KIND, _make_key(checkpoint))
     try:
-        return None if arrays is None else _finish(_from_arrays(arrays), checkpoint)
+        if arrays is None:
+            return None
+        return doubt_assumptions(_from_arrays(arrays), checkpoint.conventions)
     except (KeyError, ValueError, IndexError):  # damaged
         return None
 
@@ -44,24 +45,13 @@ def measure_check(checkpoint: Checkpoint) -> NormCheck:
     check = UNCHECKED
     if norms.stored:
         measure = make_measure(network, prior, norms)
-        check = compare_norms(norms.stored, measure, _find_deviation(prior))
+        check = compare_norms(norms.stored, measure, prior.deviation)
     cache.save(KIND, _make_key(checkpoint), _to_arrays(check))
-    return _finish(check, checkpoint)
+    return doubt_assumptions(check, checkpoint.conventions)
 
 
 def _make_key(checkpoint: Checkpoint) -> str:
     return cache.make_key(VERSION, checkpoint.sha256, checkpoint.prior)
-
-
-def _find_deviation(prior: Prior) -> float:
-    """Return the standard deviation of a component, without truncation."""
-    if isinstance(prior, Normal):
-        return prior.sigma
-    return float((prior.high - prior.low) / 12**0.5)
-
-
-def _finish(check: NormCheck, checkpoint: Checkpoint) -> NormCheck:
-    return doubt_assumptions(check, checkpoint.conventions)
 
 
 def _to_arrays(check: NormCheck) -> dict[str, np.ndarray]:

@@ -85,16 +85,16 @@ def draw_z(prior: Prior, rows: int, latent: int) -> np.ndarray:
     """
     random, shape = np.random.default_rng(0), (rows, latent)
     if isinstance(prior, Normal):
-        mean, deviation, z = 0.0, prior.sigma, random.normal(0, prior.sigma, shape)
+        mean, z = 0.0, random.normal(0, prior.sigma, shape)
     else:
-        mean, deviation = (prior.low + prior.high) / 2, (prior.high - prior.low) / 12**0.5
+        mean = (prior.low + prior.high) / 2
         z = random.uniform(prior.low, prior.high, shape)
     if rows < 2 * latent:
         return z
     z = z - z.mean(0)
     values, vectors = np.linalg.eigh(z.T @ z / rows)
     whitened: np.ndarray = z @ (vectors / np.sqrt(values)) @ vectors.T
-    return mean + deviation * whitened
+    return mean + prior.deviation * whitened
 
 
 def _join(parts: Sequence[_Moments]) -> Moments:

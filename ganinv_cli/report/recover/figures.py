@@ -15,7 +15,7 @@ from ganinv_cli.report.recover.numbers import select_groups
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.run import Group
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered
-from ganinv_cli.store.rows import take_rows
+from ganinv_cli.store.rows import get_row_shape, take_rows
 
 if TYPE_CHECKING:
     from ganinv_cli import store
@@ -40,7 +40,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     }
     falls = {technique: of for technique, of in falls.items() if len(of.gradients)}
     if falls:
-        latent = take_rows(groups[next(iter(falls))], "z_found", slice(1)).shape[1]
+        (latent,) = get_row_shape(groups[next(iter(falls))], "z_found")
         drawn["convergence"] = DrawnFigure(
             draw_convergence(falls, latent), *_describe_convergence(falls)
         )

@@ -12,7 +12,7 @@ from ganinv_cli.report.output.number_format import format_duration
 from ganinv_cli.report.rows import Json, finite_or_none
 from ganinv_cli.report.shared.prior import describe_prior, read_prior
 from ganinv_cli.statistics import Floats
-from ganinv_cli.store.rows import take_rows
+from ganinv_cli.store.rows import get_row_shape
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -51,7 +51,7 @@ def _find_latent(groups: Mapping[str, Group]) -> int | None:
     """Return the number of components of z, None if no trial has ended."""
     for group in groups.values():
         if len(group["trial"]) and "z_found" in group:
-            return int(take_rows(group, "z_found", slice(1)).shape[1])
+            return get_row_shape(group, "z_found")[0]
     return None
 
 

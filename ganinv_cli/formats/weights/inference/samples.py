@@ -1,6 +1,5 @@
 """Samples of z for a prior, with exactly its mean and covariance."""
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -39,10 +38,8 @@ def draw_samples(prior_text: str, latent: int, labels: int) -> np.ndarray:
 def compute_sigma(prior_text: str) -> float:
     """Return the standard deviation of a component of z."""
     prior = parse_prior(prior_text, TYPICAL_LATENT)
-    if isinstance(prior, Uniform):
-        return (prior.high - prior.low) / math.sqrt(12)
-    if prior.inside > UNCUT_ABOVE:
-        return prior.sigma
+    if isinstance(prior, Uniform) or prior.inside > UNCUT_ABOVE:
+        return prior.deviation
     shares = (np.arange(20_000) + 0.5) / 20_000
     return float(np.std(np.asarray(prior.quantile(shares))))
 

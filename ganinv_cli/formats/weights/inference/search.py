@@ -38,9 +38,8 @@ SMALL_CHANGE = 0.005  # relative change of a norm's output that its statistics c
 SAME_SCALE = 0.06  # relative difference of standard deviations of priors that are not told apart
 
 # that people use; of a uniform and a normal prior of one variance, the rounder is meant
-USUAL_PRIORS = ("normal:1", "uniform:-1,1", "uniform:0,1")
 ROUND_PRIORS = (
-    *USUAL_PRIORS,
+    *("normal:1", "uniform:-1,1", "uniform:0,1"),
     *("normal:1,0.9545", "normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
     *("normal:0.25", "normal:0.02", "normal:0.01", "uniform:-2,2", "uniform:-0.5,0.5"),
     *("uniform:-0.1,0.1", "uniform:-0.2,0.2", "uniform:-0.05,0.05"),
