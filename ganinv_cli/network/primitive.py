@@ -14,8 +14,10 @@ Arguments = dict[str, Any]  # of tf.raw_ops, by the names that the operation its
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # places of the channels
 # tensors that have channels in them, and settings with one number per axis
 _IMAGES = ("input", "out_backprop", "x", "value")
-MAX_SIDE = 1 << 12  # of pictures that are resized by area
+MAX_SIDE = 1 << 12  # of pictures that are resized by area, and of strides and paddings
 _PER_AXIS = ("strides", "dilations", "ksize")
+MAX_OUTPUTS = 1 << 12  # of one operation
+_AXES = 4  # of a batch of pictures
 
 
 class Value(NamedTuple):
@@ -41,6 +43,10 @@ class Primitive:
             for each in self._definition.attr
             if each.name not in inferred and each.name in node.attr
         }
+        _check_axes(self._settings)
+        for output in self._definition.output_arg:
+            if output.number_attr and node.attr[output.number_attr].i > MAX_OUTPUTS:
+                raise ValueError(f"it has {node.attr[output.number_attr].i:,} outputs")
         self._lengths = {
             each.name: node.attr[each.number_attr].i
             if each.number_attr
@@ -126,6 +132,9 @@ class Primitive:
 
     def _call(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         arguments, rest = dict(self._settings), list(tensors)
+        ranks = [len(each.shape) for each in tensors if each.shape.rank is not None]
+        if not 0 <= arguments.get("batch_dims", 0) <= min(ranks[:2], default=0):
+            raise ValueError(f"batch_dims of {arguments['batch_dims']} are more than its axes")
         for each in self._definition.input_arg:
             length = self._lengths.get(each.name)
             arguments[each.name] = rest[:length] if length is not None else rest[0]
@@ -144,6 +153,19 @@ class Primitive:
             first, *others = _call_channels_last(self.name, arguments)
             return [tf.transpose(first, _TO_FIRST), *others]
         return _call_raw(self.name, arguments)
+
+
+def _check_axes(settings: Arguments) -> None:
+    """Raise ValueError for a number per axis that TensorFlow would end the process for."""
+    for name in _PER_AXIS:
+        numbers = settings.get(name, [1] * _AXES)
+        if len(numbers) != _AXES or not all(1 <= number <= MAX_SIDE for number in numbers):
+            raise ValueError(f"{name} are {numbers[:8]}, {_AXES} of 1 to {MAX_SIDE:,} were expected")
+    paddings = settings.get("explicit_paddings", [])
+    if len(paddings) not in (0, 2 * _AXES) or not all(0 <= side <= MAX_SIDE for side in paddings):
+        raise ValueError(
+            f"explicit_paddings are {paddings[:8]}, {2 * _AXES} of 0 to {MAX_SIDE:,} were expected"
+        )
 
 
 def count_outputs_before(operation: str, argument: str) -> int:

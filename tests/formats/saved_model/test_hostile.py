@@ -161,17 +161,42 @@ def test_a_tree_of_objects_that_leads_nowhere(plain: Path) -> None:
     assert_refused(edit_saved_model(plain, turned), "damaged tree of objects")
 
 
+def _transpose_convolution(z: tf.Tensor) -> tf.Tensor:
+    filters = np.ones((3, 3, 3, 3), np.float32)
+    return tf.nn.conv2d_transpose(
+        draw_small_picture(z)[:, :, ::2], filters, (tf.shape(z)[0], 8, 4, 3), 2
+    )
+
+
+@pytest.mark.parametrize("strides", [[1, 2, 1], [1, 2], [], [1, 0, 2, 1], [1, 2, 2, 1, 1]])
+def test_strides_for_which_tensorflow_would_end_the_process(
+    strides: list[int], tmp_path: Path
+) -> None:
+    def change(graph: GraphDef) -> None:
+        (node,) = (each for each in graph.node if each.op == "Conv2DBackpropInput")
+        node.attr["strides"].list.i[:] = strides
+
+    path = write_graph(tmp_path / "g.pb", _transpose_convolution)
+    assert_refused(edit_graph(path, change), f"strides are {strides}")
+
+
+@pytest.mark.parametrize("operation", ["Split", "Unpack"])
+def test_more_outputs_than_the_memory_holds(operation: str, tmp_path: Path) -> None:
+    def build(z: tf.Tensor) -> tf.Tensor:
+        first, *_ = tf.split(tf.stack(tf.unstack(draw_small_picture(z), axis=3), 3), 3, axis=3)
+        return first
+
+    def change(graph: GraphDef) -> None:
+        (node,) = (each for each in graph.node if each.op == operation)
+        node.attr["num_split" if operation == "Split" else "num"].i = 2**31 - 1
+
+    path = edit_graph(write_graph(tmp_path / "g.pb", build), change)
+    assert_refused(path, "it has 2,147,483,647 outputs")
+
+
 def test_no_bytes_in_a_graph_raise_anything_but_a_sentence(tmp_path: Path) -> None:
     """Every kind of number and name in the file, changed at random."""
-    whole = write_graph(
-        tmp_path / "g.pb",
-        lambda z: tf.nn.conv2d_transpose(
-            draw_small_picture(z)[:, :, ::2],
-            np.ones((3, 3, 3, 3), np.float32),
-            (tf.shape(z)[0], 8, 4, 3),
-            2,
-        ),
-    ).read_bytes()
+    whole = write_graph(tmp_path / "g.pb", _transpose_convolution).read_bytes()
     random = np.random.default_rng(0)
     for number in range(300):
         content = bytearray(whole)
