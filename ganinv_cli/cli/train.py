@@ -26,7 +26,20 @@ from ganinv_cli.cli import options
 @click.option(
     "--size", default=64, show_default=True, help="Pixels a side: 16, 32, 64, 128 or 256."
 )
+@click.option(
+    "--width",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="Channels of the last map; each map below has twice as many, up to 512.",
+)
 @click.option("--grey", is_flag=True, help="Train on grey images.")
+@click.option(
+    "--exclude",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Hold out images: their file names, one per line.",
+)
 @click.option(
     "--crop-side",
     default=1.0,
@@ -79,6 +92,7 @@ def train(
     crop_center: str,
     augment: bool,
     keep_every: int | None,
+    exclude: Path | None,
     **settings: Any,
 ) -> None:
     """Train the paper's DCGAN on a folder, or a zip archive, of images.
@@ -101,7 +115,8 @@ def train(
     )
     size = training.size
     crop = SquareCrop(crop_side, _parse_pair(crop_center))
-    pictures = load_images(images, size, training.channels, crop)
+    held_out = _read_names(exclude) if exclude else ()
+    pictures = load_images(images, size, training.channels, crop, held_out)
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
     startup.start_tensorflow()
@@ -117,6 +132,17 @@ def train(
     if last is None:
         click.echo(f"{out} has had its {training.steps} steps; a larger --steps goes on", err=True)
     click.echo(out)
+
+
+def _read_names(path: Path) -> frozenset[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(
+            f"{path} cannot be read ({error}); name a text file with one file name per line",
+            param_hint="--exclude",
+        ) from None
+    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def _parse_pair(text: str) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -29,17 +29,27 @@ class ImageEntry(NamedTuple):
     """An image that is not read yet."""
 
     name: str  # for messages
+    file_name: str  # without its folder
     read: Callable[[], bytes]  # thread-safe; raises ImageError
 
 
 @contextlib.contextmanager
-def open_source(source: Path) -> Iterator[list[ImageEntry]]:
+def open_source(source: Path, excluded: Collection[str] = ()) -> Iterator[list[ImageEntry]]:
     """Yield the files with an image's suffix, sorted by name, without those that macOS adds.
 
-    Raises ImageError if `source` is neither a folder nor a zip archive, or cannot be listed.
+    Those whose file name, without its folder, is in `excluded` are left out. Raises ImageError if
+    `source` is neither a folder nor a zip archive, or cannot be listed, or if it has no file of an
+    excluded name.
     """
     with contextlib.ExitStack() as stack:
-        yield _list_entries(source, stack)
+        entries = _list_entries(source, stack)
+        missing = sorted(set(excluded) - {entry.file_name for entry in entries})
+        if missing:
+            raise ImageError(
+                f"{source} has no image {to_printable(missing[0])!r}, which was to be left out; "
+                "list file names without folders, one per line"
+            )
+        yield [entry for entry in entries if entry.file_name not in excluded]
 
 
 def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]:
@@ -57,7 +67,7 @@ def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]
 
 def _list_folder(folder: Path) -> list[ImageEntry]:
     return [
-        ImageEntry(to_printable(path), partial(files.read_image_file, path))
+        ImageEntry(to_printable(path), path.name, partial(files.read_image_file, path))
         for path in files.list_files_below(folder)
     ]
 
@@ -66,7 +76,11 @@ def _list_archive(source: Path, archive: zipfile.ZipFile) -> list[ImageEntry]:
     members = [m for m in archive.infolist() if files.is_image_name(PurePosixPath(m.filename))]
     archive_lock = threading.Lock()  # ZipFile counts its open members without a lock
     return [
-        ImageEntry(_member_name(source, m), partial(_read_member, source, archive, m, archive_lock))
+        ImageEntry(
+            _member_name(source, m),
+            PurePosixPath(m.filename).name,
+            partial(_read_member, source, archive, m, archive_lock),
+        )
         for m in sorted(members, key=lambda m: m.filename)
         if not m.is_dir()
     ]

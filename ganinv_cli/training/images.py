@@ -1,5 +1,6 @@
 """Images for training: cropped to a square and resized."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +38,16 @@ class SquareCrop:
         return left, top, left + side, top + side
 
 
-def load_images(source: Path, size: int, channels: int, crop: SquareCrop) -> np.ndarray:
+def load_images(
+    source: Path, size: int, channels: int, crop: SquareCrop, excluded: Collection[str] = ()
+) -> np.ndarray:
     """Read all images below a folder or in a zip archive, in the order of their names.
 
-    Returns uint8 (images, size, size, channels), 12 kB of memory per image at 64 pixels. Raises
-    ImageError if there is no image, or one cannot be read.
+    Returns uint8 (images, size, size, channels), 12 kB of memory per image at 64 pixels; without
+    files whose names, without folders, are in `excluded`. Raises ImageError if there is no image,
+    one cannot be read, or an excluded one does not exist.
     """
-    with image_source.open_source(source) as files:
+    with image_source.open_source(source, excluded) as files:
         if not files:
             raise ImageError(
                 f"{source} holds no image; ganinv reads {', '.join(SUFFIXES)} "

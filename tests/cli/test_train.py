@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
@@ -69,6 +70,8 @@ def test_a_stopped_run_saves_what_it_trained_and_says_how_to_go_on(
         (["--crop-center", "1"], "is not X,Y"),
         (["--crop-center", "5,5"], "between 0 and 1, not 5.0,5.0"),
         (["--precision", "float16"], "float16"),
+        (["--width", "0"], "1<=x<=1024"),
+        (["--exclude", "nowhere.txt"], "does not exist"),
     ],
     ids=str,
 )
@@ -80,6 +83,24 @@ def test_misuse_is_explained_in_a_sentence(
     assert result.exit_code == 2
     assert words in result.stderr
     assert not out.exists()
+
+
+def test_width_and_held_out_images_decide_what_is_trained(pictures: Path, tmp_path: Path) -> None:
+    held_out, out = tmp_path / "held-out.txt", tmp_path / "out"
+    held_out.write_text("2.png\n\n")
+    arguments = ["--width", "3", "--exclude", str(held_out), "--steps", "1"]
+    result = CliRunner().invoke(
+        main, ["train", str(pictures), "--out", str(out), *SMALL, *arguments]
+    )
+    assert result.exit_code == 0, result.output
+    assert "3 images of 16x16 pixels" in result.stderr
+    checkpoint = tf.train.load_checkpoint(str(next(out.glob("*.index")).with_suffix("")))
+    assert checkpoint.get_tensor("generator/g_h2/w").shape == (5, 5, 3, 3)
+    assert checkpoint.get_tensor("generator/g_h1/w").shape == (5, 5, 3, 6)
+    held_out.write_text("5.png\n")
+    result = CliRunner().invoke(main, ["train", str(pictures), "--out", str(out), *arguments])
+    assert result.exit_code == 2
+    assert "has no image '5.png'" in result.stderr
 
 
 def test_an_out_that_is_a_file_is_misuse(pictures: Path) -> None:

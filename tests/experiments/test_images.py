@@ -99,6 +99,16 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path, writer) -> None:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+def test_held_out_images_are_left_out_by_their_file_names(tmp_path: Path, writer) -> None:
+    members = {"a/1.png": _encoded(1), "b/1.png": _encoded(2), "b/3.png": _encoded(3)}
+    source = writer(tmp_path / "source", members)
+    found = load_images(source, 16, 3, SquareCrop(), {"1.png"})
+    assert found[:, 0, 0, 0].tolist() == [3]
+    with pytest.raises(ImageError, match=r"has no image '4\.png', which was to be left out"):
+        load_images(source, 16, 3, SquareCrop(), {"1.png", "4.png"})
+
+
+@pytest.mark.parametrize("writer", WRITERS)
 def test_images_are_seen_as_a_viewer_shows_them(tmp_path: Path, writer) -> None:
     deep, clear = io.BytesIO(), io.BytesIO()
     Image.fromarray(np.full((9, 9), 25700, np.uint16)).save(deep, "PNG")
