@@ -160,7 +160,9 @@ def _check_axes(settings: Arguments) -> None:
     for name in _PER_AXIS:
         numbers = settings.get(name, [1] * _AXES)
         if len(numbers) != _AXES or not all(1 <= number <= MAX_SIDE for number in numbers):
-            raise ValueError(f"{name} are {numbers[:8]}, {_AXES} of 1 to {MAX_SIDE:,} were expected")
+            raise ValueError(
+                f"{name} are {numbers[:8]}, {_AXES} of 1 to {MAX_SIDE:,} were expected"
+            )
     paddings = settings.get("explicit_paddings", [])
     if len(paddings) not in (0, 2 * _AXES) or not all(0 <= side <= MAX_SIDE for side in paddings):
         raise ValueError(
