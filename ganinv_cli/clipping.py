@@ -7,6 +7,8 @@ A rule says what happens to components of z that leave the prior's bounds. It is
 
 from dataclasses import dataclass
 
+ACTION_KINDS = 3  # clamping, redrawing, penalty: the order of `ClippingRule.kinds`
+
 
 @dataclass(frozen=True)
 class ClippingRule:
@@ -28,6 +30,11 @@ class ClippingRule:
     def keeps_bounds(self) -> bool:
         """Whether a z outside the bounds has not converged."""
         return self.clamping or self.redrawing
+
+    @property
+    def kinds(self) -> tuple[bool, bool, bool]:
+        """Which of the ACTION_KINDS the rule has."""
+        return self.clamping, self.redrawing, self.penalty > 0
 
 
 RULES = {  # by name, in the order of the tables

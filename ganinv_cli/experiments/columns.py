@@ -71,6 +71,9 @@ def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
         "outcome": column(lambda trial: trial.outcome, np.uint8),
         "gradients": column(lambda trial: trial.gradients, np.float64),
         "redraws": column(lambda trial: sum(end.redraws for end in trial.start_results), np.int32),
+        **_make_action_columns(
+            [sum(end.actions for end in trial.start_results) for trial in trials]
+        ),
         "seconds": column(
             lambda trial: sum(end.seconds for end in trial.start_results), np.float64
         ),
@@ -96,8 +99,14 @@ def _make_end_columns(ends: Sequence[tuple[StartResult, np.ndarray]], bounded: b
         "outcome": np.array([end.outcome for end, _ in ends], np.uint8),
         "gradients": np.array([end.gradients for end, _ in ends], np.float64),
         "redraws": np.array([end.redraws for end, _ in ends], np.int32),
+        **_make_action_columns([end.actions for end, _ in ends]),
         "seconds": np.array([end.seconds for end, _ in ends], np.float64),
     }
+
+
+def _make_action_columns(counts: Sequence[int]) -> Columns:
+    actions = np.array(counts, np.int32)
+    return {"acted": (actions > 0).astype(np.uint8), "actions": actions}
 
 
 def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Columns:

@@ -13,7 +13,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
@@ -56,6 +56,7 @@ class Observation(NamedTuple):
     gradients: np.ndarray  # (batch,)
     bound: np.ndarray  # (batch,)
     redraws: np.ndarray  # (batch,)
+    actions: np.ndarray  # (batch, ACTION_KINDS)
     error: np.ndarray  # (batch,)
     least_error: np.ndarray  # (batch,)
     outside: np.ndarray  # (batch,) bool
@@ -159,7 +160,11 @@ class Batch:
         given = ~tf.math.is_nan(new["z_start"])
         clamped = tf.clip_by_value(new["z_start"], prior.low, prior.high)
         start = tf.where(new["clamping"][:, None], clamped, new["z_start"])
-        state = self._solver.init(tf.where(given, start, drawn), tf.reduce_all(given, -1))
+        is_given = tf.reduce_all(given, -1)
+        state = self._solver.init(tf.where(given, start, drawn), is_given)
+        beyond = is_given & tf.reduce_any(clamped != new["z_start"], -1)
+        never = tf.zeros_like(beyond)
+        state = state._replace(actions=stack_actions(beyond, never, beyond))
         farthest = tf.fill(tf.shape(rows)[:1], float("inf"))
         entering = batch_state._replace(
             **new,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, restore_rows
 from ganinv_cli.loop.queue import TrialQueue
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
@@ -152,4 +153,5 @@ def _make_start_result(trial: Trial, observation: Observation, row: int) -> Star
         seconds=trial.seconds,
         label=trial.current_label,
         outside=bool(observation.outside[row]),
+        actions=int((observation.actions[row] * RULES[trial.job.rule].kinds).max()),
     )

@@ -47,6 +47,7 @@ class StartResult(NamedTuple):
     seconds: float
     label: int = -1  # of the start; -1 for an unconditional generator
     outside: bool = False  # whether z is outside bounds that the rule keeps: it has not converged
+    actions: int = 0  # updates in which the rule changed z
 
 
 class RecordPoints(NamedTuple):

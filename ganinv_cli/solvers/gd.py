@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
@@ -18,6 +19,7 @@ class _State(NamedTuple):
     next_z: tf.Tensor  # (batch, latent), the z after the next update
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
+    actions: tf.Tensor  # (batch, ACTION_KINDS)
     stalled: tf.Tensor  # (batch,)
 
 
@@ -56,6 +58,7 @@ class GradientDescent(Solver):
             next_z=z,
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
+            actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
 
@@ -71,6 +74,7 @@ class GradientDescent(Solver):
             next_z=clipping.redraw(clipping.clip_to_bounds(updated), state.redraws),
             gradients=state.gradients + 1,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            actions=state.actions + clipping.find_actions(updated),
             stalled=state.stalled,
         )
 

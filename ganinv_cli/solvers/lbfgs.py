@@ -5,11 +5,12 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.solvers.parts import active_set, lbfgs_history
 from ganinv_cli.solvers.parts.lbfgs_history import History, dot
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -31,6 +32,7 @@ class _State(NamedTuple):
     clamped: tf.Tensor  # (batch,) bool: the row redraws no more and is held inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
+    actions: tf.Tensor  # (batch, ACTION_KINDS)
     stalled: tf.Tensor  # (batch,)
 
 
@@ -111,6 +113,7 @@ class LBFGS(Solver):
             clamped=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
             redraws=tf.zeros([rows], tf.int64),
+            actions=tf.zeros([rows, ACTION_KINDS], tf.int64),
             stalled=tf.zeros([rows], tf.bool),
         )
 
@@ -160,7 +163,7 @@ class LBFGS(Solver):
         exhausted = ~accepted & (reach < self.shortest)
         hopeless = exhausted & state.history.is_empty
         history = lbfgs_history.forget_pairs(state.history, exhausted)
-        direction = _compute_direction(problem, state._replace(history=history), clipping)
+        direction, bent = _compute_direction(problem, state._replace(history=history), clipping)
         size = tf.norm(direction, axis=-1)
         # without pairs the scale of the loss is unknown: move at most half a unit
         longest = tf.where(history.is_empty, tf.minimum(self.longest, 0.5), self.longest)
@@ -169,26 +172,31 @@ class LBFGS(Solver):
         is_new = accepted | exhausted
         direction = tf.where(is_new[:, None], direction, state.direction)
         length = tf.where(is_new, full, state.length)
-        slow = self._find_slow(problem, state, clipping)
+        candidate = state.z + length[:, None] * direction
+        beyond = clipping.find_beyond(candidate)
+        clamps = beyond | (is_new & bent)
+        slow = self._find_slow(problem, state, clipping.find_redrawable(state.z))
         # a row does not stall because of rounding in bfloat16
         to_full_precision = state.low_precision & ((state.objective < self.fine) | exhausted | slow)
         return state._replace(
-            candidate=clipping.clip_to_bounds(state.z + length[:, None] * direction),
+            candidate=clipping.clip_to_bounds(candidate),
             direction=direction,
             length=length,
             low_precision=state.low_precision & ~to_full_precision,
             jumped=to_full_precision,  # losses in bfloat16 and float32 are not comparable
             history=history,
+            actions=state.actions + stack_actions(clamps, state.clamped & clamps, beyond),
             stalled=~to_full_precision & (hopeless | slow | (is_new & (size == 0))),
         )
 
-    def _find_slow(self, problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
-        """Return which rows (batch,) decreased too little over the last `patience` gradients."""
+    def _find_slow(self, problem: Problem, state: _State, redrawable: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) decreased too little over the last `patience` gradients.
+
+        Rows that are `redrawable`, bool (batch,), with a residual must decrease more.
+        """
         loss, residual = state.image_loss, problem.residual
         lost = loss > tf.maximum(residual, self.settled)
-        outside = (residual > 0) & clipping.find_redrawable(
-            state.z
-        )  # to be redrawn or clamped first
+        outside = (residual > 0) & redrawable  # to be redrawn or clamped first
         calm = tf.where(residual > 0, problem.stationary, self.crawl)
         due = tf.where(lost | outside, self.progress, calm)
         floor = tf.where(lost, residual, tf.zeros_like(residual))
@@ -205,27 +213,37 @@ class LBFGS(Solver):
         solved = problem.is_solved(state.image_loss, state.bound)
         excess = clipping.measure_excess(state.z)
         right = solved & (excess <= state.bound)
-        solved_outside = clipping.redrawing & solved & (excess > 0)
-        outside = (state.stalled & clipping.find_redrawable(state.z)) | solved_outside
+        at_bound = clipping.find_at_bound(state.z)
+        solved_outside = solved & (excess > 0)
+        outside = clipping.redrawing & ((state.stalled & at_bound) | solved_outside)
+        # in rows that do not redraw, what would be outside if they did
+        slow = self._find_slow(problem, state, at_bound) & ~state.jumped
+        redrawable = ((state.stalled | slow) & at_bound) | solved_outside
         redrawn = outside & ~right & (state.redraws < self.redraws) & (unsure | ~explained)
         clamped = outside & (explained | solved) & ~redrawn
         inside = clipping._replace(clamping=clamped).clip_to_bounds(state.z)
         jump = tf.where(redrawn[:, None], clipping.redraw(state.z, state.redraws), inside)
         jumped = redrawn | clamped
+        acted = tf.where(clipping.redrawing, jumped, redrawable & ~state.clamped)
+        never = tf.zeros_like(acted)
         return state._replace(
             candidate=tf.where(jumped[:, None], jump, state.candidate),
             jumped=state.jumped | jumped,
             clamped=state.clamped | clamped,
             redraws=state.redraws + tf.cast(redrawn, tf.int64),
+            actions=state.actions + stack_actions(never, acted, never),
             stalled=state.stalled & ~jumped,
         )
 
 
-def _compute_direction(problem: Problem, state: _State, clipping: RowClipping) -> tf.Tensor:
+def _compute_direction(
+    problem: Problem, state: _State, clipping: RowClipping
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return -H gradient (batch, latent), in clamping rows the step to the bounded minimum.
 
     If it is not a descent direction, as after a jump with old pairs, the negative gradient of the
-    free components is returned.
+    free components is returned. Also returns which rows (batch,) the bounds bend, or would if the
+    row clamped.
     """
     z, gradient = state.z, state.gradient
     initial_inverse = problem.inverse_hessian(state.objective)
@@ -234,6 +252,9 @@ def _compute_direction(problem: Problem, state: _State, clipping: RowClipping) -
     )
     direction = newton_step[..., 0]
     blocked = clipping.find_blocked(z, -gradient)
+    leaves = (direction < clipping.prior.low - z) | (direction > clipping.prior.high - z)
+    bent = tf.reduce_any(leaves | blocked | tf.math.is_nan(direction), -1)
+    blocked = clipping.clamping[:, None] & blocked
     direction = tf.cond(
         tf.reduce_any(clipping.clamping),
         lambda: active_set.step_within_bounds(
@@ -242,7 +263,7 @@ def _compute_direction(problem: Problem, state: _State, clipping: RowClipping) -
         lambda: direction,
     )
     uphill = dot(direction, gradient) >= 0
-    return tf.where(uphill[:, None], tf.where(blocked, 0.0, -gradient), direction)
+    return tf.where(uphill[:, None], tf.where(blocked, 0.0, -gradient), direction), bent
 
 
 SOLVER = LBFGS

@@ -21,6 +21,9 @@ class State(Protocol):
     bound: tf.Tensor  # (batch,), bound on ‖z − z_true‖² / latent, if z leaves almost no residual
     gradients: tf.Tensor  # (batch,) float32, spent since init
     redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
+    # (batch, ACTION_KINDS) int64: updates since init in which a rule of each kind changed z or, in
+    # rows of other rules, would have
+    actions: tf.Tensor
     stalled: tf.Tensor  # (batch,) bool: further steps will not help
 
 

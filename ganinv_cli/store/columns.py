@@ -117,6 +117,16 @@ _START_RESULT = (  # known at the end of the first start and at the end of the t
     Column("outcome", "uint8", (), "", "how it ended (see Outcomes); 0: not run"),
     Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
     Column("redraws", "int32", (), "times", "times that the rule drew components of z anew"),
+    Column("acted", "uint8", (), "", "1: the rule changed z; 0: it did not", True),
+    Column(
+        "actions",
+        "int32",
+        (),
+        "updates",
+        "updates in which the rule changed a component of z: clamped or held at a bound, or drawn "
+        "anew; with `wall`, after which z was outside the bounds",
+        True,
+    ),
     Column("seconds", "float64", (), "s", "its share of the batches' wall time"),
 )
 

@@ -75,6 +75,17 @@ def test_restarts_recover_what_first_starts_do_not(finished):
     assert (after < 1e-3).sum() > (before < 1e-3).sum()
 
 
+def test_the_file_says_in_which_trials_a_rule_changed_z(finished):
+    groups = read_results(finished[0] / "recover.h5").groups
+    for rule in RULES:
+        for start in ("", "first/"):
+            acted, actions = groups[rule][f"{start}acted"], groups[rule][f"{start}actions"]
+            assert np.array_equal(acted, actions > 0)
+            assert acted.any() == (rule != "none")
+            assert (actions >= groups[rule][f"{start}redraws"]).all()
+    assert (groups["standard"]["actions"] >= groups["standard"]["first/actions"]).all()
+
+
 def test_errors_are_those_of_the_stored_z(finished):
     results = read_results(finished[0] / "recover.h5")
     true = results.groups[""]["z_true"]

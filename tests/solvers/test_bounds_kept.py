@@ -1,61 +1,32 @@
 """Under a rule with bounds, a trial that has converged has its z inside them."""
 
-import builders
-import numpy as np
 import pytest
-from small import clean_targets, make_limits, measure_z_error, solve_jobs
+from small import (
+    INSIDE,
+    OUTSIDE,
+    SETTINGS,
+    is_inside,
+    jobs_of,
+    make_limits,
+    make_simple,
+    measure_z_error,
+    solve_jobs,
+    targets_at,
+)
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import MakeTargets
-from ganinv_cli.loop.trial import Targets
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.prior import Normal, Prior, Uniform
+from ganinv_cli.prior import Normal, Uniform
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
 
-LATENT, SHAPE = 6, (4, 4, 3)
-SETTINGS = {"gd": {"learning_rate": 0.1}, "lbfgs": {"memory": 10}}
 BOUNDED = [name for name, rule in RULES.items() if rule.keeps_bounds]
 PRIORS = [Uniform(), Normal(1, 0.9)]
-INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
-OUTSIDE = 1.5
 
 
 @pytest.fixture(params=SOLVERS)
 def solver(request):
     return make_solver(request.param, SETTINGS[request.param])
-
-
-def make_simple(prior: Prior) -> Generator:
-    """tanh of an orthogonal map: every image has one z, inside the bounds or not."""
-    pixels = int(np.prod(SHAPE))
-    map_, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(pixels, LATENT)))
-    dense = Dense(map_.T.astype(np.float32), np.zeros(pixels, np.float32))
-    return builders.build_generator(dense, Activation("tanh"), Reshape(SHAPE), prior=prior)
-
-
-def targets_at(generator: Generator, *shares: float, residual: float = 0.0) -> MakeTargets:
-    """Images of z with two components at a share, by trial, of the way from 0 to a bound."""
-
-    def make_targets(jobs: list[Job]) -> Targets:
-        z = clean_targets(generator)(jobs).z_true
-        share = np.array([shares[job.trial % len(shares)] for job in jobs])
-        z[:, 0], z[:, 1] = share * generator.prior.low, share * generator.prior.high
-        row = np.zeros(len(jobs))
-        return Targets(generator.render(z, len(z)), z, row + residual, row)
-
-    return make_targets
-
-
-def is_inside(z: np.ndarray, prior: Prior) -> bool:
-    return bool((np.abs(z.astype(np.float32)) <= np.float32(prior.high)).all())
-
-
-def jobs_of(rules, trials=6):
-    return [Job(trial, rule) for trial in range(trials) for rule in rules]
 
 
 @pytest.mark.parametrize("residual", [0.0, float("inf")])

@@ -1,7 +1,8 @@
-"""A small generator, and short ways to run the loop on it."""
+"""Small generators, their images, and short ways to run the loop on them."""
 
 from collections.abc import Sequence
 
+import builders
 import numpy as np
 import tensorflow as tf
 
@@ -10,12 +11,21 @@ from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Targets, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.preconditioner import Preconditioner
+from ganinv_cli.prior import Prior
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers.solver import Solver
 
 MARKS = RecordPoints(np.array([10.0, 20.0, 40.0, 80.0]), np.array([10.0, 20.0]))
+LATENT, SHAPE = 6, (4, 4, 3)
+SETTINGS = {
+    "gd": {"learning_rate": 0.1},
+    "lbfgs": {"memory": 10},
+}  # of each solver, for `make_simple`
+INSIDE = (0.5, 1 - 1e-6, 1.0)  # shares of the way to a bound: inside, just inside, at it
+OUTSIDE = 1.5
 
 
 def make_truths(generator: Generator, trials: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -105,3 +115,32 @@ def cast_to_float64(level: Preconditioner) -> Preconditioner:
 def measure_z_error(trial: Trial) -> float:
     """‖z − z_true‖² / latent of the best start."""
     return float(np.mean((trial.best.z.astype(np.float64) - trial.z_true) ** 2))
+
+
+def make_simple(prior: Prior) -> Generator:
+    """tanh of an orthogonal map: every image has one z, inside the bounds or not."""
+    pixels = int(np.prod(SHAPE))
+    map_, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(pixels, LATENT)))
+    dense = Dense(map_.T.astype(np.float32), np.zeros(pixels, np.float32))
+    return builders.build_generator(dense, Activation("tanh"), Reshape(SHAPE), prior=prior)
+
+
+def targets_at(generator: Generator, *shares: float, residual: float = 0.0) -> MakeTargets:
+    """Images of z with two components at a share, by trial, of the way from 0 to a bound."""
+
+    def make_targets(jobs: list[Job]) -> Targets:
+        z = clean_targets(generator)(jobs).z_true
+        share = np.array([shares[job.trial % len(shares)] for job in jobs])
+        z[:, 0], z[:, 1] = share * generator.prior.low, share * generator.prior.high
+        row = np.zeros(len(jobs))
+        return Targets(generator.render(z, len(z)), z, row + residual, row)
+
+    return make_targets
+
+
+def is_inside(z: np.ndarray, prior: Prior) -> bool:
+    return bool((np.abs(z.astype(np.float32)) <= np.float32(prior.high)).all())
+
+
+def jobs_of(rules, trials=6):
+    return [Job(trial, rule) for trial in range(trials) for rule in rules]

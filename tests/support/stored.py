@@ -50,6 +50,8 @@ def make_row(group, trial):
         "outcome": np.uint8(draw.integers(1, 6)),
         "gradients": draw.integers(1, 999) / 2,
         "redraws": np.int32(draw.integers(9)),
+        "acted": np.uint8(draw.integers(2)),
+        "actions": np.int32(draw.integers(9)),
         "seconds": draw.uniform(),
     }
     return {

@@ -24,18 +24,26 @@ class RowClipping(NamedTuple):
         return tf.where(self.clamping[:, None], clamped, z)
 
     def find_blocked(self, z: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-        """Return which components of clamping rows are at a bound and would move outwards.
+        """Return which components are at or beyond a bound and would move outwards.
 
         `z`, `direction` and the result, bool, are (batch, latent).
         """
-        outwards = ((z <= self.prior.low) & (direction < 0)) | (
+        return ((z <= self.prior.low) & (direction < 0)) | (
             (z >= self.prior.high) & (direction > 0)
         )
-        return self.clamping[:, None] & outwards
+
+    def find_at_bound(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) have a component at or beyond a bound."""
+        return tf.reduce_any(self.prior.is_outside(z), -1)
 
     def find_redrawable(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) redraw and have a component at or beyond a bound."""
-        return self.redrawing & tf.reduce_any(self.prior.is_outside(z), -1)
+        return self.redrawing & self.find_at_bound(z)
+
+    def find_beyond(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) have a component beyond a bound, or one that is NaN."""
+        clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
+        return tf.reduce_any(clamped != z, -1)
 
     def find_outside(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) have a component beyond a bound that their rule keeps.
@@ -44,6 +52,14 @@ class RowClipping(NamedTuple):
         """
         beyond = (z < self.prior.low) | (z > self.prior.high)
         return (self.clamping | self.redrawing) & tf.reduce_any(beyond, -1)
+
+    def find_actions(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which kinds of rule change z (batch, latent), or would in rows of other rules.
+
+        Returns int64 (batch, ACTION_KINDS), 1 or 0. A penalty counts as a change if it is not 0.
+        """
+        beyond = self.find_beyond(z)
+        return stack_actions(beyond, self.find_at_bound(z), beyond)
 
     def measure_excess(self, z: tf.Tensor) -> tf.Tensor:
         """Return the mean squared distance (batch,) of the components of z to the bounds."""
@@ -58,3 +74,8 @@ class RowClipping(NamedTuple):
         share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1], self.starts)
         fresh = tf.cast(self.prior.quantile(share), z.dtype)
         return tf.where(self.redrawing[:, None] & self.prior.is_outside(z), fresh, z)
+
+
+def stack_actions(clamps: tf.Tensor, redraws: tf.Tensor, penalties: tf.Tensor) -> tf.Tensor:
+    """Return counts, int64 (batch, ACTION_KINDS), of what holds, bool (batch,) for each kind."""
+    return tf.cast(tf.stack([clamps, redraws, penalties], -1), tf.int64)

@@ -1,0 +1,98 @@
+"""What a rule did, or another would have done, is counted for each start."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import (
+    INSIDE,
+    OUTSIDE,
+    SETTINGS,
+    jobs_of,
+    make_limits,
+    make_simple,
+    solve_jobs,
+    targets_at,
+)
+
+from ganinv_cli.clipping import ACTION_KINDS, RULES
+from ganinv_cli.prior import Uniform
+from ganinv_cli.settings.names import SOLVERS
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
+
+ACTING = [name for name, rule in RULES.items() if any(rule.kinds)]
+
+
+@pytest.fixture(params=SOLVERS)
+def solver(request):
+    return make_solver(request.param, SETTINGS[request.param])
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return make_simple(Uniform())
+
+
+def test_each_kind_of_rule_has_a_column():
+    assert {len(rule.kinds) for rule in RULES.values()} == {ACTION_KINDS}
+    assert not any(RULES["none"].kinds)
+
+
+def test_a_component_at_a_bound_is_redrawn_and_one_beyond_is_changed_by_every_kind():
+    row = tf.zeros(4, tf.bool)
+    clipping = RowClipping(Uniform(), 0, tf.zeros(4, tf.int64), tf.zeros(4, tf.int64), row, row)
+    z = tf.constant([[0.5, -0.5], [0.5, 1.0], [-1.5, 0.5], [np.nan, 0.5]])
+    counts = clipping.find_actions(z).numpy()
+    assert counts.tolist() == [[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 1]]
+
+
+def test_no_rule_acts_where_z_stays_inside(generator, solver):
+    """Steps from a start near the true z, far from the bounds."""
+
+    def make_targets(jobs):
+        given = targets_at(generator, 0.1)(jobs)
+        given.z_true[:] *= 0.2
+        images = generator.render(given.z_true, len(jobs))
+        return given._replace(images=images, first_start=given.z_true * 0.9)
+
+    end = make_limits(budget=300, restarts=0)
+    done = solve_jobs(generator, solver, jobs_of(RULES), end=end, supply=make_targets)
+    assert not any(trial.best.actions for trial in done.values())
+
+
+def test_every_rule_but_none_acts_where_the_true_z_is_outside(generator, solver):
+    end = make_limits(budget=300, restarts=0)
+    done = solve_jobs(generator, solver, jobs_of(RULES), end=end, supply=targets_at(generator, 2.0))
+    for job, trial in done.items():
+        assert (trial.best.actions > 0) == (job.rule in ACTING)
+        assert trial.best.actions <= trial.best.gradients + 1
+        assert trial.best.actions >= trial.best.redraws
+
+
+def test_a_trial_whose_rule_did_not_act_is_that_of_no_rule(generator, solver):
+    """The count has no gap: if it is 0, nothing was changed."""
+    end = make_limits(budget=300, restarts=0)
+    supply = targets_at(generator, *INSIDE, OUTSIDE)
+    rules = ["none", *ACTING]
+    done = solve_jobs(generator, solver, jobs_of(rules, 24), end=end, supply=supply, batch_size=96)
+    compared = 0
+    for job, trial in done.items():
+        (start,) = trial.start_results
+        if job.rule in ACTING and not start.actions:
+            (plain,) = done[job._replace(rule="none")].start_results
+            np.testing.assert_allclose(start.z, plain.z, atol=1e-6)
+            assert start.gradients == plain.gradients
+            compared += 1
+    assert compared >= 6
+
+
+@pytest.mark.parametrize("rule", ACTING)
+def test_clamping_a_given_start_is_an_action(generator, solver, rule):
+    def make_targets(jobs):
+        given = targets_at(generator, 0.1)(jobs)
+        return given._replace(first_start=np.full_like(given.z_true, 3.0))
+
+    end = make_limits(budget=1, restarts=0)
+    done = solve_jobs(generator, solver, jobs_of([rule], 2), end=end, supply=make_targets)
+    for trial in done.values():
+        assert trial.best.actions >= (not RULES[rule].redrawing)
