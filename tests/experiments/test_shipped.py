@@ -18,7 +18,11 @@ from ganinv_cli.settings.shipped import find
 FOLDER = Path(__file__).parents[2] / "checkpoints"
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.rglob("DCGAN.model-*")), ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "path",
+    sorted(FOLDER.rglob("DCGAN.model-*")),
+    ids=lambda path: f"{path.parent.name}-{path.name}",
+)
 def test_each_file_has_the_sum_that_the_page_gives(path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert f"`{digest}`" in (FOLDER / "README.md").read_text()
@@ -38,7 +42,9 @@ def test_there_are_an_early_and_a_final_generator_of_the_papers_shape():
 @pytest.mark.parametrize(
     ("name", "size", "most"), [("faces32", 32, 2_100_000), ("faces16", 16, 350_000)]
 )
-def test_the_small_generators_are_small_and_list_what_was_held_out(name: str, size: int, most: int) -> None:
+def test_the_small_generators_are_small_and_list_what_was_held_out(
+    name: str, size: int, most: int
+) -> None:
     found = formats.read(find("checkpoint", name))
     generator = make_generator(found)
     assert (generator.latent, generator.image_shape) == (100, (size, size, 3))
