@@ -25,7 +25,10 @@ LAYOUT = (
     {"clipping", "errors", "outcome", "jobs", "randomness"},
     {"cache", "files", "images", "prior", "settings"},
     {"network", "statistics", "store"},
-    {"encoder", "engine", "formats", "ground_truth", "preconditioner", "report"},
+    {
+        *("encoder", "engine", "formats", "ground_truth", "jacobian_spectrum"),
+        *("preconditioner", "report"),
+    },
     {"inspection", "problem", "training"},
     {"conversion", "refine", "solvers"},
     {"loop"},

@@ -17,6 +17,7 @@ from ganinv_cli.settings.shipped import find
 if TYPE_CHECKING:
     from ganinv_cli.engine.engine import Engine, GeneratorSpec
     from ganinv_cli.experiments.run import ShowProgress
+    from ganinv_cli.network.generator import Generator
 
 Kind = TypeVar("Kind", bound=Config)
 Returned = TypeVar("Returned")
@@ -88,6 +89,7 @@ class PreparedRun(Generic[Kind]):
                 click.echo(f"on {device}, gradients {precision}", err=True)
             if isinstance(config, ImagesConfig):
                 config = _ensure_start_per_label(config, engine.generator.labels, output.quiet)
+            config = _measure_settings(config, engine.generator, output.quiet)
             yield Session(config, engine, output, show)
 
 
@@ -129,6 +131,18 @@ def report_unread_files(unread: Sequence[str]) -> None:
         click.echo(f"Error: {sentence}", err=True)
     if unread:
         sys.exit(1)
+
+
+def _measure_settings(config: Kind, generator: "Generator", quiet: bool) -> Kind:
+    """Return the config with the settings that are measured of the generator; print them."""
+    from ganinv_cli.experiments.measured_settings import resolve_settings
+
+    resolved = resolve_settings(config, generator)
+    for name, value in resolved.solver_settings.items():
+        asked = config.solver_settings[name]
+        if value != asked and not quiet:
+            click.echo(f"[{config.solver}] {name} = {asked!r} is {value:g} here", err=True)
+    return resolved
 
 
 def _ensure_start_per_label(config: Kind, labels: int, quiet: bool) -> Kind:

@@ -22,7 +22,8 @@ from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import Refiner, TrialTask
-from ganinv_cli.images import Crop, TargetImage, load_mask, suppress_pillow_warnings, to_floats
+from ganinv_cli.experiments.measured_settings import read_mask
+from ganinv_cli.images import Crop, TargetImage, to_floats
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import Targets, Trial
@@ -59,10 +60,7 @@ def run_images(
     crop = Crop(config.crop)
     figure_folder = figure_folder or out.with_suffix("")
     image_files = read_image_files(config.image, generator.image_shape, crop, figure_folder)
-    pixel_mask = None
-    if config.mask:
-        with suppress_pillow_warnings():
-            pixel_mask = load_mask(Path(config.mask), generator.image_shape, crop)
+    pixel_mask = read_mask(config, generator)
     minimum_test = (
         MinimumTest() if generator.batch_norm == "frozen" else None
     )  # else z has no loss of its own

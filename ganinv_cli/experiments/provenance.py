@@ -24,13 +24,15 @@ def make_provenance(
     extra: Mapping[str, Any] | None = None,
     precision: str = "float32",
 ) -> Provenance:
-    """Return the provenance of a run that starts now, with every setting of its solver.
+    """Return the provenance of a run that starts now, with every setting of its solver that is
+    given or has a default.
 
     `extra` are further settings that decide the results, such as hashes of the images; `precision`
     is the precision of the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
-    settings |= {config.solver: asdict(solver), "prior": str(generator.prior), **(extra or {})}
+    solver_settings = {key: value for key, value in asdict(solver).items() if value is not None}
+    settings |= {config.solver: solver_settings, "prior": str(generator.prior), **(extra or {})}
     return Provenance(
         command=command,
         config=settings,

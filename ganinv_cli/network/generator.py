@@ -57,6 +57,14 @@ class Generator(ABC):
         which may be less than that of z. Needs frozen batch-norm statistics.
         """
 
+    def count_values(self, mask: np.ndarray | None = None) -> int:
+        """Return the number of values of a picture, height · width · channels.
+
+        With a mask (height, width, 1) only pixels where it is not 0 count.
+        """
+        height, width, channels = self.image_shape
+        return (height * width if mask is None else int(np.count_nonzero(mask))) * channels
+
     @property
     def highest_precision(self) -> Precision:
         """float64 if the generator can be computed in it, else float32."""

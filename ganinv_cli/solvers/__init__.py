@@ -23,6 +23,6 @@ def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":
     if unknown:
         raise ConfigError(f"[{name}] has no setting {unknown[0]!r}; it takes {', '.join(fields)}")
     for field in dataclasses.fields(solver):
-        if field.name in settings:
+        if field.name in settings and field.default is not None:
             check_type(f"[{name}] {field.name}", settings[field.name], field.default)
     return solver(**settings)

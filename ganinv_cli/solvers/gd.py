@@ -1,15 +1,23 @@
 """Plain gradient descent: the paper's method."""
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
 
+import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
-from ganinv_cli.errors import ConfigError
+from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.jacobian_spectrum import find_spectrum
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
+from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.statistics.descent_theory import find_stable_rate
+
+AUTHORS_RATE = 1.0
+STABLE = "stable"
 
 
 class _State(NamedTuple):
@@ -25,14 +33,21 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True)
 class GradientDescent(Solver):
-    """z <- rule(z - learning_rate * gradient), the rate halved every `halve_every` updates.
+    """z <- rule(z - rate * gradient), the rate halved every `halve_every` updates.
+
+    `rate` is on the mean of the squared error over a picture's values (height · width · channels,
+    of the pixels that a mask lets count), so that one number means the same for pictures of any
+    size: the authors' is 1.0. "stable" is half of the limit of stability, 1/(2λ), λ the largest
+    eigenvalue of JᵀJ / values at 40 draws from the prior. `learning_rate` is on the sum, and takes
+    the place of `rate`: it is `rate` / values.
 
     The rule acts after every update, as in Lipton & Tripathi 2017. A row never stalls: it ends by
     tolerance or budget. A budget of N gradients is N - 1 updates and an evaluation of the last z.
     `precision` is the dtype of z and its update; gradients are float32, as in their code.
     """
 
-    learning_rate: float = 8.14e-5  # on the sum of squares; 1.0 on the mean of 12,288 pixels
+    rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if neither is given
+    learning_rate: float | None = None
     halve_every: int = 50_000  # updates; 0: never
     precision: str = "float64"
 
@@ -41,12 +56,36 @@ class GradientDescent(Solver):
     expected_gradients: ClassVar[float] = float("inf")  # all that the budget allows
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
-            raise ConfigError(f"[gd] learning_rate = {self.learning_rate} is not above 0")
+        if self.learning_rate is None and self.rate is None:
+            object.__setattr__(self, "rate", AUTHORS_RATE)
+        if self.learning_rate is not None and self.rate is not None:
+            raise ConfigError(
+                "[gd] has both rate (on the mean over a picture's values) and learning_rate (on "
+                "their sum); leave one out"
+            )
+        for name, value in (("rate", self.rate), ("learning_rate", self.learning_rate)):
+            _check_rate(name, value)
         if self.halve_every < 0:
             raise ConfigError(f"[gd] halve_every = {self.halve_every} is below 0; 0 is never")
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
+
+    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+        """Return the solver with a stable rate measured."""
+        if self.rate != STABLE:
+            return self
+        if generator.batch_norm == "batch":
+            raise ConfigError(
+                '[gd] rate = "stable" is measured of one trial at a time, and batch_norm = "batch" '
+                "couples them; give a number, such as 1.0"
+            )
+        eigenvalues = find_spectrum(generator, mask).eigenvalues
+        if not (np.isfinite(eigenvalues).all() and eigenvalues.any()):
+            raise CheckpointError(
+                '[gd] rate = "stable" cannot be measured: the images of this generator do not '
+                "depend on z, or are not numbers; is its file whole?"
+            )
+        return replace(self, rate=find_stable_rate(eigenvalues))
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
@@ -65,7 +104,8 @@ class GradientDescent(Solver):
     def step(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         z = state.next_z
         evaluation = problem.evaluate(z)
-        updated = z - self._compute_learning_rate(state.gradients)[:, None] * evaluation.gradient
+        learning_rate = self._compute_learning_rate(problem, state.gradients)
+        updated = z - learning_rate[:, None] * evaluation.gradient
         redrawn = clipping.find_redrawable(updated)
         return _State(
             z=z,
@@ -78,10 +118,29 @@ class GradientDescent(Solver):
             stalled=state.stalled,
         )
 
-    def _compute_learning_rate(self, updates: tf.Tensor) -> tf.Tensor:
-        """Return the learning rate (batch,) after a number of updates (batch,)."""
+    def _compute_learning_rate(self, problem: Problem, updates: tf.Tensor) -> tf.Tensor:
+        """Return the rate on the sum (batch,) after a number of updates (batch,)."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
-        return tf.cast(self.learning_rate * 0.5**halvings, self.precision)
+        return tf.cast(self._find_learning_rate(problem) * 0.5**halvings, self.precision)
+
+    def _find_learning_rate(self, problem: Problem) -> float:
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if not isinstance(self.rate, int | float):
+            raise ValueError("`resolve` must have measured a stable rate before the first step")
+        return self.rate / problem.generator.count_values(problem.mask)
+
+
+def _check_rate(name: str, value: float | str | None) -> None:
+    """Raise ConfigError unless a rate that is given is a number above 0, or "stable" if allowed."""
+    if value is None or (name == "rate" and value == STABLE):
+        return
+    if isinstance(value, str):
+        allowed = f'a number, or "{STABLE}"' if name == "rate" else "a number"
+        raise ConfigError(f"[gd] {name} = {value!r} should be {allowed}")
+    check_type(f"[gd] {name}", value, AUTHORS_RATE)
+    if value <= 0:
+        raise ConfigError(f"[gd] {name} = {value} is not above 0")
 
 
 SOLVER = GradientDescent

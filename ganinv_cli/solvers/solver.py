@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
+import numpy as np
 import tensorflow as tf
 
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
@@ -44,6 +46,13 @@ class Solver(ABC):
     def preconditioner_points(self) -> int:
         """Number of random z for `measure_preconditioner`; 0 for none."""
         return 0
+
+    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+        """Return the solver with every setting that is measured of the generator as a number.
+
+        `mask` (height, width, 1): which pixels count. Done once for all workers.
+        """
+        return self
 
     @abstractmethod
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> Any:

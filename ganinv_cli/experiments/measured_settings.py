@@ -1,0 +1,36 @@
+"""Settings of a solver that are measured of the generator before a run."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import Config, ImagesConfig
+from ganinv_cli.solvers import make_solver
+
+Settings = TypeVar("Settings", bound=Config)
+
+
+def resolve_settings(config: Settings, generator: Generator) -> Settings:
+    """Return the config with each setting of its solver that has to be measured as a number.
+
+    All workers are given that number, and the results file has it.
+    """
+    solver = make_solver(config.solver, config.solver_settings)
+    resolved = asdict(solver.resolve(generator, read_mask(config, generator)))
+    measured = {name: value for name, value in resolved.items() if value != getattr(solver, name)}
+    if not measured:
+        return config
+    settings = {**config.solver_settings, **measured}
+    return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
+
+
+def read_mask(config: Config, generator: Generator) -> np.ndarray | None:
+    """Return the mask of a config (height, width, 1): 1 for pixels that count, else 0."""
+    if not isinstance(config, ImagesConfig) or not config.mask:
+        return None
+    with suppress_pillow_warnings():
+        return load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
