@@ -18,11 +18,11 @@ from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.copy_losses import find_copy_losses
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.image_files import make_image_row, read_image_files
+from ganinv_cli.experiments.measured_settings import read_mask
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import Refiner, TrialTask
-from ganinv_cli.experiments.measured_settings import read_mask
 from ganinv_cli.images import Crop, TargetImage, to_floats
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
