@@ -25,6 +25,11 @@ class JacobianSpectrum(NamedTuple):
     # (points, starts, latent): (vᵢᵀ(z_start − z))² along the eigenvectors vᵢ, z_start prior draws
     start_components: np.ndarray
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether every J is finite, and some image depends on z."""
+        return bool(np.isfinite(self.eigenvalues).all() and self.eigenvalues.any())
+
 
 def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
     """Return the spectrum, as it is kept from an earlier command, or measured now."""
@@ -49,11 +54,26 @@ def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> Ja
     count. J is float32 and JᵀJ float64, which is right to 1e-12 of the largest eigenvalue. Needs
     frozen batch-norm statistics.
     """
-    points = limit_points(generator, POINTS)
-    draws = _draw(generator, points)
+    draws = _draw(generator, limit_points(generator, POINTS))
+    labels = np.arange(len(draws)) % max(generator.labels, 1)
+    return measure_at(generator, draws[:, 0], draws[:, 1:], labels, mask)
+
+
+def measure_at(
+    generator: Generator,
+    z: np.ndarray,
+    starts: np.ndarray,
+    labels: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+) -> JacobianSpectrum:
+    """Return the spectrum at z (points, latent), for starts (points, n, latent).
+
+    `labels` (points,) are those of a conditional generator, 0 if they are left out.
+    """
+    given = np.zeros(len(z), int) if labels is None else labels
     rows = [
-        _measure_point(generator, z[0], number % max(generator.labels, 1), z[1:], mask)
-        for number, z in enumerate(draws)
+        _measure_point(generator, point, int(label), around, mask)
+        for point, label, around in zip(z, given, starts, strict=True)
     ]
     return JacobianSpectrum(*(np.stack(arrays) for arrays in zip(*rows, strict=True)))
 

@@ -30,7 +30,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Measure the singular values of dG/dz at random z, which say how hard inversion is, and "
-    "plot them as PNG, PDF or SVG.",
+    "plot them as PNG, PDF or SVG; say what linear theory predicts of plain descent.",
 )
 @click.option(
     "--points",
@@ -136,7 +136,9 @@ def _write_sheet(generator: "Generator", path: Path, seed: int) -> None:
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli.files import write_output_file
+    from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
+    from ganinv_cli.jacobian_spectrum import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
@@ -144,7 +146,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )
-    return summarize_spectrum(spectrum)
+    return summarize_spectrum(spectrum) | {"descent": summarize_descent(find_spectrum(generator))}
 
 
 def _run_checks(

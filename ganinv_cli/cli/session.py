@@ -134,14 +134,20 @@ def report_unread_files(unread: Sequence[str]) -> None:
 
 
 def _measure_settings(config: Kind, generator: "Generator", quiet: bool) -> Kind:
-    """Return the config with the settings that are measured of the generator; print them."""
-    from ganinv_cli.experiments.measured_settings import resolve_settings
+    """Return the config with what is measured of the generator; print that, and theory on it."""
+    from ganinv_cli.experiments.measured_settings import predict_descent, resolve_settings
+    from ganinv_cli.report.inspect.descent import describe_prediction
 
     resolved = resolve_settings(config, generator)
+    if quiet:
+        return resolved
     for name, value in resolved.solver_settings.items():
         asked = config.solver_settings[name]
-        if value != asked and not quiet:
+        if value != asked:
             click.echo(f"[{config.solver}] {name} = {asked!r} is {value:g} here", err=True)
+    prediction = predict_descent(resolved, generator)
+    for line in describe_prediction(prediction) if prediction else ():
+        click.echo(line, err=True)
     return resolved
 
 

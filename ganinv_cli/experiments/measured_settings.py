@@ -1,4 +1,4 @@
-"""Settings of a solver that are measured of the generator before a run."""
+"""What is measured of the generator before a run: settings of a solver, and what theory says."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -7,9 +7,12 @@ from typing import TypeVar
 import numpy as np
 
 from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings
+from ganinv_cli.jacobian_spectrum import find_spectrum
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.config import Config, ImagesConfig
+from ganinv_cli.settings.config import Config, ImagesConfig, RecoverConfig
 from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.gd import GradientDescent
+from ganinv_cli.statistics.descent_theory import Prediction, predict
 
 Settings = TypeVar("Settings", bound=Config)
 
@@ -26,6 +29,21 @@ def resolve_settings(config: Settings, generator: Generator) -> Settings:
         return config
     settings = {**config.solver_settings, **measured}
     return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
+
+
+def predict_descent(config: Config, generator: Generator) -> Prediction | None:
+    """Return what linear theory says of a run, None if it says nothing.
+
+    It is of plain descent to known z by resolved settings, with frozen batch-norm statistics.
+    """
+    solver = make_solver(config.solver, config.solver_settings)
+    is_known = isinstance(config, RecoverConfig) and generator.batch_norm == "frozen"
+    if not (is_known and isinstance(solver, GradientDescent)):
+        return None
+    spectrum = find_spectrum(generator)
+    if not spectrum.is_usable:
+        return None
+    return predict(*spectrum, solver.make_schedule(config.budget, generator.count_values()))
 
 
 def read_mask(config: Config, generator: Generator) -> np.ndarray | None:

@@ -14,7 +14,7 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.statistics.descent_theory import find_stable_rate
+from ganinv_cli.statistics.descent_theory import Schedule, find_stable_rate
 
 AUTHORS_RATE = 1.0
 STABLE = "stable"
@@ -79,13 +79,19 @@ class GradientDescent(Solver):
                 '[gd] rate = "stable" is measured of one trial at a time, and batch_norm = "batch" '
                 "couples them; give a number, such as 1.0"
             )
-        eigenvalues = find_spectrum(generator, mask).eigenvalues
-        if not (np.isfinite(eigenvalues).all() and eigenvalues.any()):
+        spectrum = find_spectrum(generator, mask)
+        if not spectrum.is_usable:
             raise CheckpointError(
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
                 "depend on z, or are not numbers; is its file whole?"
             )
-        return replace(self, rate=find_stable_rate(eigenvalues))
+        return replace(self, rate=find_stable_rate(spectrum.eigenvalues))
+
+    def make_schedule(self, budget: float, values: int) -> Schedule:
+        """Return the rates of a budget of gradients, for pictures of so many values that count."""
+        return Schedule(
+            self._find_learning_rate(values) * values, int(budget) - 1, self.halve_every
+        )
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]
@@ -121,14 +127,16 @@ class GradientDescent(Solver):
     def _compute_learning_rate(self, problem: Problem, updates: tf.Tensor) -> tf.Tensor:
         """Return the rate on the sum (batch,) after a number of updates (batch,)."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
-        return tf.cast(self._find_learning_rate(problem) * 0.5**halvings, self.precision)
+        values = problem.generator.count_values(problem.mask)
+        return tf.cast(self._find_learning_rate(values) * 0.5**halvings, self.precision)
 
-    def _find_learning_rate(self, problem: Problem) -> float:
+    def _find_learning_rate(self, values: int) -> float:
+        """Return the first rate on the sum over so many values of a picture."""
         if self.learning_rate is not None:
             return self.learning_rate
         if not isinstance(self.rate, int | float):
-            raise ValueError("`resolve` must have measured a stable rate before the first step")
-        return self.rate / problem.generator.count_values(problem.mask)
+            raise ValueError("`resolve` must have measured a stable rate before")
+        return self.rate / values
 
 
 def _check_rate(name: str, value: float | str | None) -> None:

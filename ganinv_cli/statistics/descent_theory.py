@@ -2,26 +2,100 @@
 
 Where the generator G is linear, z ← z − η ∇ mean((G(z) − x)²) multiplies the error along each
 eigenvector of JᵀJ / values by 1 − 2ηλ (Nesterov 2018, *Lectures on Convex Optimization*, section
-1.2.3). J = dG/dz, `values` is the number of values of a picture, λ an eigenvalue and η the rate on
-the mean over these values. Descent is stable if |1 − 2ηλ| < 1 in each direction, η < 1/λ.
+1.2.3). J = dG/dz at the true z, `values` is the number of values of a picture, λ an eigenvalue and
+η the rate on the mean over these values. Descent is stable if |1 − 2ηλ| < 1 in each direction,
+η < 1/λ. Above the limit z stays at some distance of the solution, since no generator is linear
+(Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of
+Stability*); where halving the rate brings it below the limit, descent may still arrive.
 
-Functions take eigenvalues float64 (points, latent) of JᵀJ / values, in any order.
+Functions take eigenvalues float64 (points, latent) of JᵀJ / values, in any order; a point that is
+NaN counts as not recovered.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from ganinv_cli.statistics.averages import Floats
+from ganinv_cli.statistics.averages import Booleans, Floats
+from ganinv_cli.statistics.recovery import EPSILONS, is_recovered
 
 DIGITS = 3  # of a stable rate: processors that round differently agree on it
+MAX_HALVINGS = 100  # after which the rate is 0 for all that float64 can tell
+
+
+class Schedule(NamedTuple):
+    """The rates of a run of descent."""
+
+    rate: float  # at first, on the mean over a picture's values
+    updates: int
+    halve_every: int = 50_000  # updates; 0: never
+
+    def list_phases(self) -> list[tuple[float, int]]:
+        """Return each rate and the number of updates at it."""
+        length = self.halve_every or max(self.updates, 1)
+        starts = range(0, min(self.updates, MAX_HALVINGS * length), length)
+        return [
+            (self.rate * 0.5**number, min(length, self.updates - start))
+            for number, start in enumerate(starts)
+        ]
+
+
+class Prediction(NamedTuple):
+    """What linear theory says of trials at random z and random starts."""
+
+    points: int  # random z
+    beyond: float  # share of z beyond the limit of stability at the first rate
+    beyond_at_end: float  # and at the last rate
+    least: dict[str, float]  # ε -> share of trials below it, if none is at a z that was beyond
+    most: dict[str, float]  # the same if only z count as lost that are beyond at the end
 
 
 def find_stability_limit(eigenvalues: Floats) -> Floats:
     """Return the rate (points,) above which descent leaves each z, ∞ if nothing moves the image."""
     largest = eigenvalues.max(axis=-1)
-    without = np.full(np.shape(largest), np.inf)
+    without = np.where(np.isnan(largest), np.nan, np.inf)
     return np.asarray(np.divide(1, largest, out=without, where=largest > 0))
 
 
 def find_stable_rate(eigenvalues: Floats) -> float:
     """Return 1/(2λ), half of the limit of stability, λ the largest eigenvalue at any point."""
     return float(f"{find_stability_limit(eigenvalues).min() / 2:.{DIGITS}g}")
+
+
+def is_beyond_limit(eigenvalues: Floats, rate: float) -> Booleans:
+    """Return at which points (points,) descent at this rate leaves the solution."""
+    return np.asarray(~(rate < find_stability_limit(eigenvalues)))
+
+
+def predict_errors(eigenvalues: Floats, start_components: Floats, schedule: Schedule) -> Floats:
+    """Return ‖z − z_true‖² / latent (points, starts) after all updates, by the product of factors.
+
+    `start_components` (points, starts, latent) are the squared components of z_start − z_true along
+    the eigenvectors. Updates at an unstable rate leave the error along that direction as it was.
+    """
+    log_factors = np.zeros_like(eigenvalues)
+    with np.errstate(divide="ignore"):  # log 0 = −∞: that direction is solved at once
+        for rate, updates in schedule.list_phases():
+            log_factors += updates * np.minimum(np.log(np.abs(1 - 2 * rate * eigenvalues)), 0)
+    squares = np.exp(2 * log_factors)[:, None] * start_components
+    return np.asarray(squares.mean(axis=-1))
+
+
+def predict(eigenvalues: Floats, start_components: Floats, schedule: Schedule) -> Prediction:
+    """Return the shares of trials that theory puts below each ε; see `predict_errors`."""
+    errors = predict_errors(eigenvalues, start_components, schedule)
+    phases = schedule.list_phases() or [(schedule.rate, 0)]
+    at_first, at_end = (is_beyond_limit(eigenvalues, phases[place][0]) for place in (0, -1))
+    return Prediction(
+        len(eigenvalues),
+        float(at_first.mean()),
+        float(at_end.mean()),
+        _count_recovered(errors, at_first | at_end),
+        _count_recovered(errors, at_end),
+    )
+
+
+def _count_recovered(errors: Floats, lost: Booleans) -> dict[str, float]:
+    """Return the share of trials (points, starts) below each ε that are not at a lost point."""
+    found = np.where(lost[:, None], np.inf, errors)
+    return {name: float(is_recovered(found, each).mean()) for name, each in EPSILONS.items()}

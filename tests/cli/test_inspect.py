@@ -17,6 +17,8 @@ from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection import checks, facts, spectrum
+from ganinv_cli.inspection.descent import summarize_descent
+from ganinv_cli.jacobian_spectrum import find_spectrum
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import Node, chain, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
@@ -24,6 +26,7 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 from ganinv_cli.report.inspect import tables
 from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.statistics.descent_theory import Schedule, find_stable_rate, predict
 
 # Keras asks its variables for an array as NumPy 1 did
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -195,6 +198,42 @@ def test_the_numbers_of_the_spectrum_stand_in_json_and_the_plot_in_a_file(folder
     np.testing.assert_allclose(told["singular_values"], values, rtol=1e-12)
     assert told["condition"]["worst"] == pytest.approx((values[:, 0] / values[:, -1]).max())
     assert (folder / "s.svg").read_text().startswith("<?xml")
+
+
+def test_what_theory_says_of_descent_stands_in_json_and_text(folder):
+    arguments = (
+        "inspect",
+        "conditional.keras",
+        "--spectrum",
+        "t.svg",
+        "--points",
+        1,
+        "--overwrite",
+    )
+    told = json.loads(run_ganinv(folder, *arguments, "--json").stdout)["spectrum"]["descent"]
+    generator = make_generator(builders.read(folder / "conditional.keras"))
+    found = find_spectrum(generator)
+    largest, least = found.eigenvalues.max(1), found.eigenvalues.min(1)
+    assert told["condition"]["median"] == pytest.approx(np.median(largest / least))
+    assert told["condition"]["worst"] == pytest.approx((largest / least).max())
+    assert told["stable_rate"] == find_stable_rate(found.eigenvalues)
+    rates = {"authors": 1.0, "half": 0.5, "stable": told["stable_rate"]}
+    rows = [(row["name"], row["rate"], row["updates"]) for row in told["theory"]]
+    assert rows == [(name, rates[name], n) for name in rates for n in (20_000, 100_000)]
+    for row in told["theory"]:
+        expected = predict(*found, Schedule(row["rate"], row["updates"], 50_000))
+        assert expected._asdict() == {"points": 40} | {
+            name: row[name] for name in ("beyond", "beyond_at_end", "least", "most")
+        }
+    text = run_ganinv(folder, *arguments).stdout
+    assert f"{told['stable_rate']:g} (stable)" in text
+    assert "share of z beyond the limit of stability" in text
+
+
+def test_theory_is_silent_if_no_image_depends_on_z():
+    zeros = Dense(np.zeros((5, 48), np.float32), np.zeros(48, np.float32))
+    still = builders.build_generator(zeros, Reshape((4, 4, 3)))
+    assert summarize_descent(find_spectrum(still)) is None
 
 
 def test_a_sheet_has_a_row_a_label(folder):

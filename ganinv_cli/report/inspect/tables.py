@@ -1,15 +1,12 @@
 """Format the facts that `ganinv inspect` prints."""
 
-import io
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from ganinv_cli.report.inspect.conventions import format_conventions
+from ganinv_cli.report.inspect.descent import format_descent
+from ganinv_cli.report.inspect.text_table import make_table, render_table
 from ganinv_cli.report.output.render import replace_control_characters
 
 MAX_NAMES = 6  # of ignored variables
@@ -29,6 +26,8 @@ def format_facts(facts: Facts, verbose: bool = False) -> str:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
         parts.append("\n".join(describe_spectrum(facts["spectrum"])))
+        if facts["spectrum"]["descent"]:
+            parts.append(format_descent(facts["spectrum"]["descent"]))
     if "checks" in facts:
         parts.append("\n".join(map(describe_check, facts["checks"])))
     return replace_control_characters("\n\n".join(parts)) + "\n"
@@ -85,7 +84,7 @@ def _make_layer_table(layers: list[Facts]) -> str:
     """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
     columns = ("#", *["layer"] * named, "kind", "makes", "parameters", *["takes"] * (not chained))
-    table = _make_table(columns, numbers=("#", "makes", "parameters"))
+    table = make_table(columns, numbers=("#", "makes", "parameters"))
     for layer in layers:
         takes = " ".join(map(str, layer["inputs"])) or "nothing"
         table.add_row(
@@ -96,35 +95,20 @@ def _make_layer_table(layers: list[Facts]) -> str:
             f"{layer['parameters']:,}" if layer["parameters"] else "",
             *["" if _is_chained(layer) else takes] * (not chained),
         )
-    return _render_table(table)
+    return render_table(table)
 
 
 def _make_norm_table(norms: list[Facts]) -> str:
     """Return the table of batch norms: how far stored statistics are from what is measured."""
     numbers = ("variance", "mean")
-    table = _make_table(("norm", *numbers, "statistics"), numbers)
+    table = make_table(("norm", *numbers, "statistics"), numbers)
     for norm in norms:
         table.add_row(
             " ".join(norm["name"].split()),
             *("-" if norm[name] is None else f"{norm[name]:.3f}" for name in numbers),
             "fit" if norm["fits"] else "do not fit",
         )
-    return _render_table(table)
-
-
-def _make_table(columns: Iterable[str], numbers: Iterable[str]) -> Table:
-    """Return an empty table; `numbers` are the columns that are aligned on the right."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in columns:
-        table.add_column(name, no_wrap=True, justify="right" if name in numbers else "left")
-    return table
-
-
-def _render_table(table: Table) -> str:
-    file = io.StringIO()
-    # Text from a file is not markup; no number is cut off.
-    Console(file=file, width=1000, markup=False, highlight=False, emoji=False).print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
+    return render_table(table)
 
 
 def _list_operations(facts: Facts) -> str:
