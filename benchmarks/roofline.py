@@ -1,15 +1,17 @@
 """How near is a gradient to what the machine can do, and how near is the solver to the gradient?
 
-The matrix product: the fastest of some large ones, by its multiply-adds. The bare loop: loss
-and gradient of one batch over and over, a gradient counted as twice the multiply-adds of a forward
+The matrix product: the fastest of some large ones, by its multiply-adds. The bare loop: loss and
+gradient of one batch over and over, a gradient counted as twice the multiply-adds of a forward
 pass. The Jacobian: at one z, half a gradient a component. The solver: what `solve` does from its
-second look on, under the stochastic rule, while trials wait for every row. What is compared takes
-turns in short slices; a share is the median of the turns, so that both sides feel the pace change.
+second look on, under the stochastic rule, while trials wait for every row. Descent: the same for
+`gd`, with curves and snapshots, on random generators that are small. What is compared takes turns
+in short slices; a share is the median of the turns, so that both sides feel the pace change.
 
     python benchmarks/roofline.py            # about 3 minutes on two cores
     python benchmarks/roofline.py --quick    # about 1, to see it work
 """
 
+import itertools
 import json
 import statistics
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import tensorflow as tf
 from tabulate import tabulate
 
@@ -30,10 +33,21 @@ from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Limits
+from ganinv_cli.loop.trial import Limits, RecordPoints
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.graph import chain
+from ganinv_cli.network.layered import LayeredGenerator
+from ganinv_cli.network.layers import (
+    Activation,
+    ConvTranspose,
+    Dense,
+    Layer,
+    Reshape,
+    same_crop,
+)
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import Preconditioner
+from ganinv_cli.prior import Uniform
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
@@ -44,6 +58,9 @@ PRECISIONS = ("float32", "bfloat16")
 GRADIENTS = 128  # in a call of the bare loop, where the batch is not larger
 RULE = "stochastic"
 SETTINGS: Mapping[str, Any] = {}  # of the solver, so that it computes in float32 alone
+DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # of plain descent, as in the preset paper-text
+POINTS = RecordPoints(np.rint(np.geomspace(1, 1e4, 40)) * 10, np.array([100.0, 20_000.0]))
+BARE_STEPS = 50  # in a call of the bare loop of a small generator
 HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turns", "of")
 
 Call = Callable[[], float]  # works to the end; returns how many gradients that was, or would be
@@ -58,6 +75,8 @@ class Plan:
     turns: int
     seconds: float  # a slice
     solver_seconds: float  # a slice of the solver, which works in steps of seconds
+    small_widths: tuple[tuple[int, ...], ...] = ((64, 32, 16), (32, 16))  # of generators for gd
+    descent_batches: tuple[int, ...] = (64, 256)
 
 
 FULL = Plan((16, 32, 64, 128), turns=8, seconds=0.4, solver_seconds=3.0)
@@ -89,7 +108,7 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     device = find_devices("auto")[0]
     with device.scope():
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
-        rows = list(measure_rows(generator, plan))
+        rows = [*measure_rows(generator, plan), *measure_descent(plan)]
     table = [_format_row(row) for row in rows]
     click.echo(tabulate(table, HEADER, "pipe", disable_numparse=True))
     click.echo(f"\n{device.description}, checkpoint {generator.sha256[:12]}.")
@@ -114,6 +133,39 @@ def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
         yield from rows
     yield from _measure_loop_shares(generator, plan, best)
     yield _measure_solver(generator, plan, best["float32"])
+
+
+def measure_descent(plan: Plan) -> Iterator[Row]:
+    """Plain descent on each small generator, at each batch size."""
+    for widths in plan.small_widths:
+        generator = _make_small_generator(widths)
+        name = "×".join(map(str, generator.image_shape))
+        for size in plan.descent_batches:
+            inside, outside = f"descent, {name}", f"bare loop, {name}"
+            calls = {
+                inside: _make_solver_call(generator, "gd", {}, size, DESCENT_LIMITS, POINTS),
+                outside: _make_loop(generator, size, "float32", steps=BARE_STEPS),
+            }
+            rates = _measure_in_turns(calls, plan.turns, plan.solver_seconds)
+            yield _make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
+
+
+def _make_small_generator(widths: tuple[int, ...]) -> Generator:
+    """Random weights in a grey DCGAN: 4×4 maps of the first width, each next twice the side."""
+    random, latent, kernel, stride = np.random.default_rng(0), 100, (5, 5), (2, 2)
+    layers: list[Layer] = [
+        Dense(
+            random.normal(0, 0.5, (latent, 16 * widths[0])).astype(np.float32),
+            np.zeros(16 * widths[0], np.float32),
+        ),
+        Reshape((4, 4, widths[0])),
+    ]
+    for inputs, outputs in itertools.pairwise((*widths, 1)):
+        scale = 1 / np.sqrt(25 / 4 * inputs)
+        weights = random.normal(0, scale, (*kernel, outputs, inputs)).astype(np.float32)
+        bias, crop = np.zeros(outputs, np.float32), same_crop(kernel, stride)
+        layers += [Activation("relu"), ConvTranspose(weights, bias, stride, crop)]
+    return LayeredGenerator(chain(latent, [*layers, Activation("tanh")]), Uniform())
 
 
 def _measure_peak_shares(generator: Generator, plan: Plan, precision: str) -> list[Row]:
@@ -145,27 +197,40 @@ def _measure_loop_shares(generator: Generator, plan: Plan, best: Mapping[str, in
 
 
 def _measure_solver(generator: Generator, plan: Plan, size: int) -> Row:
-    """The looks of a solver that has more trials than anyone waits for."""
-    looks = solve(
-        generator,
-        make_solver("lbfgs", SETTINGS),
-        SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
-        prepare_known_targets(generator, RecoverConfig.seed, size),
-        Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
-        NO_RECORD_POINTS,
-        seed=RecoverConfig.seed,
-        batch_size=size,
-    )
+    """The solver that is the default, and the bare loop of its loss."""
+    limits = Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts)
     inside, outside = "solver, float32", "bare loop, float32, of its loss"
     levelled = preconditioner.measure_preconditioner(
         generator, make_solver("lbfgs", SETTINGS).preconditioner_points
     )
-    calls: dict[str, Call] = {
-        inside: lambda: float(next(looks).gradients),
+    calls = {
+        inside: _make_solver_call(generator, "lbfgs", SETTINGS, size, limits, NO_RECORD_POINTS),
         outside: _make_loop(generator, size, "float32", levelled),
     }
     rates = _measure_in_turns(calls, plan.turns, plan.solver_seconds)
     return _make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
+
+
+def _make_solver_call(
+    generator: Generator,
+    solver: str,
+    settings: Mapping[str, Any],
+    size: int,
+    limits: Limits,
+    record_points: RecordPoints,
+) -> Call:
+    """The next look at a solver that has more trials than anyone waits for."""
+    looks = solve(
+        generator,
+        make_solver(solver, settings),
+        SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
+        prepare_known_targets(generator, RecoverConfig.seed, size),
+        limits,
+        record_points,
+        seed=RecoverConfig.seed,
+        batch_size=size,
+    )
+    return lambda: float(next(looks).gradients)
 
 
 def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
@@ -205,6 +270,7 @@ def _make_loop(
     size: int,
     precision: str,
     loss_preconditioner: Preconditioner | None = None,
+    steps: int = 0,
 ) -> Call:
     """Some gradients of a batch of so many rows, of the image loss or the one that is level."""
     start, true = (
@@ -213,7 +279,7 @@ def _make_loop(
     nothing = tf.zeros(size)
     targets = tf.cast(generator(true), precision)
     problem = Problem(generator, targets, nothing, nothing, preconditioner=loss_preconditioner)
-    steps = max(1, GRADIENTS // size)
+    steps = steps or max(1, GRADIENTS // size)
 
     def step(z: tf.Tensor) -> tuple[tf.Tensor]:
         return (z - 1e-6 * problem.evaluate(z).gradient,)  # each needs the one before

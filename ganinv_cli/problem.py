@@ -87,8 +87,7 @@ class Problem(NamedTuple):
             loss = self._preconditioned_loss(masked, image_loss)
         gradient = tf.cast(tape.gradient(loss, z), z.dtype)
         prior = self.generator.prior
-        # signed, by component
-        beyond = tf.maximum(z - prior.high, 0) - tf.maximum(prior.low - z, 0)
+        beyond = z - tf.clip_by_value(z, prior.low, prior.high)  # signed, by component
         penalty_weight = tf.cast(self.penalty, z.dtype)
         loss = tf.cast(loss, z.dtype)
         return Evaluation(

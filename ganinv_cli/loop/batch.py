@@ -1,4 +1,4 @@
-"""A batch of trials in the graph: one trace a shape, several steps a call."""
+"""A batch of trials in the graph: one trace a shape, any number of steps a call."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -114,7 +114,7 @@ class Batch:
             least_error=row,
             outside=tf.zeros([size], tf.bool),
         )
-        self._compiled_steps(batch_state)
+        self._compiled_steps(batch_state._replace(code=tf.fill([size], RUNNING)), tf.constant(1))
         return batch_state
 
     def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:
@@ -142,9 +142,9 @@ class Batch:
         )
         return entered
 
-    def advance(self, batch_state: BatchState) -> tuple[BatchState, Observation]:
-        """Take `steps_per_increment` steps of every running row; return what can be observed."""
-        batch_state = self._compiled_steps(batch_state)
+    def advance(self, batch_state: BatchState, steps: int) -> tuple[BatchState, Observation]:
+        """Take steps of every running row, until none runs; return what can be observed."""
+        batch_state = self._compiled_steps(batch_state, tf.constant(steps))
         values = batch_state.solver_state._asdict() | batch_state._asdict()
         observed = {name: values[name].numpy() for name in Observation._fields}
         return batch_state, Observation(**observed)
@@ -176,7 +176,7 @@ class Batch:
         )
         return _scatter_rows(batch_state, rows, entering)
 
-    def _run_steps(self, batch_state: BatchState) -> BatchState:
+    def _run_steps(self, batch_state: BatchState, steps: tf.Tensor) -> BatchState:
         problem = Problem(
             self._generator,
             batch_state.targets,
@@ -211,7 +211,7 @@ class Batch:
             return state, code, error, tf.minimum(least, error)
 
         state, code, error, least = tf.while_loop(
-            lambda *_: True,
+            lambda _, code, *observed: tf.reduce_any(code == RUNNING),
             step,
             (
                 batch_state.solver_state,
@@ -219,7 +219,7 @@ class Batch:
                 batch_state.error,
                 batch_state.least_error,
             ),
-            maximum_iterations=self._solver.steps_per_increment,
+            maximum_iterations=steps,
         )
         outside = clipping.find_outside(state.z)
         return batch_state._replace(

@@ -99,6 +99,14 @@ class Slots:
         """Return the trials of which a start begins now, by their rows."""
         return {row: trial for row, trial in self.trials_by_row.items() if row in self._starting}
 
+    def count_gradients_left(self) -> float:
+        """Return the fewest gradients of any trial until its budget ends or it is recorded."""
+        trials = self.trials_by_row
+        limits, points = next((t.limits, t.record_points) for t in trials.values())
+        ends = np.sort(np.concatenate([*points, [limits.budget, np.inf]]))
+        spent = [trial.gradients + self._spent[row] for row, trial in trials.items()]
+        return float((ends[np.searchsorted(ends, spent, "right")] - spent).min())
+
     def record_starts(self, z: np.ndarray) -> None:
         """Record where the new starts began, z (batch, latent)."""
         for row in self._starting:

@@ -2,9 +2,9 @@
 
 The batch keeps its shape until the queue is empty and few slots are in use; then it shrinks. If no
 batch size is given, it doubles while that is faster; if memory runs out, it is halved. An increment
-is several steps in the graph; a row that has finished does not change until its end. Stopping,
-restarts and the choice between starts use the image loss alone; the distance to the true z is
-recorded, but never used.
+is many steps in the graph (`increments.py`); a row that has finished does not change until its end.
+Stopping, restarts and the choice between starts use the image loss alone; the distance to the true
+z is recorded, but never used.
 """
 
 import time
@@ -17,6 +17,7 @@ from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import JobSource
 from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather_rows
 from ganinv_cli.loop.batch_size import FIRST_ROWS, BatchSizeControl
+from ganinv_cli.loop.increments import IncrementControl
 from ganinv_cli.loop.queue import MakeTargets, TrialQueue
 from ganinv_cli.loop.slots import Slots
 from ganinv_cli.loop.trial import Increment, Limits, RecordPoints
@@ -38,7 +39,7 @@ def solve(
     mixed_precision: bool = False,
     mask: np.ndarray | None = None,
 ) -> Iterator[Increment]:
-    """Run all jobs of a source; yield an increment after every `steps_per_increment` steps.
+    """Run all jobs of a source; yield an increment after some steps of the batch.
 
     If the source has no jobs now and nothing runs, an empty increment is yielded. `make_targets`
     is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
@@ -57,6 +58,7 @@ def solve(
         generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed_precision, mask
     )
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
+    increment_control = IncrementControl(solver)
     batch_state = sizing.make_empty(job_source.remaining)
     slots = Slots(len(batch_state.code))
     while True:
@@ -80,11 +82,13 @@ def solve(
                 batch_state = batch.insert_starts(batch_state, starting)
                 slots.record_starts(batch_state.solver_state.z.numpy())
             full = slots.is_full
-            batch_state, observation = batch.advance(batch_state)
+            steps = increment_control.choose_steps(slots.count_gradients_left())
+            batch_state, observation = batch.advance(batch_state, steps)
         except tf.errors.ResourceExhaustedError as error:
             batch_state = sizing.halve(batch_state, slots, error)
             continue
         seconds = time.monotonic() - start_time
+        increment_control.record_speed(steps, seconds)
         increment = slots.record_observation(observation, seconds)
         if full:
             sizing.control.record_rate(increment.gradients, seconds)

@@ -37,7 +37,7 @@ class Solver(ABC):
     freezes finished rows and starts other trials in their place.
     """
 
-    steps_per_increment: ClassVar[int]  # steps of an increment of the loop
+    steps_per_increment: ClassVar[int]  # least steps of an increment of the loop
     default_snapshots: ClassVar[tuple[int, ...]]  # gradients at which Figure 1 shows images
     expected_gradients: ClassVar[float]  # per trial, for the first estimate of the time
     uses_low_precision: ClassVar[bool] = False  # whether it can use bfloat16 gradients
@@ -77,7 +77,8 @@ def select_rows(rows: tf.Tensor, selected: Nested, others: Nested) -> Nested:
     """Return these rows (batch,) of the first structure of tensors, the others of the second."""
 
     def choose(this: tf.Tensor, that: tf.Tensor) -> tf.Tensor:
-        return tf.where(tf.reshape(rows, [-1] + [1] * (len(this.shape) - 1)), this, that)
+        axes = len(this.shape) - 1
+        return tf.where(tf.reshape(rows, [-1] + [1] * axes) if axes else rows, this, that)
 
     chosen: Nested = tf.nest.map_structure(choose, selected, others)
     return chosen

@@ -36,9 +36,9 @@ for folder, workers, command in json.loads(sys.argv[1]):
         batch_state = make_empty(self, size)
         barrier.wait(120)
         return batch_state
-    def advance_and_note(self, batch_state):
+    def advance_and_note(self, batch_state, steps):
         used.add(batch_state.solver_state.z.device[-5:])
-        return advance(self, batch_state)
+        return advance(self, batch_state, steps)
     Batch.make_empty, Batch.advance = make_empty_together, advance_and_note
     with contextlib.chdir(folder):
         main(command, standalone_mode=False)

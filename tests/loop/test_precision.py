@@ -97,8 +97,8 @@ def endings(monkeypatch):
     seen = []
     real = Batch.advance
 
-    def advance(self, slots):
-        after, told = real(self, slots)
+    def advance(self, slots, steps):
+        after, told = real(self, slots, steps)
         ended = (slots.code.numpy() == 0) & (told.code > 0)
         seen.extend(
             zip(told.code[ended], after.solver_state.low_precision.numpy()[ended], strict=True)

@@ -60,9 +60,9 @@ def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch)
     sizes = []
     real = Batch.advance
 
-    def advance(self, slots):
+    def advance(self, slots, steps):
         sizes.append(len(slots.code))
-        return real(self, slots)
+        return real(self, slots, steps)
 
     monkeypatch.setattr(Batch, "advance", advance)
     solve_jobs(hard, lbfgs, JOBS, batch_size=24)

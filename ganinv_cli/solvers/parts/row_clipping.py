@@ -71,9 +71,14 @@ class RowClipping(NamedTuple):
 
         `count` (batch,) int64 is the number of redraws so far in each row's current start.
         """
-        share = uniform(self.seed, self.trials, Purpose.redraw, count, z.shape[1], self.starts)
-        fresh = tf.cast(self.prior.quantile(share), z.dtype)
-        return tf.where(self.redrawing[:, None] & self.prior.is_outside(z), fresh, z)
+        outside = self.redrawing[:, None] & self.prior.is_outside(z)
+
+        def draw() -> tf.Tensor:
+            purpose, latent = Purpose.redraw, z.shape[1]
+            share = uniform(self.seed, self.trials, purpose, count, latent, self.starts)
+            return tf.where(outside, tf.cast(self.prior.quantile(share), z.dtype), z)
+
+        return tf.cond(tf.reduce_any(outside), draw, lambda: z)  # most steps need no number
 
 
 def stack_actions(clamps: tf.Tensor, redraws: tf.Tensor, penalties: tf.Tensor) -> tf.Tensor:
