@@ -54,9 +54,7 @@ def test_all_is_measured_and_compared_with_what_it_could_be(
 
 @pytest.mark.slow
 def test_descent_is_compared_on_generators_of_every_size(roofline: ModuleType) -> None:
-    plan = roofline.Plan(
-        (2,), 1, 1e-3, 1e-3, small_widths=((4, 2), (2,)), descent_batches=(2, 3)
-    )
+    plan = roofline.Plan((2,), 1, 1e-3, 1e-3, small_widths=((4, 2), (2,)), descent_batches=(2, 3))
     rows = [(row.what, row.batch, row.of) for row in roofline.measure_descent(plan)]
     assert rows == [
         (f"descent, {name}", size, f"bare loop, {name}")
