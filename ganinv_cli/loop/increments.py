@@ -19,7 +19,8 @@ class IncrementControl:
 
     def __init__(self, solver: Solver) -> None:
         """Start with the solver's least number."""
-        self._least = self._affordable = solver.steps_per_increment
+        self._least = solver.steps_per_increment
+        self._affordable = float(self._least)  # steps
         self._most = MAX_TRIAL_SHARE * solver.expected_gradients
 
     def choose_steps(self, gradients_left: float) -> int:
@@ -35,4 +36,4 @@ class IncrementControl:
     def record_speed(self, steps: int, seconds: float) -> None:
         """Record how long an increment took."""
         fitting = INCREMENT_SECONDS * steps / max(seconds, 1e-9)
-        self._affordable = min(int(min(fitting, MAX_GROWTH * steps)), self._most)
+        self._affordable = min(fitting, MAX_GROWTH * steps, self._most)
