@@ -19,7 +19,7 @@ def make_group(trials, failed, elsewhere=0):
     return {
         "trial": np.asarray(trials),
         "z_start": np.zeros((count, 4), np.float32),
-        "z_found": np.zeros((count, 4), np.float32),
+        "z_found": np.tile(np.sqrt(error)[:, None], 4).astype(np.float32),
         "z_error": error,
         "z_error_least": np.minimum(error, first),
         "image_loss": np.zeros(count),
@@ -30,7 +30,7 @@ def make_group(trials, failed, elsewhere=0):
         "seconds": np.full(count, 0.25),
         "curve_loss": curve,
         "curve_error": curve,
-        "first/z_found": np.zeros((count, 4), np.float32),
+        "first/z_found": np.tile(np.sqrt(first)[:, None], 4).astype(np.float32),
         "first/z_error": first,
         "first/image_loss": np.zeros(count),
         "first/outcome": outcome,

@@ -8,6 +8,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.verdict import describe_uniqueness
 from ganinv_cli.report.rows import TableRow, finite_or_none, mean_or_none
+from ganinv_cli.report.shared.actions import count_acted, count_actions
 from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
 from ganinv_cli.report.shared.image_tables import ImageRow
 from ganinv_cli.report.shared.recoveries import (
@@ -102,6 +103,8 @@ class Table2Row(ImageRow):
     latent: int
     outside: ComponentCounts  # beyond a bound of the prior
     at_bound: ComponentCounts  # at or beyond a bound
+    acted: int | None  # recoveries in which the rule changed z; None: the file does not say
+    actions: float | None  # mean updates per recovery in which it did
     gradients: float | None  # means per recovery
     restarts: float | None
     verdict: str
@@ -210,6 +213,8 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         latent=latent,
         outside=_summarize_counts(recoveries.outside_count[recoveries.has_finite_z]),
         at_bound=_summarize_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
+        acted=count_acted(recoveries.group),
+        actions=count_actions(recoveries.group),
         gradients=mean_or_none(recoveries.group["gradients"]),
         restarts=mean_or_none(recoveries.group["restarts"]),
         verdict=describe_uniqueness(recoveries),

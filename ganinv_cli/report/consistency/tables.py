@@ -7,6 +7,7 @@ from ganinv_cli.prior import Prior
 from ganinv_cli.report.consistency.numbers import LabelRow, StrayRow, Table2Row
 from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.report import Columns, Section
+from ganinv_cli.report.shared.actions import format_acted
 from ganinv_cli.report.shared.image_tables import (
     UnreadRow,
     make_image_table,
@@ -67,8 +68,9 @@ BOUNDS: _Columns = {
     "of": lambda row: row.latent,
     "outside,\nmedian": lambda row: _format_count(row.outside.median),
     "outside,\nmost": lambda row: _format_count(row.outside.most),
-    "or at its edge,\nmedian": lambda row: _format_count(row.at_bound.median),
-    "or at its edge,\nmost": lambda row: _format_count(row.at_bound.most),
+    "or at edge,\nmedian": lambda row: _format_count(row.at_bound.median),
+    "or at edge,\nmost": lambda row: _format_count(row.at_bound.most),
+    "rule\nacted": lambda row: format_acted(row.acted),
 }
 STRAYS: Columns[StrayRow] = {
     "trial": lambda row: row.trial,

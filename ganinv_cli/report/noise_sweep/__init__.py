@@ -22,13 +22,14 @@ def summarize(results: "Results", name: str) -> Report:
     if not cells:
         raise ResultsError(f"{name}: no trial under noise is saved yet; let its run go on")
     sweep = numbers.make_rows(results, cells)
-    slopes, comparisons = claims.fit_slopes(cells), claims.compare_rules(cells)
+    same = claims.find_same_rules(cells)
+    slopes, comparisons = claims.fit_slopes(cells), claims.compare_rules(cells, same)
     run = describe_run(results, numbers.list_trial_groups(results.attributes.get("config", {})))
     return Report(
         name,
-        to_tables(noise_sweep=sweep, slopes=slopes, comparisons=comparisons),
+        to_tables(noise_sweep=sweep, slopes=slopes, comparisons=comparisons, same=same),
         tables.make_sections(sweep, slopes, comparisons),
-        make_notes(run, sweep, comparisons),
+        make_notes(run, sweep, comparisons, same),
         run,
         [flatten(row) for row in sweep],
     )

@@ -10,6 +10,7 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.report.noise_sweep.numbers import COLUMN_PREFIXES, STATISTICS, Cell
 from ganinv_cli.report.rows import Interval, TableRow, finite_or_none
+from ganinv_cli.report.shared.actions import SameRow, count_same_trials
 
 SMALL_VARIANCE = 0.01  # variance up to which noise counts as small
 VARIANCE_RANGES = {"all": float("inf"), "small": SMALL_VARIANCE}
@@ -90,27 +91,56 @@ def _fit_slope(
     )
 
 
-def compare_rules(cells: Sequence[Cell]) -> list[ComparisonRow]:
+def find_same_rules(cells: Sequence[Cell]) -> list[SameRow]:
+    """Return the pairs of rules that did the same in every trial at a variance."""
+    return [
+        SameRow(
+            counted=counting,
+            variance=first.variance,
+            first=first.rule,
+            second=second.rule,
+            trials=trials,
+        )
+        for counting, prefix in COLUMN_PREFIXES.items()
+        for first, second in _list_pairs(cells)
+        if (trials := count_same_trials(first.group, second.group, prefix))
+    ]
+
+
+def compare_rules(cells: Sequence[Cell], same: Sequence[SameRow]) -> list[ComparisonRow]:
     """Return a row per variance, way of counting and pair of rules with trials in common.
 
-    If restarts changed nothing, the test of first starts is the same one and not listed again.
+    Pairs that did the `same` are left out: there is nothing to test. If restarts changed nothing,
+    the test of first starts is the same one and not listed again.
     `p_holm` is p after Holm's correction (Holm 1979) for all tests of one way of counting, listed
     or not: if no two rules differ, the probability that any of these tests is significant at some
     level is at most that level.
     """
-    pairs = [
+    copies = {(row.counted, row.variance, row.first, row.second) for row in same}
+    pairs = _list_pairs(cells)
+    tested = {
+        counting: [
+            p for p in pairs if (counting, p[0].variance, *(c.rule for c in p)) not in copies
+        ]
+        for counting in COLUMN_PREFIXES
+    }
+    apart = [any(cell.changed_by_restarts for cell in pair) for pair in tested["first_start"]]
+    first = [
+        _compare_pair("first_start" if differs else "with_restarts", *pair)
+        for pair, differs in zip(tested["first_start"], apart, strict=True)
+    ]
+    best = [_compare_pair("with_restarts", *pair) for pair in tested["with_restarts"]]
+    return [*compress(_correct_p_values(first), apart), *_correct_p_values(best)]
+
+
+def _list_pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    """Return the pairs of cells of one variance that have trials in common."""
+    return [
         pair
         for variance in dict.fromkeys(cell.variance for cell in cells)
         for pair in combinations([c for c in cells if c.variance == variance], 2)
         if np.isin(pair[0].group["trial"], pair[1].group["trial"]).any()
     ]
-    apart = [any(cell.changed_by_restarts for cell in pair) for pair in pairs]
-    best = [_compare_pair("with_restarts", *pair) for pair in pairs]
-    first = [
-        _compare_pair("first_start", *pair) if differs else row
-        for row, pair, differs in zip(best, pairs, apart, strict=True)
-    ]
-    return [*compress(_correct_p_values(first), apart), *_correct_p_values(best)]
 
 
 def _correct_p_values(tests: list[ComparisonRow]) -> list[ComparisonRow]:

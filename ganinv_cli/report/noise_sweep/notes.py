@@ -4,14 +4,17 @@ from ganinv_cli.report.noise_sweep.claims import ComparisonRow
 from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.rows import Json
-from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared import actions, labels
+from ganinv_cli.report.shared.actions import SameRow
 from ganinv_cli.report.shared.prior import format_range, read_prior
 from ganinv_cli.report.shared.run import make_run_notes
 
 MIN_TRIALS = 20  # with fewer, a bootstrap interval is too narrow
 
 
-def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow]) -> list[str]:
+def make_notes(
+    run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow], same: list[SameRow]
+) -> list[str]:
     """Return notes on missing trials, on the run, and on how to read the tables."""
     lines = make_run_notes(run)
     clipped = bool(run["config"].get("clip_pixels"))
@@ -46,6 +49,7 @@ def make_notes(run: Json, sweep: list[SweepRow], comparisons: list[ComparisonRow
         "otherwise. All trials converged where no table says otherwise."
     )
     lines += labels.make_notes(sweep)
+    lines += actions.make_notes(same, (row.acted for row in sweep))
     if comparisons:
         lines.append(
             f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), "

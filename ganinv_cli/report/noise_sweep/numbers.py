@@ -11,6 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rows import Interval, TableRow, finite_or_none, mean_or_none
+from ganinv_cli.report.shared.actions import count_acted, count_actions
 from ganinv_cli.report.shared.failures import count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group, join_root_column
@@ -62,12 +63,19 @@ class SweepRow(TableRow):
     gradients_shared: float  # each trial's part of what the run spent once; counted in the others
     restarts: float | None
     redraws: float | None
+    acted: int | None  # trials in which the rule changed z; None: the file does not say
+    acted_first_start: int | None  # first starts in which it did
+    actions: float | None  # mean updates per trial in which it did
     seconds: float | None
     labels: LabelCounts | None = None
 
     def errors(self, counting: str) -> ErrorSummary:
         """Return the errors for a way of counting."""
         return self.first_start if counting == "first_start" else self.with_restarts
+
+    def acted_count(self, counting: str) -> int | None:
+        """Return the trials in which the rule changed z, for a way of counting."""
+        return self.acted_first_start if counting == "first_start" else self.acted
 
 
 class Cell(NamedTuple):
@@ -152,6 +160,9 @@ def _make_row(
         gradients_shared=shared_gradients,
         restarts=mean_or_none(group["restarts"]),
         redraws=mean_or_none(group["redraws"]),
+        acted=count_acted(group),
+        acted_first_start=count_acted(group, "first/"),
+        actions=count_actions(group),
         seconds=mean_or_none(group["seconds"]),
         labels=labels,
     )

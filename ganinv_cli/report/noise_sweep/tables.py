@@ -19,6 +19,7 @@ from ganinv_cli.report.output.number_format import (
 from ganinv_cli.report.report import Columns, Section, make_table
 from ganinv_cli.report.rows import Interval
 from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared.actions import format_acted
 
 COUNTING_TITLES = {"first_start": "First start", "with_restarts": "With restarts"}
 
@@ -28,6 +29,7 @@ COSTS: Columns[SweepRow] = {
     "first start": lambda row: format_number(row.gradients_first_start),
     "restarts": lambda row: format_number(row.restarts),
     "redraws": lambda row: format_number(row.redraws),
+    "actions": lambda row: format_number(row.actions),
     "seconds": lambda row: format_number(row.seconds),
 }
 COMPARISONS: Columns[ComparisonRow] = {
@@ -79,9 +81,11 @@ def _make_errors_table(sweep: list[SweepRow], counting: str) -> Section:
         errors = vars(row.errors(counting))
         return _stack_interval(errors[name], errors[f"{name}_interval"])
 
+    acted: Columns[SweepRow] = {"acted": lambda row: format_acted(row.acted_count(counting))}
     columns: Columns[SweepRow] = {
         "variance,\ntechnique": _format_row_name,
         "trials": lambda row: row.trials,
+        **(acted if any(row.acted is not None for row in sweep) else {}),
         "median": lambda row: summarize(row, "median"),
         "mean": lambda row: summarize(row, "mean"),
     }

@@ -27,14 +27,15 @@ def summarize(results: "Results", name: str) -> Report:
             f"{name}: success 'ever' needs the column z_error_least, which is not there"
         )
     table1 = numbers.make_rows(results)
-    mcnemar = numbers.compare_rules(results)
+    same = numbers.find_same_rules(results)
+    mcnemar = numbers.compare_rules(results, same)
     refinement = numbers.make_refinement_rows(groups)
     run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
-        to_tables(table1=table1, mcnemar=mcnemar, polished=refinement),
+        to_tables(table1=table1, mcnemar=mcnemar, same=same, polished=refinement),
         tables.make_sections(table1, mcnemar, refinement),
-        make_notes(run, table1),
+        make_notes(run, table1, same),
         run,
         [flatten(row) | numbers.collect_p_values(mcnemar, row.technique) for row in table1],
     )

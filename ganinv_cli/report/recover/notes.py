@@ -3,12 +3,13 @@
 from ganinv_cli.report.output.number_format import format_interval, format_share
 from ganinv_cli.report.recover.numbers import Table1Row
 from ganinv_cli.report.rows import Json
-from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared import actions, labels
+from ganinv_cli.report.shared.actions import SameRow
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics import SMALLEST_EPSILON
 
 
-def make_notes(run: Json, table1: list[Table1Row]) -> list[str]:
+def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[str]:
     """Return notes on missing trials, on the run, and on how to read the tables."""
     lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
@@ -22,6 +23,7 @@ def make_notes(run: Json, table1: list[Table1Row]) -> list[str]:
         "components of z at a bound of the prior, over the first starts that did not reach "
         f"{SMALLEST_EPSILON}."
     )
+    lines += actions.make_notes(same, (row.acted for row in table1))
     return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
 
 

@@ -1,6 +1,6 @@
 """The numbers of Table 1, of the refinement in float64, and of the paired tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -12,6 +12,12 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rows import Interval, Json, TableRow, finite_or_none, mean_or_none
+from ganinv_cli.report.shared.actions import (
+    SameRow,
+    count_acted,
+    count_actions,
+    count_same_trials,
+)
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons, count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group
@@ -56,11 +62,18 @@ class Table1Row(TableRow):
     seconds: float | None
     restarts: float | None
     redraws: float | None
+    acted: int | None  # trials in which the rule changed z; None: the file does not say
+    acted_first_start: int | None  # first starts in which it did
+    actions: float | None  # mean updates per trial in which it did
     labels: LabelCounts | None = None
 
     def recovered_counts(self, counting: str) -> dict[str, int]:
         """Return the trials whose error is below each of EPSILONS, for a way of counting."""
         return self.first_start if counting == "first_start" else self.recovered
+
+    def acted_count(self, counting: str) -> int | None:
+        """Return the trials in which the rule changed z, for a way of counting."""
+        return self.acted_first_start if counting == "first_start" else self.acted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +138,26 @@ def make_refinement_rows(groups: Mapping[str, Group]) -> list[RefinementRow]:
     ]
 
 
-def compare_rules(results: "Results") -> list[McNemarRow]:
-    """Return McNemar's test of each pair of rules, for each way of counting."""
+def find_same_rules(results: "Results") -> list[SameRow]:
+    """Return the pairs of rules that did the same in every trial, for each way of counting."""
+    groups = select_groups(results)
+    return [
+        SameRow(counted=counting, first=first, second=second, trials=trials)
+        for counting, prefix in COLUMN_PREFIXES.items()
+        for first, second in combinations(groups, 2)
+        if (trials := count_same_trials(groups[first], groups[second], prefix))
+    ]
+
+
+def compare_rules(results: "Results", same: Sequence[SameRow]) -> list[McNemarRow]:
+    """Return McNemar's test of each pair of rules but the `same`, for each way of counting."""
     groups, errors = select_groups(results), _select_all_errors(results)
+    copies = {(row.counted, row.first, row.second) for row in same}
     return [
         _compare_pair(counting, first, second, groups, errors)
         for counting in COLUMN_PREFIXES
         for first, second in combinations(groups, 2)
+        if (counting, first, second) not in copies
     ]
 
 
@@ -222,6 +248,9 @@ def _make_row(
         seconds=mean_or_none(group["seconds"]),
         restarts=mean_or_none(group["restarts"]),
         redraws=mean_or_none(group["redraws"]),
+        acted=count_acted(group),
+        acted_first_start=count_acted(group, "first/"),
+        actions=count_actions(group),
         labels=labels,
     )
 

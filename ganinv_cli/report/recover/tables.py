@@ -12,6 +12,7 @@ from ganinv_cli.report.output.number_format import (
 from ganinv_cli.report.recover.numbers import McNemarRow, RefinementRow, Table1Row
 from ganinv_cli.report.report import Columns, Section, make_table
 from ganinv_cli.report.shared import labels
+from ganinv_cli.report.shared.actions import format_acted
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 COUNTING_TITLES = {"first_start": "First start", "recovered": "With restarts"}
@@ -31,8 +32,9 @@ COSTS: Columns[Table1Row] = {
     "first start\nmean": lambda row: format_number(row.gradients_first_start),
     "seconds\nmean": lambda row: format_number(row.seconds),
     "restarts\nmean": lambda row: format_number(row.restarts),
-    "redraws\nmean": lambda row: format_number(row.redraws),
 }
+ACTIONS: Columns[Table1Row] = {"actions\nmean": lambda row: format_number(row.actions)}
+REDRAWS: Columns[Table1Row] = {"redraws\nmean": lambda row: format_number(row.redraws)}
 TESTS: Columns[McNemarRow] = {
     "techniques": lambda row: f"{row.first}, {row.second}",
     "counted": lambda row: COUNTING_TITLES[row.counted].lower(),
@@ -47,6 +49,8 @@ def make_sections(
     table1: list[Table1Row], mcnemar: list[McNemarRow], refinement: list[RefinementRow]
 ) -> list[Section]:
     """Return the tables, Table 1 first; a table without rows is left out."""
+    knows_actions = any(row.actions is not None for row in table1)
+    costs = {**COSTS, **(ACTIONS if knows_actions else REDRAWS)}
     refined = "Polished in float64: trials with mean squared z error below 1e-20"
     tests = f"McNemar's exact test between techniques at {SMALLEST_EPSILON}, paired by trial"
     tables = [
@@ -54,7 +58,7 @@ def make_sections(
         make_table(refined, refinement, REFINEMENT),
         *labels.make_sections("technique", {row.technique: row for row in table1}),
         *(_make_outcomes_table(table1, counting) for counting in COUNTING_TITLES),
-        make_table("What a trial cost", table1, COSTS),
+        make_table("What a trial cost", table1, costs),
         make_table(tests, mcnemar, TESTS),
     ]
     return [table for table in tables if table.rows]
@@ -64,10 +68,14 @@ def _make_shares_table(table1: list[Table1Row], counting: str) -> Section:
     def share_below(epsilon: str) -> Callable[[Table1Row], str]:
         return lambda row: _format_share_cell(row, counting, epsilon)
 
+    acted: Columns[Table1Row] = {
+        "acted": lambda row: format_acted(row.acted_count(counting)),
+    }
     title = f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}"
     columns: Columns[Table1Row] = {
         "technique": lambda row: row.technique,
         "trials": lambda row: row.trials,
+        **(acted if any(row.acted is not None for row in table1) else {}),
         **{epsilon: share_below(epsilon) for epsilon in EPSILONS},
     }
     return make_table(f"{title}: trials with mean squared z error below", table1, columns)

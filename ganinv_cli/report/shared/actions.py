@@ -1,0 +1,89 @@
+"""In how many trials a rule changed z, and which rules did the same in every trial."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganinv_cli.report.rows import TableRow, mean_or_none
+from ganinv_cli.report.shared.run import Group
+from ganinv_cli.store.rows import take_rows
+
+BLOCK_ROWS = 4096  # of z in memory at a time
+ACTED_NOTE = (
+    "Acted: trials in which the rule changed z at all; actions: updates in which it did, per trial."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameRow(TableRow):
+    """Two rules that did the same in every trial, so that no test compares them."""
+
+    counted: str  # the way of counting
+    first: str  # a rule's name
+    second: str
+    trials: int  # run with both rules
+    variance: float | None = None  # of noise-sweep
+
+
+def count_acted(group: Group, prefix: str = "") -> int | None:
+    """Return in how many trials the rule changed z; None for a file that does not say."""
+    name = f"{prefix}acted"
+    return int(np.sum(group[name] > 0)) if name in group else None
+
+
+def count_actions(group: Group, prefix: str = "") -> float | None:
+    """Return the mean number of updates in which the rule changed z; None: not in the file."""
+    name = f"{prefix}actions"
+    return mean_or_none(group[name]) if name in group else None
+
+
+def count_same_trials(first: Group, second: Group, prefix: str = "") -> int:
+    """Return how many trials both rules ran, if they did the same in all of these; else 0.
+
+    They did if neither changed z, or if every z and its gradients are identical. `prefix` is that
+    of the columns to compare.
+    """
+    _, left, right = np.intersect1d(first["trial"], second["trial"], True, return_indices=True)
+    pairs = (first, left), (second, right)
+    acted, gradients = f"{prefix}acted", f"{prefix}gradients"
+    if all(acted in group for group, _ in pairs) and not any(
+        group[acted][rows].any() for group, rows in pairs
+    ):
+        return len(left)
+    if not np.array_equal(first[gradients][left], second[gradients][right]):
+        return 0
+    for low in range(0, len(left), BLOCK_ROWS):
+        ours, theirs = (
+            take_rows(group, f"{prefix}z_found", rows[low : low + BLOCK_ROWS])
+            for group, rows in pairs
+        )
+        if not np.array_equal(ours, theirs, equal_nan=True):
+            return 0
+    return len(left)
+
+
+def format_acted(count: int | None) -> str:
+    """Return the cell of a number of trials; `-` if it is not known."""
+    return "-" if count is None else f"{count:,}"
+
+
+def make_notes(same: Sequence[SameRow], acted: Iterable[int | None]) -> list[str]:
+    """Return notes on what acted means, if the file says it, and on pairs without a test."""
+    known = [ACTED_NOTE] if any(count is not None for count in acted) else []
+    return known + [_describe_pair(same, *pair) for pair in _list_pairs(same)]
+
+
+def _list_pairs(same: Sequence[SameRow]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((row.first, row.second) for row in same))
+
+
+def _describe_pair(same: Sequence[SameRow], first: str, second: str) -> str:
+    rows = [row for row in same if (row.first, row.second) == (first, second)]
+    whole = [row for row in rows if row.counted != "first_start"]
+    where = "trial" if whole else "first start"
+    variances = [f"{row.variance:g}" for row in whole or rows if row.variance is not None]
+    at = f" at variance {', '.join(variances)}" if variances else ""
+    return (
+        f"{first} and {second} did the same in every {where}{at}, so there is no test between them."
+    )
