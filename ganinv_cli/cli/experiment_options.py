@@ -13,7 +13,7 @@ from ganinv_cli.cli.param_types import BatchSize, Names
 from ganinv_cli.cli.session import Output
 from ganinv_cli.clipping import RULES
 from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
+from ganinv_cli.settings.names import ENGINES, LOSSES, PRECISIONS, SOLVERS, STARTS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,6 +48,13 @@ _COMMON: tuple[Option, ...] = (
         help=f"Techniques, of {', '.join(RULES)}.",
     ),
     declare("--solver", type=click.Choice(SOLVERS), help="Method."),
+    declare(
+        "--loss",
+        type=click.Choice(LOSSES),
+        help="What lbfgs minimises, with r = G(z) - x: r'Wr with weights W that give the brightness "
+        "and colours of large areas less (preconditioned), or r'r (plain). Under noise, and for "
+        "images that no z makes, it is r'r; gd always minimises r'r.",
+    ),
     declare(
         "--start",
         type=click.Choice(STARTS),

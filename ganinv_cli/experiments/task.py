@@ -130,7 +130,7 @@ class TrialTask(ABC, Generic[Settings]):
             self.record_points,
             seed=config.seed,
             batch_size=config.batch_size,
-            exact=self.has_exact_jobs,
+            preconditioned=self.has_exact_jobs and config.loss == "preconditioned",
             mixed_precision=self.mixed,
             mask=None if self.mask is None else self.mask.astype(np.float32),
         )

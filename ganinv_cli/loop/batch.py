@@ -72,7 +72,7 @@ class Batch:
         tolerance: float,
         stationary: float,
         seed: int,
-        exact: bool = True,
+        preconditioned: bool = True,
         mixed_precision: bool = False,
         mask: np.ndarray | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class Batch:
         points = solver.preconditioner_points
         self._preconditioner = (
             find_preconditioner(
-                generator, points, preconditioned=exact, mixed_precision=mixed_precision
+                generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
             )
             if points
             else None

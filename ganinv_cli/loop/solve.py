@@ -35,7 +35,7 @@ def solve(
     *,
     seed: int,
     batch_size: int = 0,
-    exact: bool = True,
+    preconditioned: bool = True,
     mixed_precision: bool = False,
     mask: np.ndarray | None = None,
 ) -> Iterator[Increment]:
@@ -43,8 +43,8 @@ def solve(
 
     If the source has no jobs now and nothing runs, an empty increment is yielded. `make_targets`
     is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
-    `mask` (height, width, 1) selects the pixels that count; `exact` says whether the right z of
-    any job leaves no residual; `mixed_precision` allows bfloat16 gradients at first. With
+    `mask` (height, width, 1) selects the pixels that count; `preconditioned` weights the
+    residual of jobs whose right z leaves none; `mixed_precision` allows bfloat16 gradients at first. With
     `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
     and no restarts are allowed. Raises GaninvError if there is no memory for one row.
     """
@@ -55,7 +55,7 @@ def solve(
         job_source, make_targets, limits, generator, record_points, batch_size or FIRST_ROWS
     )
     batch = Batch(
-        generator, solver, limits.tolerance, limits.stationary, seed, exact, mixed_precision, mask
+        generator, solver, limits.tolerance, limits.stationary, seed, preconditioned, mixed_precision, mask
     )
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
     increment_control = IncrementControl(solver)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
-from ganinv_cli.settings.names import ENGINES, PRECISIONS, SOLVERS, STARTS
+from ganinv_cli.settings.names import ENGINES, LOSSES, PRECISIONS, SOLVERS, STARTS
 from ganinv_cli.settings.sharding import parse_shard
 
 # Settings that may differ when a run goes on: none of them changes a trial beyond rounding.
@@ -48,6 +48,7 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     restarts: int = 40  # at most, per trial; the start with the least image loss counts
     tolerance: float = 1e-8  # bound on ‖z − z_true‖² / latent at which a trial is done
     precision: Literal["auto", "float32", "mixed"] = "auto"  # mixed: bfloat16 gradients at first
+    loss: Literal["preconditioned", "plain"] = "preconditioned"  # that lbfgs minimises
     start: Literal["random", "encoder"] = "random"  # first start of each trial
     budget: float = 5000.0  # gradients per trial, restarts included
     batch_norm: Literal["frozen", "batch"] = "frozen"
@@ -107,6 +108,7 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
             self.precision in PRECISIONS,
             f"precision = {self.precision!r}: one of {', '.join(PRECISIONS)}",
         )
+        yield (self.loss in LOSSES, f"loss = {self.loss!r}: one of {', '.join(LOSSES)}")
         yield (self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}")
         yield (
             self.batch_norm in ("frozen", "batch"),

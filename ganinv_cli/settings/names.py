@@ -15,6 +15,7 @@ def _list_solvers() -> tuple[str, ...]:
 SOLVERS = _list_solvers()
 ENGINES = ("local", "ray")
 PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see settings/machine.py
+LOSSES = ("preconditioned", "plain")  # rᵀWr, ‖r‖²; what lbfgs minimises, see problem.py
 STARTS = ("random", "encoder")  # a draw from the prior, or the z found by encoder/start.py
 STYLES = {  # formats of the tables, each with the suffix of its file
     "text": "txt",

@@ -86,6 +86,18 @@ def test_the_file_says_in_which_trials_a_rule_changed_z(finished):
     assert (groups["standard"]["actions"] >= groups["standard"]["first/actions"]).all()
 
 
+def test_the_plain_loss_is_another_run_that_finds_the_same_z(finished, hard, tmp_path):
+    message = _recover(finished[0], hard, *SETTINGS, "--loss", "plain", code=2).stderr
+    assert 'loss is "preconditioned" there and "plain" here' in message
+    _recover(tmp_path, hard, *SETTINGS, "--loss", "plain")
+    plain, weighted = (read_results(folder / "recover.h5") for folder in (tmp_path, finished[0]))
+    for rule in RULES:
+        both = (plain.groups[rule]["z_error"] < 1e-4) & (weighted.groups[rule]["z_error"] < 1e-4)
+        assert both.sum() >= 6
+        ours, theirs = plain.groups[rule]["gradients"], weighted.groups[rule]["gradients"]
+        assert not np.array_equal(ours, theirs)
+
+
 def test_errors_are_those_of_the_stored_z(finished):
     results = read_results(finished[0] / "recover.h5")
     true = results.groups[""]["z_true"]
