@@ -51,9 +51,9 @@ _COMMON: tuple[Option, ...] = (
     declare(
         "--loss",
         type=click.Choice(LOSSES),
-        help="What lbfgs minimises, with r = G(z) - x: r'Wr with weights W that give the brightness "
-        "and colours of large areas less (preconditioned), or r'r (plain). Under noise, and for "
-        "images that no z makes, it is r'r; gd always minimises r'r.",
+        help="What lbfgs minimises, with r = G(z) - x: r'Wr with weights W that give brightness "
+        "and large areas less (preconditioned), or r'r (plain). Under noise, and for images that "
+        "no z makes, it is r'r; gd always minimises r'r.",
     ),
     declare(
         "--start",

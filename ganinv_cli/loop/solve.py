@@ -44,9 +44,9 @@ def solve(
     If the source has no jobs now and nothing runs, an empty increment is yielded. `make_targets`
     is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
     `mask` (height, width, 1) selects the pixels that count; `preconditioned` weights the
-    residual of jobs whose right z leaves none; `mixed_precision` allows bfloat16 gradients at first. With
-    `batch_norm="batch"` the rows are coupled: each batch runs to its end before the next starts,
-    and no restarts are allowed. Raises GaninvError if there is no memory for one row.
+    residual of jobs whose right z leaves none; `mixed_precision` allows bfloat16 gradients at
+    first. With `batch_norm="batch"` the rows are coupled: each batch runs to its end before the
+    next starts, and no restarts are allowed. Raises GaninvError if there is no memory for one row.
     """
     if job_source.is_exhausted():
         return
@@ -55,7 +55,14 @@ def solve(
         job_source, make_targets, limits, generator, record_points, batch_size or FIRST_ROWS
     )
     batch = Batch(
-        generator, solver, limits.tolerance, limits.stationary, seed, preconditioned, mixed_precision, mask
+        generator,
+        solver,
+        limits.tolerance,
+        limits.stationary,
+        seed,
+        preconditioned,
+        mixed_precision,
+        mask,
     )
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
     increment_control = IncrementControl(solver)

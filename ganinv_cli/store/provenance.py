@@ -17,7 +17,11 @@ CONVENTION_KEYS = (
     "checkpoint",
     *(name for name, each in DECLARATIONS.items() if each.in_files and not each.in_identity),
 )
-DEFAULTS = {"prior": "uniform:-1,1", "label": -1, "loss": "preconditioned"}  # of files without these settings
+DEFAULTS = {
+    "prior": "uniform:-1,1",
+    "label": -1,
+    "loss": "preconditioned",
+}  # of files without these settings
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 
 
