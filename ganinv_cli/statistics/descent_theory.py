@@ -8,6 +8,9 @@ eigenvector of JᵀJ / values by 1 − 2ηλ (Nesterov 2018, *Lectures on Convex
 (Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of
 Stability*); where halving the rate brings it below the limit, descent may still arrive.
 
+Near z_true the error is what theory says. From starts that are draws from the prior descent is
+slower, since J is another there: theory is what can be reached at best (docs/solvers.md).
+
 Functions take eigenvalues float64 (points, latent) of JᵀJ / values, in any order; a point that is
 NaN counts as not recovered.
 """

@@ -20,7 +20,7 @@ def format_descent(facts: Mapping[str, Any]) -> str:
         f"Theory (linear, {points} z with {facts['starts']} starts each, rates halved every "
         f"{facts['halve_every']:,} updates): the share of z beyond the limit of stability at first "
         "and at the end, and the share of trials below each ε. Of two shares the first is without "
-        "z that were beyond it at first.",
+        "z that were beyond it at first. Far from z descent is slower than that: expect less.",
     ]
     return "\n".join([*lines, "", _make_theory_table(facts["theory"], points)])
 
@@ -35,7 +35,8 @@ def describe_prediction(prediction: Prediction) -> list[str]:
         f"beyond the limit of stability at this rate: "
         f"{_format_share(prediction.beyond, prediction.points)} of random z, "
         f"{prediction.beyond_at_end:.2f} at the last rate",
-        f"theory, share of trials below ε after this budget: {shares}",
+        f"theory, share of trials below ε after this budget: {shares}; expect less, descent is "
+        "slower far from z",
     ]
 
 
