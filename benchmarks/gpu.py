@@ -155,7 +155,7 @@ class _MeasuredEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.generator, self.machine = engine.generator, engine.machine
-        self.reentrant = engine.reentrant
+        self.is_local, self.reentrant = engine.is_local, engine.reentrant
         self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
 
     def run(self, task: Task, jobs: JobCollection) -> WorkerResults:

@@ -2,18 +2,13 @@
 
 A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
 at any time: what is missing or damaged is measured again, and what cannot be written is not kept.
-Nothing is ever unpickled, and a file is read only if it is as large as it says.
 """
 
 import hashlib
-import io
-import math
 import os
 import secrets
 import stat
 import time
-import tokenize
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from platformdirs import user_cache_path
 
+from ganinv_cli.array_file import DAMAGED, encode_arrays, read_arrays
 from ganinv_cli.files import replace_file
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
@@ -29,8 +25,6 @@ MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
 SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
 ABANDONED_SECONDS = 86400.0  # age at which a temporary file is that of a process that was killed
 _SUFFIX = ".npz"
-_DTYPE_KINDS = "biufU"  # numbers and text
-_DAMAGED = (ValueError, KeyError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError)
 
 
 class Entry(NamedTuple):
@@ -73,8 +67,8 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
         return None
     with suppress(OSError):
         try:
-            arrays = _read_arrays(path, key)
-        except (*_DAMAGED, zipfile.BadZipFile, NotImplementedError):
+            arrays = read_arrays(path, key, 2 * MAX_ENTRY_BYTES)
+        except DAMAGED:
             path.unlink()
             return None
         with suppress(OSError):  # a folder that can only be read is of use as well
@@ -94,7 +88,7 @@ def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # hosts may share a home
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, _encode_arrays(arrays, key), temporary=temporary)
+        replace_file(path, encode_arrays(arrays, key), temporary=temporary)
         _remove_least_recently_used()
 
 
@@ -117,48 +111,6 @@ def clear() -> list[Entry]:
 def _find_path(kind: str, key: str) -> Path | None:
     folder = find_cache_folder()
     return folder and folder / kind / f"{key}{_SUFFIX}"
-
-
-def _encode_arrays(arrays: Mapping[str, np.ndarray], key: str) -> bytes:
-    """Return an .npz file, uncompressed, whose comment is its key."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.comment = key.encode()
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array, order="C"), (1, 0), False)
-    return file.getvalue()
-
-
-def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a file that `_encode_arrays` made. Raises OSError or one of _DAMAGED."""
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > 2 * MAX_ENTRY_BYTES:
-        raise ValueError("no file of this cache")
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-        size = sum(member.file_size for member in members)
-        if archive.comment != key.encode() or not stored or size > status.st_size:
-            raise ValueError("no measurement of this key")
-        return {
-            member.filename.removesuffix(".npy"): _decode_array(archive.read(member))
-            for member in members
-        }
-
-
-def _decode_array(content: bytes) -> np.ndarray:
-    """Return the array of an .npy file. Raises ValueError if its header and its size disagree."""
-    file = io.BytesIO(content)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("another version")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.kind not in _DTYPE_KINDS or math.prod(shape) * dtype.itemsize != (
-        len(content) - file.tell()
-    ):
-        raise ValueError("another type or size")
-    file.seek(0)
-    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _find_entries() -> Iterator[Entry]:

@@ -23,7 +23,7 @@ SOURCES = [
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
     {"clipping", "errors", "outcome", "jobs", "randomness"},
-    {"cache", "files", "images", "prior", "settings"},
+    {"array_file", "cache", "files", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
         *("encoder", "engine", "formats", "ground_truth", "jacobian_spectrum"),
@@ -54,6 +54,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "files",
         "images",
         "store",
+        "array_file",
         "cache",
     ),
     *("statistics", "report", "cli"),

@@ -123,6 +123,8 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["RunProgress"], No
 
             def update(progress: "RunProgress") -> None:
                 nonlocal announced
+                if progress.warning:
+                    console.print(progress.warning, soft_wrap=True, highlight=False)
                 if not announced and math.isfinite(progress.seconds_left):
                     announced = True
                     if progress.seconds_left > LONG_SECONDS:
@@ -136,8 +138,13 @@ def show_trials(out: Path, quiet: bool) -> Iterator[Callable[["RunProgress"], No
 
             yield update
     except KeyboardInterrupt:
-        has_results = out.exists() or Path(f"{out}.parts").exists()
-        saved = f"the trials that had finished are kept for {out}, and the same command goes on"
+        parts = Path(f"{out}.parts")
+        has_results = out.exists() or parts.exists()
+        running = " and the state of those that ran" if any(parts.glob("running-*")) else ""
+        saved = (
+            f"the trials that had finished{running} are kept for {out}, "
+            "and the same command goes on"
+        )
         message = (
             f"interrupted; {saved}" if has_results else "interrupted before any trial had finished"
         )

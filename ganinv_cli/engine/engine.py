@@ -71,6 +71,10 @@ class Engine(Protocol):
         """The devices and the precision of the workers."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether the workers are threads of this process."""
+
+    @property
     def reentrant(self) -> bool:
         """Whether `run` may be called during another `run`."""
 

@@ -20,6 +20,7 @@ QUEUED_RESULTS = 4  # results per worker that may be in the queue
 class SingleDevice:
     """An engine that runs in this thread, on the current device."""
 
+    is_local = True
     reentrant = True
 
     def __init__(self, generator: Generator, machine: Machine) -> None:
@@ -33,6 +34,7 @@ class SingleDevice:
 class MultiDevice:
     """An engine with one thread per device; all threads take their jobs from one source."""
 
+    is_local = True
     reentrant = False
 
     def __init__(self, spec: GeneratorSpec, devices: Sequence[Device], machine: Machine) -> None:

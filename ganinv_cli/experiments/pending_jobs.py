@@ -36,6 +36,7 @@ class PendingJobs:
     trials: int
     shard: Shard = UNSHARDED
     coupled: bool = False
+    resumed: Sequence[Job] = ()  # of a killed run, which come first
 
     def __post_init__(self) -> None:
         """Raise NothingToDoError if this shard has no trial."""
@@ -64,6 +65,19 @@ class PendingJobs:
         return self._remaining
 
     def __iter__(self) -> Iterator[Job]:
+        resumed = {job: None for job in self.resumed if self._is_missing(job)}
+        yield from resumed
+        yield from (job for job in self._iterate_missing() if job not in resumed)
+
+    def _is_missing(self, job: Job) -> bool:
+        """Return whether a job that may be of another number of trials is left."""
+        series = {(each.case, each.rule): each for bundle in self.bundles for each in bundle}
+        numbers, at = np.array([job.trial]), (job.case, job.rule)
+        if at not in series or job.trial >= self.trials or not self.shard.contains(numbers).all():
+            return False
+        return bool(self._find_missing([series[at]], numbers)[0].all())
+
+    def _iterate_missing(self) -> Iterator[Job]:
         for bundle in self.bundles:
             for numbers in self._iterate_blocks():
                 missing = self._find_missing(bundle, numbers)

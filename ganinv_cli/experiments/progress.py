@@ -20,6 +20,7 @@ class RunProgress(NamedTuple):
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
+    warning: str = ""  # a sentence to show once
 
 
 @dataclass

@@ -15,6 +15,7 @@ from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.progress import ProgressCounter, RunProgress
 from ganinv_cli.experiments.provenance import make_provenance
+from ganinv_cli.experiments.running_trials import RunningTrials
 from ganinv_cli.experiments.task import Settings, TrialTask
 from ganinv_cli.jobs import Job
 from ganinv_cli.network import generator as network
@@ -22,6 +23,7 @@ from ganinv_cli.settings.sharding import parse_shard
 from ganinv_cli.store import Figure, Run, open_run, read_results
 
 COMMIT_SECONDS = 5.0
+_UNUSABLE = "{} has running trials that are damaged or of another run; they start again"
 
 ShowProgress = Callable[[RunProgress], None]
 
@@ -94,6 +96,12 @@ def run_task(
     counter = ProgressCounter(jobs.total, jobs.total - len(jobs), expected, success_word)
     show(counter.initial)  # building graphs and the preconditioner takes a while
     constants = _make_constants(task, engine.generator)
+    if engine.is_local:
+        running_trials = RunningTrials(run, jobs.trials if jobs.coupled else 0)
+        for file in running_trials.damaged_files:
+            show(counter.initial._replace(warning=_UNUSABLE.format(file)))
+        task = replace(task, running_trials=running_trials)
+        jobs = replace(jobs, resumed=running_trials.jobs)
     results = engine.run(task, jobs)
     with contextlib.closing(
         _commit_results(results, run, extra_rows, constants, on_commit)

@@ -15,6 +15,7 @@ from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments import columns
 from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import add_encoder_starts
+from ganinv_cli.experiments.running_trials import RunningTrials
 from ganinv_cli.jobs import Job, JobSource
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.solve import solve
@@ -48,6 +49,7 @@ class TrialTask(ABC, Generic[Settings]):
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
     exact: bool = True  # whether the right z has no residual, for every job
     has_exact_jobs: bool = True  # whether it has none for any of the jobs
+    running_trials: RunningTrials | None = None  # where they are saved; None: they are not
     stationary: float = Limits.stationary  # decrease of the image loss that counts as none
 
     @abstractmethod
@@ -133,6 +135,7 @@ class TrialTask(ABC, Generic[Settings]):
             preconditioned=self.has_exact_jobs and config.loss == "preconditioned",
             mixed_precision=self.mixed,
             mask=None if self.mask is None else self.mask.astype(np.float32),
+            saved_trials=self.running_trials.open_worker() if self.running_trials else None,
         )
         refiner = self.make_refiner(generator)
         return self._refine_trials(increments, refiner) if refiner else increments

@@ -1,5 +1,7 @@
 """The slots of the batch: which trial each row has, and which starts come next."""
 
+import contextlib
+import copy
 from collections import deque
 from typing import NamedTuple
 
@@ -8,6 +10,12 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, restore_rows
 from ganinv_cli.loop.queue import TrialQueue
+from ganinv_cli.loop.saved_trials import (
+    SavedTrials,
+    list_leaves,
+    pack_trial,
+    unpack_trial,
+)
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
@@ -25,7 +33,12 @@ class ParkedTrial(NamedTuple):
 class Slots:
     """The rows of a batch, and the trials in them."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self, size: int, saved_trials: SavedTrials | None = None, coupled: bool = False
+    ) -> None:
+        """Rows of a `coupled` batch act on one another, those that have finished too."""
+        self._saved_trials, self._coupled = saved_trials, coupled
+        self._finished: dict[int, Trial] = {}  # of a coupled batch, as they were before their end
         self._trials: list[Trial | None] = [None] * size
         self._spent = np.zeros(size)  # gradients of each row's start at the last increment
         self._starting: set[int] = set()
@@ -50,17 +63,48 @@ class Slots:
             if taken is not None:
                 continue
             if self._parked:
-                trial, self._spent[row], row_state = self._parked.popleft()
-                if row_state is not None:
-                    saved_rows[row] = row_state
+                parked = self._parked.popleft()
             elif (new := trial_queue.pop_next()) is not None:
-                trial, row_state = new, None
+                parked = self._restore_trial(new, batch_state)
             else:
                 break
-            self._trials[row] = trial
+            self._trials[row], self._spent[row], row_state = parked
+            self._finished.pop(row, None)
             if row_state is None:
                 self._starting.add(row)
+            else:
+                saved_rows[row] = row_state
         return restore_rows(batch_state, saved_rows)
+
+    def _restore_trial(self, trial: Trial, batch_state: BatchState) -> ParkedTrial:
+        """Return a trial that enters, as a killed run had saved it or as it begins."""
+        arrays = self._saved_trials.pop(trial.job) if self._saved_trials else None
+        with contextlib.suppress(ValueError, KeyError):  # saved by another version
+            if arrays is not None:
+                return ParkedTrial(trial, *unpack_trial(trial, arrays, batch_state))
+        return ParkedTrial(trial, 0.0, None)
+
+    def save_if_due(self, batch_state: BatchState) -> None:
+        """Save the running trials if it is time to."""
+        if self._saved_trials and self._saved_trials.is_due:
+            self.save(batch_state)
+
+    def save(self, batch_state: BatchState) -> None:
+        """Save the running trials, if they are saved at all; not those of which a start begins."""
+        if self._saved_trials is None:
+            return
+        taken = self.trials_by_row | self._finished
+        leaves = list_leaves(batch_state)
+        rows = [
+            pack_trial(taken[row], self._spent[row], [leaf[row] for leaf in leaves])
+            for row in sorted(taken.keys() - self._starting)
+        ]
+        parked = [
+            pack_trial(each.trial, each.spent, [leaf[0] for leaf in list_leaves(each.row_state)])
+            for each in self._parked
+            if each.row_state is not None
+        ]
+        self._saved_trials.save(rows + parked)
 
     def count_needed_rows(self) -> int:
         """Return how many rows are enough once the queue is empty: quarters while they hold all.
@@ -126,6 +170,9 @@ class Slots:
             self._spent[row] = observation.gradients[row]
             if observation.code[row] == RUNNING:
                 continue
+            if self._coupled:
+                self._finished[row] = copy.copy(trial)
+                self._finished[row].start_results = list(trial.start_results)
             trial.start_results.append(_make_start_result(trial, observation, row))
             trial.seconds = 0.0
             if trial.needs_restart:

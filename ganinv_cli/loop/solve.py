@@ -19,6 +19,7 @@ from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather
 from ganinv_cli.loop.batch_size import FIRST_ROWS, BatchSizeControl
 from ganinv_cli.loop.increments import IncrementControl
 from ganinv_cli.loop.queue import MakeTargets, TrialQueue
+from ganinv_cli.loop.saved_trials import SavedTrials
 from ganinv_cli.loop.slots import Slots
 from ganinv_cli.loop.trial import Increment, Limits, RecordPoints
 from ganinv_cli.network.generator import Generator
@@ -38,6 +39,7 @@ def solve(
     preconditioned: bool = True,
     mixed_precision: bool = False,
     mask: np.ndarray | None = None,
+    saved_trials: SavedTrials | None = None,
 ) -> Iterator[Increment]:
     """Run all jobs of a source; yield an increment after some steps of the batch.
 
@@ -45,8 +47,10 @@ def solve(
     is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
     `mask` (height, width, 1) selects the pixels that count; `preconditioned` weights the
     residual of jobs whose right z leaves none; `mixed_precision` allows bfloat16 gradients at
-    first. With `batch_norm="batch"` the rows are coupled: each batch runs to its end before the
-    next starts, and no restarts are allowed. Raises GaninvError if there is no memory for one row.
+    first. Trials in `saved_trials` go on from there, and running ones are saved there, at an
+    interruption too. With `batch_norm="batch"` the rows are coupled: each batch runs to its end
+    before the next starts, and no restarts are allowed. Raises GaninvError if there is no memory
+    for one row.
     """
     if job_source.is_exhausted():
         return
@@ -67,7 +71,7 @@ def solve(
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
     increment_control = IncrementControl(solver)
     batch_state = sizing.make_empty(job_source.remaining)
-    slots = Slots(len(batch_state.code))
+    slots = Slots(len(batch_state.code), saved_trials, coupled)
     while True:
         try:
             if not coupled or not slots.trials_by_row:
@@ -88,9 +92,14 @@ def solve(
             if starting := slots.list_starting():
                 batch_state = batch.insert_starts(batch_state, starting)
                 slots.record_starts(batch_state.solver_state.z.numpy())
+            slots.save_if_due(batch_state)
             full = slots.is_full
             steps = increment_control.choose_steps(slots.count_gradients_left())
-            batch_state, observation = batch.advance(batch_state, steps)
+            try:
+                batch_state, observation = batch.advance(batch_state, steps)
+            except KeyboardInterrupt:
+                slots.save(batch_state)
+                raise
         except tf.errors.ResourceExhaustedError as error:
             batch_state = sizing.halve(batch_state, slots, error)
             continue
@@ -99,7 +108,11 @@ def solve(
         increment = slots.record_observation(observation, seconds)
         if full:
             sizing.control.record_rate(increment.gradients, seconds)
-        yield increment
+        try:
+            yield increment
+        except (GeneratorExit, KeyboardInterrupt):
+            slots.save(batch_state)
+            raise
 
 
 class _BatchSizing:

@@ -50,6 +50,11 @@ def temporary_path(path: Path) -> Path:
     return parts_folder(path) / ("whole" + _TEMPORARY_SUFFIX)
 
 
+def name_temporary(file: Path) -> Path:
+    """Return the path at which a file in the folder of the parts is written first."""
+    return file.with_name(file.name + _TEMPORARY_SUFFIX)
+
+
 def make_parts_folder(path: Path) -> None:
     """Create the folder of the parts, so that it survives a power failure."""
     folder = parts_folder(path)
@@ -62,8 +67,7 @@ def write_part(path: Path, number: int, content: bytes) -> Path:
     """Write a part whole, so that it survives a power failure; return its path. Raises OSError."""
     make_parts_folder(path)
     part = parts_folder(path) / _PART_PATTERN.replace("*", f"{number:08d}")
-    temporary = part.with_name(part.name + _TEMPORARY_SUFFIX)
-    replace_file(part, content, temporary=temporary, durable=True)
+    replace_file(part, content, temporary=name_temporary(part), durable=True)
     return part
 
 

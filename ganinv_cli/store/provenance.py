@@ -1,5 +1,6 @@
 """Provenance: the attributes of a results file, and whether two files are of one run."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,13 @@ class Provenance:
             "groups": json.dumps(groups),
             "figures": json.dumps(figures),
         }
+
+
+def make_run_key(provenance: Provenance) -> str:
+    """Return a hash of what is equal in every file of a run, and of ganinv's version."""
+    values = {name: getattr(provenance, name) for name in RUN_KEYS}
+    values["version"] = provenance.versions.get("ganinv")
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

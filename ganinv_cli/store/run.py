@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ganinv_cli.store import catalogue, contents, files, finished_file, lock, schema
+from ganinv_cli.store import catalogue, contents, files, finished_file, lock, running, schema
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
@@ -27,6 +27,7 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
     with lock.hold_lock(path):
         if overwrite:
             files.remove_results(path)
+            running.remove_running_files(path)
         files.remove_temporary_files(path)
         committed, more = catalogue.scan_run(path)
         provenance_.check_same_run(path, provenance, committed.attributes)
@@ -85,6 +86,19 @@ class Run:
         self._committed.layout = layout
         self._committed.add(part, {group: columns[TRIAL] for group, columns in batch.items()})
 
+    def list_running_files(self) -> list[Path]:
+        """Return the files of the trials that ran when this run was killed, the last ones first."""
+        return running.list_running_files(self.path)
+
+    def read_running_file(self, file: Path) -> dict[str, np.ndarray] | None:
+        """Return its arrays; None if it is damaged, or of another run."""
+        return running.read_running_file(file, provenance_.make_run_key(self._provenance))
+
+    def write_running_file(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Save the running trials of a worker, until this run is finished. Raises OSError."""
+        key = provenance_.make_run_key(self._provenance)
+        running.write_running_file(self.path, number, arrays, key)
+
     def finish(self, figures: Mapping[str, Figure] | None = None) -> None:
         """Merge all commits into the finished file; figures of an earlier finish are kept.
 
@@ -93,6 +107,7 @@ class Run:
         """
         known = self._read_figures()
         parts = [stored.path for stored in self._committed.files if stored.path != self.path]
+        running.remove_running_files(self.path)
         if self.path.exists() and not parts and not figures:
             return
         whole = known | dict(figures or {})

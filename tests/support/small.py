@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.saved_trials import SavedTrials
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Targets, Trial
 from ganinv_cli.network.generator import Generator
@@ -83,6 +84,7 @@ def solve_jobs(
     mixed: bool = False,
     mask: np.ndarray | None = None,
     looks: list[Increment] | None = None,
+    saved: SavedTrials | None = None,
 ) -> dict[Job, Trial]:
     """Every job solved, each for the image of its own z where nothing else is supplied."""
     done = {}
@@ -97,6 +99,7 @@ def solve_jobs(
         batch_size=batch_size,
         mixed_precision=mixed,
         mask=mask,
+        saved_trials=saved,
     ):
         done.update({trial.job: trial for trial in look.finished})
         if looks is not None:

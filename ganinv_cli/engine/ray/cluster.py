@@ -45,6 +45,7 @@ def open_cluster(
 class RayCluster:
     """An engine that schedules the jobs of a run on the workers of a Ray cluster."""
 
+    is_local = False
     reentrant = False
 
     def __init__(self, ray: Any, workers: Workers, spec: GeneratorSpec, batch_size: int) -> None:

@@ -1,0 +1,165 @@
+"""A killed run goes on with the trials that were running, and ends as if nothing had stopped it."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+from called import list_messages, run_ganinv
+
+from ganinv_cli.experiments import running_trials
+from ganinv_cli.experiments.progress import ProgressCounter
+from ganinv_cli.loop import increments
+from ganinv_cli.store import read_results
+from ganinv_cli.store.files import parts_folder
+
+SAVED = "running-0.npz"
+UPDATES = 4001
+UNCOUPLED = ("--clip", "none,stochastic", "--trials", 3, "--batch-size", 6)
+COUPLED = ("--clip", "stochastic", "--trials", 4, "--batch-size", 4, "--batch-norm", "batch")
+
+# A command that saves its running trials often.
+_OFTEN = """
+import sys
+from ganinv_cli.cli import main
+from ganinv_cli.experiments import running_trials
+running_trials.SAVE_SECONDS = 0.3
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """All of a command but what couples its trials."""
+    folder = tmp_path_factory.mktemp("small")
+    builders.make_checkpoint(folder)
+    config = folder / "gd.toml"
+    config.write_text('solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-4\n')
+    limits = ("--budget", UPDATES, "--tolerance", 0, "--restarts", 0)
+    return ("recover", "--config", config, "--checkpoint", folder, *limits)
+
+
+def _kill_when_saved(folder: Path, *arguments: object) -> dict[str, np.ndarray]:
+    """Start a command, kill it after its first save; return what it had saved."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _OFTEN, *map(str, arguments)], cwd=folder, stderr=subprocess.DEVNULL
+    )
+    path = parts_folder(folder / "recover.h5") / SAVED
+    while process.poll() is None and not path.exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def _count_gradients(monkeypatch) -> list[float]:
+    """The gradients of all counts from now on."""
+    gradients = []
+    real = ProgressCounter.add
+
+    def add(self, counts):
+        gradients.append(counts.gradients)
+        return real(self, counts)
+
+    monkeypatch.setattr(ProgressCounter, "add", add)
+    return gradients
+
+
+def _assert_same_results(folder: Path, other: Path) -> None:
+    one, two = (read_results(each / "recover.h5").groups for each in (folder, other))
+    assert one.keys() == two.keys()
+    for rule, group in one.items():
+        for column in group:
+            if not column.endswith("seconds"):
+                np.testing.assert_array_equal(group[column], two[rule][column], f"{rule}/{column}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("coupling", [UNCOUPLED, COUPLED], ids=["frozen", "batch"])
+def test_a_killed_run_goes_on_from_its_last_save(command, coupling, tmp_path, monkeypatch):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for folder in (killed, whole):
+        folder.mkdir()
+    run_ganinv(whole, *command, *coupling)
+    groups = read_results(whole / "recover.h5").groups
+    total = sum(group["gradients"].sum() for rule, group in groups.items() if rule)
+    saved = _kill_when_saved(killed, *command, *coupling)
+    assert (saved["spent"] > 0).all()
+    gradients = _count_gradients(monkeypatch)
+    run_ganinv(killed, *command, *coupling)
+    assert sum(gradients) == total - saved["spent"].sum()
+    assert not parts_folder(killed / "recover.h5").exists()
+    _assert_same_results(killed, whole)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Many short increments, of which the first few are soon done."""
+    monkeypatch.setattr(increments, "INCREMENT_SECONDS", 0.0)
+    return ("--budget", 301)
+
+
+def _interrupt(folder, monkeypatch, *arguments: object) -> str:
+    """Run a command that is interrupted after some increments; return what it says."""
+    calls = []
+    real = ProgressCounter.add
+
+    def add(self, counts):
+        calls.append(counts)
+        if len(calls) == 8:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, counts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressCounter, "add", add)
+        return run_ganinv(folder, *arguments, code=130).stderr
+
+
+def test_an_interrupted_run_loses_nothing(command, short, tmp_path, monkeypatch):
+    said = _interrupt(tmp_path, monkeypatch, *command, *UNCOUPLED, *short)
+    assert "the state of those that ran are kept for recover.h5" in " ".join(said.split())
+    gradients = _count_gradients(monkeypatch)
+    run_ganinv(tmp_path, *command, *UNCOUPLED, *short)
+    assert sum(gradients) < 6 * 301 - 6 * 50
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", None], ids=["empty", "garbage", "cut"])
+def test_a_damaged_file_is_named_and_its_trials_start_again(
+    command, short, tmp_path, monkeypatch, content
+):
+    _interrupt(tmp_path, monkeypatch, *command, *UNCOUPLED, *short)
+    file = parts_folder(tmp_path / "recover.h5") / SAVED
+    file.write_bytes(file.read_bytes()[:-100] if content is None else content)
+    gradients = _count_gradients(monkeypatch)
+    said = run_ganinv(tmp_path, *command, *UNCOUPLED, *short)
+    assert [line for line in list_messages(said) if "start again" in line] == [
+        f"recover.h5.parts/{SAVED} has running trials that are damaged or of another run; "
+        "they start again"
+    ]
+    assert sum(gradients) == 6 * 301
+
+
+def test_running_trials_of_another_run_are_not_used(command, short, tmp_path, monkeypatch):
+    _interrupt(tmp_path, monkeypatch, *command, *UNCOUPLED, *short)
+    assert not list(parts_folder(tmp_path / "recover.h5").glob("*.h5")), "a trial has finished"
+    gradients = _count_gradients(monkeypatch)
+    said = run_ganinv(tmp_path, *command, *UNCOUPLED, *short, "--seed", 1)
+    assert "of another run" in said.stderr
+    assert sum(gradients) == 6 * 301
+
+
+def test_starting_again_removes_running_trials(command, short, tmp_path, monkeypatch):
+    _interrupt(tmp_path, monkeypatch, *command, *UNCOUPLED, *short)
+    gradients = _count_gradients(monkeypatch)
+    said = run_ganinv(tmp_path, *command, *UNCOUPLED, *short, "--overwrite")
+    assert "start again" not in said.stderr
+    assert sum(gradients) == 6 * 301
+
+
+def test_running_trials_are_saved_every_few_minutes():
+    assert running_trials.SAVE_SECONDS == 300
