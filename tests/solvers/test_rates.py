@@ -1,5 +1,7 @@
 """What the rate of plain descent means, and how a stable one is measured."""
 
+import pickle
+
 import builders
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from called import list_messages, run_ganinv
 from small import make_limits, solve_jobs
 
 from ganinv_cli import jacobian_spectrum
+from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.jacobian_spectrum import POINTS, find_spectrum, measure_spectrum
 from ganinv_cli.jobs import Job
@@ -180,6 +183,19 @@ def test_a_run_says_its_stable_rate_and_keeps_it(checkpoint, generator, tmp_path
     again = _recover(tmp_path, checkpoint, f"rate = {measured}\n", "--trials", 3)  # goes on
     assert again.exit_code == 0
     assert "stable" not in _recover(tmp_path, checkpoint, 'rate = "stable"\n', "-q").stderr
+
+
+def test_every_worker_is_given_the_rate_as_a_number(checkpoint, generator, tmp_path, monkeypatch):
+    tasks, run = [], SingleDevice.run
+
+    def record(engine, task, jobs):
+        tasks.append(task)
+        return run(engine, task, jobs)
+
+    monkeypatch.setattr(SingleDevice, "run", record)
+    _recover(tmp_path, checkpoint, 'rate = "stable"\n', "-q")
+    measured = make_solver("gd", {"rate": "stable"}).resolve(generator).rate
+    assert [pickle.loads(pickle.dumps(task)).solver.rate for task in tasks] == [measured]
 
 
 def test_a_learning_rate_is_recorded_as_before_there_was_a_rate(checkpoint, tmp_path):
