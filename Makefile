@@ -64,7 +64,7 @@ test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: $(READY) ## all tests, as CI runs them (15 minutes on 2 cores)
-	@$(BIN)/python -m pytest $(PARALLEL)
+	@$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
 PARALLEL := --numprocesses auto --maxprocesses 4
 
