@@ -1,0 +1,109 @@
+"""Copy a results file into docs/results, without what can be made again from its seed.
+
+    python benchmarks/keep_results.py build/faces16-authors.h5 docs/results/faces16-authors.h5
+
+Starts, curves and snapshots stay for the first eight trials, and are NaN for the others; all else
+is copied bit for bit, and the copy is compressed. For a run of plain descent on frozen statistics,
+what linear theory says of its own trials is written beside the copy, as NAME.theory.json.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import h5py
+import numpy as np
+
+from ganinv_cli.formats import read
+from ganinv_cli.jacobian_spectrum import measure_at
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.statistics import EPSILONS
+from ganinv_cli.statistics.descent_theory import Schedule, is_beyond_limit, predict_errors
+from ganinv_cli.store import Results, read_results
+
+KEPT_TRIALS = 8
+THINNED = ("z_start", "curve_loss", "curve_error", "z_snapshots")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("destination", type=click.Path(path_type=Path))
+def main(source: Path, destination: Path) -> None:
+    """Write the copy, and the theory."""
+    results = read_results(source)
+    if not results.complete:
+        raise click.ClickException(f"{source} is not finished; run its command to the end first")
+    if results.attributes["git"].endswith("dirty"):
+        raise click.ClickException(f"{source} was made by a changed tree; run it from a commit")
+    if is_descent(results):
+        theory = json.dumps(describe_theory(results), indent=2) + "\n"
+        destination.with_suffix(".theory.json").write_text(theory)
+    copy_thinned(source, destination)
+    click.echo(f"{destination}: {destination.stat().st_size:,} bytes")
+
+
+def copy_thinned(source: Path, destination: Path) -> None:
+    """Copy every group, column and attribute of a results file, compressed."""
+    with h5py.File(source, locking=False) as old, h5py.File(destination, "w") as new:
+        _copy_group(old, new, {})
+
+
+def _copy_group(old: h5py.Group, new: h5py.Group, copies: dict[int, h5py.Dataset]) -> None:
+    """Copy a group; columns that are links to one array become links to its copy."""
+    new.attrs.update(old.attrs)
+    for name, item in old.items():
+        address = h5py.h5o.get_info(item.id).addr
+        if isinstance(item, h5py.Group):
+            _copy_group(item, new.create_group(name), copies)
+        elif address in copies:
+            new[name] = copies[address]
+        else:
+            values = item[()]
+            if name in THINNED:
+                values[KEPT_TRIALS:] = np.nan
+            packed = {"compression": "gzip", "shuffle": True} if values.shape else {}
+            copies[address] = new.create_dataset(name, data=values, **packed)
+            copies[address].attrs.update(item.attrs)
+
+
+def is_descent(results: Results) -> bool:
+    """Return whether linear theory says something of a run."""
+    config = results.attributes["config"]
+    command = results.attributes["command"]
+    return bool(
+        command == "recover" and config["solver"] == "gd" and config["batch_norm"] == "frozen"
+    )
+
+
+def describe_theory(results: Results) -> dict[str, Any]:
+    """Return the shares that theory puts below each ε, at the trials' own z and starts.
+
+    `least` counts a z that is beyond the limit of stability at the first rate as lost, `most` only
+    one that is beyond it at the last.
+    """
+    config = results.attributes["config"]
+    generator = make_generator(read(find("checkpoint", config["checkpoint"]), Conventions()))
+    rule = results.groups[config["clip"][0]]
+    z, starts = np.asarray(results.groups[""]["z_true"]), np.asarray(rule["z_start"])
+    settings = config["gd"]
+    schedule = Schedule(settings["rate"], int(config["budget"]) - 1, settings["halve_every"])
+    spectrum = measure_at(generator, z, starts[:, None])
+    errors = predict_errors(*spectrum, schedule)[:, 0]
+    first, last = (
+        is_beyond_limit(spectrum.eigenvalues, schedule.list_phases()[place][0]) for place in (0, -1)
+    )
+    return {
+        "trials": len(z),
+        "condition": float(np.median(spectrum.eigenvalues[:, -1] / spectrum.eigenvalues[:, 0])),
+        "beyond": float(first.mean()),
+        "beyond_at_end": float(last.mean()),
+        "least": {name: float(np.mean((errors < e) & ~first)) for name, e in EPSILONS.items()},
+        "most": {name: float(np.mean((errors < e) & ~last)) for name, e in EPSILONS.items()},
+    }
+
+
+if __name__ == "__main__":
+    main()
