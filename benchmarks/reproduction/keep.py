@@ -1,6 +1,6 @@
 """Copy a results file into docs/results, without what can be made again from its seed.
 
-    python benchmarks/keep_results.py build/faces16-authors.h5 docs/results/faces16-authors.h5
+    python benchmarks/reproduction/keep.py build/faces16-authors.h5 docs/results/faces16-authors.h5
 
 Starts, curves and snapshots stay for the first eight trials, and are NaN for the others; all else
 is copied bit for bit, and the copy is compressed. For a run of plain descent on frozen statistics,

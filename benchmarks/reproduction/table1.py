@@ -1,10 +1,10 @@
 """The paper's Table 1 by the paper's method: every kept run of plain descent in one table.
 
-    python benchmarks/protocols.py docs/results --out docs/reproduction
+    python benchmarks/reproduction/table1.py docs/results --out docs/reproduction
 
-Reads the results files of FOLDER that `benchmarks/keep_results.py` wrote, and the theory beside
-them. Writes protocols.md (Table 1, failed starts, tests), protocols.json and predicted.png: success
-as linear theory predicts it against success as it was measured. Needs no TensorFlow.
+Reads the results files of FOLDER that `keep.py` wrote, and the theory beside them. Writes table1.md
+(Table 1, failed starts, tests), table1.json and predicted.png: success as linear theory predicts it
+against success as it was measured. Needs no TensorFlow.
 """
 
 import json
@@ -78,8 +78,8 @@ def main(folder: Path, out: Path) -> None:
         for title, rows in sections.items()
         if rows
     )
-    (out / "protocols.md").write_text(page + "\n", "utf-8")
-    (out / "protocols.json").write_text(json.dumps(sections, indent=1) + "\n", "utf-8")
+    (out / "table1.md").write_text(page + "\n", "utf-8")
+    (out / "table1.json").write_text(json.dumps(sections, indent=1) + "\n", "utf-8")
     draw_prediction(protocols).savefig(out / "predicted.png", dpi=150, metadata={"Software": None})
 
 

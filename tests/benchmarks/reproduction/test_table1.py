@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import keep_results, protocols
+from benchmarks.reproduction import keep, table1
 from ganinv_cli.cli import main
 from ganinv_cli.store import read_results
 
@@ -21,7 +21,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a short run of plain descent on a small generator, with a commit as its revision."""
     folder = tmp_path_factory.mktemp("run")
     builders.make_hard_checkpoint(folder / "hard")
-    (folder / "gd.toml").write_text('solver = "gd"\nrestarts = 0\nsuccess = "end"\n[gd]\nrate = 2\n')
+    (folder / "gd.toml").write_text(
+        'solver = "gd"\nrestarts = 0\nsuccess = "end"\n[gd]\nrate = 2\n'
+    )
     arguments = ["recover", "--config", folder / "gd.toml", "--checkpoint", folder / "hard"]
     more = ["--trials", TRIALS, "--budget", 300, "--out", folder / "run.h5", "-q"]
     result = CliRunner().invoke(main, [str(each) for each in (*arguments, *more)])
@@ -39,7 +41,7 @@ def _change_revision(path: Path, copy: Path, revision: str) -> Path:
 @pytest.fixture(scope="module")
 def kept(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("results") / "run.h5"
-    result = CliRunner().invoke(keep_results.main, [str(run), str(copy)])
+    result = CliRunner().invoke(keep.main, [str(run), str(copy)])
     assert result.exit_code == 0, result.output
     return copy
 
@@ -51,7 +53,7 @@ def test_a_kept_file_has_all_but_most_starts_and_curves(run: Path, kept: Path) -
     for name, group in whole.groups.items():
         for column in group:
             ours, theirs = np.asarray(copy.groups[name][column]), np.asarray(group[column])
-            if column in keep_results.THINNED:
+            if column in keep.THINNED:
                 np.testing.assert_array_equal(ours[:8], theirs[:8])
                 assert np.isnan(ours[8:]).all()
             else:
@@ -60,9 +62,9 @@ def test_a_kept_file_has_all_but_most_starts_and_curves(run: Path, kept: Path) -
 
 def test_a_kept_file_makes_the_same_table(run: Path, kept: Path) -> None:
     tables = [
-        json.loads(
-            CliRunner().invoke(main, ["report", str(path), "--format", "json"]).stdout
-        )["tables"]
+        json.loads(CliRunner().invoke(main, ["report", str(path), "--format", "json"]).stdout)[
+            "tables"
+        ]
         for path in (run, kept)
     ]
     assert tables[0] == tables[1]
@@ -70,16 +72,16 @@ def test_a_kept_file_makes_the_same_table(run: Path, kept: Path) -> None:
 
 def test_a_changed_tree_is_not_kept(run: Path, tmp_path: Path) -> None:
     copy = _change_revision(run, tmp_path / "dirty.h5", "0123456789ab-dirty")
-    result = CliRunner().invoke(keep_results.main, [str(copy), str(tmp_path / "kept.h5")])
+    result = CliRunner().invoke(keep.main, [str(copy), str(tmp_path / "kept.h5")])
     assert result.exit_code == 1
     assert "changed tree" in result.output
     assert not (tmp_path / "kept.h5").exists()
 
 
 def test_the_table_counts_what_the_file_holds_beside_the_theory(kept: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(protocols.main, [str(kept.parent), "--out", str(tmp_path)])
+    result = CliRunner().invoke(table1.main, [str(kept.parent), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    sections = json.loads((tmp_path / "protocols.json").read_text())
+    sections = json.loads((tmp_path / "table1.json").read_text())
     rows = sections["Table 1 by the paper's method"]
     assert [row["clipping"] for row in rows] == 2 * ["none", "standard", "stochastic"]
     assert rows[0]["1e-4"].startswith(".980 [.969, .988]")
@@ -91,14 +93,14 @@ def test_the_table_counts_what_the_file_holds_beside_the_theory(kept: Path, tmp_
         share = float(row["1e-1"].split()[0])
         assert share == pytest.approx(np.mean(np.asarray(group["z_error"]) < 0.1), abs=1e-3)
         assert int(row["acted"]) == np.sum(np.asarray(group["acted"]) > 0)
-        assert row["theory, 1e-4"].startswith(protocols.format_share(theory["least"]["1e-4"]))
+        assert row["theory, 1e-4"].startswith(table1.format_share(theory["least"]["1e-4"]))
     failed = sections["Failed first starts"]
     assert {row["clipping"] for row in failed} == {"none", "standard"}
     assert (tmp_path / "predicted.png").stat().st_size > 10_000
-    assert "### Failed first starts" in (tmp_path / "protocols.md").read_text()
+    assert "### Failed first starts" in (tmp_path / "table1.md").read_text()
 
 
 def test_a_folder_without_descent_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(protocols.main, [str(tmp_path), "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(table1.main, [str(tmp_path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert "no results of plain descent" in result.output
