@@ -124,6 +124,14 @@ def _roofline_rows(folder: Path) -> Iterator[Row]:
         f"{solver['share']:.3f} ({solver['least']:.2f} to {solver['most']:.2f})",
         by,
     )
+    for row in rows:
+        if row["what"].startswith("descent, "):
+            yield (
+                f"{row['what']} at batch {row['batch']}, to the bare loop",
+                "≥ .90" if row["what"].endswith("32×32×1") else "",
+                f"{row['share']:.3f} ({row['least']:.2f} to {row['most']:.2f})",
+                by,
+            )
 
 
 def _peer_rows(folder: Path) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """A killed run goes on with the trials that were running, and ends as if nothing had stopped it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,12 +10,16 @@ from pathlib import Path
 import builders
 import numpy as np
 import pytest
+import stored
 from called import list_messages, run_ganinv
 
 from ganinv_cli.experiments import running_trials
 from ganinv_cli.experiments.progress import ProgressCounter
+from ganinv_cli.experiments.running_trials import RunningTrials
+from ganinv_cli.jobs import Job
 from ganinv_cli.loop import increments
-from ganinv_cli.store import read_results
+from ganinv_cli.loop.saved_trials import SavedTrial
+from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.files import parts_folder
 
 SAVED = "running-0.npz"
@@ -44,13 +49,16 @@ def command(tmp_path_factory):
 
 
 def _kill_when_saved(folder: Path, *arguments: object) -> dict[str, np.ndarray]:
-    """Start a command, kill it after its first save; return what it had saved."""
+    """Start a command, kill it after its second save; return what it had saved."""
     process = subprocess.Popen(
         [sys.executable, "-c", _OFTEN, *map(str, arguments)], cwd=folder, stderr=subprocess.DEVNULL
     )
     path = parts_folder(folder / "recover.h5") / SAVED
-    while process.poll() is None and not path.exists():
+    saves: set[int] = set()  # the first may be of the beginning
+    while process.poll() is None and len(saves) < 2:
         time.sleep(0.01)
+        if path.exists():
+            saves.add(path.stat().st_mtime_ns)
     process.send_signal(signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     with np.load(path) as arrays:
@@ -159,6 +167,28 @@ def test_starting_again_removes_running_trials(command, short, tmp_path, monkeyp
     said = run_ganinv(tmp_path, *command, *UNCOUPLED, *short, "--overwrite")
     assert "start again" not in said.stderr
     assert sum(gradients) == 6 * 301
+
+
+def test_each_device_has_a_file_and_the_latest_save_of_a_trial_counts(tmp_path):
+    def make_trial(number: int, spent: float) -> SavedTrial:
+        arrays = {"start.seconds": np.zeros(0), "spent": np.asarray(spent)}
+        return SavedTrial(Job(number, "none"), arrays)
+
+    path = tmp_path / "recover.h5"
+    with open_run(path, stored.make_provenance()) as run:
+        workers = RunningTrials(run)
+        first, second = workers.open_worker(), workers.open_worker()
+        first.save([make_trial(0, 10), make_trial(1, 10)])
+        second.save([make_trial(1, 20), make_trial(2, 20)])
+        os.utime(parts_folder(path) / SAVED, (1, 1))  # the first device stopped long ago
+        again = RunningTrials(run)
+        assert not again.damaged_files
+        assert sorted(again.jobs) == [Job(number, "none") for number in range(3)]
+        spent = [float(again.pop(Job(number, "none"))["spent"]) for number in range(3)]
+        assert spent == [10, 20, 20]
+        assert again.pop(Job(0, "none")) is None
+        run.finish()
+    assert not parts_folder(path).exists()
 
 
 def test_running_trials_are_saved_every_few_minutes():
