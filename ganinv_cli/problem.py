@@ -7,7 +7,6 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
-BOUND_SAFETY = 1.0  # factor on the bound on the error of z; docs/solvers.md says how often it held
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this: few shapes, few kernels
 
 
@@ -17,7 +16,7 @@ class Evaluation(NamedTuple):
     image_loss: tf.Tensor  # (batch,), ‖G(z) − x‖², summed over the pixels that count
     objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the penalty
     gradient: tf.Tensor  # (batch, latent), of the objective
-    bound: tf.Tensor  # (batch,), bound on ‖z − z_true‖² / latent, near a z without residual
+    bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, without a residual
 
 
 class Problem(NamedTuple):
@@ -36,7 +35,7 @@ class Problem(NamedTuple):
     mixed_precision: bool = False  # whether rows may be evaluated in bfloat16
     mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
-    tolerance: float = 0.0  # bound on the error of z at which a row is solved
+    tolerance: float = 0.0  # estimated bound on the error of z at which a row is solved
     rounding: float = 0.0  # image loss that float32 cannot tell from 0, at which a row is solved
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
@@ -94,7 +93,7 @@ class Problem(NamedTuple):
             image_loss,
             loss + penalty_weight * tf.reduce_sum(beyond**2, -1),
             gradient + 2 * penalty_weight[:, None] * beyond,
-            self._bound_error(loss),
+            self._estimate_bound(loss),
         )
 
     def is_solved(self, image_loss: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
@@ -124,15 +123,17 @@ class Problem(NamedTuple):
         )
         return tf.where(self._is_exact, image_loss - excess, image_loss)
 
-    def _bound_error(self, loss: tf.Tensor) -> tf.Tensor:
-        """Return the bound loss / (σ² latent) on the error of z, σ² the least eigenvalue of JᵀWJ.
+    def _estimate_bound(self, loss: tf.Tensor) -> tf.Tensor:
+        """Return the estimated bound loss / (σ² latent) on the error of z.
 
-        It holds if G is linear between z and the true z. Without a preconditioner it is the loss.
+        σ² is the least eigenvalue of JᵀWJ at any of the random z where the generator was measured.
+        The bound would be certain if G were linear between z and the true z and no eigenvalue
+        there were below σ². Without a preconditioner it is the loss.
         """
         if self.preconditioner is None:
             return loss
         plain, weighted = (
-            BOUND_SAFETY * loss / (norm.least_eigenvalue * self.generator.latent)
+            loss / (norm.least_eigenvalue * self.generator.latent)
             for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
         )
         return tf.where(self._is_exact, weighted, plain)

@@ -66,7 +66,8 @@ _COMMON: tuple[Option, ...] = (
     declare(
         "--tolerance",
         type=click.FloatRange(0),
-        help="Mean squared error of z, by the bound that the loss gives, at which a trial is done.",
+        help="Mean squared error of z, by a bound estimated from the loss, at which a "
+        "trial is done.",
     ),
     declare(
         "--precision",

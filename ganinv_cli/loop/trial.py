@@ -29,7 +29,7 @@ class Targets(NamedTuple):
 class Limits:
     """The limits at which a trial ends."""
 
-    tolerance: float  # bound on ‖z − z_true‖² / latent at which a row has converged
+    tolerance: float  # estimated bound on ‖z − z_true‖² / latent: converged
     budget: float  # gradients per trial, restarts included
     restarts: int  # at most, per trial
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none

@@ -46,7 +46,7 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
     solver: str = "lbfgs"
     restarts: int = 40  # at most, per trial; the start with the least image loss counts
-    tolerance: float = 1e-8  # bound on ‖z − z_true‖² / latent at which a trial is done
+    tolerance: float = 1e-8  # estimated bound on ‖z − z_true‖² / latent: done
     precision: Literal["auto", "float32", "mixed"] = "auto"  # mixed: bfloat16 gradients at first
     loss: Literal["preconditioned", "plain"] = "preconditioned"  # that lbfgs minimises
     start: Literal["random", "encoder"] = "random"  # first start of each trial

@@ -20,7 +20,7 @@ class State(Protocol):
 
     z: tf.Tensor  # (batch, latent), the latest z that was accepted
     image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
-    bound: tf.Tensor  # (batch,), bound on ‖z − z_true‖² / latent, if z leaves almost no residual
+    bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, near no residual
     gradients: tf.Tensor  # (batch,) float32, spent since init
     redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
     # (batch, ACTION_KINDS) int64: updates since init in which a rule of each kind changed z or, in

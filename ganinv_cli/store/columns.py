@@ -109,8 +109,9 @@ _START_RESULT = (  # known at the end of the first start and at the end of the t
         "float64",
         (),
         "z²",
-        "z_error is less, were G linear from z_true to here: the loss that was minimised / (latent "
-        "· σ²), σ² the least eigenvalue of JᵀWJ at the random z where the generator was measured",
+        "estimated bound on z_error: the loss that was minimised / (latent · σ²), σ² the least "
+        "eigenvalue of JᵀWJ at the random z where the generator was measured; certain only if G is "
+        "linear from z_true to here, with no eigenvalue below σ²",
         True,
     ),
     Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),

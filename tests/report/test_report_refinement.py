@@ -50,7 +50,8 @@ def test_the_bound_is_held_against_the_converged_trials_alone():
 
 def test_how_often_the_bound_held_is_said_with_its_interval():
     report = summarize(make_results({"none": _bounded(outside=2)}, tolerance=1e-8), "x")
-    (said,) = [note for note in report.notes if note.startswith("Bound")]
+    (said,) = [note for note in report.notes if note.startswith("Estimated bound")]
+    assert "It is no certainty." in said
     assert "at most 1e-08" in said
     assert "none 45 of 47 [.855, .995]" in said
 
@@ -60,7 +61,7 @@ def test_without_bounds_or_convergence_nothing_is_said_of_them():
     none_converged["outcome"][:] = Outcome.budget
     for given, found in ((make_group(TRIALS, 0), None), (none_converged, [None, None])):
         report = summarize(make_results({"none": given}), "x")
-        assert not any(note.startswith("Bound") for note in report.notes)
+        assert not any(note.startswith("Estimated bound") for note in report.notes)
         (row,) = _json({"none": given})["table1"]
         assert (row["bound"] and row["bound"]["interval"]) == found
 

@@ -106,6 +106,7 @@ class Table2Row(ImageRow):
     acted: int | None  # recoveries in which the rule changed z; None: the file does not say
     actions: float | None  # mean updates per recovery in which it did
     gradients: float | None  # means per recovery
+    gradients_shared: float  # each recovery's part of what the run spent once; counted in them
     restarts: float | None
     verdict: str
 
@@ -215,7 +216,8 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         at_bound=_summarize_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
         acted=count_acted(recoveries.group),
         actions=count_actions(recoveries.group),
-        gradients=mean_or_none(recoveries.group["gradients"]),
+        gradients=mean_or_none(recoveries.group["gradients"] + image.gradients_shared),
+        gradients_shared=image.gradients_shared,
         restarts=mean_or_none(recoveries.group["restarts"]),
         verdict=describe_uniqueness(recoveries),
     )

@@ -65,6 +65,7 @@ class InvertRow(ImageRow):
     converged: bool
     z: str  # "polished" or "as found"
     gradients: float | None  # over all starts
+    gradients_shared: float  # each start's part of what the run spent once; counted in them
     seconds: float | None
     said: str  # how the file was changed, in words
 
@@ -134,7 +135,8 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertR
         z_norm_range=evidence.norm_range,
         converged=bool(recoveries.stationary[best]),
         z="polished" if recoveries.polished[best] else "as found",
-        gradients=finite_or_none(float(np.sum(group["gradients"]))),
+        gradients=finite_or_none(float(np.sum(group["gradients"] + image.gradients_shared))),
+        gradients_shared=image.gradients_shared,
         seconds=finite_or_none(float(np.sum(group["seconds"]))),
         said=image.handling,
     )

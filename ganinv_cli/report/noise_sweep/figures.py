@@ -116,7 +116,7 @@ def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
 
 
 def _draw_ratios(axes: Axes, sweep: list[SweepRow], counting: str) -> None:
-    """Draw the median ratio of a trial's error to its own bound, the rules side by side."""
+    """Draw the mean error over the mean bound, the rules side by side."""
     axes.set_yscale("log")
     axes.axhline(1, color="black", linewidth=1.2)
     techniques = list(dict.fromkeys(row.technique for row in sweep))
@@ -205,8 +205,9 @@ def _make_figure2a(
     caption = (
         f"{_make_title(counting, pixels)}. Thick: median over the trials, with the band of its "
         "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
-        "dotted: growth in proportion to the noise. Below: the error of the converged trials, each "
-        "over its own bound, median and 95 % interval, a little apart so that they can be told."
+        "dotted: growth in proportion to the noise. Below: the mean error of the converged trials "
+        "over the mean of their bounds, with the 95 % interval, a little apart so that they can be "
+        "told."
     )
     return DrawnFigure(draw_figure2a(sweep, counting, pixels, limits), alt, caption)
 
@@ -222,8 +223,8 @@ def _describe_ratios(sweep: list[SweepRow], counting: str) -> str:
         return ""
     least, most = (f"{ratio:.2f} ({rule})" for ratio, rule in (min(ratios), max(ratios)))
     return (
-        f"Up to variance {SMALL_VARIANCE:g} the error of the converged trials is {least} to {most} "
-        "times their Cramér-Rao bound, by median. "
+        f"Up to variance {SMALL_VARIANCE:g} the mean error of the converged trials is {least} to "
+        f"{most} times their mean Cramér-Rao bound. "
     )
 
 

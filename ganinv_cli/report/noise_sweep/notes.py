@@ -32,9 +32,9 @@ def make_notes(
     lines.append(
         "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials. "
         "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
-        "unbiased estimate has a smaller mean error. Ratio: a converged trial's error to its own "
-        "bound, median over the trials; errors are skewed, their median is below their mean, so a "
-        "ratio below 1 does not beat the bound. Under strong noise every rule's estimate is "
+        "unbiased estimate has a smaller mean error. Error / bound: the mean error of the converged "
+        "trials over the mean of their bounds, since the bound is on a mean; errors are skewed, "
+        "and their median may be below it. Under strong noise every rule's estimate is "
         "biased, for the generator is curved, and can beat it; one that is kept in the box "
         f"{format_range(read_prior(run['config']))} is biased wherever noise would move it out"
         + (", and clipped pixels add a bias of their own." if clipped else ".")

@@ -14,7 +14,7 @@ from ganinv_cli.report.rows import Interval, TableRow, finite_or_none, mean_or_n
 from ganinv_cli.report.shared.actions import count_acted, count_actions
 from ganinv_cli.report.shared.failures import count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
-from ganinv_cli.report.shared.run import Group, join_root_column
+from ganinv_cli.report.shared.run import Group, join_root_column, share_gradients
 from ganinv_cli.settings.names import variance_group
 from ganinv_cli.statistics import Booleans, Floats
 
@@ -42,7 +42,7 @@ class ErrorSummary(TableRow):
     without_number: int  # trials whose z is no finite number
     converged: int  # trials; the fields below are over these
     median_converged: float | None
-    ratio: float | None  # median of each trial's error over its own Cramér-Rao bound
+    ratio: float | None  # mean error over the mean of the same trials' Cramér-Rao bounds
     ratio_interval: Interval
 
 
@@ -54,7 +54,6 @@ class SweepRow(TableRow):
     technique: str  # the rule's name
     trials: int
     cramer_rao: float | None  # mean of the trials' bounds
-    cramer_rao_median: float | None
     first_start: ErrorSummary
     with_restarts: ErrorSummary
     outcomes: dict[str, dict[str, int]]  # trials, by way of counting and outcome
@@ -130,8 +129,7 @@ def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
 
 def make_rows(results: "Results", cells: list[Cell]) -> list[SweepRow]:
     """Return a row for each of the results' cells."""
-    trials = sum(len(cell.group["trial"]) for cell in cells)
-    shared_gradients = float(results.constants.get("shared_gradients", 0)) / max(trials, 1)
+    shared_gradients = share_gradients(results)
     intervals = _compute_intervals(cells)
     return [
         _make_row(cell, intervals, shared_gradients, count_right_labels(results, cell.group))
@@ -148,7 +146,6 @@ def _make_row(
         technique=cell.rule,
         trials=len(group["trial"]),
         cramer_rao=mean_or_none(cell.bound),
-        cramer_rao_median=finite_or_none(float(statistics.median(cell.bound))),
         first_start=_summarize_errors(cell, "first_start", intervals),
         with_restarts=_summarize_errors(cell, "with_restarts", intervals),
         outcomes={
@@ -170,7 +167,7 @@ def _make_row(
 
 def _summarize_errors(cell: Cell, counting: str, intervals: _Intervals) -> ErrorSummary:
     errors, converged = cell.errors(counting), cell.is_converged(counting)
-    ratio, ratio_interval = _summarize_ratios(errors[converged], cell.bound[converged])
+    ratio, ratio_interval = _compare_with_bound(errors[converged], cell.bound[converged])
     return ErrorSummary(
         median=finite_or_none(float(statistics.median(errors))),
         median_interval=intervals[cell.variance, cell.rule, counting, "median"],
@@ -184,19 +181,19 @@ def _summarize_errors(cell: Cell, counting: str, intervals: _Intervals) -> Error
     )
 
 
-def _summarize_ratios(errors: Floats, bound: Floats) -> tuple[float | None, Interval]:
-    """Return the median ratio of a trial's error to its bound, and its interval.
+def _compare_with_bound(errors: Floats, bound: Floats) -> tuple[float | None, Interval]:
+    """Return the mean error over the mean bound, and its interval.
 
-    Only trials with a bound above 0 count; None if there is none.
+    The bound is on the mean of the squared error, which its median may be below. Trials are drawn
+    with their bounds. Only those with a bound above 0 count; None if there is none.
     """
     known = np.isfinite(bound) & (bound > 0)
-    ratios = errors[known] / bound[known]
-    if not len(ratios):
+    if not known.any():
         return None, (None, None)
-    low, high = _bootstrap(ratios.tobytes(), 1, "median")
+    low, high = _bootstrap_ratio(errors[known].tobytes(), bound[known].tobytes())
     return (
-        finite_or_none(float(statistics.median(ratios))),
-        (finite_or_none(float(low[0])), finite_or_none(float(high[0]))),
+        finite_or_none(float(np.mean(errors[known]) / np.mean(bound[known]))),
+        (finite_or_none(float(low)), finite_or_none(float(high))),
     )
 
 
@@ -222,3 +219,15 @@ def _bootstrap(errors: bytes, columns: int, statistic: str) -> statistics.Band:
     """Return the band of a statistic of (trials, columns) float64, given as bytes."""
     values = np.frombuffer(errors, np.float64).reshape(-1, columns)
     return statistics.bootstrap(values, STATISTICS[statistic])
+
+
+@lru_cache(maxsize=256)
+def _bootstrap_ratio(errors: bytes, bound: bytes) -> statistics.Band:
+    """Return the band of mean error over mean bound of (trials,) float64, given as bytes."""
+    pairs = np.stack([np.frombuffer(errors), np.frombuffer(bound)], axis=1)
+    return statistics.bootstrap(pairs, _divide_means)
+
+
+def _divide_means(pairs: Floats) -> Floats:
+    error, bound = np.mean(pairs, axis=0)
+    return np.asarray(error / bound)

@@ -106,8 +106,7 @@ def _make_bounds_table(sweep: list[SweepRow], counting: str) -> Section:
         "variance,\ntechnique": _format_row_name,
         "trials": lambda row: row.errors(counting).converged,
         "bound,\nmean": lambda row: format_scientific(row.cramer_rao),
-        "bound,\nmedian": lambda row: format_scientific(row.cramer_rao_median),
-        "ratio,\nmedian": format_ratio,
+        "error / bound,\nmeans": format_ratio,
         "95 % interval": lambda row: (
             format_interval(row.errors(counting).ratio_interval, "{:,.2f}".format) or "-"
         ),

@@ -28,7 +28,7 @@ def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[
 
 
 def _make_bound_notes(run: Json, table1: list[Table1Row]) -> list[str]:
-    """Return a note on how often the bound was true; none if no trial has a bound."""
+    """Return a note on how often the estimated bound held; none if no trial has one."""
     counts = [
         f"{row.technique} {row.bound.held:,} of {row.bound.converged:,} "
         f"{format_interval(row.bound.interval, format_share)}"
@@ -38,8 +38,8 @@ def _make_bound_notes(run: Json, table1: list[Table1Row]) -> list[str]:
     if not counts:
         return []
     return [
-        "Bound: were the generator linear around it, the loss would bound the error of z. A trial "
-        f"converges where that bound is at most {run['config'].get('tolerance', 0):g}, or where "
-        "float32 cannot tell its image from the one that is sought. Of those that did, the error "
-        f"was within the bound: {', '.join(counts)}."
+        "Estimated bound: of the error of z, from the loss and the least eigenvalue at some random "
+        "z, as if the generator were linear. It is no certainty. A trial converges if it is at "
+        f"most {run['config'].get('tolerance', 0):g}, or if float32 cannot tell the image from the "
+        f"one that is sought. Of those that did, the error was within it: {', '.join(counts)}."
     ]

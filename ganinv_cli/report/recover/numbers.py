@@ -20,7 +20,7 @@ from ganinv_cli.report.shared.actions import (
 )
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons, count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
-from ganinv_cli.report.shared.run import Group
+from ganinv_cli.report.shared.run import Group, share_gradients
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _Errors = dict[str, NDArray[np.floating]]  # (trials,) for each way of counting
 
 @dataclass(frozen=True, kw_only=True)
 class BoundCounts(TableRow):
-    """The number of trials in which the bound on the error of z held."""
+    """The number of trials in which the estimated bound on the error of z held."""
 
     converged: int  # trials that converged and have a bound
     held: int  # of these, trials whose error is within it
@@ -121,8 +121,7 @@ def make_rows(results: "Results") -> list[Table1Row]:
     """Return a row of Table 1 for each rule that has trials."""
     groups = select_groups(results)
     errors = _select_all_errors(results)
-    trials = sum(len(group["trial"]) for group in groups.values())
-    shared_gradients = float(results.constants.get("shared_gradients", 0)) / trials
+    shared_gradients = share_gradients(results)
     return [
         _make_row(rule, group, errors[rule], shared_gradients, count_right_labels(results, group))
         for rule, group in groups.items()

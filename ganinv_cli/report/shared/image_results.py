@@ -16,7 +16,7 @@ from ganinv_cli.report.rows import finite_or_none
 from ganinv_cli.report.shared.image_tables import UnreadRow
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.recoveries import Recoveries
-from ganinv_cli.report.shared.run import Group
+from ganinv_cli.report.shared.run import Group, share_gradients
 from ganinv_cli.settings.names import image_number
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class ImageResults:
     pixel_count: int | None  # pixels times channels that the image loss sums over
     masked: bool  # whether a mask excludes some pixels
     prior: Prior  # of z
+    gradients_shared: float  # each recovery's share of what the run spent once
 
     @property
     def name(self) -> str:
@@ -162,7 +163,10 @@ def _read_image(results: "Results", name: str) -> ImageResults:
                 # An extended run also has an earlier certificate, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
     number, masked = image_number(name), "pixels_counted" in results.constants
-    return ImageResults(number, groups[name], rules, certificates, pixel_count, masked, prior)
+    return ImageResults(
+        *(number, groups[name], rules, certificates, pixel_count, masked, prior),
+        gradients_shared=share_gradients(results),
+    )
 
 
 def _count_pixels(results: "Results", image: Group) -> int | None:

@@ -55,6 +55,15 @@ def _find_latent(groups: Mapping[str, Group]) -> int | None:
     return None
 
 
+def share_gradients(results: "Results") -> float:
+    """Return each trial's share of the gradients that the run spent once.
+
+    All trials of the file share alike, of whatever rule, variance and image; 0 without a trial.
+    """
+    trials = sum(len(group["trial"]) for group in results.groups.values() if "seconds" in group)
+    return float(results.constants.get("shared_gradients", 0)) / max(trials, 1)
+
+
 def join_root_column(results: "Results", column: str, trials: NDArray[np.integer]) -> Floats:
     """Return a column of the root group for these trials, (trials,) float64; NaN if it has none."""
     root = results.groups.get("", {})
