@@ -21,7 +21,9 @@ from ganinv_cli.store import read_results
 from ganinv_cli.store.results import Results
 
 RULE = "stochastic"
-ENCODER_GRADIENTS = 122_890 // 2  # pictures of random z that fitting portraits64's took, in gradients
+ENCODER_GRADIENTS = (
+    122_890 // 2
+)  # pictures of random z that fitting portraits64's took, in gradients
 Row = tuple[str, str, str, str]
 
 
