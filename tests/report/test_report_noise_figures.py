@@ -89,6 +89,6 @@ def test_alt_texts_say_what_was_found():
     alt = report.REPORT.draw(results)["figure2a"].alt
     assert "with none 4.00e-6 at variance 0.001" in alt
     assert (
-        "Up to variance 0.01 the mean error of the converged trials is 1.00 (stochastic) to 2.00 (none) "
-        "times their mean Cramér-Rao bound."
+        "Up to variance 0.01 the mean error of the converged trials is 1.00 (stochastic) to "
+        "2.00 (none) times their mean Cramér-Rao bound."
     ) in alt

@@ -32,7 +32,7 @@ def make_notes(
     lines.append(
         "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials. "
         "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
-        "unbiased estimate has a smaller mean error. Error / bound: the mean error of the converged "
+        "unbiased estimate has a smaller mean error. Error / bound: the mean error of converged "
         "trials over the mean of their bounds, since the bound is on a mean; errors are skewed, "
         "and their median may be below it. Under strong noise every rule's estimate is "
         "biased, for the generator is curved, and can beat it; one that is kept in the box "
