@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from side_by_side.task import BATCH, RESTART_LOSS, TOLERANCE, MethodResult, RecoveryBenchmark
+from side_by_side.task import BATCH, RESTART_LOSS, MethodResult, RecoveryBenchmark
 
 UPDATES_PER_CALL = 50  # updates in a call
 
@@ -89,12 +89,12 @@ class Descent:
     spread: float = 0.0  # of normal starts around 0; 0: starts from the generator's prior
     precision: str = "float32"  # of z and its update; gradients are float32
 
-    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
+    def __call__(self, task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
         """Recover the trials, `BATCH` of them at a time."""
         began = time.monotonic()
         run = self._compile_updates(task)
         images = task.make_images(trials)
-        self._descend(task, run, np.arange(min(trials, BATCH)), images, 0, 1)
+        self._descend(task, run, np.arange(min(trials, BATCH)), images, 0, (1, stop))
         z = np.zeros((trials, task.generator.latent))
         loss, gradients = np.full(trials, np.inf), np.zeros(trials)
         left = np.arange(trials)
@@ -103,7 +103,7 @@ class Descent:
             for first in range(0, len(left), BATCH):
                 rows = left[first : first + BATCH]
                 ended, there, spent = self._descend(
-                    task, run, rows, images[rows], start, self.updates
+                    task, run, rows, images[rows], start, (self.updates, stop)
                 )
                 better = there < loss[rows]
                 z[rows[better]], loss[rows[better]] = ended[better], there[better]
@@ -118,9 +118,13 @@ class Descent:
         trials: np.ndarray,
         images: np.ndarray,
         start: int,
-        updates: int,
+        limits: tuple[int, float],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where one start of each trial ended, its image loss there and the gradients it took."""
+        """Where one start of each trial ended, its image loss there and the gradients it took.
+
+        `limits` are the most updates, and the image loss at which a row is done.
+        """
+        updates, stop = limits
         rows = self._init_state(task, trials, start)
         targets, places = tf.constant(images[: len(trials)]), np.arange(len(trials))
         ended = np.zeros(rows.z.shape, self.precision)
@@ -132,7 +136,7 @@ class Descent:
             done += steps
             ended[places], loss[places] = rows.evaluated.numpy(), rows.image_loss.numpy()
             spent[places] += steps
-            going = np.flatnonzero(loss[places] > TOLERANCE)
+            going = np.flatnonzero(loss[places] > stop)
             if len(going) < len(places):
                 rows = DescentState(*(tf.gather(field, going) for field in rows))
                 targets, places = tf.gather(targets, going), places[going]

@@ -12,7 +12,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from ganinv_cli.network.jacobian import compute_jacobian
-from side_by_side.task import TOLERANCE, MethodResult, RecoveryBenchmark
+from side_by_side.task import MethodResult, RecoveryBenchmark
 
 UNREACHABLE = 1e-30  # a tolerance that stops nothing
 
@@ -26,27 +26,32 @@ class BoundedLBFGS:
     memory: int = 10  # scipy's own
     budget: int = 5000  # gradients
 
-    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
-        """One start a trial, until the image loss is as good as 0 or the method gives up."""
+    def __call__(self, task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
+        """One start a trial, until the image loss is at most `stop` or the method gives up."""
         evaluate = _compile_gradient(task)
 
         def warm_up(z: np.ndarray, image: np.ndarray) -> None:
             evaluate(tf.constant(z[None]), tf.constant(image[None]))
 
         def solve(z: np.ndarray, image: np.ndarray) -> Solution:
-            return self._solve(task, evaluate, z, image)
+            return self._solve(task, evaluate, z, image, stop)
 
         return _run_one_by_one(task, trials, warm_up, solve)
 
     def _solve(
-        self, task: RecoveryBenchmark, evaluate: Any, start: np.ndarray, image: np.ndarray
+        self,
+        task: RecoveryBenchmark,
+        evaluate: Any,
+        start: np.ndarray,
+        image: np.ndarray,
+        stop: float,
     ) -> Solution:
         def loss_and_grad(z: np.ndarray) -> tuple[float, np.ndarray]:
             here = evaluate(tf.constant(z[None], tf.float32), target)
             return float(here.image_loss[0]), here.gradient[0].numpy().astype(np.float64)
 
         def stop_when_converged(intermediate_result: Any) -> None:
-            if intermediate_result.fun <= TOLERANCE:
+            if intermediate_result.fun <= stop:
                 raise StopIteration
 
         target = tf.constant(image[None])
@@ -79,19 +84,21 @@ class BoundedLeastSquares:
 
     max_evaluations: int = 200  # evaluations of the residual
 
-    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
-        """One start a trial, until the image loss is as good as 0 or the method gives up."""
+    def __call__(self, task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
+        """One start a trial, until the image loss is at most `stop` or the method gives up."""
 
         def warm_up(z: np.ndarray, image: np.ndarray) -> None:
             task.generator.render(z[None], 1)
             compute_jacobian(task.generator, z)
 
         def solve(z: np.ndarray, image: np.ndarray) -> Solution:
-            return self._solve(task, z, image)
+            return self._solve(task, z, image, stop)
 
         return _run_one_by_one(task, trials, warm_up, solve)
 
-    def _solve(self, task: RecoveryBenchmark, start: np.ndarray, image: np.ndarray) -> Solution:
+    def _solve(
+        self, task: RecoveryBenchmark, start: np.ndarray, image: np.ndarray, stop: float
+    ) -> Solution:
         spent, best = 0.0, (start, np.inf)
 
         def residual(z: np.ndarray) -> np.ndarray:
@@ -101,7 +108,7 @@ class BoundedLeastSquares:
             away: np.ndarray = (made - image).astype(np.float64).ravel()
             loss = float(away @ away)
             best = min(best, (z.copy(), loss), key=lambda each: each[1])
-            if loss <= TOLERANCE:
+            if loss <= stop:
                 raise _ConvergedError
             return away
 
@@ -137,12 +144,12 @@ class BatchedLBFGS:
         10  # iterations in a call, after which rows that are done stand still
     )
 
-    def __call__(self, task: RecoveryBenchmark, trials: int) -> MethodResult:
-        """One start a trial, until every image loss is as good as 0 or every row has given up."""
+    def __call__(self, task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
+        """One start a trial, until every image loss is at most `stop` or every row has given up."""
         began = time.monotonic()
         targets = tf.constant(task.make_images(trials))
         starts = tf.constant(task.make_starts(np.arange(trials), 0))
-        begin, go_on = self._compile(task, starts, targets)
+        begin, go_on = self._compile(task, starts, targets, stop)
         go_on(begin(), tf.constant(self.iterations_per_call))
         warm = time.monotonic()
         state, done = begin(), 0
@@ -155,7 +162,7 @@ class BatchedLBFGS:
         return MethodResult(state.position.numpy(), loss, spent, seconds, warm - began)
 
     def _compile(
-        self, task: RecoveryBenchmark, starts: tf.Tensor, targets: tf.Tensor
+        self, task: RecoveryBenchmark, starts: tf.Tensor, targets: tf.Tensor, stop: float
     ) -> tuple[Any, Any]:
         minimize = importlib.import_module("tensorflow_probability").optimizer.lbfgs_minimize
         pixels = float(np.prod(targets.shape[1:]))
@@ -169,7 +176,7 @@ class BatchedLBFGS:
             return minimize(loss_and_grad, initial_position=starts, max_iterations=0, **settings)
 
         def go_on(state: Any, until: tf.Tensor) -> Any:
-            explained = state.objective_value <= TOLERANCE / pixels
+            explained = state.objective_value <= stop / pixels
             state = state._replace(converged=state.converged | explained)
             return minimize(
                 loss_and_grad,

@@ -10,21 +10,28 @@ from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, Trial
+from ganinv_cli.preconditioner import count_gradients, measure_preconditioner
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers import make_solver
 from side_by_side.task import BATCH, SEED, MethodResult, RecoveryBenchmark
 
 
-def run_ganinv(task: RecoveryBenchmark, trials: int) -> MethodResult:
+def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
     """Stochastic clipping, restarts by image loss; traces of a shrinking batch are in the time.
 
-    Precision by itself: bfloat16 gradients first where that is fast, as no peer does.
+    So is the measuring of the preconditioner, though a run may have it from the cache, and each
+    trial's gradients have their share of it. Precision by itself: bfloat16 gradients first where
+    that is fast, as no peer does. It ends by its own estimated bound and not at `stop`.
     """
+    solver = make_solver(RecoverConfig.solver, {})
+    began = time.monotonic()
+    measure_preconditioner(task.generator, solver.preconditioner_points)
+    measuring = time.monotonic() - began
     began = time.monotonic()
     where = describe_machine(find_devices("auto")[:1], RecoverConfig.precision)
     looks = solve(
         task.generator,
-        make_solver(RecoverConfig.solver, {}),
+        solver,
         SharedJobs([Job(trial, "stochastic") for trial in range(trials)]),
         prepare_known_targets(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
@@ -38,12 +45,13 @@ def run_ganinv(task: RecoveryBenchmark, trials: int) -> MethodResult:
     finished = [*first.finished]
     for look in looks:
         finished += look.finished
-    seconds = time.monotonic() - warm
+    seconds = measuring + time.monotonic() - warm
+    share = count_gradients(task.generator, solver.preconditioner_points) / trials
     done: list[Trial] = sorted(finished, key=lambda trial: trial.job.trial)
     return MethodResult(
         np.stack([trial.best.z for trial in done]),
         np.array([trial.best.image_loss for trial in done]),
-        np.array([trial.gradients for trial in done]),
+        np.array([trial.gradients for trial in done]) + share,
         seconds,
         warm - began,
     )

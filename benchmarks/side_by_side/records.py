@@ -37,6 +37,7 @@ class Record:
     updates: int  # that a start may take; 0 where nobody counts them
     of: int  # that its authors let it take; more than `updates` where the run was cut short
     trials: int
+    stop: float  # image loss at which a trial was done; 0 of ours, which has its own stop
     recovered: int
     gradients: float  # a trial, mean
     seconds: float  # of all trials
@@ -62,9 +63,9 @@ class Record:
         return self.seconds * (self.mean_pace if at_equal_pace else 1.0)
 
     @property
-    def settings(self) -> tuple[str, int, int, int]:
+    def settings(self) -> tuple[str, int, int, int, float]:
         """What a run that goes on must have in common to leave this as it is."""
-        return self.title, self.updates, self.of, self.trials
+        return self.title, self.updates, self.of, self.trials, self.stop
 
 
 Records = dict[str, Record]
@@ -76,12 +77,14 @@ def make_record(
     found: MethodResult,
     errors: Any,
     pace: tuple[float, float],
+    stop: float,
 ) -> Record:
-    """The record of what a method found; `errors` (trials,) are those of its z."""
+    """The record of what a method found until `stop`; `errors` (trials,) are those of its z."""
     return Record(
         title,
         *updates,
         trials=len(errors),
+        stop=stop,
         recovered=int((errors < RECOVERY_TOLERANCE).sum()),
         gradients=float(found.gradients.mean()),
         seconds=found.seconds,
@@ -92,6 +95,18 @@ def make_record(
         command=" ".join(["python", *sys.argv]),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def find_stop(records: Mapping[str, Record]) -> float | None:
+    """The largest image loss at which one of our recovered trials ended; None before our run.
+
+    Every peer may end there: none of ours that counts had to do less.
+    """
+    ours = records.get(OURS[0])
+    if ours is None:
+        return None
+    ends = zip(ours.image_losses, ours.z_errors, strict=True)
+    return max((loss for loss, error in ends if error < RECOVERY_TOLERANCE), default=None)
 
 
 def describe_environment(device: str, generator: Generator) -> dict[str, Any]:
@@ -201,6 +216,11 @@ def _describe_cut(record: Record) -> str:
 
 
 def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Iterator[str]:
+    if stop := find_stop(records):
+        yield (
+            f"A peer's trial is done at an image loss of {stop:.2g}, the largest at which one of "
+            "ours that was recovered ended."
+        )
     for record in records.values():
         if not record.recovered:
             yield _describe_none_recovered(record, mine)

@@ -17,7 +17,6 @@ from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.config import RecoverConfig
 
 SEED = 0
-TOLERANCE = RecoverConfig.tolerance  # image loss at which a row of every method is done
 RESTART_LOSS = 1e-2  # image loss, summed over pixels, after which no other start is needed
 BATCH = RecoverConfig().initial_batch_size  # rows at most
 PACE_STEPS = 5  # gradients of a batch in a call
@@ -29,12 +28,13 @@ class MethodResult(NamedTuple):
 
     z: np.ndarray  # (trials, latent)
     image_loss: np.ndarray  # (trials,), ‖G(z) − x‖² summed over pixels
-    gradients: np.ndarray  # (trials,)
-    seconds: float  # of all trials together, from the first gradient that counts
-    startup: float  # seconds before: tracing, warming up, what is measured once a generator
+    gradients: np.ndarray  # (trials,), with each trial's share of what is spent once a run
+    seconds: float  # of all trials together, with what is measured of the generator
+    startup: float  # seconds before: tracing, warming up
 
 
-Method = Callable[["RecoveryBenchmark", int], MethodResult]
+# Of a benchmark, so many trials, and the image loss at which a trial is done.
+Method = Callable[["RecoveryBenchmark", int, float], MethodResult]
 
 
 class RecoveryBenchmark:

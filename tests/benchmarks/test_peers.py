@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import builders
+import click
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,10 +13,12 @@ from click.testing import CliRunner
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.preconditioner import count_gradients
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
+STOP = 1e-8  # image loss at which a peer's trial is done
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 HERE = {
     "device": "CPU",
@@ -71,14 +74,15 @@ def record(records):
         length = changed.pop("updates", 0), changed.pop("of", 0)
         found = importlib.import_module("side_by_side.task").MethodResult(
             z=np.zeros((2, 6)),
-            image_loss=np.zeros(2),
+            image_loss=np.array(changed.pop("losses", [0.0, 0.0])),
             gradients=np.array([100.0, 300.0]),
             seconds=changed.pop("seconds", 4.0),
             startup=1.0,
         )
         errors = np.array(changed.pop("errors", [0.0, 1.0]))
         pace = changed.pop("pace", (100.0, 100.0))
-        return records.make_record(changed.pop("title", "one"), length, found, errors, pace)
+        title = changed.pop("title", "one")
+        return records.make_record(title, length, found, errors, pace, changed.pop("stop", 0.0))
 
     return made
 
@@ -86,7 +90,7 @@ def record(records):
 def test_plain_descent_is_the_solver_gd(descents, task):
     pixels = np.prod(task.generator.image_shape)
     method = descents.Descent(descents.momentum(0.5, 0.0), updates=30, precision="float64")
-    found = method(task, 3)
+    found = method(task, 3, STOP)
     solver = GradientDescent(learning_rate=0.5 / pixels)
     state = solver.init(tf.constant(task.make_starts(np.arange(3), 0)))
     nothing = tf.zeros(3)
@@ -146,8 +150,8 @@ def test_each_project_redraws_as_its_code_does(descents):
 
 def test_only_what_no_start_has_explained_starts_again(descents, hard):
     method = descents.Descent(descents.adam(0.05, 0.9), updates=200, starts=3)
-    once = replace(method, starts=1)(hard, 12)
-    found = method(hard, 12)
+    once = replace(method, starts=1)(hard, 12, STOP)
+    found = method(hard, 12, STOP)
     explained = once.image_loss <= 1e-2
     assert 0 < explained.sum() < 12
     np.testing.assert_array_equal(found.gradients[explained], once.gradients[explained])
@@ -156,7 +160,7 @@ def test_only_what_no_start_has_explained_starts_again(descents, hard):
 
 
 def test_rows_that_are_done_leave_and_are_charged_no_more(descents, task):
-    found = descents.Descent(descents.adam(0.05, 0.9), updates=3000)(task, 6)
+    found = descents.Descent(descents.adam(0.05, 0.9), updates=3000)(task, 6, STOP)
     done = found.image_loss <= 1e-6
     assert done.any()
     assert (found.gradients[done] < 3000).all() and (found.gradients[~done] == 3000).all()
@@ -165,7 +169,7 @@ def test_rows_that_are_done_leave_and_are_charged_no_more(descents, task):
 
 @pytest.mark.parametrize("name", ["BoundedLBFGS", "BoundedLeastSquares"])
 def test_a_library_method_recovers_inside_the_bounds(libraries, task, name):
-    found = getattr(libraries, name)()(task, 4)
+    found = getattr(libraries, name)()(task, 4, STOP)
     explained = found.image_loss <= 1e-6
     assert explained.any()
     assert (task.z_error(found.z)[explained] < 1e-4).all()
@@ -217,15 +221,46 @@ def test_what_was_measured_is_there_again(records, record, tmp_path):
         records.load_records(path, HERE)
 
 
-def test_a_killed_run_goes_on_with_what_is_missing(peers, records, task, monkeypatch):
+def test_a_peer_stops_where_the_last_of_our_recovered_trials_did(records, record):
+    assert records.find_stop({}) is None
+    known = {"ganinv": record(errors=[0, 1], losses=[8e-8, 3.0])}  # the second is not recovered
+    assert records.find_stop(known) == 8e-8
+    assert "done at an image loss of 8e-08" in records.format_table(known, HERE)
+
+
+def test_a_larger_image_loss_to_stop_at_takes_fewer_gradients(descents, libraries, task):
+    for method in (descents.Descent(descents.adam(0.05, 0.9), 3000), libraries.BoundedLBFGS()):
+        near, far = (method(task, 3, stop) for stop in (1e-8, 1e-3))
+        done = near.image_loss <= 1e-8
+        assert done.any() and (far.gradients[done] < near.gradients[done]).all()
+        assert (far.image_loss[done] <= 1e-3).all()
+
+
+def test_a_peer_is_not_run_before_ours(peers, task):
+    asked = {"csgm": (peers.ENTRIES["csgm"], 2, 5)}
+    with pytest.raises(click.UsageError, match="run ganinv before it"):
+        next(peers._run_entries(task, asked, {}))
+
+
+def test_our_gradients_have_the_share_of_the_preconditioner(task):
+    found = importlib.import_module("side_by_side.ours").run_ganinv(task, 4, 0.0)
+    share = count_gradients(task.generator, 40) / 4
+    assert share > 1 and (found.gradients > share).all()
+    assert (task.z_error(found.z) < 1e-4).all()
+
+
+def test_a_killed_run_goes_on_with_what_is_missing(peers, record, task, monkeypatch):
     entrants = {name: peers.ENTRIES[name] for name in ("paper-code", "defense-gan")}
     monkeypatch.setattr(task, "measure_pace", lambda: 100.0)
     asked = {name: (entrant, 2, 5) for name, entrant in entrants.items()}
-    first = dict(peers._run_entries(task, {"paper-code": asked["paper-code"]}, {}))
-    assert [*first] == ["paper-code"]
+    ours = {"ganinv": record(losses=[STOP, STOP])}
+    first = ours | dict(peers._run_entries(task, {"paper-code": asked["paper-code"]}, ours))
+    assert [*first] == ["ganinv", "paper-code"] and first["paper-code"].stop == STOP
     assert [name for name, _ in peers._run_entries(task, asked, first)] == ["defense-gan"]
     longer = {name: (entrant, 3, 5) for name, entrant in entrants.items()}
     assert [name for name, _ in peers._run_entries(task, longer, first)] == [*entrants]
+    nearer = first | {"ganinv": record(losses=[STOP / 2, STOP])}
+    assert [name for name, _ in peers._run_entries(task, asked, nearer)] == [*entrants]
 
 
 def test_an_unknown_method_is_refused(peers):
