@@ -12,6 +12,17 @@ class Job(NamedTuple):
     trial: int
     rule: str
     case: int = 0  # index of the noise variance or image
+    followers: tuple[str, ...] = ()  # of a job without clipping: the rules that wait for its end;
+    # a rule that would not have acted gets a copy of its trial, the others get jobs of their own
+
+    @property
+    def alone(self) -> "Job":
+        """The job without followers, which is the name of the trial."""
+        return self._replace(followers=())
+
+    def list_followers(self) -> list["Job"]:
+        """Return the job of each follower."""
+        return [self._replace(rule=rule, followers=()) for rule in self.followers]
 
 
 class JobCollection(Sized, Iterable[Job], Protocol):

@@ -34,6 +34,7 @@ class WorkerResult(NamedTuple):
     jobs: list[Job] = []  # noqa: RUF012 - never changed
     rows: Mapping[str, Mapping[str, np.ndarray]] = {}
     batch_size: int = 0  # trials in flight on that worker
+    added: list[Job] = []  # noqa: RUF012 - followers of `jobs` that it runs itself, maybe among them
 
 
 WorkerResults = abc.Generator[WorkerResult, None, None]

@@ -78,6 +78,7 @@ def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
             lambda trial: sum(end.seconds for end in trial.start_results), np.float64
         ),
         "restarts": column(lambda trial: len(trial.start_results) - 1, np.int32),
+        "shared": column(lambda trial: trial.is_copy, np.uint8),
         **_make_curve_columns(trials, column),
         **{f"first/{name}": values for name, values in _make_end_columns(firsts, bounded).items()},
         "first/at_bound": column(

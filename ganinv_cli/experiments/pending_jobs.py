@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from ganinv_cli.settings.sharding import BLOCK_SIZE, UNSHARDED, Shard
 from ganinv_cli.store import Run
 
 BLOCK_TRIALS = 4096  # looked up at a time
+LEADER = "none"  # the rule that the others follow: they are the same while they do not act
 
 
 class JobSeries(NamedTuple):
@@ -27,7 +29,8 @@ class JobSeries(NamedTuple):
 class PendingJobs:
     """The jobs of bundles in sequence; within a bundle trial by trial, each for all series.
 
-    A stopped run therefore has trials of every series of a bundle. If trials are `coupled`, an
+    A stopped run therefore has trials of every series of a bundle. The other rules of a trial
+    follow the one without clipping. If trials are `coupled`, none follows another, and an
     incomplete series is run again as a whole, in a bundle of its own.
     """
 
@@ -53,51 +56,85 @@ class PendingJobs:
         return series * sum(len(numbers) for numbers in self._iterate_blocks())
 
     @cached_property
-    def _remaining(self) -> int:
+    def remaining_trials(self) -> int:
+        """Number of trials of this shard that are left, those of followers included."""
+        return sum(int(left.sum()) for _, left in self._iterate_missing())
+
+    @cached_property
+    def _job_count(self) -> int:
         return sum(
-            int(left.sum())
-            for numbers in self._iterate_blocks()
-            for bundle in self.bundles
-            for left in self._find_missing(bundle, numbers)
+            int((left & ~self._find_following(bundle, left)).sum())
+            for bundle, left in self._iterate_missing()
         )
 
     def __len__(self) -> int:
-        return self._remaining
+        return self._job_count
 
     def __iter__(self) -> Iterator[Job]:
-        resumed = {job: None for job in self.resumed if self._is_missing(job)}
+        resumed = list(self._iterate_resumed())
         yield from resumed
-        yield from (job for job in self._iterate_missing() if job not in resumed)
+        known = {name for job in resumed for name in (job.alone, *job.list_followers())}
+        yield from (job for job in self._iterate_jobs() if job.alone not in known)
 
-    def _is_missing(self, job: Job) -> bool:
-        """Return whether a job that may be of another number of trials is left."""
-        series = {(each.case, each.rule): each for bundle in self.bundles for each in bundle}
-        numbers, at = np.array([job.trial]), (job.case, job.rule)
-        if at not in series or job.trial >= self.trials or not self.shard.contains(numbers).all():
-            return False
-        return bool(self._find_missing([series[at]], numbers)[0].all())
+    def _iterate_resumed(self) -> Iterator[Job]:
+        """Yield the resumed jobs that are left, with their followers; not those that follow."""
+        for name in self.resumed:
+            numbers = np.array([name.trial])
+            if name.trial < self.trials and self.shard.contains(numbers).all():
+                for bundle in self.bundles:
+                    jobs = self._make_jobs(bundle, numbers)
+                    yield from (job for job in jobs if job.alone == name)
 
-    def _iterate_missing(self) -> Iterator[Job]:
+    def _iterate_jobs(self) -> Iterator[Job]:
         for bundle in self.bundles:
             for numbers in self._iterate_blocks():
-                missing = self._find_missing(bundle, numbers)
-                for place in np.flatnonzero(np.any(missing, axis=0)):
-                    for series, left in zip(bundle, missing, strict=True):
-                        if left[place]:
-                            yield Job(int(numbers[place]), series.rule, series.case)
+                yield from self._make_jobs(bundle, numbers)
+
+    def _make_jobs(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> Iterator[Job]:
+        """Return the jobs of a bundle that are left of these trials."""
+        missing = self._find_missing(bundle, numbers)
+        following = self._find_following(bundle, missing)
+        for place in np.flatnonzero(missing.any(axis=0)):
+            followers = list(compress(bundle, following[:, place]))
+            for series in compress(bundle, (missing & ~following)[:, place]):
+                yield _make_job(int(numbers[place]), series, followers)
 
     def _iterate_blocks(self) -> Iterator[np.ndarray]:
         for low in range(0, self.trials, BLOCK_TRIALS):
             numbers = np.arange(low, min(low + BLOCK_TRIALS, self.trials))
             yield numbers[self.shard.contains(numbers)]
 
-    def _find_missing(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> list[np.ndarray]:
-        """Return, for each series, which of these trials are to be run: bool (numbers,)."""
+    def _iterate_missing(self) -> Iterator[tuple[Sequence[JobSeries], np.ndarray]]:
+        for numbers in self._iterate_blocks():
+            for bundle in self.bundles:
+                yield bundle, self._find_missing(bundle, numbers)
+
+    def _find_missing(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> np.ndarray:
+        """Return which of these trials are to be run: bool (series, numbers)."""
         if self.coupled:
-            return [np.full(len(numbers), self._is_incomplete(series)) for series in bundle]
-        return [self.run.is_missing(series.group, numbers) for series in bundle]
+            rows = [np.full(len(numbers), self._is_incomplete(series)) for series in bundle]
+        else:
+            rows = [self.run.is_missing(series.group, numbers) for series in bundle]
+        return np.array(rows)
+
+    def _find_following(self, bundle: Sequence[JobSeries], missing: np.ndarray) -> np.ndarray:
+        """Return which of the `missing` trials follow one without clipping: bool, as `missing`."""
+        following = np.zeros_like(missing)
+        if self.coupled:
+            return following
+        leaders = {series.case: row for row, series in enumerate(bundle) if series.rule == LEADER}
+        for row, series in enumerate(bundle):
+            if series.rule != LEADER and series.case in leaders:
+                following[row] = missing[row] & missing[leaders[series.case]]
+        return following
 
     def _is_incomplete(self, series: JobSeries) -> bool:
         return any(
             self.run.is_missing(series.group, numbers).any() for numbers in self._iterate_blocks()
         )
+
+
+def _make_job(trial: int, series: JobSeries, followers: Sequence[JobSeries]) -> Job:
+    """Return the job of a trial; of the followers, those of its case are its own."""
+    rules = tuple(each.rule for each in followers if each.case == series.case)
+    return Job(trial, series.rule, series.case, rules if series.rule == LEADER else ())

@@ -93,7 +93,8 @@ def run_task(
         return
     expected = min(relative_cost * task.solver.expected_gradients, task.config.budget)
     success_word = "recovered" if task.exact else "converged"
-    counter = ProgressCounter(jobs.total, jobs.total - len(jobs), expected, success_word)
+    finished = jobs.total - jobs.remaining_trials
+    counter = ProgressCounter(jobs.total, finished, expected, success_word)
     show(counter.initial)  # building graphs and the preconditioner takes a while
     constants = _make_constants(task, engine.generator)
     if engine.is_local:

@@ -112,8 +112,12 @@ class TrialTask(ABC, Generic[Settings]):
         if not trials:
             return WorkerResult(counts)
         groups = columns.group_rows(trials, self.get_group, prior, self.bounded)
+        originals = [trial for trial in trials if not trial.is_copy]
         return WorkerResult(
-            counts, [trial.job for trial in trials], self.make_truth_rows(trials) | groups
+            counts,
+            [trial.job for trial in originals],
+            self.make_truth_rows(trials) | groups,
+            added=[job for trial in originals for job in trial.list_follow_ups()],
         )
 
     def _run_loop(self, generator: Generator, jobs: JobSource) -> Iterator[Increment]:
@@ -158,7 +162,7 @@ class TrialTask(ABC, Generic[Settings]):
         """Return the counts of an increment."""
         ended = increment.finished
         successes = sum(self._is_success(trial) for trial in ended)
-        finished_gradients = sum(trial.gradients for trial in ended)
+        finished_gradients = sum(trial.gradients for trial in ended if not trial.is_copy)
         return Counts(
             len(ended), successes, finished_gradients, increment.gradients, increment.seconds
         )

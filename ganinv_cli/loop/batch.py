@@ -44,7 +44,7 @@ class BatchState(NamedTuple):
     labels: tf.Tensor  # (batch,) int32
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
-    outside: tf.Tensor  # (batch,) bool: z is outside bounds that the rule keeps
+    beyond: tf.Tensor  # (batch,) bool: z is beyond a bound of the prior, whatever the rule
 
 
 class Observation(NamedTuple):
@@ -59,7 +59,7 @@ class Observation(NamedTuple):
     actions: np.ndarray  # (batch, ACTION_KINDS)
     error: np.ndarray  # (batch,)
     least_error: np.ndarray  # (batch,)
-    outside: np.ndarray  # (batch,) bool
+    beyond: np.ndarray  # (batch,) bool
 
 
 class Batch:
@@ -112,7 +112,7 @@ class Batch:
             labels=tf.zeros([size], tf.int32),
             error=row,
             least_error=row,
-            outside=tf.zeros([size], tf.bool),
+            beyond=tf.zeros([size], tf.bool),
         )
         self._compiled_steps(batch_state._replace(code=tf.fill([size], RUNNING)), tf.constant(1))
         return batch_state
@@ -168,7 +168,7 @@ class Batch:
         farthest = tf.fill(tf.shape(rows)[:1], float("inf"))
         entering = batch_state._replace(
             **new,
-            outside=tf.zeros(tf.shape(rows)[:1], tf.bool),
+            beyond=tf.zeros(tf.shape(rows)[:1], tf.bool),
             solver_state=state,
             code=tf.fill(tf.shape(rows)[:1], RUNNING),
             error=farthest,
@@ -221,9 +221,9 @@ class Batch:
             ),
             maximum_iterations=steps,
         )
-        outside = clipping.find_outside(state.z)
+        beyond = clipping.find_beyond(state.z)
         return batch_state._replace(
-            solver_state=state, code=code, error=error, least_error=least, outside=outside
+            solver_state=state, code=code, error=error, least_error=least, beyond=beyond
         )
 
 

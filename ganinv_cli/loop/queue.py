@@ -32,6 +32,10 @@ class TrialQueue:
         """Whether there are trials, or more may come."""
         return bool(self._trials or self._pending_jobs) or not self.job_source.is_exhausted()
 
+    def has_last(self, count: int) -> bool:
+        """Whether at most `count` trials are left, but for followers of those that run."""
+        return self.job_source.is_exhausted() and len(self._trials) <= count
+
     def pop_next(self) -> Trial | None:
         """Return the next trial, or None if there is none now."""
         if not self._trials:
@@ -40,6 +44,10 @@ class TrialQueue:
             self._trials.extend(self._make_trials(self._pending_jobs))
             self._pending_jobs = []  # last: making their images may run out of memory
         return self._trials.popleft() if self._trials else None
+
+    def add_next(self, trials: Sequence[Trial]) -> None:
+        """Make these trials the next ones."""
+        self._trials.extendleft(reversed(trials))
 
     def _make_trials(self, jobs: Sequence[Job]) -> Iterator[Trial]:
         targets = self.make_targets(jobs)

@@ -11,6 +11,7 @@ from ganinv_cli.loop.batch import BatchState
 from ganinv_cli.loop.trial import StartResult, Trial
 
 Arrays = dict[str, np.ndarray]  # of one trial, by name
+NAME = ("trial", "rule", "case")  # of a trial: its job without followers
 PROGRESS = ("z_start", "seconds", "least_error", "curve_loss", "curve_error", "snapshots")
 
 
@@ -51,7 +52,7 @@ def pack_trial(trial: Trial, spent: float, row: Sequence[np.ndarray]) -> SavedTr
         shape = (len(trial.z_true),) if name == "z" else ()
         arrays[f"start.{name}"] = np.array(values, np.float64).reshape(-1, *shape)
     arrays |= {f"row.{number}": leaf for number, leaf in enumerate(row)}
-    return SavedTrial(trial.job, arrays | {"spent": np.asarray(spent)})
+    return SavedTrial(trial.job.alone, arrays | {"spent": np.asarray(spent)})
 
 
 def unpack_trial(
@@ -102,7 +103,7 @@ def stack_trials(trials: Sequence[SavedTrial]) -> Arrays:
 
 def split_trials(arrays: Arrays) -> list[SavedTrial]:
     """Return the trials that `stack_trials` made one of. Raises ValueError or KeyError."""
-    jobs = zip(*(arrays[f"jobs.{name}"].tolist() for name in Job._fields), strict=True)
+    jobs = zip(*(arrays[f"jobs.{name}"].tolist() for name in NAME), strict=True)
     ends = np.cumsum(arrays["starts"])[:-1]
     parts = {
         name: np.split(values, ends) if name.startswith("start.") else list(values)

@@ -78,7 +78,7 @@ class Slots:
 
     def _restore_trial(self, trial: Trial, batch_state: BatchState) -> ParkedTrial:
         """Return a trial that enters, as a killed run had saved it or as it begins."""
-        arrays = self._saved_trials.pop(trial.job) if self._saved_trials else None
+        arrays = self._saved_trials.pop(trial.job.alone) if self._saved_trials else None
         with contextlib.suppress(ValueError, KeyError):  # saved by another version
             if arrays is not None:
                 return ParkedTrial(trial, *unpack_trial(trial, arrays, batch_state))
@@ -197,6 +197,8 @@ def _record_row(
 
 
 def _make_start_result(trial: Trial, observation: Observation, row: int) -> StartResult:
+    rule, actions = RULES[trial.job.rule], observation.actions[row]
+    beyond = bool(observation.beyond[row])
     return StartResult(
         z=observation.z[row].copy(),
         image_loss=float(observation.image_loss[row]),
@@ -207,6 +209,7 @@ def _make_start_result(trial: Trial, observation: Observation, row: int) -> Star
         redraws=int(observation.redraws[row]),
         seconds=trial.seconds,
         label=trial.current_label,
-        outside=bool(observation.outside[row]),
-        actions=int((observation.actions[row] * RULES[trial.job.rule].kinds).max()),
+        outside=beyond and rule.keeps_bounds,
+        actions=int((actions * rule.kinds).max()),
+        acting_kinds=sum(1 << kind for kind in np.flatnonzero((actions > 0) | beyond).tolist()),
     )

@@ -21,7 +21,7 @@ from ganinv_cli.loop.increments import IncrementControl
 from ganinv_cli.loop.queue import MakeTargets, TrialQueue
 from ganinv_cli.loop.saved_trials import SavedTrials
 from ganinv_cli.loop.slots import Slots
-from ganinv_cli.loop.trial import Increment, Limits, RecordPoints
+from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.solvers.solver import Solver
 
@@ -109,10 +109,19 @@ def solve(
         if full:
             sizing.control.record_rate(increment.gradients, seconds)
         try:
-            yield increment
+            yield _follow(increment, trial_queue)
         except (GeneratorExit, KeyboardInterrupt):
             slots.save(batch_state)
             raise
+
+
+def _follow(increment: Increment, trial_queue: TrialQueue) -> Increment:
+    """Return the increment with the copies of its finished trials; queue the other followers."""
+    finished: list[Trial] = []
+    for trial in increment.finished:
+        finished += [trial, *trial.make_copies()]
+        trial_queue.add_next(trial.make_follow_ups())
+    return increment._replace(finished=finished)
 
 
 class _BatchSizing:
@@ -141,6 +150,8 @@ class _BatchSizing:
             if trial_queue.has_more
             else slots.count_needed_rows()
         )
+        if trial_queue.has_last(before):  # a few followers are not worth another batch
+            wanted = min(wanted, before)
         if wanted > before:
             try:
                 batch_state = concatenate_batches(

@@ -1,10 +1,12 @@
 """A trial from its first start to its end, with its targets, limits and results."""
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
@@ -48,6 +50,7 @@ class StartResult(NamedTuple):
     label: int = -1  # of the start; -1 for an unconditional generator
     outside: bool = False  # whether z is outside bounds that the rule keeps: it has not converged
     actions: int = 0  # updates in which the rule changed z
+    acting_kinds: int = 0  # bit k: a rule of the kind k of `ClippingRule.kinds` would have acted
 
 
 class RecordPoints(NamedTuple):
@@ -81,6 +84,7 @@ class Trial:
     curve_error: np.ndarray = field(init=False)  # (points,)
     snapshots: np.ndarray = field(init=False)  # (snapshots, latent)
     refined: Refined | None = None
+    is_copy: bool = False  # of a trial without clipping, in which this rule would not have acted
 
     def __post_init__(self) -> None:
         self.curve_loss = np.full(len(self.record_points.curve), np.nan, np.float32)
@@ -146,6 +150,36 @@ class Trial:
         limits = self.limits
         left = len(self.start_results) <= limits.restarts and self.gradients < limits.budget
         return left and not self.is_solved
+
+    def make_copies(self) -> list["Trial"]:
+        """Return a copy of this trial for each follower that would not have acted in it."""
+        copies = []
+        for job in self.job.list_followers():
+            if not self._would_have_acted(job.rule):
+                copies.append(copy.copy(self))
+                copies[-1].job, copies[-1].is_copy = job, True
+        return copies
+
+    def make_follow_ups(self) -> list["Trial"]:
+        """Return the trial, before its first start, of each follower that would have acted."""
+        return [
+            replace(
+                self, job=job, z_start=None, start_results=[], seconds=0.0, least_error=float("inf")
+            )
+            for job in self.list_follow_ups()
+        ]
+
+    def list_follow_ups(self) -> list[Job]:
+        """Return the job of each follower that would have acted in this trial."""
+        return [job for job in self.job.list_followers() if self._would_have_acted(job.rule)]
+
+    def _would_have_acted(self, rule: str) -> bool:
+        """Return whether a rule would have acted in any start."""
+        return any(
+            has_kind and end.acting_kinds >> kind & 1
+            for end in self.start_results
+            for kind, has_kind in enumerate(RULES[rule].kinds)
+        )
 
     @property
     def current_label(self) -> int:

@@ -173,7 +173,7 @@ class LBFGS(Solver):
         direction = tf.where(is_new[:, None], direction, state.direction)
         length = tf.where(is_new, full, state.length)
         candidate = state.z + length[:, None] * direction
-        beyond = clipping.find_beyond(candidate)
+        beyond = clipping.find_clampable(candidate)
         clamps = beyond | (is_new & bent)
         slow = self._find_slow(problem, state, clipping.find_redrawable(state.z))
         # a row does not stall because of rounding in bfloat16

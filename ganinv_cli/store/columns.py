@@ -144,6 +144,15 @@ RULE = (
     ),
     Column("restarts", "int32", (), "starts", "starts after the first one"),
     Column(
+        "shared",
+        "uint8",
+        (),
+        "",
+        "1: a copy of the trial of `none`, in which the rule would not have acted, with the "
+        "gradients and seconds that it would have cost alone; 0: run",
+        True,
+    ),
+    Column(
         "curve_loss",
         "float32",
         ("points",),

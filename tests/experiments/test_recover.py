@@ -98,6 +98,20 @@ def test_the_plain_loss_is_another_run_that_finds_the_same_z(finished, hard, tmp
         assert not np.array_equal(ours, theirs)
 
 
+def test_a_trial_in_which_a_rule_would_not_act_is_computed_once(finished):
+    folder, result = finished
+    groups = read_results(folder / "recover.h5").groups
+    for row in json.loads(result.stdout)["tables"]["table1"]:
+        group = groups[row["technique"]]
+        shared = group["shared"] > 0
+        assert row["shared"] == int(shared.sum())
+        assert not group["acted"][shared].any()
+        for name in ("z_found", "z_start", "gradients", "first/z_found", "seconds"):
+            assert np.array_equal(group[name][shared], groups["none"][name][shared])
+    assert not groups["none"]["shared"].any()
+    assert 0 < groups["stochastic"]["shared"].sum() < 12
+
+
 def test_errors_are_those_of_the_stored_z(finished):
     results = read_results(finished[0] / "recover.h5")
     true = results.groups[""]["z_true"]

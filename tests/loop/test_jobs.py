@@ -31,7 +31,8 @@ def test_what_is_committed_is_not_named_again(run):
     run.commit(stored.make_rows([0], ("none",)))
     jobs = PendingJobs(run, [SERIES], trials=5)
     named = list(jobs)
-    assert len(jobs) == len(named) == 10 - 4 - 1
+    assert len(jobs) == len(named) == 1 + 2  # the other rule follows in the trials 3 and 4
+    assert jobs.remaining_trials == 10 - 4 - 1
     assert Job(0, "none") not in named
     assert named[0] == Job(0, "standard")
     assert [job.trial for job in named] == sorted(job.trial for job in named)
@@ -122,3 +123,53 @@ def test_the_loop_waits_for_jobs_that_come_in_portions(tmp_path):
             queue.add([Job(trial, "none") for trial in (2, 3, 4)] if idle == 2 else [], 2 - idle)
     assert sorted(found) == [0, 1, 2, 3, 4]
     assert idle >= 2
+
+
+THREE = [JobSeries(0, rule, rule) for rule in ("standard", "none", "stochastic")]
+
+
+def test_the_other_rules_follow_the_one_without_clipping(run):
+    jobs = PendingJobs(run, [THREE], trials=3)
+    assert list(jobs) == [Job(trial, "none", 0, ("standard", "stochastic")) for trial in range(3)]
+    assert (len(jobs), jobs.remaining_trials, jobs.total) == (3, 9, 9)
+
+
+def test_rules_without_the_one_to_follow_have_jobs_of_their_own(run):
+    alone = [each for each in THREE if each.rule != "none"]
+    jobs = PendingJobs(run, [alone], trials=2)
+    assert list(jobs) == [Job(t, rule) for t in range(2) for rule in ("standard", "stochastic")]
+    assert (len(jobs), jobs.remaining_trials) == (4, 4)
+
+
+def test_what_is_left_of_a_trial_follows_or_not(run):
+    run.commit(stored.make_rows([0], ("none", "stochastic")))  # standard would have acted
+    run.commit(stored.make_rows([1], ("standard",)))
+    jobs = PendingJobs(run, [THREE], trials=2)
+    assert list(jobs) == [Job(0, "standard"), Job(1, "none", 0, ("stochastic",))]
+    assert (len(jobs), jobs.remaining_trials) == (2, 3)
+
+
+def test_rules_follow_in_their_own_case(run):
+    series = [
+        JobSeries(case, rule, f"variance={case}/{rule}")
+        for case in (0, 1)
+        for rule in ("none", "standard")
+    ]
+    assert list(PendingJobs(run, [series], trials=1)) == [
+        Job(0, "none", case, ("standard",)) for case in (0, 1)
+    ]
+
+
+def test_resumed_trials_come_first_with_their_followers_and_once(run):
+    """Also if the leader is committed before the later jobs are read, and what follows is not."""
+    run.commit(stored.make_rows([3], ("none", "stochastic")))
+    resumed = [Job(2, "none"), Job(3, "standard"), Job(1, "standard"), Job(9, "none")]
+    pending = PendingJobs(run, [THREE], trials=4, resumed=resumed)
+    count, jobs = len(pending), iter(pending)
+    both = ("standard", "stochastic")
+    first = [next(jobs), next(jobs)]
+    assert first == [Job(2, "none", 0, both), Job(3, "standard")]
+    run.commit(stored.make_rows([2], ("none", "stochastic")))
+    rest = list(jobs)
+    assert rest == [Job(0, "none", 0, both), Job(1, "none", 0, both)]
+    assert count == 4

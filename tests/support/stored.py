@@ -59,6 +59,7 @@ def make_row(group, trial):
         **ends,
         "z_error_least": draw.normal(),
         "restarts": np.int32(draw.integers(9)),
+        "shared": np.uint8(draw.integers(2)),
         "curve_loss": np.array([3, 2, 1, np.nan], np.float32),
         "curve_error": np.array([6, 5, 4, np.nan], np.float32),
         "z_snapshots": draw.normal(size=(2, LATENT)).astype(np.float32),

@@ -100,7 +100,7 @@ class RayCluster:
         ready = len(self._workers.ready)
         results: list[WorkerResult] = []
         for result in answer:
-            scheduler.complete_jobs(worker, result.jobs, result.batch_size)
+            scheduler.complete_jobs(worker, result.jobs, result.batch_size, result.added)
             if result.jobs or any(result.counts):
                 counts = result.counts._replace(seconds=result.counts.seconds / ready)
                 results.append(result._replace(counts=counts))

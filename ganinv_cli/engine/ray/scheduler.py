@@ -62,9 +62,15 @@ class Scheduler:
         assignment.jobs.update(dict.fromkeys(jobs))
         return jobs, math.ceil(self.unassigned_count * self._compute_share(assignment))
 
-    def complete_jobs(self, worker: Hashable, jobs: Sequence[Job], batch_size: int) -> None:
-        """Record that a worker has completed jobs and has `batch_size` trials in flight."""
+    def complete_jobs(
+        self, worker: Hashable, jobs: Sequence[Job], batch_size: int, added: Sequence[Job] = ()
+    ) -> None:
+        """Record that a worker has completed jobs and has `batch_size` trials in flight.
+
+        `added` are jobs that it gave itself, some of which may be among those completed.
+        """
         assignment = self._assignments[worker]
+        assignment.jobs.update(dict.fromkeys(added))
         for job in jobs:
             del assignment.jobs[job]
         if batch_size and self.unassigned_count:  # batches shrink when all jobs are assigned

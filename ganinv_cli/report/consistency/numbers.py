@@ -8,7 +8,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.verdict import describe_uniqueness
 from ganinv_cli.report.rows import TableRow, finite_or_none, mean_or_none
-from ganinv_cli.report.shared.actions import count_acted, count_actions
+from ganinv_cli.report.shared.actions import count_acted, count_actions, count_shared
 from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
 from ganinv_cli.report.shared.image_tables import ImageRow
 from ganinv_cli.report.shared.recoveries import (
@@ -105,6 +105,7 @@ class Table2Row(ImageRow):
     at_bound: ComponentCounts  # at or beyond a bound
     acted: int | None  # recoveries in which the rule changed z; None: the file does not say
     actions: float | None  # mean updates per recovery in which it did
+    shared: int | None  # recoveries that are copies of those of none, as it would not have acted
     gradients: float | None  # means per recovery
     gradients_shared: float  # each recovery's part of what the run spent once; counted in them
     restarts: float | None
@@ -216,6 +217,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         at_bound=_summarize_counts(recoveries.at_bound_count[recoveries.has_finite_z]),
         acted=count_acted(recoveries.group),
         actions=count_actions(recoveries.group),
+        shared=count_shared(recoveries.group),
         gradients=mean_or_none(recoveries.group["gradients"] + image.gradients_shared),
         gradients_shared=image.gradients_shared,
         restarts=mean_or_none(recoveries.group["restarts"]),

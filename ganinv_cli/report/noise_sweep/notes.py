@@ -5,7 +5,7 @@ from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.noise_sweep.tables import COUNTING_TITLES
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import actions, labels
-from ganinv_cli.report.shared.actions import SameRow
+from ganinv_cli.report.shared.actions import RuleActions, SameRow
 from ganinv_cli.report.shared.prior import format_range, read_prior
 from ganinv_cli.report.shared.run import make_run_notes
 
@@ -49,7 +49,8 @@ def make_notes(
         "otherwise. All trials converged where no table says otherwise."
     )
     lines += labels.make_notes(sweep)
-    lines += actions.make_notes(same, (row.acted for row in sweep))
+    acting = [RuleActions(row.technique, row.acted, row.shared) for row in sweep]
+    lines += actions.make_notes(same, acting)
     if comparisons:
         lines.append(
             f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), "

@@ -11,7 +11,7 @@ from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report.rows import Interval, TableRow, finite_or_none, mean_or_none
-from ganinv_cli.report.shared.actions import count_acted, count_actions
+from ganinv_cli.report.shared.actions import count_acted, count_actions, count_shared
 from ganinv_cli.report.shared.failures import count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
 from ganinv_cli.report.shared.run import Group, join_root_column, share_gradients
@@ -65,6 +65,7 @@ class SweepRow(TableRow):
     acted: int | None  # trials in which the rule changed z; None: the file does not say
     acted_first_start: int | None  # first starts in which it did
     actions: float | None  # mean updates per trial in which it did
+    shared: int | None  # trials that are copies of those of none, as the rule would not have acted
     seconds: float | None
     labels: LabelCounts | None = None
 
@@ -160,6 +161,7 @@ def _make_row(
         acted=count_acted(group),
         acted_first_start=count_acted(group, "first/"),
         actions=count_actions(group),
+        shared=count_shared(group),
         seconds=mean_or_none(group["seconds"]),
         labels=labels,
     )

@@ -4,7 +4,7 @@ from ganinv_cli.report.output.number_format import format_interval, format_share
 from ganinv_cli.report.recover.numbers import Table1Row
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import actions, labels
-from ganinv_cli.report.shared.actions import SameRow
+from ganinv_cli.report.shared.actions import RuleActions, SameRow
 from ganinv_cli.report.shared.run import make_run_notes
 from ganinv_cli.statistics import SMALLEST_EPSILON
 
@@ -23,7 +23,8 @@ def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[
         "components of z at a bound of the prior, over the first starts that did not reach "
         f"{SMALLEST_EPSILON}."
     )
-    lines += actions.make_notes(same, (row.acted for row in table1))
+    acting = [RuleActions(row.technique, row.acted, row.shared) for row in table1]
+    lines += actions.make_notes(same, acting)
     return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)
 
 

@@ -17,6 +17,7 @@ from ganinv_cli.report.shared.actions import (
     count_acted,
     count_actions,
     count_same_trials,
+    count_shared,
 )
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons, count_outcomes
 from ganinv_cli.report.shared.labels import LabelCounts, count_right_labels
@@ -65,6 +66,7 @@ class Table1Row(TableRow):
     acted: int | None  # trials in which the rule changed z; None: the file does not say
     acted_first_start: int | None  # first starts in which it did
     actions: float | None  # mean updates per trial in which it did
+    shared: int | None  # trials that are copies of those of none, as the rule would not have acted
     labels: LabelCounts | None = None
 
     def recovered_counts(self, counting: str) -> dict[str, int]:
@@ -250,6 +252,7 @@ def _make_row(
         acted=count_acted(group),
         acted_first_start=count_acted(group, "first/"),
         actions=count_actions(group),
+        shared=count_shared(group),
         labels=labels,
     )
 

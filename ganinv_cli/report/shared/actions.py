@@ -1,7 +1,9 @@
 """In how many trials a rule changed z, and which rules did the same in every trial."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +40,11 @@ def count_actions(group: Group, prefix: str = "") -> float | None:
     return mean_or_none(group[name]) if name in group else None
 
 
+def count_shared(group: Group) -> int | None:
+    """Return how many trials are copies of those without clipping; None: not in the file."""
+    return int(np.sum(group["shared"] > 0)) if "shared" in group else None
+
+
 def count_same_trials(first: Group, second: Group, prefix: str = "") -> int:
     """Return how many trials both rules ran, if they did the same in all of these; else 0.
 
@@ -68,10 +75,33 @@ def format_acted(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
 
 
-def make_notes(same: Sequence[SameRow], acted: Iterable[int | None]) -> list[str]:
-    """Return notes on what acted means, if the file says it, and on pairs without a test."""
-    known = [ACTED_NOTE] if any(count is not None for count in acted) else []
-    return known + [_describe_pair(same, *pair) for pair in _list_pairs(same)]
+class RuleActions(NamedTuple):
+    """What a row of a table says of the actions of its rule; None: the file does not say it."""
+
+    technique: str  # the rule's name
+    acted: int | None  # trials in which it changed z
+    shared: int | None  # trials that are copies
+
+
+def make_notes(same: Sequence[SameRow], rows: Sequence[RuleActions]) -> list[str]:
+    """Return notes on what acted means, if the file says it, on copies, and on pairs untested."""
+    known = [ACTED_NOTE] if any(row.acted is not None for row in rows) else []
+    pairs = [_describe_pair(same, *pair) for pair in _list_pairs(same)]
+    return known + _describe_copies(rows) + pairs
+
+
+def _describe_copies(rows: Sequence[RuleActions]) -> list[str]:
+    """Return a note on trials that were not run since they are those of none; none without."""
+    copies: Counter[str] = Counter()
+    for row in rows:
+        copies[row.technique] += row.shared or 0
+    counts = [f"{rule} {count:,}" for rule, count in copies.items() if count]
+    if not counts:
+        return []
+    return [
+        "Computed once: a trial in which a rule would not have acted is that of none; its row is a "
+        f"copy, with the gradients and seconds that it would have cost: {', '.join(counts)}."
+    ]
 
 
 def _list_pairs(same: Sequence[SameRow]) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
         wall = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
     groups = {name: group for name, group in results.groups.items() if "seconds" in group}
     trials = dict.fromkeys(group_names, 0) | {name: len(of["trial"]) for name, of in groups.items()}
-    seconds = (float(np.sum(group["seconds"])) for group in groups.values())
+    seconds = (_sum_seconds(group) for group in groups.values())
     return attributes | {
         "config": config,
         "complete": results.complete,
@@ -45,6 +45,12 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
+
+
+def _sum_seconds(group: Group) -> float:
+    """Return the seconds of a group's trials; copies of other trials took none."""
+    seconds = group["seconds"]
+    return float(np.sum(seconds[group["shared"] == 0] if "shared" in group else seconds))
 
 
 def _find_latent(groups: Mapping[str, Group]) -> int | None:

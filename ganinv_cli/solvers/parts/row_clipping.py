@@ -41,24 +41,27 @@ class RowClipping(NamedTuple):
         return self.redrawing & self.find_at_bound(z)
 
     def find_beyond(self, z: tf.Tensor) -> tf.Tensor:
-        """Return which rows (batch,) have a component beyond a bound, or one that is NaN."""
+        """Return which rows (batch,) have a component beyond a bound. At a bound is inside."""
+        return tf.reduce_any((z < self.prior.low) | (z > self.prior.high), -1)
+
+    def find_clampable(self, z: tf.Tensor) -> tf.Tensor:
+        """Return which rows (batch,) clamping may change: one beyond a bound, or NaN."""
         clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
         return tf.reduce_any(clamped != z, -1)
 
     def find_outside(self, z: tf.Tensor) -> tf.Tensor:
         """Return which rows (batch,) have a component beyond a bound that their rule keeps.
 
-        Such a row has not converged. At a bound is inside.
+        Such a row has not converged.
         """
-        beyond = (z < self.prior.low) | (z > self.prior.high)
-        return (self.clamping | self.redrawing) & tf.reduce_any(beyond, -1)
+        return (self.clamping | self.redrawing) & self.find_beyond(z)
 
     def find_actions(self, z: tf.Tensor) -> tf.Tensor:
         """Return which kinds of rule change z (batch, latent), or would in rows of other rules.
 
         Returns int64 (batch, ACTION_KINDS), 1 or 0. A penalty counts as a change if it is not 0.
         """
-        beyond = self.find_beyond(z)
+        beyond = self.find_clampable(z)
         return stack_actions(beyond, self.find_at_bound(z), beyond)
 
     def measure_excess(self, z: tf.Tensor) -> tf.Tensor:

@@ -76,6 +76,24 @@ def test_the_jobs_of_a_lost_worker_are_assigned_first():
     assert third.jobs[: len(held)] == held
 
 
+def test_followers_that_a_worker_runs_are_its_own_until_they_are_completed():
+    """And are assigned again if it is lost before."""
+    scheduler = Scheduler(Jobs(2), 4, 1)
+    worker = Worker(scheduler, 0)
+    worker.ask()
+    first, second = worker.jobs
+    followers = [job._replace(rule="standard") for job in worker.jobs]
+    scheduler.complete_jobs(0, [first, followers[0], second], 4, followers)
+    assert not scheduler.is_finished
+    assert scheduler.count_assigned(0) == 1
+    scheduler.remove_worker(0, "it died")
+    other = Worker(scheduler, 1)
+    other.ask()
+    assert other.jobs == [followers[1]]
+    other.complete(1)
+    assert scheduler.is_finished
+
+
 def test_a_worker_has_a_batch_and_another_ahead():
     scheduler = Scheduler(Jobs(10_000), 64, 2)
     worker = Worker(scheduler, 0)

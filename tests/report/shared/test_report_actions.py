@@ -117,3 +117,17 @@ def test_table2_says_it():
     report = consistency.summarize(make_image_results(portrait=groups), "x")
     (row,) = json.loads(render([report], "json"))["tables"]["table2"]
     assert (row["acted"], row["actions"]) == (9, 4.5)
+
+
+def test_copies_are_counted_named_and_took_no_time():
+    results = make_acting(none=[], standard=[30, 5], stochastic=[])
+    for rule, copies in (("none", 0), ("standard", 8), ("stochastic", 10)):
+        results.groups[rule]["shared"] = (np.arange(10) >= 10 - copies).astype(np.uint8)
+    report = recover.summarize(results, "x")
+    assert [row["shared"] for row in report.tables["table1"]] == [0, 8, 10]
+    (note,) = (note for note in report.notes if note.startswith("Computed once"))
+    assert note.endswith("standard 8, stochastic 10.")
+    assert report.run["solving_seconds"] == 12 * 0.25
+    unshared = recover.summarize(make_results(), "x")
+    assert {row["shared"] for row in unshared.tables["table1"]} == {None}
+    assert not any("Computed once" in note for note in unshared.notes)

@@ -1,0 +1,158 @@
+"""A rule's trial is a copy of the one without clipping if, and only if, the rule would not act."""
+
+import builders
+import numpy as np
+import pytest
+from small import (
+    INSIDE,
+    OUTSIDE,
+    SETTINGS,
+    make_limits,
+    make_simple,
+    noisy_targets,
+    solve_jobs,
+    targets_at,
+)
+
+from ganinv_cli.clipping import RULES
+from ganinv_cli.jobs import Job
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.prior import Uniform
+from ganinv_cli.settings.names import SOLVERS
+from ganinv_cli.solvers import make_solver
+
+FOLLOWERS = tuple(rule for rule in RULES if rule != "none")
+TRIALS, BATCH = 16, 8
+HARD = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 20, "patience": 20, "metric": 0}}
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+
+
+@pytest.fixture(scope="module")
+def simple():
+    return make_simple(Uniform())
+
+
+def assert_as_separate(generator, solver, **settings):
+    """Copies and follow-ups are the trials that each rule has alone; returns the rules copied."""
+    leaders = [Job(trial, "none", 0, FOLLOWERS) for trial in range(TRIALS)]
+    separate = [Job(trial, rule) for trial in range(TRIALS) for rule in RULES]
+    shared, alone = (
+        solve_jobs(generator, solver, jobs, batch_size=BATCH, **settings)
+        for jobs in (leaders, separate)
+    )
+    by_rule = {job._replace(followers=()): trial for job, trial in shared.items()}
+    assert by_rule.keys() == alone.keys()
+    assert len(by_rule) == len(shared)
+    for job, trial in alone.items():
+        found = by_rule[job]
+        assert len(found.start_results) == len(trial.start_results)
+        for ours, theirs in zip(found.start_results, trial.start_results, strict=True):
+            np.testing.assert_allclose(ours.z, theirs.z, atol=1e-6)
+            assert ours.gradients == theirs.gradients
+            assert (ours.outcome, ours.outside) == (theirs.outcome, theirs.outside)
+            assert (ours.actions, ours.redraws) == (theirs.actions, theirs.redraws)
+        assert found.outcome is trial.outcome
+        if found.is_copy:
+            assert not any(end.actions for end in trial.start_results)
+    return {
+        rule: sum(trial.is_copy for job, trial in by_rule.items() if job.rule == rule)
+        for rule in RULES
+    }
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("residual", [0.0, 0.5, float("inf")])
+def test_copies_equal_separate_runs(simple, name, residual):
+    """Half of the true z are well inside, the others near a bound, at it, or beyond."""
+    copies = assert_as_separate(
+        simple,
+        make_solver(name, SETTINGS[name]),
+        supply=targets_at(simple, 0.3, INSIDE[1], 0.2, OUTSIDE, residual=residual),
+        end=make_limits(budget=400, restarts=1),
+    )
+    assert copies["none"] == 0
+    assert all(0 < copies[rule] < TRIALS for rule in FOLLOWERS)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_copies_equal_separate_runs_where_starts_fail(hard, name, noise):
+    pixels = np.prod(hard.image_shape)
+    supply = noisy_targets(hard, noise, residual=1.2 * noise * pixels) if noise else None
+    copies = assert_as_separate(
+        hard,
+        make_solver(name, HARD[name]),
+        supply=supply,
+        end=make_limits(budget=300, restarts=2),
+    )
+    assert sum(copies.values()) < len(FOLLOWERS) * TRIALS
+    assert name == "gd" or copies["stochastic"] > 0
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_given_start_outside_is_not_shared_by_rules_that_would_change_it(simple, name):
+    def make_targets(jobs):
+        given = targets_at(simple, 0.1)(jobs)
+        first = given.z_true.copy()
+        first[:, 0] = [2.0 if job.trial % 2 else 0.1 for job in jobs]
+        return given._replace(first_start=first, first_start_cost=3.0)
+
+    copies = assert_as_separate(
+        simple,
+        make_solver(name, SETTINGS[name]),
+        supply=make_targets,
+        end=make_limits(budget=60, restarts=0),
+    )
+    assert copies["standard"] <= TRIALS // 2
+
+
+def test_a_follow_up_comes_before_the_next_trial(simple):
+    """A run that is stopped has as many whole trials as it can."""
+    finished = []
+    solve_jobs(
+        simple,
+        make_solver("gd", SETTINGS["gd"]),
+        [Job(trial, "none", 0, ("standard",)) for trial in range(4)],
+        supply=targets_at(simple, OUTSIDE),
+        end=make_limits(budget=50, restarts=0),
+        batch_size=1,
+        looks=finished,
+    )
+    order = [(trial.job.trial, trial.job.rule) for look in finished for trial in look.finished]
+    assert order == [(trial, rule) for trial in range(4) for rule in ("none", "standard")]
+
+
+def test_a_copy_costs_what_the_trial_costs_and_no_time(simple):
+    looks = []
+    done = solve_jobs(
+        simple,
+        make_solver("gd", SETTINGS["gd"]),
+        [Job(0, "none", 0, FOLLOWERS)],
+        supply=targets_at(simple, 0.1),
+        end=make_limits(budget=200, restarts=0),
+        looks=looks,
+    )
+    (leader, *copies) = done.values()
+    assert all(copy.is_copy and copy.gradients == leader.gradients for copy in copies)
+    assert sum(look.gradients for look in looks) == leader.gradients
+
+
+def test_a_batch_that_has_shrunk_does_not_grow_for_a_few_followers(simple):
+    looks = []
+    done = solve_jobs(
+        simple,
+        make_solver("lbfgs", SETTINGS["lbfgs"]),
+        [Job(trial, "none", 0, FOLLOWERS) for trial in range(18)],
+        supply=targets_at(simple, 0.2, 0.1, OUTSIDE),
+        end=make_limits(budget=400, restarts=1),
+        batch_size=16,
+        looks=looks,
+    )
+    assert len(done) == 4 * 18
+    rows = [look.rows for look in looks]
+    assert min(rows) < 16
+    assert rows == sorted(rows, reverse=True)
