@@ -53,13 +53,18 @@ def count_same_trials(first: Group, second: Group, prefix: str = "") -> int:
     """
     _, left, right = np.intersect1d(first["trial"], second["trial"], True, return_indices=True)
     pairs = (first, left), (second, right)
-    acted, gradients = f"{prefix}acted", f"{prefix}gradients"
+    acted = f"{prefix}acted"
     if all(acted in group for group, _ in pairs) and not any(
         group[acted][rows].any() for group, rows in pairs
     ):
         return len(left)
-    if not np.array_equal(first[gradients][left], second[gradients][right]):
-        return 0
+    small = [f"{prefix}{name}" for name in ("gradients", "image_loss", "z_error")]
+    if not all(
+        np.array_equal(first[name][left], second[name][right], equal_nan=True)
+        for name in small
+        if name in first and name in second
+    ):
+        return 0  # all z, which take longer to read, are read only if nothing else differs
     for low in range(0, len(left), BLOCK_ROWS):
         ours, theirs = (
             take_rows(group, f"{prefix}z_found", rows[low : low + BLOCK_ROWS])
