@@ -195,7 +195,7 @@ def test_every_worker_is_given_the_rate_as_a_number(checkpoint, generator, tmp_p
     monkeypatch.setattr(SingleDevice, "run", record)
     _recover(tmp_path, checkpoint, 'rate = "stable"\n', "-q")
     measured = make_solver("gd", {"rate": "stable"}).resolve(generator).rate
-    assert [pickle.loads(pickle.dumps(task)).solver.rate for task in tasks] == [measured]
+    assert [pickle.loads(pickle.dumps(task.solver)).rate for task in tasks] == [measured]
 
 
 def test_a_learning_rate_is_recorded_as_before_there_was_a_rate(checkpoint, tmp_path):
