@@ -53,7 +53,9 @@ def test_every_experiment_says_it_once_and_keeps_it(
     assert told["run"]["generator"]["confirmed"] is False
     assert any(note.startswith(NOTE) for note in told["notes"])
     attribute = read_results(out).attributes["generator"]
-    assert attribute["doubt"].startswith(DOUBT) and attribute["conventions"] == []
+    assert attribute["doubt"].startswith(DOUBT)
+    (prior,) = (each for each in attribute["conventions"] if each["name"] == "prior")
+    assert (prior["value"], prior["source"]) == ("normal", "given")
     assert NOTE in " ".join(run_ganinv(folder, "report", out, "--format", "text").stdout.split())
 
 
