@@ -20,8 +20,9 @@ from ganinv_cli.jacobian_spectrum import measure_at
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.statistics import EPSILONS
-from ganinv_cli.statistics.descent_theory import Schedule, is_beyond_limit, predict_errors
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.gd import GradientDescent
+from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import Results, read_results
 
 KEPT_TRIALS = 8
@@ -79,30 +80,20 @@ def is_descent(results: Results) -> bool:
 
 
 def describe_theory(results: Results) -> dict[str, Any]:
-    """Return the shares that theory puts below each ε, at the trials' own z and starts.
+    """Return what theory predicts at the trials' own z and starts, and the condition of JᵀJ there.
 
-    `least` counts a z that is beyond the limit of stability at the first rate as lost, `most` only
-    one that is beyond it at the last.
+    The keys are those of `Prediction`, and `condition`, the median over the trials.
     """
     config = results.attributes["config"]
     generator = make_generator(read(find("checkpoint", config["checkpoint"]), Conventions()))
     rule = results.groups[config["clip"][0]]
     z, starts = np.asarray(results.groups[""]["z_true"]), np.asarray(rule["z_start"])
-    settings = config["gd"]
-    schedule = Schedule(settings["rate"], int(config["budget"]) - 1, settings["halve_every"])
+    solver = make_solver("gd", config["gd"])
+    assert isinstance(solver, GradientDescent)
+    schedule = solver.make_schedule(config["budget"], generator.count_values())
     spectrum = measure_at(generator, z, starts[:, None])
-    errors = predict_errors(*spectrum, schedule)[:, 0]
-    first, last = (
-        is_beyond_limit(spectrum.eigenvalues, schedule.list_phases()[place][0]) for place in (0, -1)
-    )
-    return {
-        "trials": len(z),
-        "condition": float(np.median(spectrum.eigenvalues[:, -1] / spectrum.eigenvalues[:, 0])),
-        "beyond": float(first.mean()),
-        "beyond_at_end": float(last.mean()),
-        "least": {name: float(np.mean((errors < e) & ~first)) for name, e in EPSILONS.items()},
-        "most": {name: float(np.mean((errors < e) & ~last)) for name, e in EPSILONS.items()},
-    }
+    condition = spectrum.eigenvalues[:, -1] / spectrum.eigenvalues[:, 0]
+    return {"condition": float(np.median(condition)), **predict(*spectrum, schedule)._asdict()}
 
 
 if __name__ == "__main__":

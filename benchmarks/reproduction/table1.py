@@ -148,8 +148,7 @@ def _make_share_row(protocol: Protocol, rule: ClippingRule) -> dict[str, str]:
 
 
 def _format_interval(count: int, trials: int) -> str:
-    interval = clopper_pearson(count, trials)
-    return format_interval((interval[0], interval[1]), format_share)
+    return format_interval(clopper_pearson(count, trials), format_share)
 
 
 def _format_theory(theory: dict[str, Any] | None, epsilon: str) -> str:
@@ -164,7 +163,7 @@ def _compare(rule: ClippingRule, successes: int, trials: int) -> str:
     if rule.paper_shares is None:
         return ""
     paper = dict(zip(EPSILONS, rule.paper_shares, strict=True))[SMALLEST_EPSILON]
-    low, high = clopper_pearson(successes, trials)[:2]
+    low, high = clopper_pearson(successes, trials)
     if high < paper:
         return "fewer"
     return "more" if low > paper else "within our interval"
@@ -259,7 +258,7 @@ def _locate(protocol: Protocol, rule: str, epsilon: str) -> tuple[float, float, 
     assert protocol.theory
     successes = protocol.find_successes(rule, EPSILONS[epsilon])
     share = float(successes.mean())
-    low, high = clopper_pearson(int(successes.sum()), len(successes))[:2]
+    low, high = clopper_pearson(int(successes.sum()), len(successes))
     return protocol.theory["most"][epsilon], share, share - low, high - share
 
 

@@ -24,11 +24,11 @@ def make_provenance(
     extra: Mapping[str, Any] | None = None,
     precision: str = "float32",
 ) -> Provenance:
-    """Return the provenance of a run that starts now, with every setting of its solver that is
-    given or has a default.
+    """Return the provenance of a run that starts now.
 
-    `extra` are further settings that decide the results, such as hashes of the images; `precision`
-    is the precision of the gradients, as in `Machine`.
+    Its config has every setting of the solver that is given or has a default. `extra` are further
+    settings that decide the results, such as hashes of the images; `precision` is the precision of
+    the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
     solver_settings = {key: value for key, value in asdict(solver).items() if value is not None}

@@ -6,10 +6,14 @@ import numpy as np
 
 from ganinv_cli.jacobian_spectrum import JacobianSpectrum
 from ganinv_cli.network.jacobian import FLOAT32_ROUNDING
-from ganinv_cli.statistics.descent_theory import Schedule, find_stable_rate, predict
+from ganinv_cli.statistics.descent_theory import (
+    AUTHORS_RATE,
+    HALVE_EVERY,
+    Schedule,
+    find_stable_rate,
+    predict,
+)
 
-AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
-HALVE_EVERY = 50_000
 UPDATES = (20_000, 100_000)
 
 

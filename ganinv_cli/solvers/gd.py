@@ -14,9 +14,13 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.statistics.descent_theory import Schedule, find_stable_rate
+from ganinv_cli.statistics.descent_theory import (
+    AUTHORS_RATE,
+    HALVE_EVERY,
+    Schedule,
+    find_stable_rate,
+)
 
-AUTHORS_RATE = 1.0
 STABLE = "stable"
 
 
@@ -48,7 +52,7 @@ class GradientDescent(Solver):
 
     rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if neither is given
     learning_rate: float | None = None
-    halve_every: int = 50_000  # updates; 0: never
+    halve_every: int = HALVE_EVERY  # updates; 0: never
     precision: str = "float64"
 
     steps_per_increment: ClassVar[int] = 10

@@ -22,6 +22,8 @@ import numpy as np
 from ganinv_cli.statistics.averages import Booleans, Floats
 from ganinv_cli.statistics.recovery import EPSILONS, is_recovered
 
+AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
+HALVE_EVERY = 50_000
 DIGITS = 3  # of a stable rate: processors that round differently agree on it
 MAX_HALVINGS = 100  # after which the rate is 0 for all that float64 can tell
 
@@ -31,7 +33,7 @@ class Schedule(NamedTuple):
 
     rate: float  # at first, on the mean over a picture's values
     updates: int
-    halve_every: int = 50_000  # updates; 0: never
+    halve_every: int = HALVE_EVERY  # updates; 0: never
 
     def list_phases(self) -> list[tuple[float, int]]:
         """Return each rate and the number of updates at it."""
