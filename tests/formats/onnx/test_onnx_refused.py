@@ -291,7 +291,7 @@ def test_files_with_random_changes_are_read_or_refused(tmp_path: Path) -> None:
 
     files = [str(path) for path in EXPORTED if "script" in path.name or "-18" in path.name]
     run = subprocess.run(
-        [sys.executable, "-c", FUZZ, str(tmp_path), "1000", *files], capture_output=True, text=True
+        [sys.executable, "-c", FUZZ, str(tmp_path), "300", *files], capture_output=True, text=True
     )
     assert run.returncode == 0, (run.stdout[-20:], run.stderr[-2000:])
     assert "done" in run.stdout

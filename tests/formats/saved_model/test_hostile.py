@@ -232,7 +232,7 @@ formats.read(folder)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 random = np.random.default_rng(0)
 slowest = loaded = 0
-for number in range(1000):
+for number in range(300):
     content = bytearray(whole)
     if number % 10 == 9:
         del content[random.integers(len(content)) :]
