@@ -1,10 +1,11 @@
 """Copy a results file into docs/results, without what can be made again from its seed.
 
-    python benchmarks/reproduction/keep.py build/faces16-authors.h5 docs/results/faces16-authors.h5
+    python -m benchmarks.reproduction.keep build/faces16-authors.h5 docs/results/faces16-authors.h5
 
 Starts, curves and snapshots stay for the first eight trials, and are NaN for the others; all else
-is copied bit for bit, and the copy is compressed. For a run of plain descent on frozen statistics,
-what linear theory says of its own trials is written beside the copy, as NAME.theory.json.
+is copied bit for bit, and the copy is compressed. Beside the copy of a run of plain descent stand
+NAME.snapshots.json, the shares of all trials below each ε at the snapshots, if it has some, and, on
+frozen statistics, NAME.theory.json: what linear theory says of its own trials.
 """
 
 import json
@@ -22,6 +23,7 @@ from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
+from ganinv_cli.statistics import EPSILONS
 from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import Results, read_results
 
@@ -39,9 +41,12 @@ def main(source: Path, destination: Path) -> None:
         raise click.ClickException(f"{source} is not finished; run its command to the end first")
     if results.attributes["git"].endswith("dirty"):
         raise click.ClickException(f"{source} was made by a changed tree; run it from a commit")
-    if is_descent(results):
-        theory = json.dumps(describe_theory(results), indent=2) + "\n"
-        destination.with_suffix(".theory.json").write_text(theory)
+    config = results.attributes["config"]
+    if results.attributes["command"] == "recover" and config["solver"] == "gd":
+        if config["snapshots"]:
+            write_beside(destination, "snapshots", count_snapshots(results))
+        if config["batch_norm"] == "frozen":
+            write_beside(destination, "theory", describe_theory(results))
     copy_thinned(source, destination)
     click.echo(f"{destination}: {destination.stat().st_size:,} bytes")
 
@@ -70,13 +75,21 @@ def _copy_group(old: h5py.Group, new: h5py.Group, copies: dict[int, h5py.Dataset
             copies[address].attrs.update(item.attrs)
 
 
-def is_descent(results: Results) -> bool:
-    """Return whether linear theory says something of a run."""
-    config = results.attributes["config"]
-    command = results.attributes["command"]
-    return bool(
-        command == "recover" and config["solver"] == "gd" and config["batch_norm"] == "frozen"
-    )
+def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:
+    """Write values as JSON beside a kept file."""
+    path.with_suffix(f".{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+
+
+def count_snapshots(results: Results) -> dict[str, Any]:
+    """Return the shares of trials below each ε at each snapshot, by rule."""
+    z = np.asarray(results.groups[""]["z_true"])[:, None]
+    shares: dict[str, Any] = {
+        "gradients": np.asarray(results.constants["snapshot_gradients"]).tolist()
+    }
+    for rule in results.attributes["config"]["clip"]:
+        errors = np.mean((np.asarray(results.groups[rule]["z_snapshots"]) - z) ** 2, axis=-1)
+        shares[rule] = {name: (errors < each).mean(0).tolist() for name, each in EPSILONS.items()}
+    return shares
 
 
 def describe_theory(results: Results) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""The kept runs of `recover`, and what each of them ran."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganinv_cli.store import Results, read_results
+
+BESIDE = ("theory", "snapshots")  # NAME.theory.json and NAME.snapshots.json
+
+
+class Protocol(NamedTuple):
+    """One run: a generator, a method and a way of counting."""
+
+    name: str  # of its file
+    results: Results
+    theory: dict[str, Any] | None  # what `keep.py` wrote beside the file
+    snapshots: dict[str, Any] | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's settings."""
+        config: dict[str, Any] = self.results.attributes["config"]
+        return config
+
+    @property
+    def is_descent(self) -> bool:
+        """Whether the method is the paper's, plain descent."""
+        return bool(self.config["solver"] == "gd")
+
+    @property
+    def generator(self) -> str:
+        """The name of the checkpoint; of a folder's only file, the folder's."""
+        path = Path(self.config["checkpoint"])
+        return path.parent.name.replace("_", "-") if path.suffix else path.name
+
+    @property
+    def title(self) -> str:
+        """The generator, the method, and what differs from the paper's text."""
+        config = self.config
+        if not self.is_descent:
+            prior = f"{config['prior'].partition(':')[0]} z, " if self.has_own_prior else ""
+            return f"{self.generator}, {prior}L-BFGS, {config['loss']} loss"
+        return ", ".join(
+            [
+                f"{self.generator}, rate {config['gd']['rate']:g}",
+                *(["batch statistics"] if config["batch_norm"] == "batch" else []),
+                *(["ever"] if self.counts_ever else []),
+            ]
+        )
+
+    @property
+    def has_own_prior(self) -> bool:
+        """Whether the generator is another project's, whose prior is a choice."""
+        return bool(Path(self.config["checkpoint"]).suffix)
+
+    @property
+    def counts_ever(self) -> bool:
+        """Whether a trial counts if it was ever below ε."""
+        return bool(self.config["success"] == "ever")
+
+    @property
+    def rules(self) -> list[str]:
+        """The clipping rules that were run."""
+        return list(self.config["clip"])
+
+    def find_successes(self, rule: str, epsilon: float) -> np.ndarray:
+        """Return which first starts recovered z, bool (trials,)."""
+        group = self.results.groups[rule]
+        column = group["z_error_least"] if self.counts_ever else group["first/z_error"]
+        return np.asarray(column) < epsilon
+
+
+def read_protocols(folder: Path) -> Iterator[Protocol]:
+    """Yield the runs of `recover` in a folder, by the names of their files."""
+    for path in sorted(folder.glob("*.h5")):
+        results = read_results(path)
+        if results.attributes["command"] == "recover":
+            yield Protocol(path.stem, results, *(_read_beside(path, name) for name in BESIDE))
+
+
+def _read_beside(path: Path, name: str) -> dict[str, Any] | None:
+    beside = path.with_suffix(f".{name}.json")
+    return json.loads(beside.read_text("utf-8")) if beside.exists() else None

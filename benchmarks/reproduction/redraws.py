@@ -1,0 +1,169 @@
+"""Why a redraw helps, and where it does not: what became of first starts that failed.
+
+    python -m benchmarks.reproduction.redraws docs/results --out docs/reproduction
+
+Reads the results files that `keep.py` wrote, and FOLDER/ends.json of `ends.py`. Writes redraws.md
+and redraws.json: failed first starts and their components at a bound; success within a number of
+gradients, under redraws and under restarts alone; and whether ends at a bound are minima of the
+box. Needs no TensorFlow.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.reproduction.protocols import Protocol, read_protocols
+from benchmarks.reproduction.write import write_sections
+from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson
+from ganinv_cli.statistics.paired import mcnemar
+
+BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
+RESTARTED, REDRAWN = "none", "stochastic"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
+def main(folder: Path, out: Path) -> None:
+    """Write the tables."""
+    protocols = list(read_protocols(folder))
+    ends = out / "ends.json"
+    sections = {
+        "Failed first starts": make_failures(protocols),
+        f"Recovered below {SMALLEST_EPSILON} within a number of gradients": make_budgets(protocols),
+        "Descent: one start with redraws, or five shorter ones": make_restarts(protocols),
+        "Where failed first starts lead inside the bounds": (
+            make_ends(json.loads(ends.read_text("utf-8"))) if ends.exists() else []
+        ),
+    }
+    write_sections(sections, out / "redraws.md")
+
+
+def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return what became of first starts that failed without redraws: are they at a bound?
+
+    `freed`: of those with a component at a bound, how many the stochastic rule recovered from the
+    same start.
+    """
+    rows = []
+    for protocol in protocols:
+        for rule, epsilon in ((r, e) for r in (RESTARTED, "standard") for e in ("1e-3", "1e-1")):
+            if rule not in protocol.rules or REDRAWN not in protocol.rules:
+                continue
+            failed = ~protocol.find_successes(rule, EPSILONS[epsilon])
+            bound = np.asarray(protocol.results.groups[rule]["first/at_bound"])
+            freed = protocol.find_successes(REDRAWN, EPSILONS[epsilon])
+            at_bound, others = failed & (bound > 0), failed & (bound == 0)
+            rows.append(
+                {
+                    "generator, method": protocol.title,
+                    "clipping": rule,
+                    "failed at": f"{epsilon}: {failed.sum():,} of {len(failed):,}",
+                    "at a bound": f"{at_bound.sum():,}",
+                    "components there": format_number(_mean(bound[failed])),
+                    "of recovered ones": format_number(_mean(bound[~failed])),
+                    "redraws recover": f"{(at_bound & freed).sum():,} of {at_bound.sum():,}",
+                    "and of the others": f"{(others & freed).sum():,} of {others.sum():,}",
+                }
+            )
+    return rows
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def make_budgets(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return success within a number of gradients per trial, restarts counted, of both rules.
+
+    Under either rule a start that stalls is given up and another one is drawn; the stochastic rule
+    redraws components first. Runs without restarts are left out.
+    """
+    rows = []
+    for protocol in protocols:
+        if protocol.config["restarts"] == 0 or not {RESTARTED, REDRAWN} <= set(protocol.rules):
+            continue
+        for budget in BUDGETS:
+            restarted, redrawn = (
+                _find_within(protocol, rule, budget) for rule in (RESTARTED, REDRAWN)
+            )
+            test = mcnemar(restarted, redrawn)
+            rows.append(
+                {
+                    "generator, method": protocol.title,
+                    "gradients": f"{budget:,}",
+                    "restarts alone": _format_count(restarted),
+                    "redraws, then restarts": _format_count(redrawn),
+                    "only restarts": f"{test.only_first:,}",
+                    "only redraws": f"{test.only_second:,}",
+                    "p": f"{test.p:.2g}" if test.only_first + test.only_second else "-",
+                }
+            )
+    return rows
+
+
+def _find_within(protocol: Protocol, rule: str, budget: float) -> np.ndarray:
+    group = protocol.results.groups[rule]
+    recovered = np.asarray(group["z_error"]) < EPSILONS[SMALLEST_EPSILON]
+    return np.asarray(recovered & (np.asarray(group["gradients"]) <= budget))
+
+
+def _format_count(found: np.ndarray) -> str:
+    count, trials = int(found.sum()), len(found)
+    interval = format_interval(clopper_pearson(count, trials), format_share)
+    return f"{count:,} of {trials:,} {interval}"
+
+
+def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return success of plain descent with redraws, and of as many gradients in shorter starts.
+
+    Short starts are those of the rule none at its last snapshot, and count as independent: of the
+    same z they are not, so this is the most that restarts could reach.
+    """
+    rows = []
+    for protocol in protocols:
+        shares = protocol.snapshots
+        if not shares or not {RESTARTED, REDRAWN} <= set(protocol.rules) or protocol.counts_ever:
+            continue
+        updates = protocol.config["budget"] - 1
+        starts = int(updates // shares["gradients"][-1])
+        for epsilon in EPSILONS:
+            short = shares[RESTARTED][epsilon][-1]
+            redrawn = protocol.find_successes(REDRAWN, EPSILONS[epsilon])
+            rows.append(
+                {
+                    "generator, method": protocol.title,
+                    "below": epsilon,
+                    f"{REDRAWN}, all updates": _format_count(redrawn),
+                    "none, after a fifth": format_share(short),
+                    "five such starts, at most": format_share(1 - (1 - short) ** starts),
+                }
+            )
+    return rows
+
+
+def make_ends(ends: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return where the failed starts that `ends.py` continued inside the bounds lead."""
+    return [
+        {
+            "generator, method": row["title"],
+            "clipping": row["rule"],
+            "failed at 1e-3": f"{row['failed']:,}",
+            "continued": f"{row['continued']:,}",
+            "lead to the true z": f"{row['true']:,}",
+            "a minimum of the box, at a bound": f"{row['minimum_at_bound']:,}",
+            "a minimum inside": f"{row['minimum_inside']:,}",
+            "not settled": f"{row['unsettled']:,}",
+            "components at a bound, mean": format_number(row["components_at_bound"]),
+        }
+        for row in ends
+    ]
+
+
+if __name__ == "__main__":
+    main()
