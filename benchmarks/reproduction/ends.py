@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from benchmarks.reproduction.protocols import Protocol, read_protocols
 from ganinv_cli.formats import read
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -24,6 +23,8 @@ from ganinv_cli.refine.minimum import MinimumTest, MinimumTester
 from ganinv_cli.settings.conventions import Conventions
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import EPSILONS
+
+from .protocols import Protocol, read_protocols
 
 MOST = 20  # trials continued for each run and rule
 MAX_GRADIENTS = 5000
@@ -38,7 +39,8 @@ def main(folder: Path, out: Path) -> None:
     """Continue, count, and write the counts."""
     rows = []
     for protocol in read_protocols(folder):
-        if protocol.config["batch_norm"] == "batch":  # there a trial has no loss of its own
+        is_coupled = protocol.config["batch_norm"] == "batch"  # a trial has no loss of its own
+        if is_coupled or protocol.counts_ever:
             continue
         for rule in RULES:
             if rule in protocol.rules and not protocol.find_successes(rule, FAILED).all():

@@ -9,6 +9,7 @@ frozen statistics, NAME.theory.json: what linear theory says of its own trials.
 """
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.statistics import EPSILONS
 from ganinv_cli.statistics.descent_theory import predict
+from ganinv_cli.statistics.paired import mcnemar
 from ganinv_cli.store import Results, read_results
 
 KEPT_TRIALS = 8
@@ -81,21 +83,41 @@ def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:
 
 
 def count_snapshots(results: Results) -> dict[str, Any]:
-    """Return the shares of trials below each ε at each snapshot, by rule."""
+    """Return the shares of trials below each ε at each snapshot, by rule.
+
+    `pairs` has McNemar's test of two rules, for each ε and snapshot.
+    """
     z = np.asarray(results.groups[""]["z_true"])[:, None]
-    shares: dict[str, Any] = {
-        "gradients": np.asarray(results.constants["snapshot_gradients"]).tolist()
+    errors = {
+        rule: np.mean((np.asarray(results.groups[rule]["z_snapshots"]) - z) ** 2, axis=-1)
+        for rule in results.attributes["config"]["clip"]
     }
-    for rule in results.attributes["config"]["clip"]:
-        errors = np.mean((np.asarray(results.groups[rule]["z_snapshots"]) - z) ** 2, axis=-1)
-        shares[rule] = {name: (errors < each).mean(0).tolist() for name, each in EPSILONS.items()}
-    return shares
+    return {
+        "gradients": np.asarray(results.constants["snapshot_gradients"]).tolist(),
+        **{
+            rule: {name: (error < each).mean(0).tolist() for name, each in EPSILONS.items()}
+            for rule, error in errors.items()
+        },
+        "pairs": {
+            f"{first}, {second}": {
+                name: [
+                    mcnemar(
+                        errors[first][:, place] < each, errors[second][:, place] < each
+                    )._asdict()
+                    for place in range(errors[first].shape[1])
+                ]
+                for name, each in EPSILONS.items()
+            }
+            for first, second in combinations(errors, 2)
+        },
+    }
 
 
 def describe_theory(results: Results) -> dict[str, Any]:
     """Return what theory predicts at the trials' own z and starts, and the condition of JᵀJ there.
 
-    The keys are those of `Prediction`, and `condition`, the median over the trials.
+    The keys are those of `Prediction`, `condition`, the median over the trials, and `snapshots`,
+    the shares below each ε at each snapshot.
     """
     config = results.attributes["config"]
     generator = make_generator(read(find("checkpoint", config["checkpoint"]), Conventions()))
@@ -106,7 +128,12 @@ def describe_theory(results: Results) -> dict[str, Any]:
     schedule = solver.make_schedule(config["budget"], generator.count_values())
     spectrum = measure_at(generator, z, starts[:, None])
     condition = spectrum.eigenvalues[:, -1] / spectrum.eigenvalues[:, 0]
-    return {"condition": float(np.median(condition)), **predict(*spectrum, schedule)._asdict()}
+    earlier = [schedule._replace(updates=int(updates)) for updates in config["snapshots"]]
+    return {
+        "condition": float(np.median(condition)),
+        "snapshots": [predict(*spectrum, each).most for each in earlier],
+        **predict(*spectrum, schedule)._asdict(),
+    }
 
 
 if __name__ == "__main__":

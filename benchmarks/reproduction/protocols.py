@@ -9,14 +9,16 @@ import numpy as np
 
 from ganinv_cli.store import Results, read_results
 
+TEXT_UPDATES = 100_000  # as the paper's text has it
 BESIDE = ("theory", "snapshots")  # NAME.theory.json and NAME.snapshots.json
 
 
 class Protocol(NamedTuple):
-    """One run: a generator, a method and a way of counting."""
+    """One run: a generator, a method, and a way of counting."""
 
     name: str  # of its file
     results: Results
+    counts_ever: bool  # whether a trial counts if it was ever below ε, or by its last z
     theory: dict[str, Any] | None  # what `keep.py` wrote beside the file
     snapshots: dict[str, Any] | None
 
@@ -44,9 +46,11 @@ class Protocol(NamedTuple):
         if not self.is_descent:
             prior = f"{config['prior'].partition(':')[0]} z, " if self.has_own_prior else ""
             return f"{self.generator}, {prior}L-BFGS, {config['loss']} loss"
+        updates = round(config["budget"]) - 1
         return ", ".join(
             [
                 f"{self.generator}, rate {config['gd']['rate']:g}",
+                *([f"{updates:,} updates"] if updates != TEXT_UPDATES else []),
                 *(["batch statistics"] if config["batch_norm"] == "batch" else []),
                 *(["ever"] if self.counts_ever else []),
             ]
@@ -56,11 +60,6 @@ class Protocol(NamedTuple):
     def has_own_prior(self) -> bool:
         """Whether the generator is another project's, whose prior is a choice."""
         return bool(Path(self.config["checkpoint"]).suffix)
-
-    @property
-    def counts_ever(self) -> bool:
-        """Whether a trial counts if it was ever below ε."""
-        return bool(self.config["success"] == "ever")
 
     @property
     def rules(self) -> list[str]:
@@ -75,11 +74,17 @@ class Protocol(NamedTuple):
 
 
 def read_protocols(folder: Path) -> Iterator[Protocol]:
-    """Yield the runs of `recover` in a folder, by the names of their files."""
+    """Yield the runs of `recover` in a folder, by the names of their files.
+
+    A run that counts trials that were ever below ε is followed by itself, counted at the end.
+    """
     for path in sorted(folder.glob("*.h5")):
         results = read_results(path)
         if results.attributes["command"] == "recover":
-            yield Protocol(path.stem, results, *(_read_beside(path, name) for name in BESIDE))
+            beside = [_read_beside(path, name) for name in BESIDE]
+            if results.attributes["config"]["success"] == "ever":
+                yield Protocol(path.stem, results, True, *beside)
+            yield Protocol(path.stem, results, False, *beside)
 
 
 def _read_beside(path: Path, name: str) -> dict[str, Any] | None:

@@ -15,12 +15,14 @@ from typing import Any
 
 import click
 import numpy as np
+from scipy.stats import mannwhitneyu
 
-from benchmarks.reproduction.protocols import Protocol, read_protocols
-from benchmarks.reproduction.write import write_sections
 from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson
 from ganinv_cli.statistics.paired import mcnemar
+
+from .protocols import Protocol, read_protocols
+from .write import write_sections
 
 BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
 RESTARTED, REDRAWN = "none", "stochastic"
@@ -31,10 +33,11 @@ RESTARTED, REDRAWN = "none", "stochastic"
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
 def main(folder: Path, out: Path) -> None:
     """Write the tables."""
-    protocols = list(read_protocols(folder))
+    protocols = [each for each in read_protocols(folder) if not each.counts_ever]
     ends = out / "ends.json"
     sections = {
         "Failed first starts": make_failures(protocols),
+        "Do redraws cost trials?": make_redraws(protocols),
         f"Recovered below {SMALLEST_EPSILON} within a number of gradients": make_budgets(protocols),
         "Descent: one start with redraws, or five shorter ones": make_restarts(protocols),
         "Where failed first starts lead inside the bounds": (
@@ -76,6 +79,28 @@ def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
+
+
+def make_redraws(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return how many updates redrew a component in failed and in recovered first starts."""
+    rows = []
+    for protocol in protocols:
+        if REDRAWN not in protocol.rules:
+            continue
+        actions = np.asarray(protocol.results.groups[REDRAWN]["first/actions"])
+        failed = ~protocol.find_successes(REDRAWN, EPSILONS["1e-3"])
+        if failed.any() and not failed.all():
+            test = mannwhitneyu(actions[failed], actions[~failed])
+            rows.append(
+                {
+                    "generator, method": protocol.title,
+                    "failed at 1e-3": f"{failed.sum():,} of {len(failed):,}",
+                    "updates that redrew, median": format_number(float(np.median(actions[failed]))),
+                    "of recovered ones": format_number(float(np.median(actions[~failed]))),
+                    "p (Mann and Whitney)": f"{test.pvalue:.2g}",
+                }
+            )
+    return rows
 
 
 def make_budgets(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
@@ -128,7 +153,7 @@ def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
     rows = []
     for protocol in protocols:
         shares = protocol.snapshots
-        if not shares or not {RESTARTED, REDRAWN} <= set(protocol.rules) or protocol.counts_ever:
+        if not shares or not {RESTARTED, REDRAWN} <= set(protocol.rules):
             continue
         updates = protocol.config["budget"] - 1
         starts = int(updates // shares["gradients"][-1])

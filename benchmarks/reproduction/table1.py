@@ -7,23 +7,27 @@ Reads the results files of FOLDER that `keep.py` wrote, and the theory beside th
 predicts it against success as it was measured. Needs no TensorFlow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from benchmarks.reproduction.protocols import Protocol, read_protocols
-from benchmarks.reproduction.write import write_sections
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.report.output.number_format import format_interval, format_share
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson
 from ganinv_cli.statistics.paired import mcnemar
 
+from .protocols import Protocol, read_protocols
+from .write import write_sections
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+SIZES = dict(zip(EPSILONS, (4, 6, 8, 10), strict=True))  # of points
+DODGE = 0.009  # between the rules
 
 
 @click.command()
@@ -37,6 +41,7 @@ def main(folder: Path, out: Path) -> None:
         raise click.ClickException(f"{folder} holds no results of plain descent")
     sections = {
         "Table 1 by the paper's method": [*make_paper_rows(), *make_shares(descents)],
+        "On the way, after 20,000 updates": make_snapshots(descents),
         "First starts of L-BFGS": make_shares([p for p in protocols if not p.is_descent]),
         f"McNemar's exact test at {SMALLEST_EPSILON} and 1e-3": make_tests(protocols),
     }
@@ -144,39 +149,97 @@ def make_tests(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
     return rows
 
 
+def make_snapshots(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return success of each run that kept how far it was at its last snapshot, and tests."""
+    rows = []
+    for protocol in protocols:
+        shares = protocol.snapshots or {}
+        for epsilon in EPSILONS if shares else ():
+            row = {"generator, method": protocol.title, "below": epsilon}
+            for rule in protocol.rules:
+                trials = len(protocol.results.groups[rule]["trial"])
+                count = round(shares[rule][epsilon][-1] * trials)
+                row[rule] = f"{format_share(count / trials)} {_format_interval(count, trials)}"
+            for pair, tests in shares["pairs"].items():
+                test = tests[epsilon][-1]
+                row[f"{pair}: only each, p"] = (
+                    f"{test['only_first']:,}, {test['only_second']:,}, {test['p']:.2g}"
+                    if test["only_first"] + test["only_second"]
+                    else "-"
+                )
+            rows.append(row)
+    return rows
+
+
 def draw_prediction(protocols: Sequence[Protocol]) -> Figure:
-    """Draw measured success against predicted success, for each run, rule and ε."""
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    """Draw measured success against predicted success, for each run, rule and ε.
+
+    The shape of a point says the run, its colour the rule, its size ε. Rules stand beside one
+    another, since the prediction is the same for all.
+    """
+    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
     axes = figure.add_subplot(
         xlabel="share of trials, predicted by linear theory", ylabel="share of trials, measured"
     )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     known = [protocol for protocol in protocols if protocol.theory]
+    handles = [*(_make_handle("o", RULES[rule].colour, rule) for rule in _list_rules(known))]
     for marker, protocol in zip(MARKERS, known, strict=False):
-        for rule in protocol.rules:
-            points = [_locate(protocol, rule, name) for name in EPSILONS]
-            predicted, measured, below, above = zip(*points, strict=True)
-            axes.errorbar(
-                predicted,
-                measured,
-                yerr=[below, above],
-                fmt=marker,
-                color=RULES[rule].colour,
-                capsize=2,
-                alpha=0.8,
-                label=f"{protocol.title}, {rule}",
-            )
-    axes.legend(fontsize=7, loc="upper left")
+        handles.append(_make_handle(marker, "0.3", protocol.title))
+        for place, rule in enumerate(protocol.rules):
+            for point in _locate(protocol, rule):
+                axes.errorbar(
+                    point.predicted + DODGE * (place - 1),
+                    point.measured,
+                    yerr=[
+                        [point.measured - point.interval[0]],
+                        [point.interval[1] - point.measured],
+                    ],
+                    fmt=marker,
+                    markersize=SIZES[point.epsilon],
+                    color=RULES[rule].colour,
+                    fillstyle="full" if point.at_end else "none",
+                    elinewidth=0.7,
+                    alpha=0.7,
+                )
+    handles += [_make_handle("o", "0.7", epsilon, size) for epsilon, size in SIZES.items()]
+    handles.append(_make_handle("o", "0.3", "hollow: at the last snapshot"))
+    handles[-1].set_fillstyle("none")
+    figure.legend(handles=handles, fontsize=8, loc="outside right upper")
     return figure
 
 
-def _locate(protocol: Protocol, rule: str, epsilon: str) -> tuple[float, float, float, float]:
-    """Return predicted and measured share, and the lengths of its interval below and above."""
+def _list_rules(protocols: Sequence[Protocol]) -> list[str]:
+    return [rule for rule in RULES if any(rule in protocol.rules for protocol in protocols)]
+
+
+def _make_handle(marker: str, colour: str, label: str, size: float = 6) -> Line2D:
+    return Line2D([], [], color=colour, marker=marker, markersize=size, linestyle="", label=label)
+
+
+class Point(NamedTuple):
+    """A share of trials, predicted and measured."""
+
+    epsilon: str
+    predicted: float
+    measured: float
+    interval: tuple[float, float]
+    at_end: bool  # or at the last snapshot
+
+
+def _locate(protocol: Protocol, rule: str) -> Iterator[Point]:
+    """Yield success below each ε at the last snapshot, if there is one, and at the end."""
     assert protocol.theory
-    successes = protocol.find_successes(rule, EPSILONS[epsilon])
-    share = float(successes.mean())
-    low, high = clopper_pearson(int(successes.sum()), len(successes))
-    return protocol.theory["most"][epsilon], share, share - low, high - share
+    trials = len(protocol.results.groups[rule]["trial"])
+    for epsilon, limit in EPSILONS.items():
+        measured = {True: float(protocol.find_successes(rule, limit).mean())}
+        predicted = {True: protocol.theory["most"][epsilon]}
+        if protocol.snapshots:
+            measured[False] = protocol.snapshots[rule][epsilon][-1]
+            predicted[False] = protocol.theory["snapshots"][-1][epsilon]
+        for at_end, share in measured.items():
+            interval = clopper_pearson(round(share * trials), trials)
+            yield Point(epsilon, predicted[at_end], share, interval, at_end)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_every_failed_start_is_counted_once(folder: Path, tmp_path: Path) -> Non
     (row,) = [
         row
         for row in sections["Failed first starts"]
-        if (row["generator, method"], row["clipping"]) == ("hard, rate 2", "standard")
+        if (row["generator, method"], row["clipping"]) == ("hard, rate 2, 399 updates", "standard")
         and row["failed at"].startswith("1e-3")
     ]
     failed = np.asarray(groups["standard"]["first/z_error"]) >= 1e-3

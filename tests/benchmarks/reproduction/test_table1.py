@@ -89,7 +89,7 @@ def test_the_table_counts_what_the_file_holds_beside_the_theory(kept: Path, tmp_
     theory = json.loads(kept.with_suffix(".theory.json").read_text())
     for row in rows[3:]:
         group = groups[row["clipping"]]
-        assert row["generator, method"] == "hard, rate 2"
+        assert row["generator, method"] == "hard, rate 2, 299 updates"
         share = float(row["1e-1"].split()[0])
         assert share == pytest.approx(np.mean(np.asarray(group["z_error"]) < 0.1), abs=1e-3)
         assert int(row["acted"]) == np.sum(np.asarray(group["acted"]) > 0)

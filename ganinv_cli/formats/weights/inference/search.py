@@ -23,7 +23,7 @@ from ganinv_cli.network.norm_statistics import FITS_BELOW, Discrepancy
 
 PRIOR: Key = ("prior", -1)
 QUICK = Effort(samples=48, channels=24, rows=8, values=1 << 21)
-EXACT = Effort(samples=1 << 14, channels=64, rows=16, values=1 << 24)
+EXACT = Effort(samples=1 << 14, channels=64, rows=16, values=1 << 23)
 MAX_STARTS = 1200
 MAX_COMBINATIONS = 400  # of activations, orders and geometries, for each prior
 MAX_FINALISTS = 4
