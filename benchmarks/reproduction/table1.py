@@ -203,7 +203,7 @@ def draw_prediction(protocols: Sequence[Protocol]) -> Figure:
                     alpha=0.7,
                 )
     handles += [_make_handle("o", "0.7", epsilon, size) for epsilon, size in SIZES.items()]
-    handles.append(_make_handle("o", "0.3", "hollow: at the last snapshot"))
+    handles.append(_make_handle("o", "0.3", "hollow: after 20,000 updates"))
     handles[-1].set_fillstyle("none")
     figure.legend(handles=handles, fontsize=8, loc="outside right upper")
     return figure
