@@ -75,7 +75,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
     notes = [
         match.start() for match in re.finditer(r"^(\* )?(Run:|Trials are missing)", text, re.M)
     ]
-    part = text[places[wanted] : min((*after, *notes))].strip()
+    part = text[places[wanted] : min((*after, *notes), default=len(text))].strip()
     return part if suffix == ".txt" else part.partition("\n")[2].strip()
 
 

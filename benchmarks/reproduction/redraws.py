@@ -50,8 +50,8 @@ def main(folder: Path, out: Path) -> None:
 def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
     """Return what became of first starts that failed without redraws: are they at a bound?
 
-    `freed`: of those with a component at a bound, how many the stochastic rule recovered from the
-    same start.
+    Runs in which none failed are left out. `redraws recover`: of those with a component at a bound,
+    how many the stochastic rule recovered from the same start.
     """
     rows = []
     for protocol in protocols:
@@ -59,6 +59,8 @@ def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
             if rule not in protocol.rules or REDRAWN not in protocol.rules:
                 continue
             failed = ~protocol.find_successes(rule, EPSILONS[epsilon])
+            if not failed.any():
+                continue
             bound = np.asarray(protocol.results.groups[rule]["first/at_bound"])
             freed = protocol.find_successes(REDRAWN, EPSILONS[epsilon])
             at_bound, others = failed & (bound > 0), failed & (bound == 0)
@@ -107,11 +109,13 @@ def make_budgets(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
     """Return success within a number of gradients per trial, restarts counted, of both rules.
 
     Under either rule a start that stalls is given up and another one is drawn; the stochastic rule
-    redraws components first. Runs without restarts are left out.
+    redraws components first. Runs without restarts, or without redraws, are left out.
     """
     rows = []
     for protocol in protocols:
         if protocol.config["restarts"] == 0 or not {RESTARTED, REDRAWN} <= set(protocol.rules):
+            continue
+        if not np.any(np.asarray(protocol.results.groups[REDRAWN]["actions"])):
             continue
         for budget in BUDGETS:
             restarted, redrawn = (

@@ -41,6 +41,7 @@ def main(folder: Path, out: Path) -> None:
         raise click.ClickException(f"{folder} holds no results of plain descent")
     sections = {
         "Table 1 by the paper's method": [*make_paper_rows(), *make_shares(descents)],
+        "The rules where they differ": make_summary(descents),
         "On the way, after 20,000 updates": make_snapshots(descents),
         "First starts of L-BFGS": make_shares([p for p in protocols if not p.is_descent]),
         f"McNemar's exact test at {SMALLEST_EPSILON} and 1e-3": make_tests(protocols),
@@ -147,6 +148,23 @@ def make_tests(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
                         }
                     )
     return rows
+
+
+def make_summary(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
+    """Return the run with the most trials beside the paper's, for the README."""
+    protocol = max(protocols, key=lambda each: len(each.results.groups[each.rules[0]]["trial"]))
+    paper = {row["clipping"]: row for row in make_paper_rows()}
+    rows = [(paper[rule], _make_share_row(protocol, RULES[rule])) for rule in protocol.rules]
+    return [
+        {
+            "clipping": row["clipping"],
+            f"{SMALLEST_EPSILON}, the paper": theirs[SMALLEST_EPSILON].partition(" ")[0],
+            f"{SMALLEST_EPSILON}, {protocol.title}": row[SMALLEST_EPSILON],
+            **{name: row[name] for name in EPSILONS if name != SMALLEST_EPSILON},
+            "acted": f"{row['acted']} of {row['trials']}",
+        }
+        for theirs, row in rows
+    ]
 
 
 def make_snapshots(protocols: Sequence[Protocol]) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ganinv_cli.engine.engine import Engine, GeneratorSpec
     from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import BatchNormMode
+
+SLOW_READING = 3.0  # seconds of reading a checkpoint after which a message says why
 
 
 def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
@@ -108,7 +111,8 @@ def read_checkpoint_lazily(
 
     if formats.needs_tensorflow(path, conventions):
         start_tensorflow(verbose, gpus)
-    checkpoint = formats.read(path, conventions)
+    with _announce_slow_reading(path, quiet):
+        checkpoint = formats.read(path, conventions)
     if verbose:
         print_message(
             f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
@@ -128,6 +132,26 @@ def read_checkpoint_lazily(
         for clause in checkpoint.notes:
             print_message(f"{checkpoint.path}: {clause}")
     return checkpoint
+
+
+@contextmanager
+def _announce_slow_reading(path: Path, quiet: bool) -> "Iterator[None]":
+    """Print a message if the block takes seconds: nothing else is printed meanwhile."""
+    timer = Timer(
+        SLOW_READING,
+        print_message,
+        [
+            f"reading {path}; of weights alone, the statistics of its batch norms tell the "
+            "conventions: ten seconds to two minutes, once for each file and each set of options"
+        ],
+    )
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def make_generator_spec(

@@ -1,7 +1,16 @@
-"""TensorFlow starts without what no command needs at first."""
+"""TensorFlow starts without what no command needs at first, and slow reading says why."""
 
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ganinv_cli import formats
+from ganinv_cli.cli import startup
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.settings.conventions import Conventions
 
 CODE = """
 import os, sys
@@ -18,3 +27,19 @@ def test_keras_is_loaded_when_it_is_used() -> None:
     run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == ["[]", "keras.src.optimizers.adam False"]
+
+
+def test_slow_reading_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def read(path: Path, conventions: Conventions) -> None:
+        time.sleep(0.5)
+        raise CheckpointError(f"{path}: no")
+
+    monkeypatch.setattr(formats, "read", read)
+    monkeypatch.setattr(formats, "needs_tensorflow", lambda path, conventions: False)
+    monkeypatch.setattr(startup, "SLOW_READING", 0.05)
+    for quiet in (False, True):
+        with pytest.raises(CheckpointError):
+            startup.read_checkpoint_lazily(tmp_path / "g.safetensors", Conventions(), False, quiet)
+        assert ("once for each file" in capsys.readouterr().err) is not quiet

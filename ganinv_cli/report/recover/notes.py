@@ -1,6 +1,6 @@
 """How to read Table 1 and its companions."""
 
-from ganinv_cli.report.output.number_format import format_interval, format_share
+from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
 from ganinv_cli.report.recover.numbers import Table1Row
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared import actions, labels
@@ -23,6 +23,12 @@ def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[
         "components of z at a bound of the prior, over the first starts that did not reach "
         f"{SMALLEST_EPSILON}."
     )
+    shared = max((row.gradients_shared for row in table1), default=0.0)
+    if shared:
+        lines.append(
+            f"Gradients of a trial include {format_number(shared)} for its share of what the run "
+            "spent once over all its trials; more trials make it less."
+        )
     acting = [RuleActions(row.technique, row.acted, row.shared) for row in table1]
     lines += actions.make_notes(same, acting)
     return lines + _make_bound_notes(run, table1) + labels.make_notes(table1)

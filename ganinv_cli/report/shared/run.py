@@ -118,7 +118,7 @@ def _describe_settings(run: Json) -> str:
     parts = {
         "checkpoint": _describe_checkpoint(run),
         "label": None if config.get("label", -1) == -1 else config["label"],
-        "solver": config.get("solver"),
+        "solver": _describe_solver(config),
         "seed": run.get("seed"),
         "trials": config.get("trials"),
         "batch norm": config.get("batch_norm"),
@@ -129,6 +129,17 @@ def _describe_settings(run: Json) -> str:
     }
     phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
     return f"Run: {', '.join(phrases)}."
+
+
+def _describe_solver(config: Json) -> str | None:
+    """Return the solver's name, of plain descent with its rate."""
+    name: str | None = config.get("solver")
+    settings = config.get("gd") or {}
+    if name != "gd" or "rate" not in settings:
+        return name
+    halving = settings.get("halve_every")
+    halved = f", halved every {halving:,} updates" if halving else ""
+    return f"gd (rate {settings['rate']:g}{halved})"
 
 
 def _describe_checkpoint(run: Json) -> str:
