@@ -27,7 +27,7 @@ from ganinv_cli.statistics import EPSILONS
 from .protocols import Protocol, read_protocols
 
 MOST = 20  # trials continued for each run and rule
-MAX_GRADIENTS = 5000
+MAX_GRADIENTS = 1500
 FAILED, FOUND = EPSILONS["1e-3"], EPSILONS["1e-4"]
 RULES = ("standard", "stochastic")  # whose z stays inside the bounds
 
