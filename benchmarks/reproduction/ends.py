@@ -4,7 +4,7 @@
 
 The first start of each failed trial (error of z at least 1e-3) is continued inside the bounds, from
 where it ended, by SciPy's L-BFGS-B on the loss in float64; then the package's test says whether the
-result is a minimum of the box. At most 20 trials for each run and rule.
+result is a minimum of the box. At most 8 trials for each run and rule.
 """
 
 import json
@@ -26,8 +26,8 @@ from ganinv_cli.statistics import EPSILONS
 
 from .protocols import Protocol, read_protocols
 
-MOST = 20  # trials continued for each run and rule
-MAX_GRADIENTS = 1500
+MOST = 8  # trials continued for each run and rule
+MAX_GRADIENTS = 1000
 FAILED, FOUND = EPSILONS["1e-3"], EPSILONS["1e-4"]
 RULES = ("standard", "stochastic")  # whose z stays inside the bounds
 
