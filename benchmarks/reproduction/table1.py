@@ -201,11 +201,12 @@ def draw_prediction(protocols: Sequence[Protocol]) -> Figure:
         xlabel="share of trials, predicted by linear theory", ylabel="share of trials, measured"
     )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    known = [protocol for protocol in protocols if protocol.theory]
+    known = [each for each in protocols if each.theory and not each.counts_ever]
     handles = [*(_make_handle("o", RULES[rule].colour, rule) for rule in _list_rules(known))]
     for marker, protocol in zip(MARKERS, known, strict=False):
         handles.append(_make_handle(marker, "0.3", protocol.title))
-        for place, rule in enumerate(protocol.rules):
+        for rule in protocol.rules:
+            place = list(RULES).index(rule)
             for point in _locate(protocol, rule):
                 axes.errorbar(
                     point.predicted + DODGE * (place - 1),
