@@ -4,7 +4,8 @@
 
 The first start of each failed trial (error of z at least 1e-3) is continued inside the bounds, from
 where it ended, by SciPy's L-BFGS-B on the loss in float64; then the package's test says whether the
-result is a minimum of the box. At most 8 trials for each run and rule.
+result is a minimum of the box. At most 8 trials for each run and rule; runs with batch statistics
+are left out, since a trial has no loss of its own there.
 """
 
 import json
@@ -16,14 +17,11 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from ganinv_cli.formats import read
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.minimum import MinimumTest, MinimumTester
-from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.shipped import find
 from ganinv_cli.statistics import EPSILONS
 
+from .generator import read_generator
 from .protocols import Protocol, read_protocols
 
 MOST = 8  # trials continued for each run and rule
@@ -39,8 +37,7 @@ def main(folder: Path, out: Path) -> None:
     """Continue, count, and write the counts."""
     rows = []
     for protocol in read_protocols(folder):
-        is_coupled = protocol.config["batch_norm"] == "batch"  # a trial has no loss of its own
-        if is_coupled or protocol.counts_ever:
+        if protocol.is_coupled or protocol.counts_ever:
             continue
         for rule in RULES:
             if rule in protocol.rules and not protocol.find_successes(rule, FAILED).all():
@@ -52,8 +49,7 @@ def main(folder: Path, out: Path) -> None:
 
 def continue_failures(protocol: Protocol, rule: str) -> dict[str, Any]:
     """Return the counts of a run's failed first starts under a rule."""
-    checkpoint = find("checkpoint", protocol.config["checkpoint"])
-    generator = make_generator(read(checkpoint, Conventions(prior=protocol.config["prior"])))
+    generator = read_generator(protocol.config)
     tester = MinimumTest(steps=0).compile_for(generator)
     failed = np.flatnonzero(~protocol.find_successes(rule, FAILED))
     z_true = np.asarray(protocol.results.groups[""]["z_true"])

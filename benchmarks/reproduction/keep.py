@@ -17,17 +17,14 @@ import click
 import h5py
 import numpy as np
 
-from ganinv_cli.formats import read
 from ganinv_cli.jacobian_spectrum import measure_at
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
-from ganinv_cli.statistics import EPSILONS
+from ganinv_cli.statistics import EPSILONS, is_recovered, mcnemar
 from ganinv_cli.statistics.descent_theory import predict
-from ganinv_cli.statistics.paired import mcnemar
 from ganinv_cli.store import Results, read_results
+
+from .generator import read_generator
 
 KEPT_TRIALS = 8
 THINNED = ("z_start", "curve_loss", "curve_error", "z_snapshots")
@@ -95,7 +92,7 @@ def count_snapshots(results: Results) -> dict[str, Any]:
     return {
         "gradients": np.asarray(results.constants["snapshot_gradients"]).tolist(),
         **{
-            rule: {name: (error < each).mean(0).tolist() for name, each in EPSILONS.items()}
+            rule: {name: is_recovered(error, e).mean(0).tolist() for name, e in EPSILONS.items()}
             for rule, error in errors.items()
         },
         "pairs": {
@@ -120,7 +117,7 @@ def describe_theory(results: Results) -> dict[str, Any]:
     the shares below each ε at each snapshot.
     """
     config = results.attributes["config"]
-    generator = make_generator(read(find("checkpoint", config["checkpoint"]), Conventions()))
+    generator = read_generator(config)
     rule = results.groups[config["clip"][0]]
     z, starts = np.asarray(results.groups[""]["z_true"]), np.asarray(rule["z_start"])
     solver = make_solver("gd", config["gd"])

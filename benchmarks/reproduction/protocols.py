@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganinv_cli.statistics import is_recovered
 from ganinv_cli.store import Results, read_results
 
 TEXT_UPDATES = 100_000  # as the paper's text has it
@@ -34,6 +35,11 @@ class Protocol(NamedTuple):
         return bool(self.config["solver"] == "gd")
 
     @property
+    def is_coupled(self) -> bool:
+        """Whether batch norm takes its statistics from the batch, and so couples the trials."""
+        return bool(self.config["batch_norm"] == "batch")
+
+    @property
     def generator(self) -> str:
         """The name of the checkpoint; of a folder's only file, the folder's."""
         path = Path(self.config["checkpoint"])
@@ -51,7 +57,7 @@ class Protocol(NamedTuple):
             [
                 f"{self.generator}, rate {config['gd']['rate']:g}",
                 *([f"{updates:,} updates"] if updates != TEXT_UPDATES else []),
-                *(["batch statistics"] if config["batch_norm"] == "batch" else []),
+                *(["batch statistics"] if self.is_coupled else []),
                 *(["ever"] if self.counts_ever else []),
             ]
         )
@@ -70,7 +76,7 @@ class Protocol(NamedTuple):
         """Return which first starts recovered z, bool (trials,)."""
         group = self.results.groups[rule]
         column = group["z_error_least"] if self.counts_ever else group["first/z_error"]
-        return np.asarray(column) < epsilon
+        return is_recovered(np.asarray(column), epsilon)
 
 
 def read_protocols(folder: Path) -> Iterator[Protocol]:

@@ -17,12 +17,12 @@ import click
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from ganinv_cli.report.output.number_format import format_interval, format_number, format_share
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson
-from ganinv_cli.statistics.paired import mcnemar
+from ganinv_cli.report.output.number_format import format_number, format_share
+from ganinv_cli.report.rows import mean_or_none
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered, mcnemar
 
 from .protocols import Protocol, read_protocols
-from .write import write_sections
+from .write import format_exact_interval, write_sections
 
 BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
 RESTARTED, REDRAWN = "none", "stochastic"
@@ -39,7 +39,7 @@ def main(folder: Path, out: Path) -> None:
         "Failed first starts": make_failures(protocols),
         "Do redraws cost trials?": make_redraws(protocols),
         f"Recovered below {SMALLEST_EPSILON} within a number of gradients": make_budgets(protocols),
-        "Descent: one start with redraws, or five shorter ones": make_restarts(protocols),
+        "Descent: one start with redraws, or several shorter ones": make_restarts(protocols),
         "Where failed first starts lead inside the bounds": (
             make_ends(json.loads(ends.read_text("utf-8"))) if ends.exists() else []
         ),
@@ -70,17 +70,13 @@ def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
                     "clipping": rule,
                     "failed at": f"{epsilon}: {failed.sum():,} of {len(failed):,}",
                     "at a bound": f"{at_bound.sum():,}",
-                    "components there": format_number(_mean(bound[failed])),
-                    "of recovered ones": format_number(_mean(bound[~failed])),
+                    "components there": format_number(mean_or_none(bound[failed])),
+                    "of recovered ones": format_number(mean_or_none(bound[~failed])),
                     "redraws recover": f"{(at_bound & freed).sum():,} of {at_bound.sum():,}",
                     "and of the others": f"{(others & freed).sum():,} of {others.sum():,}",
                 }
             )
     return rows
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
 
 
 def make_redraws(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
@@ -138,14 +134,13 @@ def make_budgets(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 def _find_within(protocol: Protocol, rule: str, budget: float) -> np.ndarray:
     group = protocol.results.groups[rule]
-    recovered = np.asarray(group["z_error"]) < EPSILONS[SMALLEST_EPSILON]
+    recovered = is_recovered(np.asarray(group["z_error"]), EPSILONS[SMALLEST_EPSILON])
     return np.asarray(recovered & (np.asarray(group["gradients"]) <= budget))
 
 
 def _format_count(found: np.ndarray) -> str:
     count, trials = int(found.sum()), len(found)
-    interval = format_interval(clopper_pearson(count, trials), format_share)
-    return f"{count:,} of {trials:,} {interval}"
+    return f"{count:,} of {trials:,} {format_exact_interval(count, trials)}"
 
 
 def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
@@ -159,8 +154,8 @@ def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
         shares = protocol.snapshots
         if not shares or not {RESTARTED, REDRAWN} <= set(protocol.rules):
             continue
-        updates = protocol.config["budget"] - 1
-        starts = int(updates // shares["gradients"][-1])
+        short_updates = shares["gradients"][-1]
+        starts = int((protocol.config["budget"] - 1) // short_updates)
         for epsilon in EPSILONS:
             short = shares[RESTARTED][epsilon][-1]
             redrawn = protocol.find_successes(REDRAWN, EPSILONS[epsilon])
@@ -169,8 +164,9 @@ def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
                     "generator, method": protocol.title,
                     "below": epsilon,
                     f"{REDRAWN}, all updates": _format_count(redrawn),
-                    "none, after a fifth": format_share(short),
-                    "five such starts, at most": format_share(1 - (1 - short) ** starts),
+                    f"{RESTARTED}, after {short_updates:,.0f}": format_share(short),
+                    "starts": f"{starts}",
+                    "all of them, at most": format_share(1 - (1 - short) ** starts),
                 }
             )
     return rows

@@ -18,12 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ganinv_cli.clipping import RULES, ClippingRule
-from ganinv_cli.report.output.number_format import format_interval, format_share
-from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson
-from ganinv_cli.statistics.paired import mcnemar
+from ganinv_cli.report.output.number_format import format_share
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson, mcnemar
 
 from .protocols import Protocol, read_protocols
-from .write import write_sections
+from .write import format_counted_share, write_sections
 
 TESTED = ("1e-4", "1e-3", "1e-2")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -60,7 +59,7 @@ def make_paper_rows() -> list[dict[str, str]]:
             "clipping": rule.name,
             "trials": "1,000",
             **{
-                name: f"{format_share(share)} {_format_interval(round(1000 * share), 1000)}"
+                name: format_counted_share(round(1000 * share), 1000)
                 for name, share in zip(EPSILONS, rule.paper_shares or (), strict=True)
             },
         }
@@ -88,10 +87,7 @@ def _make_share_row(protocol: Protocol, rule: ClippingRule) -> dict[str, str]:
         "generator, method": protocol.title,
         "clipping": rule.name,
         "trials": f"{trials:,}",
-        **{
-            name: f"{format_share(count / trials)} {_format_interval(count, trials)}"
-            for name, count in successes.items()
-        },
+        **{name: format_counted_share(count, trials) for name, count in successes.items()},
         **(
             {f"theory, {SMALLEST_EPSILON}": _format_theory(protocol.theory, SMALLEST_EPSILON)}
             if protocol.is_descent
@@ -100,10 +96,6 @@ def _make_share_row(protocol: Protocol, rule: ClippingRule) -> dict[str, str]:
         "acted": acted,
         "beside the paper": _compare(rule, successes[SMALLEST_EPSILON], trials),
     }
-
-
-def _format_interval(count: int, trials: int) -> str:
-    return format_interval(clopper_pearson(count, trials), format_share)
 
 
 def _format_theory(theory: dict[str, Any] | None, epsilon: str) -> str:
@@ -178,7 +170,7 @@ def make_snapshots(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
             for rule in protocol.rules:
                 trials = len(protocol.results.groups[rule]["trial"])
                 count = round(shares[rule][epsilon][-1] * trials)
-                row[rule] = f"{format_share(count / trials)} {_format_interval(count, trials)}"
+                row[rule] = format_counted_share(count, trials)
             for pair, tests in shares["pairs"].items():
                 test = tests[epsilon][-1]
                 row[f"{pair}: only each, p"] = (
@@ -202,7 +194,7 @@ def draw_prediction(protocols: Sequence[Protocol]) -> Figure:
     )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     known = [each for each in protocols if each.theory and not each.counts_ever]
-    handles = [*(_make_handle("o", RULES[rule].colour, rule) for rule in _list_rules(known))]
+    handles = [_make_handle("o", RULES[rule].colour, rule) for rule in _list_rules(known)]
     for marker, protocol in zip(MARKERS, known, strict=False):
         handles.append(_make_handle(marker, "0.3", protocol.title))
         for rule in protocol.rules:

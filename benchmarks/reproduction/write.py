@@ -1,10 +1,13 @@
-"""Tables as Markdown for docs/, and as JSON."""
+"""Tables as Markdown for docs/, and as JSON, and what their cells show."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
+
+from ganinv_cli.report.output.number_format import format_interval, format_share
+from ganinv_cli.statistics import clopper_pearson
 
 
 def write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:
@@ -17,3 +20,13 @@ def write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page + "\n", "utf-8")
     path.with_suffix(".json").write_text(json.dumps(shown, indent=1) + "\n", "utf-8")
+
+
+def format_counted_share(count: int, trials: int) -> str:
+    """Return a share of trials with its exact 95 % interval."""
+    return f"{format_share(count / trials)} {format_exact_interval(count, trials)}"
+
+
+def format_exact_interval(count: int, trials: int) -> str:
+    """Return the exact 95 % interval of a share of trials (Clopper and Pearson)."""
+    return format_interval(clopper_pearson(count, trials), format_share)

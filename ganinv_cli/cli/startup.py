@@ -136,13 +136,13 @@ def read_checkpoint_lazily(
 
 @contextmanager
 def _announce_slow_reading(path: Path, quiet: bool) -> "Iterator[None]":
-    """Print a message if the block takes seconds: nothing else is printed meanwhile."""
+    """Print a message if reading takes longer than SLOW_READING; it is silent otherwise."""
     timer = Timer(
         SLOW_READING,
         print_message,
         [
-            f"reading {path}; of weights alone, the statistics of its batch norms tell the "
-            "conventions: ten seconds to two minutes, once for each file and each set of options"
+            f"still reading {path}; for weights alone this infers conventions from the batch "
+            "norms, which takes up to two minutes, once for each file and each set of options"
         ],
     )
     timer.daemon = True

@@ -52,7 +52,7 @@ def test_every_failed_start_is_counted_once(folder: Path, tmp_path: Path) -> Non
         assert sum(row[way] for way in ways) == row["continued"] <= row["failed"]
 
 
-def test_more_gradients_recover_no_fewer(folder: Path, tmp_path: Path) -> None:
+def test_more_gradients_recover_no_fewer(folder: Path) -> None:
     rows = redraws.make_budgets(list(redraws.read_protocols(folder)))
     assert {row["generator, method"] for row in rows} == {"hard, L-BFGS, plain loss"}
     for column in ("restarts alone", "redraws, then restarts"):
