@@ -1,0 +1,79 @@
+"""Recover one known z from many starts, by plain descent: its image is not rounded to 8 bits.
+
+    python -m benchmarks.reproduction.one_z build/reproduction/one-z.h5
+
+`ganinv consistency` takes image files, whose pixels are bytes. Here every trial has the z of the
+first trial of `ganinv recover`, and its own start. The result is a file of `recover`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ganinv_cli.cli import progress, startup
+from ganinv_cli.experiments.recover import RecoverTask
+from ganinv_cli.experiments.run import run_known_trials
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.trial import RecordPoints, Targets
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.settings.shipped import find
+from ganinv_cli.solvers import make_solver
+
+SNAPSHOTS = (5_000, 20_000)  # updates, at which z is kept
+STABLE_RATE = 0.727  # of faces32
+
+
+@dataclass(frozen=True, eq=False)
+class OneImageTask(RecoverTask):
+    """Recover one z, that of trial 0, from the starts of all trials."""
+
+    def prepare_targets(self, generator: Generator) -> MakeTargets:
+        make_known = super().prepare_targets(generator)
+
+        def make_targets(jobs: Sequence[Job]) -> Targets:
+            return make_known([job._replace(trial=0) for job in jobs])
+
+        return make_targets
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--trials", default=64, show_default=True)
+@click.option("--updates", default=80_000, show_default=True)
+@click.option("--quiet", is_flag=True)
+def main(out: Path, trials: int, updates: int, quiet: bool) -> None:
+    """Write OUT, a results file; the same command goes on where it stopped."""
+    config = RecoverConfig(
+        checkpoint="checkpoints/faces32",
+        trials=trials,
+        solver="gd",
+        budget=updates + 1,
+        tolerance=0,
+        restarts=0,
+        batch_size=64,
+        snapshots=SNAPSHOTS,
+        seed=1,
+        note="every trial has the z of trial 0; its image is not rounded to 8 bits",
+        solver_tables={"gd": {"rate": STABLE_RATE}},
+    )
+    checkpoint = startup.read_checkpoint(
+        find("checkpoint", config.checkpoint), config.conventions, verbose=False, quiet=quiet
+    )
+    points = RecordPoints(np.array(SNAPSHOTS, float), np.array(SNAPSHOTS, float))
+    task = OneImageTask(
+        config, make_solver(config.solver, config.solver_settings), record_points=points
+    )
+    with (
+        startup.open_engine(config, startup.make_generator_spec(checkpoint)) as engine,
+        progress.show_trials(out, quiet) as show,
+    ):
+        run_known_trials("recover", task, engine, out, False, show)
+
+
+if __name__ == "__main__":
+    main()
