@@ -1,6 +1,6 @@
 """Minimise the loss of coupled rows over all rows at once, to the end.
 
-    python -m benchmarks.reproduction.joint docs/portraits/32/A000370.png build/joint.npz --rows 64
+    python -m benchmarks.reproduction.joint docs/portraits/32/A000370.png --rows 64 --out joint.npz
 
 With training-mode batch norm an image depends on all z of its batch, and the paper's code descends
 on the sum of the rows' losses. This minimises the same sum with SciPy's L-BFGS-B inside the
@@ -18,6 +18,7 @@ import tensorflow as tf
 from scipy.optimize import minimize
 
 from ganinv_cli import formats
+from ganinv_cli.experiments.provenance import read_git_revision
 from ganinv_cli.images import Crop, load_image, to_floats
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.make_generator import make_generator
@@ -31,7 +32,7 @@ RELATIVE_DECREASE = 1e-12  # of the loss in one iteration, below which it has en
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path, exists=True))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--rows", default=64, show_default=True)
 @click.option("--checkpoint", default="faces32", show_default=True)
 @click.option("--seed", default=1, show_default=True)
@@ -73,6 +74,7 @@ def main(image: Path, out: Path, rows: int, checkpoint: str, seed: int, iteratio
         image=np.array(str(image)),
         checkpoint=np.array(checkpoint),
         seed=seed,
+        git=np.array(read_git_revision()),
     )
     click.echo(f"{out}: loss {losses.mean():.2f} a row, {found.nit} iterations, {found.message}")
 

@@ -2,10 +2,12 @@
 
     python -m benchmarks.reproduction.keep build/faces16-authors.h5 docs/results/faces16-authors.h5
 
-Starts, curves and snapshots stay for the first eight trials, and are NaN for the others; all else
-is copied bit for bit, and the copy is compressed. Beside the copy of a run of plain descent stand
-NAME.snapshots.json, the shares of all trials below each ε at the snapshots, if it has some, and, on
-frozen statistics, NAME.theory.json: what linear theory says of its own trials.
+Starts, ends of first starts, curves and snapshots stay for the first eight trials, and are NaN for
+the others, unless `--whole` names them; all else is copied bit for bit, and the copy is compressed.
+`--figures` names the stored pictures to keep, `--no-target` leaves the image of a person out.
+Beside the copy of a run of plain descent stand NAME.snapshots.json, the shares of all trials below
+each ε at the snapshots, if it has some, and, on frozen statistics, NAME.theory.json: what linear
+theory says of its own trials.
 """
 
 import json
@@ -27,13 +29,16 @@ from ganinv_cli.store import Results, read_results
 from .generator import read_generator
 
 KEPT_TRIALS = 8
-THINNED = ("z_start", "curve_loss", "curve_error", "z_snapshots")
+THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots")
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("destination", type=click.Path(path_type=Path))
-def main(source: Path, destination: Path) -> None:
+@click.option("--whole", default="", help=f"Of {', '.join(THINNED)}: columns kept for all trials.")
+@click.option("--figures", help="Names of the stored pictures to keep, with commas [default: all].")
+@click.option("--no-target", is_flag=True, help="Paint the images of an image run black.")
+def main(source: Path, destination: Path, whole: str, figures: str | None, no_target: bool) -> None:
     """Write the copy, and the theory."""
     results = read_results(source)
     if not results.complete:
@@ -41,37 +46,55 @@ def main(source: Path, destination: Path) -> None:
     if results.attributes["git"].endswith("dirty"):
         raise click.ClickException(f"{source} was made by a changed tree; run it from a commit")
     config = results.attributes["config"]
-    if results.attributes["command"] == "recover" and config["solver"] == "gd":
+    if results.attributes["command"] == "recover" and config["solver"] == "gd" and not whole:
         if config["snapshots"]:
             write_beside(destination, "snapshots", count_snapshots(results))
         if config["batch_norm"] == "frozen":
             write_beside(destination, "theory", describe_theory(results))
-    copy_thinned(source, destination)
+    copy_thinned(
+        source,
+        destination,
+        thinned=set(THINNED) - set(whole.split(",")),
+        dropped=set(results.figures) - set(figures.split(",")) if figures is not None else set(),
+        has_target=not no_target,
+    )
     click.echo(f"{destination}: {destination.stat().st_size:,} bytes")
 
 
-def copy_thinned(source: Path, destination: Path) -> None:
-    """Copy every group, column and attribute of a results file, compressed."""
+def copy_thinned(
+    source: Path, destination: Path, *, thinned: set[str], dropped: set[str], has_target: bool
+) -> None:
+    """Copy groups, columns and attributes of a results file, compressed.
+
+    Columns in `thinned` keep their first trials; groups in `dropped` are left out.
+    """
+    links: dict[int, h5py.Dataset] = {}  # columns that are links to one array stay so
+
+    def copy_group(old: h5py.Group, new: h5py.Group, place: str) -> None:
+        new.attrs.update(old.attrs)
+        for name, item in old.items():
+            address = h5py.h5o.get_info(item.id).addr
+            if name in dropped and not place:
+                continue
+            if isinstance(item, h5py.Group):
+                copy_group(item, new.create_group(name), name)
+            elif address in links:
+                new[name] = links[address]
+            else:
+                values = item[()]
+                if name in thinned or f"{place}/{name}" in thinned:
+                    values[KEPT_TRIALS:] = np.nan
+                if name == "target" and not has_target:
+                    values[:] = 0
+                packed = {"compression": "gzip", "shuffle": True} if values.shape else {}
+                links[address] = new.create_dataset(name, data=values, **packed)
+                links[address].attrs.update(item.attrs)
+
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w") as new:
-        _copy_group(old, new, {})
-
-
-def _copy_group(old: h5py.Group, new: h5py.Group, copies: dict[int, h5py.Dataset]) -> None:
-    """Copy a group; columns that are links to one array become links to its copy."""
-    new.attrs.update(old.attrs)
-    for name, item in old.items():
-        address = h5py.h5o.get_info(item.id).addr
-        if isinstance(item, h5py.Group):
-            _copy_group(item, new.create_group(name), copies)
-        elif address in copies:
-            new[name] = copies[address]
-        else:
-            values = item[()]
-            if name in THINNED:
-                values[KEPT_TRIALS:] = np.nan
-            packed = {"compression": "gzip", "shuffle": True} if values.shape else {}
-            copies[address] = new.create_dataset(name, data=values, **packed)
-            copies[address].attrs.update(item.attrs)
+        copy_group(old, new, "")
+        new.attrs["figures"] = json.dumps(
+            [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
+        )
 
 
 def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:

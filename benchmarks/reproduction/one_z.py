@@ -1,6 +1,6 @@
 """Recover one known z from many starts, by plain descent: its image is not rounded to 8 bits.
 
-    python -m benchmarks.reproduction.one_z build/reproduction/one-z.h5
+    python -m benchmarks.reproduction.one_z --out build/one-z.h5
 
 `ganinv consistency` takes image files, whose pixels are bytes. Here every trial has the z of the
 first trial of `ganinv recover`, and its own start. The result is a file of `recover`.
@@ -42,7 +42,7 @@ class OneImageTask(RecoverTask):
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--trials", default=64, show_default=True)
 @click.option("--updates", default=80_000, show_default=True)
 @click.option("--quiet", is_flag=True)

@@ -35,6 +35,11 @@ DODGE = 0.009  # between the rules
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
 def main(folder: Path, out: Path) -> None:
     """Write the tables and the figure."""
+    write_tables(folder, out)
+
+
+def write_tables(folder: Path, out: Path) -> None:
+    """Write table1.md, table1.json and predicted.png."""
     protocols = list(read_protocols(folder))
     descents = [protocol for protocol in protocols if protocol.is_descent]
     if not descents:

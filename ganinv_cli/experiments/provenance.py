@@ -43,11 +43,11 @@ def make_provenance(
         device=device,
         precision=precision,
         seed=config.seed,
-        git=_read_git_revision(),
+        git=read_git_revision(),
     )
 
 
-def _read_git_revision() -> str:
+def read_git_revision() -> str:
     """Return the revision of the checkout that this package runs from; empty if installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

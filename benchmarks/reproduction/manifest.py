@@ -1,0 +1,68 @@
+"""The kept results: what each answers, the command that makes it, and how long that took.
+
+`docs/results/runs.toml` lists them; the seed, the time and the revision are in the files.
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.store import read_results
+
+MANIFEST = "runs.toml"
+HASHES = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An entry of the manifest."""
+
+    file: str  # in docs/results
+    answers: str
+    command: str  # without where it writes
+    keep: tuple[str, ...] = ()  # options of keep.py
+    needs: str = ""  # what the repository does not hold; empty: nothing
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a kept file says of its run."""
+
+    seed: int
+    seconds: float  # from start to end
+    revision: str
+    size: int  # bytes
+    sha256: str
+
+
+def read_manifest(results: Path) -> list[Run]:
+    """Return the runs in the order of the manifest."""
+    entries = tomllib.loads((results / MANIFEST).read_text("utf-8"))["run"]
+    return [Run(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
+
+
+def read_facts(path: Path) -> Facts:
+    """Return the facts of a kept file."""
+    content = path.read_bytes()
+    found: dict[str, Any]
+    if path.suffix == ".npz":
+        with np.load(path) as saved:
+            found = {
+                "seed": int(saved["seed"]),
+                "seconds": float(saved["seconds"]),
+                "revision": str(saved["git"]),
+            }
+    else:
+        attributes = read_results(path).attributes
+        begin, end = (datetime.fromisoformat(attributes[name]) for name in ("started", "finished"))
+        found = {
+            "seed": int(attributes["seed"]),
+            "seconds": (end - begin).total_seconds(),
+            "revision": attributes["git"],
+        }
+    return Facts(**found, size=len(content), sha256=hashlib.sha256(content).hexdigest())
