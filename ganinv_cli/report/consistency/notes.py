@@ -50,8 +50,8 @@ def make_notes(
     lines += [_describe_outside(rule, list(of)) for rule, of in _group_outside(table2)]
     lines.append(
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "
-        "as the paper's; squared: E‖zᵢ − zⱼ‖₂² / latent. Paper: its value, for its own image and "
-        "generator. Random: E‖u − v‖₂ / latent of independent u, v, "
+        "as the paper's; as found: its mean before refinement, as the solver left z. Paper: its "
+        "value, for its own image and generator. Random: E‖u − v‖₂ / latent of independent u, v, "
         f"{describe_distribution(read_prior(run['config']))}."
     )
     polishing = _describe_polishing(table2, get_polish_precision(run))

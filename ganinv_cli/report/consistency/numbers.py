@@ -92,6 +92,7 @@ class Table2Row(ImageRow):
     without_number: int  # recoveries without a finite z
     label: int | None = None  # of the best recovery
     distance: DistanceSummary
+    distance_as_found: float | None  # the mean before refinement, as the solver left z
     paper: float | None  # the paper's mean distance; None: not one of its rules
     baseline: float  # expected distance of two z that are drawn from the prior
     minima: MinimaCounts
@@ -191,6 +192,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         without_number=int(np.sum(~recoveries.has_finite_z)),
         label=recoveries.best_label,
         distance=_summarize_distances(recoveries, recoveries.has_finite_z),
+        distance_as_found=mean_or_none(recoveries.measure_found_distances()),
         paper=RULES[rule].paper_distance,
         baseline=statistics.expected_distance(latent, recoveries.prior),
         minima=MinimaCounts(

@@ -109,6 +109,12 @@ class Recoveries:
             self.z[selected], _select_labels(self.labels, selected)
         )
 
+    def measure_found_distances(self) -> Floats:
+        """Return ‖zᵢ − zⱼ‖ / latent (pairs,) of finite z as the solver left them, unrefined."""
+        z = self.group["z_found"].astype(np.float64)
+        finite = np.isfinite(z).all(axis=1)
+        return statistics.pairwise_distances(z[finite], _select_labels(self.labels, finite))
+
     def assign_clusters(self, selected: Booleans, tolerance: float = SAME_Z_TOLERANCE) -> Integers:
         """Return cluster numbers (selected,): equal if one z, 0 for the most frequent."""
         return statistics.assign_clusters(
