@@ -1,164 +1,196 @@
-"""What inverting costs, beside what was to be reached: from the files that `make bench` writes.
+"""Compare what recovery costs with its goals, from stored results alone.
 
-    python benchmarks/goals.py build/bench > docs/solvers/goals.md
+    python benchmarks/goals.py docs/results docs/solvers      # writes docs/solvers/goals.md
 
-FOLDER holds recover.h5 (three rules), encoder.h5 (--start encoder), float64.h5 (--polish float64),
-roofline.json and peers.json; what is missing is left out.
+RESULTS holds recover.h5 (random starts), encoder.h5 (--start encoder) and float64.h5 (--polish
+float64); SOLVERS holds roofline.json and peers.json, and goals.md is written there. Rows of a file
+that is missing are left out.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from side_by_side.records import OURS, Record, format_speedup, read_records
 from tabulate import tabulate
 
 from ganinv_cli.report.shared.run import share_gradients
+from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import read_results
 from ganinv_cli.store.results import Results
 
+TITLE = "Goals and what was measured"
+HEADER = ("goal", "to reach", "measured", "by")
 RULE = "stochastic"
-ENCODER_GRADIENTS = (
-    122_890 // 2
-)  # pictures of random z that fitting portraits64's took, in gradients
+LIBRARIES = ("scipy", "tfp")  # first letters of the names of methods that libraries ship
 Row = tuple[str, str, str, str]
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(folder: Path) -> None:
-    """Print a Markdown table of what was reached."""
-    rows = [*_recovery_rows(folder), *_roofline_rows(folder), *_peer_rows(folder)]
-    click.echo("### What was to be reached\n")
-    click.echo(
-        tabulate(rows, ("what", "to reach", "measured", "by"), "pipe", disable_numparse=True)
-    )
-    device = read_results(folder / "recover.h5").attributes["device"]
-    click.echo(f"\n* Run: {device}, by `make bench`.")
+@click.argument("results", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("solvers", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(results: Path, solvers: Path) -> None:
+    """Write SOLVERS/goals.md and print it."""
+    write_page(results, solvers)
+    click.echo((solvers / "goals.md").read_text("utf-8"), nl=False)
 
 
-def _recovery_rows(folder: Path) -> Iterator[Row]:
+def write_page(results: Path, solvers: Path) -> None:
+    """Write goals.md in the folder `solvers`, from its JSON files and those of `results`."""
+    files = {
+        name: read_results(results / f"{name}.h5")
+        for name in ("recover", "encoder", "float64")
+        if (results / f"{name}.h5").exists()
+    }
+    rows = [
+        *_recovery_rows(files),
+        *(_polish_rows(files["float64"]) if "float64" in files else ()),
+        *_roofline_rows(solvers / "roofline.json"),
+        *_peer_rows(solvers / "peers.json"),
+    ]
+    table = tabulate(rows, HEADER, "pipe", disable_numparse=True)
+    text = f"### {TITLE}\n\n{table}\n\n{_describe_runs(files)}"
+    (solvers / "goals.md").write_text(text, "utf-8")
+
+
+def count_encoder_gradients(checkpoint: str) -> int:
+    """Return what fitting the encoder beside a checkpoint took, in gradients: half of its images.
+
+    An image is one forward pass, half of a gradient.
+    """
+    with np.load(find("checkpoint", checkpoint) / "encoder.npz", allow_pickle=False) as encoder:
+        images: int = json.loads(str(encoder["json"]))["about"]["run"]["images"]
+    return images // 2
+
+
+def _recovery_rows(files: Mapping[str, Results]) -> Iterator[Row]:
     for name, words, most in (
         ("recover", "random starts", 70),
-        ("encoder", "from the encoder", 30),
+        ("encoder", "encoder starts", 30),
     ):
-        if (folder / f"{name}.h5").exists():
-            found = read_results(folder / f"{name}.h5")
-            rows, shared = found.groups[RULE], share_gradients(found)
-            by = "ganinv recover" + (" --start encoder" if name == "encoder" else "")
-            count = len(rows["trial"])
-            right = int((rows["z_error"] < 1e-4).sum())
-            first = int((rows["first/z_error"] < 1e-4).sum())
-            gradients = rows["gradients"] + shared
-            fitting = f", after some {ENCODER_GRADIENTS:,} once for it" if name == "encoder" else ""
-            held = int((rows["z_error"] <= rows["error_bound"]).sum())
-            yield (
-                f"recovered below 1e-4, {words}, {RULE}",
-                f"{count:,}",
-                f"{right:,} of {count:,} ({first:,} at the first start)",
-                f"`{by}`",
-            )
-            yield (
-                f"gradients a trial until done, {words}",
-                f"≤ {most}",
-                f"{gradients.mean():.1f} (median {np.median(gradients):.0f}; {shared:.1f} of them "
-                f"its share of the preconditioner){fitting}",
-                f"`{by}`",
-            )
-            yield (
-                f"estimated bound on the error of z held, {words}",
-                "",
-                f"{held:,} of {count:,}; largest share {_largest_share(rows):.2f}",
-                f"`{by}`",
-            )
-            if name == "recover":
-                yield _wall_clock_row(found, by)
-    if (folder / "float64.h5").exists():
-        yield from _polish_rows(read_results(folder / "float64.h5").groups[RULE])
+        if name not in files:
+            continue
+        results = files[name]
+        rows, shared = results.groups[RULE], share_gradients(results)
+        count = len(rows["trial"])
+        recovered = int((rows["z_error"] < 1e-4).sum())
+        first = int((rows["first/z_error"] < 1e-4).sum())
+        held = int((rows["z_error"] <= rows["error_bound"]).sum())
+        gradients = rows["gradients"] + shared
+        fitting = ""
+        if name == "encoder":
+            once = count_encoder_gradients(Path(results.attributes["config"]["checkpoint"]).name)
+            fitting = f", after {once:,} once for the encoder"
+        by = f"`ganinv recover{' --start encoder' if name == 'encoder' else ''}`"
+        yield (
+            f"trials recovered below 1e-4, {words}, {RULE}",
+            f"{count:,}",
+            f"{recovered:,} of {count:,} ({first:,} at the first start)",
+            by,
+        )
+        yield (
+            f"gradients per trial, {words}",
+            f"≤ {most}",
+            f"{gradients.mean():.1f} (median {np.median(gradients):.0f}; {shared:.1f} of them its "
+            f"share of the preconditioner){fitting}",
+            by,
+        )
+        yield (
+            f"trials in which the estimated bound on the error of z held, {words}",
+            "",
+            f"{held:,} of {count:,}; largest error: {_largest_share(rows):.2f} of its bound",
+            by,
+        )
 
 
 def _largest_share(rows: Mapping[str, np.ndarray]) -> float:
     return float((rows["z_error"] / rows["error_bound"]).max())
 
 
-def _wall_clock_row(found: Results, by: str) -> Row:
-    began, ended = (
-        datetime.fromisoformat(found.attributes[name]) for name in ("started", "finished")
-    )
-    trials = sum(len(rows["trial"]) for rows in found.groups.values() if "z_error" in rows)
-    took = (ended - began).total_seconds()
-    words = (
-        f"wall clock, {trials:,} trials under {len(found.groups) - 1} rules, low precision first"
-    )
-    return words, "≤ 5 min", f"{took // 60:.0f} min {took % 60:.0f} s", f"`{by}`"
-
-
-def _polish_rows(rows: Mapping[str, np.ndarray]) -> Iterator[Row]:
+def _polish_rows(results: Results) -> Iterator[Row]:
+    rows = results.groups[RULE]
     errors, count = rows["polished/z_error"], len(rows["trial"])
     by = "`ganinv recover --polish float64`"
     yield (
-        "below 1e-20 after polishing",
+        "trials below 1e-20 after the refinement in float64",
         f"{count:,}",
         f"{int((errors < 1e-20).sum()):,} of {count:,} (median {np.median(errors):.1e})",
         by,
     )
     mean = rows["polished/gradients"].mean()
-    yield "float32 gradients a trial for that", "≤ 150", f"{mean:.0f}", by
+    yield "float32 gradients per trial for the refinement", "≤ 150", f"{mean:.0f}", by
 
 
-def _roofline_rows(folder: Path) -> Iterator[Row]:
-    if not (folder / "roofline.json").exists():
+def _roofline_rows(path: Path) -> Iterator[Row]:
+    if not path.exists():
         return
-    rows: list[dict[str, Any]] = json.loads((folder / "roofline.json").read_text())["rows"]
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
     by = "`benchmarks/roofline.py`"
     loops = [row for row in rows if row["what"] == "bare loop, float32"]
     best = max(loops, key=lambda row: row["share"])
     yield (
-        "bare loop to a float32 matrix product",
+        "speed of a bare loop of gradients, as a share of a float32 matrix product",
         "≥ .90",
-        f"{best['share']:.3f} at batch {best['batch']} ({best['least']:.2f} to {best['most']:.2f})",
+        f"{_format_share(best)}, batch {best['batch']}",
         by,
     )
     solver = next(row for row in rows if row["what"] == "solver, float32")
-    yield (
-        "inside the solver to the bare loop",
-        "≥ .95",
-        f"{solver['share']:.3f} ({solver['least']:.2f} to {solver['most']:.2f})",
-        by,
-    )
+    yield "speed of the solver, as a share of the bare loop", "≥ .95", _format_share(solver), by
     for row in rows:
         if row["what"].startswith("descent, "):
             yield (
-                f"{row['what']} at batch {row['batch']}, to the bare loop",
+                f"{row['what']}, batch {row['batch']}: speed as a share of the bare loop",
                 "≥ .90" if row["what"].endswith("32×32×1") else "",
-                f"{row['share']:.3f} ({row['least']:.2f} to {row['most']:.2f})",
+                _format_share(row),
                 by,
             )
 
 
-def _peer_rows(folder: Path) -> Iterator[Row]:
-    if not (folder / "peers.json").exists():
+def _format_share(row: Mapping[str, Any]) -> str:
+    return f"{row['share']:.3f} ({row['least']:.2f} to {row['most']:.2f})"
+
+
+def _peer_rows(path: Path) -> Iterator[Row]:
+    if not path.exists():
         return
-    stored = json.loads((folder / "peers.json").read_text())["methods"]
-    methods: dict[str, dict[str, Any]] = dict(stored)
-    ours = [record for name, record in methods.items() if name in ("ganinv", "ganinv again")]
-    rate = sum(each["recovered"] for each in ours) / sum(each["seconds"] for each in ours)
-    libraries = ("scipy", "tfp")
-    for words, least, chosen in (
-        ("a method that a peer ships", 10, False),
-        ("a library's optimiser", 5, True),
+    records, _ = read_records(path)
+    ours = [records[name] for name in OURS if name in records]
+    for words, goal, chosen in (
+        ("another project's method", "≥ 10 times", False),
+        ("a library's optimiser", "≥ 5 times", True),
     ):
         others = {
-            name: each["recovered"] / each["seconds"]
-            for name, each in methods.items()
-            if not name.startswith("ganinv") and name.startswith(libraries) is chosen
+            name: record
+            for name, record in records.items()
+            if name not in OURS and name.startswith(LIBRARIES) is chosen
         }
-        name = max(others, key=lambda each: others[each])
-        said = f"{rate / others[name]:.1f} times {name}" if others[name] else "none recovered any"
-        yield f"trials a second beside {words}", f"≥ {least} times", said, "`benchmarks/peers.py`"
+        if others and ours:
+            yield (
+                f"trials recovered per second, beside the fastest of {words}",
+                goal,
+                _compare_fastest(ours, others),
+                "`benchmarks/peers.py`",
+            )
+
+
+def _compare_fastest(ours: list[Record], others: Mapping[str, Record]) -> str:
+    """Return how many times as fast ours are as the fastest of others, at equal pace."""
+    name = max(others, key=lambda each: others[each].recovered / others[each].measure_time(True))
+    if not others[name].recovered:
+        return "none of these recovered a trial"
+    return f"{format_speedup(ours, others[name], at_equal_pace=True)} times `{name}` at equal pace"
+
+
+def _describe_runs(files: Mapping[str, Results]) -> str:
+    """Return the device and seed of each results file."""
+    runs = "; ".join(
+        f"{name}.h5: {results.attributes['device']}, seed {results.attributes['config']['seed']}"
+        for name, results in files.items()
+    )
+    return f"* Run: {runs}.\n" if runs else ""
 
 
 if __name__ == "__main__":

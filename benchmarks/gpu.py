@@ -12,23 +12,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import tensorflow as tf
-from side_by_side.tables import print_table
+from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli import formats
 from ganinv_cli.cli.param_types import Numbers
-from ganinv_cli.engine.devices import Device, describe_machine, find_devices
-from ganinv_cli.engine.engine import Engine, GeneratorSpec, Task, WorkerResults
-from ganinv_cli.engine.local import MultiDevice, SingleDevice
 from ganinv_cli.errors import UsageError
-from ganinv_cli.experiments.recover import recover
-from ganinv_cli.jobs import JobCollection
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ganinv_cli.engine.devices import Device
+    from ganinv_cli.engine.engine import Engine, GeneratorSpec, Task, WorkerResults
+    from ganinv_cli.jobs import JobCollection
+    from ganinv_cli.network.generator import Generator
 
 TITLE = "On a GPU"
 GRADIENTS_PER_CALL = 4  # in a call, after one another
@@ -52,6 +52,12 @@ def main(
     out: Path | None,
 ) -> None:
     """Print a row for each thing that was measured."""
+    import tensorflow as tf
+
+    from ganinv_cli import formats
+    from ganinv_cli.engine.devices import describe_machine, find_devices
+    from ganinv_cli.engine.engine import GeneratorSpec
+
     try:
         used = find_devices(device)
     except UsageError as error:
@@ -69,8 +75,13 @@ def main(
     print_table(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
 
 
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    write_table_page(path)
+
+
 def _measure_loops(
-    recipe: GeneratorSpec, device: Device, batches: Sequence[int], xla: bool
+    recipe: "GeneratorSpec", device: "Device", batches: Sequence[int], xla: bool
 ) -> Iterator[Row]:
     """A bare loop of gradients: what the device can do, and whether XLA makes it faster."""
     with device.scope():
@@ -88,13 +99,17 @@ def _measure_loops(
                     }
 
 
-def _make_loop(generator: Generator, size: int, precision: str, xla: bool) -> Callable[[], float]:
+def _make_loop(generator: "Generator", size: int, precision: str, xla: bool) -> Callable[[], float]:
+    import tensorflow as tf
+
+    from ganinv_cli.problem import Problem
+
     start = tf.random.stateless_uniform([size, generator.latent], [0, 0], -1, 1)
     targets = tf.cast(generator(-start), precision)
     problem = Problem(generator, targets, tf.zeros(size), tf.zeros(size))
 
     @tf.function(autograph=False, jit_compile=xla)
-    def run(z: tf.Tensor) -> tf.Tensor:
+    def run(z: "tf.Tensor") -> "tf.Tensor":
         for _ in range(GRADIENTS_PER_CALL):
             z -= 1e-6 * tf.cast(problem.evaluate(tf.cast(z, precision)).gradient, tf.float32)
         return z
@@ -108,6 +123,8 @@ def _make_loop(generator: Generator, size: int, precision: str, xla: bool) -> Ca
 
 def _measure_rate(call: Callable[[], float]) -> float | None:
     """Gradients a second, the median of calls; None where there is no memory or no such graph."""
+    import tensorflow as tf
+
     try:
         call()
         rates: list[float] = []
@@ -120,7 +137,9 @@ def _measure_rate(call: Callable[[], float]) -> float | None:
     return round(statistics.median(rates), 1)
 
 
-def _measure_recover(recipe: GeneratorSpec, used: Sequence[Device], trials: int) -> Iterator[Row]:
+def _measure_recover(
+    recipe: "GeneratorSpec", used: Sequence["Device"], trials: int
+) -> Iterator[Row]:
     """`ganinv recover` on one device in both precisions, and on all of them."""
     config = RecoverConfig(trials=trials, clip=("stochastic",))
     for precision in ("float32", "mixed"):
@@ -129,7 +148,11 @@ def _measure_recover(recipe: GeneratorSpec, used: Sequence[Device], trials: int)
         yield _run_recover(replace(config, precision="mixed"), recipe, used)
 
 
-def _run_recover(config: RecoverConfig, recipe: GeneratorSpec, used: Sequence[Device]) -> Row:
+def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence["Device"]) -> Row:
+    from ganinv_cli.engine.devices import describe_machine
+    from ganinv_cli.engine.local import MultiDevice, SingleDevice
+    from ganinv_cli.experiments.recover import recover
+
     where = describe_machine(used, config.precision)
     with tempfile.TemporaryDirectory() as folder, used[0].scope():
         inner = (
@@ -152,13 +175,13 @@ def _run_recover(config: RecoverConfig, recipe: GeneratorSpec, used: Sequence[De
 class _MeasuredEngine:
     """An engine, and what it did from its first look on, without the building of graphs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self.generator, self.machine = engine.generator, engine.machine
         self.is_local, self.reentrant = engine.is_local, engine.reentrant
         self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
 
-    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
+    def run(self, task: "Task", jobs: "JobCollection") -> "WorkerResults":
         """Those of the engine."""
         for done in self._engine.run(task, jobs):
             self.batch = max(self.batch, done.batch_size)
@@ -167,10 +190,12 @@ class _MeasuredEngine:
             yield done
 
 
-def _measure_peak_memory(device: Device) -> int | None:
+def _measure_peak_memory(device: "Device") -> int | None:
     """MB that were taken at once since the last time this was asked."""
     if device.kind == "cpu":
         return None
+    import tensorflow as tf
+
     name = f"GPU:{device.number}"
     peak = int(tf.config.experimental.get_memory_info(name)["peak"])
     tf.config.experimental.reset_memory_stats(name)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from side_by_side.tables import print_table
+from side_by_side.tables import print_table, write_table_page
 
 from ganinv_cli.cli.param_types import Numbers
 
@@ -70,6 +70,11 @@ def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
             click.echo(json.dumps(rows[-1]), err=True)
     about = f"{device}; a DCGAN of 6 components and 16 × 16 pixels"
     print_table(TITLE, rows, about, out)
+
+
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    write_table_page(path)
 
 
 def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object]:

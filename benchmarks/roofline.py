@@ -7,94 +7,21 @@ second look on, under the stochastic rule, while trials wait for every row. Desc
 `gd`, with curves and snapshots, on random generators that are small. What is compared takes turns
 in short slices; a share is the median of the turns, so that both sides feel the pace change.
 
-    python benchmarks/roofline.py            # about 3 minutes on two cores
-    python benchmarks/roofline.py --quick    # about 1, to see it work
+    python benchmarks/roofline.py --out docs/solvers/roofline.json    # 3 minutes on two cores
+    python benchmarks/roofline.py --quick                             # 1 minute, to see it work
 """
 
-import itertools
 import json
-import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
-import tensorflow as tf
-from tabulate import tabulate
+from roofline_study.table import format_page
 
-from ganinv_cli import formats, preconditioner
-from ganinv_cli.engine.devices import find_devices
-from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.experiments.task import NO_RECORD_POINTS
-from ganinv_cli.jobs import Job, SharedJobs
-from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Limits, RecordPoints
-from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.graph import chain
-from ganinv_cli.network.layered import LayeredGenerator
-from ganinv_cli.network.layers import (
-    Activation,
-    ConvTranspose,
-    Dense,
-    Layer,
-    Reshape,
-    same_crop,
-)
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.preconditioner import Preconditioner
-from ganinv_cli.prior import Uniform
-from ganinv_cli.problem import Problem
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
-from ganinv_cli.solvers import make_solver
-
-SIDES = (1024, 2048, 3072)  # of the matrices
-PRECISIONS = ("float32", "bfloat16")
-GRADIENTS = 128  # in a call of the bare loop, where the batch is not larger
-RULE = "stochastic"
-SETTINGS: Mapping[str, Any] = {}  # of the solver, so that it computes in float32 alone
-DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # of plain descent, as in the preset paper-text
-POINTS = RecordPoints(np.rint(np.geomspace(1, 1e4, 40)) * 10, np.array([100.0, 20_000.0]))
-BARE_STEPS = 50  # in a call of the bare loop of a small generator
-HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turns", "of")
-
-Call = Callable[[], float]  # works to the end; returns how many gradients that was, or would be
-Rates = dict[str, list[float]]  # gradients a second, a slice each
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long it takes."""
-
-    batches: tuple[int, ...]
-    turns: int
-    seconds: float  # a slice
-    solver_seconds: float  # a slice of the solver, which works in steps of seconds
-    small_widths: tuple[tuple[int, ...], ...] = ((64, 32, 16), (32, 16))  # of generators for gd
-    descent_batches: tuple[int, ...] = (64, 256)
-
-
-FULL = Plan((16, 32, 64, 128), turns=8, seconds=0.4, solver_seconds=3.0)
-QUICK = Plan((32, 64), turns=3, seconds=0.3, solver_seconds=1.5)
-
-
-@dataclass(frozen=True)
-class Row:
-    """How fast one thing is, and what share that is of another."""
-
-    what: str
-    batch: int | None
-    rate: float  # gradients a second, median of the slices
-    multiply_adds: float  # a second
-    of: str
-    share: float  # median of the turns
-    least: float
-    most: float
 
 
 @click.command()
@@ -102,16 +29,20 @@ class Row:
 @click.option("--quick", is_flag=True, help="Fewer turns and batch sizes.")
 @click.option("--out", default="build/roofline.json", type=click.Path(path_type=Path))
 def main(checkpoint: str, quick: bool, out: Path) -> None:
-    """Print a Markdown table of gradients a second and shares, and write it as JSON."""
+    """Print a Markdown table of gradients per second and shares, and write it as JSON."""
+    import tensorflow as tf
+    from roofline_study.measure import FULL, QUICK, measure_descent, measure_rows
+
+    from ganinv_cli import formats
+    from ganinv_cli.engine.devices import find_devices
+    from ganinv_cli.network.make_generator import make_generator
+
     tf.get_logger().setLevel("ERROR")  # else it wonders at so many functions that are alike
     plan = QUICK if quick else FULL
     device = find_devices("auto")[0]
     with device.scope():
         generator = make_generator(formats.read(find("checkpoint", checkpoint)))
         rows = [*measure_rows(generator, plan), *measure_descent(plan)]
-    table = [_format_row(row) for row in rows]
-    click.echo(tabulate(table, HEADER, "pipe", disable_numparse=True))
-    click.echo(f"\n{device.description}, checkpoint {generator.sha256[:12]}.")
     record = {
         "hardware": device.description,
         "versions": {name: version(name) for name in ("ganinv", "tensorflow", "numpy")},
@@ -120,207 +51,15 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
         "plan": asdict(plan),
         "rows": [asdict(row) for row in rows],
     }
+    click.echo(format_page(record), nl=False)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(record, indent=1) + "\n")
+    out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    write_page(out)
 
 
-def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
-    """All rows, in the order of the table."""
-    best: dict[str, int] = {}
-    for precision in PRECISIONS:
-        rows = _measure_peak_shares(generator, plan, precision)
-        best[precision] = max(rows, key=lambda row: row.rate * (row.batch is not None)).batch or 0
-        yield from rows
-    yield from _measure_loop_shares(generator, plan, best)
-    yield _measure_solver(generator, plan, best["float32"])
-
-
-def measure_descent(plan: Plan) -> Iterator[Row]:
-    """Plain descent on each small generator, at each batch size."""
-    for widths in plan.small_widths:
-        generator = _make_small_generator(widths)
-        name = "×".join(map(str, generator.image_shape))
-        for size in plan.descent_batches:
-            inside, outside = f"descent, {name}", f"bare loop, {name}"
-            calls = {
-                inside: _make_solver_call(generator, "gd", {}, size, DESCENT_LIMITS, POINTS),
-                outside: _make_loop(generator, size, "float32", steps=BARE_STEPS),
-            }
-            rates = _measure_in_turns(calls, plan.turns, plan.solver_seconds)
-            yield _make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
-
-
-def _make_small_generator(widths: tuple[int, ...]) -> Generator:
-    """Random weights in a grey DCGAN: 4×4 maps of the first width, each next twice the side."""
-    random, latent, kernel, stride = np.random.default_rng(0), 100, (5, 5), (2, 2)
-    layers: list[Layer] = [
-        Dense(
-            random.normal(0, 0.5, (latent, 16 * widths[0])).astype(np.float32),
-            np.zeros(16 * widths[0], np.float32),
-        ),
-        Reshape((4, 4, widths[0])),
-    ]
-    for inputs, outputs in itertools.pairwise((*widths, 1)):
-        scale = 1 / np.sqrt(25 / 4 * inputs)
-        weights = random.normal(0, scale, (*kernel, outputs, inputs)).astype(np.float32)
-        bias, crop = np.zeros(outputs, np.float32), same_crop(kernel, stride)
-        layers += [Activation("relu"), ConvTranspose(weights, bias, stride, crop)]
-    return LayeredGenerator(chain(latent, [*layers, Activation("tanh")]), Uniform())
-
-
-def _measure_peak_shares(generator: Generator, plan: Plan, precision: str) -> list[Row]:
-    """The matrix product, and the bare loop at each batch size."""
-    work = 2 * generator.multiply_adds
-    products = {f"product {side}": _make_product(side, precision, work) for side in SIDES}
-    loops = {f"loop {size}": _make_loop(generator, size, precision) for size in plan.batches}
-    rates = _measure_in_turns(products | loops, plan.turns, plan.seconds)
-    peak = f"matrix product, {precision}"
-    rates[peak] = max((rates[name] for name in products), key=statistics.median)
-    rows = [_make_row(rates, peak, peak, work)]
-    for name, size in zip(loops, plan.batches, strict=True):
-        row = _make_row(rates, name, peak, work, size)
-        rows.append(replace(row, what=f"bare loop, {precision}"))
-    return rows
-
-
-def _measure_loop_shares(generator: Generator, plan: Plan, best: Mapping[str, int]) -> list[Row]:
-    """What less precision and forward products are worth."""
-    calls = {f"bare loop, {of}": _make_loop(generator, best[of], of) for of in PRECISIONS}
-    calls |= {f"Jacobian at one z, {of}": _make_jacobian(generator, of) for of in PRECISIONS}
-    rates = _measure_in_turns(calls, plan.turns, plan.seconds)
-    whole, *names = calls
-    batches = (best["bfloat16"], generator.latent, generator.latent)
-    work = 2 * generator.multiply_adds
-    return [
-        _make_row(rates, name, whole, work, size) for name, size in zip(names, batches, strict=True)
-    ]
-
-
-def _measure_solver(generator: Generator, plan: Plan, size: int) -> Row:
-    """The solver that is the default, and the bare loop of its loss."""
-    limits = Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts)
-    inside, outside = "solver, float32", "bare loop, float32, of its loss"
-    levelled = preconditioner.measure_preconditioner(
-        generator, make_solver("lbfgs", SETTINGS).preconditioner_points
-    )
-    calls = {
-        inside: _make_solver_call(generator, "lbfgs", SETTINGS, size, limits, NO_RECORD_POINTS),
-        outside: _make_loop(generator, size, "float32", levelled),
-    }
-    rates = _measure_in_turns(calls, plan.turns, plan.solver_seconds)
-    return _make_row(rates, inside, outside, 2 * generator.multiply_adds, size)
-
-
-def _make_solver_call(
-    generator: Generator,
-    solver: str,
-    settings: Mapping[str, Any],
-    size: int,
-    limits: Limits,
-    record_points: RecordPoints,
-) -> Call:
-    """The next look at a solver that has more trials than anyone waits for."""
-    looks = solve(
-        generator,
-        make_solver(solver, settings),
-        SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
-        prepare_known_targets(generator, RecoverConfig.seed, size),
-        limits,
-        record_points,
-        seed=RecoverConfig.seed,
-        batch_size=size,
-    )
-    return lambda: float(next(looks).gradients)
-
-
-def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
-    """So many slices of each, in turns, after each has run once."""
-    for call in calls.values():
-        call()
-    rates: Rates = {name: [] for name in calls}
-    for _ in range(turns):
-        for name, call in calls.items():
-            rates[name].append(_measure_rate(call, seconds))
-    return rates
-
-
-def _measure_rate(call: Call, seconds: float) -> float:
-    """Gradients a second over a slice of at least so many seconds."""
-    began, done, spent = time.perf_counter(), 0.0, 0.0
-    while spent < seconds:
-        done += call()
-        spent = time.perf_counter() - began
-    return done / spent
-
-
-def _make_product(side: int, precision: str, work: int) -> Call:
-    """A matrix product; `work` multiply-adds would be a gradient."""
-    a = tf.cast(tf.random.stateless_normal([side, side], [0, 0]), precision)
-    product = tf.function(lambda a: tf.matmul(a, a)[0, 0])
-
-    def call() -> float:
-        product(a).numpy()
-        return side**3 / work
-
-    return call
-
-
-def _make_loop(
-    generator: Generator,
-    size: int,
-    precision: str,
-    loss_preconditioner: Preconditioner | None = None,
-    steps: int = 0,
-) -> Call:
-    """Some gradients of a batch of so many rows, of the image loss or the one that is level."""
-    start, true = (
-        tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
-    )
-    nothing = tf.zeros(size)
-    targets = tf.cast(generator(true), precision)
-    problem = Problem(generator, targets, nothing, nothing, preconditioner=loss_preconditioner)
-    steps = steps or max(1, GRADIENTS // size)
-
-    def step(z: tf.Tensor) -> tuple[tf.Tensor]:
-        return (z - 1e-6 * problem.evaluate(z).gradient,)  # each needs the one before
-
-    @tf.function(autograph=False)
-    def run(z: tf.Tensor) -> tf.Tensor:
-        return tf.while_loop(lambda z: True, step, (z,), maximum_iterations=steps)[0]
-
-    def call() -> float:
-        run(start).numpy()
-        return float(steps * size)
-
-    return call
-
-
-def _make_jacobian(generator: Generator, precision: str) -> Call:
-    """All columns at once."""
-    z = tf.random.stateless_uniform([1, generator.latent], [0, 0], -1, 1)
-    moves = tf.eye(generator.latent, dtype=precision)
-    run = tf.function(generator.jvp)
-
-    def call() -> float:
-        run(z, moves)[0, 0, 0, 0].numpy()
-        return generator.latent / 2
-
-    return call
-
-
-def _make_row(rates: Rates, what: str, of: str, work: int, batch: int | None = None) -> Row:
-    rate = statistics.median(rates[what])
-    shares = [a / b for a, b in zip(rates[what], rates[of], strict=True)]
-    least, most = min(shares), max(shares)
-    return Row(what, batch, rate, rate * work, of, statistics.median(shares), least, most)
-
-
-def _format_row(row: Row) -> list[str]:
-    numbers = [f"{row.rate:,.0f}", f"{row.multiply_adds / 1e9:.0f}"]
-    if row.of == row.what:
-        return [row.what, "", *numbers, "", "", ""]
-    shares = [f"{row.share:.3f}", f"{row.least:.3f} to {row.most:.3f}"]
-    return [row.what, str(row.batch), *numbers, *shares, row.of]
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    path.with_suffix(".md").write_text(format_page(json.loads(path.read_text("utf-8"))), "utf-8")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from side_by_side.tables import print_table
+from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import Results, read_results
 
@@ -46,6 +45,8 @@ Way = Callable[[list[str], Path], None]  # runs a command, with a results file
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(trials: int, checkpoint: str, out: Path | None) -> None:
     """Print how each way's results differ from those of one device."""
+    from ganinv_cli.engine.devices import find_devices  # loads TensorFlow
+
     found = Path(checkpoint).absolute()
     given = ["recover", "--trials", str(trials), "--clip", ",".join(RULES), "--quiet"]
     given += ["--checkpoint", str(found) if found.exists() else checkpoint]
@@ -65,6 +66,11 @@ def main(trials: int, checkpoint: str, out: Path | None) -> None:
         "technique"
     )
     print_table(TITLE, rows, about, out)
+
+
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    write_table_page(path)
 
 
 def _compare_results(words: str, one: Results, other: Results, trials: int) -> dict[str, object]:

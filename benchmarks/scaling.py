@@ -6,7 +6,7 @@ machine itself allows. All take turns, and the median of the turns counts. A rat
 steady state, from when all are at work until one may be short of trials, in gradients; the whole
 run's, from the start of the first process to the last row, is in trials.
 
-    python benchmarks/scaling.py --out build/bench/scaling.json    # half an hour on two cores
+    python benchmarks/scaling.py --out docs/scaling/workers.json    # half an hour on two cores
     python benchmarks/scaling.py --trials 100 --turns 1            # 4 minutes, to see it work
 """
 
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from side_by_side.tables import print_table
+from side_by_side.tables import print_table, write_table_page
 
 PROCESS_KINDS = ("worker", "process")  # of Ray, and without it
 WARM_UP_SECONDS = 20.0  # seconds from what is handed over first until all are at work
@@ -71,7 +71,7 @@ class Measurement(NamedTuple):
 @click.option("--trials", default=300, show_default=True, help="For each worker.")
 @click.option("--rows", default=64, show_default=True, help="Of a batch.")
 @click.option("--turns", default=3, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="JSON.")
+@click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(checkpoint: str, trials: int, rows: int, turns: int, out: Path | None) -> None:
     """Print what one and two do, and the ratios."""
     asked = [
@@ -88,6 +88,11 @@ def main(checkpoint: str, trials: int, rows: int, turns: int, out: Path | None) 
         "worker's or process's trials, and gradients, a second"
     )
     print_table("Two workers beside one", rows_, about, out)
+
+
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    write_table_page(path)
 
 
 def _make_row(

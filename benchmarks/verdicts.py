@@ -148,7 +148,12 @@ def save_study(study: Mapping[str, Any], out: Path) -> None:
         entries.append(f"{json.dumps(key)}: {text}")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("{\n" + ",\n".join(entries) + "\n}\n", "utf-8")
-    out.with_suffix(".md").write_text(render(study), "utf-8")
+    write_page(out)
+
+
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of this benchmark."""
+    path.with_suffix(".md").write_text(render(json.loads(path.read_text("utf-8"))), "utf-8")
 
 
 def _invert_all(

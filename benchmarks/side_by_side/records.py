@@ -1,4 +1,4 @@
-"""What was measured, in one JSON file that a killed run goes on from, and the table of it."""
+"""The results of all methods, in one JSON file that a killed run goes on from, and their table."""
 
 import json
 import statistics
@@ -8,24 +8,25 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import RecoverConfig
-from ganinv_cli.solvers import make_solver
-from side_by_side.task import MethodResult
+
+if TYPE_CHECKING:
+    from ganinv_cli.network.generator import Generator
+    from side_by_side.task import MethodResult
 
 RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
 PACE_TOLERANCE = 0.1  # of the pace, by which a comparison is no longer one
 OURS = ("ganinv", "ganinv again")
 PACKAGES = ("ganinv", "tensorflow", "numpy", "scipy")
+TITLE = "Beside other methods"
 HEADER = (
-    *("method", "trials", "recovered", "gradients a trial", "seconds a trial"),
-    *("recovered a second", "ganinv is faster by", "at equal pace", "pace", "start-up, s"),
+    *("method", "trials", "recovered", "gradients per trial", "seconds per trial"),
+    *("recovered per second", "ganinv is faster by", "at equal pace", "pace", "start-up, s"),
 )
 
 
@@ -74,7 +75,7 @@ Records = dict[str, Record]
 def make_record(
     title: str,
     updates: tuple[int, int],
-    found: MethodResult,
+    found: "MethodResult",
     errors: Any,
     pace: tuple[float, float],
     stop: float,
@@ -109,8 +110,11 @@ def find_stop(records: Mapping[str, Record]) -> float | None:
     return max((loss for loss, error in ends if error < RECOVERY_TOLERANCE), default=None)
 
 
-def describe_environment(device: str, generator: Generator) -> dict[str, Any]:
-    """Where and with what."""
+def describe_environment(device: str, generator: "Generator") -> dict[str, Any]:
+    """Return the device, revision, versions and checkpoint of a run."""
+    from ganinv_cli.experiments.provenance import make_provenance
+    from ganinv_cli.solvers import make_solver
+
     solver = make_solver(RecoverConfig.solver, {})
     made_by = make_provenance("recover", RecoverConfig(), solver, generator, device)
     return {
@@ -130,14 +134,12 @@ def package_version(name: str) -> str:
 
 
 def load_records(path: Path, here: Mapping[str, Any]) -> Records:
-    """The records of `path`; none where there is no file.
+    """Return the records of a file; none if there is no file.
 
-    Raises ResultsError for another file, or another machine's, version's or checkpoint's.
+    Raises ResultsError if the file, its machine, its versions or its checkpoint are others.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        there, methods = stored["about"], stored["methods"]
-        records = {name: Record(**{**each, "pace": (*each["pace"],)}) for name, each in methods}
+        records, there = read_records(path)
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError):
@@ -153,6 +155,15 @@ def load_records(path: Path, here: Mapping[str, Any]) -> Records:
     return records
 
 
+def read_records(path: Path) -> tuple[Records, dict[str, Any]]:
+    """Return the records of a file, and what they were made with."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    records = {
+        name: Record(**{**each, "pace": (*each["pace"],)}) for name, each in stored["methods"]
+    }
+    return records, stored["about"]
+
+
 def save_records(path: Path, here: Mapping[str, Any], records: Records) -> None:
     """Write all of it aside and put it in its place, so that a kill leaves one or the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,8 +174,8 @@ def save_records(path: Path, here: Mapping[str, Any], records: Records) -> None:
     part.replace(path)
 
 
-def format_table(records: Records, here: Mapping[str, Any]) -> str:
-    """Markdown: a line a method and what must be said beside it."""
+def format_page(records: Records, here: Mapping[str, Any]) -> str:
+    """Return a Markdown table with a line for each method, notes, and where it was run."""
     mine = [records[name] for name in OURS if name in records]
     pace = statistics.median(value for record in records.values() for value in record.pace)
     lines = [
@@ -182,8 +193,9 @@ def format_table(records: Records, here: Mapping[str, Any]) -> str:
         )
         for name, record in records.items()
     ]
-    notes = [_describe_environment(here, pace), *_iterate_notes(records, mine, pace)]
-    return "\n\n".join([tabulate(lines, HEADER, "github", disable_numparse=True), *notes])
+    notes = [*_iterate_notes(records, mine, pace), f"* Run: {_describe_environment(here)}"]
+    table = tabulate(lines, HEADER, "pipe", disable_numparse=True)
+    return "\n\n".join([f"### {TITLE}", table, *notes]) + "\n"
 
 
 def format_speedup(ours: Sequence[Record], record: Record, at_equal_pace: bool = False) -> str:
@@ -201,12 +213,11 @@ def format_speedup(ours: Sequence[Record], record: Record, at_equal_pace: bool =
     return f"{ratio:.3g}" if record.recovered else f"none recovered (> {ratio:.3g})"
 
 
-def _describe_environment(here: Mapping[str, Any], pace: float) -> str:
+def _describe_environment(here: Mapping[str, Any]) -> str:
     versions = ", ".join(" ".join(each) for each in here["versions"].items())
     return (
         f"{here['device']}; {versions}; revision {here['revision']}; checkpoint "
-        f"{here['checkpoint_sha256'][:12]}. Pace 1 is {pace:.0f} gradients a second of a bare loop "
-        "over a full batch, measured before and after each method."
+        f"{here['checkpoint_sha256'][:12]}."
     )
 
 
@@ -216,6 +227,10 @@ def _describe_cut(record: Record) -> str:
 
 
 def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Iterator[str]:
+    yield (
+        f"Pace 1 is {pace:.0f} gradients per second of a bare loop over a full batch, measured "
+        "before and after each method."
+    )
     if stop := find_stop(records):
         yield (
             f"A peer's trial is done at an image loss of {stop:.2g}, the largest at which one of "
@@ -226,8 +241,8 @@ def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Ite
             yield _describe_none_recovered(record, mine)
         if abs(record.mean_pace / pace - 1) > PACE_TOLERANCE:
             yield (
-                f"{record.title}: the machine did something else as well, here or elsewhere; "
-                "only the column of equal pace means anything, until it is run again on its own."
+                f"{record.title}: other work slowed the machine, in this run or in others. "
+                "Compare it in the column of equal pace alone."
             )
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ganinv_cli import formats
 from ganinv_cli.images import to_pixels
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Prior, Uniform
 
 SEED = 2019  # of the true z and of the noise; no threshold of ganinv was measured on these
@@ -38,6 +36,9 @@ def make_generated(folder: Path, name: str, checkpoint: Path, count: int) -> lis
         for number in range(count)
     ]
     if not all(picture.path.exists() for picture in pictures):
+        from ganinv_cli import formats  # loads TensorFlow, which the tables do without
+        from ganinv_cli.network.make_generator import make_generator
+
         folder.mkdir(parents=True, exist_ok=True)
         generator = make_generator(formats.read(checkpoint))
         z = draw_z(generator.prior, count, generator.latent)

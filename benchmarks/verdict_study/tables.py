@@ -58,6 +58,7 @@ def render(study: Record) -> str:
         "What is left": _tabulate_losses(verdicts),
         "Which generator made it": _tabulate_answers(answers),
         "Verdicts that err": _tabulate_errors([each for each in verdicts if is_error(each)]),
+        "Limits of nearness": _tabulate_limits(study["copy_rmse"]),
     }
     text = "\n\n".join(f"### {title}\n\n{table}" for title, table in sections.items())
     return f"{text}\n\n* Run: {study['about']}.\n"
@@ -128,6 +129,16 @@ def _tabulate_errors(records: Sequence[Record]) -> str:
         for each in records
     ]
     return _format_table(rows)
+
+
+def _tabulate_limits(limits: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the largest RMSE of each kind of copy of each generator's own pictures."""
+    return _format_table(
+        [
+            {"generator": name, **{kind: format_number(rmse) for kind, rmse in kinds.items()}}
+            for name, kinds in limits.items()
+        ]
+    )
 
 
 def _is_made_at_last(record: Record) -> bool:

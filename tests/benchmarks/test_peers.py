@@ -56,6 +56,11 @@ def peers():
 
 
 @pytest.fixture(scope="module")
+def entries():
+    return importlib.import_module("side_by_side.entries").ENTRIES
+
+
+@pytest.fixture(scope="module")
 def task(tmp_path_factory):
     generator = make_generator(builders.make_checkpoint(tmp_path_factory.mktemp("generator")))
     return importlib.import_module("side_by_side.task").RecoveryBenchmark(generator)
@@ -195,7 +200,7 @@ def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, rec
         "ganinv": record(errors=[0, 0], seconds=1.0),
         "other": record(title="short", errors=[1, 1], seconds=8.0, updates=50, of=1000),
     }
-    text = records.format_table(known, HERE)
+    text = records.format_page(known, HERE)
     assert "none recovered (> 16)" in text
     assert "short, 50 of 1,000 updates" in text
     assert "faster by 20." in text  # 2 a second; 1,000 gradients take 10 seconds
@@ -203,17 +208,19 @@ def test_a_method_that_recovered_nothing_gets_a_bound_and_no_number(records, rec
 
 def test_a_busy_machine_is_told(records, record):
     calm = {"ganinv": record(), "other": record(title="calm")}
-    assert "did something else" not in records.format_table(calm, HERE)
+    assert "slowed the machine" not in records.format_page(calm, HERE)
     busy = calm | {"busy": record(title="busy", pace=(50.0, 60.0))}
-    assert "busy: the machine did something else" in records.format_table(busy, HERE)
+    assert "busy: other work slowed the machine" in records.format_page(busy, HERE)
 
 
-def test_what_was_measured_is_there_again(records, record, tmp_path):
+def test_what_was_measured_is_there_again(peers, records, record, tmp_path):
     path = tmp_path / "new" / "peers.json"
     assert records.load_records(path, HERE) == {}
     known = {"ganinv": record()}
     records.save_records(path, HERE, known)
     assert records.load_records(path, HERE) == known
+    peers.write_page(path)
+    assert path.with_suffix(".md").read_text() == records.format_page(known, HERE)
     with pytest.raises(ResultsError, match="another checkpoint_sha256"):
         records.load_records(path, HERE | {"checkpoint_sha256": "def"})
     path.write_text("[]")
@@ -225,7 +232,7 @@ def test_a_peer_stops_where_the_last_of_our_recovered_trials_did(records, record
     assert records.find_stop({}) is None
     known = {"ganinv": record(errors=[0, 1], losses=[8e-8, 3.0])}  # the second is not recovered
     assert records.find_stop(known) == 8e-8
-    assert "done at an image loss of 8e-08" in records.format_table(known, HERE)
+    assert "done at an image loss of 8e-08" in records.format_page(known, HERE)
 
 
 def test_a_larger_image_loss_to_stop_at_takes_fewer_gradients(descents, libraries, task):
@@ -236,8 +243,8 @@ def test_a_larger_image_loss_to_stop_at_takes_fewer_gradients(descents, librarie
         assert (far.image_loss[done] <= 1e-3).all()
 
 
-def test_a_peer_is_not_run_before_ours(peers, task):
-    asked = {"csgm": (peers.ENTRIES["csgm"], 2, 5)}
+def test_a_peer_is_not_run_before_ours(peers, entries, task):
+    asked = {"csgm": (entries["csgm"], 2, 5)}
     with pytest.raises(click.UsageError, match="run ganinv before it"):
         next(peers._run_entries(task, asked, {}))
 
@@ -249,18 +256,18 @@ def test_our_gradients_have_the_share_of_the_preconditioner(task):
     assert (task.z_error(found.z) < 1e-4).all()
 
 
-def test_a_killed_run_goes_on_with_what_is_missing(peers, record, task, monkeypatch):
-    entrants = {name: peers.ENTRIES[name] for name in ("paper-code", "defense-gan")}
+def test_a_killed_run_goes_on_with_what_is_missing(peers, entries, record, task, monkeypatch):
+    chosen = {name: entries[name] for name in ("paper-code", "defense-gan")}
     monkeypatch.setattr(task, "measure_pace", lambda: 100.0)
-    asked = {name: (entrant, 2, 5) for name, entrant in entrants.items()}
+    asked = {name: (entry, 2, 5) for name, entry in chosen.items()}
     ours = {"ganinv": record(losses=[STOP, STOP])}
     first = ours | dict(peers._run_entries(task, {"paper-code": asked["paper-code"]}, ours))
     assert [*first] == ["ganinv", "paper-code"] and first["paper-code"].stop == STOP
     assert [name for name, _ in peers._run_entries(task, asked, first)] == ["defense-gan"]
-    longer = {name: (entrant, 3, 5) for name, entrant in entrants.items()}
-    assert [name for name, _ in peers._run_entries(task, longer, first)] == [*entrants]
+    longer = {name: (entry, 3, 5) for name, entry in chosen.items()}
+    assert [name for name, _ in peers._run_entries(task, longer, first)] == [*chosen]
     nearer = first | {"ganinv": record(losses=[STOP / 2, STOP])}
-    assert [name for name, _ in peers._run_entries(task, asked, nearer)] == [*entrants]
+    assert [name for name, _ in peers._run_entries(task, asked, nearer)] == [*chosen]
 
 
 def test_an_unknown_method_is_refused(peers):

@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.fixture
 def roofline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("roofline")
+    return importlib.import_module("roofline_study.measure")
 
 
 def test_a_share_is_the_median_of_those_of_the_turns(roofline: ModuleType) -> None:

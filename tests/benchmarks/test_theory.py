@@ -13,9 +13,11 @@ def test_near_the_solution_descent_does_what_theory_says(tmp_path):
     folder.mkdir()
     builders.make_checkpoint(folder)
     arguments = [str(folder), "--rate", "3", "--updates", "20,50", "--halve-every", "30"]
-    result = CliRunner().invoke(theory.main, [*arguments, "--trials", "2"])
+    out = tmp_path / "theory.json"
+    result = CliRunner().invoke(theory.main, [*arguments, "--trials", "2", "--out", out])
     assert result.exit_code == 0, result.output
-    rows = re.findall(r"^\| 0.01 \| (\d+) \| \S+ \| \S+ \| (\S+) \|$", result.output, re.M)
+    rows = re.findall(r"^\| 0.01 +\| (\d+) +\| \S+ +\| \S+ +\| (\S+) +\|$", result.output, re.M)
     assert [updates for updates, _ in rows] == ["20", "50"]
     assert all(0.9 < float(ratio) < 1.1 for _, ratio in rows)
-    assert "| never beyond the limit | 2 |" in result.output
+    assert re.search(r"\| never beyond the limit +\| 2 +\|", result.output)
+    assert out.with_suffix(".md").read_text() == result.output

@@ -132,6 +132,7 @@ def test_the_confusion_table_counts_verdicts_and_has_exact_intervals(tables):
     near = record("near", again=again)
     records = [*[record("made")] * 38, near, record("near"), record("outside", source="b")]
     study = {"verdicts": records, "about": "here", "answers": []}
+    study["copy_rmse"] = {"a": {"8 bits": 0.3, "JPEG 95": 6.7}}
     study["answers"] = [{"kind": "PNG", "answer": "right"}] * 3 + [
         {"kind": "PNG", "answer": "none"}
     ]

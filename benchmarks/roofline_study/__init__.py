@@ -1,0 +1,1 @@
+"""What roofline.py measures, and its table."""
