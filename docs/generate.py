@@ -7,6 +7,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -46,23 +47,39 @@ def _help(context: click.Context) -> str:
     return f"```text\n{context.get_help()}\n```"
 
 
-def measured(text: str) -> str:
-    """A page with its blocks of what commands have measured written again.
+def fill_blocks(text: str) -> str:
+    """Return a page with its blocks filled again from the files that they name.
 
-    `<!-- from recover/table1.md: What a trial cost -->` is followed by that table of that file, as
-    Markdown, or as the terminal shows it where the file is the text; several titles stand between
-    bars.
+    `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
+    Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
+    text without Markdown beside it is shown from the line that begins with the title on, and
+    `../configs` as a table of its configs.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
 
 def _block(name: str, titles: str) -> str:
-    file = DOCS / name
-    headings = re.findall(r"^### (.+)$", file.with_suffix(".md").read_text(encoding="utf-8"), re.M)
-    text = file.read_text(encoding="utf-8")
-    shown = [_section(text, title.strip(), headings, file.suffix) for title in titles.split("|")]
+    path = DOCS / name
+    if path.is_dir():
+        return _list_configs(path)
+    text = path.read_text(encoding="utf-8")
+    page = path.with_suffix(".md")
+    if not page.exists():
+        return f"```text\n{text[text.index(titles) :].strip()}\n```"
+    headings = re.findall(r"^### (.+)$", page.read_text(encoding="utf-8"), re.M)
+    shown = [_section(text, title.strip(), headings, path.suffix) for title in titles.split("|")]
     joined = "\n\n".join(shown)
-    return joined if file.suffix == ".md" else f"```text\n{joined}\n```"
+    return joined if path.suffix == ".md" else f"```text\n{joined}\n```"
+
+
+def _list_configs(folder: Path) -> str:
+    """Return a table of the configs of a folder, with the comment at the head of each."""
+    rows = []
+    for path in sorted(folder.glob("*.toml")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        comment = takewhile(lambda line: line.startswith("#"), lines)
+        rows.append(f"| `{path.stem}` | {' '.join(line.strip('# ') for line in comment)} |")
+    return "\n".join(["| config | question, and time |", "|---|---|", *rows])
 
 
 def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
@@ -84,14 +101,14 @@ PAGES: dict[str, Callable[[str], str]] = {
     "architecture.svg": draw_levels,
     "cli.md": command_line,
     "results-format.md": update_tables,
-    "reproduction.md": measured,
-    "noise.md": measured,
-    "consistency.md": measured,
-    "invert.md": measured,
-    "checkpoints.md": measured,
-    "solvers.md": measured,
-    "scaling.md": measured,
-    "../README.md": measured,
+    "reproduction.md": fill_blocks,
+    "noise.md": fill_blocks,
+    "consistency.md": fill_blocks,
+    "invert.md": fill_blocks,
+    "checkpoints.md": fill_blocks,
+    "solvers.md": fill_blocks,
+    "scaling.md": fill_blocks,
+    "../README.md": fill_blocks,
 }
 
 
