@@ -19,14 +19,18 @@ help: ## list the targets
 recover: $(READY) ## Table 1 on the shipped checkpoint (TRIALS=1000; TRIALS=50 is a quick look)
 	@$(BIN)/ganinv recover --trials $(TRIALS)
 
-bench: $(READY) ## what inverting costs, beside its goals and its peers (build/bench, 30 minutes)
+bench: $(READY) ## what recovery costs, beside its goals and other methods (build/bench, 30 minutes)
 	@mkdir -p build/bench
 	@$(BIN)/python benchmarks/roofline.py --out build/bench/roofline.json
-	@$(BIN)/ganinv recover --overwrite --out build/bench/recover.h5
-	@$(BIN)/ganinv recover --overwrite --clip stochastic --start encoder --out build/bench/encoder.h5
-	@$(BIN)/ganinv recover --overwrite --clip stochastic --polish float64 --out build/bench/float64.h5
+	@$(BIN)/ganinv recover --overwrite --seed 1 --out build/bench/recover.h5
+	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --start encoder \
+	    --out build/bench/encoder.h5
+	@$(BIN)/ganinv recover --overwrite --seed 1 --clip stochastic --trials 300 --polish float64 \
+	    --out build/bench/float64.h5
 	@$(BIN)/python benchmarks/peers.py --overwrite --out build/bench/peers.json
-	@$(BIN)/python benchmarks/goals.py build/bench
+	@$(BIN)/python benchmarks/goals.py build/bench build/bench
+	@echo 'These numbers are in build/bench/goals.md. The tables of docs/solvers.md are made from the' \
+	    'files in docs/results and docs/solvers: python benchmarks/goals.py docs/results docs/solvers.'
 
 bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (some minutes)
 	@$(BIN)/python -m pip install --quiet 'tensorflow[and-cuda]'
@@ -36,6 +40,7 @@ bench-gpu: $(READY) ## what this machine's GPUs do, into docs/scaling/gpu.md (so
 scaling: $(READY) ## two workers beside one, and a million trials, into docs/scaling (an hour)
 	@$(BIN)/python benchmarks/scaling.py --out docs/scaling/workers.json
 	@$(BIN)/python benchmarks/million.py --out docs/scaling/million.json
+	@$(BIN)/python benchmarks/estimate.py docs/results docs/scaling
 	@$(BIN)/python docs/generate.py
 
 zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (5 minutes)
