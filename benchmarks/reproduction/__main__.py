@@ -11,7 +11,6 @@ one to docs/results, in place of the kept one; `--only TEXT` runs those with TEX
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -19,7 +18,7 @@ import click
 from ganinv_cli.report.output.number_format import format_duration
 
 from .manifest import Run, read_facts, read_manifest
-from .pages import PAGES
+from .pages import list_generated, write_all
 
 DOCS = Path("docs")
 BUILD = Path("build/reproduction")
@@ -28,16 +27,17 @@ BUILD = Path("build/reproduction")
 @click.command()
 @click.option("--run", is_flag=True, help="Run the experiments first.")
 @click.option("--only", default="", help="Run those alone that have this in their file's name.")
-def main(run: bool, only: str) -> None:
+@click.option("--list", "lists", is_flag=True, help="Print the files that are made, and stop.")
+def main(run: bool, only: str, lists: bool) -> None:
     """Make the tables and figures of docs/ and the README."""
     if not (DOCS / "results").is_dir():
         raise click.ClickException("docs/results is not here; run this from the project's root")
+    if lists:
+        click.echo("\n".join(f"docs/{path}" for path in list_generated(DOCS)))
+        return
     if run:
         run_experiments([each for each in read_manifest(DOCS / "results") if only in each.file])
-    for name, write in PAGES.items():
-        begin = time.monotonic()
-        write(DOCS, DOCS)
-        click.echo(f"{name}: {time.monotonic() - begin:.0f} s", err=True)
+    write_all(DOCS, DOCS)
     subprocess.run([sys.executable, str(DOCS / "generate.py")], check=True)
 
 

@@ -1,14 +1,18 @@
 """Every table and figure of docs/ that is made from stored results.
 
-`PAGES` has a function for each part; each reads docs/ and writes into a folder like it, so that a
+`PARTS` has a function for each part; each reads docs/ and writes into a folder like it, so that a
 test can compare what is made with what is committed.
 """
 
+import importlib
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 from tabulate import tabulate
 
 from ganinv_cli.report import summarize
@@ -17,7 +21,7 @@ from ganinv_cli.report.output.number_format import format_duration
 from ganinv_cli.store import read_results
 
 from . import figure2, redraws, table1, table2
-from .manifest import HASHES, Run, read_facts, read_manifest
+from .manifest import HASHES, read_facts, read_manifest
 
 # Results file, folder in docs/, and what of the report is shown there.
 REPORTS = {
@@ -29,6 +33,19 @@ REPORTS = {
     "gan-face-uniform-preconditioned.h5": ("gan-faces/uniform", ("table1.*", "figure1-*.png")),
 }
 LEFT_OUT = (".tex", ".pdf", ".svg")  # formats that docs/ does not show
+
+# JSON file in docs/, and the module in benchmarks/ that makes its page.
+MEASUREMENTS = {
+    "checkpoints/norms.json": "norm_check",
+    "invert/verdicts.json": "verdicts",
+    "scaling/gpu.json": "gpu",
+    "scaling/million.json": "million",
+    "scaling/same.json": "same",
+    "scaling/workers.json": "scaling",
+    "solvers/peers.json": "peers",
+    "solvers/roofline.json": "roofline",
+    "solvers/theory.json": "theory",
+}
 
 Part = Callable[[Path, Path], None]  # of docs/, and of the folder to write into
 
@@ -76,13 +93,44 @@ def write_results_page(docs: Path, out: Path) -> None:
     (out / "results" / HASHES).write_text(sums, "utf-8")
 
 
-PAGES: dict[str, Part] = {
+def write_measurements(docs: Path, out: Path) -> None:
+    """Write the pages of the other benchmarks' JSON files, each by its own module."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # where the modules import one another
+    for name, module in MEASUREMENTS.items():
+        write_page = importlib.import_module(module).write_page
+        write_page(_copy_source(docs, out, name))
+    importlib.import_module("goals").write_page(docs / "results", out / "solvers")
+    importlib.import_module("estimate").write_page(docs / "results", out / "scaling")
+
+
+def _copy_source(docs: Path, out: Path, name: str) -> Path:
+    """Return a JSON file of docs/ in the folder to write into, copied if that is another."""
+    copied = out / name
+    if copied.resolve() != (docs / name).resolve():
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(docs / name, copied)
+    return copied
+
+
+PARTS: dict[str, Part] = {
     "reports": write_reports,
     "tables": write_tables,
+    "measurements": write_measurements,
     "results": write_results_page,
 }
 
 
-def list_generated(docs: Path, runs: list[Run]) -> list[Path]:
-    """Return the files of docs/ that the functions of PAGES write."""
-    raise NotImplementedError
+def write_all(docs: Path, out: Path) -> None:
+    """Write every part, and say how long each took."""
+    for name, write in PARTS.items():
+        begin = time.monotonic()
+        write(docs, out)
+        click.echo(f"{name}: {time.monotonic() - begin:.0f} s", err=True)
+
+
+def list_generated(docs: Path) -> list[Path]:
+    """Return the files of docs/ that `write_all` writes, relative to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_all(docs, Path(folder))
+        made = (path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file())
+        return sorted(path for path in made if str(path) not in MEASUREMENTS)

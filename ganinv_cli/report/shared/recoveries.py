@@ -112,7 +112,7 @@ class Recoveries:
     def measure_found_distances(self) -> Floats:
         """Return ‖zᵢ − zⱼ‖ / latent (pairs,) of finite z as the solver left them, unrefined."""
         z = self.group["z_found"].astype(np.float64)
-        finite = np.isfinite(z).all(axis=1)
+        finite: Booleans = np.asarray(np.isfinite(z).all(axis=1))
         return statistics.pairwise_distances(z[finite], _select_labels(self.labels, finite))
 
     def assign_clusters(self, selected: Booleans, tolerance: float = SAME_Z_TOLERANCE) -> Integers:
