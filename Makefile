@@ -11,13 +11,17 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover bench bench-gpu scaling zoo verdicts test check lint types docs docs-check wheel test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts test check lint types docs docs-check wheel test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 recover: $(READY) ## Table 1 on the shipped checkpoint (TRIALS=1000; TRIALS=50 is a quick look)
 	@$(BIN)/ganinv recover --trials $(TRIALS)
+
+reproduce: $(READY) ## every table and figure of docs/ again, from docs/results (RUN=1 runs the experiments)
+	@$(if $(RUN),$(BIN)/python -m benchmarks.reproduction.images build $(if $(PORTRAITS),--portraits $(PORTRAITS)))
+	@$(BIN)/python -m benchmarks.reproduction $(if $(RUN),--run) $(if $(ONLY),--only $(ONLY))
 
 bench: $(READY) ## what recovery costs, beside its goals and other methods (build/bench, 30 minutes)
 	@mkdir -p build/bench

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from tabulate import tabulate
 
 from ganinv_cli.report import summarize
 from ganinv_cli.report.output.folder import write_report
@@ -22,6 +21,7 @@ from ganinv_cli.store import read_results
 
 from . import figure2, redraws, table1, table2
 from .manifest import HASHES, read_facts, read_manifest
+from .write import write_sections
 
 # Results file, folder in docs/, and what of the report is shown there.
 REPORTS = {
@@ -80,16 +80,15 @@ def write_results_page(docs: Path, out: Path) -> None:
             "answers": run.answers,
             "command": f"`{run.command}`",
             "seed": f"{facts[run.file].seed}",
-            "took": format_duration(facts[run.file].seconds),
+            "took": str(format_duration(facts[run.file].seconds)),
             "revision": facts[run.file].revision,
             "kB": f"{facts[run.file].size / 1000:,.0f}",
         }
         for run in runs
     ]
-    (out / "results").mkdir(parents=True, exist_ok=True)
-    page = f"### Kept results\n\n{tabulate(rows, 'keys', 'pipe', disable_numparse=True)}\n"
-    (out / "results" / "runs.md").write_text(page, "utf-8")
+    write_sections({"Kept results": rows}, out / "reproduction" / "runs.md")
     sums = "".join(f"{facts[run.file].sha256}  {run.file}\n" for run in runs)
+    (out / "results").mkdir(parents=True, exist_ok=True)
     (out / "results" / HASHES).write_text(sums, "utf-8")
 
 
