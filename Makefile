@@ -47,7 +47,7 @@ scaling: $(READY) ## two workers beside one, and a million trials, into docs/sca
 	@$(BIN)/python benchmarks/estimate.py docs/results docs/scaling
 	@$(BIN)/python docs/generate.py
 
-zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-faces (5 minutes)
+zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspect it (2 minutes)
 	@mkdir -p build/zoo docs/gan-faces
 	@$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python \
 	    --dest build/zoo gan-face-generate==1.1.1
@@ -55,13 +55,6 @@ zoo: $(READY) ## a generator from PyPI that nobody here trained, into docs/gan-f
 	@$(BIN)/ganinv sample $(FACES) --overwrite --out docs/gan-faces/sheet.png
 	@$(BIN)/ganinv inspect $(FACES) --overwrite --check --spectrum docs/gan-faces/spectrum.png \
 	    > docs/gan-faces/inspect.txt
-	@$(BIN)/ganinv recover --checkpoint $(FACES) --clip none,stochastic --trials 200 \
-	    --out build/zoo/normal.h5
-	@$(BIN)/ganinv recover --checkpoint $(FACES) --clip stochastic --trials 200 --prior uniform \
-	    --out build/zoo/uniform.h5
-	@for run in normal uniform; do mkdir -p docs/gan-faces/$$run && cd build/zoo/$$run && \
-	    cp table1.txt table1.md table1.json figure1-stochastic.png ../../../docs/gan-faces/$$run/ && \
-	    cd ../../..; done
 
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an hour or two)
 	@$(BIN)/python benchmarks/verdicts.py --out docs/invert/verdicts.json
