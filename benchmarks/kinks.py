@@ -1,5 +1,7 @@
 """Where is a minimum, when no z makes the image? What more gradients still change, and why.
 
+    python benchmarks/kinks.py build/table2/grace_hopper.jpg --out docs/consistency/kinks.json
+
 Solves one image from several starts for long, then looks back: where would each start have stopped
 by `--stationary`, how far from the end was it in loss and in z, and how long were the gradient and
 the shortest convex combination of the gradients around it (`refine/minimum.py`)?
@@ -11,6 +13,7 @@ from typing import Any
 import click
 import numpy as np
 import tensorflow as tf
+from reproduction.write import write_sections
 from tabulate import tabulate
 
 from ganinv_cli import formats, preconditioner
@@ -25,6 +28,7 @@ from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import lbfgs
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
+TITLE = "What more gradients change"
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
 NO_STALL = 1e-12  # share of a fall that stops nobody
 
@@ -38,35 +42,38 @@ NO_STALL = 1e-12  # share of a fall that stops nobody
 )
 @click.option("--starts", default=16, show_default=True)
 @click.option("--steps", default=800, show_default=True, type=click.IntRange(100))
-def main(image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int) -> None:
-    """One line for each share that --stationary may be; medians over the starts, [largest]."""
+@click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
+def main(
+    image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int, out: Path | None
+) -> None:
+    """Print a row for each share that --stationary may be; medians over the starts, [largest]."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     target = to_floats(load_image(image, generator.image_shape, Crop(crop)).pixels)
     path = _record_trajectory(generator, target, clip, starts, steps)
     polisher = MinimumTest(steps=0).compile_for(generator)
     patience = lbfgs.LBFGS.patience
-    lines = []
+    rows: list[dict[str, str]] = []
+    starts_in_order = np.arange(starts)
     for share in SHARES:
         slow = path.loss[:-patience] * (1 - share) < path.loss[patience:]
         stop = np.where(slow.any(0), slow.argmax(0) + patience, steps - 1)
-        rows = np.arange(starts)
-        loss, z = path.loss[stop, rows], path.z[stop, rows]
+        loss, z = path.loss[stop, starts_in_order], path.z[stop, starts_in_order]
         shortest = [polisher(each, target, clip).gradient_norm for each in z[:4]]
-        lines.append(
-            (
-                f"{share:g}",
-                _format_median(stop, ".0f"),
-                _format_median(loss / path.loss[-1] - 1, ".1e"),
-                _format_median(np.linalg.norm(z - path.z[-1], axis=-1) / generator.latent, ".1e"),
-                _format_median(path.gradient_norm[stop, rows], ".1f"),
-                _format_median(np.array(shortest), ".2f"),
-            )
+        rows.append(
+            {
+                "stationary": f"{share:g}",
+                "gradients": _format_median(stop, ".0f"),
+                "loss / loss at the end − 1": _format_median(loss / path.loss[-1] - 1, ".1e"),
+                "distance to the end": _format_median(
+                    np.linalg.norm(z - path.z[-1], axis=-1) / generator.latent, ".1e"
+                ),
+                "gradient": _format_median(path.gradient_norm[stop, starts_in_order], ".1f"),
+                "shortest combination (4 starts)": _format_median(np.array(shortest), ".2f"),
+            }
         )
-    header = (
-        *("stationary", "gradients", "loss over the end's", "distance to the end"),
-        *("gradient", "shortest near it (4 starts)"),
-    )
-    click.echo(tabulate(lines, header, "github", disable_numparse=True))
+    click.echo(tabulate(rows, "keys", "github", disable_numparse=True))
+    if out:
+        write_sections({TITLE: rows}, out.with_suffix(".md"))
 
 
 class _Trajectory:

@@ -62,7 +62,7 @@ def main(folder: Path, out: Path) -> None:
 
 def write_tables(folder: Path, out: Path) -> None:
     """Write figure2.md, figure2.json and figure2.png."""
-    sweeps = list(_read_sweeps(folder))
+    sweeps = read_sweeps(folder)
     write_sections(
         {
             "Standard and stochastic clipping compared": [
@@ -82,12 +82,15 @@ def write_tables(folder: Path, out: Path) -> None:
     draw_sweeps(sweeps).savefig(out / "figure2.png", dpi=150, metadata={"Software": None})
 
 
-def _read_sweeps(folder: Path) -> Iterator[Sweep]:
+def read_sweeps(folder: Path) -> list[Sweep]:
+    """Return the runs that the folder holds."""
+    sweeps = []
     for (method, pixels), name in RUNS.items():
         if (folder / name).exists():
             results = read_results(folder / name)
             cells = read_cells(results)
-            yield Sweep(method, pixels, cells, make_rows(results, cells))
+            sweeps.append(Sweep(method, pixels, cells, make_rows(results, cells)))
+    return sweeps
 
 
 def make_comparisons(sweep: Sweep, first: str, second: str) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from ganinv_cli.report.output.folder import write_report
 from ganinv_cli.report.output.number_format import format_duration
 from ganinv_cli.store import read_results
 
-from . import figure2, redraws, table1, table2
+from . import claims, figure2, redraws, table1, table2
 from .manifest import HASHES, read_facts, read_manifest
 from .write import write_sections
 
@@ -37,6 +37,7 @@ LEFT_OUT = (".tex", ".pdf", ".svg")  # formats that docs/ does not show
 # JSON file in docs/, and the module in benchmarks/ that makes its page.
 MEASUREMENTS = {
     "checkpoints/norms.json": "norm_check",
+    "consistency/kinks.json": "reproduction.write",
     "invert/verdicts.json": "verdicts",
     "scaling/gpu.json": "gpu",
     "scaling/million.json": "million",
@@ -65,8 +66,10 @@ def write_reports(docs: Path, out: Path) -> None:
 
 def write_tables(docs: Path, out: Path) -> None:
     """Write the tables and figures of docs/reproduction."""
-    for module in (table1, redraws, table2, figure2):
-        module.write_tables(docs / "results", out / "reproduction")
+    results, folder = docs / "results", out / "reproduction"
+    for module in (table1, table2, figure2, claims):
+        module.write_tables(results, folder)
+    redraws.write_tables(results, folder, docs / "reproduction" / "ends.json")
 
 
 def write_results_page(docs: Path, out: Path) -> None:

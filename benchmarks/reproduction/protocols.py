@@ -82,15 +82,22 @@ class Protocol(NamedTuple):
 def read_protocols(folder: Path) -> Iterator[Protocol]:
     """Yield the runs of `recover` in a folder, by the names of their files.
 
-    A run that counts trials that were ever below ε is followed by itself, counted at the end.
+    A run that counts trials that were ever below ε is followed by itself, counted at the end. Left
+    out are runs that ask something else: of one z alone, from an encoder, of the last digits.
     """
     for path in sorted(folder.glob("*.h5")):
         results = read_results(path)
-        if results.attributes["command"] == "recover":
+        if results.attributes["command"] == "recover" and _asks_table1(path, results):
             beside = [_read_beside(path, name) for name in BESIDE]
             if results.attributes["config"]["success"] == "ever":
                 yield Protocol(path.stem, results, True, *beside)
             yield Protocol(path.stem, results, False, *beside)
+
+
+def _asks_table1(path: Path, results: Results) -> bool:
+    config = results.attributes["config"]
+    plain = config["start"] == "random" and config["polish"] == "none"
+    return plain and not path.name.startswith("table2-")
 
 
 def _read_beside(path: Path, name: str) -> dict[str, Any] | None:

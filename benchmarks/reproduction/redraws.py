@@ -2,10 +2,10 @@
 
     python -m benchmarks.reproduction.redraws docs/results --out docs/reproduction
 
-Reads the results files that `keep.py` wrote, and docs/reproduction/ends.json of `ends.py`. Writes
-redraws.md and redraws.json: failed first starts and their components at a bound; success within a
-number of gradients, under redraws and under restarts alone; and whether ends at a bound are minima
-of the box. Needs no TensorFlow.
+Reads the results files that `keep.py` wrote, and in the folder it writes into, ends.json of
+`ends.py`. Writes redraws.md and redraws.json: failed first starts and their components at a bound;
+success within a number of gradients, under redraws and under restarts alone; and whether ends at a
+bound are minima of the box. Needs no TensorFlow.
 """
 
 import json
@@ -33,13 +33,12 @@ RESTARTED, REDRAWN = "none", "stochastic"
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
 def main(folder: Path, out: Path) -> None:
     """Write the tables."""
-    write_tables(folder, out)
+    write_tables(folder, out, out / "ends.json")
 
 
-def write_tables(folder: Path, out: Path) -> None:
-    """Write redraws.md and redraws.json."""
+def write_tables(folder: Path, out: Path, ends: Path) -> None:
+    """Write redraws.md and redraws.json; `ends` is the file of `ends.py`, if it exists."""
     protocols = [each for each in read_protocols(folder) if not each.counts_ever]
-    ends = folder.parent / "reproduction" / "ends.json"
     sections = {
         "Failed first starts": make_failures(protocols),
         "Do redraws cost trials?": make_redraws(protocols),

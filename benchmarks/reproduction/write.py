@@ -13,13 +13,18 @@ from ganinv_cli.statistics import clopper_pearson
 def write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:
     """Write titled tables as Markdown to `path` and as JSON beside it; empty ones are left out."""
     shown = {title: rows for title, rows in sections.items() if rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(shown, indent=1) + "\n", "utf-8")
+    write_page(path.with_suffix(".json"))
+
+
+def write_page(path: Path) -> None:
+    """Write the Markdown beside a JSON file of titled tables."""
     page = "\n\n".join(
         f"### {title}\n\n{tabulate(rows, 'keys', 'pipe', disable_numparse=True)}"
-        for title, rows in shown.items()
+        for title, rows in json.loads(path.read_text("utf-8")).items()
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page + "\n", "utf-8")
-    path.with_suffix(".json").write_text(json.dumps(shown, indent=1) + "\n", "utf-8")
+    path.with_suffix(".md").write_text(page + "\n", "utf-8")
 
 
 def format_counted_share(count: int, trials: int) -> str:
