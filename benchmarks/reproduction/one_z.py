@@ -25,7 +25,6 @@ from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 
 SNAPSHOTS = (5_000, 20_000)  # updates, at which z is kept
-STABLE_RATE = 0.727  # of faces32
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +42,15 @@ class OneImageTask(RecoverTask):
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--checkpoint", default="faces32", show_default=True)
+@click.option("--rate", default=0.727, show_default=True, help="Of descent, on the pixel mean.")
 @click.option("--trials", default=64, show_default=True)
 @click.option("--updates", default=80_000, show_default=True)
 @click.option("--quiet", is_flag=True)
-def main(out: Path, trials: int, updates: int, quiet: bool) -> None:
+def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, quiet: bool) -> None:
     """Write OUT, a results file; the same command goes on where it stopped."""
     config = RecoverConfig(
-        checkpoint="checkpoints/faces32",
+        checkpoint=f"checkpoints/{checkpoint}",
         trials=trials,
         solver="gd",
         budget=updates + 1,
@@ -59,9 +60,9 @@ def main(out: Path, trials: int, updates: int, quiet: bool) -> None:
         snapshots=SNAPSHOTS,
         seed=1,
         note="every trial has the z of trial 0; its image is not rounded to 8 bits",
-        solver_tables={"gd": {"rate": STABLE_RATE}},
+        solver_tables={"gd": {"rate": rate}},
     )
-    checkpoint = startup.read_checkpoint(
+    source = startup.read_checkpoint(
         find("checkpoint", config.checkpoint), config.conventions, verbose=False, quiet=quiet
     )
     points = RecordPoints(np.array(SNAPSHOTS, float), np.array(SNAPSHOTS, float))
@@ -69,7 +70,7 @@ def main(out: Path, trials: int, updates: int, quiet: bool) -> None:
         config, make_solver(config.solver, config.solver_settings), record_points=points
     )
     with (
-        startup.open_engine(config, startup.make_generator_spec(checkpoint)) as engine,
+        startup.open_engine(config, startup.make_generator_spec(source)) as engine,
         progress.show_trials(out, quiet) as show,
     ):
         run_known_trials("recover", task, engine, out, False, show)
