@@ -42,7 +42,8 @@ PORTRAIT, MANY, IMAGES, LBFGS = (
     "table2-images.h5",
     "table2-lbfgs.h5",
 )
-EXACT = "table2-exact.h5"
+EXACT, EXACT16 = "table2-exact.h5", "table2-exact-faces16.h5"
+RULES = ("none", "standard", "stochastic")
 VALUES = {"faces16": 16 * 16 * 3, "faces32": 32 * 32 * 3, "portraits64": 64 * 64 * 3}
 
 BASE = Cell("base", "see above", PORTRAIT)
@@ -86,14 +87,18 @@ PORTRAITS64 = (
     Cell("portraits64, L-BFGS", "generated, 8 bits", "consistency.h5", "image=0001/stochastic"),
 )
 RULES_IN_RANGE = tuple(
-    Cell(f"{updates:,} updates", rule, EXACT, rule, snapshot=None if updates == 80_000 else updates)
-    for updates in (5_000, 20_000, 80_000)
-    for rule in ("none", "standard", "stochastic")
+    Cell(f"{generator}, {updates:,} updates", rule, file, rule, snapshot=snapshot)
+    for generator, file, ends in (
+        ("faces32", EXACT, (5_000, 20_000, 80_000)),
+        ("faces16", EXACT16, (5_000, 20_000, 100_000)),
+    )
+    for updates, snapshot in zip(ends, (*ends[:-1], None), strict=True)
+    for rule in RULES
 )
 RULES_UNSEEN = tuple(
     Cell(f"held-out portrait, {method}", rule, file, f"image=0000/{rule}")
     for method, file in (("descent", PORTRAIT), ("portraits64, L-BFGS", "consistency.h5"))
-    for rule in ("none", "standard", "stochastic")
+    for rule in RULES
 )
 IMAGES_LBFGS = tuple(
     Cell("L-BFGS", value, LBFGS, f"image={number:04}/stochastic")

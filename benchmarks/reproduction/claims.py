@@ -116,13 +116,8 @@ def make_table1_claims(runs: Runs) -> list[Row]:
 
 def make_table2_claims(folder: Path) -> list[Row]:
     """Return the claims of Table 2."""
-    in_range = {(cell.factor, cell.value): cell for cell in RULES_IN_RANGE}
-    long = [in_range["80,000 updates", rule] for rule in PAPER_RULES]
-    unseen = {(cell.factor, cell.value): cell for cell in RULES_UNSEEN}
-    descent, lbfgs = (
-        [cell for cell in RULES_UNSEEN if cell.factor == factor]
-        for factor in dict.fromkeys(factor for factor, _ in unseen)
-    )
+    descent, lbfgs = _group_by_factor(RULES_UNSEEN)
+    _, _, in_range, _, _, in_range16 = _group_by_factor(RULES_IN_RANGE)
     base = read_cell(folder, BASE)
     assert base is not None
     return [
@@ -136,8 +131,11 @@ def make_table2_claims(folder: Path) -> list[Row]:
             ", ".join(
                 f"{rule} {format_scientific(RULES[rule].paper_distance)}" for rule in PAPER_RULES
             ),
-            f"{_list_means(folder, long)} (none, standard, stochastic) for an image in the "
-            "generator's range after 80,000 updates",
+            "; ".join(
+                f"{_list_means(folder, cells)} (an image in the generator's range, "
+                f"{cells[0].factor})"
+                for cells in (in_range, in_range16)
+            ),
             "distances of that size are what is left of descent on an image in range",
         ),
         _make_row(
@@ -223,6 +221,11 @@ def _mean_gradients(run: Protocol) -> float:
     """Return the gradients of a first start with its part of what the run spent once."""
     group = run.results.groups["stochastic"]
     return float(np.mean(group["first/gradients"])) + share_gradients(run.results)
+
+
+def _group_by_factor(cells: Sequence[Cell]) -> list[list[Cell]]:
+    factors = dict.fromkeys(cell.factor for cell in cells)
+    return [[cell for cell in cells if cell.factor == factor] for factor in factors]
 
 
 def _list_means(folder: Path, cells: Sequence[Cell]) -> str:
