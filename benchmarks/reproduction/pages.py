@@ -5,6 +5,7 @@ test can compare what is made with what is committed.
 """
 
 import importlib
+import re
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,10 @@ REPORTS = {
 }
 LEFT_OUT = (".tex", ".pdf", ".svg")  # formats that docs/ does not show
 
+# Files whose numbers are rounded: their last digits differ between processors.
+ROUNDED, DIGITS = (".json", ".csv"), 10
+_LONG_NUMBER = re.compile(rf"\d+\.\d{{{DIGITS},}}(e[+-]?\d+)?")
+
 # JSON file in docs/, and the module in benchmarks/ that makes its page.
 MEASUREMENTS = {
     "checkpoints/norms.json": "norm_check",
@@ -58,10 +63,16 @@ def write_reports(docs: Path, out: Path) -> None:
         with tempfile.TemporaryDirectory() as whole:
             write_report(summarize(results, name), results, Path(whole))
             (out / folder).mkdir(parents=True, exist_ok=True)
-            for pattern in patterns:
-                for path in Path(whole).glob(pattern):
-                    if path.suffix not in LEFT_OUT:
-                        shutil.copy(path, out / folder)
+            for path in (path for pattern in patterns for path in Path(whole).glob(pattern)):
+                if path.suffix in ROUNDED:
+                    rounded = _LONG_NUMBER.sub(_round_number, path.read_text("utf-8"))
+                    (out / folder / path.name).write_text(rounded, "utf-8")
+                elif path.suffix not in LEFT_OUT:
+                    shutil.copy(path, out / folder)
+
+
+def _round_number(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.{DIGITS}g}"
 
 
 def write_tables(docs: Path, out: Path) -> None:
