@@ -17,10 +17,11 @@ import click
 
 from ganinv_cli.report.output.number_format import format_duration
 
-from .manifest import Run, read_facts, read_manifest
+from .manifest import Measurement, Run, read_facts, read_manifest, read_measurements
 from .pages import list_generated, write_all
 
 DOCS = Path("docs")
+RESULTS = DOCS / "results"
 BUILD = Path("build/reproduction")
 
 
@@ -30,44 +31,70 @@ BUILD = Path("build/reproduction")
 @click.option("--list", "lists", is_flag=True, help="Print the files that are made, and stop.")
 def main(run: bool, only: str, lists: bool) -> None:
     """Make the tables and figures of docs/ and the README."""
-    if not (DOCS / "results").is_dir():
+    if not RESULTS.is_dir():
         raise click.ClickException("docs/results is not here; run this from the project's root")
     if lists:
         click.echo("\n".join(f"docs/{path}" for path in list_generated(DOCS)))
         return
     if run:
-        run_experiments([each for each in read_manifest(DOCS / "results") if only in each.file])
+        run_experiments(only)
     write_all(DOCS, DOCS)
     subprocess.run([sys.executable, str(DOCS / "generate.py")], check=True)
 
 
-def run_experiments(runs: list[Run]) -> None:
-    """Run each experiment, or the rest of it, and keep its results."""
-    facts = {each.file: read_facts(DOCS / "results" / each.file) for each in runs}
-    for each in runs:
-        needs = f"  needs {each.needs}" if each.needs else ""
-        took = format_duration(facts[each.file].seconds)
-        click.echo(f"{each.file:40} took {took}{needs}", err=True)
-    total = format_duration(sum(each.seconds for each in facts.values()))
-    click.echo(f"all of them took {total}, one after the other on one or two cores", err=True)
+def run_experiments(only: str) -> None:
+    """Run what the manifest lists and has `only` in its file's name; what is done stays so."""
+    runs = [each for each in read_manifest(RESULTS) if only in each.file]
+    measurements = [each for each in read_measurements(RESULTS) if only in each.file]
+    if not runs and not measurements:
+        raise click.ClickException(f"{RESULTS}/runs.toml lists no file with {only!r} in its name")
+    announce(runs, measurements)
     BUILD.mkdir(parents=True, exist_ok=True)
-    for each in runs:
-        run_experiment(each)
+    for run in runs:
+        run_experiment(run)
+    for measurement in measurements:
+        done = BUILD / f"{Path(measurement.file).stem}.done"
+        if not done.exists():
+            click.echo(f"{measurement.file}: {measurement.command}", err=True)
+            _run_python(measurement.command)
+            done.touch()
+
+
+def announce(runs: list[Run], measurements: list[Measurement]) -> None:
+    """Print how long each run took when its kept results were made."""
+    kept = {run.file: RESULTS / run.file for run in runs}
+    seconds = {name: read_facts(path).seconds for name, path in kept.items() if path.exists()}
+    for run in runs:
+        _announce(run, f"took {format_duration(seconds.get(run.file)) or 'a time not known'}")
+    for measurement in measurements:
+        _announce(measurement, "minutes; verdicts and scaling an hour or two each")
+    total = format_duration(sum(seconds.values()))
+    click.echo(f"the runs took {total} together, each on one or two cores", err=True)
+
+
+def _announce(each: Run | Measurement, took: str) -> None:
+    needs = f"; needs {each.needs}" if each.needs else ""
+    click.echo(f"{each.file:38} {took}{needs}", err=True)
 
 
 def run_experiment(run: Run) -> None:
-    """Run one experiment and copy its results into docs/results."""
+    """Run one experiment, or the rest of it, and copy its results into docs/results."""
     click.echo(f"{run.file}: {run.command}", err=True)
-    made, kept = BUILD / run.file, DOCS / "results" / run.file
-    program, *options = shlex.split(run.command)
-    module = ["-m", "ganinv_cli"] if program == "ganinv" else []
-    where = ["--out", str(made)]
-    subprocess.run([sys.executable, *module, *options, *where], check=True, stdout=sys.stderr)
+    made, kept = BUILD / run.file, RESULTS / run.file
+    _run_python(run.command, "--out", str(made))
     if made.suffix == ".npz":
         kept.write_bytes(made.read_bytes())
         return
-    keep = [sys.executable, "-m", "benchmarks.reproduction.keep", str(made), str(kept), *run.keep]
-    subprocess.run(keep, check=True)
+    _run_python("python -m benchmarks.reproduction.keep", str(made), str(kept), *run.keep)
+
+
+def _run_python(command: str, *more: str) -> None:
+    """Run a command of ganinv or Python by this Python; what it prints goes to stderr."""
+    program, *options = shlex.split(command)
+    module = ["-m", "ganinv_cli"] if program == "ganinv" else []
+    words = [sys.executable, *module, *options, *more]
+    if subprocess.run(words, stdout=sys.stderr).returncode:
+        raise click.ClickException(f"this failed, and the same command goes on: {command}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The kept results: what each answers, the command that makes it, and how long that took.
 
-`docs/results/runs.toml` lists them; the seed, the time and the revision are in the files.
+`docs/results/runs.toml` lists them; the seed, the time and the revision are in the files. It lists
+measurements as well, whose JSON is in other folders of docs/.
 """
 
 import hashlib
@@ -30,6 +31,16 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """A measurement that writes a JSON file of docs/ itself."""
+
+    file: str  # in docs/
+    answers: str
+    command: str
+    needs: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a kept file says of its run."""
 
@@ -44,6 +55,12 @@ def read_manifest(results: Path) -> list[Run]:
     """Return the runs in the order of the manifest."""
     entries = tomllib.loads((results / MANIFEST).read_text("utf-8"))["run"]
     return [Run(**{**entry, "keep": tuple(entry.get("keep", ()))}) for entry in entries]
+
+
+def read_measurements(results: Path) -> list[Measurement]:
+    """Return the measurements in the order of the manifest."""
+    entries = tomllib.loads((results / MANIFEST).read_text("utf-8"))["measurement"]
+    return [Measurement(**entry) for entry in entries]
 
 
 def read_facts(path: Path) -> Facts:

@@ -12,6 +12,7 @@ from ganinv_cli.settings.config import Config, identity_settings
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 
 
@@ -47,12 +48,21 @@ def make_provenance(
     )
 
 
-def read_git_revision() -> str:
-    """Return the revision of the checkout that this package runs from; empty if installed."""
-    root = Path(__file__).resolve().parents[2]
+def read_git_revision(root: Path = ROOT) -> str:
+    """Return the revision of the checkout that this package runs from; empty if installed.
+
+    It ends in -dirty if a tracked file outside docs/, where results are kept, has changed.
+    """
     if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    revision = _run_git(root, "describe", "--always", "--abbrev=12")
+    changed = _run_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return f"{revision}-dirty" if revision and changed else revision
+
+
+def _run_git(root: Path, *options: str) -> str:
+    """Return what git prints, empty if it fails or is missing."""
+    command = ["git", "-C", str(root), *options]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
