@@ -24,6 +24,13 @@ class Cell(NamedTuple):
     best_of: int = 1  # starts, the best of which by image loss is a recovery
     snapshot: int | None = None  # updates, at which z is taken instead of the end
 
+    @property
+    def is_in_range(self) -> bool:
+        """Whether the generator can make the image, but for rounding."""
+        return self.file in (EXACT, EXACT16) or (
+            self.value.startswith("generated") and "noise" not in self.value
+        )
+
 
 class CellData(NamedTuple):
     """The recoveries of a cell."""
@@ -46,7 +53,7 @@ EXACT, EXACT16 = "table2-exact.h5", "table2-exact-faces16.h5"
 RULES = ("none", "standard", "stochastic")
 VALUES = {"faces16": 16 * 16 * 3, "faces32": 32 * 32 * 3, "portraits64": 64 * 64 * 3}
 
-BASE = Cell("base", "see above", PORTRAIT)
+BASE = Cell("base", "descent, frozen statistics, 64 rows, a held-out portrait", PORTRAIT)
 CELLS = (
     BASE,
     Cell("method", "L-BFGS", LBFGS),
@@ -95,6 +102,7 @@ RULES_IN_RANGE = tuple(
     for updates, snapshot in zip(ends, (*ends[:-1], None), strict=True)
     for rule in RULES
 )
+LONGEST_IN_RANGE = tuple(cell for cell in RULES_IN_RANGE if cell.snapshot is None)
 RULES_UNSEEN = tuple(
     Cell(f"held-out portrait, {method}", rule, file, f"image=0000/{rule}")
     for method, file in (("descent", PORTRAIT), ("portraits64, L-BFGS", "consistency.h5"))

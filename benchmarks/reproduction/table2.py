@@ -24,6 +24,7 @@ from ganinv_cli.statistics import assign_clusters, expected_distance, pairwise_d
 from .cells import (
     CELLS,
     IMAGES_LBFGS,
+    LONGEST_IN_RANGE,
     PORTRAITS64,
     RULES_IN_RANGE,
     RULES_UNSEEN,
@@ -42,7 +43,7 @@ TITLES = {
 }
 PAPER = {rule.name: rule.paper_distance for rule in RULES.values() if rule.paper_distance}
 RANDOM = expected_distance(100)
-FOUND, REFINED = "#0072b2", "#d55e00"
+OUTSIDE, IN_RANGE = "#0072b2", "#d55e00"
 
 
 class Measures(NamedTuple):
@@ -82,8 +83,10 @@ def write_tables(folder: Path, out: Path) -> None:
         {title: [make_row(*each) for each in cells] for title, cells in measured.items()},
         out / "table2.md",
     )
-    one_at_a_time, others = (measured[title] for title in list(TITLES)[:2])
-    figure = draw_cells([*one_at_a_time, *others])
+    shown = [pair for cells in measured.values() for pair in cells]
+    found = dict(shown)
+    drawn = [cell for cell in (*CELLS, *PORTRAITS64, *LONGEST_IN_RANGE) if cell in found]
+    figure = draw_cells([(cell, found[cell]) for cell in drawn])
     figure.savefig(out / "table2.png", dpi=150, metadata={"Software": None})
 
 
@@ -135,21 +138,23 @@ def draw_cells(cells: Sequence[tuple[Cell, Measures]]) -> Figure:
         xlabel="mean distance between recoveries, E‖zᵢ − zⱼ‖ / 100", xscale="log"
     )
     places = range(len(cells))[::-1]
-    for place, (_, found) in zip(places, cells, strict=True):
+    for place, (cell, found) in zip(places, cells, strict=True):
+        colour = IN_RANGE if cell.is_in_range else OUTSIDE
         if found.refined is not None:
             axes.plot([found.refined, found.mean], [place, place], color="0.8", zorder=1)
-            axes.plot(found.refined, place, "o", color=REFINED, fillstyle="none", markersize=6)
-        axes.plot(found.mean, place, "o", color=FOUND, markersize=5)
+            axes.plot(found.refined, place, "o", color=colour, fillstyle="none", markersize=8)
+        axes.plot(found.mean, place, "o", color=colour, markersize=5)
     names = [f"{cell.factor}: {cell.value}" for cell, _ in cells]
     axes.set_yticks(list(places), names, fontsize=8)
-    axes.plot([], [], "o", color=FOUND, markersize=5, label="as the method left them")
-    axes.plot([], [], "o", color=REFINED, fillstyle="none", label="refined to a minimum")
+    for colour, name in ((OUTSIDE, "image outside the range"), (IN_RANGE, "image in the range")):
+        axes.plot([], [], "o", color=colour, markersize=5, label=name)
+    axes.plot([], [], "o", color="0.3", fillstyle="none", markersize=8, label="after refinement")
     low, high = min(PAPER.values()), max(PAPER.values())
     axes.axvspan(low, high, color="#009e73", alpha=0.25, label="the paper's three rules")
     axes.axvline(RANDOM, color="0.4", linestyle="--", linewidth=1, label="random z")
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
-    figure.legend(fontsize=8, loc="outside upper center", ncols=4)
+    figure.legend(fontsize=8, loc="outside upper center", ncols=5)
     return figure
 
 
