@@ -29,6 +29,7 @@ from ganinv_cli.store import Results, read_results
 from .generator import read_generator
 
 KEPT_TRIALS = 8
+SMALL = 1000  # bytes of a column, above which it is compressed
 THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots")
 
 
@@ -36,9 +37,12 @@ THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots
 @click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("destination", type=click.Path(path_type=Path))
 @click.option("--whole", default="", help=f"Of {', '.join(THINNED)}: columns kept for all trials.")
+@click.option("--thin", default="", help="Other columns that stay for the first trials alone.")
 @click.option("--figures", help="Names of the stored pictures to keep, with commas [default: all].")
 @click.option("--no-target", is_flag=True, help="Paint the images of an image run black.")
-def main(source: Path, destination: Path, whole: str, figures: str | None, no_target: bool) -> None:
+def main(
+    source: Path, destination: Path, whole: str, thin: str, figures: str | None, no_target: bool
+) -> None:
     """Write the copy, and the theory."""
     results = read_results(source)
     if not results.complete:
@@ -54,7 +58,7 @@ def main(source: Path, destination: Path, whole: str, figures: str | None, no_ta
     copy_thinned(
         source,
         destination,
-        thinned=set(THINNED) - set(whole.split(",")),
+        thinned={*THINNED, *thin.split(",")} - set(whole.split(",")),
         dropped=set(results.figures) - set(figures.split(",")) if figures is not None else set(),
         has_target=not no_target,
     )
@@ -86,11 +90,12 @@ def copy_thinned(
                     values[KEPT_TRIALS:] = np.nan
                 if name == "target" and not has_target:
                     values[:] = 0
-                packed = {"compression": "gzip", "shuffle": True} if values.shape else {}
+                is_large = values.nbytes > SMALL and bool(values.shape)
+                packed = {"compression": "gzip", "shuffle": True} if is_large else {}
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
 
-    with h5py.File(source, locking=False) as old, h5py.File(destination, "w") as new:
+    with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
         copy_group(old, new, "")
         new.attrs["figures"] = json.dumps(
             [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
