@@ -38,6 +38,12 @@ def main(run: bool, only: str, lists: bool) -> None:
         return
     if run:
         run_experiments(only)
+    missing = [each.file for each in read_manifest(RESULTS) if not (RESULTS / each.file).exists()]
+    if missing:
+        raise click.ClickException(
+            f"{RESULTS} lacks {', '.join(missing)}; `git checkout {RESULTS}` brings kept results "
+            "back, and `make reproduce RUN=1` runs them again"
+        )
     write_all(DOCS, DOCS)
     subprocess.run([sys.executable, str(DOCS / "generate.py")], check=True)
 
