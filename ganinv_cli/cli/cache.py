@@ -34,7 +34,7 @@ def cache() -> None:
 
 
 @cache.command()
-@options.style(type=options.TEXT_OR_JSON, help="What is printed.")
+@options.style(type=options.TEXT_OR_JSON, help="Format.")
 def show(style: str) -> None:
     """Say what is kept: how many measurements of each kind, how large, last used when.
 

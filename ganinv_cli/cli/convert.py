@@ -11,9 +11,9 @@ from ganinv_cli.cli.options import GeneratorChoice
 @click.command()
 @options.generator_choice(click.argument("checkpoint", metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
-@options.overwrite(help="Replace what exists.")
+@options.overwrite(help="Replace existing files.")
 @options.verbose()
-@options.quiet(help="Only what goes wrong.")
+@options.quiet(help="Print errors only.")
 def convert(
     choice: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
 ) -> None:

@@ -20,24 +20,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 POLISH: Option = declare(
     "--polish",
     type=click.Choice(["none", "float64"]),
-    help="float64: images in float64, and z of what has converged to their last digits.",
+    help="float64: make images in float64, and refine converged z to their last digits.",
 )
 MASK: Option = declare(
     "--mask",
     metavar="PATH",
-    help="Image of which pixels count: black ones do not. Cropped as the images are.",
+    help="Image that says which pixels count: black pixels do not. It is cropped like the images.",
 )
 STATIONARY: Option = declare(
     "--stationary",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="A start is done when 40 gradients lowered its image loss by less than this share; plain "
-    "descent (gd) goes on.",
+    help="A start has converged when 40 gradients lowered its image loss by less than this share. "
+    "Plain descent (gd) ignores it.",
 )
 CROP: Option = declare(
     "--crop",
     metavar="center|none|X,Y,SIZE",
-    help="The part that is resized to the generator's images: center (the largest centred "
-    "square), none (all of it, squeezed), or a square of X,Y,SIZE pixels.",
+    help="Part of the image to use: center (the largest centred square), none (the whole image, "
+    "distorted), or a square of X,Y,SIZE pixels.",
 )
 
 _COMMON: tuple[Option, ...] = (
@@ -45,89 +45,91 @@ _COMMON: tuple[Option, ...] = (
         "--clip",
         type=Names(tuple(RULES)),
         metavar="NAMES",
-        help=f"Techniques, of {', '.join(RULES)}.",
+        help=f"Clipping rules: some of {', '.join(RULES)}.",
     ),
-    declare("--solver", type=click.Choice(SOLVERS), help="Method."),
+    declare("--solver", type=click.Choice(SOLVERS), help="Optimisation method."),
     declare(
         "--loss",
         type=click.Choice(LOSSES),
-        help="What lbfgs minimises, with r = G(z) - x: r'Wr with weights W that give brightness "
-        "and large areas less (preconditioned), or r'r (plain). Under noise, and for images that "
-        "no z makes, it is r'r; gd always minimises r'r.",
+        help="Loss of lbfgs, with r = G(z) - x: r'Wr, whose weights W reduce the effect of "
+        "brightness and large areas (preconditioned), or r'r (plain). Noisy images, images outside "
+        "the generator's range and gd always use r'r.",
     ),
     declare(
         "--start",
         type=click.Choice(STARTS),
-        help="Where the first start begins: at a draw from the prior, or where the encoder beside "
-        "the checkpoint (ganinv train-encoder) leads; of an image file's starts, the first alone.",
+        help="Start of the first descent: a draw from the prior, or the guess of the encoder "
+        "beside the checkpoint (ganinv train-encoder).",
     ),
-    declare("--restarts", type=click.IntRange(0), help="Most restarts a trial."),
-    declare("--budget", type=click.FloatRange(1), help="Most gradients a trial."),
+    declare("--restarts", type=click.IntRange(0), help="Maximum number of restarts per trial."),
+    declare("--budget", type=click.FloatRange(1), help="Maximum number of gradients per trial."),
     declare(
         "--tolerance",
         type=click.FloatRange(0),
-        help="Mean squared error of z, by a bound estimated from the loss, at which a "
-        "trial is done.",
+        help="A trial has converged when the estimated bound on the mean squared error of z is at "
+        "most this.",
     ),
     declare(
         "--precision",
         type=click.Choice(PRECISIONS),
-        help="Of the gradients of lbfgs: float32, or bfloat16 first and float32 from where that "
-        "sees too little (mixed); auto is mixed where bfloat16 is fast. Where no z makes an image, "
-        "as under noise, it is float32.",
+        help="Precision of the gradients of lbfgs: float32, or mixed (bfloat16 first, then "
+        "float32). auto is mixed if bfloat16 is fast here. Noisy images and images outside the "
+        "generator's range always use float32.",
     ),
     declare(
         "--batch-size",
         type=BatchSize(),
         metavar="auto|N",
         show_default="auto",
-        help="Trials in flight on a device: a number, or as many as are found to be fast.",
+        help="Trials per batch on a device: a number, or the fastest size, which is measured.",
     ),
     declare(
         "--batch-norm",
         type=click.Choice(["frozen", "batch"]),
-        help="Statistics of batch norm: the checkpoint's, or each batch's own.",
+        help="Statistics of batch norm: those of the checkpoint (frozen), or of each batch "
+        "(batch).",
     ),
     options.seed,
     declare(
         "--device",
         metavar="auto|cpu|gpu|gpu:0,1",
-        help="Where to compute: every GPU there is, or else the CPU (auto), the CPU, every GPU, or "
-        "some of them.",
+        help="Devices: all GPUs, or the CPU if there is none (auto); the CPU; all GPUs; or some of "
+        "them.",
     ),
     declare(
         "--engine",
         type=click.Choice(ENGINES),
-        help="local: the devices of this machine. ray: the workers of a Ray cluster (ganinv[ray]).",
+        help="local: the devices of this machine. ray: the workers of a Ray cluster (needs "
+        "ganinv[ray]).",
     ),
     declare(
         "--address",
         metavar="local|auto|HOST:PORT|ray://HOST:PORT",
-        help="Of the Ray cluster: local starts one here, auto finds the one that this machine is "
-        "part of.",
+        help="Address of the Ray cluster: local starts one here, auto finds the cluster of this "
+        "machine.",
     ),
     declare(
         "--workers",
         type=click.IntRange(1),
-        show_default="as many as there is room for",
-        help="On the cluster.",
+        show_default="as many as fit",
+        help="Number of Ray workers.",
     ),
     declare(
         "--cpus-per-worker",
         type=click.IntRange(1),
-        help="Cores of each, and its threads.",
+        help="Cores per Ray worker, which are also its threads.",
     ),
     declare(
         "--gpus-per-worker",
         type=click.FloatRange(0),
-        show_default="1 where the cluster has any, or else 0",
-        help="May be a share of one, such as 0.5.",
+        show_default="1 if the cluster has GPUs, else 0",
+        help="GPUs per Ray worker; may be a fraction, e.g. 0.5.",
     ),
     declare(
         "--shard",
         metavar="I/N",
-        help="Run one of N equal parts of the trials (of invert's images), for a task of an array "
-        "job; ganinv merge makes one file of the parts.",
+        help="Run part I of N equal parts of the trials (invert: of the images), for array jobs; "
+        "ganinv merge joins the parts.",
     ),
 )
 
@@ -151,7 +153,7 @@ def experiment_options(
             command,
             [
                 click.option(
-                    "--config", help="TOML file with these settings, or the name of a shipped one."
+                    "--config", help="TOML file with settings, or the name of a shipped one."
                 ),
                 *(_make_setting(option, config_class) for option in settings),
             ],
@@ -182,7 +184,7 @@ def results_options(default: str) -> Callable[[Command], Command]:
     decorators: Iterable[Decorator] = (
         options.out(
             show_default=default,
-            help="Results file; tables and figures go into the folder beside it.",
+            help="Results file. Tables and figures go into the folder of the same name.",
         ),
         options.overwrite(),
         options.style(),

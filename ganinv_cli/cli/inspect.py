@@ -29,29 +29,27 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     "--spectrum",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Measure the singular values of dG/dz at random z, which say how hard inversion is, and "
-    "plot them as PNG, PDF or SVG; say what linear theory predicts of plain descent.",
+    help="Measure the singular values of dG/dz at random z, which say how hard inversion is, plot "
+    "them as PNG, PDF or SVG, and print what linear theory predicts for plain descent.",
 )
 @click.option(
     "--points",
     default=8,
     show_default=True,
     type=click.IntRange(1),
-    help="How many z --spectrum takes.",
+    help="Number of z for --spectrum.",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="Check that a picture depends on its own z alone, that derivatives are right, that batch "
-    "norms' statistics fit, and, of Keras files, that pictures are the original's.",
+    help="Check that a picture depends on its own z alone, that derivatives are right, that the "
+    "statistics of batch norms fit, and, for Keras files, that pictures equal the original's.",
 )
-@options.seed(help="Names every z; those of the trials of ganinv recover.")
-@options.style(
-    type=options.TEXT_OR_JSON, help="What is printed: text, or everything as one JSON object."
-)
+@options.seed(help="Seed for z, which are those of the trials of ganinv recover.")
+@options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@options.overwrite(help="Replace files that exist.")
-@options.verbose(help="Name everything that was ignored.")
+@options.overwrite(help="Replace existing files.")
+@options.verbose(help="List everything that was ignored.")
 def inspect(
     choice: GeneratorChoice,
     sheet: Path | None,

@@ -29,13 +29,13 @@ from ganinv_cli.settings.names import name_generators
     checkpoint=partial(
         checkpoint_option,
         multiple=True,
-        help="The generator: a file, a folder, or a prefix of files. Given several times: which of "
-        "these generators made the image?",
+        help="Generator: a file, a folder, or a prefix of files. Repeat it to ask which of several "
+        "generators made the image.",
     ),
 )
 @npz_option(
-    help="Write the z of every image there as well; of several generators into a file for each, "
-    "such as z-portraits64.npz."
+    help="Also write the z of every image to this file; with several generators, to a file for "
+    "each, e.g. z-portraits64.npz."
 )
 @options.results_options("invert.h5")
 def invert(

@@ -13,10 +13,10 @@ from ganinv_cli.cli.startup import print_message
 @click.argument(
     "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."
 )
-@click.option("--partial", is_flag=True, help="Write what there is where trials are missing.")
-@options.overwrite(help="Replace OUT.h5 where it exists.")
+@click.option("--partial", is_flag=True, help="Write the file even if trials are missing.")
+@options.overwrite(help="Replace OUT.h5 if it exists.")
 @options.style()
-@options.quiet(help="Say nothing of what was written.")
+@options.quiet(help="Do not print what was written.")
 def merge(
     out: Path, parts: tuple[Path, ...], partial: bool, overwrite: bool, style: str, quiet: bool
 ) -> None:

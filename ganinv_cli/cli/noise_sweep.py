@@ -19,8 +19,8 @@ from ganinv_cli.settings.config import NoiseSweepConfig
         "--variances",
         type=Numbers(float, "0.01,0.1"),
         metavar="NUMBERS",
-        help="Of the Gaussian noise on pixels in [-1, 1]: 0.1 is a standard deviation of 40 grey "
-        "levels of 255.",
+        help="Variances of the Gaussian noise, for pixels in [-1, 1]; 0.1 is a standard deviation "
+        "of 40 of 255 grey levels.",
     ),
     declare(
         "--clip-pixels/--no-clip-pixels",

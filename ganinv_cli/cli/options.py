@@ -30,19 +30,19 @@ seed: Option = declare(
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Names every random number.",
+    help="Seed for all random numbers.",
 )
 out: Option = declare("--out", type=click.Path(path_type=Path, dir_okay=False))
-overwrite: Option = declare("--overwrite", is_flag=True, help="Start again where --out exists.")
-verbose: Option = declare("-v", "--verbose", is_flag=True, help="Say what was loaded.")
-quiet: Option = declare("-q", "--quiet", is_flag=True, help="No progress.")
+overwrite: Option = declare("--overwrite", is_flag=True, help="Start again if --out exists.")
+verbose: Option = declare("-v", "--verbose", is_flag=True, help="Print what was loaded.")
+quiet: Option = declare("-q", "--quiet", is_flag=True, help="Show no progress.")
 style: Option = declare(
     "--format",
     "style",
     default="text",
     show_default=True,
     type=click.Choice(STYLES),
-    help="What is printed; the folder gets all of them.",
+    help="Format of the printed tables; the folder gets all formats.",
 )
 TEXT_OR_JSON = click.Choice(["text", "json"])  # of commands that print no tables
 convolution_precision: Option = declare(
@@ -59,7 +59,7 @@ label: Option = declare(
     "--label",
     type=click.IntRange(-1),
     show_default="-1",
-    help="Of a conditional generator, from 0; -1: each is tried.",
+    help="Label of a conditional generator, from 0; -1 tries each.",
 )
 
 

@@ -15,8 +15,8 @@ from ganinv_cli.errors import UsageError
 @options.style()
 @options.out(
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables, figures and report.html; for several files one folder a file in it, "
-    "and one report.html of them all [default: FILE without its ending, for each].",
+    help="Folder for tables, figures and report.html; for several files, a folder per file in it "
+    "and one report.html for all [default: FILE without its ending].",
 )
 def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     """Print the tables of saved results; write them, figures and a page.

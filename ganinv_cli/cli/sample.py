@@ -21,39 +21,39 @@ DEFAULT_COUNT = 64
 @options.out(
     type=str,
     required=True,
-    help="A sheet of all, FILE.png; or a folder for one file each, 000000.png and so on.",
+    help="A sheet of all pictures, FILE.png, or a folder for one file per picture.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1),
     show_default=f"{DEFAULT_COUNT}, or all of --z",
-    help="How many pictures.",
+    help="Number of pictures.",
 )
 @click.option(
     "--columns",
     type=click.IntRange(1),
     show_default="as many as rows",
-    help="Of the sheet.",
+    help="Columns of the sheet.",
 )
-@options.seed(help="Names every z: picture N is of trial N of ganinv recover.")
+@options.seed(help="Seed for z; picture N has the z of trial N of ganinv recover.")
 @click.option(
     "--z",
     "z_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Pictures of these z, (n, latent): .npy, .npz as ganinv invert --npz writes, or results, "
-    "such as invert.h5.",
+    help="Use these z, (n, latent): .npy, .npz from ganinv invert --npz, or a results file, e.g. "
+    "invert.h5.",
 )
 @click.option(
     "--group",
     default="",
     metavar="NAME",
     show_default="the best z of each image; of recover, the first with z",
-    help="All z of a group of results, such as stochastic or image=0000/stochastic.",
+    help="Group of the results file whose z are used, e.g. stochastic or image=0000/stochastic.",
 )
-@options.npz(help="Write the z, and labels, of the pictures there as well.")
-@options.overwrite(help="Replace what exists.")
+@options.npz(help="Also write the z and labels of the pictures to this file.")
+@options.overwrite(help="Replace existing files.")
 @options.verbose()
-@options.quiet(help="Only what goes wrong.")
+@options.quiet(help="Print errors only.")
 def sample(
     choice: GeneratorChoice,
     out: str,

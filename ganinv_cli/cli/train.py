@@ -21,17 +21,20 @@ from ganinv_cli.cli import options
     default=10_000,
     show_default=True,
     type=click.IntRange(1),
-    help="Train the generator so many times; a larger number extends a finished run.",
+    help="Training steps; a larger number extends a finished run.",
 )
 @click.option(
-    "--size", default=64, show_default=True, help="Pixels a side: 16, 32, 64, 128 or 256."
+    "--size",
+    default=64,
+    show_default=True,
+    help="Side of the images in pixels: 16, 32, 64, 128 or 256.",
 )
 @click.option(
     "--width",
     default=64,
     show_default=True,
     type=click.IntRange(1, 1024),
-    help="Channels of the last map; each map below has twice as many, up to 512.",
+    help="Channels of the last feature map; each earlier map has twice as many, up to 512.",
 )
 @click.option("--grey", is_flag=True, help="Train on grey images.")
 @click.option(
@@ -52,19 +55,19 @@ from ganinv_cli.cli import options
     default="0.5,0.5",
     show_default=True,
     metavar="X,Y",
-    help="Its centre, as shares of width and height.",
+    help="Centre of that square, as shares of width and height.",
 )
 @click.option(
-    "--batch-size", default=64, show_default=True, type=click.IntRange(2), help="Images a step."
+    "--batch-size", default=64, show_default=True, type=click.IntRange(2), help="Images per step."
 )
 @options.convolution_precision(
-    help="What the convolutions compute in; bfloat16 is twice as fast on CPUs with AMX.",
+    help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @click.option(
     "--augment/--no-augment",
     default=True,
     show_default=True,
-    help="Shift and recolour real and generated images alike; for small sets.",
+    help="Shift and recolour real and generated images; for small data sets.",
 )
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
 @click.option(
@@ -82,7 +85,7 @@ from ganinv_cli.cli import options
 )
 @options.seed(
     type=click.IntRange(0, 2_000_000),
-    help="Of the weights, the order of the images and every draw.",
+    help="Seed for the weights, the order of the images and all draws.",
 )
 def train(
     images: Path,

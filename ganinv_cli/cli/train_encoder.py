@@ -19,26 +19,27 @@ from ganinv_cli.settings.config import RecoverConfig
     "--images",
     type=click.IntRange(1),
     show_default="10 for each value of an image",
-    help="How many to make and fit to; fewer than 2 for each value of an image fit badly.",
+    help="Number of generated images to fit to; fewer than 2 per value of an image fit badly.",
 )
 @click.option(
     "--batch-size",
     default=512,
     show_default=True,
     type=click.IntRange(1),
-    help="Images made at a time.",
+    help="Images per batch.",
 )
 @options.convolution_precision(
-    help="What images are made in; bfloat16 is twice as fast on CPUs with AMX.",
+    help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX.",
 )
 @click.option(
     "--ridge",
     default=1e-4,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Share of the mean square that is added: less for exact images, more for noisy ones.",
+    help="Ridge regularisation, as a share of the mean square: smaller for exact images, larger "
+    "for noisy ones.",
 )
-@options.seed(type=click.IntRange(0, 2**31 - 1), help="Of every latent vector.")
+@options.seed(type=click.IntRange(0, 2**31 - 1), help="Seed for all latent vectors.")
 @options.overwrite()
 @options.verbose()
 @options.quiet()

@@ -39,31 +39,31 @@ class Conventions:
 
     prior: str = _declare(
         "",  # as `prior.parse_prior` reads it
-        help="Where z comes from: uniform, uniform:LOW,HIGH, normal, normal:SIGMA, or "
-        "normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep; "
-        "without INSIDE they keep 99 % of whole vectors. Else the format's.",
+        help="Prior of z: uniform, uniform:LOW,HIGH, normal, normal:SIGMA or normal:SIGMA,INSIDE. "
+        "INSIDE is the share of a component's draws inside the bounds; by default the bounds "
+        "contain 99 % of whole vectors. The default prior is that of the file's format.",
         metavar="PRIOR",
         example="normal:1,0.999",
         in_identity=True,
     )
     range: str = _declare(
         "",
-        help="Of the generator's pixels, where its file does not say: tanh, sigmoid, or the values "
-        "of black and white.",
+        help="Range of the generator's pixels, if its file does not say: tanh, sigmoid, or the "
+        "values of black and white.",
         metavar="tanh|sigmoid|LOW,HIGH",
         example="tanh",
     )
     activation: str = _declare(
         "",
-        help="Between the layers of a file of weights alone, such as relu or leaky_relu:0.2: one, "
-        "or one for each place, such as none,relu,relu.",
+        help="Activation between the layers, for a file of weights alone: one for all, e.g. "
+        "leaky_relu:0.2, or one for each place, e.g. none,relu,relu.",
         metavar="NAMES",
         example="leaky_relu:0.2",
         weights_only=True,
     )
     strides: tuple[int, ...] = _declare(
         (),
-        help="Of the convolutions of a file of weights alone, such as 1,2,2,2.",
+        help="Strides of the convolutions, for a file of weights alone, e.g. 1,2,2,2.",
         metavar="NUMBERS",
         example=(1, 2, 2),
         option_example="1,2,2,2",
@@ -71,7 +71,8 @@ class Conventions:
     )
     padding: tuple[int, ...] = _declare(
         (),
-        help="Of these, as PyTorch counts it, such as 0,1,1,1.",
+        help="Padding of each convolution (PyTorch's convention), for a file of weights alone, "
+        "e.g. 0,1,1,1.",
         metavar="NUMBERS",
         example=(0, 1, 1),
         option_example="0,1,1,1",
@@ -79,7 +80,8 @@ class Conventions:
     )
     epsilon: tuple[float, ...] = _declare(
         (),
-        help="Of the batch norms of a file of weights alone: one number, or one for each.",
+        help="Epsilon of the batch norms, for a file of weights alone: one number, or one for "
+        "each.",
         metavar="NUMBERS",
         example=(1e-5,),
         option_example="1e-5,0.8",
@@ -87,7 +89,7 @@ class Conventions:
     )
     upsampling: tuple[str, ...] = _declare(
         (),
-        help="How the convolutions of a file of weights alone enlarge the map: one name, or one "
+        help="How the convolutions enlarge the map, for a file of weights alone: one name, or one "
         "for each.",
         metavar="transposed|nearest|bilinear",
         example=("nearest",),
@@ -97,8 +99,8 @@ class Conventions:
     )
     norm: tuple[str, ...] = _declare(
         (),
-        help="Whether the batch norms of a file of weights alone stand before or after the "
-        "activation: one word, or one for each.",
+        help="Whether batch norms come before or after the activation, for a file of weights "
+        "alone: one word, or one for each.",
         metavar="before|after",
         example=("before",),
         option_example="before",
@@ -107,14 +109,14 @@ class Conventions:
     )
     labels: int = _declare(
         -1,
-        help="How many labels a file of weights alone takes, as one-hot behind z.",
+        help="Number of labels, for a file of weights alone; the one-hot label follows z.",
         shown_default="what the file's folder says, or 0",
         example=10,
         weights_only=True,
     )
     trust: bool = _declare(
         False,
-        help="Run a generator's .py file, or the code in a Keras file; only for files you trust.",
+        help="Run a generator's .py file, or the code in a Keras file. Only for files you trust.",
         example=True,
         in_files=False,
     )
