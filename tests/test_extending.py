@@ -18,7 +18,7 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
     "an entry of COMMANDS": ")\n\n\nclass",
     "columns": "\n\ndef make_sections",
-    "an entry of make_sections": '        make_table("What a trial cost", table1, costs),\n',
+    "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
 }
 
 pytestmark = pytest.mark.slow

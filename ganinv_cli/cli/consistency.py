@@ -13,7 +13,7 @@ from ganinv_cli.settings.config import ConsistencyConfig
 @click.command()
 @options.experiment_options(
     ConsistencyConfig,
-    "Recoveries of each image under each technique, from independent starts.",
+    "Recoveries of each image under each rule, from independent starts.",
     declare(
         "--image",
         multiple=True,

@@ -33,8 +33,8 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
     """Recover latent vectors from noisy images: Figure 2 of the paper.
 
     Adds Gaussian noise of each variance to the images of known latent vectors, and recovers each
-    under every technique from the same noisy image and start. Prints how the error of z grows, how
-    near it comes to the Cramer-Rao bound, and whether the techniques differ. The same command goes
+    under every rule from the same noisy image and start. Prints how the error of z grows, how
+    near it comes to the Cramer-Rao bound, and whether the rules differ. The same command goes
     on where it stopped; a larger --trials extends a finished run.
 
     \b

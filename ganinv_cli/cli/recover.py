@@ -15,7 +15,7 @@ from ganinv_cli.settings.config import RecoverConfig
 def recover(config: str | None, output: Output, **settings: Any) -> None:
     """Recover known latent vectors: Table 1 and Figure 1 of the paper.
 
-    Draws latent vectors, makes their images, and recovers each under every technique from the same
+    Draws latent vectors, makes their images, and recovers each under every rule from the same
     start. Prints how often, how closely and how fast. The same command goes on where it stopped; a
     larger --trials extends a finished run.
 

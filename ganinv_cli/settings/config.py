@@ -98,8 +98,8 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
     def _name_checks(self) -> Iterator[Check]:
         yield (bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
         for rule in self.clip:
-            yield (rule in RULES, f"no technique {rule!r}: it is one of {', '.join(RULES)}")
-        yield (len(set(self.clip)) == len(self.clip), "clip names a technique twice")
+            yield (rule in RULES, f"no clipping rule {rule!r}: it is one of {', '.join(RULES)}")
+        yield (len(set(self.clip)) == len(self.clip), "clip names a rule twice")
         yield (
             self.solver in SOLVERS,
             f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}",

@@ -49,7 +49,7 @@ def test_the_tables_of_all_are_printed_and_the_folder_is_filled(folder):
     row = json.loads(run.stdout)["tables"]["table1"][0]
     assert (row["technique"], row["trials"], row["first_start"]["1e-4"]) == ("none", TOTAL, 20)
     said = run.stderr.splitlines()
-    assert said[0] == "recover.h5: 24 trials of 2 techniques from 4 files"
+    assert said[0] == "recover.h5: 24 trials of 2 rules from 4 files"
     assert "wrote table1" in said[1]
     assert (folder / "recover" / "report.html").exists()
     again = run_ganinv(folder, "report", "recover.h5", "--format", "json")
@@ -70,7 +70,7 @@ def test_missing_trials_are_a_failure_unless_a_partial_file_is_asked_for(folder)
     assert not (folder / "recover.h5").exists()
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
     assert "missing are 6 trials" in run.stderr
-    assert "recover.h5: 18 trials of 2 techniques from 3 files" in run.stderr
+    assert "recover.h5: 18 trials of 2 rules from 3 files" in run.stderr
     assert "Trials are missing: 18 of 24 trials" in run.stdout
 
 

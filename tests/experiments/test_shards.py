@@ -32,7 +32,7 @@ def test_four_shards_merged_are_the_run(generator, whole, tmp_path):
         run_ganinv(tmp_path, *given, "--shard", f"{number}/4")
     parts = [f"recover-{number}-of-4.h5" for number in (2, 4, 1, 3)]
     said = run_ganinv(tmp_path, "merge", "all.h5", *parts)
-    assert "26 trials of 2 techniques from 4 files" in said.stderr
+    assert "26 trials of 2 rules from 4 files" in said.stderr
     merged = read_results(tmp_path / "all.h5")
     assert merged.complete
     for rule in RULES:

@@ -87,10 +87,10 @@ def test_what_is_the_same_for_the_first_start_is_told_once(usual):
 
 
 def test_how_trials_ended_is_listed_where_not_all_converged(usual):
-    assert not any("ended" in section.title for section in usual.sections)
+    assert not any("Outcomes" in section.title for section in usual.sections)
     results = make_noise_sweep(trials=5)
     results.groups["variance=0.1/none"]["outcome"][:2] = Outcome.budget
-    ended = [s for s in summarize(results, "x").sections if "ended" in s.title]
+    ended = [s for s in summarize(results, "x").sections if "Outcomes" in s.title]
     assert [s.rows for s in ended] == [
         [("0.1 none", "5", "3", "2")],
         [("0.1 none", "5", "5", "0")],

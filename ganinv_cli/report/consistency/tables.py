@@ -18,7 +18,7 @@ from ganinv_cli.report.shared.prior import format_range
 from ganinv_cli.report.shared.recoveries import TOLERANCES
 
 MAX_STRAYS = 20  # rows per image and rule; the JSON has all
-ROW_HEADING = "image,\ntechnique"
+ROW_HEADING = "image,\nclipping"
 
 _Columns = Columns[Table2Row]
 
@@ -100,7 +100,7 @@ def make_sections(
         make_table("The paper's Table 2: distance between recoveries of one image", DISTANCES),
         make_image_table(
             "Is z unique?",
-            "image, technique: verdict",
+            "image, clipping: verdict",
             table2,
             lambda row, name: wrap_sentence(f"{name}, {row.technique}: {row.verdict}"),
             {},
@@ -156,7 +156,7 @@ def _make_strays_tables(strays: list[StrayRow]) -> list[Section]:
     return [
         make_image_table(
             title,
-            "image, technique",
+            "image, clipping",
             shown,
             lambda row, name: f"{name}, {row.technique}",
             {**STRAYS, **label},

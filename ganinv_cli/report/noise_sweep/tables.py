@@ -22,9 +22,10 @@ from ganinv_cli.report.shared import labels
 from ganinv_cli.report.shared.actions import format_acted
 
 COUNTING_TITLES = {"first_start": "First start", "with_restarts": "With restarts"}
+COUNTING_PHRASES = {"first_start": "of first starts", "with_restarts": "with restarts"}
 
 COSTS: Columns[SweepRow] = {
-    "variance, technique": lambda row: _format_row_name(row),
+    "variance, clipping": lambda row: _format_row_name(row),
     "gradients": lambda row: format_number(row.gradients),
     "first start": lambda row: format_number(row.gradients_first_start),
     "restarts": lambda row: format_number(row.restarts),
@@ -55,11 +56,9 @@ def make_sections(
         *_make_both_tables(lambda counted: _make_bounds_table(sweep, counted)),
         *([_make_slopes_table(slopes)] if slopes else []),
         *_make_both_tables(lambda counted: _make_comparisons_table(comparisons, counted)),
-        *labels.make_sections(
-            "variance,\ntechnique", {_format_row_name(row): row for row in sweep}
-        ),
+        *labels.make_sections("variance,\nclipping", {_format_row_name(row): row for row in sweep}),
         *_make_outcomes_tables(sweep),
-        make_table("What a trial cost, means", sweep, COSTS),
+        make_table("Cost per trial, means", sweep, COSTS),
     ]
 
 
@@ -83,7 +82,7 @@ def _make_errors_table(sweep: list[SweepRow], counting: str) -> Section:
 
     acted: Columns[SweepRow] = {"acted": lambda row: format_acted(row.acted_count(counting))}
     columns: Columns[SweepRow] = {
-        "variance,\ntechnique": _format_row_name,
+        "variance,\nclipping": _format_row_name,
         "trials": lambda row: row.trials,
         **(acted if any(row.acted is not None for row in sweep) else {}),
         "median": lambda row: summarize(row, "median"),
@@ -103,7 +102,7 @@ def _make_bounds_table(sweep: list[SweepRow], counting: str) -> Section:
         return "-" if ratio is None else f"{ratio:,.2f}"
 
     columns: Columns[SweepRow] = {
-        "variance,\ntechnique": _format_row_name,
+        "variance,\nclipping": _format_row_name,
         "trials": lambda row: row.errors(counting).converged,
         "bound,\nmean": lambda row: format_scientific(row.cramer_rao),
         "error / bound,\nmeans": format_ratio,
@@ -142,7 +141,7 @@ def _make_slopes_table(slopes: list[SlopeRow]) -> Section:
     ]
     return Section(
         "Slope of log z error against log variance; 1 is growth in proportion to the noise",
-        ("technique", *header),
+        ("clipping", *header),
         [
             (f"{technique},\n{statistic}", *(cell for name in shown for cell in columns[name][at]))
             for at, (technique, statistic) in enumerate(rows)
@@ -175,11 +174,11 @@ def _make_outcomes_tables(sweep: list[SweepRow]) -> list[Section]:
 
     def make(counting: str) -> Section:
         columns: Columns[SweepRow] = {
-            "variance, technique": _format_row_name,
+            "variance, clipping": _format_row_name,
             "trials": lambda row: row.trials,
             **{name.replace("_", "\n"): count_of(counting, name) for name in names},
         }
-        title = f"{COUNTING_TITLES[counting]}: how the trials ended, where not all converged"
+        title = f"Outcomes {COUNTING_PHRASES[counting]}, if not all converged"
         return make_table(title, apart, columns)
 
     return _make_both_tables(make)

@@ -16,9 +16,10 @@ from ganinv_cli.report.shared.actions import format_acted
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 
 COUNTING_TITLES = {"first_start": "First start", "recovered": "With restarts"}
+COUNTING_PHRASES = {"first_start": "of first starts", "recovered": "with restarts"}
 
 REFINEMENT: Columns[RefinementRow] = {
-    "technique": lambda row: row.technique,
+    "clipping": lambda row: row.technique,
     "trials": lambda row: row.trials,
     "1e-20": lambda row: format_count(row.recovered["1e-20"], row.trials, row.interval),
     "z error\nmedian": lambda row: format_scientific(row.z_error_median),
@@ -26,7 +27,7 @@ REFINEMENT: Columns[RefinementRow] = {
     "seconds\nmean": lambda row: format_number(row.seconds),
 }
 COSTS: Columns[Table1Row] = {
-    "technique": lambda row: row.technique,
+    "clipping": lambda row: row.technique,
     "gradients\nmean": lambda row: format_number(row.gradients),
     "gradients\nmedian": lambda row: format_number(row.gradients_median),
     "first start\nmean": lambda row: format_number(row.gradients_first_start),
@@ -36,7 +37,7 @@ COSTS: Columns[Table1Row] = {
 ACTIONS: Columns[Table1Row] = {"actions\nmean": lambda row: format_number(row.actions)}
 REDRAWS: Columns[Table1Row] = {"redraws\nmean": lambda row: format_number(row.redraws)}
 TESTS: Columns[McNemarRow] = {
-    "techniques": lambda row: f"{row.first}, {row.second}",
+    "clipping": lambda row: f"{row.first}, {row.second}",
     "counted": lambda row: COUNTING_TITLES[row.counted].lower(),
     "trials": lambda row: row.trials,
     "only the\nfirst": lambda row: row.only_first,
@@ -52,13 +53,13 @@ def make_sections(
     knows_actions = any(row.actions is not None for row in table1)
     costs = {**COSTS, **(ACTIONS if knows_actions else REDRAWS)}
     refined = "Polished in float64: trials with mean squared z error below 1e-20"
-    tests = f"McNemar's exact test between techniques at {SMALLEST_EPSILON}, paired by trial"
+    tests = f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial"
     tables = [
         *(_make_shares_table(table1, counting) for counting in COUNTING_TITLES),
         make_table(refined, refinement, REFINEMENT),
-        *labels.make_sections("technique", {row.technique: row for row in table1}),
+        *labels.make_sections("clipping", {row.technique: row for row in table1}),
         *(_make_outcomes_table(table1, counting) for counting in COUNTING_TITLES),
-        make_table("What a trial cost", table1, costs),
+        make_table("Cost per trial", table1, costs),
         make_table(tests, mcnemar, TESTS),
     ]
     return [table for table in tables if table.rows]
@@ -73,7 +74,7 @@ def _make_shares_table(table1: list[Table1Row], counting: str) -> Section:
     }
     title = f"The paper's Table 1, {COUNTING_TITLES[counting].lower()}"
     columns: Columns[Table1Row] = {
-        "technique": lambda row: row.technique,
+        "clipping": lambda row: row.technique,
         "trials": lambda row: row.trials,
         **(acted if any(row.acted is not None for row in table1) else {}),
         **{epsilon: share_below(epsilon) for epsilon in EPSILONS},
@@ -95,9 +96,9 @@ def _make_outcomes_table(table1: list[Table1Row], counting: str) -> Section:
 
     at_bound: Columns[Table1Row] = {"at bound": lambda row: format_number(row.at_bound)}
     columns: Columns[Table1Row] = {
-        "technique": lambda row: row.technique,
+        "clipping": lambda row: row.technique,
         **{each.name.replace("_", "\n"): count_of(each.name) for each in Outcome},
         "elsewhere": lambda row: row.elsewhere[counting],
         **(at_bound if counting == "first_start" else {}),
     }
-    return make_table(f"{COUNTING_TITLES[counting]}: how the trials ended", table1, columns)
+    return make_table(f"Outcomes {COUNTING_PHRASES[counting]}", table1, columns)

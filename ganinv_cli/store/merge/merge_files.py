@@ -29,7 +29,7 @@ class MissingError(ResultsError):
 class MergeSummary(NamedTuple):
     """A description of the file that was written."""
 
-    contents: str  # such as: 1,000 trials of 3 techniques from 4 files
+    contents: str  # such as: 1,000 trials of 3 rules from 4 files
     notes: list[str]  # sentences
 
 
@@ -146,9 +146,9 @@ def _write_merged_file(out: Path, rows: MergedRows, origins: MergedProvenance) -
 def _describe_contents(rows: MergedRows, count: int) -> str:
     groups = [group for group in rows.groups if is_trial_group(group)]
     trials = max(len(rows.list_trials(group)) for group in groups)
-    techniques = {group.rpartition("/")[2] for group in groups}
+    rules = {group.rpartition("/")[2] for group in groups}
     cases = {enclosing_group(group) for group in groups} - {""}
-    said = f"{format_count(trials, 'trial')} of {format_count(len(techniques), 'technique')}"
+    said = f"{format_count(trials, 'trial')} of {format_count(len(rules), 'rule')}"
     if cases:
         relation = "for" if cases & set(rows.groups) else "at"  # an image, or a variance
         said += f" {relation} {format_count(len(cases), get_case_noun(min(cases)))}"

@@ -36,7 +36,7 @@ def test_finished_and_interrupted_files_become_the_whole_run(out, tmp_path):
     assert_holds(results, range(10))
     assert results.complete
     assert results.constants["curve_gradients"].tobytes() == CURVE_GRADIENTS.tobytes()
-    assert combined.contents == "10 trials of 2 techniques from 3 files"
+    assert combined.contents == "10 trials of 2 rules from 3 files"
     assert combined.notes == []
     assert not parts_folder(out).exists()
 

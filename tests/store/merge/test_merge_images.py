@@ -58,7 +58,7 @@ def test_whole_images_from_two_files_keep_their_certificates(out, tmp_path):
     with pytest.raises(MissingError, match=r"4 trials of image=0001/stochastic \(0-3\)"):
         merge(out, paths[:1])
     combined = merge(out, paths)
-    assert combined.contents == "4 trials of 1 technique for 2 images from 2 files"
+    assert combined.contents == "4 trials of 1 rule for 2 images from 2 files"
     groups = read_results(out).groups
     for number in range(2):
         image = f"image={number:04d}"

@@ -56,7 +56,7 @@ def test_the_file_that_was_to_have_most_trials_says_how_many(out, tmp_path):
 
 def test_a_partial_file_holds_what_there_is_and_the_run_goes_on(out, tmp_path):
     combined = merge(out, [write_results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
-    assert combined.contents == "4 trials of 2 techniques from 1 file"
+    assert combined.contents == "4 trials of 2 rules from 1 file"
     assert combined.notes == ["missing are 6 trials of none, stochastic (2-3, 6-9)"]
     assert_holds(read_results(out), SHARDS[0])
     with open_run(out, make_provenance()) as run:
@@ -94,6 +94,6 @@ def test_every_variance_is_counted(out, tmp_path):
     with pytest.raises(MissingError, match=r"variance=0.1/none, variance=0.5/none \(8-9\)"):
         merge(out, paths[:2])
     combined = merge(out, paths)
-    assert combined.contents == "10 trials of 1 technique at 2 variances from 3 files"
+    assert combined.contents == "10 trials of 1 rule at 2 variances from 3 files"
     for group in groups:
         assert read_results(out).groups[group]["trial"].tolist() == list(range(10))
