@@ -78,7 +78,10 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
         ("snapshots = ['x']", "an item of snapshots = 'x' should be like 10"),
         ("clip = [3]", "an item of clip = 3"),
         ("tolerance = 0", "only plain descent"),
-        ("clip = ['hard']", "no clipping rule 'hard': it is one of none, standard, stochastic, wall"),
+        (
+            "clip = ['hard']",
+            "no clipping rule 'hard': it is one of none, standard, stochastic, wall",
+        ),
         ("clip = ['none', 'none']", "twice"),
         ("clip = []", "empty"),
         ("solver = 'adam'", "no solver 'adam': it is one of gd, lbfgs"),
