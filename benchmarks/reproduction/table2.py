@@ -85,7 +85,9 @@ def write_tables(folder: Path, out: Path) -> None:
     )
     shown = [pair for cells in measured.values() for pair in cells]
     found = dict(shown)
-    drawn = [cell for cell in (*CELLS, *PORTRAITS64, *LONGEST_IN_RANGE) if cell in found]
+    by_lbfgs = [cell for cell in IMAGES_LBFGS if cell.is_in_range]
+    order = (*CELLS, *PORTRAITS64, *LONGEST_IN_RANGE, *by_lbfgs)
+    drawn = [cell for cell in order if cell in found]
     figure = draw_cells([(cell, found[cell]) for cell in drawn])
     figure.savefig(out / "table2.png", dpi=150, metadata={"Software": None})
 
@@ -146,6 +148,7 @@ def draw_cells(cells: Sequence[tuple[Cell, Measures]]) -> Figure:
         axes.plot(found.mean, place, "o", color=colour, markersize=5)
     names = [f"{cell.factor}: {cell.value}" for cell, _ in cells]
     axes.set_yticks(list(places), names, fontsize=8)
+    axes.set_ylim(-0.7, len(cells) - 0.3)
     for colour, name in ((OUTSIDE, "image outside the range"), (IN_RANGE, "image in the range")):
         axes.plot([], [], "o", color=colour, markersize=5, label=name)
     axes.plot([], [], "o", color="0.3", fillstyle="none", markersize=8, label="after refinement")
