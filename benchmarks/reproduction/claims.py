@@ -158,12 +158,12 @@ def make_figure2_claims(folder: Path) -> list[Row]:
                 for sweep in sweeps
                 if sweep.pixels == "not clipped"
             ),
-            "by descent less than in proportion",
+            "by L-BFGS while noise is small (docs/noise.md); by descent less than in proportion",
         ),
         _make_row(
             '"stochastic clipping appears more robust to noise than other methods"',
             "; ".join(_describe_robustness(sweep) for sweep in sweeps),
-            "yes by descent, where redraws act; no by L-BFGS",
+            "yes by descent; no by L-BFGS, though it acts there as often",
         ),
     ]
 
