@@ -154,11 +154,12 @@ def make_figure2_claims(folder: Path) -> list[Row]:
         _make_row(
             'the error "grows proportional to added noise"',
             "; ".join(
-                f"{sweep.title}: slope {_list_slopes(sweep)} (none, standard, stochastic)"
+                f"{sweep.title}: slope to a variance of .01 {_list_slopes(sweep, 'to .01')}, over "
+                f"all variances {_list_slopes(sweep, 'all variances')}"
                 for sweep in sweeps
                 if sweep.pixels == "not clipped"
             ),
-            "by L-BFGS while noise is small (docs/noise.md); by descent less than in proportion",
+            "by L-BFGS while noise is small; by descent less than in proportion",
         ),
         _make_row(
             '"stochastic clipping appears more robust to noise than other methods"',
@@ -240,8 +241,8 @@ def _describe_minima(folder: Path, cells: Sequence[Cell]) -> str:
     return f"at a minimum are {counts} of {measured[0].recoveries} (none, standard, stochastic)"
 
 
-def _list_slopes(sweep: figure2.Sweep) -> str:
-    return ", ".join(row["all variances"] for row in figure2.make_slopes(sweep))
+def _list_slopes(sweep: figure2.Sweep, over: str) -> str:
+    return ", ".join(row[over] for row in figure2.make_slopes(sweep))
 
 
 def _describe_robustness(sweep: figure2.Sweep) -> str:
