@@ -89,13 +89,6 @@ CELLS = (
     Cell("updates", "80,000", "table2-long.h5"),
 )
 PORTRAITS64 = (
-    Cell("portraits64, descent", "an unseen portrait", "table2-portraits64.h5"),
-    Cell(
-        "portraits64, descent",
-        "generated, 8 bits",
-        "table2-portraits64.h5",
-        "image=0001/stochastic",
-    ),
     Cell("portraits64, L-BFGS", "an unseen portrait", "consistency.h5"),
     Cell("portraits64, L-BFGS", "generated, 8 bits", "consistency.h5", "image=0001/stochastic"),
 )
