@@ -54,7 +54,7 @@ def test_pages_are_written_without_tensorflow():
 def results(tmp_path):
     """Results of random starts in the place of all runs that the pages read."""
     for name in ("recover", "encoder"):
-        shutil.copyfile(ROOT / "docs/results/portraits64-lbfgs.h5", tmp_path / f"{name}.h5")
+        shutil.copyfile(ROOT / "docs/results/portraits64-lbfgs-plain.h5", tmp_path / f"{name}.h5")
     return tmp_path
 
 
