@@ -50,7 +50,7 @@ PORTRAIT, MANY, IMAGES, LBFGS = (
     "table2-lbfgs.h5",
 )
 EXACT, EXACT16 = "table2-exact.h5", "table2-exact-faces16.h5"
-RULES = ("none", "standard", "stochastic")
+PAPER_RULES = ("none", "standard", "stochastic")
 VALUES = {"faces16": 16 * 16 * 3, "faces32": 32 * 32 * 3, "portraits64": 64 * 64 * 3}
 
 BASE = Cell("base", "descent, frozen statistics, 64 rows, a held-out portrait", PORTRAIT)
@@ -99,13 +99,13 @@ RULES_IN_RANGE = tuple(
         ("faces16", EXACT16, (5_000, 20_000, 100_000)),
     )
     for updates, snapshot in zip(ends, (*ends[:-1], None), strict=True)
-    for rule in RULES
+    for rule in PAPER_RULES
 )
 LONGEST_IN_RANGE = tuple(cell for cell in RULES_IN_RANGE if cell.snapshot is None)
 RULES_UNSEEN = tuple(
     Cell(f"held-out portrait, {method}", rule, file, f"image=0000/{rule}")
     for method, file in (("descent", PORTRAIT), ("portraits64, L-BFGS", "consistency.h5"))
-    for rule in RULES
+    for rule in PAPER_RULES
 )
 IMAGES_LBFGS = tuple(
     Cell("L-BFGS", value, LBFGS, f"image={number:04}/stochastic")

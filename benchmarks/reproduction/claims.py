@@ -9,7 +9,6 @@ claims.md and claims.json. Needs no TensorFlow.
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import numpy as np
 
 from ganinv_cli.clipping import RULES
@@ -19,28 +18,19 @@ from ganinv_cli.report.shared.run import share_gradients
 from ganinv_cli.statistics import EPSILONS, mcnemar
 
 from . import figure2
-from .cells import BASE, RULES_IN_RANGE, RULES_UNSEEN, Cell, read_cell
+from .cells import BASE, PAPER_RULES, RULES_IN_RANGE, RULES_UNSEEN, Cell, read_cell
 from .protocols import Protocol, read_protocols
 from .table2 import RANDOM, measure
-from .write import format_counted_share, write_sections
+from .write import format_counted_share, make_command, write_sections
 
 DESCENTS = ("faces16-authors", "faces16-stable", "faces32-authors", "faces32-stable")
 PUBLIC = ("gan-face-normal-preconditioned", "gan-face-uniform-preconditioned")
 DEFAULT = "recover"
-PAPER_RULES = ("none", "standard", "stochastic")
 PAIRS = (("none", "stochastic"), ("standard", "stochastic"))
 LEAST = "1e-4"
 
 Row = dict[str, str]
 Runs = dict[str, Protocol]
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
-def main(folder: Path, out: Path) -> None:
-    """Write the tables."""
-    write_tables(folder, out)
 
 
 def write_tables(folder: Path, out: Path) -> None:
@@ -261,6 +251,8 @@ def _describe_robustness(sweep: figure2.Sweep) -> str:
         f"farther at {len(significant) - len(nearer)} (p < .05 after Holm's correction)"
     )
 
+
+main = make_command(write_tables)
 
 if __name__ == "__main__":
     main()

@@ -11,18 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import numpy as np
 from matplotlib.figure import Figure
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.noise_sweep.claims import compare_rules, find_same_rules, fit_slopes
+from ganinv_cli.report.noise_sweep.claims import (
+    ComparisonRow,
+    compare_rules,
+    find_same_rules,
+    fit_slopes,
+)
 from ganinv_cli.report.noise_sweep.numbers import Cell, SweepRow, make_rows, read_cells
 from ganinv_cli.report.output.number_format import format_interval, format_scientific
 from ganinv_cli.statistics import compare_errors
 from ganinv_cli.store import read_results
 
-from .write import write_sections
+from .write import make_command, write_sections
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops
 GUESS = 1 / 3  # error of z = 0, whatever the image: the variance of a component of the prior
@@ -37,6 +41,7 @@ class Sweep(NamedTuple):
     pixels: str
     cells: list[Cell]
     rows: list[SweepRow]
+    tests: list[ComparisonRow]  # of the first starts, of each pair of rules at each variance
 
     @property
     def title(self) -> str:
@@ -50,14 +55,6 @@ RUNS = {
     ("L-BFGS", "not clipped"): "figure2-lbfgs.h5",
     ("L-BFGS", "clipped"): "figure2-lbfgs-clipped.h5",
 }
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
-def main(folder: Path, out: Path) -> None:
-    """Write the tables and the figure."""
-    write_tables(folder, out)
 
 
 def write_tables(folder: Path, out: Path) -> None:
@@ -89,7 +86,10 @@ def read_sweeps(folder: Path) -> list[Sweep]:
         if (folder / name).exists():
             results = read_results(folder / name)
             cells = read_cells(results)
-            sweeps.append(Sweep(method, pixels, cells, make_rows(results, cells)))
+            tests = compare_rules(cells, find_same_rules(cells))
+            # Tests of first starts are listed only if restarts changed something.
+            first = [test for test in tests if test.counted == COUNTED] or tests
+            sweeps.append(Sweep(method, pixels, cells, make_rows(results, cells), first))
     return sweeps
 
 
@@ -99,9 +99,6 @@ def make_comparisons(sweep: Sweep, first: str, second: str) -> list[dict[str, st
     p is corrected by Holm's method for all pairs of rules at all variances of the run.
     """
     acted = {(row.variance, row.technique): row.acted_first_start for row in sweep.rows}
-    tests = compare_rules(sweep.cells, find_same_rules(sweep.cells))
-    by_counting = {counted: [t for t in tests if t.counted == counted] for counted in _COUNTINGS}
-    shown = by_counting[COUNTED] or by_counting["with_restarts"]
     return [
         {
             "method, pixels": sweep.title,
@@ -114,12 +111,9 @@ def make_comparisons(sweep: Sweep, first: str, second: str) -> list[dict[str, st
             f"{format_interval(test.interval)}",
             "p (Holm)": f"{test.p_holm:.2g}",
         }
-        for test in shown
+        for test in sweep.tests
         if (test.first, test.second) == (first, second)
     ]
-
-
-_COUNTINGS = ("first_start", "with_restarts")
 
 
 def make_errors(sweep: Sweep) -> list[dict[str, str]]:
@@ -226,6 +220,8 @@ def _order_panels(sweeps: list[Sweep]) -> list[Sweep]:
         sweeps, key=lambda sweep: (sweep.pixels != "not clipped", sweep.method != "descent")
     )
 
+
+main = make_command(write_tables)
 
 if __name__ == "__main__":
     main()

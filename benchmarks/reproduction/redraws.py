@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 from scipy.stats import mannwhitneyu
 
@@ -22,18 +21,10 @@ from ganinv_cli.report.rows import mean_or_none
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, is_recovered, mcnemar
 
 from .protocols import Protocol, read_protocols
-from .write import format_exact_interval, write_sections
+from .write import format_exact_interval, make_command, write_sections
 
 BUDGETS = (100, 200, 400, 1000, 5000)  # gradients per trial
 RESTARTED, REDRAWN = "none", "stochastic"
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
-def main(folder: Path, out: Path) -> None:
-    """Write the tables."""
-    write_tables(folder, out, out / "ends.json")
 
 
 def write_tables(folder: Path, out: Path, ends: Path) -> None:
@@ -193,6 +184,8 @@ def make_ends(ends: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         for row in ends
     ]
 
+
+main = make_command(lambda folder, out: write_tables(folder, out, out / "ends.json"))
 
 if __name__ == "__main__":
     main()

@@ -22,20 +22,12 @@ from ganinv_cli.report.output.number_format import format_share
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON, clopper_pearson, mcnemar
 
 from .protocols import Protocol, read_protocols
-from .write import format_counted_share, write_sections
+from .write import format_counted_share, make_command, write_sections
 
 TESTED = ("1e-4", "1e-3", "1e-2")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SIZES = dict(zip(EPSILONS, (4, 6, 8, 10), strict=True))  # of points
 DODGE = 0.009  # between the rules
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
-def main(folder: Path, out: Path) -> None:
-    """Write the tables and the figure."""
-    write_tables(folder, out)
 
 
 def write_tables(folder: Path, out: Path) -> None:
@@ -258,6 +250,8 @@ def _locate(protocol: Protocol, rule: str) -> Iterator[Point]:
             interval = clopper_pearson(round(share * trials), trials)
             yield Point(epsilon, predicted[at_end], share, interval, at_end)
 
+
+main = make_command(write_tables)
 
 if __name__ == "__main__":
     main()

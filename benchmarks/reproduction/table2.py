@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -32,7 +31,7 @@ from .cells import (
     CellData,
     read_cell,
 )
-from .write import write_sections
+from .write import make_command, write_sections
 
 TITLES = {
     "Table 2, one factor at a time": CELLS,
@@ -59,14 +58,6 @@ class Measures(NamedTuple):
     loss: float  # median image loss
     psnr: float  # of the median, in dB
     at_bound: float  # median number of components at a bound, or beyond
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
-def main(folder: Path, out: Path) -> None:
-    """Write the tables and the figure."""
-    write_tables(folder, out)
 
 
 def write_tables(folder: Path, out: Path) -> None:
@@ -160,6 +151,8 @@ def draw_cells(cells: Sequence[tuple[Cell, Measures]]) -> Figure:
     figure.legend(fontsize=8, loc="outside upper center", ncols=5)
     return figure
 
+
+main = make_command(write_tables)
 
 if __name__ == "__main__":
     main()

@@ -1,13 +1,27 @@
 """Tables as Markdown for docs/, and as JSON, and what their cells show."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import click
 from tabulate import tabulate
 
 from ganinv_cli.report.output.number_format import format_interval, format_share
 from ganinv_cli.statistics import clopper_pearson
+
+
+def make_command(write_tables: Callable[[Path, Path], None]) -> click.Command:
+    """Return a command that writes tables, made of a folder of results, into another folder."""
+
+    @click.command()
+    @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+    @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to fill.")
+    def main(folder: Path, out: Path) -> None:
+        """Write the tables of the results in FOLDER, and their figure if they have one."""
+        write_tables(folder, out)
+
+    return main
 
 
 def write_sections(sections: Mapping[str, Sequence[Mapping[str, str]]], path: Path) -> None:
