@@ -33,6 +33,7 @@ LAYOUT = (
     {"conversion", "refine", "solvers"},
     {"loop"},
     {"experiments"},
+    {"progress"},
     {"cli", "__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
@@ -57,7 +58,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "array_file",
         "cache",
     ),
-    *("statistics", "report", "cli"),
+    *("statistics", "report", "progress", "cli"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
     *("network/convention", "network/norm_statistics", "network/norms/check"),
     "network/norms/cached_check",

@@ -13,13 +13,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ganinv_cli.cli import progress, startup
+from ganinv_cli.cli import startup
 from ganinv_cli.experiments.recover import RecoverTask
 from ganinv_cli.experiments.run import run_known_trials
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import RecordPoints, Targets
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.progress import terminal as progress
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver

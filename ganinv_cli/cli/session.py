@@ -79,7 +79,7 @@ class PreparedRun(Generic[Kind]):
     @contextmanager
     def open(self) -> Iterator[Session[Kind]]:
         """Open the engine; progress is shown until the end of the block."""
-        from ganinv_cli.cli import progress
+        from ganinv_cli.progress import terminal as progress
 
         config, output = self.config, self.output
         progress_display = progress.show_trials(output.out, output.quiet)
@@ -97,7 +97,7 @@ def prepare_run(
     kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
 ) -> PreparedRun[Kind]:
     """Load the settings, start TensorFlow and read the generator."""
-    from ganinv_cli.cli import progress
+    from ganinv_cli.progress import terminal as progress
 
     run_config = load(kind, find("config", config) if config else None, settings)
     if run_config.note and not output.quiet:

@@ -107,7 +107,8 @@ def train(
     Example:
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.cli import progress, startup
+    from ganinv_cli.cli import startup
+    from ganinv_cli.progress import terminal as progress
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 

@@ -63,10 +63,10 @@ def train_encoder(
     """
     path = choice.path
     checkpoint = startup.read_checkpoint(path, choice.conventions, verbose, quiet)
-    from ganinv_cli.cli import progress
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
+    from ganinv_cli.progress import terminal as progress
 
     startup.refuse_precision(checkpoint, "precision", settings["precision"], ("float32",))
     generator = startup.make_generator_spec(checkpoint, label=choice.label).build()

@@ -21,6 +21,7 @@ class RunProgress(NamedTuple):
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
     warning: str = ""  # a sentence to show once
+    phase: str = "running"  # or what happens before that, e.g. "compiling"
 
 
 @dataclass

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ganinv_cli.errors import to_printable
+from ganinv_cli.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from ganinv_cli.encoder.fit import FitProgress
@@ -106,6 +110,28 @@ def show_fit(out: Path, quiet: bool) -> Iterator[Callable[["FitProgress"], None]
                     raise KeyboardInterrupt
 
         yield update
+
+
+@dataclass(frozen=True)
+class _TerminalReporter:
+    _console: Console
+    _show: Callable[["RunProgress"], None]
+
+    def say(self, sentence: str) -> None:
+        self._console.print(to_printable(sentence), soft_wrap=True, highlight=False)
+
+    def enter(self, phase: str) -> None: ...
+
+    def show(self, progress: "RunProgress") -> None:
+        self._show(progress)
+
+
+@contextmanager
+def show_on_terminal(out: Path | None, quiet: bool) -> Iterator[Reporter]:
+    """Show messages and progress on stderr, nothing if `quiet`; say how to go on with `out`."""
+    console = Console(stderr=True, quiet=quiet, markup=False)
+    with show_trials(out or Path(), quiet) as show:
+        yield _TerminalReporter(console, show)
 
 
 def interrupt_on_sigterm() -> None:

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 from small import MARKS, make_limits
 
-from ganinv_cli.cli import progress
 from ganinv_cli.experiments.noise_sweep import make_task
 from ganinv_cli.experiments.progress import RunProgress
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.progress import terminal as progress
 from ganinv_cli.settings.config import NoiseSweepConfig
 
 
