@@ -101,6 +101,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "architecture.svg": draw_levels,
     "cli.md": command_line,
     "results-format.md": update_tables,
+    "guide.md": fill_blocks,
     "reproduction.md": fill_blocks,
     "noise.md": fill_blocks,
     "consistency.md": fill_blocks,

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ganinv_cli.cli import COMMANDS
 from ganinv_cli.settings.shipped import list_shipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
     *ROOT.glob("docs/*.md"),
     ROOT / "docs" / "results" / "README.md",
     ROOT / "docs" / "portraits" / "README.md",
@@ -21,7 +23,7 @@ MARKER = re.compile(r"<!-- from (\S+): .+? -->")
 GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end -->", re.DOTALL)
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
-    "README.md": {"command | does | writes"},
+    "README.md": {"tool | generators | method | starts | result"},
     "docs/architecture.md": {"name | is | file", "room | holds"},
     "docs/checkpoints.md": {
         "format | recognised by | the file says | you say | computed as",
@@ -30,6 +32,11 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
         "generator | options",
         "found | said",
         "found | do",
+    },
+    "docs/guide.md": {
+        "command | does | writes",
+        "rule | does to a component of z outside the prior's bounds",
+        "status | means",
     },
     "docs/invert.md": {"verdict | how near | z", "answer | if"},
     "docs/reproduction.md": {"point | text | code | here"},
@@ -45,9 +52,24 @@ def test_every_link_leads_somewhere(page):
     assert not missing
 
 
-def test_the_readme_names_every_config():
+def test_the_guide_names_every_config_and_command():
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in guide for name in list_shipped("config"))
+    assert all(f"| `ganinv {name}" in guide for name in COMMANDS)
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert names <= set(re.findall(r"^\* \[(\S+?)\]", index, re.M))
+
+
+def test_the_readme_is_read_to_its_end():
+    """It is short, and its picture is small enough for a slow connection."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"| `{name}` |" in readme for name in list_shipped("config"))
+    assert len(readme.split()) < 900
+    assert len(readme.splitlines()) < 130
+    assert (ROOT / "docs" / "animation.gif").stat().st_size < 2e6
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
