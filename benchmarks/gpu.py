@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.cli.param_types import Numbers
+from ganinv_cli.cli.parameters import Numbers
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find

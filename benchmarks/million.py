@@ -23,7 +23,7 @@ import click
 import numpy as np
 from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.cli.param_types import Numbers
+from ganinv_cli.cli.parameters import Numbers
 
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
 TITLE = "From ten thousand trials to a million"

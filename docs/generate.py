@@ -19,6 +19,16 @@ from ganinv_cli.store.format_tables import update_tables
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 WIDTH = 88  # columns of --help
+COMPLETION = """\
+## Shell completion
+
+The shell can complete commands, options, their values, files, and the names of the
+checkpoints and configs that ship. Put one line into the shell's start-up file, and open a new
+terminal.
+
+* bash 4.4 or later, `~/.bashrc`: `eval "$(_GANINV_COMPLETE=bash_source ganinv)"`
+* zsh, `~/.zshrc`, after `compinit`: `eval "$(_GANINV_COMPLETE=zsh_source ganinv)"`
+* fish, `~/.config/fish/completions/ganinv.fish`: `_GANINV_COMPLETE=fish_source ganinv | source`"""
 
 
 def command_line(_: str) -> str:
@@ -28,6 +38,7 @@ def command_line(_: str) -> str:
     parts = [
         "# The command line",
         "What each command's `--help` says; `make docs` writes this page.",
+        COMPLETION,
         _help(context),
     ]
     for name in main.list_commands(context):

@@ -7,10 +7,20 @@ import click
 
 from ganinv_cli.errors import GaninvError, to_printable
 
-COMMANDS = (
-    *("recover", "noise-sweep", "consistency", "invert"),
-    *("inspect", "sample", "convert", "merge", "report", "train", "train-encoder", "cache"),
-)
+COMMANDS = {  # name -> heading in the help
+    "recover": "Experiments",
+    "noise-sweep": "Experiments",
+    "consistency": "Experiments",
+    "invert": "Experiments",
+    "inspect": "Generators",
+    "sample": "Generators",
+    "convert": "Generators",
+    "train": "Generators",
+    "train-encoder": "Generators",
+    "report": "Results",
+    "merge": "Results",
+    "cache": "Results",
+}
 
 
 class _Commands(click.Group):
@@ -29,6 +39,29 @@ class _Commands(click.Group):
         module = importlib.import_module(f"ganinv_cli.cli.{module_name}")
         return getattr(module, module_name)  # type: ignore[no-any-return]
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(context, args)
+        except click.NoSuchCommand as error:  # Click suggests only commands that are imported
+            raise click.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=context
+            ) from None
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings, each with its whole first sentence."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        width = max(map(len, COMMANDS))
+        for name, heading in COMMANDS.items():
+            command = self.get_command(context, name)
+            assert command
+            sentence = command.get_short_help_str(limit=1000)
+            sections.setdefault(heading, []).append((name.ljust(width), sentence))
+        for heading, commands in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(commands)
+
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
@@ -41,10 +74,11 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ganinv")
+@click.version_option(None, "-V", "--version", package_name="ganinv", prog_name="ganinv")
 def main() -> None:
     """Which latent vector made this image?
 
     Recovers the latent vectors behind the images of a trained GAN generator (Lipton & Tripathi
     2017), measures how often, how closely and how fast, and writes the paper's tables and figures.
+    `ganinv COMMAND --help` explains a command.
     """

@@ -19,12 +19,13 @@ _EMPTY = "%s: nothing is kept"
 
 @click.group()
 def cache() -> None:
-    """Say what commands keep between runs, or remove it.
+    """Show or remove the measurements that commands keep.
 
-    What was measured of a generator lies in the user's cache folder, ~/.cache/ganinv on Linux or
-    under XDG_CACHE_HOME where that is set, so that a second command on it starts sooner. It takes
-    at most 1 GiB, and may be removed at any time: what is missing is measured again, with the same
-    result. With GANINV_NO_CACHE=1 in the environment nothing is kept, or read from there.
+    What was measured about a generator is kept in the user's cache folder, so that the next command
+    on that generator starts sooner. The folder is ~/.cache/ganinv on Linux, or ganinv in
+    XDG_CACHE_HOME if that is set. It takes at most 1 GiB and may be removed at any time: what is
+    missing is measured again, with the same result. With GANINV_NO_CACHE=1 in the environment
+    nothing is kept or read.
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def cache() -> None:
 @cache.command()
 @options.style(type=options.TEXT_OR_JSON, help="Format.")
 def show(style: str) -> None:
-    """Say what is kept: how many measurements of each kind, how large, last used when.
+    """Show what is kept: number, size and last use of each kind.
 
     \b
     Example:
@@ -50,7 +51,7 @@ def show(style: str) -> None:
 
 @cache.command()
 def clear() -> None:
-    """Remove all that is kept, and say how much that was.
+    """Remove everything that is kept, and print how much it was.
 
     \b
     Example:

@@ -6,19 +6,24 @@ import click
 
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.options import declare
+from ganinv_cli.cli.parameters import INPUT, Command
 from ganinv_cli.cli.session import Output, open_session, report_unread_files
 from ganinv_cli.settings.config import ConsistencyConfig
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
+)
 @options.experiment_options(
     ConsistencyConfig,
     "Recoveries of each image under each rule, from independent starts.",
     declare(
         "--image",
         multiple=True,
-        metavar="PATH",
-        help="Image file, or folder of images; may be repeated.",
+        type=click.Path(),
+        group=INPUT,
+        help="Image file, or folder of images. Repeat it for several.",
     ),
     options.CROP,
     options.MASK,
@@ -26,17 +31,17 @@ from ganinv_cli.settings.config import ConsistencyConfig
 )
 @options.results_options("consistency.h5")
 def consistency(config: str | None, output: Output, **settings: Any) -> None:
-    """Recover one unseen image many times: Table 2 of the paper.
+    """Recover one unseen image many times (Table 2).
 
-    Do the recoveries agree? Prints how far apart they are, beside random vectors and the paper, and
-    how many distinct minima they are. With --restarts N each recovery is the best of N + 1 starts.
-    The same command goes on where it stopped; a larger --trials extends a finished run. 1,000
-    trials, as in the paper, take ten times as long as the 100 here.
+    Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
+    the paper, and how many distinct minima they are. With --restarts N each recovery is the best
+    of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
+    finished run. The paper has 1,000 trials; the default is 100.
 
     \b
     Example:
         ganinv consistency --image portrait.png
-        ganinv consistency --image faces/ --clip stochastic --trials 20 --restarts 3
+        ganinv consistency --image faces/ --trials 20 --restarts 3
     """
     with open_session(ConsistencyConfig, config, settings, output) as session:
         from ganinv_cli.experiments.images import run_images

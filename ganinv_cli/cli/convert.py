@@ -6,10 +6,11 @@ import click
 
 from ganinv_cli.cli import options, startup
 from ganinv_cli.cli.options import GeneratorChoice
+from ganinv_cli.cli.parameters import Command
 
 
-@click.command()
-@options.generator_choice(click.argument("checkpoint", metavar="SRC"))
+@click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
+@options.generator_choice(options.generator_argument(metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @options.overwrite(help="Replace existing files.")
 @options.verbose()
@@ -19,14 +20,14 @@ def convert(
 ) -> None:
     """Write a generator in another format.
 
-    DST ends in .keras for a Keras model, which holds nearly every generator. Any other DST is a
-    folder, or a prefix such as faces/DCGAN.model-0 in one, for plain DCGANs alone: layout C, a
-    TensorFlow 1 checkpoint with the names of carpedm20's DCGAN: dense, then 'relu, transposed
-    convolution of stride 2' to a tanh. Batch norms may stand between, and --label makes a
-    conditional generator a plain one.
+    If DST ends in .keras, a Keras model is written, which can hold nearly every generator. Any
+    other DST is a folder, or a prefix in a folder such as faces/DCGAN.model-0, for a TensorFlow 1
+    checkpoint with the names of carpedm20's DCGAN (layout C). This can only hold a plain DCGAN: a
+    dense layer, then transposed convolutions of stride 2, each after a ReLU, then tanh; batch norms
+    are allowed. --label makes a conditional generator a plain one.
 
-    What was written is read again, and put in place only if it makes the same pictures. A prior
-    that the format does not imply goes into a file beside it: g.keras.toml for g.keras,
+    The written file is read again, and kept only if it makes the same pictures. If the format does
+    not imply the prior, the prior is written to a file beside it: g.keras.toml for g.keras,
     DCGAN.model-0.toml for that prefix, generator.toml in a new folder. ganinv reads it from there.
 
     \b
@@ -49,5 +50,6 @@ def convert(
         click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
         if target.convention_file in written.files:
             click.echo(
-                f"{target.folder / target.convention_file} says where z comes from; keep it beside"
+                f"{target.folder / target.convention_file} holds the prior of z; keep it in this "
+                "folder"
             )

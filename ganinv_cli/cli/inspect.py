@@ -8,6 +8,7 @@ import click
 
 from ganinv_cli.cli import options, startup
 from ganinv_cli.cli.options import GeneratorChoice
+from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import GaninvError
 
 if TYPE_CHECKING:
@@ -17,39 +18,46 @@ if TYPE_CHECKING:
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("sheet", "spectrum", "check", "style", "prior", "range", "label", "verbose"),
+)
 @options.generator_choice()
-@click.option(
+@options.option(
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="Write 64 pictures of random z; of a conditional generator, a row for each of 8 labels.",
+    group=OUTPUT,
+    help="Write 64 pictures of random z; if the generator has labels, a row for each of 8 labels.",
 )
-@click.option(
+@options.option(
     "--spectrum",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Measure the singular values of dG/dz at random z, which say how hard inversion is, plot "
+    group=OUTPUT,
+    help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
     "them as PNG, PDF or SVG, and print what linear theory predicts for plain descent.",
 )
-@click.option(
+@options.option(
     "--points",
     default=8,
     show_default=True,
-    type=click.IntRange(1),
+    type=WholeNumber(1),
+    group=METHOD,
     help="Number of z for --spectrum.",
 )
-@click.option(
+@options.option(
     "--check",
     is_flag=True,
-    help="Check that a picture depends on its own z alone, that derivatives are right, that the "
-    "statistics of batch norms fit, and, for Keras files, that pictures equal the original's.",
+    help="Check that each picture depends only on its own z, that the derivatives are right, that "
+    "the batch norms' statistics fit the prior, and, for Keras files, that Keras makes the same "
+    "pictures.",
 )
-@options.seed(help="Seed for z, which are those of the trials of ganinv recover.")
+@options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@options.option("--json", "as_json", is_flag=True, group=OUTPUT, help="The same as --format json.")
 @options.overwrite(help="Replace existing files.")
-@options.verbose(help="List everything that was ignored.")
+@options.verbose(help="List all names in the file that were ignored.")
 def inspect(
     choice: GeneratorChoice,
     sheet: Path | None,
@@ -62,15 +70,15 @@ def inspect(
     overwrite: bool,
     verbose: bool,
 ) -> None:
-    """Say what a checkpoint is: its generator, layer by layer.
+    """Describe a generator: its prior, pictures and layers.
 
     Prints the format, the latent vector and its prior, the pictures and their range, which files
-    beside it were heeded, what was assumed, what was ignored, and every layer as the file has it,
-    or how many TensorFlow operations of each kind. Batch norms store what the generator made of
-    its prior when it was trained: a table compares that with what it makes now. For a file of
-    weights alone another table has its conventions: whether each is from the file, given, inferred
-    from these statistics or assumed, how far they differ, and the next best value.
-    Exit status 1: a check failed.
+    beside it were read, what was assumed, what was ignored, and every layer as it is in the file,
+    or the number of TensorFlow operations of each kind. Batch norms store statistics of the
+    training: a table compares them with those of now. For a file that has only weights, another
+    table lists its conventions: whether each is from the file, given, inferred from these
+    statistics or assumed, how well it fits, and the next best value. The exit status is 1 if a
+    check failed.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
 
@@ -82,7 +90,7 @@ def inspect(
     \b
     Examples:
         ganinv inspect portraits64
-        ganinv inspect generator.pt --sheet sheet.png --spectrum spectrum.png --check
+        ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
     """
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path

@@ -11,6 +11,7 @@ from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli import publish
 from ganinv_cli.cli.options import checkpoint as checkpoint_option
 from ganinv_cli.cli.options import npz as npz_option
+from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.session import Output, PreparedRun, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
@@ -18,24 +19,28 @@ from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
 
 
-@click.command()
-@click.argument("image", nargs=-1, metavar="IMAGE...")
+@click.command(
+    cls=Command,
+    first=("trials", "checkpoint", "crop", "mask", "device", "out", "npz", "style"),
+)
+@click.argument("image", nargs=-1, type=click.Path(), metavar="IMAGE...")
 @options.experiment_options(
     InvertConfig,
-    "Starts for each image: the best is kept, and the others say how sure it is.",
+    "Number of starts for each image: the best is kept, and the others say how sure it is.",
     options.CROP,
     options.MASK,
     options.STATIONARY,
     checkpoint=partial(
         checkpoint_option,
         multiple=True,
-        help="Generator: a file, a folder, or a prefix of files. Repeat it to ask which of several "
-        "generators made the image.",
+        help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
+        "Repeat it to ask which of several generators made the image.",
     ),
+    trials_names=("--starts", "--trials"),
 )
 @npz_option(
-    help="Also write the z of every image to this file; with several generators, to a file for "
-    "each, e.g. z-portraits64.npz."
+    help="Also write the z of every image to this file. With several generators each gets its own "
+    "file, e.g. z-portraits64.npz."
 )
 @options.results_options("invert.h5")
 def invert(
@@ -47,15 +52,15 @@ def invert(
 ) -> None:
     """Find the latent vectors of images, each with a certificate.
 
-    Takes image files and folders. Prints for each whether the generator made it, and why: how close
-    it comes, how many starts agree, how well z is determined, and whether it lies where latent
-    vectors are drawn; the folder gets original, reconstruction and difference. A file that is no
-    image is passed over, and the exit status is 1; where none is one, it is 2. The same command
-    goes on where it stopped.
+    Takes image files and folders. Prints for each image whether the generator made it, and why: how
+    close the reconstruction is, how many starts agree, how well z is determined, and whether z lies
+    inside the prior's bounds. Pictures of original, reconstruction and difference are written to
+    the folder. A file that is not an image is skipped, and the exit status is 1; if no file is an
+    image, it is 2. The same command continues a run that was stopped.
 
-    With several generators it says which of them made each image, or that none did. Each has a
-    results file of its own, such as invert-portraits64.h5; ganinv report on these files prints the
-    answer again.
+    With several generators it prints which of them made each image, or that none did. Each
+    generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files
+    prints the answer again.
 
     \b
     Example:

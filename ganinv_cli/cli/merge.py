@@ -5,29 +5,30 @@ from pathlib import Path
 import click
 
 from ganinv_cli.cli import options, publish
+from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.startup import print_message
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.h5")
 @click.argument(
     "parts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PART.h5..."
 )
-@click.option("--partial", is_flag=True, help="Write the file even if trials are missing.")
+@options.option("--partial", is_flag=True, help="Write the file even if trials are missing.")
 @options.overwrite(help="Replace OUT.h5 if it exists.")
 @options.style()
 @options.quiet(help="Do not print what was written.")
 def merge(
     out: Path, parts: tuple[Path, ...], partial: bool, overwrite: bool, style: str, quiet: bool
 ) -> None:
-    """Put the results of one run, written apart, into one file.
+    """Join the results files of a run that was divided by --shard.
 
     Takes the results files of a run's shards, finished or interrupted, and writes OUT.h5, its
-    tables and its figures, as the run itself would have. Where two files hold the same trial, the
-    first one counts, and it is said whether they agree. Files of another run are refused. Where
-    trials are missing nothing is written and the exit status is 1; --partial writes the others, and
-    the same command without --shard on OUT.h5 runs the rest. It also makes the reconstructions of
-    `consistency`, which no shard can.
+    tables and its figures, as the run itself would have. If two files hold the same trial, the
+    first counts, and a message says whether they agree. Files of another run are refused. If trials
+    are missing, nothing is written and the exit status is 1; --partial writes the others. The same
+    command without --shard on OUT.h5 then runs the rest, and makes the reconstructions of
+    `consistency`, which a shard cannot make.
 
     \b
     Example:

@@ -11,66 +11,82 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ganinv_cli.cli.param_types import Names, Numbers
+from ganinv_cli.cli.parameters import (
+    GENERATOR,
+    METHOD,
+    OUTPUT,
+    Names,
+    Numbers,
+    Option,
+    Shipped,
+    WholeNumber,
+)
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import STYLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-Option = partial[Any]  # a declaration, which makes a Decorator
+option = partial(click.option, cls=Option)
+Declaration = partial[Any]  # of an option; makes a Decorator
 
 
-def declare(*names: str, **attributes: Any) -> Option:
+def declare(*names: str, **attributes: Any) -> Declaration:
     """Declare an option; what adds it to a command may override its attributes."""
-    return partial(click.option, *names, **attributes)
+    return partial(option, *names, **attributes)
 
 
-seed: Option = declare(
+seed = declare(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeNumber(0, 2**32 - 1),
     default=0,
     show_default=True,
+    group=METHOD,
     help="Seed for all random numbers.",
 )
-out: Option = declare("--out", type=click.Path(path_type=Path, dir_okay=False))
-overwrite: Option = declare("--overwrite", is_flag=True, help="Start again if --out exists.")
-verbose: Option = declare("-v", "--verbose", is_flag=True, help="Print what was loaded.")
-quiet: Option = declare("-q", "--quiet", is_flag=True, help="Show no progress.")
-style: Option = declare(
+out = declare("--out", type=click.Path(path_type=Path, dir_okay=False), group=OUTPUT)
+overwrite = declare("--overwrite", is_flag=True, group=OUTPUT, help="Start again if --out exists.")
+verbose = declare("-v", "--verbose", is_flag=True, group=OUTPUT, help="Also print what was loaded.")
+quiet = declare("-q", "--quiet", is_flag=True, group=OUTPUT, help="Show no progress.")
+style = declare(
     "--format",
     "style",
     default="text",
     show_default=True,
     type=click.Choice(STYLES),
+    group=OUTPUT,
     help="Format of the printed tables; the folder gets all formats.",
 )
 TEXT_OR_JSON = click.Choice(["text", "json"])  # of commands that print no tables
-convolution_precision: Option = declare(
+convolution_precision = declare(
     "--precision",
     default="float32",
     show_default=True,
     type=click.Choice(["float32", "bfloat16"]),
 )
-npz: Option = declare("--npz", type=click.Path(path_type=Path, dir_okay=False))
-checkpoint: Option = declare(
-    "--checkpoint", help="The generator: a file, a folder, or a prefix of files."
+npz = declare("--npz", type=click.Path(path_type=Path, dir_okay=False), group=OUTPUT)
+checkpoint = declare(
+    "--checkpoint",
+    type=Shipped("checkpoint"),
+    group=GENERATOR,
+    help="Generator: a file, a folder, a prefix of files, or the name of one that ships.",
 )
-label: Option = declare(
+label = declare(
     "--label",
-    type=click.IntRange(-1),
+    type=WholeNumber(-1),
     show_default="-1",
+    group=GENERATOR,
     help="Label of a conditional generator, from 0; -1 tries each.",
 )
 
 
-def _declare_convention(name: str) -> Option:
+def _declare_convention(name: str) -> Declaration:
     declaration = DECLARATIONS[name]
     example = declaration.example
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {"group": GENERATOR}
     if isinstance(example, bool):
         attributes["is_flag"] = True
     elif isinstance(example, int):
-        attributes["type"] = click.IntRange(0)
+        attributes["type"] = WholeNumber(0)
     elif declaration.choices:
         attributes["type"] = Names(declaration.choices)
     elif isinstance(example, tuple):
@@ -83,11 +99,14 @@ def _declare_convention(name: str) -> Option:
 
 
 # How to read a generator's file, and which label of a conditional generator to take.
-reading: tuple[Option, ...] = (
+reading: tuple[Declaration, ...] = (
     *(_declare_convention(name) for name, each in DECLARATIONS.items() if each.in_files),
     label,
     *(_declare_convention(name) for name, each in DECLARATIONS.items() if not each.in_files),
 )
+
+
+generator_argument = partial(click.argument, "checkpoint", type=Shipped("checkpoint"))
 
 
 class GeneratorChoice(NamedTuple):
@@ -114,7 +133,7 @@ def generator_choice(checkpoint: Decorator | None = None) -> Callable[[Command],
         "choice",
         _make_choice,
         ("checkpoint", "label", *DECLARATIONS),
-        [checkpoint or click.argument("checkpoint"), *(option(default=None) for option in reading)],
+        [checkpoint or generator_argument(), *(option(default=None) for option in reading)],
     )
 
 

@@ -5,19 +5,23 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import experiment_options as options
+from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.session import Output, open_session
 from ganinv_cli.settings.config import RecoverConfig
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("trials", "checkpoint", "clip", "seed", "device", "out", "style", "config"),
+)
 @options.experiment_options(RecoverConfig, "Latent vectors to recover.", options.POLISH)
 @options.results_options("recover.h5")
 def recover(config: str | None, output: Output, **settings: Any) -> None:
-    """Recover known latent vectors: Table 1 and Figure 1 of the paper.
+    """Recover known latent vectors (Table 1, Figure 1).
 
-    Draws latent vectors, makes their images, and recovers each under every rule from the same
-    start. Prints how often, how closely and how fast. The same command goes on where it stopped; a
-    larger --trials extends a finished run.
+    Draws latent vectors, makes their images, and recovers each under every clipping rule from the
+    same start. Prints how often, how closely and how fast, as in the paper. The same command
+    continues a run that was stopped; a larger --trials extends a finished run.
 
     \b
     Example:

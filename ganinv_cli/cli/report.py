@@ -5,29 +5,31 @@ from pathlib import Path
 import click
 
 from ganinv_cli.cli import options, publish
+from ganinv_cli.cli.parameters import Command
 from ganinv_cli.errors import UsageError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.h5..."
 )
 @options.style()
 @options.out(
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables, figures and report.html; for several files, a folder per file in it "
-    "and one report.html for all [default: FILE without its ending].",
+    show_default="FILE without its ending",
+    help="Folder for tables, figures and report.html. For several files it gets a folder for each, "
+    "and one report.html for all.",
 )
 def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
-    """Print the tables of saved results; write them, figures and a page.
+    """Print the tables of saved results; write figures and a page.
 
-    Reads nothing but the results, also of a run in progress. Tables are written in every format,
+    Reads only the results files, also of a run in progress. Tables are written in every format,
     figures as PNG, PDF and SVG. The page, report.html, needs no other file and no network; with
-    --out it shows several results side by side. CSV is one line a row of the main table; JSON is
-    an object, or a list of them for several files.
+    --out it shows several results side by side. CSV has one line for each row of the main table;
+    JSON is an object, or a list of objects for several files.
 
-    Results of ganinv invert for the same image on several generators are followed by the answer
-    which of them made it.
+    If the files are results of `ganinv invert` for the same image on several generators, it also
+    prints which of them made the image.
 
     \b
     Examples:

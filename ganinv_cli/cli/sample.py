@@ -7,6 +7,7 @@ import click
 
 from ganinv_cli.cli import options, startup
 from ganinv_cli.cli.options import GeneratorChoice
+from ganinv_cli.cli.parameters import INPUT, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,39 +17,47 @@ if TYPE_CHECKING:
 DEFAULT_COUNT = 64
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("out", "count", "seed", "z_file", "group", "label", "npz", "overwrite"),
+)
 @options.generator_choice()
 @options.out(
     type=str,
     required=True,
-    help="A sheet of all pictures, FILE.png, or a folder for one file per picture.",
+    metavar="FILE.png|FOLDER",
+    help="A sheet of all pictures, or a folder for one file per picture.",
 )
-@click.option(
+@options.option(
     "--count",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
+    group=INPUT,
     show_default=f"{DEFAULT_COUNT}, or all of --z",
     help="Number of pictures.",
 )
-@click.option(
+@options.option(
     "--columns",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
+    group=OUTPUT,
     show_default="as many as rows",
     help="Columns of the sheet.",
 )
-@options.seed(help="Seed for z; picture N has the z of trial N of ganinv recover.")
-@click.option(
+@options.seed(help="Seed for z; picture N has the z of trial N in ganinv recover.")
+@options.option(
     "--z",
     "z_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Use these z, (n, latent): .npy, .npz from ganinv invert --npz, or a results file, e.g. "
-    "invert.h5.",
+    group=INPUT,
+    help="Make pictures of the z in this file: a .npy array of shape (n, latent), an .npz file of "
+    "ganinv invert --npz, or a results file, e.g. invert.h5.",
 )
-@click.option(
+@options.option(
     "--group",
     default="",
     metavar="NAME",
-    show_default="the best z of each image; of recover, the first with z",
-    help="Group of the results file whose z are used, e.g. stochastic or image=0000/stochastic.",
+    group=INPUT,
+    show_default="the best z of each image; for recover, the first group with z",
+    help="Group in the results file to read z from, e.g. stochastic or image=0000/stochastic.",
 )
 @options.npz(help="Also write the z and labels of the pictures to this file.")
 @options.overwrite(help="Replace existing files.")
@@ -69,16 +78,16 @@ def sample(
 ) -> None:
     """Make pictures of random latent vectors, or of your own.
 
-    The same seed and number make the same z whatever the --count. Of a conditional generator labels
-    take turns, unless --label names one. An --out that ends in .png is a sheet; any other without
-    an ending is a folder.
+    The same seed and picture number give the same z for every --count. The pictures of a
+    conditional generator go through its labels in turn, unless --label names one. If --out ends in
+    .png, one sheet is written; a name without an ending is a folder.
 
     \b
     Examples:
         ganinv sample portraits64 --out sheet.png
         ganinv sample portraits64 --out pictures/ --count 1000 --npz z.npz
         ganinv sample portraits64 --out found.png --z invert.h5
-        ganinv sample portraits64 --out all.png --z invert.h5 --group image=0000/stochastic
+        ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
     """
     from ganinv_cli import files
 
@@ -90,7 +99,9 @@ def sample(
     if npz:
         files.check_output_file(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
-        raise UsageError("--group is of a results file; give one with --z, such as recover.h5")
+        raise UsageError(
+            "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
+        )
     checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
     generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     latents = _load_latents(generator, z_file, group, seed, count)

@@ -7,84 +7,90 @@ from typing import Any
 import click
 
 from ganinv_cli.cli import options
+from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("out", "steps", "size", "width", "grey", "crop_side", "crop_center", "seed"),
+)
 @click.argument("images", type=click.Path(path_type=Path))
 @options.out(
     type=click.Path(path_type=Path),
     required=True,
     help="Folder for the checkpoint, samples and state.",
 )
-@click.option(
+@options.option(
     "--steps",
     default=10_000,
     show_default=True,
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     help="Training steps; a larger number extends a finished run.",
 )
-@click.option(
+@options.option(
     "--size",
     default=64,
     show_default=True,
     help="Side of the images in pixels: 16, 32, 64, 128 or 256.",
 )
-@click.option(
+@options.option(
     "--width",
     default=64,
     show_default=True,
-    type=click.IntRange(1, 1024),
+    type=WholeNumber(1, 1024),
     help="Channels of the last feature map; each earlier map has twice as many, up to 512.",
 )
-@click.option("--grey", is_flag=True, help="Train on grey images.")
-@click.option(
+@options.option("--grey", is_flag=True, help="Train on grey images.")
+@options.option(
     "--exclude",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Hold out images: their file names, one per line.",
+    help="Text file with the names of images to leave out, one name per line.",
 )
-@click.option(
+@options.option(
     "--crop-side",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Side of the square to keep, as a share of the shorter side.",
+    type=DecimalNumber(0, 1, min_open=True),
+    help="Side of the square to crop, as a share of the image's shorter side.",
 )
-@click.option(
+@options.option(
     "--crop-center",
     default="0.5,0.5",
     show_default=True,
     metavar="X,Y",
-    help="Centre of that square, as shares of width and height.",
+    help="Centre of that square, as shares of the image's width and height.",
 )
-@click.option(
-    "--batch-size", default=64, show_default=True, type=click.IntRange(2), help="Images per step."
+@options.option(
+    "--batch-size", default=64, show_default=True, type=WholeNumber(2), help="Images per step."
 )
 @options.convolution_precision(
     help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
 )
-@click.option(
+@options.option(
     "--augment/--no-augment",
     default=True,
     show_default=True,
-    help="Shift and recolour real and generated images; for small data sets.",
+    help="Whether to shift and recolour real and generated images, for small data sets.",
 )
-@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
-@click.option(
+@options.option(
+    "--flip/--no-flip", default=True, show_default=True, help="Whether to mirror every other image."
+)
+@options.option(
     "--average",
     default=0.999,
     show_default=True,
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Decay of the averaged generator; 0 writes the last weights.",
+    type=DecimalNumber(0, 1, max_open=True),
+    help="Decay of the average of the generator's weights over the steps; 0: no average.",
 )
-@click.option(
+@options.option(
     "--keep-every",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="N",
     help="Also keep a checkpoint every N steps.",
 )
 @options.seed(
-    type=click.IntRange(0, 2_000_000),
+    type=WholeNumber(0, 2_000_000),
     help="Seed for the weights, the order of the images and all draws.",
 )
 def train(
@@ -98,10 +104,10 @@ def train(
     exclude: Path | None,
     **settings: Any,
 ) -> None:
-    """Train the paper's DCGAN on a folder, or a zip archive, of images.
+    """Train the paper's DCGAN on a folder or zip archive of images.
 
     Writes a TensorFlow checkpoint of the generator and a sheet of samples every three minutes. The
-    same command goes on where it stopped.
+    same command continues a training that was stopped.
 
     \b
     Example:

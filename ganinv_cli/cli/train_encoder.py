@@ -8,38 +8,45 @@ import click
 
 from ganinv_cli.cli import options, startup
 from ganinv_cli.cli.options import GeneratorChoice
+from ganinv_cli.cli.parameters import METHOD, Command, DecimalNumber, WholeNumber
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import RecoverConfig
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    first=("checkpoint", "out", "images", "label", "seed", "precision", "overwrite", "quiet"),
+)
 @options.generator_choice(options.checkpoint(default=RecoverConfig.checkpoint, show_default=True))
 @options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
-@click.option(
+@options.option(
     "--images",
-    type=click.IntRange(1),
-    show_default="10 for each value of an image",
+    type=WholeNumber(1),
+    show_default="10 per value of an image",
+    group=METHOD,
     help="Number of generated images to fit to; fewer than 2 per value of an image fit badly.",
 )
-@click.option(
+@options.option(
     "--batch-size",
     default=512,
     show_default=True,
-    type=click.IntRange(1),
+    type=WholeNumber(1),
+    group=METHOD,
     help="Images per batch.",
 )
 @options.convolution_precision(
     help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX.",
 )
-@click.option(
+@options.option(
     "--ridge",
     default=1e-4,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=DecimalNumber(0, min_open=True),
+    group=METHOD,
     help="Ridge regularisation, as a share of the mean square: smaller for exact images, larger "
     "for noisy ones.",
 )
-@options.seed(type=click.IntRange(0, 2**31 - 1), help="Seed for all latent vectors.")
+@options.seed(type=WholeNumber(0, 2**31 - 1), help="Seed for all latent vectors.")
 @options.overwrite()
 @options.verbose()
 @options.quiet()
@@ -52,10 +59,11 @@ def train_encoder(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    """Fit an encoder, which guesses z from an image, to a generator.
+    """Fit an encoder, which guesses z from an image.
 
-    Makes images of latent vectors from the prior and solves the linear least squares that leads
-    back from them: minutes, once for each generator. The same command goes on where it stopped.
+    Makes images of latent vectors from the prior, and fits the map from image to z by linear least
+    squares. It takes minutes, once per generator. The same command continues a fit that was
+    stopped.
 
     \b
     Example:
@@ -71,7 +79,9 @@ def train_encoder(
     startup.refuse_precision(checkpoint, "precision", settings["precision"], ("float32",))
     generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
     if generator.labels:
-        raise UsageError(f"{path}: an encoder is fitted to one label; name it with --label")
+        raise UsageError(
+            f"{path} has labels, and an encoder is fitted to one; add it, e.g. --label 0"
+        )
     fit_settings = EncoderSettings(images or count_needed_images(generator), **settings)
     file = out or encoder_path(path)
     with (

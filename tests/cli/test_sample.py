@@ -187,7 +187,7 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
         (("--out", "missing/a.png"), "does not exist"),
         (("--out", "missing/a/"), "does not exist"),
         (("--out", "a.png", "--npz", "a.h5"), "must end in .npz"),
-        (("--out", "a.png", "--group", "none"), "--group is of a results file"),
+        (("--out", "a.png", "--group", "none"), "--group names a group in a results file"),
         (("--out", "a.png", "--z", "five.npy"), "(n, 6)"),
         (("--out", "a.png", "--z", "nan.npy"), "not finite"),
         (("--out", "a.png", "--z", "whole.npy"), "int64"),

@@ -251,7 +251,7 @@ def test_the_preset_of_the_papers_code_counts_ever_below(hard, tmp_path):
         (["--checkpoint", "nowhere"], "no such checkpoint"),
         (["--config", "nowhere"], "no such config"),
         (["--clip", "hard"], "not one of none, standard, stochastic, wall"),
-        (["--trials", "0"], "0 is not in the range"),
+        (["--trials", "0"], "0 is not a whole number of at least 1"),
         (["--batch-norm", "batch"], 'use solver = "gd"'),
         (["--out", "no/such/folder.h5"], "no/such"),
         (["--device", "gpu"], "no GPU"),
