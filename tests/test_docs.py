@@ -24,7 +24,7 @@ GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end --
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
     "README.md": {"tool | generators | method | starts | result"},
-    "docs/architecture.md": {"name | is | file", "room | holds"},
+    "docs/architecture.md": {"name | is | file", "folder | holds"},
     "docs/checkpoints.md": {
         "format | recognised by | the file says | you say | computed as",
         "source | type",
