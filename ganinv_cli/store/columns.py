@@ -56,12 +56,12 @@ ROOT = (
 )
 
 IMAGE = (  # one row for the image as a whole, with trial 0
-    Column("name", "S255", (), "", "of the file, without its folder, UTF-8"),
-    Column("sha256", "S64", (), "", "of the file's bytes"),
+    Column("name", "S255", (), "", "file name without its folder, UTF-8"),
+    Column("sha256", "S64", (), "", "SHA-256 of the file's bytes"),
     Column("said", "S255", (), "", "what was done to it that a viewer would not expect, UTF-8"),
-    Column("error", "S255", (), "", "why it could not be read, UTF-8; empty where it could"),
+    Column("error", "S255", (), "", "why it could not be read, UTF-8; empty if it could"),
     Column(
-        "target", "uint8", ("height", "width", "channels"), "", "the image as the network sees it"
+        "target", "uint8", ("height", "width", "channels"), "", "the image as the network takes it"
     ),
     Column(
         "copy_quality",
@@ -89,20 +89,30 @@ CERTIFICATE = (  # a row for one image under one rule; the last one made counts
         "int32",
         (),
         "",
-        "the trial whose z is farthest from that of the best, under the same label",
+        "the trial with the z farthest from the best one, under the same label",
     ),
     Column(
         "reconstruction", "uint8", ("height", "width", "channels"), "", "image of the best trial"
     ),
     Column(
-        "distant_reconstruction", "uint8", ("height", "width", "channels"), "", "of the distant one"
+        "distant_reconstruction",
+        "uint8",
+        ("height", "width", "channels"),
+        "",
+        "image of the distant trial",
     ),
-    Column("singular_values", "float64", ("latent",), "pixel/z", "of J = dG/dz at the best z"),
+    Column(
+        "singular_values",
+        "float64",
+        ("latent",),
+        "pixel/z",
+        "singular values of J = dG/dz at the best z",
+    ),
 )
 
 _START_RESULT = (  # known at the end of the first start and at the end of the trial
     Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
-    Column("label", "int32", (), "", "the label under which it was, where all were tried", True),
+    Column("label", "int32", (), "", "its label, if all labels were tried", True),
     Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
     Column(
         "error_bound",
@@ -115,7 +125,7 @@ _START_RESULT = (  # known at the end of the first start and at the end of the t
         True,
     ),
     Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),
-    Column("outcome", "uint8", (), "", "how it ended (see Outcomes); 0: not run"),
+    Column("outcome", "uint8", (), "", "how the trial ended (see Outcomes); 0: not run"),
     Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
     Column("redraws", "int32", (), "times", "times that the rule drew components of z anew"),
     Column("acted", "uint8", (), "", "1: the rule changed z; 0: it did not", True),
@@ -128,7 +138,7 @@ _START_RESULT = (  # known at the end of the first start and at the end of the t
         "anew; with `wall`, after which z was outside the bounds",
         True,
     ),
-    Column("seconds", "float64", (), "s", "its share of the batches' wall time"),
+    Column("seconds", "float64", (), "s", "share of the batches' wall time"),
 )
 
 RULE = (
@@ -139,7 +149,7 @@ RULE = (
         "float",
         (),
         "z²",
-        "least z_error at any update, an observer's figure",
+        "least z_error at any update; the solver does not use it",
         True,
     ),
     Column("restarts", "int32", (), "starts", "starts after the first one"),
@@ -168,7 +178,7 @@ RULE = (
         "float32",
         ("snapshots", "latent"),
         "z",
-        "z at snapshot_gradients; NaN where the trial had ended",
+        "z at snapshot_gradients; NaN after the end of the trial",
         True,
     ),
 )
@@ -194,7 +204,7 @@ POLISHED = (
         "float64",
         (),
         "pixel²/z",
-        "of the shortest convex combination of gradients in a small ball around it",
+        "norm of the shortest convex combination of gradients in a small ball around it",
         True,
     ),
     Column(
@@ -202,7 +212,7 @@ POLISHED = (
         "float64",
         (),
         "",
-        "its share of the mean norm of these gradients: about 1 on a slope, 0 in a hollow",
+        "its share of the mean norm of these gradients: about 1 away from a minimum, 0 at one",
         True,
     ),
     Column(
@@ -210,10 +220,10 @@ POLISHED = (
         "float64",
         (),
         "gradients",
-        "spent on it, in no other count; one in float64 counts 5",
+        "gradients spent on it, in no other count; one in float64 counts 5",
         True,
     ),
-    Column("polished/seconds", "float64", (), "s", "that it took, in no other count", True),
+    Column("polished/seconds", "float64", (), "s", "time for it, in no other count", True),
     Column(
         "polished/outcome",
         "uint8",
@@ -231,7 +241,7 @@ CONSTANTS = (
         "int64",
         (),
         "pixels",
-        "times channels, that the mask lets count",
+        "pixels times channels that count (mask)",
         True,
     ),
     Column(
@@ -239,18 +249,23 @@ CONSTANTS = (
         "float64",
         (),
         "gradients",
-        "spent once by each worker, such as on the metric; in no trial's own count",
+        "spent once by each worker, e.g. for the preconditioner; in no trial's own count",
         True,
     ),
     Column(
-        "curve_gradients", "float64", ("points",), "gradients", "where the curves were read", True
+        "curve_gradients",
+        "float64",
+        ("points",),
+        "gradients",
+        "gradients at which the curves were read",
+        True,
     ),
     Column(
         "snapshot_gradients",
         "float64",
         ("snapshots",),
         "gradients",
-        "where the snapshots were taken",
+        "gradients at which the snapshots were taken",
         True,
     ),
 )
