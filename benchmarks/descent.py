@@ -16,10 +16,10 @@ from ganinv_cli.store import read_results
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--at", default="100,1000,5000,20000", show_default=True, help="Gradients.")
 def main(results: Path, at: str) -> None:
-    """Print a Markdown table of medians over the trials of each technique."""
+    """Print a Markdown table of medians over the trials of each rule."""
     stored = read_results(results)
     marks = stored.constants["curve_gradients"]
-    click.echo("| technique | trials | gradients | image loss | z error |\n|---|---|---|---|---|")
+    click.echo("| clipping | trials | gradients | image loss | z error |\n|---|---|---|---|---|")
     for rule, group in stored.groups.items():
         for gradients in (float(part) for part in at.split(",")) if rule else ():
             place = np.flatnonzero(marks == gradients)[0]

@@ -1,4 +1,4 @@
-"""What a GPU does: gradients a second by batch, precision and XLA, and `recover` as a whole.
+"""Speed on a GPU: gradients per second by batch, precision and XLA, and `recover` as a whole.
 
     python benchmarks/gpu.py --out docs/scaling/gpu.json        (make bench-gpu)
 
@@ -69,7 +69,7 @@ def main(
         *_measure_recover(recipe, used, trials),
     ):
         rows.append(row)
-        click.echo(f"{row['what']}: {row['gradients a second']}", err=True)
+        click.echo(f"{row['what']}: {row['gradients per second']}", err=True)
     where = describe_machine(used, "auto").device
     versions = f"TensorFlow {tf.__version__}, checkpoint {recipe.checkpoint.sha256[:12]}"
     print_table(TITLE, rows, f"{where}; {versions}; `make bench-gpu`", out)
@@ -93,8 +93,8 @@ def _measure_loops(
                     yield {
                         "what": f"bare loop, {precision}" + (", XLA" if compiled else ""),
                         "batch": size,
-                        "gradients a second": rate,
-                        "trials a second": "",
+                        "gradients per second": rate,
+                        "trials per second": "",
                         "peak memory, MB": _measure_peak_memory(device),
                     }
 
@@ -122,7 +122,7 @@ def _make_loop(generator: "Generator", size: int, precision: str, xla: bool) -> 
 
 
 def _measure_rate(call: Callable[[], float]) -> float | None:
-    """Gradients a second, the median of calls; None where there is no memory or no such graph."""
+    """Gradients per second, the median of calls; None where there is no memory or no such graph."""
     import tensorflow as tf
 
     try:
@@ -166,8 +166,8 @@ def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence[
     return {
         "what": f"recover --precision {config.precision}{several}",
         "batch": watched.batch,
-        "gradients a second": round(watched.gradients / watched.seconds, 1),
-        "trials a second": round(config.trials / watched.seconds, 2),
+        "gradients per second": round(watched.gradients / watched.seconds, 1),
+        "trials per second": round(config.trials / watched.seconds, 2),
         "peak memory, MB": _measure_peak_memory(used[0]),
     }
 

@@ -92,7 +92,7 @@ def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object
     return {
         "trials": trials,
         "seconds": round(run.seconds, 1),
-        "trials a second": round(trials / run.seconds, 1),
+        "trials per second": round(trials / run.seconds, 1),
         "peak memory, MB": round(run.peak_memory),
         "commits": len(commits),
         "a commit at first, ms": round(1e3 * float(np.median(commits[:tenth])), 1),

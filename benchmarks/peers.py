@@ -4,7 +4,7 @@ All on the same gradient, generator, images and machine, in one run: trials 0 to
 `ganinv recover`, the image loss alone to stop, restart and choose by. A peer's trial is done at the
 largest image loss at which one of ours ended, so that none has more to do than ours. A trial counts
 as recovered when the mean of (z − z_true)² is below 1e-4 where the method ended, and what is
-compared is trials recovered a second, start-up and tracing left out for all, the measuring of our
+compared is trials recovered per second, start-up and tracing left out for all, the measuring of our
 preconditioner counted. Each method has its authors' settings;
 where these cost it something here, it is spared that: pixel means without a prior on z, rows that
 are done leave the batch, no restart after a start that explains the image. ganinv runs first and

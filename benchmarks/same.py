@@ -74,7 +74,7 @@ def write_page(path: Path) -> None:
 
 
 def _compare_results(words: str, one: Results, other: Results, trials: int) -> dict[str, object]:
-    """Over all techniques; fails where a trial is missing."""
+    """Over all rules; fails if a trial is missing."""
     equal = both = within = count = 0
     farthest = 0.0
     for rule in RULES:

@@ -57,12 +57,12 @@ class Setup:
 class Measurement(NamedTuple):
     """What came of it."""
 
-    steady: float  # gradients a second
-    whole: float  # trials a second
+    steady: float  # gradients per second
+    whole: float  # trials per second
     window: float  # seconds that the steady state lasted
     busy: float  # share of it that a worker or process spent in solvers
-    efficiency: float  # gradients a CPU second of all processes
-    driver: float  # CPU seconds a second, of the process itself where there is no Ray
+    efficiency: float  # gradients per CPU second of all processes
+    driver: float  # CPU seconds per second, of the process itself where there is no Ray
     ray: float
 
 
@@ -105,9 +105,9 @@ def _make_row(
     row: dict[str, object] = {"": f"{asked.number} × {asked.kind}"}
     for of, name in (("steady", "gradients/s, steady"), ("whole", "trials/s, whole run")):
         row[name] = round(middle[of], 2)
-        row[f"{name}: to so many times one"] = round(middle[of] / (asked.number * one[of]), 3)
+        row[f"{name}: parallel efficiency"] = round(middle[of] / (asked.number * one[of]), 3)
     row["busy"] = round(middle["busy"], 3)
-    row["gradients a CPU second"] = round(middle["efficiency"], 1)
+    row["gradients per CPU second"] = round(middle["efficiency"], 1)
     row["CPU of the driver"] = round(middle["driver"], 3)
     row["CPU of Ray"] = round(middle["ray"], 3)
     row["steady for s"] = round(middle["window"], 1)

@@ -44,7 +44,7 @@ POINTS = RecordPoints(np.rint(np.geomspace(1, 1e4, 40)) * 10, np.array([100.0, 2
 BARE_STEPS = 50  # in a call of the bare loop of a small generator
 
 Call = Callable[[], float]  # works to the end; returns how many gradients that was, or would be
-Rates = dict[str, list[float]]  # gradients a second, a slice each
+Rates = dict[str, list[float]]  # gradients per second, a slice each
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> 
 
 
 def _measure_rate(call: Call, seconds: float) -> float:
-    """Gradients a second over a slice of at least so many seconds."""
+    """Gradients per second over a slice of at least so many seconds."""
     began, done, spent = time.perf_counter(), 0.0, 0.0
     while spent < seconds:
         done += call()

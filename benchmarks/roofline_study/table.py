@@ -15,7 +15,7 @@ class Row:
 
     what: str
     batch: int | None
-    rate: float  # gradients a second, median of the slices
+    rate: float  # gradients per second, median of the slices
     multiply_adds: float  # a second
     of: str
     share: float  # median of the turns

@@ -43,7 +43,7 @@ class Record:
     gradients: float  # a trial, mean
     seconds: float  # of all trials
     startup: float  # seconds
-    pace: tuple[float, float]  # gradients a second of a bare loop, before and after
+    pace: tuple[float, float]  # gradients per second of a bare loop, before and after
     z_errors: list[float]
     image_losses: list[float]
     command: str
@@ -56,7 +56,7 @@ class Record:
 
     @property
     def mean_pace(self) -> float:
-        """Of the machine around it, in gradients a second."""
+        """Of the machine around it, in gradients per second."""
         return statistics.mean(self.pace)
 
     def measure_time(self, at_equal_pace: bool) -> float:

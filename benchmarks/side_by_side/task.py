@@ -67,7 +67,7 @@ class RecoveryBenchmark:
         return Problem(self.generator, targets, penalty=nothing, residual=nothing).evaluate(z)
 
     def measure_pace(self) -> float:
-        """Gradients a second that the machine makes of a full batch now, by itself."""
+        """Gradients per second that the machine makes of a full batch now, by itself."""
         z, targets = self._pace_batch
         rates = []
         for _ in range(PACE_CALLS):

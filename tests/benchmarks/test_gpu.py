@@ -36,7 +36,7 @@ def test_every_row_of_the_table_is_measured(gpu: ModuleType, tmp_path: Path) -> 
         ("recover --precision float32", 4),
         ("recover --precision mixed", 4),
     ]
-    assert all(row["gradients a second"] > 0 for row in rows)
+    assert all(row["gradients per second"] > 0 for row in rows)
     assert out.with_suffix(".md").read_text().startswith("### On a GPU\n")
 
 

@@ -140,7 +140,7 @@ def test_no_memory_for_one_trial_is_a_sentence(hard, lbfgs, monkeypatch):
 
 
 def _paced(rates: dict[int, float], built: float = 0.0, left: float = 1e9) -> list[int]:
-    """The rows a batch has in turn, where so many make so many gradients a second."""
+    """The rows a batch has in turn, for given gradients per second of each size."""
     sought = BatchSizeControl()
     sought.record_build(built)
     sizes = [sought.rows]
