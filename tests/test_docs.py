@@ -26,11 +26,11 @@ DEFINITIONS = {  # header rows of tables that hold no measured number
     "README.md": {"tool | generators | method | starts | result"},
     "docs/architecture.md": {"name | is | file", "folder | holds"},
     "docs/checkpoints.md": {
-        "format | recognised by | the file says | you say | computed as",
+        "format | recognised by | in the file | you give | computed as",
         "source | type",
-        "option | says | without it",
+        "option | sets | without it",
         "generator | options",
-        "found | said",
+        "found | message",
         "found | do",
     },
     "docs/guide.md": {
