@@ -145,15 +145,18 @@ def measure(asked: Setup) -> Measurement:
 
 def _run_trials(asked: Setup, part: int) -> list[Event]:
     """All that was handed over, of a part of the trials where these are processes."""
-    from ganinv_cli.cli import startup
+    from ganinv_cli.api.tensorflow_start import start_tensorflow
 
     if asked.kind == "process":
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    startup.start_tensorflow()
+    start_tensorflow()
     from ganinv_cli import formats
-    from ganinv_cli.engine.engine import Counts, GeneratorSpec
+    from ganinv_cli.api.generator import LoadedGenerator
+    from ganinv_cli.api.session import open_engine
+    from ganinv_cli.engine.engine import Counts
     from ganinv_cli.experiments.recover import RecoverTask
     from ganinv_cli.jobs import Job
+    from ganinv_cli.progress import SILENT
     from ganinv_cli.settings.config import RecoverConfig
     from ganinv_cli.settings.shipped import find
     from ganinv_cli.solvers import make_solver
@@ -167,8 +170,9 @@ def _run_trials(asked: Setup, part: int) -> list[Event]:
         engine="ray" if ray else "local",
         workers=asked.number if ray else 0,
     )
-    recipe = GeneratorSpec(formats.read(find("checkpoint", asked.checkpoint)))
-    with startup.open_engine(config, recipe) as engine:
+    checkpoint = formats.read(find("checkpoint", asked.checkpoint))
+    generator = LoadedGenerator(asked.checkpoint, checkpoint)
+    with open_engine(config, generator, SILENT) as engine:
         mixed = engine.machine.precision == "mixed"
         task = RecoverTask(config, make_solver(config.solver, config.solver_settings), mixed)
         count = asked.trials * (asked.number if ray else 1)

@@ -1,1 +1,67 @@
-"""Recover the latent vectors behind the images of a generator."""
+"""ganinv: which latent vector made this image?
+
+    import ganinv_cli as ganinv
+
+    G = ganinv.load("portraits64")
+    t = ganinv.recover(G, trials=50)
+    print(t.table())
+
+Importing this module imports neither TensorFlow nor NumPy; each name is loaded when it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganinv_cli.api.experiments import noise_sweep, recover
+    from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
+    from ganinv_cli.api.generator import LoadedGenerator, load
+    from ganinv_cli.api.results import RunResults
+    from ganinv_cli.errors import (
+        CheckpointError,
+        ConfigError,
+        GaninvError,
+        ImageError,
+        ResultsError,
+        UsageError,
+    )
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "GaninvError",
+    "ImageError",
+    "LoadedGenerator",
+    "ResultsError",
+    "RunResults",
+    "UsageError",
+    "load",
+    "noise_sweep",
+    "open",
+    "recover",
+]
+
+_PLACES = {
+    "noise_sweep": "api.experiments",
+    "open": "api.experiments",
+    "recover": "api.experiments",
+    "LoadedGenerator": "api.generator",
+    "load": "api.generator",
+    "RunResults": "api.results",
+}
+_OTHER_NAMES = {"open": "open_results"}  # which would hide Python's own in its module
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ganinv")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+    return getattr(module, _OTHER_NAMES.get(name, name))
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

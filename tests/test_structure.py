@@ -34,7 +34,8 @@ LAYOUT = (
     {"loop"},
     {"experiments"},
     {"progress"},
-    {"cli", "__main__"},
+    {"api"},
+    {"cli", "__main__", "__init__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
@@ -58,7 +59,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "array_file",
         "cache",
     ),
-    *("statistics", "report", "progress", "cli"),
+    *("statistics", "report", "progress", "api", "cli", "__init__"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
     *("network/convention", "network/norm_statistics", "network/norms/check"),
     "network/norms/cached_check",
@@ -187,9 +188,8 @@ def _is_participle(name: str) -> bool:
 
 
 def _part(module: Path) -> str:
-    """`solvers` for ganinv_cli/solvers/gd.py, `errors` for the package's own `__init__`."""
-    name = module.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return "errors" if name == "__init__" else name
+    """`solvers` for ganinv_cli/solvers/gd.py."""
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def _is_in(module: Path, place: str) -> bool:

@@ -13,16 +13,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ganinv_cli.cli import startup
+from ganinv_cli.api.session import load_run_generator, open_engine
 from ganinv_cli.experiments.recover import RecoverTask
 from ganinv_cli.experiments.run import run_known_trials
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.trial import RecordPoints, Targets
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.progress import terminal as progress
+from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
-from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 
 SNAPSHOTS = (5_000, 20_000)  # updates, at which z is kept
@@ -63,18 +62,14 @@ def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, qui
         note="every trial has the z of trial 0; its image is not rounded to 8 bits",
         solver_tables={"gd": {"rate": rate}},
     )
-    source = startup.read_checkpoint(
-        find("checkpoint", config.checkpoint), config.conventions, verbose=False, quiet=quiet
-    )
     points = RecordPoints(np.array(SNAPSHOTS, float), np.array(SNAPSHOTS, float))
     task = OneImageTask(
         config, make_solver(config.solver, config.solver_settings), record_points=points
     )
-    with (
-        startup.open_engine(config, startup.make_generator_spec(source)) as engine,
-        progress.show_trials(out, quiet) as show,
-    ):
-        run_known_trials("recover", task, engine, out, False, show)
+    with show_on_terminal(out, quiet) as reporter:
+        generator = load_run_generator(config, reporter)
+        with open_engine(config, generator, reporter) as engine:
+            run_known_trials("recover", task, engine, out, False, reporter.show)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import click
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.options import declare
 from ganinv_cli.cli.parameters import INPUT, Command
-from ganinv_cli.cli.session import Output, open_session, report_unread_files
+from ganinv_cli.cli.session import Output, prepare_run, report_unread_files
 from ganinv_cli.settings.config import ConsistencyConfig
 
 
@@ -43,8 +43,9 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
         ganinv consistency --image portrait.png
         ganinv consistency --image faces/ --trials 20 --restarts 3
     """
-    with open_session(ConsistencyConfig, config, settings, output) as session:
-        from ganinv_cli.experiments.images import run_images
+    from ganinv_cli.api.experiments import ImageExperiment
 
-        unread = session.run(run_images)
+    run = prepare_run(ConsistencyConfig, config, settings, output)
+    unread = run.execute(ImageExperiment())
+    run.output.publish()
     report_unread_files(unread)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from ganinv_cli.cli import options, startup
+from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import Command
+from ganinv_cli.progress.terminal import show_on_terminal
 
 
 @click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
@@ -38,8 +39,8 @@ def convert(
     from ganinv_cli.conversion.destination import parse_destination
 
     target = parse_destination(destination, overwrite)
-    checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
-    startup.make_generator_spec(checkpoint, label=choice.label)  # refuses a label out of range
+    with show_on_terminal(None, quiet) as reporter:
+        checkpoint = choice.load(reporter, verbose=verbose).checkpoint
     from ganinv_cli.conversion.write import write_generator
 
     written = write_generator(checkpoint, target, choice.label)

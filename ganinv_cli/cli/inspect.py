@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.cli import options, startup
+from ganinv_cli.api.read_checkpoint import (
+    check_norms,
+    make_generator_spec,
+    read_checkpoint_lazily,
+)
+from ganinv_cli.api.tensorflow_start import start_tensorflow
+from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import GaninvError
@@ -94,16 +100,15 @@ def inspect(
     """
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
-    checkpoint = startup.read_checkpoint_lazily(path, choice.conventions, verbose=False, quiet=True)
-    checkpoint = startup.check_norms(checkpoint, verbose)
+    checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
     from ganinv_cli.inspection.facts import describe_checkpoint
     from ganinv_cli.report.inspect.tables import format_facts
 
     description = describe_checkpoint(checkpoint)
     generator = None
     if sheet or spectrum or check or choice.label >= 0:
-        startup.start_tensorflow(verbose)
-        generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
+        start_tensorflow(verbose)
+        generator = make_generator_spec(checkpoint, label=choice.label).build()
     if generator and sheet:
         _write_sheet(generator, sheet, seed)
     if generator and spectrum:

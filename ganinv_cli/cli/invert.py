@@ -12,7 +12,7 @@ from ganinv_cli.cli import publish
 from ganinv_cli.cli.options import checkpoint as checkpoint_option
 from ganinv_cli.cli.options import npz as npz_option
 from ganinv_cli.cli.parameters import Command
-from ganinv_cli.cli.session import Output, PreparedRun, prepare_run, report_unread_files
+from ganinv_cli.cli.session import Output, Run, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
@@ -87,7 +87,7 @@ def invert(
 
 
 def _attribute(
-    prepared: Mapping[str, PreparedRun[InvertConfig]], output: Output, npz: Path | None
+    prepared: Mapping[str, Run[InvertConfig]], output: Output, npz: Path | None
 ) -> list[str]:
     """Invert the images on each generator, by its name, and print which one made each image.
 
@@ -106,20 +106,19 @@ def _attribute(
 
 
 def _run(
-    prepared: PreparedRun[InvertConfig], npz: Path | None, figure_folder: Path | None = None
+    prepared: Run[InvertConfig], npz: Path | None, figure_folder: Path | None = None
 ) -> list[str]:
     """Invert the images, and save their z; return a sentence for each file that is not an image.
 
     `figure_folder` is the folder of the figures if it is not the results file's own.
     """
-    with prepared.open() as session:
-        from ganinv_cli.experiments.images import run_images
+    from ganinv_cli.api.experiments import ImageExperiment
 
-        unread = session.run(partial(run_images, figure_folder=figure_folder))
-        if npz:
-            from ganinv_cli.report.invert.latents import save_latents
+    unread = prepared.execute(ImageExperiment(figure_folder=figure_folder))
+    if npz:
+        from ganinv_cli.report.invert.latents import save_latents
 
-            save_latents(session.output.out, npz)
+        save_latents(prepared.output.out, npz)
     return unread
 
 

@@ -6,7 +6,7 @@ import click
 
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.parameters import Command
-from ganinv_cli.cli.startup import print_message
+from ganinv_cli.errors import to_printable
 
 
 @click.command(cls=Command)
@@ -40,7 +40,7 @@ def merge(
 
     combined = merge_files(out, parts, list_trial_groups, partial, overwrite)
     for note in combined.notes:
-        print_message(note)
+        click.echo(to_printable(note), err=True)
     if not quiet:
-        print_message(f"{out}: {combined.contents}")
+        click.echo(to_printable(f"{out}: {combined.contents}"), err=True)
     publish.publish({out: folder}, style, quiet)

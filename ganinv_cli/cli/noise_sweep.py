@@ -7,7 +7,7 @@ import click
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.options import declare
 from ganinv_cli.cli.parameters import INPUT, Command, Numbers
-from ganinv_cli.cli.session import Output, open_session
+from ganinv_cli.cli.session import Output, prepare_run
 from ganinv_cli.settings.config import NoiseSweepConfig
 
 
@@ -48,7 +48,8 @@ def noise_sweep(config: str | None, output: Output, **settings: Any) -> None:
         ganinv noise-sweep
         ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
     """
-    with open_session(NoiseSweepConfig, config, settings, output) as session:
-        from ganinv_cli.experiments.noise_sweep import run_noise_sweep
+    from ganinv_cli.api.experiments import run_noise_sweep
 
-        session.run(run_noise_sweep)
+    run = prepare_run(NoiseSweepConfig, config, settings, output)
+    run.execute(run_noise_sweep)
+    run.output.publish()

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -23,6 +23,10 @@ from ganinv_cli.cli.parameters import (
 )
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import STYLES
+
+if TYPE_CHECKING:
+    from ganinv_cli.api.generator import LoadedGenerator
+    from ganinv_cli.progress import Reporter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -122,6 +126,14 @@ class GeneratorChoice(NamedTuple):
         from ganinv_cli.settings.shipped import find
 
         return find("checkpoint", self.checkpoint)
+
+    def load(self, reporter: "Reporter", *, verbose: bool = False) -> "LoadedGenerator":
+        """Read the generator. Raises CheckpointError, ConfigError."""
+        from ganinv_cli.api.generator import read_generator
+
+        return read_generator(
+            self.checkpoint, self.conventions, self.label, reporter, verbose=verbose
+        )
 
 
 def generator_choice(checkpoint: Decorator | None = None) -> Callable[[Command], Command]:

@@ -6,7 +6,7 @@ import click
 
 from ganinv_cli.cli import experiment_options as options
 from ganinv_cli.cli.parameters import Command
-from ganinv_cli.cli.session import Output, open_session
+from ganinv_cli.cli.session import Output, prepare_run
 from ganinv_cli.settings.config import RecoverConfig
 
 
@@ -29,7 +29,8 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
         ganinv recover --polish float64 --out float64.h5
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    with open_session(RecoverConfig, config, settings, output) as session:
-        from ganinv_cli.experiments.recover import recover as run
+    from ganinv_cli.api.experiments import run_recover
 
-        session.run(run)
+    run = prepare_run(RecoverConfig, config, settings, output)
+    run.execute(run_recover)
+    run.output.publish()

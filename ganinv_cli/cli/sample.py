@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.cli import options, startup
+from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import INPUT, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import UsageError
+from ganinv_cli.progress.terminal import show_on_terminal
 
 if TYPE_CHECKING:
     from ganinv_cli.inspection.latents import Latents
@@ -102,8 +103,8 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
-    checkpoint = startup.read_checkpoint(choice.path, choice.conventions, verbose, quiet)
-    generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
+    with show_on_terminal(None, quiet) as reporter:
+        generator = choice.load(reporter, verbose=verbose).make_spec().build()
     latents = _load_latents(generator, z_file, group, seed, count)
     if z_file and not quiet:
         some = f"the first {count:,} of " if count else ""

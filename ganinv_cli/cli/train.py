@@ -113,7 +113,7 @@ def train(
     Example:
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.cli import startup
+    from ganinv_cli.api.tensorflow_start import start_tensorflow
     from ganinv_cli.progress import terminal as progress
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
@@ -129,7 +129,7 @@ def train(
     pictures = load_images(images, size, training.channels, crop, held_out)
     click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
 
-    startup.start_tensorflow()
+    start_tensorflow()
     from ganinv_cli.training.train import train as run
 
     last = None

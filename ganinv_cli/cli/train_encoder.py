@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
-from ganinv_cli.cli import options, startup
+from ganinv_cli.api.read_checkpoint import refuse_precision
+from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, Command, DecimalNumber, WholeNumber
 from ganinv_cli.errors import UsageError
+from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 
 
@@ -70,14 +72,15 @@ def train_encoder(
         ganinv train-encoder --checkpoint faces64
     """
     path = choice.path
-    checkpoint = startup.read_checkpoint(path, choice.conventions, verbose, quiet)
+    with show_on_terminal(None, quiet) as reporter:
+        loaded = choice.load(reporter, verbose=verbose)
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.progress import terminal as progress
 
-    startup.refuse_precision(checkpoint, "precision", settings["precision"], ("float32",))
-    generator = startup.make_generator_spec(checkpoint, label=choice.label).build()
+    refuse_precision(loaded.checkpoint, "precision", settings["precision"], ("float32",))
+    generator = loaded.make_spec().build()
     if generator.labels:
         raise UsageError(
             f"{path} has labels, and an encoder is fitted to one; add it, e.g. --label 0"

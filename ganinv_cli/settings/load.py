@@ -33,6 +33,27 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
         raise
 
 
+def check_keywords(
+    config_class: type[Config], command: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings among a function's keyword arguments; None is no setting.
+
+    A value may be what a config file has, or its like in NumPy. Raises ConfigError.
+    """
+    settings = {key: _to_plain(value) for key, value in given.items() if value is not None}
+    if isinstance(settings.get("clip"), str):
+        settings["clip"] = [settings["clip"]]
+    checked = check_settings(Path(command), settings, _list_keys(config_class), _ITEM_EXAMPLES)
+    return _gather_tables(checked)
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a NumPy array or number, or a tuple, as a list or number of Python."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
 def check_settings(
     path: Path, settings: Mapping[str, Any], known: Mapping[str, Any], items: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -73,8 +94,13 @@ def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
     settings = check_settings(path, settings, _list_keys(config_class), _ITEM_EXAMPLES)
+    return _gather_tables(settings)
+
+
+def _gather_tables(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with the tables of the solvers as one setting, if there are any."""
     tables = {name: settings.pop(name) for name in SOLVERS if name in settings}
-    return settings | {"solver_tables": tables}
+    return settings | ({"solver_tables": tables} if tables else {})
 
 
 def _list_keys(config_class: type[Config]) -> dict[str, Any]:

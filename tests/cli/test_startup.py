@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from ganinv_cli import formats
-from ganinv_cli.cli import startup
+from ganinv_cli.api import read_checkpoint
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.conventions import Conventions
 
 CODE = """
 import os, sys
-from ganinv_cli.cli import startup
-startup.start_tensorflow()
+from ganinv_cli.api.tensorflow_start import start_tensorflow
+start_tensorflow()
 import ganinv_cli.experiments.images
 import tensorflow as tf
 print(sorted({"keras", "scipy.stats", "matplotlib"} & set(sys.modules)))
@@ -38,8 +39,10 @@ def test_slow_reading_says_why(
 
     monkeypatch.setattr(formats, "read", read)
     monkeypatch.setattr(formats, "needs_tensorflow", lambda path, conventions: False)
-    monkeypatch.setattr(startup, "SLOW_READING", 0.05)
+    monkeypatch.setattr(read_checkpoint, "SLOW_READING", 0.05)
     for quiet in (False, True):
-        with pytest.raises(CheckpointError):
-            startup.read_checkpoint_lazily(tmp_path / "g.safetensors", Conventions(), False, quiet)
+        with pytest.raises(CheckpointError), show_on_terminal(None, quiet) as reporter:
+            read_checkpoint.read_checkpoint_lazily(
+                tmp_path / "g.safetensors", Conventions(), reporter
+            )
         assert ("once for each file" in capsys.readouterr().err) is not quiet

@@ -12,7 +12,7 @@ import torch_generators
 from called import run_ganinv
 
 from ganinv_cli import ground_truth
-from ganinv_cli.cli import startup
+from ganinv_cli.api.read_checkpoint import make_generator_spec
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.images import run_images
@@ -164,7 +164,7 @@ def test_a_batchs_statistics_want_a_batch_norm() -> None:
     with pytest.raises(
         ConfigError, match="has no layers of batch norm that could take a batch's statistics"
     ):
-        startup.make_generator_spec(conditional.make_conditional_checkpoint(), "batch")
+        make_generator_spec(conditional.make_conditional_checkpoint(), "batch")
 
 
 @pytest.mark.parametrize(("label", "words"), [(3, "has labels 0 to 2"), (0, "has no labels")])
@@ -173,7 +173,7 @@ def test_a_label_that_there_is_not_is_refused(label: int, words: str) -> None:
     if words.endswith("no labels"):
         found = dataclasses.replace(found, network=fix_label(found.network, 0))
     with pytest.raises(ConfigError, match=words):
-        startup.make_generator_spec(found, label=label)
+        make_generator_spec(found, label=label)
 
 
 @pytest.mark.parametrize(("given", "starts"), [((), 10), (("--trials", 11), 11)])

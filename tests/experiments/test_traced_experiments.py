@@ -11,7 +11,8 @@ import pytest
 from called import make_image, make_random_pixels, run_ganinv, save_image
 
 from ganinv_cli import formats
-from ganinv_cli.cli import startup
+from ganinv_cli.api.generator import LoadedGenerator
+from ganinv_cli.api.session import open_engine
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.local import MultiDevice
@@ -19,6 +20,7 @@ from ganinv_cli.experiments.progress import RunProgress
 from ganinv_cli.experiments.recover import recover
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.progress import SILENT
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.machine import Machine
 from ganinv_cli.store import Results, read_results
@@ -208,6 +210,6 @@ def test_a_machine_with_fast_bfloat16_computes_it_in_float32(
     config = RecoverConfig(precision=precision)  # type: ignore[arg-type]
     with (
         mock.patch("ganinv_cli.engine.devices.read_cpuinfo", return_value="amx_bf16"),
-        startup.open_engine(config, GeneratorSpec(traced)) as engine,
+        open_engine(config, LoadedGenerator("traced", traced), SILENT) as engine,
     ):
         assert engine.machine.precision == "float32"

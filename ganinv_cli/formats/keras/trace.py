@@ -39,6 +39,14 @@ def load_function(
             layers = json.loads(config)
             model = keras.saving.deserialize_keras_object(layers, safe_mode=safe_mode)
             model.load_weights(path)
+    return make_function(model)
+
+
+def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionInput]]:
+    """Return a model as a function, in inference and float32, and its inputs.
+
+    Raises UnreadableError, also when the function is called.
+    """
     inputs, structure = _read_inputs(model)
     weights = model.count_params() if model.built else 0
     if weights > MAX_WEIGHTS:

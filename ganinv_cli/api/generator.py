@@ -1,0 +1,246 @@
+"""A generator for programs: NumPy arrays in, NumPy arrays out."""
+
+import sys
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ganinv_cli.api.read_checkpoint import check_norms, make_generator_spec, read_checkpoint
+from ganinv_cli.api.tensorflow_start import start_tensorflow
+from ganinv_cli.errors import ConfigError, UsageError
+from ganinv_cli.progress import SILENT, Reporter
+from ganinv_cli.settings.config import Config, RecoverConfig
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.load import check_type
+from ganinv_cli.settings.shipped import find
+
+if TYPE_CHECKING:
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.checkpoint import Checkpoint
+    from ganinv_cli.network.generator import BatchNormMode, Generator
+
+Kind = TypeVar("Kind", bound=Config)
+
+DEFAULT = RecoverConfig.checkpoint
+BATCH_SIZE = 64  # images that are made at once
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedGenerator:
+    """A trained GAN generator G, as `load` returns it; it does not change.
+
+    `G(z)` returns images. A run needs no copy of it: pass G to `invert`, `recover`, `noise_sweep`
+    and `consistency`.
+
+    Attributes:
+        name: what was loaded, e.g. a path.
+        label: the label that was chosen of a conditional generator; -1: all of them.
+        latent_size: number of components of z.
+        image_shape: (height, width, channels) of an image.
+        labels: number of labels that `G(z, labels)` needs; 0: it takes none.
+        prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
+        sha256: hash of the layers and weights.
+        assumptions: what the file does not say and is assumed, a clause each.
+        doubt: why this may not be the generator that was trained; empty if its batch norms
+            confirm it, or if it has none and nothing is assumed.
+    """
+
+    name: str
+    checkpoint: "Checkpoint" = field(repr=False)
+    conventions: Conventions = field(default_factory=Conventions)
+    label: int = -1
+    _built: "dict[tuple[str, str], Generator]" = field(default_factory=dict, init=False)
+
+    def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return the images of latent vectors.
+
+        Args:
+            z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
+            labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
+
+        Returns:
+            (n, height, width, channels) float32 in [-1, 1], one image per row of z.
+
+        Raises:
+            UsageError: z or labels have another shape, or labels are missing.
+        """
+        vectors = np.asarray(z, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
+            raise UsageError(
+                f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
+            )
+        numbers = self._check_labels(labels, len(vectors))
+        return self._network.render(vectors, BATCH_SIZE, labels=numbers)
+
+    def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
+        """Return latent vectors drawn from the prior: (count, latent_size) float32.
+
+        Row i is the z of trial i of `recover` with this seed, for any count.
+        """
+        from ganinv_cli.ground_truth import draw_true_z
+
+        return draw_true_z(self._network, seed, np.arange(count))
+
+    @property
+    def latent_size(self) -> int:
+        return self.checkpoint.network.latent
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self._network.image_shape
+
+    @property
+    def labels(self) -> int:
+        return self.checkpoint.network.labels if self.label < 0 else 0
+
+    @property
+    def prior(self) -> str:
+        return str(self.checkpoint.prior)
+
+    @property
+    def sha256(self) -> str:
+        return self._network.sha256
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        return self.checkpoint.assumed
+
+    @property
+    def doubt(self) -> str:
+        return self.checkpoint.norm_check.doubt
+
+    def build(self, batch_norm: "BatchNormMode" = "frozen", device: str = "") -> "Generator":
+        """Return the network on the current device, built once for each `device`."""
+        key = batch_norm, device
+        if key not in self._built:
+            self._built[key] = self.make_spec(batch_norm).build()
+        return self._built[key]
+
+    def make_spec(self, batch_norm: "BatchNormMode" = "frozen") -> "GeneratorSpec":
+        """Return what an engine builds its generators from. Raises ConfigError."""
+        return make_generator_spec(self.checkpoint, batch_norm, self.label)
+
+    def configure(self, config: Kind) -> Kind:
+        """Return the settings of a run on this generator."""
+        given = {each.name: getattr(self.conventions, each.name) for each in fields(Conventions)}
+        return replace(config, checkpoint=self.name, label=self.label, **given)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        return (
+            f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
+            f"image ({height}, {width}, {channels})>"
+        )
+
+    @property
+    def _network(self) -> "Generator":
+        return self.build()
+
+    def _check_labels(self, labels: ArrayLike | None, count: int) -> NDArray[np.int32] | None:
+        if not self.labels:
+            if labels is not None:
+                raise UsageError(f"{self.name} takes no labels; leave them out")
+            return None
+        if labels is None:
+            raise UsageError(
+                f"{self.name} needs a label from 0 to {self.labels - 1} for each z; give labels, "
+                "or load it with label=N"
+            )
+        numbers = np.broadcast_to(np.asarray(labels, np.int32), (count,))
+        if ((numbers < 0) | (numbers >= self.labels)).any():
+            raise UsageError(f"labels of {self.name} are from 0 to {self.labels - 1}")
+        return numbers
+
+
+def load(
+    source: Any = DEFAULT,
+    *,
+    label: int = -1,
+    latent: int = 0,
+    **conventions: Any,
+) -> LoadedGenerator:
+    """Load a generator from a file, or from a model or a function of this program.
+
+    Args:
+        source: a path, or the name of a generator that ships with ganinv ("portraits64",
+            "faces32", "faces16"), as the commands take them: TensorFlow checkpoints, Keras files,
+            SavedModels, ONNX, PyTorch state dicts, safetensors. Or a Keras model. Or a function
+            that takes a tf.Tensor z (n, latent) float32 and returns images
+            (n, height, width, channels).
+        label: label of a conditional generator, from 0; -1: all labels, and each is tried.
+        latent: number of components of z, for a function.
+        conventions: what the file does not say, by the names of the commands' options: prior,
+            range, activation, strides, padding, epsilon, upsampling, norm, labels, trust. For a
+            function: prior (default "normal"), range (default "-1,1"), labels.
+
+    Returns:
+        The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
+
+    Raises:
+        CheckpointError: there is no such file, or it is no generator that can be read.
+        ConfigError: a convention has a wrong name or value.
+
+    Example:
+        >>> G = ganinv.load("faces16")
+        >>> z = G.draw_z(2)
+        >>> z.shape, G(z).shape
+        ((2, 100), (2, 16, 16, 3))
+    """
+    given = _make_conventions(conventions)
+    if isinstance(source, str | Path):
+        if latent:
+            raise ConfigError("latent is for a function; a file says it itself, so leave it out")
+        return read_generator(str(source), given, label)
+    start_tensorflow()
+    from ganinv_cli.formats.python_object import read_function, read_keras_model
+
+    if _is_keras_model(source):
+        checkpoint = read_keras_model(source, given)
+    elif callable(source):
+        if latent < 1:
+            raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
+        checkpoint = read_function(source, latent, max(given.labels, 0), given)
+    else:
+        raise UsageError(
+            f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
+            "of a tf.Tensor"
+        )
+    generator = LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
+    generator.make_spec()  # refuses a label out of range
+    return generator
+
+
+def read_generator(
+    name: str,
+    conventions: Conventions,
+    label: int = -1,
+    reporter: Reporter = SILENT,
+    *,
+    verbose: bool = False,
+    gpus: bool = True,
+) -> LoadedGenerator:
+    """Return the generator of a file or of a shipped name. Raises CheckpointError, ConfigError."""
+    path = find("checkpoint", name)
+    checkpoint = read_checkpoint(path, conventions, reporter, verbose=verbose, gpus=gpus)
+    generator = LoadedGenerator(name, checkpoint, conventions, label)
+    generator.make_spec()  # refuses a label out of range
+    return generator
+
+
+def _is_keras_model(source: object) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(source, keras.Model)
+
+
+def _make_conventions(given: dict[str, Any]) -> Conventions:
+    """Return conventions with the values that are given. Raises ConfigError."""
+    defaults = {each.name: each.default for each in fields(Conventions)}
+    for name, value in given.items():
+        if name not in defaults:
+            raise ConfigError(f"load takes no {name!r}; it takes {', '.join(defaults)}")
+        given[name] = tuple(value) if isinstance(value, list) else value
+        check_type(name, given[name], defaults[name])
+    return Conventions(**given)

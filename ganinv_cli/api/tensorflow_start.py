@@ -1,0 +1,58 @@
+"""Start TensorFlow, without its log and without what no run needs at first."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+
+def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
+    """Import TensorFlow and find its devices; print its log only if that fails, or if `verbose`.
+
+    TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
+    descriptor is redirected to a file meanwhile.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
+    if verbose:
+        _prepare_devices(gpus)
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log_file:
+        os.dup2(log_file.fileno(), 2)
+        try:
+            _prepare_devices(gpus)
+        except BaseException:
+            log_file.seek(0)
+            os.write(stderr, log_file.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _prepare_devices(gpus: bool) -> None:
+    with _leave_keras_out():
+        import tensorflow  # noqa: F401
+    from ganinv_cli.engine import devices
+
+    devices.configure_tensorflow(gpus=gpus)
+
+
+@contextmanager
+def _leave_keras_out() -> Iterator[None]:
+    """Import TensorFlow without Keras, a third of its time; `tf.keras` loads it when it is used.
+
+    TensorFlow loads it, or in its place an old package that hardly anybody has, and goes on without
+    if there is none.
+    """
+    if "TF_USE_LEGACY_KERAS" in os.environ or find_spec("tf_keras"):
+        yield
+        return
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["TF_USE_LEGACY_KERAS"]

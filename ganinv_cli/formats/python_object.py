@@ -1,0 +1,72 @@
+"""Generators that are objects of a running program: a Keras model, or a TensorFlow function."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats.complete import complete_generator
+from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.network.checkpoint import Checkpoint
+from ganinv_cli.settings.conventions import Conventions
+
+_ADVICE = "; correct it"
+
+
+def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
+    """Return the generator that a Keras model is: as layers, or if one is unknown as a function.
+
+    Raises CheckpointError if it is no generator of images, ConfigError for a wrong convention.
+    """
+    from ganinv_cli.formats.keras import files, trace, translate
+    from ganinv_cli.formats.traced.functions import trace_function
+    from ganinv_cli.formats.traced.user_code import explain_errors
+
+    name = f"the Keras model {model.name}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            with explain_errors("cannot be saved by Keras", _ADVICE):
+                model.save(path)
+            try:
+                with files.open_keras_file(path) as file:
+                    generator = translate.translate_file(path, file)
+            except UnreadableError:
+                network = trace_function(*trace.make_function(model))
+                generator = UnfinishedGenerator(network, "Keras", "traced", name)
+        return complete_generator(replace(generator, path=name), conventions)
+    except UnreadableError as error:
+        raise CheckpointError(f"{name}: {error}") from None
+
+
+def read_function(
+    function: Callable[..., Any], latent: int, labels: int, conventions: Conventions
+) -> Checkpoint:
+    """Return the generator that a function of TensorFlow tensors is.
+
+    It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
+    images (batch, height, width, channels). Raises as `read_keras_model` does.
+    """
+    import tensorflow as tf
+
+    from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
+    from ganinv_cli.formats.traced.user_code import explain_errors
+
+    name = f"the function {getattr(function, '__name__', type(function).__name__)}"
+
+    def generate(*tensors: tf.Tensor) -> tf.Tensor:
+        with explain_errors("fails", _ADVICE):
+            return tf.convert_to_tensor(function(*tensors))
+
+    inputs = [FunctionInput("z", tf.float32, (None, latent))]
+    if labels:
+        inputs.append(FunctionInput("label", tf.int32, (None,)))
+    try:
+        network = trace_function(generate, inputs, labels)
+        return complete_generator(
+            UnfinishedGenerator(network, "Python", "traced", name), conventions
+        )
+    except UnreadableError as error:
+        raise CheckpointError(f"{name}: {error}") from None
