@@ -105,7 +105,7 @@ def write_error(path: Path, error: OSError) -> GaninvError:
     """Return the error that explains why `path` cannot be written; see `explain_write_errors`."""
     message = f"{path} cannot be written ({error.strerror or error})"
     if error.errno in _DISK_FULL_CODES:
-        return GaninvError(f"{message}; make room, or choose another place")
+        return GaninvError(f"{message}; free some space, or choose another place")
     if error.errno in _PERMISSION_CODES:
         return UsageError(f"{message}; choose another place, or allow it")
     failed = error.errno in (None, errno.EIO)

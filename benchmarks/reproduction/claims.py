@@ -94,7 +94,7 @@ def make_table1_claims(runs: Runs) -> list[Row]:
         _make_row(
             'the reconstruction is "indistinguishable from the original"',
             "Figure 1 below",
-            "not tested: nobody was asked to tell them apart",
+            "not tested: people were not asked to compare them",
         ),
         _make_row(
             "(linear theory)",

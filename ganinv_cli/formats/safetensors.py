@@ -37,7 +37,7 @@ def _read_header(file: BinaryIO) -> dict[str, Weight]:
     length = int.from_bytes(file.read(8), "little")
     if file_size < 8 or not 2 <= length <= min(MAX_HEADER, file_size - 8):
         raise UnreadableError(
-            f"is no safetensors file: found {file_size:,} bytes of which the header takes "
+            f"is no safetensors file: found {file_size:,} bytes, and a header of "
             f"{length:,}; copy it again from its source"
         )
     try:

@@ -30,8 +30,8 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
     pixels = int(np.prod(generator.image_shape))
     if generator.latent * pixels > MAX_VALUES:
         raise UsageError(
-            f"dG/dz has {generator.latent:,} x {pixels:,} values, more than the {MAX_VALUES:,} of "
-            "which singular values are computed; leave --spectrum out"
+            f"dG/dz has {generator.latent:,} x {pixels:,} values; singular values are computed "
+            f"of at most {MAX_VALUES:,}; leave --spectrum out"
         )
     z, labels, _ = draw_latents(generator, seed, points)
     rows = [

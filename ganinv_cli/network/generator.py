@@ -60,7 +60,7 @@ class Generator(ABC):
     def count_values(self, mask: np.ndarray | None = None) -> int:
         """Return the number of values of a picture, height · width · channels.
 
-        With a mask (height, width, 1) only pixels where it is not 0 count.
+        With a mask (height, width, 1) only pixels with a mask other than 0 count.
         """
         height, width, channels = self.image_shape
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels

@@ -206,7 +206,7 @@ def _replace_signal_handlers(
 def _print_estimate(console: Console, progress: "RunProgress") -> None:
     console.print(
         f"about {_format_seconds(progress.seconds_left)} (h:mm:ss) to go at "
-        f"{progress.gradients_per_second:,.0f} gradients a second; "
+        f"{progress.gradients_per_second:,.0f} gradients per second; "
         "finished trials are saved as it goes",
         soft_wrap=True,
         highlight=False,

@@ -212,7 +212,7 @@ POLISHED = (
         "float64",
         (),
         "",
-        "its share of the mean norm of these gradients: about 1 away from a minimum, 0 at one",
+        "its share of the mean norm of these gradients: about 1 far from a minimum, 0 at one",
         True,
     ),
     Column(

@@ -56,7 +56,7 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
 
 def _write_error(folder: Path, reason: str) -> GaninvError:
     return GaninvError(
-        f"{folder} cannot be written ({reason}); make room or allow it and run the same command "
+        f"{folder} cannot be written ({reason}); free some space or allow writing and run the same command "
         "again, or name another --out"
     )
 

@@ -151,7 +151,7 @@ def test_a_group_of_an_image_is_shown_whole(folder, explained):
 def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monkeypatch):
     for number, code, advice in (
         (errno.EACCES, 2, "choose another place, or allow it"),
-        (errno.ENOSPC, 1, "make room, or choose another place"),
+        (errno.ENOSPC, 1, "free some space, or choose another place"),
     ):
 
         def refused(*_, error=number):

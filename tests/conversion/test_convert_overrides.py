@@ -144,7 +144,7 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
     for number, kind, code, advice in (
         (errno.EACCES, UsageError, 2, "choose another place, or allow it"),
         (errno.EROFS, UsageError, 2, "choose another place, or allow it"),
-        (errno.ENOSPC, GaninvError, 1, "make room, or choose another place"),
+        (errno.ENOSPC, GaninvError, 1, "free some space, or choose another place"),
     ):
 
         def refused(*_, error=number, **__):

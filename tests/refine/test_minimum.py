@@ -41,14 +41,14 @@ def _random_z(seed=0):
     return np.random.default_rng(seed).uniform(-0.9, 0.9, LATENT)
 
 
-def _shapes(creased, wrong_side=False):
-    """z -> (|z₁|, …, |zₙ|, the rest of z) for so many creases, and an image below what it makes.
+def _shapes(kinked, wrong_side=False):
+    """z -> (|z₁|, …, |zₙ|, the rest of z) for so many kinks, and an image below what it makes.
 
     The least loss is where the first n are 0, and the others .3, the last at its bound 1. On the
     wrong side of the image, 0 is not the least but the greatest of the losses near it.
     """
     identity = np.eye(LATENT, dtype=np.float32)
-    back = np.where(np.arange(LATENT) < creased, 1, -1)[:, None] * identity
+    back = np.where(np.arange(LATENT) < kinked, 1, -1)[:, None] * identity
     layers = (
         Dense(np.hstack([identity, -identity]), np.zeros(2 * LATENT, np.float32)),
         Activation("relu"),
@@ -56,8 +56,8 @@ def _shapes(creased, wrong_side=False):
         Reshape((1, LATENT, 1)),
     )
     target = np.array([0.3] * (LATENT - 1) + [2.0])
-    target[:creased] = 0.5 if wrong_side else -0.5
-    z = np.array([0.0] * creased + [0.3] * (LATENT - 1 - creased) + [1.0])
+    target[:kinked] = 0.5 if wrong_side else -0.5
+    z = np.array([0.0] * kinked + [0.3] * (LATENT - 1 - kinked) + [1.0])
     return builders.build_generator(*layers), target.reshape(1, LATENT, 1), z
 
 
@@ -131,9 +131,9 @@ def test_polishing_never_raises_the_loss(generator, polisher, minima):
             assert polisher(z, trial.target, "none").image_loss <= before
 
 
-@pytest.mark.parametrize("creased", range(LATENT))
-def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
-    generator, target, z = _shapes(creased)
+@pytest.mark.parametrize("kinked", range(LATENT))
+def test_a_minimum_in_kinks_is_one_though_no_gradient_vanishes(kinked):
+    generator, target, z = _shapes(kinked)
     off = np.array([1e-3] * (LATENT - 1) + [0])
     unmoved = MinimumTest(steps=0).compile_for(generator)
     polished = unmoved(z + off, target, "standard")
@@ -148,13 +148,13 @@ def test_a_minimum_in_creases_is_one_though_no_gradient_vanishes(creased):
 
 def test_a_smooth_minimum_takes_few_of_the_gradients_and_everything_else_all_of_them():
     spent = {}
-    for name, creased, shift in (("smooth", 0, 0.0), ("creased", 5, 1e-3), ("slope", 0, 0.3)):
-        generator, target, z = _shapes(creased)
+    for name, kinked, shift in (("smooth", 0, 0.0), ("kinked", 5, 1e-3), ("slope", 0, 0.3)):
+        generator, target, z = _shapes(kinked)
         unmoved = MinimumTest(steps=0).compile_for(generator)
         polished = unmoved(z + shift * (z < 1), target, "standard")
         assert (polished.outcome is Outcome.converged) == (name != "slope")
         spent[name] = polished.gradients
-    assert spent["creased"] == spent["slope"] == spent["smooth"] + 10  # 12 in all, of which 2 first
+    assert spent["kinked"] == spent["slope"] == spent["smooth"] + 10  # 12 in all, of which 2 first
 
 
 def test_a_crease_that_leads_down_on_both_sides_is_left():

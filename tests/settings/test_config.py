@@ -65,7 +65,7 @@ def test_a_config_named_like_its_command_holds_the_defaults(name):
 @pytest.mark.parametrize("name", ["paper-text", "paper-code"])
 def test_each_preset_of_the_paper_says_how_the_other_differs(name):
     other = {"paper-text": "paper-code", "paper-code": "paper-text"}[name]
-    assert f"Where {other} differs" in load(RecoverConfig, find("config", name), {}).note
+    assert f"{other} differs" in load(RecoverConfig, find("config", name), {}).note
 
 
 @pytest.mark.parametrize(

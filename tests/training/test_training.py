@@ -170,7 +170,7 @@ def test_what_tensorflow_cannot_write_is_explained(images: np.ndarray, tmp_path:
     with pytest.raises(GaninvError) as caught:
         list(train(images, SMALL, tmp_path))
     assert str(caught.value).startswith(
-        f"{tmp_path} cannot be written ({tmp_path / 'state'} is not a directory); make room"
+        f"{tmp_path} cannot be written ({tmp_path / 'state'} is not a directory); free some space"
     )
 
 

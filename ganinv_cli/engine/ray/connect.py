@@ -135,7 +135,7 @@ def _check_cluster_answers(address: str) -> None:
         if os.environ.get("RAY_AUTH_MODE") != "token":
             raise UsageError(
                 f"the Ray cluster at {address} asks for its token; set RAY_AUTH_MODE=token, and "
-                "RAY_AUTH_TOKEN where it is not in ~/.ray/auth_token"
+                "RAY_AUTH_TOKEN if ~/.ray/auth_token does not have it"
             )
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         other = "HOST:PORT" if is_client else "ray://HOST:PORT"
@@ -152,7 +152,7 @@ def _describe_missing_cluster(address: str, cause: str = "") -> str:
             "--address auto: this machine is part of no Ray cluster that answers; start one "
             "(ray start --head), name another, or use --address local"
         )
-    reason = cause.strip().splitlines()[0].rstrip(".") if cause.strip() else "nobody answers there"
+    reason = cause.strip().splitlines()[0].rstrip(".") if cause.strip() else "no answer"
     return f"no Ray cluster at {address}: {reason}; is it running, and can this machine reach it?"
 
 

@@ -159,7 +159,7 @@ class Program:
             return function
         if node.domain not in STANDARD:
             raise UnsupportedError(
-                f"is of the domain {node.domain[:60]!r}, of which nothing is read; export it with "
+                f"is of the domain {node.domain[:60]!r}, which is not supported; export it with "
                 "ONNX's own operations"
             )
         if node.op_type in OPERATIONS or node.op_type == "If":

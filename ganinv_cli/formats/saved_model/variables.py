@@ -55,7 +55,7 @@ class Variables:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The keys that nobody asked for."""
+        """The keys that were never read."""
         if self._tensors is None:
             return ()
         return tuple(sorted(self.shapes.keys() - self._values.keys() - {OBJECT_GRAPH}))

@@ -185,8 +185,7 @@ def _make_caption(image: ImageResults, has_pictures: bool, has_distances: bool) 
         said.append(f"the recovery whose z is farthest from that one's{_describe_coverage(image)}")
     if has_distances:
         apart = (
-            f"the distances between all pairs of recoveries{_describe_label_scope(image)}, by "
-            "technique"
+            f"the distances between all pairs of recoveries{_describe_label_scope(image)}, by rule"
         )
         said.append(f"and {apart}" if said else apart)
     return f"{shorten_name(image.name, None)}: {', '.join(said)}."

@@ -49,7 +49,7 @@ def save_latents(results_file: Path, path: Path) -> None:
     except OSError as error:
         raise GaninvError(
             f"{path}: the z of the images cannot be written there ({error.strerror}); "
-            "make room or name another file, then give the same command again"
+            "free some space or name another file, then give the same command again"
         ) from error
 
 

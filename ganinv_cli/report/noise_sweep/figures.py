@@ -106,7 +106,7 @@ def _draw_lines(axes: Axes, rows: list[SweepRow], counting: str) -> None:
 
 
 def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
-    """Return a hollow marker; its size differs by rule, so that markers on one point are seen."""
+    """Return an unfilled marker; its size differs by rule, so that markers on one point are seen."""
     return {
         "marker": rule.marker,
         "markersize": rule.marker_size,

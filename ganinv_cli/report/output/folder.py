@@ -108,7 +108,7 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict
     except OSError as error:
         raise GaninvError(
             f"{folder}: tables and figures cannot be written there ({error.strerror}); "
-            "make room or give another folder, then run `ganinv report`"
+            "free some space or give another folder, then run `ganinv report`"
         ) from error
     return counts
 

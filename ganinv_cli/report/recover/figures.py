@@ -59,7 +59,7 @@ def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: in
         f"ε = {SMALLEST_EPSILON}", (0.005, epsilon), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", fontsize=9, color=GREY,
     )  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel="gradients a trial")
+    axes.set(xscale="log", yscale="log", xlabel="gradients per trial")
     axes.set_ylabel(f"mean squared error of z, ‖z′ − z‖² / {latent}")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title("Median over the trials, and the middle 80 % of them", fontsize=10, loc="left")
@@ -89,7 +89,7 @@ def _describe_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles]) -> tu
         )
     return (
         f"The median z error falls below {SMALLEST_EPSILON}: {'; '.join(said)}. "
-        "Lines of the error against gradients a trial, both axes logarithmic.",
+        "Lines of the error against gradients per trial, both axes logarithmic.",
         "How the error of z fell with the gradients spent: median over the trials, and the band "
         "from the 10 % to the 90 % quantile. A trial that ended counts with its last error.",
     )

@@ -131,7 +131,7 @@ def describe_criterion(run: Json, latent: int, any_polished: bool) -> str:
     below = "" if explained is None else f" ({explained:g})"
     return (
         f"Converged, after polishing in {precision} (at most {settings['steps']} Gauss-Newton "
-        "steps): the loss has creases, where ReLUs switch, in which its gradient does not vanish "
+        "steps): the loss has kinks, where ReLUs switch, and there the gradient does not vanish "
         "at a minimum. So the gradients at z and at "
         f"up to {2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
         f"converged where their shortest convex combination has at most {settings['level']:g} of "

@@ -62,7 +62,7 @@ def test_an_address_where_nobody_answers_is_refused(kind, spec, silent, website,
     monkeypatch.setattr(connect, "PROBE_SECONDS", 1.0)
     for place in (f"127.0.0.1:{clusters.find_free_port()}", f"127.0.0.1:{silent}", "no.invalid:1"):
         said = _refused(f"{kind}{place}", spec)
-        assert f"no Ray cluster at {kind}{place}: nobody answers there" in said
+        assert f"no Ray cluster at {kind}{place}: no answer" in said
     assert f"127.0.0.1:{website}" in _refused(f"{kind}127.0.0.1:{website}", spec)
 
 
@@ -96,7 +96,7 @@ def test_a_command_that_finds_no_cluster_exits_with_2_and_one_line(tmp_path):
     with mock.patch.dict(os.environ):
         result = run_ganinv(tmp_path, *command, "--address", address, code=2)
     (said,) = list_messages(result)
-    assert said.startswith(f"Error: no Ray cluster at {address}: nobody answers there")
+    assert said.startswith(f"Error: no Ray cluster at {address}: no answer")
     assert result.stdout == ""
 
 
