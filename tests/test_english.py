@@ -28,7 +28,7 @@ PHRASES = (  # instead of them: what stands in the comment
     r"how the trials ended",  # outcomes with restarts
     r"so many times one",  # speed-up, parallel efficiency
     r"thousand million",  # 10⁹
-    r"\b(gradients|trials|updates|images|pictures|rows|starts|steps|seconds|redraws|forward passes) an? "
+    r"\b(gradients|trials|updates|images|pictures|rows|starts|steps|seconds|redraws|passes) an? "
     r"(trial|second|row|start|picture|image|device|thread|step|CPU|core|update)\b",  # per
     r"\bwhere (that|there) (is|are|was|has)\b|\bwhere it is not\b",  # if
     r"\bof which (nothing|singular|the header)",  # a sentence of its own

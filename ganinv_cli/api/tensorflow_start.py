@@ -45,8 +45,8 @@ def _prepare_devices(gpus: bool) -> None:
 def _leave_keras_out() -> Iterator[None]:
     """Import TensorFlow without Keras, a third of its time; `tf.keras` loads it when it is used.
 
-    TensorFlow loads it, or in its place an old package that is hardly ever installed, and continues without
-    if there is none.
+    TensorFlow loads it, or in its place an old package that is hardly ever installed, and
+    continues without if there is none.
     """
     if "TF_USE_LEGACY_KERAS" in os.environ or find_spec("tf_keras"):
         yield

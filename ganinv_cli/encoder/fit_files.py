@@ -86,6 +86,6 @@ class FitFiles:
             yield
         except OSError as error:
             raise GaninvError(
-                f"{self._out} cannot be written ({error.strerror or error}); free some space or allow writing "
-                "and run the same command again, or name another file with --out"
+                f"{self._out} cannot be written ({error.strerror or error}); free some space "
+                "or allow writing and run the same command again, or name another file with --out"
             ) from error

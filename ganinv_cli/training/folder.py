@@ -56,8 +56,8 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
 
 def _write_error(folder: Path, reason: str) -> GaninvError:
     return GaninvError(
-        f"{folder} cannot be written ({reason}); free some space or allow writing and run the same command "
-        "again, or name another --out"
+        f"{folder} cannot be written ({reason}); free some space or allow writing and "
+        "run the same command again, or name another --out"
     )
 
 

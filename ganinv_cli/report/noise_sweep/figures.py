@@ -106,7 +106,7 @@ def _draw_lines(axes: Axes, rows: list[SweepRow], counting: str) -> None:
 
 
 def _make_marker_style(rule: ClippingRule) -> dict[str, Any]:
-    """Return an unfilled marker; its size differs by rule, so that markers on one point are seen."""
+    """Return an unfilled marker; its size differs by rule, so that all are visible at one point."""
     return {
         "marker": rule.marker,
         "markersize": rule.marker_size,
