@@ -69,14 +69,14 @@ class FitFiles:
     def _check_run(self, path: Path, run: Any) -> None:
         there = run if isinstance(run, dict) else {}
         differing = [
-            f"{key} is {json.dumps(there.get(key))} there and {json.dumps(value)} here"
+            f"{key} is {json.dumps(there.get(key))} in the file, and {json.dumps(value)} here"
             for key, value in self._run.items()
             if there.get(key) != value
         ]
         if differing:
             raise ConfigError(
-                f"{path} is of another fit: {'; '.join(differing)}; "
-                "start again with --overwrite, or name another file with --out"
+                f"{path} is of another fit: {'; '.join(differing)}. Name another file with --out, "
+                "or replace this one with --overwrite"
             )
 
     @contextlib.contextmanager

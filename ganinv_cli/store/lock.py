@@ -12,11 +12,12 @@ from ganinv_cli.files import check_parent_folder
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold `NAME.lock` beside NAME, which the kernel releases however the process ends.
+    """Hold `.NAME.lock` beside NAME, which the kernel releases however the process ends.
 
-    The empty file is not removed, because another process may just have opened it. Raises
-    UsageError if there is no such folder, ResultsError if another process holds the lock or the
-    folder cannot be written.
+    It is beside the file because every process that writes the file must see it, also on another
+    host of a shared folder. The empty file is not removed, because another process may just have
+    opened it. Raises UsageError if there is no such folder, ResultsError if another process holds
+    the lock or the folder cannot be written.
     """
     check_parent_folder(path)
     if path.is_dir():
@@ -26,7 +27,8 @@ def hold_lock(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise ResultsError(
-            f"{path} is being written by another process; wait for it, or name another file"
+            f"{path} is being written by another process; wait until it has ended, or name another "
+            "file with --out"
         ) from error
     except OSError as error:
         raise ResultsError(
@@ -53,4 +55,4 @@ def is_locked(path: Path) -> bool:
 
 
 def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
+    return path.with_name(f".{path.name}.lock")

@@ -9,21 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.settings.conventions import DECLARATIONS
 from ganinv_cli.store import schema
+from ganinv_cli.store.differences import RUN_KEYS, list_differences
 
 _JSON_KEYS = ("config", "identity", "versions", "groups", "figures", "generator")
-# settings that decide the generator, which are compared by its hash
-CONVENTION_KEYS = (
-    "checkpoint",
-    *(name for name, each in DECLARATIONS.items() if each.in_files and not each.in_identity),
-)
-DEFAULTS = {
-    "prior": "uniform:-1,1",
-    "label": -1,
-    "loss": "preconditioned",
-}  # of files without these settings
-RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 
 
 @dataclass(frozen=True)
@@ -84,17 +73,19 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
     if stored is None:
         return
     here = decode_attributes(provenance.to_attributes("", "", [], []))
-    differing = [f"{key} is {a} there and {b} here" for key, a, b in list_differences(stored, here)]
     if stored["command"] != provenance.command:
         raise ResultsError(
-            f"{path} holds results of `ganinv {stored['command']}`, not of {provenance.command}; "
-            "name another file with --out, or write over it with --overwrite"
+            f"{path} holds results of `ganinv {stored['command']}`, not of `ganinv "
+            f"{provenance.command}`; name another file with --out, or replace this one with "
+            "--overwrite"
         )
-    if differing:
+    if differing := list_differences(stored, here):
+        words = [
+            f"{each.name} is {each.there} in the file, and {each.here} here" for each in differing
+        ]
         raise ResultsError(
-            f"{path} holds another run: {'; '.join(differing)}; "
-            "start again with --overwrite, or name another file with --out"
-            + _explain_hash(stored, here)
+            f"{path} holds another run: {'; '.join(words)}. Name another file with --out, or "
+            f"replace this one with --overwrite{_explain_hash(stored, here)}"
         )
 
 
@@ -105,8 +96,8 @@ def _explain_hash(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     if there["checkpoint_sha256"] == here["checkpoint_sha256"] or not is_graph:
         return ""
     return (
-        ". ganinv now runs SavedModels as TensorFlow operations, so the same file has another hash "
-        "than before; an earlier ganinv goes on with its own results"
+        ". ganinv now runs SavedModels as TensorFlow operations, so the same file has another "
+        "sha256 than in earlier versions; an earlier version can continue its own results"
     )
 
 
@@ -119,58 +110,6 @@ def check_beside(first: Mapping[str, Any], other: Mapping[str, Any], path: Path)
         raise ResultsError(f"{path} is of another run than the files beside it; move it away")
 
 
-def list_differences(
-    there: Mapping[str, Any], here: Mapping[str, Any]
-) -> list[tuple[str, str, str]]:
-    """Return the settings in which two files' runs differ: (name, value there, value here)."""
-    first, second = _comparable_settings(there), _comparable_settings(here)
-    missing = object()
-    differing = [
-        (key, _format_setting(first, key), _format_setting(second, key))
-        for key in dict.fromkeys((*first, *second))
-        if first.get(key, missing) != second.get(key, missing)
-    ]
-    if first["checkpoint_sha256"] != second["checkpoint_sha256"]:
-        differing += _list_convention_differences(there["config"], here["config"])
-    return differing
-
-
-def _list_convention_differences(
-    there: Mapping[str, Any], here: Mapping[str, Any]
-) -> list[tuple[str, str, str]]:
-    """Return the differing conventions, which may explain why the generators' hashes differ."""
-    return [
-        (key, _format_setting(there, key), _format_setting(here, key))
-        for key in CONVENTION_KEYS
-        if key in there and there[key] != here.get(key)
-    ]
-
-
 def now() -> str:
     """Return the time in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _comparable_settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: attributes[name] for name in RUN_KEYS if name != "identity"}
-    return rest | DEFAULTS | _flatten(attributes["identity"])
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {"solver": {"memory": 50}} as {"solver.memory": 50}."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else {f"{prefix}{key}": value}
-        )
-    return flat
-
-
-def _format_setting(settings: Mapping[str, Any], key: str) -> str:
-    if key not in settings or settings[key] in ("", [], None):
-        return "not set"
-    if key == "label" and settings[key] == -1:
-        return "each in turn"
-    return json.dumps(settings[key], ensure_ascii=False)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import contents, files, provenance
+from ganinv_cli.store import contents, differences, files, provenance
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
 CACHE_BYTES = 1 << 16  # larger columns are not cached
@@ -90,7 +90,7 @@ def read_stamp(path: Path) -> tuple[int, int]:
 
 def select_run_key(attributes: Mapping[str, Any]) -> tuple[object, ...]:
     """Return the values among a file's attributes that are equal in all files of a run."""
-    return tuple(attributes[name] for name in (*provenance.RUN_KEYS, "started"))
+    return tuple(attributes[name] for name in (*differences.RUN_KEYS, "started"))
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,6 @@ def test_another_run_on_the_same_file_is_misuse_unless_it_may_overwrite(checkpoi
     options = ("train-encoder", "--checkpoint", checkpoint, "--images", 1000)
     run_ganinv(checkpoint, *options)
     result = run_ganinv(checkpoint, *options, "--seed", 1, code=2)
-    assert "seed is 0 there and 1 here; start again with --overwrite" in result.stderr
+    assert "seed is 0 in the file, and 1 here. Name another file with --out" in result.stderr
     run_ganinv(checkpoint, *options, "--seed", 1, "--overwrite")
     assert Encoder.load(checkpoint / "encoder.npz").about["run"]["seed"] == 1

@@ -101,7 +101,7 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
 
     assert resumed[0].images == (2100 if how == "killed" else 2800)
     np.testing.assert_array_equal(_weights(path), _weights(finished))
-    assert sorted(left.name for left in tmp_path.iterdir()) == ["encoder.npz", "encoder.npz.lock"]
+    assert sorted(left.name for left in tmp_path.iterdir()) == [".encoder.npz.lock", "encoder.npz"]
 
 
 def test_a_finished_run_is_not_done_again(generator: Generator, finished: Path) -> None:
@@ -124,7 +124,9 @@ def test_another_run_is_refused_unless_it_may_overwrite(
     _stopped(generator, few, path, ended)
     other = dataclasses.replace(few, **change)  # type: ignore[arg-type]
     name = next(iter(change))
-    with pytest.raises(ConfigError, match=f"is of another fit: {name} is .* there and .* here;"):
+    with pytest.raises(
+        ConfigError, match=f"is of another fit: {name} is .* in the file, and .* here"
+    ):
         next(fit_encoder(generator, other, path))
     end = list(fit_encoder(generator, other, path, overwrite=True))[-1]
     assert end.encoder is not None

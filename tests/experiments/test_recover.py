@@ -88,7 +88,7 @@ def test_the_file_says_in_which_trials_a_rule_changed_z(finished):
 
 def test_the_plain_loss_is_another_run_that_finds_the_same_z(finished, hard, tmp_path):
     message = _recover(finished[0], hard, *SETTINGS, "--loss", "plain", code=2).stderr
-    assert 'loss is "preconditioned" there and "plain" here' in message
+    assert "--loss is preconditioned in the file, and plain here" in message
     _recover(tmp_path, hard, *SETTINGS, "--loss", "plain")
     plain, weighted = (read_results(folder / "recover.h5") for folder in (tmp_path, finished[0]))
     for rule in RULES:
@@ -228,7 +228,7 @@ def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp
     assert "seed" in other.stderr
     builders.make_checkpoint(tmp_path)
     other = _recover(folder, tmp_path, *SETTINGS, code=2)
-    assert "checkpoint_sha256" in other.stderr
+    assert "--checkpoint is " in other.stderr
     assert "--overwrite" in other.stderr
 
 

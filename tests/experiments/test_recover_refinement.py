@@ -85,8 +85,8 @@ def test_how_it_is_computed_identifies_a_run(polished):
     assert about["precision"] == about["config"]["precision"] == "mixed"
     given = ("--trials", 12, "--budget", 45)
     for more, words in (
-        (("--polish", "float64", "--precision", "float32"), 'precision is "mixed" there'),
-        (("--precision", "mixed"), 'polish is "float64" there and "none" here'),
+        (("--polish", "float64", "--precision", "float32"), "--precision is mixed in the file"),
+        (("--precision", "mixed"), "--polish is float64 in the file, and none here"),
     ):
         refused = _recover(folder, about["config"]["checkpoint"], *given, *more, code=2)
         assert words in refused.stderr

@@ -144,9 +144,9 @@ def test_a_run_stopped_before_its_figures_draws_them_when_it_goes_on(
 @pytest.mark.parametrize(
     ("other", "differs"),
     [
-        (["--variances", "0.01"], "variances is [0.01, 0.1] there and [0.01] here"),
+        (["--variances", "0.01"], "--variances is 0.01,0.1 in the file, and 0.01 here"),
         (["--variances", "0.1,0.01"], "variances"),
-        (["--clip-pixels"], "clip_pixels is false there and true here"),
+        (["--clip-pixels"], "--clip-pixels is no in the file, and yes here"),
         (["--clip", "none"], "clip"),
         (["--stationary", "0.01"], "stationary"),
         (["--seed", "1"], "seed"),

@@ -22,7 +22,6 @@ def test_another_run_is_refused_with_every_difference(path, finished):
             run.finish()
     other = make_provenance(
         identity={"solver": {"name": "lbfgs", "memory": 20, "step": 1}, "clip": ["none"]},
-        checkpoint_sha256="cd" * 32,
         seed=8,
     )
     with pytest.raises(ResultsError) as refusal, open_run(path, other):
@@ -30,13 +29,11 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     said = str(refusal.value)
     assert refusal.value.exit_code == 2
     assert str(path) in said
-    assert "solver.memory is 50 there and 20 here" in said
-    assert "solver.step is not set there and 1 here" in said
-    assert 'clip is ["none", "stochastic"] there and ["none"] here' in said
-    assert "seed is 7 there and 8 here" in said
-    assert "checkpoint_sha256" in said
-    assert "abab" in said
-    assert "solver.name" not in said
+    assert "[solver] memory is 50 in the file, and 20 here" in said
+    assert "[solver] step is not set in the file, and 1 here" in said
+    assert "--clip is none,stochastic in the file, and none here" in said
+    assert "--seed is 7 in the file, and 8 here" in said
+    assert "name is" not in said
     assert "--overwrite" in said
     assert "--out" in said
     assert_holds(read_results(path), [0])
@@ -51,10 +48,39 @@ def test_what_makes_another_generator_of_a_file_is_said(path):
     with pytest.raises(ResultsError) as refusal, open_run(path, other):
         pass
     said = str(refusal.value)
-    assert "labels is 8 there and -1 here" in said
-    assert "strides is [1, 2] there and [1, 1] here" in said
-    assert 'range is not set there and "sigmoid" here' in said
-    assert "checkpoint is" not in said
+    assert "--labels is 8 in the file, and -1 here" in said
+    assert "--strides is 1,2 in the file, and 1,1 here" in said
+    assert "--range is not set in the file, and sigmoid here" in said
+    assert "--checkpoint is" not in said
+    assert "sha256" not in said
+
+
+def test_what_follows_from_another_setting_is_not_named(path):
+    there = {"checkpoint": "a.pth", "strides": [1, 2], "range": "", "image": ["a.png"]}
+    solved = {"solver": "lbfgs", "lbfgs": {"memory": 50}, "prior": "normal:1", "images": 1}
+    hashes = {"images_sha256": "1", "encoder_sha256": "2"}
+    with open_run(path, make_provenance(config=there, identity=solved | hashes)) as run:
+        commit_batches(run, [0])
+
+    def say(config=None, sha256="ab" * 32, **identity):
+        settings = {"config": there | (config or {}), "identity": solved | hashes | identity}
+        other = make_provenance(checkpoint_sha256=sha256, **settings)
+        with pytest.raises(ResultsError) as refusal, open_run(path, other):
+            pass
+        return str(refusal.value).partition("another run: ")[2].partition(". Name")[0]
+
+    other = {"checkpoint": "b.pth", "strides": [], "range": "sigmoid"}
+    derived = {"prior": "uniform:-1,1", "images_sha256": "3", "encoder_sha256": "4"}
+    checkpoint = "--checkpoint is a.pth in the file, and b.pth here"
+    given = "--range is not set in the file, and sigmoid here"
+    assert say(other, "cd" * 32, **derived) == f"{checkpoint}; {given}"
+    assert say(solver="gd", gd={"rate": 1}) == "--solver is lbfgs in the file, and gd here"
+    images = {"image": ["a.png", "b.png"]}
+    more = "--image is a.png in the file, and a.png,b.png here"
+    assert say(images, images=2, images_sha256="3") == more
+    assert say(images_sha256="3") == "the sha256 of the images is 1 in the file, and 3 here"
+    changed = f"the sha256 of the generator is {'ab' * 32} in the file, and {'cd' * 32} here"
+    assert say(None, "cd" * 32, **derived) == changed
 
 
 @pytest.mark.parametrize("checkpoint", ["g.pb", "g.pth"])
@@ -76,7 +102,7 @@ def test_a_run_from_before_priors_and_labels_goes_on(path):
         assert run.list_committed("none").tolist() == [0]
     other = make_provenance(identity=now | {"label": 3})
     with (
-        pytest.raises(ResultsError, match="label is each in turn there and 3 here"),
+        pytest.raises(ResultsError, match="--label is each in turn in the file, and 3 here"),
         open_run(path, other),
     ):
         pass

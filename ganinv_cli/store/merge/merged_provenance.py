@@ -8,6 +8,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
+from ganinv_cli.store.differences import list_differences
 from ganinv_cli.store.provenance import Provenance
 
 _DEVICE_SEPARATOR = "; "
@@ -123,11 +124,10 @@ def _check_same_run(
             f"{path} holds results of `ganinv {other['command']}`, and {first} of "
             f"{here['command']}; name files of one run"
         )
-    if differing := provenance.list_differences(other, here):
+    if differing := list_differences(other, here):
+        words = [f"{each.name} is {each.there} and not {each.here}" for each in differing]
         raise ResultsError(
-            f"{path} is of another run than {first}: "
-            f"{'; '.join(f'{key} is {a} and not {b}' for key, a, b in differing)}; "
-            "name files of one run"
+            f"{path} is of another run than {first}: {'; '.join(words)}; name files of one run"
         )
 
 

@@ -44,18 +44,18 @@ def _refusal(out, paths, kind=ResultsError, **options):
     assert "\n" not in said
     assert refusal.value.exit_code == (1 if kind in (MissingError, SaveError) else 2)
     after = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
-    after.pop(out.with_name(out.name + ".lock"), None)
-    before.pop(out.with_name(out.name + ".lock"), None)
+    after.pop(out.with_name(f".{out.name}.lock"), None)
+    before.pop(out.with_name(f".{out.name}.lock"), None)
     assert after == before
     return said
 
 
 ANOTHER = {
-    "seed": ({"seed": 8}, "seed is 8 and not 7"),
-    "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "checkpoint_sha256 is"),
+    "seed": ({"seed": 8}, "--seed is 8 and not 7"),
+    "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the sha256 of the generator is"),
     "settings": (
         {"identity": {"solver": {"memory": 20}, "clip": ["none", "stochastic"]}},
-        "solver.memory is 20 and not 50",
+        "[solver] memory is 20 and not 50",
     ),
     "command": ({"command": "invert"}, "holds results of `ganinv invert`, and"),
 }
