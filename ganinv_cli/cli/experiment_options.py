@@ -209,7 +209,7 @@ def results_options(default: str) -> Callable[[Command], Command]:
         ),
         options.overwrite(),
         options.style(),
-        options.verbose(),
+        options.verbose(help="Print all tables, and what was loaded."),
         options.quiet(),
     )
     build = partial(_make_output, default)

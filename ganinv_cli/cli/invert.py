@@ -101,7 +101,9 @@ def _attribute(
         if not output.quiet:
             click.echo(f"generator {number} of {len(prepared)}: {name}", err=True)
         unread += _run(run, npz and npz.with_stem(f"{npz.stem}-{name}"), folder)
-    publish.publish_attribution(folders, folder, output.style, output.quiet)
+    publish.publish_attribution(
+        folders, folder, output.style, output.quiet, brief=not output.verbose
+    )
     return list(dict.fromkeys(unread))
 
 

@@ -17,9 +17,16 @@ from ganinv_cli.errors import to_printable
 @options.option("--partial", is_flag=True, help="Write the file even if trials are missing.")
 @options.overwrite(help="Replace OUT.h5 if it exists.")
 @options.style()
+@options.verbose(help="Print all tables.")
 @options.quiet(help="Do not print what was written.")
 def merge(
-    out: Path, parts: tuple[Path, ...], partial: bool, overwrite: bool, style: str, quiet: bool
+    out: Path,
+    parts: tuple[Path, ...],
+    partial: bool,
+    overwrite: bool,
+    style: str,
+    verbose: bool,
+    quiet: bool,
 ) -> None:
     """Join the results files of a run that was divided by --shard.
 
@@ -43,4 +50,4 @@ def merge(
         click.echo(to_printable(note), err=True)
     if not quiet:
         click.echo(to_printable(f"{out}: {combined.contents}"), err=True)
-    publish.publish({out: folder}, style, quiet)
+    publish.publish({out: folder}, style, quiet, brief=not verbose)

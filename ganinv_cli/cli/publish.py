@@ -1,5 +1,6 @@
 """Print the tables of results files, and write their folders of tables and figures."""
 
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,13 +29,18 @@ def get_results_folder(file: Path) -> Path:
 
 
 def publish(
-    folders: Mapping[Path, Path], style: str, quiet: bool = False, page_folder: Path | None = None
+    folders: Mapping[Path, Path],
+    style: str,
+    quiet: bool = False,
+    page_folder: Path | None = None,
+    brief: bool = False,
 ) -> None:
     """Print the tables of results files, then write tables, figures and a page into each's folder.
 
     Tables are printed first, so that they are shown even if a folder cannot be written. `style` is
     one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
     all files. Results of one image on several generators are compared after their own tables.
+    With `brief`, the style text prints the answer, a short table, and where the rest is.
     Raises ResultsError, before anything is printed, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
@@ -42,12 +48,21 @@ def publish(
 
     results, reports = _read_reports(folders)
     comparison = _compare(results, folders) if compares_generators(results) else None
-    _print_reports([*reports, comparison] if comparison else reports, style)
-    _write_folders(results, reports, folders, page_folder, comparison, quiet)
+    shown = [*reports, comparison] if comparison else reports
+    place = page_folder or next(iter(folders.values()))
+    is_brief = brief and style == "text"
+    _print_reports(shown, style, place if is_brief else None)
+    _write_folders(results, reports, folders, page_folder, comparison, quiet or is_brief)
+    if is_brief and not quiet:
+        _print_places(folders, place)
 
 
 def publish_attribution(
-    folders: Mapping[Path, Path], page_folder: Path, style: str, quiet: bool = False
+    folders: Mapping[Path, Path],
+    page_folder: Path,
+    style: str,
+    quiet: bool = False,
+    brief: bool = False,
 ) -> None:
     """Print which generator made each image; write that and each generator's own report.
 
@@ -55,8 +70,11 @@ def publish_attribution(
     """
     results, reports = _read_reports(folders)
     comparison = _compare(results, folders)
-    _print_reports([comparison], style)
-    _write_folders(results, reports, folders, page_folder, comparison, quiet)
+    is_brief = brief and style == "text"
+    _print_reports([comparison], style, page_folder if is_brief else None)
+    _write_folders(results, reports, folders, page_folder, comparison, quiet or is_brief)
+    if is_brief and not quiet:
+        _print_places(folders, page_folder)
 
 
 def _read_reports(files: Iterable[Path]) -> "tuple[list[Results], list[Report]]":
@@ -73,10 +91,22 @@ def _compare(results: "Sequence[Results]", files: Iterable[Path]) -> "Report":
     return summarize_attribution(results, [str(file) for file in files])
 
 
-def _print_reports(reports: "Sequence[Report]", style: str) -> None:
-    from ganinv_cli.report import render
+def _print_reports(reports: "Sequence[Report]", style: str, brief_place: Path | None) -> None:
+    """Print the reports; with `brief_place`, the folder of all rows, only the answer of each."""
+    from ganinv_cli.report import render, render_brief
 
-    click.echo(render(reports, style, shutil.get_terminal_size().columns), nl=False)
+    width = shutil.get_terminal_size().columns
+    if brief_place is None:
+        click.echo(render(reports, style, width), nl=False)
+        return
+    for report in reports:
+        click.echo(render_brief(report, f"{brief_place}/", width), nl=False)
+
+
+def _print_places(files: Iterable[Path], folder: Path) -> None:
+    names = [str(file) for file in files]
+    click.echo(f"Tables, figures and report.html are in {folder}/, z in {', '.join(names)}.")
+    click.echo(f"Print all tables: ganinv report {shlex.join(names)} (at once: -v)")
 
 
 def _write_folders(

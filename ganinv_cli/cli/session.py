@@ -42,7 +42,7 @@ class Output:
     def publish(self) -> None:
         """Print the tables, and write them and the figures into the folder."""
         folder = publish.get_results_folder(self.out)
-        publish.publish({self.out: folder}, self.style, self.quiet)
+        publish.publish({self.out: folder}, self.style, self.quiet, brief=not self.verbose)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ The part needs neither TensorFlow nor the generator.
 
 from typing import TYPE_CHECKING
 
-from ganinv_cli.report.output.render import render
-from ganinv_cli.report.report import DrawnFigure, Report, Section, find_report_module
+from ganinv_cli.report.output.render import render, render_brief
+from ganinv_cli.report.report import Answer, DrawnFigure, Report, Section, find_report_module
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
-__all__ = ["DrawnFigure", "Report", "Section", "render", "summarize"]
+__all__ = ["Answer", "DrawnFigure", "Report", "Section", "render", "render_brief", "summarize"]
 
 
 def summarize(results: "Results", name: str) -> Report:

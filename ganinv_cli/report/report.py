@@ -34,6 +34,14 @@ class Section(NamedTuple):
     short_rows: list[tuple[str, ...]] | None = None  # for a terminal: names shortened, or fewer
 
 
+class Answer(NamedTuple):
+    """The end of a command on a terminal: the answer to its question, and a short table."""
+
+    sentence: str  # with its full stop
+    table: Section | None  # cells have one line each; None if there is nothing to count
+    warnings: list[str]  # a short sentence each
+
+
 def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Section:
     """Return a table with a row of cells for each row; thousands of a count get a comma."""
     cells = ([cell(row) for cell in columns.values()] for row in rows)
@@ -49,6 +57,7 @@ class Report:
     """The content of one results file's report, each number computed once for all formats."""
 
     name: str  # of the results, for the reader
+    answer: Answer
     tables: dict[str, list[Json]]  # "tables" of the JSON; the command's main table comes first
     sections: list[Section]  # for text, Markdown, LaTeX and HTML
     notes: list[str]  # on missing trials, on the run, and on how to read the tables

@@ -96,7 +96,7 @@ def test_every_rule_sees_the_same_z_start_and_noise_at_every_variance(hard, swep
 def test_noisy_pixels_are_clipped_on_demand_and_another_batch_size_has_the_same(
     hard, swept, tmp_path
 ):
-    result = _sweep(tmp_path, hard, "--clip-pixels", "--batch-size", 5)
+    result = _sweep(tmp_path, hard, "--clip-pixels", "--batch-size", 5, "-v")
     clipped = read_results(tmp_path / "noise-sweep.h5")
     assert all(_explained(clipped, hard[1], clip=True))
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())

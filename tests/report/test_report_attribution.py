@@ -3,33 +3,14 @@
 import csv
 import io
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from known_sweep import make_image_groups, make_image_results
+from known_sweep import EXACT, FAR, invert_on, make_image_groups, make_image_results
 
 from ganinv_cli.report import render
 from ganinv_cli.report.attribution import compares_generators, summarize_attribution
 from ganinv_cli.settings.names import STYLES, name_generators
-
-EXACT, FAR = 1e-9, 50.0  # image losses
-
-
-def invert_on(checkpoint, complete=True, **images):
-    """Results on a generator; `images` names each file's loss, or its groups, or why it failed."""
-    given = {
-        name: make_image_groups(losses=(of,)) if isinstance(of, float) else of
-        for name, of in images.items()
-    }
-    results = make_image_results("invert", complete=complete, **given)
-    config = results.attributes["config"] | {"checkpoint": checkpoint}
-    sha256 = f"{sum(map(ord, checkpoint)):064x}"
-    for number, name in enumerate(images):
-        results.groups[f"image={number:04d}"]["sha256"] = np.array([f"{name:f>64}".encode()])
-    return replace(
-        results, attributes=results.attributes | {"config": config, "checkpoint_sha256": sha256}
-    )
 
 
 def summary(*results):

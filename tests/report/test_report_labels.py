@@ -52,7 +52,7 @@ def test_recover_counts_the_trials_that_found_the_right_label():
             "first_start": {"right": 17, "interval": list(statistics.clopper_pearson(17, 50))},
         }
     assert section(report, TITLE).rows[0] == (
-        *("none", "50", "17 .340\n[.212, .488]", "48 .960\n[.863, .995]"),
+        *("none", "50", "17 (.340)\n[.212, .488]", "48 (.960)\n[.863, .995]"),
     )
     assert any("a first start can succeed only where" in note for note in report.notes)
 
@@ -77,7 +77,7 @@ def test_noise_sweep_counts_them_by_variance_and_rule():
         for v in (0.001, 0.01, 0.1)
         for r in ("none", "stochastic")
     }
-    assert section(report, TITLE).rows[4][:3] == ("0.1 none", "12", "4 .333\n[.099, .651]")
+    assert section(report, TITLE).rows[4][:3] == ("0.1 none", "12", "4 (.333)\n[.099, .651]")
     assert any(note.startswith("Label right:") for note in report.notes)
 
 

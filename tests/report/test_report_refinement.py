@@ -83,5 +83,5 @@ def test_a_rule_of_which_nothing_converged_has_no_median():
 def test_the_table_of_what_was_polished_is_there_where_something_was(style):
     title = "Polished in float64"
     text = render([summarize(make_results({"none": _polished()}), "x")], style)
-    assert title in text and "40 .800" in text and "1.00e-26" in text
+    assert title in text and "40 (.800)" in text and "1.00e-26" in text
     assert title not in render([summarize(make_results(), "x")], style)

@@ -20,7 +20,7 @@ from ganinv_cli.settings.names import STYLES
 
 def numbers(text):
     """Every count of Table 1, in order, as a style for readers shows it."""
-    shares = r"(?<![\w.,\[])(\d+) (?:\.\d{3}|1\.0|0)(?![\w.])"
+    shares = r"(?<![\w.,\[])(\d+) \((?:\.\d{3}|1\.00|0\.00)\)"
     return [int(count) for count in re.findall(shares, text)]
 
 
@@ -133,7 +133,7 @@ def test_text_is_whole_and_fits(width):
     assert max(map(len, text.splitlines())) <= max(width, 80)
     assert "…" not in text
     assert "\x1b" not in text
-    assert "980 .980" in text
+    assert "980 (.980)" in text
     assert "[.969, .988]" in text
 
 
@@ -141,7 +141,7 @@ def test_text_is_never_cut():
     given = {"stochastic": make_group(np.arange(1_000_000), 0)}
     text = render([summarize(make_results(given), "x")], "text", 80)
     assert "…" not in text
-    assert text.count("\nstochastic  1,000,000  1,000,000 1.0") == 2
+    assert text.count("\nstochastic  1,000,000  1,000,000 (1.00)") == 2
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -153,11 +153,11 @@ def test_shares_have_their_points_one_below_another(width):
         "standard": make_group(trials, 1000),
     }
     text = render([summarize(make_results(given), "x")], "text", width)
-    shares = re.compile(r"(?<=[\d\w] )(?=\.\d{3}|1\.0|0  )[01]?")
-    first = text.split("\n\nThe paper's")[0]
-    lines = [[found.end() for found in shares.finditer(line)] for line in first.splitlines()[3:]]
-    assert len({tuple(ends) for ends in lines if len(ends) == 4}) == 1
-    assert sum(len(ends) == 4 for ends in lines) == 5  # three counts, two of the paper's
+    shares = re.compile(r"\((?:\.\d{3}|1\.00|0\.00)\)")
+    first = text.split("\n\nThe paper's")[1]
+    lines = [[found.end() for found in shares.finditer(line)] for line in first.splitlines()]
+    assert len({tuple(ends) for ends in lines if ends}) == 1
+    assert sum(len(ends) == 4 for ends in lines) == 3
 
 
 def test_text_keeps_its_notes_apart():
@@ -171,7 +171,7 @@ def test_text_keeps_its_notes_apart():
 def test_a_share_is_never_rounded_to_certainty():
     trials = np.arange(10_000)
     text = render([summarize(make_results({"none": make_group(trials, 1)}), "x")], "markdown")
-    assert "9,999 .999 [.999, .999]" in text
+    assert "9,999 (.999) [.999, .999]" in text
 
 
 def test_a_name_is_not_taken_for_markup():

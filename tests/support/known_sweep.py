@@ -1,5 +1,7 @@
 """Results of `noise-sweep`, `consistency` and `invert` with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
@@ -10,6 +12,7 @@ LATENT = 100
 INFORMATION = 0.002  # tr((JᵀJ)⁻¹) / latent at every z
 SIDE = 16
 COPY_RMSE = {95: 5, 90: 7, 75: 10, 50: 15, 25: 20, 10: 25}  # JPEG quality -> grey levels
+EXACT, FAR = 1e-9, 50.0  # image losses
 POLISH = {"radius": 0.02, "level": 0.2, "steps": 10}
 
 
@@ -183,4 +186,20 @@ def _make_results(command, groups, figures, complete, config, constants=None):
         constants=constants or {},
         figures=figures,
         complete=complete,
+    )
+
+
+def invert_on(checkpoint, complete=True, **images):
+    """Results on a generator; `images` names each file's loss, or its groups, or why it failed."""
+    given = {
+        name: make_image_groups(losses=(of,)) if isinstance(of, float) else of
+        for name, of in images.items()
+    }
+    results = make_image_results("invert", complete=complete, **given)
+    config = results.attributes["config"] | {"checkpoint": checkpoint}
+    sha256 = f"{sum(map(ord, checkpoint)):064x}"
+    for number, name in enumerate(images):
+        results.groups[f"image={number:04d}"]["sha256"] = np.array([f"{name:f>64}".encode()])
+    return replace(
+        results, attributes=results.attributes | {"config": config, "checkpoint_sha256": sha256}
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganinv_cli.report.attribution import notes, numbers, tables
+from ganinv_cli.report.attribution.answer import make_answer
 from ganinv_cli.report.report import Report
 from ganinv_cli.report.rows import to_tables
 from ganinv_cli.report.shared.image_results import read_images
@@ -38,6 +39,7 @@ def summarize_attribution(results: Sequence["Results"], files: Sequence[str]) ->
     rows, unread = numbers.make_rows(generators), numbers.make_unread(generators)
     return Report(
         NAME,
+        make_answer(rows, unread, generators),
         to_tables(attribution=rows, unread=unread),
         tables.make_sections(rows, unread),
         notes.make_notes(rows, generators),

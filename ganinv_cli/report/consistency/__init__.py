@@ -6,6 +6,7 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.consistency import numbers, tables
+from ganinv_cli.report.consistency.answer import make_answer
 from ganinv_cli.report.consistency.notes import make_notes
 from ganinv_cli.report.report import Report, ReportModule
 from ganinv_cli.report.rows import flatten, to_tables
@@ -48,6 +49,7 @@ def summarize(results: "Results", name: str) -> Report:
     labels = to_tables(labels=label_rows) if label_rows else {}
     return Report(
         name,
+        make_answer(run, table2, unread),
         to_tables(table2=table2, strays=strays, unread=unread) | labels,
         tables.make_sections(table2, strays, unread, label_rows, read_prior(run["config"])),
         make_notes(run, table2, label_rows, handling_by_image),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.report.consistency.notes import MAX_FIGURES
-from ganinv_cli.report.consistency.verdict import describe_uniqueness
+from ganinv_cli.report.consistency.verdict import decide_uniqueness
 from ganinv_cli.report.output.number_format import format_concise, format_number, format_scientific
 from ganinv_cli.report.output.plots import (
     GAP,
@@ -165,7 +165,7 @@ def _get_latent_size(image: ImageResults) -> int:
 
 def _make_alt_text(image: ImageResults, has_pictures: bool, has_distances: bool) -> str:
     verdicts = (
-        f"{technique}: {describe_uniqueness(found)}"
+        f"{technique}: {decide_uniqueness(found).sentence}"
         for technique, found in image.recoveries.items()
     )
     made = ", its best reconstruction and the recovery farthest from that one"

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.consistency.verdict import describe_uniqueness
+from ganinv_cli.report.consistency.verdict import Uniqueness, decide_uniqueness
 from ganinv_cli.report.rows import TableRow, finite_or_none, mean_or_none
 from ganinv_cli.report.shared.actions import count_acted, count_actions, count_shared
 from ganinv_cli.report.shared.image_results import ImageResults, finite_psnr
@@ -110,7 +110,8 @@ class Table2Row(ImageRow):
     gradients: float | None  # means per recovery
     gradients_shared: float  # each recovery's part of what the run spent once; counted in them
     restarts: float | None
-    verdict: str
+    unique: Uniqueness
+    verdict: str  # the same, in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +178,7 @@ def make_label_rows(image: ImageResults) -> list[LabelRow]:
 
 def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2Row:
     reached, latent = recoveries.reached_least_loss, recoveries.z.shape[1]
+    verdict = decide_uniqueness(recoveries)
     return Table2Row(
         image=image.name,
         number=image.number,
@@ -223,7 +225,8 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> Table2R
         gradients=mean_or_none(recoveries.group["gradients"] + image.gradients_shared),
         gradients_shared=image.gradients_shared,
         restarts=mean_or_none(recoveries.group["restarts"]),
-        verdict=describe_uniqueness(recoveries),
+        unique=verdict.word,
+        verdict=verdict.sentence,
     )
 
 

@@ -1,4 +1,6 @@
-"""Describe whether z is unique, in a sentence."""
+"""Decide whether z is unique, and say it in a sentence."""
+
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -8,45 +10,59 @@ from ganinv_cli.report.shared.recoveries import Recoveries
 MIN_RECOVERIES = 10  # for a verdict
 NEARLY_ALL = 0.95  # share of all recoveries that must be one z for it to be called unique
 
+Uniqueness = Literal["unique", "not unique", "undecided"]
 
-def describe_uniqueness(recoveries: Recoveries) -> str:
-    """Return how many minima the recoveries reached, as a sentence without its full stop.
+
+class UniquenessVerdict(NamedTuple):
+    """Whether z is unique, and the numbers that say so."""
+
+    word: Uniqueness
+    sentence: str  # without its full stop
+
+
+def decide_uniqueness(recoveries: Recoveries) -> UniquenessVerdict:
+    """Return whether the recoveries reached one minimum.
 
     z is unique if NEARLY_ALL recoveries converged to one z, and none elsewhere reached the least
     image loss. With labels, the verdict is on those under the label of the least image loss.
     """
     label, labels = recoveries.best_label, recoveries.labels
     if label is None or labels is None:
-        return _describe_one_label(recoveries)
+        return _decide_one_label(recoveries)
     others = labels != label
     rivals = int(np.sum(recoveries.reached_least_loss & others))
-    own_verdict = f"under label {label}, {_describe_one_label(recoveries.select_label(label))}"
+    word, sentence = _decide_one_label(recoveries.select_label(label))
+    own_verdict = f"under label {label}, {sentence}"
     if rivals:
-        return (
+        return UniquenessVerdict(
+            "not unique",
             f"not unique: {rivals:,} under other labels reached the least image loss too; "
-            f"{own_verdict}"
+            f"{own_verdict}",
         )
     more = f"; {np.sum(others):,} ended under other labels, at larger losses"
-    return own_verdict + (more if others.any() else "")
+    return UniquenessVerdict(word, own_verdict + (more if others.any() else ""))
 
 
-def _describe_one_label(recoveries: Recoveries) -> str:
+def _decide_one_label(recoveries: Recoveries) -> UniquenessVerdict:
     recovered, converged = len(recoveries.loss), int(np.sum(recoveries.stationary))
     if recovered < MIN_RECOVERIES:
-        return f"undecided: only {recovered} {'recovery' if recovered == 1 else 'recoveries'}"
+        noun = "recovery" if recovered == 1 else "recoveries"
+        return UniquenessVerdict("undecided", f"undecided: only {recovered} {noun}")
     if converged < 2:
-        return f"undecided: {converged or 'none'} of {recovered:,} recoveries converged"
+        count = f"{converged or 'none'} of {recovered:,}"
+        return UniquenessVerdict("undecided", f"undecided: {count} recoveries converged")
     rivals = int(np.sum(recoveries.away_from_largest & recoveries.reached_least_loss))
     if recoveries.largest_count >= NEARLY_ALL * recovered and not rivals:
-        return _describe_unique(recoveries)
+        return UniquenessVerdict("unique", _describe_unique(recoveries))
     if recoveries.count_minima() == 1:
         only = "" if rivals else "only "
         others = f", but {rivals:,} elsewhere reached the least image loss" if rivals else ""
-        return (
+        return UniquenessVerdict(
+            "undecided",
             f"undecided: {only}{converged:,} of {recovered:,} recoveries converged; "
-            f"they are one z{others}"
+            f"they are one z{others}",
         )
-    return _describe_several(recoveries)
+    return UniquenessVerdict("not unique", _describe_several(recoveries))
 
 
 def _describe_unique(recoveries: Recoveries) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.invert import notes, numbers, pictures, tables
+from ganinv_cli.report.invert.answer import make_answer
 from ganinv_cli.report.report import Report, ReportModule
 from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.failures import Reasons
@@ -39,6 +40,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))
     return Report(
         name,
+        make_answer(run, inverted, unread),
         to_tables(invert=inverted, unread=unread),
         tables.make_sections(inverted, unread),
         notes.make_notes(run, inverted),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.noise_sweep import claims, numbers, tables
+from ganinv_cli.report.noise_sweep.answer import make_answer
 from ganinv_cli.report.noise_sweep.notes import make_notes
 from ganinv_cli.report.report import Report, ReportModule
 from ganinv_cli.report.rows import flatten, to_tables
@@ -27,6 +28,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, numbers.list_trial_groups(results.attributes.get("config", {})))
     return Report(
         name,
+        make_answer(run, sweep, slopes),
         to_tables(noise_sweep=sweep, slopes=slopes, comparisons=comparisons, same=same),
         tables.make_sections(sweep, slopes, comparisons),
         make_notes(run, sweep, comparisons, same),

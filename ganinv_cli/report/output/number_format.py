@@ -7,9 +7,9 @@ from ganinv_cli.report.rows import Interval
 
 
 def format_share(share: float) -> str:
-    """Return a share as .980; only exactly 0 and 1 become 0 and 1.0 (.9999 becomes .999)."""
+    """Return a share as .980; only exactly 0 and 1 become 0.00 and 1.00 (.9999 becomes .999)."""
     if share in (0, 1):
-        return "1.0" if share else "0"
+        return f"{share:.2f}"
     return f"{min(max(share, 0.001), 0.999):.3f}".removeprefix("0")
 
 
@@ -49,10 +49,10 @@ def format_interval(
     return "" if low is None or high is None else f"[{format_end(low)}, {format_end(high)}]"
 
 
-def format_count(count: int, trials: int, interval: Interval) -> str:
-    """Return a count of trials and its share, above the interval of the share."""
-    share = format_share(count / trials)
-    return f"{count:,} {share}\n{format_interval(interval, format_share)}"
+def format_count(count: int, trials: int, interval: Interval = (None, None)) -> str:
+    """Return a count of trials and its share, as 20 (1.00), above the interval of the share."""
+    share = f"{count:,} ({format_share(count / trials)})"
+    return f"{share}\n{format_interval(interval, format_share)}".rstrip("\n")
 
 
 def format_duration(seconds: float | None) -> str | None:

@@ -1,7 +1,6 @@
 """report.html: one self-contained page, without scripts and network."""
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from ganinv_cli.report.report import Report, ReportModule
 
 _MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
-_DIGIT, _POINT = "\N{FIGURE SPACE}", "\N{PUNCTUATION SPACE}"
-_PADDED_SHARES = {"0": f"0{_POINT}{3 * _DIGIT}", "1.0": f"1.0{2 * _DIGIT}"}
 
 
 class PageContent(NamedTuple):
@@ -52,7 +49,9 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
         title=_make_title(parts),
         results=[_make_template_values(part) for part in parts],
         comparison=comparison,
-        compared=[_align_shares(section) for section in comparison.sections] if comparison else [],
+        compared=[_join_sentences(section) for section in comparison.sections]
+        if comparison
+        else [],
     )
 
 
@@ -71,7 +70,7 @@ def _make_template_values(content: PageContent) -> dict[str, Any]:
         "unshown": stems[limit:] if limit else [],
         "name": Path(content.report.name).name,
         "about": about,
-        "sections": [_align_shares(section) for section in content.report.sections],
+        "sections": [_join_sentences(section) for section in content.report.sections],
         "notes": [note for note in content.report.notes if note not in about],
     }
 
@@ -81,24 +80,11 @@ def _format_time(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
-def _align_shares(section: Section) -> Section:
-    """Pad the shares 0 and 1.0 to three decimals' width in columns with other shares.
-
-    A table of one column contains sentences, and the browser wraps them.
-    """
-    if len(section.header) == 1:
-        return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])
-    columns = [_pad_shares(column) for column in zip(*section.rows, strict=True)]
-    return section._replace(rows=list(zip(*columns, strict=True)))
-
-
-def _pad_shares(column: tuple[str, ...]) -> tuple[str, ...]:
-    if not any(re.search(r" \.\d{3}$", cell, re.MULTILINE) for cell in column):
-        return column
-    return tuple(
-        re.sub(r"(?<= )(1\.0|0)$", lambda share: _PADDED_SHARES[share[0]], cell, flags=re.MULTILINE)
-        for cell in column
-    )
+def _join_sentences(section: Section) -> Section:
+    """Join the lines of a table of sentences, which has one column: the browser wraps them."""
+    if len(section.header) > 1:
+        return section
+    return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])
 
 
 def _make_data_uri(figure: "EncodedFigure") -> str:

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
-from ganinv_cli.report.report import Report, Section
+from ganinv_cli.report.report import Report
 
 MAX_ROWS = 60  # of a table on a terminal
+MAX_BRIEF_LINES = 10  # of the table that a command ends with, its title and head included
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # some of these control a terminal
 _LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -36,24 +37,61 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
     return RENDERERS[style](reports, width).rstrip("\n") + "\n"
 
 
+def render_brief(report: Report, place: str, width: int = 80) -> str:
+    """Return the answer, its table of at most MAX_BRIEF_LINES and the warnings.
+
+    `place` has the rows that the table leaves out. `width` is in columns and at least 80.
+    """
+    sentence, section, warnings = report.answer
+    file = io.StringIO()
+    console = _make_console(file, width)
+    console.print(sentence)
+    console.print()
+    if section:
+        rows = section.short_rows or section.rows
+        head = 2 + max(name.count("\n") + 1 for name in section.header)  # title and rule
+        room = MAX_BRIEF_LINES - head
+        shown = rows if len(rows) <= room else rows[: room - 1]
+        console.print(section.title)
+        console.print(_make_rich_table(section.header, shown), crop=False)
+        if len(rows) > len(shown):
+            console.print(f"and {len(rows) - len(shown):,} more, in {place}")
+        console.print()
+    for warning in warnings:
+        console.print(warning)
+    if warnings:
+        console.print()
+    return _clean_text(file.getvalue())
+
+
+def _make_console(file: io.StringIO, width: int) -> Console:
+    # Nothing from a file or a path may be taken for markup.
+    return Console(file=file, width=max(width, 80), markup=False, highlight=False, emoji=False)
+
+
+def _clean_text(text: str) -> str:
+    return "\n".join(line.rstrip() for line in replace_control_characters(text).split("\n"))
+
+
 def _render_text(reports: Sequence[Report], width: int) -> str:
     file = io.StringIO()
-    # Nothing from a file or a path may be taken for markup.
-    console = Console(file=file, width=max(width, 80), markup=False, highlight=False, emoji=False)
+    console = _make_console(file, width)
     for report in reports:
         if len(reports) > 1:
             console.rule(report.name, align="left")
+        console.print(report.answer.sentence)
+        console.print()
         for section in report.sections:
             console.print(section.title)
-            console.print(_make_rich_table(section), crop=False)  # a number is never cut
-            if (more := len(section.rows) - len(_select_rows(section))) > 0:
+            rows = (section.short_rows or section.rows)[:MAX_ROWS]
+            console.print(_make_rich_table(section.header, rows), crop=False)  # no number is cut
+            if (more := len(section.rows) - len(rows)) > 0:
                 console.print(f"{more:,} more rows are in the other formats.")
             console.print()
         for note in report.notes:
             console.print(note)
             console.print()
-    text = replace_control_characters(file.getvalue())
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    return _clean_text(file.getvalue())
 
 
 def replace_control_characters(text: str) -> str:
@@ -65,16 +103,10 @@ def replace_control_characters(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _select_rows(section: Section) -> list[tuple[str, ...]]:
-    """Return the rows that a terminal shows."""
-    return (section.short_rows or section.rows)[:MAX_ROWS]
-
-
-def _make_rich_table(section: Section) -> Table:
+def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    rows = _select_rows(section)
-    words, *numbers = zip(section.header, *rows, strict=True)
-    columns = [words, *map(_align_right, numbers)]
+    names, *others = zip(header, *rows, strict=True)
+    columns = [names, *(of if _holds_words(of[1:]) else _align_right(of) for of in others)]
     for name, *cells in columns:
         width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
         table.add_column(name, no_wrap=True, min_width=width)
@@ -84,15 +116,13 @@ def _make_rich_table(section: Section) -> Table:
     return table
 
 
-def _align_right(column: Sequence[str]) -> list[str]:
-    """Return the cells with their lines aligned at the right, and shares aligned at their point.
+def _holds_words(cells: Sequence[str]) -> bool:
+    return not re.search(r"\d", "".join(cells)) and {*cells} != {"-"}
 
-    The spaces are added here because Rich strips those after `1.0`.
-    """
-    cells = [
-        [re.sub(r"(?<= )(1\.0|0)$", lambda share: share[0].ljust(5), line) for line in lines]
-        for lines in (cell.split("\n") for cell in column)
-    ]
+
+def _align_right(column: Sequence[str]) -> list[str]:
+    """Return the cells with their lines aligned at the right."""
+    cells = [cell.split("\n") for cell in column]
     width = max(len(line) for lines in cells for line in lines)
     return ["\n".join(line.rjust(width) for line in lines) for lines in cells]
 
@@ -102,6 +132,7 @@ def _render_markdown(reports: Sequence[Report], width: int) -> str:
     for report in reports:
         if len(reports) > 1:
             blocks.append(f"## `{report.name}`")
+        blocks.append(_escape_markdown(report.answer.sentence))
         for title, header, rows, _ in report.sections:
             cells = ([_escape_markdown(cell) for cell in _join_lines(row)] for row in rows)
             blocks += [
@@ -153,6 +184,7 @@ def _render_json(reports: Sequence[Report], width: int) -> str:
     objects = [
         {
             "file": report.name,
+            "answer": report.answer.sentence,
             "tables": report.tables,
             "run": report.run,
             "notes": report.notes,

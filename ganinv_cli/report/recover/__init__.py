@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.recover import numbers, tables
+from ganinv_cli.report.recover.answer import make_answer
 from ganinv_cli.report.recover.notes import make_notes
 from ganinv_cli.report.report import Report, ReportModule
 from ganinv_cli.report.rows import flatten, to_tables
@@ -33,6 +34,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, results.attributes.get("config", {}).get("clip", ()))
     return Report(
         name,
+        make_answer(run, table1, refinement),
         to_tables(table1=table1, mcnemar=mcnemar, same=same, polished=refinement),
         tables.make_sections(table1, mcnemar, refinement),
         make_notes(run, table1, same),

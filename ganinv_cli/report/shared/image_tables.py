@@ -1,7 +1,7 @@
 """Rows, tables and sentences on many images, each under a name that no other has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, TypeVar
@@ -103,6 +103,11 @@ def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
         return wrap_sentence(named)
 
     return [make_table("Files that could not be read", rows, {"file and reason": describe})]
+
+
+def describe_unread(rows: Sequence[UnreadRow]) -> str:
+    """Return how many files could not be read, as a clause."""
+    return f"{len(rows):,} {'file' if len(rows) == 1 else 'files'} could not be read as an image"
 
 
 def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:

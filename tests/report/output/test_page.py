@@ -86,7 +86,7 @@ def test_everything_is_on_the_page(page):
         section.title for section in report.sections
     ]
     cells = [text for _, text in read.all("td")]
-    assert "42 .840[.709, .928]paper .980" in cells
+    assert "42 (.840)[.709, .928]paper .980" in cells
     assert [attrs["alt"] != "" for attrs, _ in read.all("img")] == [True, True]
     assert len(read.all("figcaption")) == 2
     text = " ".join(text for _, text in read.all("body")[:1])
