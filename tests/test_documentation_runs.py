@@ -1,0 +1,152 @@
+"""The commands and programs in the documentation, and the configs that ship, do run.
+
+To be quick, an experiment has two trials or one start per image, and small generators have the names
+of those that ship.
+"""
+
+import contextlib
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import builders
+import click
+import numpy as np
+import pytest
+import torch_files
+import torch_generators
+from called import run_ganinv
+from PIL import Image
+
+from ganinv_cli.cli import main
+from ganinv_cli.settings.shipped import list_shipped
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_PAGES = ("README.md", "docs/guide.md", "docs/api.md", "CONTRIBUTING.md")
+ALL_PAGES = ["README.md", "CONTRIBUTING.md", "checkpoints/README.md"] + [
+    str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))
+]
+NOT_RUN = {  # beginning of a line -> why it is not run here
+    "pip install": "the tests run in an environment that has ganinv",
+    "make ": "runs the tests, or experiments for hours",
+    ".venv/bin/python -m pytest": "runs the tests",
+    'eval "$(_GANINV_COMPLETE': "changes the shell that reads it; tested in tests/cli",
+    "_GANINV_COMPLETE": "changes the shell that reads it; tested in tests/cli",
+    "ganinv train ": "trains for an hour; tested in tests/training",
+    "ganinv recover --trials 100000 ": "a hundred thousand trials",
+    "ganinv recover --trials 1000000 --engine ray": "needs a cluster; tested in tests/engine/ray",
+    "ganinv recover --trials 1000000 --shard": "a million trials; tested in tests/store/merge",
+}
+QUICK = {"recover": 2, "noise-sweep": 2, "consistency": 2, "invert": 1}  # trials of experiments
+CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep", "invert": "invert"}
+BUDGET = 30  # gradients per trial of a config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the pages name."""
+    folder = tmp_path_factory.mktemp("documentation")
+    shutil.copytree(ROOT / "docs" / "portraits", folder / "docs" / "portraits")
+    for seed, name in enumerate(list_shipped("checkpoint")):
+        weights = builders.make_weights(seed=seed)
+        builders.save_checkpoint(folder / name, weights)
+        builders.save_checkpoint(folder / "checkpoints" / name, weights)
+    state = torch_generators.make_dcgan().state
+    torch_files.save_archive(folder / "netG.pth", state)
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "portrait.png")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in RUN_PAGES if (ROOT / page).exists()])
+def test_the_blocks_of_a_page_run_in_their_order(page: str, folder: Path) -> None:
+    names: dict[str, object] = {}
+    for language, block in list_blocks(page):
+        if language == "console":
+            for line in list_commands(block):
+                if not find_reason(line):
+                    run_ganinv(folder, *make_quick(line))
+        elif language == "python":
+            with contextlib.chdir(folder):
+                exec(compile(block, page, "exec"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list_shipped("config"))
+def test_a_shipped_config_runs(name: str, folder: Path) -> None:
+    command = next((CONFIG_COMMANDS[key] for key in CONFIG_COMMANDS if key in name), "recover")
+    image = "portrait.png"
+    images = {"consistency": ("--image", image), "invert": (image,)}.get(command, ())
+    quick = ("--trials", 1, "--budget", BUDGET, "--out", f"config-{name}.h5")
+    run_ganinv(folder, command, *images, "--config", name, *quick)
+
+
+def test_what_is_not_run_is_on_a_page() -> None:
+    lines = [
+        line
+        for page in RUN_PAGES
+        if (ROOT / page).exists()
+        for language, block in list_blocks(page)
+        if language == "console"
+        for line in list_commands(block)
+    ]
+    assert {reason for line in lines if (reason := find_reason(line))} == set(NOT_RUN)
+
+
+@pytest.mark.parametrize("page", ALL_PAGES)
+def test_every_option_on_a_page_exists(page: str) -> None:
+    """Blocks of all pages, and commands in the text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = [line for language, block in list_blocks(page) for line in list_commands(block)]
+    spans = re.findall(r"`(ganinv [^`]+)`", BLOCK.sub("", text))
+    for line in [*blocks, *(" ".join(span.split()) for span in spans)]:
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["ganinv"] and words[1:] and not words[1].startswith("-"):
+            options = {word.partition("=")[0] for word in words if word.startswith("--")}
+            assert options <= list_options(words[1], words[2:]), line
+
+
+def list_blocks(page: str) -> list[tuple[str, str]]:
+    """Language and text of each block of a page."""
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def list_commands(block: str) -> Iterator[str]:
+    """Yield the lines that are typed, without the prompt; a line may go on after a backslash."""
+    for line in block.replace("\\\n", " ").splitlines():
+        if line.startswith("$ "):
+            yield line.removeprefix("$ ").strip()
+
+
+def find_reason(line: str) -> str | None:
+    return next((start for start in NOT_RUN if line.startswith(start)), None)
+
+
+def make_quick(line: str) -> list[str]:
+    """Return the arguments of a command line for a quick run."""
+    name, command, *arguments = shlex.split(line, comments=True)
+    assert name == "ganinv", f"{line}: run it, or give a reason in NOT_RUN"
+    if command not in QUICK:
+        return [command, *arguments]
+    if "--trials" in arguments:
+        arguments[arguments.index("--trials") + 1] = str(QUICK[command])
+    else:
+        arguments += ["--trials", str(QUICK[command])]
+    return [command, *arguments, "--overwrite", "--budget", str(BUDGET)]
+
+
+def list_options(name: str, arguments: list[str]) -> set[str]:
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    if isinstance(command, click.Group) and arguments:
+        command = command.get_command(context, arguments[0])
+    assert command, f"there is no command {name}"
+    return {
+        option
+        for each in command.get_params(context)
+        for option in (*each.opts, *each.secondary_opts)
+    }
