@@ -14,6 +14,8 @@ import click
 from levels import draw_levels
 
 from ganinv_cli.cli import main
+from ganinv_cli.report import render_brief, summarize
+from ganinv_cli.store import read_results
 from ganinv_cli.store.format_tables import update_tables
 
 DOCS = Path(__file__).parent
@@ -63,8 +65,8 @@ def fill_blocks(text: str) -> str:
 
     `<!-- from recover/table1.md: Cost per trial -->` is followed by that table of that file, as
     Markdown; if the file is text, as the terminal shows it. Several titles stand between bars. A
-    text without Markdown beside it is shown from the line that begins with the title on, and
-    `../configs` as a table of its configs.
+    text without Markdown beside it is shown from the line that begins with the title on, a results
+    file as the command that wrote it ends, and `../configs` as a table of its configs.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}\n{_block(*block.group(2, 3))}\n\n{block[4]}", text)
 
@@ -73,6 +75,9 @@ def _block(name: str, titles: str) -> str:
     path = DOCS / name
     if path.is_dir():
         return _list_configs(path)
+    if path.suffix == ".h5":
+        report = summarize(read_results(path), path.name)
+        return f"```text\n{render_brief(report, f'{path.stem}/').strip()}\n```"
     text = path.read_text(encoding="utf-8")
     page = path.with_suffix(".md")
     if not page.exists():
