@@ -1,7 +1,7 @@
 """The commands and programs in the documentation, and the configs that ship, do run.
 
-To be quick, an experiment has two trials or one start per image, and small generators have the names
-of those that ship. The examples of docs/api.md and the tutorial are run in tests/api.
+To be quick, an experiment has two trials or one start per image, and small generators have the
+names of those that ship. The examples of docs/api.md and the tutorial are run in tests/api.
 """
 
 import contextlib
