@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganinv_cli.api.generator import LoadedGenerator
 from ganinv_cli.api.results import RunResults, read_run
@@ -20,6 +20,9 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.load import check_keywords
+
+if TYPE_CHECKING:
+    from ganinv_cli.experiments.images import ImageRun
 
 Kind = TypeVar("Kind", bound=Config)
 Images = TypeVar("Images", bound=ImagesConfig)
@@ -152,8 +155,8 @@ class ImageExperiment:
 
     figure_folder: Path | None = None  # if it is not the results file's own
 
-    def __call__(self, session: Session[Images]) -> list[str]:
-        """Run it; return a sentence for each file that is not an image."""
+    def __call__(self, session: Session[Images]) -> "ImageRun":
+        """Run it; return the images' numbers, and the files that are not images."""
         from ganinv_cli.experiments.images import run_images
 
         return session.run(partial(run_images, figure_folder=self.figure_folder))

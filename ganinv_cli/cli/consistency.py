@@ -36,7 +36,8 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
     Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
     the paper, and how many distinct minima they are. With --restarts N each recovery is the best
     of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
-    finished run. The paper has 1,000 trials; the default is 100.
+    finished run. New images are added to the results file; those that it holds are not run again,
+    and `ganinv report` shows all of them. The paper has 1,000 trials; the default is 100.
 
     \b
     Example:
@@ -46,6 +47,6 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
     from ganinv_cli.api.experiments import ImageExperiment
 
     run = prepare_run(ConsistencyConfig, config, settings, output)
-    unread = run.execute(ImageExperiment())
-    run.output.publish()
-    report_unread_files(unread)
+    images = run.execute(ImageExperiment())
+    run.output.publish(images.recorded)
+    report_unread_files(images.unread)

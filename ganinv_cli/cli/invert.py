@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.files import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
+
+if TYPE_CHECKING:
+    from ganinv_cli.experiments.images import ImageRun
 
 
 @click.command(
@@ -58,6 +61,9 @@ def invert(
     the folder. A file that is not an image is skipped, and the exit status is 1; if no file is an
     image, it is 2. The same command continues a run that was stopped.
 
+    New images are added to the results file. Images that it holds, under this or another name, are
+    not inverted again. `ganinv report invert.h5` shows all of them.
+
     With several generators it prints which of them made each image, or that none did. Each
     generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files
     prints the answer again.
@@ -81,8 +87,9 @@ def invert(
     else:
         given = settings | {"checkpoint": checkpoint[0] if checkpoint else None}
         run = prepare_run(InvertConfig, config, given, output)
-        unread = _run(run, npz)
-        run.output.publish()
+        images = _run(run, npz)
+        run.output.publish(images.recorded)
+        unread = images.unread
     report_unread_files(unread)
 
 
@@ -94,34 +101,36 @@ def _attribute(
     Return a sentence for each file that is not an image.
     """
     folder = publish.get_results_folder(output.out)
-    files = [run.output.out for run in prepared.values()]
-    folders = {file: folder / file.stem for file in files}
-    unread: list[str] = []
+    folders: dict[Path, Path] = {}
+    images: dict[Path, ImageRun] = {}
     for number, (name, run) in enumerate(prepared.items(), start=1):
         if not output.quiet:
             click.echo(f"generator {number} of {len(prepared)}: {name}", err=True)
-        unread += _run(run, npz and npz.with_stem(f"{npz.stem}-{name}"), folder)
+        file = run.output.out
+        folders[file] = folder / file.stem
+        images[file] = _run(run, npz and npz.with_stem(f"{npz.stem}-{name}"), folder)
+    shown = {file: of.recorded for file, of in images.items()}
     publish.publish_attribution(
-        folders, folder, output.style, output.quiet, brief=not output.verbose
+        folders, folder, output.style, output.quiet, brief=not output.verbose, images=shown
     )
-    return list(dict.fromkeys(unread))
+    return list(dict.fromkeys(sentence for of in images.values() for sentence in of.unread))
 
 
 def _run(
     prepared: Run[InvertConfig], npz: Path | None, figure_folder: Path | None = None
-) -> list[str]:
-    """Invert the images, and save their z; return a sentence for each file that is not an image.
+) -> "ImageRun":
+    """Invert the images, and save their z.
 
     `figure_folder` is the folder of the figures if it is not the results file's own.
     """
     from ganinv_cli.api.experiments import ImageExperiment
 
-    unread = prepared.execute(ImageExperiment(figure_folder=figure_folder))
+    images = prepared.execute(ImageExperiment(figure_folder=figure_folder))
     if npz:
         from ganinv_cli.report.invert.latents import save_latents
 
-        save_latents(prepared.output.out, npz)
-    return unread
+        save_latents(prepared.output.out, npz, images.recorded)
+    return images
 
 
 def _name_generators(checkpoints: tuple[str, ...]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,17 @@ def get_results_folder(file: Path) -> Path:
     return file.with_suffix("")
 
 
+Images = Mapping[Path, Collection[int]]  # results file -> numbers of the images to report
+ALL_IMAGES: Images = {}  # a file that is left out is reported whole
+
+
 def publish(
     folders: Mapping[Path, Path],
     style: str,
     quiet: bool = False,
     page_folder: Path | None = None,
     brief: bool = False,
+    images: Images = ALL_IMAGES,
 ) -> None:
     """Print the tables of results files, then write tables, figures and a page into each's folder.
 
@@ -41,12 +46,13 @@ def publish(
     one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
     all files. Results of one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
+    `images` selects those of some files.
     Raises ResultsError, before anything is printed, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
     from ganinv_cli.report.attribution import compares_generators
 
-    results, reports = _read_reports(folders)
+    results, reports = _read_reports(folders, images)
     comparison = _compare(results, folders) if compares_generators(results) else None
     shown = [*reports, comparison] if comparison else reports
     place = page_folder or next(iter(folders.values()))
@@ -63,12 +69,13 @@ def publish_attribution(
     style: str,
     quiet: bool = False,
     brief: bool = False,
+    images: Images = ALL_IMAGES,
 ) -> None:
     """Print which generator made each image; write that and each generator's own report.
 
     `folders` has a folder in `page_folder` for each results file. Raises as `publish` does.
     """
-    results, reports = _read_reports(folders)
+    results, reports = _read_reports(folders, images)
     comparison = _compare(results, folders)
     is_brief = brief and style == "text"
     _print_reports([comparison], style, page_folder if is_brief else None)
@@ -77,11 +84,14 @@ def publish_attribution(
         _print_places(folders, page_folder)
 
 
-def _read_reports(files: Iterable[Path]) -> "tuple[list[Results], list[Report]]":
+def _read_reports(files: Iterable[Path], images: Images) -> "tuple[list[Results], list[Report]]":
     from ganinv_cli.report import summarize
-    from ganinv_cli.store import read_results
+    from ganinv_cli.store import read_results, select_images
 
-    results = [read_results(file) for file in files]
+    results = [
+        select_images(read_results(file), images[file]) if file in images else read_results(file)
+        for file in files
+    ]
     return results, [summarize(each, str(file)) for each, file in zip(results, files, strict=True)]
 
 

@@ -1,7 +1,7 @@
 """Steps of every experiment's command: load the settings, run, print the tables."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -39,10 +39,16 @@ class Output:
         """Return the output of one of several generators: invert-portraits64.h5."""
         return replace(self, out=self.out.with_stem(f"{self.out.stem}-{name}"))
 
-    def publish(self) -> None:
-        """Print the tables, and write them and the figures into the folder."""
+    def publish(self, images: Collection[int] | None = None) -> None:
+        """Print the tables, and write them and the figures into the folder.
+
+        `images` are the numbers of the images to show; None: all.
+        """
         folder = publish.get_results_folder(self.out)
-        publish.publish({self.out: folder}, self.style, self.quiet, brief=not self.verbose)
+        shown = publish.ALL_IMAGES if images is None else {self.out: images}
+        publish.publish(
+            {self.out: folder}, self.style, self.quiet, brief=not self.verbose, images=shown
+        )
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,6 @@ from ganinv_cli.images import (
     load_image,
     suppress_pillow_warnings,
 )
-from ganinv_cli.images.copies import QUALITIES
-
-TEXT_BYTES = 255  # of a text in the results file
 
 
 def read_image_files(
@@ -50,34 +47,9 @@ def read_image_files(
     return files
 
 
-def make_image_row(
-    file: TargetImage, copy_losses: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Return the file's row in the results file; `copy_losses` are those of QUALITIES."""
-    texts = {
-        **{"name": file.name, "sha256": file.sha256},
-        **{"said": "; ".join(file.notes), "error": file.error},
-    }
-    return {
-        "trial": np.zeros(1, np.int64),
-        **{name: np.array([_truncate(text)]) for name, text in texts.items()},
-        "target": file.pixels[None],
-        **({} if copy_losses is None else _make_copy_columns(copy_losses)),
-    }
-
-
-def _make_copy_columns(losses: np.ndarray) -> dict[str, np.ndarray]:
-    return {"copy_quality": np.array([QUALITIES]), "copy_loss": losses[None]}
-
-
 def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> TargetImage:
     try:
         return load_image(path, shape, crop)
     except ImageError as error:
         black = np.zeros(shape, np.uint8)
         return TargetImage(to_printable(path.name), "", black, error=str(error))
-
-
-def _truncate(text: str) -> bytes:
-    """Cut a text to TEXT_BYTES bytes, without cutting a character."""
-    return text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()

@@ -1,11 +1,10 @@
 """Experiments on image files, whose true z is unknown: several starts per image."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,10 +13,9 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
-from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.copy_losses import find_copy_losses
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
-from ganinv_cli.experiments.image_files import make_image_row, read_image_files
+from ganinv_cli.experiments.image_files import read_image_files
+from ganinv_cli.experiments.image_rows import commit_new_images, number_images
 from ganinv_cli.experiments.measured_settings import read_mask
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
 from ganinv_cli.experiments.provenance import make_provenance
@@ -30,12 +28,20 @@ from ganinv_cli.loop.trial import Targets, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
-from ganinv_cli.settings.names import image_group, image_number
+from ganinv_cli.settings.names import image_group
 from ganinv_cli.settings.sharding import UNSHARDED, parse_shard
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.store import Run, open_run
 
 RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
+
+
+class ImageRun(NamedTuple):
+    """What a command did with its images, which it calls pictures until they have a number."""
+
+    numbers: tuple[int, ...]  # of each picture, in order, in the results file; -1: not readable
+    unread: list[str]  # a sentence for each file that could not be read
+    recorded: tuple[int, ...]  # the numbers of all pictures, those that are not readable included
 
 
 def run_images(
@@ -45,30 +51,33 @@ def run_images(
     overwrite: bool,
     show: ShowProgress,
     figure_folder: Path | None = None,
-) -> list[str]:
-    """Run the trials that `out` lacks; return a sentence for each file that is not an image.
+    pictures: Sequence[TargetImage] | None = None,
+) -> ImageRun:
+    """Run the trials that `out` lacks for the images of a config, or for `pictures`.
 
-    Every image has the same starts. A file that cannot be read is recorded in the results and
-    skipped; images in `figure_folder`, by default the results file's own, are left out. Raises
-    ImageError if no file can be read.
+    New images are added to those that `out` holds; one of the same content is the same image. Every
+    image has the same starts. A file that cannot be read is recorded in the results and skipped;
+    images in `figure_folder`, by default the results file's own, are left out. Raises ImageError if
+    no file can be read.
     """
-    if not config.image:
-        raise ConfigError("no image is named; give a file, or a folder of images")
     generator = engine.generator
+    if not (config.image if pictures is None else pictures):
+        raise ConfigError("no image is named; give a file, or a folder of images")
     check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = make_solver(config.solver, config.solver_settings)
-    crop = Crop(config.crop)
-    figure_folder = figure_folder or out.with_suffix("")
-    image_files = read_image_files(config.image, generator.image_shape, crop, figure_folder)
+    if pictures is None:
+        pictures = read_image_files(
+            config.image,
+            generator.image_shape,
+            Crop(config.crop),
+            figure_folder or out.with_suffix(""),
+        )
     pixel_mask = read_mask(config, generator)
     minimum_test = (
         MinimumTest() if generator.batch_norm == "frozen" else None
     )  # else z has no loss of its own
-    hashes = "\n".join(file.sha256 for file in image_files)
     mask_bytes = None if pixel_mask is None else pixel_mask.tobytes()
     extra_settings = {
-        "images": len(image_files),
-        "images_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
         "mask_sha256": hashlib.sha256(mask_bytes).hexdigest() if mask_bytes else "",
         "polish": _describe_test(minimum_test, generator),
     }
@@ -78,31 +87,43 @@ def run_images(
         config.command, config, solver, generator, engine.machine.device, extra_settings
     )
     with open_run(out, run_provenance, overwrite) as run:
-        pixels = np.stack([source.pixels for source in image_files])
+        numbers = number_images(run, pictures, config.shard)
+        by_number: dict[int, TargetImage] = {}
+        for number, picture in zip(numbers, pictures, strict=True):
+            by_number.setdefault(number, picture)
+        shard = _select_shard(by_number, config)
+        commit_new_images(run, shard, generator, pixel_mask)
+        readable = [number for number, picture in shard.items() if not picture.error]
         task = ImageTask(
             config,
             solver,
             encoder=encoder,
             mask=pixel_mask,
-            pixels=pixels,
+            pixels={number: shard[number].pixels for number in readable},
             minimum_test=minimum_test,
             stationary=config.stationary,
         )
-        images = _ImageRun(task, engine, image_files, run)
-        images.certify()  # certificates that an interrupted run did not make
+        certificates = _Certificates(run, engine, pixel_mask, readable, config)
+        certificates.make()  # those that an interrupted run did not make
         run_task(
             task,
-            images.make_jobs(),
+            _make_jobs(run, readable, config),
             engine,
             run,
             show,
             relative_cost=RELATIVE_COST * (1 + config.restarts),
-            extra_rows=images.make_image_rows,
-            on_commit=images.certify if engine.reentrant else lambda: None,
+            on_commit=certificates.make if engine.reentrant else lambda: None,
         )
-        images.certify()
+        certificates.make()
         run.finish()
-    return [source.error for source in image_files if source.error]
+    return ImageRun(
+        tuple(
+            -1 if picture.error else number
+            for number, picture in zip(numbers, pictures, strict=True)
+        ),
+        [picture.error for picture in pictures if picture.error],
+        tuple(by_number),
+    )
 
 
 def _describe_test(minimum_test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
@@ -117,7 +138,8 @@ def _describe_test(minimum_test: MinimumTest | None, generator: Generator) -> di
 class ImageTask(TrialTask[ImagesConfig]):
     """Find a z of each image, from several starts."""
 
-    pixels: np.ndarray = field(kw_only=True)  # (images, height, width, channels) uint8
+    # by the image's number: (height, width, channels) uint8
+    pixels: Mapping[int, np.ndarray] = field(kw_only=True)
     minimum_test: MinimumTest | None = None
     exact: bool = False
     has_exact_jobs: bool = False
@@ -154,63 +176,57 @@ class ImageTask(TrialTask[ImagesConfig]):
         return make_targets
 
 
-class _ImageRun:
-    """The images of a run: their jobs, their rows in the results, and their certificates."""
+def _select_shard(
+    pictures: Mapping[int, TargetImage], config: ImagesConfig
+) -> dict[int, TargetImage]:
+    """Return the images of the shard, by number, and all that cannot be read.
+
+    Raises NothingToDoError if none of them can be read.
+    """
+    numbers = np.array(list(pictures))
+    shard = parse_shard(config.shard) if config.shards_images else UNSHARDED
+    selected = dict(zip(pictures, shard.contains(numbers, block=1), strict=True))
+    if not any(selected[number] and not picture.error for number, picture in pictures.items()):
+        raise NothingToDoError(
+            f"nothing to do: shard {config.shard} has none of the {len(pictures)} images"
+        )
+    return {
+        number: picture for number, picture in pictures.items() if selected[number] or picture.error
+    }
+
+
+def _make_jobs(run: Run, numbers: Sequence[int], config: ImagesConfig) -> PendingJobs:
+    """Return the jobs that are left, image by image."""
+    coupled = config.batch_norm == "batch"
+    bundles: list[list[JobSeries]] = []
+    for number in numbers:
+        series = [JobSeries(number, rule, image_group(number, rule)) for rule in config.clip]
+        bundles += [[each] for each in series] if coupled else [series]
+    shard = UNSHARDED if config.shards_images else parse_shard(config.shard)
+    return PendingJobs(run, bundles, config.trials, shard, coupled)
+
+
+class _Certificates:
+    """The certificates of the images of a command."""
 
     def __init__(
-        self, task: ImageTask, engine: Engine, image_files: Sequence[TargetImage], run: Run
+        self,
+        run: Run,
+        engine: Engine,
+        mask: np.ndarray | None,
+        numbers: Sequence[int],
+        config: ImagesConfig,
     ) -> None:
-        config = self._config = task.config
-        self._mask, self._engine, self._image_files, self._run = task.mask, engine, image_files, run
-        self._shard = parse_shard(config.shard)
-        numbers = np.arange(len(image_files))
-        shard = self._shard if config.shards_images else UNSHARDED
-        in_shard = numbers[shard.contains(numbers, block=1)].tolist()
-        self._readable = [number for number in in_shard if not image_files[number].error]
-        if not self._readable:
-            raise NothingToDoError(
-                f"nothing to do: shard {config.shard} has none of the {len(image_files)} images"
-            )
-        self._uncertified = {(number, rule) for number in self._readable for rule in config.clip}
-        unreadable = [number for number in numbers.tolist() if image_files[number].error]
-        run.commit(self._make_new_rows(unreadable))
+        self._run, self._engine, self._mask, self._trials = run, engine, mask, config.trials
+        self._missing = {(number, rule) for number in numbers for rule in config.clip}
 
-    def make_jobs(self) -> PendingJobs:
-        """Return the jobs that are left, image by image."""
-        coupled = self._config.batch_norm == "batch"
-        bundles: list[list[JobSeries]] = []
-        for number in self._readable:
-            series = [JobSeries(number, r, image_group(number, r)) for r in self._config.clip]
-            bundles += [[each] for each in series] if coupled else [series]
-        shard = UNSHARDED if self._config.shards_images else self._shard
-        return PendingJobs(self._run, bundles, self._config.trials, shard, coupled)
-
-    def make_image_rows(self, groups: Groups) -> Groups:
-        """Return the rows of the images that have none in the results yet."""
-        return self._make_new_rows(sorted({image_number(group) for group in groups}))
-
-    def certify(self) -> None:
+    def make(self) -> None:
         """Make the certificates of the images that have all their trials."""
         completed = {
             (number, rule)
-            for number, rule in self._uncertified
-            if len(self._run.list_committed(image_group(number, rule))) >= self._config.trials
+            for number, rule in self._missing
+            if len(self._run.list_committed(image_group(number, rule))) >= self._trials
         }
         if completed:
             certify(self._run, sorted(completed), self._engine, self._mask)
-            self._uncertified -= completed
-
-    def _make_new_rows(self, numbers: Iterable[int]) -> Groups:
-        """Return the rows of those of these images that have none in the results."""
-        return {
-            image_group(number): make_image_row(
-                self._image_files[number],
-                None if self._image_files[number].error else self._copy_losses,
-            )
-            for number in numbers
-            if not len(self._run.list_committed(image_group(number)))
-        }
-
-    @cached_property
-    def _copy_losses(self) -> np.ndarray:
-        return find_copy_losses(self._engine.generator, self._mask)
+            self._missing -= completed

@@ -79,15 +79,13 @@ def run_task(
     show: ShowProgress,
     *,
     relative_cost: float = 1.0,
-    extra_rows: Callable[[Groups], Groups] = lambda rows: {},
     on_commit: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the jobs, commit rows as trials finish, and show the progress.
 
     An interruption commits the finished trials first. `relative_cost` is the expected number of
     gradients per trial as a multiple of that of `recover`, for the first estimate of the time.
-    `extra_rows` returns rows to commit together with given ones. `on_commit` is called after every
-    commit but the last.
+    `on_commit` is called after every commit but the last.
     """
     if not jobs:
         return
@@ -104,9 +102,7 @@ def run_task(
         task = replace(task, running_trials=running_trials)
         jobs = replace(jobs, resumed=running_trials.jobs)
     results = engine.run(task, jobs)
-    with contextlib.closing(
-        _commit_results(results, run, extra_rows, constants, on_commit)
-    ) as counts_stream:
+    with contextlib.closing(_commit_results(results, run, constants, on_commit)) as counts_stream:
         for counts in counts_stream:
             show(counter.add(counts))
 
@@ -129,7 +125,6 @@ def _make_constants(
 def _commit_results(
     results: WorkerResults,
     run: Run,
-    extra_rows: Callable[[Groups], Groups],
     constants: Mapping[str, np.ndarray],
     on_commit: Callable[[], None],
 ) -> Generator[Counts, None, None]:
@@ -143,8 +138,7 @@ def _commit_results(
 
     def commit() -> None:
         if uncommitted:
-            rows = join_groups(uncommitted)
-            run.commit(extra_rows(rows) | rows, constants)
+            run.commit(join_groups(uncommitted), constants)
             uncommitted.clear()
 
     def add_rows(result: WorkerResult) -> None:

@@ -73,8 +73,8 @@ class DrawnFigure(NamedTuple):
     caption: str
 
 
-def _list_rules(identity: "Mapping[str, Any]") -> list[str]:
-    return list(identity.get("clip", ()))
+def _list_rules(settings: "Mapping[str, Any]") -> list[str]:
+    return list(settings.get("clip", ()))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class ReportModule:
     classify_failures: "Callable[[Results], Mapping[str, Reasons]]" = lambda _: {}
     # Yield the name in the folder and the pixels of each picture that becomes a PNG.
     iterate_pictures: "Callable[[Results], Iterator[tuple[str, Pixels]]]" = lambda _: iter(())
-    # Return the groups of trials that a finished run has, from its `identity`: one per rule.
+    # Return the groups of trials that a finished run has, from its settings: one per rule.
     list_trial_groups: "Callable[[Mapping[str, Any]], list[str]]" = _list_rules
     max_page_figures: int | None = None  # figures that the page shows; None: all
     none_failed: str = "None failed: all {trials:,} trials converged."  # shown if no trial failed
@@ -125,10 +125,10 @@ def find_report_module(results: "Results", name: str) -> ReportModule:
     return module
 
 
-def list_trial_groups(command: str, identity: "Mapping[str, Any]") -> list[str]:
-    """Return the groups of trials that a finished run of a command has, from its `identity`."""
+def list_trial_groups(command: str, settings: "Mapping[str, Any]") -> list[str]:
+    """Return the groups of trials that a finished run of a command has, from its settings."""
     module = _import_report_module(command)
-    return module.list_trial_groups(identity) if module else _list_rules(identity)
+    return module.list_trial_groups(settings) if module else _list_rules(settings)
 
 
 def _import_report_module(command: str) -> ReportModule | None:

@@ -3,7 +3,7 @@
 from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.provenance import Provenance
-from ganinv_cli.store.results import Results, read_results
+from ganinv_cli.store.results import Results, read_results, select_images
 from ganinv_cli.store.run import Run, open_run
 from ganinv_cli.store.schema import join_rows
 
@@ -16,4 +16,5 @@ __all__ = [
     "join_rows",
     "open_run",
     "read_results",
+    "select_images",
 ]

@@ -1,6 +1,6 @@
 """The catalogue of a run's committed trials and their files; reads rows block by block."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -141,12 +141,14 @@ def read_block(
     return found
 
 
-def read_group(catalogue: Catalogue, group: str) -> dict[str, np.ndarray]:
-    """Return "trial" and the columns of a group's committed rows, sorted by trial."""
+def read_group(
+    catalogue: Catalogue, group: str, names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Return "trial" and the columns of a group's committed rows, sorted by trial; None: all."""
     kinds = {
         name: catalogue.layout[group, name]
         for name in schema.get_columns(group)
-        if (group, name) in catalogue.layout
+        if (group, name) in catalogue.layout and (names is None or name in names)
     }
     return read_block(catalogue, group, {TRIAL: TRIAL_KIND} | kinds, catalogue.list_trials(group))
 

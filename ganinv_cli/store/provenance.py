@@ -12,6 +12,7 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import schema
 from ganinv_cli.store.differences import RUN_KEYS, list_differences
 
+IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
 _JSON_KEYS = ("config", "identity", "versions", "groups", "figures", "generator")
 
 
@@ -62,10 +63,13 @@ def make_run_key(provenance: Provenance) -> str:
 
 def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes as Python values."""
-    values = {
+    values: dict[str, Any] = {
         name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
     }
-    return values | {name: json.loads(str(values[name])) for name in _JSON_KEYS if name in values}
+    values |= {name: json.loads(str(values[name])) for name in _JSON_KEYS if name in values}
+    for name in IMAGE_KEYS:  # earlier versions added no images to a file
+        values.get("identity", {}).pop(name, None)
+    return values
 
 
 def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any] | None) -> None:

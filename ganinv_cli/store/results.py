@@ -1,6 +1,6 @@
 """Read results: a finished file, the parts of a run in progress, or both."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.settings.names import image_number
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.contents import Figure, FileSummary
 from ganinv_cli.store.rows import (
@@ -18,7 +19,9 @@ from ganinv_cli.store.rows import (
     read_stamp,
     select_run_key,
 )
-from ganinv_cli.store.schema import TRIAL
+from ganinv_cli.store.schema import TRIAL, is_trial_group
+
+SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,32 @@ def read_results(path: Path) -> Results:
             raise ResultsError(f"{path}: there are no results; name a file that a run has written")
         return _merge_contents(found)
     raise ResultsError(f"{path} is being rewritten; try again")
+
+
+def select_images(results: Results, numbers: Collection[int]) -> Results:
+    """Return the results of the images with these numbers alone.
+
+    What the run spent once, they spent in proportion to their trials.
+    """
+    groups = {
+        name: group
+        for name, group in results.groups.items()
+        if not name.startswith("image=") or image_number(name) in numbers
+    }
+    share = _count_trials(groups) / max(1, _count_trials(results.groups))
+    spent = {
+        name: value * share for name, value in results.constants.items() if name == SHARED_GRADIENTS
+    }
+    return replace(
+        results,
+        attributes=results.attributes | {"groups": list(groups)},
+        groups=groups,
+        constants=results.constants | spent,
+    )
+
+
+def _count_trials(groups: Mapping[str, Group]) -> int:
+    return sum(len(group[TRIAL]) for name, group in groups.items() if is_trial_group(name))
 
 
 def _read_files(path: Path) -> list[_FileContents]:

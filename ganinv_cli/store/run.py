@@ -2,8 +2,10 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -48,6 +50,16 @@ class Run:
         stored = committed.attributes
         self._start_time = stored["started"] if stored else provenance_.now()
 
+    @property
+    def groups(self) -> list[str]:
+        """The groups that have committed rows."""
+        return self._committed.groups
+
+    def record(self, settings: Mapping[str, Any]) -> None:
+        """Add settings to the config that later commits record."""
+        config = {**self._provenance.config, **settings}
+        self._provenance = replace(self._provenance, config=config)
+
     def list_committed(self, group: str) -> np.ndarray:
         """Return the numbers of the trials committed to a group, sorted: int64 (trials,)."""
         return self._committed.list_trials(group)
@@ -56,9 +68,12 @@ class Run:
         """Return which trials are not committed to a group: bool (trials,)."""
         return self._committed.is_missing(group, trials)
 
-    def read_group(self, group: str) -> dict[str, np.ndarray]:
-        """Return the committed rows of a group, at least one, sorted by trial."""
-        return catalogue.read_group(self._committed, group)
+    def read_group(self, group: str, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Return the committed rows of a group, at least one, sorted by trial.
+
+        `names` are the columns to read beside "trial"; None: all.
+        """
+        return catalogue.read_group(self._committed, group, names)
 
     def commit(
         self,

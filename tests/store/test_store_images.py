@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from stored import IMAGE_GROUPS, PIXELS, commit_batches, make_provenance, make_row, make_rows
 
-from ganinv_cli.experiments.image_files import make_image_row, read_image_files
+from ganinv_cli.experiments.image_files import read_image_files
+from ganinv_cli.experiments.image_rows import make_image_row
 from ganinv_cli.images import Crop
 from ganinv_cli.store import open_run, read_results, schema
 

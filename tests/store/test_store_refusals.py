@@ -56,9 +56,9 @@ def test_what_makes_another_generator_of_a_file_is_said(path):
 
 
 def test_what_follows_from_another_setting_is_not_named(path):
-    there = {"checkpoint": "a.pth", "strides": [1, 2], "range": "", "image": ["a.png"]}
-    solved = {"solver": "lbfgs", "lbfgs": {"memory": 50}, "prior": "normal:1", "images": 1}
-    hashes = {"images_sha256": "1", "encoder_sha256": "2"}
+    there = {"checkpoint": "a.pth", "strides": [1, 2], "range": "", "mask": "a.png"}
+    solved = {"solver": "lbfgs", "lbfgs": {"memory": 50}, "prior": "normal:1"}
+    hashes = {"mask_sha256": "1", "encoder_sha256": "2"}
     with open_run(path, make_provenance(config=there, identity=solved | hashes)) as run:
         commit_batches(run, [0])
 
@@ -70,15 +70,14 @@ def test_what_follows_from_another_setting_is_not_named(path):
         return str(refusal.value).partition("another run: ")[2].partition(". Name")[0]
 
     other = {"checkpoint": "b.pth", "strides": [], "range": "sigmoid"}
-    derived = {"prior": "uniform:-1,1", "images_sha256": "3", "encoder_sha256": "4"}
+    derived = {"prior": "uniform:-1,1", "mask_sha256": "3", "encoder_sha256": "4"}
     checkpoint = "--checkpoint is a.pth in the file, and b.pth here"
     given = "--range is not set in the file, and sigmoid here"
     assert say(other, "cd" * 32, **derived) == f"{checkpoint}; {given}"
     assert say(solver="gd", gd={"rate": 1}) == "--solver is lbfgs in the file, and gd here"
-    images = {"image": ["a.png", "b.png"]}
-    more = "--image is a.png in the file, and a.png,b.png here"
-    assert say(images, images=2, images_sha256="3") == more
-    assert say(images_sha256="3") == "the sha256 of the images is 1 in the file, and 3 here"
+    mask = "--mask is a.png in the file, and b.png here"
+    assert say({"mask": "b.png"}, mask_sha256="3") == mask
+    assert say(mask_sha256="3") == "the sha256 of the mask is 1 in the file, and 3 here"
     changed = f"the sha256 of the generator is {'ab' * 32} in the file, and {'cd' * 32} here"
     assert say(None, "cd" * 32, **derived) == changed
 

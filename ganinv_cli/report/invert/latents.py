@@ -1,7 +1,7 @@
 """Save the best z of every image as one NumPy archive, for programs."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +12,13 @@ from ganinv_cli.files import replace_file
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
-from ganinv_cli.store import Results, read_results
+from ganinv_cli.store import Results, read_results, select_images
 
 
-def save_latents(results_file: Path, path: Path) -> None:
+def save_latents(results_file: Path, path: Path, images: Collection[int] | None = None) -> None:
     """Write the best z of each image and rule to an .npz file, one row for each.
+
+    `images` are the numbers of the images to write; None: all.
 
     Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refined if it was;
     image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how
@@ -27,6 +29,8 @@ def save_latents(results_file: Path, path: Path) -> None:
     written.
     """
     results = read_results(results_file)
+    if images is not None:
+        results = select_images(results, images)
     found = _find_best(results, results_file)
     rows = [each.row for each in found]
     file = io.BytesIO()

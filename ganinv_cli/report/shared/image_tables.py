@@ -158,6 +158,6 @@ def list_image_groups(config: Mapping[str, object], numbers: Iterable[int]) -> l
     return [image_group(number, rule) for number in numbers for rule in rules]
 
 
-def list_trial_groups(identity: Mapping[str, Any]) -> list[str]:
+def list_trial_groups(settings: Mapping[str, Any]) -> list[str]:
     """Return the groups of trials that a finished run has: one per image and rule."""
-    return list_image_groups(identity, range(identity.get("images", 0)))
+    return list_image_groups(settings, range(settings.get("images", 0)))

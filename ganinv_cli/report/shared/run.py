@@ -41,10 +41,25 @@ def describe_run(results: "Results", group_names: Iterable[str]) -> Json:
         "config": config,
         "complete": results.complete,
         "trials": trials,
+        "incomplete": _list_incomplete(results, trials, config.get("trials")),
         "latent": _find_latent(groups),
         "wall_seconds": wall,  # from the first start to the end, pauses included
         "solving_seconds": finite_or_none(sum(seconds)),
     }
+
+
+def _list_incomplete(results: "Results", trials: Mapping[str, int], asked: int | None) -> list[str]:
+    """Return the groups that lack trials; an image with a certificate of all has all of its own."""
+    return [
+        name
+        for name, count in trials.items()
+        if count < (asked or 0) and count != _count_certified(results, name)
+    ]
+
+
+def _count_certified(results: "Results", group: str) -> int | None:
+    certificate = results.groups.get(f"{group}/certificate")
+    return None if certificate is None else int(certificate["recoveries"][-1])
 
 
 def _sum_seconds(group: Group) -> float:
@@ -94,7 +109,7 @@ def _describe_missing(run: Json) -> list[str]:
     """Return a sentence if a run is in progress, or has stopped without all its trials."""
     done, asked = run["trials"], run["config"].get("trials")
     least = min(done.values(), default=0)
-    if run["complete"] and (asked is None or least >= asked):
+    if run["complete"] and not run["incomplete"]:
         return []
     counts = [f"{name} {count:,}" for name, count in done.items()]
     if len(done) > MAX_LISTED_GROUPS:

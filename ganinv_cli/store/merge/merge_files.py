@@ -33,7 +33,7 @@ class MergeSummary(NamedTuple):
     notes: list[str]  # sentences
 
 
-# The command and its `identity` -> the groups of trials that a finished run has.
+# The command and its settings -> the groups of trials that a finished run has.
 ListTrialGroups = Callable[[str, Mapping[str, Any]], Sequence[str]]
 
 
@@ -54,8 +54,9 @@ def merge_files(
     _check_names(out, paths)
     _check_free(out, overwrite)
     rows, origins, notes = _collect_files(paths)
-    expected = list_trial_groups(origins.largest["command"], origins.largest["identity"])
-    lacking = find_missing_trials(rows, expected, get_requested_trials(origins.largest))
+    largest = origins.largest
+    expected = list_trial_groups(largest["command"], largest["config"] | largest["identity"])
+    lacking = find_missing_trials(rows, expected, get_requested_trials(largest))
     if lacking and not partial:
         raise MissingError(
             f"{out} is not written, for trials are missing: {format_ranges(lacking)}; name the "

@@ -124,11 +124,18 @@ def _check_same_run(
             f"{path} holds results of `ganinv {other['command']}`, and {first} of "
             f"{here['command']}; name files of one run"
         )
-    if differing := list_differences(other, here):
+    if differing := list_differences(_compare_images(other), _compare_images(here)):
         words = [f"{each.name} is {each.there} and not {each.here}" for each in differing]
         raise ResultsError(
             f"{path} is of another run than {first}: {'; '.join(words)}; name files of one run"
         )
+
+
+def _compare_images(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes with the images in `identity`: these files number them alike."""
+    config = attributes["config"]
+    images = {name: config[name] for name in provenance.IMAGE_KEYS if name in config}
+    return {**attributes, "identity": attributes["identity"] | images}
 
 
 def _format_paths(paths: list[Path]) -> str:

@@ -16,8 +16,8 @@ def out(tmp_path):
 
 
 def _made_by(images):
-    identity = {"clip": ["stochastic"], "images": images}
-    return make_provenance(command="invert", identity=identity, config={"trials": TRIALS})
+    config = {"trials": TRIALS, "images": images}
+    return make_provenance(command="invert", identity={"clip": ["stochastic"]}, config=config)
 
 
 def _image(number, error=b""):
