@@ -40,7 +40,7 @@ def _check_conventions(path: Path, form: Format, conventions: Conventions) -> No
     forbidden = [name for name in WEIGHTS_ONLY if conventions.is_given(name)]
     if form.is_whole_model and forbidden:
         raise ConfigError(
-            f"{path} is a whole model, which says its own {' and '.join(forbidden)}: leave out "
+            f"{path} is a whole model, which describes its own layers: leave out "
             f"{' and '.join(f'--{name}' for name in forbidden)}"
         )
 

@@ -121,7 +121,7 @@ def detect_format(path: Path) -> Format:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror}); check the path and its permissions"
         ) from None
-    raise CheckpointError(f"{path} is of no format that is read")
+    raise CheckpointError(f"{path} is in no format that ganinv reads ({list_titles()})")
 
 
 def _refuse_unknown_content(facts: FileFacts) -> None:
@@ -131,19 +131,19 @@ def _refuse_unknown_content(facts: FileFacts) -> None:
     if facts.is_zip:
         inside = ", ".join(name[:60] for name in facts.members[:3]) or "nothing"
         raise CheckpointError(
-            f"{path} is a zip archive of {inside}, which is of no format that is read "
-            f"({list_titles()}); unpack it and name the checkpoint in it"
+            f"{path} is a zip archive of {inside}, in no format that ganinv reads "
+            f"({list_titles()}); unpack it and give the generator's file in it"
         )
     if facts.is_file and not facts.size:
         raise CheckpointError(f"{path} is empty; copy it again from its source")
     if facts.is_file and path.suffix in suffixes:
         raise CheckpointError(
-            f"{path} is called {path.suffix} and is no such file: it begins with "
-            f"{facts.first_bytes[:8]!r}; was it downloaded whole?"
+            f"{path} is not a {path.suffix} file, as its name says: it begins with "
+            f"{facts.first_bytes[:8]!r}; copy or download it again"
         )
     patterns = [pattern for form in list_formats() for pattern in form.folder_patterns]
     if path.is_dir() and not facts.folder_matches(*patterns):
         others = sorted(each.name for each in path.iterdir() if each.suffix in suffixes)
         if others:
             names = ", ".join(others[:5])
-            raise CheckpointError(f"{path} is a folder that holds {names}; name the file itself")
+            raise CheckpointError(f"{path} is a folder; give the file in it, one of: {names}")

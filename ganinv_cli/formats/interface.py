@@ -11,6 +11,20 @@ MAX_WEIGHTS = 100_000_000  # the paper's has 5 million
 MAX_LATENT = 1 << 14
 MIN_SIDE, MAX_SIDE = 4, 1024  # pixels
 MAX_VALUES = 1 << 26  # in a layer's output for one image; the paper's largest has 65,536
+_GIVE_GENERATOR = "give the generator's file, e.g. netG.pth"
+DISCRIMINATOR = f"is a discriminator: it takes images and returns one number; {_GIVE_GENERATOR}"
+IMAGE_NETWORK = (
+    f"is a discriminator or an encoder: it takes images and makes none; {_GIVE_GENERATOR}"
+)
+
+
+def is_image_shape(shape: tuple[int | None, ...]) -> bool:
+    """Return whether the rows of an input are images and not latent vectors, by their shape."""
+    if len(shape) != 3:
+        return False
+    first, second, third = (size or 0 for size in shape)
+    is_channels_last = third in (1, 3) and min(first, second) > 1
+    return is_channels_last or (first in (1, 3) and min(second, third) > 1)
 
 
 class UnreadableError(Exception):

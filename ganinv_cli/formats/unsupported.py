@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 from ganinv_cli.errors import to_printable
 from ganinv_cli.formats.detect import Evidence, FileFacts, Format
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ganinv_cli.settings.conventions import Conventions
 
 EXPORT_TO_ONNX = (
@@ -55,6 +56,33 @@ def _is_pickle(*words: bytes) -> Callable[[FileFacts], bool]:
     return matches
 
 
+def _is_old_pickle(facts: FileFacts) -> bool:
+    """Match a pickle of protocol 0 or 1, which begins as text does, by its name and its end."""
+    if facts.path.suffix not in (".pkl", ".pickle") or not facts.size:
+        return False
+    with facts.path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read() == b"."
+
+
+def _is_image_name(name: str) -> bool:
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_note(name: str) -> bool:
+    """Return whether a name is of a folder, a hidden file, or one that says something of images."""
+    suffixes = (".txt", ".csv", ".json", ".md", ".xml")
+    return name.endswith(("/", *suffixes)) or Path(name).name.startswith(".")
+
+
+def _is_image_folder(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    names = [each.name for each in path.iterdir() if each.is_file()]
+    is_known = all(_is_image_name(name) or _is_note(name) for name in names)
+    return is_known and "training.json" not in names and any(map(_is_image_name, names))
+
+
 FILES = (
     UnsupportedFile(
         "is a program of torch.export, which is code and is not run; " + EXPORT_TO_ONNX,
@@ -66,12 +94,22 @@ FILES = (
         _has_member("/constants.pkl"),
     ),
     UnsupportedFile(
+        "is an encoder of ganinv train-encoder; --start encoder finds it beside the generator's "
+        "file, so give that file, e.g. netG.pth",
+        lambda facts: {*facts.members} == {"weights.npy", "bias.npy", "json.npy"},
+    ),
+    UnsupportedFile(
+        "holds latent vectors, not a generator; give it to ganinv sample, as --z",
+        lambda facts: facts.path.suffix == ".npz" and "z.npy" in facts.members,
+    ),
+    UnsupportedFile(
         "is an archive of NumPy arrays, which do not say what network they belong to; "
         + EXPORT_TO_ONNX,
         lambda facts: bool(facts.members) and all(n.endswith(".npy") for n in facts.members),
     ),
     UnsupportedFile(
-        "is a NumPy array, and no network; give the file of the generator", _begins(b"\x93NUMPY")
+        "is a NumPy array, not a generator; give the generator's file, e.g. netG.pth",
+        _begins(b"\x93NUMPY"),
     ),
     UnsupportedFile(
         "is a StyleGAN in a pickle of TensorFlow 1 (dnnlib), which is code and is not run; convert "
@@ -84,10 +122,9 @@ FILES = (
         _is_pickle(b"torch_utils"),
     ),
     UnsupportedFile(
-        "is a pickle, but none that torch.save wrote; a pickle is code and is not run: in the "
-        f"program that wrote it, save the weights by torch.save(G.state_dict(), …), or "
-        f"{EXPORT_TO_ONNX}",
-        _is_pickle(),
+        "is a pickle, but not one of torch.save; a pickle is code and is not run: in the program "
+        f"that wrote it, save the weights with torch.save(G.state_dict(), …), or {EXPORT_TO_ONNX}",
+        lambda facts: _is_pickle()(facts) or _is_old_pickle(facts),
     ),
     UnsupportedFile(
         "is a TensorFlow Lite model; give the Keras file or the SavedModel that it was made from",
@@ -106,16 +143,40 @@ FILES = (
         ),
     ),
     UnsupportedFile(
-        "is a pipeline of diffusers, which makes a picture in many steps; expected one generator "
-        "from a latent vector to a picture, as of a GAN",
+        "is a diffusion pipeline, which makes an image in many steps; give a generator that makes "
+        "an image from a latent vector, e.g. of a GAN",
         lambda facts: facts.folder_matches("model_index.json"),
     ),
     UnsupportedFile(
-        "is a picture; give it to ganinv invert, and a generator as --checkpoint",
+        "is an image, not a generator; invert it with ganinv invert IMAGE, and give the "
+        "generator's file as --checkpoint, e.g. netG.pth",
         _begins(_PICTURES),
     ),
     UnsupportedFile(
-        "is a compressed archive; unpack it, and give the checkpoint in it", _begins(_ARCHIVES)
+        "is a folder of images, not a generator; invert them with ganinv invert FOLDER, and give "
+        "the generator's file as --checkpoint, e.g. netG.pth",
+        lambda facts: _is_image_folder(facts.path),
+    ),
+    UnsupportedFile(
+        "is an archive of images, not a generator; ganinv train can train one on them",
+        lambda facts: (
+            any(_is_image_name(name) for name in facts.members)
+            and all(_is_image_name(name) or _is_note(name) for name in facts.members)
+        ),
+    ),
+    UnsupportedFile(
+        "is the folder of a training that has written no checkpoint yet; run its ganinv train "
+        "again, which continues it",
+        lambda facts: facts.folder_matches("training.json") and not facts.folder_matches("*.index"),
+    ),
+    UnsupportedFile(
+        "is a config file, not a generator; give it as --config, and the generator's file as "
+        "--checkpoint, e.g. netG.pth",
+        _has_suffix(".toml"),
+    ),
+    UnsupportedFile(
+        "is a compressed archive; unpack it, and give the generator's file in it",
+        _begins(_ARCHIVES),
     ),
     UnsupportedFile(
         "is a pointer of Git LFS without the file; run git lfs pull in its folder",
@@ -134,8 +195,8 @@ _NETWORKS = (
             r"(^|\.)(time_?(emb|mlp|proj)|post_quant_conv|diffusion_model|first_stage_model|"
             r"denoise_fn|lora_unet)"
         ),
-        "a diffusion model, which makes a picture in many steps; expected a generator, from a "
-        "latent vector to a picture, as of a GAN",
+        "a diffusion model, which makes an image in many steps; give a generator that makes an "
+        "image from a latent vector, e.g. of a GAN",
     ),
     (
         re.compile(r"(^|\.)(mapping|synthesis|style|to_?rgbs?\d*)\.", re.I),
@@ -144,7 +205,7 @@ _NETWORKS = (
     (
         re.compile(r"(^|\.)(embed_tokens|lm_head|self_attn|attention\.(self|output)|cls_token)"),
         "a transformer, and weights alone do not say how its parts are joined; if it makes "
-        f"pictures of a latent vector, {EXPORT_TO_ONNX}",
+        f"an image from a latent vector, {EXPORT_TO_ONNX}",
     ),
 )
 

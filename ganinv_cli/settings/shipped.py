@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ _DOWNLOADS = {  # scheme of an address -> a command that downloads a file
     "gs": "gcloud storage cp {} .",
     "s3": "aws s3 cp {} .",
 }
-_URL = re.compile(rf"({'|'.join(_DOWNLOADS)}):/", re.IGNORECASE)
+_URL = re.compile(r"(?!file:)([a-z][a-z0-9+]+):/", re.IGNORECASE)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
 
@@ -31,20 +32,29 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     ConfigError if neither exists.
     """
     typed = Path(name)
-    scheme = _URL.match(str(name))
-    if scheme:
-        raise (CheckpointError if kind == "checkpoint" else ConfigError)(
-            f"{name} is no file of this machine; download it first, such as with "
-            f"{_DOWNLOADS[scheme[1].lower()].format(name)}, and give the file"
+    error = CheckpointError if kind == "checkpoint" else ConfigError
+    if scheme := _URL.match(str(name)):
+        command = _DOWNLOADS.get(scheme[1].lower())
+        example = f", e.g. with {command.format(name)}" if command else ""
+        raise error(
+            f"{name} is an address, not a file on this machine; download it first{example}, and "
+            "give the file"
         )
     for path in (typed, *_shipped_paths(kind, typed)):
         if _exists(kind, path):
             return path
-    error = CheckpointError if kind == "checkpoint" else ConfigError
-    raise error(
-        f"{name}: no such {kind} in {Path.cwd()}, and none of that name ships with ganinv; "
-        f"give a path, or one that ships: {', '.join(list_shipped(kind)) or 'none here'}"
-    )
+    raise error(f"{name}: no such {kind} in {Path.cwd()}; {_suggest_name(kind, typed)}")
+
+
+def _suggest_name(kind: ResourceKind, typed: Path) -> str:
+    """Return what to type in place of a path that does not exist."""
+    shipped = list_shipped(kind)
+    beside = {each.name: each for each in typed.parent.glob("*")}
+    if close := get_close_matches(typed.name, beside):
+        return f"did you mean {beside[close[0]]}?"
+    if close := get_close_matches(typed.name, shipped):
+        return f"did you mean {close[0]}?"
+    return f"give a path, or the name of a {kind} that ships: {', '.join(shipped) or 'none here'}"
 
 
 def list_shipped(kind: ResourceKind) -> list[str]:

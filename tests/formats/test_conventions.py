@@ -55,7 +55,9 @@ def test_a_whole_model_is_told_nothing_of_its_layers(tmp_path: Path, name: str) 
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("config.json", "{}")
     told = Conventions(strides=(2,), activation="relu")
-    with pytest.raises(ConfigError, match="its own activation and strides: leave out --activation"):
+    with pytest.raises(
+        ConfigError, match="describes its own layers: leave out --activation and --strides"
+    ):
         read(path, told)
 
 

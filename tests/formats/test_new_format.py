@@ -52,5 +52,5 @@ def test_a_file_of_a_new_format_is_read(file: Path) -> None:
 
 
 def test_without_the_module_it_is_refused(file: Path) -> None:
-    with pytest.raises(CheckpointError, match="is of no format that is read"):
+    with pytest.raises(CheckpointError, match="is in no format that ganinv reads"):
         formats.read(file)

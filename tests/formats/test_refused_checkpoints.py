@@ -39,13 +39,13 @@ def _(folder: Path) -> Path:
     return folder / "generator.pt"
 
 
-@refused("text file", "is of no format that is read")
+@refused("text file", "is in no format that ganinv reads")
 def _(folder: Path) -> Path:
     (folder / "notes").write_text("latent 100\n" * 50)
     return folder / "notes"
 
 
-@refused("text file with a known ending", "is called .h5 and is no such file")
+@refused("text file with a known ending", "is not a .h5 file, as its name says")
 def _(folder: Path) -> Path:
     (folder / "generator.h5").write_text("404: not found")
     return folder / "generator.h5"
@@ -65,7 +65,7 @@ def _(folder: Path) -> Path:
     return prefix
 
 
-@refused("discriminator alone", "holds no DCGAN generator: found discriminator/d_h0_conv")
+@refused("discriminator alone", "is a discriminator: it takes images and returns one number")
 def _(folder: Path) -> Path:
     arrays = {f"discriminator/d_h{n}_conv/w": np.ones((5, 5, 3, 4), np.float32) for n in range(2)}
     return save_checkpoint(folder, arrays)

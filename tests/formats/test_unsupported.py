@@ -22,6 +22,7 @@ from torch_files import Module, Parameter, save_archive
 from ganinv_cli.cli import main
 
 ONNX = "torch.onnx.export"
+D = "is a discriminator: it takes images and returns one number; give the generator's file"
 
 
 def _zip(*names: str) -> bytes:
@@ -50,6 +51,7 @@ def _class_pickle(module: str, name: str) -> bytes:
     return b"\x80\x04" + text + b"\x93)\x81}b."
 
 
+ONE = np.zeros(3)
 _CODE = ("g/data.pkl", "g/code/__torch__.py", "g/constants.pkl", "g/version")
 _EXPORTED = ("g/data/weights/weight_0", "g/models/model.json", "g/archive_format", "g/byteorder")
 _EXPORTED_BEFORE = ("serialized_exported_program.json", "serialized_state_dict.pt", "version")
@@ -61,14 +63,23 @@ FILES: dict[str, tuple[bytes, str, str]] = {  # name -> content, words of the se
     "stylegan3.pkl": (_class_pickle(*_PERSISTENT), "StyleGAN", ONNX),
     "stylegan.pkl": (_class_pickle("dnnlib.tflib.network", "Network"), "legacy.py", ONNX),
     "scaler.pkl": (_class_pickle("sklearn.preprocessing", "Scaler"), "not run", "state_dict()"),
-    "list.pickle": (pickle.dumps([1, 2]), "none that torch.save wrote", ONNX),
+    "list.pickle": (pickle.dumps([1, 2]), "not one of torch.save", ONNX),
     "arrays.npz": (_array(np.savez, a=np.zeros(3)), "NumPy arrays", ONNX),
+    "old.pkl": (pickle.dumps({"a": 1}, protocol=0), "not run", ONNX),
+    "encoder.npz": (
+        _array(np.savez, weights=ONE, bias=ONE, json=ONE),
+        "encoder",
+        "--start encoder",
+    ),
+    "z.npz": (_array(np.savez, z=ONE, labels=ONE), "latent vectors", "ganinv sample, as --z"),
+    "faces.zip": (_zip("faces/", "faces/a.png", "faces/b.JPG", "list.txt"), "images", "train"),
+    "run.toml": (b"trials = 3", "config file", "--config"),
     "array.npy": (_array(np.save, arr=np.zeros(3)), "NumPy array", "generator"),
     "generator.tflite": (b"\x1c\0\0\0TFL3\x14\0 \0", "TensorFlow Lite", "Keras file"),
     "generator.mlmodel": (b"\x08\x01\x12\x1a\x0a\x0c", "Core ML", ONNX),
     "params.msgpack": (b"\x81\xa6params\x81", "JAX", "jax2tf"),
     **{
-        f"face.{kind}": (_picture(kind), "is a picture", "ganinv invert")
+        f"face.{kind}": (_picture(kind), "is an image, not a generator", "ganinv invert IMAGE")
         for kind in ("png", "jpeg", "gif", "webp", "tiff", "bmp")
     },
     "netG.pth.gz": (b"\x1f\x8b\x08\0\0\0\0\0", "compressed", "unpack"),
@@ -87,7 +98,11 @@ def test_a_file_of_another_program_gets_the_way_that_works(tmp_path: Path, name:
 
 @pytest.mark.parametrize(
     ("file", "words"),
-    [("model_index.json", "diffusers"), ("manifest.ocdbt", "jax2tf"), ("model.mlpackage", "Core")],
+    [
+        ("model_index.json", "diffusion pipeline"),
+        ("manifest.ocdbt", "jax2tf"),
+        ("model.mlpackage", "Core"),
+    ],
 )
 def test_so_does_a_folder(tmp_path: Path, file: str, words: str) -> None:
     (tmp_path / "g" / file).mkdir(parents=True)
@@ -95,12 +110,30 @@ def test_so_does_a_folder(tmp_path: Path, file: str, words: str) -> None:
     _is_refused(tmp_path, path, words)
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["a.png", "b.jpg", "list.txt", ".hidden"], "is a folder of images"),
+        (["training.json", "samples.png"], "has written no checkpoint yet"),
+        ([], "is a folder without a generator"),
+        (["notes.doc"], "is a folder without a generator"),
+    ],
+)
+def test_a_folder_without_a_generator_is_answered_with_what_it_is(
+    tmp_path: Path, files: list[str], words: str
+) -> None:
+    (tmp_path / "g").mkdir()
+    for file in files:
+        (tmp_path / "g" / file).write_bytes(b"")
+    _is_refused(tmp_path, tmp_path / "g", words)
+
+
 @pytest.mark.parametrize("name", ["generator.safetensors", "pytorch_model.bin"])
 def test_a_folder_of_hugging_face_is_answered_by_its_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "g").mkdir()
     for file in ("config.json", name):
         (tmp_path / "g" / file).write_text("{}")
-    _is_refused(tmp_path, tmp_path / "g", f"{name}; name the file itself")
+    _is_refused(tmp_path, tmp_path / "g", f"give the file in it, one of: {name}")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +142,7 @@ def test_a_folder_of_hugging_face_is_answered_by_its_file(tmp_path: Path, name: 
         ("https://huggingface.co/a/b/resolve/main/g.pt", "curl -LO https://huggingface.co/a/b/"),
         ("http://example.org/g.h5", "curl -LO"),
         ("hf://a/b", "hf download"),
+        ("zenodo://a/b", "give the file"),
         ("gs://a/b", "gcloud storage cp gs://a/b ."),
         ("s3://a/b", "aws s3 cp s3://a/b ."),
     ],
@@ -124,6 +158,13 @@ def test_a_results_file_is_no_generator(tmp_path: Path) -> None:
     _is_refused(tmp_path, tmp_path / "r.h5", "ganinv report")
 
 
+def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(tmp_path: Path) -> None:
+    (tmp_path / "netG.pth").write_bytes(b"")
+    _is_refused(tmp_path, "netG.pt", "did you mean netG.pth?")
+    _is_refused(tmp_path, "portrait64", "did you mean portraits64?")
+    _is_refused(tmp_path, "other", "the name of a checkpoint that ships: faces16, faces32,")
+
+
 NETWORKS = {  # name -> shapes, words
     "residual": ({"fc": (64, 8), "res.0": (4, 4, 3, 3), "out": (3, 4, 3, 3)}, "branch", ONNX),
     "shortcut": ({"fc": (64, 8), "b1.shortcut": (4, 4, 1, 1), "out": (3, 4, 3, 3)}, "branch", ONNX),
@@ -132,9 +173,15 @@ NETWORKS = {  # name -> shapes, words
     "stylegan": ({"mapping.fc0": (8, 8), "synthesis.b4.conv1": (3, 8, 3, 3)}, "StyleGAN", ONNX),
     "diffusion": ({"time_embedding.linear_1": (8, 4), "conv_in": (8, 4, 3, 3)}, "diffusion", "GAN"),
     "transformer": ({"embed_tokens": (99, 8), "l.0.self_attn.q": (8, 8)}, "transformer", ONNX),
-    "discriminator": ({"0": (8, 3, 4, 4), "2": (16, 8, 4, 4), "5": (1, 256)}, "discriminator", ""),
-    "grey": ({"c1": (8, 1, 3, 3), "c2": (8, 8, 3, 3), "fc": (1, 392)}, "discriminator", ""),
-    "dense": ({"0": (512, 784), "2": (256, 512), "4": (1, 256)}, "discriminator", ""),
+    "discriminator": ({"0": (8, 3, 4, 4), "2": (16, 8, 4, 4), "5": (1, 256)}, D, ""),
+    "flattened": ({"0": (8, 3, 4, 4), "5": (1, 512)}, D, ""),
+    "encoder": (
+        {"0": (8, 3, 4, 4), "5": (100, 512)},
+        "a discriminator or an encoder: it takes",
+        "",
+    ),
+    "grey": ({"c1": (8, 1, 3, 3), "c2": (8, 8, 3, 3), "fc": (1, 392)}, D, ""),
+    "dense": ({"0": (512, 784), "2": (256, 512), "4": (1, 256)}, D, ""),
     "strides": ({"fc": (64, 10), "a": (3, 4, 3, 3)}, "simply follow one another", ONNX),
 }
 

@@ -59,7 +59,7 @@ def test_a_folder_of_results_does_not_hide_a_config(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "../configs/quick", "/configs/quick", "configs", ""])
 def test_a_missing_config_is_explained(root: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"no such config in .*empty, .*: quick, recover$"):
+    with pytest.raises(ConfigError, match=r"no such config in .*empty; .*: quick, recover$"):
         shipped_.find("config", name)
 
 

@@ -106,8 +106,8 @@ def _check_weights(root: Group) -> None:
     if not (known or root.read_texts("layer_names")):
         if root.read_text("command") and root.read_text("identity"):
             raise UnreadableError(
-                "holds the results of a run of ganinv, for ganinv report; give the file of a "
-                "generator"
+                "is a results file of ganinv, not a generator; print it with ganinv report, and "
+                "give the generator's file, e.g. netG.pth"
             )
         inside = ", ".join(name[:60] for name in root.names[:5]) or "nothing"
         raise UnreadableError(

@@ -3,7 +3,7 @@
 import math
 import re
 
-from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
+from ganinv_cli.formats.interface import IMAGE_NETWORK, MAX_LATENT, UnreadableError, is_image_shape
 from ganinv_cli.formats.keras.config import Model, ModelInput
 from ganinv_cli.formats.keras.network_builder import NetworkBuilder, Value, make_value
 from ganinv_cli.network.graph import Z
@@ -104,11 +104,8 @@ def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, 
             "save it after it was built with its input shape"
         )
     shape = _replace_unknown_sizes(model_input.shape)
-    if len(shape) == 3 and min(shape[:2]) > 1 and min(shape) in (1, 3):
-        raise UnreadableError(
-            f"takes pictures ({format_shape(shape)}) where a latent vector was expected; is it a "
-            "discriminator? give the generator"
-        )
+    if is_image_shape(shape):
+        raise UnreadableError(IMAGE_NETWORK)
     latent = math.prod(shape)
     if not 1 <= latent <= MAX_LATENT:
         raise UnreadableError(

@@ -43,13 +43,13 @@ def _translate_model(
     model: Model, weights: Weights, version: int
 ) -> tuple[Network, tuple[str, ...]]:
     """Return the network and the assumptions. Raises UnreadableError."""
+    growing = NetworkBuilder(weights, version)
+    latent, input_values = add_inputs(growing, model)
     if len(model.outputs) != 1:
         raise UnreadableError(
             f"has {len(model.outputs)} outputs; expected one, the picture; save a model of that "
             "output alone"
         )
-    growing = NetworkBuilder(weights, version)
-    latent, input_values = add_inputs(growing, model)
     output = _apply_model(growing, model, input_values)
     return growing.build_network(latent, output), tuple(dict.fromkeys(growing.assumptions))
 

@@ -96,8 +96,8 @@ def _require_all_files(prefix: Path) -> CheckpointFiles:
 def _explain_missing(prefix: Path) -> str:
     if prefix.is_file():
         return (
-            f"{prefix} is of no format that is read ({list_titles()}): it neither begins nor ends "
-            f"as one does, and there is no {prefix.name}.index beside it; is it damaged?"
+            f"{prefix} is in no format that ganinv reads ({list_titles()}), and there is no "
+            f"{prefix.name}.index beside it; give the generator's file, e.g. netG.pth"
         )
     if _list_shards(prefix):
         return (
@@ -166,9 +166,12 @@ def _explain_empty_folder(folder: Path) -> str:
     below = [
         child for child in sorted(folder.iterdir()) if child.is_dir() and _list_prefixes(child)
     ]
-    hint = f"there is one in {below[0]}" if below else "name the folder that does, or a prefix"
-    wanted = "NAME.index with NAME.data-…, or a V1 file"
-    return f"{folder} holds no TensorFlow checkpoint ({wanted}); {hint}"
+    if below:
+        return f"{folder} holds no generator; give the folder inside it that does: {below[0]}"
+    return (
+        f"{folder} is a folder without a generator; give the generator's file, e.g. netG.pth, or a "
+        "folder with a TensorFlow checkpoint (NAME.index and NAME.data-…)"
+    )
 
 
 def _list_prefixes(folder: Path) -> list[Path]:

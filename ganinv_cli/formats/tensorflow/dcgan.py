@@ -163,6 +163,11 @@ def _choose_strides_and_epsilons(
     names: GeneratorNames, conventions: Conventions
 ) -> tuple[list[int], list[float]]:
     """Return a stride per convolution and an epsilon per norm. Raises UnreadableError."""
+    for name in ("norm", "upsampling"):
+        if conventions.is_given(name):
+            raise UnreadableError(
+                f"is a TensorFlow 1 DCGAN, which has no choice of {name}; leave --{name} out"
+            )
     if conventions.padding:
         raise UnreadableError(
             "is a TensorFlow 1 DCGAN, whose convolutions pad as TensorFlow's SAME does; leave "

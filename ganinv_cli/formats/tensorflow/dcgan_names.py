@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import DISCRIMINATOR, UnreadableError
 from ganinv_cli.formats.reading import format_names, natural_key
 
 MATRIX, BIAS, KERNEL = "g_h0_lin/Matrix", "g_h0_lin/bias", "g_h1/w"
@@ -100,7 +100,12 @@ def _list_prefixes(names: Collection[str], ending: str) -> list[str]:
     return [name.removesuffix(ending) for name in names if f"/{name}".endswith(f"/{ending}")]
 
 
+_DISCRIMINATOR = re.compile(r"(^|/)(discriminator/|d_h[0-9])")  # in the names of its weights
+
+
 def _explain_no_generator(names: Collection[str]) -> str:
+    if any(_DISCRIMINATOR.search(name) for name in names):
+        return DISCRIMINATOR
     return (
         f"holds no DCGAN generator: found {format_names(names)}; expected {EXPECTED}, with or "
         "without a prefix such as generator/; is it the right checkpoint?"

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
+from ganinv_cli.formats.interface import (
+    DISCRIMINATOR,
+    IMAGE_NETWORK,
+    UnfinishedGenerator,
+    UnreadableError,
+)
 from ganinv_cli.formats.tensorflow.dcgan_names import OBJECT_GRAPH
 from ganinv_cli.formats.tensorflow.object_graph import (
     ObjectGraph,
@@ -28,6 +33,8 @@ def find_generator(
     try:
         generator = choose_generator(models.list_candidates())
     except UnreadableError as error:
+        if str(error) in (DISCRIMINATOR, IMAGE_NETWORK):
+            raise
         raise UnreadableError(
             "is a TensorFlow 2 object checkpoint (tf.train.Checkpoint, Keras save_weights) that "
             f"{error}; if this is the state/ of a training run, name the folder above it"

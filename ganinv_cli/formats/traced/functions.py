@@ -10,7 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.formats.interface import MAX_LATENT, UnreadableError
+from ganinv_cli.formats.interface import (
+    IMAGE_NETWORK,
+    MAX_LATENT,
+    UnreadableError,
+    is_image_shape,
+)
 from ganinv_cli.network.replay import GraphError
 from ganinv_cli.network.traced import TracedGenerator
 from ganinv_cli.network.traced_network import TracedNetwork
@@ -94,6 +99,8 @@ def _trace(
     latent_input = inputs[roles.latent]
     row = (latent_input.shape or (None, None))[1:]
     label_input = None if roles.label is None else inputs[roles.label]
+    if is_image_shape(row):
+        raise UnreadableError(IMAGE_NETWORK)
     labels = 0 if label_input is None else _read_label_size(label_input) or labels
 
     def make_pictures(z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.reading import format_names
 from ganinv_cli.formats.unsupported import explain_network
 from ganinv_cli.formats.weights.plan import Plan
@@ -79,9 +79,11 @@ def _explain_no_generator(candidates: Sequence[Candidate]) -> str:
     if not candidates:
         return "holds no weights by their names; expected those of a generator"
     likely = [each for each in candidates if is_generator_name(re.split(r"[./]", each.path)[-1])]
+    reason = (likely or candidates)[0].reason
     if likely or len(candidates) == 1:
-        return f"holds no generator that can be read: {(likely or candidates)[0].reason}"
+        is_clear = reason in (DISCRIMINATOR, IMAGE_NETWORK)
+        return reason if is_clear else f"holds no generator that can be read: {reason}"
     return (
         f"holds {len(candidates)} networks ({format_names([each.path for each in candidates])}) "
-        f"and no generator that can be read; of {candidates[0].path}: {candidates[0].reason}"
+        f"and no generator that can be read: {candidates[0].path} {reason}"
     )

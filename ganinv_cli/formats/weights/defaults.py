@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.interface import DISCRIMINATOR, IMAGE_NETWORK, UnreadableError
 from ganinv_cli.formats.weights.layers import ConvGeometry, Framework, WeightedLayer
 from ganinv_cli.network.layers import Pair, Sides, same_crop
 from ganinv_cli.network.shapes import Shape
@@ -83,16 +83,22 @@ def check_direction(layers: Sequence[WeightedLayer], framework: Framework) -> No
             each for each in list_kernel_layouts(first, framework, layers) if not each.transposed
         )
         takes_pictures = layout.inputs in (1, 3) and layout.outputs > layout.inputs
-        takes_pictures = takes_pictures and any(layout.outputs in each.shape for each in rest)
-    else:
-        last = rest[-1]
-        takes_pictures = len(last.shape) == 2 and get_matrix_sizes(last, framework)[1] == 1
-    if takes_pictures:
-        raise UnreadableError(
-            f"{first.name} {list(first.shape)} to {rest[-1].name} {list(rest[-1].shape)} takes "
-            "pictures and makes none: it is a discriminator or an encoder; use the file of the "
-            "generator"
+        takes_pictures = takes_pictures and any(
+            size % layout.outputs == 0 for each in rest for size in each.shape
         )
+    else:
+        takes_pictures = _count_outputs(rest[-1], framework, layers) == 1
+    if takes_pictures:
+        is_number = _count_outputs(rest[-1], framework, layers) == 1
+        raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK)
+
+
+def _count_outputs(
+    layer: WeightedLayer, framework: Framework, layers: Sequence[WeightedLayer]
+) -> int:
+    if len(layer.shape) == 2:
+        return get_matrix_sizes(layer, framework)[1]
+    return list_kernel_layouts(layer, framework, layers)[0].outputs
 
 
 def count_channels(layer: WeightedLayer) -> int:

@@ -57,9 +57,11 @@ def test_a_norm_over_the_channels_of_each_pixel_is_refused(tmp_path: Path) -> No
 
 def test_a_discriminator_is_told_as_one(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((28, 28, 1)), kl.Flatten(), kl.Dense(1)])
-    assert_refused(
-        km.save_model(tmp_path, model), "takes pictures (28 x 28 x 1)", "is it a discriminator?"
-    )
+    words = "is a discriminator or an encoder: it takes images and makes none"
+    assert_refused(km.save_model(tmp_path, model), words)
+    inputs = keras.Input((28, 28, 1))
+    outputs = [kl.Dense(size)(kl.Flatten()(inputs)) for size in (1, 10)]
+    assert_refused(km.save_model(tmp_path, keras.Model(inputs, outputs), "d.h5"), words)
 
 
 def test_two_outputs_are_refused(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ def test_a_name_no_file_can_have(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert_refused(
-        tmp_path, str(tmp_path), "holds no TensorFlow checkpoint", "name the folder that does"
+        tmp_path, str(tmp_path), "is a folder without a generator", "NAME.index and NAME.data-"
     )
 
 
 def test_the_folder_above_says_where_the_checkpoint_is(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "celebA_64", make_weights())
-    assert_refused(tmp_path, f"there is one in {tmp_path / 'celebA_64'}")
+    assert_refused(tmp_path, f"give the folder inside it that does: {tmp_path / 'celebA_64'}")
 
 
 @pytest.mark.parametrize("name", [".", "checkpoint", "DCGAN.model-7", "DCGAN.model-7.index"])
@@ -57,7 +57,9 @@ def test_a_graph_alone_has_no_weights(tmp_path: Path, name: str) -> None:
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
-    assert_refused(tmp_path / "garbage", "garbage is of no format that is read", "no garbage.index")
+    assert_refused(
+        tmp_path / "garbage", "garbage is in no format that ganinv reads", "no garbage.index"
+    )
 
 
 def test_garbage_under_the_names_of_a_checkpoint(tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_one_wrong_byte_of_a_v1_file(tmp_path: Path) -> None:
 def test_a_v1_file_that_was_cut_short(tmp_path: Path) -> None:
     write_v1(tmp_path / "m", make_weights())
     (tmp_path / "m").write_bytes((tmp_path / "m").read_bytes()[:-100])
-    assert_refused(tmp_path / "m", "is of no format that is read")
+    assert_refused(tmp_path / "m", "is in no format that ganinv reads")
 
 
 def _spoilt(content: bytes) -> bytes:
