@@ -37,6 +37,8 @@ PHRASES = (  # instead of them: what stands in the comment
     r"\bcrew\b|\bledger\b|\bno room\b|\bmake room\b|\bis room\b|\brooms\b",  # workers, capacity
     r"\bseats?\b|\bgreeted\b",  # slots
     r"\bnobody\b|\banybody\b",  # a sentence with a subject that exists
+    r"\b(file|rule|trial|row|worker|solver|program|norm|network|run|generator|start|batch|loop)s? "
+    r"(knows?|waits?|wants?|looks|asks|remembers?|greets?)\b",  # they are not persons
 )
 KEYS = (  # words of files and of JSON, which programs read
     r"`technique`|\"technique\"|row\.technique|technique: str|technique=",

@@ -23,7 +23,7 @@ def load_encoder(config: Config, generator: Generator) -> Encoder | None:
     if config.start == "random":
         return None
     if generator.labels:
-        raise ConfigError("an encoder knows one label's images: name it with --label")
+        raise ConfigError("an encoder is fitted to one label's images: name the label with --label")
     return Encoder.load(encoder_path(find("checkpoint", config.checkpoint)), generator)
 
 

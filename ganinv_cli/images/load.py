@@ -51,7 +51,7 @@ def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
     box = crops.compute_whole_box(width, height) if fits else crop.compute_box(*image.size, name)
     counted = resize_image(image.crop(box), (height, width, 1)) >= 128
     if not counted.any():
-        raise ImageError(f"{name} is black wherever the network looks; paint white what counts")
+        raise ImageError(f"{name} has no white pixel in the part used; paint white what counts")
     return counted
 
 

@@ -1,8 +1,8 @@
 """Control of the number of steps of an increment: many if a step is short, few if a trial is.
 
 After an increment the rows are copied to the host and free rows are filled, which takes as long as
-several steps of a small generator. But rows that finish wait for its end. No result depends on the
-number: an increment ends where a row is recorded.
+several steps of a small generator. But rows that finish stay in the batch until it ends. No
+result depends on the number: an increment ends where a row is recorded.
 """
 
 import math

@@ -85,7 +85,7 @@ def test_an_oversized_image_is_refused_before_it_is_decoded(place):
         (["invert", "good.png", "--crop", "some"], "a crop is center, none or X,Y,SIZE"),
         (["invert", "good.png", "--crop", "0,0,0"], "a crop is center, none or X,Y,SIZE"),
         (["invert", "good.png", "--crop", "9,0,9"], "good.png has 16 x 16 pixels, and the square"),
-        (["invert", "good.png", "--mask", "black.png"], "black.png is black wherever"),
+        (["invert", "good.png", "--mask", "black.png"], "black.png has no white pixel"),
         (["invert", "good.png", "--mask", "nowhere.png"], "nowhere.png"),
         (["invert", "good.png", "--mask", "text.png"], "text.png is no image"),
         (["invert", "text.png", "half.jpg", "huge.png"], "nor can the other 2"),

@@ -99,7 +99,7 @@ def test_transparent_parts_of_a_mask_do_not_count(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"m\.png is black wherever .*; paint white what counts"):
+    with pytest.raises(ImageError, match=r"m\.png has no white pixel .*; paint white what counts"):
         load_mask(_mask(tmp_path / "m.png", np.ones((8, 8))), SHAPE, Crop())
 
 

@@ -38,13 +38,13 @@ def choose_worker_resources(
     resources = WorkerResources(cpus, gpus)
     if gpus > total_gpus:
         raise UsageError(
-            f"a worker asks for {_describe_resources(resources)}, and {_describe_cluster(nodes)}"
+            f"a worker needs {_describe_resources(resources)}, and {_describe_cluster(nodes)}"
         )
     if gpus > 1:
         raise UsageError(f"--gpus-per-worker {gpus:g}: a worker computes on one GPU, or a share")
     if not count_workers_that_fit(nodes, resources):
         raise UsageError(
-            f"a worker asks for {_describe_resources(resources)}, and no node has as much: "
+            f"a worker needs {_describe_resources(resources)}, and no node has as much: "
             f"{_describe_cluster(nodes)}"
         )
     return resources

@@ -45,7 +45,7 @@ def apply_activation(builder: NetworkBuilder, layer: LayerConfig, x: Value) -> V
         return _hard_sigmoid(builder, layer, x)
     if not isinstance(setting, str) or setting not in ACTIVATION_FUNCTIONS:
         raise layer.settings.untranslated_error(
-            f"the activation {str(setting)[:60]}", f"knows {', '.join(ACTIVATION_FUNCTIONS)}"
+            f"the activation {str(setting)[:60]}", f"supports {', '.join(ACTIVATION_FUNCTIONS)}"
         )
     return _add_layer(
         builder, x, ACTIVATION_FUNCTIONS[setting](layer.settings, setting), layer.name
@@ -97,7 +97,7 @@ def _relu(settings: LayerSettings, kind: str) -> Activation:
     if threshold or maximum not in (0, 6) or (maximum and slope):
         raise settings.untranslated_error(
             f"negative_slope {slope:g}, max_value {maximum:g} and threshold {threshold:g}",
-            "knows those without a threshold, with a slope or up to 6",
+            "supports those without a threshold, with a slope or up to 6",
         )
     if maximum:
         return Activation("relu6")

@@ -63,7 +63,7 @@ class LayerSettings:
         value = default if value is None else value
         if value not in choices:
             raise self.untranslated_error(
-                f"{key} {str(value)[:60]!r}", f"knows {', '.join(choices)}"
+                f"{key} {str(value)[:60]!r}", f"supports {', '.join(choices)}"
             )
         return str(value)
 

@@ -138,7 +138,7 @@ def layer_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: lis
         raise layer.settings.untranslated_error("rms_scaling")
     if {row_axis(x, axis, layer.name) for axis in axes} != set(range(len(x.shape))):
         raise layer.settings.untranslated_error(
-            f"axis {axes} of {format_shape(x.file_shape)}", "knows those over all axes"
+            f"axis {axes} of {format_shape(x.file_shape)}", "supports those over all axes"
         )
     shape, channels = x.shape, x.shape[-1]
     arrays = builder.read_weights(layer, dict.fromkeys(("gamma", "beta"), shape))
@@ -218,7 +218,7 @@ def embedding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) 
     x = inputs[0]
     if not x.integer:
         raise layer.settings.untranslated_error(
-            "an input that is no label", "knows those of the label"
+            "an input that is no label", "supports those of the label"
         )
     table = builder.read_weights(layer, {"embeddings": (labels, size)})["embeddings"]
     one_hot = builder.one_hot_label(labels, layer.name)
@@ -230,5 +230,5 @@ def category_encoding(builder: NetworkBuilder, layer: LayerConfig, inputs: list[
     """Translate CategoryEncoding: the label as one-hot."""
     mode = layer.settings.read_choice("output_mode", ("multi_hot", "one_hot"), "multi_hot")
     if not inputs[0].integer:
-        raise layer.settings.untranslated_error(f"{mode} of no label", "knows those of the label")
+        raise layer.settings.untranslated_error(f"{mode} of no label", "supports the label")
     return builder.one_hot_label(layer.settings.read_int("num_tokens"), layer.name)

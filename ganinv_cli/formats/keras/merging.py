@@ -90,7 +90,7 @@ def _apply_binary(
 ) -> Value:
     """Combine two values, or a value and a number on either side."""
     if len(operands) != 2:
-        raise layer.settings.untranslated_error(f"{len(operands)} arguments", "knows those of two")
+        raise layer.settings.untranslated_error(f"{len(operands)} arguments", "supports two")
     left, right = operands
     if isinstance(left, Value) and isinstance(right, Value):
         return combine(builder, layer, [left, right])
