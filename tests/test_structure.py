@@ -22,7 +22,7 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"clipping", "errors", "outcome", "jobs", "randomness"},
+    {"clipping", "errors", "outcome", "jobs", "phase", "randomness"},
     {"array_file", "cache", "files", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
@@ -51,6 +51,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "errors",
         "outcome",
         "jobs",
+        "phase",
         "prior",
         "settings",
         "files",

@@ -169,7 +169,7 @@ def _make_solver_call(
         seed=RecoverConfig.seed,
         batch_size=size,
     )
-    return lambda: float(next(looks).gradients)
+    return lambda: float(next(look.gradients for look in looks if look.rows))
 
 
 def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:

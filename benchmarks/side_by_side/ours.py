@@ -40,7 +40,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResul
         batch_size=BATCH,
         mixed_precision=where.precision == "mixed",
     )
-    first = next(looks)
+    first = next(look for look in looks if look.rows)
     warm = time.monotonic() - first.seconds  # what comes before its steps is done once a run
     finished = [*first.finished]
     for look in looks:

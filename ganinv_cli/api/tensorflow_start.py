@@ -24,7 +24,7 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
         os.dup2(log_file.fileno(), 2)
         try:
             _prepare_devices(gpus)
-        except BaseException:
+        except Exception:
             log_file.seek(0)
             os.write(stderr, log_file.read())
             raise

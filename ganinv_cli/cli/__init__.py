@@ -2,10 +2,14 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
 
 import click
 
 from ganinv_cli.errors import GaninvError, to_printable
+from ganinv_cli.progress.interrupts import handle_interrupts
 
 COMMANDS = {  # name -> heading in the help
     "recover": "Experiments",
@@ -71,6 +75,11 @@ class _Commands(click.Group):
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command: this process's own, with its signals, if no arguments are given."""
+        with handle_interrupts() if args is None else nullcontext():
+            return super().main(args, *rest, **extra)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ import click
 
 from ganinv_cli.api.session import Session, load_config, load_run_generator, open_session
 from ganinv_cli.cli import publish
-from ganinv_cli.progress.terminal import interrupt_on_sigterm, show_on_terminal
+from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import Config
 
 Kind = TypeVar("Kind", bound=Config)
@@ -81,7 +81,6 @@ def prepare_run(
     run_config = load_config(kind, config, settings)
     if run_config.note and not output.quiet:
         click.echo(run_config.note.strip(), err=True)
-    interrupt_on_sigterm()
     return Run(run_config, output.for_shard(run_config.shard))
 
 

@@ -114,7 +114,7 @@ def train(
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.api.tensorflow_start import start_tensorflow
-    from ganinv_cli.progress import terminal as progress
+    from ganinv_cli.progress.training import show_training
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
@@ -126,19 +126,20 @@ def train(
     size = training.size
     crop = SquareCrop(crop_side, _parse_pair(crop_center))
     held_out = _read_names(exclude) if exclude else ()
-    pictures = load_images(images, size, training.channels, crop, held_out)
-    click.echo(f"{len(pictures)} images of {size}x{size} pixels; loading TensorFlow", err=True)
-
-    start_tensorflow()
-    from ganinv_cli.training.train import train as run
-
     last = None
-    with (
-        progress.show_training(out) as show,
-        closing(run(pictures, training, out, keep_every)) as steps_taken,
-    ):
-        for last in steps_taken:
-            show(last)
+    with show_training(out) as reporter:
+        reporter.enter("reading images")
+        pictures = load_images(images, size, training.channels, crop, held_out)
+        reporter.say(f"{len(pictures):,} images of {size}x{size} pixels")
+        reporter.enter("loading TensorFlow")
+        start_tensorflow()
+        from ganinv_cli.training.train import train as run
+
+        with closing(
+            run(pictures, training, out, keep_every, on_start=reporter.start)
+        ) as steps_taken:
+            for last in steps_taken:
+                reporter.show(last)
     if last is None:
         click.echo(f"{out} has had its {training.steps} steps; a larger --steps goes on", err=True)
     click.echo(out)

@@ -77,7 +77,7 @@ def train_encoder(
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
-    from ganinv_cli.progress import terminal as progress
+    from ganinv_cli.progress.training import show_fit
 
     refuse_precision(loaded.checkpoint, "precision", settings["precision"], ("float32",))
     generator = loaded.make_spec().build()
@@ -88,11 +88,13 @@ def train_encoder(
     fit_settings = EncoderSettings(images or count_needed_images(generator), **settings)
     file = out or encoder_path(path)
     with (
-        progress.show_fit(file, quiet) as show,
-        closing(fit_encoder(generator, fit_settings, file, overwrite)) as fit,
+        show_fit(file, quiet) as fit_reporter,
+        closing(
+            fit_encoder(generator, fit_settings, file, overwrite, on_start=fit_reporter.start)
+        ) as batches,
     ):
-        for last in fit:
-            show(last)
+        for last in batches:
+            fit_reporter.show(last)
     assert last.encoder
     quality = last.encoder.about["quality"]
     click.echo(

@@ -6,6 +6,7 @@ as an uninterrupted one.
 """
 
 import time
+from collections.abc import Callable
 from collections.abc import Generator as Steps
 from dataclasses import asdict
 from importlib.metadata import version
@@ -29,7 +30,7 @@ class FitProgress(NamedTuple):
 
     images: int  # made and summed
     total: int
-    images_per_second: float  # since the process started
+    images_per_second: float  # since the first batch of the process; 0 at that
     encoder: Encoder | None  # at the end: the encoder that was written
 
 
@@ -39,12 +40,14 @@ def fit_encoder(
     out: Path,
     overwrite: bool = False,
     save_seconds: float = 300.0,
+    on_start: Callable[[int], None] = lambda images: None,
 ) -> Steps[FitProgress, None, None]:
     """Fit an encoder and write it to `out`; yield after every batch, and once more at the end.
 
     Until the end, the state to continue from is in `OUT.state` (610 MB for 64x64 pixels in colour).
-    It is written every `save_seconds`, and if this generator is closed or interrupted at a yield.
-    If `out` already holds this encoder, it is yielded at once.
+    It is written every `save_seconds`, and if this generator is closed or interrupted at a yield or
+    after the last batch. If `out` already holds this encoder, it is yielded at once. `on_start` is
+    called with the number of images summed before.
 
     Raises ConfigError if `out` or its state is of another run and `overwrite` is False,
     CheckpointError if one is damaged or the generator's images are not finite, ResultsError if
@@ -59,10 +62,14 @@ def fit_encoder(
         encoder = files.load_finished()
         if encoder is None:
             sums = files.load_sums() or fit.make_empty_sums(generator)
+            on_start(sums.images)
             sums = yield from _accumulate_sums(generator, settings, sums, files, save_seconds)
-            encoder = _build_encoder(
-                generator, settings, fit.solve_ridge(sums, settings.ridge), run
-            )
+            try:
+                weights = fit.solve_ridge(sums, settings.ridge)
+                encoder = _build_encoder(generator, settings, weights, run)
+            except KeyboardInterrupt:
+                files.save_sums(sums)
+                raise
             files.write_encoder(encoder)
         yield FitProgress(settings.images, settings.images, 0.0, encoder)
 
@@ -75,11 +82,13 @@ def _accumulate_sums(
     save_seconds: float,
 ) -> Steps[FitProgress, None, fit.Sums]:
     add_batch = fit.make_add_batch(generator, settings)
-    first = saved = sums.images
+    saved, timed_from = sums.images, 0
     started = saved_at = time.monotonic()
     while sums.images < settings.images:
         sums = add_batch(sums)
-        rate = (sums.images - first) / (time.monotonic() - started)
+        if not timed_from:  # the first batch has compiled the others
+            timed_from, started = sums.images, time.monotonic()
+        rate = (sums.images - timed_from) / max(time.monotonic() - started, 1e-9)
         try:
             yield FitProgress(sums.images, settings.images, rate, None)
         except (KeyboardInterrupt, GeneratorExit):

@@ -10,6 +10,7 @@ from ganinv_cli.jobs import Job, JobCollection, JobSource
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.phase import Phase
 from ganinv_cli.settings.machine import Machine
 
 
@@ -35,6 +36,7 @@ class WorkerResult(NamedTuple):
     rows: Mapping[str, Mapping[str, np.ndarray]] = {}
     batch_size: int = 0  # trials in flight on that worker
     added: list[Job] = []  # noqa: RUF012 - followers of `jobs` that it runs itself, maybe among them
+    phase: Phase = Phase.running  # what the worker does next
 
 
 WorkerResults = abc.Generator[WorkerResult, None, None]

@@ -138,6 +138,8 @@ def _describe_test(minimum_test: MinimumTest | None, generator: Generator) -> di
 class ImageTask(TrialTask[ImagesConfig]):
     """Find a z of each image, from several starts."""
 
+    cases_word = "images"
+
     # by the image's number: (height, width, channels) uint8
     pixels: Mapping[int, np.ndarray] = field(kw_only=True)
     minimum_test: MinimumTest | None = None

@@ -70,6 +70,8 @@ def make_task(config: NoiseSweepConfig) -> "NoiseSweepTask":
 class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
     """Recover known z from their images with noise of each variance."""
 
+    cases_word = "variances"
+
     def get_group(self, job: Job) -> str:
         return variance_group(self.config.variances[job.case], job.rule)
 

@@ -1,5 +1,6 @@
 """The jobs that are left in a run: counted at once, iterated one by one."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,18 @@ class PendingJobs:
             int((left & ~self._find_following(bundle, left)).sum())
             for bundle, left in self._iterate_missing()
         )
+
+    def describe_total(self, cases_word: str) -> str:
+        """Return the factors of `total`, e.g. "100 × 3 rules", empty if there is one alone."""
+        series = [each for bundle in self.bundles for each in bundle]
+        counts = {
+            "rules": len({each.rule for each in series}),
+            cases_word: len({each.case for each in series}),
+        }
+        if len(series) == 1 or math.prod(counts.values()) != len(series):
+            return ""
+        factors = [f"{count:,} {word}" for word, count in counts.items() if count > 1]
+        return " × ".join([f"{self.total // len(series):,}", *factors])
 
     def __len__(self) -> int:
         return self._job_count

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts
+from ganinv_cli.phase import Phase
 
 MIN_SECONDS = 3.0  # of computing before a rate is used
 ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it
@@ -20,8 +21,10 @@ class RunProgress(NamedTuple):
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
-    warning: str = ""  # a sentence to show once
-    phase: str = "running"  # or what happens before that, e.g. "compiling"
+    message: str = ""  # a sentence to show once
+    phase: Phase = Phase.running
+    factors: str = ""  # of `total`, e.g. "100 × 3 rules"
+    finished_here: int = 0  # in this process
 
 
 @dataclass
@@ -32,12 +35,18 @@ class ProgressCounter:
     finished_before: int  # of these
     expected_gradients: float  # per trial of the rest
     success_word: str = "recovered"  # names a success
+    factors: str = ""  # of `total`
     counts: Counts = field(default_factory=Counts)
+    phase: Phase = Phase.measuring  # of the worker that is farthest
 
     @property
     def initial(self) -> RunProgress:
         """The progress before the first counts."""
         return self.add(Counts())
+
+    def enter(self, phase: Phase) -> None:
+        """Record that a worker has entered a phase."""
+        self.phase = max(self.phase, phase, key=list(Phase).index)
 
     def add(self, counts: Counts) -> RunProgress:
         """Add counts, and return the progress after them."""
@@ -47,7 +56,16 @@ class ProgressCounter:
         seconds_left = self._estimate_seconds_left(rate)
         ended = self.finished_before + done
         return RunProgress(
-            ended, self.total, good, self.success_word, gradients, rate, seconds_left
+            ended,
+            self.total,
+            good,
+            self.success_word,
+            gradients,
+            rate,
+            seconds_left,
+            phase=self.phase,
+            factors=self.factors,
+            finished_here=done,
         )
 
     def _estimate_seconds_left(self, rate: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganinv_cli import preconditioner
-from ganinv_cli.engine.engine import Counts, Engine, WorkerResult, WorkerResults
+from ganinv_cli.engine.engine import Engine, WorkerResult, WorkerResults
 from ganinv_cli.experiments.columns import Groups, join_groups
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
@@ -92,19 +92,30 @@ def run_task(
     expected = min(relative_cost * task.solver.expected_gradients, task.config.budget)
     success_word = "recovered" if task.exact else "converged"
     finished = jobs.total - jobs.remaining_trials
-    counter = ProgressCounter(jobs.total, finished, expected, success_word)
-    show(counter.initial)  # building graphs and the preconditioner takes a while
-    constants = _make_constants(task, engine.generator)
+    counter = ProgressCounter(
+        jobs.total, finished, expected, success_word, jobs.describe_total(task.cases_word)
+    )
     if engine.is_local:
         running_trials = RunningTrials(run, jobs.trials if jobs.coupled else 0)
         for file in running_trials.damaged_files:
-            show(counter.initial._replace(warning=_UNUSABLE.format(file)))
+            show(counter.initial._replace(message=_UNUSABLE.format(file)))
         task = replace(task, running_trials=running_trials)
         jobs = replace(jobs, resumed=running_trials.jobs)
+    show(counter.initial._replace(message=_describe_resumption(jobs, finished)))
+    constants = _make_constants(task, engine.generator)
     results = engine.run(task, jobs)
-    with contextlib.closing(_commit_results(results, run, constants, on_commit)) as counts_stream:
-        for counts in counts_stream:
-            show(counter.add(counts))
+    with contextlib.closing(_commit_results(results, run, constants, on_commit)) as committed:
+        for result in committed:
+            counter.enter(result.phase)
+            show(counter.add(result.counts))
+
+
+def _describe_resumption(jobs: PendingJobs, finished: int) -> str:
+    """Return a sentence on what an earlier process has saved, empty if that is nothing."""
+    if not (finished or jobs.resumed):
+        return ""
+    running = f", and the state of {len(jobs.resumed):,} that ran" if jobs.resumed else ""
+    return f"resuming: {finished:,} of {jobs.total:,} trials are saved{running}"
 
 
 def _make_constants(
@@ -127,8 +138,8 @@ def _commit_results(
     run: Run,
     constants: Mapping[str, np.ndarray],
     on_commit: Callable[[], None],
-) -> Generator[Counts, None, None]:
-    """Yield the counts of each result; commit the rows every few seconds and at the end.
+) -> Generator[WorkerResult, None, None]:
+    """Yield each result; commit the rows every few seconds and at the end.
 
     An interruption of the caller is passed on to `results`, which then yields finished trials.
     `on_commit` is not called after the commit that an interruption makes.
@@ -152,7 +163,7 @@ def _commit_results(
                 commit()
                 on_commit()
                 last_commit = time.monotonic()
-            yield result.counts
+            yield result
     except (GeneratorExit, KeyboardInterrupt):
         with contextlib.suppress(KeyboardInterrupt, StopIteration):
             add_rows(results.throw(KeyboardInterrupt()))

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +51,7 @@ class TrialTask(ABC, Generic[Settings]):
     has_exact_jobs: bool = True  # whether it has none for any of the jobs
     running_trials: RunningTrials | None = None  # where they are saved; None: they are not
     stationary: float = Limits.stationary  # decrease of the image loss that counts as none
+    cases_word: ClassVar[str] = "cases"  # names what `Job.case` numbers, in plural
 
     @abstractmethod
     def prepare_targets(self, generator: Generator) -> MakeTargets:
@@ -90,10 +91,10 @@ class TrialTask(ABC, Generic[Settings]):
                 ended += increment.finished
                 counts = self.count_trials(increment)
                 if not jobs.is_exhausted() and time.monotonic() - last_result < RESULT_SECONDS:
-                    yield WorkerResult(counts, batch_size=increment.rows)
+                    yield WorkerResult(counts, batch_size=increment.rows, phase=increment.phase)
                     continue
                 yield self._make_result(ended, generator.prior, counts)._replace(
-                    batch_size=increment.rows
+                    batch_size=increment.rows, phase=increment.phase
                 )
                 ended, last_result = [], time.monotonic()
         except (KeyboardInterrupt, GaninvError):

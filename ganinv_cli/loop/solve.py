@@ -23,6 +23,7 @@ from ganinv_cli.loop.saved_trials import SavedTrials
 from ganinv_cli.loop.slots import Slots
 from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.phase import Phase
 from ganinv_cli.solvers.solver import Solver
 
 
@@ -43,7 +44,8 @@ def solve(
 ) -> Iterator[Increment]:
     """Run all jobs of a source; yield an increment after some steps of the batch.
 
-    If the source has no jobs now and nothing runs, an empty increment is yielded. `make_targets`
+    An empty increment is yielded before each phase, and if the source has no jobs now and nothing
+    runs. `make_targets`
     is called for a block of jobs shortly before they start; `batch_size` 0 chooses one by speed;
     `mask` (height, width, 1) selects the pixels that count; `preconditioned` weights the
     residual of jobs whose right z leaves none; `mixed_precision` allows bfloat16 gradients at
@@ -58,6 +60,7 @@ def solve(
     trial_queue = TrialQueue(
         job_source, make_targets, limits, generator, record_points, batch_size or FIRST_ROWS
     )
+    yield Increment([], 0.0, 0.0, phase=Phase.measuring)
     batch = Batch(
         generator,
         solver,
@@ -70,7 +73,9 @@ def solve(
     )
     sizing = _BatchSizing(batch, BatchSizeControl(batch_size), coupled)
     increment_control = IncrementControl(solver)
+    yield Increment([], 0.0, 0.0, phase=Phase.compiling)
     batch_state = sizing.make_empty(job_source.remaining)
+    yield Increment([], 0.0, 0.0)
     slots = Slots(len(batch_state.code), saved_trials, coupled)
     while True:
         try:

@@ -9,6 +9,7 @@ import numpy as np
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.phase import Phase
 from ganinv_cli.refine import Refined
 
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
@@ -195,3 +196,4 @@ class Increment(NamedTuple):
     gradients: float  # spent by the rows that were running
     seconds: float
     rows: int = 0  # of the batch
+    phase: Phase = Phase.running  # what comes next, if there are no steps

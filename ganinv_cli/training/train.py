@@ -4,6 +4,7 @@ Every random number is a function of (seed, step), so an interrupted run continu
 numbers as an uninterrupted one.
 """
 
+import math
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -26,7 +27,8 @@ class TrainingProgress(NamedTuple):
     steps: int
     generator_loss: float  # nats
     discriminator_loss: float  # nats
-    images_per_second: float  # real images, since the process started
+    images_per_second: float  # real images, since the first step of the process; 0 at that
+    seconds_left: float  # NaN at the first step
     saved: Path | None  # the checkpoint's prefix, if one was written at this step
 
 
@@ -46,12 +48,14 @@ def train(
     folder: Path,
     keep_every: int | None = None,
     save_seconds: float = 180.0,
+    on_start: Callable[[int], None] = lambda steps: None,
 ) -> Generator[TrainingProgress, None, None]:
     """Train on uint8 images (n, size, size, channels); yield after every step.
 
     Writes into `folder`: the averaged generator as `DCGAN.model-STEP` (layout C, the newest only),
     a sheet of samples for each in `samples/`, every `keep_every` steps a copy in `kept/`, and in
     `state/` the state to continue from. Closing or interrupting the generator saves the last step.
+    `on_start` is called with the number of steps done before.
     Raises ConfigError if the folder holds another run, ResultsError if another process has locked
     it, GaninvError if it cannot be written.
     """
@@ -71,8 +75,10 @@ def train(
                 saver.save()  # last: a run killed before this repeats the steps since the last save
             return saved
 
-        started, first = time.monotonic(), int(model.step)
-        saved_at, saved_step = started, first
+        started = saved_at = time.monotonic()
+        first = saved_step = int(model.step)
+        if first < settings.steps:
+            on_start(first)
         try:
             for step in range(first, settings.steps):
                 losses = take_step(
@@ -82,10 +88,18 @@ def train(
                 due = time.monotonic() - saved_at > save_seconds or done == settings.steps
                 if due or (keep_every and done % keep_every == 0):
                     saved, saved_at, saved_step = save(), time.monotonic(), done
-                rate = (done - first) * settings.batch_size / (time.monotonic() - started)
+                timed = step - first  # the first step has compiled the others
+                per_step = (time.monotonic() - started) / timed if timed else math.nan
                 yield TrainingProgress(
-                    done, settings.steps, float(losses[0]), float(losses[1]), rate, saved
+                    done,
+                    settings.steps,
+                    float(losses[0]),
+                    float(losses[1]),
+                    settings.batch_size / per_step if timed else 0.0,
+                    (settings.steps - done) * per_step,
+                    saved,
                 )
+                started = started if timed else time.monotonic()
         except (KeyboardInterrupt, GeneratorExit):
             if int(model.step) > saved_step:
                 save()

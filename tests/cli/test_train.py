@@ -40,16 +40,14 @@ def test_a_stopped_run_saves_what_it_trained_and_says_how_to_go_on(
         process.send_signal(stop)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert said.endswith(
-        "stopping; saving what was trained takes some seconds\n"
-        f"interrupted; what was saved is in {out}, and the same command goes on\n"
-    )
+    assert said.endswith(f"interrupted; what was saved is in {out}, and the same command goes on\n")
     assert "Traceback" not in said
     step = int(read(out).path.rpartition("-")[2])
 
     more = ["train", str(pictures), "--out", str(out), *SMALL, "--steps", str(step + 1)]
     result = CliRunner().invoke(main, more)
     assert result.exit_code == 0, result.output
+    assert f"resuming at step {step + 1:,}\n" in result.stderr
     assert f"{step + 1:,}/{step + 1:,} steps" in result.stderr
     assert read(out).path == str(out / f"DCGAN.model-{step + 1}")
 

@@ -60,7 +60,6 @@ def test_a_stopped_run_keeps_what_it_summed_and_says_how_to_go_on(
     path = checkpoint / "encoder.npz"
     assert process.returncode == 130
     assert said.endswith(
-        "stopping; saving what was summed takes some seconds\n"
         f"interrupted; what was summed is kept for {path}, and the same command goes on\n"
     )
     assert (checkpoint / "encoder.npz.state").exists()

@@ -187,9 +187,9 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
     arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
     program = (
         "from ganinv_cli.experiments import run\nfrom ganinv_cli.cli import "
-        f"main\nrun.COMMIT_SECONDS = 0  # every look\nmain({arguments})"
+        "main\nrun.COMMIT_SECONDS = 0  # every look\nmain()"
     )
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     parts = tmp_path / "recover.h5.parts"
     while process.poll() is None and len(list(parts.glob("*.h5"))) < 2:

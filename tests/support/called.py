@@ -21,7 +21,7 @@ import sys
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import run
 run.COMMIT_SECONDS = 0  # every look
-main(sys.argv[1:])
+main()
 """
 
 

@@ -102,7 +102,7 @@ def solve_jobs(
         saved_trials=saved,
     ):
         done.update({trial.job: trial for trial in look.finished})
-        if looks is not None:
+        if looks is not None and look.rows:
             looks.append(look)
     return done
 

@@ -15,6 +15,7 @@ from ganinv_cli.engine.ray.worker import Worker
 from ganinv_cli.engine.ray.workers import ANSWER_SECONDS, WorkerLost, Workers
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import JobCollection
+from ganinv_cli.phase import Phase
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine
 
@@ -101,7 +102,7 @@ class RayCluster:
         results: list[WorkerResult] = []
         for result in answer:
             scheduler.complete_jobs(worker, result.jobs, result.batch_size, result.added)
-            if result.jobs or any(result.counts):
+            if result.jobs or any(result.counts) or result.phase is not Phase.running:
                 counts = result.counts._replace(seconds=result.counts.seconds / ready)
                 results.append(result._replace(counts=counts))
         return results

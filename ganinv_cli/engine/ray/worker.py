@@ -131,6 +131,7 @@ def _merge_results(results: "list[WorkerResult]") -> "list[WorkerResult]":
         if result.jobs:
             merged.append(result._replace(counts=counts))
             counts = Counts()
-    batch_size = results[-1].batch_size if results else 0
-    last = merged.pop() if merged else WorkerResult(Counts(), batch_size=batch_size)
+    last = merged.pop() if merged else WorkerResult(Counts())
+    if results:
+        last = last._replace(batch_size=results[-1].batch_size, phase=results[-1].phase)
     return [*merged, last._replace(counts=last.counts.add(counts))]

@@ -1,0 +1,154 @@
+"""Ctrl-C and SIGTERM, answered while TensorFlow's C++ code runs too.
+
+Python calls a signal handler between two of its own instructions, so not before a call of C++
+returns. A thread is therefore woken through `signal.set_wakeup_fd`, and answers meanwhile.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from types import FrameType
+
+EXIT_CODE = 130
+GRACE_SECONDS = 1.0  # for Python to raise KeyboardInterrupt, if nothing has to be saved
+STOPPING = "stopping; saving what has finished (Ctrl-C again stops at once)"
+SHOW_CURSOR = "\r\x1b[2K\x1b[?25h"  # and clear the line
+
+
+class Answer(Enum):
+    """What the first signal does."""
+
+    END = auto()  # raise KeyboardInterrupt; end the process soon, since nothing has to be saved
+    SAVE = auto()  # raise KeyboardInterrupt as soon as C++ returns, and wait for what is saved
+    DEFER = auto()  # `raise_if_requested` raises KeyboardInterrupt
+
+
+class Interrupts:
+    """The signal handler of a command. Its first signal interrupts, its second ends the process."""
+
+    def __init__(self) -> None:
+        self.answer = Answer.END
+        self.requested = False
+        self.say: Callable[[str], None] = lambda sentence: None  # shows the user a message
+        self.describe: Callable[[], str] = lambda: ""  # returns the last message
+        self._handled = False
+        self._stream = -1  # file descriptor of stderr
+        self._timer = threading.Timer(GRACE_SECONDS, self._end_process)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt in the main thread, once, unless that is deferred."""
+        self.requested = True
+        if not self._handled and self.answer is not Answer.DEFER:
+            self._handled = True
+            raise KeyboardInterrupt
+
+    def raise_if_requested(self) -> None:
+        """Raise KeyboardInterrupt if it was deferred, or some library caught it."""
+        if self.requested:
+            self._handled = True
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def install(self) -> Iterator[None]:
+        """Handle SIGINT and SIGTERM, unless they are ignored; after one, end the process."""
+        handlers = {
+            number: handler
+            for number in (signal.SIGINT, signal.SIGTERM)
+            if (handler := signal.getsignal(number)) != signal.SIG_IGN
+        }
+        receiver, sender = socket.socketpair()
+        sender.setblocking(False)
+        self._stream = os.dup(2)
+        self._timer.daemon = True
+        for number in handlers:
+            signal.signal(number, self)
+        old_descriptor = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        watcher = threading.Thread(
+            target=self._watch, args=(receiver, bytes(handlers)), name="interrupts", daemon=True
+        )
+        watcher.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(old_descriptor)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            sender.close()
+            watcher.join()
+            receiver.close()
+            self._timer.cancel()
+            if self.requested:
+                _flush()
+                os._exit(EXIT_CODE)  # Python takes seconds to unload TensorFlow
+            os.close(self._stream)
+
+    def _watch(self, receiver: socket.socket, numbers: bytes) -> None:
+        """Answer each of the signals `numbers`, until the other end of the socket is closed."""
+        received = 0
+        while number := receiver.recv(1):
+            if number in numbers:
+                received += 1
+                self._answer_signal(received)
+
+    def _answer_signal(self, received: int) -> None:
+        self.requested = True
+        if received > 1:
+            self._end_process()
+        elif self.answer is Answer.END:
+            self._timer.start()
+        else:
+            self.say(STOPPING)
+
+    def _end_process(self) -> None:
+        """End the process at once, or not if Python is on its way out after a first signal."""
+        if self._handled and threading.current_thread() is self._timer:
+            return
+        message = self.describe()
+        clear = SHOW_CURSOR if os.isatty(self._stream) else ""
+        with contextlib.suppress(OSError):
+            os.write(self._stream, f"{clear}{message and message + os.linesep}".encode())
+        os._exit(EXIT_CODE)
+
+
+@contextmanager
+def handle_interrupts() -> Iterator[None]:
+    """Handle the signals of this process until the end of the block, then end it after one."""
+    with Interrupts().install():
+        yield
+
+
+@contextmanager
+def describe_interrupts(
+    say: Callable[[str], None], describe: Callable[[], str]
+) -> Iterator[Interrupts]:
+    """Yield what handles signals, and show its messages with `say`, the last from `describe`.
+
+    Without a command, as when Python calls, that is nothing: Python raises KeyboardInterrupt.
+    """
+    interrupts = _find_installed() or Interrupts()
+    before = interrupts.say, interrupts.describe, interrupts.answer
+    interrupts.say, interrupts.describe = say, describe
+    try:
+        yield interrupts
+    except KeyboardInterrupt:
+        say(describe())
+        raise
+    finally:
+        interrupts.say, interrupts.describe, interrupts.answer = before
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+
+
+def _find_installed() -> Interrupts | None:
+    handlers = (signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+    return next((handler for handler in handlers if isinstance(handler, Interrupts)), None)
