@@ -138,7 +138,7 @@ def _refuse_unknown_content(facts: FileFacts) -> None:
         raise CheckpointError(f"{path} is empty; copy it again from its source")
     if facts.is_file and path.suffix in suffixes:
         raise CheckpointError(
-            f"{path} is not a {path.suffix} file, as its name says: it begins with "
+            f"{path} is not a {path.suffix} file, although it is called so: it begins with "
             f"{facts.first_bytes[:8]!r}; copy or download it again"
         )
     patterns = [pattern for form in list_formats() for pattern in form.folder_patterns]

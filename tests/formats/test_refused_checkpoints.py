@@ -45,7 +45,7 @@ def _(folder: Path) -> Path:
     return folder / "notes"
 
 
-@refused("text file with a known ending", "is not a .h5 file, as its name says")
+@refused("text file with a known ending", "is not a .h5 file, although it is called so")
 def _(folder: Path) -> Path:
     (folder / "generator.h5").write_text("404: not found")
     return folder / "generator.h5"

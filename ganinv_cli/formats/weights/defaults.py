@@ -87,7 +87,8 @@ def check_direction(layers: Sequence[WeightedLayer], framework: Framework) -> No
             size % layout.outputs == 0 for each in rest for size in each.shape
         )
     else:
-        takes_pictures = _count_outputs(rest[-1], framework, layers) == 1
+        last = rest[-1]  # a grey generator ends in a convolution
+        takes_pictures = len(last.shape) == 2 and get_matrix_sizes(last, framework)[1] == 1
     if takes_pictures:
         is_number = _count_outputs(rest[-1], framework, layers) == 1
         raise UnreadableError(DISCRIMINATOR if is_number else IMAGE_NETWORK)
