@@ -47,7 +47,10 @@ KEYS = (  # words of files and of JSON, which programs read
 FORBIDDEN = re.compile("|".join(PHRASES), re.IGNORECASE)
 ALLOWED = re.compile("|".join(KEYS))
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "checkpoints/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "checkpoints/README.md")
+    ),
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("configs/*.toml")),
 ]
