@@ -23,6 +23,7 @@ from ganinv_cli.settings.load import check_keywords
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.images import ImageRun
+    from ganinv_cli.images import TargetImage
 
 Kind = TypeVar("Kind", bound=Config)
 Images = TypeVar("Images", bound=ImagesConfig)
@@ -154,12 +155,23 @@ class ImageExperiment:
     """The experiment of `invert` and `consistency`."""
 
     figure_folder: Path | None = None  # if it is not the results file's own
+    pictures: "Sequence[TargetImage] | None" = None  # in place of the config's image files
 
     def __call__(self, session: Session[Images]) -> "ImageRun":
         """Run it; return the images' numbers, and the files that are not images."""
-        from ganinv_cli.experiments.images import run_images
+        from ganinv_cli.experiments.image_files import describe_changes
+        from ganinv_cli.experiments.images import read_pictures, run_images
 
-        return session.run(partial(run_images, figure_folder=self.figure_folder))
+        folder = self.figure_folder or session.out.with_suffix("")
+        pictures = self.pictures
+        if pictures is None:
+            pictures = read_pictures(session.config, session.engine.generator, folder)
+        for line in describe_changes(pictures):
+            session.reporter.say(line)
+        images = session.run(partial(run_images, pictures=pictures))
+        for line in images.renamed:
+            session.reporter.say(line)
+        return images
 
 
 _CALL = ("generator", "config", "out", "overwrite", "progress")

@@ -23,7 +23,7 @@ from ganinv_cli.settings.config import ConsistencyConfig
         multiple=True,
         type=click.Path(),
         group=INPUT,
-        help="Image file, or folder of images. Repeat it for several.",
+        help="Image file, NumPy file (.npy, .npz), or folder of them. Repeat it for several.",
     ),
     options.CROP,
     options.MASK,

@@ -37,7 +37,8 @@ MASK = declare(
     type=click.Path(),
     metavar="FILE",
     group=INPUT,
-    help="Image that says which pixels count: black pixels do not. It is cropped like the images.",
+    help="Image, or array in a .npy or .npz file, that says which pixels count: black pixels do "
+    "not. It is cropped like the images.",
 )
 STATIONARY = declare(
     "--stationary",

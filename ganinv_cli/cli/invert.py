@@ -55,11 +55,12 @@ def invert(
 ) -> None:
     """Find the latent vectors of images, each with a certificate.
 
-    Takes image files and folders. Prints for each image whether the generator made it, and why: how
-    close the reconstruction is, how many starts agree, how well z is determined, and whether z lies
-    inside the prior's bounds. Pictures of original, reconstruction and difference are written to
-    the folder. A file that is not an image is skipped, and the exit status is 1; if no file is an
-    image, it is 2. The same command continues a run that was stopped.
+    Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
+    generator made it, and why: how close the reconstruction is, how many starts agree, how well z
+    is determined, and whether z lies inside the prior's bounds. Pictures of original,
+    reconstruction and difference are written to the folder. A file that is not an image is skipped,
+    and the exit status is 1; if no file is an image, it is 2. The same command continues a run that
+    was stopped.
 
     New images are added to the results file. Images that it holds, under this or another name, are
     not inverted again. `ganinv report invert.h5` shows all of them.

@@ -3,25 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ganinv_cli.errors import ImageError, UsageError, to_printable
-from ganinv_cli.images import (
-    Crop,
-    TargetImage,
-    list_images,
-    load_image,
-    suppress_pillow_warnings,
-)
+from ganinv_cli.images import Crop, TargetImage, list_images, load_image, suppress_pillow_warnings
+from ganinv_cli.images.files import is_array_name
+from ganinv_cli.images.load import ImageShape, make_unread_image
+from ganinv_cli.images.numpy_files import LatentsError, load_numpy_file
+
+MAX_DESCRIBED = 8  # images that are described one by one
 
 
 def read_image_files(
-    names: Sequence[str], shape: tuple[int, int, int], crop: Crop, output_folder: Path
+    names: Sequence[str],
+    shape: ImageShape,
+    crop: Crop,
+    output_folder: Path,
+    latent: int = 0,
 ) -> list[TargetImage]:
-    """Read every image of a run, in the order of the results file; 12 kB each at 64 pixels.
+    """Read every image of a command, in order; 12 kB each at 64 pixels.
 
-    Files in `output_folder`, the run's own figures, are skipped. Raises ImageError if none of the
-    files can be read, UsageError if a source is that folder.
+    Skipped are files in `output_folder`, the run's own figures, and files of latent vectors, of
+    size `latent`, in folders. Raises ImageError if none of the files can be read, UsageError if a
+    source is that folder.
     """
     paths = [Path(name) for name in names]
     for path in paths:
@@ -33,9 +35,10 @@ def read_image_files(
     own_folder = output_folder.resolve()
     with suppress_pillow_warnings():
         files = [
-            _read_image_file(path, shape, crop)
+            image
             for path in list_images(paths)
             if not path.resolve().is_relative_to(own_folder)
+            for image in _read_file(path, shape, crop, latent, is_named=path in paths)
         ]
     errors = [source.error for source in files if source.error]
     if len(errors) == len(files):
@@ -47,9 +50,31 @@ def read_image_files(
     return files
 
 
-def _read_image_file(path: Path, shape: tuple[int, int, int], crop: Crop) -> TargetImage:
+def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
+    """Return what was done to each image; of many, how many were changed."""
+    changed = [picture for picture in pictures if picture.notes]
+    if len(pictures) <= MAX_DESCRIBED or not changed:
+        return [f"{picture.name}: {'; '.join(picture.notes)}" for picture in changed]
+    counts = {
+        word: sum(any(note.startswith(word) for note in picture.notes) for picture in changed)
+        for word in ("cropped", "resized")
+    }
+    parts = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+    return [
+        f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"
+        + (f" ({parts})" if parts else "")
+    ]
+
+
+def _read_file(
+    path: Path, shape: ImageShape, crop: Crop, latent: int, *, is_named: bool
+) -> list[TargetImage]:
+    """Return the images of a file: one, of a NumPy file several, or one that says what is wrong."""
     try:
-        return load_image(path, shape, crop)
+        if is_array_name(path):
+            return list(load_numpy_file(path, shape, crop, latent))
+        return [load_image(path, shape, crop)]
     except ImageError as error:
-        black = np.zeros(shape, np.uint8)
-        return TargetImage(to_printable(path.name), "", black, error=str(error))
+        if isinstance(error, LatentsError) and not is_named:
+            return []
+        return [make_unread_image(to_printable(path.name), shape, error)]

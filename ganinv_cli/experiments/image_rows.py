@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,29 +21,36 @@ CONTENT_COLUMNS = ("name", "sha256", "error")
 Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its name and error
 
 
-def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[int]:
-    """Return each picture's number in the results file, and record how many the file has.
+class StoredImage(NamedTuple):
+    """An image of the results file."""
+
+    number: int
+    name: str  # under which the file has it
+
+
+def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[StoredImage]:
+    """Return each picture's image in the results file, and record how many the file has.
 
     Content that the file holds keeps its number, new content gets the lowest free one. In a shard
     the number is the content's place in the command, so that all shards agree. Raises ResultsError
     if the file of a shard holds other images.
     """
     contents = [_get_content(make_image_row(picture)) for picture in pictures]
-    stored = _read_contents(run)
-    if shard:
-        numbers = {content: place for place, content in enumerate(dict.fromkeys(contents))}
-        if any(numbers.get(content) != number for content, number in stored.items()):
-            raise ResultsError(
-                f"{run.path} holds other images; with --shard name the same images in the same "
-                "order each time, or name another file with --out"
-            )
-    else:
-        used = set(stored.values())
-        free = (number for number in count() if number not in used)
-        new = [content for content in dict.fromkeys(contents) if content not in stored]
-        numbers = stored | dict(zip(new, free, strict=False))
-    run.record(_summarize(numbers))
-    return [numbers[content] for content in contents]
+    images = _read_images(run)
+    used = {image.number for image in images.values()}
+    places = {content: place for place, content in enumerate(dict.fromkeys(contents))}
+    if shard and any(places.get(content) != image.number for content, image in images.items()):
+        raise ResultsError(
+            f"{run.path} holds other images; with --shard name the same images in the same order "
+            "each time, or name another file with --out"
+        )
+    free = (number for number in count() if number not in used)
+    for content, picture in zip(contents, pictures, strict=True):
+        if content not in images:
+            number = places[content] if shard else next(free)
+            images[content] = StoredImage(number, picture.name)
+    run.record(_summarize(images))
+    return [images[content] for content in contents]
 
 
 def commit_new_images(
@@ -90,14 +98,15 @@ def _make_copy_columns(losses: np.ndarray) -> dict[str, np.ndarray]:
     return {"copy_quality": np.array([QUALITIES]), "copy_loss": losses[None]}
 
 
-def _read_contents(run: Run) -> dict[Content, int]:
-    """Return the numbers of the committed images by their content."""
+def _read_images(run: Run) -> dict[Content, StoredImage]:
+    """Return the committed images by their content."""
     groups = (group for group in run.groups if group.startswith("image=") and "/" not in group)
-    contents: dict[Content, int] = {}
+    images: dict[Content, StoredImage] = {}
     for group in sorted(groups):
-        content = _get_content(run.read_group(group, CONTENT_COLUMNS))
-        contents.setdefault(content, image_number(group))
-    return contents
+        row = run.read_group(group, CONTENT_COLUMNS)
+        name = bytes(row["name"][0]).decode(errors="replace")
+        images.setdefault(_get_content(row), StoredImage(image_number(group), name))
+    return images
 
 
 def _get_content(row: Mapping[str, np.ndarray]) -> Content:
@@ -105,9 +114,9 @@ def _get_content(row: Mapping[str, np.ndarray]) -> Content:
     return (b"", name, error) if error else (sha256,)
 
 
-def _summarize(numbers: Mapping[Content, int]) -> dict[str, int | str]:
+def _summarize(images: Mapping[Content, StoredImage]) -> dict[str, int | str]:
     """Return the number of images, and a hash of their hashes in order, which `merge` compares."""
-    hashes = {number: content[0].decode() for content, number in numbers.items()}
+    hashes = {image.number: content[0].decode() for content, image in images.items()}
     total = max(hashes) + 1
     joined = "\n".join(hashes.get(number, "") for number in range(total))
     return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}

@@ -42,6 +42,7 @@ class ImageRun(NamedTuple):
     numbers: tuple[int, ...]  # of each picture, in order, in the results file; -1: not readable
     unread: list[str]  # a sentence for each file that could not be read
     recorded: tuple[int, ...]  # the numbers of all pictures, those that are not readable included
+    renamed: list[str]  # a sentence for each picture that the file has under another name
 
 
 def run_images(
@@ -61,17 +62,10 @@ def run_images(
     no file can be read.
     """
     generator = engine.generator
-    if not (config.image if pictures is None else pictures):
-        raise ConfigError("no image is named; give a file, or a folder of images")
     check_labels(generator, config, config.trials + config.restarts, "trials")
     solver = make_solver(config.solver, config.solver_settings)
     if pictures is None:
-        pictures = read_image_files(
-            config.image,
-            generator.image_shape,
-            Crop(config.crop),
-            figure_folder or out.with_suffix(""),
-        )
+        pictures = read_pictures(config, generator, figure_folder or out.with_suffix(""))
     pixel_mask = read_mask(config, generator)
     minimum_test = (
         MinimumTest() if generator.batch_norm == "frozen" else None
@@ -87,10 +81,10 @@ def run_images(
         config.command, config, solver, generator, engine.machine.device, extra_settings
     )
     with open_run(out, run_provenance, overwrite) as run:
-        numbers = number_images(run, pictures, config.shard)
+        stored = number_images(run, pictures, config.shard)
         by_number: dict[int, TargetImage] = {}
-        for number, picture in zip(numbers, pictures, strict=True):
-            by_number.setdefault(number, picture)
+        for image, picture in zip(stored, pictures, strict=True):
+            by_number.setdefault(image.number, picture)
         shard = _select_shard(by_number, config)
         commit_new_images(run, shard, generator, pixel_mask)
         readable = [number for number, picture in shard.items() if not picture.error]
@@ -118,11 +112,27 @@ def run_images(
         run.finish()
     return ImageRun(
         tuple(
-            -1 if picture.error else number
-            for number, picture in zip(numbers, pictures, strict=True)
+            -1 if picture.error else image.number
+            for image, picture in zip(stored, pictures, strict=True)
         ),
         [picture.error for picture in pictures if picture.error],
         tuple(by_number),
+        [
+            f"{picture.name} is the same image as {image.name} in {out}"
+            for image, picture in zip(stored, pictures, strict=True)
+            if image.name != picture.name
+        ],
+    )
+
+
+def read_pictures(
+    config: ImagesConfig, generator: Generator, figure_folder: Path
+) -> list[TargetImage]:
+    """Read the image files of a config; raises as `run_images` does."""
+    if not config.image:
+        raise ConfigError("no image is named; give a file, or a folder of images")
+    return read_image_files(
+        config.image, generator.image_shape, Crop(config.crop), figure_folder, generator.latent
     )
 
 

@@ -1,9 +1,11 @@
-"""Image files as pixels for a generator."""
+"""Image files, NumPy files and arrays as pixels for a generator."""
 
+from ganinv_cli.images.arrays import make_target_image
 from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import suppress_pillow_warnings
 from ganinv_cli.images.files import list_images
-from ganinv_cli.images.load import TargetImage, load_image, load_mask, to_floats, to_pixels
+from ganinv_cli.images.load import TargetImage, load_image, to_floats, to_pixels
+from ganinv_cli.images.mask import load_mask
 
 __all__ = [
     "Crop",
@@ -11,6 +13,7 @@ __all__ = [
     "list_images",
     "load_image",
     "load_mask",
+    "make_target_image",
     "suppress_pillow_warnings",
     "to_floats",
     "to_pixels",

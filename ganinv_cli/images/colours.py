@@ -45,7 +45,7 @@ def _to_8_bits(name: str, decoded: DecodedImage) -> tuple[Image.Image, tuple[str
             f"{name} holds {_UNSUPPORTED_MODES[image.mode]}; save it as grey or RGB with 8 or 16 "
             "bits a channel"
         )
-    notes = (f"{bits} bits a channel taken as 8",) if bits > 8 else ()
+    notes = (f"{bits} bits per channel reduced to 8",) if bits > 8 else ()
     if not image.mode.startswith("I;16"):
         return image, notes  # Pillow has kept the upper 8 bits
     numbers = np.asarray(image).astype(np.uint32)  # Pillow would clip them at 255
@@ -77,7 +77,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     data = image.info.get("icc_profile")
     if not data:
-        note = "CMYK without a colour profile, so its colours are rough"
+        note = "CMYK without a colour profile: colours are approximate"
         return image, (note,) if image.mode == "CMYK" else ()
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
@@ -86,9 +86,9 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError, *DAMAGED_ERRORS):
-        return image, ("its colour profile cannot be used",)
+        return image, ("its colour profile is damaged and was ignored",)
     assert converted is not None  # None only with inPlace
-    return converted, ("colours brought to sRGB by its profile",)
+    return converted, ("colours converted to sRGB by its profile",)
 
 
 def _composite_on_backdrop(
@@ -104,5 +104,5 @@ def _composite_on_backdrop(
 def _to_channels(image: Image.Image, channels: int) -> tuple[Image.Image, tuple[str, ...]]:
     first, *others = image.split()
     coloured = any(ImageChops.difference(first, band).getbbox() for band in others)
-    channel_notes = ("colours taken as grey",) if coloured and channels == 1 else ()
+    channel_notes = ("made grey",) if coloured and channels == 1 else ()
     return image.convert(MODES[channels]), channel_notes

@@ -28,9 +28,14 @@ class Crop:
                 f"not {self.text!r}"
             )
 
+    @property
+    def is_square(self) -> bool:
+        """Whether it is a square that the user chose."""
+        return self.text not in _NAMED_BOXES
+
     def compute_box(self, width: int, height: int, name: str) -> Box:
         """Return the part in pixels. Raises ImageError, with the name, if it reaches outside."""
-        if self.text in _NAMED_BOXES:
+        if not self.is_square:
             return _NAMED_BOXES[self.text](width, height)
         left, top, side = (int(number) for number in self.text.split(","))
         if left + side > width or top + side > height:

@@ -56,8 +56,8 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
             if file.width * file.height > MAX_PIXELS:
-                raise _make_oversized_error(name, f"{file.width:,} x {file.height:,}")
-            image, notes = _load_upright(file)
+                raise make_oversized_error(name, f"{file.width:,} x {file.height:,}")
+            image, notes = load_upright(file)
             if (frames := _count_frames(file)) > 1:
                 notes = (*notes, f"the first of {frames} frames")
             return DecodedImage(image, *_read_depth(file, data), notes)
@@ -68,11 +68,18 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
         ) from None
     except OVERSIZED_ERRORS as error:
         number = re.search(r"\d+", str(error))  # the number of pixels
-        raise _make_oversized_error(
-            name, f"{int(number[0]):,}" if number else "too many"
-        ) from error
+        raise make_oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
     except (OSError, *DAMAGED_ERRORS) as error:
         raise make_decode_error(name, error) from error
+
+
+def load_upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return an image rotated by its EXIF data, and notes. Raises OSError or DAMAGED_ERRORS."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image), ()
+    except (OSError, *DAMAGED_ERRORS):
+        return image.copy(), ("not rotated, because its EXIF data are damaged",)
 
 
 def make_decode_error(name: str, error: Exception) -> ImageError:
@@ -80,19 +87,12 @@ def make_decode_error(name: str, error: Exception) -> ImageError:
     return ImageError(f"{name} cannot be read as an image ({to_printable(error)}); leave it out")
 
 
-def _make_oversized_error(name: str, pixels: str) -> ImageError:
+def make_oversized_error(name: str, pixels: str) -> ImageError:
+    """Return the error for an image that says it has too many pixels."""
     return ImageError(
         f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and "
         "could be a decompression bomb; make it smaller or leave it out"
     )
-
-
-def _load_upright(file: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    file.load()
-    try:
-        return ImageOps.exif_transpose(file), ()
-    except (OSError, *DAMAGED_ERRORS):
-        return file.copy(), ("not turned, since its EXIF data are damaged",)
 
 
 def _count_frames(file: Image.Image) -> int:

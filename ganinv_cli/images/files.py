@@ -2,12 +2,14 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ganinv_cli.errors import ImageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+NPY_SUFFIX = ".npy"
+ARRAY_SUFFIXES = (NPY_SUFFIX, ".npz")  # of NumPy files
 MAX_BYTES = 256 << 20  # bytes of one file, unpacked
 
 
@@ -29,45 +31,57 @@ def _list_source(source: Path) -> list[Path]:
     try:
         if not stat.S_ISDIR(source.stat().st_mode):
             return [source]
-        paths = list_files_below(source)
+        paths = list_files_below(source, (*SUFFIXES, *ARRAY_SUFFIXES))
     except (FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{name} does not exist; name an image or a folder of images") from None
     except OSError as error:
         raise make_read_error(error.filename or source, error) from error
     if not paths:
         raise ImageError(
-            f"{name} holds no image; ganinv reads {', '.join(SUFFIXES)} in a folder and its "
-            "subfolders"
+            f"{name} holds no image; ganinv reads {', '.join((*SUFFIXES, *ARRAY_SUFFIXES))} in a "
+            "folder and its subfolders"
         )
     return paths
 
 
-def list_files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and its subfolders that have an image's suffix, sorted.
+def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Return the files in a folder and its subfolders that have one of the suffixes, sorted.
 
     Raises OSError.
     """
-    return sorted(path for path in _walk_files(folder) if is_image_name(path.relative_to(folder)))
+    return sorted(
+        path for path in _walk_files(folder) if is_image_name(path.relative_to(folder), suffixes)
+    )
 
 
-def is_image_name(path: PurePath) -> bool:
+def is_image_name(path: PurePath, suffixes: Collection[str] = SUFFIXES) -> bool:
     """Return whether a name has an image's suffix, and is not of a file that macOS adds."""
     mac = path.name.startswith("._") or "__MACOSX" in path.parts
-    return path.suffix.lower() in SUFFIXES and not mac
+    return path.suffix.lower() in suffixes and not mac
+
+
+def is_array_name(path: PurePath) -> bool:
+    """Return whether a name is of a NumPy file."""
+    return path.suffix.lower() in ARRAY_SUFFIXES
 
 
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
-    name = to_printable(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
-            raise ImageError(f"{name} is not a file; leave it out")
-        check_size(name, status.st_size)
+        size = check_regular_file(path)
+        check_size(to_printable(path), size)
         with path.open("rb") as file:
-            return file.read(status.st_size)
+            return file.read(size)
     except OSError as error:
         raise make_read_error(path, error) from error
+
+
+def check_regular_file(path: Path) -> int:
+    """Return the size of a file in bytes. Raises OSError, ImageError if it is not a file."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+        raise ImageError(f"{to_printable(path)} is not a file; leave it out")
+    return status.st_size
 
 
 def check_size(name: str, size: int) -> None:

@@ -1,6 +1,7 @@
-"""Load an image file or a mask as pixels in the shape of a generator's images."""
+"""Load an image file as pixels in the shape of a generator's images."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,22 +9,21 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.images import crop as crops
 from ganinv_cli.images.colours import to_display_colours
-from ganinv_cli.images.crop import Crop
-from ganinv_cli.images.decode import decode_image
+from ganinv_cli.images.crop import Box, Crop, compute_whole_box
+from ganinv_cli.images.decode import DecodedImage, decode_image
 from ganinv_cli.images.files import read_image_file
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
 
 
 class TargetImage(NamedTuple):
-    """An image file at a generator's size."""
+    """An image at a generator's size."""
 
     name: str  # of the file, without its folder, printable
-    sha256: str  # of the file's bytes; empty if it could not be read
+    sha256: str  # of the file's bytes, or of an array; empty if it could not be read
     pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
-    notes: tuple[str, ...] = ()  # phrases on changes that a viewer would not make
+    notes: tuple[str, ...] = ()  # phrases on what was done to it, such as "made grey"
     error: str = ""  # why it could not be read; empty if it was read
 
 
@@ -33,26 +33,41 @@ def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:
     Raises ImageError if it is not an image, is damaged or too big, or the crop reaches outside it.
     """
     data, name = read_image_file(path), to_printable(path)
-    image, notes = to_display_colours(name, decode_image(name, data), shape[2])
-    pixels = resize_image(image.crop(crop.compute_box(*image.size, name)), shape)
+    pixels, notes = fit_to_shape(name, decode_image(name, data), shape, crop)
     return TargetImage(to_printable(path.name), hashlib.sha256(data).hexdigest(), pixels, notes)
 
 
-def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
-    """Return which pixels count: (height, width, 1) bool, True for at least half white.
+def make_unread_image(name: str, shape: ImageShape, error: ImageError) -> TargetImage:
+    """Return the image for a file that could not be read."""
+    return TargetImage(name, "", np.zeros(shape, np.uint8), error=str(error))
 
-    Transparent parts are black. The mask is cropped and resized as an image is, unless it has the
-    network's size. Raises ImageError as `load_image` does, and if no pixel counts.
+
+def fit_to_shape(
+    name: str, decoded: DecodedImage, shape: ImageShape, crop: Crop
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels of an image, cropped and resized to `shape`, and notes on what was done.
+
+    An image of that size is cropped only to a square that the user chose. Raises ImageError.
     """
-    height, width, _ = shape
-    name = to_printable(path)
-    image, _ = to_display_colours(name, decode_image(name, read_image_file(path)), 1, backdrop=0)
-    fits = image.size == (width, height)
-    box = crops.compute_whole_box(width, height) if fits else crop.compute_box(*image.size, name)
-    counted = resize_image(image.crop(box), (height, width, 1)) >= 128
-    if not counted.any():
-        raise ImageError(f"{name} has no white pixel in the part used; paint white what counts")
-    return counted
+    image, notes = to_display_colours(name, decoded, shape[2])
+    fits = image.size == (shape[1], shape[0]) and not crop.is_square
+    box = compute_whole_box(*image.size) if fits else crop.compute_box(*image.size, name)
+    pixels = resize_image(image.crop(box), shape)
+    return pixels, (*_describe_fit(image.size, box, shape, crop), *notes)
+
+
+def _describe_fit(size: tuple[int, int], box: Box, shape: ImageShape, crop: Crop) -> Iterator[str]:
+    """Yield notes on how an image (width, height) was cropped and resized."""
+    (width, height), (left, top, right, bottom) = size, box
+    part, target = (right - left, bottom - top), (shape[1], shape[0])
+    cropped = part != size
+    if cropped:
+        square = f"square {crop.text}" if crop.is_square else "middle square"
+        yield f"cropped to the {square} ({part[0]:,} of {width:,}×{height:,} pixels)"
+    if part != target:
+        source = "" if cropped else f" from {width:,}×{height:,}"
+        distorts = ", which distorts it" if part[0] * target[1] != part[1] * target[0] else ""
+        yield f"resized{source} to {target[0]:,}×{target[1]:,}{distorts}"
 
 
 def resize_image(

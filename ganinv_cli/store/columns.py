@@ -56,9 +56,17 @@ ROOT = (
 )
 
 IMAGE = (  # one row for the image as a whole, with trial 0
-    Column("name", "S255", (), "", "file name without its folder, UTF-8"),
-    Column("sha256", "S64", (), "", "SHA-256 of the file's bytes"),
-    Column("said", "S255", (), "", "what was done to it that a viewer would not expect, UTF-8"),
+    Column(
+        "name", "S255", (), "", "file name without its folder, and the place in a NumPy file, UTF-8"
+    ),
+    Column(
+        "sha256",
+        "S64",
+        (),
+        "",
+        "SHA-256 of the file's bytes; of an array, of its dtype, shape and values",
+    ),
+    Column("said", "S255", (), "", "what was done to it, e.g. cropped, resized, made grey; UTF-8"),
     Column("error", "S255", (), "", "why it could not be read, UTF-8; empty if it could"),
     Column(
         "target", "uint8", ("height", "width", "channels"), "", "the image as the network takes it"

@@ -9,9 +9,16 @@ import h5py
 import numpy as np
 import pytest
 from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
+from PIL import Image
 
+from ganinv_cli.engine.engine import Machine
+from ganinv_cli.engine.local import SingleDevice
+from ganinv_cli.errors import ImageError
 from ganinv_cli.experiments import images, task
+from ganinv_cli.images import Crop, make_target_image, to_floats
+from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.store import read_results, select_images
 
 
@@ -112,7 +119,9 @@ def test_equal_content_under_another_name_is_the_same_image(small, added, tmp_pa
     shutil.copy(small / "noise.png", tmp_path / "copy.png")
     monkeypatch.setattr(task, "solve", None)
     given = (tmp_path / "copy.png", "noise.png", "--npz", tmp_path / "z.npz")
-    assert _list_names(_invert(folder, small, *given)) == ["noise.png"]
+    result = _invert(folder, small, *given)
+    assert "copy.png is the same image as noise.png in invert.h5" in result.stderr
+    assert _list_names(result) == ["noise.png"]
     assert _read_names(folder / "invert.h5") == ["a.png", "noise.png"]
     with np.load(tmp_path / "z.npz") as file:
         assert file["names"].tolist() == ["noise.png"]
@@ -251,3 +260,74 @@ def test_selected_images_keep_their_share_of_what_the_run_spent_once(added):
     selected = select_images(results, {1})
     assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
     assert float(selected.constants["shared_gradients"]) == spent / 2
+
+
+def _save_arrays(small, tmp_path):
+    """Save the images a.png and b.png as arrays, and a large one, and the z of an image."""
+    pixels = [np.asarray(Image.open(small / name)) for name in ("a.png", "b.png")]
+    np.save(tmp_path / "two.npy", to_floats(np.stack(pixels)))
+    np.savez(tmp_path / "big.npz", image=np.kron(pixels[0], np.ones((2, 3, 1), np.uint8)))
+    np.savez(tmp_path / "z.npz", z=np.zeros((1, 6), np.float32))
+
+
+@pytest.mark.parametrize("command", ["invert", "consistency"])
+def test_arrays_are_images(small, tmp_path, command):
+    _save_arrays(small, tmp_path)
+    table = {"invert": "invert", "consistency": "table2"}[command]
+    source = [tmp_path] if command == "invert" else ["--image", tmp_path]
+    given = ("--checkpoint", small / "checkpoint", "--trials", 2, "--clip", "none")
+    more = ("--format", "json", "--out", tmp_path / "out.h5")
+    result = run_ganinv(tmp_path, command, *source, *given, *more)
+    assert _list_names(result, table) == ["big.npz", "two.npy[0]", "two.npy[1]"]
+    assert (
+        "big.npz: cropped to the middle square (32 of 48×32 pixels); resized to 16×16"
+        in result.stderr.splitlines()
+    )
+    group = read_results(tmp_path / "out.h5").groups["image=0001"]
+    np.testing.assert_array_equal(group["target"][0], np.asarray(Image.open(small / "a.png")))
+
+
+def test_a_file_of_z_is_no_image(small, tmp_path):
+    _save_arrays(small, tmp_path)
+    error = _invert(tmp_path, small, tmp_path / "z.npz", code=2).stderr
+    assert "z.npz holds latent vectors of shape (1, 6), not images" in error
+
+
+def test_a_mask_may_be_an_array(small, tmp_path):
+    mask = np.ones((16, 16), bool)
+    mask[:4] = False
+    np.save(tmp_path / "mask.npy", mask)
+    _invert(tmp_path, small, "a.png", "--mask", tmp_path / "mask.npy", trials=1)
+    assert read_results(tmp_path / "invert.h5").constants["pixels_counted"] == mask.sum() * 3
+
+
+def test_of_many_images_it_is_said_how_many_were_changed(small, tmp_path):
+    np.save(
+        tmp_path / "many.npy",
+        np.random.default_rng(0).integers(0, 256, (9, 16, 20), np.uint8)[..., None],
+    )
+    result = _invert(tmp_path, small, tmp_path / "many.npy", trials=1)
+    assert (
+        "9 of 9 images were changed to fit the generator (9 cropped)" in result.stderr.splitlines()
+    )
+
+
+def test_pictures_of_the_caller_are_run_in_place_of_files(small, tmp_path):
+    generator = make_generator(builders.read(small / "checkpoint"))
+    pixels = [make_image(generator, trial) for trial in (0, 1)]
+    pictures = [
+        make_target_image(each, name, generator.image_shape, Crop())
+        for each, name in ((pixels[0], "first"), (pixels[1], "second"), (pixels[0], "third"))
+    ]
+    engine = SingleDevice(generator, Machine("CPU", "float32"))
+    run = images.run_images(
+        InvertConfig(trials=1),
+        engine,
+        tmp_path / "invert.h5",
+        False,
+        lambda _: None,
+        pictures=[*pictures, make_unread_image("bad", generator.image_shape, ImageError("no"))],
+    )
+    assert (run.numbers, run.unread, run.recorded) == ((0, 1, 0, -1), ["no"], (0, 1, 2))
+    assert run.renamed == [f"third is the same image as first in {tmp_path / 'invert.h5'}"]
+    assert _read_names(tmp_path / "invert.h5") == ["first", "second", "bad"]

@@ -14,7 +14,7 @@ from ganinv_cli.images import Crop, TargetImage, load_image
 DEEP = np.array([[0, 255, 256, 386], [32768, 65535, 4095, 1000]], np.uint16)
 SCALED = [[0, 1, 1, 2], [128, 255, 16, 4]]  # DEEP / 257, rounded
 ON_GREY = ("transparent parts on grey",)
-SIXTEEN = ("16 bits a channel taken as 8",)
+SIXTEEN = ("16 bits per channel reduced to 8",)
 
 
 def _saved(path: Path, image: Image.Image, kind: str, **options: object) -> Path:
@@ -139,7 +139,7 @@ def test_cmyk_is_ink_and_not_light(tmp_path: Path, kind: str) -> None:
     red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     seen = _seen(_saved(tmp_path, red, kind, **options))
     assert np.unique(seen.pixels.reshape(-1, 3), axis=0).tolist() == [[255, 0, 0]]
-    assert seen.notes == ("CMYK without a colour profile, so its colours are rough",)
+    assert seen.notes == ("CMYK without a colour profile: colours are approximate",)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_picture_with_damaged_exif_data_is_taken_as_it_lies(tmp_path: Path) ->
     seen = load_image(file, (1, 2, 1), Crop("none"))
     assert (_levels(seen), seen.notes) == (
         [[1, 2]],
-        ("not turned, since its EXIF data are damaged",),
+        ("not rotated, because its EXIF data are damaged",),
     )
 
 
@@ -188,7 +188,7 @@ def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path: Path)
     seen = _seen(_saved(tmp_path, _image("L", 3, 200), "PNG"))
     assert (_levels(seen), seen.notes) == ([[[3] * 3, [200] * 3]], ())
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0), (9, 9, 9)), "PNG"), 1)
-    assert (_levels(seen), seen.notes) == ([[76, 9]], ("colours taken as grey",))
+    assert (_levels(seen), seen.notes) == ([[76, 9]], ("made grey",))
     seen = _seen(_saved(tmp_path, _image("RGB", (3, 3, 3), (9, 9, 9)), "PNG"), 1)
     assert (_levels(seen), seen.notes) == ([[3, 9]], ())
 
@@ -202,13 +202,16 @@ def _swapped() -> bytes:
 
 def test_a_colour_profile_is_followed(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("RGB", (255, 0, 0)), "PNG", icc_profile=_swapped()))
-    assert seen.notes == ("colours brought to sRGB by its profile",)
+    assert seen.notes == ("colours converted to sRGB by its profile",)
     assert np.abs(seen.pixels.reshape(3).astype(int) - [0, 0, 255]).max() <= 1
 
 
 def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile, said in ((srgb, ()), (b"junk", ("its colour profile cannot be used",))):
+    for profile, said in (
+        (srgb, ()),
+        (b"junk", ("its colour profile is damaged and was ignored",)),
+    ):
         file = _saved(tmp_path, _image("RGB", (200, 100, 50)), "PNG", icc_profile=profile)
         seen = _seen(file)
         assert (_levels(seen), seen.notes) == ([[[200, 100, 50]]], said)

@@ -1,0 +1,133 @@
+"""Arrays and images of Pillow are treated as image files are."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganinv_cli.errors import ImageError
+from ganinv_cli.images import Crop, TargetImage, load_image, make_target_image, to_floats
+
+SHAPE = (8, 8, 3)
+
+
+def _make(image: np.ndarray | Image.Image, shape: tuple[int, int, int] = SHAPE) -> TargetImage:
+    return make_target_image(image, "x", shape, Crop())
+
+
+def _draw(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def test_an_array_of_the_generators_size_is_taken_unchanged() -> None:
+    pixels = _draw(*SHAPE)
+    target = _make(pixels)
+    assert (target.name, target.notes, target.error) == ("x", (), "")
+    np.testing.assert_array_equal(target.pixels, pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_are_rounded_to_8_bits(dtype: type) -> None:
+    pixels = _draw(*SHAPE)
+    target = _make(to_floats(pixels).astype(dtype))
+    assert np.abs(target.pixels.astype(int) - pixels).max() <= (dtype is np.float16)
+
+
+def test_floats_without_dark_pixels_are_said_to_be_from_minus_1() -> None:
+    (note,) = _make(np.full(SHAPE, 0.5, np.float32)).notes
+    assert note == "floats taken as -1 (black) to 1 (white)"
+
+
+@pytest.mark.parametrize("form", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [(12, 20), (8, 8), (5, 4)])
+def test_an_array_becomes_what_a_file_of_it_becomes(
+    tmp_path: Path, form: str, channels: int, side: tuple[int, int]
+) -> None:
+    pixels = _draw(*side, len(form)).squeeze()
+    shape = (8, 8, channels)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    file = load_image(tmp_path / "x.png", shape, Crop())
+    with Image.open(tmp_path / "x.png") as opened:
+        given = [pixels, opened, *([pixels[..., None]] if form == "L" else [])]
+        for each in given:
+            target = _make(each, shape)
+            np.testing.assert_array_equal(target.pixels, file.pixels)
+            assert target.notes == file.notes
+
+
+def test_what_was_done_is_noted(tmp_path: Path) -> None:
+    def list_notes(*size: int, crop: str = "center", channels: int = 3) -> tuple[str, ...]:
+        shape = (64, 64, channels)
+        return make_target_image(_draw(*size), "x", shape, Crop(crop)).notes
+
+    assert list_notes(480, 640, 3, channels=1) == (
+        "cropped to the middle square (480 of 640×480 pixels)",
+        "resized to 64×64",
+        "made grey",
+    )
+    assert list_notes(128, 128, 3) == ("resized from 128×128 to 64×64",)
+    assert list_notes(64, 128, 3) == ("cropped to the middle square (64 of 128×64 pixels)",)
+    assert list_notes(64, 128, crop="none") == ("resized from 128×64 to 64×64, which distorts it",)
+    assert list_notes(64, 64, crop="8,0,32") == (
+        "cropped to the square 8,0,32 (32 of 64×64 pixels)",
+        "resized to 64×64",
+    )
+
+
+def test_an_image_of_the_generators_shape_is_not_made_square() -> None:
+    pixels = _draw(4, 8, 3)
+    np.testing.assert_array_equal(_make(pixels, (4, 8, 3)).pixels, pixels)
+
+
+def test_an_image_of_pillow_is_shown_as_a_viewer_shows_it() -> None:
+    turned = Image.fromarray(_draw(8, 12, 3))
+    exif = turned.getexif()
+    exif[0x112] = 6
+    file = io.BytesIO()
+    turned.save(file, "PNG", exif=exif)
+    upright = np.rot90(np.asarray(turned), -1)
+    with Image.open(file) as opened:
+        np.testing.assert_array_equal(_make(opened, (12, 8, 3)).pixels, upright)
+
+
+def test_the_hash_is_of_the_content() -> None:
+    pixels = _draw(*SHAPE)
+    hashes = [
+        _make(each).sha256
+        for each in (
+            *(pixels, pixels.copy(), np.asfortranarray(pixels), pixels[::-1], pixels[..., 0]),
+            *(Image.fromarray(pixels), Image.fromarray(pixels.copy())),
+        )
+    ]
+    assert len({len(each) for each in hashes}) == 1
+    assert hashes[0] == hashes[1] == hashes[2]
+    assert hashes[5] == hashes[6]
+    assert len(set(hashes)) == 4
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((8, 8), np.int64), "x holds int64; give uint8 from 0 to 255, or floats from -1"),
+        (np.zeros((8, 8), np.complex64), "x holds complex64"),
+        (np.array([["a", "b"]]), "x holds <U1"),
+        (np.zeros(8, np.uint8), r"x has shape \(8,\); an image has shape \(height, width\)"),
+        (np.zeros((3, 8, 8), np.uint8), r"move the channels to the end: np\.moveaxis"),
+        (np.zeros((8, 8, 2), np.uint8), "with 1, 3 or 4 channels"),
+        (np.zeros((2, 8, 8, 3), np.uint8), r"x has shape \(2, 8, 8, 3\)"),
+        (np.zeros((0, 8), np.uint8), r"x has shape \(0, 8\)"),
+        (np.full((8, 8), np.nan), "x holds NaN or infinite values"),
+        (np.full((8, 8), np.inf), "x holds NaN or infinite values"),
+        (np.full((8, 8), 255.0), "x holds floats from 255 to 255; scale them to -1 to 1, or conv"),
+        (np.full((8, 8), -1.5), "x holds floats from -1.5 to -1.5"),
+        (Image.new("F", (8, 8)), "x holds fractions"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_what_to_do(
+    image: np.ndarray | Image.Image, words: str
+) -> None:
+    with pytest.raises(ImageError, match=words):
+        _make(image)
