@@ -31,7 +31,7 @@ class Section(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    short_rows: list[tuple[str, ...]] | None = None  # for a terminal: names shortened, or fewer
+    short_rows: list[tuple[str, ...]] | None = None  # with short names: for a terminal and the page
 
 
 class Answer(NamedTuple):
@@ -50,6 +50,12 @@ def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Sect
         tuple(columns),
         [tuple(x if isinstance(x, str) else f"{x:,}" for x in row) for row in cells],
     )
+
+
+def holds_words(cells: Iterable[str]) -> bool:
+    """Return whether the cells of a column are words, which are aligned on the left."""
+    text = "".join(cells)
+    return not any(letter.isdigit() for letter in text) and bool(text.strip("-"))
 
 
 @dataclass(frozen=True)

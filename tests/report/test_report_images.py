@@ -102,5 +102,5 @@ def test_a_file_that_was_not_read_is_listed():
     assert report.tables["unread"] == [
         {"image": "bad", "number": 0, "error": "a text file; give an image"}
     ]
-    assert report.sections[-1].rows == [("bad: a text file; give an image",)]
+    assert report.sections[-1].rows == [("bad:\na text file; give an image",)]
     assert len(report.tables["table2"]) == 1

@@ -11,8 +11,8 @@ from ganinv_cli.report.shared.actions import format_acted
 from ganinv_cli.report.shared.image_tables import (
     UnreadRow,
     make_image_table,
+    make_statement,
     make_unread_tables,
-    wrap_sentence,
 )
 from ganinv_cli.report.shared.prior import format_range
 from ganinv_cli.report.shared.recoveries import TOLERANCES
@@ -102,7 +102,7 @@ def make_sections(
             "Is z unique?",
             "image, clipping: verdict",
             table2,
-            lambda row, name: wrap_sentence(f"{name}, {row.technique}: {row.verdict}"),
+            lambda row, name: make_statement(f"{name}, {row.technique}:", row.verdict),
             {},
             max_length=40,
         ),

@@ -6,18 +6,17 @@ from ganinv_cli.report.report import Columns, Section
 from ganinv_cli.report.shared.image_tables import (
     UnreadRow,
     make_image_table,
+    make_statement,
     make_unread_tables,
-    wrap_sentence,
 )
-
-MAX_EXPLANATIONS = 8  # on a terminal
+from ganinv_cli.report.shared.phrases import capitalize
 
 NEARNESS: Columns[InvertRow] = {
-    "RMSE": lambda row: format_number(row.rmse),
+    "verdict": lambda row: row.verdict,
+    "RMSE\n(of 255)": lambda row: format_number(row.rmse),
     "PSNR\n(dB)": lambda row: format_number(row.psnr),
     "image loss": lambda row: format_scientific(row.image_loss),
     "nearest copy": lambda row: row.nearest_copy or "-",
-    "verdict": lambda row: row.verdict,
 }
 LABEL: Columns[InvertRow] = {"label": lambda row: f"{row.label}"}
 CERTAINTY: Columns[InvertRow] = {
@@ -58,15 +57,14 @@ def make_sections(inverted: list[InvertRow], unread: list[UnreadRow]) -> list[Se
 
 
 def _make_explanations(inverted: list[InvertRow], several: bool) -> Section:
-    """Return the table of the verdicts in words; a terminal shows the first."""
+    """Return the table of the verdicts in words."""
 
     def explain(row: InvertRow, name: str) -> str:
-        return wrap_sentence(
-            f"{name}{f', {row.technique}' if several else ''}: {row.verdict}. "
-            f"{row.explanation[:1].upper()}{row.explanation[1:]}."
+        heading = (
+            f"{name}, {row.technique}: {row.verdict}." if several else f"{name}: {row.verdict}."
         )
+        return make_statement(heading, f"{capitalize(row.explanation)}.")
 
-    table = make_image_table(
+    return make_image_table(
         "What the verdict says", "image: verdict", inverted, explain, {}, max_length=40
     )
-    return table._replace(short_rows=(table.short_rows or [])[:MAX_EXPLANATIONS])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ganinv_cli.report.report import Section
+from ganinv_cli.report.report import Section, holds_words
 from ganinv_cli.report.shared.failures import Failures
 from ganinv_cli.report.shared.run import make_run_notes
 
@@ -49,9 +49,7 @@ def render_page(parts: Sequence[PageContent], comparison: "Report | None" = None
         title=_make_title(parts),
         results=[_make_template_values(part) for part in parts],
         comparison=comparison,
-        compared=[_join_sentences(section) for section in comparison.sections]
-        if comparison
-        else [],
+        compared=[_make_table(section) for section in comparison.sections] if comparison else [],
     )
 
 
@@ -70,7 +68,8 @@ def _make_template_values(content: PageContent) -> dict[str, Any]:
         "unshown": stems[limit:] if limit else [],
         "name": Path(content.report.name).name,
         "about": about,
-        "sections": [_join_sentences(section) for section in content.report.sections],
+        "sections": [_make_table(section) for section in content.report.sections],
+        "failed": _make_table(content.failures.table),
         "notes": [note for note in content.report.notes if note not in about],
     }
 
@@ -80,11 +79,29 @@ def _format_time(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
 
 
-def _join_sentences(section: Section) -> Section:
-    """Join the lines of a table of sentences, which has one column: the browser wraps them."""
-    if len(section.header) > 1:
-        return section
-    return section._replace(rows=[(row[0].replace("\n", " "),) for row in section.rows])
+class _Table(NamedTuple):
+    """A table of the page."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    words: list[int]  # numbers of the columns that hold no numbers
+
+
+def _make_table(section: Section) -> _Table:
+    """Return a table with short names; the browser wraps the sentences of one without columns."""
+    title, header, rows = section.title, section.header, section.short_rows or section.rows
+    if len(header) == 1:
+        return _Table(title, header, [(_join_sentence(row[0]),) for row in rows], [0])
+    columns = list(zip(*rows, strict=True))
+    words = [number for number, cells in enumerate(columns) if number == 0 or holds_words(cells)]
+    return _Table(title, header, rows, words)
+
+
+def _join_sentence(cell: str) -> str:
+    """Join the lines of a sentence, under the line that names what it is about."""
+    heading, _, sentence = cell.partition("\n")
+    return "\n".join(filter(None, (heading, sentence.replace("\n", " "))))
 
 
 def _make_data_uri(figure: "EncodedFigure") -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
-from ganinv_cli.report.report import Report
+from ganinv_cli.report.report import Report, holds_words
 
 MAX_ROWS = 60  # of a table on a terminal
 MAX_BRIEF_LINES = 10  # of the table that a command ends with, its title and head included
@@ -106,7 +106,7 @@ def replace_control_characters(text: str) -> str:
 def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     names, *others = zip(header, *rows, strict=True)
-    columns = [names, *(of if _holds_words(of[1:]) else _align_right(of) for of in others)]
+    columns = [names, *(of if holds_words(of[1:]) else _align_right(of) for of in others)]
     for name, *cells in columns:
         width = max(len(line) for cell in (name, *cells) for line in cell.split("\n"))
         table.add_column(name, no_wrap=True, min_width=width)
@@ -114,10 +114,6 @@ def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> 
     for row in list(zip(*columns, strict=True))[1:]:
         table.add_row(*row, end_section=stacked)
     return table
-
-
-def _holds_words(cells: Sequence[str]) -> bool:
-    return not re.search(r"\d", "".join(cells)) and {*cells} != {"-"}
 
 
 def _align_right(column: Sequence[str]) -> list[str]:

@@ -69,7 +69,7 @@ def make_image_table(
 ) -> Section:
     """Return a table whose first column is formatted from each row and the name of its image.
 
-    The names have at most `max_length` letters on a terminal.
+    The names have at most `max_length` letters on a terminal and on the page.
     """
 
     def make_named_table(names: Mapping[int, str]) -> Section:
@@ -87,9 +87,9 @@ def join_names(names: Iterable[str]) -> str:
     return ", ".join(every[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def wrap_sentence(text: str) -> str:
-    """Return the cell of a table of one column of sentences."""
-    return fill(text, LINE_WIDTH, break_on_hyphens=False)
+def make_statement(heading: str, sentence: str) -> str:
+    """Return the cell of a table of one column: a sentence under what it is about."""
+    return f"{heading}\n{fill(sentence, LINE_WIDTH, break_on_hyphens=False)}"
 
 
 def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
@@ -99,8 +99,7 @@ def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
     called = name_images(rows)
 
     def describe(row: UnreadRow) -> str:
-        named = row.error if row.image in row.error else f"{called[row.number]}: {row.error}"
-        return wrap_sentence(named)
+        return make_statement(f"{called[row.number]}:", row.error)
 
     return [make_table("Files that could not be read", rows, {"file and reason": describe})]
 

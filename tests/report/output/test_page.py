@@ -100,6 +100,28 @@ def test_everything_is_on_the_page(page):
     assert "1, 2.5" in cells
 
 
+def test_the_answer_comes_first_then_figures_then_tables(page):
+    picture = store.Figure(np.zeros((2, 2, 16, 16, 1), np.uint8), ("start", "found"), (0, 1))
+    given = dataclasses.replace(make_results(), figures={"figure1-none": picture})
+    text = page(given)
+    answer = summarize(given, "x").answer.sentence
+    places = [text.index(each) for each in (answer, "<figure>", 'class="numbers')]
+    assert places == sorted(places)
+
+
+def test_the_conventions_of_a_generator_are_one_table(page):
+    given = make_results()
+    conventions = [
+        {"name": "strides", "layer": f"layer {number}", "value": "2", "source": "assumed"}
+        for number in range(3)
+    ]
+    given.attributes["generator"] = {"confirmed": True, "conventions": conventions}
+    read = Read(page(given))
+    (grid,) = [text for attrs, text in read.all("table") if "grid" in attrs.get("class", "")]
+    assert grid.split("\n")[0].strip() == "namelayervaluesource"
+    assert [f"layer {number}2assumed" in grid for number in range(3)] == [True] * 3
+
+
 @pytest.mark.parametrize("compared", [False, True])
 def test_every_link_leads_somewhere_and_every_id_is_one(tmp_path, compared):
     given = [make_image_results("invert", x=make_image_groups()) for _ in "ab"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from known_results import make_group, make_results
+from known_sweep import make_image_groups, make_image_results
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ganinv_cli import store
@@ -114,6 +115,27 @@ def test_text_stands_out_from_its_ground(opened):
         ratios = each.page.evaluate(CONTRASTS)
         assert len(ratios) > 100
         assert min(ratios.values()) >= 4.5, min(ratios, key=ratios.get)
+
+
+def test_no_name_of_an_image_is_wrapped_and_no_verdict_is_cut_in_a_small_window(browser, tmp_path):
+    names = [f"a-long-name-of-a-portrait-{number}.png" for number in range(3)]
+    for command in ("invert", "consistency"):
+        given = make_image_results(
+            command, **dict.fromkeys(names, make_image_groups(minima=(3,), losses=(3000.0,)))
+        )
+        write_report(summarize(given, "x.h5"), given, tmp_path)
+        context = browser.new_context(viewport={"width": 400, "height": 800}, offline=True)
+        page = context.new_page()
+        page.goto((tmp_path / folder.PAGE).as_uri())
+        lines = page.locator("table:not(.sentences) tbody th.word span").evaluate_all(
+            "all => all.map(s => s.getClientRects().length * s.getBoundingClientRect().height)"
+        )
+        assert lines and max(lines) < 30
+        verdicts = page.get_by_role("cell", name="outside", exact=True)
+        rights = verdicts.evaluate_all("all => all.map(c => c.getBoundingClientRect().right)")
+        context.close()
+        assert len(rights) == (3 if command == "invert" else 0)
+        assert all(right <= 400 for right in rights)
 
 
 def test_results_stand_side_by_side_where_there_is_room(browser, addresses):
