@@ -115,8 +115,9 @@ def _print_reports(reports: "Sequence[Report]", style: str, brief_place: Path | 
 
 def _print_places(files: Iterable[Path], folder: Path) -> None:
     names = [str(file) for file in files]
-    click.echo(f"Tables, figures and report.html are in {folder}/, z in {', '.join(names)}.")
-    click.echo(f"Print all tables: ganinv report {shlex.join(names)} (at once: -v)")
+    z = f", z in {names[0]}" if len(names) == 1 else ""
+    click.echo(f"Tables, figures and report.html are in {folder}/{z}.")
+    click.echo(f"Print all tables: -v, or ganinv report {shlex.join(names)}")
 
 
 def _write_folders(

@@ -1,5 +1,6 @@
 """What a report holds, and how the report of a command is found by the command's name."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,8 +55,8 @@ def make_table(title: str, rows: Iterable[RowT], columns: Columns[RowT]) -> Sect
 
 def holds_words(cells: Iterable[str]) -> bool:
     """Return whether the cells of a column are words, which are aligned on the left."""
-    text = "".join(cells)
-    return not any(letter.isdigit() for letter in text) and bool(text.strip("-"))
+    every = set(cells)
+    return every != {"-"} and not any(re.match(r"-?[\d.\[]", cell) for cell in every)
 
 
 @dataclass(frozen=True)

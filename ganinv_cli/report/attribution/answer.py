@@ -71,7 +71,8 @@ def _describe_image(row: AttributionRow) -> str:
 
 def _describe_images(rows: Sequence[AttributionRow]) -> str:
     counts = Counter(row.answer for row in rows)
-    said = ", ".join(f"{answer} made {count:,}" for answer, count in counts.most_common())
+    answers = sorted(counts, key=lambda answer: (answer == NONE_OF_THEM, -counts[answer]))
+    said = ", ".join(f"{answer} made {counts[answer]:,}" for answer in answers)
     return f"Of {len(rows):,} images, {said}"
 
 

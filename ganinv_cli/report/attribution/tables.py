@@ -42,7 +42,7 @@ def make_sections(rows: list[AttributionRow], unread: list[UnreadRow]) -> list[S
         for each in row.generators
     ]
     return [
-        make_image_table("Which generator made it", "image", rows, _name_row, ANSWERS, 28),
+        make_image_table("Which generator made it", "image", rows, _name_row, ANSWERS, 24),
         make_image_table(
             "The evidence for each generator", "image", evidence, _name_evidence, EVIDENCE, 20
         ),
