@@ -53,8 +53,8 @@ def test_without_polishing_the_solver_is_believed_and_it_is_said():
     found = row(results)
     assert (found["z"], found["converged"]["polished"]) == ("as found", None)
     assert found["minima"]["largest"] == 4
-    (said,) = [note for note in summarize(results, "x").notes if "solver's own word." in note]
-    assert said.startswith("Nothing was polished")
+    (said,) = [note for note in summarize(results, "x").notes if "Nothing was refined" in note]
+    assert said.endswith("converged means that the solver converged.")
     results.attributes["config"]["polish"] = {}  # as where an image depends on its batch
     assert said in summarize(results, "x").notes
 
@@ -131,8 +131,8 @@ def test_components_outside_the_box_are_counted_and_said():
     none, stochastic = report.tables["table2"]
     assert (none["outside"], none["latent"]) == ({"median": 60, "most": 70}, LATENT)
     assert (stochastic["outside"]["median"], stochastic["at_bound"]["median"]) == (0, 7)
-    (said,) = [note for note in report.notes if "end outside the box" in note]
-    assert said.startswith("With none, 60 of 100 components")
+    (said,) = [note for note in report.notes if "end outside the bounds" in note]
+    assert said.startswith("Without clipping, 60 of 100 components")
 
 
 def test_the_largest_distance_is_that_of_the_farthest_pair():

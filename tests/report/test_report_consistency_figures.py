@@ -121,8 +121,8 @@ def test_what_is_said_of_a_figure_is_in_it():
         ". Above, the image; below, a histogram of the distances between recoveries."
     )
     assert lacking.caption == (
-        "portrait: the image as the generator sees it, whose reconstructions are not made yet, "
-        "and the distances between all pairs of recoveries, by technique."
+        "portrait: the image at the generator's size (its reconstructions are not made yet), "
+        "and the distances between all pairs of recoveries, by rule."
     )
     alone = drawn(portrait={"none": make_recoveries(minima=(1,))})["image=0000"]
     assert alone.alt.endswith(". Above, the image.")

@@ -34,15 +34,15 @@ def test_the_note_says_the_test_for_a_minimum_with_the_settings_of_the_run():
     for command in ("consistency", "invert"):
         notes = summarize(make_image_results(command, portrait=make_image_groups()), "x").notes
         (said,) = [note for note in notes if "Goldstein" in note]
-        for words in ("200 points 0.02 around it", "at most 0.2 of their mean", "lower loss"):
+        for words in ("within 0.02 of z", "to 0.2 of their mean", "lower image loss"):
             assert words in said
         assert not any("1e-5" in note or "within .01" in note for note in notes)
 
 
 def test_what_is_as_good_as_0_is_a_loss_of_polishing_and_once_was_the_tolerance():
     for settings, config, said in (
-        ({"explained": 1e-6}, {"tolerance": 1e-8}, "as good as 0 (1e-06)"),
-        ({}, {"tolerance": 1e-5}, "as good as 0 (1e-05)"),
+        ({"explained": 1e-6}, {"tolerance": 1e-8}, "image loss is below 1e-06."),
+        ({}, {"tolerance": 1e-5}, "image loss is below 1e-05."),
         ({}, {}, "as good as 0."),
     ):
         results = make_image_results(portrait=make_image_groups())
@@ -55,8 +55,8 @@ def test_settings_of_polishing_that_are_not_known_are_not_made_up():
     results = make_image_results(portrait=make_image_groups())
     del results.attributes["config"]["polish"]
     notes = " ".join(summarize(results, "x").notes)
-    assert "with settings that the file does not say" in notes
-    assert "Nothing was polished" not in notes
+    assert "with settings that are not in the file" in notes
+    assert "Nothing was refined" not in notes
 
 
 def test_a_run_in_progress_counts_what_is_not_begun():

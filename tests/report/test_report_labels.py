@@ -19,7 +19,7 @@ from ganinv_cli.report.invert import latents
 from ganinv_cli.settings.names import STYLES
 
 TITLE = "Trials that found the right label"
-UNDER = "Under which label the recoveries ended"
+UNDER = "Labels under which the recoveries ended"
 
 
 def titles(report):
@@ -54,7 +54,7 @@ def test_recover_counts_the_trials_that_found_the_right_label():
     assert section(report, TITLE).rows[0] == (
         *("none", "50", "17 (.340)\n[.212, .488]", "48 (.960)\n[.863, .995]"),
     )
-    assert any("a first start can succeed only where" in note for note in report.notes)
+    assert any("a first start can succeed only if" in note for note in report.notes)
 
 
 def test_a_label_belongs_to_its_trial_whichever_a_rule_has_run():
@@ -107,7 +107,7 @@ def test_the_pictures_say_the_label():
         "image=0000"
     ]
     assert any("\nlabel 1" in text.get_text() for text in drawn.figure.texts)
-    assert "recoveries under the same label, by technique" in drawn.caption
+    assert "recoveries under the same label, by rule" in drawn.caption
 
 
 def test_the_archive_of_z_has_the_labels(tmp_path, monkeypatch):

@@ -79,7 +79,7 @@ def test_what_is_the_same_for_the_first_start_is_told_once(usual):
     results.groups["variance=0.1/none"]["first/z_error"] *= 3
     report = summarize(results, "x")
     apart = {s.title: s.rows for s in report.sections if s.title.startswith("First start")}
-    assert [row[0] for row in apart["First start: z error under noise, where it differs"]] == [
+    assert [row[0] for row in apart["First start: z error under noise, rows that differ"]] == [
         "0.1 none"
     ]
     slopes = next(s for s in report.sections if s.title.startswith("Slope"))
@@ -144,7 +144,7 @@ def test_rules_are_compared_trial_by_trial(usual):
     assert row["p"] == pytest.approx(2 * 0.5**40)
     assert row["p_holm"] == pytest.approx(3 * row["p"])
     (note,) = [note for note in usual.notes if "3 tests are made (" in note]
-    assert "Wilcoxon's signed-rank test that the differences lie symmetrically about 0" in note
+    assert "Wilcoxon's signed-rank test that the differences are symmetric about 0" in note
 
 
 def test_ways_of_counting_are_corrected_apart_and_no_test_is_made_twice():
@@ -156,7 +156,7 @@ def test_ways_of_counting_are_corrected_apart_and_no_test_is_made_twice():
     assert first["p_holm"] == pytest.approx(3 * first["p"])  # the two that are the same count
     assert any("3 tests are made for each way of counting" in note for note in report.notes)
     apart = [s for s in report.sections if s.title.startswith("First start: rules compared")]
-    assert [s.title.endswith("where it differs") for s in apart] == [True]
+    assert [s.title.endswith("rows that differ") for s in apart] == [True]
     assert [row[0] for s in apart for row in s.rows] == ["0.1 none,\nstochastic"]
 
 
@@ -170,8 +170,8 @@ def test_intervals_of_few_trials_are_called_too_narrow(usual):
 
 def test_the_note_says_that_means_are_compared_since_the_bound_is_on_a_mean(usual):
     (note,) = [note for note in usual.notes if "Error / bound: " in note]
-    assert "since the bound is on a mean" in note
-    assert "clipped pixels" not in note
+    assert "mean error of converged trials over the mean of their bounds" in note
+    assert "Clipped pixels" not in note
 
 
 def test_rules_with_equal_errors_are_not_told_apart():
@@ -195,7 +195,7 @@ def test_a_trial_without_a_number_counts_as_infinitely_far():
     row = swept(results)[0.1, "none"]["with_restarts"]
     assert row["median"] == pytest.approx(2 * 0.1 * INFORMATION * 1.25)
     assert (row["mean"], row["without_number"]) == (None, 1)
-    assert any("no finite number" in note for note in report.notes)
+    assert any("without a finite z" in note for note in report.notes)
     test = [r for r in report.tables["comparisons"] if r["variance"] == 0.1][-1]
     assert (test["counted"], test["trials"], test["second_nearer"]) == ("with_restarts", 5, 5)
     json.loads(render([report], "json"), parse_constant=pytest.fail)

@@ -73,10 +73,10 @@ def words(report):
 def test_no_command_says_the_papers_bounds_of_another_prior():
     _, sweep, several, one = (words(summarize(of("normal:1,0.99", g), "x")) for g in every())
     for given, said in (
-        (sweep, "kept in the box [-2.58, 2.58]"),
-        (several, "outside the box [-2.58, 2.58]"),
+        (sweep, "keeps in the bounds [-2.58, 2.58]"),
+        (several, "outside the bounds [-2.58, 2.58]"),
         (several, "independent u, v, normal with σ = 1, cut at ±2.58."),
-        (one, "at or beyond -2.58 or 2.58;"),
+        (one, "at or beyond -2.58 or 2.58."),
     ):
         assert any(said in line for line in given)
     pixels = ("pixels in [-1, 1]", "clipped to [-1, 1]", "Image loss")

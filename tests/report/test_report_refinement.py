@@ -51,7 +51,7 @@ def test_the_bound_is_held_against_the_converged_trials_alone():
 def test_how_often_the_bound_held_is_said_with_its_interval():
     report = summarize(make_results({"none": _bounded(outside=2)}, tolerance=1e-8), "x")
     (said,) = [note for note in report.notes if note.startswith("Estimated bound")]
-    assert "It is no certainty." in said
+    assert "It is an estimate, not a guarantee." in said
     assert "at most 1e-08" in said
     assert "none 45 of 47 [.855, .995]" in said
 
@@ -81,7 +81,7 @@ def test_a_rule_of_which_nothing_converged_has_no_median():
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex"])
 def test_the_table_of_what_was_polished_is_there_where_something_was(style):
-    title = "Polished in float64"
+    title = "Refined in float64"
     text = render([summarize(make_results({"none": _polished()}), "x")], style)
     assert title in text and "40 (.800)" in text and "1.00e-26" in text
     assert title not in render([summarize(make_results(), "x")], style)

@@ -26,12 +26,12 @@ def make_notes(
     if not rows:
         return [*lines, "No image has been inverted on two of the generators yet."]
     lines.append(
-        f"Made by: the generators whose verdict is {MADE}; those alone on which nothing but "
-        "rounding is left, if there are any. If there is none: perhaps those whose verdict is "
-        f"{AMBIGUOUS}, which match the image by several z, or else {NONE_OF_THEM}. How "
-        "near the others come is evidence, not an answer: a generator may come near to pictures "
-        f"that another one made. RMSE: in grey levels of 255; matched up to: what JPEG "
-        f"{MATCH_QUALITY} changes in the generator's own pictures. {VERDICTS}"
+        f"Made by: the generators with the verdict {MADE}; only those that leave nothing but "
+        "rounding, if there are any. If no generator has it: perhaps those with the verdict "
+        f"{AMBIGUOUS}, which match the image by several z, otherwise {NONE_OF_THEM}. A small RMSE "
+        "is evidence, not an answer: a generator can come near to pictures that another one made. "
+        f"RMSE: in grey levels of 255. Matched up to: the RMSE of JPEG {MATCH_QUALITY} copies of "
+        f"the generator's own pictures. {VERDICTS}"
     )
     return lines
 

@@ -178,11 +178,11 @@ def _make_alt_text(image: ImageResults, has_pictures: bool, has_distances: bool)
 def _make_caption(image: ImageResults, has_pictures: bool, has_distances: bool) -> str:
     said = []
     if has_pictures:
-        lacking = "" if image.certificates else ", whose reconstructions are not made yet"
-        said.append(f"the image as the generator sees it{lacking}")
+        lacking = "" if image.certificates else " (its reconstructions are not made yet)"
+        said.append(f"the image at the generator's size{lacking}")
     if has_pictures and image.certificates:
         said.append("the recovery with the least image loss (and its PSNR)")
-        said.append(f"the recovery whose z is farthest from that one's{_describe_coverage(image)}")
+        said.append(f"the recovery with the z farthest from that one{_describe_coverage(image)}")
     if has_distances:
         apart = (
             f"the distances between all pairs of recoveries{_describe_label_scope(image)}, by rule"

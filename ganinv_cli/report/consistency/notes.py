@@ -13,6 +13,7 @@ from ganinv_cli.report.shared.image_tables import (
     join_names,
     name_images,
 )
+from ganinv_cli.report.shared.phrases import capitalize, describe_rule
 from ganinv_cli.report.shared.prior import describe_distribution, read_prior
 from ganinv_cli.report.shared.recoveries import REACHED_SHARE, SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
@@ -21,9 +22,9 @@ MAX_FIGURES = 60  # images that are drawn; more are too many to look through
 
 
 LABEL_NOTE = (
-    "Under another label the same z makes another image. So distances are those of recoveries "
-    "under one label, a minimum has one label, and whether z is unique is asked under the label of "
-    "the least image loss."
+    "The same z makes another image under another label. So distances are between recoveries under "
+    "the same label, each minimum has one label, and the verdict on z is for the label with the "
+    "least image loss."
 )
 
 
@@ -44,29 +45,28 @@ def make_notes(
     ]
     if far := [called[row.number] for row in table2 if row.nearest_copy == "none"]:
         lines.append(
-            f"{join_names(far)}: no recovery comes as near as the worst JPEG copies of the "
-            "generator's own pictures do (quality 10); it did not make such an image."
+            f"{join_names(far)}: no recovery is as near as the worst JPEG copies (quality 10) of "
+            "the generator's own pictures, so the generator did not make this image."
         )
     lines += [_describe_outside(rule, list(of)) for rule, of in _group_outside(table2)]
     lines.append(
         "Trials: recoveries. Distance: ‖zᵢ − zⱼ‖₂ / latent over pairs of recoveries, not squared, "
-        "as the paper's; as found: its mean before refinement, as the solver left z. Paper: its "
-        "value, for its own image and generator. Random: E‖u − v‖₂ / latent of independent u, v, "
+        "as in the paper. Unrefined: before refinement, as the solver left z. Paper: the paper's "
+        "value, for its image and generator. Random: E‖u − v‖₂ / latent of independent u, v, "
         f"{describe_distribution(read_prior(run['config']))}."
     )
     polishing = _describe_polishing(table2, get_polish_precision(run))
     lines.append(
-        f"A distinct minimum: recoveries that converged{polishing}, each nearer than "
-        f"{format_concise(SAME_Z_TOLERANCE)} to another of them; a table has their number at "
-        "larger tolerances. How far what has converged still moves when it is solved on was "
-        "measured on the shipped generator: docs/consistency.md. One that did not converge is no "
-        "minimum and is counted apart. Most frequent: recoveries at the minimum that was found "
-        f"most often. Least loss: an image loss within {100 * REACHED_SHARE:g} % of the least of "
-        "all, or no more than rounding the image to 8 bits leaves."
+        f"Distinct minima: recoveries that converged{polishing} are one minimum if they are linked "
+        f"by distances below {format_concise(SAME_Z_TOLERANCE)}; another table has larger limits. "
+        "docs/consistency.md says how far converged recoveries move if the solver goes on. "
+        "Recoveries that did not converge are counted apart. Most frequent: recoveries at the "
+        f"minimum that was found most often. Least loss: within {100 * REACHED_SHARE:g} % of the "
+        "least image loss, or no more than rounding to 8 bits leaves."
     )
     if table2:
         polished = any(row.polished for row in table2)
-        lines.append(describe_criterion(run, table2[0].latent, polished))
+        lines.append(describe_criterion(run, polished))
     if lost := sum(row.without_number for row in table2):
         are = (
             "recovery has no finite z; it is"
@@ -84,10 +84,10 @@ def make_notes(
 def _describe_polishing(table2: list[Table2Row], precision: str) -> str:
     polished = {row.polished > 0 for row in table2}
     if polished == {True}:
-        return f" after polishing in {precision}"
+        return f" after refinement in {precision}"
     if polished == {False}:
-        return ", by the solver's own word"
-    return f" after polishing in {precision}, or by the solver's own word where none was polished"
+        return " by the solver's test"
+    return f" after refinement in {precision}, or by the solver's test if they were not refined,"
 
 
 def _group_outside(table2: list[Table2Row]) -> Iterator[tuple[str, Iterator[Table2Row]]]:
@@ -100,8 +100,8 @@ def _describe_outside(rule: str, rows: list[Table2Row]) -> str:
     medians = sorted({row.outside.median or 0 for row in rows})
     ends = f"{medians[0]:g}" + (f" to {medians[-1]:g}" if len(medians) > 1 else "")
     return (
-        f"With {rule}, {ends} of {rows[0].latent} components of z (median over the "
-        "recoveries of an image) end outside the box, where no z is drawn."
+        f"{capitalize(describe_rule(rule))}, {ends} of {rows[0].latent} components of z (median "
+        "over the recoveries of an image) end outside the bounds. The prior never draws such z."
     )
 
 

@@ -25,7 +25,7 @@ _Columns = Columns[Table2Row]
 DISTANCES: _Columns = {
     "trials": lambda row: row.recoveries,
     "mean": lambda row: format_scientific(row.distance.mean),
-    "as\nfound": lambda row: format_scientific(row.distance_as_found),
+    "unrefined\nmean": lambda row: format_scientific(row.distance_as_found),
     "paper": lambda row: format_scientific(row.paper),
     "median": lambda row: format_scientific(row.distance.median),
     "largest": lambda row: format_scientific(row.distance.largest),
@@ -34,7 +34,7 @@ DISTANCES: _Columns = {
 MINIMA: _Columns = {
     "trials": lambda row: row.recoveries,
     "by\nsolver": lambda row: row.converged.solver,
-    "polished": lambda row: _format_polished(row),
+    "when\nrefined": lambda row: _format_polished(row),
     "not\nconverged": lambda row: row.not_converged,
     "distinct\nminima": lambda row: row.minima.distinct,
     "most\nfrequent": lambda row: row.minima.largest,
@@ -68,8 +68,8 @@ BOUNDS: _Columns = {
     "of": lambda row: row.latent,
     "outside,\nmedian": lambda row: _format_count(row.outside.median),
     "outside,\nmost": lambda row: _format_count(row.outside.most),
-    "or at edge,\nmedian": lambda row: _format_count(row.at_bound.median),
-    "or at edge,\nmost": lambda row: _format_count(row.at_bound.most),
+    "or at bound,\nmedian": lambda row: _format_count(row.at_bound.median),
+    "or at bound,\nmost": lambda row: _format_count(row.at_bound.most),
     "rule\nacted": lambda row: format_acted(row.acted),
 }
 STRAYS: Columns[StrayRow] = {
@@ -95,7 +95,6 @@ def make_sections(
     def make_table(title: str, columns: _Columns) -> Section:
         return make_image_table(title, ROW_HEADING, table2, _name_row, columns, max_length=16)
 
-    box = f"the box {format_range(prior)} that z is drawn from"
     return [
         make_table("The paper's Table 2: distance between recoveries of one image", DISTANCES),
         make_image_table(
@@ -113,8 +112,10 @@ def make_sections(
             {format_concise(at): _count_distinct_at(name) for name, at in TOLERANCES.items()},
         ),
         make_table("Image loss, squared error summed over pixels in [-1, 1]", LOSSES),
-        make_table("The recoveries that reached the least image loss alone", REACHED),
-        make_table(f"How many components of z lie outside {box}", BOUNDS),
+        make_table("Only the recoveries that reached the least image loss", REACHED),
+        make_table(
+            f"Components of z outside the bounds {format_range(prior)} of the prior", BOUNDS
+        ),
         *_make_strays_tables(strays),
         *make_unread_tables(unread),
     ]
@@ -130,7 +131,7 @@ def _count_distinct_at(tolerance: str) -> Callable[[Table2Row], int]:
 
 def _make_label_tables(label_rows: list[LabelRow]) -> list[Section]:
     """Return the table of the labels that recoveries ended under; none without labels."""
-    title = "Under which label the recoveries ended"
+    title = "Labels under which the recoveries ended"
     table = make_image_table(title, ROW_HEADING, label_rows, _name_row, LABELS, max_length=16)
     return [table] if label_rows else []
 
@@ -149,7 +150,7 @@ def _make_strays_tables(strays: list[StrayRow]) -> list[Section]:
     if not shown:
         return []
     more, labelled = len(strays) - len(shown), shown[0].label is not None
-    title = "Recoveries away from the minimum that most are" + (
+    title = "Recoveries away from the most frequent minimum" + (
         f"; {more:,} more are in the JSON" if more else ""
     )
     label: Columns[StrayRow] = {"label": lambda row: f"{row.label}"} if labelled else {}

@@ -106,7 +106,7 @@ def _draw_figure(
         draw_pairs(pairs, has_several_rules, times, short_names),
         f"The verdict on each image, and how near its reconstruction is (PSNR): {said}. For each, "
         "from above: the original, its reconstruction, and the difference.",
-        "From above: the image as the generator sees it, its reconstruction, and reconstruction "
-        f"less image, amplified {times} times around grey: brighter where the reconstruction is."
+        "From above: the image at the generator's size, its reconstruction, and their difference, "
+        f"amplified {times} times around grey: bright if the reconstruction is brighter."
         f"{over}",
     )

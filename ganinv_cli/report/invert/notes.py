@@ -15,17 +15,17 @@ from ganinv_cli.report.shared.recoveries import SAME_Z_TOLERANCE
 from ganinv_cli.report.shared.run import make_run_notes
 
 VERDICTS = (
-    "made: matched by one z, which may be drawn. implausible: matched, but only by z that are "
-    "never drawn, beyond a bound or of a length ‖z‖ that fewer than one draw in a million has. "
-    "ambiguous: matched, but the image does not tell z. near: not matched, but no farther than the "
-    "worst copy by a z that may be drawn; or matched by a single start, with more left than "
-    "rounding leaves. outside: neither."
+    "made: one z matches the image, and the prior can draw it. implausible: only z that the prior "
+    "never draws match the image (beyond a bound, or of a length ‖z‖ that fewer than one draw in a "
+    "million has). ambiguous: the image is matched, but does not determine z. near: no z matches "
+    "the image, but one that the prior can draw is as near as the worst copy; or a single start "
+    "matches it, with more left than rounding leaves. outside: none of these."
 )
 UNMEASURED = (
-    "RMSE: per pixel and channel, in grey levels of 255. This file does not say how much copies of "
-    "the generator's own pictures lose, as an earlier ganinv wrote it: an image is matched only if "
-    "no more is left than rounding it to 8 bits leaves, and none is near. Run the command again "
-    f"with --overwrite to measure it. {VERDICTS}"
+    "RMSE: per pixel and channel, in grey levels of 255. An earlier ganinv wrote this file, which "
+    "does not say how much copies of the generator's own pictures lose. So an image is matched "
+    "only if no more is left than rounding to 8 bits leaves, and none is near. Run the command "
+    f"again with --overwrite to measure it. {VERDICTS}"
 )
 
 
@@ -35,33 +35,33 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     said = {called[row.number]: row.said for row in inverted}
     lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
-        lines.append(f"Pixels that the mask {mask} leaves out count in no number here.")
+        lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")
     lines += _describe_copies(inverted)
     low, high = format_bounds(read_prior(run["config"]))
     labelled = any(row.label is not None for row in inverted)
     lines.append(
-        f"Agree: starts that reached the least image loss to within {100 * REACHED_SHARE:g} %, of "
-        f"all{' under the same label' if labelled else ''}; one z: those of them at the best one's "
-        f"z (from one to the next, ‖·‖ / latent is below {format_concise(SAME_Z_TOLERANCE)}, or "
-        "below what errors of a JPEG file explain if they are what is left of the image). "
-        "Condition and rank: of the Jacobian at z, its largest singular value over its least, and "
-        f"the directions of z that move the image. At bound: components of z at or beyond {low} or "
-        f"{high}; outside: those beyond, where no z is drawn."
+        f"Agree: starts with an image loss within {100 * REACHED_SHARE:g} % of the least, of all"
+        f"{' under the same label' if labelled else ''}. One z: those of them at the best z, which "
+        f"are linked by distances ‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)}, or below "
+        "what the errors of a JPEG file explain. Condition: the largest singular value of the "
+        "Jacobian at z over the least. Rank: the number of directions of z that change the image. "
+        f"At bound: components of z at or beyond {low} or {high}. Outside: components beyond them, "
+        "which the prior never draws."
     )
     if labelled:
         lines.append(
-            "Label: the one under which the best z was found. A start tries one label, and the "
-            "starts take the labels in turn; z found under another label cannot be compared."
+            "Label: the label under which the best z was found. Each start tries one label, and "
+            "the starts take the labels in turn. z under different labels cannot be compared."
         )
     if inverted:
         polished = any(row.z == "polished" for row in inverted)
-        lines.append(describe_criterion(run, inverted[0].latent, polished))
+        lines.append(describe_criterion(run, polished))
     if any(row.difference_amplified for row in inverted):
         lines.append(
-            f"Each image's original, reconstruction and difference are PNGs in {FOLDER}/, at the "
-            "generator's own size; the difference is reconstruction less image around grey, "
-            "amplified as difference_amplified in the JSON and CSV says. Figures show the first "
-            f"{MAX_SHOWN}."
+            f"Original, reconstruction and difference of each image are PNG files in {FOLDER}/, "
+            "at the generator's size. The difference is reconstruction minus original around grey, "
+            "amplified by the factor difference_amplified of the JSON and CSV. Figures show the "
+            f"first {MAX_SHOWN} images."
         )
     return lines
 
@@ -75,7 +75,8 @@ def _describe_copies(inverted: list[InvertRow]) -> list[str]:
         f"{name} {format_number(rmse)}" for name, rmse in measured[0].copy_rmse.items()
     )
     return [
-        "RMSE: per pixel and channel, in grey levels of 255. Copies of the generator's own "
-        f"pictures have at most: {losses}. Nearest copy: the first of these kinds that may have "
-        f"as much. An image is matched up to JPEG {MATCH_QUALITY}. {VERDICTS}"
+        "RMSE: per pixel and channel, in grey levels of 255. Largest RMSE of copies of the "
+        f"generator's own pictures: {losses}. Nearest copy: the first of these that is not below "
+        f"the image's RMSE. An image is matched if that is JPEG {MATCH_QUALITY} or better. "
+        f"{VERDICTS}"
     ]

@@ -206,8 +206,8 @@ def _make_figure2a(
         f"{_make_title(counting, pixels)}. Thick: median over the trials, with the band of its "
         "bootstrapped 95 % interval; thin: mean; black: Cramér-Rao bound, mean over the trials; "
         "dotted: growth in proportion to the noise. Below: the mean error of the converged trials "
-        "over the mean of their bounds, with the 95 % interval, a little apart so that they can be "
-        "told."
+        "over the mean of their bounds, with the 95 % interval, shifted a little so that "
+        "they do not overlap."
     )
     return DrawnFigure(draw_figure2a(sweep, counting, pixels, limits), alt, caption)
 
@@ -238,7 +238,7 @@ def _make_figure2b(
     rows = ", ".join(stored.panels)
     caption = (
         f"Figure 2b. Noise of variance {variance:g}, a standard deviation of {levels:.1f} of 255 "
-        f"grey levels; noisy {pixels}{found}. One column a trial; rows from above: {rows}."
+        f"grey levels; noisy {pixels}{found}. One column per trial; rows from above: {rows}."
     )
     alt = (
         f"{_describe_error(variance, rule, sweep)}{len(stored.trials)} images; from above: {rows}."

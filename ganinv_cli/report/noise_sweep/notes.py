@@ -26,27 +26,27 @@ def make_notes(
         lines.append("Variance 0 has no logarithm: it is in neither the slopes nor figure 2a.")
     if any(row.errors(counted).without_number for row in sweep for counted in COUNTING_TITLES):
         lines.append(
-            "A trial whose z is no finite number counts as infinitely far: it moves the median up, "
-            "and there is no mean with it."
+            "A trial without a finite z counts as an infinite error: it raises the median, and "
+            "there is no mean."
         )
     lines.append(
         "z error: ‖z_found − z_true‖² / latent. [a, b]: 95 % interval, bootstrap over the trials. "
-        "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z; no "
+        "Bound: Cramér-Rao, variance · tr((JᵀJ)⁻¹) / latent with J at each trial's true z. No "
         "unbiased estimate has a smaller mean error. Error / bound: the mean error of converged "
-        "trials over the mean of their bounds, since the bound is on a mean; errors are skewed, "
-        "and their median may be below it. Under strong noise every rule's estimate is "
-        "biased, for the generator is curved, and can beat it; one that is kept in the box "
-        f"{format_range(read_prior(run['config']))} is biased wherever noise would move it out"
-        + (", and clipped pixels add a bias of their own." if clipped else ".")
+        "trials over the mean of their bounds. Errors are skewed, so their median can be below the "
+        "bound. Biased estimates can have smaller errors: under strong noise all are biased, "
+        "because the generator is not linear, and so are those that a rule keeps in the bounds "
+        f"{format_range(read_prior(run['config']))}"
+        + (". Clipped pixels add a bias, too." if clipped else ".")
     )
     if any(row.trials < MIN_TRIALS for row in sweep):
         lines.append(
-            f"There are fewer than {MIN_TRIALS} trials, at least in some rows: bootstrap intervals "
-            "are too narrow then."
+            f"Some rows have fewer than {MIN_TRIALS} trials: their bootstrap intervals are too "
+            "narrow."
         )
     lines.append(
-        "First start, before any restart: its numbers are those with restarts where no table says "
-        "otherwise. All trials converged where no table says otherwise."
+        "First start: before any restart. Its tables have only the rows that differ from those "
+        "with restarts. All trials converged, unless a table of outcomes says otherwise."
     )
     lines += labels.make_notes(sweep)
     acting = [RuleActions(row.technique, row.acted, row.shared) for row in sweep]
@@ -54,11 +54,10 @@ def make_notes(
     if comparisons:
         lines.append(
             f"Rules compared: {_describe_test_count(comparisons)} (variances and pairs of rules), "
-            "so some p "
-            "below .05 come by chance; p (Holm) allows for all tests of one way of counting. "
-            "Difference: median over the trials of the first rule's error less the second's. p: "
-            "Wilcoxon's signed-rank test that the differences lie symmetrically about 0; it weighs "
-            "each by the rank of its size, so it may speak though their median is near 0."
+            "so some p below .05 are due to chance; p (Holm) is corrected for all tests of one way "
+            "of counting. Difference: median over the trials of the first rule's error minus the "
+            "second's. p: Wilcoxon's signed-rank test that the differences are symmetric about 0. "
+            "It ranks them by size, so p can be small even if their median is near 0."
         )
     return lines
 

@@ -66,7 +66,7 @@ def _make_both_tables(make: Callable[[str], Section]) -> list[Section]:
     """Return a table with restarts, and one of first starts with the rows that differ, if any."""
     first, best = map(make, COUNTING_TITLES)
     differing = [row for row in first.rows if row not in best.rows]  # the first cell names the row
-    where = "" if len(differing) == len(best.rows) else ", where it differs"
+    where = "" if len(differing) == len(best.rows) else ", rows that differ"
     tables = best, first._replace(title=first.title + where, rows=differing)
     return [table for table in tables if table.rows]
 

@@ -48,7 +48,7 @@ def _make_refinement_column(refined: Mapping[str, RefinementRow]) -> Columns[Tab
         found = refined.get(row.technique)
         return format_count(found.recovered["1e-20"], found.trials) if found else "-"
 
-    return {"below 1e-20\nwhen refined": count_exact}
+    return {"below 1e-20\nif refined": count_exact}
 
 
 def _describe_recovered(table1: Sequence[Table1Row]) -> str:

@@ -102,12 +102,12 @@ def _draw_figure1(
     clipping = "no clipping" if technique == "none" else f"{technique} clipping"
     title = f"{number.replace('figure', 'Figure ')}. {clipping}, {solver}"
     rows = ", ".join(stored.panels)
-    alt = f"{len(stored.trials)} images with {clipping}, one a column; from above: {rows}."
+    alt = f"{len(stored.trials)} images with {clipping}, one per column; from above: {rows}."
     if technique in groups:
         alt += f" {_describe_recovered(groups[technique], stored.trials)}"
-    caption = f"{title}. One column a trial; rows from above: {rows}."
+    caption = f"{title}. One column per trial; rows from above: {rows}."
     if "label" in groups.get(technique, {}):
-        caption += " What stands above the original is drawn under the label that was found."
+        caption += " The rows above the original use the label that was found."
     return DrawnFigure(draw_montage(stored, title), alt, caption)
 
 

@@ -14,20 +14,20 @@ def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[
     lines = make_run_notes(run)
     if run["config"].get("success") == "ever":
         lines.append(
-            "Recovered: z was below the bound at any update, be it not at the end, as the paper's "
-            'code counted (success = "ever").'
+            "Recovered: the error of z was below the bound at any update, not only at the end, as "
+            'in the paper\'s code (success = "ever").'
         )
     lines.append(
-        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged, as far as the image "
-        f"loss tells, to a z whose error is not below {SMALLEST_EPSILON}. At bound: mean number of "
-        "components of z at a bound of the prior, over the first starts that did not reach "
+        "[a, b]: exact 95 % interval (Clopper-Pearson). Elsewhere: converged by the image loss, "
+        f"but the error of z is not below {SMALLEST_EPSILON}. At bound: mean number of components "
+        "of z at a bound of the prior, over the first starts that did not reach "
         f"{SMALLEST_EPSILON}."
     )
     shared = max((row.gradients_shared for row in table1), default=0.0)
     if shared:
         lines.append(
-            f"Gradients of a trial include {format_number(shared)} for its share of what the run "
-            "spent once over all its trials; more trials make it less."
+            f"The gradients of each trial include {format_number(shared)}, its share of the work "
+            "that the run did once for all trials."
         )
     acting = [RuleActions(row.technique, row.acted, row.shared) for row in table1]
     lines += actions.make_notes(same, acting)
@@ -45,8 +45,9 @@ def _make_bound_notes(run: Json, table1: list[Table1Row]) -> list[str]:
     if not counts:
         return []
     return [
-        "Estimated bound: of the error of z, from the loss and the least eigenvalue at some random "
-        "z, as if the generator were linear. It is no certainty. A trial converges if it is at "
-        f"most {run['config'].get('tolerance', 0):g}, or if float32 cannot tell the image from the "
-        f"one that is sought. Of those that did, the error was within it: {', '.join(counts)}."
+        "Estimated bound on the error of z: from the image loss and the least eigenvalue of JᵀJ at "
+        "some random z, as if the generator were linear. It is an estimate, not a guarantee. A "
+        f"trial converges if the bound is at most {run['config'].get('tolerance', 0):g}, or if the "
+        "image equals the target in float32. Converged trials with an error within the bound: "
+        f"{', '.join(counts)}."
     ]

@@ -52,7 +52,7 @@ def make_sections(
     """Return the tables, Table 1 first; a table without rows is left out."""
     knows_actions = any(row.actions is not None for row in table1)
     costs = {**COSTS, **(ACTIONS if knows_actions else REDRAWS)}
-    refined = "Polished in float64: trials with mean squared z error below 1e-20"
+    refined = "Refined in float64: trials with mean squared z error below 1e-20"
     tests = f"McNemar's exact test between clipping rules at {SMALLEST_EPSILON}, paired by trial"
     tables = [
         *(_make_shares_table(table1, counting) for counting in COUNTING_TITLES),

@@ -13,7 +13,7 @@ from ganinv_cli.store.rows import take_rows
 
 BLOCK_ROWS = 4096  # of z in memory at a time
 ACTED_NOTE = (
-    "Acted: trials in which the rule changed z at all; actions: updates in which it did, per trial."
+    "Acted: trials in which the rule changed z. Actions: updates per trial in which it changed z."
 )
 
 
@@ -104,8 +104,9 @@ def _describe_copies(rows: Sequence[RuleActions]) -> list[str]:
     if not counts:
         return []
     return [
-        "Computed once: a trial in which a rule would not have acted is that of none; its row is a "
-        f"copy, with the gradients and seconds that it would have cost: {', '.join(counts)}."
+        "Computed once: if a rule would not change z in a trial, the trial is the same as without "
+        "clipping. Its result was copied, with its gradients and seconds. Copied trials: "
+        f"{', '.join(counts)}."
     ]
 
 
@@ -119,6 +120,4 @@ def _describe_pair(same: Sequence[SameRow], first: str, second: str) -> str:
     where = "trial" if whole else "first start"
     variances = [f"{row.variance:g}" for row in whole or rows if row.variance is not None]
     at = f" at variance {', '.join(variances)}" if variances else ""
-    return (
-        f"{first} and {second} did the same in every {where}{at}, so there is no test between them."
-    )
+    return f"{first} and {second} did the same in every {where}{at}, so no test compares them."

@@ -118,29 +118,24 @@ def describe_handling(descriptions: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{join_names(of)}: {done.rstrip('.')}." for done, of in done_to.items()]
 
 
-def describe_criterion(run: Json, latent: int, any_polished: bool) -> str:
+def describe_criterion(run: Json, any_polished: bool) -> str:
     """Return a note on what counts as converged; `refine/minimum.py` has the test.
 
-    `latent` is the size of z, `any_polished` whether any recovery was refined.
+    `any_polished`: whether any recovery was refined.
     """
     config, precision = run["config"], get_polish_precision(run)
     settings = config.get("polish")
     if not any_polished:
-        return (
-            f"Nothing was polished in {precision}: what converged did so by the solver's own word."
-        )
+        return f"Nothing was refined in {precision}: converged means that the solver converged."
     if not settings:
-        return "Converged: after polishing in float64, with settings that the file does not say."
+        return "Converged: after refinement in float64, with settings that are not in the file."
     explained = settings.get("explained", config.get("tolerance"))  # of older files
-    below = "" if explained is None else f" ({explained:g})"
+    exact = "is as good as 0" if explained is None else f"is below {explained:g}"
     return (
-        f"Converged, after polishing in {precision} (at most {settings['steps']} Gauss-Newton "
-        "steps): the loss has kinks, where ReLUs switch, and there the gradient does not vanish "
-        "at a minimum. So the gradients at z and at "
-        f"up to {2 * latent} points {settings['radius']:g} around it are taken: a recovery has "
-        f"converged where their shortest convex combination has at most {settings['level']:g} of "
-        "their mean length and none of these points has a lower loss (Goldstein 1977; Burke, "
-        f"Lewis & Overton 2005), or where the image loss is as good as 0{below}."
+        f"Converged: after refinement in {precision}, no point that was tried within "
+        f"{settings['radius']:g} of z has a lower image loss and the gradients there cancel to "
+        f"{settings['level']:g} of their mean length (Goldstein's test for a minimum, "
+        f"docs/consistency.md), or the image loss {exact}."
     )
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ganinv_cli.store import Results
 
 NOTE = (
-    "Label right: trials whose z was found under the label that made the image. A start tries one "
-    "label, and the starts take the labels in turn, so a first start can succeed only where its "
-    "label happens to be the right one."
+    "Label right: trials whose z was found under the label that made the image. Each start tries "
+    "one label, and the starts take the labels in turn. So a first start can succeed only if its "
+    "label is the right one by chance."
 )
 
 
