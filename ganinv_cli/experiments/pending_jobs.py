@@ -68,17 +68,17 @@ class PendingJobs:
             for bundle, left in self._iterate_missing()
         )
 
-    def describe_total(self, cases_word: str) -> str:
-        """Return the factors of `total`, e.g. "100 × 3 rules", empty if there is one alone."""
+    def list_factors(self, cases_word: str) -> tuple[str, ...]:
+        """Return the factors of `total`, e.g. "100" and "3 rules", none if it has one alone."""
         series = [each for bundle in self.bundles for each in bundle]
         counts = {
             "rules": len({each.rule for each in series}),
             cases_word: len({each.case for each in series}),
         }
         if len(series) == 1 or math.prod(counts.values()) != len(series):
-            return ""
+            return ()
         factors = [f"{count:,} {word}" for word, count in counts.items() if count > 1]
-        return " × ".join([f"{self.total // len(series):,}", *factors])
+        return (f"{self.total // len(series):,}", *factors)
 
     def __len__(self) -> int:
         return self._job_count

@@ -23,7 +23,7 @@ class RunProgress(NamedTuple):
     seconds_left: float  # NaN before there is a measurement
     message: str = ""  # a sentence to show once
     phase: Phase = Phase.running
-    factors: str = ""  # of `total`, e.g. "100 × 3 rules"
+    factors: tuple[str, ...] = ()  # of `total`, e.g. "100" and "3 rules"
     finished_here: int = 0  # in this process
 
 
@@ -35,7 +35,8 @@ class ProgressCounter:
     finished_before: int  # of these
     expected_gradients: float  # per trial of the rest
     success_word: str = "recovered"  # names a success
-    factors: str = ""  # of `total`
+    factors: tuple[str, ...] = ()  # of `total`
+    has_fixed_cost: bool = False  # whether each trial costs `expected_gradients`, or hardly less
     counts: Counts = field(default_factory=Counts)
     phase: Phase = Phase.measuring  # of the worker that is farthest
 
@@ -70,7 +71,7 @@ class ProgressCounter:
 
     def _estimate_seconds_left(self, rate: float) -> float:
         done, _, spent, gradients, seconds = self.counts
-        if seconds < MIN_SECONDS:
+        if seconds < MIN_SECONDS or not (done or self.has_fixed_cost):
             return math.nan
         remaining = self.total - self.finished_before - done
         if not remaining:

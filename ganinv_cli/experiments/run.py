@@ -93,7 +93,12 @@ def run_task(
     success_word = "recovered" if task.exact else "converged"
     finished = jobs.total - jobs.remaining_trials
     counter = ProgressCounter(
-        jobs.total, finished, expected, success_word, jobs.describe_total(task.cases_word)
+        jobs.total,
+        finished,
+        expected,
+        success_word,
+        jobs.list_factors(task.cases_word),
+        has_fixed_cost=expected == task.config.budget,
     )
     if engine.is_local:
         running_trials = RunningTrials(run, jobs.trials if jobs.coupled else 0)

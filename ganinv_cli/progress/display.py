@@ -18,7 +18,7 @@ from ganinv_cli.progress.time_left import TimeLeft
 
 PLAIN_SECONDS = 30.0  # between plain lines
 PHASE_SECONDS = 2.0  # after which a plain line names the phase
-LEAST_BAR = 10  # columns
+LEAST_BAR = 4  # columns
 
 
 class Work(NamedTuple):
@@ -27,8 +27,8 @@ class Work(NamedTuple):
     done: int
     total: int
     unit: str  # in plural
-    details: Sequence[str] = ()
-    factors: str = ""  # of the total, e.g. "100 × 3 rules"
+    details: Sequence[str] = ()  # the last ones are left out first if there is no space
+    factors: Sequence[str] = ()  # of the total, e.g. "100" and "3 rules"
     seconds_left: float = math.nan  # NaN before it is known
 
 
@@ -76,6 +76,7 @@ class LiveLine(Display):
         )
         self._phase = self._bar.add_task("", total=None, visible=False, details="")
         self._work = self._bar.add_task("", visible=False, details="")
+        self._omitted = 0  # first factors, for which there is no space
 
     def enter(self, phase: str) -> None:
         self._bar.update(self._work, visible=False)
@@ -83,17 +84,21 @@ class LiveLine(Display):
         self._bar.start()
 
     def advance(self, work: Work) -> None:
-        count = f"{work.done:,}/{work.total:,} {work.unit}"
-        details = "  ".join(self._list_details(work))
-        factors = f" ({work.factors})" if work.factors else ""
-        if len(count + factors + details) + LEAST_BAR + 2 <= self._console.width:
-            count += factors
+        details = self._list_details(work)
+        width = self._console.width - LEAST_BAR - 2
+        while len(_count(work, self._omitted) + "  ".join(details)) > width:
+            if self._omitted < len(work.factors):
+                self._omitted += 1  # and stays, so that the line changes little
+            elif len(details) > 1:
+                del details[-2]  # the last is the time left
+            else:
+                break
         self._bar.update(self._phase, visible=False)
         self._bar.update(
             self._work,
             visible=True,
-            description=count,
-            details=details,
+            description=_count(work, self._omitted),
+            details="  ".join(details),
             completed=work.done,
             total=work.total,
         )
@@ -124,11 +129,15 @@ class PlainLines(Display):
         if time.monotonic() < self._next_line and not work.done == work.total > self._last_done:
             return
         self._next_line, self._last_done = time.monotonic() + PLAIN_SECONDS, work.done
-        factors = f" ({work.factors})" if work.factors else ""
-        self.say(", ".join([f"{work.done:,}/{work.total:,} {work.unit}{factors}", *details]))
+        self.say(", ".join([_count(work), *details]))
 
     def close(self) -> None:
         self._timer.cancel()
+
+
+def _count(work: Work, omitted: int = 0) -> str:
+    factors = " × ".join(work.factors[omitted:])
+    return f"{work.done:,}/{work.total:,} {work.unit}" + (f" ({factors})" if factors else "")
 
 
 @contextmanager

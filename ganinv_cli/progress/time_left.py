@@ -27,7 +27,10 @@ class TimeLeft:
             self._average(now, seconds_left)
         if math.isnan(self._end):
             return ""
-        left = max(self._end - now, 0.0)
+        left = self._end - now
+        if left <= 0:  # the estimates were wrong
+            self._end = math.nan
+            return ""
         step = _choose_step(left)
         if not abs(left - self._shown) <= TOLERANCE * step:
             self._shown = max(round(left / step), 1) * step

@@ -34,6 +34,7 @@ class TrainingReporter:
     def __init__(self, display: Display, interrupts: Interrupts) -> None:
         self._display, self._interrupts = display, interrupts
         self.say, self.enter = display.say, display.enter
+        self._saved = ""
 
     def start(self, step: int) -> None:
         """Say that `step` steps were done before."""
@@ -45,11 +46,14 @@ class TrainingReporter:
         """Show a step."""
         self._interrupts.raise_if_requested()
         self._interrupts.answer = Answer.SAVE
+        if progress.saved:
+            self._saved = f"saved step {progress.step:,}"
+        rate = progress.images_per_second
         details = [
             f"generator {progress.generator_loss:.2f} "
             f"discriminator {progress.discriminator_loss:.2f}",
-            f"{progress.images_per_second:.0f} images/s" if progress.images_per_second else "",
-            f"saved {progress.saved.name}" if progress.saved else "",
+            f"{rate:,.0f} images/s" if rate else "",
+            self._saved,
         ]
         done, total = progress.step, progress.steps
         self._display.advance(

@@ -34,6 +34,13 @@ def test_no_time_is_given_before_a_rate_was_measured_and_none_is_left_at_the_end
     assert count.add(Counts(1, 1, 500, 490, 5)).seconds_left == 0
 
 
+def test_before_a_trial_has_finished_the_time_is_known_only_if_all_cost_the_same():
+    for has_fixed_cost in (False, True):
+        count = ProgressCounter(10, 0, expected_gradients=100, has_fixed_cost=has_fixed_cost)
+        seen = count.add(Counts(0, 0, 0, 500, 5))
+        assert seen.seconds_left == pytest.approx(5 if has_fixed_cost else np.nan, nan_ok=True)
+
+
 def test_tallies_add_up_and_what_counts_as_good_has_its_word():
     count = ProgressCounter(
         total=4, finished_before=1, expected_gradients=100, success_word="converged"

@@ -29,7 +29,7 @@ def measure_rounds(seconds):
 
 progress = SimpleNamespace(  # a RunProgress, without TensorFlow
     finished=3, total=9, successes=2, success_word="recovered", gradients_per_second=1.0,
-    seconds_left=5.0, message="", phase=Phase.running, factors="", finished_here=3,
+    seconds_left=5.0, message="", phase=Phase.running, factors=(), finished_here=3,
 )
 """
 

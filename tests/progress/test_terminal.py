@@ -41,7 +41,7 @@ def test_a_line_shows_what_it_is_told(terminal):
 def test_a_line_fits_80_columns_and_leaves_out_what_does_not():
     display, file = _make_display(terminal=True)
     display.advance(
-        Work(1, 300, "trials", ["1 recovered", "9 gradients/s"], "100 × 3 rules", 7199.0)
+        Work(1, 300, "trials", ["1 recovered", "9 gradients/s"], ["100", "3 rules"], 7199.0)
     )
     display.close()
     assert "1/300 trials (100 × 3 rules)" in file.getvalue()
@@ -49,17 +49,23 @@ def test_a_line_fits_80_columns_and_leaves_out_what_does_not():
 
     display, file = _make_display(terminal=True)
     details = ["11,999 recovered", "12,345 gradients/s"]
-    display.advance(Work(12000, 30000, "trials", details, "10,000 × 3 rules", 7199.0))
+    display.advance(Work(12000, 30000, "trials", details, ["10,000", "3 rules"], 7199.0))
     display.close()
     assert "12,000/30,000 trials" in file.getvalue()
-    assert "rules" not in file.getvalue()
+    assert "10,000 ×" not in file.getvalue()
     assert "11,999 recovered  12,345 gradients/s  2 h left" in file.getvalue()
+
+    display, file = _make_display(terminal=True, width=60)
+    display.advance(Work(12000, 30000, "trials", details, ["10,000", "3 rules"], 7199.0))
+    display.close()
+    assert "11,999 recovered  2 h left" in file.getvalue()
+    assert "gradients/s" not in file.getvalue()
 
 
 def test_plain_lines_are_far_apart_and_the_last_is_not_repeated():
     display, file = _make_display(terminal=False)
     for done in (1, 2, 3, 3):
-        display.advance(Work(done, 3, "trials", factors="3 rules"))
+        display.advance(Work(done, 3, "trials", factors=["3 rules"]))
     display.close()
     assert file.getvalue() == "1/3 trials (3 rules)\n3/3 trials (3 rules)\n"
 
