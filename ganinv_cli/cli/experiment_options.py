@@ -210,11 +210,12 @@ def results_options(default: str) -> Callable[[Command], Command]:
         ),
         options.overwrite(),
         options.style(),
+        options.open_page(),
         options.verbose(help="Print all tables, and what was loaded."),
         options.quiet(),
     )
     build = partial(_make_output, default)
-    names = ("out", "overwrite", "style", "verbose", "quiet")
+    names = ("out", "overwrite", "style", "open_page", "verbose", "quiet")
     return options.pack_options("output", build, names, decorators)
 
 

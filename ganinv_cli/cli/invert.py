@@ -114,6 +114,8 @@ def _attribute(
     publish.publish_attribution(
         folders, folder, output.style, output.quiet, brief=not output.verbose, images=shown
     )
+    if output.open_page:
+        publish.open_page(folder)
     return list(dict.fromkeys(sentence for of in images.values() for sentence in of.unread))
 
 

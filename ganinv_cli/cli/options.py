@@ -60,6 +60,13 @@ style = declare(
     group=OUTPUT,
     help="Format of the printed tables; the folder gets all formats.",
 )
+open_page = declare(
+    "--open",
+    "open_page",
+    is_flag=True,
+    group=OUTPUT,
+    help="Show the page, report.html, in the browser at the end.",
+)
 TEXT_OR_JSON = click.Choice(["text", "json"])  # of commands that print no tables
 convolution_precision = declare(
     "--precision",

@@ -1,7 +1,10 @@
 """Print the tables of results files, and write their folders of tables and figures."""
 
+import os
 import shlex
 import shutil
+import sys
+import webbrowser
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +85,21 @@ def publish_attribution(
     _write_folders(results, reports, folders, page_folder, comparison, quiet or is_brief)
     if is_brief and not quiet:
         _print_places(folders, page_folder)
+
+
+def open_page(folder: Path) -> None:
+    """Show the page of a folder in the browser; print where it is if there is no browser."""
+    from ganinv_cli.report.output.folder import PAGE
+
+    page = folder / PAGE
+    if not (_has_display() and webbrowser.open(page.resolve().as_uri())):
+        click.echo(f"no browser could be started here; open {page} in one", err=True)
+
+
+def _has_display() -> bool:
+    """Return whether a browser would have a window; else Python may start one in the terminal."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in names)
 
 
 def _read_reports(files: Iterable[Path], images: Images) -> "tuple[list[Results], list[Report]]":

@@ -20,7 +20,8 @@ from ganinv_cli.errors import UsageError
     help="Folder for tables, figures and report.html. For several files it gets a folder for each, "
     "and one report.html for all.",
 )
-def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
+@options.open_page()
+def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: bool) -> None:
     """Print the tables of saved results; write figures and a page.
 
     Reads only the results files, also of a run in progress. Tables are written in every format,
@@ -42,6 +43,9 @@ def report(files: tuple[Path, ...], style: str, out: Path | None) -> None:
     publish.publish(folders, style, page_folder=out if several else None)
     if several and out is None:
         click.echo("each has a page of its own; --out DIR writes one page of them all", err=True)
+    if open_page:
+        for folder in folders.values() if out is None else (out,):
+            publish.open_page(folder)
 
 
 def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:

@@ -27,6 +27,7 @@ class Output:
     verbose: bool
     quiet: bool
     is_explicit: bool = True  # whether the user gave the name `out`
+    open_page: bool = False  # whether the page is shown in the browser at the end
 
     def for_shard(self, shard: str) -> "Output":
         """Return the output of one shard, which has its own file: recover-1-of-4.h5."""
@@ -49,6 +50,8 @@ class Output:
         publish.publish(
             {self.out: folder}, self.style, self.quiet, brief=not self.verbose, images=shown
         )
+        if self.open_page:
+            publish.open_page(folder)
 
 
 @dataclass(frozen=True)
