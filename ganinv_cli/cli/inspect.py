@@ -98,6 +98,12 @@ def inspect(
         ganinv inspect portraits64
         ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
     """
+    options.refuse_ignored(
+        points="" if spectrum else "it is the number of z for --spectrum",
+        seed=""
+        if sheet or spectrum or check
+        else "no z is drawn without --sheet, --spectrum or --check",
+    )
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
     checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ganinv_cli.cli.parameters import (
     GENERATOR,
@@ -21,6 +22,7 @@ from ganinv_cli.cli.parameters import (
     Shipped,
     WholeNumber,
 )
+from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import STYLES
 
@@ -154,6 +156,17 @@ def generator_choice(checkpoint: Decorator | None = None) -> Callable[[Command],
         ("checkpoint", "label", *DECLARATIONS),
         [checkpoint or generator_argument(), *(option(default=None) for option in reading)],
     )
+
+
+def refuse_ignored(**reasons: str) -> None:
+    """Raise UsageError for an option of the running command that is typed but has no effect.
+
+    `reasons` has, for each parameter, what it needs; an empty reason lets it pass.
+    """
+    context = click.get_current_context()
+    for name, reason in reasons.items():
+        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name} has no effect: {reason}; leave it out")
 
 
 def pack_options(

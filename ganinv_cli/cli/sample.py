@@ -93,6 +93,10 @@ def sample(
     from ganinv_cli import files
 
     folder = files.is_folder_name(out)
+    options.refuse_ignored(
+        seed="z is read from the file of --z" if z_file else "",
+        columns="a folder has one file for each picture" if folder else "",
+    )
     if folder:
         files.check_output_folder(Path(out), overwrite)
     else:

@@ -61,7 +61,7 @@ def make_task(config: NoiseSweepConfig) -> "NoiseSweepTask":
         config,
         make_solver(config.solver, config.solver_settings),
         exact=not any(config.variances),
-        has_exact_jobs=not all(config.variances),
+        has_exact_jobs=config.has_exact_images,
         stationary=config.stationary,
     )
 

@@ -64,11 +64,9 @@ def run_known_trials(
     bundles = [[each] for each in series] if coupled else [series]
     with open_run(out, run_provenance, overwrite) as run:
         pending = PendingJobs(run, bundles, config.trials, parse_shard(config.shard), coupled)
-        if not pending and read_results(out).figures:
-            run.finish()
-            return
+        is_complete = not pending and bool(read_results(out).figures)
         run_task(task, pending, engine, run, show, relative_cost=relative_cost)
-        run.finish(make_figures(out, generator, config))
+        run.finish({} if is_complete else make_figures(out, generator, config))
 
 
 def run_task(
@@ -81,14 +79,12 @@ def run_task(
     relative_cost: float = 1.0,
     on_commit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run the jobs, commit rows as trials finish, and show the progress.
+    """Run the jobs, commit rows as trials finish, and show the progress; return if none is left.
 
     An interruption commits the finished trials first. `relative_cost` is the expected number of
     gradients per trial as a multiple of that of `recover`, for the first estimate of the time.
     `on_commit` is called after every commit but the last.
     """
-    if not jobs:
-        return
     expected = min(relative_cost * task.solver.expected_gradients, task.config.budget)
     success_word = "recovered" if task.exact else "converged"
     finished = jobs.total - jobs.remaining_trials
@@ -100,6 +96,10 @@ def run_task(
         jobs.list_factors(task.cases_word),
         has_fixed_cost=expected == task.config.budget,
     )
+    if surplus := _describe_surplus(jobs, run, task.config.trials_option):
+        show(counter.initial._replace(message=surplus))
+    if not jobs:
+        return
     if engine.is_local:
         running_trials = RunningTrials(run, jobs.trials if jobs.coupled else 0)
         for file in running_trials.damaged_files:
@@ -113,6 +113,17 @@ def run_task(
         for result in committed:
             counter.enter(result.phase)
             show(counter.add(result.counts))
+
+
+def _describe_surplus(jobs: PendingJobs, run: Run, option: str) -> str:
+    """Return a sentence if the file has more trials than are asked for, else an empty string."""
+    stored = [run.list_committed(series.group) for bundle in jobs.bundles for series in bundle]
+    if not any(len(trials) and trials[-1] >= jobs.trials for trials in stored):
+        return ""
+    return (
+        f"{run.path} holds {max(map(len, stored)):,} trials, and all of them are shown; "
+        f"{option} {jobs.trials} asks for fewer"
+    )
 
 
 def _describe_resumption(jobs: PendingJobs, finished: int) -> str:

@@ -41,6 +41,8 @@ class _Checkpoint:
 class Config(Conventions, _Checkpoint):  # fields of the last base come first
     """The settings that every experiment has; each adds its own in a subclass below."""
 
+    trials_option: ClassVar[str] = "--trials"  # the name of `trials` on the command line
+
     label: int = -1  # of a conditional generator, from 0; -1: each is tried
     trials: int = 1000
     clip: tuple[str, ...] = ("none", "standard", "stochastic")
@@ -158,6 +160,11 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
             )
 
     @property
+    def has_exact_images(self) -> bool:
+        """Whether a z can make some of the images exactly; else lbfgs minimises r'r in float32."""
+        return True
+
+    @property
     def conventions(self) -> Conventions:
         """The settings that are conventions of the generator's file."""
         return Conventions(**{name: getattr(self, name) for name in DECLARATIONS})
@@ -200,6 +207,10 @@ class NoiseSweepConfig(Config):
     clip_pixels: bool = False  # clip the noisy image to [−1, 1], as the paper's code does
     stationary: float = 1e-4  # relative decrease of the image loss that counts as none
 
+    @property
+    def has_exact_images(self) -> bool:
+        return not all(self.variances)
+
     def _checks(self) -> Iterator[Check]:
         yield from super()._checks()
         yield _check_share(self.stationary)
@@ -234,6 +245,10 @@ class ImagesConfig(Config):
     mask: str = ""  # an image: black pixels do not count
     stationary: float = 1e-6  # relative decrease of the image loss that counts as none
 
+    @property
+    def has_exact_images(self) -> bool:
+        return False
+
     def _checks(self) -> Iterator[Check]:
         yield from super()._checks()
         yield _check_share(self.stationary)
@@ -253,6 +268,7 @@ class InvertConfig(ImagesConfig):
     """The settings of `ganinv invert`."""
 
     command = "invert"
+    trials_option = "--starts"
     shards_images = True
     trials: int = 8
     clip: tuple[str, ...] = ("stochastic",)

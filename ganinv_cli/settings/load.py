@@ -1,9 +1,11 @@
 """The settings of a run: the defaults, then a TOML file, then the command line."""
 
+import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +20,8 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
     """Return the config of a TOML file, overridden by the options of the command line.
 
-    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value.
+    Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value, or if an
+    option has no effect; in a file, which several runs may share, such a setting is ignored.
     """
     settings = _read_toml(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
@@ -26,11 +29,30 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
         settings |= options
         if settings.get("batch_norm") == "batch":
             settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
-        return config_class(**settings)
+        config = config_class(**settings)
+        _refuse_ignored_options(config, options)
+        return config
     except ConfigError as error:
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
+
+
+def _refuse_ignored_options(config: Config, options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for the first option that has no effect beside the other settings."""
+    descent = config.solver == "gd"
+    inexact = not config.has_exact_images
+    lbfgs_only = "it is a setting of lbfgs, and the solver is gd"
+    images = "with images that no z may make exactly, lbfgs always uses"
+    for name, is_ignored, reason in (
+        ("stationary", descent, lbfgs_only),
+        ("loss", descent and config.loss == "preconditioned", lbfgs_only),
+        ("precision", descent and config.precision == "mixed", lbfgs_only),
+        ("loss", inexact and config.loss == "preconditioned", f"{images} the plain loss"),
+        ("precision", inexact and config.precision == "mixed", f"{images} float32"),
+    ):
+        if is_ignored and name in options:
+            raise ConfigError(f"--{name} has no effect: {reason}; leave it out")
 
 
 def check_keywords(
@@ -64,7 +86,7 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{path} has a setting {key!r}; known are {', '.join(known)}")
+            raise ConfigError(f"{path} has a setting {key!r}; {_suggest_key(key, known)}")
         checked[key] = tuple(value) if isinstance(value, list) else value
         check_type(f"{path}: {key}", checked[key], known[key])
         for item in checked[key] if isinstance(value, list) else ():
@@ -72,12 +94,46 @@ def check_settings(
     return checked
 
 
+def _suggest_key(key: str, known: Collection[str]) -> str:
+    """Return what to write in place of an unknown key."""
+    close = get_close_matches(key, known, n=1)
+    return "".join(f"did you mean {name}? " for name in close) + f"known are {', '.join(known)}"
+
+
 def check_type(name: str, value: Any, default: Any) -> None:
     """Raise ConfigError unless a value has its default's type; an int is valid as a float."""
     types = (int, float) if isinstance(default, float) else (type(default),)
     wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{name} = {value!r} should be like {default!r}")
+        raise ConfigError(f"{name} = {_to_toml(value)} should be {_describe_type(default)}")
+
+
+def _describe_type(example: Any) -> str:
+    """Return the words for the values that are like an example."""
+    for kind, words in _TYPE_WORDS.items():
+        if isinstance(example, kind):
+            return f"{words}, e.g. {_to_toml(example)}" if example not in ("", ()) else words
+    return "a table"
+
+
+def _to_toml(value: Any) -> str:
+    """Return a value as it stands in a TOML file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_to_toml, value))}]"
+    return str(value)
+
+
+_TYPE_WORDS = {  # bool first, as it is an int
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    tuple: "a list in brackets",
+}
 
 
 _ITEM_EXAMPLES = {

@@ -52,7 +52,7 @@ def _suggest_name(kind: ResourceKind, typed: Path) -> str:
     beside = {each.name: each for each in typed.parent.glob("*")}
     if close := get_close_matches(typed.name, beside):
         return f"did you mean {beside[close[0]]}?"
-    if close := get_close_matches(typed.name, shipped):
+    if close := get_close_matches(typed.stem if kind == "config" else typed.name, shipped):
         return f"did you mean {close[0]}?"
     return f"give a path, or the name of a {kind} that ships: {', '.join(shipped) or 'none here'}"
 

@@ -292,6 +292,11 @@ def test_a_check_that_fails_is_named_and_ends_in_1(folder, monkeypatch):
         (("small", "--label", "0"), "no labels"),
         (("conditional.keras", "--label", "3"), "labels 0 to 2"),
         (("nothing",), "no such checkpoint"),
+        (
+            ("small", "--points", "4"),
+            "--points has no effect: it is the number of z for --spectrum",
+        ),
+        (("small", "--seed", "0"), "--seed has no effect: no z is drawn without --sheet"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder, arguments, words):

@@ -187,6 +187,8 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
         (("--out", "missing/a.png"), "does not exist"),
         (("--out", "missing/a/"), "does not exist"),
         (("--out", "a.png", "--npz", "a.h5"), "must end in .npz"),
+        (("--out", "a.png", "--z", "good.npy", "--seed", "0"), "--seed has no effect: z is read"),
+        (("--out", "a", "--columns", "3"), "--columns has no effect: a folder has"),
         (("--out", "a.png", "--group", "none"), "--group names a group in a results file"),
         (("--out", "a.png", "--z", "five.npy"), "(n, 6)"),
         (("--out", "a.png", "--z", "nan.npy"), "not finite"),

@@ -63,6 +63,17 @@ def test_the_table_counts_what_the_file_holds(finished):
         assert row["gradients"] == pytest.approx(group["gradients"].mean() + shared)
 
 
+def test_a_smaller_number_of_trials_shows_all_and_says_so(finished, hard):
+    folder, result = finished
+    smaller = _recover(folder, hard, *SETTINGS, "--trials", 5, "--format", "json")
+    assert json.loads(smaller.stdout)["tables"] == json.loads(result.stdout)["tables"]
+    (line,) = (line for line in smaller.stderr.splitlines() if "trials" in line)
+    assert (
+        line == "recover.h5 holds 12 trials, and all of them are shown; --trials 5 asks for fewer"
+    )
+    assert "trials 12" in (folder / "recover" / "table1.txt").read_text(encoding="utf-8")
+
+
 def test_restarts_recover_what_first_starts_do_not(finished):
     groups = read_results(finished[0] / "recover.h5").groups
     first, restarts, before, after = (

@@ -107,7 +107,8 @@ def test_a_run_goes_on_where_auto_means_something_else(checkpoint, tmp_path, mon
 
 def test_plain_descent_has_no_bound_and_no_bfloat16(checkpoint, tmp_path):
     given = ("--trials", 2, "--solver", "gd", "--budget", 20, "--restarts", 0)
-    _recover(tmp_path, checkpoint, *given, "--precision", "mixed")
+    (tmp_path / "mixed.toml").write_text('precision = "mixed"')
+    _recover(tmp_path, checkpoint, *given, "--config", "mixed.toml")
     results = read_results(tmp_path / "recover.h5")
     assert results.attributes["precision"] == "float32"
     assert "error_bound" not in results.groups["none"]

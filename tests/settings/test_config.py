@@ -72,10 +72,10 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
     ("text", "words"),
     [
         ("trials = 0", "at least 1"),
-        ("trials = 'many'", "should be like 1000"),
-        ("trials = 2.5", "should be like 1000"),
-        ("budget = inf", "should be like 5000"),
-        ("snapshots = ['x']", "an item of snapshots = 'x' should be like 10"),
+        ("trials = 'many'", 'trials = "many" should be a whole number, e.g. 1000'),
+        ("trials = 2.5", "trials = 2.5 should be a whole number, e.g. 1000"),
+        ("budget = inf", "budget = inf should be a number, e.g. 5000"),
+        ("snapshots = ['x']", 'an item of snapshots = "x" should be a whole number, e.g. 10'),
         ("clip = [3]", "an item of clip = 3"),
         ("tolerance = 0", "only plain descent"),
         (
@@ -102,7 +102,7 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
             "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0\nshard = '1/2'",
             "all trials in one place",
         ),
-        ("succes = 'ever'", "has a setting 'succes'; known are"),
+        ("succes = 'ever'", "has a setting 'succes'; did you mean success?"),
         ("success = 'soon'", "end or ever"),
         ("polish = 'float128'", "none or float64"),
         ("precision = 'bfloat16'", "one of auto, float32, mixed"),

@@ -3,7 +3,9 @@
 import dataclasses
 
 import pytest
+from click import Context
 
+from ganinv_cli.cli import main
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import (
     ConsistencyConfig,
@@ -13,7 +15,7 @@ from ganinv_cli.settings.config import (
     identity_settings,
 )
 from ganinv_cli.settings.load import load
-from ganinv_cli.settings.names import SOLVERS
+from ganinv_cli.settings.names import CONFIG_ONLY, SOLVERS
 
 KINDS = (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
 OWN = {
@@ -70,7 +72,7 @@ def test_a_setting_of_another_kind_is_refused_with_the_known_ones(tmp_path, kind
         if key not in OWN[other]:
             with pytest.raises(ConfigError) as refused:
                 _read(tmp_path, other, f"{key} = {CHANGED[key][0]}")
-            assert f"has a setting {key!r}; known are" in str(refused.value)
+            assert f"has a setting {key!r}; " in str(refused.value)
             assert all(own in str(refused.value) for own in OWN[other])
 
 
@@ -82,18 +84,18 @@ SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
     [
         (SWEEP, "variances = []", "variances is empty: name some"),
         (SWEEP, "variances = [0.1, -1]", "variance -1 is no variance"),
-        (SWEEP, "variances = [nan]", "an item of variances = nan should be like 0.1"),
-        (SWEEP, "variances = [inf]", "an item of variances = inf should be like 0.1"),
-        (SWEEP, "variances = ['a']", "an item of variances = 'a' should be like 0.1"),
-        (SWEEP, "variances = 0.1", "should be like (0.001"),
+        (SWEEP, "variances = [nan]", "an item of variances = nan should be a number, e.g. 0.1"),
+        (SWEEP, "variances = [inf]", "an item of variances = inf should be a number, e.g. 0.1"),
+        (SWEEP, "variances = ['a']", 'an item of variances = "a" should be a number, e.g. 0.1'),
+        (SWEEP, "variances = 0.1", "should be a list in brackets, e.g. [0.001, "),
         (SWEEP, "variances = [0.1, 0.10000001]", "two are the same to six digits"),
-        (SWEEP, "clip_pixels = 1", "should be like False"),
+        (SWEEP, "clip_pixels = 1", "clip_pixels = 1 should be true or false"),
         (SWEEP, "batch_norm = 'batch'\nsolver = 'gd'\ntolerance = 0\nrestarts = 0", "frozen"),
         (SWEEP + IMAGES, "stationary = 0", "a share between 0 and 1"),
         (SWEEP + IMAGES, "stationary = 1", "a share between 0 and 1"),
-        (IMAGES, "image = [3]", "an item of image = 3 should be like 'photo.png'"),
-        (IMAGES, "mask = 3", "should be like ''"),
-        (IMAGES, "crop = true", "should be like 'center'"),
+        (IMAGES, "image = [3]", 'an item of image = 3 should be text in quotes, e.g. "photo.png"'),
+        (IMAGES, "mask = 3", "mask = 3 should be text in quotes"),
+        (IMAGES, "crop = true", 'crop = true should be text in quotes, e.g. "center"'),
         (KINDS, "trials = 0", "run at least 1"),
         (KINDS, "clip = ['hard']", "it is one of none, standard, stochastic, wall"),
     ],
@@ -138,3 +140,48 @@ def test_variances_and_clipped_pixels_identify_a_sweep():
     settings = dataclasses.asdict(NoiseSweepConfig())
     for key, value in (("variances", (0.1,)), ("clip_pixels", True), ("stationary", 1e-3)):
         assert identity_settings(settings | {key: value}) != identity_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "solver", "option", "value"),
+    [
+        (InvertConfig, "gd", "stationary", 1e-5),
+        (NoiseSweepConfig, "gd", "stationary", 1e-5),
+        (RecoverConfig, "gd", "loss", "preconditioned"),
+        (RecoverConfig, "gd", "precision", "mixed"),
+        (InvertConfig, "lbfgs", "loss", "preconditioned"),
+        (ConsistencyConfig, "lbfgs", "precision", "mixed"),
+        (NoiseSweepConfig, "lbfgs", "loss", "preconditioned"),
+    ],
+)
+def test_an_option_without_effect_is_refused_and_ignored_in_a_file(
+    tmp_path, kind, solver, option, value
+):
+    with pytest.raises(ConfigError, match=f"^--{option} has no effect: .*; leave it out$"):
+        load(kind, None, {"solver": solver, option: value})
+    path = tmp_path / "own.toml"
+    path.write_text(f"solver = {solver!r}\n{option} = {value!r}")
+    assert getattr(load(kind, path, {}), option) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (InvertConfig, {"stationary": 1e-5, "loss": "plain", "precision": "float32"}),
+        (RecoverConfig, {"loss": "preconditioned", "precision": "mixed"}),
+        (RecoverConfig, {"solver": "gd", "loss": "plain", "precision": "float32"}),
+        (NoiseSweepConfig, {"variances": (0.0, 0.1), "loss": "preconditioned"}),
+    ],
+)
+def test_an_option_with_an_effect_is_accepted(kind, options):
+    config = load(kind, None, options)
+    assert {name: getattr(config, name) for name in options} == options
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_is_an_option_or_for_files_alone(kind):
+    name = kind.__name__.removesuffix("Config")
+    command = {"NoiseSweep": "noise-sweep"}.get(name, name.lower())
+    params = {param.name for param in main.get_command(Context(main), command).params}
+    settings = {field.name for field in dataclasses.fields(kind)} - {"solver_tables"}
+    assert settings - params == settings & set(CONFIG_ONLY)

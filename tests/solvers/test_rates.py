@@ -96,8 +96,8 @@ def test_both_rates_together_are_refused_in_one_sentence():
     [
         ({"rate": 0.0}, "rate = 0.0 is not above 0"),
         ({"rate": "fast"}, "rate = 'fast' should be a number, or \"stable\""),
-        ({"rate": True}, "rate = True should be like 1.0"),
-        ({"rate": float("inf")}, "rate = inf should be like"),
+        ({"rate": True}, "rate = true should be a number, e.g. 1.0"),
+        ({"rate": float("inf")}, "rate = inf should be a number"),
         ({"learning_rate": "stable"}, "learning_rate = 'stable' should be a number"),
         ({"learning_rate": -1}, "learning_rate = -1 is not above 0"),
     ],
