@@ -15,7 +15,7 @@ from ganinv_cli.settings.config import InvertConfig, RecoverConfig
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics.descent_theory import predict, predict_errors
 
-THEORY, LIMIT = "theory, share of trials below ε", "beyond the limit of stability"
+THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
 
 
 @pytest.fixture(scope="module")

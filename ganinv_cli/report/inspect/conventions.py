@@ -2,21 +2,24 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 80
+from ganinv_cli.report.inspect.text_table import WIDTH
+
 COLUMNS = ("convention", "value", "source", "differs", "next best", "layers")
 
 Facts = Mapping[str, Any]
 
 
-def format_conventions(rows: Sequence[Facts]) -> str:
+def format_conventions(rows: Sequence[Facts], confirmed: Container[str] = ()) -> str:
     """Return the table, with a row for each value of a convention; layers share rows.
+
+    `confirmed` are the layers whose conventions the statistics of batch norms confirm.
 
     "differs" is the largest discrepancy of them, "next best" the value that comes closest. What
     all names of layers begin with is left out, and said below the table.
@@ -24,7 +27,8 @@ def format_conventions(rows: Sequence[Facts]) -> str:
     start = _find_common_start([row["layer"] for row in rows if row["layer"]])
     groups: dict[tuple[str, str, str], list[Facts]] = {}
     for row in rows:
-        groups.setdefault((row["name"], row["value"], row["source"]), []).append(row)
+        key = row["name"], row["value"], _format_source(row, confirmed)
+        groups.setdefault(key, []).append(row)
     names = list(dict.fromkeys(name for name, _, _ in groups))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in COLUMNS:
@@ -39,6 +43,13 @@ def format_conventions(rows: Sequence[Facts]) -> str:
     if start:
         file.write(f"\nNames of layers begin with {start}\n")
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().split("\n"))
+
+
+def _format_source(row: Facts, confirmed: Container[str]) -> str:
+    """Return how a value is known; epsilon changes the statistics too little to be confirmed."""
+    if row["source"] == "assumed" and row["layer"] in confirmed and row["name"] != "epsilon":
+        return "assumed, confirmed"
+    return str(row["source"])
 
 
 def _find_common_start(names: Sequence[str]) -> str:

@@ -3,26 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganinv_cli.report.inspect.text_table import make_table, render_table
+from ganinv_cli.report.inspect.text_table import make_table, render_table, wrap_text
 from ganinv_cli.statistics import EPSILONS, clopper_pearson
 from ganinv_cli.statistics.descent_theory import Prediction
 
-NAMES = {"authors": "the authors'", "half": "half of it", "stable": "stable"}
+NAMES = {"authors": "authors'", "half": "half", "stable": "stable"}
 
 
 def format_descent(facts: Mapping[str, Any]) -> str:
-    """Return sentences on the condition of JᵀJ and a table of predictions."""
+    """Return sentences on the condition of JᵀJ and a table of predictions, 80 columns wide."""
     points, condition = facts["points"], facts["condition"]
     lines = [
         f"JᵀJ at {points} random z: condition {condition['median']:,.0f} (median), "
-        f"{condition['worst']:,.0f} (worst). The stable rate of plain descent, on the mean over "
-        f"a picture's values: {facts['stable_rate']:g}, half of the limit at the steepest of them.",
-        f"Theory (linear, {points} z with {facts['starts']} starts each, rates halved every "
-        f"{facts['halve_every']:,} updates): the share of z beyond the limit of stability at first "
-        "and at the end, and the share of trials below each ε. Of two shares the first is without "
-        "z that were beyond it at first. Far from z descent is slower than that: expect less.",
+        f"{condition['worst']:,.0f} (worst). The stable rate of plain descent on the pixel mean is "
+        f"{facts['stable_rate']:g}, half of the smallest stability limit of these z.",
+        f"Linear theory ({points} z, {facts['starts']} starts each, rates halved every "
+        f"{facts['halve_every']:,} updates). Unstable: the share of z for which the rate is above "
+        "the stability limit, at the first and at the last rate. Below 1e-1 and so on: the share "
+        "of trials that come so near to z; the lower end of a range counts no z that is unstable "
+        "at first. Far from z descent is slower, so expect smaller shares.",
     ]
-    return "\n".join([*lines, "", _make_theory_table(facts["theory"], points)])
+    return "\n".join([*map(wrap_text, lines), "", _make_theory_table(facts["theory"])])
 
 
 def describe_prediction(prediction: Prediction) -> list[str]:
@@ -32,25 +33,25 @@ def describe_prediction(prediction: Prediction) -> list[str]:
         for name in reversed(EPSILONS)
     )
     return [
-        f"beyond the limit of stability at this rate: "
+        "this rate is above the stability limit for a share "
         f"{_format_share(prediction.beyond, prediction.points)} of random z, "
-        f"{prediction.beyond_at_end:.2f} at the last rate",
-        f"theory, share of trials below ε after this budget: {shares}; expect less, descent is "
-        "slower far from z",
+        f"the last rate for {prediction.beyond_at_end:.2f}",
+        f"theory: shares of trials below ε after this budget: {shares}; expect less, because "
+        "descent is slower far from z",
     ]
 
 
-def _make_theory_table(predictions: list[Mapping[str, Any]], points: int) -> str:
+def _make_theory_table(predictions: list[Mapping[str, Any]]) -> str:
     names = list(reversed(EPSILONS))
-    columns = ("rate", "updates", "beyond", "at the end", *(f"< {name}" for name in names))
+    columns = ("rate", "updates", "unstable", "at last", *(f"< {name}" for name in names))
     table = make_table(columns, numbers=columns[1:])
     for each in predictions:
         table.add_row(
             f"{each['rate']:g} ({NAMES[each['name']]})",
             f"{each['updates']:,}",
-            _format_share(each["beyond"], points),
+            f"{each['beyond']:.2f}",
             f"{each['beyond_at_end']:.2f}",
-            *(_format_span(each["least"][name], each["most"][name]) for name in names),
+            *(_format_short_span(each["least"][name], each["most"][name]) for name in names),
         )
     return render_table(table)
 
@@ -64,3 +65,8 @@ def _format_share(share: float, points: int) -> str:
 def _format_span(least: float, most: float) -> str:
     first, last = f"{least:.2f}", f"{most:.2f}"
     return first if first == last else f"{first} to {last}"
+
+
+def _format_short_span(least: float, most: float) -> str:
+    """Return a range of shares as .31–.51, for a table with many columns."""
+    return _format_span(least, most).replace(" to ", "–").replace("0.", ".")

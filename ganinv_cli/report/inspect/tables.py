@@ -1,12 +1,11 @@
 """Format the facts that `ganinv inspect` prints."""
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ganinv_cli.report.inspect.conventions import format_conventions
 from ganinv_cli.report.inspect.descent import format_descent
-from ganinv_cli.report.inspect.text_table import make_table, render_table
+from ganinv_cli.report.inspect.text_table import make_table, render_table, wrap_text
 from ganinv_cli.report.output.render import replace_control_characters
 
 MAX_NAMES = 6  # of ignored variables
@@ -17,15 +16,17 @@ Facts = Mapping[str, Any]
 
 def format_facts(facts: Facts, verbose: bool = False) -> str:
     """Return the facts as text that ends in a newline; `verbose` lists every ignored name."""
-    lines = [f"{name:<14} {said}" for name, said in _describe_generator(facts, verbose)]
+    lines = [
+        wrap_text(f"{name:<14} {said}", 15) for name, said in _describe_generator(facts, verbose)
+    ]
     table = _make_layer_table(facts["layers"]) if facts["layers"] else _list_operations(facts)
     parts = ["\n".join(lines), table]
     if any(row["layer"] for row in facts["conventions"]):
-        parts.insert(1, format_conventions(facts["conventions"]))
+        parts.insert(1, format_conventions(facts["conventions"], list_confirmed_layers(facts)))
     if facts["norms"]:
         parts.append(_make_norm_table(facts["norms"]))
     if "spectrum" in facts:
-        parts.append("\n".join(describe_spectrum(facts["spectrum"])))
+        parts.append("\n".join(map(wrap_text, describe_spectrum(facts["spectrum"]))))
         if facts["spectrum"]["descent"]:
             parts.append(format_descent(facts["spectrum"]["descent"]))
     if "checks" in facts:
@@ -60,11 +61,28 @@ def _describe_generator(facts: Facts, verbose: bool) -> Iterator[tuple[str, str]
     for clause in facts["notes"]:
         yield "note", clause
     if facts["confirmed"] is not None:
-        yield "confirmed", "yes, by its batch norms" if facts["confirmed"] else "no"
+        yield "confirmed", _describe_confirmation(facts)
     if facts["doubt"]:
         yield "doubt", facts["doubt"]
     if facts["ignored"]:
         yield "ignored", _join_ignored(facts["ignored"], verbose)
+
+
+def list_confirmed_layers(facts: Facts) -> list[str]:
+    """Return the layers whose conventions the batch norms confirm: those before the last norm."""
+    if not facts["confirmed"]:
+        return []
+    kinds = [layer["kind"] for layer in facts["layers"]]
+    last = len(kinds) - kinds[::-1].index("BatchNorm") if "BatchNorm" in kinds else 0
+    return [layer["name"] for layer in facts["layers"][:last] if layer["name"]]
+
+
+def _describe_confirmation(facts: Facts) -> str:
+    if not facts["confirmed"]:
+        return "no"
+    named = list_confirmed_layers(facts)
+    extent = f" from z to {named[-1]}; what comes after is not tested" if named else ""
+    return f"by its batch norms{extent}"
 
 
 def _describe_range(facts: Facts) -> str:
@@ -83,8 +101,8 @@ def _join_ignored(names: list[str], verbose: bool) -> str:
 def _make_layer_table(layers: list[Facts]) -> str:
     """Return the table of layers; inputs are left out for a plain chain of layers."""
     chained, named = all(map(_is_chained, layers)), any(layer["name"] for layer in layers)
-    columns = ("#", *["layer"] * named, "kind", "makes", "parameters", *["takes"] * (not chained))
-    table = make_table(columns, numbers=("#", "makes", "parameters"))
+    columns = ("#", *["layer"] * named, "kind", "makes", "weights", *["takes"] * (not chained))
+    table = make_table(columns, numbers=("#", "makes", "weights"))
     for layer in layers:
         takes = " ".join(map(str, layer["inputs"])) or "nothing"
         table.add_row(
@@ -114,7 +132,7 @@ def _make_norm_table(norms: list[Facts]) -> str:
 def _list_operations(facts: Facts) -> str:
     """Return how many operations of each kind there are, most first, in lines of some width."""
     counts = [f"{count:,}~{name}" for name, count in facts["operations"].items()]
-    return textwrap.fill(", ".join(counts), 100).replace("~", " ")
+    return wrap_text(", ".join(counts)).replace("~", " ")
 
 
 def _is_chained(layer: Facts) -> bool:
