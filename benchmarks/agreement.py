@@ -1,4 +1,4 @@
-"""Do two results files of the same trials agree? Such as a batch of 16 and a batch of 64.
+"""Do two results files of the same trials agree, e.g. for batches of 16 and of 64?
 
 ganinv recover --trials 200 --batch-size 16 --out a.h5
 ganinv recover --trials 200 --batch-size 64 --out b.h5
@@ -18,7 +18,7 @@ from ganinv_cli.store import read_results
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 def main(first: Path, second: Path) -> None:
-    """Print, for each rule, how many outcomes are equal and how far converged z are apart."""
+    """Print, for each rule, the number of equal outcomes and the distance of converged z."""
     one, other = read_results(first), read_results(second)
     for rule in sorted(one.groups.keys() & other.groups.keys() - {""}):
         a, b = one.groups[rule], other.groups[rule]

@@ -1,4 +1,4 @@
-"""Plain descent on the shipped generator: image loss and z error on the way, as medians.
+"""Gradient descent on the shipped generator: medians of image loss and z error during the run.
 
 ganinv recover --solver gd --clip stochastic --trials 8 --budget 20000 --restarts 0 --out gd.h5
 python benchmarks/descent.py gd.h5

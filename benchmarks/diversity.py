@@ -1,4 +1,4 @@
-"""Are a generator's pictures as varied as the images it was trained on, and are they copies?
+"""Are a generator's pictures as varied as its training images, and are they copies of them?
 
 python benchmarks/diversity.py faces.zip --crop-side .72 --crop-center .5,.4
 """
@@ -24,7 +24,7 @@ from ganinv_cli.training.images import SquareCrop, load_images
 @click.option("--crop-center", default="0.5,0.5", show_default=True)
 @click.option("--count", default=256, show_default=True)
 def main(images: Path, checkpoint: str, crop_side: float, crop_center: str, count: int) -> None:
-    """Print mean pairwise pixel distances: of samples, of the data, of samples to the nearest."""
+    """Print mean pixel distances between samples, between training images, and to the nearest."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     x, y = (float(part) for part in crop_center.split(","))
     size, _, channels = generator.image_shape

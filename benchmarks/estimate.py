@@ -1,9 +1,9 @@
-"""Estimate what 10⁹ trials take, from stored results alone.
+"""Estimate time and cost of 10⁹ trials, from stored results alone.
 
     python benchmarks/estimate.py docs/results docs/scaling      # writes docs/scaling/estimate.md
 
-RESULTS holds recover.h5 (random starts) and encoder.h5 (--start encoder): gradients per trial. What
-a run computes once is left out, since of so many trials each has next to nothing of it. SCALING
+RESULTS holds recover.h5 (random starts) and encoder.h5 (--start encoder): gradients per trial.
+Computations that a run does once are left out, because their share per trial is negligible. SCALING
 holds workers.json: gradients per second and core of two Ray workers of one thread each.
 """
 
@@ -66,7 +66,7 @@ def read_speed(path: Path) -> float:
 
 
 def make_column(gradients: float, speed: float) -> dict[str, str]:
-    """Return what TRIALS trials take, by the gradients per trial and per second and core."""
+    """Return time and cost of TRIALS trials, from gradients per trial and per second and core."""
     hours = TRIALS * gradients / speed / 3600  # of one core
     return {
         "gradients per trial": f"{gradients:.0f}",

@@ -1,4 +1,4 @@
-"""Compare what recovery costs with its goals, from stored results alone.
+"""Compare the cost of recovery with its goals, from stored results alone.
 
     python benchmarks/goals.py docs/results docs/solvers      # writes docs/solvers/goals.md
 
@@ -39,7 +39,7 @@ def main(results: Path, solvers: Path) -> None:
 
 
 def write_page(results: Path, solvers: Path) -> None:
-    """Write goals.md in the folder `solvers`, from its JSON files and those of `results`."""
+    """Write goals.md in the folder `solvers`, from the JSON files there and files of `results`."""
     files = {
         name: read_results(results / f"{name}.h5")
         for name in ("recover", "encoder", "float64")
@@ -57,9 +57,9 @@ def write_page(results: Path, solvers: Path) -> None:
 
 
 def count_encoder_gradients(checkpoint: str) -> int:
-    """Return what fitting the encoder beside a checkpoint took, in gradients: half of its images.
+    """Return the cost of fitting the encoder beside a checkpoint, in gradients.
 
-    An image is one forward pass, half of a gradient.
+    It is half of the number of images, because an image is one forward pass, half of a gradient.
     """
     with np.load(find("checkpoint", checkpoint) / "encoder.npz", allow_pickle=False) as encoder:
         images: int = json.loads(str(encoder["json"]))["about"]["run"]["images"]
@@ -177,7 +177,7 @@ def _peer_rows(path: Path) -> Iterator[Row]:
 
 
 def _compare_fastest(ours: list[Record], others: Mapping[str, Record]) -> str:
-    """Return how many times as fast ours are as the fastest of others, at equal pace."""
+    """Return the speed-up of our runs over the fastest other method, at equal pace."""
     name = max(others, key=lambda each: others[each].recovered / others[each].measure_time(True))
     if not others[name].recovered:
         return "none of these recovered a trial"

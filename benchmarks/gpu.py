@@ -2,8 +2,8 @@
 
     python benchmarks/gpu.py --out docs/scaling/gpu.json        (make bench-gpu)
 
-Runs on every GPU that TensorFlow sees; `--device cpu` tries the program itself on a machine that
-has none, and its figures are of no use.
+Runs on every GPU that TensorFlow finds. `--device cpu` only tests the program on a machine without
+a GPU; its numbers mean nothing.
 """
 
 import statistics
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ganinv_cli.network.generator import Generator
 
 TITLE = "On a GPU"
-GRADIENTS_PER_CALL = 4  # in a call, after one another
-SECONDS = 2.0  # of each figure, after it has run once
+GRADIENTS_PER_CALL = 4  # in sequence
+SECONDS = 2.0  # for each measurement, after one run that is not counted
 Row = dict[str, object]
 
 
@@ -51,7 +51,7 @@ def main(
     xla: bool,
     out: Path | None,
 ) -> None:
-    """Print a row for each thing that was measured."""
+    """Print a row for each measurement."""
     import tensorflow as tf
 
     from ganinv_cli import formats
@@ -83,7 +83,7 @@ def write_page(path: Path) -> None:
 def _measure_loops(
     recipe: "GeneratorSpec", device: "Device", batches: Sequence[int], xla: bool
 ) -> Iterator[Row]:
-    """A bare loop of gradients: what the device can do, and whether XLA makes it faster."""
+    """Yield the rows of bare loops of gradients: the limit of the device, with and without XLA."""
     with device.scope():
         generator = recipe.build()
         for precision in ("float32", "bfloat16"):
@@ -122,7 +122,7 @@ def _make_loop(generator: "Generator", size: int, precision: str, xla: bool) -> 
 
 
 def _measure_rate(call: Callable[[], float]) -> float | None:
-    """Gradients per second, the median of calls; None where there is no memory or no such graph."""
+    """Return gradients per second, the median of calls; None if memory or the graph is missing."""
     import tensorflow as tf
 
     try:
@@ -140,7 +140,7 @@ def _measure_rate(call: Callable[[], float]) -> float | None:
 def _measure_recover(
     recipe: "GeneratorSpec", used: Sequence["Device"], trials: int
 ) -> Iterator[Row]:
-    """`ganinv recover` on one device in both precisions, and on all of them."""
+    """Yield the rows of `ganinv recover` on one device in both precisions, and on all devices."""
     config = RecoverConfig(trials=trials, clip=("stochastic",))
     for precision in ("float32", "mixed"):
         yield _run_recover(replace(config, precision=precision), recipe, used[:1])
@@ -173,7 +173,7 @@ def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence[
 
 
 class _MeasuredEngine:
-    """An engine, and what it did from its first look on, without the building of graphs."""
+    """An engine that counts time and gradients from the first increment on, without tracing."""
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
@@ -182,7 +182,7 @@ class _MeasuredEngine:
         self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
 
     def run(self, task: "Task", jobs: "JobCollection") -> "WorkerResults":
-        """Those of the engine."""
+        """Yield the results of the engine."""
         for done in self._engine.run(task, jobs):
             self.batch = max(self.batch, done.batch_size)
             self.gradients += done.counts.gradients
@@ -191,7 +191,7 @@ class _MeasuredEngine:
 
 
 def _measure_peak_memory(device: "Device") -> int | None:
-    """MB that were taken at once since the last time this was asked."""
+    """Return the peak memory in MB since the last call."""
     if device.kind == "cpu":
         return None
     import tensorflow as tf

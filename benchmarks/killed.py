@@ -1,8 +1,8 @@
-"""kill -9 at random instants of a real run: what was committed stays, and nothing else is lost.
+"""Test kill -9 at random times of a real run: committed trials stay, and the table is the same.
 
-Runs `ganinv recover` uninterrupted, then the same under a killer that strikes a number of times at
-random instants. After every kill each committed trial is read back and compared, bit for bit, with
-what it was; at the end the table is compared with the uninterrupted one.
+Runs `ganinv recover` once without interruption, and once with several kills at random times. After
+every kill, each committed trial is read and compared bit for bit with its earlier value. At the
+end, the table is compared with the uninterrupted one.
 
     python benchmarks/killed.py --trials 120 --kills 10
 """
@@ -28,10 +28,17 @@ RowBytes = dict[tuple[str, int], tuple[bytes, ...]]  # (rule, trial) -> its row,
 @click.command()
 @click.option("--trials", default=120, show_default=True)
 @click.option("--kills", default=10, show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of the instants.")
-@click.option("--latest", default=50.0, show_default=True, help="Seconds to the latest instant.")
+@click.option("--seed", default=0, show_default=True, help="Seed for the times of the kills.")
+@click.option(
+    "--latest", default=50.0, show_default=True, help="Latest time of a kill, in seconds."
+)
 @click.option("--checkpoint", default="checkpoints/portraits64", show_default=True)
-@click.option("--batch-size", default=16, show_default=True, help="Small: trials finish sooner.")
+@click.option(
+    "--batch-size",
+    default=16,
+    show_default=True,
+    help="A small batch finishes its first trials sooner.",
+)
 @click.option("--whole", type=click.Path(path_type=Path), help="Uninterrupted results to use.")
 def main(
     trials: int,
@@ -42,7 +49,7 @@ def main(
     batch_size: int,
     whole: Path | None,
 ) -> None:
-    """Print what each kill found and how the two tables compare; fail where anything was lost."""
+    """Print the state after each kill, and compare the two tables; fail if anything was lost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "ganinv_cli", "recover", "--trials", str(trials)]
@@ -59,9 +66,7 @@ def main(
             after = instants.uniform(8, latest)
             known, age = _run_and_kill([*command, str(out)], out, after, known)
             waited = "nothing had finished" if age is None else f"last commit {age:.1f} s before"
-            click.echo(
-                f"kill {number} after {after:.0f} s: {len(known)} rows as they were; {waited}"
-            )
+            click.echo(f"kill {number} after {after:.0f} s: {len(known)} rows unchanged; {waited}")
         second = _run_second_process([*command, str(out)])
         click.echo(f"a second process: exit {second.returncode}, {second.stderr.strip()}")
         subprocess.run([*command, str(out)], check=True, capture_output=True)
@@ -71,7 +76,7 @@ def main(
 def _run_and_kill(
     command: list[str], out: Path, after: float, known: RowBytes
 ) -> tuple[RowBytes, float | None]:
-    """Start the run and kill it; what it has committed, and the seconds since its last commit."""
+    """Start the run and kill it; return the committed rows, and seconds since the last commit."""
     started = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after)
@@ -94,7 +99,7 @@ def _run_and_kill(
 
 
 def _run_second_process(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """What a second process on the file of a run in progress is told; the first is killed."""
+    """Return the output of a second process on the file of a running one; kill the first."""
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(15)
     second = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -119,7 +124,7 @@ def _read_row_bytes(results: Results) -> RowBytes:
 def _compare_results(whole: Results, killed: Results, known: RowBytes) -> None:
     final = _read_row_bytes(killed)
     if any(final[key] != row for key, row in known.items()):
-        sys.exit("rows committed before the last kill are not what they were")
+        sys.exit("rows that were committed before the last kill have changed")
     for rule, one in whole.groups.items():
         if not rule:
             continue
@@ -134,7 +139,7 @@ def _compare_results(whole: Results, killed: Results, known: RowBytes) -> None:
             f"outcomes equal, converged z at most {far:.1e} apart"
         )
         if counts[0] != counts[1] or far > 1e-3:
-            sys.exit("the resumed table is not the uninterrupted one")
+            sys.exit("the resumed table differs from the uninterrupted one")
 
 
 if __name__ == "__main__":

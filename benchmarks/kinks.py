@@ -1,10 +1,11 @@
-"""Where is a minimum, when no z makes the image? What more gradients still change, and why.
+"""What do more gradients change if the image is outside the generator's range?
 
     python benchmarks/kinks.py build/table2/grace_hopper.jpg --out docs/consistency/kinks.json
 
-Solves one image from several starts for long, then looks back: where would each start have stopped
-by `--stationary`, how far from the end was it in loss and in z, and how long were the gradient and
-the shortest convex combination of the gradients around it (`refine/minimum.py`)?
+Solves one image from several starts with many gradients. For each value of `--stationary` it finds
+the point at which a start would have stopped, the distance from the end in loss and in z, and the
+norms of the gradient and of the shortest convex combination of gradients there
+(`refine/minimum.py`).
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 TITLE = "What more gradients change"
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)
-NO_STALL = 1e-12  # share of a fall that stops nobody
+NO_STALL = 1e-12  # relative decrease of the loss at which no row stalls
 
 
 @click.command()
@@ -46,7 +47,7 @@ NO_STALL = 1e-12  # share of a fall that stops nobody
 def main(
     image: Path, checkpoint: str, crop: str, clip: str, starts: int, steps: int, out: Path | None
 ) -> None:
-    """Print a row for each share that --stationary may be; medians over the starts, [largest]."""
+    """Print a row for each value of --stationary: medians over the starts, [largest]."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     target = to_floats(load_image(image, generator.image_shape, Crop(crop)).pixels)
     path = _record_trajectory(generator, target, clip, starts, steps)
@@ -77,12 +78,12 @@ def main(
 
 
 class _Trajectory:
-    """What each start went through: losses (steps, starts), z and the gradient's length."""
+    """The path of each start: losses (steps, starts), z and the norm of the gradient."""
 
     def __init__(self, steps: int, starts: int, latent: int) -> None:
         self.loss = np.empty((steps, starts))
         self.z = np.empty((steps, starts, latent), np.float32)
-        self.gradient_norm = np.empty((steps, starts))  # of what no bound holds
+        self.gradient_norm = np.empty((steps, starts))  # of the free components
 
 
 def _record_trajectory(

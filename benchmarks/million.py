@@ -1,8 +1,8 @@
-"""From ten thousand trials to a million: memory, pace, and what a commit costs at the end.
+"""From ten thousand trials to a million: memory, speed, and the time of a commit at the end.
 
-Each size is a run of `ganinv recover` on a tiny generator, and of `ganinv report` on what it left,
-each in a process of its own whose peak memory the system tells. With random weights of this size a
-trial takes some 13 gradients, so that what is measured is all that is not the generator.
+Each size is a run of `ganinv recover` on a tiny generator, and of `ganinv report` on its results,
+each in its own process, whose peak memory the system reports. With random weights of this size a
+trial takes about 13 gradients, so nearly all of the cost is outside the generator.
 
     python benchmarks/million.py --out docs/scaling/million.json
 """
@@ -28,7 +28,7 @@ from ganinv_cli.cli.parameters import Numbers
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
 TITLE = "From ten thousand trials to a million"
 
-# `ganinv` with each commit's seconds in the file that is named first
+# `ganinv`, which also writes the seconds of each commit to the file in the first argument
 TIMED_PROGRAM = """
 import sys
 import time
@@ -46,7 +46,7 @@ main(sys.argv[2:])
 
 
 class CommandCost(NamedTuple):
-    """A command that ended."""
+    """The cost of one command."""
 
     seconds: float
     peak_memory: float  # MB
@@ -57,7 +57,7 @@ class CommandCost(NamedTuple):
 @click.option("--batch-size", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:
-    """Run each size and print a row of what it took."""
+    """Run each size and print a row with its cost."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,7 +104,7 @@ def _measure_run(folder: Path, trials: int, batch_size: str) -> dict[str, object
 
 
 def _run_command(folder: Path, command: list[str]) -> CommandCost:
-    """Run a command to its end; fails where it does."""
+    """Run a command to its end and return its cost; fail if the command fails."""
     began = time.monotonic()
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -116,7 +116,7 @@ def _run_command(folder: Path, command: list[str]) -> CommandCost:
 
 
 def _write_generator(folder: Path) -> str:
-    """Random weights, in the layout of the checkpoint that ships; returns what this machine is."""
+    """Write random weights in the layout of the shipped checkpoint; return the device's name."""
     from ganinv_cli.engine.devices import find_devices
     from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 

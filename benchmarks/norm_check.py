@@ -1,9 +1,9 @@
-"""Compare the statistics of batch norms with what a network makes: the right one, and wrong ones.
+"""Compare stored batch-norm statistics with measured ones, for the right and wrong networks.
 
     python benchmarks/norm_check.py portraits64 --out docs/checkpoints/norms.json    # 20 seconds
 
-The limit `FITS_BELOW` has to lie between the two. Wrong are the prior (uniform for normal, or the
-other way round), or every activation between two norms.
+The limit `FITS_BELOW` must be between the two. A wrong network has another prior (uniform for
+normal or normal for uniform), or another activation between all norms.
 """
 
 import sys
@@ -34,7 +34,7 @@ WRONG = (
 @click.option("--prior", default="")
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(checkpoint: str, labels: int, prior: str, out: Path | None) -> None:
-    """Print for each network the discrepancy (of variance and mean together) of each norm."""
+    """Print the discrepancy (variance and mean together) of each norm for each network."""
     from ganinv_cli import formats
 
     read = formats.read(find("checkpoint", checkpoint), Conventions(labels=labels, prior=prior))

@@ -1,20 +1,20 @@
-"""How much sooner is z recovered than by the methods of other projects and of libraries?
+"""Compare the speed of recovery with the methods of other projects and of libraries.
 
-All on the same gradient, generator, images and machine, in one run: trials 0 to n − 1 of
-`ganinv recover`, the image loss alone to stop, restart and choose by. A peer's trial is done at the
-largest image loss at which one of ours ended, so that none has more to do than ours. A trial counts
-as recovered when the mean of (z − z_true)² is below 1e-4 where the method ended, and what is
-compared is trials recovered per second, start-up and tracing left out for all, the measuring of our
-preconditioner counted. Each method has its authors' settings;
-where these cost it something here, it is spared that: pixel means without a prior on z, rows that
-are done leave the batch, no restart after a start that explains the image. ganinv runs first and
-last, and a bare loop around every method tells whether the machine kept its pace.
+All methods use the same gradient, generator, images and machine, in one run. They solve trials 0 to
+n − 1 of `ganinv recover`, and stop, restart and choose by the image loss alone. A trial of another
+method is done at the largest image loss at which one of our trials ended, so no method has more to
+do than ours. A trial is recovered if the final mean of (z − z_true)² is below 1e-4. The result is
+the number of trials recovered per second. Start-up and tracing are left out for all methods; the
+measurement of our preconditioner is included. Each method has its authors' settings, except where
+they would slow it down here: the loss is the pixel mean without a prior on z, finished rows leave
+the batch, and there is no restart after a start that explains the image. ganinv runs first and
+last. A bare loop before and after each method shows whether the speed of the machine was constant.
 
     python benchmarks/peers.py             # about 10 minutes on two cores
     python benchmarks/peers.py --quick     # about 4: few trials, so that ratios are rough
 
-What was measured is kept in --out after every method, and the same command goes on from there. The
-table goes beside it, as Markdown.
+Results are saved in --out after every method, and the same command continues from there. The table
+is written beside it, as Markdown.
 TensorFlow Probability is optional: pip install tensorflow-probability tf-keras.
 """
 
@@ -42,11 +42,19 @@ TFP_PACKAGES = ("tensorflow_probability", "tf_keras")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="build/peers.json", show_default=True
 )
-@click.option("--only", help="Some methods, by commas; an unknown name lists all.")
-@click.option("--trials", type=click.IntRange(1), help="Of every method, in place of its own.")
-@click.option("--descent-updates", type=click.IntRange(1), help="Of the paper's 80,000.")
-@click.option("--quick", is_flag=True, help="Few trials and updates: does it all run?")
-@click.option("--overwrite", is_flag=True, help="Run again what --out holds already.")
+@click.option("--only", help="Methods to run, separated by commas; an unknown name lists all.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Number of trials for every method, instead of its own.",
+)
+@click.option(
+    "--descent-updates",
+    type=click.IntRange(1),
+    help="Number of descent updates, instead of 80,000 as in the paper.",
+)
+@click.option("--quick", is_flag=True, help="Few trials and updates, to test the program.")
+@click.option("--overwrite", is_flag=True, help="Run methods again that --out already has.")
 def main(
     checkpoint: str,
     out: Path,
@@ -115,7 +123,7 @@ def _select_entries(
 def _run_entries(
     task: "RecoveryBenchmark", asked: "dict[str, tuple[Entry, int, int]]", known: records.Records
 ) -> Iterator[tuple[str, records.Record]]:
-    """Yield the record of each method that is not known already; ours must be the first."""
+    """Yield the record of each method that is not in `known`; ours must be the first."""
     from side_by_side.task import BATCH
 
     known = dict(known)
@@ -123,8 +131,8 @@ def _run_entries(
         stop = 0.0 if name in records.OURS else records.find_stop(known)
         if stop is None:
             raise click.UsageError(
-                f"{name} stops where ganinv's recovered trials do, and there is none of these in "
-                "--out: run ganinv before it"
+                f"{name} stops at the image loss of ganinv's recovered trials, and --out has none "
+                "of these; run ganinv before it"
             )
         settings = (entry.title, updates, entry.author_updates, trials, stop)
         if name in known and known[name].settings == settings:

@@ -1,11 +1,12 @@
-"""How near is a gradient to what the machine can do, and how near is the solver to the gradient?
+"""Compare the speed of gradients with the machine's limit, and the solver with bare gradients.
 
-The matrix product: the fastest of some large ones, by its multiply-adds. The bare loop: loss and
-gradient of one batch over and over, a gradient counted as twice the multiply-adds of a forward
-pass. The Jacobian: at one z, half a gradient a component. The solver: what `solve` does from its
-second look on, under the stochastic rule, while trials wait for every row. Descent: the same for
-`gd`, with curves and snapshots, on random generators that are small. What is compared takes turns
-in short slices; a share is the median of the turns, so that both sides feel the pace change.
+The matrix product is the fastest of several large ones, in multiply-adds. The bare loop computes
+loss and gradient of one batch repeatedly; a gradient counts as twice the multiply-adds of a forward
+pass. The Jacobian is computed at one z and counts as half a gradient per component. The solver is
+`solve` from its second increment on, under the stochastic rule, with trials for every row. Descent
+is the same for `gd`, with curves and snapshots, on small random generators. Measurements that are
+compared alternate in short slices. A share is the median over these turns, so that a change in the
+machine's speed affects both sides.
 
     python benchmarks/roofline.py --out docs/solvers/roofline.json    # 3 minutes on two cores
     python benchmarks/roofline.py --quick                             # 1 minute, to see it work
@@ -26,7 +27,7 @@ from ganinv_cli.settings.shipped import find
 
 @click.command()
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
-@click.option("--quick", is_flag=True, help="Fewer turns and batch sizes.")
+@click.option("--quick", is_flag=True, help="Fewer turns and batch sizes, to test the program.")
 @click.option("--out", default="build/roofline.json", type=click.Path(path_type=Path))
 def main(checkpoint: str, quick: bool, out: Path) -> None:
     """Print a Markdown table of gradients per second and shares, and write it as JSON."""
@@ -37,7 +38,7 @@ def main(checkpoint: str, quick: bool, out: Path) -> None:
     from ganinv_cli.engine.devices import find_devices
     from ganinv_cli.network.make_generator import make_generator
 
-    tf.get_logger().setLevel("ERROR")  # else it wonders at so many functions that are alike
+    tf.get_logger().setLevel("ERROR")  # else it warns about many similar functions
     plan = QUICK if quick else FULL
     device = find_devices("auto")[0]
     with device.scope():

@@ -1,6 +1,6 @@
-"""The same trials, run in different ways: one device, several, a Ray cluster, shards, killed.
+"""Run the same trials in different ways: one device, several, Ray, shards, killed and resumed.
 
-Each way is compared with one device: outcomes, and z of every trial that converged in both.
+Each way is compared with one device: the outcomes, and z of every trial that converged in both.
 
     python benchmarks/same.py --trials 200 --out docs/scaling/same.json
 """
@@ -26,7 +26,7 @@ RULES = ("none", "standard", "stochastic")
 SHARDS = 4
 Z_TOLERANCE = 1e-3  # of any component of z
 
-# `ganinv` where TensorFlow makes three devices of one CPU
+# `ganinv` with three logical devices on one CPU
 THREE_DEVICES_PROGRAM = """
 import sys
 import tensorflow as tf
@@ -36,7 +36,7 @@ from ganinv_cli.cli import main
 main(sys.argv[1:])
 """
 
-Way = Callable[[list[str], Path], None]  # runs a command, with a results file
+Way = Callable[[list[str], Path], None]  # runs a command that writes a results file
 
 
 @click.command()
@@ -44,7 +44,7 @@ Way = Callable[[list[str], Path], None]  # runs a command, with a results file
 @click.option("--checkpoint", default="checkpoints/portraits64", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(trials: int, checkpoint: str, out: Path | None) -> None:
-    """Print how each way's results differ from those of one device."""
+    """Print the differences of each way's results from one device."""
     from ganinv_cli.engine.devices import find_devices  # loads TensorFlow
 
     found = Path(checkpoint).absolute()
@@ -62,8 +62,8 @@ def main(trials: int, checkpoint: str, out: Path | None) -> None:
             rows.append(_compare_results(words, reference, read_results(file), trials))
             click.echo(f"{rows[-1]}, {time.monotonic() - began:.0f} s", err=True)
     about = (
-        f"{find_devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials a "
-        "technique"
+        f"{find_devices('cpu')[0].description}; checkpoint {checkpoint}, {trials} trials per "
+        "clipping rule"
     )
     print_table(TITLE, rows, about, out)
 
@@ -74,7 +74,7 @@ def write_page(path: Path) -> None:
 
 
 def _compare_results(words: str, one: Results, other: Results, trials: int) -> dict[str, object]:
-    """Over all rules; fails if a trial is missing."""
+    """Return a row of the table, over all rules; fail if a trial is missing."""
     equal = both = within = count = 0
     farthest = 0.0
     for rule in RULES:
@@ -117,7 +117,7 @@ def _run_with_two_workers(given: list[str], file: Path) -> None:
 
 
 def _run_shards(given: list[str], file: Path) -> None:
-    """Run and merged in another order than theirs."""
+    """Run the shards, and merge them in another order."""
     parts = [file.with_stem(f"{file.stem}-{number}") for number in range(SHARDS)]
     for number in reversed(range(SHARDS)):
         _run_ganinv(*given, "--shard", f"{number + 1}/{SHARDS}", "--out", parts[number])
@@ -125,14 +125,14 @@ def _run_shards(given: list[str], file: Path) -> None:
 
 
 def _run_killed(given: list[str], file: Path) -> None:
-    """By SIGKILL after the second commit, and resumed with other rows in a batch."""
+    """Kill the run by SIGKILL after the second commit, and resume it with another batch size."""
     command = [sys.executable, "-m", "ganinv_cli", *given, "--out", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(Path(f"{file}.parts").glob("part-*.h5"))) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     if process.wait() == 0:
-        raise click.ClickException("it ended before it could be killed; give more trials")
+        raise click.ClickException("the run ended before it could be killed; give more trials")
     _run_ganinv(*given, "--batch-size", 48, "--out", file)
 
 

@@ -1,8 +1,8 @@
-"""Is there anything lower near the recoveries? Gradient sampling goes on from where they ended.
+"""Search for a lower loss near the recoveries, by gradient sampling from their ends.
 
-The method of Burke, Lewis & Overton (2005, SIAM J. Optim. 15, 751–779) converges on functions
-with creases: step against the shortest convex combination of gradients sampled in a ball, and
-make the ball smaller where no step lowers the loss. Takes a results file of `ganinv consistency`.
+The method of Burke, Lewis & Overton (2005, SIAM J. Optim. 15, 751–779) converges on functions with
+kinks. It steps against the shortest convex combination of gradients sampled in a ball, and shrinks
+the ball if no step lowers the loss. Takes a results file of `ganinv consistency`.
 """
 
 from pathlib import Path
@@ -19,10 +19,10 @@ from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import read_results
 
-FIRST_RADIUS = 1e-2  # at first
+FIRST_RADIUS = 1e-2  # of the ball, in z
 LAST_RADIUS = 1e-5
 ROUNDS = 40
-STEP_LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in radii
+STEP_LENGTHS = 2.0 ** np.arange(6, -7, -1)  # steps to try, in radii
 
 
 @click.command()
@@ -31,7 +31,7 @@ STEP_LENGTHS = 2.0 ** np.arange(6, -7, -1)  # of the steps that are tried, in ra
 @click.option("--recoveries", default=8, show_default=True)
 @click.option("--checkpoint", default=Config.checkpoint, show_default=True)
 def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
-    """One line a recovery of GROUP, such as image=0000/stochastic."""
+    """Print one line per recovery of GROUP, such as image=0000/stochastic."""
     groups = read_results(results).groups
     target = to_floats(groups[group.split("/")[0]]["target"][0])
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
@@ -53,7 +53,7 @@ def main(results: Path, group: str, recoveries: int, checkpoint: str) -> None:
 def _sample_gradients(
     polisher: MinimumTester, z: np.ndarray, target: np.ndarray, low: float, high: float
 ) -> tuple[np.ndarray, float, float, int]:
-    """Where it ends, the losses before and after in float64, and how many rounds it took."""
+    """Return the final z, the losses before and after in float64, and the number of rounds."""
     draw = np.random.default_rng(0)
     _, before, gradient = polisher.evaluate_point(z, target)
     loss = before

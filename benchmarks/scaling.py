@@ -1,10 +1,10 @@
-"""Do two Ray workers do twice the work of one, and what do Ray and the driver cost?
+"""Measure the parallel efficiency of two Ray workers, and the cost of Ray and the driver.
 
-One worker held to one thread, alone, and then two of the same on one cluster; beside them plain
-processes of one thread without Ray, one and then two, each with its half of the trials: what the
-machine itself allows. All take turns, and the median of the turns counts. A rate is that of the
-steady state, from when all are at work until one may be short of trials, in gradients; the whole
-run's, from the start of the first process to the last row, is in trials.
+It runs one worker of one thread, then two of them on one cluster. For comparison it runs one and
+two plain processes of one thread without Ray, each with its share of the trials: the limit of the
+machine. All alternate, and the median of the turns counts. The steady rate is in gradients per
+second, from the time when all workers compute until one may run out of trials. The rate of the
+whole run, from the start of the first process to the last row, is in trials per second.
 
     python benchmarks/scaling.py --out docs/scaling/workers.json    # half an hour on two cores
     python benchmarks/scaling.py --trials 100 --turns 1            # 4 minutes, to see it work
@@ -26,54 +26,54 @@ import numpy as np
 from side_by_side.tables import print_table, write_table_page
 
 PROCESS_KINDS = ("worker", "process")  # of Ray, and without it
-WARM_UP_SECONDS = 20.0  # seconds from what is handed over first until all are at work
-SPARE_BATCHES = 1.25  # batches that are left when somebody may be short of trials
+WARM_UP_SECONDS = 20.0  # from the first event until all workers compute
+SPARE_BATCHES = 1.25  # batches left, at which a worker may run out of trials
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Event(NamedTuple):
-    """Something that was handed over."""
+    """A progress event of a worker or process."""
 
-    clock: float  # seconds of this machine's clock, the same in every process
+    clock: float  # seconds, by the machine's clock, the same in every process
     trials: int
-    gradients: float  # from here on: so far
-    busy: float  # seconds in solvers, of a worker's or process's time
-    driver: float  # CPU seconds of the process that this is
-    ray: float  # of Ray's own below it
-    workers: float  # of the workers below it
+    gradients: float  # so far, as in the following fields
+    busy: float  # seconds in solvers
+    driver: float  # CPU seconds of this process
+    ray: float  # CPU seconds of Ray's own processes
+    workers: float  # CPU seconds of the workers
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is measured."""
+    """One configuration to measure."""
 
     kind: str
     number: int  # of workers, or of processes
     checkpoint: str
     trials: int  # for each of them
-    rows: int  # of a batch
+    rows: int  # batch size
 
 
 class Measurement(NamedTuple):
-    """What came of it."""
+    """The rates and CPU times of one configuration."""
 
     steady: float  # gradients per second
     whole: float  # trials per second
     window: float  # seconds that the steady state lasted
     busy: float  # share of it that a worker or process spent in solvers
     efficiency: float  # gradients per CPU second of all processes
-    driver: float  # CPU seconds per second, of the process itself where there is no Ray
+    driver: float  # CPU seconds per second; of the process itself without Ray
     ray: float
 
 
 @click.command()
 @click.option("--checkpoint", default="portraits64", show_default=True)
-@click.option("--trials", default=300, show_default=True, help="For each worker.")
-@click.option("--rows", default=64, show_default=True, help="Of a batch.")
+@click.option("--trials", default=300, show_default=True, help="Number of trials per worker.")
+@click.option("--rows", default=64, show_default=True, help="Batch size.")
 @click.option("--turns", default=3, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(checkpoint: str, trials: int, rows: int, turns: int, out: Path | None) -> None:
-    """Print what one and two do, and the ratios."""
+    """Print the rates of one and two workers, and their ratios."""
     asked = [
         Setup(kind, number, checkpoint, trials, rows) for kind in PROCESS_KINDS for number in (1, 2)
     ]
@@ -115,7 +115,7 @@ def _make_row(
 
 
 def measure(asked: Setup) -> Measurement:
-    """One turn, in processes of its own."""
+    """Measure one turn, in separate processes."""
     processes = asked.number if asked.kind == "process" else 1
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         began = time.monotonic()
@@ -144,7 +144,7 @@ def measure(asked: Setup) -> Measurement:
 
 
 def _run_trials(asked: Setup, part: int) -> list[Event]:
-    """All that was handed over, of a part of the trials where these are processes."""
+    """Run the trials and return the events; a process runs only its part of the trials."""
     from ganinv_cli.api.tensorflow_start import start_tensorflow
 
     if asked.kind == "process":
@@ -194,25 +194,25 @@ def _run_trials(asked: Setup, part: int) -> list[Event]:
 
 
 def _first_gradient_time(events: list[Event]) -> float:
-    """When computing had begun."""
+    """Return the time at which computing had begun."""
     return next(event.clock for event in events if event.gradients)
 
 
 def _last_full_time(events: list[Event], left: float) -> float:
-    """When no more than so many trials were left."""
+    """Return the time at which at most `left` trials were left."""
     done = [event.trials for event in events]
     return events[int(np.searchsorted(done, done[-1] - left))].clock
 
 
 def _amount_between(events: list[Event], quantity: str, low: float, high: float) -> float:
-    """How much of a quantity there was between two times."""
+    """Return the increase of a quantity between two times."""
     at = [event.clock for event in events]
     amounts = [getattr(event, quantity) for event in events]
     return float(np.diff(np.interp([low, high], at, amounts))[0])
 
 
 def _read_cpu_seconds() -> tuple[float, float, float]:
-    """CPU seconds of this process, and of those below it: Ray's own, and workers."""
+    """Return CPU seconds of this process, of Ray's own child processes, and of workers."""
     parents, used, working = {}, {}, set()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The tournament of docs/solvers.md: settings of L-BFGS and rules, on the same trials.
+"""Compare settings of L-BFGS and clipping rules on the same trials, for docs/solvers.md.
 
 python benchmarks/solvers.py --trials 64 > docs/solvers-table.md
 """
@@ -36,7 +36,7 @@ HEADER = ("lbfgs with", "rule", "first start", "with restarts", "gradients", "me
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--trials", default=64, show_default=True)
 def main(checkpoint: str, trials: int) -> None:
-    """Print a Markdown table: recovered below 1e-4, and gradients a trial."""
+    """Print a Markdown table: trials recovered below 1e-4, and gradients per trial."""
     device = find_devices("auto")[0]
     generator = make_generator(formats.read(find("checkpoint", checkpoint)))
     _print_row(HEADER)
@@ -51,8 +51,9 @@ def main(checkpoint: str, trials: int) -> None:
             _print_row(_format_counts(words or "its defaults", rule, done, share))
         click.echo(f"{words or 'defaults'}: {time.monotonic() - began:.0f} s", err=True)
     click.echo(
-        f"\n{trials} trials a rule, seed 0, {device.description}, checkpoint "
-        f"{generator.sha256[:12]}. Gradients are a trial's mean, its share of the metric included."
+        f"\n{trials} trials per rule, seed 0, {device.description}, checkpoint "
+        f"{generator.sha256[:12]}. Gradients are the mean per trial, with its share of the "
+        "preconditioner."
     )
 
 

@@ -1,4 +1,4 @@
-"""Compare plain descent with linear theory, from starts at several distances from the true z.
+"""Compare gradient descent with linear theory, from starts at several distances from the true z.
 
     python benchmarks/theory.py checkpoints/faces16 --rate 2.17 --out docs/solvers/theory.json
     python benchmarks/theory.py checkpoints/faces16 --rate 7.1 --halve-every 6000 --updates 12000
@@ -34,9 +34,19 @@ Row = dict[str, Any]
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--rate", default=1.0, show_default=True, help="On the pixel mean.")
-@click.option("--updates", default="1000,4000,12000", show_default=True, help="Where to look.")
-@click.option("--halve-every", default=0, show_default=True, help="Updates; 0: never.")
+@click.option("--rate", default=1.0, show_default=True, help="Learning rate for the pixel mean.")
+@click.option(
+    "--updates",
+    default="1000,4000,12000",
+    show_default=True,
+    help="Numbers of updates at which errors are measured.",
+)
+@click.option(
+    "--halve-every",
+    default=0,
+    show_default=True,
+    help="Updates between halvings of the rate; 0: never.",
+)
 @click.option("--trials", default=32, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; Markdown tables beside it.")
 def main(
@@ -108,7 +118,7 @@ def _draw_starts(generator: "Generator", z: np.ndarray) -> np.ndarray:
 def _descend(
     generator: "Generator", z: np.ndarray, starts: np.ndarray, schedules: list[Schedule]
 ) -> Iterator[np.ndarray]:
-    """Yield z (trials, distances, latent) after each number of updates, by no clipping rule."""
+    """Yield z (trials, distances, latent) after each number of updates, without clipping."""
     import tensorflow as tf
 
     images = tf.repeat(generator(tf.constant(z)), len(DISTANCES), 0)
@@ -141,7 +151,7 @@ def _descend(
 def _count_shares(
     errors: np.ndarray, predicted: np.ndarray, eigenvalues: np.ndarray, schedule: Schedule
 ) -> list[Row]:
-    """Return the shares of trials below each ε, by where their z is beyond the limit."""
+    """Return the shares of trials below each ε, grouped by when the rate is beyond the limit."""
     beyond = is_beyond_limit(eigenvalues, schedule.rate)
     at_end = is_beyond_limit(eigenvalues, schedule.list_phases()[-1][0])
     kinds = (

@@ -1,8 +1,8 @@
-"""How much slower is a generator that TensorFlow runs than the same one in layers?
+"""Compare the speed of a traced generator with the same generator in layers.
 
-The shipped generator is built as a Keras model, and that is traced; nothing of it is folded. Both
-compute loss and gradient of one batch over and over in float32, and J·v for every component of one
-z, in short slices that take turns. A ratio is the median of the turns.
+The shipped generator is built as a Keras model, which is traced without folding. Both compute loss
+and gradient of one batch repeatedly in float32, and J·v for every component of one z, in short
+slices that alternate. A ratio is the median over the turns.
 
     python benchmarks/traced.py            # about 2 minutes on two cores
 """
@@ -33,10 +33,10 @@ from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
 
 BATCHES = (16, 64)
-SECONDS = 1.0  # of a slice, at least
+SECONDS = 1.0  # least time of a slice
 HEADER = ("", "batch", "in layers", "traced", "traced / layers", "in the turns")
 
-Call = Callable[[], float]  # works to the end; returns how many gradients or tangents that was
+Call = Callable[[], float]  # blocks until done; returns the number of gradients or tangents
 
 
 @click.command()
@@ -53,7 +53,7 @@ def main(checkpoint: str, turns: int, out: Path) -> None:
         z = tf.random.stateless_uniform([8, layered.latent], [0, 0], -1, 1)
         difference = float(tf.reduce_max(tf.abs(layered(z) - traced(z))))
         if not difference < 1e-4:
-            raise SystemExit(f"both make other pictures: {difference:g} apart")
+            raise SystemExit(f"the pictures of the two generators differ by {difference:g}")
         rows = []
         for batch in BATCHES:
             calls = [_make_gradient_call(each, batch) for each in (layered, traced)]
@@ -81,7 +81,7 @@ _COLUMNS = ("layers", "traced", "ratio", "least", "most")
 
 
 def trace_generator(checkpoint: Checkpoint) -> TracedGenerator:
-    """Return the generator of a checkpoint of layers as Keras computes it."""
+    """Return the generator of a checkpoint of layers, traced from a Keras model."""
     if not isinstance(checkpoint.network, Network):
         raise SystemExit("name a checkpoint of layers")
     model = build_model(checkpoint.network)

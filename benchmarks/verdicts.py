@@ -1,16 +1,16 @@
-"""How often does the verdict of `ganinv invert` err?
+"""How often is the verdict of `ganinv invert` wrong?
 
-Pictures of two generators, portraits64 and PyPI's gan-face-generate, as PNG and as JPEG; pictures
-of the other generator; photographs that packages of PyPI ship; flat and noisy pictures. What the
-verdict on each should be is known. All are inverted from one start, as the defaults take hours;
-those on which the verdict errs are then inverted again with the defaults, 8 starts.
-The results of both generators also tell which of them made each picture that both saw.
+The pictures come from two generators, portraits64 and PyPI's gan-face-generate, as PNG and JPEG;
+from packages of PyPI (photographs); and there are flat and noisy ones. The right verdict on each is
+known. All are inverted from one start, because the defaults take hours. Pictures with a wrong
+verdict are then inverted again with the defaults, 8 starts. The results of both generators together
+also show which of them made each picture that was inverted on both.
 
     python benchmarks/verdicts.py             # about half an hour on two cores
     python benchmarks/verdicts.py --count 3   # few generated pictures, to see it work
 
-Each generator is inverted on a core of its own. Trials are kept in build/verdicts as they finish,
-and the same command goes on from there; more --trials extend what is there.
+Each generator is inverted on its own core. Finished trials are kept in build/verdicts, and the same
+command continues from there; more --trials extend the results.
 """
 
 import json
@@ -58,31 +58,31 @@ COPIED = (  # from the report of `ganinv invert`
     type=click.IntRange(1),
     default=40,
     show_default=True,
-    help="Pictures of each generator, in each format.",
+    help="Number of pictures of each generator in each format.",
 )
 @click.option(
     "--trials",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help=f"Starts for each picture. Where the verdict errs, {DEFAULT_STARTS} are tried as well.",
+    help=f"Starts per picture. After a wrong verdict, {DEFAULT_STARTS} are tried too.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default="build/verdicts",
     show_default=True,
-    help="For the pictures and the results.",
+    help="Folder for the pictures and the results.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default="build/verdicts/verdicts.json",
     show_default=True,
-    help="The verdicts; the tables go beside it, as Markdown.",
+    help="JSON file for the verdicts; the tables are written beside it, as Markdown.",
 )
 def main(count: int, trials: int, folder: Path, out: Path) -> None:
-    """Print how often the verdict errs, and whether the right generator is named."""
+    """Print how often the verdict is wrong, and whether the right generator is named."""
     start_tensorflow()
     generators = {
         "portraits64": find("checkpoint", "portraits64"),
@@ -107,7 +107,7 @@ def run_study(
     trials: int,
     folder: Path,
 ) -> dict[str, Any]:
-    """Make the pictures, invert them on the generators that see them, and return all verdicts."""
+    """Make the pictures, invert each on its selected generators, and return all verdicts."""
     generated = {
         name: make_generated(folder / "generated", name, checkpoint, count)
         for name, checkpoint in generators.items()
@@ -139,7 +139,7 @@ def run_study(
 
 
 def save_study(study: Mapping[str, Any], out: Path) -> None:
-    """Write the verdicts as JSON, one picture a line, and the tables beside them as Markdown."""
+    """Write the verdicts as JSON, one picture per line, and the tables beside it as Markdown."""
     entries = []
     for key, value in study.items():
         text = json.dumps(value)
@@ -178,7 +178,7 @@ def _invert_all(
 def _start_invert(
     pictures: Sequence[Picture], checkpoint: Path, out: Path, trials: int
 ) -> "subprocess.Popen[bytes]":
-    """Start `ganinv invert` on one core; it goes on where it stopped."""
+    """Start `ganinv invert` on one core; it continues a stopped run."""
     options = ("--checkpoint", checkpoint, "--out", out, "--trials", trials, "--format", "csv")
     files = [picture.path for picture in pictures]
     command = (sys.executable, "-m", "ganinv_cli", "invert", *files, *options)
@@ -208,7 +208,7 @@ def _list_verdicts(
 def _list_answers(
     results: Mapping[str, Results], pictures: Iterable[Picture]
 ) -> dict[str, dict[str, Any]]:
-    """Return the record of each picture that all generators saw, by its file's name."""
+    """Return the record of each picture that was inverted on all generators, by file name."""
     known = {picture.path.name: picture for picture in pictures}
     rows = summarize_attribution([*results.values()], [*results]).tables["attribution"]
     return {row["image"]: _make_answer(row, known[row["image"]], [*results]) for row in rows}
@@ -227,7 +227,7 @@ def _make_answer(row: Mapping[str, Any], picture: Picture, names: Sequence[str])
 
 
 def _describe_runs(reports: Mapping[str, Report]) -> str:
-    """Return what made the numbers: the machine, versions, and the time in solvers."""
+    """Return the machine, versions, and the time in solvers, for the page."""
     runs = {name: report.run for name, report in reports.items()}
     first = next(iter(runs.values()))
     starts = first["config"]["trials"]
@@ -242,7 +242,7 @@ def _describe_runs(reports: Mapping[str, Report]) -> str:
 
 
 def _round(value: Any) -> Any:
-    """Return a number, or each of a mapping, to four digits; other values as they are."""
+    """Return a number, or each number of a mapping, to four digits; other values unchanged."""
     if isinstance(value, Mapping):
         return {key: _round(each) for key, each in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value

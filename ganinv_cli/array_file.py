@@ -1,6 +1,6 @@
-"""Arrays in an .npz file that only its own key opens.
+"""Arrays in an .npz file that can be read only with its key.
 
-Nothing is ever unpickled, and a file is read only if it is as large as it says.
+Nothing is ever unpickled. A file is read only if its size agrees with its header.
 """
 
 import io

@@ -1,7 +1,8 @@
-"""Measurements that are kept between commands, by the hash of what was measured.
+"""Measurements that are kept between commands, by a hash of their inputs.
 
 A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
-at any time: what is missing or damaged is measured again, and what cannot be written is not kept.
+at any time: a missing or damaged measurement is made again, and one that cannot be written is not
+kept.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from ganinv_cli.files import replace_file
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept
 SWITCH = "GANINV_NO_CACHE"  # environment variable: if it is not empty, nothing is read or kept
-ABANDONED_SECONDS = 86400.0  # age at which a temporary file is that of a process that was killed
+ABANDONED_SECONDS = 86400.0  # age at which a temporary file must be left from a killed process
 _SUFFIX = ".npz"
 
 
@@ -52,7 +53,7 @@ def find_cache_folder() -> Path | None:
 
 
 def make_key(*parts: object) -> str:
-    """Return a key for a measurement, from all that decides it."""
+    """Return the key of a measurement, a hash of all its inputs."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
@@ -71,7 +72,7 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
         except DAMAGED:
             path.unlink()
             return None
-        with suppress(OSError):  # a folder that can only be read is of use as well
+        with suppress(OSError):  # the folder may be read-only
             os.utime(path)
         return arrays
     return None
@@ -93,12 +94,12 @@ def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def list_entries() -> list[Entry]:
-    """Return what is kept, the most recently used first. Other files in the folder are left out."""
+    """Return the kept measurements, the most recently used first, without other files."""
     return sorted(_find_entries(), key=lambda entry: -entry.last_used)
 
 
 def clear() -> list[Entry]:
-    """Remove all that is kept, and return it. Raises OSError if a file cannot be removed."""
+    """Remove all measurements and return them. Raises OSError if a file cannot be removed."""
     entries = list_entries()
     for entry in entries:
         entry.path.unlink(missing_ok=True)
@@ -114,7 +115,7 @@ def _find_path(kind: str, key: str) -> Path | None:
 
 
 def _find_entries() -> Iterator[Entry]:
-    """Yield the cache's own files, temporary ones among them."""
+    """Yield the cache's own files, including temporary ones."""
     folder = find_cache_folder()
     for path in folder.glob(f"*/*{_SUFFIX}*") if folder else ():
         with suppress(OSError):  # another process removed it
@@ -125,7 +126,7 @@ def _find_entries() -> Iterator[Entry]:
 
 
 def _remove_least_recently_used() -> None:
-    """Remove what goes beyond MAX_BYTES, and what killed processes left. Raises OSError."""
+    """Remove files beyond MAX_BYTES, and files left by killed processes. Raises OSError."""
     left, oldest = MAX_BYTES, time.time() - ABANDONED_SECONDS
     for entry in list_entries():
         left -= entry.bytes

@@ -1,7 +1,7 @@
 """The clipping rules: one value per rule.
 
-A rule says what happens to components of z that leave the prior's bounds. It is one entry of
-`RULES`, from which the command line, the solvers, the tables and the figures read it.
+A rule defines what happens to components of z that leave the prior's bounds. Each rule is one entry
+of `RULES`. The command line, the solvers, the tables and the figures all use this table.
 `solvers/parts/row_clipping.py` applies the rules to a batch.
 """
 
@@ -18,7 +18,7 @@ class ClippingRule:
     colour: str  # of its lines, from Okabe and Ito's palette
     dashes: str  # of its lines, as Matplotlib names them
     marker: str
-    marker_size: float  # in points; each rule's is smaller than that of the rules before it
+    marker_size: float  # in points; smaller for each rule, so that hidden markers stay visible
     clamping: bool = False  # set a component to the bound that it crossed
     redrawing: bool = False  # draw a component anew from the prior
     penalty: float = 0.0  # weight of Σ relu(distance outside the bounds)² in the objective

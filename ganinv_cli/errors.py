@@ -1,4 +1,4 @@
-"""Errors that a user can mend, each with its exit status."""
+"""Errors that a user can correct, each with its exit status."""
 
 
 class GaninvError(Exception):

@@ -35,7 +35,7 @@ def open_replacement(
     """Yield the path of a temporary file to write, which replaces `path` at the end.
 
     If the block or the replacement fails, the temporary file is removed and `path` is as before.
-    By default the temporary file lies beside `path` under a name that no other process uses. With
+    By default the temporary file is beside `path`, with a name that no other process uses. With
     `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
     """
     temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}")
@@ -107,7 +107,7 @@ def write_error(path: Path, error: OSError) -> GaninvError:
     if error.errno in _DISK_FULL_CODES:
         return GaninvError(f"{message}; free some space, or choose another place")
     if error.errno in _PERMISSION_CODES:
-        return UsageError(f"{message}; choose another place, or allow it")
+        return UsageError(f"{message}; choose another place, or allow writing there")
     failed = error.errno in (None, errno.EIO)
     return (GaninvError if failed else UsageError)(f"{message}; choose another place")
 
@@ -143,7 +143,7 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
 def check_parent_folder(path: Path) -> None:
     """Check that the folder of a file, or of a new folder, exists. Raises UsageError."""
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} lies in a folder that does not exist; make it, or name another")
+        raise UsageError(f"{path} is in a folder that does not exist; create it, or name another")
 
 
 def check_writable(path: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The eigenvalues of JᵀJ at random z, which decide the rate of plain descent and its reach."""
+"""Eigenvalues of JᵀJ at random z. They limit the rate and accuracy of gradient descent."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ from ganinv_cli.settings.machine import describe_current_device
 POINTS = 40  # random z at which J is computed
 STARTS = 25  # random starts for each of them
 CACHE_KIND = "spectrum"
-VERSION = 1  # of this method: another number makes those that are kept useless
+VERSION = 1  # of this method; a new number invalidates kept measurements
 
 
 class JacobianSpectrum(NamedTuple):
-    """JᵀJ / values at draws z from the prior, J = dG/dz; values: those of a picture that count."""
+    """JᵀJ / values at draws z from the prior; J = dG/dz, `values` of a picture count."""
 
     eigenvalues: np.ndarray  # float64 (points, latent), least first; NaN if J is not finite
     # (points, starts, latent): (vᵢᵀ(z_start − z))² along the eigenvectors vᵢ, z_start prior draws
@@ -32,7 +32,7 @@ class JacobianSpectrum(NamedTuple):
 
 
 def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
-    """Return the spectrum, as it is kept from an earlier command, or measured now."""
+    """Return the spectrum, kept from an earlier command or measured now."""
     key = cache.make_key(
         *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS, STARTS),
         *("" if mask is None else mask.tobytes().hex(), describe_current_device()),
@@ -49,10 +49,10 @@ def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> Jacob
 def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
     """Return the spectrum at POINTS draws from the prior, fewer if the pictures are very large.
 
-    The draws are those of `measure_preconditioner`; they depend on no seed. The labels of a
+    The draws are the same as in `measure_preconditioner` and depend on no seed. The labels of a
     conditional generator are taken in turn. Pixels that a mask (height, width, 1) leaves out do not
-    count. J is float32 and JᵀJ float64, which is right to 1e-12 of the largest eigenvalue. Needs
-    frozen batch-norm statistics.
+    count. J is float32 and JᵀJ float64; the error is 1e-12 of the largest eigenvalue. Needs frozen
+    batch-norm statistics.
     """
     draws = _draw(generator, limit_points(generator, POINTS))
     labels = np.arange(len(draws)) % max(generator.labels, 1)
@@ -68,7 +68,7 @@ def measure_at(
 ) -> JacobianSpectrum:
     """Return the spectrum at z (points, latent), for starts (points, n, latent).
 
-    `labels` (points,) are those of a conditional generator, 0 if they are left out.
+    `labels` (points,) are for a conditional generator; 0 if left out.
     """
     given = np.zeros(len(z), int) if labels is None else labels
     rows = [

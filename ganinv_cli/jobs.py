@@ -1,4 +1,4 @@
-"""Jobs, and where a worker gets them."""
+"""Jobs, and the sources from which workers take them."""
 
 import itertools
 import threading
@@ -12,12 +12,13 @@ class Job(NamedTuple):
     trial: int
     rule: str
     case: int = 0  # index of the noise variance or image
-    followers: tuple[str, ...] = ()  # of a job without clipping: the rules that wait for its end;
-    # a rule that would not have acted gets a copy of its trial, the others get jobs of their own
+    # rules that follow a job without clipping: when it ends, a rule that would not have acted gets
+    # a copy of its trial, and each other rule gets a job of its own
+    followers: tuple[str, ...] = ()
 
     @property
     def alone(self) -> "Job":
-        """The job without followers, which is the name of the trial."""
+        """The job without followers, which identifies the trial."""
         return self._replace(followers=())
 
     def list_followers(self) -> list["Job"]:
@@ -44,7 +45,7 @@ class JobSource(Protocol):
 
 
 class SharedJobs:
-    """The jobs of a run, shared by threads; towards the end each takes fewer at a time."""
+    """The jobs of a run, shared by threads. Towards the end, each thread takes fewer at a time."""
 
     def __init__(self, jobs: JobCollection, workers: int = 1) -> None:
         self._jobs: Iterator[Job] = iter(jobs)
@@ -85,7 +86,7 @@ class WorkerJobs:
         self._is_open = True
 
     def add(self, jobs: Iterable[Job], expected: int) -> None:
-        """Add jobs; about `expected` more will be added later, and none at all if it is 0."""
+        """Add jobs; about `expected` more will be added later, exactly none if it is 0."""
         self._jobs += jobs
         self._expected, self._is_open = expected, expected > 0
 

@@ -9,8 +9,9 @@ from enum import IntEnum
 class Outcome(IntEnum):
     """How a trial ended, stored as its number; statistics decide whether z is right."""
 
-    converged = 1  # the image loss is 0 but for rounding, or stopped falling below the residual;
-    # never with z outside bounds that the rule keeps
+    # the image loss is 0 but for rounding, or stopped falling below the residual, and z is inside
+    # the bounds if the rule keeps them
+    converged = 1
     budget = 2  # the trial's gradients were spent
     stalled = 3  # the loss stopped falling, and all restarts were used
     diverged = 4  # a component of z exceeded 1000

@@ -1,8 +1,8 @@
 """Weights of the residual, and H₀, from J at random z.
 
-J = dG/dz. Its stiff directions differ from z to z, but in the image they are the same few, such as
-brightness and the colour of the background. The weighting W gives them less weight, and H₀ is the
-inverse of the mean Hessian of the weighted loss.
+J = dG/dz. Its stiff directions in z differ from z to z, but in the image they are always the same
+few, e.g. brightness and the colour of the background. W gives these directions less weight. H₀ is
+the inverse of the mean Hessian of the weighted loss.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class QuadraticModel(NamedTuple):
     vectors: tf.Tensor  # (latent, latent)
     spectrum: tf.Tensor  # (latent,), above 0
     damping: float  # added to the spectrum, times the loss
-    least_eigenvalue: float  # eigenvalue of JᵀJ, or of JᵀWJ, at any of the random z
+    least_eigenvalue: float  # of JᵀJ, or of JᵀWJ, over all random z
 
 
 class Preconditioner(NamedTuple):
@@ -39,22 +39,22 @@ class Preconditioner(NamedTuple):
 
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
 MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
-MAX_BASIS_VALUES = 2**25  # numbers in the basis of the image's norm
-MAX_DIRECTIONS = 1200  # of the image that are weighted, at most
-OVERSAMPLING = 100  # directions more that the subspace they are sought in has
+MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
+MAX_DIRECTIONS = 1200  # largest number of directions of the image that are weighted
+OVERSAMPLING = 100  # extra dimensions of the random subspace
 POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
 CACHE_KIND = "preconditioner"
-VERSION = 1  # of this method: another number makes those that are kept useless
+VERSION = 1  # of this method; a new number invalidates kept measurements
 
 
 def find_preconditioner(
     generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
 ) -> Preconditioner:
-    """Return the preconditioner, as it is kept from an earlier run, or measured now.
+    """Return the preconditioner, kept from an earlier run or measured now.
 
-    Only what was measured by the same TensorFlow on the same kind of device is used again, so that
-    every bit is what would be measured now. For the rest see `measure_preconditioner`.
+    A kept one is used only if it was measured by the same TensorFlow on the same kind of device, so
+    that every bit equals a new measurement. For the rest see `measure_preconditioner`.
     """
     key = cache.make_key(
         *(VERSION, generator.sha256, generator.prior, generator.batch_norm, generator.labels),
@@ -78,17 +78,18 @@ def measure_preconditioner(
 
     The draws depend on their number alone. The labels of a conditional generator are taken in turn.
 
-    W = Σ wᵢ vᵢvᵢᵀ on the first directions vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
-    identity across them, or everywhere without `preconditioned`. H₀ for the weighted loss
-    is the inverse of the mean JᵀWJ, damped by the loss that is left (Levenberg & Marquardt); for
-    the plain one (mean JᵀJ)^(−1/2), up to a factor. J is bfloat16 with `mixed_precision`.
+    W = Σ wᵢ vᵢvᵢᵀ on the first eigenvectors vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
+    identity on the other directions; without `preconditioned` it is the identity. For the weighted
+    loss, H₀ is the inverse of the mean JᵀWJ, damped by the current loss (Levenberg & Marquardt).
+    For the plain loss, H₀ is (mean JᵀJ)^(−1/2), up to a factor. J is bfloat16 with
+    `mixed_precision`.
 
     Costs `count_gradients(generator, points)`. Raises CheckpointError if J is zero or not finite.
     """
     jacobians = _compute_jacobians(generator, points, "bfloat16" if mixed_precision else "float32")
     if not (np.isfinite(jacobians).all() and jacobians.any()):
         raise CheckpointError(
-            "this generator's images do not depend on z, or are not numbers; is its file whole?"
+            "this generator's images do not depend on z, or are not finite; is its file complete?"
         )
     basis, spread = _find_directions(jacobians, MAX_DIRECTIONS if preconditioned else 1)
     weights = (spread[-1] / spread) ** POWER
@@ -107,7 +108,7 @@ def measure_preconditioner(
 
 
 def limit_points(generator: Generator, points: int) -> int:
-    """Return how many draws are used: fewer if their Jacobians would not fit in memory."""
+    """Return the number of draws to use: fewer than `points` if J would not fit in memory."""
     return min(
         points,
         max(1, MAX_JACOBIAN_VALUES // (generator.latent * int(np.prod(generator.image_shape)))),
@@ -140,7 +141,7 @@ def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray,
     count = max(1, min(max_count, rows // 2, pixels // 2, MAX_BASIS_VALUES // pixels))
     random = np.random.default_rng(0)
     sketch = random.standard_normal((count + OVERSAMPLING, rows), np.float32) @ jacobians
-    span = tf.linalg.qr(sketch.T)[0].numpy()  # some ten times as fast as LAPACK's
+    span = tf.linalg.qr(sketch.T)[0].numpy()  # about ten times as fast as LAPACK
     along = jacobians @ span
     values, vectors = np.linalg.eigh(along.T @ along)
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
@@ -154,7 +155,7 @@ def _compute_gram(jacobians: np.ndarray) -> np.ndarray:
 
 
 def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
-    """Return the model of the mean Gram matrix, with the least eigenvalue of any."""
+    """Return the model of the mean Gram matrix, with the least eigenvalue of all of them."""
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
     spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])
     least = max(

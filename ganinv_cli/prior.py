@@ -11,11 +11,11 @@ from scipy.special import ndtr, ndtri
 
 from ganinv_cli.errors import ConfigError
 
-WHOLE_SHARE = 0.99  # share of the draws of a whole z that the default bounds of a normal keep
+WHOLE_SHARE = 0.99  # share of draws of z with all components inside a normal's default bounds
 INSIDE_SHARE_RANGE = (
     1e-3,
     1 - 1e-7,
-)  # limits of the share of a component's draws; float32 cannot tell others from 0 or 1
+)  # limits of the share of a component's draws; in float32, others would round to 0 or 1
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ def format_number(number: float) -> str:
 
 
 def make_normal(latent: int, sigma: float = 1.0) -> Normal:
-    """Return the normal prior whose bounds keep 99 % of all whole z of `latent` components.
+    """Return the normal prior with bounds that contain 99 % of all draws of z (latent,).
 
-    Every component must be inside, so the share of one is .99 ** (1 / latent), .9999 for 100. What
-    is left of 1 has two significant digits, so that the prior's text is short.
+    Every component must be inside, so the share for one component is .99 ** (1 / latent), .9999 for
+    latent = 100. 1 minus this share is rounded to two digits, so that the prior's text is short.
     """
     outside = float(f"{-math.expm1(math.log(WHOLE_SHARE) / latent):.1e}")
     return Normal(sigma, round(1 - outside, 9))
@@ -123,7 +123,7 @@ def make_normal(latent: int, sigma: float = 1.0) -> Normal:
 def parse_prior(text: str, latent: int) -> Prior:
     """Return the prior of a text such as `uniform:LOW,HIGH` or `normal:SIGMA,INSIDE`.
 
-    The numbers are optional; without INSIDE, the share follows from the size of z, `latent`. Raises
+    The numbers are optional. Without INSIDE, the share follows from `latent`, the size of z. Raises
     ConfigError.
     """
     name, _, numbers = text.partition(":")
@@ -138,9 +138,9 @@ def parse_prior(text: str, latent: int) -> Prior:
         return prior
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
-            f"{text!r} is no prior of z: give uniform or uniform:LOW,HIGH, or normal, normal:SIGMA "
-            "or normal:SIGMA,INSIDE with the share of a component's draws that the bounds keep, "
-            "above 0 and below 1, such as normal:1,0.999"
+            f"{text!r} is not a prior of z: give uniform or uniform:LOW,HIGH, or normal, "
+            "normal:SIGMA or normal:SIGMA,INSIDE; INSIDE is the share of draws of a component "
+            "inside the bounds, above 0 and below 1, such as normal:1,0.999"
         ) from None
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
-ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this: few shapes, few kernels
+ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes
 
 
 class Evaluation(NamedTuple):
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
     """Find z with G(z) = x, for one image x per row (Lipton & Tripathi 2017, equation 1).
 
     If the right z leaves no residual, ‖r‖² and any rᵀWr have the same minimum, and the
-    preconditioned loss rᵀWr is minimised. If it leaves one, the image loss ‖r‖² is.
+    preconditioned loss rᵀWr is minimised. Otherwise the image loss ‖r‖² is minimised.
     """
 
     generator: Generator
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
     mask: tf.Tensor | None = None  # (height, width, 1), 1 for pixels that count, else 0
     labels: tf.Tensor | None = None  # (batch,) int32, for a conditional generator
     tolerance: float = 0.0  # estimated bound on the error of z at which a row is solved
-    rounding: float = 0.0  # image loss that float32 cannot tell from 0, at which a row is solved
+    rounding: float = 0.0  # image loss that may be float32 rounding, at which a row is solved
 
     def evaluate(self, z: tf.Tensor, low_precision: tf.Tensor | None = None) -> Evaluation:
         """Return loss and gradient at z (batch, latent): a forward and a backward pass per row.
@@ -126,9 +126,9 @@ class Problem(NamedTuple):
     def _estimate_bound(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the estimated bound loss / (σ² latent) on the error of z.
 
-        σ² is the least eigenvalue of JᵀWJ at any of the random z where the generator was measured.
-        The bound would be certain if G were linear between z and the true z and no eigenvalue
-        there were below σ². Without a preconditioner it is the loss.
+        σ² is the least eigenvalue of JᵀWJ at all random z of the preconditioner. The bound would be
+        certain if G were linear between z and the true z, with no eigenvalue below σ². Without a
+        preconditioner the bound is the loss.
         """
         if self.preconditioner is None:
             return loss
@@ -141,7 +141,7 @@ class Problem(NamedTuple):
     def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
 
-        For rows with a residual it is known up to a factor.
+        For rows with a residual H₀ is known only up to a factor.
         """
         if self.preconditioner is None:
             return None

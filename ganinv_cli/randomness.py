@@ -1,8 +1,8 @@
-"""Random numbers named by seed, trial and purpose.
+"""Random numbers as a function of seed, trial and purpose.
 
 Threefry-2x32 with 20 rounds (Salmon et al. 2011, *Parallel Random Numbers: As Easy as 1, 2, 3*).
-The key is (seed, trial), the counter (purpose, start and place; count): a number depends on its
-name alone, never on the batch it is drawn in or on what was drawn before.
+The key is (seed, trial), the counter is (purpose, start and place; count). A number depends on
+these alone, never on its batch or on earlier draws.
 """
 
 from enum import IntEnum
@@ -53,7 +53,7 @@ def uniform(
 def normal(seed: int, trials: tf.Tensor, purpose: Purpose, size: int) -> tf.Tensor:
     """Return `size` draws of a standard normal for each trial, float32 (batch, size), within ±5.3.
 
-    By the inverse of the distribution; the draws of a start are those of a block of 2¹⁶.
+    By the inverse of the distribution function. Each start uses a block of 2¹⁶ draws.
     """
     zeros = tf.zeros_like(trials)
     blocks = [

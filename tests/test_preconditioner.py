@@ -151,7 +151,7 @@ def test_it_costs_a_forward_pass_a_column(generator):
 def test_a_generator_whose_images_do_not_depend_on_z_is_refused(weight):
     dense = Dense(np.full((3, 12), weight, np.float32), np.zeros(12, np.float32))
     layers = (dense, Reshape((2, 2, 3)), Activation("tanh"))
-    with pytest.raises(CheckpointError, match="do not depend on z, or are not numbers"):
+    with pytest.raises(CheckpointError, match="do not depend on z, or are not finite"):
         measure_preconditioner(builders.build_generator(*layers), POINTS)
 
 

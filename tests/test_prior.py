@@ -97,7 +97,7 @@ def test_the_longest_z_is_drawn_within_its_bounds() -> None:
     ],
 )
 def test_what_is_no_prior_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no prior of z: give uniform or uniform:LOW"):
+    with pytest.raises(ConfigError, match="is not a prior of z: give uniform or uniform:LOW"):
         parse_prior(text, latent=100)
 
 

@@ -1,1 +1,1 @@
-"""From results of long runs to what docs/ keeps of them: files, tables and figures."""
+"""Make the files, tables and figures of docs/ from the results of long runs."""

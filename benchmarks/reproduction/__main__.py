@@ -1,8 +1,8 @@
 """Make every table and figure of docs/ and the README again: `make reproduce`.
 
     python -m benchmarks.reproduction          # from the stored results, in a minute or two
-    python -m benchmarks.reproduction --run    # the experiments themselves, hours; goes on where
-                                               # it stopped
+    python -m benchmarks.reproduction --run    # runs the experiments (hours); continues if
+                                               # it was stopped
 
 With `--run` the results of each experiment go to build/reproduction, and a copy of each finished
 one to docs/results, in place of the kept one; `--only TEXT` runs those with TEXT in their name.
@@ -27,8 +27,12 @@ BUILD = Path("build/reproduction")
 
 @click.command()
 @click.option("--run", is_flag=True, help="Run the experiments first.")
-@click.option("--only", default="", help="Run those alone that have this in their file's name.")
-@click.option("--list", "lists", is_flag=True, help="Print the files that are made, and stop.")
+@click.option(
+    "--only", default="", help="Run only experiments with this text in their file's name."
+)
+@click.option(
+    "--list", "lists", is_flag=True, help="Print the names of the generated files, and stop."
+)
 def main(run: bool, only: str, lists: bool) -> None:
     """Make the tables and figures of docs/ and the README."""
     if not RESULTS.is_dir():
@@ -49,7 +53,7 @@ def main(run: bool, only: str, lists: bool) -> None:
 
 
 def run_experiments(only: str) -> None:
-    """Run what the manifest lists and has `only` in its file's name; what is done stays so."""
+    """Run the unfinished experiments of the manifest with `only` in their file's name."""
     runs = [each for each in read_manifest(RESULTS) if only in each.file]
     measurements = [each for each in read_measurements(RESULTS) if only in each.file]
     if not runs and not measurements:
@@ -95,12 +99,12 @@ def run_experiment(run: Run) -> None:
 
 
 def _run_python(command: str, *more: str) -> None:
-    """Run a command of ganinv or Python by this Python; what it prints goes to stderr."""
+    """Run a command of ganinv or Python with this Python; its output goes to stderr."""
     program, *options = shlex.split(command)
     module = ["-m", "ganinv_cli"] if program == "ganinv" else []
     words = [sys.executable, *module, *options, *more]
     if subprocess.run(words, stdout=sys.stderr).returncode:
-        raise click.ClickException(f"this failed, and the same command goes on: {command}")
+        raise click.ClickException(f"this failed: {command}; the same command continues it")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The cells of Table 2, one factor at a time: which kept results each of them is.
+"""The cells of Table 2, one factor at a time, with the kept results of each.
 
-The base cell is plain descent at the stable rate on `faces32`, frozen statistics, 64 rows of one
-held-out portrait, stochastic clipping, 20,000 updates. Every other cell changes one thing.
+The base cell is gradient descent at the stable rate on `faces32`, with frozen statistics, 64 rows
+of one held-out portrait, stochastic clipping and 20,000 updates. Every other cell changes one
+factor.
 """
 
 from pathlib import Path
@@ -14,19 +15,19 @@ from ganinv_cli.store import Results, read_results
 
 
 class Cell(NamedTuple):
-    """One cell: what it changes, and where its recoveries are."""
+    """One cell: the changed factor, and the file of its recoveries."""
 
     factor: str  # what is changed
     value: str  # into what
     file: str  # in docs/results
     group: str = "image=0000/stochastic"
-    rows: int | None = None  # the first so many; None: all
-    best_of: int = 1  # starts, the best of which by image loss is a recovery
+    rows: int | None = None  # number of rows that are used, the first ones; None: all
+    best_of: int = 1  # starts per recovery; the one with the least image loss counts
     snapshot: int | None = None  # updates, at which z is taken instead of the end
 
     @property
     def is_in_range(self) -> bool:
-        """Whether the generator can make the image, but for rounding."""
+        """Whether the generator can make the image, except for rounding."""
         return self.file in (EXACT, EXACT16) or (
             self.value.startswith("generated") and "noise" not in self.value
         )
@@ -39,7 +40,7 @@ class CellData(NamedTuple):
     loss: np.ndarray  # (recoveries,) image loss there
     refined: np.ndarray | None  # (recoveries, latent) after refinement; None: not refined
     is_minimum: np.ndarray | None  # (recoveries,) bool, by the test for a minimum; None: not tested
-    converged: int  # recoveries that the method itself said had converged
+    converged: int  # recoveries that converged by the method's own test
     values: int  # of an image: height · width · channels
 
 

@@ -1,4 +1,4 @@
-"""What the paper says, what was measured here, and the verdict: three tables, made of kept results.
+"""The paper's claims, our measurements, and the verdicts: three tables made from kept results.
 
     python -m benchmarks.reproduction.claims docs/results --out docs/reproduction
 
@@ -209,7 +209,7 @@ def _describe_theory(run: Protocol) -> str:
 
 
 def _mean_gradients(run: Protocol) -> float:
-    """Return the gradients of a first start with its part of what the run spent once."""
+    """Return the gradients of a first start, with its share of the preconditioner's cost."""
     group = run.results.groups["stochastic"]
     return float(np.mean(group["first/gradients"])) + share_gradients(run.results)
 
@@ -236,7 +236,7 @@ def _list_slopes(sweep: figure2.Sweep, over: str) -> str:
 
 
 def _describe_robustness(sweep: figure2.Sweep) -> str:
-    """Return at how many variances stochastic clipping is nearer than standard, and its least p."""
+    """Return the number of variances at which stochastic clipping is nearer than standard."""
     tests = figure2.make_comparisons(sweep, "standard", "stochastic")
     if not tests:
         return f"{sweep.title}: the two rules did the same"

@@ -1,11 +1,11 @@
-"""Are the ends of failed first starts true minima of the box, or is there a way on?
+"""Are the ends of failed first starts minima inside the bounds, or can the loss still fall?
 
     python -m benchmarks.reproduction.ends docs/results docs/reproduction/ends.json
 
-The first start of each failed trial (error of z at least 1e-3) is continued inside the bounds, from
-where it ended, by SciPy's L-BFGS-B on the loss in float64; then the package's test says whether the
-result is a minimum of the box. At most 8 trials for each run and rule; runs with batch statistics
-are left out, since a trial has no loss of its own there.
+The first start of each failed trial (error of z at least 1e-3) is continued inside the bounds from
+its end, by SciPy's L-BFGS-B on the loss in float64. Then `refine/minimum.py` tests whether the
+result is a minimum inside the bounds. At most 8 trials for each run and rule. Runs with batch
+statistics are left out, because their trials have no separate losses.
 """
 
 import json
@@ -78,7 +78,7 @@ def continue_failures(protocol: Protocol, rule: str) -> dict[str, Any]:
 def descend_inside(
     tester: MinimumTester, start: np.ndarray, target: np.ndarray, low: float, high: float
 ) -> np.ndarray:
-    """Return z (latent,) where L-BFGS-B ends from `start`, clipped to the bounds."""
+    """Return the z (latent,) that L-BFGS-B reaches from `start`, clipped to the bounds."""
 
     def evaluate(z: np.ndarray) -> tuple[float, np.ndarray]:
         point = tester.evaluate_point(z, target)

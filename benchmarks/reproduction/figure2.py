@@ -2,9 +2,9 @@
 
     python -m benchmarks.reproduction.figure2 docs/results --out docs/reproduction
 
-Reads the four runs of `ganinv noise-sweep` in RUNS: plain descent and L-BFGS on `faces16`, pixels
-clipped after the noise or not, all from the same z, starts and noise. Writes figure2.md (errors,
-the rules compared, the slopes), figure2.json and figure2.png. Needs no TensorFlow.
+Reads the four runs of `ganinv noise-sweep` in RUNS: gradient descent and L-BFGS on `faces16`, with
+or without clipping of noisy pixels, all from the same z, starts and noise. Writes figure2.md
+(errors, comparison of the rules, slopes), figure2.json and figure2.png. Needs no TensorFlow.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from ganinv_cli.store import read_results
 from .write import make_command, write_sections
 
 AUTHORS_STOP = 0.005  # mean error of z at which the authors' noise run stops
-GUESS = 1 / 3  # error of z = 0, whatever the image: the variance of a component of the prior
+GUESS = 1 / 3  # error of z = 0 for any image: the variance of a component under the prior
 COUNTED = "first_start"
 DODGE = 1.06  # factor between the variances of neighbouring rules
 
@@ -156,7 +156,7 @@ def make_slopes(sweep: Sweep) -> list[dict[str, str]]:
 
 
 def compare_methods(sweeps: list[Sweep]) -> Iterator[dict[str, str]]:
-    """Yield how the error of descent compares with that of L-BFGS, for each rule and variance."""
+    """Yield the comparison of the errors of descent and L-BFGS, for each rule and variance."""
     for pixels in dict.fromkeys(sweep.pixels for sweep in sweeps):
         pair = {sweep.method: sweep.cells for sweep in sweeps if sweep.pixels == pixels}
         for descent in pair.get("descent", []):

@@ -1,11 +1,12 @@
-"""Make the images that the experiments on images need, other than the committed portraits.
+"""Make the images for the experiments on images, except the committed portraits.
 
     python -m benchmarks.reproduction.images build --portraits portraits.zip
 
-Into table2/: images of z number 0 of seed 1, at 8 bits, with noise and without; a photograph of a
-cat (scikit-image, CC0) and a portrait that no generator saw (Matplotlib, public domain). With
-`--portraits`, the archive that the shipped generators were trained on, the first training portrait
-as well, which is not in the repository. Into pictures/: the five that docs/invert.md shows.
+Writes into table2/: images of the first z of seed 1 with 8 bits, with and without noise; a
+photograph of a cat (scikit-image, CC0); and a portrait that is in no training set (Matplotlib,
+public domain). With `--portraits`, the archive of the training images, it also writes the first
+training portrait, which is not in the repository. Writes into pictures/: the five pictures of
+docs/invert.md.
 """
 
 import subprocess
@@ -39,7 +40,7 @@ TRAINING = "A000055.jpg"  # the first that was not held out
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--portraits", type=click.Path(path_type=Path, exists=True), help="portraits.zip")
 def main(out: Path, portraits: Path | None) -> None:
-    """Write the images into two folders in OUT; those that exist are made again."""
+    """Write the images into two folders in OUT; existing ones are overwritten."""
     table2, pictures = out / "table2", out / "pictures"
     for folder in (table2, pictures):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""Minimise the loss of coupled rows over all rows at once, to the end.
+"""Minimise the total loss of coupled rows over all rows at once, until it stops falling.
 
     python -m benchmarks.reproduction.joint docs/portraits/32/A000370.png --rows 64 --out joint.npz
 
-With training-mode batch norm an image depends on all z of its batch, and the paper's code descends
-on the sum of the rows' losses. This minimises the same sum with SciPy's L-BFGS-B inside the
-prior's bounds, from the starts of `ganinv consistency`, until it stops falling. Writes z, the
-starts, the image losses, and how it ended.
+With training-mode batch norm an image depends on all z of its batch, and the paper's code minimises
+the sum of the rows' losses. This program minimises the same sum with SciPy's L-BFGS-B inside the
+prior's bounds, from the starts of `ganinv consistency`. It writes z, the starts, the image losses,
+and the reason for stopping.
 """
 
 import time
@@ -27,7 +27,7 @@ from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.shipped import find
 
 MEMORY = 50  # pairs of L-BFGS
-RELATIVE_DECREASE = 1e-12  # of the loss in one iteration, below which it has ended
+RELATIVE_DECREASE = 1e-12  # of the loss in one iteration; with less, it stops
 
 
 @click.command()
@@ -36,9 +36,11 @@ RELATIVE_DECREASE = 1e-12  # of the loss in one iteration, below which it has en
 @click.option("--rows", default=64, show_default=True)
 @click.option("--checkpoint", default="faces32", show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@click.option("--iterations", default=20_000, show_default=True, help="At most.")
+@click.option(
+    "--iterations", default=20_000, show_default=True, help="Largest number of iterations."
+)
 def main(image: Path, out: Path, rows: int, checkpoint: str, seed: int, iterations: int) -> None:
-    """Write OUT, an .npz file: z, z_start, image_loss, and how it ended."""
+    """Write OUT, an .npz file: z, z_start, image_loss, and the reason for stopping."""
     generator = make_generator(formats.read(find("checkpoint", checkpoint)), "batch")
     pixels = load_image(image, generator.image_shape, Crop()).pixels
     starts = draw_starts(generator, seed, rows)
@@ -76,7 +78,7 @@ def main(image: Path, out: Path, rows: int, checkpoint: str, seed: int, iteratio
         seed=seed,
         git=np.array(read_git_revision()),
     )
-    click.echo(f"{out}: loss {losses.mean():.2f} a row, {found.nit} iterations, {found.message}")
+    click.echo(f"{out}: loss {losses.mean():.2f} per row, {found.nit} iterations, {found.message}")
 
 
 def draw_starts(generator: Generator, seed: int, rows: int) -> np.ndarray:

@@ -1,13 +1,13 @@
-"""Copy a results file into docs/results, without what can be made again from its seed.
+"""Copy a results file into docs/results, without data that can be computed again from its seed.
 
     python -m benchmarks.reproduction.keep build/faces16-authors.h5 docs/results/faces16-authors.h5
 
-Starts, ends of first starts, curves and snapshots stay for the first eight trials, and are NaN for
-the others, unless `--whole` names them; all else is copied bit for bit, and the copy is compressed.
-`--figures` names the stored pictures to keep, `--no-target` leaves the image of a person out.
-Beside the copy of a run of plain descent stand NAME.snapshots.json, the shares of all trials below
-each ε at the snapshots, if it has some, and, on frozen statistics, NAME.theory.json: what linear
-theory says of its own trials.
+Starts, ends of first starts, curves and snapshots are kept for the first eight trials and set to
+NaN for the others, unless `--whole` names them. All other columns are copied bit for bit.
+`--figures` names the stored pictures to keep; `--no-target` leaves out the image of a person. For a
+run of gradient descent two more files are written: NAME.snapshots.json, the shares of all trials
+below each ε at the snapshots, if there are snapshots; and, with frozen statistics,
+NAME.theory.json, the predictions of linear theory for its trials.
 """
 
 import json
@@ -37,13 +37,13 @@ THINNED = ("z_start", "first/z_found", "curve_loss", "curve_error", "z_snapshots
 @click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("destination", type=click.Path(path_type=Path))
 @click.option("--whole", default="", help=f"Of {', '.join(THINNED)}: columns kept for all trials.")
-@click.option("--thin", default="", help="Other columns that stay for the first trials alone.")
+@click.option("--thin", default="", help="Other columns that are kept only for the first trials.")
 @click.option("--figures", help="Names of the stored pictures to keep, with commas [default: all].")
 @click.option("--no-target", is_flag=True, help="Paint the images of an image run black.")
 def main(
     source: Path, destination: Path, whole: str, thin: str, figures: str | None, no_target: bool
 ) -> None:
-    """Write the copy, and the theory."""
+    """Write the copy, and the files beside it."""
     results = read_results(source)
     if not results.complete:
         raise click.ClickException(f"{source} is not finished; run its command to the end first")
@@ -72,7 +72,7 @@ def copy_thinned(
 
     Columns in `thinned` keep their first trials; groups in `dropped` are left out.
     """
-    links: dict[int, h5py.Dataset] = {}  # columns that are links to one array stay so
+    links: dict[int, h5py.Dataset] = {}  # columns that share an array still share it in the copy
 
     def copy_group(old: h5py.Group, new: h5py.Group, place: str) -> None:
         new.attrs.update(old.attrs)
@@ -139,10 +139,10 @@ def count_snapshots(results: Results) -> dict[str, Any]:
 
 
 def describe_theory(results: Results) -> dict[str, Any]:
-    """Return what theory predicts at the trials' own z and starts, and the condition of JᵀJ there.
+    """Return the predictions of theory at the z and starts of the trials, and the condition of JᵀJ.
 
-    The keys are those of `Prediction`, `condition`, the median over the trials, and `snapshots`,
-    the shares below each ε at each snapshot.
+    The keys are the fields of `Prediction`; `condition`, the median over the trials; and
+    `snapshots`, the shares below each ε at each snapshot.
     """
     config = results.attributes["config"]
     generator = read_generator(config)

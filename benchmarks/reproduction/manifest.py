@@ -1,7 +1,7 @@
-"""The kept results: what each answers, the command that makes it, and how long that took.
+"""The kept results: the question of each, its command, and its duration.
 
-`docs/results/runs.toml` lists them; the seed, the time and the revision are in the files. It lists
-measurements as well, whose JSON is in other folders of docs/.
+`docs/results/runs.toml` lists them. The seed, the time and the revision are in the files. It also
+lists measurements, which have their JSON in other folders of docs/.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ class Run:
 
     file: str  # in docs/results
     answers: str
-    command: str  # without where it writes
+    command: str  # without the output file
     keep: tuple[str, ...] = ()  # options of keep.py
-    needs: str = ""  # what the repository does not hold; empty: nothing
+    needs: str = ""  # inputs that are not in the repository; empty: none
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a kept file says of its run."""
+    """Facts about a run, from its kept file."""
 
     seed: int
     seconds: float  # from start to end

@@ -1,4 +1,4 @@
-"""Recover one known z from many starts, by plain descent: its image is not rounded to 8 bits.
+"""Recover one known z from many starts by gradient descent, without rounding its image to 8 bits.
 
     python -m benchmarks.reproduction.one_z --out build/one-z.h5
 
@@ -43,12 +43,12 @@ class OneImageTask(RecoverTask):
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--checkpoint", default="faces32", show_default=True)
-@click.option("--rate", default=0.727, show_default=True, help="Of descent, on the pixel mean.")
+@click.option("--rate", default=0.727, show_default=True, help="Learning rate for the pixel mean.")
 @click.option("--trials", default=64, show_default=True)
 @click.option("--updates", default=80_000, show_default=True)
 @click.option("--quiet", is_flag=True)
 def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, quiet: bool) -> None:
-    """Write OUT, a results file; the same command goes on where it stopped."""
+    """Write OUT, a results file; the same command continues a stopped run."""
     config = RecoverConfig(
         checkpoint=f"checkpoints/{checkpoint}",
         trials=trials,

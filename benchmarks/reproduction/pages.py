@@ -1,7 +1,7 @@
-"""Every table and figure of docs/ that is made from stored results.
+"""Make every table and figure of docs/ that comes from stored results.
 
-`PARTS` has a function for each part; each reads docs/ and writes into a folder like it, so that a
-test can compare what is made with what is committed.
+`PARTS` has a function for each part. Each reads docs/ and writes into a folder of the same form, so
+that a test can compare new files with the committed ones.
 """
 
 import importlib
@@ -24,7 +24,7 @@ from . import claims, figure2, redraws, table1, table2
 from .manifest import HASHES, read_facts, read_manifest
 from .write import write_sections
 
-# Results file, folder in docs/, and what of the report is shown there.
+# Results file, folder in docs/, and the parts of the report that are shown there.
 REPORTS = {
     "recover.h5": ("recover", ("table1.*", "convergence.png", "figure1-stochastic.png")),
     "noise-sweep.h5": ("noise-sweep", ("noise-sweep.*", "figure2a.png", "figure2b-*0.1.png")),
@@ -57,7 +57,7 @@ Part = Callable[[Path, Path], None]  # of docs/, and of the folder to write into
 
 
 def write_reports(docs: Path, out: Path) -> None:
-    """Write what `ganinv report` makes of results files, as far as docs/ shows it."""
+    """Write the output of `ganinv report` for results files, as far as docs/ shows it."""
     for name, (folder, patterns) in REPORTS.items():
         results = read_results(docs / "results" / name)
         with tempfile.TemporaryDirectory() as whole:
@@ -134,7 +134,7 @@ PARTS: dict[str, Part] = {
 
 
 def write_all(docs: Path, out: Path) -> None:
-    """Write every part, and say how long each took."""
+    """Write every part, and print how long each took."""
     for name, write in PARTS.items():
         begin = time.monotonic()
         write(docs, out)

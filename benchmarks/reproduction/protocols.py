@@ -1,4 +1,4 @@
-"""The kept runs of `recover`, and what each of them ran."""
+"""The kept runs of `recover`, with the generator and method of each."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from ganinv_cli.statistics import is_recovered
 from ganinv_cli.store import Results, read_results
 
-TEXT_UPDATES = 100_000  # as the paper's text has it
+TEXT_UPDATES = 100_000  # as in the paper's text
 BESIDE = ("theory", "snapshots")  # NAME.theory.json and NAME.snapshots.json
 
 
@@ -19,8 +19,8 @@ class Protocol(NamedTuple):
 
     name: str  # of its file
     results: Results
-    counts_ever: bool  # whether a trial counts if it was ever below ε, or by its last z
-    theory: dict[str, Any] | None  # what `keep.py` wrote beside the file
+    counts_ever: bool  # whether a trial counts if it was ever below ε; else by its last z
+    theory: dict[str, Any] | None  # NAME.theory.json of `keep.py`
     snapshots: dict[str, Any] | None
 
     @property
@@ -41,7 +41,7 @@ class Protocol(NamedTuple):
 
     @property
     def generator(self) -> str:
-        """The name of the checkpoint; of a folder's only file, the folder's."""
+        """The name of the checkpoint, or of its folder if it is the only file there."""
         path = Path(self.config["checkpoint"])
         return path.parent.name.replace("_", "-") if path.suffix else path.name
 
@@ -64,7 +64,7 @@ class Protocol(NamedTuple):
 
     @property
     def has_own_prior(self) -> bool:
-        """Whether the generator is another project's, whose prior is a choice."""
+        """Whether the prior is our choice, because the generator comes from another project."""
         return bool(Path(self.config["checkpoint"]).suffix)
 
     @property
@@ -82,8 +82,8 @@ class Protocol(NamedTuple):
 def read_protocols(folder: Path) -> Iterator[Protocol]:
     """Yield the runs of `recover` in a folder, by the names of their files.
 
-    A run that counts trials that were ever below ε is followed by itself, counted at the end. Left
-    out are runs that ask something else: of one z alone, from an encoder, of the last digits.
+    A run that counts trials that were ever below ε is yielded again, counted at the end. Runs with
+    other questions are left out: one z alone, an encoder, refinement.
     """
     for path in sorted(folder.glob("*.h5")):
         results = read_results(path)

@@ -1,11 +1,11 @@
-"""Why a redraw helps, and where it does not: what became of first starts that failed.
+"""When does a redraw help? The further course of first starts that failed.
 
     python -m benchmarks.reproduction.redraws docs/results --out docs/reproduction
 
-Reads the results files that `keep.py` wrote, and in the folder it writes into, ends.json of
-`ends.py`. Writes redraws.md and redraws.json: failed first starts and their components at a bound;
-success within a number of gradients, under redraws and under restarts alone; and whether ends at a
-bound are minima of the box. Needs no TensorFlow.
+Reads the results files of `keep.py`, and ends.json of `ends.py` in the output folder. Writes
+redraws.md and redraws.json: failed first starts and their components at a bound; success within a
+number of gradients, with redraws and with restarts alone; and whether ends at a bound are minima
+inside the bounds. Needs no TensorFlow.
 """
 
 import json
@@ -43,10 +43,10 @@ def write_tables(folder: Path, out: Path, ends: Path) -> None:
 
 
 def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
-    """Return what became of first starts that failed without redraws: are they at a bound?
+    """Return the first starts that failed without redraws, and how many of them are at a bound.
 
-    Runs in which none failed are left out. `redraws recover`: of those with a component at a bound,
-    how many the stochastic rule recovered from the same start.
+    Runs without failures are left out. `redraws recover` is the number of trials with a component
+    at a bound that the stochastic rule recovered from the same start.
     """
     rows = []
     for protocol in protocols:
@@ -75,7 +75,7 @@ def make_failures(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 
 def make_redraws(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
-    """Return how many updates redrew a component in failed and in recovered first starts."""
+    """Return the number of updates with a redraw, in failed and in recovered first starts."""
     rows = []
     for protocol in protocols:
         if REDRAWN not in protocol.rules:
@@ -97,10 +97,10 @@ def make_redraws(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 
 def make_budgets(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
-    """Return success within a number of gradients per trial, restarts counted, of both rules.
+    """Return success of both rules within a number of gradients per trial, restarts included.
 
-    Under either rule a start that stalls is given up and another one is drawn; the stochastic rule
-    redraws components first. Runs without restarts, or without redraws, are left out.
+    Under both rules, a start that stalls is replaced by a new one; the stochastic rule redraws
+    components first. Runs without restarts, or without redraws, are left out.
     """
     rows = []
     for protocol in protocols:
@@ -139,10 +139,10 @@ def _format_count(found: np.ndarray) -> str:
 
 
 def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
-    """Return success of plain descent with redraws, and of as many gradients in shorter starts.
+    """Return success of descent with redraws, and with the same gradients in shorter starts.
 
-    Short starts are those of the rule none at its last snapshot, and count as independent: of the
-    same z they are not, so this is the most that restarts could reach.
+    Short starts are trials of the rule none at its last snapshot. They are treated as independent.
+    Starts for the same z are not independent, so this is an upper limit for restarts.
     """
     rows = []
     for protocol in protocols:
@@ -168,7 +168,7 @@ def make_restarts(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 
 def make_ends(ends: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return where the failed starts that `ends.py` continued inside the bounds lead."""
+    """Return the ends of the failed starts that `ends.py` continued inside the bounds."""
     return [
         {
             "generator, method": row["title"],

@@ -2,9 +2,9 @@
 
     python -m benchmarks.reproduction.table1 docs/results --out docs/reproduction
 
-Reads the results files of FOLDER that `keep.py` wrote, and the theory beside them. Writes table1.md
-(Table 1, the same of L-BFGS, tests), table1.json and predicted.png: success as linear theory
-predicts it against success as it was measured. Needs no TensorFlow.
+Reads the results files of `keep.py` in FOLDER, and the theory beside them. Writes table1.md (Table
+1, the same for L-BFGS, tests), table1.json and predicted.png: measured success against success
+predicted by linear theory. Needs no TensorFlow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -103,7 +103,7 @@ def _format_theory(theory: dict[str, Any] | None, epsilon: str) -> str:
 
 
 def _compare(rule: ClippingRule, successes: int, trials: int) -> str:
-    """Return whether the paper's share at SMALLEST_EPSILON lies in the interval of ours."""
+    """Return whether the paper's share at SMALLEST_EPSILON is inside our interval."""
     if rule.paper_shares is None:
         return ""
     paper = dict(zip(EPSILONS, rule.paper_shares, strict=True))[SMALLEST_EPSILON]
@@ -158,7 +158,7 @@ def make_summary(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 
 
 def make_snapshots(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
-    """Return success of each run that kept how far it was at its last snapshot, and tests."""
+    """Return success at the last snapshot of each run that has snapshots, and tests."""
     rows = []
     for protocol in protocols:
         shares = {} if protocol.counts_ever else protocol.snapshots or {}
@@ -182,8 +182,8 @@ def make_snapshots(protocols: Sequence[Protocol]) -> list[dict[str, str]]:
 def draw_prediction(protocols: Sequence[Protocol]) -> Figure:
     """Draw measured success against predicted success, for each run, rule and ε.
 
-    The shape of a point says the run, its colour the rule, its size ε. Rules stand beside one
-    another, since the prediction is the same for all.
+    The shape of a point stands for the run, its colour for the rule, its size for ε. Points of
+    different rules are shifted sideways, because the prediction is the same for all.
     """
     figure = Figure(figsize=(8.4, 5.4), layout="constrained")
     axes = figure.add_subplot(
@@ -233,7 +233,7 @@ class Point(NamedTuple):
     predicted: float
     measured: float
     interval: tuple[float, float]
-    at_end: bool  # or at the last snapshot
+    at_end: bool  # False: at the last snapshot
 
 
 def _locate(protocol: Protocol, rule: str) -> Iterator[Point]:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.reproduction.table2 docs/results --out docs/reproduction
 
-Reads the results that `cells.py` names. Writes table2.md (the cells, the rules, the images),
-table2.json and table2.png: how far apart recoveries are in each cell. Needs no TensorFlow.
+Reads the results listed in `cells.py`. Writes table2.md (the cells, the rules, the images),
+table2.json and table2.png: the distance between recoveries in each cell. Needs no TensorFlow.
 """
 
 from collections.abc import Sequence
@@ -46,15 +46,15 @@ OUTSIDE, IN_RANGE = "#0072b2", "#d55e00"
 
 
 class Measures(NamedTuple):
-    """What is measured in a cell."""
+    """The measurements of a cell."""
 
     recoveries: int
     mean: float  # E‖zᵢ − zⱼ‖ / latent, as the method left z
     refined: float | None  # the same after refinement; None: not refined
     moved: float | None  # median ‖refined − found‖ / latent
     minima: int | None  # distinct, among those that passed the test
-    passed: int | None  # recoveries that the test calls a minimum
-    converged: int  # recoveries that the method says converged
+    passed: int | None  # recoveries that passed the test for a minimum
+    converged: int  # recoveries that converged by the method's own test
     loss: float  # median image loss
     psnr: float  # of the median, in dB
     at_bound: float  # median number of components at a bound, or beyond

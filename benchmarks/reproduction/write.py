@@ -1,4 +1,4 @@
-"""Tables as Markdown for docs/, and as JSON, and what their cells show."""
+"""Write tables as Markdown for docs/ and as JSON, and format their cells."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from ganinv_cli.statistics import clopper_pearson
 
 
 def make_command(write_tables: Callable[[Path, Path], None]) -> click.Command:
-    """Return a command that writes tables, made of a folder of results, into another folder."""
+    """Return a command that writes tables of a folder of results into another folder."""
 
     @click.command()
     @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))

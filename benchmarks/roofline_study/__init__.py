@@ -1,1 +1,1 @@
-"""What roofline.py measures, and its table."""
+"""The measurements of roofline.py, and its table."""

@@ -1,4 +1,4 @@
-"""Measure gradients per second: of a matrix product, a bare loop, a Jacobian and the solvers."""
+"""Measure gradients per second of a matrix product, a bare loop, a Jacobian and the solvers."""
 
 import itertools
 import statistics
@@ -36,25 +36,25 @@ from roofline_study.table import Row
 
 SIDES = (1024, 2048, 3072)  # of the matrices
 PRECISIONS = ("float32", "bfloat16")
-GRADIENTS = 128  # in a call of the bare loop, where the batch is not larger
+GRADIENTS = 128  # in a call of the bare loop, or the batch size if that is larger
 RULE = "stochastic"
 SETTINGS: Mapping[str, Any] = {}  # of the solver, so that it computes in float32 alone
 DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # of plain descent, as in the preset paper-text
 POINTS = RecordPoints(np.rint(np.geomspace(1, 1e4, 40)) * 10, np.array([100.0, 20_000.0]))
 BARE_STEPS = 50  # in a call of the bare loop of a small generator
 
-Call = Callable[[], float]  # works to the end; returns how many gradients that was, or would be
-Rates = dict[str, list[float]]  # gradients per second, a slice each
+Call = Callable[[], float]  # blocks until done; returns the number of gradients, or an equivalent
+Rates = dict[str, list[float]]  # gradients per second, for each slice
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long it takes."""
+    """Durations and sizes of the measurements."""
 
     batches: tuple[int, ...]
     turns: int
-    seconds: float  # a slice
-    solver_seconds: float  # a slice of the solver, which works in steps of seconds
+    seconds: float  # per slice
+    solver_seconds: float  # per slice of the solver, whose increments take seconds
     small_widths: tuple[tuple[int, ...], ...] = ((64, 32, 16), (32, 16))  # of generators for gd
     descent_batches: tuple[int, ...] = (64, 256)
 
@@ -64,7 +64,7 @@ QUICK = Plan((32, 64), turns=3, seconds=0.3, solver_seconds=1.5)
 
 
 def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
-    """All rows, in the order of the table."""
+    """Yield all rows, in the order of the table."""
     best: dict[str, int] = {}
     for precision in PRECISIONS:
         rows = _measure_peak_shares(generator, plan, precision)
@@ -75,7 +75,7 @@ def measure_rows(generator: Generator, plan: Plan) -> Iterator[Row]:
 
 
 def measure_descent(plan: Plan) -> Iterator[Row]:
-    """Plain descent on each small generator, at each batch size."""
+    """Yield the rows of gradient descent on each small generator, at each batch size."""
     for widths in plan.small_widths:
         generator = _make_small_generator(widths)
         name = "×".join(map(str, generator.image_shape))
@@ -90,7 +90,7 @@ def measure_descent(plan: Plan) -> Iterator[Row]:
 
 
 def _make_small_generator(widths: tuple[int, ...]) -> Generator:
-    """Random weights in a grey DCGAN: 4×4 maps of the first width, each next twice the side."""
+    """Return a grey DCGAN with random weights: 4×4 maps of the first width, then doubled sides."""
     random, latent, kernel, stride = np.random.default_rng(0), 100, (5, 5), (2, 2)
     layers: list[Layer] = [
         Dense(
@@ -108,7 +108,7 @@ def _make_small_generator(widths: tuple[int, ...]) -> Generator:
 
 
 def _measure_peak_shares(generator: Generator, plan: Plan, precision: str) -> list[Row]:
-    """The matrix product, and the bare loop at each batch size."""
+    """Return the rows of the matrix product, and of the bare loop at each batch size."""
     work = 2 * generator.multiply_adds
     products = {f"product {side}": _make_product(side, precision, work) for side in SIDES}
     loops = {f"loop {size}": _make_loop(generator, size, precision) for size in plan.batches}
@@ -123,7 +123,7 @@ def _measure_peak_shares(generator: Generator, plan: Plan, precision: str) -> li
 
 
 def _measure_loop_shares(generator: Generator, plan: Plan, best: Mapping[str, int]) -> list[Row]:
-    """What less precision and forward products are worth."""
+    """Return the rows of lower precision and of forward products."""
     calls = {f"bare loop, {of}": _make_loop(generator, best[of], of) for of in PRECISIONS}
     calls |= {f"Jacobian at one z, {of}": _make_jacobian(generator, of) for of in PRECISIONS}
     rates = _measure_in_turns(calls, plan.turns, plan.seconds)
@@ -136,7 +136,7 @@ def _measure_loop_shares(generator: Generator, plan: Plan, best: Mapping[str, in
 
 
 def _measure_solver(generator: Generator, plan: Plan, size: int) -> Row:
-    """The solver that is the default, and the bare loop of its loss."""
+    """Return the row of the default solver, beside the bare loop of its loss."""
     limits = Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts)
     inside, outside = "solver, float32", "bare loop, float32, of its loss"
     levelled = preconditioner.measure_preconditioner(
@@ -158,7 +158,7 @@ def _make_solver_call(
     limits: Limits,
     record_points: RecordPoints,
 ) -> Call:
-    """The next look at a solver that has more trials than anyone waits for."""
+    """Return a call that runs the next increment of a solver with trials for every row."""
     looks = solve(
         generator,
         make_solver(solver, settings),
@@ -173,7 +173,7 @@ def _make_solver_call(
 
 
 def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> Rates:
-    """So many slices of each, in turns, after each has run once."""
+    """Return the rates of `turns` slices of each call, alternating, after each has run once."""
     for call in calls.values():
         call()
     rates: Rates = {name: [] for name in calls}
@@ -184,7 +184,7 @@ def _measure_in_turns(calls: Mapping[str, Call], turns: int, seconds: float) -> 
 
 
 def _measure_rate(call: Call, seconds: float) -> float:
-    """Gradients per second over a slice of at least so many seconds."""
+    """Return gradients per second over a slice of at least `seconds`."""
     began, done, spent = time.perf_counter(), 0.0, 0.0
     while spent < seconds:
         done += call()
@@ -193,7 +193,7 @@ def _measure_rate(call: Call, seconds: float) -> float:
 
 
 def _make_product(side: int, precision: str, work: int) -> Call:
-    """A matrix product; `work` multiply-adds would be a gradient."""
+    """Return a call of a matrix product; `work` multiply-adds count as a gradient."""
     a = tf.cast(tf.random.stateless_normal([side, side], [0, 0]), precision)
     product = tf.function(lambda a: tf.matmul(a, a)[0, 0])
 
@@ -211,7 +211,7 @@ def _make_loop(
     loss_preconditioner: Preconditioner | None = None,
     steps: int = 0,
 ) -> Call:
-    """Some gradients of a batch of so many rows, of the image loss or the one that is level."""
+    """Return a call of a loop of gradients, of the image loss or of the preconditioned loss."""
     start, true = (
         tf.random.stateless_uniform([size, generator.latent], [0, n], -1, 1) for n in range(2)
     )
@@ -235,7 +235,7 @@ def _make_loop(
 
 
 def _make_jacobian(generator: Generator, precision: str) -> Call:
-    """All columns at once."""
+    """Return a call that computes all columns of J at once."""
     z = tf.random.stateless_uniform([1, generator.latent], [0, 0], -1, 1)
     moves = tf.eye(generator.latent, dtype=precision)
     run = tf.function(generator.jvp)

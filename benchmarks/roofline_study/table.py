@@ -11,12 +11,12 @@ HEADER = ("", "batch", "gradients/s", "G multiply-adds/s", "share", "in the turn
 
 @dataclass(frozen=True)
 class Row:
-    """How fast one thing is, and what share that is of another."""
+    """The speed of one measurement, and its share of another."""
 
     what: str
     batch: int | None
     rate: float  # gradients per second, median of the slices
-    multiply_adds: float  # a second
+    multiply_adds: float  # per second
     of: str
     share: float  # median of the turns
     least: float
@@ -24,7 +24,7 @@ class Row:
 
 
 def format_page(record: Mapping[str, Any]) -> str:
-    """Return the Markdown of what was measured, a row for each thing."""
+    """Return the results as Markdown, a row for each measurement."""
     table = _format_table([Row(**row) for row in record["rows"]])
     where = f"{record['hardware']}, checkpoint {record['checkpoint_sha256'][:12]}"
     return (

@@ -1,1 +1,1 @@
-"""The methods that `benchmarks/peers.py` runs side by side, each as its authors set it."""
+"""The methods that `benchmarks/peers.py` compares, each with its authors' settings."""

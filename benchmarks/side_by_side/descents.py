@@ -1,8 +1,8 @@
-"""First-order methods, batched in the graph: plain descent, momentum, Adam.
+"""First-order methods, batched in the graph: gradient descent, momentum, Adam.
 
-They minimise what their authors minimise, the mean over an image's pixels. A row whose image loss
-is as good as 0 leaves the batch at the next look, and only trials that no start has explained are
-started again, though their authors run all updates and all starts.
+They minimise the mean over an image's pixels, as their authors do. The authors run all updates and
+all starts. Here a row with an image loss of almost 0 leaves the batch at the next check, and a
+trial is restarted only if no start has explained its image.
 """
 
 import time
@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from side_by_side.task import BATCH, RESTART_LOSS, MethodResult, RecoveryBenchmark
 
-UPDATES_PER_CALL = 50  # updates in a call
+UPDATES_PER_CALL = 50
 
 
 class DescentState(NamedTuple):
     """The memory of a batch of starts."""
 
-    z: tf.Tensor  # (batch, latent), what is evaluated next
+    z: tf.Tensor  # (batch, latent), evaluated next
     first: tf.Tensor  # (batch, latent), the mean gradient or the velocity
     second: tf.Tensor  # (batch, latent), the mean squared gradient
     evaluated: tf.Tensor  # (batch, latent), the z of the image loss
@@ -33,7 +33,7 @@ ClipFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def adam(rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8) -> UpdateRule:
-    """Kingma & Ba 2015, algorithm 1."""
+    """Return the update rule of Adam (Kingma & Ba 2015, algorithm 1)."""
 
     def move(
         gradient: tf.Tensor, rows: DescentState, update: tf.Tensor
@@ -48,7 +48,7 @@ def adam(rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8)
 
 
 def momentum(rate: float, decay: float, halve_every: int = 2**30) -> UpdateRule:
-    """velocity <- share * velocity + gradient; z <- z - rate * velocity."""
+    """Return the rule velocity <- decay * velocity + gradient; z <- z - rate * velocity."""
 
     def move(
         gradient: tf.Tensor, rows: DescentState, update: tf.Tensor
@@ -61,18 +61,18 @@ def momentum(rate: float, decay: float, halve_every: int = 2**30) -> UpdateRule:
 
 
 def keep_components(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
-    """Components stay where they are."""
+    """Return z unchanged."""
     return z
 
 
 def redraw_outside(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
-    """Each component at or beyond a bound gets a draw of its own (ReverseGAN)."""
+    """Redraw each component at or beyond a bound independently (ReverseGAN)."""
     fresh = tf.random.stateless_uniform(tf.shape(z), [1, update], -1, 1, z.dtype)
     return tf.where(tf.abs(z) >= 1, fresh, z)
 
 
 def redraw_together(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
-    """All beyond one bound get the same draw, one a bound and image (pytorch-reverse-gan)."""
+    """Redraw components beyond a bound, with one draw per bound and image (pytorch-reverse-gan)."""
     fresh = tf.random.stateless_uniform([tf.shape(z)[0], 2], [2, update], -1, 1, z.dtype)
     z = tf.where(z > 1, fresh[:, :1], z)
     return tf.where(z < -1, fresh[:, 1:], z)
@@ -80,11 +80,11 @@ def redraw_together(z: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Descent:
-    """One such method: z <- clip(z + move)."""
+    """A first-order method: z <- clip(z + move)."""
 
     move: UpdateRule
-    updates: int  # a start
-    starts: int = 1  # a trial, the best by image loss
+    updates: int  # per start
+    starts: int = 1  # per trial; the one with the least image loss counts
     clip: ClipFunction = keep_components
     spread: float = 0.0  # of normal starts around 0; 0: starts from the generator's prior
     precision: str = "float32"  # of z and its update; gradients are float32
@@ -120,9 +120,9 @@ class Descent:
         start: int,
         limits: tuple[int, float],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where one start of each trial ended, its image loss there and the gradients it took.
+        """Return the final z of one start of each trial, its image loss and its gradients.
 
-        `limits` are the most updates, and the image loss at which a row is done.
+        `limits` are the largest number of updates, and the image loss at which a row is done.
         """
         updates, stop = limits
         rows = self._init_state(task, trials, start)
@@ -152,7 +152,7 @@ class Descent:
         return DescentState(at, nothing, nothing, at, tf.fill([len(trials)], float("inf")))
 
     def _compile_updates(self, task: RecoveryBenchmark) -> Any:
-        """`steps` updates of a batch of any size: one trace for all."""
+        """Return a function for `steps` updates of a batch of any size, traced once."""
         latent, shape = task.generator.latent, task.generator.image_shape
         pixels = float(np.prod(shape))
 

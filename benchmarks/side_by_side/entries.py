@@ -1,4 +1,4 @@
-"""The methods that peers.py runs, with their authors' settings, and how much of each is run."""
+"""The methods of peers.py with their authors' settings, and their numbers of trials and updates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ TFP_TITLE = f"TensorFlow Probability {package_version('tensorflow-probability')}
 
 @dataclass(frozen=True)
 class Entry:
-    """A method and how much of it is run."""
+    """A method, with its numbers of trials and updates."""
 
     title: str
-    method: Callable[[int], Method]  # with so many updates a start
+    method: Callable[[int], Method]  # from the number of updates per start
     trials: int
     quick_trials: int  # trials of --quick
-    updates: int = 0  # a start; 0 where the method counts none
+    updates: int = 0  # per start; 0 if the method counts none
     quick_updates: int = 0
-    author_updates: int = 0  # that its authors give it
+    author_updates: int = 0  # per start, in its authors' settings
 
 
 def _make_descent(**settings: object) -> Callable[[int], Method]:
@@ -33,8 +33,9 @@ def _ignore_updates(method: Method) -> Callable[[int], Method]:
     return lambda updates: method
 
 
-# From each project's code, and its configuration for CelebA where it has several. csgm starts from
-# its generator's prior, so here from this one's; Defense-GAN at √(1/latent) of a normal, near 0.
+# Settings are from each project's code, for CelebA if it has several. csgm starts from its
+# generator's prior, so here from this generator's prior. Defense-GAN starts near 0, from a normal
+# of standard deviation √(1/latent).
 ENTRIES = {
     "ganinv": Entry("**ganinv**, its default", _ignore_updates(run_ganinv), 256, 64),
     "paper-code": Entry(

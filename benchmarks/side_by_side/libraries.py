@@ -21,7 +21,7 @@ Solution = tuple[np.ndarray, float, float]  # z (latent,), its image loss, gradi
 
 @dataclass(frozen=True)
 class BoundedLBFGS:
-    """scipy.optimize.minimize(method="L-BFGS-B"), bounds [low, high], one image after another."""
+    """scipy.optimize.minimize(method="L-BFGS-B") in bounds [low, high], one image at a time."""
 
     memory: int = 10  # scipy's own
     budget: int = 5000  # gradients
@@ -79,7 +79,7 @@ class BoundedLBFGS:
 class BoundedLeastSquares:
     """scipy.optimize.least_squares(method="trf"), bounds [low, high], with the exact J.
 
-    A Jacobian counts half a gradient a column, as does a residual: they are forward passes.
+    A residual, or a column of the Jacobian, counts as half a gradient: it is one forward pass.
     """
 
     max_evaluations: int = 200  # evaluations of the residual
@@ -132,20 +132,18 @@ class BoundedLeastSquares:
 
 @dataclass(frozen=True)
 class BatchedLBFGS:
-    """tfp.optimizer.lbfgs_minimize on all trials at once; each evaluation is one of every row.
+    """tfp.optimizer.lbfgs_minimize on all trials at once; each evaluation is for every row.
 
-    It minimises the mean over pixels: its first step is the gradient, which of the sum is too long
-    for some rows ever to come back.
+    It minimises the mean over pixels. Its first step is the gradient; with the sum over pixels this
+    step would be too long, and some rows would never recover from it.
     """
 
     memory: int = 10  # its own
     iterations: int = 1000
-    iterations_per_call: int = (
-        10  # iterations in a call, after which rows that are done stand still
-    )
+    iterations_per_call: int = 10  # iterations per call; finished rows do not move after it
 
     def __call__(self, task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
-        """One start a trial, until every image loss is at most `stop` or every row has given up."""
+        """Run one start per trial, until every image loss is at most `stop` or no row continues."""
         began = time.monotonic()
         targets = tf.constant(task.make_images(trials))
         starts = tf.constant(task.make_starts(np.arange(trials), 0))
@@ -190,7 +188,7 @@ class BatchedLBFGS:
 
 
 class _ConvergedError(Exception):
-    """Stops an optimiser that takes no other sign."""
+    """Raised to stop an optimiser that has no other way to be stopped."""
 
 
 def _run_one_by_one(
@@ -199,7 +197,7 @@ def _run_one_by_one(
     warm_up: Callable[[np.ndarray, np.ndarray], None],
     solve: Callable[[np.ndarray, np.ndarray], Solution],
 ) -> MethodResult:
-    """Each trial's first start; `warmed` computes the first once before the clock runs."""
+    """Run each trial's first start; `warm_up` is called once before the time is measured."""
     began = time.monotonic()
     images, starts = task.make_images(trials), task.make_starts(np.arange(trials), 0)
     warm_up(starts[0], images[0])
@@ -211,7 +209,7 @@ def _run_one_by_one(
 
 
 def _compile_gradient(task: RecoveryBenchmark) -> Any:
-    """The gradient of one image, compiled."""
+    """Return the compiled gradient for one image."""
     latent, shape = task.generator.latent, task.generator.image_shape
     signature = [tf.TensorSpec([1, latent]), tf.TensorSpec([1, *shape])]
     return tf.function(task.evaluate, input_signature=signature)

@@ -1,4 +1,4 @@
-"""ganinv's own default, through the one loop, as `ganinv recover` runs it."""
+"""ganinv's default method, run by the same loop as in `ganinv recover`."""
 
 import time
 
@@ -17,11 +17,12 @@ from side_by_side.task import BATCH, SEED, MethodResult, RecoveryBenchmark
 
 
 def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResult:
-    """Stochastic clipping, restarts by image loss; traces of a shrinking batch are in the time.
+    """Run stochastic clipping with restarts by image loss.
 
-    So is the measuring of the preconditioner, though a run may have it from the cache, and each
-    trial's gradients have their share of it. Precision by itself: bfloat16 gradients first where
-    that is fast, as no peer does. It ends by its own estimated bound and not at `stop`.
+    The time includes tracing for smaller batches, and the measurement of the preconditioner, which
+    another run may take from the cache. The gradients of each trial include its share of it. The
+    precision is automatic: bfloat16 gradients first if they are fast, unlike other methods. A trial
+    ends by its own estimated bound, not at `stop`.
     """
     solver = make_solver(RecoverConfig.solver, {})
     began = time.monotonic()
@@ -41,7 +42,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResul
         mixed_precision=where.precision == "mixed",
     )
     first = next(look for look in looks if look.rows)
-    warm = time.monotonic() - first.seconds  # what comes before its steps is done once a run
+    warm = time.monotonic() - first.seconds  # work before the first step is done once per run
     finished = [*first.finished]
     for look in looks:
         finished += look.finished

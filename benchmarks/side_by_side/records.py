@@ -1,4 +1,4 @@
-"""The results of all methods, in one JSON file that a killed run goes on from, and their table."""
+"""The results of all methods in one JSON file, which a killed run continues, and their table."""
 
 import json
 import statistics
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from side_by_side.task import MethodResult
 
 RECOVERY_TOLERANCE = 1e-4  # mean squared error of z
-PACE_TOLERANCE = 0.1  # of the pace, by which a comparison is no longer one
+PACE_TOLERANCE = 0.1  # relative change of the pace above which a comparison is not valid
 OURS = ("ganinv", "ganinv again")
 PACKAGES = ("ganinv", "tensorflow", "numpy", "scipy")
 TITLE = "Beside other methods"
@@ -35,12 +35,12 @@ class Record:
     """One method's result."""
 
     title: str
-    updates: int  # that a start may take; 0 where nobody counts them
-    of: int  # that its authors let it take; more than `updates` where the run was cut short
+    updates: int  # largest number per start; 0 if the method does not count them
+    of: int  # the authors' number; more than `updates` if the run was cut short
     trials: int
-    stop: float  # image loss at which a trial was done; 0 of ours, which has its own stop
+    stop: float  # image loss at which a trial was done; 0 for ganinv, which has its own test
     recovered: int
-    gradients: float  # a trial, mean
+    gradients: float  # mean per trial
     seconds: float  # of all trials
     startup: float  # seconds
     pace: tuple[float, float]  # gradients per second of a bare loop, before and after
@@ -51,21 +51,21 @@ class Record:
 
     @property
     def rate(self) -> float:
-        """Trials recovered a second."""
+        """Trials recovered per second."""
         return self.recovered / self.seconds
 
     @property
     def mean_pace(self) -> float:
-        """Of the machine around it, in gradients per second."""
+        """Speed of the machine before and after the run, in gradients per second."""
         return statistics.mean(self.pace)
 
     def measure_time(self, at_equal_pace: bool) -> float:
-        """Seconds, or what a bare loop makes of gradients in them."""
+        """Return the seconds, or the gradients that a bare loop would compute in that time."""
         return self.seconds * (self.mean_pace if at_equal_pace else 1.0)
 
     @property
     def settings(self) -> tuple[str, int, int, int, float]:
-        """What a run that goes on must have in common to leave this as it is."""
+        """The settings that must be equal for a continued run to keep this record."""
         return self.title, self.updates, self.of, self.trials, self.stop
 
 
@@ -80,7 +80,7 @@ def make_record(
     pace: tuple[float, float],
     stop: float,
 ) -> Record:
-    """The record of what a method found until `stop`; `errors` (trials,) are those of its z."""
+    """Return the record of a method's results until `stop`; `errors` (trials,) are of its z."""
     return Record(
         title,
         *updates,
@@ -99,9 +99,9 @@ def make_record(
 
 
 def find_stop(records: Mapping[str, Record]) -> float | None:
-    """The largest image loss at which one of our recovered trials ended; None before our run.
+    """Return the largest final image loss of our recovered trials; None before our run.
 
-    Every peer may end there: none of ours that counts had to do less.
+    Every other method may stop there, because no counted trial of ours stopped earlier.
     """
     ours = records.get(OURS[0])
     if ours is None:
@@ -126,7 +126,7 @@ def describe_environment(device: str, generator: "Generator") -> dict[str, Any]:
 
 
 def package_version(name: str) -> str:
-    """The version of a package; empty where it is not there."""
+    """Return the version of a package; empty if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -136,7 +136,7 @@ def package_version(name: str) -> str:
 def load_records(path: Path, here: Mapping[str, Any]) -> Records:
     """Return the records of a file; none if there is no file.
 
-    Raises ResultsError if the file, its machine, its versions or its checkpoint are others.
+    Raises ResultsError if it is another file, or has another machine, versions or checkpoint.
     """
     try:
         records, there = read_records(path)
@@ -144,7 +144,7 @@ def load_records(path: Path, here: Mapping[str, Any]) -> Records:
         return {}
     except (ValueError, KeyError, TypeError):
         raise ResultsError(
-            f"{path} is no file of this benchmark; name another --out, or add --overwrite"
+            f"{path} is not a file of this benchmark; name another --out, or add --overwrite"
         ) from None
     differing = [key for key in here if there.get(key) != here[key]]
     if differing:
@@ -156,7 +156,7 @@ def load_records(path: Path, here: Mapping[str, Any]) -> Records:
 
 
 def read_records(path: Path) -> tuple[Records, dict[str, Any]]:
-    """Return the records of a file, and what they were made with."""
+    """Return the records of a file, and the environment in which they were made."""
     stored = json.loads(path.read_text(encoding="utf-8"))
     records = {
         name: Record(**{**each, "pace": (*each["pace"],)}) for name, each in stored["methods"]
@@ -165,7 +165,7 @@ def read_records(path: Path) -> tuple[Records, dict[str, Any]]:
 
 
 def save_records(path: Path, here: Mapping[str, Any], records: Records) -> None:
-    """Write all of it aside and put it in its place, so that a kill leaves one or the other."""
+    """Write to a temporary file and rename it, so that a kill leaves the old or the new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     methods = [(name, asdict(record)) for name, record in records.items()]
@@ -175,7 +175,7 @@ def save_records(path: Path, here: Mapping[str, Any], records: Records) -> None:
 
 
 def format_page(records: Records, here: Mapping[str, Any]) -> str:
-    """Return a Markdown table with a line for each method, notes, and where it was run."""
+    """Return a Markdown table with a line for each method, notes, and the environment."""
     mine = [records[name] for name in OURS if name in records]
     pace = statistics.median(value for record in records.values() for value in record.pace)
     lines = [
@@ -199,10 +199,10 @@ def format_page(records: Records, here: Mapping[str, Any]) -> str:
 
 
 def format_speedup(ours: Sequence[Record], record: Record, at_equal_pace: bool = False) -> str:
-    """Our trials recovered a second over theirs; a bound where they recovered none.
+    """Return our trials recovered per second over theirs; a bound if they recovered none.
 
-    Of all our runs together. `level` measures the time by the bare loop around each run, in place
-    of the clock: what else the machine did then drops out.
+    All our runs count together. `at_equal_pace` measures time by the bare loop around each run
+    instead of the clock, so that other load on the machine has no effect.
     """
     if not any(each.recovered for each in ours):
         return "unknown"

@@ -1,4 +1,4 @@
-"""What a benchmark measured: printed, and kept where the documentation takes it from."""
+"""Print the results of a benchmark, and write them for the documentation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from tabulate import tabulate
 def print_table(
     title: str, rows: Sequence[Mapping[str, object]], about: str, out: Path | None = None
 ) -> None:
-    """Print rows, each column -> value, as a Markdown table; `about` says where they are from.
+    """Print rows, each column -> value, as a Markdown table; `about` is a line on their origin.
 
-    With `out` write them there as JSON, and the table beside it, its ending being .md.
+    With `out`, also write them there as JSON, and the table beside it with the suffix .md.
     """
     click.echo(_format_page(title, rows, about), nl=False)
     if out:

@@ -1,4 +1,4 @@
-"""What every method is given: images whose z is known to the judge alone, starts, a gradient."""
+"""The task of every method: images with z known only to the evaluation, starts, a gradient."""
 
 import statistics
 import time
@@ -17,23 +17,23 @@ from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.config import RecoverConfig
 
 SEED = 0
-RESTART_LOSS = 1e-2  # image loss, summed over pixels, after which no other start is needed
-BATCH = RecoverConfig().initial_batch_size  # rows at most
-PACE_STEPS = 5  # gradients of a batch in a call
+RESTART_LOSS = 1e-2  # image loss, summed over pixels, below which no restart is needed
+BATCH = RecoverConfig().initial_batch_size  # largest number of rows
+PACE_STEPS = 5  # gradients of a batch per call
 PACE_CALLS = 3
 
 
 class MethodResult(NamedTuple):
-    """What a method found, a row a trial, and what it spent."""
+    """The results of a method, one row per trial, and their cost."""
 
     z: np.ndarray  # (trials, latent)
     image_loss: np.ndarray  # (trials,), ‖G(z) − x‖² summed over pixels
-    gradients: np.ndarray  # (trials,), with each trial's share of what is spent once a run
-    seconds: float  # of all trials together, with what is measured of the generator
+    gradients: np.ndarray  # (trials,), with each trial's share of costs once per run
+    seconds: float  # for all trials together, with measurements of the generator
     startup: float  # seconds before: tracing, warming up
 
 
-# Of a benchmark, so many trials, and the image loss at which a trial is done.
+# (benchmark, number of trials, image loss at which a trial is done) -> results
 Method = Callable[["RecoveryBenchmark", int, float], MethodResult]
 
 
@@ -44,17 +44,17 @@ class RecoveryBenchmark:
         self.generator = generator
 
     def make_images(self, trials: int) -> np.ndarray:
-        """The targets, float32 (trials, height, width, channels)."""
+        """Return the targets, float32 (trials, height, width, channels)."""
         return self._make_targets(trials)[0]
 
     def z_error(self, found: np.ndarray) -> np.ndarray:
-        """‖found − true‖² / latent of z (trials, latent); for the judge, never for a method."""
+        """Return ‖found − true‖² / latent of z (trials, latent); for the evaluation only."""
         away = found.astype(np.float64) - self._make_targets(len(found))[1]
         error: np.ndarray = (away**2).mean(axis=-1)
         return error
 
     def make_starts(self, trials: np.ndarray, number: int) -> np.ndarray:
-        """Where these trials begin their start `number`, as in ganinv: float32 (trials, latent)."""
+        """Return z of start `number` of these trials, as in ganinv: float32 (trials, latent)."""
         names = tf.constant(trials, tf.int64)
         count = tf.fill([len(trials)], tf.constant(number, tf.int64))
         share = uniform(SEED, names, Purpose.start, count, self.generator.latent)
@@ -62,12 +62,12 @@ class RecoveryBenchmark:
         return z
 
     def evaluate(self, z: tf.Tensor, targets: tf.Tensor) -> Evaluation:
-        """Of the image loss alone: one gradient a row of z (batch, latent)."""
+        """Evaluate the image loss alone: one gradient per row of z (batch, latent)."""
         nothing = tf.zeros([tf.shape(z)[0]])
         return Problem(self.generator, targets, penalty=nothing, residual=nothing).evaluate(z)
 
     def measure_pace(self) -> float:
-        """Gradients per second that the machine makes of a full batch now, by itself."""
+        """Return the machine's current speed on a full batch, in gradients per second."""
         z, targets = self._pace_batch
         rates = []
         for _ in range(PACE_CALLS):

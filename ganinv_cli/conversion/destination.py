@@ -55,17 +55,17 @@ class Destination:
 
 
 def parse_destination(typed: Path, overwrite: bool) -> Destination:
-    """Return the destination that a path means.
+    """Return the destination that a path stands for.
 
-    Raises UsageError if the format is not written or the place cannot be written to.
+    Raises UsageError if ganinv does not write the format or cannot write to the place.
     """
     ending = typed.suffix.lower()
     if ending == KERAS_SUFFIX:
         destination = Destination(typed.parent, typed.name, owns_folder=False)
     elif ending in _UNSUPPORTED_SUFFIXES:
         raise UsageError(
-            f"{typed}: {ending} is not written; name a folder for a TensorFlow checkpoint of a "
-            f"DCGAN, or a file that ends in {KERAS_SUFFIX} for a Keras model"
+            f"{typed}: ganinv does not write {ending} files; name a folder for a TensorFlow "
+            f"checkpoint of a DCGAN, or a file that ends in {KERAS_SUFFIX} for a Keras model"
         )
     elif _PREFIX_PATTERN.fullmatch(typed.name):
         destination = Destination(typed.parent, typed.name, owns_folder=False)
@@ -85,8 +85,8 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
     misplaced = [name for name in WEIGHTS_ONLY if existing.is_given(name)]
     if misplaced and not destination.is_keras:
         raise UsageError(
-            f"{' and '.join(files)} says {' and '.join(misplaced)}, which are not those of what is "
-            f"written to {destination.path}; name another folder"
+            f"{' and '.join(files)} states {' and '.join(misplaced)}, which would be wrong for the "
+            f"generator written to {destination.path}; name another folder"
         )
     lines = []
     prior = parse_prior(existing.prior or destination.default_prior, checkpoint.network.latent)
@@ -99,8 +99,8 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
     if lines and (own_file.exists() or (destination.owns_folder and files)):
         conflicting_file = own_file if own_file.exists() else files[0]
         raise UsageError(
-            f"{conflicting_file} says otherwise of what is written to {destination.path}, for "
-            f"which it must say {' and '.join(lines)}; change it, or name another place"
+            f"{conflicting_file} contradicts the generator written to {destination.path}, which "
+            f"needs {' and '.join(lines)}; change that file, or name another place"
         )
     return "".join(f"{line}\n" for line in lines)
 

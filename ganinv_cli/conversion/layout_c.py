@@ -1,8 +1,8 @@
 """Convert a network to the arrays of a DCGAN in layout C.
 
 Layout C is a dense layer, a reshape to a square map, then pairs of relu and a transposed
-convolution of stride 2, and tanh at the end. Batch norms that layout C has no place for are folded.
-A fixed label is folded into the bias of the dense layer.
+convolution of stride 2, and tanh at the end. Batch norms that layout C cannot hold are folded. A
+fixed label is folded into the bias of the dense layer.
 """
 
 from dataclasses import replace
@@ -43,8 +43,8 @@ def make_arrays(network: Network) -> Arrays:
     """
     if network.labels:
         raise UnwritableError(
-            f"asks for a label, for which {FORMAT_NAME} has no place ({LAYER_PATTERN}); name one "
-            "with --label, or convert to .keras"
+            f"needs a label, but {FORMAT_NAME} has no label input ({LAYER_PATTERN}); give one "
+            "label with --label, or convert to .keras"
         )
     network = _fold_constants(network)
     try:
@@ -93,8 +93,9 @@ class _LayoutMatcher:
         for number, node in enumerate(self._network.nodes):
             if node.inputs != (number - 1,):
                 raise UnwritableError(
-                    f"{describe_layer(self._network, number)} does not simply follow the layer "
-                    f"before it, as all do in {FORMAT_NAME} ({LAYER_PATTERN}); convert to .keras"
+                    f"{describe_layer(self._network, number)} has other inputs than the layer "
+                    f"before it; {FORMAT_NAME} is a plain sequence ({LAYER_PATTERN}); convert to "
+                    ".keras"
                 )
 
     def _peek(self) -> Layer | None:
@@ -115,7 +116,7 @@ class _LayoutMatcher:
     def _expect_relu(self) -> None:
         found = self._peek()
         if not (isinstance(found, Activation) and found in _RELU_LAYERS):
-            raise self._make_mismatch_error("relu alone between layers, and tanh at the end")
+            raise self._make_mismatch_error("only relu between layers, and tanh at the end")
         self._position += 1
 
     def _collect_norm(self, number: int) -> None:
@@ -123,7 +124,7 @@ class _LayoutMatcher:
         if not isinstance(found, BatchNorm):
             return
         if found.epsilon != EPSILON:
-            raise self._make_mismatch_error(f"batch norms with epsilon {EPSILON:g} alone")
+            raise self._make_mismatch_error(f"only batch norms with epsilon {EPSILON:g}")
         self._position += 1
         name = f"{PREFIX}g_bn{number}"
         self._arrays |= {
@@ -134,9 +135,9 @@ class _LayoutMatcher:
         }
 
     def _pad_to_same(self, convolution: ConvTranspose) -> np.ndarray:
-        """Return the kernel with the zeros around it with which the crop is that of SAME."""
+        """Return the kernel padded with zeros, so that its crop is TensorFlow's SAME."""
         if convolution.stride != (STRIDE, STRIDE):
-            raise self._make_mismatch_error("a stride of 2 alone", back=1)
+            raise self._make_mismatch_error("only strides of 2", back=1)
         if convolution.has_same_padding:
             return convolution.weights
         zeros: list[Pair] = []
@@ -151,11 +152,12 @@ class _LayoutMatcher:
         number = self._position - back
         if number == len(self._network.nodes):
             return UnwritableError(
-                f"ends where {FORMAT_NAME} has {expected} ({LAYER_PATTERN}); convert to .keras"
+                f"ends too early: {FORMAT_NAME} has {expected} next ({LAYER_PATTERN}); convert to "
+                ".keras"
             )
         return UnwritableError(
-            f"{describe_layer(self._network, number)} stands where {FORMAT_NAME} has {expected} "
-            f"({LAYER_PATTERN}); convert to .keras"
+            f"{describe_layer(self._network, number)} does not fit: {FORMAT_NAME} has {expected} "
+            f"there ({LAYER_PATTERN}); convert to .keras"
         )
 
 
@@ -173,7 +175,7 @@ def _find_same_padding_zeros(size: int, crop: Pair) -> Pair | None:
 
 
 def _replace_sigmoid(network: Network) -> Network:
-    """Replace a final 2·sigmoid(x) − 1 by tanh(x / 2), its equal: halving a weight is exact."""
+    """Replace a final 2·sigmoid(x) − 1 by the equal tanh(x / 2). Halving a weight is exact."""
     if len(network.nodes) < 3:
         return network
     *before, linear, sigmoid, range_map = network.nodes

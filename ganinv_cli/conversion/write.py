@@ -29,7 +29,7 @@ PICTURES = 64  # compared
 
 
 class WrittenGenerator(NamedTuple):
-    """A generator that was written, and how it differs from the one that was read."""
+    """A written generator, and its difference from the generator that was read."""
 
     path: Path  # to read it from
     files: tuple[str, ...]
@@ -42,7 +42,7 @@ def write_generator(
 ) -> WrittenGenerator:
     """Write a generator in the destination's format, and check what was written.
 
-    With a label from 0, the generator of that label alone is written.
+    If `label` is 0 or more, only the generator of that label is written.
     Raises UsageError if the format cannot hold the generator or the place cannot be written to,
     GaninvError if the disk is full or the written generator makes other images.
     """
@@ -82,7 +82,7 @@ def write_generator(
 def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
     """Copy the convention files that hold for the destination; return their names.
 
-    The generator is then read from the temporary folder as it will be from its place.
+    So the temporary folder is read under the same conventions as the final place.
     """
     copied = []
     for name in (f"{destination.name}.toml", generator_toml.FILE_NAME):
@@ -108,18 +108,18 @@ def _compare_with_checkpoint(checkpoint: Checkpoint, written: Path) -> tuple[str
         reread = read(written)
     except CheckpointError as error:
         raise GaninvError(
-            f"what was written cannot be read again, so it was removed: {error}"
+            f"the written generator cannot be read, so it was removed: {error}"
         ) from None
     first, second = make_generator(checkpoint), make_generator(reread)
     if (reread.prior, second.labels, second.latent, second.image_shape) != (
         *(checkpoint.prior, first.labels, first.latent, first.image_shape),
     ):
-        raise GaninvError("what was written is another generator when read again; it was removed")
+        raise GaninvError("the written generator is not the one that was read; it was removed")
     difference = measure_difference(first, second, PICTURES)
     if not difference <= LIMIT:  # nor NaN
         raise GaninvError(
-            f"pictures of what was written are up to {difference:.2g} apart, where {LIMIT:g} is "
-            "rounding; it was removed"
+            f"pictures of the written generator differ by up to {difference:.2g}, more than the "
+            f"{LIMIT:g} that rounding explains; it was removed"
         )
     return reread.sha256, difference
 
@@ -130,7 +130,7 @@ def _get_placement_order(file: Path) -> tuple[bool, bool, str]:
 
 
 def _move_into_place(files: list[Path], destination: Destination) -> None:
-    """Move each file as a whole, a new folder as a whole; keep a shared folder's STATE_FILE."""
+    """Move a new folder, or each file, in one operation; keep the STATE_FILE of a shared folder."""
     if destination.owns_folder and not destination.folder.exists():
         files[0].parent.rename(destination.folder)
         return

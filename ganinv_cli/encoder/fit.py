@@ -49,7 +49,7 @@ def fit_encoder(
     after the last batch. If `out` already holds this encoder, it is yielded at once. `on_start` is
     called with the number of images summed before.
 
-    Raises ConfigError if `out` or its state is of another run and `overwrite` is False,
+    Raises ConfigError if `out` or its state belongs to another run and `overwrite` is False,
     CheckpointError if one is damaged or the generator's images are not finite, ResultsError if
     another process has locked `out` or its folder cannot be written, GaninvError if the disk is
     full or fails.

@@ -12,7 +12,7 @@ from ganinv_cli.encoder.least_squares import Sums
 from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
 
-MAX_STATE_BYTES = 2**31  # bytes of a state
+MAX_STATE_BYTES = 2**31  # of a state file
 
 
 class FitFiles:
@@ -75,7 +75,7 @@ class FitFiles:
         ]
         if differing:
             raise ConfigError(
-                f"{path} is of another fit: {'; '.join(differing)}. Name another file with --out, "
+                f"{path} holds another fit: {'; '.join(differing)}. Name another file with --out, "
                 "or replace this one with --overwrite"
             )
 

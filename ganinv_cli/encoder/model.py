@@ -86,7 +86,7 @@ class Encoder:
             )
 
     def save(self, path: Path) -> None:
-        """Write the encoder to a file. Raises OSError if the disk refuses."""
+        """Write the encoder to a file. Raises OSError if that fails."""
         about = {
             "image_shape": self.image_shape,
             "bounds": self.bounds,
@@ -125,7 +125,7 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an npz file whole or not at all. Raises OSError if the disk refuses."""
+    """Write an npz file whole or not at all. Raises OSError if that fails."""
     temporary = path.with_name(f"{path.name}.tmp")  # fixed: the next run replaces it
     with open_replacement(path, temporary) as written, written.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
             return dict(file)
     except FileNotFoundError:
         raise CheckpointError(
-            f"{path} does not exist; make it with `ganinv train-encoder`"
+            f"{path} does not exist; create it with `ganinv train-encoder`"
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise damaged_error(path, str(error).partition("\n")[0]) from error
@@ -154,7 +154,7 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
 def damaged_error(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
         f"{path} cannot be read as an encoder ({reason}); "
-        "make it anew with `ganinv train-encoder --overwrite`"
+        "create it again with `ganinv train-encoder --overwrite`"
     )
 
 

@@ -18,9 +18,10 @@ BLOCK_SIZE = 100  # images per batch
 def measure_quality(encoder: Encoder, generator: Generator, seed: int) -> dict[str, float]:
     """Return the mean squared errors of a component of E(G(z)), and statistics of J_E J_G.
 
-    `error` is that of E, `clipped` after clipping to the prior's bounds, `rounded` for images
-    rounded to 8 bits, `guessing` for the prior's mean. `radius` is the median of the largest
-    |eigenvalue| of I − J_E J_G, `condition` the median condition of J_E J_G.
+    `error` is the error of E, `clipped` the error after clipping to the prior's bounds, `rounded`
+    the error for images rounded to 8 bits, `guessing` the error of the prior's mean as a guess.
+    `radius` is the median of the largest |eigenvalue| of I − J_E J_G, `condition` the median
+    condition of J_E J_G.
     """
     low, high = encoder.bounds
     share = tf.random.stateless_uniform(

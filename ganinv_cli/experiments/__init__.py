@@ -1,1 +1,1 @@
-"""The experiments: which trials run, and what is kept of them."""
+"""The experiments: which trials they run, and what they store."""

@@ -1,4 +1,4 @@
-"""Certificates: the best and the most distant z that were found for an image, and J at the best."""
+"""Certificates: the best z found for an image, the z farthest from it, and J at the best."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -65,7 +65,7 @@ class CertificateTask:
 def certify(
     run: Run, images: Iterable[tuple[int, str]], engine: Engine, pixel_mask: np.ndarray | None
 ) -> None:
-    """Commit a certificate for each image and rule that has none for all its trials."""
+    """Commit a certificate for each image and rule without a certificate of all its trials."""
     inputs: dict[Job, CertificateInput] = {}
     for number, rule in images:
         name = _certificate_group(Job(0, rule, number))
@@ -88,7 +88,7 @@ def _certificate_group(job: Job) -> str:
 
 
 def _select_pair(rows: Columns, certificate: int, coupled: bool) -> CertificateInput:
-    """Select the best trial and the one farthest from it, by polished z if there is one."""
+    """Select the best trial and the one farthest from it, by refined z if there is one."""
     z = rows.get("polished/z_found", rows["z_found"])
     loss = rows.get("polished/image_loss", rows["image_loss"])
     labels = rows.get("label", np.full(len(z), -1))

@@ -19,9 +19,9 @@ Groups = dict[str, Columns]
 def group_rows(
     trials: Sequence[Trial], group: Callable[[Job], str], prior: Prior, bounded: bool
 ) -> Groups:
-    """Return the rows of each group that has some of the trials.
+    """Return the rows of each group to which some of the trials belong.
 
-    `bounded`: the final loss of a start bounds the error of its z.
+    With `bounded`, the final loss of a start bounds the error of its z.
     """
     trials_by_group: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -43,7 +43,7 @@ def make_truth_rows(trials: Sequence[Trial]) -> Groups:
 
 
 def join_groups(parts: Sequence[Groups]) -> Groups:
-    """Join rows by group, with a trial's first row if it has several."""
+    """Join rows by group; of several rows of one trial, the first is kept."""
     names = dict.fromkeys(name for piece in parts for name in piece)
     return {name: store.join_rows([p[name] for p in parts if name in p]) for name in names}
 
@@ -125,7 +125,7 @@ def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarra
 def _make_refined_columns(trials: Sequence[Trial]) -> Columns:
     """Return the columns of refined z, if any; NaN, and outcome 0, for trials without one.
 
-    Without a true z there is no error, and without a test for a minimum no column of it.
+    Without a true z there is no error, and without a test for a minimum no column for the test.
     """
     if not any(trial.refined for trial in trials):
         return {}

@@ -1,7 +1,7 @@
 """The image loss between a generator's own pictures and copies of them in image files.
 
-An image whose reconstruction leaves no more can be such a copy. How much a copy loses depends on
-what the pictures show, so it is measured on the generator's own.
+An image that is reconstructed to such a loss may be a copy of a generated picture. How much a copy
+loses depends on the content of the pictures, so it is measured on the generator's own pictures.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from ganinv_cli.images.copies import QUALITIES, make_copy
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.randomness import Purpose, uniform
 
-VERSION = 1  # increased if the same generator gets other losses
+VERSION = 1  # of this method; a new number invalidates kept measurements
 PICTURES = 64  # draws from the prior, if they are small
 MIN_PICTURES = 8
-MARGIN = 1.1  # times the largest loss: others exceed it by a little (docs/invert.md)
+MARGIN = 1.1  # times the largest measured loss; other pictures exceed it slightly (docs/invert.md)
 MAX_VALUES = 2**24  # of all pictures together
 MAX_MULTIPLY_ADDS = 2**38  # for all pictures together
 
@@ -41,9 +41,9 @@ def find_copy_losses(generator: Generator, mask: np.ndarray | None) -> np.ndarra
 def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) -> np.ndarray:
     """Return how much a copy may lose, for each of QUALITIES: float64 (qualities,).
 
-    It is the squared error summed over the pixels that count by the mask (height, width, 1), the
-    largest of some draws from the prior times MARGIN; labels are taken in turn. A lower quality
-    never has a smaller loss.
+    The loss is the squared error, summed over the pixels that count by the mask (height, width, 1).
+    The result is MARGIN times the largest loss of several draws from the prior; labels are taken in
+    turn. A lower quality never has a smaller loss.
     """
     images = _render_draws(generator)
     counts = np.ones((*images.shape[1:3], 1)) if mask is None else mask

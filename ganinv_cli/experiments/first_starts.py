@@ -51,10 +51,10 @@ def add_encoder_starts(
 
 
 def check_labels(generator: Generator, config: Config, starts: int, option: str) -> None:
-    """Check that starts, which take the labels in turn, try each label. Raises ConfigError."""
+    """Check that there is a start for each label (they are taken in turn). Raises ConfigError."""
     if starts < generator.labels:
         more = "" if config.batch_norm == "batch" else f", or raise --{option}"
         raise ConfigError(
-            f"{starts} starts try {starts} of the generator's {generator.labels} labels: name one "
+            f"{starts} starts try {starts} of the generator's {generator.labels} labels: give one "
             f"with --label{more}"
         )

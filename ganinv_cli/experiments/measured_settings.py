@@ -1,4 +1,4 @@
-"""What is measured of the generator before a run: settings of a solver, and what theory says."""
+"""Measure the generator before a run: settings of the solver, and predictions of theory."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,9 +18,9 @@ Settings = TypeVar("Settings", bound=Config)
 
 
 def resolve_settings(config: Settings, generator: Generator) -> Settings:
-    """Return the config with each setting of its solver that has to be measured as a number.
+    """Return the config with measured numbers for the solver's settings that need measuring.
 
-    All workers are given that number, and the results file has it.
+    All workers get these numbers, and they are stored in the results file.
     """
     solver = make_solver(config.solver, config.solver_settings)
     resolved = asdict(solver.resolve(generator, read_mask(config, generator)))
@@ -32,9 +32,10 @@ def resolve_settings(config: Settings, generator: Generator) -> Settings:
 
 
 def predict_descent(config: Config, generator: Generator) -> Prediction | None:
-    """Return what linear theory says of a run, None if it says nothing.
+    """Return the prediction of linear theory for a run, or None if there is none.
 
-    It is of plain descent to known z by resolved settings, with frozen batch-norm statistics.
+    There is one for gradient descent to known z, with resolved settings and frozen batch-norm
+    statistics.
     """
     solver = make_solver(config.solver, config.solver_settings)
     is_known = isinstance(config, RecoverConfig) and generator.batch_norm == "frozen"

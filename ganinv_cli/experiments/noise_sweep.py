@@ -28,11 +28,9 @@ from ganinv_cli.store import Figure, read_results
 from ganinv_cli.store.rows import Group, take_trials
 
 FIGURE_TRIALS = 8
-RESIDUAL_QUANTILE = (
-    1 - 1e-6
-)  # quantile of what the noise leaves, above which z is not the right one
-ENOUGH_QUANTILE = 0.9  # and up to which one start is enough
-RELATIVE_COST = 1.3  # the least loss is not 0, and is approached slowly
+RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one
+ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
+RELATIVE_COST = 1.3  # of a trial; higher because the least loss is not 0 and approached slowly
 
 
 def run_noise_sweep(
@@ -56,7 +54,7 @@ def run_noise_sweep(
 
 
 def make_task(config: NoiseSweepConfig) -> "NoiseSweepTask":
-    """Return the task of a config: only without noise has the right z no residual."""
+    """Return the task of a config. The right z has no residual only if there is no noise."""
     return NoiseSweepTask(
         config,
         make_solver(config.solver, config.solver_settings),
@@ -85,7 +83,7 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's noisy image, and the residual of the right z.
 
-        The residual is σ²χ² with pixels − latent degrees of freedom, known from the variance
+        The residual is σ²χ² with pixels − latent degrees of freedom: it follows from the variance
         without the true z. Clipped noise leaves less, depending on the image. In that case no loss
         of a single start is sufficient, and two starts must agree.
         """
@@ -131,8 +129,8 @@ def _compute_cramer_rao(generator: Generator, targets: Targets, row: int) -> flo
 def _make_figures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
     """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
 
-    They are of the paper's rule or, if it was not run, of the first rule, and of trials that were
-    run at every variance; if there is no such trial, there is no figure.
+    They show the paper's rule or, if it was not run, the first rule. Only trials that were run at
+    every variance are shown; without such a trial there is no figure.
     """
     rule = representative_rule(config.clip)
     groups = read_results(path).groups

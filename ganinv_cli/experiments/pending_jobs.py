@@ -1,4 +1,4 @@
-"""The jobs that are left in a run: counted at once, iterated one by one."""
+"""The pending jobs of a run: counted in advance, iterated lazily."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from ganinv_cli.settings.sharding import BLOCK_SIZE, UNSHARDED, Shard
 from ganinv_cli.store import Run
 
 BLOCK_TRIALS = 4096  # looked up at a time
-LEADER = "none"  # the rule that the others follow: they are the same while they do not act
+LEADER = "none"  # the rule that others follow: their trials are equal as long as no rule acts
 
 
 class JobSeries(NamedTuple):
@@ -28,11 +28,11 @@ class JobSeries(NamedTuple):
 
 @dataclass(frozen=True)
 class PendingJobs:
-    """The jobs of bundles in sequence; within a bundle trial by trial, each for all series.
+    """The jobs of bundles in sequence; within a bundle, trial by trial, each for all series.
 
-    A stopped run therefore has trials of every series of a bundle. The other rules of a trial
-    follow the one without clipping. If trials are `coupled`, none follows another, and an
-    incomplete series is run again as a whole, in a bundle of its own.
+    So a stopped run has trials of every series of a bundle. The other rules of a trial follow the
+    rule without clipping. If trials are `coupled`, no rule follows another, and an incomplete
+    series is run again as a whole, in a bundle of its own.
     """
 
     run: Run
@@ -58,7 +58,7 @@ class PendingJobs:
 
     @cached_property
     def remaining_trials(self) -> int:
-        """Number of trials of this shard that are left, those of followers included."""
+        """Number of pending trials of this shard, including those of followers."""
         return sum(int(left.sum()) for _, left in self._iterate_missing())
 
     @cached_property
@@ -90,7 +90,7 @@ class PendingJobs:
         yield from (job for job in self._iterate_jobs() if job.alone not in known)
 
     def _iterate_resumed(self) -> Iterator[Job]:
-        """Yield the resumed jobs that are left, with their followers; not those that follow."""
+        """Yield the pending resumed jobs, with their followers; no jobs of followers."""
         for name in self.resumed:
             numbers = np.array([name.trial])
             if name.trial < self.trials and self.shard.contains(numbers).all():
@@ -104,7 +104,7 @@ class PendingJobs:
                 yield from self._make_jobs(bundle, numbers)
 
     def _make_jobs(self, bundle: Sequence[JobSeries], numbers: np.ndarray) -> Iterator[Job]:
-        """Return the jobs of a bundle that are left of these trials."""
+        """Return the pending jobs of a bundle for these trials."""
         missing = self._find_missing(bundle, numbers)
         following = self._find_following(bundle, missing)
         for place in np.flatnonzero(missing.any(axis=0)):
@@ -148,6 +148,6 @@ class PendingJobs:
 
 
 def _make_job(trial: int, series: JobSeries, followers: Sequence[JobSeries]) -> Job:
-    """Return the job of a trial; of the followers, those of its case are its own."""
+    """Return the job of a trial, with the followers that have the same case."""
     rules = tuple(each.rule for each in followers if each.case == series.case)
     return Job(trial, series.rule, series.case, rules if series.rule == LEADER else ())

@@ -28,7 +28,7 @@ def make_provenance(
     """Return the provenance of a run that starts now.
 
     Its config has every setting of the solver that is given or has a default. `extra` are further
-    settings that decide the results, such as hashes of the images; `precision` is the precision of
+    inputs that determine the results, such as hashes of the images; `precision` is the precision of
     the gradients, as in `Machine`.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
@@ -61,7 +61,7 @@ def read_git_revision(root: Path = ROOT) -> str:
 
 
 def _run_git(root: Path, *options: str) -> str:
-    """Return what git prints, empty if it fails or is missing."""
+    """Return the output of git, empty if it fails or is missing."""
     command = ["git", "-C", str(root), *options]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -84,12 +84,12 @@ def prepare_known_targets(
 
 
 def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
-    """Return geometrically spaced points, round numbers and snapshots, at ends of increments."""
+    """Return record points at ends of increments: geometric, round numbers, and snapshots."""
     interval, budget = solver.steps_per_increment, max(config.budget, solver.steps_per_increment)
     snapshots = np.array(config.snapshots or solver.default_snapshots, np.float64)
     if (snapshots % interval).any() or (snapshots <= 0).any():
         raise ConfigError(
-            f"snapshots = {config.snapshots}: multiples of {interval} for {config.solver}"
+            f"snapshots = {config.snapshots}: give multiples of {interval} for {config.solver}"
         )
     rounds = [digit * 10.0**power for power in range(7) for digit in (1, 2, 5)]
     spaced = np.rint(np.geomspace(interval, budget, 40) / interval) * interval
@@ -98,7 +98,7 @@ def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
 
 
 def _make_figures(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
-    """Return Figure 1: from the start to the image, for the first trials of the paper's rule.
+    """Return Figure 1: images from the start to the end, for first trials of the paper's rule.
 
     If the paper's rule was not run, the first rule is shown. With training-mode statistics an
     image depends on its batch, so all trials are rendered together.

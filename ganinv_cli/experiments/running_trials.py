@@ -1,4 +1,4 @@
-"""The running trials of a run, which its workers save so that a killed run loses little."""
+"""The running trials of a run. Its workers save them, so that a killed run loses little."""
 
 import contextlib
 import itertools
@@ -16,10 +16,10 @@ SAVE_SECONDS = 300.0  # between saves of a worker
 
 
 class RunningTrials:
-    """What a killed run had saved, and the files of the workers of this one."""
+    """The saved trials of a killed run, and the files of this run's workers."""
 
     def __init__(self, run: Run, coupled_trials: int = 0) -> None:
-        """Read what was saved; of coupled trials all `coupled_trials` together, or none."""
+        """Read the saved trials. Coupled trials are used only if all `coupled_trials` are there."""
         self.damaged_files: list[str] = []  # files that could not be used
         self._run = run
         self._saved: dict[Job, Arrays] = {}
@@ -45,13 +45,13 @@ class RunningTrials:
         return self._saved.pop(job, None)
 
     def open_worker(self) -> "WorkerTrials":
-        """Return the saved trials as one more worker uses them."""
+        """Return the interface to the saved trials for one more worker."""
         with self._lock:
             return WorkerTrials(self, next(self._numbers))
 
     def write(self, number: int, trials: Sequence[SavedTrial]) -> None:
         """Save the trials of a worker. If they cannot be written, nothing happens."""
-        if number == 0:  # its file had those that wait still
+        if number == 0:  # its file also held the saved trials that are still pending
             trials = [*trials, *(SavedTrial(*each) for each in list(self._saved.items()))]
         if trials:
             with contextlib.suppress(OSError):  # a full disk ends the run at its next commit

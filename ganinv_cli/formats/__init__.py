@@ -19,8 +19,8 @@ def read(path: str | Path, conventions: Conventions | None = None) -> Checkpoint
     """Return the generator at `path`; the format is recognised by the content.
 
     `conventions` override the files beside it (see `formats.generator_toml`). Raises
-    CheckpointError, which says what was found, what was expected and what to try, or ConfigError
-    for conventions.
+    CheckpointError with what was found, what was expected and what to try, or ConfigError for
+    conventions.
     """
     path = Path(path)
     form = detect_format(path)

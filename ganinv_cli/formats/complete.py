@@ -85,7 +85,7 @@ def complete_generator(generator: UnfinishedGenerator, conventions: Conventions)
 
 
 def _describe_prior(generator: UnfinishedGenerator, conventions: Conventions) -> Convention:
-    """Return how the prior is known."""
+    """Return the prior, and whether the file states it, it was given, or it is assumed."""
     for row in generator.conventions:
         if row.name == "prior":
             return row
@@ -99,7 +99,7 @@ def _describe_prior(generator: UnfinishedGenerator, conventions: Conventions) ->
 def _describe_range(
     generator: UnfinishedGenerator, conventions: Conventions, network_range: PixelRange | None
 ) -> Convention:
-    """Return how the values of black and white are known."""
+    """Return the values of black and white, and whether they are stated, given or assumed."""
     for row in generator.conventions:
         if row.name == "range":
             return row

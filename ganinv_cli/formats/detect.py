@@ -85,7 +85,7 @@ class Format:
     suffixes: tuple[str, ...] = ()  # of its files, to explain a damaged one
     folder_patterns: tuple[str, ...] = ()  # entries of a folder that is read as a whole
     needs_tensorflow: bool = False
-    is_whole_model: bool = False  # describes its layers, so no convention may
+    is_whole_model: bool = False  # states its layers, so options cannot
     title: str = ""  # of its files in messages, if not the name
 
 
@@ -125,7 +125,7 @@ def detect_format(path: Path) -> Format:
 
 
 def _refuse_unknown_content(facts: FileFacts) -> None:
-    """Raise CheckpointError if the content of a path is of no format."""
+    """Raise CheckpointError if the content of a path belongs to no format."""
     path = facts.path
     suffixes = {suffix for form in list_formats() for suffix in form.suffixes}
     if facts.is_zip:

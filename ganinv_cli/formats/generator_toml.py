@@ -32,7 +32,7 @@ def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions,
 
 
 def find_conventions_folder(path: Path) -> Path:
-    """Return the folder with the generator.toml that holds for a path."""
+    """Return the folder with the generator.toml that applies to a path."""
     return path if path.is_dir() else path.parent
 
 

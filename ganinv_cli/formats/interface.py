@@ -28,7 +28,7 @@ def is_image_shape(shape: tuple[int | None, ...]) -> bool:
 
 
 class UnreadableError(Exception):
-    """The reason why a file holds no generator; `formats.read` adds the path."""
+    """Raised if no generator can be read from a file; `formats.read` adds the path."""
 
 
 @dataclass(frozen=True)
@@ -43,4 +43,4 @@ class UnfinishedGenerator:
     assumed: tuple[str, ...] = ()  # assumptions, one clause each, with the option to change it
     conventions: tuple[Convention, ...] = ()  # from z to the image
     prior: str = ""  # prior of z, if the format states it; empty: standard normal
-    notes: tuple[str, ...] = ()  # what a user should know before a run, a clause each
+    notes: tuple[str, ...] = ()  # what a user should know before a run, one clause each

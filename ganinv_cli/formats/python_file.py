@@ -1,7 +1,7 @@
 """Read generators that are functions in a Python file, by running the file; only if it is trusted.
 
 The file defines `LATENT`, and `generate(z)` of TensorFlow tensors; for labels, `LABELS` and
-`generate(z, label)`; perhaps `PRIOR`. The function is traced, so workers do not need the file.
+`generate(z, label)`. `PRIOR` is optional. The function is traced, so workers do not need the file.
 """
 
 import runpy
@@ -20,7 +20,7 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 class _Definitions(NamedTuple):
-    """The names of a file that say what its generator is."""
+    """The definitions in a file that describe its generator."""
 
     generate: Callable[..., Any]  # (z (batch, latent) float32[, label (batch,) int32]) -> pictures
     latent: int
@@ -57,7 +57,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 def _check_names(names: Mapping[str, Any]) -> _Definitions:
-    """Return what a file defines. Raises UnreadableError."""
+    """Return the definitions of a file. Raises UnreadableError."""
     generate, prior = names.get("generate"), names.get("PRIOR", "")
     if not callable(generate):
         raise UnreadableError(

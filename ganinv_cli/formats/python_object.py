@@ -16,9 +16,9 @@ _ADVICE = "; correct it"
 
 
 def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
-    """Return the generator that a Keras model is: as layers, or if one is unknown as a function.
+    """Return a Keras model as a generator of layers, or of operations if a layer is unknown.
 
-    Raises CheckpointError if it is no generator of images, ConfigError for a wrong convention.
+    Raises CheckpointError if it is not a generator of images, ConfigError for a wrong convention.
     """
     from ganinv_cli.formats.keras import files, trace, translate
     from ganinv_cli.formats.traced.functions import trace_function
@@ -44,7 +44,7 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 def read_function(
     function: Callable[..., Any], latent: int, labels: int, conventions: Conventions
 ) -> Checkpoint:
-    """Return the generator that a function of TensorFlow tensors is.
+    """Return a function of TensorFlow tensors as a generator.
 
     It takes z (batch, latent) float32 and, if there are `labels`, label (batch,) int32, and returns
     images (batch, height, width, channels). Raises as `read_keras_model` does.

@@ -15,7 +15,7 @@ MAX_MEMBER_LIST = 1 << 24  # bytes of a zip archive's list of members, some 60 e
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes. Raises UnreadableError instead of OSError, also while used."""
+    """Open a file for reading bytes; in the block too, OSError becomes UnreadableError."""
     try:
         with path.open("rb") as file:
             yield file
@@ -40,7 +40,7 @@ def translate_errors(problem: str, *types: type[Exception], length: int = 200) -
 
 
 def damaged_error(problem: str, copied: str = "it") -> UnreadableError:
-    """Return the error for a file that was damaged on its way, with what to do."""
+    """Return the error for a file that was damaged in transfer, with what to do."""
     return UnreadableError(f"{problem}; copy {copied} again from its source")
 
 

@@ -1,4 +1,4 @@
-"""Files and networks that are not read, each with a sentence that says what works instead."""
+"""Files and networks that ganinv does not read, each with a sentence on what works instead."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.I)
 
 
 class UnsupportedFile(NamedTuple):
-    """A kind of files that is recognised in order to say what works instead."""
+    """A kind of file that is recognised only to explain what works instead."""
 
     sentence: str  # goes on after "PATH: "
     matches: Callable[[FileFacts], bool]
@@ -188,7 +188,7 @@ FILES = (
     ),
 )
 
-# names of tensors in a file of weights -> what it is
+# names of tensors in a file of weights -> the kind of network
 _NETWORKS = (
     (
         re.compile(

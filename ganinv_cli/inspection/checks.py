@@ -80,7 +80,10 @@ def _render(generator: Generator, z: np.ndarray, labels: np.ndarray | None) -> n
 def _measure_rounding(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, images: np.ndarray
 ) -> tuple[str, float]:
-    """Return how far pictures are from those of float64, or of z that differ in the last digit."""
+    """Return the claim and the largest pixel difference between two precisions.
+
+    If float64 is not available, z is compared with the next float32 number instead.
+    """
     if generator.highest_precision == "float32":
         other = np.nextafter(z, np.float32(np.inf))
         claim = "z and its next float32 number make the same pictures"
@@ -119,7 +122,7 @@ def _check_original(
     images: np.ndarray,
     limit: float,
 ) -> Check:
-    claim = "pictures are those of the program that the file holds"
+    claim = "pictures are equal to those of the program in the file"
     try:
         original_images = load_original(checkpoint, path, conventions)(z, labels)
     except UnreadableError as error:
@@ -128,9 +131,9 @@ def _check_original(
 
 
 def _check_norms(check: NormCheck) -> Check:
-    claim = "the batch norms' statistics are those of this network and prior"
+    claim = "the statistics stored in the batch norms fit this network and prior"
     if check.is_confirmed is None:
-        return Check(claim, None, None, None, "it has no batch norms that can be seen")
+        return Check(claim, None, None, None, "no batch norms were found")
     found = max(row.discrepancy.total for row in check.rows)
     return Check(claim, check.is_confirmed, found, FITS_BELOW)
 
@@ -153,12 +156,12 @@ def _check_derivative(
     with np.errstate(invalid="ignore"):
         errors = (exact - (forward - backward) / (2 * step)).reshape(DIRECTIONS, -1)
     lengths = np.linalg.norm(exact.reshape(DIRECTIONS, -1), axis=1)
-    claim = f"derivatives are those of finite differences, in {precision}"
+    claim = f"derivatives agree with finite differences, in {precision}"
     if precision == "float32":
         mean_change = 2 * step * float(np.median(lengths)) / exact[0].size ** 0.5  # of a pixel
         limit = max(limit, 2 * rounding / max(mean_change, 1e-300))
         if not limit < MAX_DERIVATIVE_LIMIT:
-            return Check(claim, None, None, None, "its pictures are rounded too much in float32")
+            return Check(claim, None, None, None, "float32 rounds its pictures too much")
     with np.errstate(all="ignore"):  # a derivative of 0 may be wrong by any factor
         found = float(np.median(np.linalg.norm(errors, axis=1) / np.maximum(lengths, 1e-300)))
     return _compare_with_limit(claim, found, limit)

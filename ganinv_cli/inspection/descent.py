@@ -1,4 +1,4 @@
-"""What linear theory says of plain descent on a generator, as plain JSON."""
+"""What linear theory predicts for gradient descent on a generator, as plain JSON."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ UPDATES = (20_000, 100_000)
 def summarize_descent(spectrum: JacobianSpectrum) -> dict[str, Any] | None:
     """Return the condition of JᵀJ, the stable rate, and what theory predicts at three rates.
 
-    None if J is not finite at all points, or 0 at all.
+    None if the spectrum is not usable (see `JacobianSpectrum.is_usable`).
     """
     if not spectrum.is_usable:
         return None

@@ -21,7 +21,7 @@ Facts = dict[str, Any]  # plain JSON
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
-    """Return everything known of a checkpoint; the layers are those of the file, not folded."""
+    """Return everything known about a checkpoint, with the layers as in the file, not folded."""
     network, prior = checkpoint.network, checkpoint.prior
     height, width, channels = network.image_shape
     shared = {
@@ -48,14 +48,14 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Facts:
 
 
 def _describe_norm(row: NormRow) -> Facts:
-    """Return a norm's discrepancies; None stands for one that no channel has."""
+    """Return a norm's discrepancies; None if no channel has one."""
     numbers = row.discrepancy._asdict()
     known = {name: each if np.isfinite(each) else None for name, each in numbers.items()}
     return {"name": row.name, **known, "fits": row.discrepancy.fits}
 
 
 def _describe_convention(row: Convention) -> Facts:
-    """Return a convention; discrepancies are numbers, or None where none was measured."""
+    """Return a convention; a discrepancy is a number, or None if none was measured."""
     runner_up = row.runner_up
     return {
         "name": row.name,

@@ -93,15 +93,16 @@ def _read_numpy(path: Path) -> Latents:
             return Latents(archive["z"], archive.get(LABEL_COLUMN))
     except KeyError:
         raise UsageError(
-            f"{path} holds no array z; name what --npz of ganinv invert or sample wrote"
+            f"{path} has no array z; name a file written by ganinv invert --npz or ganinv sample "
+            "--npz"
         ) from None
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or 'it is no NumPy file'})"
+            f"{path} cannot be read ({error.strerror or 'it is not a NumPy file'})"
         ) from None
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(
-            f"{path} is no NumPy file of numbers ({str(error)[:80]}); name an .npz, .npy or .h5"
+            f"{path} is not a NumPy file of numbers ({str(error)[:80]}); name an .npz, .npy or .h5"
         ) from None
 
 
@@ -136,13 +137,13 @@ def _select_best(results: Results, path: Path) -> Latents:
 
 
 def _configured_labels(results: Results, count: int) -> np.ndarray | None:
-    """Return the label that a run was given, if any."""
+    """Return the label in the settings of a run, if there is one."""
     label = results.attributes["config"].get("label", -1)
     return np.full(count, label) if label >= 0 else None
 
 
 def _read_labels(results: Results, group: str) -> np.ndarray | None:
-    """Return the labels of a group, else those of its trials' true images, else the given one."""
+    """Return the labels of a group; else the true labels of its trials; else the run's label."""
     rows = results.groups[group]
     root = results.groups.get("", {})
     if LABEL_COLUMN in rows:

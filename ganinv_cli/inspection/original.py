@@ -62,7 +62,10 @@ def _make_arguments(
 
 
 def _find_label_input(inputs: Sequence[FunctionInput]) -> int | None:
-    """Return which input is the label: the only one of integers, or so named, or the shortest."""
+    """Return the number of the label input.
+
+    It is the only input of integers, else the input with such a name, else the shortest.
+    """
     for sign in (
         lambda each: each.dtype.is_integer,
         lambda each: bool(LABEL_PATTERN.search(each.name)),

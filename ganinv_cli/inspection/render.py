@@ -24,7 +24,7 @@ Pixels = np.ndarray  # (height, width, channels) uint8
 def choose_batch_size(generator: Generator) -> int:
     """Return how many pictures to render at a time, by the size of the largest layer.
 
-    It does not depend on how many are wanted, so that neither does the rounding.
+    It does not depend on the number of pictures, so rounding does not depend on it either.
     """
     return max(1, min(MAX_BATCH_SIZE, MAX_LAYER_VALUES // generator.largest_layer))
 

@@ -1,4 +1,4 @@
-"""The singular values of J = dG/dz at random z, which show how hard a generator is to invert."""
+"""Singular values of J = dG/dz at random z. They show how hard a generator is to invert."""
 
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ class Spectrum(NamedTuple):
     values: np.ndarray  # float64 (points, latent), largest first
     labels: np.ndarray | None  # (points,); None: not conditional
     precision: str  # of J
-    tolerance: float  # share of the largest, below which a value is rounding
+    tolerance: float  # relative to the largest; a smaller value may be rounding
 
 
 def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
@@ -31,7 +31,7 @@ def measure_spectrum(generator: Generator, seed: int, points: int) -> Spectrum:
     if generator.latent * pixels > MAX_VALUES:
         raise UsageError(
             f"dG/dz has {generator.latent:,} x {pixels:,} values; singular values are computed "
-            f"of at most {MAX_VALUES:,}; leave --spectrum out"
+            f"for at most {MAX_VALUES:,}; leave --spectrum out"
         )
     z, labels, _ = draw_latents(generator, seed, points)
     rows = [

@@ -12,7 +12,7 @@ from ganinv_cli.prior import Prior
 
 @dataclass(frozen=True)
 class Origin:
-    """How far a generator is known to be the one that was trained."""
+    """Evidence that a generator is the one that was trained."""
 
     check: NormCheck = UNCHECKED
     conventions: tuple[Convention, ...] = ()
@@ -43,9 +43,9 @@ class Checkpoint:
     path: str
     ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()  # properties that limit what can be recovered, a clause each
+    notes: tuple[str, ...] = ()  # properties that limit what can be recovered, one clause each
     conventions: tuple[Convention, ...] = ()  # from z to the image
-    norm_check: NormCheck = UNCHECKED  # of `norms.cached_check`, once it was made
+    norm_check: NormCheck = UNCHECKED  # set by `norms.cached_check`
     convention_files: tuple[str, ...] = ()  # files beside it that state conventions
 
     @property
@@ -55,7 +55,7 @@ class Checkpoint:
 
     @property
     def origin(self) -> Origin:
-        """How far it is known to be the generator that was trained."""
+        """Evidence that it is the generator that was trained."""
         return Origin(self.norm_check, self.conventions)
 
     @property

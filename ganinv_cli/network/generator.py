@@ -54,13 +54,13 @@ class Generator(ABC):
         """Return the Jacobian-vector products J·v (n, height, width, channels) at z (1, latent).
 
         `tangents` v are (n, latent). Exact but for rounding, in the precision of the tangents,
-        which may be less than that of z. Needs frozen batch-norm statistics.
+        which may be lower than the precision of z. Needs frozen batch-norm statistics.
         """
 
     def count_values(self, mask: np.ndarray | None = None) -> int:
         """Return the number of values of a picture, height · width · channels.
 
-        With a mask (height, width, 1) only pixels with a mask other than 0 count.
+        With a mask (height, width, 1), only pixels with a nonzero mask count.
         """
         height, width, channels = self.image_shape
         return (height * width if mask is None else int(np.count_nonzero(mask))) * channels

@@ -6,7 +6,7 @@ import tensorflow as tf
 from ganinv_cli.network.generator import Generator
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
-FLOAT32_ROUNDING = 1e-5  # share of the largest singular value up to which others are rounding
+FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding
 BLOCK_PIXELS = 1 << 15  # pixels of J that one step of the QR decomposition takes
 
 
@@ -41,8 +41,9 @@ def compute_singular_values(
 ) -> np.ndarray:
     """Return the singular values of J at z (latent,), float64 (latent,), largest first.
 
-    J is computed in the generator's highest precision; with float32, values that its rounding can
-    make are 0. If the image has fewer values than z, zeros follow; all are NaN if J is not finite.
+    J is computed in the generator's highest precision. In float32, values that may be rounding
+    alone are set to 0. If the image has fewer values than z, zeros follow. All are NaN if J is not
+    finite.
     """
     precision = generator.highest_precision
     jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64)
@@ -57,10 +58,11 @@ def compute_singular_values(
 
 
 def find_rounding(generator: Generator) -> float:
-    """Return the share of the largest singular value up to which rounding can make one.
+    """Return the relative size below which a singular value may be rounding alone.
 
-    In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that would hide weak
-    directions: rounding of J makes about 1e-7 of the largest, and a hundred times that is allowed.
+    In float64 it is the tolerance of `numpy.linalg.matrix_rank`. In float32 that tolerance would
+    hide weak directions. Rounding of J makes singular values of about 1e-7 of the largest; a
+    hundred times that is allowed.
     """
     if generator.highest_precision == "float32":
         return FLOAT32_ROUNDING

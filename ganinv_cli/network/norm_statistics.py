@@ -1,16 +1,16 @@
-"""Comparison of what enters a batch norm with the statistics that it stores.
+"""Compare the input of a batch norm with the statistics that it stores.
 
-The moving mean and variance of a batch norm are what the network that was trained made of the prior
-that it was trained with. If a network's layers or prior differ from that one's, the moments of what
-enters its next norm differ from the stored ones.
+A batch norm stores the moving mean and variance of its input during training. They depend on the
+layers before it and on the prior. If a layer or the prior is not the one of the training, the
+moments of the next norm's input differ from the stored statistics.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-# discrepancy up to which a norm's statistics fit: right networks have up to .08, wrong priors 1.1,
-# wrong activations .12 and more, but leaky_relu:0.01 for relu (docs/checkpoints.md)
+# largest discrepancy at which a norm's statistics fit. Right networks have up to .08, wrong priors
+# 1.1, wrong activations .12 and more, except leaky_relu:0.01 for relu (docs/checkpoints.md)
 FITS_BELOW = 0.12
 
 
@@ -22,7 +22,7 @@ class Discrepancy(NamedTuple):
 
     @property
     def total(self) -> float:
-        """The sum of both."""
+        """The sum of both differences."""
         return self.variance + self.mean
 
     @property

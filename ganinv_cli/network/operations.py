@@ -1,7 +1,8 @@
 """The TensorFlow operations that a traced generator may consist of: pure functions of numbers.
 
 None of them reads or writes a file, calls Python, draws a random number or keeps a state. The
-tables below say in which arguments an operation is linear: there its derivative is itself.
+tables below list the arguments in which an operation is linear. In a linear argument, the
+derivative is the operation itself.
 """
 
 
@@ -73,7 +74,7 @@ IDENTITIES = _parse_names(
 
 PURE = ELEMENTWISE | LINEAR.keys() | MULTILINEAR.keys() | CONSTANT | OTHERS | IDENTITIES
 
-# arguments that tf.raw_ops calls otherwise than the operation does
+# arguments that have another name in tf.raw_ops than in the operation
 _REDUCTIONS = ("All", "Any", "EuclideanNorm", "Max", "Mean", "Min", "Prod", "Sum")
 RENAMED: dict[str, dict[str, str]] = {
     **{name: {"reduction_indices": "axis"} for name in _REDUCTIONS},

@@ -156,7 +156,7 @@ class Primitive:
 
 
 def _check_axes(settings: Arguments) -> None:
-    """Raise ValueError for a number per axis that TensorFlow would end the process for."""
+    """Raise ValueError for numbers per axis at which TensorFlow would abort the process."""
     for name in _PER_AXIS:
         numbers = settings.get(name, [1] * _AXES)
         if len(numbers) != _AXES or not all(1 <= number <= MAX_SIDE for number in numbers):
@@ -194,7 +194,7 @@ def _call_raw(name: str, arguments: Arguments) -> list[tf.Tensor]:
 
 
 def _normalize(arguments: Arguments, outputs: int) -> list[tf.Tensor]:
-    """Compute a batch norm with given statistics; TensorFlow has no gradient to those."""
+    """Compute a batch norm with given statistics; TensorFlow has no gradient for them."""
     x, mean, variance = (arguments[name] for name in ("x", "mean", "variance"))
     factor = arguments["scale"] * tf.math.rsqrt(variance + arguments.get("epsilon", 1e-4))
     shift = arguments["offset"] - mean * factor
@@ -219,7 +219,7 @@ def _resize_by_area(images: tf.Tensor, size: tf.Tensor, align_corners: bool = Fa
 
 
 def _call_channels_last(name: str, arguments: Arguments) -> list[tf.Tensor]:
-    """Call an operation on images (batch, channels, height, width), which CPUs do not offer."""
+    """Call an operation on images (batch, channels, height, width), which has no CPU kernel."""
     changed = dict(arguments, data_format=b"NHWC")
     for key, value in arguments.items():
         if key in _IMAGES:

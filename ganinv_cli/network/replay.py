@@ -18,12 +18,12 @@ from ganinv_cli.network.primitive import Primitive, Value, count_outputs_before
 
 MAX_OPERATIONS = 20_000
 MAX_CALLS = 50  # of functions within functions
-# bounds of a graph that was not measured before, as far as its sizes are known
+# limits for a graph that was not measured before, for the sizes that are known
 MAX_VALUES = 1 << 27  # of one output of an operation
 MAX_ALL_VALUES = 1 << 30  # of all outputs
 MAX_MULTIPLY_ADDS = 1 << 37
 MAX_CONSTANTS = 1 << 27  # values in all constants
-MAX_PADDED = 1 << 20  # values of a constant that states fewer of them
+MAX_PADDED = 1 << 20  # values of a constant that holds fewer and repeats the last one
 MIN_SHARED = 256  # values of a constant that is not copied into each graph
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -38,7 +38,10 @@ _ReadVariable = Callable[[str], np.ndarray]  # by the name of its node, or its s
 
 
 class GraphError(Exception):
-    """The reason why a graph is no generator; the sentence goes on after the file's name."""
+    """Raised if a graph is not a usable generator.
+
+    The message continues a sentence that starts with the name of the file.
+    """
 
 
 class _Dead:
@@ -64,8 +67,8 @@ def replay_graph(
 ) -> Value:
     """Return the value of an output, such as `StatefulPartitionedCall:0`, of a GraphDef.
 
-    `inputs` are values of its nodes by name. The sizes of a graph that was not measured are
-    bounded. Raises GraphError.
+    `inputs` are values of its nodes by name. A graph that was not measured must not exceed the
+    limits on sizes. Raises GraphError.
     """
     return GraphReplay(graph, inputs, read_variable, is_measured).evaluate(output)
 
@@ -92,7 +95,7 @@ class GraphReplay:
         """Return the value of an output, such as `Mul_1:0`. Raises GraphError."""
         value = self._replay.evaluate(self._frame, output)
         if not isinstance(value, Value):
-            raise GraphError("makes nothing in inference; is it a generator?")
+            raise GraphError("has no output in inference; is it a generator?")
         return value
 
     def set_value(self, node: str, tensor: tf.Tensor) -> None:
@@ -102,8 +105,8 @@ class GraphReplay:
 
 def _refuse_variable(name: str) -> np.ndarray:
     raise GraphError(
-        f"needs the variable {name!r}, which a graph alone does not hold; freeze it, or save it "
-        "as a SavedModel"
+        f"needs the variable {name!r}, which is not in the graph; freeze the graph, or save the "
+        "generator as a SavedModel"
     )
 
 
@@ -135,8 +138,7 @@ class _Replay:
             missing = [each for each in needed if each not in frame.values]
             if missing and key in opened:
                 raise GraphError(
-                    f"its graph leads from {key[0]} back to it, which is a loop; use a generator "
-                    "without loops"
+                    f"its graph has a loop through {key[0]}; use a generator without loops"
                 )
             if missing:
                 opened.add(key)
@@ -202,8 +204,8 @@ class _Replay:
             self.multiply_adds += primitive.count_multiply_adds(given, shapes[0] if shapes else [])
             if self.multiply_adds > MAX_MULTIPLY_ADDS:
                 raise GraphError(
-                    f"needs more than {MAX_MULTIPLY_ADDS:,} multiplications with what precedes it; "
-                    "is it a generator of pictures?"
+                    f"needs more than {MAX_MULTIPLY_ADDS:,} multiplications, together with the "
+                    "operations before it; is it a generator of pictures?"
                 )
         return outputs
 
@@ -212,9 +214,9 @@ class _Replay:
         self.values += sum(sizes)
         if max(sizes, default=0) > MAX_VALUES or self.values > MAX_ALL_VALUES:
             raise GraphError(
-                f"makes {' and '.join(map(str, shapes[:3]))} values, {self.values:,} with what "
-                f"precedes it; at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were expected; is it "
-                "a generator of pictures?"
+                f"makes {' and '.join(map(str, shapes[:3]))} values, {self.values:,} together with "
+                f"the operations before it; at most {MAX_VALUES:,} and {MAX_ALL_VALUES:,} were "
+                "expected; is it a generator of pictures?"
             )
 
     def _call_function(self, frame: _Frame, node: Any, number: int, inputs: list[Any]) -> Any:
@@ -253,10 +255,10 @@ class _Replay:
                 "it a generator of pictures?"
             )
         dtype = tf.as_dtype(tensor.dtype)
-        if dtype == tf.string:  # what takes it is refused by its own name
+        if dtype == tf.string:  # the operation that takes it is refused, by its name
             return tf.constant("")
         if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-            raise GraphError(f"is a constant of {dtype.name}, where numbers were expected")
+            raise GraphError(f"is a constant of {dtype.name}; numbers were expected")
         if size > max(MAX_PADDED, tensor.ByteSize()):  # one value stands for all
             scalar = type(tensor).FromString(tensor.SerializeToString())
             del scalar.tensor_shape.dim[:]
@@ -276,7 +278,7 @@ def _find_key(frame: _Frame, text: str) -> _Key:
     """Return the key of `name`, `name:1`, or within a function `name:output:0`."""
     name, *rest = text.split(":")
     if rest and not rest[-1].isdecimal():
-        raise GraphError(f"its graph asks for {text[:200]!r}, which names no output")
+        raise GraphError(f"its graph refers to {text[:200]!r}, which is not the name of an output")
     number, node = int(rest[-1]) if rest else 0, frame.nodes.get(name)
     if len(rest) > 1 and node is not None:
         number += count_outputs_before(node.op, rest[0])
@@ -284,9 +286,9 @@ def _find_key(frame: _Frame, text: str) -> _Key:
 
 
 def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
-    """Return the nodes on which a node of a TensorFlow 1 condition depends for being run.
+    """Return the nodes that decide whether a node of a TensorFlow 1 condition is run.
 
-    They pass on what decides, and have no value in the branch that is not taken.
+    They pass on the condition, and have no value in the branch that is not taken.
     """
 
     def get_operation(text: str) -> str:
@@ -305,9 +307,7 @@ def _find_pivots(frame: _Frame, node: Any) -> list[_Key]:
 def _read_predicate(value: Any) -> bool:
     known = None if isinstance(value, _Dead) else tf.get_static_value(value.tensor)
     if known is None or np.size(known) != 1:
-        raise GraphError(
-            "has a branch that depends on what is not constant; export it for inference"
-        )
+        raise GraphError("has a branch whose condition is not constant; export it for inference")
     return bool(np.reshape(known, ())[()])
 
 
@@ -319,16 +319,16 @@ def _read_shape(tensor: tf.Tensor) -> list[int]:
 def _explain_refusal(operation: str) -> str:
     if operation.startswith(_RANDOM):
         return (
-            "draws random numbers; only a generator whose picture follows from z alone is "
-            "supported, export it without noise"
+            "draws random numbers; a picture must depend on z alone, so export the generator "
+            "without noise"
         )
     if operation == "Placeholder":
-        return "is an input that its signature does not give"
+        return "is an input that is missing from its signature"
     if "PyFunc" in operation:
-        return "calls Python, which a graph cannot hold; compute it by TensorFlow's operations"
+        return "calls Python, which a graph cannot hold; compute it with TensorFlow operations"
     if operation.removeprefix("Stateless").startswith(_LOOPS):
-        return "belongs to a loop of the graph; unroll it, as by a range in Python"
+        return "belongs to a loop of the graph; unroll the loop, e.g. with a Python range"
     return (
-        "is not on the list of operations that are run: those that compute numbers with known "
-        "derivatives and do nothing else; export the generator without it"
+        "is not supported: only operations that compute numbers and have known derivatives are "
+        "run; export the generator without it"
     )

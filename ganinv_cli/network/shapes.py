@@ -135,9 +135,7 @@ def _broadcast_shape(layer: Layer, *input_shapes: Shape) -> Shape:
 
 def _concat_shape(layer: kinds.Concat, *input_shapes: Shape) -> Shape:
     if len({each[:-1] for each in input_shapes}) > 1 or not all(input_shapes):
-        raise ShapeError(
-            f"cannot put {' and '.join(map(format_shape, input_shapes))} beside one another"
-        )
+        raise ShapeError(f"cannot concatenate {' and '.join(map(format_shape, input_shapes))}")
     return (*input_shapes[0][:-1], sum(each[-1] for each in input_shapes))
 
 

@@ -20,7 +20,7 @@ class TracedGenerator(Generator):
     """
 
     precisions: tuple[Precision, ...] = ("float32",)
-    jvp_gradients = 1.0  # the tangents are pushed forwards with a forward pass for each
+    jvp_gradients = 1.0  # two forward passes: of the values and of their tangents
 
     def __init__(
         self,

@@ -49,10 +49,10 @@ class Traced(NamedTuple):
 def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> TracedNetwork:
     """Return the network of a function that calls pure operations of TensorFlow alone.
 
-    Raises GraphError if it makes no pictures, or too large ones. What the function itself raises
-    is not caught.
+    Raises GraphError if it makes no pictures, or too large ones. Exceptions of the function itself
+    are not caught.
     """
-    # only what the picture needs: large constants are weights, and nothing depends on how they came
+    # keep only what the picture needs; large constants become weights, however they were stored
     traced = _trace(purify(function, latent, None, bool(labels)), latent, None, bool(labels))
     definition = traced.graph.as_graph_def()
     measured = _trace(_make_replay(traced), latent, BATCH, bool(labels))
@@ -61,7 +61,7 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
     shape = tuple(output.shape.as_list()) if output.shape.rank == 4 else ()
     if None in shape or len(shape) != 4 or shape[0] != BATCH:
         raise GraphError(
-            f"makes {output.shape} of {BATCH} latent vectors where pictures (batch, height, width, "
+            f"makes {output.shape} from {BATCH} latent vectors; pictures (batch, height, width, "
             "channels) were expected; is it a generator of pictures?"
         )
     output_range, output_function = _find_range(output)
@@ -86,16 +86,16 @@ def trace_network(function: PictureFunction, latent: int, labels: int = 0) -> Tr
 def replay_network(
     network: TracedNetwork, weights: Mapping[str, Value], z: Value, labels: tf.Tensor | None
 ) -> Value:
-    """Return what the graph makes of z (batch, latent)."""
+    """Return the output of the graph for z (batch, latent)."""
     graph = tf.compat.v1.GraphDef.FromString(network.graph)
     inputs = add_inputs(weights, network.z_node, z, network.label_node, labels)
     return replay_graph(graph, inputs, network.output, is_measured=True)
 
 
 def count_labels(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], latent: int) -> int:
-    """Return how many labels a function of integer labels knows, or 0 if its graph does not say.
+    """Return the number of labels of a function of integer labels, or 0 if it cannot be found.
 
-    That is the length of the table that the label is looked up in, or of its one-hot vector.
+    It is the length of the table in which the label is looked up, or of its one-hot vector.
     """
     traced = _trace(purify(function, latent, None, True), latent, None, True)
     ends = []
@@ -124,7 +124,7 @@ def find_latent(function: PictureFunction, is_labelled: bool) -> int:
 
 
 def _follow(traced: Traced, is_label: bool) -> Iterator[tuple[Any, list[int]]]:
-    """Yield the operations that take z or the label as it is, and which of their inputs do."""
+    """Yield the operations that take z or the label unchanged, with the numbers of these inputs."""
     known = {traced.label if is_label else traced.z}
     for each in traced.graph.get_operations():
         taken = [n for n, tensor in enumerate(each.inputs) if tensor.op.name in known]

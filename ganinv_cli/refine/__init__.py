@@ -13,7 +13,7 @@ class Refined(NamedTuple):
     z: np.ndarray  # (latent,) float64
     image_loss: float
     gradient_norm: float  # of the shortest convex combination of the gradients around z
-    goldstein_norm: float  # its share of their mean norm: about 1 far from a minimum, 0 at one
-    gradients: float  # spent, those in float64 among them
+    goldstein_norm: float  # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
+    gradients: float  # spent, including those in float64
     seconds: float
-    outcome: Outcome  # converged: a minimum, by goldstein_norm; stalled: none
+    outcome: Outcome  # converged: a minimum, by goldstein_norm; stalled: not a minimum

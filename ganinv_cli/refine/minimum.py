@@ -1,13 +1,14 @@
-"""Refining z in the generator's highest precision, and testing whether the result is a minimum.
+"""Refine z in the generator's highest precision, and test whether the result is a minimum.
 
-An image outside the generator's range leaves a residual, and then the minima of ‖G(z) − x‖² lie at
-kinks, z at which ReLUs switch: the gradient jumps there and does not go to 0. So the test uses the
-gradients of a small ball around z: if 0 is a convex combination of them, no direction leads down
-(Goldstein 1977; Burke, Lewis & Overton 2005). Of 200 gradients the shortest combination is never
-quite 0; on the shipped generator it is .98 of their mean length at random z, and at most .06 at the
-z that the solver returns. More gradients only make it shorter, so a part of them is tried first,
-and is enough where the loss is smooth. These gradients are float32 in any case; the loss at z is
-float64 for layers. A generator in float32 alone is refined to the last digits of float32.
+An image outside the generator's range leaves a residual. Then the minima of ‖G(z) − x‖² lie at
+kinks: z at which ReLUs switch. The gradient jumps there and does not go to 0. So the test uses the
+gradients in a small ball around z: if 0 is a convex combination of them, no direction leads down
+(Goldstein 1977; Burke, Lewis & Overton 2005). The shortest convex combination of 200 gradients is
+never exactly 0. On the shipped generator it is .98 of their mean length at random z, and at most
+.06 at the z that the solver returns. More gradients only make it shorter, so a part of them is
+tried first; that part is enough if the loss is smooth. These gradients are always float32. The loss
+at z is float64 for a generator of layers; other generators are refined to the last digits of
+float32.
 """
 
 import time
@@ -27,7 +28,7 @@ from ganinv_cli.refine.refinement import FLOAT64_COST, Point, find_limits, run_g
 
 SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to those of the gradients
 LOSS_ROUNDING = 1e-5  # relative rounding error of an image loss in float32
-FIRST_SHARE = 1 / 8  # of the points around z, that are tried before the others
+FIRST_SHARE = 1 / 8  # share of the points around z that are tried before the others
 _TINY = 1e-300  # least denominator
 
 
@@ -36,7 +37,7 @@ class MinimumTest:
     """Gauss–Newton, then the test for a minimum."""
 
     radius: float = 1e-2  # of the ball, in z
-    level: float = 0.1  # goldstein_norm up to which z is a minimum
+    level: float = 0.1  # largest goldstein_norm of a minimum
     steps: int = 10  # of Gauss–Newton
     explained: float = 1e-6  # image loss below which z is a minimum without the test
 

@@ -1,4 +1,4 @@
-"""Gauss–Newton with one Jacobian: z <- z − (JᵀJ)⁻¹ Jᵀ r while that lowers ‖r‖², r = G(z) − x.
+"""Gauss–Newton with one Jacobian: z <- z − (JᵀJ)⁻¹ Jᵀ r while this lowers ‖r‖², r = G(z) − x.
 
 Near a z without residual, J in float32 is enough for full float64 accuracy: each step reduces the
 error by the relative error of J, and the limit depends on r alone.
@@ -46,8 +46,8 @@ def run_gauss_newton(
 ) -> tuple[Point, int]:
     """Return the last point that lowered the loss, and the number of evaluations.
 
-    `normal` is JᵀJ of the components (latent,) that are `free`; the others do not move. Stops at
-    `sufficient_loss`; no component passes `low` or `high`.
+    `normal` is JᵀJ of the components (latent,) that are `free`; the others are fixed. Stops at
+    `sufficient_loss`. Every component stays in [low, high].
     """
     if not steps:
         return point, 0
@@ -69,7 +69,7 @@ def run_gauss_newton(
 def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
     """Return the least and the largest value of a component of z under a rule.
 
-    The bounds are those in float32, which the solver clips to.
+    They are the bounds rounded to float32, as in the solver.
     """
     if not RULES[rule].keeps_bounds:
         return -np.inf, np.inf
@@ -77,7 +77,7 @@ def find_limits(prior: Prior, rule: str) -> tuple[float, float]:
 
 
 class Refinement:
-    """Refines a z near the one that made an image, to full float64 accuracy."""
+    """Refines a z near the true z of an image, to full float64 accuracy."""
 
     def __init__(self, generator: Generator) -> None:
         """Take a generator with frozen batch-norm statistics."""
@@ -88,8 +88,8 @@ class Refinement:
         """Refine one z (latent,) for its target (height, width, channels), in float64.
 
         A rule with bounds keeps z inside. Costs J at z and half a float64 gradient per evaluation.
-        `converged` if its error is below EXACT_EPSILON by the bound ‖z − z_true‖² ≤ loss / σ², σ
-        the least singular value of J.
+        The outcome is `converged` if the bound ‖z − z_true‖² ≤ loss / σ² puts the error below
+        EXACT_EPSILON; σ is the least singular value of J.
         """
         start_time = time.monotonic()
         labels, image = tf.constant([label]), tf.constant(target, tf.float64)

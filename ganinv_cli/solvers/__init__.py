@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_solver(name: str, settings: Mapping[str, Any]) -> "Solver":
-    """Return the solver of a name with its settings. Raises ConfigError for a wrong setting."""
+    """Return the solver with this name and settings. Raises ConfigError for a wrong setting."""
     solver: type[Solver] = importlib.import_module(f"ganinv_cli.solvers.{name}").SOLVER
     fields = [field.name for field in dataclasses.fields(solver)]
     unknown = [key for key in settings if key not in fields]

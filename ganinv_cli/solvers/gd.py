@@ -39,18 +39,18 @@ class _State(NamedTuple):
 class GradientDescent(Solver):
     """z <- rule(z - rate * gradient), the rate halved every `halve_every` updates.
 
-    `rate` is on the mean of the squared error over a picture's values (height · width · channels,
-    of the pixels that a mask lets count), so that one number means the same for pictures of any
-    size: the authors' is 1.0. "stable" is half of the limit of stability, 1/(2λ), λ the largest
-    eigenvalue of JᵀJ / values at 40 draws from the prior. `learning_rate` is on the sum, and takes
-    the place of `rate`: it is `rate` / values.
+    `rate` is the learning rate for the mean of the squared error over a picture's values (height ·
+    width · channels, of the pixels that count if there is a mask). So one number means the same for
+    pictures of any size; the authors' is 1.0. "stable" is half of the limit of stability: 1/(2λ),
+    with λ the largest eigenvalue of JᵀJ / values at 40 draws from the prior. `learning_rate` =
+    `rate` / values is the rate for the sum; it can be given in place of `rate`.
 
     The rule acts after every update, as in Lipton & Tripathi 2017. A row never stalls: it ends by
     tolerance or budget. A budget of N gradients is N - 1 updates and an evaluation of the last z.
-    `precision` is the dtype of z and its update; gradients are float32, as in their code.
+    `precision` is the dtype of z and its update; gradients are float32, as in the authors' code.
     """
 
-    rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if neither is given
+    rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if both rates are None
     learning_rate: float | None = None
     halve_every: int = HALVE_EVERY  # updates; 0: never
     precision: str = "float64"
@@ -70,29 +70,31 @@ class GradientDescent(Solver):
         for name, value in (("rate", self.rate), ("learning_rate", self.learning_rate)):
             _check_rate(name, value)
         if self.halve_every < 0:
-            raise ConfigError(f"[gd] halve_every = {self.halve_every} is below 0; 0 is never")
+            raise ConfigError(
+                f"[gd] halve_every = {self.halve_every} is below 0; give 0 to halve never"
+            )
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
-        """Return the solver with a stable rate measured."""
+        """Return the solver with the rate "stable" replaced by the measured number."""
         if self.rate != STABLE:
             return self
         if generator.batch_norm == "batch":
             raise ConfigError(
-                '[gd] rate = "stable" is measured of one trial at a time, and batch_norm = "batch" '
-                "couples them; give a number, such as 1.0"
+                '[gd] rate = "stable" is measured for single trials, but batch_norm = "batch" '
+                "couples the trials; give a number, such as 1.0"
             )
         spectrum = find_spectrum(generator, mask)
         if not spectrum.is_usable:
             raise CheckpointError(
                 '[gd] rate = "stable" cannot be measured: the images of this generator do not '
-                "depend on z, or are not numbers; is its file whole?"
+                "depend on z, or are not finite; is its file complete?"
             )
         return replace(self, rate=find_stable_rate(spectrum.eigenvalues))
 
     def make_schedule(self, budget: float, values: int) -> Schedule:
-        """Return the rates of a budget of gradients, for pictures of so many values that count."""
+        """Return the rates for a budget of gradients and pictures with `values` that count."""
         return Schedule(
             self._find_learning_rate(values) * values, int(budget) - 1, self.halve_every
         )
@@ -129,13 +131,13 @@ class GradientDescent(Solver):
         )
 
     def _compute_learning_rate(self, problem: Problem, updates: tf.Tensor) -> tf.Tensor:
-        """Return the rate on the sum (batch,) after a number of updates (batch,)."""
+        """Return the rate for the sum (batch,) after a number of updates (batch,)."""
         halvings = updates // self.halve_every if self.halve_every else tf.zeros_like(updates)
         values = problem.generator.count_values(problem.mask)
         return tf.cast(self._find_learning_rate(values) * 0.5**halvings, self.precision)
 
     def _find_learning_rate(self, values: int) -> float:
-        """Return the first rate on the sum over so many values of a picture."""
+        """Return the first rate for the sum over this number of values of a picture."""
         if self.learning_rate is not None:
             return self.learning_rate
         if not isinstance(self.rate, int | float):
@@ -144,7 +146,7 @@ class GradientDescent(Solver):
 
 
 def _check_rate(name: str, value: float | str | None) -> None:
-    """Raise ConfigError unless a rate that is given is a number above 0, or "stable" if allowed."""
+    """Raise ConfigError if a rate is given but is not a number above 0, or "stable" if allowed."""
     if value is None or (name == "rate" and value == STABLE):
         return
     if isinstance(value, str):

@@ -24,12 +24,12 @@ class _State(NamedTuple):
     candidate: tf.Tensor  # (batch, latent), what the next step evaluates
     direction: tf.Tensor  # (batch, latent)
     length: tf.Tensor  # (batch,), of the step along it
-    jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, always accepted
+    jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
     history: History
     loss_history: (
         tf.Tensor
     )  # (batch, patience), the image loss after each gradient, the newest last
-    clamped: tf.Tensor  # (batch,) bool: the row redraws no more and is held inside the bounds
+    clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
     actions: tf.Tensor  # (batch, ACTION_KINDS)
@@ -41,22 +41,22 @@ class LBFGS(Solver):
     """z <- z + length * direction, direction = -H gradient, H from the last `memory` moves.
 
     H comes from the two-loop recursion, and H₀ from J at `metric` random z (`preconditioner.py`;
-    its cost is part of the run's). If the right z leaves no residual, the loss is preconditioned
-    too; if the problem allows it, the gradients are bfloat16 until the objective is below `fine`,
-    and float32 from there. The length starts at 1 and shrinks by `shrink` until the loss has fallen
-    enough (Armijo). Each step evaluates one candidate of every row, so a row that backtracks delays
-    no other. A row has stalled if `patience` gradients lowered the image loss by less than a share
-    of `progress` (of `crawl` once it is below `settled`), or if no length along the gradient helps.
-    If the right z leaves a residual, `progress` applies to the loss above it; below it, or if it is
-    unknown, the problem's own share `stationary` applies instead.
+    the run's cost includes it). If the right z leaves no residual, the loss is preconditioned too.
+    If the problem allows it, the gradients are bfloat16 until the objective is below `fine`, and
+    float32 from there. The length starts at 1 and shrinks by `shrink` until the loss has fallen
+    enough (Armijo). Each step evaluates one candidate of every row, so a row that backtracks does
+    not delay others. A row has stalled if `patience` gradients lowered the image loss by less than
+    the share `progress` (`crawl`, once the loss is below `settled`), or if no length along the
+    gradient helps. If the right z leaves a residual, `progress` applies to the loss above it.
+    Below the residual, or if it is unknown, the problem's share `stationary` applies instead.
 
-    The rules: none does nothing. With standard, the direction leads to the minimum of the quadratic
-    model inside the bounds (`parts/active_set.py`). With stochastic, redraws after every move would
-    never converge, so the components outside are redrawn only when the row has stalled, at most
-    `redraws` times per start; the history is kept, but the redraw adds no pair to it. A row whose z
-    makes the image from outside the bounds has not converged and is redrawn as well, unless the z
-    is outside by no more than its error may be. If z leaves the bounds again (noise, or an image
-    outside the generator's range), the row is then kept inside as with standard.
+    The rules: none has no effect. With standard, the direction leads to the minimum of the
+    quadratic model inside the bounds (`parts/active_set.py`). With stochastic, redraws after every
+    move would never converge. So the components outside are redrawn only when the row has stalled,
+    at most `redraws` times per start. The history is kept, but the redraw adds no pair to it. If z
+    is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
+    unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an
+    image outside the generator's range), the row is then kept inside as with standard.
     docs/solvers.md describes the alternatives that were tried.
     """
 
@@ -69,7 +69,7 @@ class LBFGS(Solver):
     shrink: float = 0.3
     sufficient: float = 1e-4  # Armijo's share of the slope
     shortest: float = 1e-6  # of a move, in z, below which a direction is given up
-    redraws: int = 3  # a start
+    redraws: int = 3  # per start
     metric: int = 40  # random z whose J are averaged over; 0: none
     fine: float = 0.15  # objective
 
@@ -80,15 +80,15 @@ class LBFGS(Solver):
 
     def __post_init__(self) -> None:
         if self.memory < 1 or self.patience < 2:
-            raise ConfigError("[lbfgs] memory is a count of at least 1, patience of at least 2")
+            raise ConfigError("[lbfgs] memory must be at least 1, and patience at least 2")
         if self.redraws < 0 or self.metric < 0:
-            raise ConfigError("[lbfgs] redraws and metric are counts, not below 0")
+            raise ConfigError("[lbfgs] redraws and metric must be 0 or more")
         for name in ("progress", "crawl", "shrink", "sufficient"):
             if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"[lbfgs] {name} is a share between 0 and 1")
+                raise ConfigError(f"[lbfgs] {name} must be between 0 and 1")
         for name in ("longest", "shortest", "fine"):
             if getattr(self, name) <= 0:
-                raise ConfigError(f"[lbfgs] {name} is above 0")
+                raise ConfigError(f"[lbfgs] {name} must be above 0")
 
     @property
     def preconditioner_points(self) -> int:
@@ -205,8 +205,8 @@ class LBFGS(Solver):
     def _return_inside(self, problem: Problem, state: _State, clipping: RowClipping) -> _State:
         """Redraw the outside components of stalled or solved rows, which then continue.
 
-        They are clamped to the bounds instead if redraws are used up, if noise explains what is
-        left of the image, or if z is right: solved, and outside by no more than its error may be.
+        They are clamped to the bounds instead if no redraws are left, if noise explains the rest of
+        the image loss, or if z is right: solved, and outside by no more than its possible error.
         """
         explained = state.image_loss <= problem.residual  # true for an unknown residual
         unsure = tf.math.is_inf(problem.residual)
@@ -216,7 +216,7 @@ class LBFGS(Solver):
         at_bound = clipping.find_at_bound(state.z)
         solved_outside = solved & (excess > 0)
         outside = clipping.redrawing & ((state.stalled & at_bound) | solved_outside)
-        # in rows that do not redraw, what would be outside if they did
+        # in rows of other rules: the components that stochastic clipping would redraw
         slow = self._find_slow(problem, state, at_bound) & ~state.jumped
         redrawable = ((state.stalled | slow) & at_bound) | solved_outside
         redrawn = outside & ~right & (state.redraws < self.redraws) & (unsure | ~explained)
@@ -242,8 +242,8 @@ def _compute_direction(
     """Return -H gradient (batch, latent), in clamping rows the step to the bounded minimum.
 
     If it is not a descent direction, as after a jump with old pairs, the negative gradient of the
-    free components is returned. Also returns which rows (batch,) the bounds bend, or would if the
-    row clamped.
+    free components is returned. Also returns in which rows (batch,) the bounds change the
+    direction, or would change it if the row clamped.
     """
     z, gradient = state.z, state.gradient
     initial_inverse = problem.inverse_hessian(state.objective)

@@ -22,9 +22,9 @@ class State(Protocol):
     image_loss: tf.Tensor  # (batch,), at that z; infinite before the first evaluation
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, near no residual
     gradients: tf.Tensor  # (batch,) float32, spent since init
-    redraws: tf.Tensor  # (batch,) int64, times the rule has redrawn components since init
-    # (batch, ACTION_KINDS) int64: updates since init in which a rule of each kind changed z or, in
-    # rows of other rules, would have
+    redraws: tf.Tensor  # (batch,) int64, number of redraws by the rule since init
+    # (batch, ACTION_KINDS) int64: number of updates since init in which a rule of each kind changed
+    # z or, in rows of other rules, would have changed it
     actions: tf.Tensor
     stalled: tf.Tensor  # (batch,) bool: further steps will not help
 
@@ -48,9 +48,9 @@ class Solver(ABC):
         return 0
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
-        """Return the solver with every setting that is measured of the generator as a number.
+        """Return the solver with numbers for all settings that depend on the generator.
 
-        `mask` (height, width, 1): which pixels count. Done once for all workers.
+        `mask` (height, width, 1) is 1 for pixels that count. Done once for all workers.
         """
         return self
 
@@ -65,8 +65,8 @@ class Solver(ABC):
     def step(self, problem: Problem, state: Any, clipping: RowClipping) -> Any:
         """Return the state after one evaluation of the problem and one move of every row.
 
-        The loop never calls a row converged whose z is outside bounds that its rule keeps: the step
-        must bring it inside.
+        A row does not count as converged while z is outside bounds that its rule keeps. The step
+        must bring z inside.
         """
 
 

@@ -35,7 +35,7 @@ def mean(values: Floats) -> Floats:
 def carry_forward(curves: Floats, ends: Floats) -> Floats:
     """Return curves (trials, points) with NaN replaced by the trial's end (trials,).
 
-    Without this a median over trials would be the median of the slow trials, which still run.
+    Otherwise a median over trials would be the median of the slow trials alone, which still run.
     """
     return np.asarray(np.where(np.isnan(curves), ends[:, None], curves))
 

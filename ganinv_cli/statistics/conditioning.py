@@ -31,8 +31,8 @@ def cramer_rao(singular_values: Floats) -> Floats:
 
     Multiplied by the variance of Gaussian noise on the pixels, it is the least mean
     ‖z_found − z_true‖² / latent of an unbiased estimate (Kay 1993, volume I, section 3.9). A biased
-    estimate may be closer, such as one clipped to the prior's bounds under strong noise. The rank
-    is computed from R in J = QR, which has the same singular values and at most `latent` rows.
+    estimate may be closer, e.g. one clipped to the prior's bounds under strong noise. The rank is
+    computed from R in J = QR, which has the same singular values and at most `latent` rows.
     """
     full = rank(singular_values, 0) == singular_values.shape[-1]
     inverse = np.square(1 / np.where(full[..., None], singular_values, 1.0))

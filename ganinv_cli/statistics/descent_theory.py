@@ -1,15 +1,16 @@
 """Gradient descent near its solution, by linear theory.
 
-Where the generator G is linear, z ← z − η ∇ mean((G(z) − x)²) multiplies the error along each
+If the generator G is linear, z ← z − η ∇ mean((G(z) − x)²) multiplies the error along each
 eigenvector of JᵀJ / values by 1 − 2ηλ (Nesterov 2018, *Lectures on Convex Optimization*, section
-1.2.3). J = dG/dz at the true z, `values` is the number of values of a picture, λ an eigenvalue and
-η the rate on the mean over these values. Descent is stable if |1 − 2ηλ| < 1 in each direction,
-η < 1/λ. Above the limit z stays at some distance of the solution, since no generator is linear
-(Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of
-Stability*); where halving the rate brings it below the limit, descent may still arrive.
+1.2.3). Here J = dG/dz at the true z, `values` is the number of values of a picture, λ is an
+eigenvalue, and η is the rate for the mean over these values. Descent is stable if |1 − 2ηλ| < 1 in
+each direction, that is η < 1/λ. Above this limit z stays at some distance from the solution,
+because no generator is linear (Cohen et al. 2021, *Gradient Descent on Neural Networks Typically
+Occurs at the Edge of Stability*). If halving brings the rate below the limit, descent may still
+reach it.
 
-Near z_true the error is what theory says. From starts that are draws from the prior descent is
-slower, since J is another there: theory is what can be reached at best (docs/solvers.md).
+Near z_true the error agrees with theory. From starts drawn from the prior, descent is slower,
+because J differs there. So theory gives the best that can be reached (docs/solvers.md).
 
 Functions take eigenvalues float64 (points, latent) of JᵀJ / values, in any order; a point that is
 NaN counts as not recovered.
@@ -24,8 +25,8 @@ from ganinv_cli.statistics.recovery import EPSILONS, is_recovered
 
 AUTHORS_RATE = 1.0  # on the mean over a picture's values, halved every HALVE_EVERY updates
 HALVE_EVERY = 50_000
-DIGITS = 3  # of a stable rate: processors that round differently agree on it
-MAX_HALVINGS = 100  # after which the rate is 0 for all that float64 can tell
+DIGITS = 3  # of a stable rate, so that processors that round differently give the same
+MAX_HALVINGS = 100  # after which the rate is practically 0 in float64
 
 
 class Schedule(NamedTuple):
@@ -46,17 +47,17 @@ class Schedule(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What linear theory says of trials at random z and random starts."""
+    """The predictions of linear theory for trials at random z and random starts."""
 
     points: int  # random z
     beyond: float  # share of z beyond the limit of stability at the first rate
-    beyond_at_end: float  # and at the last rate
-    least: dict[str, float]  # ε -> share of trials below it, if none is at a z that was beyond
-    most: dict[str, float]  # the same if only z count as lost that are beyond at the end
+    beyond_at_end: float  # the same at the last rate
+    least: dict[str, float]  # ε -> share of trials below it, if all z beyond at first are lost
+    most: dict[str, float]  # the same, if only z beyond at the end are lost
 
 
 def find_stability_limit(eigenvalues: Floats) -> Floats:
-    """Return the rate (points,) above which descent leaves each z, ∞ if nothing moves the image."""
+    """Return the rate (points,) above which descent leaves each z; ∞ if J is 0."""
     largest = eigenvalues.max(axis=-1)
     without = np.where(np.isnan(largest), np.nan, np.inf)
     return np.asarray(np.divide(1, largest, out=without, where=largest > 0))
@@ -68,7 +69,7 @@ def find_stable_rate(eigenvalues: Floats) -> float:
 
 
 def is_beyond_limit(eigenvalues: Floats, rate: float) -> Booleans:
-    """Return at which points (points,) descent at this rate leaves the solution."""
+    """Return the points (points,), as booleans, at which descent at this rate is unstable."""
     return np.asarray(~(rate < find_stability_limit(eigenvalues)))
 
 
@@ -87,7 +88,7 @@ def predict_errors(eigenvalues: Floats, start_components: Floats, schedule: Sche
 
 
 def predict(eigenvalues: Floats, start_components: Floats, schedule: Schedule) -> Prediction:
-    """Return the shares of trials that theory puts below each ε; see `predict_errors`."""
+    """Return the predicted shares of trials below each ε; see `predict_errors`."""
     errors = predict_errors(eigenvalues, start_components, schedule)
     phases = schedule.list_phases() or [(schedule.rate, 0)]
     at_first, at_end = (is_beyond_limit(eigenvalues, phases[place][0]) for place in (0, -1))

@@ -22,8 +22,8 @@ def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     """Return ‖zᵢ − zⱼ‖₂ / latent for all pairs of rows of z (n, latent): float64 (n(n − 1)/2,).
 
     The order is that of `scipy.spatial.distance.squareform`. With `labels` (n,), only pairs with
-    equal labels are returned. Distances come from differences: ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ would lose
-    those below about 1e-8 to rounding.
+    equal labels are returned. Distances are computed from differences, because with
+    ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ rounding would hide distances below about 1e-8.
     """
     distances = np.asarray(pdist(z) / z.shape[1])
     return distances if labels is None else distances[pdist(labels[:, None]) == 0]
@@ -35,7 +35,7 @@ def expected_distance(latent: int, prior: Prior = _PAPER_PRIOR) -> float:
     With S = ‖u − v‖² and w = high − low, E√S = 1/(2√π) ∫₀^∞ (1 − E e^(−tS)) t^(−3/2) dt, which is
     w/√π ∫₀^∞ (1 − g(a)^latent) / a² da, g(a) = E e^(−(ad)²) of one component's difference d / w.
     """
-    scale = np.sqrt(6 / latent)  # about where g(a)^latent falls, as e^(−latent a²/6) if uniform
+    scale = np.sqrt(6 / latent)  # about the a at which g(a)^latent ≈ e^(−latent a²/6) falls
     rising, _ = quad(_integrand, 0, scale, args=(latent, prior))
     falling, _ = quad(_integrand, scale, np.inf, args=(latent, prior))
     return float((prior.high - prior.low) / np.sqrt(np.pi) * (rising + falling) / latent)
@@ -62,8 +62,8 @@ def assign_clusters(z: Floats, tolerance: float, labels: Integers | None = None)
 def is_lowest(losses: Floats, rtol: float = 1e-3, atol: float = 0.0) -> Booleans:
     """Return which image losses (n,) are at most (1 + rtol) times the least, or at most `atol`.
 
-    `atol`, in units of the loss, is needed because a share of a least loss near 0 is nothing. A
-    loss that is not finite never counts.
+    `atol`, in units of the loss, is needed if the least loss is about 0. A loss that is not finite
+    never counts.
     """
     finite = np.isfinite(losses)
     least = float(np.min(losses, initial=np.inf, where=finite))
@@ -78,7 +78,7 @@ def _integrand(a: float, latent: int, prior: Prior) -> float:
 
 def _uniform_g_minus_1(a: float) -> float:
     """Return g(a) − 1, g(a) = ∫ (1 − |d|) e^(−(ad)²) dd over [−1, 1]."""
-    if a < 0.02:  # where the closed form cancels: 1 − a²/6 + a⁴/30 − a⁶/168
+    if a < 0.02:  # the closed form would cancel; use the series 1 − a²/6 + a⁴/30 − a⁶/168
         return -(a**2) / 6 + a**4 / 30 - a**6 / 168
     return float(np.sqrt(np.pi) * erf(a) / a + np.expm1(-(a**2)) / a**2 - 1)
 
@@ -87,8 +87,8 @@ def _normal_g_minus_1(a: float, prior: Normal) -> float:
     """Return g(a) − 1 = ∫ p(d) (e^(−(ad)²) − 1) dd over [0, 1].
 
     For h = high / σ, the size of the difference d has the density
-    p(d) = 2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is
-    one of their mean, which the bounds cut, times one of their difference.
+    p(d) = 2h e^(−(hd)²) erf(h(1 − d)) / (√π erf(h/√2)²): the product of two normal densities is a
+    density of their mean, which the bounds limit, times a density of their difference.
     """
     h = prior.high / prior.sigma
     narrow = min(1.0, 6 / a)  # e^(−(ad)²) is negligible beyond

@@ -8,7 +8,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from ganinv_cli.prior import Prior
 from ganinv_cli.statistics.averages import Floats
 
-OUTSIDE_SHARE = 1e-6  # of draws whose ‖z‖ is outside the range, half of them on either side
+OUTSIDE_SHARE = 1e-6  # share of draws with ‖z‖ outside the range, half of them on either side
 _BINS = 2**16  # of Σ zᵢ², at least 64 for each component
 
 
@@ -16,8 +16,8 @@ _BINS = 2**16  # of Σ zᵢ², at least 64 for each component
 def find_norm_range(prior: Prior, latent: int) -> tuple[float, float]:
     """Return the ends of the range that holds ‖z‖ of all but OUTSIDE_SHARE of the draws.
 
-    The distribution of Σ zᵢ² is that of one zᵢ², in bins, convolved with itself by a fast Fourier
-    transform. Unlike the χ distribution, it knows the bounds of a normal prior.
+    The distribution of one zᵢ², in bins, is convolved with itself by a fast Fourier transform. This
+    gives the distribution of Σ zᵢ². Unlike the χ distribution, it respects the bounds of the prior.
     """
     bins = max(64, _BINS // latent)
     width = max(prior.low**2, prior.high**2) / (bins - 1)  # of a bin, whose number is its middle
@@ -30,6 +30,6 @@ def find_norm_range(prior: Prior, latent: int) -> tuple[float, float]:
 
 
 def _convolve(probabilities: Floats, times: int) -> Floats:
-    """Return the distribution of the sum of so many independent draws of a bin's number."""
+    """Return the distribution of the sum of `times` independent draws of a bin's number."""
     length = next_fast_len(times * (len(probabilities) - 1) + 1, real=True)
     return np.asarray(np.maximum(irfft(rfft(probabilities, length) ** times, length), 0.0))

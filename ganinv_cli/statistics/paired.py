@@ -62,8 +62,8 @@ def compare_errors(
     Differences of 0 are left out (`zero_method="wilcox"`). The test is exact for up to 50 other
     differences without ties and up to 13 with ties, and a normal approximation beyond.
 
-    Failed trials count, or failing would be rewarded: a NaN error is infinite, and two infinite
-    errors do not differ.
+    Failed trials count, otherwise failing would be an advantage: a NaN error is infinite, and two
+    infinite errors do not differ.
     """
     from scipy.stats import wilcoxon  # here: as in recovery.py
 

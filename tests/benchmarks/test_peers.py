@@ -224,7 +224,7 @@ def test_what_was_measured_is_there_again(peers, records, record, tmp_path):
     with pytest.raises(ResultsError, match="another checkpoint_sha256"):
         records.load_records(path, HERE | {"checkpoint_sha256": "def"})
     path.write_text("[]")
-    with pytest.raises(ResultsError, match="no file of this benchmark"):
+    with pytest.raises(ResultsError, match="not a file of this benchmark"):
         records.load_records(path, HERE)
 
 

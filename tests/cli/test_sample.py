@@ -150,7 +150,7 @@ def test_a_group_of_an_image_is_shown_whole(folder, explained):
 
 def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monkeypatch):
     for number, code, advice in (
-        (errno.EACCES, 2, "choose another place, or allow it"),
+        (errno.EACCES, 2, "choose another place, or allow writing there"),
         (errno.ENOSPC, 1, "free some space, or choose another place"),
     ):
 
@@ -167,7 +167,7 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
     monkeypatch.setattr(os, "access", lambda *_: False)
     for out in ("new.png", "new/"):
         result = run_ganinv(folder, "sample", "nothing", "--out", out, code=2)
-        assert "choose another place, or allow it" in result.stderr
+        assert "choose another place, or allow writing there" in result.stderr
 
 
 def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
@@ -193,7 +193,7 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
         (("--out", "a.png", "--z", "five.npy"), "(n, 6)"),
         (("--out", "a.png", "--z", "nan.npy"), "not finite"),
         (("--out", "a.png", "--z", "whole.npy"), "int64"),
-        (("--out", "a.png", "--z", "text.npz"), "no NumPy file"),
+        (("--out", "a.png", "--z", "text.npz"), "not a NumPy file"),
         (("--out", "a.png", "--z", "other.npz"), "no array z"),
         (("--out", "a.png", "--z", "good.npy", "--count", "9"), "holds 2 z"),
     ],

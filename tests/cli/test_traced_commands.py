@@ -67,7 +67,7 @@ def test_a_derivative_is_not_called_wrong_for_rounding(
 ) -> None:
     monkeypatch.setattr(checks, "_measure_rounding", lambda *_: ("rounded", 1e-2))
     said = run_ganinv(folder, "inspect", "g.py", "--trust", "--check").stdout
-    assert "not checked: its pictures are rounded too much in float32" in said
+    assert "not checked: float32 rounds its pictures too much" in said
 
 
 def test_pictures_and_an_encoder_are_made(folder: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_stopped_run_keeps_what_it_summed_and_says_how_to_go_on(
         (["--precision", "float16"], "float16"),
         (["--checkpoint", "nowhere"], "no such checkpoint"),
         (["--out", "."], "is a directory"),
-        (["--out", "nowhere/encoder.npz"], "lies in a folder that does not exist"),
+        (["--out", "nowhere/encoder.npz"], "is in a folder that does not exist"),
         (["--out", "/proc/encoder.npz"], "name another file"),
     ],
     ids=str,

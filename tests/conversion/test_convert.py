@@ -122,12 +122,12 @@ def test_any_crop_that_doubles_a_side_fits_into_layout_c(tmp_path, kernel, crop)
 @pytest.mark.parametrize(
     ("checkpoint", "layer", "wanted"),
     [
-        (_torch(slope=0.2), "main.2 (leaky_relu 0.2) stands where", "relu alone between"),
-        (_torch(end=(Activation("softsign"),)), "main.7 (softsign) stands where", "relu alone"),
+        (_torch(slope=0.2), "main.2 (leaky_relu 0.2) does not fit", "only relu between"),
+        (_torch(end=(Activation("softsign"),)), "main.7 (softsign) does not fit", "only relu"),
         (
             _torch(end=(TANH, Conv(_array(1, 1, 3, 3), _array(3)), TANH)),
-            "main.7 (tanh) stands where",
-            "relu alone",
+            "main.7 (tanh) does not fit",
+            "only relu",
         ),
         (
             _checkpoint(
@@ -138,15 +138,15 @@ def test_any_crop_that_doubles_a_side_fits_into_layout_c(tmp_path, kernel, crop)
                 TANH,
                 names=["", "", "", "steps"],
             ),
-            "steps (ConvTranspose 5 x 5, stride 1x1) stands where",
-            "a stride of 2 alone",
+            "steps (ConvTranspose 5 x 5, stride 1x1) does not fit",
+            "only strides of 2",
         ),
         (
             _checkpoint(Dense(_array(LATENT, 48), _array(48)), Reshape((4, 4, 3)), TANH),
-            "layer 3 (tanh) stands where",
+            "layer 3 (tanh) does not fit",
             "has a transposed convolution of stride 2",
         ),
-        (conditional.make_conditional_checkpoint(), "asks for a label", "name one with --label"),
+        (conditional.make_conditional_checkpoint(), "needs a label", "give one label with --label"),
     ],
     ids=["leaky", "softsign", "conv", "stride", "dense", "label"],
 )
@@ -208,8 +208,8 @@ def test_one_label_of_a_conditional_generator_is_a_generator(tmp_path):
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("g.h5", ".h5 is not written"),
-        ("g.PT", ".pt is not written"),
+        ("g.h5", "does not write .h5 files"),
+        ("g.PT", "does not write .pt files"),
         ("missing/g.keras", "does not exist"),
         ("missing/g/", "does not exist"),
         ("g[1]", "in its path"),

@@ -82,9 +82,9 @@ def test_what_the_folder_says_so_already_is_not_said_again(folder):
 @pytest.mark.parametrize(
     ("to", "file", "said", "words"),
     [
-        ("n.keras", "n.keras.toml", 'prior = "normal:2"', "for which it must say prior"),
-        ("own", "own/generator.toml", 'prior = "normal:2"', "for which it must say prior"),
-        ("first/DCGAN.model-9", "first/generator.toml", "strides = [2]", "says strides"),
+        ("n.keras", "n.keras.toml", 'prior = "normal:2"', "which needs prior"),
+        ("own", "own/generator.toml", 'prior = "normal:2"', "which needs prior"),
+        ("first/DCGAN.model-9", "first/generator.toml", "strides = [2]", "states strides"),
     ],
 )
 def test_what_contradicts_is_refused_and_stays(folder, to, file, said, words):
@@ -142,8 +142,8 @@ def test_a_label_that_is_fixed_goes_into_the_matrix(tmp_path, order):
 
 def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monkeypatch):
     for number, kind, code, advice in (
-        (errno.EACCES, UsageError, 2, "choose another place, or allow it"),
-        (errno.EROFS, UsageError, 2, "choose another place, or allow it"),
+        (errno.EACCES, UsageError, 2, "choose another place, or allow writing there"),
+        (errno.EROFS, UsageError, 2, "choose another place, or allow writing there"),
         (errno.ENOSPC, GaninvError, 1, "free some space, or choose another place"),
     ):
 
@@ -165,4 +165,4 @@ def test_a_folder_that_is_forbidden_is_known_before_anything_is_read(folder, mon
     for to in ("n.keras", "c", "first/DCGAN.model-9"):
         result = run_ganinv(folder, "convert", "nothing", to, code=2)
         assert f"{to} cannot be written" in result.stderr
-        assert "choose another place, or allow it" in result.stderr
+        assert "choose another place, or allow writing there" in result.stderr

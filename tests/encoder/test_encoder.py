@@ -112,7 +112,7 @@ def test_another_prior_is_refused(encoder: Encoder, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not exist; make it with `ganinv train-enc"):
+    with pytest.raises(CheckpointError, match="does not exist; create it with `ganinv train-enc"):
         Encoder.load(tmp_path / "encoder.npz")
 
 
@@ -190,6 +190,6 @@ def _refused(path: Path) -> str:
         Encoder.load(path)
     said = str(caught.value)
     assert said.startswith(f"{path} cannot be read as an encoder (")
-    assert said.endswith("make it anew with `ganinv train-encoder --overwrite`")
+    assert said.endswith("create it again with `ganinv train-encoder --overwrite`")
     assert "\n" not in said
     return said

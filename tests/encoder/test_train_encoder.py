@@ -125,7 +125,7 @@ def test_another_run_is_refused_unless_it_may_overwrite(
     other = dataclasses.replace(few, **change)  # type: ignore[arg-type]
     name = next(iter(change))
     with pytest.raises(
-        ConfigError, match=f"is of another fit: {name} is .* in the file, and .* here"
+        ConfigError, match=f"holds another fit: {name} is .* in the file, and .* here"
     ):
         next(fit_encoder(generator, other, path))
     end = list(fit_encoder(generator, other, path, overwrite=True))[-1]

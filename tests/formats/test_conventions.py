@@ -34,7 +34,7 @@ def test_what_stands_beside_a_checkpoint_is_read(tmp_path: Path) -> None:
         ("prior = ", "cannot be read as TOML"),
         (f"labels = {'9' * 5000}", "cannot be read as TOML"),
         (f"strides = {'[' * 20_000}", "cannot be read as TOML"),
-        ('prior = "gamma"', "'gamma' is no prior of z"),
+        ('prior = "gamma"', "'gamma' is not a prior of z"),
     ],
 )
 def test_what_stands_there_wrongly_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -154,7 +154,7 @@ WRONG = {
         PLAIN.replace("= 6", "= 5"),
         r"line 7: \w*Error: .*Dimensions must be equal",
     ),
-    "no pictures": (f"{START}\ndef generate(z): return z", "where pictures .* were expected"),
+    "no pictures": (f"{START}\ndef generate(z): return z", "pictures .* were expected"),
     "None": (f"{START}\ndef generate(z): pass", r"generate that fails \(ValueError"),
 }
 

@@ -163,7 +163,7 @@ def test_a_generator_whose_images_never_change_has_no_stable_rate():
 
 def test_a_stable_rate_of_coupled_trials_is_refused(checkpoint):
     coupled = make_generator(checkpoint, "batch")
-    with pytest.raises(ConfigError, match='batch_norm = "batch" couples them; give a number'):
+    with pytest.raises(ConfigError, match='batch_norm = "batch" couples the trials; give a number'):
         make_solver("gd", {"rate": "stable"}).resolve(coupled)
 
 

@@ -14,7 +14,8 @@ from ganinv_cli.settings.conventions import Conventions
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
     """Return the generator of a file, or of a file of weights with its config beside it.
 
-    A model that is not known here is left to Keras if the file is trusted. Raises UnreadableError.
+    If the model has an unknown layer and the file is trusted, Keras loads it. Raises
+    UnreadableError.
     """
     from ganinv_cli.formats.keras import files, translate  # in the body: they load h5py
     from ganinv_cli.formats.keras.layer_settings import UntranslatedError

@@ -14,7 +14,7 @@ LEAKY_LAYER_SLOPE, LEAKY_FUNCTION_SLOPE = 0.3, 0.2  # Keras has two defaults
 HARD_SIGMOID_SCALES = {
     2: 1.2,
     3: 1.0,
-}  # what hard_sigmoid multiplies x by before (x + 3) / 6 is cut to 0..1
+}  # factor of x in hard_sigmoid, before (x + 3) / 6 is clipped to [0, 1]
 
 MakeActivation = Callable[[LayerSettings, str], Activation]
 

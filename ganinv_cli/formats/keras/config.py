@@ -41,7 +41,7 @@ class LayerConfig:
     settings: LayerSettings
     weight_path: WeightPath
     inner_model: "Model | None" = None  # of a model that is used as a layer
-    wrapped_layer: "LayerConfig | None" = None  # what a wrapper is around
+    wrapped_layer: "LayerConfig | None" = None  # the layer inside a wrapper
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ def _check_config(config: Any) -> Mapping[str, Any]:
 
 
 def _is_keras_class(config: Mapping[str, Any]) -> bool:
-    """Return whether a class is Keras's own, not another one of the same name."""
+    """Return whether a class is part of Keras, not another class of the same name."""
     module = config.get("module")
     from_keras = module is None or str(module).split(".")[0] in ("keras", "tf_keras")
     return from_keras and ">" not in str(config.get("registered_name")) + str(config["class_name"])

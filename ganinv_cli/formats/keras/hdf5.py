@@ -177,7 +177,7 @@ class Array:
 
 
 def _check_heaps(file: Path | IO[bytes]) -> None:
-    """Raise UnreadableError if a global heap is damaged: the library would read without an end."""
+    """Raise UnreadableError if a global heap is damaged, else the library would read forever."""
     if isinstance(file, Path):
         with file.open("rb") as opened:
             _check_heaps(opened)

@@ -7,7 +7,7 @@ from typing import Any
 from ganinv_cli.formats.interface import UnreadableError
 
 MAX_SIZE = 1 << 24  # of any size in a config
-MAX_NUMBER = 1e30  # beyond any number in one
+MAX_NUMBER = 1e30  # of any number in a config
 DTYPE_POLICIES = "float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"
 PADDINGS = ("valid", "same")
 DATA_FORMATS = ("channels_last", "channels_first")

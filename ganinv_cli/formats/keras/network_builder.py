@@ -64,7 +64,7 @@ class NetworkBuilder:
     ) -> Value:
         """Add a layer and return its output.
 
-        `order` is the axis order of the output; None: that of the first input, or the file's.
+        `order` is the axis order of the output; None: the order of the first input, or the file's.
         Raises UnreadableError if the layer does not fit its inputs.
         """
         try:

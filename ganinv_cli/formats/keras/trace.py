@@ -1,6 +1,6 @@
-"""Read generators from Keras files that ganinv cannot translate, by letting Keras load them.
+"""Read generators from Keras files that ganinv cannot translate: Keras loads them.
 
-Only for files you trust: the code in the file, such as a Lambda layer's, is run.
+Only for files you trust: code in the file is run, e.g. the code of a Lambda layer.
 """
 
 import json
@@ -72,7 +72,7 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
             FunctionInput(str(each.name), tf.as_dtype(each.dtype), tuple(each.shape))
             for each in tf.nest.flatten(structure)
         ], structure
-    # a Sequential whose code could not be traced when it was loaded still has its input shape
+    # a Sequential model still has its input shape if tracing failed while it was loaded
     build_config: Any = model.get_build_config() if hasattr(model, "get_build_config") else None
     shape = (build_config or {}).get("input_shape")
     if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):
@@ -84,7 +84,7 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
 
 
 def _compute_in_float32(model: Any) -> None:
-    """Let layers of mixed precision, whose weights are in float32, also compute in it."""
+    """Make layers of mixed precision compute in float32, the precision of their weights."""
     for layer in model._flatten_layers():
         policy = layer.dtype_policy
         if policy.variable_dtype == "float32" != policy.compute_dtype and not (

@@ -133,7 +133,7 @@ def _apply_layer(
     builder.count_call()
     arguments = [a if isinstance(a, float) else values[a] for a in call.arguments]
     has_numbers = any(isinstance(each, float) for each in arguments)
-    # HDF5 does not tell the function Add from the layer, which takes no numbers
+    # the config does not distinguish the function Add from the layer, which takes no numbers
     function = "ops." + layer.kind.removeprefix("ops.") if has_numbers else layer.kind
     has_label_index = any(isinstance(each, Value) and each.integer for each in arguments)
     if has_label_index and not layer.inner_model and layer.kind not in LABEL_LAYERS:

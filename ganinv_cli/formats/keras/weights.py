@@ -14,8 +14,8 @@ from ganinv_cli.network.shapes import format_shape
 
 ROOT_GROUPS = "layers", "_layer_checkpoint_dependencies"  # the second in Keras 2.12
 
-# The weights of each kind of layer in the order of the file, those that are trained first, and
-# the setting without which there is none.
+# The weights of each kind of layer in the order of the file, trained ones first. Each has the
+# setting that it depends on.
 _KERNEL = (("kernel", ""), ("bias", "use_bias"))
 _NORM = (("gamma", "scale"), ("beta", "center"))
 WEIGHT_NAMES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -30,7 +30,7 @@ WEIGHT_NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "Embedding": (("embeddings", ""),),
     "PReLU": (("alpha", ""),),
 }
-STATISTICS = {"moving_mean", "moving_variance", "vector_u"}  # what is never trained
+STATISTICS = {"moving_mean", "moving_variance", "vector_u"}  # weights that are never trained
 WEIGHT_ALIASES = {"depthwise_kernel": "kernel"}  # of DepthwiseConv2D in Keras 2
 
 
@@ -112,7 +112,7 @@ class LayoutByClass:
             if kind:
                 child = self._find_layer_group(group, parent, kind, rank, layer)
             else:
-                child = group.find_group("layer")  # what a wrapper is around
+                child = group.find_group("layer")  # the layer inside a wrapper
             if child is None:
                 raise self._missing_error(layer)
             group = child
@@ -200,7 +200,7 @@ class LayoutByName:
         expected_names = [(slot.layer.name, slot.weight_name) for slot in entries]
         if sorted(stored_names) == sorted(set(expected_names)):
             entries = [entries[expected_names.index(each)] for each in stored_names]
-        else:  # what is trained goes first
+        else:  # trained weights come first
             entries = sorted(entries, key=lambda slot: not slot.is_trained)
         for slot, name in zip(entries, names, strict=True):
             array = group.find_array(name)

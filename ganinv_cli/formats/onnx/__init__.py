@@ -11,7 +11,10 @@ SUFFIX = ".onnx"
 
 
 def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
-    """The generator of an ONNX file, and of the files beside it that hold its weights."""
+    """Return the generator in an ONNX file, with weights from files beside it.
+
+    Raises UnreadableError.
+    """
     from ganinv_cli.formats.onnx.network import make_network
     from ganinv_cli.formats.onnx.reading import read_model
 

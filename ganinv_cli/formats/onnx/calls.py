@@ -1,4 +1,4 @@
-"""What every ONNX operation is called with, and the order of axes of pictures."""
+"""The call of an ONNX operation, and the axis order of pictures."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 class UnsupportedError(UnreadableError):
-    """The reason why an operation is refused; the sentence goes on after its name."""
+    """Raised if an operation is refused; the message continues after the operation's name."""
 
 
 class Picture(NamedTuple):
-    """A tensor of rank 4 in the order of axes that TensorFlow is fast in: the channels last."""
+    """A tensor of rank 4 with its channels last, the fast axis order in TensorFlow."""
 
     tensor: tf.Tensor
 
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 class Call(NamedTuple):
     """An operation with its settings and the shapes of its inputs.
 
-    A size that is a multiple of BATCH stands for so many times the rows of a batch.
+    A size of n times BATCH stands for n times the rows of a batch.
     """
 
     kind: str
@@ -115,22 +115,22 @@ def to_last(x: Any) -> Any:
 
 
 def move_axis(x: Any, axis: int) -> int:
-    """Return where an axis of ONNX's order is in the tensor of a value."""
+    """Return the position in the value's tensor of an axis in ONNX's order."""
     return _TO_FIRST[axis] if isinstance(x, Picture) else axis % max(1, len(x.shape))
 
 
 def keep_order(x: Any, tensor: tf.Tensor) -> Any:
-    """Return a tensor as a picture if the value that it comes from is one."""
+    """Return a tensor as a Picture if it was computed from a Picture."""
     return Picture(tensor) if isinstance(x, Picture) else tensor
 
 
 def get_tensor(x: Any) -> tf.Tensor:
-    """Return the tensor of a value, in whichever order."""
+    """Return the tensor of a value, in its own axis order."""
     return x.tensor if isinstance(x, Picture) else x
 
 
 def apply_elementwise(function: Callable[..., tf.Tensor]) -> Callable[..., Any]:
-    """Return an operation that calls a function of the call and of tensors that broadcast."""
+    """Return an operation that applies a function to the call and to tensors that broadcast."""
 
     def apply(call: Call, *inputs: Any) -> Any:
         if not all(map(is_known, inputs)):

@@ -1,4 +1,4 @@
-"""The network of an ONNX model: which output is the picture, and any number of rows at once."""
+"""The network of an ONNX model: choose the output with the picture, and allow any batch size."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -49,7 +49,7 @@ def _trace(
 
 
 def _agree(model: Model, batch: int, own: Program, free: Program, output: str) -> bool:
-    """Return whether a program for any number of rows makes the pictures of one for `batch`."""
+    """Return whether the programs for any batch size and for `batch` make the same pictures."""
     random = np.random.default_rng(0)
     shapes = [(BATCHES, min(batch, MAX_BATCH), *each.row) for each in model.inputs]
     inputs = [

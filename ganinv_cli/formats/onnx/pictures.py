@@ -74,7 +74,7 @@ def _read_window(call: Call, kernel: Sequence[int], transposed: bool = False) ->
 
 
 def _to_two_sides(x: Any) -> Any:
-    """Return x (batch, channels, length) as pictures of height 1, or pictures as they are."""
+    """Return x (batch, channels, length) as pictures of height 1; pictures are unchanged."""
     if len(x.shape) == 4:
         return to_last(x)
     return fold(lambda y: tf.expand_dims(tf.transpose(y, (0, 2, 1)), 1), x)
@@ -220,7 +220,7 @@ def pool(call: Call, x: Any) -> Any:
 
 
 def normalize_batch(call: Call, x: Any, *parameters: Any) -> Any:
-    """BatchNormalization: x * scale + shift per channel, as `find_norms` looks for it."""
+    """BatchNormalization: x * scale + shift per channel, in the form that `find_norms` detects."""
     if call.get("training_mode", 0) or call.outputs > 1:
         raise UnsupportedError(
             "is a batch norm that trains; export the generator for inference (model.eval())"
@@ -291,7 +291,7 @@ def mix_depth(call: Call, x: Any) -> Any:
 
 
 def pad(call: Call, x: Any, *inputs: Any) -> Any:
-    """Pad, with constants or by reflection or repetition; a negative one cuts."""
+    """Pad, with constants or by reflection or repetition; negative padding crops."""
     flat = [int(n) for n in call.read(inputs, 0, "pads")]
     value = float(call.read(inputs, 1, "value", np.zeros(())).ravel()[0])
     axes = call.read(inputs, 2, "axes", np.arange(len(call.shape)))

@@ -1,7 +1,7 @@
 """An ONNX graph as a list of TensorFlow functions to call.
 
-The graph is followed once with batches of a known size, so that all sizes in it are numbers. What
-follows from weights and sizes alone is computed then.
+The graph is evaluated once with batches of a known size, so that all its sizes are numbers. At the
+same time, values that depend only on weights and sizes are computed.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class _Scope:
 class Program:
     """The steps from a model's inputs to its outputs.
 
-    `batch` is how many rows the graph itself takes; None: any number. With `free`, a graph for
+    `batch` is the number of rows that the graph takes; None: any number. With `free`, a graph for
     a fixed number of rows is read as one for any number, which may be wrong.
     """
 
@@ -123,7 +123,7 @@ class Program:
             scope.names.update(zip(node.output, outputs, strict=False))
 
     def _add_node(self, scope: _Scope, node: Any, inputs: list[int | None]) -> list[int]:
-        """Add a node, or what it calls. Return the numbers of its outputs."""
+        """Add a node, or the function that it calls. Return the numbers of its outputs."""
         attributes = {
             each.name: scope.settings.get(each.ref_attr_name)
             if each.ref_attr_name
@@ -219,9 +219,9 @@ def _call(call: Call, tensors: list[Any]) -> list[Any]:
 
 
 def _fold(call: Call, tensors: list[Any]) -> list[Any]:
-    """Compute what follows from constants, unless it has a value for each row of a batch.
+    """Compute a call with constant inputs, unless the result has a value for each row of a batch.
 
-    The sizes are found first, as a few bytes can ask for any number of values.
+    The sizes are checked first, because a few bytes can request any number of values.
     """
     with FuncGraph("sizes").as_default():
         shapes = [_measure(each) for each in _call(call, tensors)]
@@ -255,7 +255,7 @@ def _read_attribute(attribute: Any) -> Any:
 
 
 def _hash(*parts: Any) -> bytes:
-    """Return a hash of arrays, and of what `repr` shows in full."""
+    """Return a hash of arrays, and of values with a complete `repr`."""
     digest = hashlib.sha256()
     for each in parts:
         for part in each if isinstance(each, tuple) else (each,):

@@ -25,7 +25,7 @@ KINDS = {
 
 
 class ModelInput(NamedTuple):
-    """One input of a model; a size that the model leaves free is None."""
+    """One input of a model; a size that the model does not fix is None."""
 
     name: str
     dtype: np.dtype
@@ -44,7 +44,7 @@ class ModelInput(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A graph, what it calls, and its weights by name."""
+    """A graph, its functions, and its weights by name."""
 
     graph: Any  # GraphProto
     functions: Mapping[tuple[str, str, str], Any]  # FunctionProtos by domain, name and overload

@@ -1,6 +1,6 @@
-"""TensorFlow SavedModels and frozen graphs: run operation by operation, and nothing impure of them.
+"""TensorFlow SavedModels and frozen graphs, run operation by operation, with pure operations only.
 
-What Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's builder write.
+They are written by Keras' `export`, `tf.saved_model.save`, and TensorFlow 1's builder.
 """
 
 from pathlib import Path

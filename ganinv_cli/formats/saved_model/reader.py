@@ -1,4 +1,4 @@
-"""From a graph and its signature to a traced network: only what the picture needs is run."""
+"""Trace a graph with its signature to a network; only operations for the picture are run."""
 
 from collections.abc import Callable
 from pathlib import Path

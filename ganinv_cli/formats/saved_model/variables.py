@@ -1,7 +1,7 @@
 """The variables of a SavedModel: their keys in the checkpoint beside it, and their values.
 
-A graph of TensorFlow 1 names them. One of TensorFlow 2 passes them to its functions, and the tree
-of Python objects that it was saved with says where in the checkpoint they are.
+A graph of TensorFlow 1 names its variables. A graph of TensorFlow 2 passes them to its functions;
+the saved tree of Python objects gives their keys in the checkpoint.
 """
 
 import math
@@ -23,7 +23,7 @@ MAX_OBJECTS = 200_000
 
 
 class Variables:
-    """The checkpoint beside a graph, opened when the first variable is asked for."""
+    """The checkpoint beside a graph, opened when the first variable is read."""
 
     def __init__(self, folder: Path) -> None:
         self._prefix = folder / FOLDER / "variables"
@@ -77,7 +77,7 @@ class Variables:
 def name_variables(graph: Any, objects: Any, variables: Variables) -> None:
     """Write the keys in the checkpoint into the nodes of a GraphDef that stand for variables.
 
-    `objects` is the SavedObjectGraph: it says what each function was given when it was saved.
+    `objects` is the SavedObjectGraph: it lists the captured inputs of each function.
     Raises UnreadableError.
     """
     if not objects.nodes:

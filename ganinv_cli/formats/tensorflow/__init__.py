@@ -48,7 +48,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 
 def _recognises(facts: FileFacts) -> bool:
-    find_checkpoint(facts.path)  # raises CheckpointError, which says what is missing
+    find_checkpoint(facts.path)  # raises CheckpointError with the missing file
     return True
 
 

@@ -31,9 +31,9 @@ class CheckpointFiles(NamedTuple):
 def find_checkpoint(path: Path) -> CheckpointFiles:
     """Return the checkpoint of a folder, a prefix, a state file or one of its files.
 
-    For a folder, it is the one its state file names, first beside the state file, since folders
-    are moved and the file keeps the old path. Without a state file it is its only checkpoint,
-    or the one with the highest step if all have the same name before `-STEP`.
+    For a folder, it is the checkpoint named in the state file. It is searched beside the state file
+    first, because the state file of a moved folder has the old path. Without a state file it is the
+    only checkpoint, or the one with the highest step if all have the same name before `-STEP`.
     Raises CheckpointError.
     """
     try:
@@ -58,7 +58,7 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     )
     name = prefix.name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
-    # last: a run killed before this leaves the checkpoint before
+    # last: a run that is killed before this keeps the previous checkpoint
     replace_file(prefix.with_name(STATE_FILE), state.encode())
 
 

@@ -6,8 +6,8 @@ z, label -> g_h0_lin -> norm, relu; label -> g_h1_lin -> norm, relu, map; label 
 relu; label -> g_h3 -> sigmoid.
 
 An image has the first map's side times the stride of every transposed convolution, which is 2.
-(The original code can also cut off the last row and column of a map, for sizes such as 28; no shape
-tells.)
+(The original code can also cut off the last row and column of a map, for sizes such as 28. The
+shapes in the file do not show that.)
 """
 
 import math
@@ -98,7 +98,7 @@ def build_network(tensors: Tensors, names: GeneratorNames, conventions: Conventi
 
 
 def list_conventions(names: GeneratorNames, conventions: Conventions) -> tuple[Convention, ...]:
-    """Return how each convention is known: given, or assumed to be that of carpedm20's program."""
+    """Return the conventions, each given or assumed as in carpedm20's program."""
     strides, epsilons = _choose_strides_and_epsilons(names, conventions)
     linears = [each.weights.rpartition("/")[0] for each in (*names.denses, *names.convolutions)]
     activations = overrides.split_activations(conventions.activation) or ["relu"]

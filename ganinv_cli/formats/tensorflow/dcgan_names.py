@@ -144,8 +144,8 @@ def _find_norm(names: Collection[str], prefix: str, number: int) -> BatchNormNam
 def _find_averages(names: Collection[str], number: int) -> tuple[str, str] | None:
     """Return mean and variance of the first call of a norm, which is in the training graph.
 
-    TensorFlow names them after the operations that made the averaged values, so the path differs
-    between versions; the norm's name, `moments` and the end do not.
+    TensorFlow names them after the operations that compute the averaged values. So the path differs
+    between versions, except for the norm's name, `moments` and the end.
     """
     pattern = re.compile(
         rf"(?P<call>(?:.*/)?g_bn{number}(?:_[0-9]+)?/(?:.*?/)?moments(?:_[0-9]+)?/)(?:.*/)?"

@@ -1,7 +1,7 @@
 """Files that torch.save writes: a pickle, and the bytes of its tensors.
 
-Since PyTorch 1.6 that is a zip archive. Before, it was five pickles in a row, the fourth of them
-the user's, with the bytes behind them.
+Since PyTorch 1.6 it is a zip archive. Before, it was a sequence of five pickles, followed by the
+bytes of the tensors. The fourth pickle holds the user's object.
 """
 
 import io
@@ -18,7 +18,7 @@ from ganinv_cli.formats.reading import check_member_list, open_file, translate_e
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
 
 MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
-MAX_RATIO = 100  # of a member's size to its compressed size; torch.save does not compress
+MAX_RATIO = 100  # size / compressed size of a member; torch.save does not compress
 ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes of a member up to which its ratio is not checked
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
 ZIP = b"PK\3\4"
@@ -138,7 +138,7 @@ def _read_legacy(file: BinaryIO) -> TorchFile:
         )
     persistent_ids: list[PersistentId] = []
     load(head)  # the version of this layout, 1001
-    load(head)  # the machine's sizes of numbers; the bytes of a number are in the same order on all
+    load(head)  # sizes of numbers on the machine; the byte order is the same on all machines
     content, keys = load(head, persistent_ids), load(head)
     storages = _locate_storages(file, head.tell(), keys, persistent_ids)
 
@@ -180,7 +180,7 @@ def parse_storage(node: Any) -> tuple[str, int, str] | None:
         return None
     if not isinstance(key[1], GlobalName) or not isinstance(key[2], str):
         return None
-    if len(key) > 5 and key[5] is not None:  # a part of another, in files of before 2017
+    if len(key) > 5 and key[5] is not None:  # a view of another storage, in files before 2017
         return None
     dtype, item_size = STORAGE_DTYPES.get(key[1].name, (key[1].name, 0))
     return dtype, item_size, key[2]

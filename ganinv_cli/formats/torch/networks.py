@@ -41,7 +41,7 @@ def find_networks(torch_file: TorchFile) -> dict[str, Weights]:
 def _walk_containers(
     node: Any, path: str, depth: int, seen: set[int]
 ) -> Iterator[tuple[str, dict[Any, Any]]]:
-    """Yield everything that may hold tensors once: a file may refer to it many times."""
+    """Yield each object that may hold tensors, once even if the file refers to it many times."""
     if id(node) in seen or depth > MAX_DEPTH or _get_tensor_arguments(node):
         return
     seen.add(id(node))
@@ -154,7 +154,7 @@ def _make_weight(torch_file: TorchFile, name: str, node: Any) -> Weight | None:
 
 
 def _parse_size(node: Any) -> tuple[int, ...] | None:
-    """Return a shape or strides, or None if it is neither; torch.Size is called with one."""
+    """Return a shape or strides as integers, or None if it is neither."""
     if isinstance(node, ObjectCall) and node.function == ("torch", "Size"):
         node = node.arguments[0] if isinstance(node.arguments, tuple) and node.arguments else None
     if not isinstance(node, list | tuple) or len(node) > MAX_AXES:

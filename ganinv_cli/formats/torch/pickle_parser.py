@@ -150,7 +150,7 @@ class _Machine:
     _additems = _appends
 
     def _extend(self, items: list[Any]) -> None:
-        if isinstance(self.stack[-1], list):  # of another kind of object none is asked for
+        if isinstance(self.stack[-1], list):  # items of other kinds of objects are not needed
             self.stack[-1].extend(items)
 
     def _setitem(self, _: Any) -> None:
@@ -190,7 +190,7 @@ class _Machine:
 
     def _build(self, _: Any) -> None:
         state = self.stack.pop()
-        if isinstance(self.stack[-1], ObjectCall):  # what a plain value remembers is not asked for
+        if isinstance(self.stack[-1], ObjectCall):  # the state of a plain value is not needed
             self.stack[-1].state = state
 
     def _binpersid(self, _: Any) -> None:
@@ -204,5 +204,5 @@ def _fill(target: Any, items: list[Any]) -> None:
     if not isinstance(target_items, dict):
         raise ValueError("it puts names into what has none")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if isinstance(key, str | int):  # a tuple of tuples could take for ever to hash
+        if isinstance(key, str | int):  # hashing a tuple of tuples could take forever
             target_items[key] = value

@@ -1,1 +1,1 @@
-"""From functions to traced networks, for formats whose generators TensorFlow runs."""
+"""Trace functions to networks, for formats whose generators TensorFlow runs."""

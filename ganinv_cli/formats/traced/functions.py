@@ -1,4 +1,4 @@
-"""From any TensorFlow function to a traced network: which input is what, and what is checked."""
+"""Trace any TensorFlow function to a network: find the roles of its inputs, and check it."""
 
 import math
 import re
@@ -26,7 +26,7 @@ LABEL_NAME = re.compile(r"label|class|cond|one_?hot|categor|digit|(^|/)[yc](_\d+
 MAX_BATCH = 1 << 10  # of a function for batches of one size
 CHECKED_ROWS = 4  # latent vectors on which a new network is evaluated; 2 of a large one
 LARGE_LAYER, LARGE_WORK = 1 << 24, 1 << 33  # values of one operation, and multiply-adds
-COUPLING = 1e-3  # difference of pixels, in parts of their range, that rounding does not explain
+COUPLING = 1e-3  # difference of pixels, as a share of their range, beyond rounding
 
 
 class FunctionInput(NamedTuple):
@@ -50,7 +50,7 @@ class _Roles(NamedTuple):
 
     latent: int
     label: int | None
-    flags: tuple[int, ...]  # whether to train
+    flags: tuple[int, ...]  # training flags
 
 
 def trace_function(
@@ -59,10 +59,10 @@ def trace_function(
     """Return the network of a function that takes one tensor per input and returns pictures.
 
     The inputs are a latent vector of floats, and at most one label: an integer, or one-hot floats
-    with the name of a label; booleans that say whether to train become False. `labels` is the
-    number of labels, 0 if the graph says it. Pictures may have their channels first. A picture must
-    depend on its own latent vector alone. Raises UnreadableError; what the function itself raises
-    is not caught.
+    with the name of a label. Booleans (training flags) are set to False. `labels` is the number of
+    labels; 0 if the graph states it. Pictures may have their channels first. A picture must depend
+    on its own latent vector alone. Raises UnreadableError; exceptions of the function itself are
+    not caught.
     """
     roles = _find_roles(inputs)
     try:
@@ -143,7 +143,7 @@ def _trace(
         raise UnreadableError(
             f"takes {batch:,} latent vectors at once, at most {MAX_BATCH:,} may be"
         )
-    # made pure, as not every operation with a state can be vectorised
+    # purified first, because not every operation with a state can be vectorised
     make_batch = purify(make_pictures, latent, batch, bool(labels))
     return trace_network(_repeat_batches(make_batch, batch), latent, labels)
 
@@ -160,7 +160,7 @@ def _repeat_batches(
         if label is not None:
             parts.append(tf.reshape(tf.pad(label, [[0, missing]]), [-1, batch]))
         level = tf.get_logger().level
-        tf.get_logger().setLevel("CRITICAL")  # else it logs what the exception says, with its stack
+        tf.get_logger().setLevel("CRITICAL")  # else it also logs the exception with its stack
         try:
             pictures = tf.vectorized_map(
                 lambda each: make_pictures(each[0], each[1] if len(each) > 1 else None),
@@ -212,7 +212,10 @@ def _encode_labels(labels: tf.Tensor | None, label: FunctionInput, count: int) -
 
 
 def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
-    """Return pictures with their channels last; they are first if only so there are 1 or 3."""
+    """Return pictures with their channels last.
+
+    The channels are first if the first axis has 1 or 3 and the last axis has not.
+    """
     sizes = output.shape.as_list() if output.shape.rank == 4 else ()
     if sizes and sizes[1] in (1, 3) and sizes[3] not in (1, 3):
         return tf.transpose(output, [0, 2, 3, 1])
@@ -220,9 +223,9 @@ def _put_channels_last(output: tf.Tensor) -> tf.Tensor:
 
 
 def _check_pictures(network: TracedNetwork) -> TracedNetwork:
-    """Evaluate the network: pictures are finite, follow from z, and from their own z alone.
+    """Check on samples that pictures are finite, and that each depends on its own z alone.
 
-    Return it with what was seen: whether the length of z matters.
+    Return the network with the result whether the length of z matters.
     """
     generator = TracedGenerator(network, make_normal(network.latent))
     is_large = network.largest_layer > LARGE_LAYER or network.multiply_adds > LARGE_WORK

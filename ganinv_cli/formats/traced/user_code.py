@@ -1,4 +1,4 @@
-"""Code of a generator's file, which is run only if the file is trusted: its modules, its errors."""
+"""Run the code of a generator's file, which must be trusted: imports and errors."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ EXPORT_ADVICE = (
     "the generator"
 )
 MAX_REASON = 200  # characters
-# the reason alone, within a message that repeats settings, arguments and lines
+# patterns of the reason in a message that repeats settings, arguments and lines
 _REASONS = (
     re.compile(r".*Exception encountered: (.*)", re.DOTALL),  # of Keras, for a layer of a model
     re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL),  # of Keras, for a layer's call
@@ -25,9 +25,9 @@ _REASONS = (
 
 @contextmanager
 def run_beside(path: Path) -> Iterator[None]:
-    """Let the body import the modules beside a file; those are forgotten at the end.
+    """Allow imports of the modules beside a file in the block; they are unloaded at the end.
 
-    What the body prints goes to stderr, as stdout is for results.
+    Output of the block goes to stderr, because stdout is for results.
     """
     folder, known, places = path.absolute().parent, set(sys.modules), sys.path[:]
     sys.path.insert(0, str(folder))
@@ -46,10 +46,10 @@ def run_beside(path: Path) -> Iterator[None]:
 def explain_errors(
     failure: str, advice: str = EXPORT_ADVICE, folder: Path | None = None
 ) -> Iterator[None]:
-    """Raise what the body raises as an UnreadableError, in one sentence.
+    """Turn any exception of the block into an UnreadableError of one sentence.
 
-    To be put around calls of a framework or of a user's code alone, which may raise anything. The
-    sentence names the last line in the `folder` that was run.
+    Only for calls of a framework or of a user's code, which may raise anything. The sentence names
+    the last line in `folder` that was run.
     """
     try:
         yield
@@ -69,7 +69,7 @@ def explain_errors(
 def _find_line(error: BaseException, folder: Path) -> str:
     """Return the file and line of a folder where an error was raised, or nothing."""
     if isinstance(error, SyntaxError):
-        return ""  # the message has them
+        return ""  # the message has file and line
     frames = [(each.filename, each.lineno) for each in traceback.extract_tb(error.__traceback__)]
     frames += re.findall(r'File "([^"]*)", line (\d+), in', str(error))
     lines = [

@@ -1,4 +1,4 @@
-"""What is known of each convention of weights alone, and which of them are assumed."""
+"""Conventions of files of weights alone: which are given, inferred or assumed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,9 +21,9 @@ _PHRASES = {
 def list_conventions(
     plan: Plan, inferred: Mapping[Key, Convention] | None = None
 ) -> tuple[Convention, ...]:
-    """Return how each convention of the layers is known, from z to the image.
+    """Return the conventions of the layers, from z to the image, each given, inferred or assumed.
 
-    `inferred` has those that the stored statistics were compared for.
+    `inferred` has the conventions that were compared with the stored statistics.
     """
     rows = inferred or {}
     conventions = [

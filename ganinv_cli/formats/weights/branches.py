@@ -1,4 +1,4 @@
-"""Layers that do not follow one another: what one takes is made by an earlier one, not the last."""
+"""Layers that are not in sequence: the input of one is the output of an earlier layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from ganinv_cli.formats.weights.layers import Framework, WeightedLayer
 
 
 class _Output(NamedTuple):
-    """What a layer makes, as far as shapes tell."""
+    """The output of a layer, as far as shapes determine it."""
 
     name: str  # of the layer
     counts: frozenset[int]  # possible numbers of channels, or of values of a vector
@@ -22,9 +22,10 @@ class _Output(NamedTuple):
 
 
 def check_shapes(layers: Sequence[WeightedLayer], framework: Framework) -> None:
-    """Raise UnreadableError for a layer that takes what an earlier one than the last makes.
+    """Raise UnreadableError if the input of a layer is not the output of the one before it.
 
-    Only numbers of channels are compared. Layers that take what none makes are left to the planner.
+    Only numbers of channels are compared. An input that no earlier layer makes is left to the
+    planner.
     """
     outputs: list[_Output] = []
     for layer in layers:
@@ -37,7 +38,7 @@ def check_shapes(layers: Sequence[WeightedLayer], framework: Framework) -> None:
             _refuse_branch(layer, {taken for taken, _ in pairs}, outputs, framework)
             return
         counts = frozenset(made for _, made in fitting)
-        if kind == "norm" and outputs:  # it takes and makes what the layer before it makes
+        if kind == "norm" and outputs:  # its input and output have the shape of the last output
             outputs[-1] = outputs[-1]._replace(counts=counts)
         else:
             outputs.append(_Output(layer.name, counts, kind == "dense"))
@@ -62,7 +63,7 @@ def _list_channels(layer: WeightedLayer, kind: str, framework: Framework) -> set
 def _refuse_branch(
     layer: WeightedLayer, taken: set[int], outputs: Sequence[_Output], framework: Framework
 ) -> None:
-    """Raise UnreadableError if an output before the last is one that the layer can take."""
+    """Raise UnreadableError if the layer can take an earlier output than the last."""
     for output in reversed(outputs[:-1]):
         channels = [count for count in sorted(taken) if output.can_have(count)]
         if channels:

@@ -25,8 +25,8 @@ class Candidate(NamedTuple):
 
     path: str  # path in the file
     names: frozenset[str]  # of its tensors in the file
-    plan: Plan | None  # None if it is no generator
-    reason: str = ""  # why it is no generator
+    plan: Plan | None  # None if it is not a generator
+    reason: str = ""  # why it is not a generator
 
 
 class ChosenGenerator(NamedTuple):
@@ -49,7 +49,7 @@ def is_discriminator_name(name: str) -> bool:
 
 
 def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
-    """Return the only generator, or of several the one whose name says average.
+    """Return the only generator, or among several the one with "average" or "ema" in its name.
 
     Raises UnreadableError.
     """

@@ -1,7 +1,7 @@
 """Usual geometry of generators, for files of weights that do not state it.
 
-* Stride: 1 for a transposed convolution on a 1 x 1 map, which it fills, and for a kernel of a
-  single pixel; else 2. On a map of 7 x 7 as many have stride 1 as make the image 28 x 28.
+* Stride: 1 for a transposed convolution on a 1 x 1 map, and for a kernel of a single pixel; else 2.
+  From a map of 7 x 7, so many convolutions have stride 1 that the image is 28 x 28.
 * A convolution that is not transposed keeps the sides. Its stride in --strides is the factor of a
   nearest-neighbour upsampling before it. The factor is 2 if two layers without weights precede the
   convolution (activation and upsampling), or one after the norm of the first map; else it is 1.
@@ -146,8 +146,8 @@ def _is_transposed(
 ) -> bool:
     """Return whether a convolution is transposed, by its name, position and channels.
 
-    The first layer, which takes the latent vector, is; so is one that reduces the channels, or
-    keeps them and has an even kernel.
+    The first layer, which takes the latent vector, is transposed. So is a layer that reduces the
+    channels, or keeps them and has an even kernel.
     """
     if layer.transposed is not None:
         return layer.transposed
@@ -163,8 +163,8 @@ def choose_stride(
 ) -> int:
     """Return the factor by which the sides grow.
 
-    `weightless_before`: number of layers without weights since the last with weights;
-    `after_first_norm`: whether that is the norm of the first map.
+    `weightless_before` is the number of layers without weights since the last one with weights;
+    `after_first_norm` is whether that one is the norm of the first map.
     """
     if layout.transposed:
         return 1 if side == 1 or layout.kernel_size == (1, 1) else 2
@@ -175,14 +175,14 @@ def find_unit_strides(layouts: Sequence[KernelLayout], side: int) -> range:
     """Return which of the remaining convolutions have stride 1, for images of 28 pixels a side."""
     if side != 7 or len(layouts) < 3 or not all(each.transposed for each in layouts):
         return range(0)
-    # kernels of 3 are followed by one that keeps the sides
+    # after kernels of 3 there is one convolution that keeps the sides
     return range(2, len(layouts)) if layouts[-1].kernel_size[0] == 3 else range(len(layouts) - 2)
 
 
 def find_usual_padding(layout: KernelLayout, stride: int, side: int) -> str:
-    """Return the padding by which sides grow just `stride` times: a number, or "same".
+    """Return the padding by which sides grow exactly `stride` times: a number, or "same".
 
-    It is "same" if no number says it, as both sides of the map differ.
+    It is "same" if no number is right for both sides of the map.
     """
     sides = _find_same_padding(layout, stride, side)
     numbers = {number for pair in sides for number in pair}

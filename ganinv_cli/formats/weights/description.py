@@ -1,4 +1,4 @@
-"""A generator of weights alone with all its conventions: given, inferred or assumed."""
+"""A generator of weights alone, with all conventions given, inferred or assumed."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ class Description(NamedTuple):
     plan: Plan
     conventions: tuple[Convention, ...]
     assumed: tuple[str, ...]
-    prior: str = ""  # inferred from the statistics; empty if they say nothing
+    prior: str = ""  # inferred from the statistics; empty if they do not determine it
     notes: tuple[str, ...] = ()
 
 
 def describe_generator(plan: Plan) -> Description:
-    """Return the generator with the conventions that its batch norms' statistics tell.
+    """Return the generator with the conventions inferred from its batch norms' statistics.
 
     Raises UnreadableError if they fit no chain of its layers.
     """
@@ -42,7 +42,7 @@ def describe_generator(plan: Plan) -> Description:
 
 
 def _plan_with(plan: Plan, inference: Inference) -> Plan:
-    """Return the plan with the inferred values, which layers behind the last norm share."""
+    """Return the plan with the inferred values; layers after the last norm get them too."""
     if not inference.settings:
         return plan
     settings = {**inference.settings}
@@ -63,7 +63,7 @@ def _plan_again(plan: Plan, settings: Settings) -> Plan:
 
 
 def _copy_last_values(plan: Plan, inference: Inference) -> dict[Key, str]:
-    """Return values for layers that no norm follows: those of the last layers that one does.
+    """Return values for layers after the last norm: copies from the last layers before a norm.
 
     A padding is copied if it is not the usual one.
     """

@@ -28,8 +28,8 @@ class GivenValues:
     def find(self, name: str, index: int, possible: Sequence[str]) -> str:
         """Return the value for one layer, or "" if none is given.
 
-        `index` counts the layers that have this convention; a single value holds for all of them
-        for which it is possible, if `possible` lists what is. Raises UnreadableError.
+        `index` counts the layers that have this convention. A single value is for all layers;
+        if `possible` lists values, it is only for layers that can have it. Raises UnreadableError.
         """
         values = self._values[name]
         if not values:

@@ -19,7 +19,7 @@ class Plan(NamedTuple):
     weighted_layers: tuple[WeightedLayer, ...]
     framework: Framework
     conventions: Conventions
-    is_chain_certain: bool  # whether numbers and shapes tell that the layers follow one another
+    is_chain_certain: bool  # whether numbers and shapes prove that the layers are in sequence
 
     @property
     def labels(self) -> int:

@@ -1,7 +1,7 @@
 """The planner of a sequence of layers: it adds each layer in turn, from z to the image.
 
-What no shape determines is a slot: it has the value of the settings, else the given one, else that
-of `defaults`.
+A property that no shape determines is a slot. Its value is from the settings, else from the given
+values, else from `defaults`.
 """
 
 import math
@@ -96,7 +96,7 @@ class Planner:
     ) -> str:
         """Return the value of a slot of the current layer, or of another, and list the slot.
 
-        `is_certain`: the file determines the usual value. Raises UnreadableError.
+        With `is_certain`, the file determines the usual value. Raises UnreadableError.
         """
         number = self._number if number is None else number
         # every norm has an epsilon, but not every norm may follow an activation
@@ -185,7 +185,7 @@ class Planner:
         layout, method = self._choose_layout(layer, layouts[:1] if is_first else layouts)
         side = self._shape[0]
         defaults.check_bias(layer, layout.outputs, self._framework)
-        # a layer that unfolds is one of those without weights
+        # a layer that unfolds counts as one without weights
         weightless_before = (
             layer.weightless_before
             if layer.weightless_before is None
@@ -228,7 +228,7 @@ class Planner:
     def _choose_layout(
         self, layer: WeightedLayer, layouts: Sequence[KernelLayout]
     ) -> tuple[KernelLayout, Literal["nearest", "bilinear"]]:
-        """Return how a kernel is taken, and how the map before it is enlarged.
+        """Return the interpretation of a kernel, and the upsampling before it.
 
         Raises UnreadableError if its channels do not fit.
         """

@@ -22,9 +22,9 @@ def plan_generator(
     conventions: Conventions,
     settings: Settings | None = None,
 ) -> Plan:
-    """Return the plan of the generator that the layers of a file form in their order.
+    """Return the plan of the generator made of the layers of a file, in their order.
 
-    Raises UnreadableError, which names the layer that does not fit.
+    Raises UnreadableError with the name of the layer that does not fit.
     """
     if not layers:
         raise UnreadableError("holds no layer with weights")

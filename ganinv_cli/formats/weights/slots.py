@@ -1,6 +1,6 @@
-"""The conventions of each layer that a file of weights alone leaves open, and their values as text.
+"""The conventions of each layer that a file of weights alone does not state, with values as text.
 
-A value is spelt as the option takes it: relu, leaky_relu:0.2, before, nearest, 2, same, 1e-05.
+A value is spelt as in the option: relu, leaky_relu:0.2, before, nearest, 2, same, 1e-05.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ganinv_cli.network.convention import Source
 
 Key = tuple[str, int]  # name of a convention, and the number of its layer among those with weights
-Settings = Mapping[Key, str]  # values to plan with, instead of those that are given or usual
+Settings = Mapping[Key, str]  # values to plan with, instead of given or usual values
 
-# that are tried; the first is the most common
+# values to try; the first is the most common
 ACTIVATIONS = (
     *("relu", "leaky_relu:0.2", "none", "leaky_relu:0.01", "leaky_relu:0.1", "leaky_relu:0.3"),
     *("elu", "selu", "tanh", "gelu", "swish"),
@@ -26,7 +26,7 @@ class Slot(NamedTuple):
     number: int  # of the layer among those with weights
     layer: str  # its name in the file; an activation is named by the layer that it follows
     value: str
-    usual: str  # the given value, or that of `defaults`
+    usual: str  # the given value, or the value of `defaults`
     alternatives: tuple[str, ...] = ()  # other values that names and shapes allow
     source: Source = "assumed"
 

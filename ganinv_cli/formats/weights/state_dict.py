@@ -26,7 +26,7 @@ from ganinv_cli.formats.weights.weight import (
 from ganinv_cli.settings.conventions import Conventions
 
 PYTORCH = Framework(is_torch=True, epsilon=1e-5, activation="relu")
-MAX_BLOCKS = 8  # that are tried in every order
+MAX_BLOCKS = 8  # largest number of blocks that are tried in every order
 
 _TENSOR_NAME = re.compile(
     r"(?:(?P<layer>.*?)\.)?(?P<leaf>parametrizations\.weight\.(?:original[01]?|0\._[uv])|[^.]+)",
@@ -61,7 +61,7 @@ def find_generator(
     candidates = [
         candidate
         for where, weights in networks.items()
-        if any(_WEIGHT_NAME.search(name) for name in weights)  # an optimizer's have other names
+        if any(_WEIGHT_NAME.search(name) for name in weights)  # optimizers use other names
         for candidate in _list_candidates(where, weights, options)
     ]
     generator = choose_generator(candidates)
@@ -104,7 +104,7 @@ def _list_candidates(path: str, weights: Weights, options: ReadOptions) -> Itera
     stem = _find_common_prefix(weights)
     heads = _group_by_head(weights, stem)
     generators = [head for head in heads if is_generator_name(head)] if len(heads) > 1 else []
-    # what follows a generator may well fit it: a discriminator takes the image that it makes
+    # a discriminator after the generator would fit too, because it takes the generated image
     apart = generators and (len(generators) > 1 or any(map(is_discriminator_name, heads)))
     names = frozenset(_join_path(path, name) for name in weights)
     try:
@@ -145,8 +145,8 @@ def _plan_in_any_order(path: str, weights: Weights, options: ReadOptions) -> Pla
 def _list_layer_orders(blocks: Mapping[str, Mapping[str, Weight]]) -> Iterator[dict[str, Weight]]:
     """Yield all weights, with the blocks of a network in each order that their names allow.
 
-    Within a block, and between blocks of one name with different numbers, numbers say the order.
-    Of more blocks than MAX_BLOCKS only that by name is tried.
+    Numbers determine the order within a block, and of blocks whose names differ only in numbers. If
+    there are more than MAX_BLOCKS blocks, only the order of their names is tried.
     """
     sorted_blocks = {
         name: dict(sorted(blocks[name].items(), key=lambda each: natural_key(each[0])))

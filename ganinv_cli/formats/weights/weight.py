@@ -45,8 +45,8 @@ def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weig
 
     def read() -> np.ndarray:
         kernel, left, right = weight.read(), u.read(), v.read()
-        # the outputs of a transposed convolution are its second axis; the right axis is the one
-        # that fits u and v, or that gives the larger σ
+        # in a transposed convolution the outputs are the second axis; choose the axis that fits u
+        # and v, or the one with the larger σ
         axes = [a for a in range(min(kernel.ndim, 2)) if sizes == {(kernel.shape[a],): v.shape}]
         sigmas = [
             float(left @ (np.moveaxis(kernel, axis, 0).reshape(left.size, -1) @ right))
@@ -61,7 +61,7 @@ def apply_spectral_norm(name: str, weight: Weight, u: Weight, v: Weight) -> Weig
 
 
 def apply_weight_norm(name: str, magnitude: Weight, direction: Weight) -> Weight:
-    """Return g v / ‖v‖, the norm over the axes in which g has one value."""
+    """Return g v / ‖v‖, with the norm over the axes in which g has size 1."""
 
     def read() -> np.ndarray:
         g, v = magnitude.read(), direction.read()

@@ -17,7 +17,7 @@ from ganinv_cli.network.norms.check import (
 )
 
 KIND = "norms"  # folder of the cache
-VERSION = 1  # of what is measured, and of the sentences
+VERSION = 2  # of the measurement and of the sentences
 STATUSES: tuple[Status, ...] = ("confirmed", "contradicted", "unsettled", "unchecked")
 
 

@@ -1,4 +1,4 @@
-"""Whether a generator is the one that was trained, by the statistics that its batch norms store."""
+"""Check by the statistics in batch norms that a generator is the one that was trained."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
 MAX_SCALE_STEPS = 8
 SCALE_TOLERANCE = 0.01  # relative change of a variance at which the scale of z is found
 MAX_SCALE = 1e6
-SAID_ELSEWHERE = ("prior", "range")  # conventions of any format, which are said to be assumed
+NOTED_ELSEWHERE = ("prior", "range")  # conventions of every format, which have notes of their own
 SAME_SCALE = 0.03  # relative difference of two scales that are named as one
 
 
@@ -32,12 +32,12 @@ class StoredNorm(NamedTuple):
     moments: Moments
 
 
-# (scale of z, how many norms) -> moments of what enters each of the first norms
+# (scale of z, number of norms) -> moments of the input of each of the first norms
 Measure = Callable[[float, int], list[Moments]]
 
 
 class NormRow(NamedTuple):
-    """How well a norm's stored statistics fit what enters it."""
+    """How well the stored statistics of a norm fit its input."""
 
     name: str
     discrepancy: Discrepancy
@@ -49,7 +49,7 @@ class NormCheck:
 
     status: Status
     rows: tuple[NormRow, ...] = ()  # from z to the image
-    doubt: str = ""  # a clause on the generator, "its …"; empty if there is none
+    doubt: str = ""  # a clause about the generator, "its …"; empty if there is none
 
     @property
     def is_confirmed(self) -> bool | None:
@@ -61,9 +61,9 @@ UNCHECKED = NormCheck("unchecked")
 
 
 def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: float) -> NormCheck:
-    """Return whether the stored statistics are what `measure` finds, and if not, which z fits.
+    """Compare stored with measured statistics; if they differ, find a scale of z that fits.
 
-    `deviation` is the prior's own standard deviation, per component.
+    `deviation` is the standard deviation of one component of z under the prior.
     """
     if not norms:
         return UNCHECKED
@@ -83,14 +83,14 @@ def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: floa
 
 
 def doubt_assumptions(check: NormCheck, conventions: Sequence[Convention]) -> NormCheck:
-    """Return an unchecked result with what is doubtful: conventions of layers that are assumed."""
+    """Return an unchecked result whose doubt names the assumed conventions of layers."""
     names = [each.name for each in conventions if each.source == "assumed"]
-    doubtful = [name for name in dict.fromkeys(names) if name not in SAID_ELSEWHERE]
+    doubtful = [name for name in dict.fromkeys(names) if name not in NOTED_ELSEWHERE]
     if check.status != "unchecked" or not doubtful:
         return check
     return replace(
         check,
-        doubt="it has no batch norms that could confirm what is assumed of its layers "
+        doubt="it has no batch norms that could confirm what is assumed about its layers "
         f"({', '.join(doubtful)})",
     )
 
@@ -130,7 +130,7 @@ def _is_initial(norm: StoredNorm) -> bool:
 
 
 def _describe_prior(deviation: float, scale: float) -> str:
-    """Return the sentence on a prior of another scale; `deviation` is that of a component."""
+    """Return the sentence on a prior of another scale; `deviation` as in `compare_norms`."""
     usual = {"uniform:-1,1": 3**-0.5, "normal": 1.0}
     near = [name for name, each in usual.items() if abs(deviation / each - 1) < SAME_SCALE]
     prior = near[0] if near else f"normal:{deviation:.3g}"
@@ -141,10 +141,10 @@ def _describe_prior(deviation: float, scale: float) -> str:
 
 
 def _describe_contradiction(rows: Sequence[NormRow], contradicted: Sequence[int]) -> str:
-    cause = "they never settled, or a layer is not what the file's program had"
+    cause = "they never settled, or a layer differs from the program that was trained"
     if contradicted[0] == 0:
         return f"no prior fits its moving averages: {cause}"
     names = ", ".join(rows[place].name for place in contradicted[:3])
     more = len(contradicted) - 3
     where = f"{names} and {more} more" if more > 0 else names
-    return f"its moving averages at {where} are not those of what enters: {cause}"
+    return f"its moving averages at {where} do not match the inputs of these norms: {cause}"

@@ -1,7 +1,7 @@
-"""Measure the moments of what enters the batch norms of a generator, for random z of its prior.
+"""Measure the moments of the inputs of a generator's batch norms, for random z of its prior.
 
-Each norm is applied with the moments of its batch, as in training. So a layer that is not the
-file's shows at the next norm alone, and sampling errors do not add up from norm to norm.
+Each norm is applied with the moments of its batch, as in training. So a wrong layer affects only
+the next norm, and sampling errors do not add up from norm to norm.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ from ganinv_cli.prior import Normal, Prior
 
 ROWS = (256, 1024)  # fewest and most z
 MAX_WORK = 1 << 35  # multiply-adds of all z, unless the fewest need more
-BATCH = 128  # z whose moments a norm takes
+BATCH = 128  # number of z in a batch
 MIN_BATCH = 32  # the same, if the layers are large
-MAX_BATCH_VALUES = 1 << 25  # in the largest layer of a larger batch
+MAX_BATCH_VALUES = 1 << 25  # in the largest layer, for batches of more than MIN_BATCH
 
 _Moments = tuple[tf.Tensor, tf.Tensor]  # mean and variance, (channels,)
 _Run = Callable[[tf.Tensor, tf.Tensor], list[_Moments]]  # of z and labels
@@ -35,7 +35,7 @@ class Norms(NamedTuple):
     """The batch norms of a network, from z to the image."""
 
     stored: list[StoredNorm]
-    make_run: Callable[[int], _Run]  # the function that runs so many of them
+    make_run: Callable[[int], _Run]  # makes the function that runs the first n norms
 
 
 def find_stored_norms(network: Network | TracedNetwork) -> Norms:
@@ -80,8 +80,8 @@ def make_measure(network: Network | TracedNetwork, prior: Prior, norms: Norms) -
 def draw_z(prior: Prior, rows: int, latent: int) -> np.ndarray:
     """Return z (rows, latent) as they were in training: a normal z is not truncated.
 
-    If there are enough rows, z is changed a little to have the prior's own mean and covariance: so
-    what linear layers make of it has no sampling error.
+    If there are enough rows, z is changed slightly to have the prior's exact mean and covariance.
+    Then the outputs of linear layers have no sampling error.
     """
     random, shape = np.random.default_rng(0), (rows, latent)
     if isinstance(prior, Normal):

@@ -20,11 +20,11 @@ def step_within_bounds(
 ) -> tf.Tensor:
     """Return the step (batch, latent), in clamping rows to the minimum of their bounded model.
 
-    The model is the quadratic with inverse Hessian H whose step without bounds is `newton_step`.
-    With the components in A moved just to their bounds, by δ, the others follow:
-    d = newton_step + H λ with λ zero outside A, and such that d = δ in A. A begins with the
-    `blocked` components and, by the primal-dual active set method (Hintermüller, Ito & Kunisch
-    2002), adds those that d would move across a bound and removes those that λ holds back.
+    The model is quadratic, with inverse Hessian H; its step without bounds is `newton_step`. The
+    active components A move exactly to their bounds, by δ. The step is d = newton_step + H λ, with
+    λ = 0 outside A and d = δ in A. A begins with the `blocked` components. The primal-dual active
+    set method (Hintermüller, Ito & Kunisch 2002) adds the components that d would move across a
+    bound, and removes those whose λ has the wrong sign.
     """
     rows = tf.where(clipping.clamping)[:, 0]
     selected = tf.nest.map_structure(lambda field: tf.gather(field, rows), history)
@@ -53,7 +53,7 @@ def step_within_bounds(
 
 
 def _regularise(inverse: tf.Tensor, identity: tf.Tensor) -> tf.Tensor:
-    """Return H plus a little of the identity; the identity in rows that are not finite."""
+    """Return H plus a small multiple of the identity; the identity in rows that are not finite."""
     finite = tf.reduce_all(tf.math.is_finite(inverse), [1, 2], keepdims=True)
     scale = tf.reduce_mean(tf.linalg.diag_part(inverse), -1)[:, None, None]
     return tf.where(finite, inverse + DAMPING * scale * identity, identity)

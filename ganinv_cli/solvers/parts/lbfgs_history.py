@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from ganinv_cli.solvers.solver import select_rows
 
-MIN_CURVATURE_COSINE = 1e-7  # cosine between move and change below which a pair is rounding
+MIN_CURVATURE_COSINE = 1e-7  # between move and change; a pair with less may be rounding alone
 
 
 class History(NamedTuple):
-    """Moves and the changes of the gradient over them, the newest last; weight 0 is no pair."""
+    """Moves and changes of the gradient over them, the newest last; a pair of weight 0 is empty."""
 
     moves: tf.Tensor  # (batch, memory, latent), s = z' - z
     changes: tf.Tensor  # (batch, memory, latent), y = gradient' - gradient
@@ -54,15 +54,15 @@ def multiply_inverse_hessian(
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
     `initial_inverse` (batch, latent, latent), the identity if it is None, and scale = sᵀy / yᵀWy of
-    the newest pair (1 without pairs); each loop as the triangular system that it solves. With
-    S, Y the moves and changes in rows, R the upper triangle of S Yᵀ and D its diagonal:
+    the newest pair (1 without pairs). Each loop is computed as the triangular system that it
+    solves. With S, Y the moves and changes in rows, R the upper triangle of S Yᵀ, D its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
     """
     moves, changes = history.moves, history.changes
     products = tf.matmul(moves, changes, transpose_b=True)
     diagonal = tf.linalg.diag_part(products) + tf.cast(
         history.weights == 0, q.dtype
-    )  # 1 for no pair
+    )  # 1 without pairs
     triangle = tf.linalg.set_diag(tf.linalg.band_part(products, 0, -1), diagonal)
     first = tf.linalg.triangular_solve(triangle, tf.matmul(moves, q), lower=False)
     q -= tf.matmul(changes, first, transpose_a=True)

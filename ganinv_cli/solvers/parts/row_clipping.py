@@ -19,7 +19,7 @@ class RowClipping(NamedTuple):
     redrawing: tf.Tensor  # (batch,) bool
 
     def clip_to_bounds(self, z: tf.Tensor) -> tf.Tensor:
-        """Return z (batch, latent), in clamping rows with each component inside the bounds."""
+        """Return z (batch, latent); in clamping rows each component is set inside the bounds."""
         clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
         return tf.where(self.clamping[:, None], clamped, z)
 
@@ -45,7 +45,7 @@ class RowClipping(NamedTuple):
         return tf.reduce_any((z < self.prior.low) | (z > self.prior.high), -1)
 
     def find_clampable(self, z: tf.Tensor) -> tf.Tensor:
-        """Return which rows (batch,) clamping may change: one beyond a bound, or NaN."""
+        """Return which rows (batch,) clamping may change: those beyond a bound or with NaN."""
         clamped = tf.clip_by_value(z, self.prior.low, self.prior.high)
         return tf.reduce_any(clamped != z, -1)
 
@@ -57,7 +57,7 @@ class RowClipping(NamedTuple):
         return (self.clamping | self.redrawing) & self.find_beyond(z)
 
     def find_actions(self, z: tf.Tensor) -> tf.Tensor:
-        """Return which kinds of rule change z (batch, latent), or would in rows of other rules.
+        """Return which kinds of rule change z (batch, latent), or would change it in other rows.
 
         Returns int64 (batch, ACTION_KINDS), 1 or 0. A penalty counts as a change if it is not 0.
         """
@@ -70,7 +70,7 @@ class RowClipping(NamedTuple):
         return tf.reduce_mean((z - clamped) ** 2, -1)
 
     def redraw(self, z: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        """Return z, in redrawing rows with each component outside drawn anew from the prior.
+        """Return z; in redrawing rows, each component outside is drawn anew from the prior.
 
         `count` (batch,) int64 is the number of redraws so far in each row's current start.
         """
@@ -85,5 +85,5 @@ class RowClipping(NamedTuple):
 
 
 def stack_actions(clamps: tf.Tensor, redraws: tf.Tensor, penalties: tf.Tensor) -> tf.Tensor:
-    """Return counts, int64 (batch, ACTION_KINDS), of what holds, bool (batch,) for each kind."""
+    """Return the actions, bool (batch,) for each kind, as one int64 (batch, ACTION_KINDS)."""
     return tf.cast(tf.stack([clamps, redraws, penalties], -1), tf.int64)

@@ -173,7 +173,7 @@ def test_mixed_precision_is_checked_in_float32(tmp_path: Path) -> None:
     model = km.randomize_weights(keras.Sequential([keras.Input((LATENT,)), *chain]))
     path = km.save_model(tmp_path, model)
     said = run_ganinv(tmp_path, "inspect", path, "--trust", "--check").output
-    assert "ok pictures are those of the program that the file holds" in said
+    assert "ok pictures are equal to those of the program in the file" in said
 
 
 IMPURE = {

@@ -96,7 +96,7 @@ def _reshape_of(source: str) -> Callable[[SavedModel], None]:
 
 
 def test_a_graph_that_leads_back_to_itself(plain: Path) -> None:
-    assert_refused(edit_saved_model(plain, _reshape_of("Tanh:y:0")), "which is a loop")
+    assert_refused(edit_saved_model(plain, _reshape_of("Tanh:y:0")), "has a loop through")
 
 
 def test_a_graph_that_asks_for_what_is_not_there(plain: Path) -> None:
@@ -216,7 +216,7 @@ def test_endless_matrix_products_are_refused_before_they_are_computed(tmp_path: 
             square = square @ square
         return draw_small_picture(z) + tf.reduce_max(square)
 
-    assert_refused(write_graph(tmp_path / "g.pb", build), "multiplications", "what precedes it")
+    assert_refused(write_graph(tmp_path / "g.pb", build), "multiplications", "operations before it")
 
 
 _MUTATE = """

@@ -69,10 +69,10 @@ def _print(z: tf.Tensor, path: str) -> tf.Tensor:
     ("build", "words"),
     [
         (_called, ("PyFunc", "calls Python")),
-        (_read, ("ReadFile", "not on the list")),
-        (_restored, ("RestoreV2", "not on the list")),
-        (_look_up, ("HashTableV2", "not on the list of operations")),
-        (_print, ("Print", "not on the list of operations")),
+        (_read, ("ReadFile", "is not supported")),
+        (_restored, ("RestoreV2", "is not supported")),
+        (_look_up, ("HashTableV2", "is not supported")),
+        (_print, ("Print", "is not supported")),
         (
             lambda z, path: draw_small_picture(z + tf.random.normal((LATENT,), seed=1)),
             ("Random", "noise"),
@@ -82,12 +82,12 @@ def _print(z: tf.Tensor, path: str) -> tf.Tensor:
             ("depend on the other pictures",),
         ),
         (lambda z, path: draw_small_picture(z / z), ("same picture",)),
-        (lambda z, path: draw_small_picture(z)[:1], ("(1, 4, 4, 3) of 2 latent vectors",)),
+        (lambda z, path: draw_small_picture(z)[:1], ("(1, 4, 4, 3) from 2 latent vectors",)),
         (
             lambda z, path: tf.reshape(draw_small_picture(z), (1, -1, 4, 3)),
-            ("(1, 8, 4, 3) of 2 latent vectors",),
+            ("(1, 8, 4, 3) from 2 latent vectors",),
         ),
-        (lambda z, path: tf.reduce_sum(draw_small_picture(z), 0), ("of 2 latent vectors",)),
+        (lambda z, path: tf.reduce_sum(draw_small_picture(z), 0), ("from 2 latent vectors",)),
         (
             lambda z, path: draw_small_picture(z) * tf.cast(tf.shape(z)[0], tf.float32),
             ("depend on the other pictures",),
@@ -122,7 +122,7 @@ def test_a_loop_is_refused_with_what_to_do(tmp_path: Path) -> None:
         return draw_small_picture(doubled[1])
 
     path = save_module(tmp_path, picture)
-    assert_refused(path, "belongs to a loop", "unroll it")
+    assert_refused(path, "belongs to a loop", "unroll the loop")
 
 
 @pytest.fixture

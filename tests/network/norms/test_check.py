@@ -124,7 +124,7 @@ def test_a_generator_without_norms_is_not_checked_and_not_doubted() -> None:
     )
     doubted = load_check(replace(checkpoint, conventions=assumed))
     assert doubted is not None
-    assert doubted.doubt.endswith("what is assumed of its layers (activation)")
+    assert doubted.doubt.endswith("what is assumed about its layers (activation)")
 
 
 def test_a_check_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

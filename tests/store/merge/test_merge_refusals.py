@@ -178,7 +178,7 @@ def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_named(pair, tmp_path):
-    with pytest.raises(UsageError, match="lies in a folder that does not exist"):
+    with pytest.raises(UsageError, match="is in a folder that does not exist"):
         merge(tmp_path / "missing" / "all.h5", pair)
     assert not (tmp_path / "missing").exists()
 

@@ -1,8 +1,8 @@
 """How well measured moments fit stored ones, and whether one hypothesis fits better than another.
 
-Stored statistics are those of a few batches, so they differ from exact ones by chance, differently
-for each channel, and all variances may be a little low: a batch's own mean was subtracted.
-Two hypotheses are compared channel by channel (Vuong 1989): z = √n · mean(d) / σ(d), where d is the
+Stored statistics come from a few batches, so they differ from exact ones by chance, differently for
+each channel. All variances may be slightly low, because the mean of each batch was subtracted. Two
+hypotheses are compared channel by channel (Vuong 1989): z = √n · mean(d) / σ(d), with d the
 difference of their losses in a channel.
 """
 
@@ -14,8 +14,10 @@ from ganinv_cli.formats.weights.inference.measure import Moments
 from ganinv_cli.network.norm_statistics import Discrepancy, compare_moments
 
 TOLERANCE = 0.05  # difference of a channel's moments that chance explains
-LOW_VARIANCE = 0.07  # by which batches of 16 with equal pixels would underestimate variances
-HIGH_VARIANCE = 0.02  # by which variances may be too high, as those before the weights' last steps
+LOW_VARIANCE = 0.07  # relative; batches of 16 with equal pixels underestimate variances by this
+HIGH_VARIANCE = (
+    0.02  # relative; variances from before the last training steps may be so much higher
+)
 CLEARLY = 4.0  # z above which one hypothesis fits better
 MAX_INDEPENDENT = 64  # channels that count as independent: all come from the same batches
 
@@ -23,7 +25,7 @@ MAX_INDEPENDENT = 64  # channels that count as independent: all come from the sa
 def compute_losses(moments: Moments) -> np.ndarray:
     """Return the loss of each channel, ln(1 + (v/t)²) + ln(1 + (m/t)²), with tolerance t.
 
-    v and m are as in `_compute_deviations`. Channels without variance lose most.
+    v and m are as in `_compute_deviations`. Channels without variance have the largest loss.
     """
     known, ratio, shift = _compute_deviations(moments)
     losses = np.log1p((ratio / TOLERANCE) ** 2) + np.log1p((shift / TOLERANCE) ** 2)
@@ -31,12 +33,12 @@ def compute_losses(moments: Moments) -> np.ndarray:
 
 
 def compute_discrepancy(moments: Moments) -> Discrepancy:
-    """Return the medians over channels, as they are shown."""
+    """Return the medians over channels, for display."""
     return compare_moments(*moments)  # in the order of its arguments
 
 
 def compute_misfit(moments: Moments) -> float:
-    """Return the discrepancy, less what batches of any size explain; NaN if no channel varies."""
+    """Return the discrepancy beyond what small batches explain; NaN if no channel varies."""
     known, ratio, shift = _compute_deviations(moments)
     if not known.any():
         return math.nan
@@ -46,8 +48,8 @@ def compute_misfit(moments: Moments) -> float:
 def _compute_deviations(moments: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which channels vary, v and m, each (channels,).
 
-    v is the log ratio of the variances, without what all channels share and small batches explain;
-    m is the difference of the means in standard deviations.
+    v is the log ratio of the variances, minus the part that all channels share and that small
+    batches explain; m is the difference of the means in standard deviations.
     """
     with np.errstate(all="ignore"):
         ratio = np.log(moments.variance / moments.stored_variance)
@@ -60,7 +62,7 @@ def _compute_deviations(moments: Moments) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def count_deviations(better: np.ndarray, worse: np.ndarray) -> float:
-    """Return by how many standard deviations the first losses are less, over their channels."""
+    """Return the number of standard deviations by which the first losses are lower on average."""
     difference = worse - better
     count = min(difference.size, MAX_INDEPENDENT)
     spread = float(difference.std())

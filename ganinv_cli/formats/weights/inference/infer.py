@@ -1,4 +1,4 @@
-"""Inference of all conventions, norm by norm, and how sure each of them is."""
+"""Infer all conventions, norm by norm, and how certain each of them is."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,9 +18,9 @@ from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
 from ganinv_cli.network.convention import Alternative, Convention, Source
 from ganinv_cli.settings.conventions import Conventions
 
-# of residual networks read as chains, the norms before the first sum differ by .01, the one behind
-# it by .35 to .42, of which .21 to .33 in the means, which dropout leaves alone; where a skipped
-# block makes little, another stride and activation came as near as .11
+# In residual networks read as chains, the norms before the first sum differ by .01. The norm after
+# it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If
+# the skipped block has little effect, another stride and activation came as near as .11.
 SHARP, REFUSED_MEAN = 0.06, 0.15
 MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
 PROMISING = (
@@ -29,15 +29,15 @@ PROMISING = (
 
 
 class Inference(NamedTuple):
-    """What the stored statistics say."""
+    """The conventions inferred from stored statistics."""
 
     settings: dict[Key, str]  # to plan the generator with
     conventions: dict[Key, Convention]  # those that a norm was compared for
-    contradictions: tuple[str, ...] = ()  # given values that the statistics speak against
+    contradictions: tuple[str, ...] = ()  # given values that the statistics contradict
 
 
 def infer_conventions(plan: Plan) -> Inference:
-    """Return the conventions that the stored statistics tell.
+    """Return the conventions inferred from the stored statistics.
 
     Raises UnreadableError if they fit no chain of the layers.
     """
@@ -83,7 +83,7 @@ class _Inferring:
             if max(self._misfits) < SHARP and best.discrepancy.mean > REFUSED_MEAN:
                 raise self._no_chain_error(number, best)
         self._misfits.append(current.misfit)
-        if not fits:  # what is best of what does not fit is no better than what is usual
+        if not fits:  # the best of hypotheses that do not fit is no better than the usual values
             usual = search.measure_exactly([start])
             current = usual[0] if usual else current
         for slot in self._list_slots(search, current):
@@ -91,7 +91,7 @@ class _Inferring:
         return True
 
     def _measure_pool(self, search: SegmentSearch, found: Sequence[Scored]) -> list[Scored]:
-        """Return hypotheses measured exactly: the best, and what differs in one convention."""
+        """Return hypotheses measured exactly: the best, and those that differ in one convention."""
         finalists = [each.settings for each in found[:MAX_FINALISTS]]
         pool = search.measure_exactly(finalists)
         measured = {each.identity for each in pool}
@@ -126,7 +126,7 @@ class _Inferring:
         return chosen
 
     def _prefer_usual(self, search: SegmentSearch, best: Scored, pool: list[Scored]) -> Scored:
-        """Return the hypothesis with usual values for all that cannot be told from the best."""
+        """Return a hypothesis as good as the best, with usual values in undecided conventions."""
         current = best
         for slot in search.list_open_slots(best.plan):
             if slot.value == slot.usual or slot.source == "given":
@@ -149,9 +149,9 @@ class _Inferring:
     def _decide(
         self, slot: Slot, current: Scored, pool: Sequence[Scored], is_exhaustive: bool
     ) -> None:
-        """Decide whether a value is inferred, and note what it was compared with.
+        """Decide whether a value is inferred, and record the value that it was compared with.
 
-        If not all combinations were tried, one that was not may fit better.
+        If not all combinations were tried, an untried one may fit better.
         """
         rivals = [each for each in pool if self._differs(slot, each, current)]
         runner_up = min(rivals, key=lambda each: each.loss, default=None)
@@ -159,7 +159,7 @@ class _Inferring:
         is_sure = is_sure and all(_is_clearly_worse(rival, current) for rival in rivals)
         if slot.key == PRIOR:
             is_sure = is_sure and slot.value in ROUND_PRIORS
-        if slot.name == "epsilon":  # those that would change nothing were not tried
+        if slot.name == "epsilon":  # values without effect were not tried
             is_sure = is_sure and len(slot.alternatives) == len(EPSILONS) - 1
         source: Source = slot.source
         if source == "assumed" and is_sure and (rivals or slot.key == PRIOR):
@@ -184,13 +184,13 @@ class _Inferring:
         return slot.key != PRIOR or value in ROUND_PRIORS or slot.value not in ROUND_PRIORS
 
     def _is_what_if(self, scored: Scored) -> bool:
-        """Return whether a hypothesis has another value than one that was given."""
+        """Return whether a hypothesis contradicts a given value."""
         if self._given_prior and scored.settings[PRIOR] != self._given_prior:
             return True
         return any(s.source == "given" and s.value != s.usual for s in scored.plan.slots)
 
     def _search_without_given(self, number: int) -> Scored | None:
-        """Return a hypothesis that fits without the values that are given, if there is one."""
+        """Return a hypothesis that fits if the given values are ignored, if there is one."""
         given = self._plan.conventions
         free = self._plan._replace(conventions=Conventions(labels=given.labels))
         if given == free.conventions:
@@ -201,7 +201,7 @@ class _Inferring:
         return next((each for each in search.measure_exactly(settings) if each.fits), None)
 
     def _add_contradictions(self, current: Scored, better: Scored) -> None:
-        """Note the given values that differ from those that fit."""
+        """Record the given values that differ from the values that fit."""
         given = [slot for slot in current.plan.slots if slot.source == "given"]
         if PRIOR not in self._decided and self._given_prior:
             given.append(Slot(*PRIOR, "", self._given_prior, self._given_prior))

@@ -18,7 +18,7 @@ VERSION = 6  # of the method: kept inferences of another one are not used
 
 
 def infer_or_load(plan: Plan) -> Inference:
-    """Return the conventions that the stored statistics tell, from the cache if they are kept.
+    """Return the conventions inferred from the stored statistics, from the cache if possible.
 
     Raises UnreadableError if the statistics fit no chain of the layers.
     """
@@ -34,7 +34,7 @@ def infer_or_load(plan: Plan) -> Inference:
 
 
 def _hash_content(plan: Plan) -> str:
-    """Return the hash of all that decides an inference: weights, names, and what is given."""
+    """Return the hash of all inputs of an inference: weights, names, and given values."""
     digest = hashlib.sha256(repr((plan.framework, plan.conventions)).encode())
     for layer in plan.weighted_layers:
         digest.update(repr((layer.name, layer.weightless_before, layer.transposed)).encode())

@@ -1,4 +1,4 @@
-"""Moments of what enters a batch norm, for many ways to plan the layers before it."""
+"""Moments of the input of a batch norm, for many plans of the layers before it."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ganinv_cli.network.shapes import Shape, infer_shape
 
 MAX_CACHED_VALUES = 1 << 27  # float32 numbers of all outputs that are kept
 
-LayerKey = tuple[object, ...]  # what decides the output of the layers so far
+LayerKey = tuple[object, ...]  # everything that determines the output of the layers so far
 
 
 class Moments(NamedTuple):
@@ -40,7 +40,7 @@ class Effort(NamedTuple):
 
 
 class Subset(NamedTuple):
-    """Which outputs of a convolution are computed; every row of pixels is, for some samples."""
+    """The outputs of a convolution that are computed; each row of pixels for some samples."""
 
     channels: tuple[int, ...]
     step: int  # between rows of the pixels of one sample
@@ -59,7 +59,7 @@ class Measurements:
         self._planned: dict[LayerKey, PlannedLayer] = {}
 
     def measure(self, layers: Sequence[PlannedLayer], prior: str, effort: Effort) -> Moments:
-        """Return the moments of what enters the last of these layers, which is a norm."""
+        """Return the moments of the input of the last of these layers, which is a norm."""
         with np.errstate(all="ignore"):  # weights may be too large for float32
             return self._measure(layers, prior, effort)
 
@@ -90,7 +90,7 @@ class Measurements:
     ) -> np.ndarray:
         """Return the output (samples, …, channels) of the layers.
 
-        Of a subset of a convolution's outputs, it is (pixels of all samples, channels).
+        With a subset of a convolution's outputs, it is (pixels of all samples, channels).
         """
         if not layers:
             samples = draw_samples(prior, self._inputs - self._labels, self._labels)
@@ -112,7 +112,7 @@ class Measurements:
         return x
 
     def _apply(self, layer: Layer, x: np.ndarray, subset: Subset | None) -> np.ndarray:
-        if isinstance(layer, BatchNorm):  # as in training, by the moments of what enters it
+        if isinstance(layer, BatchNorm):  # as in training, by the moments of its input
             flat = x.reshape(-1, x.shape[-1])
             layer = replace(layer, mean=flat.mean(0), variance=flat.var(0))
         if subset is None or not isinstance(layer, Conv | ConvTranspose):
@@ -136,7 +136,7 @@ class Measurements:
             self._kept_values -= self._outputs.popitem(last=False)[1].size
 
     def _choose_subset(self, layers: Sequence[PlannedLayer], effort: Effort) -> Subset | None:
-        """Return which outputs of the last convolution are computed; None: all."""
+        """Return the outputs of the last convolution to compute; None: all."""
         count = len(layers)
         while count and isinstance(layers[count - 1].usage, Activation):
             count -= 1

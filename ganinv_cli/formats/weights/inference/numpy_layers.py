@@ -1,6 +1,6 @@
-"""Layers as NumPy functions, for measurements that must not wait for TensorFlow.
+"""Layers as NumPy functions, for measurements without the slow start of TensorFlow.
 
-Only layers of a chain: what files of weights alone are made of. `execute` has all layers.
+Only layers of a chain, as in files of weights alone. `network/execute.py` has all layers.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def apply_convolution(
 def _apply_conv_transpose(
     layer: kinds.ConvTranspose, x: np.ndarray, rows: np.ndarray | None = None
 ) -> np.ndarray:
-    """Add what each tap of the kernel makes of all pixels to every stride-th pixel."""
+    """Multiply all pixels by each tap of the kernel, and add this to every stride-th pixel."""
     batch, height, width, _ = x.shape
     tall, wide, outputs, _ = layer.weights.shape
     down, across = layer.stride
@@ -97,7 +97,7 @@ def _apply_conv_transpose(
 
 
 def _apply_conv(layer: kinds.Conv, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Add what each tap of the kernel makes of the image, moved by its place."""
+    """Multiply the image by each tap of the kernel, and add the results, shifted by the tap."""
     padded = _pad_or_crop(x, layer.padding)
     tall, wide, inputs, outputs = layer.weights.shape
     down, across = layer.stride

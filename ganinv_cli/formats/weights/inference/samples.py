@@ -16,8 +16,8 @@ UNCUT_ABOVE = 0.98  # a normal prior that keeps this share was trained without b
 def draw_samples(prior_text: str, latent: int, labels: int) -> np.ndarray:
     """Return samples (n, latent + labels) of z, and of a one-hot label behind it if there is one.
 
-    n is MAX_SAMPLES, or more if z has so many components. The moments are those of the prior and
-    not of chance: a linear layer's output has the exact mean and variance.
+    n is MAX_SAMPLES, or more if z has more components. The samples have the prior's exact moments,
+    so the output of a linear layer has the exact mean and variance.
     """
     prior = parse_prior(prior_text, latent)
     count = max(MAX_SAMPLES, 2 * latent)

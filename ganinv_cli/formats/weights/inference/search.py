@@ -33,11 +33,11 @@ SMALL_GAIN = 0.02  # of a quickly measured loss
 MAX_PAIRS = 400
 MAX_PAIR_MOVES = 3
 MAX_DESCENTS = 12
-SMALL_CHANGE = 0.005  # relative change of a norm's output that its statistics cannot show
+SMALL_CHANGE = 0.005  # relative change of a norm's output that is too small for its statistics
 
-SAME_SCALE = 0.06  # relative difference of standard deviations of priors that are not told apart
+SAME_SCALE = 0.06  # relative difference of standard deviations at which priors count as equal
 
-# that people use; of a uniform and a normal prior of one variance, the rounder is meant
+# common priors; of a uniform and a normal one of equal variance, the one with round numbers
 ROUND_PRIORS = (
     *("normal:1", "uniform:-1,1", "uniform:0,1"),
     *("normal:1,0.9545", "normal:2", "normal:0.5", "normal:0.2", "normal:0.1", "normal:0.05"),
@@ -48,14 +48,14 @@ ROUND_PRIORS = (
 
 
 class Scored(NamedTuple):
-    """A hypothesis: settings, the plan that they make, and how well it fits the norm."""
+    """A hypothesis: settings, the plan with them, and how well it fits the norm."""
 
     settings: Mapping[Key, str]
     plan: Plan
     losses: np.ndarray  # (channels,)
     discrepancy: Discrepancy
     moments: Moments
-    misfit: float  # the discrepancy without what small batches explain
+    misfit: float  # the discrepancy beyond what small batches explain
 
     @property
     def fits(self) -> bool:
@@ -69,7 +69,7 @@ class Scored(NamedTuple):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What the plan computes."""
+        """Key of the function that the plan computes."""
         prior = self.settings.get(PRIOR, "")
         return (prior, *((each.name, each.usage) for each in self.plan.layers))
 
@@ -80,7 +80,7 @@ class SegmentSearch:
     def __init__(
         self, plan: Plan, measurements: Measurements, count: int, decided: Mapping[Key, str]
     ) -> None:
-        """`count` is the number of layers with weights up to this norm, with it."""
+        """`count` is the number of layers with weights up to and including this norm."""
         self._plan, self._measurements, self._count = plan, measurements, count
         self.decided = decided
         self._given_prior = ""
@@ -108,7 +108,7 @@ class SegmentSearch:
             return []
         if self.count_linear(scored[0].plan) == 1:
             return self._descend(scored, scored[0])
-        # errors of several layers can compensate: each geometry is a start of its own
+        # errors of several layers can compensate each other, so each geometry is a separate start
         geometries: dict[tuple[object, ...], Scored] = {}
         for each in scored:
             geometries.setdefault(_list_geometry(each), each)
@@ -126,7 +126,7 @@ class SegmentSearch:
     def _descend(
         self, scored: list[Scored], best: Scored, fixed: tuple[str, ...] = ()
     ) -> list[Scored]:
-        """Change one convention after the other while that fits better; return all hypotheses.
+        """Change one convention after another while the fit improves; return all hypotheses.
 
         Conventions with names in `fixed` are kept.
         """
@@ -161,7 +161,7 @@ class SegmentSearch:
         return [{**best.settings, **change} for _, change in pairs[:MAX_PAIRS]]
 
     def count_linear(self, plan: Plan) -> int:
-        """Return how many matrices and convolutions precede this norm, since the last one."""
+        """Return the number of matrices and convolutions between the last norm and this one."""
         kinds = ["variance" in each.weights for each in plan.weighted_layers[: self._count - 1]]
         return kinds[::-1].index(True) if True in kinds else len(kinds)
 
@@ -170,7 +170,7 @@ class SegmentSearch:
         return self._score_all(settings, EXACT)
 
     def list_open_slots(self, plan: Plan) -> list[Slot]:
-        """Return the slots that this norm can tell something of, with the values to try."""
+        """Return the slots that affect this norm, with the values to try."""
         last = self._count - 1
         slots = []
         for slot in plan.slots:
@@ -197,7 +197,7 @@ class SegmentSearch:
                 yield {**scored.settings, PRIOR: prior}
 
     def list_priors(self, scored: Scored) -> Iterator[str]:
-        """Yield the round priors, and a normal one of the scale that fits if none of them does."""
+        """Yield the priors with round numbers; if none fits, also a normal prior that does."""
         yield from ROUND_PRIORS
         with np.errstate(all="ignore"):
             ratio = scored.moments.stored_variance / scored.moments.variance
@@ -242,7 +242,7 @@ class SegmentSearch:
     def _expand_activations(self, settings: list[dict[Key, str]]) -> list[dict[Key, str]]:
         """Return the settings with every combination of activations, or one for all places.
 
-        All combinations are tried unless they are too many.
+        All combinations are tried unless there are too many.
         """
         expanded: list[dict[Key, str]] = []
         slots_of = [
@@ -287,7 +287,7 @@ class SegmentSearch:
 
 
 def _sort_distinct(scored: list[Scored]) -> list[Scored]:
-    """Return hypotheses by their losses, the first of those that are the same network."""
+    """Return hypotheses sorted by loss, only one of those with the same network."""
     distinct: dict[tuple[object, ...], Scored] = {}
     for each in scored:
         distinct.setdefault(each.identity, each)
