@@ -24,7 +24,7 @@ PHRASES = (  # instead of them: what stands in the comment
     r"cannot be gone before",  # cannot be overridden
     r"\bfor who\b|\bwhoever\b|\bfor whom\b",  # only for files you trust
     r"\bmade level\b|\blevel loss\b",  # preconditioned
-    r"\btrial costs?\b|\btrial cost\b",  # cost per trial
+    r"\ba trial costs?\b",  # cost per trial
     r"how the trials ended",  # outcomes with restarts
     r"so many times one",  # speed-up, parallel efficiency
     r"thousand million",  # 10⁹
