@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from ganinv_cli.cache import Entry
 
 _EMPTY = "%s: nothing is kept"
+_EXPLANATIONS = {  # kind of measurements -> what they are
+    "conventions": "conventions inferred for files that have only weights",
+    "copies": "image loss of JPEG and 8-bit copies of a generator's own images (invert)",
+    "norms": "statistics of a generator's batch norms, compared with those of its training",
+    "preconditioner": "weights of the loss, and the first estimate of the Hessian, for lbfgs",
+    "spectrum": "singular values of dG/dz, for the step size and the theory of gd",
+}
 
 
 @click.group()
@@ -94,6 +101,7 @@ def _describe_cache(entries: "Sequence[Entry]") -> dict[str, Any]:
         "kinds": [
             {
                 "kind": kind,
+                "explanation": _EXPLANATIONS.get(kind, "measurements of another version of ganinv"),
                 "measurements": len(of_kind),
                 "bytes": sum(entry.bytes for entry in of_kind),
                 "last_used": _to_local_time(max(entry.last_used for entry in of_kind)).isoformat(),
@@ -112,7 +120,8 @@ def _format_cache(facts: dict[str, Any]) -> Iterator[str]:
     for each in facts["kinds"]:
         moment = f"{datetime.fromisoformat(each['last_used']):%Y-%m-%d %H:%M}"
         count, size = _count(each["measurements"]), _format_bytes(each["bytes"])
-        yield f"  {each['kind']:<16} {count:>16}  {size:>10}  last used {moment}"
+        yield f"{each['kind']:<15} {count:>17}  {size:>10}  last used {moment}"
+        yield f"  {each['explanation']}"
 
 
 def _count(measurements: int) -> str:

@@ -131,7 +131,7 @@ def inspect(
     ]
     if failed_claims:
         raise GaninvError(
-            f"{checkpoint.path}: it does not hold that {'; that '.join(failed_claims)}"
+            f"{checkpoint.path}: the check failed that {'; and that '.join(failed_claims)}"
         )
 
 

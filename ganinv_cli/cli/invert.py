@@ -147,6 +147,6 @@ def _name_generators(checkpoints: tuple[str, ...]) -> list[str]:
 def _check_npz(npz: Path | None) -> None:
     """Raise UsageError, before any work, if --npz is not a .npz file in an existing folder."""
     if npz and npz.suffix != ".npz":
-        raise UsageError(f"--npz {npz}: the name must end in .npz, as z.npz does")
+        raise UsageError(f"--npz {npz}: the name must end in .npz, e.g. z.npz")
     if npz:
         check_parent_folder(npz)

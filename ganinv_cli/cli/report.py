@@ -42,7 +42,7 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: boo
     folders = dict(zip(files, _choose_folders(files, out), strict=True))
     publish.publish(folders, style, page_folder=out if several else None)
     if several and out is None:
-        click.echo("each has a page of its own; --out DIR writes one page of them all", err=True)
+        click.echo("each file has its own page; --out DIR also writes one page for all", err=True)
     if open_page:
         for folder in folders.values() if out is None else (out,):
             publish.open_page(folder)
@@ -58,9 +58,11 @@ def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
         if folder == file:
             raise UsageError(f"{file} cannot be a results file and a folder; name another --out")
         if out is not None and folder == out / "report.html":
-            raise UsageError(f"{file} would fill a folder of the page's name; rename it")
+            raise UsageError(
+                f"{file}: its folder would be called report.html, as the page is; rename the file"
+            )
         if folders.count(folder) > 1:
             raise UsageError(
-                f"{file} and another file would both fill {folder}/; report them apart"
+                f"{file} and another file have the same folder, {folder}/; report each by itself"
             )
     return folders

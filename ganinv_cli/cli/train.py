@@ -141,7 +141,10 @@ def train(
             for last in steps_taken:
                 reporter.show(last)
     if last is None:
-        click.echo(f"{out} has had its {training.steps} steps; a larger --steps goes on", err=True)
+        click.echo(
+            f"{out} is trained for {training.steps} steps already; a larger --steps continues",
+            err=True,
+        )
     click.echo(out)
 
 

@@ -36,7 +36,7 @@ class ProgressCounter:
     expected_gradients: float  # per trial of the rest
     success_word: str = "recovered"  # names a success
     factors: tuple[str, ...] = ()  # of `total`
-    has_fixed_cost: bool = False  # whether each trial costs `expected_gradients`, or hardly less
+    has_fixed_cost: bool = False  # whether a trial needs `expected_gradients`, or hardly less
     counts: Counts = field(default_factory=Counts)
     phase: Phase = Phase.measuring  # of the worker that is farthest
 

@@ -151,8 +151,8 @@ def _parse_range(text: str) -> PixelRange | None:
         low = high = np.nan
     if not -np.inf < low < high < np.inf:
         raise ConfigError(
-            f"{text!r} is no range of pixels: give tanh, sigmoid, or the values of black and "
-            "white, such as 0,255"
+            f"{text!r} is not a range of pixels: give tanh, sigmoid, or the values of black and "
+            "white, e.g. 0,255"
         )
     return low, high
 
@@ -186,12 +186,12 @@ def _check_network(network: Network | TracedNetwork) -> None:
 def _check_parameters(network: Network | TracedNetwork) -> None:
     if network.parameters > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a generator of {network.parameters:,} weights where at most {MAX_WEIGHTS:,} "
+            f"holds a generator of {network.parameters:,} weights, but at most {MAX_WEIGHTS:,} "
             "were expected; is it a generator of pictures?"
         )
     if not 1 <= network.latent <= MAX_LATENT:
         raise UnreadableError(
-            f"takes latent vectors of {network.latent:,} components where 1 to {MAX_LATENT:,} "
+            f"takes latent vectors of {network.latent:,} components, but 1 to {MAX_LATENT:,} "
             "were expected; is it a generator of pictures?"
         )
 
@@ -206,8 +206,8 @@ def _check_shapes(network: Network) -> None:
     for shape, node in zip(shapes, network.nodes, strict=True):
         if np.prod(shape, dtype=np.float64) > MAX_VALUES:
             raise UnreadableError(
-                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture "
-                f"where at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
+                f"{node.name or 'a layer'} makes {format_shape(shape)} values for one picture, "
+                f"but at most {MAX_VALUES:,} were expected; is it a generator of pictures?"
             )
     _check_image_shape(shapes[-1] if shapes else ())
     needed = network.prune_to(len(network.nodes) - 1).nodes
@@ -220,7 +220,7 @@ def _check_shapes(network: Network) -> None:
 def _check_image_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 3:
         raise UnreadableError(
-            f"makes {format_shape(shape)} of a latent vector where a picture of height x width x "
+            f"makes {format_shape(shape)} of a latent vector, but a picture of height x width x "
             "channels was expected; is it a generator of pictures?"
         )
     if shape[2] not in (1, 3) or not (MIN_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MAX_SIDE):

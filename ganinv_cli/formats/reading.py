@@ -81,7 +81,7 @@ def check_member_list(file: BinaryIO) -> None:
         size = int.from_bytes(tail[place + 12 : place + 16], "little")
     if size > MAX_MEMBER_LIST:
         raise UnreadableError(
-            f"is an archive whose list of members has {size:,} bytes where at most "
+            f"is an archive whose list of members has {size:,} bytes, but at most "
             f"{MAX_MEMBER_LIST:,} were expected; is it a file that torch.save wrote?"
         )
     file.seek(0)

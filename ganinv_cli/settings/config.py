@@ -81,82 +81,101 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
         yield from self._worker_checks()
 
     def _number_checks(self) -> Iterator[Check]:
-        yield (-1 <= self.label < 2**31, f"label = {self.label}: from 0, or -1 for each")
-        yield (self.trials > 0, f"trials = {self.trials}: run at least 1")
-        yield (self.trials <= 2**31, f"trials = {self.trials}: at most 2,147,483,648")
-        yield (self.batch_size >= 0, f"batch_size = {self.batch_size}: at least 1, or 0")
-        yield (0 <= self.seed < 2**32, f"seed = {self.seed}: between 0 and 4294967295")
-        yield (0 <= self.restarts < 4096, f"restarts = {self.restarts}: between 0 and 4095")
+        yield (
+            -1 <= self.label < 2**31,
+            f"label = {self.label}: give a label from 0, or -1 for each",
+        )
+        yield (self.trials > 0, f"trials = {self.trials}: give at least 1")
+        yield (self.trials <= 2**31, f"trials = {self.trials}: give at most 2,147,483,648")
+        yield (
+            self.batch_size >= 0,
+            f"batch_size = {self.batch_size}: give at least 1, or 0 for auto",
+        )
+        yield (
+            0 <= self.seed < 2**32,
+            f"seed = {self.seed}: give a number between 0 and 4294967295",
+        )
+        yield (
+            0 <= self.restarts < 4096,
+            f"restarts = {self.restarts}: give a number between 0 and 4095",
+        )
         yield (
             0 <= self.tolerance < math.inf,
-            f"tolerance = {self.tolerance}: a number, not below 0",
+            f"tolerance = {self.tolerance}: give a number of at least 0",
         )
         yield (
             self.tolerance > 0 or self.solver == "gd",
-            "tolerance = 0 is out of reach for rounding: only plain descent (gd) runs without one",
+            "tolerance = 0: rounding makes it impossible with lbfgs; give a number above 0, or the "
+            "solver gd",
         )
-        yield (1 <= self.budget < 1e9, f"budget = {self.budget}: 1 to 1e9 gradients")
+        yield (1 <= self.budget < 1e9, f"budget = {self.budget}: give 1 to 1e9 gradients")
 
     def _name_checks(self) -> Iterator[Check]:
-        yield (bool(self.clip), f"clip is empty: name some of {', '.join(RULES)}")
+        yield (bool(self.clip), f"clip is empty: give one or more of {', '.join(RULES)}")
         for rule in self.clip:
-            yield (rule in RULES, f"no clipping rule {rule!r}: it is one of {', '.join(RULES)}")
-        yield (len(set(self.clip)) == len(self.clip), "clip names a rule twice")
+            yield (rule in RULES, f"no clipping rule {rule!r}: give one of {', '.join(RULES)}")
+        yield (len(set(self.clip)) == len(self.clip), "clip has a rule twice; give each once")
         yield (
             self.solver in SOLVERS,
-            f"no solver {self.solver!r}: it is one of {', '.join(SOLVERS)}",
+            f"no solver {self.solver!r}: give one of {', '.join(SOLVERS)}",
         )
         yield (
             self.precision in PRECISIONS,
-            f"precision = {self.precision!r}: one of {', '.join(PRECISIONS)}",
+            f"precision = {self.precision!r}: give one of {', '.join(PRECISIONS)}",
         )
-        yield (self.loss in LOSSES, f"loss = {self.loss!r}: one of {', '.join(LOSSES)}")
-        yield (self.start in STARTS, f"start = {self.start!r}: it is one of {', '.join(STARTS)}")
+        yield (self.loss in LOSSES, f"loss = {self.loss!r}: give one of {', '.join(LOSSES)}")
+        yield (self.start in STARTS, f"start = {self.start!r}: give one of {', '.join(STARTS)}")
         yield (
             self.batch_norm in ("frozen", "batch"),
-            f"batch_norm = {self.batch_norm!r}: frozen or batch",
+            f"batch_norm = {self.batch_norm!r}: give frozen or batch",
         )
 
     def _coupling_checks(self) -> Iterator[Check]:
         """Yield the checks for training-mode statistics, which couple all rows of a batch."""
         yield (
             self.solver == "gd",
-            f'batch_norm = "batch" lets the trials act on one another, which only plain descent '
-            f'bears: use solver = "gd", not {self.solver!r}, or batch_norm = "frozen"',
+            'batch_norm = "batch" makes the trials of a batch depend on one another, and only the '
+            'solver gd can run so: use solver = "gd" (--solver gd), or batch_norm = "frozen"',
         )
         yield (
             self.batch_size == self.trials,
-            f'batch_norm = "batch" runs all trials as one batch: make batch_size '
-            f"({self.batch_size}) equal to trials ({self.trials})",
+            f'batch_norm = "batch" runs all trials as one batch: batch_size is {self.batch_size}, '
+            f"and must be the number of trials, {self.trials}",
         )
         yield (
             self.engine == "local" and not self.shard,
-            'batch_norm = "batch" keeps all trials in one place: no engine, no shard',
+            'batch_norm = "batch" runs all trials in one process: leave out engine and shard',
         )
         yield (
             self.start == "random",
-            'an encoder knows the images of frozen statistics alone: batch_norm = "batch" wants '
-            'start = "random"',
+            'batch_norm = "batch" needs start = "random": an encoder is fitted with frozen '
+            "statistics",
         )
         yield (
             self.tolerance == 0 and self.restarts == 0,
-            'batch_norm = "batch" keeps every trial moving to the end: set tolerance = 0 and '
+            'batch_norm = "batch" runs all trials to their budget: set tolerance = 0 and '
             "restarts = 0",
         )
 
     def _worker_checks(self) -> Iterator[Check]:
-        yield (self.engine in ENGINES, f"engine = {self.engine!r}: {' or '.join(ENGINES)}")
+        yield (self.engine in ENGINES, f"engine = {self.engine!r}: give {' or '.join(ENGINES)}")
         parse_shard(self.shard)
-        yield (self.workers >= 0, f"workers = {self.workers}: at least 1, or 0 for all")
-        yield (self.cpus_per_worker > 0, f"cpus_per_worker = {self.cpus_per_worker}: 1 or more")
+        yield (
+            self.workers >= 0,
+            f"workers = {self.workers}: give at least 1, or 0 for as many as fit",
+        )
+        yield (
+            self.cpus_per_worker > 0,
+            f"cpus_per_worker = {self.cpus_per_worker}: give 1 or more",
+        )
         yield (
             self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
-            f"gpus_per_worker = {self.gpus_per_worker:g}: 0 or more, or -1",
+            f"gpus_per_worker = {self.gpus_per_worker:g}: give 0 or more, or -1 for auto",
         )
         for name in () if self.engine == "ray" else _WORKER_OPTIONS[1:]:
             yield (
                 getattr(self, name) == getattr(Config, name),
-                f'{name} is of a Ray cluster: add engine = "ray" (--engine ray)',
+                f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)',
             )
 
     @property
@@ -190,11 +209,14 @@ class RecoverConfig(Config):
 
     def _checks(self) -> Iterator[Check]:
         yield from super()._checks()
-        yield (self.success in ("end", "ever"), f"success = {self.success!r}: end or ever")
-        yield (self.polish in ("none", "float64"), f"polish = {self.polish!r}: none or float64")
+        yield (self.success in ("end", "ever"), f"success = {self.success!r}: give end or ever")
+        yield (
+            self.polish in ("none", "float64"),
+            f"polish = {self.polish!r}: give none or float64",
+        )
         yield (
             self.polish == "none" or self.batch_norm == "frozen",
-            'polish takes one trial at a time: batch_norm = "frozen" alone',
+            'polish refines one trial at a time: it needs batch_norm = "frozen"',
         )
 
 
@@ -214,20 +236,20 @@ class NoiseSweepConfig(Config):
     def _checks(self) -> Iterator[Check]:
         yield from super()._checks()
         yield _check_share(self.stationary)
-        yield (bool(self.variances), "variances is empty: name some, such as 0.01,0.1")
+        yield (bool(self.variances), "variances is empty: give one or more, e.g. 0.01,0.1")
         for variance in self.variances:
             yield (
                 0 <= variance < math.inf,
-                f"variance {variance:g} is no variance; give numbers of 0 or more",
+                f"variances: {variance:g} is below 0; give numbers of 0 or more",
             )
         names = [f"{variance:g}" for variance in self.variances]
         yield (
             len(set(names)) == len(names),
-            f"variances {', '.join(names)}: two are the same to six digits",
+            f"variances {', '.join(names)}: two are the same to six digits; give each once",
         )
         yield (
             self.batch_norm == "frozen",
-            'noise-sweep keeps its trials apart: batch_norm = "frozen" alone',
+            'noise-sweep runs each trial alone: it needs batch_norm = "frozen"',
         )
 
 
@@ -281,4 +303,4 @@ def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_share(stationary: float) -> Check:
-    return 0 < stationary < 1, f"stationary = {stationary:g}: a share between 0 and 1"
+    return 0 < stationary < 1, f"stationary = {stationary:g}: give a share between 0 and 1"

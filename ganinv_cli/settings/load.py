@@ -43,7 +43,7 @@ def _refuse_ignored_options(config: Config, options: Mapping[str, Any]) -> None:
     descent = config.solver == "gd"
     inexact = not config.has_exact_images
     lbfgs_only = "it is a setting of lbfgs, and the solver is gd"
-    images = "with images that no z may make exactly, lbfgs always uses"
+    images = "for noisy images and image files lbfgs always uses"
     for name, is_ignored, reason in (
         ("stationary", descent, lbfgs_only),
         ("loss", descent and config.loss == "preconditioned", lbfgs_only),

@@ -31,10 +31,10 @@ def parse_shard(text: str) -> Shard:
         return UNSHARDED
     number, slash, total = text.partition("/")
     if not (slash and number.isdecimal() and total.isdecimal()):
-        raise ConfigError(f"shard = {text!r}: give a part and their number, such as 1/4")
+        raise ConfigError(
+            f"shard = {text!r}: give the number of the part and of all parts, e.g. 1/4"
+        )
     shard = Shard(int(number), int(total))
     if not 1 <= shard.number <= shard.total:
-        raise ConfigError(
-            f"shard = {text!r}: the parts of {total} are 1/{total} to {total}/{total}"
-        )
+        raise ConfigError(f"shard = {text!r}: give one of 1/{total} to {total}/{total}")
     return shard

@@ -169,7 +169,9 @@ def _open_hdf5(path: Path) -> h5py.File:
 
 def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: bool) -> None:
     if not {"schema", "command"} <= attributes.keys():
-        raise ResultsError(f"{path} is an HDF5 file, but not of ganinv; name another file")
+        raise ResultsError(
+            f"{path} is an HDF5 file that ganinv did not write; give a results file of ganinv"
+        )
     if not any_schema and attributes["schema"] > schema.SCHEMA_VERSION:
         raise ResultsError(
             f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
@@ -179,7 +181,7 @@ def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: boo
 
 def _damaged_error(path: Path, error: Exception) -> DamagedError:
     if path.match(_PART_PATTERN):
-        advice = "delete it and run the same command again, which runs its trials anew"
+        advice = "delete it and run the same command again, which runs its trials again"
     else:
         advice = "restore a copy, or run its command again with --overwrite"
     return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {advice}")

@@ -1,6 +1,7 @@
 """`ganinv cache` says what is kept, and removes it."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from called import run_ganinv
 
 from ganinv_cli import cache
+
+KIND = re.compile(r"^(?:CACHE_)?KIND = \"(\w+)\"|cache\.save\(\"(\w+)\"", re.M)
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +61,19 @@ def test_where_it_is_switched_off_it_says_so(folder, tmp_path, monkeypatch):
 
 def _refuse(*_: object, **__: object) -> None:
     raise PermissionError(13, "Permission denied")
+
+
+def test_every_kind_of_measurement_is_explained(folder):
+    package = Path(cache.__file__).parent
+    sources = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    kinds = {a or b for text in sources for a, b in KIND.findall(text)}
+    assert kinds == {"conventions", "copies", "norms", "preconditioner", "spectrum"}
+    for kind in kinds:
+        cache.save(kind, cache.make_key(1), {"x": np.zeros(10)})
+    facts = json.loads(run_ganinv(folder, "cache", "show", "--format", "json").stdout)["kinds"]
+    assert {each["kind"] for each in facts} == kinds
+    text = run_ganinv(folder, "cache", "show").stdout
+    for each in facts:
+        assert f"\n  {each['explanation']}\n" in text
+        assert "another version" not in each["explanation"]
+    assert max(map(len, text.splitlines()[1:])) <= 80

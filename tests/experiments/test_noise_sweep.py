@@ -61,9 +61,12 @@ def test_no_noise_is_what_recover_does(hard, tmp_path):
 
 @pytest.mark.slow
 def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
-    for name, variances, used in (("a", [0, 1], "mixed"), ("b", [1], "float32")):
-        given = ("--precision", "mixed", "--trials", 1, "--out", f"{name}.h5")
-        _sweep(tmp_path, hard, *given, variances=variances)
+    (tmp_path / "mixed.toml").write_text('precision = "mixed"')
+    for name, variances, used in (("a", "0,1", "mixed"), ("b", "1", "float32")):
+        given = ("--config", "mixed.toml", "--trials", 1, "--out", f"{name}.h5")
+        run_ganinv(
+            tmp_path, "noise-sweep", "--checkpoint", hard[0], *given, "--variances", variances
+        )
         assert read_results(tmp_path / f"{name}.h5").attributes["precision"] == used
 
 

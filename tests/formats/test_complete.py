@@ -95,7 +95,7 @@ def test_a_range_that_contradicts_the_file_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["relu", "1,0", "0", "0,inf", "a,b", "0,nan"])
 def test_a_range_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no range of pixels: give tanh, sigmoid, or the"):
+    with pytest.raises(ConfigError, match="is not a range of pixels: give tanh, sigmoid, or the"):
         complete_generator(_found(), Conventions(range=text))
 
 
@@ -125,7 +125,7 @@ def test_what_makes_no_pictures_is_refused(side: int, channels: int, words: str)
 
 def test_numbers_in_place_of_pictures_are_refused() -> None:
     found = _found(Reshape((48,)))
-    with pytest.raises(UnreadableError, match="makes 48 of a latent vector where a picture"):
+    with pytest.raises(UnreadableError, match="makes 48 of a latent vector, but a picture"):
         complete_generator(found, Conventions())
 
 
@@ -146,7 +146,7 @@ def test_layers_that_do_not_chain_are_named() -> None:
 def test_what_nobody_could_run_is_refused_before_anything_is_made() -> None:
     huge = np.broadcast_to(np.float32(1), (5, 200_000_000))
     network = chain(5, (Dense(huge, np.broadcast_to(np.float32(0), huge.shape[1:])),))
-    with pytest.raises(UnreadableError, match="a generator of 1,200,000,000 weights where at most"):
+    with pytest.raises(UnreadableError, match="a generator of 1,200,000,000 weights, but at most"):
         complete_generator(replace(_found(), network=network), Conventions())
 
 

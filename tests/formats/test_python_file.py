@@ -142,7 +142,7 @@ WRONG = {
     "no length": ("def generate(z): return z", "has no LATENT; expected a whole number of at l"),
     "wrong length": (PLAIN.replace("= 6", "= '6\\n'"), r"LATENT = '6\\n'; expected a whole"),
     "no labels": (f"{PLAIN}\nLABELS = -1", "LABELS = -1; expected a whole number of at least 0"),
-    "wrong prior": (f"{PLAIN}\nPRIOR = 'gauss'", "has a wrong PRIOR: 'gauss' is no prior"),
+    "wrong prior": (f"{PLAIN}\nPRIOR = 'gauss'", "has a wrong PRIOR: 'gauss' is not a prior"),
     "arguments": (f"{PLAIN}\nLABELS = 2", r"generate that fails \(.*TypeError: .*2 were given"),
     "in the function": (f"{START}\ndef generate(z):\n    return z.real_part", r"line 7: Attribute"),
     "in a tf.function": (

@@ -142,7 +142,7 @@ def _(folder: Path) -> Path:
     return keras_models.save_model(folder, keras.Model(z, [x, keras.layers.ReLU()(x)]))
 
 
-@refused("keras with numbers for pictures", "makes 48 of a latent vector where a picture")
+@refused("keras with numbers for pictures", "makes 48 of a latent vector, but a picture")
 def _(folder: Path) -> Path:
     z = keras.Input((4,))
     return keras_models.save_model(folder, keras.Model(z, keras.layers.Dense(48)(z)))

@@ -82,8 +82,8 @@ SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
 @pytest.mark.parametrize(
     ("kinds", "text", "words"),
     [
-        (SWEEP, "variances = []", "variances is empty: name some"),
-        (SWEEP, "variances = [0.1, -1]", "variance -1 is no variance"),
+        (SWEEP, "variances = []", "variances is empty: give one"),
+        (SWEEP, "variances = [0.1, -1]", "variances: -1 is below 0"),
         (SWEEP, "variances = [nan]", "an item of variances = nan should be a number, e.g. 0.1"),
         (SWEEP, "variances = [inf]", "an item of variances = inf should be a number, e.g. 0.1"),
         (SWEEP, "variances = ['a']", 'an item of variances = "a" should be a number, e.g. 0.1'),
@@ -96,8 +96,8 @@ SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
         (IMAGES, "image = [3]", 'an item of image = 3 should be text in quotes, e.g. "photo.png"'),
         (IMAGES, "mask = 3", "mask = 3 should be text in quotes"),
         (IMAGES, "crop = true", 'crop = true should be text in quotes, e.g. "center"'),
-        (KINDS, "trials = 0", "run at least 1"),
-        (KINDS, "clip = ['hard']", "it is one of none, standard, stochastic, wall"),
+        (KINDS, "trials = 0", "give at least 1"),
+        (KINDS, "clip = ['hard']", "give one of none, standard, stochastic, wall"),
     ],
 )
 def test_what_a_kind_cannot_be_is_refused(tmp_path, kinds, text, words):

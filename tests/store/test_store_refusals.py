@@ -173,7 +173,7 @@ SPOILED = {
     "broken": (_break, "damaged"),
     "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
     "attributes": (lambda path: _set_attribute(path, "config", "{"), "damaged"),
-    "another's": (lambda path: h5py.File(path, "w").close(), "not of ganinv"),
+    "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
 }
 
 

@@ -126,7 +126,7 @@ def _parse_model(config: Mapping[str, Any], weight_path: WeightPath, depth: int)
         settings = {"layers": settings, "name": config.get("name", "sequential")}
     if len(settings["layers"]) > MAX_LAYERS:
         raise UnreadableError(
-            f"has {len(settings['layers']):,} layers where at most {MAX_LAYERS:,} were expected"
+            f"has {len(settings['layers']):,} layers, but at most {MAX_LAYERS:,} were expected"
         )
     layers = tuple(_parse_layers(settings["layers"], weight_path, depth))
     name = str(settings.get("name", ""))

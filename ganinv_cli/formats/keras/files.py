@@ -172,7 +172,7 @@ def _open_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> IO[byte
     member = archive.getinfo(name)
     if member.file_size > max_bytes:
         raise UnreadableError(
-            f"{name} in it has {member.file_size:,} bytes where at most {max_bytes:,} were "
+            f"{name} in it has {member.file_size:,} bytes, but at most {max_bytes:,} were "
             "expected; is it a generator?"
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

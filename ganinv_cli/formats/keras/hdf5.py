@@ -58,7 +58,7 @@ class Group:
     def names(self) -> list[str]:
         if len(self._group) > MAX_NAMES:
             raise UnreadableError(
-                f"{self.path} holds {len(self._group):,} entries where at most {MAX_NAMES:,} were "
+                f"{self.path} holds {len(self._group):,} entries, but at most {MAX_NAMES:,} were "
                 "expected; it is no generator"
             )
         return [name for name in self._group if isinstance(name, str)]  # bytes are no text
@@ -118,7 +118,7 @@ class Group:
         if not size:
             return []
         if h5py.check_string_dtype(stored.dtype) is None:
-            raise UnreadableError(f"attribute {name} of {self.path} is no text, as Keras has it")
+            raise UnreadableError(f"attribute {name} of {self.path} is not text")
         values = self._group.attrs[name]
         listed = values.ravel().tolist() if isinstance(values, np.ndarray) else [values]
         texts = [each.decode() if isinstance(each, bytes) else each for each in listed]
@@ -162,7 +162,7 @@ class Array:
             half and dataset.attrs.get("dtype") == "bfloat16"
         ):
             raise UnreadableError(
-                f"{dataset.name} holds {dataset.dtype} where floats were expected; use a model "
+                f"{dataset.name} holds {dataset.dtype}, but floats were expected; use a model "
                 "that was not quantised"
             )
         plan = dataset.id.get_create_plist()
@@ -185,7 +185,7 @@ def _check_heaps(file: Path | IO[bytes]) -> None:
     try:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError:
-        raise UnreadableError("is empty where HDF5 was expected") from None
+        raise UnreadableError("is empty, but HDF5 was expected") from None
     with closing(content):
         if not (
             _has_8_byte_offsets(content)

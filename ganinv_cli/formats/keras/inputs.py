@@ -109,7 +109,7 @@ def _add_latent(builder: NetworkBuilder, model_input: ModelInput) -> tuple[int, 
     latent = math.prod(shape)
     if not 1 <= latent <= MAX_LATENT:
         raise UnreadableError(
-            f"takes {format_shape(shape)} values where a latent vector of 1 to {MAX_LATENT:,} was "
+            f"takes {format_shape(shape)} values, but a latent vector of 1 to {MAX_LATENT:,} was "
             "expected; is it a generator?"
         )
     z = make_value(Z, (latent,))

@@ -125,7 +125,7 @@ class LayerSettings:
 
     def _invalid_setting_error(self, key: str, value: object, expected: str) -> UnreadableError:
         return UnreadableError(
-            f"{self.name} ({self.kind}) has {key} {str(value)[:60]!r} where {expected} was "
+            f"{self.name} ({self.kind}) has {key} {str(value)[:60]!r}, but {expected} was "
             "expected; the config is damaged or not one that Keras wrote"
         )
 

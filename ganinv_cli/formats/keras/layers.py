@@ -44,7 +44,7 @@ def reshape(builder: NetworkBuilder, layer: LayerConfig, inputs: list[Value]) ->
     known = math.prod(size for size in target_shape if size != -1)
     if target_shape.count(-1) > 1 or known < 1 or min(target_shape, default=1) < -1:
         raise UnreadableError(
-            f"{layer.name} has target_shape {str(target_shape)[:60]}, which is none"
+            f"{layer.name} has target_shape {str(target_shape)[:60]}, which is not a shape"
         )
     shape = tuple(math.prod(x.shape) // known if size == -1 else size for size in target_shape)
     return _add_reshape(builder, layer, x, shape)
@@ -103,7 +103,7 @@ def batch_normalization(builder: NetworkBuilder, layer: LayerConfig, inputs: lis
     )
     if arrays["moving_variance"].min(initial=0) < 0:
         raise UnreadableError(
-            f"{layer.name} holds {arrays['moving_variance'].min():g} where a variance is at least "
+            f"{layer.name} holds {arrays['moving_variance'].min():g}, but a variance is at least "
             "0; use another checkpoint of the run"
         )
     norm = BatchNorm(

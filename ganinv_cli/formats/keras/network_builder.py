@@ -76,7 +76,7 @@ class NetworkBuilder:
             ) from None
         if math.prod(shape) > MAX_VALUES:
             raise UnreadableError(
-                f"{name} makes {format_shape(shape)} values for one picture where at most "
+                f"{name} makes {format_shape(shape)} values for one picture, but at most "
                 f"{MAX_VALUES:,} were expected; is it a generator of pictures?"
             )
         self.nodes.append(Node(layer, tuple(each.node for each in inputs), name))
@@ -124,7 +124,7 @@ class NetworkBuilder:
         if labels < 2 or labels > MAX_LATENT or self.labels not in (0, labels):
             raise UnreadableError(
                 f"{name} takes {labels:,} labels"
-                + (f" where another layer takes {self.labels:,}" if self.labels else "")
+                + (f", but another layer takes {self.labels:,}" if self.labels else "")
                 + f"; expected the same number from 2 to {MAX_LATENT:,} in all"
             )
         self.labels = labels

@@ -51,7 +51,7 @@ def make_function(model: Any) -> tuple[Callable[..., tf.Tensor], list[FunctionIn
     weights = model.count_params() if model.built else 0
     if weights > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds {weights:,} weights where at most {MAX_WEIGHTS:,} were expected; is it a "
+            f"holds {weights:,} weights, but at most {MAX_WEIGHTS:,} were expected; is it a "
             "generator of pictures?"
         )
     _compute_in_float32(model)

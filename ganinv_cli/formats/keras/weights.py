@@ -133,7 +133,7 @@ class LayoutByClass:
         names.sort(key=lambda name: int(name[len(kind) + 1 :] or 0))
         if len(names) != self._counts.get((parent, kind)):
             raise UnreadableError(
-                f"holds weights of {len(names)} layers like {layer.name} ({layer.kind}) where the "
+                f"holds weights of {len(names)} layers like {layer.name} ({layer.kind}), but the "
                 f"config has {self._counts.get((parent, kind), 0)}; the weights are those of "
                 "another model"
             )
@@ -179,7 +179,7 @@ class LayoutByName:
         groups = [each for each in _find_layer_groups(root) if each.read_texts("weight_names")]
         if len(groups) != len(layers):
             raise UnreadableError(
-                f"holds weights of {len(groups)} layers where the config has {len(layers)} with "
+                f"holds weights of {len(groups)} layers, but the config has {len(layers)} with "
                 "weights; the weights are those of another model"
             )
         for layer, group in zip(layers, groups, strict=True):
@@ -205,7 +205,7 @@ class LayoutByName:
         for slot, name in zip(entries, names, strict=True):
             array = group.find_array(name)
             if array is None:
-                raise UnreadableError(f"holds no array {name}, which its weight_names promise")
+                raise UnreadableError(f"holds no array {name}, which is in its weight_names")
             self._arrays[slot.layer.weight_path, slot.weight_name] = array
 
 
@@ -213,7 +213,7 @@ def _find_layer_groups(root: Group) -> Iterator[Group]:
     for name in root.read_texts("layer_names"):
         group = root.find_group(name)
         if group is None:
-            raise UnreadableError(f"holds no group {name}, which its layer_names promise")
+            raise UnreadableError(f"holds no group {name}, which is in its layer_names")
         yield group
 
 

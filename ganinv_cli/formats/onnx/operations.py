@@ -67,7 +67,7 @@ def _hard_sigmoid(x: tf.Tensor, alpha: float, beta: float) -> tf.Tensor:
 def _cast(call: Call, x: tf.Tensor) -> tf.Tensor:
     kind = call.get("to", 0)
     if kind not in KINDS:
-        raise UnsupportedError("makes what are no numbers of 8 to 64 bits")
+        raise UnsupportedError("makes values that are not numbers of 8 to 64 bits")
     return tf.cast(x, KINDS[kind])
 
 
@@ -265,7 +265,7 @@ def _one_hot(call: Call, indices: Any, depth: Any, values: Any) -> tf.Tensor:
 def _constant(call: Call) -> tf.Tensor:
     ((name, value),) = call.attributes.items()
     if name not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-        raise UnsupportedError("is a constant of what are no numbers")
+        raise UnsupportedError("is a constant whose values are not numbers")
     kind = {"value_f": np.float32, "value_i": np.int64}.get(name[:7])
     return tf.constant(value, kind)
 

@@ -207,7 +207,7 @@ def _measure(value: Any) -> tuple[int, ...]:
     """Return the shape of a value."""
     if value.shape.rank is None or None in value.shape.as_list():
         raise UnsupportedError(
-            f"takes or makes {value.shape}, where known sizes were expected; export the generator "
+            f"takes or makes {value.shape}, but known sizes were expected; export the generator "
             "with fixed sizes"
         )
     return tuple(value.shape.as_list())

@@ -86,7 +86,7 @@ def find_opset(imports: Iterable[Any]) -> int:
     version = max((each.version for each in imports if each.domain in STANDARD), default=1)
     if version not in OPSETS:
         raise UnreadableError(
-            f"is written with version {version} of ONNX's operations where {OPSETS[0]} to "
+            f"is written with version {version} of ONNX's operations, but {OPSETS[0]} to "
             f"{OPSETS[-1]} were expected; export it with opset_version=17"
         )
     return int(version)

@@ -42,7 +42,7 @@ class Variables:
             size = math.prod(tensors.shapes[key]) + sum(e.size for e in self._values.values())
             if size > MAX_WEIGHTS:
                 raise UnreadableError(
-                    f"needs {size:,} weights or more where at most {MAX_WEIGHTS:,} were expected; "
+                    f"needs {size:,} weights or more, but at most {MAX_WEIGHTS:,} were expected; "
                     "is it a generator of pictures?"
                 )
             self._values[key] = tensors.read_array(key)

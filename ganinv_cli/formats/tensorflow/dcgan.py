@@ -246,7 +246,7 @@ def _check_weight_count(shapes: Shapes, names: GeneratorNames) -> None:
     total = sum(math.prod(shapes[name]) for name in names.list_names())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a generator of {total:,} weights where at most {MAX_WEIGHTS:,} were expected; "
+            f"holds a generator of {total:,} weights, but at most {MAX_WEIGHTS:,} were expected; "
             "is it a DCGAN?"
         )
 
@@ -291,7 +291,7 @@ def _read_batch_norm(tensors: Tensors, norm: BatchNormNames, epsilon: float) -> 
     gamma, beta, mean, variance = (tensors[name] for name in norm)
     if variance.min() < 0:
         raise UnreadableError(
-            f"{norm.variance} holds {variance.min():g} where a variance is at least 0; "
+            f"{norm.variance} holds {variance.min():g}, but a variance is at least 0; "
             "use another checkpoint of the run"
         )
     return BatchNorm(gamma, beta, mean, variance, epsilon)

@@ -90,8 +90,8 @@ def _find_prefix(names: Collection[str]) -> str:
         raise UnreadableError(_explain_no_generator(names))
     if len(prefixes) > 1:
         raise UnreadableError(
-            f"holds {len(prefixes)} generators ({format_names([p + MATRIX for p in prefixes])}) "
-            "where one was expected; use a checkpoint with one"
+            f"holds {len(prefixes)} generators ({format_names([p + MATRIX for p in prefixes])}), "
+            "but one was expected; use a checkpoint with one"
         )
     return prefixes[0]
 

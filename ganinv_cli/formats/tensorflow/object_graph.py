@@ -44,7 +44,7 @@ class ObjectGraph:
         last = len(self._nodes)
         if last > MAX_NODES:
             raise UnreadableError(
-                f"holds {last:,} objects where at most {MAX_NODES:,} were expected; "
+                f"holds {last:,} objects, but at most {MAX_NODES:,} were expected; "
                 "is it a GAN's checkpoint?"
             )
         if not last or any(not 0 <= c.node_id < last for n in self._nodes for c in n.children):
@@ -118,7 +118,7 @@ def _make_weighted_layer(layer: ObjectLayer, make_weight: Callable[[str], Weight
     for name, key in layer.keys.items():
         if name not in _ROLES:
             raise UnreadableError(
-                f"{layer.name}/{name} is no part of a dense layer, a convolution or a batch norm; "
+                f"{layer.name}/{name} is not part of a dense layer, a convolution or a batch norm; "
                 "expected a sequence of these: save the generator with model.save"
             )
         roles[_ROLES[name]] = make_weight(key)

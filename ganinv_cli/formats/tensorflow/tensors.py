@@ -34,7 +34,7 @@ class CheckpointTensors:
         """Return a tensor in the type that it has in the checkpoint."""
         dtype = self._dtypes[name]
         if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-            raise UnreadableError(f"{name} holds {dtype.name}, where numbers were expected")
+            raise UnreadableError(f"{name} holds {dtype.name}, but numbers were expected")
         return _check_finite(name, np.array(self._read(name)))
 
     def read_text(self, name: str) -> bytes:

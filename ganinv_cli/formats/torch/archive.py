@@ -84,7 +84,7 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
     pickles = [name for name in members if f"/{name}".endswith("/data.pkl")]
     if len(pickles) != 1:
         raise UnreadableError(
-            f"is a zip archive with {len(pickles)} members called data.pkl where one was expected; "
+            f"is a zip archive with {len(pickles)} members called data.pkl, but one was expected; "
             "is it a file that torch.save wrote?"
         )
     root = pickles[0].removesuffix("data.pkl")
@@ -107,7 +107,7 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
     )
     if members[pickles[0]].file_size > MAX_PICKLE:
         raise UnreadableError(
-            f"{pickles[0]} in it has {members[pickles[0]].file_size:,} bytes where at most "
+            f"{pickles[0]} in it has {members[pickles[0]].file_size:,} bytes, but at most "
             f"{MAX_PICKLE:,} were expected; save the generator's state_dict() alone"
         )
     content = load(io.BytesIO(read_member(pickles[0], 0, MAX_PICKLE)))
@@ -129,11 +129,13 @@ def _read_legacy(file: BinaryIO) -> TorchFile:
     file.seek(0)
     data = file.read(MAX_PICKLE)
     if data[:1] != b"\x80":
-        raise UnreadableError("is no file that torch.save wrote: found neither a zip nor a pickle")
+        raise UnreadableError(
+            "was not written by torch.save: it is neither a zip archive nor a pickle"
+        )
     head = io.BytesIO(data)
     if load(head) != MAGIC:
         raise UnreadableError(
-            "is a pickle, but none that torch.save wrote; save the weights with "
+            "is a pickle, but not one of torch.save; save the weights with "
             "torch.save(model.state_dict(), …)"
         )
     persistent_ids: list[PersistentId] = []

@@ -126,7 +126,7 @@ def _trace(
         )
     if not 1 <= latent <= MAX_LATENT:
         raise UnreadableError(
-            f"takes {latent_input.describe()} where a latent vector of 1 to {MAX_LATENT:,} values "
+            f"takes {latent_input.describe()}, but a latent vector of 1 to {MAX_LATENT:,} values "
             "was expected; is it a generator?"
         )
     if label_input is not None and labels == 0:

@@ -58,8 +58,8 @@ def choose_generator(candidates: Sequence[Candidate]) -> ChosenGenerator:
     if len(generators) > 1 and len(averages) != 1:
         raise UnreadableError(
             f"holds {len(generators)} generators "
-            f"({format_names([each.path or 'all' for each in generators])}) "
-            "where one was expected, or one with ema in its name; save one of them alone"
+            f"({format_names([each.path or 'all' for each in generators])}), "
+            "but one was expected, or one with ema in its name; save one of them alone"
         )
     for each in averages if len(generators) > 1 else generators:
         choice = (

@@ -235,6 +235,6 @@ def compute_output_sides(layout: KernelLayout, geometry: ConvGeometry, shape: Sh
 def _unknown_layer_error(layer: WeightedLayer, framework: Framework) -> UnreadableError:
     contents = ", ".join(f"{what} {list(each.shape)}" for what, each in layer.weights.items())
     return UnreadableError(
-        f"{layer.name} ({contents}) is no dense layer, convolution of two axes or batch norm; "
+        f"{layer.name} ({contents}) is not a dense layer, convolution of two axes or batch norm; "
         f"expected a sequence of these: {framework.remedy}"
     )

@@ -41,8 +41,8 @@ class GivenValues:
             if len(values) == 1:
                 return ""
             raise UnreadableError(
-                f"not with {name} {value} of number {index + 1}, whose weights and numbers allow "
-                f"{' or '.join(possible)} alone"
+                f"{name} {value} does not fit layer {index + 1} of its kind, whose weights allow "
+                f"only {' or '.join(possible)}"
             )
         return value
 
@@ -51,6 +51,6 @@ class GivenValues:
         values = self._values["activation"]
         if len(values) > 1 and len(values) != count:
             raise UnreadableError(
-                f"not with the activation {','.join(values)[:80]}; expected one, or {count}, one "
+                f"the activation {','.join(values)[:80]} does not fit; give one, or {count}, one "
                 "for each place between its layers"
             )

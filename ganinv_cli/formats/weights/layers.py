@@ -101,7 +101,7 @@ def _make_norm(layer: WeightedLayer, epsilon: float, map_shape: Shape) -> BatchN
     mean, variance = layer.weights["mean"].read(), layer.weights["variance"].read()
     if variance.size and variance.min() < 0:
         raise UnreadableError(
-            f"the variance of {layer.name} holds {variance.min():g} where one is at least 0; "
+            f"the variance of {layer.name} holds {variance.min():g}, but one is at least 0; "
             "use another file of the run"
         )
     gamma, beta = (

@@ -26,7 +26,7 @@ def parse_activation(text: str) -> Activation | None:
     is_wrong = slope is None or not math.isfinite(slope) if has_slope else bool(slope_text)
     if name not in ACTIVATIONS or is_wrong:
         raise UnreadableError(
-            f"not with the activation {text[:80]!r}; expected leaky_relu with its slope, as "
+            f"the activation {text[:80]!r} is unknown; give leaky_relu with its slope, e.g. "
             f"leaky_relu:0.2, none, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
     return Activation(name, slope)
@@ -53,7 +53,7 @@ def check_epsilons(conventions: Conventions, count: int) -> list[float]:
     values = list(conventions.epsilon)
     if values and (len(values) not in (1, count) or not all(0 < each <= 1 for each in values)):
         raise UnreadableError(
-            f"not with the epsilon {_format_numbers(values)}; expected one number above 0 and at "
+            f"epsilon {_format_numbers(values)} does not fit; give one number above 0 and at "
             f"most 1, or one for each of its {count} batch norms"
         )
     return values * count if len(values) == 1 else values
@@ -67,7 +67,7 @@ def check_names(name: str, values: Sequence[str], count: int, layers: str) -> li
     known = DECLARATIONS[name].choices
     if values and (len(values) not in (1, count) or not {*values} <= {*known}):
         raise UnreadableError(
-            f"not with the {name} {','.join(values)[:80]}; expected {' or '.join(known)}, once or "
+            f"{name} {','.join(values)[:80]} does not fit; give {' or '.join(known)}, once or "
             f"for each of its {count} {layers}"
         )
     return list(values)
@@ -98,8 +98,8 @@ def count_labels(conventions: Conventions, inputs: int) -> int:
 def _check_per_convolution(name: str, values: Sequence[int], count: int, minimum: int) -> list[int]:
     if values and (len(values) != count or not minimum <= min(values) <= max(values) <= MAX_SIDE):
         raise UnreadableError(
-            f"not with the {name} {_format_numbers(values)}; expected {count} from {minimum} to "
-            f"{MAX_SIDE}, one for each of its convolutions"
+            f"{name} {_format_numbers(values)} does not fit; give {count} numbers from {minimum} "
+            f"to {MAX_SIDE}, one for each of its convolutions"
         )
     return list(values)
 

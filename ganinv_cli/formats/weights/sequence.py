@@ -34,7 +34,7 @@ def plan_generator(
     total = sum(math.prod(weight.shape) for part in layers for weight in part.weights.values())
     if total > MAX_WEIGHTS:
         raise UnreadableError(
-            f"holds a network of {total:,} weights where at most {MAX_WEIGHTS:,} were expected"
+            f"holds a network of {total:,} weights, but at most {MAX_WEIGHTS:,} were expected"
         )
     planner = Planner(layers, framework, conventions, settings or {})
     planner.add_layers(len(layers))

@@ -221,8 +221,8 @@ def _assign_roles(name: str, leaves: dict[str, Weight]) -> Weights:
     for leaf, weight in rest.items():
         if leaf not in _ROLES:
             raise UnreadableError(
-                f"{name}.{leaf} {list(weight.shape)} is no part of a dense layer, a convolution or "
-                f"a batch norm; expected a sequence of these: {PYTORCH.remedy}"
+                f"{name}.{leaf} {list(weight.shape)} is not part of a dense layer, a convolution "
+                f"or a batch norm; expected a sequence of these: {PYTORCH.remedy}"
             )
         roles[_ROLES[leaf]] = weight
     return roles

@@ -34,7 +34,7 @@ def check_floats(name: str, dtype: str, stored_in: str = "file") -> None:
     """Raise UnreadableError if `dtype` is not in FLOAT_DTYPES."""
     if dtype not in FLOAT_DTYPES:
         raise UnreadableError(
-            f"{name} holds {dtype} where floats were expected ({', '.join(FLOAT_DTYPES)}); "
+            f"{name} holds {dtype}, but floats were expected ({', '.join(FLOAT_DTYPES)}); "
             f"use a {stored_in} that was not quantised"
         )
 

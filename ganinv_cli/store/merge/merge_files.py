@@ -59,9 +59,9 @@ def merge_files(
     lacking = find_missing_trials(rows, expected, get_requested_trials(largest))
     if lacking and not partial:
         raise MissingError(
-            f"{out} is not written, for trials are missing: {format_ranges(lacking)}; name the "
-            "files that hold them, or write what there is with --partial, and the same command "
-            f"without --shard on {out} runs the rest"
+            f"{out} is not written, because trials are missing: {format_ranges(lacking)}; add the "
+            "files that have them, or give --partial to write the others; the run's command "
+            f"without --shard and with --out {out} then runs the rest"
         )
     if not any(len(rows.list_trials(group)) for group in filter(is_trial_group, rows.groups)):
         raise ResultsError(f"{out} is not written: none of the files holds a trial; name others")

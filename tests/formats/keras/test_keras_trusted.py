@@ -206,7 +206,7 @@ def test_too_many_weights_are_refused(tmp_path: Path) -> None:
     path = km.save_model(tmp_path, _with_code())
     with (
         mock.patch.object(trace, "MAX_WEIGHTS", 10),
-        pytest.raises(UnreadableError, match=r"holds 4.. weights where at most 10 were expected"),
+        pytest.raises(UnreadableError, match=r"holds 4.. weights, but at most 10 were expected"),
     ):
         trace.read(path)
 

@@ -247,7 +247,7 @@ INPUTS: dict[str, tuple[tuple[FunctionInput, ...], str]] = {
     "two labels": ((LATENT_INPUT, LABEL_INPUT, LABEL_INPUT), "at most a label"),
     "no length": ((FunctionInput("z", tf.float32, (None, None, 2)),), "how many values z"),
     "no axis": ((FunctionInput("z", tf.float32, (None,)),), "how many values z"),
-    "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 3)),), "1 to 16,384"),
+    "too long": ((FunctionInput("z", tf.float32, (None, 256, 256, 9)),), "1 to 16,384"),
     "many rows": ((FunctionInput("z", tf.float32, (5000, 6)),), "5,000 latent vectors at once"),
     "wide labels": ((LATENT_INPUT, FunctionInput("y", tf.int32, (None, 4))), "one integer per"),
     "text": ((LATENT_INPUT, FunctionInput("name", tf.string, (None,))), "has the inputs"),

@@ -108,7 +108,7 @@ def test_a_file_that_is_not_ours_is_never_replaced(out, pair):
     assert "not an HDF5 file" in _refusal(out, pair, overwrite=True)
     with h5py.File(out, "w") as file:
         file["weights"] = [1.0]
-    assert "not of ganinv" in _refusal(out, pair, overwrite=True)
+    assert "ganinv did not write" in _refusal(out, pair, overwrite=True)
 
 
 def test_a_file_named_twice_or_both_read_and_written_is_refused(out, pair, tmp_path):
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_there_is_named(out, pair, tmp_path):
 SPOILED = {
     "text": (lambda path: path.write_text("hello"), "not an HDF5 file"),
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "is damaged"),
-    "another's": (lambda path: h5py.File(path, "w").close(), "not of ganinv"),
+    "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
 }
 
 
