@@ -11,7 +11,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts test check lint types docs docs-check wheel test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts test check lint types docs tutorial docs-check wheel test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ types: $(READY) ## mypy, strict
 
 docs: $(READY) ## write what docs/ takes from the code
 	@$(BIN)/python docs/generate.py
+
+tutorial: $(READY) ## run docs/tutorial.ipynb, and keep what its cells show (2 minutes)
+	@cd docs && ../$(BIN)/jupyter execute --inplace tutorial.ipynb
 
 docs-check: $(READY) ## fail when docs/ is not what the code says
 	@$(BIN)/python docs/generate.py --check

@@ -11,6 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import click
+from api_page import describe_api
 from levels import draw_levels
 
 from ganinv_cli.cli import main
@@ -114,6 +115,7 @@ def _section(text: str, title: str, headings: list[str], suffix: str) -> str:
 
 # From what a page says to what it should say.
 PAGES: dict[str, Callable[[str], str]] = {
+    "api.md": describe_api,
     "architecture.svg": draw_levels,
     "cli.md": command_line,
     "results-format.md": update_tables,

@@ -3,8 +3,8 @@
     import ganinv_cli as ganinv
 
     G = ganinv.load("portraits64")
-    t = ganinv.recover(G, trials=50)
-    print(t.table())
+    r = ganinv.invert(G, "portrait.png")
+    print(r.verdict, r.z)
 
 Importing this module imports neither TensorFlow nor NumPy; each name is loaded when it is used.
 """
@@ -13,9 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganinv_cli.api.experiments import noise_sweep, recover
+    from ganinv_cli.api.experiments import consistency, invert, noise_sweep, recover
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
     from ganinv_cli.api.generator import LoadedGenerator, load
+    from ganinv_cli.api.inversion import Inversion
     from ganinv_cli.api.results import RunResults
     from ganinv_cli.errors import (
         CheckpointError,
@@ -31,10 +32,13 @@ __all__ = [
     "ConfigError",
     "GaninvError",
     "ImageError",
+    "Inversion",
     "LoadedGenerator",
     "ResultsError",
     "RunResults",
     "UsageError",
+    "consistency",
+    "invert",
     "load",
     "noise_sweep",
     "open",
@@ -42,11 +46,14 @@ __all__ = [
 ]
 
 _PLACES = {
+    "consistency": "api.experiments",
+    "invert": "api.experiments",
     "noise_sweep": "api.experiments",
     "open": "api.experiments",
     "recover": "api.experiments",
     "LoadedGenerator": "api.generator",
     "load": "api.generator",
+    "Inversion": "api.inversion",
     "RunResults": "api.results",
 }
 _OTHER_NAMES = {"open": "open_results"}  # which would hide Python's own in its module

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganinv_cli.api.generator import LoadedGenerator
+from ganinv_cli.api.inversion import Inversion, make_inversion
+from ganinv_cli.api.pictures import convert_images
 from ganinv_cli.api.results import RunResults, read_run
 from ganinv_cli.api.session import Session, load_config, load_run_generator, open_session
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
+    ConsistencyConfig,
     ImagesConfig,
+    InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
 )
@@ -23,7 +28,6 @@ from ganinv_cli.settings.load import check_keywords
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.images import ImageRun
-    from ganinv_cli.images import TargetImage
 
 Kind = TypeVar("Kind", bound=Config)
 Images = TypeVar("Images", bound=ImagesConfig)
@@ -76,7 +80,7 @@ def recover(
         ConfigError: a setting has a wrong name or value.
         ResultsError: `out` holds another run, or another process is writing it.
 
-    Example:
+    Examples:
         >>> t = ganinv.recover("faces16", trials=4, rule="stochastic", seed=1)
         >>> row = t.tables["table1"][0]
         >>> row["technique"], row["trials"], row["recovered"]["1e-4"]
@@ -112,28 +116,126 @@ def noise_sweep(
 
     The other arguments, the result and the errors are those of `recover`.
 
-    Example:
+    Examples:
         >>> t = ganinv.noise_sweep("faces16", trials=2, variances=[0.001, 0.1], rule="none")
         >>> t.groups
-        ['variance=0.001', 'variance=0.001/none', 'variance=0.1', 'variance=0.1/none']
+        ['variance=0.001/none', 'variance=0.1/none']
     """
     given = _collect(locals(), settings)
     return _run(NoiseSweepConfig, "noise-sweep", given, run_noise_sweep)[0]
 
 
-def open_results(path: str | Path) -> RunResults:
+def consistency(
+    generator: GeneratorLike,
+    images: Any,
+    *,
+    trials: int | None = None,
+    rule: Rules = None,
+    solver: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    engine: str | None = None,
+    config: str | Path | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool | Reporter = False,
+    **settings: Any,
+) -> RunResults:
+    """Recover each image many times: Table 2 of the paper, as `ganinv consistency` does.
+
+    Args:
+        images: as for `invert`.
+        trials: recoveries of each image under each rule; default 100.
+
+    The other arguments, the result and the errors are those of `recover`.
+
+    Examples:
+        >>> G = ganinv.load("faces16")
+        >>> t = ganinv.consistency(G, G(G.draw_z(1, seed=3)), trials=4, rule="none")
+        >>> t.tables["table2"][0]["recoveries"]
+        4
+    """
+    given = _collect(locals(), settings)
+    results, found = _run(ConsistencyConfig, "consistency", given, ImageExperiment(images))
+    return results.select_images(found.numbers)
+
+
+def invert(
+    generator: GeneratorLike,
+    images: Any,
+    *,
+    rule: str | None = None,
+    starts: int | None = None,
+    solver: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    engine: str | None = None,
+    config: str | Path | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool | Reporter = False,
+    **settings: Any,
+) -> Inversion:
+    """Find the latent vectors of images, each with a verdict, as `ganinv invert` does.
+
+    Args:
+        generator: from `load`, or what `load` takes; None: the config's, or the default one.
+        images: one image or several: paths of files (with .npy and .npz) or folders, PIL images,
+            or arrays: (h, w, c) or (n, h, w, c), uint8 from 0 to 255, or floats from -1 to 1, which
+            are rounded to 8 bits. An image of another size is cropped to its middle square and
+            resized.
+        rule: one clipping rule; default "stochastic".
+        starts: starts for each image, of which the best is kept; default 8.
+
+    The other arguments are those of `recover`, and the settings of `invert`, e.g. crop="none",
+    mask="glasses.png". With `out`, images that the file holds already are not done again.
+
+    Returns:
+        One row per image, in the order given.
+
+    Raises:
+        ImageError: an image cannot be read, or an array is no image.
+        ConfigError: a setting has a wrong name or value.
+        ResultsError: `out` holds another run, or another process is writing it.
+
+    Source:
+        The optimisation and the clipping rules are those of Lipton & Tripathi 2017, section 2.
+
+    Examples:
+        >>> G = ganinv.load("faces16")
+        >>> z = G.draw_z(2, seed=3)
+        >>> r = ganinv.invert(G, G(z), starts=2, seed=0)
+        >>> r.z.shape, r.verdict
+        ((2, 100), ['made', 'made'])
+        >>> bool(abs(r.z - z).max() < 0.05), r.agreement.tolist(), r.inside.tolist()
+        (True, [1.0, 1.0], [True, True])
+    """
+    given = _collect(locals(), settings) | ({} if starts is None else {"trials": starts})
+    if rule is not None and not isinstance(rule, str):
+        raise ConfigError("invert takes one clipping rule; to compare rules, call it for each")
+    results, found = _run(InvertConfig, "invert", given, ImageExperiment(images))
+    return make_inversion(results.select_images(found.numbers), found.numbers)
+
+
+def open_results(path: str | Path) -> RunResults | Inversion:
     """Open a results file, also of a run in progress.
 
     Args:
         path: a file that a command or a function of ganinv has written, e.g. "recover.h5".
 
     Returns:
-        The results.
+        An `Inversion` for results of `invert`, else `RunResults`.
 
     Raises:
         ResultsError: there are no results, or the file is damaged or from a newer ganinv.
+
+    Examples:
+        >>> t = ganinv.recover("faces16", trials=2, rule="none", out="recover.h5")
+        >>> ganinv.open("recover.h5").answer == t.answer
+        True
     """
-    return read_run(Path(path))
+    run = read_run(Path(path))
+    return make_inversion(run) if run.command == "invert" else run
 
 
 def run_recover(session: Session[RecoverConfig]) -> None:
@@ -154,8 +256,8 @@ def run_noise_sweep(session: Session[NoiseSweepConfig]) -> None:
 class ImageExperiment:
     """The experiment of `invert` and `consistency`."""
 
+    images: Any = None  # of this program; None: the files of the config
     figure_folder: Path | None = None  # if it is not the results file's own
-    pictures: "Sequence[TargetImage] | None" = None  # in place of the config's image files
 
     def __call__(self, session: Session[Images]) -> "ImageRun":
         """Run it; return the images' numbers, and the files that are not images."""
@@ -163,9 +265,13 @@ class ImageExperiment:
         from ganinv_cli.experiments.images import read_pictures, run_images
 
         folder = self.figure_folder or session.out.with_suffix("")
-        pictures = self.pictures
-        if pictures is None:
-            pictures = read_pictures(session.config, session.engine.generator, folder)
+        generator = session.engine.generator
+        if self.images is None:
+            pictures = read_pictures(session.config, generator, folder)
+        else:
+            pictures = convert_images(self.images, generator, session.config.crop, folder)
+            names = tuple(picture.name for picture in pictures)
+            session = replace(session, config=replace(session.config, image=names))
         for line in describe_changes(pictures):
             session.reporter.say(line)
         images = session.run(partial(run_images, pictures=pictures))

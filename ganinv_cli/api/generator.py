@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=Config)
 
-DEFAULT = RecoverConfig.checkpoint
+DEFAULT = Path(RecoverConfig.checkpoint).name
 BATCH_SIZE = 64  # images that are made at once
 
 
@@ -183,7 +183,7 @@ def load(
         CheckpointError: there is no such file, or it is no generator that can be read.
         ConfigError: a convention has a wrong name or value.
 
-    Example:
+    Examples:
         >>> G = ganinv.load("faces16")
         >>> z = G.draw_z(2)
         >>> z.shape, G(z).shape

@@ -12,7 +12,7 @@ from ganinv_cli.files import write_output_file
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ganinv_cli.report import DrawnFigure, Report
     from ganinv_cli.store import Results
@@ -26,6 +26,8 @@ class RunResults:
         name: of the results file, or of the experiment.
         command: the command that makes such results, e.g. "recover".
         config: every setting of the run.
+        groups: names of the groups of the results file.
+        answer: one sentence that answers the question of the experiment.
         tables: every table as rows of plain values, as `ganinv report --format json` prints them.
     """
 
@@ -42,22 +44,29 @@ class RunResults:
         return dict(self.store.attributes["config"])
 
     @property
+    def answer(self) -> str:
+        return self._report.answer.sentence
+
+    @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         return self._report.tables
 
-    def table(self, style: str = "text") -> str:
-        """Return the tables and notes, as `ganinv report` prints them.
+    def table(self, style: str = "text", *, full: bool = False) -> str:
+        """Return the answer and its table as text, as the command prints them.
 
         Args:
-            style: text, markdown, csv, latex or json.
+            style: text, markdown, csv, latex or json; all but text have every table.
+            full: whether text has every table and note, as `ganinv report` prints them.
 
         Raises:
             UsageError: there is no such style.
         """
-        from ganinv_cli.report import render
+        from ganinv_cli.report.output.render import render, render_brief
 
         if style not in STYLES:
             raise UsageError(f"style = {style!r}: it is one of {', '.join(STYLES)}")
+        if style == "text" and not full:
+            return render_brief(self._report, "table(full=True)")
         return render([self._report], style)
 
     def columns(self, group: str) -> dict[str, NDArray[Any]]:
@@ -77,7 +86,6 @@ class RunResults:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups of the results file."""
         return sorted(name for name in self.store.groups if name)
 
     def figures(self) -> "dict[str, DrawnFigure]":
@@ -106,11 +114,17 @@ class RunResults:
         elif target.resolve() != self.content.resolve():
             write_output_file(target, self.content.read_bytes())
 
+    def select_images(self, numbers: "Collection[int]") -> "RunResults":
+        """Return the results with these images alone, by their numbers in the file."""
+        from ganinv_cli.store import select_images
+
+        return replace(self, store=select_images(self.store, numbers))
+
     def __str__(self) -> str:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<ganinv {self.command} results {self.name}>"
+        return f"<ganinv {self.command} results {self.name}: {self.answer}>"
 
     def _repr_markdown_(self) -> str:
         return f"```text\n{self.table()}\n```"

@@ -1,5 +1,6 @@
 """Start TensorFlow, without its log and without what no run needs at first."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -39,6 +40,13 @@ def _prepare_devices(gpus: bool) -> None:
     from ganinv_cli.engine import devices
 
     devices.configure_tensorflow(gpus=gpus)
+    logging.getLogger("tensorflow").addFilter(_is_of_the_user)
+
+
+def _is_of_the_user(record: logging.LogRecord) -> bool:
+    """Return False for TensorFlow's advice against tracing ganinv's own functions in each run."""
+    message = record.getMessage()
+    return "ganinv_cli" not in message or "retracing" not in message
 
 
 @contextmanager

@@ -104,12 +104,14 @@ def test_files_say_what_copies_lose(grey, tmp_path):
 
 @pytest.mark.slow
 def test_the_shipped_generator_knows_its_own(tmp_path):
+    """Two starts, as an image outside the range takes thousands of gradients for each."""
     generator = make_generator(read(find("checkpoint", "portraits64"), Conventions()))
     save_copies(tmp_path, generator, 0)
-    save_flat(tmp_path, generator)
+    save_image(tmp_path / "black.png", np.zeros(generator.image_shape, np.uint8))
     photograph = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    rows = judge(tmp_path, ".", photograph, "--trials", 3)
+    images = ("0.png", "0-75.jpg", "black.png", photograph)
+    rows = judge(tmp_path, *images, "--trials", 2)
     made = {name for name, row in rows.items() if row["verdict"] == "made"}
-    assert made == {"0.png", "0-95.jpg", "0-75.jpg"}
-    assert {rows[name]["verdict"] for name in FLAT} <= {"implausible", "outside"}
+    assert made == {"0.png", "0-75.jpg"}
+    assert rows["black.png"]["verdict"] in {"implausible", "outside"}
     assert rows["grace_hopper.jpg"]["verdict"] in {"near", "outside"}

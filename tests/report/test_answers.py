@@ -179,3 +179,11 @@ def test_the_answer_leads_every_report_that_is_read():
     for style in ("text", "markdown"):
         assert " ".join(render([report], style).split()).startswith(report.answer.sentence)
     assert json.loads(render([report], "json"))["answer"] == report.answer.sentence
+
+
+def test_text_has_no_colours_where_the_environment_forces_them(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook does
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    report = summarize(make_results(), "x")
+    for text in (render_brief(report, "x/"), render([report], "text")):
+        assert "\x1b" not in text and "\N{REPLACEMENT CHARACTER}" not in text

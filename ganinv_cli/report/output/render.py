@@ -66,7 +66,15 @@ def render_brief(report: Report, place: str, width: int = 80) -> str:
 
 def _make_console(file: io.StringIO, width: int) -> Console:
     # Nothing from a file or a path may be taken for markup.
-    return Console(file=file, width=max(width, 80), markup=False, highlight=False, emoji=False)
+    return Console(
+        file=file,
+        width=max(width, 80),
+        markup=False,
+        highlight=False,
+        emoji=False,
+        force_jupyter=False,  # else a notebook shows what is written into the file
+        force_terminal=False,  # else FORCE_COLOR, which notebooks set, makes headings bold
+    )
 
 
 def _clean_text(text: str) -> str:

@@ -1,0 +1,159 @@
+"""The latent vectors of images, for programs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganinv_cli.api.results import RunResults
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.settings.names import representative_rule
+
+if TYPE_CHECKING:
+    from ganinv_cli.report.invert.numbers import InvertRow
+    from ganinv_cli.report.shared.image_results import ImageResults
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inversion:
+    """The latent vectors that `invert` found, one row per image, in the order of the images.
+
+    The best start of each image counts: the one with the least image loss.
+
+    Attributes:
+        names: (n,) file names of the images; of arrays, their place.
+        z: (n, latent) float64.
+        labels: (n,) the label under which z was found; None for an unconditional generator, or if
+            one label was chosen.
+        image_loss: (n,) squared error summed over pixels in [-1, 1], ‖G(z) - x‖².
+        psnr: (n,) in dB; inf if the loss is 0.
+        outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
+        verdict: (n,) whether the generator made the image: "made", "near", "ambiguous",
+            "implausible", "outside" or "failed"; docs/invert.md says what each follows from.
+        explanation: (n,) the verdict in a sentence or two.
+        agreement: (n,) share of the starts that found this z, 0 to 1.
+        inside: (n,) whether every component of z lies inside the bounds of the prior.
+        images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), rounded
+            to 8 bits.
+        targets: the same shape and range, the images themselves, cropped and resized.
+        run: the whole results, with every start.
+    """
+
+    names: list[str]
+    z: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    image_loss: NDArray[np.float64]
+    psnr: NDArray[np.float64]
+    outcome: list[str]
+    verdict: list[str]
+    explanation: list[str]
+    agreement: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+    images: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    run: RunResults = field(repr=False)
+
+    def table(self, style: str = "text", *, full: bool = False) -> str:
+        """Return the answer and its table as text; see `RunResults.table`."""
+        return self.run.table(style, full=full)
+
+    def to_hdf5(self, path: str | Path) -> None:
+        """Write every start of every image as an HDF5 file; see `RunResults.to_hdf5`."""
+        self.run.to_hdf5(path)
+
+    def save_report(self, folder: str | Path) -> None:
+        """Write tables, figures, pictures and report.html into a folder.
+
+        Raises GaninvError if it cannot be written.
+        """
+        self.run.save_report(folder)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<ganinv inversion of {len(self)} images: {self.run.answer}>"
+
+    def _repr_markdown_(self) -> str:
+        return self.run._repr_markdown_()
+
+
+class _BestStart(NamedTuple):
+    """The best start of one image, as `Inversion` has it."""
+
+    row: "InvertRow"
+    z: NDArray[np.float64]
+    loss: float
+    psnr: float
+    outcome: str
+    image: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+
+
+def make_inversion(run: RunResults, numbers: Sequence[int] | None = None) -> Inversion:
+    """Return the inversion of images, by their numbers in the results; None: of all of them.
+
+    Raises ResultsError if an image has no z yet.
+    """
+    from ganinv_cli.images import to_floats
+    from ganinv_cli.report.shared.image_results import read_images
+
+    rule = representative_rule(run.config["clip"])
+    found = {
+        image.number: _find_best_start(image, rule)
+        for image in read_images(run.store)
+        if rule in image.recoveries and not image.error
+    }
+    wanted = sorted(found) if numbers is None else numbers
+    missing = [number for number in wanted if number not in found]
+    if missing or not wanted:
+        raise ResultsError(f"{run.name}: an image has no z yet; let its run go on")
+    starts = [found[number] for number in wanted]
+    rows = [each.row for each in starts]
+    labels = [row.label for row in rows]
+    return Inversion(
+        names=[row.image for row in rows],
+        z=np.stack([each.z for each in starts]),
+        labels=None if None in labels else np.array(labels, np.int64),
+        image_loss=np.array([each.loss for each in starts]),
+        psnr=np.array([each.psnr for each in starts]),
+        outcome=[each.outcome for each in starts],
+        verdict=[row.verdict for row in rows],
+        explanation=[row.explanation for row in rows],
+        agreement=np.array(
+            [row.agreement.same / (row.starts_under_label or row.starts) for row in rows]
+        ),
+        inside=np.array([row.outside == 0 for row in rows]),
+        images=to_floats(np.stack([each.image for each in starts])),
+        targets=to_floats(np.stack([each.target for each in starts])),
+        run=run,
+    )
+
+
+def _find_best_start(image: "ImageResults", rule: str) -> _BestStart:
+    from ganinv_cli.report.invert.numbers import make_rows
+    from ganinv_cli.report.shared.image_results import best_psnr
+
+    recoveries = image.recoveries[rule]
+    best = recoveries.best_row
+    refined = recoveries.polished[best]
+    outcome = recoveries.group["polished/outcome" if refined else "outcome"][best]
+    target = image.target
+    if target is None or rule not in image.certificates:
+        raise ResultsError(f"{image.name} has not had all its starts; let its run go on")
+    return _BestStart(
+        row=next(row for row in make_rows(image) if row.technique == rule),
+        z=recoveries.z[best].copy(),  # a view would keep all other z in memory
+        loss=float(recoveries.loss[best]),
+        psnr=best_psnr(image, recoveries),
+        outcome=Outcome(int(outcome)).name,
+        image=image.certificates[rule]["reconstruction"][0],
+        target=target,
+    )

@@ -1,0 +1,233 @@
+"""Experiments in a program: the numbers of the commands, in memory or in a file."""
+
+from pathlib import Path
+from typing import Any
+
+import builders
+import numpy as np
+import pytest
+from called import run_ganinv, save_image
+from PIL import Image
+
+import ganinv_cli as ganinv
+from ganinv_cli.images import to_pixels
+
+GIVEN: dict[str, Any] = {"trials": 3, "rule": "none", "seed": 4, "batch_size": 8}
+TYPED = ("--trials", 3, "--clip", "none", "--seed", 4, "--batch-size", 8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small checkpoint."""
+    folder = tmp_path_factory.mktemp("small")
+    builders.make_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generator(folder: Path) -> ganinv.LoadedGenerator:
+    return ganinv.load(folder)
+
+
+@pytest.fixture(scope="module")
+def recovered(generator: ganinv.LoadedGenerator) -> ganinv.RunResults:
+    return ganinv.recover(generator, **GIVEN)
+
+
+@pytest.fixture(scope="module")
+def images(generator: ganinv.LoadedGenerator) -> np.ndarray:
+    """Three images of the generator: uint8."""
+    return to_pixels(generator(generator.draw_z(3, seed=9)))
+
+
+@pytest.fixture(scope="module")
+def inversion(generator: ganinv.LoadedGenerator, images: np.ndarray) -> ganinv.Inversion:
+    return ganinv.invert(generator, images, starts=3, seed=0)
+
+
+def test_a_function_gives_the_numbers_of_its_command(
+    tmp_path: Path, folder: Path, recovered: ganinv.RunResults
+) -> None:
+    run_ganinv(tmp_path, "recover", "--checkpoint", folder, *TYPED)
+    stored = ganinv.open(tmp_path / "recover.h5")
+    assert isinstance(stored, ganinv.RunResults)
+    ours, theirs = recovered.columns("none"), stored.columns("none")
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"seconds", "first/seconds"}:
+        np.testing.assert_array_equal(ours[name], theirs[name], name)
+    assert recovered.answer == stored.answer
+
+
+def test_results_are_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recovered: ganinv.RunResults
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert recovered.answer and recovered.answer in " ".join(recovered.table().split())
+    assert len(recovered.table().splitlines()) <= 16
+    assert len(recovered.table(full=True)) > len(recovered.table())
+    assert recovered.table("csv").startswith("technique,")
+    assert "figure1-none" in recovered.figures()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_results_are_written_and_opened_again(tmp_path: Path, recovered: ganinv.RunResults) -> None:
+    recovered.to_hdf5(tmp_path / "r.h5")
+    again = ganinv.open(tmp_path / "r.h5")
+    assert again.tables == recovered.tables and again.config == recovered.config
+    again.to_hdf5(tmp_path / "copy.h5")
+    assert (tmp_path / "copy.h5").read_bytes() == (tmp_path / "r.h5").read_bytes()
+    recovered.save_report(tmp_path / "folder")
+    assert (tmp_path / "folder" / "report.html").exists()
+
+
+def test_a_call_with_a_file_goes_on_as_the_command_does(
+    tmp_path: Path, generator: ganinv.LoadedGenerator, recovered: ganinv.RunResults
+) -> None:
+    file = tmp_path / "r.h5"
+    ganinv.recover(generator, out=file, **GIVEN | {"trials": 2})
+    longer = ganinv.recover(generator, out=file, **GIVEN)
+    np.testing.assert_array_equal(
+        longer.columns("none")["z_found"], recovered.columns("none")["z_found"]
+    )
+    with pytest.raises(ganinv.ResultsError, match="seed"):
+        ganinv.recover(generator, out=file, **GIVEN | {"seed": 5})
+    started_again = ganinv.recover(
+        generator, out=file, overwrite=True, **GIVEN | {"seed": 5, "trials": 1}
+    )
+    assert len(started_again.columns("none")["z_found"]) == 1
+
+
+def test_progress_is_given_to_a_reporter(generator: ganinv.LoadedGenerator) -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.phases: list[str] = []
+            self.finished: list[int] = []
+
+        def say(self, sentence: str) -> None: ...
+
+        def enter(self, phase: str) -> None:
+            self.phases.append(phase)
+
+        def show(self, progress: Any) -> None:
+            self.finished.append(progress.finished)
+
+    recorder = Recorder()
+    ganinv.recover(generator, progress=recorder, **GIVEN)
+    assert "measuring the generator" in recorder.phases
+    assert recorder.finished[-1] == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"trials": "ten"}, "trials"),
+        ({"trials": 0}, "trials = 0"),
+        ({"rule": "stochastically"}, "no clipping rule"),
+        ({"steps": 3}, "steps"),
+        ({"gd": {"speed": 1}, "solver": "gd"}, "speed"),
+        ({"config": "no-such"}, "no such config"),
+    ],
+)
+def test_a_wrong_setting_is_refused(
+    generator: ganinv.LoadedGenerator, wrong: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ganinv.ConfigError, match=words):
+        ganinv.recover(generator, **GIVEN | wrong)
+
+
+def test_an_unknown_style_or_group_is_refused(recovered: ganinv.RunResults) -> None:
+    with pytest.raises(ganinv.UsageError, match="one of text, markdown"):
+        recovered.table("html")
+    with pytest.raises(ganinv.UsageError, match="no group 'all'; there are none"):
+        recovered.columns("all")
+
+
+def test_an_inversion_has_a_row_for_each_image(
+    generator: ganinv.LoadedGenerator, images: np.ndarray, inversion: ganinv.Inversion
+) -> None:
+    assert len(inversion) == 3
+    assert inversion.z.shape == (3, generator.latent_size)
+    assert np.abs(inversion.z - generator.draw_z(3, seed=9)).max() < 0.1
+    assert inversion.verdict == ["made"] * 3 and inversion.outcome == ["converged"] * 3
+    assert (inversion.psnr > 40).all() and (inversion.image_loss < 1).all()
+    assert ((inversion.agreement > 0) & (inversion.agreement <= 1)).all()
+    assert inversion.inside.dtype == np.bool_
+    np.testing.assert_allclose(inversion.images, generator(inversion.z), atol=1 / 127)
+    np.testing.assert_array_equal(to_pixels(inversion.targets), images)
+    assert len(inversion.table().splitlines()) <= 16
+
+
+@pytest.mark.parametrize("kind", ["paths", "folder", "pil", "floats", "list", "npy", "npz"])
+def test_images_are_given_in_many_ways(
+    tmp_path: Path,
+    generator: ganinv.LoadedGenerator,
+    images: np.ndarray,
+    inversion: ganinv.Inversion,
+    kind: str,
+) -> None:
+    paths = [save_image(tmp_path / f"{n}.png", image) for n, image in enumerate(images)]
+    np.save(tmp_path / "all.npy", images)
+    np.savez(tmp_path / "all.npz", images=images)
+    given = {
+        "paths": paths,
+        "folder": str(tmp_path),
+        "pil": [Image.fromarray(image) for image in images],
+        "floats": generator(generator.draw_z(3, seed=9)),
+        "list": [*images],
+        "npy": tmp_path / "all.npy",
+        "npz": tmp_path / "all.npz",
+    }[kind]
+    if kind == "folder":
+        for name in ("all.npy", "all.npz"):
+            (tmp_path / name).unlink()
+    found = ganinv.invert(generator, given, starts=3, seed=0)
+    np.testing.assert_array_equal(found.z, inversion.z)
+
+
+def test_an_image_that_is_given_twice_has_two_equal_rows(
+    generator: ganinv.LoadedGenerator, images: np.ndarray, inversion: ganinv.Inversion
+) -> None:
+    found = ganinv.invert(generator, images[[1, 0, 1]], starts=3, seed=0)
+    np.testing.assert_array_equal(found.z, inversion.z[[1, 0, 1]])
+
+
+def test_images_are_added_to_a_file(
+    tmp_path: Path,
+    generator: ganinv.LoadedGenerator,
+    images: np.ndarray,
+    inversion: ganinv.Inversion,
+) -> None:
+    file = tmp_path / "invert.h5"
+    ganinv.invert(generator, images[1], starts=3, seed=0, out=file)
+    found = ganinv.invert(generator, images, starts=3, seed=0, out=file)
+    np.testing.assert_array_equal(found.z, inversion.z)
+    assert len(ganinv.open(file)) == 3  # type: ignore[arg-type]  # an Inversion
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), "shape"),
+        (np.full((8, 8, 3), 2.0), "-1"),
+        (np.full((8, 8, 3), np.nan), "finite|NaN"),
+        ("no-such.png", "does not exist"),
+        ([], "no image is given"),
+    ],
+)
+def test_what_is_no_image_is_refused(
+    generator: ganinv.LoadedGenerator, wrong: Any, words: str
+) -> None:
+    with pytest.raises(ganinv.ImageError, match=words):
+        ganinv.invert(generator, wrong)
+
+
+def test_one_rule_is_inverted_under(generator: ganinv.LoadedGenerator, images: np.ndarray) -> None:
+    with pytest.raises(ganinv.ConfigError, match="one clipping rule"):
+        ganinv.invert(generator, images, rule=["none", "standard"])  # type: ignore[arg-type]
+
+
+def test_consistency_takes_the_same_images(
+    generator: ganinv.LoadedGenerator, images: np.ndarray
+) -> None:
+    found = ganinv.consistency(generator, images[0], trials=3, rule=["none"], seed=0)
+    assert found.tables["table2"][0]["recoveries"] == 3

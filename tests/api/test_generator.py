@@ -1,0 +1,153 @@
+"""Generators in a program: from a name, a Keras model or a function; arrays in, arrays out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conditional import make_conditional_checkpoint
+
+import ganinv_cli as ganinv
+from ganinv_cli.api.generator import LoadedGenerator
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+LATENT = 6
+
+IMPORT = """
+import sys, time
+start = time.perf_counter()
+import ganinv_cli as ganinv
+seconds = time.perf_counter() - start
+assert not {"tensorflow", "numpy", "click"} & set(sys.modules), sorted(sys.modules)
+assert set(ganinv.__all__) <= set(dir(ganinv))
+print(seconds, ganinv.__version__)
+"""
+
+
+def _make_model(*layers: keras.Layer) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((LATENT,)),
+            keras.layers.Dense(4 * 4 * 8, activation="relu"),
+            keras.layers.Reshape((4, 4, 8)),
+            *layers,
+            keras.layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh"),
+        ],
+        name="mine",
+    )
+
+
+@keras.saving.register_keras_serializable("tests")
+class _Doubled(keras.layers.Layer):  # type: ignore[misc]
+    """A layer that no reader knows."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return 2 * inputs
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    return _make_model()
+
+
+def test_importing_loads_neither_tensorflow_nor_numpy() -> None:
+    run = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    seconds, version = run.stdout.split()
+    assert float(seconds) < 0.2 and version
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'solve'"):
+        ganinv.solve  # noqa: B018
+
+
+def test_a_file_makes_images_of_arrays(tmp_path: Path) -> None:
+    checkpoint = builders.make_checkpoint(tmp_path)
+    generator = ganinv.load(tmp_path, prior="uniform:-1,1")
+    z = generator.draw_z(3, seed=5)
+    assert z.shape == (3, generator.latent_size) == (3, checkpoint.network.latent)
+    assert (np.abs(z) <= 1).all()
+    images = generator(z.tolist())
+    assert images.shape == (3, *generator.image_shape) and images.dtype == np.float32
+    assert np.abs(images).max() <= 1
+    np.testing.assert_array_equal(generator(z[1:2])[0], images[1])
+    np.testing.assert_array_equal(generator.draw_z(2, seed=5), z[:2])
+    assert generator.prior == "uniform:-1,1" and str(tmp_path) in repr(generator)
+
+
+@pytest.mark.parametrize("z", [np.zeros(3), np.zeros((2, 3)), np.zeros((1, 2, 3))])
+def test_z_of_another_shape_is_refused(tmp_path: Path, z: np.ndarray) -> None:
+    builders.make_checkpoint(tmp_path)
+    with pytest.raises(ganinv.UsageError, match=r"z has the shape .* takes \(n, \d+\)"):
+        ganinv.load(tmp_path)(z)
+
+
+def test_a_conditional_generator_needs_labels() -> None:
+    generator = LoadedGenerator("digits", make_conditional_checkpoint())
+    z = generator.draw_z(2)
+    with pytest.raises(ganinv.UsageError, match="needs a label from 0 to 2 for each z"):
+        generator(z)
+    with pytest.raises(ganinv.UsageError, match="are from 0 to 2"):
+        generator(z, [0, 3])
+    np.testing.assert_array_equal(generator(z, 1), generator(z, [1, 1]))
+    fixed = LoadedGenerator("digits", generator.checkpoint, label=1)
+    np.testing.assert_allclose(fixed(z), generator(z, 1), atol=1e-6)
+    with pytest.raises(ganinv.UsageError, match="takes no labels"):
+        fixed(z, 1)
+
+
+def test_a_keras_model_is_read_as_layers(model: keras.Model) -> None:
+    generator = ganinv.load(model, prior="uniform")
+    z = generator.draw_z(2)
+    np.testing.assert_allclose(generator(z), model(z), atol=1e-6)
+    assert generator.checkpoint.has_layers and generator.name == "the Keras model mine"
+
+
+def test_a_keras_model_of_own_layers_is_traced() -> None:
+    model = _make_model(_Doubled())
+    generator = ganinv.load(model)
+    z = generator.draw_z(2)
+    np.testing.assert_allclose(generator(z), model(z), atol=1e-6)
+    assert not generator.checkpoint.has_layers
+
+
+def test_a_function_is_a_generator(model: keras.Model) -> None:
+    generator = ganinv.load(lambda z: model(z), latent=LATENT, prior="uniform", range="tanh")
+    z = generator.draw_z(2)
+    np.testing.assert_allclose(generator(z), model(z), atol=1e-6)
+    assert not generator.assumptions
+
+
+def test_a_generator_does_not_follow_later_changes_of_its_model(model: keras.Model) -> None:
+    generator = ganinv.load(lambda z: model(z), latent=LATENT)
+    z = generator.draw_z(2)
+    before = generator(z)
+    model.set_weights([0 * weights for weights in model.get_weights()])
+    np.testing.assert_array_equal(generator(z), before)
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "words"),
+    [
+        ("no-such-file.pt", {}, "no such checkpoint"),
+        (3, {}, "a int is no generator"),
+        (lambda z: z, {}, "number of components of z, e.g. load"),
+        (lambda z: z, {"latent": 4}, "the function <lambda>: makes"),
+        (lambda z: z.no_such_method(), {"latent": 4}, "the function <lambda>: fails"),
+        (lambda z: z, {"latent": 4, "priors": "normal"}, "load takes no 'priors'"),
+        ("faces16", {"strides": "2"}, "strides"),
+        ("faces16", {"label": 3}, "has no labels"),
+        ("faces16", {"latent": 3}, "latent is for a function"),
+    ],
+)
+def test_what_is_no_generator_is_refused(
+    source: object, arguments: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ganinv.UsageError, match=words):
+        ganinv.load(source, **arguments)  # type: ignore[arg-type]
