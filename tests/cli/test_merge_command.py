@@ -77,7 +77,7 @@ def test_missing_trials_are_a_failure_unless_a_partial_file_is_asked_for(folder)
 def test_what_is_of_another_run_or_no_results_is_misuse(folder):
     _results(folder / "other.h5", [0], seed=8)
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES, "other.h5", code=2)
-    assert run.stderr.startswith("Error: other.h5 is of another run than recover-1-of-4.h5: seed")
+    assert run.stderr.startswith("Error: other.h5 is of another run than recover-1-of-4.h5: --seed")
     assert run_ganinv(folder, "merge", *NAMES, code=2).stderr.startswith(
         f"Error: {NAMES[0]} exists"
     )

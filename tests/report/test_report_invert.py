@@ -88,7 +88,7 @@ def test_with_a_mask_it_is_pixels_that_are_made():
     ("counted", "rank", "why"),
     [
         (LATENT, LATENT, "too few pixels count to tell z"),
-        (500, 40, "it does not tell z: only 40 of 100 directions of z move it"),
+        (500, 40, "it does not determine z: only 40 of 100 directions of z change it"),
     ],
 )
 def test_too_few_pixels_to_tell_z_are_said(counted, rank, why):

@@ -17,7 +17,7 @@ from ganinv_cli.report.shared.image_tables import (
 from ganinv_cli.report.shared.phrases import capitalize, describe_count, make_warnings
 
 MEANINGS: Mapping[Verdict, str] = {
-    "ambiguous": "matched, but the image does not tell z",
+    "ambiguous": "matched, but the image does not determine z",
     "near": "perhaps the generator made it",
     "implausible": "only a z that is never drawn makes it",
     "outside": "no z was found that makes it",

@@ -24,17 +24,19 @@ def explain(
         )
     if verdict == "implausible":
         return (
-            f"the generator can be forced to {subject}, but only by a z that it is never given: "
+            f"the generator makes {subject}, but only from a z that its prior never draws: "
             f"{_describe_position(evidence, prior)}"
         )
     if verdict == "ambiguous":
         return f"the generator makes {subject}, but {_describe_ambiguity(evidence)}"
     if verdict == "near":
-        return f"the generator may have made {subject} or not: {_describe_nearness(evidence)}"
+        return (
+            f"it is uncertain whether the generator made {subject}: {_describe_nearness(evidence)}"
+        )
     if evidence.copy is not None:
         return (
-            f"no z was found that makes {subject}: the generator comes near it, but only by a z "
-            f"that it is never given: {_describe_position(evidence, prior)}"
+            f"no z was found that makes {subject}: the generator comes near it, but only from a z "
+            f"that its prior never draws: {_describe_position(evidence, prior)}"
         )
     return (
         f"no z was found that makes {subject}: more is left than "
@@ -72,13 +74,13 @@ def _describe_position(evidence: Evidence, prior: Prior) -> str:
 
 def _describe_ambiguity(evidence: Evidence) -> str:
     if evidence.rivals:
-        return f"from {evidence.rivals + 1} different z, and nothing tells which it was"
+        return f"from {evidence.rivals + 1} different z, and the image does not determine which"
     if evidence.too_few_pixels:
         return "too few pixels count to tell z"
     if evidence.rank is not None and evidence.rank < evidence.latent:
         moving = f"{evidence.rank} of {evidence.latent}"
-        return f"it does not tell z: only {moving} directions of z move it"
-    return "it hardly depends on z there, and does not tell which z it was"
+        return f"it does not determine z: only {moving} directions of z change it"
+    return "it hardly depends on z there, so it does not determine z"
 
 
 def _describe_nearness(evidence: Evidence) -> str:
@@ -88,4 +90,4 @@ def _describe_nearness(evidence: Evidence) -> str:
             f"{left}, but only {evidence.same} of {_count_starts(evidence)} came so near; "
             "try more (--trials)"
         )
-    return f"{left}, a poor copy"
+    return f"{left}, and such a copy is poor"
