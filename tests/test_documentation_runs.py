@@ -45,20 +45,19 @@ CONFIG_COMMANDS = {"consistency": "consistency", "noise": "noise-sweep", "invert
 BUDGET = 30  # gradients per trial of a config
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A folder with the files that the pages name."""
-    folder = tmp_path_factory.mktemp("documentation")
-    shutil.copytree(ROOT / "docs" / "portraits", folder / "docs" / "portraits")
+    shutil.copytree(ROOT / "docs" / "portraits", tmp_path / "docs" / "portraits")
     for seed, name in enumerate(list_shipped("checkpoint")):
         weights = builders.make_weights(seed=seed)
-        builders.save_checkpoint(folder / name, weights)
-        builders.save_checkpoint(folder / "checkpoints" / name, weights)
+        builders.save_checkpoint(tmp_path / name, weights)
+        builders.save_checkpoint(tmp_path / "checkpoints" / name, weights)
     state = torch_generators.make_dcgan().state
-    torch_files.save_archive(folder / "netG.pth", state)
+    torch_files.save_archive(tmp_path / "netG.pth", state)
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    Image.fromarray(pixels).save(folder / "portrait.png")
-    return folder
+    Image.fromarray(pixels).save(tmp_path / "portrait.png")
+    return tmp_path
 
 
 @pytest.mark.slow
