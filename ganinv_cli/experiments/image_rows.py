@@ -100,10 +100,8 @@ def _make_copy_columns(losses: np.ndarray) -> dict[str, np.ndarray]:
 
 def _read_images(run: Run) -> dict[Content, StoredImage]:
     """Return the committed images by their content."""
-    groups = (group for group in run.groups if group.startswith("image=") and "/" not in group)
     images: dict[Content, StoredImage] = {}
-    for group in sorted(groups):
-        row = run.read_group(group, CONTENT_COLUMNS)
+    for group, row in sorted(run.read_images(CONTENT_COLUMNS).items()):
         name = bytes(row["name"][0]).decode(errors="replace")
         images.setdefault(_get_content(row), StoredImage(image_number(group), name))
     return images

@@ -45,6 +45,11 @@ def image_group(number: int, rule: str = "") -> str:
     return f"image={number:04d}/{rule}".rstrip("/")
 
 
+def is_image_group(group: str) -> bool:
+    """Return whether a group is of an image as a whole."""
+    return group.startswith("image=") and "/" not in group
+
+
 def image_number(group: str) -> int:
     """Return the image's number from the name of its group."""
     return int(group.removeprefix("image=").partition("/")[0])

@@ -1,12 +1,13 @@
 """The catalogue of a run's committed trials and their files; reads rows block by block."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
 
+from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import contents, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path
 
@@ -141,16 +142,28 @@ def read_block(
     return found
 
 
-def read_group(
-    catalogue: Catalogue, group: str, names: Collection[str] | None = None
-) -> dict[str, np.ndarray]:
-    """Return "trial" and the columns of a group's committed rows, sorted by trial; None: all."""
+def read_group(catalogue: Catalogue, group: str) -> dict[str, np.ndarray]:
+    """Return "trial" and the columns of a group's committed rows, sorted by trial."""
     kinds = {
         name: catalogue.layout[group, name]
         for name in schema.get_columns(group)
-        if (group, name) in catalogue.layout and (names is None or name in names)
+        if (group, name) in catalogue.layout
     }
     return read_block(catalogue, group, {TRIAL: TRIAL_KIND} | kinds, catalogue.list_trials(group))
+
+
+def read_images(catalogue: Catalogue, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Return these columns of the row about each image, by group; each file is opened once."""
+    rows: dict[str, dict[str, np.ndarray]] = {}
+    for stored in catalogue.files:
+        new = [group for group in stored.spans if is_image_group(group) and group not in rows]
+        if new:
+            with files.open_results(stored.path) as file:
+                rows |= {
+                    group: {name: file[column_path(group, name)][:1] for name in names}
+                    for group in new
+                }
+    return rows
 
 
 def _add_file(catalogue: Catalogue, path: Path) -> bool:

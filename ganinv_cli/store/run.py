@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,6 @@ class Run:
         stored = committed.attributes
         self._start_time = stored["started"] if stored else provenance_.now()
 
-    @property
-    def groups(self) -> list[str]:
-        """The groups that have committed rows."""
-        return self._committed.groups
-
     def record(self, settings: Mapping[str, Any]) -> None:
         """Add settings to the config that later commits record."""
         config = {**self._provenance.config, **settings}
@@ -68,12 +63,13 @@ class Run:
         """Return which trials are not committed to a group: bool (trials,)."""
         return self._committed.is_missing(group, trials)
 
-    def read_group(self, group: str, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Return the committed rows of a group, at least one, sorted by trial.
+    def read_group(self, group: str) -> dict[str, np.ndarray]:
+        """Return the committed rows of a group, at least one, sorted by trial."""
+        return catalogue.read_group(self._committed, group)
 
-        `names` are the columns to read beside "trial"; None: all.
-        """
-        return catalogue.read_group(self._committed, group, names)
+    def read_images(self, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+        """Return these columns of the row about each committed image, by group."""
+        return catalogue.read_images(self._committed, names)
 
     def commit(
         self,
@@ -140,14 +136,14 @@ class Run:
         self, rows: Mapping[str, Mapping[str, np.ndarray]]
     ) -> tuple[dict[str, dict[str, np.ndarray]], schema.Layout]:
         """Return the rows that are not committed yet, and the layout that includes them."""
-        batch, layout = {}, self._committed.layout
+        batch, new_layout = {}, schema.Layout()
         for group, columns in rows.items():
             whole = schema.conform_rows(group, columns)
-            layout = schema.join_layouts(layout, schema.infer_layout(group, whole))
+            new_layout |= schema.infer_layout(group, whole)
             missing = self._committed.is_missing(group, whole[TRIAL])
             if missing.any():
                 batch[group] = {name: values[missing] for name, values in whole.items()}
-        return batch, layout
+        return batch, schema.join_layouts(self._committed.layout, new_layout)
 
     def _check_constants(self, constants: Mapping[str, np.ndarray]) -> None:
         for name, values in constants.items():

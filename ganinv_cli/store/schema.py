@@ -1,5 +1,6 @@
 """The schema of results files: checks that rows fit it, and fit one another."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind
 _CONSTANTS = {column.name: column for column in contents.CONSTANTS}
 
 
+@functools.cache
 def get_group_kind(group: str) -> GroupKind:
     """Return the kind of a group by its path; "" is the root."""
     return next(kind for kind in contents.GROUP_KINDS if kind.matches(group))

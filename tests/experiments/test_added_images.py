@@ -9,13 +9,12 @@ import h5py
 import numpy as np
 import pytest
 from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
-from PIL import Image
 
 from ganinv_cli.engine.engine import Machine
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import ImageError
 from ganinv_cli.experiments import images, task
-from ganinv_cli.images import Crop, make_target_image, to_floats
+from ganinv_cli.images import Crop, make_target_image
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import InvertConfig
@@ -37,7 +36,11 @@ def small(tmp_path_factory):
 def _invert(folder, small, *given, command="invert", trials=4, **keywords):
     named = [small / text if str(text).endswith(".png") else text for text in given]
     if command == "consistency":
-        named = [word for name in named for word in ("--image", name)]
+        named = [
+            word
+            for name in named
+            for word in (("--image", name) if str(name).endswith(".png") else (name,))
+        ]
     more = ("--checkpoint", small / "checkpoint", "--trials", trials, "--batch-size", 8)
     return run_ganinv(folder, command, *named, *more, "--format", "json", **keywords)
 
@@ -218,6 +221,23 @@ def test_merged_shards_are_extended_without_shard(small, tmp_path):
         _assert_equal(before[name], after[name])
 
 
+def test_merged_shards_of_a_consistency_run_are_extended(small, tmp_path):
+    """Their shards have some trials of each image, and no certificates."""
+    given = ("a.png", "b.png", "--clip", "none")
+    for number in (1, 2):
+        shard = ("--shard", f"{number}/2")
+        _invert(tmp_path, small, *given, *shard, command="consistency", trials=9)
+    parts = [f"consistency-{number}-of-2.h5" for number in (1, 2)]
+    run_ganinv(tmp_path, "merge", "all.h5", *parts)
+    more = ("c.png", "b.png", "--clip", "none", "--out", "all.h5")
+    result = _invert(tmp_path, small, *more, command="consistency", trials=9)
+    assert _list_names(result, "table2") == ["b.png", "c.png"]
+    groups = read_results(tmp_path / "all.h5").groups
+    assert _read_names(tmp_path / "all.h5") == ["a.png", "b.png", "c.png"]
+    certified = [f"image={number:04d}/none/certificate" in groups for number in range(3)]
+    assert certified == [False, True, True]
+
+
 def test_the_same_command_completes_a_partial_merge_with_the_same_numbers(small, tmp_path):
     names = ["a.png", "b.png", "noise.png"]
     _run_shards(tmp_path, small, names, 3)
@@ -260,56 +280,6 @@ def test_selected_images_keep_their_share_of_what_the_run_spent_once(added):
     selected = select_images(results, {1})
     assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
     assert float(selected.constants["shared_gradients"]) == spent / 2
-
-
-def _save_arrays(small, tmp_path):
-    """Save the images a.png and b.png as arrays, and a large one, and the z of an image."""
-    pixels = [np.asarray(Image.open(small / name)) for name in ("a.png", "b.png")]
-    np.save(tmp_path / "two.npy", to_floats(np.stack(pixels)))
-    np.savez(tmp_path / "big.npz", image=np.kron(pixels[0], np.ones((2, 3, 1), np.uint8)))
-    np.savez(tmp_path / "z.npz", z=np.zeros((1, 6), np.float32))
-
-
-@pytest.mark.parametrize("command", ["invert", "consistency"])
-def test_arrays_are_images(small, tmp_path, command):
-    _save_arrays(small, tmp_path)
-    table = {"invert": "invert", "consistency": "table2"}[command]
-    source = [tmp_path] if command == "invert" else ["--image", tmp_path]
-    given = ("--checkpoint", small / "checkpoint", "--trials", 2, "--clip", "none")
-    more = ("--format", "json", "--out", tmp_path / "out.h5")
-    result = run_ganinv(tmp_path, command, *source, *given, *more)
-    assert _list_names(result, table) == ["big.npz", "two.npy[0]", "two.npy[1]"]
-    assert (
-        "big.npz: cropped to the middle square (32 of 48×32 pixels); resized to 16×16"
-        in result.stderr.splitlines()
-    )
-    group = read_results(tmp_path / "out.h5").groups["image=0001"]
-    np.testing.assert_array_equal(group["target"][0], np.asarray(Image.open(small / "a.png")))
-
-
-def test_a_file_of_z_is_no_image(small, tmp_path):
-    _save_arrays(small, tmp_path)
-    error = _invert(tmp_path, small, tmp_path / "z.npz", code=2).stderr
-    assert "z.npz holds latent vectors of shape (1, 6), not images" in error
-
-
-def test_a_mask_may_be_an_array(small, tmp_path):
-    mask = np.ones((16, 16), bool)
-    mask[:4] = False
-    np.save(tmp_path / "mask.npy", mask)
-    _invert(tmp_path, small, "a.png", "--mask", tmp_path / "mask.npy", trials=1)
-    assert read_results(tmp_path / "invert.h5").constants["pixels_counted"] == mask.sum() * 3
-
-
-def test_of_many_images_it_is_said_how_many_were_changed(small, tmp_path):
-    np.save(
-        tmp_path / "many.npy",
-        np.random.default_rng(0).integers(0, 256, (9, 16, 20), np.uint8)[..., None],
-    )
-    result = _invert(tmp_path, small, tmp_path / "many.npy", trials=1)
-    assert (
-        "9 of 9 images were changed to fit the generator (9 cropped)" in result.stderr.splitlines()
-    )
 
 
 def test_pictures_of_the_caller_are_run_in_place_of_files(small, tmp_path):

@@ -1,6 +1,5 @@
 """A run that is killed, or one of two at once, loses nothing that was committed."""
 
-import os
 import random
 import subprocess
 import sys
@@ -9,7 +8,14 @@ from pathlib import Path
 
 import pytest
 import stored
-from stored import assert_holds, commit_batches, make_provenance, parts_folder
+from stored import (
+    KilledError,
+    assert_holds,
+    commit_batches,
+    kill_after,
+    make_provenance,
+    parts_folder,
+)
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import files, open_run, read_results
@@ -18,28 +24,6 @@ from ganinv_cli.store import files, open_run, read_results
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "recover.h5"
-
-
-class _KilledError(BaseException):
-    """Stands for the end of the process."""
-
-
-def _kill_after(monkeypatch, calls):
-    """End the process at the given call of those that change what is on the disk."""
-    left = [calls]
-
-    def counted(function):
-        def call(*arguments, **keywords):
-            left[0] -= 1
-            if left[0] < 0:
-                raise _KilledError
-            return function(*arguments, **keywords)
-
-        return call
-
-    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir", "posix_fallocate"):
-        monkeypatch.setattr(os, name, counted(getattr(os, name)))
-    return left
 
 
 @pytest.mark.slow
@@ -53,14 +37,14 @@ def test_a_kill_between_any_two_steps_keeps_every_commit(tmp_path, monkeypatch, 
                 commit_batches(run, done)
                 run.finish()
         with monkeypatch.context() as patch:
-            left = _kill_after(patch, calls)
+            left = kill_after(patch, calls)
             try:
                 with open_run(path, make_provenance()) as run:
                     for trial in (2, 3):
                         commit_batches(run, [trial])
                         done.append(trial)
                     run.finish()
-            except _KilledError:
+            except KilledError:
                 pass
         if left[0] >= 0:
             assert calls > 10  # the loop went through every step, up to a run that was not killed

@@ -1,5 +1,7 @@
 """What the tests of the results store commit, and how they look at it."""
 
+import os
+
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
@@ -155,3 +157,25 @@ def write_shards(folder):
 def merge(out, paths, **options):
     """Merge them as `ganinv merge` does."""
     return merge_files(out, paths, list_trial_groups, **options)
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process."""
+
+
+def kill_after(monkeypatch, calls):
+    """End the process at the given call of those that change what is on the disk."""
+    left = [calls]
+
+    def counted(function):
+        def call(*arguments, **keywords):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+            return function(*arguments, **keywords)
+
+        return call
+
+    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir", "posix_fallocate"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    return left
