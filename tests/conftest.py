@@ -38,3 +38,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
             return RAY_TESTS if nodeid.startswith(RAY_TESTS) else super()._split_scope(nodeid)
 
     return FileScheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _without_plain_phases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name no phase on stderr, however slow the machine is; a terminal shows them anyway."""
+    monkeypatch.setattr("ganinv_cli.progress.display.PHASE_SECONDS", 3600.0)

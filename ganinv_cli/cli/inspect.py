@@ -16,6 +16,7 @@ from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.progress.terminal import show_on_terminal
 
 if TYPE_CHECKING:
     from ganinv_cli.network.checkpoint import Checkpoint
@@ -106,21 +107,27 @@ def inspect(
     )
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
-    checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
-    from ganinv_cli.inspection.facts import describe_checkpoint
-    from ganinv_cli.report.inspect.tables import format_facts
+    with show_on_terminal(None, quiet=False) as reporter:
+        reporter.enter(f"reading {path.name}")
+        checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
+        from ganinv_cli.inspection.facts import describe_checkpoint
+        from ganinv_cli.report.inspect.tables import format_facts
 
-    description = describe_checkpoint(checkpoint)
-    generator = None
-    if sheet or spectrum or check or choice.label >= 0:
-        start_tensorflow(verbose)
-        generator = make_generator_spec(checkpoint, label=choice.label).build()
-    if generator and sheet:
-        _write_sheet(generator, sheet, seed)
-    if generator and spectrum:
-        description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
-    if generator and check:
-        description["checks"] = _run_checks(generator, checkpoint, path, choice, seed)
+        description = describe_checkpoint(checkpoint)
+        generator = None
+        if sheet or spectrum or check or choice.label >= 0:
+            reporter.enter("loading TensorFlow")
+            start_tensorflow(verbose)
+            generator = make_generator_spec(checkpoint, label=choice.label).build()
+        if generator and sheet:
+            reporter.enter("drawing pictures")
+            _write_sheet(generator, sheet, seed)
+        if generator and spectrum:
+            reporter.enter("measuring the spectrum")
+            description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
+        if generator and check:
+            reporter.enter(f"checking {path.name}")
+            description["checks"] = _run_checks(generator, checkpoint, path, choice, seed)
     is_json = as_json or style == "json"
     click.echo(
         json.dumps(description, indent=2) + "\n" if is_json else format_facts(description, verbose),

@@ -109,20 +109,21 @@ def sample(
         )
     with show_on_terminal(None, quiet) as reporter:
         generator = choice.load(reporter, verbose=verbose).make_spec().build()
-    latents = _load_latents(generator, z_file, group, seed, count)
-    if z_file and not quiet:
-        some = f"the first {count:,} of " if count else ""
-        click.echo(f"{z_file}: {some}{latents.description}", err=True)
-    from ganinv_cli.inspection import render
+        latents = _load_latents(generator, z_file, group, seed, count)
+        if z_file:
+            some = f"the first {count:,} of " if count else ""
+            reporter.say(f"{z_file}: {some}{latents.description}")
+        reporter.enter("drawing pictures")
+        from ganinv_cli.inspection import render
 
-    if folder:
-        pictures = render.render_pixels(generator, latents.z, latents.labels)
-        images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
-        files.write_numbered_pngs(Path(out), images)
-    else:
-        column_count = columns or round(len(latents.z) ** 0.5)
-        sheet = render.draw_sheet(generator, latents.z, latents.labels, column_count)
-        files.write_output_file(Path(out), files.encode_png(sheet))
+        if folder:
+            pictures = render.render_pixels(generator, latents.z, latents.labels)
+            images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
+            files.write_numbered_pngs(Path(out), images)
+        else:
+            column_count = columns or round(len(latents.z) ** 0.5)
+            sheet = render.draw_sheet(generator, latents.z, latents.labels, column_count)
+            files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latents import encode_npz
 

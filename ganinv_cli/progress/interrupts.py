@@ -16,7 +16,7 @@ from enum import Enum, auto
 from types import FrameType
 
 EXIT_CODE = 130
-GRACE_SECONDS = 1.0  # for Python to raise KeyboardInterrupt, if nothing has to be saved
+GRACE_SECONDS = 1.0  # for Python to end the process itself, if nothing has to be saved
 STOPPING = "stopping; saving what has finished (Ctrl-C again stops at once)"
 SHOW_CURSOR = "\r\x1b[2K\x1b[?25h"  # and clear the line
 
@@ -37,6 +37,7 @@ class Interrupts:
         self.requested = False
         self.say: Callable[[str], None] = lambda sentence: None  # shows the user a message
         self.describe: Callable[[], str] = lambda: ""  # returns the last message
+        self.lock = threading.Lock()  # held while a message is shown, and to change who shows it
         self._handled = False
         self._stream = -1  # file descriptor of stderr
         self._timer = threading.Timer(GRACE_SECONDS, self._end_process)
@@ -103,12 +104,11 @@ class Interrupts:
         elif self.answer is Answer.END:
             self._timer.start()
         else:
-            self.say(STOPPING)
+            with self.lock:
+                self.say(STOPPING)
 
     def _end_process(self) -> None:
-        """End the process at once, or not if Python is on its way out after a first signal."""
-        if self._handled and threading.current_thread() is self._timer:
-            return
+        """End the process at once."""
         message = self.describe()
         clear = SHOW_CURSOR if os.isatty(self._stream) else ""
         with contextlib.suppress(OSError):
@@ -140,7 +140,8 @@ def describe_interrupts(
         say(describe())
         raise
     finally:
-        interrupts.say, interrupts.describe, interrupts.answer = before
+        with interrupts.lock:
+            interrupts.say, interrupts.describe, interrupts.answer = before
 
 
 def _flush() -> None:

@@ -137,3 +137,19 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     )
     run = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (0, "done\n")
+
+
+def test_an_interruption_that_is_lost_where_nothing_has_to_be_saved_ends_the_process(
+    tmp_path, start_on_terminal
+):
+    lost = LOADING.replace(
+        "    compute(2**31 - 1)\n",
+        "    try:\n        time.sleep(60)\n    finally:\n        compute(2**31 - 1)\n",
+    )
+    terminal = start_on_terminal(_write_program(tmp_path, lost))
+    terminal.wait_for("loading TensorFlow", 60)
+    time.sleep(0.5)
+    terminal.press_ctrl_c()
+    code, seconds = terminal.wait_for_end(60)
+    assert (code, seconds < SOON) == (130, True), seconds
+    assert "interrupted before any trial had finished" in terminal.text
