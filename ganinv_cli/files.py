@@ -20,7 +20,7 @@ _PERMISSION_CODES = (errno.EACCES, errno.EPERM, errno.EROFS)
 def replace_file(
     path: Path, content: bytes, *, temporary: Path | None = None, durable: bool = False
 ) -> None:
-    """Write a file whole or not at all; the options are those of `open_replacement`.
+    """Write a file whole or not at all; options as in `open_replacement`.
 
     Raises OSError.
     """
@@ -62,7 +62,7 @@ def sync_to_disk(path: Path) -> None:
 
 
 def write_output_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; errors are those of `explain_write_errors`."""
+    """Write a file whole or not at all; errors as in `explain_write_errors`."""
     with explain_write_errors(path):
         replace_file(path, content)
 
@@ -70,7 +70,7 @@ def write_output_file(path: Path, content: bytes) -> None:
 def write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
     """Write 000000.png, 000001.png, ... and remove files of higher numbers from an earlier call.
 
-    Errors are those of `explain_write_errors`.
+    Errors as in `explain_write_errors`.
     """
     count = 0
     with explain_write_errors(folder):

@@ -54,7 +54,7 @@ def make_arrays(network: Network) -> Arrays:
 
 
 class _LayoutMatcher:
-    """Matches the layers of a network one after another with those of layout C."""
+    """Matches the layers of a network in order with the layers of layout C."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

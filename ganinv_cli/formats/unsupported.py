@@ -57,7 +57,7 @@ def _is_pickle(*words: bytes) -> Callable[[FileFacts], bool]:
 
 
 def _is_old_pickle(facts: FileFacts) -> bool:
-    """Match a pickle of protocol 0 or 1, which begins as text does, by its name and its end."""
+    """Match a pickle of protocol 0 or 1 by its name and its end; it starts like text."""
     if facts.path.suffix not in (".pkl", ".pickle") or not facts.size:
         return False
     with facts.path.open("rb") as file:
@@ -70,7 +70,7 @@ def _is_image_name(name: str) -> bool:
 
 
 def _is_note(name: str) -> bool:
-    """Return whether a name is of a folder, a hidden file, or one that says something of images."""
+    """Return whether a name is of a folder, a hidden file, or a file of notes on images."""
     suffixes = (".txt", ".csv", ".json", ".md", ".xml")
     return name.endswith(("/", *suffixes)) or Path(name).name.startswith(".")
 
@@ -211,7 +211,7 @@ _NETWORKS = (
 
 
 def explain_network(names: Iterable[str]) -> str:
-    """Return what network the names of tensors belong to and what to do, or an empty string."""
+    """Return the kind of network by its names of tensors, with what to do; "" if unknown."""
     names = sorted(names)
     for pattern, sentence in _NETWORKS:
         for name in names:

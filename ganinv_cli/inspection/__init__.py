@@ -1,1 +1,1 @@
-"""What a generator is, and how hard it is to invert."""
+"""Describe a generator, and measure how hard it is to invert."""

@@ -53,7 +53,7 @@ class Generator(ABC):
     def jvp(self, z: tf.Tensor, tangents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the Jacobian-vector products J·v (n, height, width, channels) at z (1, latent).
 
-        `tangents` v are (n, latent). Exact but for rounding, in the precision of the tangents,
+        `tangents` v are (n, latent). Exact except for rounding, in the precision of the tangents,
         which may be lower than the precision of z. Needs frozen batch-norm statistics.
         """
 

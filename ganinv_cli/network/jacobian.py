@@ -17,7 +17,7 @@ def compute_jacobian(
     precision: str = "float32",
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return J transposed (latent, pixels) at z (latent,), exact but for rounding.
+    """Return J transposed (latent, pixels) at z (latent,), exact except for rounding.
 
     The columns are computed in `precision`, one of the generator's; bfloat16 is returned as
     float32. Pixels that a mask (height, width, 1) leaves out are 0. Costs

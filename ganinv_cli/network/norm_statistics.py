@@ -27,7 +27,7 @@ class Discrepancy(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether the stored statistics can be those of this network."""
+        """Whether the stored statistics are consistent with this network."""
         return bool(self.total <= FITS_BELOW)  # false for NaN
 
 

@@ -67,7 +67,7 @@ OTHERS = _parse_names(
     "Minimum MulNoNan Pow Prod Softmax SquaredDifference TensorScatterUpdate TopKV2 Xdivy Xlogy"
 )
 
-# the value is that of the first input
+# the value is equal to the first input
 IDENTITIES = _parse_names(
     "CheckNumerics EnsureShape Identity IdentityN PlaceholderWithDefault Snapshot"
 )

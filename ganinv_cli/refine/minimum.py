@@ -26,7 +26,7 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
 from ganinv_cli.refine.refinement import FLOAT64_COST, Point, find_limits, run_gauss_newton
 
-SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to those of the gradients
+SUM_WEIGHT = 1e3  # weight of the equation Σ sᵢ = 1 relative to the equations of the gradients
 LOSS_ROUNDING = 1e-5  # relative rounding error of an image loss in float32
 FIRST_SHARE = 1 / 8  # share of the points around z that are tried before the others
 _TINY = 1e-300  # least denominator

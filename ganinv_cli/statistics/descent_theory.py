@@ -77,7 +77,7 @@ def predict_errors(eigenvalues: Floats, start_components: Floats, schedule: Sche
     """Return ‖z − z_true‖² / latent (points, starts) after all updates, by the product of factors.
 
     `start_components` (points, starts, latent) are the squared components of z_start − z_true along
-    the eigenvectors. Updates at an unstable rate leave the error along that direction as it was.
+    the eigenvectors. Updates at an unstable rate do not change the error along that direction.
     """
     log_factors = np.zeros_like(eigenvalues)
     with np.errstate(divide="ignore"):  # log 0 = −∞: that direction is solved at once

@@ -21,7 +21,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(60)  # for an integral over [
 def pairwise_distances(z: Floats, labels: Integers | None = None) -> Floats:
     """Return ‖zᵢ − zⱼ‖₂ / latent for all pairs of rows of z (n, latent): float64 (n(n − 1)/2,).
 
-    The order is that of `scipy.spatial.distance.squareform`. With `labels` (n,), only pairs with
+    The order is as in `scipy.spatial.distance.squareform`. With `labels` (n,), only pairs with
     equal labels are returned. Distances are computed from differences, because with
     ‖zᵢ‖² + ‖zⱼ‖² − 2 zᵢᵀzⱼ rounding would hide distances below about 1e-8.
     """

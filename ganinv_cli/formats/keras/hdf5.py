@@ -61,7 +61,7 @@ class Group:
                 f"{self.path} holds {len(self._group):,} entries, but at most {MAX_NAMES:,} were "
                 "expected; it is no generator"
             )
-        return [name for name in self._group if isinstance(name, str)]  # bytes are no text
+        return [name for name in self._group if isinstance(name, str)]  # not bytes
 
     def find_group(self, path: str) -> "Group | None":
         """Return what has this path, or None."""
@@ -145,7 +145,7 @@ class Array:
         values = self._dataset[()]
         if values.dtype.kind == "V":  # bfloat16 is the upper half of a float32
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
             array = np.asarray(values, np.float32)
         array.setflags(write=False)
         return array
@@ -221,7 +221,9 @@ def _is_intact(content: mmap.mmap, start: int) -> bool:
     while offset + _HEADER_BYTES <= end:
         number = int.from_bytes(content[offset : offset + 2], "little")
         length = int.from_bytes(content[offset + 8 : offset + _HEADER_BYTES], "little")
-        offset += _HEADER_BYTES + -(-length // 8) * 8 if number else length  # 0 is what is free
+        offset += (
+            _HEADER_BYTES + -(-length // 8) * 8 if number else length
+        )  # object 0 is the free space
         if offset > end or (number == 0 and length < _HEADER_BYTES):
             return False
     return True

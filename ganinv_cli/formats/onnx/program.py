@@ -26,7 +26,7 @@ MAX_DEPTH = 20  # of functions in functions
 MAX_CONSTANT = 1 << 27  # values of a constant that is computed, or of a batch of a fixed size
 
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
-_WRONG = (  # what a call raises if an operation's inputs or settings do not fit
+_WRONG = (  # raised by a call if an operation's inputs or settings do not fit
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, NotImplementedError),
     *(tf.errors.OpError, AssertionError, MemoryError, RecursionError),
 )

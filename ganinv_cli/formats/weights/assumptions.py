@@ -51,7 +51,7 @@ def describe_assumptions(plan: Plan, conventions: Sequence[Convention]) -> tuple
         clauses.append(f"{phrase.format(all=','.join(values), distinct=distinct)} (--{name})")
     is_confirmed = any(each.source == "inferred" for each in conventions)
     if not (plan.is_chain_certain or is_confirmed):
-        clauses.append("its layers follow one another")  # what shapes and numbers do not tell
+        clauses.append("its layers follow one another")  # shapes and numbers do not prove it
     return tuple(clauses)
 
 

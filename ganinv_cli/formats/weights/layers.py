@@ -43,7 +43,9 @@ class WeightedLayer(NamedTuple):
     name: str  # in the file
     weights: Weights  # by role: some of weight, bias, mean, variance
     weightless_before: int | None = None  # number of layers without weights before it, if known
-    transposed: bool | None = None  # whether its name is that of a transposed convolution, if known
+    transposed: bool | None = (
+        None  # whether its name is the name of a transposed convolution, if known
+    )
 
     @property
     def shape(self) -> Shape:

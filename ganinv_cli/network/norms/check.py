@@ -53,7 +53,7 @@ class NormCheck:
 
     @property
     def is_confirmed(self) -> bool | None:
-        """Whether the statistics are those of this network and prior; None: there are none."""
+        """Whether the statistics fit this network and prior; None: there are none."""
         return None if self.status == "unchecked" else self.status == "confirmed"
 
 

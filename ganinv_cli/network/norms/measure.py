@@ -39,7 +39,7 @@ class Norms(NamedTuple):
 
 
 def find_stored_norms(network: Network | TracedNetwork) -> Norms:
-    """Return the batch norms of a network; those of a graph may not all be visible."""
+    """Return the batch norms of a network; in a traced graph, some may not be found."""
     if isinstance(network, TracedNetwork):
         visible = find_norms(network)
         moments = [Moments(each.mean.ravel(), each.variance.ravel()) for each in visible]
@@ -98,7 +98,7 @@ def draw_z(prior: Prior, rows: int, latent: int) -> np.ndarray:
 
 
 def _join(parts: Sequence[_Moments]) -> Moments:
-    """Return the moments of all z from those of batches of equal size."""
+    """Return the moments of all z, from the moments of batches of equal size."""
     means, variances = (
         np.array([part[which].numpy() for part in parts], np.float64) for which in (0, 1)
     )

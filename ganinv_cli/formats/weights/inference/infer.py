@@ -22,7 +22,7 @@ from ganinv_cli.settings.conventions import Conventions
 # it differs by .35 to .42; .21 to .33 of that is in the means, which dropout does not change. If
 # the skipped block has little effect, another stride and activation came as near as .11.
 SHARP, REFUSED_MEAN = 0.06, 0.15
-MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # between discrepancies of which one is clearly larger
+MARGIN, RELATIVE_MARGIN = 0.01, 0.3  # difference at which one discrepancy is clearly larger
 PROMISING = (
     1.0  # loss above the best by a quick measurement up to which a value is measured exactly
 )

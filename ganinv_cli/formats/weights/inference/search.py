@@ -59,7 +59,7 @@ class Scored(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether the norm's statistics can be those of this network."""
+        """Whether the norm's statistics are consistent with this network."""
         return self.misfit <= FITS_BELOW  # false for NaN
 
     @property
