@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the rest describes the hardware
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 os.environ["COLUMNS"] = "100"  # help and tables come out alike whatever the terminal
-if "PYTEST_XDIST_WORKER" not in os.environ:  # what commands keep is the tests' own, and removed
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the tests have a cache of their own, then removed
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ganinv-tests-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, each of one thread

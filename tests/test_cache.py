@@ -1,4 +1,4 @@
-"""What is measured is kept, within bounds and in safety, and losing it costs time alone."""
+"""Measurements are kept safely within a size limit; losing them costs only time."""
 
 import io
 import multiprocessing

@@ -1,4 +1,4 @@
-"""One entry of RULES is all there is to a clipping rule."""
+"""A clipping rule is completely defined by its entry in RULES."""
 
 import numpy as np
 from known_results import make_group, make_results

@@ -1,4 +1,4 @@
-"""What the pages link to is there, and tables of measured numbers are made by code."""
+"""The links of the pages exist, and tables of measured numbers are made by code."""
 
 import re
 from pathlib import Path

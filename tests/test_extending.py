@@ -1,4 +1,4 @@
-"""docs/extending.md is followed in a copy of the package, and what it adds works."""
+"""The steps of docs/extending.md work in a copy of the package."""
 
 import json
 import re
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A folder with the package as the page makes it, and a small checkpoint."""
+    """A folder with the package after the page's steps, and a small checkpoint."""
     folder = tmp_path_factory.mktemp("extended")
     shutil.copytree(
         ROOT / "ganinv_cli", folder / "ganinv_cli", ignore=shutil.ignore_patterns("__pycache__")

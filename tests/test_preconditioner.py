@@ -1,4 +1,4 @@
-"""The norms are those of the mean J of the generator, whatever else is going on."""
+"""The preconditioner is computed from the generator's mean J, in all circumstances."""
 
 import builders
 import numpy as np
@@ -29,7 +29,7 @@ def generator(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def jacobians(generator):
-    """J (points, pixels, latent) where it is measured, in float64 and by automatic derivatives."""
+    """J (points, pixels, latent) at the same z, in float64, by automatic differentiation."""
     numbers, zeros = tf.range(POINTS, dtype=tf.int64), tf.zeros(POINTS, tf.int64)
     z = generator.prior.quantile(
         uniform(0, numbers, Purpose.preconditioner, zeros, generator.latent)
@@ -44,8 +44,8 @@ def jacobians(generator):
 def _inverse(generator, residual, objective):
     """H₀ (latent, latent) of one row."""
     row = tf.constant([residual], tf.float64)
-    norms = cast_to_float64(measure_preconditioner(generator, POINTS))
-    problem = Problem(generator, None, row, row, preconditioner=norms)
+    in_float64 = cast_to_float64(measure_preconditioner(generator, POINTS))
+    problem = Problem(generator, None, row, row, preconditioner=in_float64)
     return problem.inverse_hessian(tf.constant([objective], tf.float64)).numpy()[0]
 
 
@@ -109,10 +109,10 @@ def test_without_weights_the_images_norm_is_its_own(generator):
 
 
 def test_a_jacobian_in_bfloat16_is_near_enough(generator):
-    fine, rough = (
+    full, low = (
         measure_preconditioner(generator, POINTS, mixed_precision=mixed) for mixed in (False, True)
     )
-    for one, other in ((fine.plain, rough.plain), (fine.preconditioned, rough.preconditioned)):
+    for one, other in ((full.plain, low.plain), (full.preconditioned, low.preconditioned)):
         np.testing.assert_allclose(one.spectrum, other.spectrum, rtol=0.05)
         assert 0 < abs(one.least_eigenvalue - other.least_eigenvalue) < 0.1 * one.least_eigenvalue
 

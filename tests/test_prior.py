@@ -1,4 +1,4 @@
-"""A prior gives its own bounds and draws, and is named in one way."""
+"""A prior has its own bounds and draws, and one text form."""
 
 import numpy as np
 import pytest

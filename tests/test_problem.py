@@ -1,4 +1,4 @@
-"""The loss is the paper's, its gradient is right, and rows do not see one another."""
+"""The loss is as in the paper, its gradient is right, and rows are independent."""
 
 import builders
 import numpy as np

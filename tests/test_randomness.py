@@ -1,4 +1,4 @@
-"""A random number depends on its name alone."""
+"""A random number depends on its seed, trial and purpose alone."""
 
 import numpy as np
 import pytest

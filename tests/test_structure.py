@@ -1,4 +1,4 @@
-"""The layout holds: imports go one way, each library has its place, names say what they do."""
+"""The layout is kept: imports go one way, libraries have their places, functions are verbs."""
 
 import ast
 import functools

@@ -53,10 +53,10 @@ def make_table1_claims(runs: Runs) -> list[Row]:
         _make_row(
             "none < standard < stochastic",
             "; ".join(_describe_order(runs[name]) for name in ("faces16-authors", *PUBLIC)),
-            "yes for stochastic clipping, where first starts fail",
+            "yes for stochastic clipping, if first starts fail",
         ),
         _make_row(
-            "the same, where descent arrives under every rule",
+            "the same, if descent converges under every rule",
             "; ".join(_describe_order(runs[name]) for name in DESCENTS[1:]),
             "no difference",
         ),
@@ -65,13 +65,12 @@ def make_table1_claims(runs: Runs) -> list[Row]:
             f"{_list_successes(runs, DESCENTS, 'stochastic')} by descent; "
             f"{_count(runs[DEFAULT], 'stochastic')} by L-BFGS on portraits64, where it acted in "
             f"{_count_acted(runs[DEFAULT], 'stochastic')}",
-            "not in 100,000 updates; by L-BFGS yes, which hardly tests the rule",
+            "no by descent in 100,000 updates; yes by L-BFGS, which hardly tests the rule",
         ),
         _make_row(
             ".980 without clipping after 100,000 updates",
             _list_successes(runs, DESCENTS, "none"),
-            "reached where rate and spectrum suit one another: the rate alone makes the difference "
-            "on faces16",
+            "reached if the rate suits the spectrum; on faces16 the rate alone matters",
         ),
         _make_row(
             'failures have components "stuck at either −1 or 1"',
@@ -83,7 +82,7 @@ def make_table1_claims(runs: Runs) -> list[Row]:
                     ("gan-face-uniform-preconditioned", "none"),
                 )
             ),
-            "agrees by count; descent that goes on leads to the true z all the same (below)",
+            "the counts agree; but descent that is continued reaches the true z (below)",
         ),
         _make_row(
             "100,000 updates",
@@ -99,7 +98,7 @@ def make_table1_claims(runs: Runs) -> list[Row]:
         _make_row(
             "(linear theory)",
             "; ".join(_describe_theory(each) for each in (authors, stable)),
-            "predicts too much where a budget is short; in no cell was more measured",
+            "predicts too much if the budget is short, and too little in no cell",
         ),
     ]
 
@@ -126,13 +125,13 @@ def make_table2_claims(folder: Path) -> list[Row]:
                 f"{cells[0].factor})"
                 for cells in (in_range, in_range16)
             ),
-            "distances of that size are what is left of descent on an image in range",
+            "such distances remain after descent on an image in the generator's range",
         ),
         _make_row(
             "none > standard > stochastic",
             f"{_list_means(folder, descent)} by descent on a held-out portrait; "
             f"{_list_means(folder, lbfgs)} by L-BFGS on portraits64",
-            "the order is found, at distances of random size",
+            "the same order, but the distances are as large as between random z",
         ),
     ]
 

@@ -233,8 +233,8 @@ def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Ite
     )
     if stop := find_stop(records):
         yield (
-            f"A peer's trial is done at an image loss of {stop:.2g}, the largest at which one of "
-            "ours that was recovered ended."
+            f"A trial of another method is done at an image loss of {stop:.2g}, the largest final "
+            "loss of our recovered trials."
         )
     for record in records.values():
         if not record.recovered:
@@ -242,21 +242,21 @@ def _iterate_notes(records: Records, mine: Sequence[Record], pace: float) -> Ite
         if abs(record.mean_pace / pace - 1) > PACE_TOLERANCE:
             yield (
                 f"{record.title}: other work slowed the machine, in this run or in others. "
-                "Compare it in the column of equal pace alone."
+                "Compare only its column of equal pace."
             )
 
 
 def _describe_none_recovered(record: Record, mine: Sequence[Record]) -> str:
     note = (
-        f"{record.title}: none recovered; the bound is what the ratio would be had one of its "
-        f"{record.trials} been."
+        f"{record.title}: none recovered; the bound is the ratio if one of its {record.trials} "
+        "trials had been recovered."
     )
     recovered = sum(each.recovered for each in mine)
     if record.updates < record.of and recovered:
         whole = record.of * recovered / sum(each.measure_time(at_equal_pace=True) for each in mine)
         note += (
-            f" It ran {record.updates:,} of the {record.of:,} updates its authors give it. If all "
-            f"of these recovered every trial, at the pace of a full batch, ganinv would still be "
-            f"faster by {whole:.3g}."
+            f" It ran {record.updates:,} of its authors' {record.of:,} updates. If all "
+            f"{record.of:,} updates recovered every trial, at the pace of a full batch, ganinv "
+            f"would still be faster by {whole:.3g}."
         )
     return note

@@ -1,4 +1,4 @@
-"""`make bench-gpu` measures what its table says, as far as a machine without a GPU can tell."""
+"""`make bench-gpu` measures what is in its table, as far as this can be tested without a GPU."""
 
 import importlib
 import json

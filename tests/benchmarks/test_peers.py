@@ -1,4 +1,4 @@
-"""The methods that run beside ours are what they say they are, and the comparison is honest."""
+"""The other methods are implemented correctly, and the comparison is fair."""
 
 import importlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The benchmark of linear theory measures what it says."""
+"""The benchmark of linear theory measures the right errors."""
 
 import re
 

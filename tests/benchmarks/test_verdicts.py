@@ -1,4 +1,4 @@
-"""The study of the verdict's errors counts what it says it counts."""
+"""The study of the verdict's errors counts correctly."""
 
 import importlib
 import json

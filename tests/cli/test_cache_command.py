@@ -1,4 +1,4 @@
-"""`ganinv cache` says what is kept, and removes it."""
+"""`ganinv cache` lists the kept measurements, and removes them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`ganinv inspect`: what it says of a checkpoint is so, and a check that fails is said."""
+"""`ganinv inspect` describes a checkpoint correctly, and reports a check that fails."""
 
 import json
 import re

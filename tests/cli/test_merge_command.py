@@ -1,4 +1,4 @@
-"""`ganinv merge` as it is typed."""
+"""`ganinv merge` on the command line."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`ganinv sample`: the same name gives the same picture, and what exists is kept."""
+"""`ganinv sample`: the same seed gives the same picture, and existing files are kept."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""TensorFlow starts without what no command needs at first, and slow reading says why."""
+"""TensorFlow starts without unneeded parts, and a message explains slow reading."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Commands on a generator that is a function in a file: it is said what it is, and all work."""
+"""All commands work on a generator that is a function in a file, and describe it."""
 
 import json
 import signal

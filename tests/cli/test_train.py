@@ -1,4 +1,4 @@
-"""`ganinv train` from the outside: it can be stopped, goes on, and explains misuse."""
+"""`ganinv train` as a process: it can be stopped and continued, and explains misuse."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""`ganinv train-encoder` from the outside: it can be stopped, goes on, and explains misuse."""
+"""`ganinv train-encoder` as a process: it can be stopped and continued, and explains misuse."""
 
 import signal
 import subprocess
@@ -16,7 +16,7 @@ from ganinv_cli.network.make_generator import make_generator
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """The folder of a small one."""
+    """The folder of a small generator."""
     return save_checkpoint(tmp_path / "faces", rename_arrays(make_weights(), "C")).parent
 
 

@@ -1,4 +1,4 @@
-"""`ganinv convert`: what it writes makes the same pictures, and else nothing is written."""
+"""`ganinv convert` writes a generator with the same pictures, or nothing."""
 
 import builders
 import conditional
@@ -49,7 +49,7 @@ def _checkpoint(*layers: Layer, prior=None, names=()) -> Checkpoint:
 
 
 def _torch(end: tuple[Layer, ...] = (TANH,), slope: float | None = None) -> Checkpoint:
-    """A DCGAN as PyTorch has it: the first transposed convolution sees one place."""
+    """A DCGAN as in PyTorch: the input of the first transposed convolution is a single pixel."""
     between = RELU if slope is None else Activation("leaky_relu", slope)
     layers = (
         Reshape((1, 1, LATENT)),

@@ -1,4 +1,4 @@
-"""From a file of another program to ours, and what `inspect` says of it on the way."""
+"""Convert files of other programs to ours; `inspect` describes them correctly."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What `ganinv convert` says of a generator in a file beside it: of that one, and of no other."""
+"""`ganinv convert` writes the conventions of its generator in a file that applies to it alone."""
 
 import errno
 import os
@@ -99,7 +99,7 @@ def test_what_contradicts_is_refused_and_stays(folder, to, file, said, words):
 
 
 def _beside(*order: int) -> Network:
-    """A DCGAN whose matrix sees z and an embedding of the label, in an order."""
+    """A DCGAN whose matrix takes z and an embedding of the label, in a given order."""
     arrays = builders.make_weights()
     layers = (
         Dense(arrays["g_h0_lin/Matrix"], arrays["g_h0_lin/bias"]),

@@ -1,4 +1,4 @@
-"""An encoder can be kept, belongs to one generator, and treats each image alone."""
+"""An encoder can be saved, belongs to one generator, and treats images independently."""
 
 import dataclasses
 import json

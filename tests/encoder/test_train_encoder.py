@@ -1,4 +1,4 @@
-"""Fitting an encoder beats guessing, is exact, and goes on where it stopped."""
+"""Fitting an encoder is better than guessing, is exact, and continues a stopped run."""
 
 import dataclasses
 import shutil
@@ -27,7 +27,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
 
 @pytest.fixture(scope="module")
 def finished(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of five batches that nobody interrupted."""
+    """A run of five batches without interruption."""
     path = tmp_path_factory.mktemp("finished") / "encoder.npz"
     seen = list(fit_encoder(generator, SMALL, path))
     assert [at.images for at in seen] == [700, 1400, 2100, 2800, 3000, 3000]

@@ -1,4 +1,4 @@
-"""Several devices of one machine find the same trials as one, and are chosen by --device."""
+"""Several devices of one machine give the same trials as one, and are chosen by --device."""
 
 import json
 import subprocess

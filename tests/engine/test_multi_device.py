@@ -1,4 +1,4 @@
-"""Workers as threads: every job runs once, and no finished job is lost, whatever ends the run."""
+"""Workers as threads: every job runs once, and no finished job is lost however the run ends."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ JOBS = [Job(trial, "none") for trial in range(60)]
 
 
 class Slow:
-    """Finishes one job after another."""
+    """Finishes jobs one by one."""
 
     def __init__(self, seconds: float = 0.001, failing: int | None = None) -> None:
         self.seconds, self.failing = seconds, failing

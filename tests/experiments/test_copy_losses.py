@@ -1,4 +1,4 @@
-"""What copies of a generator's own pictures lose."""
+"""The image loss of copies of a generator's own pictures."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""What the experiments refuse: exit 2, one sentence, and nothing left behind."""
+"""Experiments refuse wrong images with exit 2 and one sentence, and leave no file."""
 
 import struct
 import time

@@ -29,7 +29,7 @@ def _invert(folder, small, *more, **keywords):
 
 @pytest.fixture(scope="module")
 def inverted(small, tmp_path_factory):
-    """A file, and a folder in which one file is no image: folder, what was said, the results."""
+    """Invert a file, and a folder with one file that is not an image: folder, output, results."""
     folder = tmp_path_factory.mktemp("inverted")
     save_image(folder / "noise.png", make_random_pixels(small[1]))
     faces = folder / "faces"

@@ -25,7 +25,7 @@ def generators(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(generators, tmp_path_factory):
-    """A folder in which two pictures and noise were attributed, and what was said."""
+    """A folder in which two pictures and noise were attributed, and the output."""
     folder = tmp_path_factory.mktemp("compared")
     (folder / "faces").mkdir()
     for path, generator in generators.items():

@@ -1,4 +1,4 @@
-"""Of a conditional generator a label is fixed, or found as z is."""
+"""For a conditional generator, the label is given, or recovered together with z."""
 
 import dataclasses
 from pathlib import Path
@@ -125,7 +125,7 @@ def test_the_label_of_an_image_is_that_of_its_best_start(
 def test_noise_settles_nothing_before_each_label_had_its_start(
     tmp_path: Path, generator: Generator
 ) -> None:
-    """What the noise leaves is known less well than what tells one label from another."""
+    """The residual of noise is less certain than the difference between labels."""
     out = tmp_path / "noise.h5"
     config = NoiseSweepConfig(trials=8, clip=("none",), variances=(0.2,), batch_size=8)
     run_noise_sweep(config, SingleDevice(generator, CPU), out, False, lambda _: None)

@@ -1,4 +1,4 @@
-"""What theory says before a run of plain descent, and whether it comes true."""
+"""The prediction of theory before a run of gradient descent, and its accuracy."""
 
 import builders
 import numpy as np

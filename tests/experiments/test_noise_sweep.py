@@ -71,7 +71,7 @@ def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
 
 
 def _explained(results, generator, clip):
-    """Whether each stored image loss is that of the stored z and the image recomputed here."""
+    """Check each stored image loss against the stored z and an image computed here."""
     root = results.groups[""]
     clean = generator.render(root["z_true"], len(root["trial"]))
     unit = draw_noise(generator, 0, root["trial"])

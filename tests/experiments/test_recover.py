@@ -180,7 +180,7 @@ def test_a_larger_number_of_trials_extends_a_run(finished, hard, tmp_path):
 
 
 def _same(one, other) -> int:
-    """How many trials ended alike in two results: converged ones within 1e-3 of one another."""
+    """Count the trials with equal ends in two results: converged ones within 1e-3."""
     count = 0
     for rule in RULES:
         a, b = one.groups[rule], other.groups[rule]

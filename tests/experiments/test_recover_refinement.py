@@ -1,4 +1,4 @@
-"""`ganinv recover` in less and in more than float32: bounds, mixed gradients, the last digits."""
+"""`ganinv recover` in bfloat16 and float64: bounds, mixed gradients, refinement."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def _recover(folder, checkpoint, *more, code=0):
 
 @pytest.fixture(scope="module")
 def polished(checkpoint, tmp_path_factory):
-    """Some of its trials do not converge: they have too few gradients for that."""
+    """Some of its trials do not converge, because their budget is too small."""
     folder = tmp_path_factory.mktemp("polished")
     given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
     return folder, _recover(folder, checkpoint, *given, "--format", "json")

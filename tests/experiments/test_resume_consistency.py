@@ -1,4 +1,4 @@
-"""A consistency run goes on where it stopped, and refuses to go on with other settings."""
+"""A stopped consistency run continues, and refuses to continue with other settings."""
 
 import json
 import shutil
@@ -37,13 +37,13 @@ def _command(pictures, *images):
 
 @pytest.fixture(scope="module")
 def command(pictures):
-    """All of a command but --trials."""
+    """The arguments of a command, without --trials."""
     return _command(pictures, "made.png", "noise.png")
 
 
 @pytest.fixture(scope="module")
 def finished(command, tmp_path_factory):
-    """The folder of a run that nothing stopped, and what it printed."""
+    """The folder of an uninterrupted run, and its output."""
     folder = tmp_path_factory.mktemp("finished")
     return folder, run_ganinv(folder, *command, "--trials", 5)
 

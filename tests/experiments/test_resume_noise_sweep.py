@@ -1,4 +1,4 @@
-"""A noise sweep goes on where it stopped, and refuses to go on as another."""
+"""A stopped noise sweep continues, and refuses to continue with other settings."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ GROUPS = [f"variance={variance}/{rule}" for variance in ("0.01", "0.1") for rule
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
-    """All of a command but --trials."""
+    """The arguments of a command, without --trials."""
     folder = tmp_path_factory.mktemp("hard")
     builders.make_hard_checkpoint(folder)
     sharp = ("--variances", "0.01,0.1", "--stationary", "1e-7", "--clip", ",".join(RULES))
@@ -30,13 +30,13 @@ def command(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(command, tmp_path_factory):
-    """The folder of a run that nothing stopped, and what it printed."""
+    """The folder of an uninterrupted run, and its output."""
     folder = tmp_path_factory.mktemp("finished")
     return folder, run_ganinv(folder, *command, "--trials", 5)
 
 
 def _assert_same_trials(one, other):
-    """Every trial is there once, and ended alike but for rounding."""
+    """Check that every trial is there once, with the same end except for rounding."""
     for name in GROUPS:
         a, b = one.groups[name], other.groups[name]
         assert a["trial"].tolist() == b["trial"].tolist() == [0, 1, 2, 3, 4]
@@ -72,7 +72,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(command, finished, tmp_pa
 
 
 def _assert_goes_on(command, finished, folder):
-    """From some trials to all; those are kept as they are, and the rest ends as it would have."""
+    """More trials are added: the first ones are unchanged, and the rest ends as in one run."""
     early = read_results(folder / "noise-sweep.h5")
     rows = {name: group for name, group in early.groups.items() if name}
     assert 0 < sum(len(group["trial"]) for group in rows.values()) < 20
@@ -173,7 +173,7 @@ def test_overwrite_starts_again(command, finished, tmp_path):
 
 @pytest.mark.slow
 def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command, tmp_path):
-    """The first trials of a group are then not those of every other group."""
+    """Then the groups have different first trials."""
     with mock.patch.object(run, "_commit_results", _some_of_them):
         run_ganinv(tmp_path, *command, "--trials", 5, code=130)
     run_ganinv(tmp_path, *command, "--trials", 2)

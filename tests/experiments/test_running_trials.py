@@ -1,4 +1,4 @@
-"""A killed run goes on with the trials that were running, and ends as if nothing had stopped it."""
+"""A killed run continues with the trials that were running, and ends as without the kill."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ main()
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
-    """All of a command but what couples its trials."""
+    """The arguments of a command, without the option that couples its trials."""
     folder = tmp_path_factory.mktemp("small")
     builders.make_checkpoint(folder)
     config = folder / "gd.toml"
@@ -50,7 +50,7 @@ def command(tmp_path_factory):
 
 
 def _kill_when_saved(folder: Path, *arguments: object) -> dict[str, np.ndarray]:
-    """Start a command, kill it after its second save; return what it had saved."""
+    """Start a command, kill it after its second save, and return the saved trials."""
     process = subprocess.Popen(
         [sys.executable, "-c", _OFTEN, *map(str, arguments)], cwd=folder, stderr=subprocess.DEVNULL
     )
@@ -67,7 +67,7 @@ def _kill_when_saved(folder: Path, *arguments: object) -> dict[str, np.ndarray]:
 
 
 def _count_gradients(monkeypatch) -> list[float]:
-    """The gradients of all counts from now on."""
+    """Return the gradients of all counts from now on."""
     gradients = []
     real = ProgressCounter.add
 
@@ -111,13 +111,13 @@ def test_a_killed_run_goes_on_from_its_last_save(command, coupling, tmp_path, mo
 
 @pytest.fixture
 def short(monkeypatch):
-    """Many short increments, of which the first few are soon done."""
+    """Many short increments; the first few end soon."""
     monkeypatch.setattr(increments, "INCREMENT_SECONDS", 0.0)
     return ("--budget", 301)
 
 
 def _interrupt(folder, monkeypatch, *arguments: object) -> str:
-    """Run a command that is interrupted after some increments; return what it says."""
+    """Run a command, interrupt it after several increments, and return its output."""
     calls = []
     real = ProgressCounter.add
 

@@ -1,4 +1,4 @@
-"""Parts of a run, each in a file of its own, come to what the run itself finds."""
+"""The shards of a run, each in its own file, together equal the whole run."""
 
 import builders
 import numpy as np

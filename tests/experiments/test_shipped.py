@@ -1,4 +1,4 @@
-"""The generator that ships is the one that its page describes, and can be inverted."""
+"""The shipped generator agrees with its page, and can be inverted."""
 
 import hashlib
 import json

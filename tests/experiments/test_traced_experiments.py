@@ -1,4 +1,4 @@
-"""A generator of TensorFlow operations does what one of layers does; the rest is refused."""
+"""A traced generator gives the same results as its layers; unsupported settings are refused."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -44,7 +44,7 @@ def labelled() -> Checkpoint:
 
 
 def _run(folder: Path, checkpoint: Checkpoint, *arguments: object, code: int = 0) -> str:
-    """What a command says that reads this checkpoint whatever path it is given."""
+    """Return the output of a command that reads this checkpoint for any path."""
     with (
         mock.patch.object(formats, "read", return_value=checkpoint),
         mock.patch.object(formats, "needs_tensorflow", return_value=True),

@@ -1,4 +1,4 @@
-"""A run on a generator that is not the one that was trained says so wherever it is read."""
+"""A run on a generator that is not confirmed states this in all its outputs."""
 
 import json
 from pathlib import Path

@@ -38,7 +38,7 @@ def grey(tmp_path_factory):
 
 
 def judge(folder, *arguments):
-    """What `ganinv invert` says, by the names of the images."""
+    """The rows of `ganinv invert`, by the names of the images."""
     result = run_ganinv(folder, "invert", *arguments, "--format", "json")
     return {row["image"]: row for row in json.loads(result.stdout)["tables"]["invert"]}
 

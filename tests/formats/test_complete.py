@@ -1,4 +1,4 @@
-"""What a file leaves open is asked for, assumed and said; what is no generator is refused."""
+"""Missing conventions are assumed and reported; files that are not generators are refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -173,7 +173,7 @@ def test_weights_that_are_no_numbers_once_folded_are_refused() -> None:
 
 
 def test_a_generator_of_zeros_and_ones_has_the_same_gradient_everywhere() -> None:
-    """The range is part of the generator: what is minimised is the error in [-1, 1]."""
+    """The range is part of the generator: the error in [-1, 1] is minimised."""
     found = _found(Activation("sigmoid"))
     generator = make_generator(complete_generator(found, Conventions()))
     z = tf.constant(np.zeros((1, 5), np.float64))

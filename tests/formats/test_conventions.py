@@ -1,4 +1,4 @@
-"""What is said of a generator beside its file is heard, and said."""
+"""Conventions in a file beside a generator are used, and reported."""
 
 import zipfile
 from pathlib import Path

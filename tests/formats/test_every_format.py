@@ -1,4 +1,4 @@
-"""Whatever the format, the experiments run as on any other, and find every z."""
+"""The experiments run on a generator of every format, and recover every z."""
 
 import shutil
 from collections.abc import Callable

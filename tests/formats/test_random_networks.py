@@ -1,4 +1,4 @@
-"""Whatever layers feed one another, folding changes no picture and J is the derivative."""
+"""For random graphs of layers, folding changes no picture and J is the derivative."""
 
 import numpy as np
 import pytest

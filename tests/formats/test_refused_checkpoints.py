@@ -1,4 +1,4 @@
-"""What is no generator gets one sentence and exit status 2; nothing is run, nothing is unpacked."""
+"""A file without a generator gets one sentence and exit status 2; nothing is run or unpacked."""
 
 import os
 import pickle
@@ -187,7 +187,7 @@ def test_it_is_refused_in_a_sentence(
 
 
 def test_the_file_alone_is_enough_where_it_can_be(made: dict[str, Path]) -> None:
-    """To say no takes neither TensorFlow nor memory."""
+    """Refusing a file needs neither TensorFlow nor much memory."""
     paths = [str(path) for name, path in made.items() if name.startswith(WITHOUT_TENSORFLOW)]
     assert len(paths) > 10
     code = (

@@ -1,4 +1,4 @@
-"""Generators in safetensors files load, in whatever order their names stand."""
+"""Generators in safetensors files load, in any order of their names."""
 
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
-"""Files of other programs, and networks that weights alone do not tell, get a sentence that helps.
+"""Files of other programs, and networks not determined by weights alone, get a helpful sentence.
 
-Every specimen is written by the test, with the names and first bytes that the real files have.
+Every file is written by the test, with the names and first bytes of the real files.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Real generators that nobody here trained, in PyTorch, from PyPI.
+"""Generators of other projects, in PyTorch, from PyPI.
 
 Faces: gan-face-generate 1.1.1 (MIT). Eyes of eight colours: omniart-eye-generator 0.1 (MIT).
 """
@@ -36,7 +36,7 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _downloaded(folder: Path, package: str, member: str) -> Path:
-    """A file in a package; the tests are skipped, with the reason, where PyPI is out of reach."""
+    """A file in a package; the tests are skipped, with the reason, if PyPI cannot be reached."""
     pip = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""NumPy files hold one image or several; what they hold else is named, and never unpickled."""
+"""NumPy files hold one image or several; other contents are named, and never unpickled."""
 
 import contextlib
 import io

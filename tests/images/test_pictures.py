@@ -1,4 +1,4 @@
-"""Which files are taken, and the sentence for each that cannot be."""
+"""Image files that are accepted, and the sentence for each one that is refused."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Every kind of image file comes out as a viewer shows it, to the exact value of its pixels."""
+"""Every kind of image file is read as a viewer shows it, with exact pixel values."""
 
 import struct
 import zlib
@@ -52,7 +52,7 @@ def _png(depth: int, colour: int, values: np.ndarray, *, clear: bytes = b"") -> 
 
 
 def _seen(path: Path, channels: int = 3) -> TargetImage:
-    """As a network of the file's own size sees it, so that nothing is resampled."""
+    """Load the image for a network of the file's own size, so nothing is resampled."""
     with Image.open(path) as image:
         turned = image.getexif().get(0x112, 1) > 4 and image.format != "TIFF"
         width, height = image.size[::-1] if turned else image.size

@@ -1,4 +1,4 @@
-"""The part of an image that the network sees, the mask over it, and the numbers for its pixels."""
+"""The part of an image that is used, the mask over it, and the numbers for its pixels."""
 
 import io
 from pathlib import Path

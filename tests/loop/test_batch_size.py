@@ -1,4 +1,4 @@
-"""A batch doubles while that pays, and is halved where memory runs out; no trial notices."""
+"""A batch doubles while it gets faster, and is halved if memory runs out; trials are unchanged."""
 
 import builders
 import numpy as np
@@ -46,7 +46,7 @@ def _same(found, done):
 
 
 def _memory(monkeypatch, name: str, most: int, after: int) -> list[int]:
-    """Room for `most` rows from a call on; the rows of each call that got some."""
+    """Limit memory to `most` rows from a given call on; record the rows of each call."""
     sizes: list[int] = []
     real = getattr(Batch, name)
 

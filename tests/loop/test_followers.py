@@ -37,7 +37,7 @@ def simple():
 
 
 def assert_as_separate(generator, solver, **settings):
-    """Copies and follow-ups are the trials that each rule has alone; returns the rules copied."""
+    """Check copies and followers against runs of each rule alone; return the copied rules."""
     leaders = [Job(trial, "none", 0, FOLLOWERS) for trial in range(TRIALS)]
     separate = [Job(trial, rule) for trial in range(TRIALS) for rule in RULES]
     shared, alone = (

@@ -1,4 +1,4 @@
-"""Increments are as long as pays, and no result depends on their length."""
+"""Increments have the most efficient length, and no result depends on it."""
 
 import builders
 import numpy as np

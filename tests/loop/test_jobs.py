@@ -1,4 +1,4 @@
-"""Jobs are named one by one, each to one worker, and a shard has its own."""
+"""Each job is given to exactly one worker, and each shard has its own jobs."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Rough rows are computed in bfloat16, the others as ever, and every row ends in float32."""
+"""Low-precision rows are computed in bfloat16, others in float32, and all end in float32."""
 
 import builders
 import numpy as np
@@ -16,7 +16,7 @@ from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
 
 ROWS = 11
-ROUGH = np.arange(ROWS) % 3 == 0  # four, no multiple of what parts are made of
+LOW = np.arange(ROWS) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
 JOBS = [Job(trial, rule) for trial in range(4) for rule in ("none", "standard", "stochastic")]
 
 
@@ -52,48 +52,46 @@ def lbfgs(request):
     return make_solver("lbfgs", request.param)
 
 
-def test_the_others_are_as_without_any_rough_row(problem, z):
-    mixed, alone = problem.evaluate(z, tf.constant(ROUGH)), problem.evaluate(z)
+def test_the_others_are_as_without_any_low_precision_row(problem, z):
+    mixed, alone = problem.evaluate(z, tf.constant(LOW)), problem.evaluate(z)
     for found, expected in zip(mixed, alone, strict=True):
-        np.testing.assert_allclose(found[~ROUGH], expected[~ROUGH], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found[~LOW], expected[~LOW], rtol=1e-4, atol=1e-4)
 
 
-def test_rough_rows_are_those_of_bfloat16(problem, z):
-    mixed, fine = problem.evaluate(z, tf.constant(ROUGH)), problem.evaluate(z)
+def test_low_precision_rows_equal_those_of_bfloat16(problem, z):
+    mixed, fine = problem.evaluate(z, tf.constant(LOW)), problem.evaluate(z)
     images = problem.generator(z, tf.bfloat16)
     expected = tf.reduce_sum((images - problem.targets) ** 2, [1, 2, 3]).numpy()
-    np.testing.assert_allclose(mixed.image_loss[ROUGH], expected[ROUGH], rtol=1e-3)
-    away = abs(mixed.gradient - fine.gradient).numpy().max(1)[ROUGH]
-    size = abs(fine.gradient).numpy().max(1)[ROUGH]
+    np.testing.assert_allclose(mixed.image_loss[LOW], expected[LOW], rtol=1e-3)
+    away = abs(mixed.gradient - fine.gradient).numpy().max(1)[LOW]
+    size = abs(fine.gradient).numpy().max(1)[LOW]
     assert (away > 1e-4 * size).all()
     assert (away < 0.1 * size).all()
 
 
-def test_nothing_is_rough_where_the_problem_is_not_mixed(problem, z):
+def test_all_precision_is_full_if_the_problem_is_not_mixed(problem, z):
     plain = problem._replace(mixed_precision=False)
     assert not plain.low_precision_allowed.numpy().any()
-    for found, expected in zip(
-        plain.evaluate(z, tf.constant(ROUGH)), plain.evaluate(z), strict=True
-    ):
+    for found, expected in zip(plain.evaluate(z, tf.constant(LOW)), plain.evaluate(z), strict=True):
         assert found.numpy().tobytes() == expected.numpy().tobytes()
 
 
-def test_a_row_with_a_residual_may_not_be_rough(problem):
+def test_a_row_with_a_residual_may_not_be_low_precision(problem):
     assert problem.low_precision_allowed.numpy().tolist() == [True] * 6 + [False] * 5
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, ROWS])
 def test_what_a_part_is_padded_with_changes_nothing(problem, z, monkeypatch, count):
-    rough = tf.range(ROWS) < count
-    padded = problem.evaluate(z, rough)
+    low = tf.range(ROWS) < count
+    padded = problem.evaluate(z, low)
     monkeypatch.setattr(module, "ROW_MULTIPLE", 1)
-    for found, expected in zip(padded, problem.evaluate(z, rough), strict=True):
+    for found, expected in zip(padded, problem.evaluate(z, low), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture
 def endings(monkeypatch):
-    """(outcome, rough) of every row that ends, as the loop sees them."""
+    """(outcome, low precision) of every row that ends, as in the loop."""
     seen = []
     real = Batch.advance
 
@@ -109,7 +107,7 @@ def endings(monkeypatch):
     return seen
 
 
-def test_a_run_that_began_rough_ends_fine(generator, lbfgs, endings):
+def test_a_run_that_begins_in_bfloat16_ends_in_float32(generator, lbfgs, endings):
     done = solve_jobs(generator, lbfgs, JOBS, batch_size=12, mixed=True)
     assert len(endings) == len(JOBS)
     assert set(endings) == {(Outcome.converged, False)}
@@ -118,7 +116,7 @@ def test_a_run_that_began_rough_ends_fine(generator, lbfgs, endings):
         assert trial.gradients == int(trial.gradients)
 
 
-def test_it_begins_rough_and_without_mixed_it_does_not(generator, lbfgs, endings):
+def test_only_a_mixed_run_begins_in_bfloat16(generator, lbfgs, endings):
     short = make_limits(budget=2, restarts=0)
     solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=True)
     solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=False)
@@ -139,7 +137,7 @@ def test_where_z_leaves_a_residual_mixed_changes_nothing_but_rounding(generator,
 
 @pytest.mark.parametrize("tolerance", [1e-8, 1e-2])
 def test_what_has_converged_was_measured_in_float32(generator, lbfgs, tolerance):
-    """Even where bfloat16 could tell that the tolerance is reached."""
+    """Even if bfloat16 is precise enough to reach the tolerance."""
     end = make_limits(tolerance=tolerance, restarts=0)
     for trial in solve_jobs(generator, lbfgs, JOBS, end=end, batch_size=12, mixed=True).values():
         assert trial.outcome is Outcome.converged
@@ -148,7 +146,7 @@ def test_what_has_converged_was_measured_in_float32(generator, lbfgs, tolerance)
         np.testing.assert_allclose(trial.best.image_loss, expected, rtol=1e-2, atol=1e-9)
 
 
-def test_a_loss_that_bfloat16_cannot_reach_keeps_nobody_rough(generator, endings):
+def test_a_loss_that_bfloat16_cannot_reach_keeps_no_row_in_bfloat16(generator, endings):
     """A generator of many pixels rounds to more than `fine`."""
     lbfgs = make_solver("lbfgs", {"memory": 10, "fine": 1e-12})
     done = solve_jobs(

@@ -1,4 +1,4 @@
-"""Running trials go on from where they were saved, as if nothing had stopped them."""
+"""Running trials continue from a save, exactly as without the interruption."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ TO_THE_END = make_limits(tolerance=0, budget=100, restarts=0)
 
 
 class _Memory:
-    """Every save of a run, as it would be on the disk; and what an earlier run had saved."""
+    """All saves of a run, in the form on the disk, and the saved trials of an earlier run."""
 
     def __init__(self, saved: Arrays | None = None) -> None:
         self._saved = {each.job: each.arrays for each in split_trials(saved)} if saved else {}

@@ -1,4 +1,4 @@
-"""The loop loses nothing, doubles nothing, and decides by the image loss alone."""
+"""The loop loses no trial, repeats none, and decides by the image loss alone."""
 
 import builders
 import numpy as np
@@ -35,7 +35,7 @@ def done(hard, lbfgs):
 
 @pytest.fixture(scope="module")
 def observed(hard, lbfgs):
-    """The trials, and what the loop reported on the way."""
+    """Return the trials, and the reports of the loop."""
     looks = []
     return solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks), looks
 

@@ -1,4 +1,4 @@
-"""Whether a trial needs another start is said by its image losses and their bound alone."""
+"""Image losses and their bound alone decide whether a trial needs another start."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_a_loss_that_is_enough_needs_no_other_start(residual, outcome):
 
 @pytest.mark.parametrize("residual", [0.0, 5.0, INF])
 def test_a_bound_below_the_tolerance_needs_no_other_start(residual):
-    """Whatever the image loss: how steep the generator is decides what it says of z."""
+    """The bound on the error of z depends on the Jacobian, not on the image loss alone."""
     start = ("converged", 4)
     assert _trial(residual, 1.0, start, bound=TOLERANCE).is_solved
     assert not _trial(residual, 1.0, start, bound=1.1 * TOLERANCE).is_solved
@@ -71,7 +71,7 @@ def test_the_best_start_is_the_least_loss_and_never_a_nan():
 
 
 def test_a_trial_has_converged_only_where_its_best_start_has():
-    """A start that converged is no comfort where another left less of the image, unfinished."""
+    """A converged start is not enough if an unfinished start has a lower image loss."""
     trial = _trial(5.0, 1.0, ("converged", 4), ("budget", 3))
     assert trial.outcome is Outcome.budget
     assert _trial(5.0, 1.0, ("budget", 4), ("converged", 3)).outcome is Outcome.converged

@@ -1,4 +1,4 @@
-"""Every kind of layer makes what it says, in every precision, and carries moves by its J."""
+"""Every kind of layer computes its definition in every precision, and its J·v is right."""
 
 import math
 from collections.abc import Callable
@@ -69,9 +69,9 @@ def test_less_precise_numbers_make_nearly_the_same(
 ) -> None:
     given = _inputs(shapes)
     exact = build_layer(layer, tf.float64).apply(*given).numpy()
-    rough = build_layer(layer, precision).apply(*(tf.cast(x, precision) for x in given))
-    assert rough.dtype == precision
-    np.testing.assert_allclose(tf.cast(rough, tf.float64), exact, atol=near * np.abs(exact).max())
+    found = build_layer(layer, precision).apply(*(tf.cast(x, precision) for x in given))
+    assert found.dtype == precision
+    np.testing.assert_allclose(tf.cast(found, tf.float64), exact, atol=near * np.abs(exact).max())
 
 
 @pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=_id)
@@ -125,7 +125,7 @@ def test_an_activation_is_the_function_of_that_name(name: str) -> None:
 
 
 def _transposed(layer: kinds.ConvTranspose, x: np.ndarray) -> np.ndarray:
-    """By its definition: each pixel adds its kernel to what is made."""
+    """By its definition: each pixel adds its kernel to the output."""
     rows, height, width, _ = x.shape
     (down, across), (tall, wide, outputs, _) = layer.stride, layer.weights.shape
     whole = np.zeros((rows, (height - 1) * down + tall, (width - 1) * across + wide, outputs))

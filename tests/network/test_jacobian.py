@@ -1,4 +1,4 @@
-"""J is that of the generator, of the pixels that count."""
+"""J is the derivative of the generator, for the pixels that count."""
 
 import builders
 import numpy as np

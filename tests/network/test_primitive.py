@@ -1,4 +1,4 @@
-"""Every operation that may be run is pure, and its derivative is that of finite differences."""
+"""Every allowed operation is pure, and its derivative agrees with finite differences."""
 
 import inspect
 from typing import Any

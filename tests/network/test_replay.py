@@ -1,4 +1,4 @@
-"""A graph is data: what its output depends on is run, if it is pure, and nothing else."""
+"""A graph is data: only pure operations that its output depends on are run."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_other_precisions_are_refused_not_rounded(
 
 
 def test_directions_that_do_not_move_the_picture_have_no_singular_value() -> None:
-    """Though rounding moves it: what is no more than that is 0, so that no rank is claimed."""
+    """Values within rounding are 0, so rounding does not increase the rank."""
     random = np.random.default_rng(2)
     first = random.normal(size=(100, 80)) @ random.normal(size=(80, 1024)) / 30
     kernel = (random.normal(size=(5, 5, 3, 64)) / 20).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What is measured of a graph is what is known of the same network in layers."""
+"""The measurements of a graph agree with the same network in layers."""
 
 from collections.abc import Callable
 from dataclasses import replace

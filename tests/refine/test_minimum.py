@@ -1,4 +1,4 @@
-"""Polishing reaches what float64 can tell, and says whether it is a minimum."""
+"""Refinement reaches float64 accuracy, and tests whether the result is a minimum."""
 
 import builders
 import numpy as np
@@ -28,7 +28,7 @@ def polisher(generator):
 
 @pytest.fixture(scope="module")
 def minima(generator):
-    """Where the solver has stopped, for noisy images that no z makes."""
+    """The ends of the solver for noisy images, which are outside the generator's range."""
     end = make_limits(restarts=0, budget=20_000, stationary=1e-6)
     jobs = [Job(trial, "none") for trial in range(6)]
     supply = noisy_targets(generator, 1.0, residual=float("inf"))
@@ -42,10 +42,10 @@ def _random_z(seed=0):
 
 
 def _shapes(kinked, wrong_side=False):
-    """z -> (|z₁|, …, |zₙ|, the rest of z) for so many kinks, and an image below what it makes.
+    """z -> (|z₁|, …, |zₙ|, the rest of z) with n kinks, and an image outside its range.
 
-    The least loss is where the first n are 0, and the others .3, the last at its bound 1. On the
-    wrong side of the image, 0 is not the least but the greatest of the losses near it.
+    The loss is least if the first n components are 0, the others .3, and the last at its bound 1.
+    On the wrong side of the image, the loss at 0 is a maximum instead of a minimum.
     """
     identity = np.eye(LATENT, dtype=np.float32)
     back = np.where(np.arange(LATENT) < kinked, 1, -1)[:, None] * identity
@@ -86,20 +86,20 @@ def test_pixels_that_do_not_count_do_not_draw_it_away(generator):
 
 
 def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator, polisher, minima):
-    """Twice six gradients can miss a hollow, which is then called a slope and never the reverse."""
+    """With 12 gradients a minimum may be missed, but a point on a slope is never accepted."""
     nowhere = MinimumTest(steps=0).compile_for(generator)
-    hollows = 0
+    found_minima = 0
     for trial in minima:
         assert trial.outcome is Outcome.converged
         found = polisher(trial.best.z, trial.target, "none")
         assert found.goldstein_norm < 0.5
         assert (found.outcome is Outcome.converged) == (found.goldstein_norm <= 0.1)
         assert found.image_loss == pytest.approx(trial.best.image_loss, rel=1e-4)
-        hollows += found.outcome is Outcome.converged
+        found_minima += found.outcome is Outcome.converged
         other = nowhere(_random_z(), trial.target, "none")
         assert other.outcome is Outcome.stalled
         assert other.goldstein_norm > 0.9
-    assert hollows >= 4
+    assert found_minima >= 4
 
 
 def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
@@ -157,7 +157,7 @@ def test_a_smooth_minimum_takes_few_of_the_gradients_and_everything_else_all_of_
     assert spent["kinked"] == spent["slope"] == spent["smooth"] + 10  # 12 in all, of which 2 first
 
 
-def test_a_crease_that_leads_down_on_both_sides_is_left():
+def test_a_kink_that_leads_down_on_both_sides_is_left():
     generator, target, z = _shapes(2, wrong_side=True)
     polished = MinimumTest().compile_for(generator)(z + 0.002, target, "none")
     np.testing.assert_allclose(polished.z[:2], 0.5, atol=1e-6)

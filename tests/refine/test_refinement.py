@@ -1,4 +1,4 @@
-"""From a z that nearly makes an image to the one that made it, in float64."""
+"""Refine a z near the true one to the true z, in float64."""
 
 import builders
 import numpy as np

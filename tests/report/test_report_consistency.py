@@ -1,4 +1,4 @@
-"""What Table 2 counts: distances, minima and verdicts of recoveries with known answers."""
+"""Table 2 counts distances, minima and verdicts correctly, on recoveries with known answers."""
 
 import json
 

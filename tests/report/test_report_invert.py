@@ -1,4 +1,4 @@
-"""What a certificate says, and what its figure shows."""
+"""The content of a certificate, and its figure."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ def summary(**given):
 
 
 def row(**given):
-    """The certificate of an only image."""
+    """The certificate of a single image."""
     (found,) = summary(portrait=make_image_groups(**given)).tables["invert"]
     return found
 

@@ -1,4 +1,4 @@
-"""What `invert` writes beside its tables: a picture each, and the z as an archive."""
+"""`invert` writes a picture per image, and an archive of z, beside its tables."""
 
 import hashlib
 
@@ -95,7 +95,7 @@ def test_of_a_big_folder_the_first_images_are_in_figures_and_all_in_pictures(mon
 
 @pytest.fixture
 def saved(monkeypatch, tmp_path):
-    """Save the z of results that would have been read."""
+    """Save the z of results, as if they had been read."""
 
     def save(results, npz=None):
         monkeypatch.setattr(latents, "read_results", lambda path: results)

@@ -101,7 +101,7 @@ def test_a_picture_under_two_labels_is_ambiguous_and_one_start_a_label_is_enough
 
 
 def test_what_jpeg_leaves_lets_z_differ_a_little_and_rounding_hardly():
-    """Of noise with this loss, z has an error of 1.2: that is more than these starts differ by."""
+    """Noise with this loss gives z an error of 1.2, more than the distance of these starts."""
 
     def scatter(loss):
         given = make_image_groups(minima=(6,), losses=(loss,), wobble=0.02)
@@ -136,7 +136,7 @@ def test_a_z_of_a_length_that_is_never_drawn_is_implausible():
 
 
 def test_a_picture_that_hardly_depends_on_z_does_not_tell_it():
-    """Flat pictures lie where the generator saturates: J is small, all starts seem to agree."""
+    """At flat pictures the generator saturates: J is small, so all starts seem to agree."""
     given = make_image_groups(minima=(6,), losses=(1.0,))
     given["stochastic/certificate"]["singular_values"][:] = 0.05
     found = row(given)

@@ -1,4 +1,4 @@
-"""What is said of the labels of a conditional generator; nothing where it has none."""
+"""Reports on the labels of a conditional generator; no labels without them."""
 
 import json
 
@@ -31,7 +31,7 @@ def section(report, title):
 
 
 def conditional(results, right, first):
-    """The same where so many trials of each rule found the right label, in the end and at first."""
+    """The same, with these numbers of right labels per rule, at the end and at first."""
     root = results.groups[""]
     count = len(root["trial"])
     root["label"] = np.arange(count, dtype=np.int32) % 3

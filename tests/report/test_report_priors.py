@@ -1,4 +1,4 @@
-"""Every report uses the prior that the run drew z from, and says which it was."""
+"""Every report uses the prior of its run, and names it."""
 
 import numpy as np
 import pytest
@@ -113,7 +113,7 @@ def test_components_are_outside_the_runs_own_bounds(prior, outside, at_bound):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("prior", ["normal:1,0.99", "normal:1,0.9", "uniform:-0.1,0.3"])
 def test_what_is_clamped_to_a_bound_is_at_it_and_not_outside(prior, dtype):
-    """A bound has a rounding in float32, which may be on either side of it."""
+    """In float32 a bound is rounded, and the rounded value may be on either side."""
     given = of(prior, make_image_results(portrait=make_image_groups(minima=(3,))))
     edges = parse_prior(prior, 100).low, parse_prior(prior, 100).high
     z = np.full((3, 100), np.mean(edges))

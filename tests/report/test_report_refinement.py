@@ -1,4 +1,4 @@
-"""How often the bound held, and what polishing in float64 added: counted and said."""
+"""The report counts how often the bound held, and how often refinement in float64 helped."""
 
 import json
 
@@ -13,7 +13,7 @@ TRIALS = np.arange(50)
 
 
 def _bounded(outside=0):
-    """The last three trials have not converged; of the others so many are outside their bound."""
+    """The last three trials have not converged; a given number of the others exceeds its bound."""
     columns = make_group(TRIALS, 0)
     columns["error_bound"] = np.full(50, 2e-6)
     columns["error_bound"][:outside] = 5e-7

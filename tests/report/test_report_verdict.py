@@ -1,4 +1,4 @@
-"""Is z unique? The sentence that answers, of recoveries with known answers."""
+"""The sentence on whether z is unique, for recoveries with known answers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A config says what it asks; what it cannot say is refused in a sentence."""
+"""Valid configs are read, and invalid settings are refused in a sentence."""
 
 import dataclasses
 import tomllib
@@ -26,7 +26,7 @@ def _written(folder: Path, text: str) -> Path:
 
 
 def _kind(name: str) -> type[Config]:
-    """What a shipped config is read as: by how its name begins."""
+    """The class of a shipped config, by the beginning of its name."""
     kinds = {
         "noise-sweep": NoiseSweepConfig,
         "consistency": ConsistencyConfig,

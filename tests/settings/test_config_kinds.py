@@ -1,4 +1,4 @@
-"""Each experiment takes its own settings, and refuses what it cannot be told."""
+"""Each experiment takes its own settings, and refuses others."""
 
 import dataclasses
 
@@ -128,7 +128,7 @@ def test_no_variance_or_image_of_the_command_line_leaves_those_of_the_file(tmp_p
 
 @pytest.mark.parametrize("kind", IMAGES)
 def test_the_names_of_images_do_not_identify_a_run(kind):
-    """What they hold does; where they lie does not."""
+    """The content of the files counts; their path does not."""
     settings = dataclasses.asdict(kind())
     for key, value in (("image", ("moved/a.png",)), ("mask", "moved/mask.png"), ("trials", 3)):
         assert identity_settings(settings | {key: value}) == identity_settings(settings)

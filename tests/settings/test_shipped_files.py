@@ -11,7 +11,7 @@ from ganinv_cli.settings.machine import is_mixed_precision
 
 @pytest.fixture(params=["wheel", "checkout"])
 def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package with a checkpoint and two configs, seen from an empty folder."""
+    """A package with a checkpoint and two configs, used from an empty folder."""
     package = tmp_path / "root" / "ganinv_cli"
     shipped = package / "shipped" if request.param == "wheel" else package.parent
     (shipped / "checkpoints" / "portraits64").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a rule did, or another would have done, is counted for each start."""
+"""The actions of a rule, or possible actions of others, are counted for each start."""
 
 import numpy as np
 import pytest

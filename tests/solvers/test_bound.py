@@ -1,4 +1,4 @@
-"""What a trial says of the error of its z holds, and is not said by the true z."""
+"""The bound on the error of z holds, and is computed without the true z."""
 
 import builders
 import numpy as np
@@ -41,7 +41,7 @@ def test_a_converged_z_is_no_further_from_the_true_one_than_its_bound(generator,
 
 
 def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
-    """The least eigenvalue asks for an image loss that is below rounding."""
+    """The least eigenvalue requires an image loss below rounding."""
     hard = make_generator(builders.make_hard_checkpoint(tmp_path))
     done = solve_jobs(hard, LBFGS, JOBS, end=make_limits(tolerance=1e-8), batch_size=24)
     bounds = []

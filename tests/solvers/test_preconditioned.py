@@ -1,4 +1,4 @@
-"""Where the right z leaves nothing of the image, the weighted loss stands for the image loss."""
+"""If the right z leaves no residual, the weighted loss is minimised instead of the image loss."""
 
 import builders
 import numpy as np
@@ -21,7 +21,7 @@ def generator(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def norms(generator):
+def preconditioner(generator):
     return cast_to_float64(measure_preconditioner(generator, 20))
 
 
@@ -30,16 +30,16 @@ def _z(generator, seed):
     return tf.constant(random.uniform(-1.5, 1.5, (ROWS, generator.latent)))
 
 
-def _problem(generator, norms, residual=EXACT, penalty=0.0, mask=None):
+def _problem(generator, preconditioner, residual=EXACT, penalty=0.0, mask=None):
     """Of the images of `_z(generator, 0)`."""
     targets = generator(_z(generator, 0))
     weight = tf.fill([len(targets)], tf.constant(penalty, tf.float64))
     residual = tf.constant(residual, tf.float64)
-    return Problem(generator, targets, weight, residual, preconditioner=norms, mask=mask)
+    return Problem(generator, targets, weight, residual, preconditioner=preconditioner, mask=mask)
 
 
 def _leaving(problem, z, residuals):
-    """The problem with images that z leaves these residuals (batch, pixels) of."""
+    """The problem with images that have these residuals (batch, pixels) at z."""
     images = problem.generator(z)
     return problem._replace(targets=images - tf.reshape(residuals, images.shape))
 
@@ -48,8 +48,8 @@ def _same_bits(one, other):
     return all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in zip(one, other, strict=True))
 
 
-def test_it_is_zero_where_the_image_loss_is_and_never_more(generator, norms):
-    problem = _problem(generator, norms)
+def test_it_is_zero_where_the_image_loss_is_and_never_more(generator, preconditioner):
+    problem = _problem(generator, preconditioner)
     there = problem.evaluate(_z(generator, 0))
     for value in (there.image_loss, there.objective, there.gradient, there.bound):
         assert not value.numpy().any()
@@ -59,9 +59,11 @@ def test_it_is_zero_where_the_image_loss_is_and_never_more(generator, norms):
         assert (value.objective.numpy() < value.image_loss.numpy()).all()
 
 
-def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(generator, norms):
-    problem, z = _problem(generator, norms), _z(generator, 1)
-    basis, weights = norms.basis.numpy(), 1 - norms.excess.numpy()
+def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(
+    generator, preconditioner
+):
+    problem, z = _problem(generator, preconditioner), _z(generator, 1)
+    basis, weights = preconditioner.basis.numpy(), 1 - preconditioner.excess.numpy()
     for direction in (0, 7, basis.shape[1] - 1):
         residuals = np.tile(basis[:, direction], (ROWS, 1))
         value = _leaving(problem, z, residuals).evaluate(z)
@@ -73,8 +75,8 @@ def test_a_residual_counts_by_its_weight_along_the_basis_and_whole_across(genera
 
 
 @pytest.mark.parametrize("penalty", [0.0, 100.0])
-def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, penalty):
-    problem, z = _problem(generator, norms, penalty=penalty), _z(generator, 1)
+def test_the_gradient_is_that_of_the_weighted_objective(generator, preconditioner, penalty):
+    problem, z = _problem(generator, preconditioner, penalty=penalty), _z(generator, 1)
     gradient = problem.evaluate(z).gradient.numpy()
     for component, step in enumerate(1e-6 * np.eye(generator.latent)):
         above, below = (problem.evaluate(z + sign * step).objective for sign in (1, -1))
@@ -83,17 +85,20 @@ def test_the_gradient_is_that_of_the_weighted_objective(generator, norms, penalt
 
 
 @pytest.mark.parametrize("residual", [5.0, UNKNOWN])
-def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, norms, residual):
-    problem, z = _problem(generator, norms, [residual] * ROWS, penalty=100.0), _z(generator, 1)
+def test_a_row_with_a_residual_has_the_image_loss_to_the_bit(generator, preconditioner, residual):
+    problem, z = (
+        _problem(generator, preconditioner, [residual] * ROWS, penalty=100.0),
+        _z(generator, 1),
+    )
     weighted, plain = problem.evaluate(z), problem._replace(preconditioner=None).evaluate(z)
     assert _same_bits(weighted[:3], plain[:3])
     np.testing.assert_allclose(
-        weighted.bound * norms.plain.least_eigenvalue * generator.latent, plain.bound
+        weighted.bound * preconditioner.plain.least_eigenvalue * generator.latent, plain.bound
     )
 
 
-def test_rows_of_both_kinds_do_not_see_one_another(generator, norms):
-    problem = _problem(generator, norms, [0.0, 5.0, UNKNOWN, 0.0])
+def test_rows_of_both_kinds_do_not_see_one_another(generator, preconditioner):
+    problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
     z = _z(generator, 1)
     together, inverses = (
         problem.evaluate(z),
@@ -113,10 +118,10 @@ def test_rows_of_both_kinds_do_not_see_one_another(generator, norms):
     assert exact.tolist() == [True, False, False, True]
 
 
-def test_pixels_that_do_not_count_weigh_nothing(generator, norms):
+def test_pixels_that_do_not_count_weigh_nothing(generator, preconditioner):
     counted = np.zeros((*generator.image_shape[:2], 1))
     counted[3:9, 2:11] = 1
-    problem = _problem(generator, norms, mask=tf.constant(counted))
+    problem = _problem(generator, preconditioner, mask=tf.constant(counted))
     other = problem._replace(targets=problem.targets * counted + 0.7 * (1 - counted))
     z = _z(generator, 1)
     value = problem.evaluate(z)
@@ -125,8 +130,10 @@ def test_pixels_that_do_not_count_weigh_nothing(generator, norms):
     assert (value.objective.numpy() < value.image_loss.numpy()).all()
 
 
-def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(generator, norms):
-    problem = _problem(generator, norms)
+def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(
+    generator, preconditioner
+):
+    problem = _problem(generator, preconditioner)
     inverses = problem.inverse_hessian(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
     np.testing.assert_allclose(inverses, inverses.transpose(0, 2, 1), atol=1e-12)
     values = np.linalg.eigvalsh(inverses)
@@ -137,17 +144,17 @@ def test_the_inverse_is_symmetric_and_positive_and_damped_by_the_objective(gener
     assert conditions[-1] == pytest.approx(1, abs=0.01)  # plain descent, far from any solution
 
 
-def test_a_row_with_a_residual_is_not_damped(generator, norms):
-    problem = _problem(generator, norms, [5.0] * ROWS)
+def test_a_row_with_a_residual_is_not_damped(generator, preconditioner):
+    problem = _problem(generator, preconditioner, [5.0] * ROWS)
     inverses = problem.inverse_hessian(tf.constant([0.0, 1.0, 100.0, 1e6], tf.float64)).numpy()
     assert (inverses == inverses[:1]).all()
     assert (np.linalg.eigvalsh(inverses) > 0).all()
 
 
-def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, norms):
-    problem, z = _problem(generator, norms, penalty=100.0), _z(generator, 1)
+def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, preconditioner):
+    problem, z = _problem(generator, preconditioner, penalty=100.0), _z(generator, 1)
     weighted = (
         problem._replace(penalty=0 * problem.penalty).evaluate(z).objective
     )  # the penalty outside the bounds says nothing of z
-    expected = weighted / (norms.preconditioned.least_eigenvalue * generator.latent)
+    expected = weighted / (preconditioner.preconditioned.least_eigenvalue * generator.latent)
     np.testing.assert_allclose(problem.evaluate(z).bound, expected)

@@ -1,4 +1,4 @@
-"""What the rate of plain descent means, and how a stable one is measured."""
+"""The rate of gradient descent, and the measurement of a stable one."""
 
 import pickle
 

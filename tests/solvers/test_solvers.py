@@ -1,4 +1,4 @@
-"""What every solver promises, under every rule."""
+"""The promises of every solver, under every rule."""
 
 import builders
 import numpy as np
@@ -112,7 +112,7 @@ def test_a_setting_that_cannot_be_is_refused(name, settings):
 
 @pytest.mark.slow
 def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
-    """The paper's idea: what is stuck has components outside, and drawing these anew helps."""
+    """The paper's idea: stalled rows have components outside, and redrawing these helps."""
     lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0})  # stalls more often
     rules = ["none", "stochastic"]
     done = solve_jobs(hard, lbfgs, _jobs(16, rules), end=make_limits(restarts=0), batch_size=16)

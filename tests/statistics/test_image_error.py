@@ -1,4 +1,4 @@
-"""How well a reconstruction matches its image, in numbers and words."""
+"""The error of a reconstruction, in numbers and words."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is counted, and how sure a share is."""
+"""Counts of recoveries, and confidence intervals of their share."""
 
 import numpy as np
 import pytest

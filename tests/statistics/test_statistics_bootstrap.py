@@ -1,4 +1,4 @@
-"""How sure a median, a mean or anything else of the trials is."""
+"""Bootstrap intervals of a median, a mean or another statistic of the trials."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Whether recoveries of one image agree."""
+"""Distances and clusters of the recoveries of one image."""
 
 import tracemalloc
 
@@ -83,7 +83,7 @@ def test_the_baseline_is_what_draws_of_a_cut_normal_give(latent, draws) -> None:
 
 @pytest.mark.parametrize("latent", [1, 2, 100, 512])
 def test_the_baseline_of_a_normal_is_known_where_hardly_any_or_nearly_all_is_cut(latent) -> None:
-    """√2 σ times the mean of χ with `latent` degrees of freedom; that of a uniform."""
+    """√2 σ times the mean of χ with `latent` degrees of freedom; and the value for a uniform."""
     whole = 2**0.5 * 3 * 2**0.5 * np.exp(gammaln((latent + 1) / 2) - gammaln(latent / 2)) / latent
     assert statistics.expected_distance(latent, Normal(3.0, 1 - 1e-15)) == pytest.approx(
         whole, rel=1e-9

@@ -1,4 +1,4 @@
-"""How the error grows with noise, and what a Jacobian lets one expect."""
+"""The growth of the error with noise, and the bound from the Jacobian."""
 
 import numpy as np
 import pytest

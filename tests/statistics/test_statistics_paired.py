@@ -1,4 +1,4 @@
-"""Whether two techniques differ, from the trials that both ran."""
+"""Tests for a difference of two rules, on the trials that both ran."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""The revision in results says whether the code was as committed."""
+"""The revision in results shows whether the code had uncommitted changes."""
 
 import subprocess
 

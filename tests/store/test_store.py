@@ -1,4 +1,4 @@
-"""What is read from a results file is what was committed."""
+"""A results file returns the committed data."""
 
 import subprocess
 import sys

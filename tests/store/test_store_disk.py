@@ -1,4 +1,4 @@
-"""What a commit does on the disk, and what happens when that is full."""
+"""The file operations of a commit, and a full disk."""
 
 import os
 import subprocess

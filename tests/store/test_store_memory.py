@@ -1,4 +1,4 @@
-"""However many trials there are, a report needs little memory and a commit takes as long."""
+"""Memory of a report and time of a commit do not grow with the number of trials."""
 
 import re
 import subprocess
@@ -37,7 +37,7 @@ NUMBERS = {
 
 
 def _many(path):
-    """Results like those of so many trials; what is the same in all of them takes no room."""
+    """Results of very many trials; equal columns are stored once."""
     made_by = make_provenance(config={"trials": TRIALS, "clip": ["stochastic"], "solver": "lbfgs"})
     now = "2026-01-01T10:00:00+00:00"
     with h5py.File(path, "w") as file:

@@ -1,4 +1,4 @@
-"""What the results store refuses, and what it says then."""
+"""The results store refuses bad files, each with a sentence."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""A column is read when it is asked for, and is what was committed whatever happens meanwhile."""
+"""A column is read when it is first used, and returns the committed data in all cases."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def bytes_read(monkeypatch):
-    """How much of each column has been read, by its path."""
+    """The number of bytes read of each column, by its path."""
     read_of, copy_rows = {}, contents.copy_rows
 
     def count_bytes(data, rows, values, places):

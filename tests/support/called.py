@@ -1,4 +1,4 @@
-"""Commands as they are typed, each in a folder of its own."""
+"""Run commands in the process of the tests, each in its own folder."""
 
 import contextlib
 import subprocess
@@ -26,7 +26,7 @@ main()
 
 
 def run_ganinv(folder: Path, *arguments: object, code: int = 0, publishing: bool = False) -> Result:
-    """What a command said, with its exit status checked; tables and figures are made on demand."""
+    """Run a command and check its exit status; tables and figures are made on demand."""
     unwritten = mock.patch("ganinv_cli.report.output.folder.write_report", return_value="")
     with contextlib.chdir(folder), contextlib.nullcontext() if publishing else unwritten:
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -40,7 +40,7 @@ def list_messages(result: Result) -> list[str]:
 
 
 def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
-    """Start a command that commits what it sees, and stop it after two commits: status, stderr."""
+    """Start a command, stop it after two commits, and return its status and stderr."""
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and len(list(folder.glob("*.h5.parts/*.h5"))) < 2:

@@ -46,7 +46,7 @@ class LocalCluster:
         return self._start_node(f"--address={self.address}", f"--num-cpus={cpus}")
 
     def kill_node(self, node: subprocess.Popen[bytes]) -> None:
-        """As a machine that loses its power."""
+        """Kill a node at once, like a power failure."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(node.pid, signal.SIGKILL)
         node.wait()
@@ -82,14 +82,14 @@ def start_cluster(cpus: int) -> Iterator[LocalCluster]:
 
 
 def find_free_port() -> int:
-    """Where nobody listens."""
+    """An address without a server."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def wait_until(holds: object, seconds: float) -> object:
-    """What `holds()` is, once it is true."""
+    """Wait until `holds()` is true, and return its value."""
     end = time.monotonic() + seconds
     while not (found := holds()):  # type: ignore[operator]
         assert time.monotonic() < end, "it took too long"

@@ -9,7 +9,7 @@ GRADIENTS = np.array([0.0, 1, 10, 100])
 
 
 def make_group(trials, failed, elsewhere=0):
-    """One technique: the last trials fail at first, all but `elsewhere` of these after restarts."""
+    """One rule: the last trials fail at first, and all but `elsewhere` of them recover later."""
     count = len(trials)
     first = np.full(count, 1e-6)
     first[count - failed :] = 0.05

@@ -110,8 +110,8 @@ def make_recoveries(
 ):
     """`minima[i]` recoveries at the i-th of some far points, image loss losses[i] or the only one.
 
-    Within a minimum z wobbles by about `wobble` a component. The last `unconverged` lie nowhere in
-    particular.
+    Within a minimum z varies by about `wobble` per component. The last `unconverged` are at random
+    points.
     """
     random = np.random.default_rng(seed)
     centres = random.uniform(-0.9, 0.9, (len(minima), LATENT))

@@ -107,10 +107,11 @@ def solve_jobs(
     return done
 
 
-def cast_to_float64(level: Preconditioner) -> Preconditioner:
-    """The same norms for z in float64."""
+def cast_to_float64(preconditioner: Preconditioner) -> Preconditioner:
+    """The same preconditioner for z in float64."""
     in_float64: Preconditioner = tf.nest.map_structure(
-        lambda leaf: leaf if isinstance(leaf, float) else tf.cast(leaf, tf.float64), level
+        lambda leaf: leaf if isinstance(leaf, float) else tf.cast(leaf, tf.float64),
+        preconditioner,
     )
     return in_float64
 

@@ -1,4 +1,4 @@
-"""What the tests of the results store commit, and how they look at it."""
+"""Data that the tests of the results store commit, and checks of it."""
 
 import os
 
@@ -31,7 +31,7 @@ def make_provenance(**changes):
 
 
 def make_row(group, trial):
-    """What trial `trial` of a group is, the same whenever it is asked for."""
+    """Return trial `trial` of a group, the same for every call."""
     draw = np.random.default_rng([trial, *group.encode()])
     if not group:
         truth = draw.normal(size=LATENT).astype(np.float32)
@@ -122,7 +122,7 @@ def commit_batches(run, *batches):
 
 
 def assert_holds(results, trials):
-    """Exactly these trials, bit for bit."""
+    """Check that exactly these trials are there, bit for bit."""
     trials = sorted(trials)
     assert set(results.groups) == (set(make_rows([0])) if trials else set())
     for group, expected in make_rows(trials).items() if trials else ():

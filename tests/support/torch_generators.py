@@ -1,4 +1,4 @@
-"""Small generators of the usual kinds in PyTorch's names, each with what PyTorch makes of it."""
+"""Small generators of common kinds with PyTorch's names, each with its pictures in PyTorch."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What PyTorch's layers compute, in float64 NumPy; pictures are (batch, channels, h, w)."""
+"""PyTorch's layers in float64 NumPy; pictures are (batch, channels, h, w)."""
 
 import numpy as np
 

@@ -48,7 +48,7 @@ def build_network(
 
 
 def make_unreadable_weight(shape: tuple[int, ...]) -> Weight:
-    """A tensor that nobody may read yet."""
+    """A tensor that must not be read yet."""
 
     def read() -> np.ndarray:
         raise AssertionError("a weight was read")

@@ -1,4 +1,4 @@
-"""Training leaves a checkpoint that loads, and a stopped run goes on as if it had not been."""
+"""Training writes a checkpoint that loads, and a stopped run continues exactly."""
 
 import dataclasses
 import itertools
@@ -27,7 +27,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def finished(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two steps that nobody interrupted."""
+    """A run of two steps without interruption."""
     folder = tmp_path_factory.mktemp("finished")
     last = list(train(images, SMALL, folder))[-1]
     assert (last.step, last.saved) == (2, folder / "DCGAN.model-2")

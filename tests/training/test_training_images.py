@@ -1,4 +1,4 @@
-"""Images come out square, in order and the same from a folder or an archive; bad ones are named."""
+"""Images are square, in order, and the same from a folder or an archive; bad ones are named."""
 
 import io
 import struct
@@ -136,7 +136,7 @@ def test_files_are_not_held_in_memory_together(tmp_path: Path, writer) -> None:
 
 
 def _bomb() -> bytes:
-    """A PNG that says it has 10,000 x 10,000 pixels, of which Pillow warns."""
+    """A PNG that claims 10,000 x 10,000 pixels, so that Pillow warns."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
     data = _encoded()
     crc = struct.pack(">I", zlib.crc32(header))

@@ -1,4 +1,4 @@
-"""Every table and figure of docs/ is what the stored results say."""
+"""Every table and figure of docs/ agrees with the stored results."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ RESULTS = DOCS / "results"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like docs/ with all that is made of stored results."""
+    """A folder of the same form as docs/, with everything made from stored results."""
     folder = tmp_path_factory.mktemp("docs")
     pages.write_all(DOCS, folder)
     return folder

@@ -1,4 +1,4 @@
-"""What became of failed first starts, from kept results."""
+"""The table of failed first starts, from kept results."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ TRIALS = 12
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with runs of descent and of L-BFGS on a generator where starts fail."""
+    """A folder with runs of descent and L-BFGS on a generator on which first starts fail."""
     folder = tmp_path_factory.mktemp("results")
     builders.make_hard_checkpoint(folder / "hard")
     (folder / "gd.toml").write_text("[gd]\nrate = 2\n")

@@ -1,4 +1,4 @@
-"""Kept results of plain descent, and the table and the figure that are made of them."""
+"""Kept results of gradient descent, and the table and figure made from them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The cells of Table 2: what is measured in them, and the runs that no command makes."""
+"""The cells of Table 2: their measurements, and the runs made without a command."""
 
 from pathlib import Path
 

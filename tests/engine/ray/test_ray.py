@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster find each trial once, whichever workers and nodes come and go."""
+"""Runs on a Ray cluster solve each trial once, even if workers and nodes are added or lost."""
 
 import contextlib
 import json
@@ -48,7 +48,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def recover(checkpoint) -> tuple[object, ...]:
-    """A command but for --trials."""
+    """The arguments of a command, without --trials."""
     return (
         *("recover", "--checkpoint", checkpoint, "--clip", "none,stochastic"),
         *("--batch-size", 4, "--seed", 3, "--format", "json"),
@@ -104,7 +104,7 @@ def _wait_for_end(process: subprocess.Popen[str], code: int = 0) -> list[str]:
 
 
 def _wait_for_commits(folder: Path, process: subprocess.Popen[str], count: int) -> None:
-    """Wait until a run that has not ended has made so many commits."""
+    """Wait until a running command has made this number of commits."""
 
     def has_committed() -> bool:
         assert process.poll() is None, process.communicate()
@@ -118,7 +118,7 @@ def _list_commits(folder: Path) -> list[Path]:
 
 
 def _check_trials(folder: Path, trials: int, alone: Results) -> None:
-    """Check that each trial is there once, the first of them as one process finds them."""
+    """Check that each trial is there once, and the first ones are as in a single process."""
     results = read_results(folder / "recover.h5")
     for rows in results.groups.values():
         assert rows["trial"].tolist() == list(range(trials))

@@ -1,4 +1,4 @@
-"""A generator that Keras saved makes the pictures that Keras makes, whatever the file's layout."""
+"""A generator saved by Keras makes the same pictures as in Keras, for each layout of the file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What Keras 2 saved is read as well: files that TensorFlow 2.12 wrote, with their pictures."""
+"""Files of Keras 2 are read too: TensorFlow 2.12 wrote them, with their pictures."""
 
 from pathlib import Path
 

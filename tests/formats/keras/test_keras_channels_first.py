@@ -19,7 +19,7 @@ Z = np.random.default_rng(1).normal(size=(3, km.LATENT)).astype(np.float32)
 
 
 def _generator(order: str) -> keras.Model:
-    """The same layers in either order; the dense one's outputs are those of (channels, 4, 5)."""
+    """The same layers in either axis order; the dense layer's outputs are (channels, 4, 5)."""
     keras.utils.clear_session()
     first = order == "channels_first"
     axis = 1 if first else -1

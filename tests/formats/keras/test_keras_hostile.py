@@ -1,4 +1,4 @@
-"""No file runs code, opens another file, or takes more than its bounds, whatever it holds."""
+"""No file can run code, open another file, or exceed the limits on memory and size."""
 
 import base64
 import json
@@ -188,7 +188,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_ends_the_program(
 
 
 def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_path: Path) -> None:
-    """A collection of texts whose free space has no size, in which the library stands still."""
+    """A collection of texts whose free space has size 0; the library would loop forever."""
     path = km.save_model(tmp_path, km.build_model("dcgan_16"), "g.h5")
     content = bytearray(path.read_bytes())
     at = content.index(b"GCOL\1") + 16

@@ -1,4 +1,4 @@
-"""Conditional generators of Keras: which input is the label, and what is made of it."""
+"""Conditional generators of Keras: the label input is found and translated."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def embedded_and_concatenated() -> keras.Model:
 
 
 def embedded_times_z() -> keras.Model:
-    """The label goes first, is a float, and has another name: the Embedding tells."""
+    """The label is the first input, a float with another name; the Embedding identifies it."""
     y, z = keras.Input((1,), name="a"), keras.Input((km.LATENT,), name="b")
     table = kl.Embedding(km.LABELS, km.LATENT)(kl.Flatten()(y))
     return keras.Model([y, z], _ending(kl.Multiply()([z, kl.Flatten()(table)])))

@@ -1,4 +1,4 @@
-"""A Keras file with code of its own, once it is trusted, makes the pictures that Keras makes."""
+"""A trusted Keras file with its own code makes the same pictures as in Keras."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is no generator, damaged, or made to harm gets one sentence."""
+"""Files that are damaged, hostile or not generators are refused in one sentence."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Labels, TensorFlow 1, graphs alone: what else a SavedModel can be."""
+"""Other kinds of SavedModels: with labels, of TensorFlow 1, and graphs alone."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A SavedModel's pictures are those of its own signature."""
+"""A SavedModel makes the pictures of its own signature."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a SavedModel would do beside computing numbers is refused in a sentence, and not done."""
+"""A SavedModel that does more than compute numbers is refused in a sentence, and not run."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""TensorFlow DCGAN checkpoints load, however they are written and named."""
+"""TensorFlow DCGAN checkpoints load in all their formats and names."""
 
 import shutil
 from pathlib import Path

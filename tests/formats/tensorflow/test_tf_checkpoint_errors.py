@@ -1,4 +1,4 @@
-"""What holds no readable DCGAN generator is refused in a sentence: what, where, what to do."""
+"""Files without a readable DCGAN generator are refused in a sentence that says what to do."""
 
 from collections.abc import Callable
 from pathlib import Path

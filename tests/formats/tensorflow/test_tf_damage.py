@@ -1,4 +1,4 @@
-"""Missing, damaged and foreign files are refused in a sentence: what, where, what to do."""
+"""Missing, damaged and foreign files are refused in a sentence that says what to do."""
 
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def test_one_wrong_byte_of_the_index(tmp_path: Path) -> None:
 
 
 def test_an_index_that_would_end_the_process_is_refused_before(tmp_path: Path) -> None:
-    """TensorFlow aborts where such an entry has a right checksum, so it must not see it."""
+    """TensorFlow aborts if such an entry has a valid checksum, so it must not read the entry."""
     index = save_checkpoint(tmp_path, make_weights()).with_name("DCGAN.model-7.index")
     content = index.read_bytes()
     name = content.index(b"g_bn0/beta") + len(b"g_bn0/beta")

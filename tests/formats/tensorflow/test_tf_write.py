@@ -1,4 +1,4 @@
-"""What is written as a TensorFlow checkpoint is found again, whatever it is called."""
+"""A written TensorFlow checkpoint is found again under each name."""
 
 from pathlib import Path
 

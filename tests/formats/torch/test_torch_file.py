@@ -1,4 +1,4 @@
-"""Generators in files of torch.save load, however they are saved, and make PyTorch's pictures."""
+"""Generators in files of torch.save load in all variants, and make PyTorch's pictures."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a file of torch.save could do or claim is refused in a sentence, and not done."""
+"""Hostile files of torch.save are refused in a sentence, and nothing in them is run."""
 
 import os
 import pickle
@@ -21,7 +21,7 @@ from ganinv_cli.settings.conventions import Conventions
 
 
 class _Runs:
-    """What a pickle of which runs a command."""
+    """An object whose pickle runs a command."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker

@@ -1,4 +1,4 @@
-"""A layer that takes what an earlier one makes is on a branch, whatever its name says."""
+"""A layer with the output of an earlier layer as its input is on a branch, whatever its name."""
 
 import pytest
 from weights_alone import DCGAN, NORM, planned

@@ -1,4 +1,4 @@
-"""The statistics of batch norms tell the conventions; what they cannot tell stays assumed."""
+"""The statistics of batch norms determine conventions; the others stay assumed."""
 
 from dataclasses import replace
 from pathlib import Path

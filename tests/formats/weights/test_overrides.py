@@ -1,4 +1,4 @@
-"""What a file of weights alone does not say is told, or else assumed and said."""
+"""Conventions missing in a file of weights alone are given, or assumed and reported."""
 
 import math
 from pathlib import Path

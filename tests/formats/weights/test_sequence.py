@@ -1,4 +1,4 @@
-"""Layers are made of weights alone by their shapes; what fits no sequence is named."""
+"""Layers are inferred from the shapes of weights; a layer that does not fit is named."""
 
 from collections.abc import Mapping
 

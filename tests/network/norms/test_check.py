@@ -1,4 +1,4 @@
-"""Batch norms tell whether a generator's layers and prior are those that it was trained with."""
+"""Batch norms show whether a generator has the layers and the prior of its training."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_generator_with_statistics_of_its_own_run_is_confirmed(prior: str) -> 
 
 
 def test_a_normal_prior_is_not_truncated_for_the_check() -> None:
-    """Training draws from the whole normal distribution, whatever share the bounds keep."""
+    """Training draws from the normal distribution without bounds, for each share inside them."""
     assert check(settle_norms(make_network()), "normal:1,0.5").is_confirmed
 
 
@@ -98,7 +98,7 @@ def test_statistics_that_no_prior_explains_are_called_so() -> None:
 
 
 def test_norms_of_single_values_are_compared_without_sampling_error() -> None:
-    """Each has as few values as there are z, and covariances of z are the prior's own."""
+    """Each has as few values as there are z, and the covariances of z are the prior's."""
     random = np.random.default_rng(0)
     weights = random.normal(size=(8, 96)).astype(np.float32)
     bias = random.normal(size=96).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The norms of every format that has some are compared, and errors show whatever the format."""
+"""The norms of every format are compared, and errors are detected in every format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def write_settled(path: Path, prior: str) -> Path:
-    """Two norms that store what the generator makes of a prior, as `convert` writes them."""
+    """Two norms with statistics from the generator and a prior, as written by `convert`."""
     network = settle_norms(make_network(RELU, RELU), prior)
     write_generator(make_checkpoint(network, prior), parse_destination(path, overwrite=False))
     return path

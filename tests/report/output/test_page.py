@@ -1,4 +1,4 @@
-"""What report.html holds, read as a file; tests/test_page_browser.py looks at it."""
+"""The content of report.html as a file; test_page_browser.py tests it in a browser."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ VOID = {"meta", "link", "br", "img"}
 
 
 class Read(HTMLParser):
-    """The elements, in order, with the text inside each; fails where tags do not match."""
+    """The elements, in order, with the text inside each; fails if tags do not match."""
 
     def __init__(self, text):
         super().__init__()

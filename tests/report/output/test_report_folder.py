@@ -1,4 +1,4 @@
-"""What is written into a folder is whole, and the same each time."""
+"""Files in a report's folder are complete, and the same each time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a run spends once is shared alike by all its trials, in the report of every command."""
+"""Costs that arise once per run are divided equally among its trials in every report."""
 
 import numpy as np
 import pytest

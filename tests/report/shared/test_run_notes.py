@@ -1,4 +1,4 @@
-"""What a report says of the run as a whole."""
+"""The notes of a report on the run as a whole."""
 
 import dataclasses
 

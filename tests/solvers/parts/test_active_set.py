@@ -1,4 +1,4 @@
-"""A bent step is the least of its model inside the bounds, and leaves other rows alone."""
+"""A bounded step is the minimum of its model inside the bounds; other rows are unchanged."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def _clip(clamps):
 
 @pytest.fixture
 def metric():
-    """Stands for H₀, one a row, of condition 30."""
+    """An H₀ for each row, with condition 30."""
     turned = np.linalg.qr(np.random.default_rng(0).normal(size=(ROWS, LATENT, LATENT)))[0]
     return tf.constant((turned * np.geomspace(0.2, 6, LATENT)) @ turned.transpose(0, 2, 1))
 
@@ -38,7 +38,7 @@ def pairs():
 
 
 def _started():
-    """Points in the box, two components in three at a bound, and gradients there."""
+    """Points inside the bounds, two of three components at a bound, and gradients there."""
     random = np.random.default_rng(2)
     z = np.clip(random.uniform(-3, 3, (ROWS, LATENT)), -1, 1)
     return z, random.normal(size=(ROWS, LATENT))

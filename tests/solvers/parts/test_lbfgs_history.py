@@ -1,4 +1,4 @@
-"""What is remembered of the curvature is the two-loop recursion's, row by row."""
+"""The L-BFGS history gives the same result as the two-loop recursion, row by row."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ LATENT, ROWS = 6, 3
 
 
 def _remembered(pairs: int, memory: int):
-    """Pairs of random quadratics, one Hessian a row, float64."""
+    """Pairs of random quadratics, one Hessian per row, float64."""
     random = np.random.default_rng(0)
     roots = random.normal(size=(ROWS, LATENT, LATENT))
     hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)

@@ -1,4 +1,4 @@
-"""Each rule does what the paper says, to its own rows."""
+"""Each rule acts as in the paper, on its own rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Results files of one run, put together, are what the run alone would have written."""
+"""Merged results files of one run equal the file of a single run."""
 
 import numpy as np
 import pytest
@@ -108,7 +108,7 @@ def test_where_two_files_have_a_trial_the_first_counts_and_it_is_said(out, tmp_p
 
 
 def _changed(path, trials, **columns):
-    """The same trials, some columns of the last of them changed by a function each."""
+    """The same trials; given functions change columns of the last one."""
     batch = make_rows(trials)
     for name, change in columns.items():
         batch["none"][name][-1] = change(batch["none"][name][-1])

@@ -1,4 +1,4 @@
-"""A file that holds few of a run's trials takes the room of these, and is read like any other."""
+"""A file with few of a run's trials is accordingly small, and is read like any other."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a merged file would lack is said, and what there is goes on."""
+"""Missing trials of a merged file are listed, and an incomplete file can be continued."""
 
 import pytest
 from stored import (

@@ -1,4 +1,4 @@
-"""What is not merged, what is said then, and that nothing is lost by it."""
+"""Files that cannot be merged are refused in a sentence, and nothing is lost."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def pair(tmp_path):
 
 
 def _refusal(out, paths, kind=ResultsError, **options):
-    """The sentence; what was in the folder is there as it was, and nothing more."""
+    """Return the sentence; check that the folder is unchanged."""
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     with pytest.raises(kind) as refusal:
         merge(out, paths, **options)

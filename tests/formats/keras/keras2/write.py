@@ -1,6 +1,7 @@
 """Writes the files beside it, with TensorFlow 2.12 (pip install tensorflow-cpu==2.12.1).
 
-They hold small generators as Keras 2 saved them, `pictures.npz` what they made of `z` and `label`.
+They hold small generators as saved by Keras 2; `pictures.npz` holds their output for `z` and
+`label`.
 """
 
 from pathlib import Path
