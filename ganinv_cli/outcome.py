@@ -9,7 +9,7 @@ from enum import IntEnum
 class Outcome(IntEnum):
     """How a trial ended, stored as its number; statistics decide whether z is right."""
 
-    # the image loss is 0 but for rounding, or stopped falling below the residual, and z is inside
+    # the image loss is 0 up to rounding, or stopped falling below the residual, and z is inside
     # the bounds if the rule keeps them
     converged = 1
     budget = 2  # the trial's gradients were spent

@@ -39,6 +39,12 @@ PHRASES = (  # instead of them: what stands in the comment
     r"\bnobody\b|\banybody\b",  # a sentence with a subject that exists
     r"\b(file|rule|trial|row|worker|solver|program|norm|network|run|generator|start|batch|loop)s? "
     r"(knows?|waits?|wants?|looks|asks|remembers?|greets?)\b",  # they are not persons
+    r"\bwhere [^.;]{1,60}? (was|were) expected\b",  # 3 axes; at most 2 were expected
+    r"\bdisk refuses\b|\bbut for rounding\b",  # cannot be written; up to rounding
+    r"\bmake (it|them) anew\b|\bmade anew\b",  # create it again
+    r"\b(has|have) no place\b|\bstands? where\b|\bmust say\b",  # does not fit, needs
+    r"\bwhat (enters|precedes)\b",  # the input of, the operations before
+    r"\bbe it\b|\bsuch as is\b|\bhad one of\b",  # if
 )
 KEYS = (  # words of files and of JSON, which programs read
     r"`technique`|\"technique\"|row\.technique|technique: str|technique=",

@@ -131,7 +131,7 @@ def make_table2_claims(folder: Path) -> list[Row]:
             "none > standard > stochastic",
             f"{_list_means(folder, descent)} by descent on a held-out portrait; "
             f"{_list_means(folder, lbfgs)} by L-BFGS on portraits64",
-            "the same order, but the distances are as large as between random z",
+            "the same order, but distances of the order of random z",
         ),
     ]
 

@@ -31,7 +31,7 @@ class Protocol(NamedTuple):
 
     @property
     def is_descent(self) -> bool:
-        """Whether the method is the paper's, plain descent."""
+        """Whether the method is the paper's: gradient descent."""
         return bool(self.config["solver"] == "gd")
 
     @property

@@ -1,4 +1,4 @@
-"""The paper's Table 1 by the paper's method: every kept run of plain descent in one table.
+"""The paper's Table 1 by the paper's method: every kept run of gradient descent in one table.
 
     python -m benchmarks.reproduction.table1 docs/results --out docs/reproduction
 
@@ -35,7 +35,7 @@ def write_tables(folder: Path, out: Path) -> None:
     protocols = list(read_protocols(folder))
     descents = [protocol for protocol in protocols if protocol.is_descent]
     if not descents:
-        raise click.ClickException(f"{folder} holds no results of plain descent")
+        raise click.ClickException(f"{folder} holds no results of gradient descent")
     sections = {
         "Table 1 by the paper's method": [*make_paper_rows(), *make_shares(descents)],
         "The rules where they differ": make_summary(descents),

@@ -39,7 +39,7 @@ PRECISIONS = ("float32", "bfloat16")
 GRADIENTS = 128  # in a call of the bare loop, or the batch size if that is larger
 RULE = "stochastic"
 SETTINGS: Mapping[str, Any] = {}  # of the solver, so that it computes in float32 alone
-DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # of plain descent, as in the preset paper-text
+DESCENT_LIMITS = Limits(0.0, 100_001, 0)  # of gradient descent, as in the preset paper-text
 POINTS = RecordPoints(np.rint(np.geomspace(1, 1e4, 40)) * 10, np.array([100.0, 20_000.0]))
 BARE_STEPS = 50  # in a call of the bare loop of a small generator
 

@@ -101,4 +101,4 @@ def test_the_table_counts_what_the_file_holds_beside_the_theory(kept: Path, tmp_
 def test_a_folder_without_descent_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(table1.main, [str(tmp_path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
-    assert "no results of plain descent" in result.output
+    assert "no results of gradient descent" in result.output
