@@ -4,14 +4,15 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
-from ganinv_cli.api.session import Session, load_config, load_run_generator, open_session
 from ganinv_cli.cli import publish
-from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import Config
+
+if TYPE_CHECKING:
+    from ganinv_cli.api.session import Session
 
 Kind = TypeVar("Kind", bound=Config)
 Returned = TypeVar("Returned")
@@ -61,8 +62,11 @@ class Run(Generic[Kind]):
     config: Kind
     output: Output
 
-    def execute(self, experiment: Callable[[Session[Kind]], Returned]) -> Returned:
+    def execute(self, experiment: "Callable[[Session[Kind]], Returned]") -> Returned:
         """Read the generator and run an experiment; return what it returns."""
+        from ganinv_cli.api.session import load_run_generator, open_session
+        from ganinv_cli.progress.terminal import show_on_terminal
+
         config, output = self.config, self.output
         with show_on_terminal(output.out, output.quiet) as reporter:
             generator = load_run_generator(config, reporter, verbose=output.verbose)
@@ -81,6 +85,8 @@ def prepare_run(
     kind: type[Kind], config: str | None, settings: Mapping[str, Any], output: Output
 ) -> Run[Kind]:
     """Load the settings, and print the config's note."""
+    from ganinv_cli.api.session import load_config
+
     run_config = load_config(kind, config, settings)
     if run_config.note and not output.quiet:
         click.echo(run_config.note.strip(), err=True)
