@@ -133,7 +133,7 @@ class NetworkBuilder:
     def build_network(self, latent: int, output: Value) -> Network:
         """Return the network that ends in `output`, with the channels of an image last."""
         if output.integer or output.node in (Z, LABEL):
-            raise UntranslatedError("makes nothing but what it is given; is it a generator?")
+            raise UntranslatedError("returns its input unchanged; is it a generator?")
         if (
             len(output.shape) == 3
             and output.order == (0, 1, 2)

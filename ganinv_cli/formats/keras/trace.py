@@ -78,8 +78,8 @@ def _read_inputs(model: Any) -> tuple[list[FunctionInput], Any]:
     if isinstance(shape, list | tuple) and all(n is None or isinstance(n, int) for n in shape):
         return [FunctionInput("z", tf.float32, tuple(shape))], 0
     raise UnreadableError(
-        "is a model that does not say what it is given; export it as a SavedModel "
-        "(model.export), which does"
+        "is a model that does not state its inputs; export it as a SavedModel (model.export), "
+        "which states them"
     )
 
 

@@ -122,8 +122,8 @@ def _apply_model(builder: NetworkBuilder, model: Model, inputs: list[Value]) -> 
 def _describe_missing_input(call: Call, values: dict[CallKey, Value]) -> str:
     missing = next(name for name, number in call.inputs if (name, number) not in values)
     return (
-        f"{call.key[0]} takes what {missing} makes, which is not there or takes in turn what "
-        f"{call.key[0]} makes; the config is damaged"
+        f"{call.key[0]} takes the output of {missing}, which is missing or itself depends on "
+        f"{call.key[0]}; the config is damaged"
     )
 
 

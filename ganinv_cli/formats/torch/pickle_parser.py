@@ -199,10 +199,10 @@ class _Machine:
 
 
 def _fill(target: Any, items: list[Any]) -> None:
-    """Set alternating keys and values in a dictionary, or in an ObjectCall in place of one."""
+    """Set alternating keys and values in a dictionary, or in the items of an ObjectCall."""
     target_items = target.items if isinstance(target, ObjectCall) else target
     if not isinstance(target_items, dict):
-        raise ValueError("it puts names into what has none")
+        raise ValueError("it sets items of an object that is not a dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if isinstance(key, str | int):  # hashing a tuple of tuples could take forever
             target_items[key] = value

@@ -1,7 +1,7 @@
 """Usual geometry of generators, for files of weights that do not state it.
 
 * Stride: 1 for a transposed convolution on a 1 x 1 map, and for a kernel of a single pixel; else 2.
-  From a map of 7 x 7, so many convolutions have stride 1 that the image is 28 x 28.
+  From a map of 7 x 7, all but two convolutions have stride 1, so the image is 28 x 28.
 * A convolution that is not transposed keeps the sides. Its stride in --strides is the factor of a
   nearest-neighbour upsampling before it. The factor is 2 if two layers without weights precede the
   convolution (activation and upsampling), or one after the norm of the first map; else it is 1.

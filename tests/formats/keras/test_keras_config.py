@@ -46,7 +46,7 @@ def test_layers_that_feed_one_another_in_a_circle_are_refused(tmp_path: Path) ->
         (kf.layer_config("ReLU", "b"), kf.inbound_nodes("a")),
     ]
     path = kf.write_archive(tmp_path / "g.keras", kf.functional_config(layers, "b"))
-    assert_refused(path, "a takes what b makes, which is not there or takes in turn what a makes")
+    assert_refused(path, "a takes the output of b, which is missing or itself depends on a")
 
 
 def test_models_in_models_that_double_each_time_are_refused(tmp_path: Path) -> None:

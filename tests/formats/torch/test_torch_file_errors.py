@@ -77,7 +77,7 @@ def test_a_generator_beside_something_to_run_is_read_and_the_rest_is_not_run(
         (b"\x80\x02\x8b\xff\xff\xff\x7f.", "pickle is damaged"),  # a number of 2 GB
         (b"\x80\x02(((((((((.", "pickle is damaged"),
         (b"\x80\x02\x82\x01.", "uses EXT1"),
-        (b"\x80\x02K\x01K\x02K\x03s.", "puts names into what has none"),
+        (b"\x80\x02K\x01K\x02K\x03s.", "sets items of an object that is not a dictionary"),
         (b"\x80\x02X\x03\x00\x00\x00\xff\xff\xff.", "pickle is damaged"),
         (b"\x80\x02" + b"(" * 200_000 + b"t" * 200_000 + b".", "no weights"),
         (b"\x80\x02)" + b"0)" * 3 + b"\x85" * 100_000 + b".", "no weights"),
