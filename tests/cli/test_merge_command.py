@@ -64,8 +64,8 @@ def test_missing_trials_are_a_failure_unless_a_partial_file_is_asked_for(folder)
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
     assert run.stdout == ""
     assert run.stderr.startswith(
-        "Error: recover.h5 is not written, because trials are missing: 6 trials of none, stochastic "
-        "(0, 4, 8, 12, 16, 20); "
+        "Error: recover.h5 is not written, because trials are missing: 6 trials of none, "
+        "stochastic (0, 4, 8, 12, 16, 20); "
     )
     assert not (folder / "recover.h5").exists()
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
