@@ -99,7 +99,7 @@ def test_several_files_have_one_page_in_out(saved, tmp_path):
 def test_several_files_without_out_have_a_page_each_and_it_is_said(saved, tmp_path):
     given = ganinv(saved("a.h5"), saved("b.h5"))
     assert given.exit_code == 0
-    assert "--out DIR writes one page of them all" in given.stderr
+    assert "--out DIR also writes one page" in given.stderr
     for name in "ab":
         assert (tmp_path / name / "report.html").read_text().count("<article") == 1
     assert "--out DIR" not in ganinv(saved("c.h5")).stderr
@@ -107,7 +107,7 @@ def test_several_files_without_out_have_a_page_each_and_it_is_said(saved, tmp_pa
 
 def test_a_folder_is_never_made_in_the_place_of_the_page(saved, tmp_path):
     files = [saved("report.html.h5"), saved("b.h5")]
-    assert_refused(ganinv(*files, "--out", tmp_path / "both"), "rename it")
+    assert_refused(ganinv(*files, "--out", tmp_path / "both"), "rename the file")
 
 
 def test_a_run_in_progress_is_reported(saved):
