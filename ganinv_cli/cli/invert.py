@@ -19,6 +19,7 @@ from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
 
 if TYPE_CHECKING:
+    from ganinv_cli.api.generator import LoadedGenerator
     from ganinv_cli.experiments.images import ImageRun
 
 
@@ -102,14 +103,16 @@ def _attribute(
     Return a sentence for each file that is not an image.
     """
     folder = publish.get_results_folder(output.out)
+    generators = [run.read_generator() for run in prepared.values()]  # one may be refused
     folders: dict[Path, Path] = {}
     images: dict[Path, ImageRun] = {}
-    for number, (name, run) in enumerate(prepared.items(), start=1):
+    for (name, run), generator in zip(prepared.items(), generators, strict=True):
         if not output.quiet:
-            click.echo(f"generator {number} of {len(prepared)}: {name}", err=True)
+            click.echo(f"generator {len(folders) + 1} of {len(prepared)}: {name}", err=True)
         file = run.output.out
         folders[file] = folder / file.stem
-        images[file] = _run(run, npz and npz.with_stem(f"{npz.stem}-{name}"), folder)
+        z_file = npz and npz.with_stem(f"{npz.stem}-{name}")
+        images[file] = _run(run, z_file, folder, generator)
     shown = {file: of.recorded for file, of in images.items()}
     publish.publish_attribution(
         folders, folder, output.style, output.quiet, brief=not output.verbose, images=shown
@@ -120,15 +123,19 @@ def _attribute(
 
 
 def _run(
-    prepared: Run[InvertConfig], npz: Path | None, figure_folder: Path | None = None
+    prepared: Run[InvertConfig],
+    npz: Path | None,
+    figure_folder: Path | None = None,
+    generator: "LoadedGenerator | None" = None,
 ) -> "ImageRun":
     """Invert the images, and save their z.
 
-    `figure_folder` is the folder of the figures if it is not the results file's own.
+    `figure_folder` is the folder of the figures if it is not the results file's own, and
+    `generator` the run's, if it was read already.
     """
     from ganinv_cli.api.experiments import ImageExperiment
 
-    images = prepared.execute(ImageExperiment(figure_folder=figure_folder))
+    images = prepared.execute(ImageExperiment(figure_folder=figure_folder), generator)
     if npz:
         from ganinv_cli.report.invert.latents import save_latents
 

@@ -12,6 +12,7 @@ from ganinv_cli.cli import publish
 from ganinv_cli.settings.config import Config
 
 if TYPE_CHECKING:
+    from ganinv_cli.api.generator import LoadedGenerator
     from ganinv_cli.api.session import Session
 
 Kind = TypeVar("Kind", bound=Config)
@@ -62,21 +63,30 @@ class Run(Generic[Kind]):
     config: Kind
     output: Output
 
-    def execute(self, experiment: "Callable[[Session[Kind]], Returned]") -> Returned:
-        """Read the generator and run an experiment; return what it returns."""
+    def read_generator(self) -> "LoadedGenerator":
+        """Read the generator, which `execute` else reads itself."""
+        from ganinv_cli.api.session import load_run_generator
+        from ganinv_cli.progress.terminal import show_on_terminal
+
+        with show_on_terminal(self.output.out, self.output.quiet) as reporter:
+            return load_run_generator(self.config, reporter, verbose=self.output.verbose)
+
+    def execute(
+        self,
+        experiment: "Callable[[Session[Kind]], Returned]",
+        generator: "LoadedGenerator | None" = None,
+    ) -> Returned:
+        """Run an experiment; return what it returns."""
         from ganinv_cli.api.session import load_run_generator, open_session
         from ganinv_cli.progress.terminal import show_on_terminal
 
-        config, output = self.config, self.output
+        config, output, verbose = self.config, self.output, self.output.verbose
         with show_on_terminal(output.out, output.quiet) as reporter:
-            generator = load_run_generator(config, reporter, verbose=output.verbose)
+            loaded = generator or load_run_generator(config, reporter, verbose=verbose)
             with open_session(
-                config,
-                generator,
-                output.out,
-                reporter,
+                *(config, loaded, output.out, reporter),
                 overwrite=output.overwrite,
-                verbose=output.verbose,
+                verbose=verbose,
             ) as session:
                 return experiment(session)
 
