@@ -108,7 +108,7 @@ def test_two_embeddings_of_different_lengths_are_refused(tmp_path: Path) -> None
     z, y = keras.Input((km.LATENT,)), keras.Input((), dtype="int32")
     tables = [kl.Embedding(5, 3)(y), kl.Embedding(7, 3)(y)]
     path = km.save_model(tmp_path, keras.Model([z, y], _ending(kl.Concatenate()([z, *tables]))))
-    with pytest.raises(CheckpointError, match="takes 7 labels where another layer takes 5"):
+    with pytest.raises(CheckpointError, match="takes 7 labels, but another layer takes 5"):
         formats.read(path)
 
 

@@ -159,7 +159,7 @@ def test_conventions_go_before_what_is_usual(tmp_path: Path) -> None:
     prefix = tf.train.Checkpoint(generator=tutorial()).save(str(tmp_path / "ckpt"))
     found = read(prefix, Conventions(strides=(2, 2, 2), activation="relu"))
     assert make_generator(found).image_shape == (56, 56, 1)
-    with pytest.raises(CheckpointError, match=r"strides 2,2; expected 3"):
+    with pytest.raises(CheckpointError, match=r"strides 2,2 does not fit; give 3"):
         read(prefix, Conventions(strides=(2, 2)))
 
 
