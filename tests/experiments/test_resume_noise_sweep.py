@@ -181,7 +181,7 @@ def test_a_stopped_run_can_end_with_fewer_trials_whichever_had_finished(command,
     assert {tuple(figure.trials) for figure in results.figures.values()} == {(0, 1)}
 
 
-def _some_of_them(handed, run, beside, constants, committed_some):
+def _some_of_them(handed, run, constants, committed_some):
     """Commits all trials but number 1, and is interrupted."""
     rows = columns.join_groups([done.rows for done in handed if done.rows])
     others = {
