@@ -26,7 +26,7 @@ def parse_activation(text: str) -> Activation | None:
     is_wrong = slope is None or not math.isfinite(slope) if has_slope else bool(slope_text)
     if name not in ACTIVATIONS or is_wrong:
         raise UnreadableError(
-            f"the activation {text[:80]!r} is unknown; give leaky_relu with its slope, e.g. "
+            f"the activation {text[:80]!r} cannot be read; give leaky_relu with its slope, e.g. "
             f"leaky_relu:0.2, none, or one of {', '.join(sorted({*ACTIVATIONS} - {'leaky_relu'}))}"
         )
     return Activation(name, slope)

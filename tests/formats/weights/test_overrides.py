@@ -74,7 +74,7 @@ def test_the_range_says_what_it_ends_in(given: str, last: str | None) -> None:
 
 @pytest.mark.parametrize("strides", [(2,), (1, 2, 2, 2), (1, 0, 2), (1, 2, -2), (1, 2, 10**400)])
 def test_a_wrong_number_of_strides_says_how_many(strides: tuple[int, ...]) -> None:
-    with pytest.raises(UnreadableError, match="expected 3 from 1 to 1024, one for each of its"):
+    with pytest.raises(UnreadableError, match="give 3 numbers from 1 to 1024, one for each of its"):
         planned(DCGAN, Conventions(strides=strides))
 
 
@@ -93,23 +93,29 @@ def test_activations_are_read(text: str, expected: Activation) -> None:
 
 @pytest.mark.parametrize("text", ["", "sine", "leaky_relu", "leaky_relu:x", "relu:1", "elu:nan"])
 def test_other_activations_are_refused_with_those_there_are(text: str) -> None:
-    with pytest.raises(UnreadableError, match=r"expected leaky_relu with its slope, .* elu, exp"):
+    with pytest.raises(UnreadableError, match=r"give leaky_relu with its slope, .* elu, exp"):
         parse_activation(text)
 
 
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"padding": (0, 1)}, "padding 0,1; expected 3 from 0 to 1024, one for each"),
-        ({"padding": (0, -1, 1)}, "padding 0,-1,1; expected 3 from 0 to 1024"),
-        ({"padding": (0, 1, 10**9)}, r"padding 0,1,1e\+09; expected 3 from 0"),
+        (
+            {"padding": (0, 1)},
+            "padding 0,1 does not fit; give 3 numbers from 0 to 1024, one for each",
+        ),
+        ({"padding": (0, -1, 1)}, "padding 0,-1,1 does not fit; give 3 numbers from 0 to 1024"),
+        ({"padding": (0, 1, 10**9)}, r"padding 0,1,1e\+09 does not fit; give 3 numbers from 0"),
         ({"padding": (0, 4, 4)}, r"main\.3 makes a map of 2 x 2 x 32.*|main\.6 makes a map of -"),
         ({"padding": (2, 0, 0)}, r"main\.0 makes a map of 0 x 0 x 64; .*--padding"),
         ({"epsilon": (1e-5, 1e-5, 1e-5)}, "or one for each of its 2 batch norms"),
-        ({"epsilon": (0.0,)}, "epsilon 0; expected one number above 0"),
-        ({"epsilon": (1e-5, -1e-5)}, "epsilon 1e-05,-1e-05; expected one number above 0"),
-        ({"epsilon": (math.nan,)}, "epsilon nan; expected"),
-        ({"epsilon": (10**400,)}, r"epsilon 1e\+300; expected one number above 0 and at most 1"),
+        ({"epsilon": (0.0,)}, "epsilon 0 does not fit; give one number above 0"),
+        ({"epsilon": (1e-5, -1e-5)}, "epsilon 1e-05,-1e-05 does not fit; give one number above 0"),
+        ({"epsilon": (math.nan,)}, "epsilon nan does not fit; give"),
+        (
+            {"epsilon": (10**400,)},
+            r"epsilon 1e\+300 does not fit; give one number above 0 and at most 1",
+        ),
         ({"labels": -2}, "takes 100 values, which cannot be z and -2 labels behind it"),
         ({"labels": 1}, "z and 1 labels behind it; --labels .* at least 2"),
         ({"labels": 100}, "z and 100 labels behind it"),
@@ -124,7 +130,7 @@ def test_a_number_that_cannot_be_is_a_sentence(told: dict[str, Any], words: str)
 
 def test_numbers_for_what_there_is_none_of_are_refused() -> None:
     shapes = {"m.0.weight": (16, 5), "m.2.weight": (64, 16)}
-    with pytest.raises(UnreadableError, match="expected 0 from 1 to 1024"):
+    with pytest.raises(UnreadableError, match="give 0 numbers from 1 to 1024"):
         planned(shapes, Conventions(strides=(2,)))
     assert build_network(shapes, Conventions(epsilon=(1e-3,))).shapes[-1] == (8, 8, 1)
 
