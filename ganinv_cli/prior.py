@@ -139,8 +139,8 @@ def parse_prior(text: str, latent: int) -> Prior:
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"{text!r} is not a prior of z: give uniform or uniform:LOW,HIGH, or normal, "
-            "normal:SIGMA or normal:SIGMA,INSIDE; INSIDE is the share of draws of a component "
-            "inside the bounds, above 0 and below 1, such as normal:1,0.999"
+            "normal:SIGMA or normal:SIGMA,INSIDE; INSIDE is the probability that one component "
+            "is inside the bounds, above 0 and below 1, such as normal:1,0.999"
         ) from None
 
 

@@ -176,8 +176,8 @@ def make_ends(ends: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
             "failed at 1e-3": f"{row['failed']:,}",
             "continued": f"{row['continued']:,}",
             "lead to the true z": f"{row['true']:,}",
-            "a minimum of the box, at a bound": f"{row['minimum_at_bound']:,}",
-            "a minimum inside": f"{row['minimum_inside']:,}",
+            "a minimum, some components at a bound": f"{row['minimum_at_bound']:,}",
+            "a minimum, none at a bound": f"{row['minimum_inside']:,}",
             "not settled": f"{row['unsettled']:,}",
             "components at a bound, mean": format_number(row["components_at_bound"]),
         }

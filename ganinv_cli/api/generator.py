@@ -43,9 +43,8 @@ class LoadedGenerator:
         labels: number of labels that `G(z, labels)` needs; 0: it takes none.
         prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
         sha256: hash of the layers and weights.
-        assumptions: what the file does not say and is assumed, a clause each.
-        doubt: why this may not be the generator that was trained; empty if its batch norms
-            confirm it, or if it has none and nothing is assumed.
+        assumptions: settings that are missing in the file and were assumed, one clause for each.
+        doubt: reason to doubt that this is the generator that was trained; empty if there is none.
     """
 
     name: str
@@ -172,9 +171,9 @@ def load(
             (n, height, width, channels).
         label: label of a conditional generator, from 0; -1: all labels, and each is tried.
         latent: number of components of z, for a function.
-        conventions: what the file does not say, by the names of the commands' options: prior,
-            range, activation, strides, padding, epsilon, upsampling, norm, labels, trust. For a
-            function: prior (default "normal"), range (default "-1,1"), labels.
+        conventions: settings that are missing in the file, by the names of the commands' options:
+            prior, range, activation, strides, padding, epsilon, upsampling, norm, labels, trust.
+            For a function: prior (default "normal"), range (default "-1,1"), labels.
 
     Returns:
         The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.

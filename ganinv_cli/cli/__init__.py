@@ -88,6 +88,6 @@ def main() -> None:
     """Which latent vector made this image?
 
     Recovers the latent vectors behind the images of a trained GAN generator (Lipton & Tripathi
-    2017), measures how often, how closely and how fast, and writes the paper's tables and figures.
-    `ganinv COMMAND --help` explains a command.
+    2017), measures the success rate, the error and the speed, and writes the paper's tables and
+    figures. `ganinv COMMAND --help` explains a command.
     """

@@ -44,8 +44,8 @@ STATIONARY = declare(
     "--stationary",
     type=DecimalNumber(0, 1, min_open=True, max_open=True),
     group=METHOD,
-    help="A start of lbfgs has converged when 40 gradients lowered its image loss by less than "
-    "this share.",
+    help="A start of lbfgs has converged if 40 gradients reduce its image loss by less than this "
+    "fraction.",
 )
 CROP = declare(
     "--crop",
@@ -82,7 +82,7 @@ _METHOD: tuple[Declaration, ...] = tuple(
         declare(
             "--tolerance",
             type=DecimalNumber(0),
-            help="A trial has converged when the estimated bound on the mean squared error of z "
+            help="A trial has converged if the estimated bound on the mean squared error of z "
             "is at most this.",
         ),
         declare(

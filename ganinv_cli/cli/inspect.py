@@ -43,7 +43,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     metavar="FILE",
     group=OUTPUT,
     help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
-    "them as PNG, PDF or SVG, and print what linear theory predicts for plain descent.",
+    "them as PNG, PDF or SVG, and print what linear theory predicts for gradient descent.",
 )
 @options.option(
     "--points",
@@ -79,13 +79,18 @@ def inspect(
 ) -> None:
     """Describe a generator: its prior, pictures and layers.
 
-    Prints the format, the latent vector and its prior, the pictures and their range, which files
-    beside it were read, what was assumed, what was ignored, and every layer as it is in the file,
-    or the number of TensorFlow operations of each kind. Batch norms store statistics of the
-    training: a table compares them with those of now. For a file that has only weights, another
-    table lists its conventions: whether each is from the file, given, inferred from these
-    statistics or assumed, how well it fits, and the next best value. The exit status is 1 if a
-    check failed.
+    \b
+    Prints
+    - the format of the file, and which files beside it were read;
+    - the latent vector and its prior, the pictures and their range;
+    - what was assumed, and what was ignored;
+    - every layer, or the number of TensorFlow operations of each kind;
+    - for batch norms: the statistics stored in training beside those of now;
+    - for a file of weights alone, its conventions: the source of each (the file,
+      an option, inferred from these statistics, or assumed), how well it fits,
+      and the next best value.
+
+    The exit status is 1 if a check failed.
 
     Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
 

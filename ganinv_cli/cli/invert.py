@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 @click.argument("image", nargs=-1, type=click.Path(), metavar="IMAGE...")
 @options.experiment_options(
     InvertConfig,
-    "Number of starts for each image: the best is kept, and the others say how sure it is.",
+    "Number of starts for each image. The best start is kept. If others find the same z, the "
+    "result is more certain.",
     options.CROP,
     options.MASK,
     options.STATIONARY,
@@ -54,7 +55,7 @@ def invert(
     checkpoint: tuple[str, ...],
     **settings: Any,
 ) -> None:
-    """Find the latent vectors of images, each with a certificate.
+    """Find the latent vectors of images, each with a verdict.
 
     Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
     generator made it, and why: how close the reconstruction is, how many starts agree, how well z

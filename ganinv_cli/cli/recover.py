@@ -20,7 +20,7 @@ def recover(config: str | None, output: Output, **settings: Any) -> None:
     """Recover known latent vectors (Table 1, Figure 1).
 
     Draws latent vectors, makes their images, and recovers each under every clipping rule from the
-    same start. Prints how often, how closely and how fast, as in the paper. The same command
+    same start. Prints the success rate, the error and the speed, as in the paper. The same command
     continues a run that was stopped; a larger --trials extends a finished run.
 
     \b

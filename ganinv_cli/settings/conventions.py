@@ -40,8 +40,8 @@ class Conventions:
     prior: str = _declare(
         "",  # as `prior.parse_prior` reads it
         help="Prior of z: uniform, uniform:LOW,HIGH, normal, normal:SIGMA or normal:SIGMA,INSIDE. "
-        "INSIDE is the share of a component's draws inside the bounds; by default the bounds "
-        "contain 99 % of whole vectors. The default prior is that of the file's format.",
+        "INSIDE is the probability that one component is inside the bounds; by default 99 % of "
+        "vectors have all components inside. The default prior is that of the file's format.",
         metavar="PRIOR",
         example="normal:1,0.999",
         in_identity=True,

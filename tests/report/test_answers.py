@@ -119,12 +119,12 @@ def invert(**losses):
 
 def test_invert_says_the_verdict_on_one_image_and_counts_those_on_several():
     assert answer(invert(a=0.0)) == (
-        "The generator made a: nothing is left but rounding to 8 bits, and 10 of 10 starts found "
+        "The generator made a: the error is only rounding to 8 bits, and 10 of 10 starts found "
         "the same z."
     )
     assert answer(invert(a=FAR)) == (
-        "No z was found that makes a: more is left than JPEG 10 changes in the generator's own "
-        "pictures."
+        "No z was found that makes a: the error is larger than that of JPEG 10 on the generator's "
+        "own pictures."
     )
     assert answer(invert(a=0.0, b=0.0)) == "The generator made all 2 images."
     assert answer(invert(a=0.0, b=FAR, c=FAR)) == (

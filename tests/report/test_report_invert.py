@@ -186,7 +186,7 @@ def test_each_verdict_is_a_sentence_under_the_name_of_its_image():
     report = summary(**given)
     (table,) = [section for section in report.sections if section.title == "What the verdict says"]
     assert len(table.rows) == 11
-    said = "The generator made this picture: no more is left than JPEG 75"
+    said = "The generator made this picture: the error is no larger than that of JPEG 75"
     assert f"\n10.png: made.\n{said}" in render([report], "text")
     assert f"10.png: made. {said}" in render([report], "markdown")
 

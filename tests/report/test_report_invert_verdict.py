@@ -29,18 +29,18 @@ SURE = Evidence(
 )
 FAR_OUT = {"outside": 9, "inside": False, "plausible": False}
 CASES = [
-    ({}, "made", "nothing is left but rounding to 8 bits, and 8 of 8 starts found the same z"),
+    ({}, "made", "the error is only rounding to 8 bits, and 8 of 8 starts found the same z"),
     ({"same": 1, "reached": 1}, "made", "1 of 8 starts"),
     ({"starts": 1, "same": 1}, "made", "1 of 1 start found"),
     ({"rank": None}, "made", "8 of 8"),
-    ({"copy": 95}, "made", "no more is left than JPEG 95 changes"),
+    ({"copy": 95}, "made", "no larger than that of JPEG 95 on its own pictures"),
     ({"copy": 75, "same": 2}, "made", "2 of 8 starts"),
     ({"copy": 90, "starts": 1, "same": 1}, "made", "1 of 1 start"),
     ({"copy": 90, "same": 1}, "near", "only 1 of 8 starts came so near; try more (--trials)"),
     (
         {"copy": 50},
         "near",
-        "no more is left than JPEG 50 changes in its pictures, and such a copy is poor",
+        "no larger than that of JPEG 50 on its own pictures, and such a copy is poor",
     ),
     ({"copy": 10, "rivals": 3, **FAR_OUT}, "near", "JPEG 10"),
     (
@@ -48,7 +48,7 @@ CASES = [
         "outside",
         "comes near it, but only from a z that its prior never draws",
     ),
-    ({"copy": None}, "outside", "more is left than JPEG 10 changes in the generator's own"),
+    ({"copy": None}, "outside", "larger than that of JPEG 10 on the generator's own"),
     ({"copy": None, **FAR_OUT}, "outside", "no z was found that makes this picture"),
     (FAR_OUT, "implausible", "9 of its 100 components lie outside [-1, 1]"),
     ({"copy": 75, "same": 1, **FAR_OUT}, "implausible", "only from a z that its prior never draws"),

@@ -1,4 +1,4 @@
-"""Format what linear theory says of plain descent."""
+"""Format what linear theory says of gradient descent."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -39,21 +39,15 @@ def explain(
             f"that its prior never draws: {_describe_position(evidence, prior)}"
         )
     return (
-        f"no z was found that makes {subject}: more is left than "
-        f"{_describe_loss(farthest_copy)} in the generator's own pictures"
+        f"no z was found that makes {subject}: the error is larger than that of "
+        f"{describe_copy(farthest_copy)} on the generator's own pictures"
     )
 
 
 def _describe_rest(evidence: Evidence) -> str:
-    if evidence.copy == ROUNDED:
-        return "nothing is left but rounding to 8 bits"
-    return f"no more is left than {_describe_loss(evidence.copy or ROUNDED)} in its pictures"
-
-
-def _describe_loss(quality: int) -> str:
-    return (
-        "rounding to 8 bits changes" if quality == ROUNDED else f"{describe_copy(quality)} changes"
-    )
+    if evidence.copy is None or evidence.copy == ROUNDED:
+        return "the error is only rounding to 8 bits"
+    return f"the error is no larger than that of {describe_copy(evidence.copy)} on its own pictures"
 
 
 def _count_starts(evidence: Evidence) -> str:

@@ -17,14 +17,14 @@ from ganinv_cli.report.shared.run import make_run_notes
 VERDICTS = (
     "made: one z matches the image, and the prior can draw it. implausible: only z that the prior "
     "never draws match the image (beyond a bound, or of a length ‖z‖ that fewer than one draw in a "
-    "million has). ambiguous: the image is matched, but does not determine z. near: no z matches "
-    "the image, but one that the prior can draw is as near as the worst copy; or a single start "
-    "matches it, with more left than rounding leaves. outside: none of these."
+    "million has). ambiguous: the image is matched, but does not determine z. near: (a) no z "
+    "matches the image, but one that the prior can draw is as near as the worst copy, or (b) only "
+    "one start matches it, with an error above rounding. outside: none of these."
 )
 UNMEASURED = (
     "RMSE: per pixel and channel, in grey levels of 255. An earlier ganinv wrote this file, which "
     "does not say how much copies of the generator's own pictures lose. So an image is matched "
-    "only if no more is left than rounding to 8 bits leaves, and none is near. Run the command "
+    "only if its error is not above rounding to 8 bits, and none is near. Run the command "
     f"again with --overwrite to measure it. {VERDICTS}"
 )
 
@@ -40,11 +40,13 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     low, high = format_bounds(read_prior(run["config"]))
     labelled = any(row.label is not None for row in inverted)
     lines.append(
-        f"Agree: starts with an image loss within {100 * REACHED_SHARE:g} % of the least, of all"
-        f"{' under the same label' if labelled else ''}. One z: those of them at the best z, which "
-        f"are linked by distances ‖·‖ / latent below {format_concise(SAME_Z_TOLERANCE)}, or below "
-        "what the errors of a JPEG file explain. Condition: the largest singular value of the "
-        "Jacobian at z over the least. Rank: the number of directions of z that change the image. "
+        f"Agree: of all starts{' under the same label' if labelled else ''}, those with an image "
+        f"loss at most {100 * REACHED_SHARE:g} % above the lowest one, or not above rounding. One "
+        "z: the agreeing starts that found the best z. Two starts found the same z if their "
+        f"distance ‖·‖ / latent is below {format_concise(SAME_Z_TOLERANCE)}, or below the error "
+        "that JPEG can cause, or if other agreeing starts connect them by such steps. Condition: "
+        "the largest singular value of the Jacobian at z divided by the least. Rank: the number of "
+        "directions of z that change the image. "
         f"At bound: components of z at or beyond {low} or {high}. Outside: components beyond them, "
         "which the prior never draws."
     )
@@ -59,9 +61,9 @@ def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     if any(row.difference_amplified for row in inverted):
         lines.append(
             f"Original, reconstruction and difference of each image are PNG files in {FOLDER}/, "
-            "at the generator's size. The difference is reconstruction minus original around grey, "
-            "amplified by the factor difference_amplified of the JSON and CSV. Figures show the "
-            f"first {MAX_SHOWN} images."
+            "at the generator's size. In the difference, grey means that both are equal; brighter "
+            "means that the reconstruction is brighter. It is amplified by the factor "
+            f"difference_amplified of the JSON and CSV. Figures show the first {MAX_SHOWN} images."
         )
     return lines
 
@@ -75,8 +77,8 @@ def _describe_copies(inverted: list[InvertRow]) -> list[str]:
         f"{name} {format_number(rmse)}" for name, rmse in measured[0].copy_rmse.items()
     )
     return [
-        "RMSE: per pixel and channel, in grey levels of 255. Largest RMSE of copies of the "
-        f"generator's own pictures: {losses}. Nearest copy: the first of these that is not below "
-        f"the image's RMSE. An image is matched if that is JPEG {MATCH_QUALITY} or better. "
-        f"{VERDICTS}"
+        "RMSE: per pixel and channel, in grey levels of 255. Limits, the largest RMSE of copies of "
+        f"the generator's own pictures: {losses}. Nearest copy: the best quality with a "
+        "limit that is at least the image's RMSE. An image is matched if its nearest copy is JPEG "
+        f"{MATCH_QUALITY} or better, or 8 bits. {VERDICTS}"
     ]

@@ -26,8 +26,8 @@ def make_notes(run: Json, table1: list[Table1Row], same: list[SameRow]) -> list[
     shared = max((row.gradients_shared for row in table1), default=0.0)
     if shared:
         lines.append(
-            f"The gradients of each trial include {format_number(shared)}, its share of the work "
-            "that the run did once for all trials."
+            f"The gradients of each trial include {format_number(shared)} for the preparation of "
+            "the run, which is divided among all trials."
         )
     acting = [RuleActions(row.technique, row.acted, row.shared) for row in table1]
     lines += actions.make_notes(same, acting)

@@ -132,10 +132,11 @@ def describe_criterion(run: Json, any_polished: bool) -> str:
     explained = settings.get("explained", config.get("tolerance"))  # of older files
     exact = "is as good as 0" if explained is None else f"is below {explained:g}"
     return (
-        f"Converged: after refinement in {precision}, no point that was tried within "
-        f"{settings['radius']:g} of z has a lower image loss and the gradients there cancel to "
-        f"{settings['level']:g} of their mean length (Goldstein's test for a minimum, "
-        f"docs/consistency.md), or the image loss {exact}."
+        f"Converged: after refinement in {precision}, the image loss {exact}, or z passes "
+        f"Goldstein's test for a minimum (docs/consistency.md): points within "
+        f"{settings['radius']:g} of z were tried, none has a lower image loss, and the shortest "
+        f"weighted mean of their gradients is at most {settings['level']:g} of the gradients' "
+        "mean length."
     )
 
 

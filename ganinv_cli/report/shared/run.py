@@ -147,7 +147,7 @@ def _describe_settings(run: Json) -> str:
 
 
 def _describe_solver(config: Json) -> str | None:
-    """Return the solver's name, of plain descent with its rate."""
+    """Return the solver's name, of gradient descent with its rate."""
     name: str | None = config.get("solver")
     settings = config.get("gd") or {}
     if name != "gd" or "rate" not in settings:

@@ -18,5 +18,7 @@ def test_a_run_of_descent_says_its_rate() -> None:
 def test_what_is_spent_once_is_said_to_be_in_every_trial() -> None:
     results = make_results()
     shared = dataclasses.replace(results, constants={"shared_gradients": 2000.0})
-    assert "include 20.0, its share" in " ".join(render([summarize(shared, "x")], "text").split())
-    assert "for its share" not in render([summarize(results, "x")], "text")
+    assert "include 20.0 for the preparation" in " ".join(
+        render([summarize(shared, "x")], "text").split()
+    )
+    assert "for the preparation" not in render([summarize(results, "x")], "text")
