@@ -240,7 +240,7 @@ class NoiseSweepConfig(Config):
         for variance in self.variances:
             yield (
                 0 <= variance < math.inf,
-                f"variances: {variance:g} is below 0; give numbers of 0 or more",
+                f"variances: {variance:g} is not a finite number of at least 0",
             )
         names = [f"{variance:g}" for variance in self.variances]
         yield (

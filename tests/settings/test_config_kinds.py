@@ -83,7 +83,7 @@ SWEEP, IMAGES = (NoiseSweepConfig,), (ConsistencyConfig, InvertConfig)
     ("kinds", "text", "words"),
     [
         (SWEEP, "variances = []", "variances is empty: give one"),
-        (SWEEP, "variances = [0.1, -1]", "variances: -1 is below 0"),
+        (SWEEP, "variances = [0.1, -1]", "variances: -1 is not a finite number"),
         (SWEEP, "variances = [nan]", "an item of variances = nan should be a number, e.g. 0.1"),
         (SWEEP, "variances = [inf]", "an item of variances = inf should be a number, e.g. 0.1"),
         (SWEEP, "variances = ['a']", 'an item of variances = "a" should be a number, e.g. 0.1'),

@@ -131,8 +131,20 @@ def test_room_is_counted_node_by_node(nodes, asked, room_for):
 @pytest.mark.parametrize(
     ("nodes", "device", "cpus", "gpus", "words"),
     [
-        ([_node(4)], "auto", 1, 1, "asks for 1 CPU and 1 GPU, and the cluster has 4 CPUs and no"),
-        ([_node(4)], "gpu", 1, -1, "asks for 1 CPU and 1 GPU, and the cluster has 4 CPUs and no"),
+        (
+            [_node(4)],
+            "auto",
+            1,
+            1,
+            "a worker needs 1 CPU and 1 GPU, and the cluster has 4 CPUs and no",
+        ),
+        (
+            [_node(4)],
+            "gpu",
+            1,
+            -1,
+            "a worker needs 1 CPU and 1 GPU, and the cluster has 4 CPUs and no",
+        ),
         ([_node(4, 2)], "auto", 1, 4, "4 GPUs, and the cluster has 4 CPUs and 2 GPUs on 1 node"),
         ([_node(4, 2)], "auto", 1, 2, "a worker computes on one GPU"),
         ([_node(4), _node(4)], "auto", 8, 0, "no node has as much: the cluster has 8 CPUs"),
