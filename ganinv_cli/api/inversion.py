@@ -34,7 +34,7 @@ class Inversion:
         outcome: (n,) "converged", "budget", "stalled", "diverged" or "non_finite".
         verdict: (n,) whether the generator made the image: "made", "near", "ambiguous",
             "implausible", "outside" or "failed"; docs/invert.md says what each follows from.
-        explanation: (n,) the verdict in a sentence or two.
+        explanation: (n,) what the verdict follows from, in a sentence or two.
         agreement: (n,) share of the starts that found this z, 0 to 1.
         inside: (n,) whether every component of z lies inside the bounds of the prior.
         images: (n, height, width, channels) float32 in [-1, 1], the reconstructions G(z), rounded
@@ -126,7 +126,7 @@ def make_inversion(run: RunResults, numbers: Sequence[int] | None = None) -> Inv
         psnr=np.array([each.psnr for each in starts]),
         outcome=[each.outcome for each in starts],
         verdict=[row.verdict for row in rows],
-        explanation=[row.explanation for row in rows],
+        explanation=[f"{row.explanation[:1].upper()}{row.explanation[1:]}." for row in rows],
         agreement=np.array(
             [row.agreement.same / (row.starts_under_label or row.starts) for row in rows]
         ),

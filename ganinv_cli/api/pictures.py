@@ -1,5 +1,6 @@
 """Images of a program, or of files, at a generator's size."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ def convert_images(
     """
     from ganinv_cli.experiments.image_files import read_image_files
     from ganinv_cli.images import Crop, make_target_image
+    from ganinv_cli.images.arrays import FLOATS_NOTE
 
     shape, box = generator.image_shape, Crop(crop)
     pictures: list[TargetImage] = []
@@ -36,6 +38,9 @@ def convert_images(
     for picture in pictures:
         if picture.error:
             raise ImageError(picture.error)
+        if FLOATS_NOTE in picture.notes:
+            text = f"{picture.name}: {FLOATS_NOTE}; if 0 is black, give 2 * image - 1"
+            warnings.warn(text, stacklevel=5)  # where `invert` or `consistency` is called
     return pictures
 
 

@@ -1,7 +1,9 @@
 """The command line: one file per command, imported when it is called."""
 
 import importlib
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -71,7 +73,7 @@ class _Commands(click.Group):
             return super().invoke(context)
         except GaninvError as error:
             prefix = "Error: " if error.exit_code else ""
-            click.echo(f"{prefix}{to_printable(error)}", err=True)  # names in files can be anything
+            _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)
@@ -80,6 +82,14 @@ class _Commands(click.Group):
         """Run a command: this process's own, with its signals, if no arguments are given."""
         with handle_interrupts() if args is None else nullcontext():
             return super().main(args, *rest, **extra)
+
+
+def _print_error(sentence: str) -> None:
+    """Print a sentence on stderr, wrapped between words on a terminal."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        sentence = textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
+    click.echo(sentence, err=True)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

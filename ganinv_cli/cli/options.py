@@ -80,6 +80,7 @@ npz = declare("--npz", type=click.Path(path_type=Path, dir_okay=False), group=OU
 checkpoint = declare(
     "--checkpoint",
     type=Shipped("checkpoint"),
+    show_default="portraits64",
     group=GENERATOR,
     help="Generator: a file, a folder, a prefix of files, or the name of one that ships.",
 )

@@ -5,7 +5,8 @@ import shlex
 import shutil
 import sys
 import webbrowser
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,10 @@ def publish(
     place = page_folder or next(iter(folders.values()))
     is_brief = brief and style == "text"
     _print_reports(shown, style, place if is_brief else None)
-    _write_folders(results, reports, folders, page_folder, comparison, quiet or is_brief)
-    if is_brief and not quiet:
-        _print_places(folders, place)
+    with _show_writing(quiet):
+        lines = _write_folders(results, reports, folders, page_folder, comparison)
+    if not quiet:
+        _print_places(folders, place) if is_brief else click.echo("\n".join(lines), err=True)
 
 
 def publish_attribution(
@@ -82,9 +84,10 @@ def publish_attribution(
     comparison = _compare(results, folders)
     is_brief = brief and style == "text"
     _print_reports([comparison], style, page_folder if is_brief else None)
-    _write_folders(results, reports, folders, page_folder, comparison, quiet or is_brief)
-    if is_brief and not quiet:
-        _print_places(folders, page_folder)
+    with _show_writing(quiet):
+        lines = _write_folders(results, reports, folders, page_folder, comparison)
+    if not quiet:
+        _print_places(folders, page_folder) if is_brief else click.echo("\n".join(lines), err=True)
 
 
 def open_page(folder: Path) -> None:
@@ -144,17 +147,22 @@ def _write_folders(
     folders: Mapping[Path, Path],
     page_folder: Path | None,
     comparison: "Report | None",
-    quiet: bool,
-) -> None:
+) -> list[str]:
+    """Write each file's folder, and `page_folder` if it is given; return a line for each."""
     from ganinv_cli.report.output.folder import write_report, write_reports
 
     places = list(folders.values())
-    lines: Iterable[str]
     if page_folder is None:
-        lines = (write_report(*each) for each in zip(reports, results, places, strict=True))
-    else:
-        names = [place.name for place in places]
-        lines = write_reports(reports, results, page_folder, names, comparison)
-    for line in lines:
-        if not quiet:
-            click.echo(line, err=True)
+        return [write_report(*each) for each in zip(reports, results, places, strict=True)]
+    names = [place.name for place in places]
+    return write_reports(reports, results, page_folder, names, comparison)
+
+
+@contextmanager
+def _show_writing(quiet: bool) -> Iterator[None]:
+    """Show that figures are drawn, which takes seconds."""
+    from ganinv_cli.progress.display import open_display
+
+    with open_display(quiet) as display:
+        display.enter("writing tables and figures")
+        yield

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import click
 
 from ganinv_cli.cli import publish
-from ganinv_cli.settings.config import Config
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.settings.config import Config, ImagesConfig
 
 if TYPE_CHECKING:
     from ganinv_cli.api.generator import LoadedGenerator
@@ -98,9 +99,23 @@ def prepare_run(
     from ganinv_cli.api.session import load_config
 
     run_config = load_config(kind, config, settings)
-    if run_config.note and not output.quiet:
-        click.echo(run_config.note.strip(), err=True)
+    if isinstance(run_config, ImagesConfig):
+        _check_images(run_config)
+    if not output.quiet:
+        if run_config.note:
+            click.echo(run_config.note.strip(), err=True)
+        if not settings.get("checkpoint") and run_config.checkpoint != kind.checkpoint:
+            click.echo(f"generator: {run_config.checkpoint}, as {config} has it", err=True)
     return Run(run_config, output.for_shard(run_config.shard))
+
+
+def _check_images(config: ImagesConfig) -> None:
+    """Raise a UsageError, before TensorFlow is loaded, if no image is named or one is missing."""
+    from ganinv_cli.images.files import list_images
+
+    if not config.image:
+        raise ConfigError("no image is named; give a file, or a folder of images")
+    list_images([Path(name) for name in config.image])
 
 
 def report_unread_files(unread: Sequence[str]) -> None:

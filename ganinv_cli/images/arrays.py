@@ -18,6 +18,7 @@ from ganinv_cli.images.decode import (
 from ganinv_cli.images.load import ImageShape, TargetImage, fit_to_shape, to_pixels
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
+FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
 _TOLERANCE = 1e-6  # of the limits of floats
 
 
@@ -45,7 +46,7 @@ def decode_array(array: np.ndarray, name: str) -> DecodedImage:
     if array.dtype.kind != "f":
         return _to_image(_to_8_bits(array, name), name)
     _check_range(array, name, -1)
-    notes = ("floats taken as -1 (black) to 1 (white)",) if array.min() >= 0 else ()
+    notes = (FLOATS_NOTE,) if array.min() >= 0 else ()
     return _to_image(to_pixels(array.astype(np.float32)), name)._replace(notes=notes)
 
 

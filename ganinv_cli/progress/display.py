@@ -40,8 +40,8 @@ class Display(ABC):
         self._time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
-        """Show a message once; characters that control a terminal are escaped."""
-        self._console.print(to_printable(sentence), soft_wrap=True)
+        """Show a message once, wrapped on a terminal; control characters are escaped."""
+        self._console.print(to_printable(sentence), soft_wrap=not self._console.is_terminal)
 
     @abstractmethod
     def enter(self, phase: str) -> None:

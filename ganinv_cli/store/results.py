@@ -41,15 +41,17 @@ class _FileContents(NamedTuple):
     figures: dict[str, Figure]
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path, *, keep_open: bool = True) -> Results:
     """Return everything committed at `path`, also while another process writes there.
 
-    A column is read when it is first used, even if the run has continued since. Raises ResultsError
-    if there are no results, or a file is damaged, not from ganinv or has a newer schema.
+    A column is read when it is first used, even if the run has continued since. With `keep_open`
+    the finished file stays open meanwhile, and readable if another file replaces it. Raises
+    ResultsError if there are no results, or a file is damaged, not from ganinv or has a newer
+    schema.
     """
     for _ in range(100):
         try:
-            found = _read_files(path)
+            found = _read_files(path, keep_open)
         except FileNotFoundError:
             continue  # parts were just merged into the finished file: try again
         if not found:
@@ -84,14 +86,13 @@ def _count_trials(groups: Mapping[str, Group]) -> int:
     return sum(len(group[TRIAL]) for name, group in groups.items() if is_trial_group(name))
 
 
-def _read_files(path: Path) -> list[_FileContents]:
+def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
     """Return the finished file, then the parts, listed before it is opened: they move into it."""
     parts = files.list_parts(path)
     found: list[_FileContents] = []
     if path.exists():
-        found.append(
-            _read_file(ResultsFile(path, path, read_stamp(path), files.open_persistent(path)))
-        )
+        handle = files.open_persistent(path) if keep_open else None
+        found.append(_read_file(ResultsFile(path, path, read_stamp(path), handle)))
     for part in parts:
         found.append(_read_file(ResultsFile(part, path, read_stamp(part))))
         provenance.check_beside(found[0].summary.attributes, found[-1].summary.attributes, part)

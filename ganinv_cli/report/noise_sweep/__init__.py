@@ -28,7 +28,7 @@ def summarize(results: "Results", name: str) -> Report:
     run = describe_run(results, numbers.list_trial_groups(results.attributes.get("config", {})))
     return Report(
         name,
-        make_answer(run, sweep, slopes),
+        make_answer(run, sweep, slopes, comparisons),
         to_tables(noise_sweep=sweep, slopes=slopes, comparisons=comparisons, same=same),
         tables.make_sections(sweep, slopes, comparisons),
         make_notes(run, sweep, comparisons, same),

@@ -1,18 +1,25 @@
 """How the error of z grows with the noise: a sentence and a short table."""
 
-import math
 from collections.abc import Callable, Sequence
 
-from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE, SlopeRow
+from ganinv_cli.report.noise_sweep.claims import SMALL_VARIANCE, ComparisonRow, SlopeRow
 from ganinv_cli.report.noise_sweep.numbers import SweepRow
 from ganinv_cli.report.output.number_format import format_scientific
 from ganinv_cli.report.report import Answer, Columns, make_table
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.phrases import capitalize, describe_rule, describe_span, make_warnings
+from ganinv_cli.settings.names import representative_rule
+
+SIGNIFICANT = 0.05  # Holm's corrected p of Wilcoxon's test, below which two rules differ
 
 
-def make_answer(run: Json, sweep: Sequence[SweepRow], slopes: Sequence[SlopeRow]) -> Answer:
-    """Return how the median error grows, with the rule of the least error at the most noise."""
+def make_answer(
+    run: Json,
+    sweep: Sequence[SweepRow],
+    slopes: Sequence[SlopeRow],
+    comparisons: Sequence[ComparisonRow],
+) -> Answer:
+    """Return how the median error grows, and whether the clipping rules differ."""
     by_variance: dict[float, dict[str, SweepRow]] = {}
     for row in sweep:
         by_variance.setdefault(row.variance, {})[row.technique] = row
@@ -28,7 +35,7 @@ def make_answer(run: Json, sweep: Sequence[SweepRow], slopes: Sequence[SlopeRow]
         **{rule: median_of(rule) for rule in dict.fromkeys(row.technique for row in sweep)},
     }
     return Answer(
-        capitalize(_describe_growth(sweep, slopes)),
+        f"{capitalize(_describe_growth(sweep, slopes))}{_describe_differences(comparisons)}.",
         make_table(
             "Median error of z by clipping rule: ‖z_found − z_true‖² / latent",
             by_variance.values(),
@@ -39,20 +46,34 @@ def make_answer(run: Json, sweep: Sequence[SweepRow], slopes: Sequence[SlopeRow]
 
 
 def _describe_growth(sweep: Sequence[SweepRow], slopes: Sequence[SlopeRow]) -> str:
-    last = [row for row in sweep if row.variance == sweep[-1].variance]
-    best = min(last, key=_get_median)
-    rule = describe_rule(best.technique)
-    least = f", the least of {len(last)} clipping rules" if len(last) > 1 else ""
-    first = next(row for row in sweep if row.technique == best.technique)
-    if first.variance == best.variance:
+    """Return a clause on the rule that pictures of the run show."""
+    name = representative_rule([row.technique for row in sweep])
+    rows = [row for row in sweep if row.technique == name]
+    first, last, rule = rows[0], rows[-1], describe_rule(name)
+    trials = describe_span([row.trials for row in rows], "{:,}".format)
+    if first is last:
         return (
-            f"at noise variance {best.variance:g} the median error of z is "
-            f"{_format_error(best)} {rule}{least}."
+            f"at noise variance {last.variance:g} the median error of z over {trials} trials is "
+            f"{_format_error(last)} {rule}"
         )
     return (
-        f"{rule} the median error of z grows from {_format_error(first)} at noise variance "
-        f"{first.variance:g} to {_format_error(best)} at variance {best.variance:g}{least}"
-        f"{_describe_slope(best.technique, slopes)}."
+        f"{rule} the median error of z over {trials} trials grows from {_format_error(first)} at "
+        f"noise variance {first.variance:g} to {_format_error(last)} at variance "
+        f"{last.variance:g}{_describe_slope(name, slopes)}"
+    )
+
+
+def _describe_differences(comparisons: Sequence[ComparisonRow]) -> str:
+    """Return a clause on the paired tests of rules, each with its restarts; empty without any."""
+    tested = [row for row in comparisons if row.counted == "with_restarts"]
+    if not tested:
+        return ""
+    variances = {row.variance for row in tested}
+    differing = {row.variance for row in tested if row.p_holm < SIGNIFICANT}
+    if not differing:
+        return "; no difference between clipping rules is significant"
+    return (
+        f"; clipping rules differ significantly at {len(differing)} of {len(variances)} variances"
     )
 
 
@@ -65,11 +86,6 @@ def _describe_slope(rule: str, slopes: Sequence[SlopeRow]) -> str:
                 "(1: in proportion to the noise)"
             )
     return ""
-
-
-def _get_median(row: SweepRow) -> float:
-    median = row.with_restarts.median
-    return math.inf if median is None else median
 
 
 def _format_error(row: SweepRow) -> str:

@@ -6,6 +6,7 @@ from ganinv_cli.report.output.number_format import format_count, format_number
 from ganinv_cli.report.recover.numbers import RefinementRow, Table1Row
 from ganinv_cli.report.report import Answer, Columns, make_table
 from ganinv_cli.report.rows import Json
+from ganinv_cli.report.shared.actions import format_acted
 from ganinv_cli.report.shared.phrases import (
     capitalize,
     describe_count,
@@ -15,14 +16,17 @@ from ganinv_cli.report.shared.phrases import (
 )
 from ganinv_cli.statistics import SMALLEST_EPSILON
 
+NOTEWORTHY_SHARE = 0.1  # of a trial's gradients: its share of what the run measures once
+
 COLUMNS: Columns[Table1Row] = {
     "clipping": lambda row: row.technique,
     "trials": lambda row: row.trials,
     "recovered": lambda row: format_count(row.recovered[SMALLEST_EPSILON], row.trials),
     "at the\nfirst start": lambda row: format_count(row.first_start[SMALLEST_EPSILON], row.trials),
     "gradients\n(median)": lambda row: format_number(row.gradients_median),
-    "seconds\n(mean)": lambda row: format_number(row.seconds),
 }
+SECONDS: Columns[Table1Row] = {"seconds\n(mean)": lambda row: format_number(row.seconds)}
+ACTED: Columns[Table1Row] = {"rule acted\n(trials)": lambda row: format_acted(row.acted)}
 
 
 def make_answer(
@@ -30,7 +34,11 @@ def make_answer(
 ) -> Answer:
     """Return how many latent vectors each clipping rule recovered, and at what cost."""
     refined = {row.technique: row for row in refinement}
-    columns = {**COLUMNS, **_make_refinement_column(refined)} if refined else COLUMNS
+    columns = {
+        **COLUMNS,
+        **(ACTED if any(row.acted is not None for row in table1) else {}),
+        **(_make_refinement_column(refined) if refined else SECONDS),
+    }
     any_update = " at any update" if run["config"].get("success") == "ever" else ""
     return Answer(
         f"{capitalize(_describe_recovered(table1))}{any_update}{_describe_cost(table1)}.",
@@ -73,8 +81,10 @@ def _format_gradients(gradients: float) -> str:
 
 def _describe_cost(table1: Sequence[Table1Row]) -> str:
     medians = [row.gradients_median for row in table1 if row.gradients_median is not None]
-    return (
-        f", at {describe_span(medians, _format_gradients)} gradients each (median)"
-        if medians
-        else ""
-    )
+    if not medians:
+        return ""
+    cost = f", at {describe_span(medians, _format_gradients)} gradients each (median)"
+    shared = max(row.gradients_shared for row in table1)
+    if shared < NOTEWORTHY_SHARE * min(medians):
+        return cost
+    return f"{cost}, {_format_gradients(shared)} of them for measuring the generator once"

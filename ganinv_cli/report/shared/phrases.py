@@ -14,9 +14,9 @@ def describe_rule(rule: str) -> str:
 
 
 def describe_count(count: int, total: int) -> str:
-    """Return "all 50", "none of 50" or "12 of 50"."""
+    """Return "both", "all 50", "none of 50" or "12 of 50"."""
     if 1 < total == count:
-        return f"all {total:,}"
+        return "both" if total == 2 else f"all {total:,}"
     return f"{count:,} of {total:,}" if count else f"none of {total:,}"
 
 
@@ -37,7 +37,7 @@ def make_warnings(run: Json) -> list[str]:
     `run` is as `describe_run` returns it.
     """
     doubt = (run.get("generator") or {}).get("doubt")
-    unconfirmed = ["The generator is not confirmed: `ganinv inspect` says why."] if doubt else []
+    unconfirmed = ["The generator is not confirmed: `ganinv report` says why."] if doubt else []
     return [*_describe_missing(run), *unconfirmed]
 
 
