@@ -31,6 +31,11 @@ class Discrepancy(NamedTuple):
         return bool(self.total <= FITS_BELOW)  # false for NaN
 
 
+def are_initial(mean: np.ndarray, variance: np.ndarray) -> bool:
+    """Return whether a norm's stored statistics are as before training, so say nothing."""
+    return bool(np.all(mean == 0) and np.all(variance == 1))
+
+
 def compare_moments(
     mean: np.ndarray, variance: np.ndarray, stored_mean: np.ndarray, stored_variance: np.ndarray
 ) -> Discrepancy:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.norm_statistics import Discrepancy, compare_moments
+from ganinv_cli.network.norm_statistics import Discrepancy, are_initial, compare_moments
 
 Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
 
@@ -71,7 +71,7 @@ def compare_norms(norms: Sequence[StoredNorm], measure: Measure, deviation: floa
     contradicted = [place for place, row in enumerate(rows) if not row.discrepancy.fits]
     if not contradicted:
         return NormCheck("confirmed", rows)
-    if all(_is_initial(norms[place]) for place in contradicted):
+    if all(are_initial(*norms[place].moments) for place in contradicted):
         doubt = "its moving averages never settled (means 0 and variances 1 as initialised)"
         return NormCheck("unsettled", rows, doubt)
     scale = _find_scale(norms, measure) if contradicted[0] == 0 else None
@@ -123,10 +123,6 @@ def _find_scale(norms: Sequence[StoredNorm], measure: Measure) -> float | None:
         if abs(step) < SCALE_TOLERANCE:
             break
     return scale
-
-
-def _is_initial(norm: StoredNorm) -> bool:
-    return bool(np.all(norm.moments.mean == 0) and np.all(norm.moments.variance == 1))
 
 
 def _describe_prior(deviation: float, scale: float) -> str:

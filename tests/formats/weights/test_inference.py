@@ -1,5 +1,6 @@
 """The statistics of batch norms determine conventions; the others stay assumed."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,18 +8,19 @@ import numpy as np
 import pytest
 from random_generators import write_random_generator
 from residual_generators import make_residual_state
+from safetensors_files import write_safetensors
 from torch_files import save_archive
-from torch_generators import make_dcgan
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
 from ganinv_cli.formats.weights.inference import infer, kept
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.convention import Convention, summarize_inferred
-from ganinv_cli.prior import Uniform
+from ganinv_cli.prior import Uniform, parse_prior
 from ganinv_cli.settings.conventions import Conventions
 
 SEEDS = range(16)
+USUAL = {"strides": ["1", "2", "2"], "padding": ["0", "1", "1"], "activation": ["relu", "relu"]}
 GREY = 3  # a seed whose generator is small, and whose prior is uniform
 
 
@@ -66,15 +68,39 @@ def test_a_given_value_wins_and_is_contradicted(tmp_path: Path) -> None:
     assert "speak against --prior normal" in sentence and "uniform:0,1 fits" in sentence
 
 
+def make_untrained(variance: float) -> dict[str, np.ndarray]:
+    """A generator as PyTorch's DCGAN example initialises it; its norms store mean 0."""
+    random = np.random.default_rng(0)
+    channels = (64, 64, 32, 3)
+    state: dict[str, np.ndarray] = {}
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(channels)):
+        kernel = random.normal(0, 0.02, (inputs, outputs, 4, 4))
+        state[f"main.{3 * number}.weight"] = kernel.astype(np.float32)
+        if outputs > 3:
+            leaves = {"weight": 1, "bias": 0, "running_mean": 0, "running_var": variance}
+            for leaf, value in leaves.items():
+                state[f"main.{3 * number + 1}.{leaf}"] = np.full(outputs, value, np.float32)
+    return state
+
+
 def test_statistics_that_were_never_updated_tell_nothing(tmp_path: Path) -> None:
-    state = make_dcgan().state
-    for name, array in state.items():
-        if name.endswith("running_mean"):
-            state[name] = np.zeros_like(array)
-        if name.endswith("running_var"):
-            state[name] = np.ones_like(array)
-    rows = read(save_archive(tmp_path / "g.pt", state)).conventions
-    assert {row.source for row in rows} <= {"assumed", "file"}
+    path = write_safetensors(tmp_path / "g.safetensors", make_untrained(1))
+    checkpoint = read(path)
+    assert checkpoint.prior == parse_prior("normal:1", 64)
+    assert {row.source for row in checkpoint.conventions} <= {"assumed", "file"}
+    assert all(row.discrepancy is None for row in checkpoint.conventions)
+    values = {name: [r.value for r in checkpoint.conventions if r.name == name] for name in USUAL}
+    assert values == USUAL
+
+
+def test_a_fitted_prior_is_the_one_that_differs_least(tmp_path: Path) -> None:
+    state = make_untrained(0.999)
+    for leaf in ("weight", "bias", "running_mean", "running_var"):
+        del state[f"main.4.{leaf}"]
+    row = find_row(read(save_archive(tmp_path / "g.pt", state)), "prior")
+    assert row.source == "assumed" and row.value.startswith("normal:6.")
+    assert row.discrepancy is not None and row.runner_up
+    assert row.discrepancy < row.runner_up.discrepancy
 
 
 def test_statistics_that_fit_no_chain_are_refused(tmp_path: Path) -> None:

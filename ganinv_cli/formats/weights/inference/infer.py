@@ -16,6 +16,7 @@ from ganinv_cli.formats.weights.inference.search import (
 from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.formats.weights.slots import EPSILONS, Key, Slot
 from ganinv_cli.network.convention import Alternative, Convention, Source
+from ganinv_cli.network.norm_statistics import are_initial
 from ganinv_cli.settings.conventions import Conventions
 
 # In residual networks read as chains, the norms before the first sum differ by .01. The norm after
@@ -59,7 +60,10 @@ class _Inferring:
     def run(self) -> Inference:
         """Return the conventions."""
         for number, layer in enumerate(self._plan.weighted_layers):
-            if "variance" in layer.weights and not self._add_norm(number):
+            if "variance" not in layer.weights:
+                continue
+            statistics = (layer.weights[role].read() for role in ("mean", "variance"))
+            if are_initial(*statistics) or not self._add_norm(number):
                 break
         return Inference(self._decided, self._conventions, tuple(self._contradictions))
 
@@ -71,7 +75,7 @@ class _Inferring:
         if not found:
             return False
         pool = self._measure_pool(search, found)
-        current = self._prefer_usual(search, next(e for e in pool if not self._is_what_if(e)), pool)
+        current = self._prefer_usual(search, self._choose_best(pool), pool)
         best = pool[0]
         fits = current.fits
         contradicting = None if fits else self._search_without_given(number)
@@ -124,6 +128,16 @@ class _Inferring:
                 if place < 2 or each.loss < min(least, best.loss) + PROMISING
             ]
         return chosen
+
+    def _choose_best(self, pool: Sequence[Scored]) -> Scored:
+        """Return the hypothesis with the least loss; for a fitted prior, the least discrepancy.
+
+        Fitted priors differ by rounding, so their losses are about equal.
+        """
+        possible = [each for each in pool if not self._is_what_if(each)]
+        if possible[0].settings[PRIOR] in (*ROUND_PRIORS, self._given_prior):
+            return possible[0]
+        return min(possible, key=lambda each: each.discrepancy.total)
 
     def _prefer_usual(self, search: SegmentSearch, best: Scored, pool: list[Scored]) -> Scored:
         """Return a hypothesis as good as the best, with usual values in undecided conventions."""

@@ -14,7 +14,7 @@ from ganinv_cli.formats.weights.plan import Plan
 from ganinv_cli.network.convention import Alternative, Convention
 
 KIND = "conventions"
-VERSION = 6  # of the method: kept inferences of another one are not used
+VERSION = 7  # of the method: kept inferences of another one are not used
 
 
 def infer_or_load(plan: Plan) -> Inference:
