@@ -5,11 +5,13 @@ returns. A thread is therefore woken through `signal.set_wakeup_fd`, and answers
 """
 
 import contextlib
+import math
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -17,6 +19,7 @@ from types import FrameType
 
 EXIT_CODE = 130
 GRACE_SECONDS = 1.0  # for Python to end the process itself, if nothing has to be saved
+REPEAT_SECONDS = 0.3  # timeout, make and others pass a signal on that has reached all processes
 STOPPING = "stopping; saving what has finished (Ctrl-C again stops at once)"
 SHOW_CURSOR = "\r\x1b[2K\x1b[?25h"  # and clear the line
 
@@ -30,7 +33,10 @@ class Answer(Enum):
 
 
 class Interrupts:
-    """The signal handler of a command. Its first signal interrupts, its second ends the process."""
+    """The signal handler of a command. Its first signal interrupts, its second ends the process.
+
+    A signal that comes at once after the first is the same one, sent twice.
+    """
 
     def __init__(self) -> None:
         self.answer = Answer.END
@@ -91,17 +97,20 @@ class Interrupts:
 
     def _watch(self, receiver: socket.socket, numbers: bytes) -> None:
         """Answer each of the signals `numbers`, until the other end of the socket is closed."""
-        received = 0
+        first = math.inf
         while number := receiver.recv(1):
-            if number in numbers:
-                received += 1
-                self._answer_signal(received)
+            if number not in numbers:
+                continue
+            now = time.monotonic()
+            if now - first > REPEAT_SECONDS:
+                self._end_process()
+            elif first == math.inf:
+                first = now
+                self._answer_first()
 
-    def _answer_signal(self, received: int) -> None:
+    def _answer_first(self) -> None:
         self.requested = True
-        if received > 1:
-            self._end_process()
-        elif self.answer is Answer.END:
+        if self.answer is Answer.END:
             self._timer.start()
         else:
             with self.lock:

@@ -11,6 +11,8 @@ from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import Answer, Interrupts, describe_interrupts
 from ganinv_cli.progress.reporter import Reporter
 from ganinv_cli.progress.time_left import format_duration
+from ganinv_cli.store import files
+from ganinv_cli.store.running import count_running_trials
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import RunProgress
@@ -92,11 +94,12 @@ def _describe_successes(progress: "RunProgress") -> str:
 def _describe_interruption(out: Path | None) -> str:
     if out is None:
         return "interrupted"
-    parts = Path(f"{out}.parts")
-    if not (out.exists() or parts.exists()):
-        return "interrupted before any trial had finished"
-    running = " and the state of those that ran" if any(parts.glob("running-*")) else ""
-    return (
-        f"interrupted; the trials that had finished{running} are kept for {out}, "
-        "and the same command goes on"
-    )
+    running = count_running_trials(out)
+    noun = "trial" if running == 1 else "trials"
+    kept = [
+        *(["the trials that had finished"] if out.exists() or files.list_parts(out) else []),
+        *([f"the state of {running:,} running {noun}"] if running else []),
+    ]
+    if not kept:
+        return "interrupted before any trial had finished; the same command starts again"
+    return f"interrupted; kept for {out}: {' and '.join(kept)}; the same command goes on"

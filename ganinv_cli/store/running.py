@@ -27,6 +27,16 @@ def read_running_file(file: Path, key: str) -> dict[str, np.ndarray] | None:
     return None
 
 
+def count_running_trials(path: Path) -> int:
+    """Return how many running trials are saved; those of damaged files do not count."""
+    jobs: set[tuple[object, ...]] = set()  # the files of two devices may have the same trial
+    for file in list_running_files(path):
+        with contextlib.suppress(OSError, *DAMAGED), np.load(file) as arrays:
+            names = [name for name in arrays.files if name.startswith("jobs.")]
+            jobs.update(zip(*(arrays[name].tolist() for name in names), strict=True))
+    return len(jobs)
+
+
 def write_running_file(path: Path, number: int, arrays: Mapping[str, np.ndarray], key: str) -> None:
     """Save a worker's running trials whole, in place of what it saved before. Raises OSError."""
     content = encode_arrays(arrays, key)

@@ -21,6 +21,7 @@ from ganinv_cli.loop import increments
 from ganinv_cli.loop.saved_trials import SavedTrial
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.files import parts_folder
+from ganinv_cli.store.running import count_running_trials
 
 SAVED = "running-0.npz"
 UPDATES = 4001
@@ -135,10 +136,28 @@ def _interrupt(folder, monkeypatch, *arguments: object) -> str:
 
 def test_an_interrupted_run_loses_nothing(command, short, tmp_path, monkeypatch):
     said = _interrupt(tmp_path, monkeypatch, *command, *UNCOUPLED, *short)
-    assert "the state of those that ran are kept for recover.h5" in " ".join(said.split())
+    assert "kept for recover.h5: the state of 6 running trials; the same command goes on" in (
+        " ".join(said.split())
+    )
     gradients = _count_gradients(monkeypatch)
     run_ganinv(tmp_path, *command, *UNCOUPLED, *short)
     assert sum(gradients) < 6 * 301 - 6 * 50
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    run_ganinv(whole, *command, *UNCOUPLED, *short)
+    _assert_same_results(tmp_path, whole)
+
+
+def test_the_running_trials_of_all_devices_are_counted_once(tmp_path):
+    path = tmp_path / "recover.h5"
+    trials = [_make_trial(number, 10) for number in range(3)]
+    with open_run(path, stored.make_provenance()) as run:
+        running = RunningTrials(run)
+        for saved in (trials[:2], trials[1:]):
+            running.open_worker().save(saved)
+    assert count_running_trials(path) == 3
+    (parts_folder(path) / SAVED).write_bytes(b"damaged")
+    assert count_running_trials(path) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", None], ids=["empty", "garbage", "cut"])
@@ -174,17 +193,18 @@ def test_starting_again_removes_running_trials(command, short, tmp_path, monkeyp
     assert sum(gradients) == 6 * 301
 
 
-def test_each_device_has_a_file_and_the_latest_save_of_a_trial_counts(tmp_path):
-    def make_trial(number: int, spent: float) -> SavedTrial:
-        arrays = {"start.seconds": np.zeros(0), "spent": np.asarray(spent)}
-        return SavedTrial(Job(number, "none"), arrays)
+def _make_trial(number: int, spent: float) -> SavedTrial:
+    arrays = {"start.seconds": np.zeros(0), "spent": np.asarray(spent)}
+    return SavedTrial(Job(number, "none"), arrays)
 
+
+def test_each_device_has_a_file_and_the_latest_save_of_a_trial_counts(tmp_path):
     path = tmp_path / "recover.h5"
     with open_run(path, stored.make_provenance()) as run:
         workers = RunningTrials(run)
         first, second = workers.open_worker(), workers.open_worker()
-        first.save([make_trial(0, 10), make_trial(1, 10)])
-        second.save([make_trial(1, 20), make_trial(2, 20)])
+        first.save([_make_trial(0, 10), _make_trial(1, 10)])
+        second.save([_make_trial(1, 20), _make_trial(2, 20)])
         os.utime(parts_folder(path) / SAVED, (1, 1))  # the first device stopped long ago
         again = RunningTrials(run)
         assert not again.damaged_files

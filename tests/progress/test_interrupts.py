@@ -90,7 +90,9 @@ def test_a_run_says_that_it_stops_and_saves(tmp_path, start_on_terminal):
     code, _ = terminal.wait_for_end(60)
     assert code == 130
     assert (tmp_path / "saved").exists()
-    assert "interrupted before any trial had finished" in terminal.text
+    assert "interrupted before any trial had finished; the same command starts again" in (
+        " ".join(terminal.text.split())
+    )
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path, start_on_terminal):
@@ -99,10 +101,25 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path, start_on_terminal):
     time.sleep(0.5)
     terminal.press_ctrl_c()
     terminal.wait_for("stopping; saving what has finished", 60)
+    time.sleep(0.5)
     terminal.press_ctrl_c()
     code, seconds = terminal.wait_for_end(60)
     assert (code, seconds < SOON) == (130, True), seconds
     assert not (tmp_path / "saved").exists()
+
+
+def test_a_signal_that_is_sent_twice_at_once_is_one(tmp_path):
+    """As by GNU timeout: to its child, and then to its group, in which the child is."""
+    command = [sys.executable, str(_write_program(tmp_path, RUNNING))]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "3/9 trials" in process.stderr.readline()
+        time.sleep(0.5)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+    assert process.returncode == 130
+    assert (tmp_path / "saved").exists()
 
 
 def test_an_interruption_that_a_library_caught_is_not_lost(tmp_path, start_on_terminal):
