@@ -57,11 +57,7 @@ def _describe_class(name: str, described: type) -> Iterator[str]:
     yield from _describe_sections(inspect.getdoc(described) or "")
     for method, value in vars(described).items():
         is_public = not method.startswith("_") or method == "__call__"
-        if (
-            is_public
-            and inspect.isfunction(value)
-            and method not in ("build", "configure", "make_spec")
-        ):
+        if is_public and inspect.isfunction(value) and method not in INTERNAL:
             shown = f"{name}.{method}" if method != "__call__" else "G"
             yield from _describe(shown, value, 3)
 

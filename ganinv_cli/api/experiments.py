@@ -157,7 +157,7 @@ def consistency(
     """
     given = _collect(locals(), settings)
     results, found = _run(ConsistencyConfig, "consistency", given, ImageExperiment(images))
-    return results.select_images(found.numbers)
+    return results.select_images(found.images)
 
 
 def invert(
@@ -214,7 +214,7 @@ def invert(
     if rule is not None and not isinstance(rule, str):
         raise ConfigError("invert takes one clipping rule; to compare rules, call it for each")
     results, found = _run(InvertConfig, "invert", given, ImageExperiment(images))
-    return make_inversion(results.select_images(found.numbers), found.numbers)
+    return make_inversion(results.select_images(found.images))
 
 
 def open_results(path: str | Path) -> RunResults | Inversion:
@@ -260,7 +260,7 @@ class ImageExperiment:
     figure_folder: Path | None = None  # if it is not the results file's own
 
     def __call__(self, session: Session[Images]) -> "ImageRun":
-        """Run it; return the images' numbers, and the files that are not images."""
+        """Run it; return the images, and the files that are not images."""
         from ganinv_cli.experiments.image_files import describe_changes
         from ganinv_cli.experiments.images import read_pictures, run_images
 

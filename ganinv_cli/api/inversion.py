@@ -1,6 +1,5 @@
 """The latent vectors of images, for programs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +24,8 @@ class Inversion:
     The best start of each image counts: the one with the least image loss.
 
     Attributes:
-        names: (n,) file names of the images; of arrays, their place.
+        names: (n,) file names of the images, with folders if they are equal without; of arrays,
+            their place.
         z: (n, latent) float64.
         labels: (n,) the label under which z was found; None for an unconditional generator, or if
             one label was chosen.
@@ -97,25 +97,22 @@ class _BestStart(NamedTuple):
     target: NDArray[np.uint8]
 
 
-def make_inversion(run: RunResults, numbers: Sequence[int] | None = None) -> Inversion:
-    """Return the inversion of images, by their numbers in the results; None: of all of them.
+def make_inversion(run: RunResults) -> Inversion:
+    """Return the inversion of the images that the results show.
 
-    Raises ResultsError if an image has no z yet.
+    Raises ResultsError if there is none, or an image has no z yet.
     """
     from ganinv_cli.images import to_floats
     from ganinv_cli.report.shared.image_results import read_images
 
     rule = representative_rule(run.config["clip"])
-    found = {
-        image.number: _find_best_start(image, rule)
+    starts = [
+        _find_best_start(image, rule)
         for image in read_images(run.store)
         if rule in image.recoveries and not image.error
-    }
-    wanted = sorted(found) if numbers is None else numbers
-    missing = [number for number in wanted if number not in found]
-    if missing or not wanted:
+    ]
+    if not starts or len(starts) < len(run.store.selection or ()):
         raise ResultsError(f"{run.name}: an image has no z yet; let its run go on")
-    starts = [found[number] for number in wanted]
     rows = [each.row for each in starts]
     labels = [row.label for row in rows]
     return Inversion(

@@ -22,7 +22,7 @@ def convert_images(
     They are paths of files and folders, PIL images, or arrays. Files in `figure_folder`, the
     figures of the run, are left out. Raises ImageError if one cannot be read.
     """
-    from ganinv_cli.experiments.image_files import read_image_files
+    from ganinv_cli.experiments.image_files import name_pictures, read_image_files
     from ganinv_cli.images import Crop, make_target_image
     from ganinv_cli.images.arrays import FLOATS_NOTE
 
@@ -35,6 +35,7 @@ def convert_images(
             pictures.append(make_target_image(item, f"image {len(pictures)}", shape, box))
     if not pictures:
         raise ImageError("no image is given; give a path, an array or a PIL image")
+    pictures = name_pictures(pictures)
     for picture in pictures:
         if picture.error:
             raise ImageError(picture.error)

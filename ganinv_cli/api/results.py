@@ -12,10 +12,10 @@ from ganinv_cli.files import write_output_file
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping, Sequence
 
     from ganinv_cli.report import DrawnFigure, Report
-    from ganinv_cli.store import Results
+    from ganinv_cli.store import NamedImage, Results
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,11 +114,11 @@ class RunResults:
         elif target.resolve() != self.content.resolve():
             write_output_file(target, self.content.read_bytes())
 
-    def select_images(self, numbers: "Collection[int]") -> "RunResults":
-        """Return the results with these images alone, by their numbers in the file."""
+    def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
+        """Return the results with these images alone, in this order and under these names."""
         from ganinv_cli.store import select_images
 
-        return replace(self, store=select_images(self.store, numbers))
+        return replace(self, store=select_images(self.store, images))
 
     def __str__(self) -> str:
         return self.table()

@@ -48,5 +48,5 @@ def consistency(config: str | None, output: Output, **settings: Any) -> None:
 
     run = prepare_run(ConsistencyConfig, config, settings, output)
     images = run.execute(ImageExperiment())
-    run.output.publish(images.recorded)
+    run.output.publish(images.images)
     report_unread_files(images.unread)

@@ -91,7 +91,7 @@ def invert(
         given = settings | {"checkpoint": checkpoint[0] if checkpoint else None}
         run = prepare_run(InvertConfig, config, given, output)
         images = _run(run, npz)
-        run.output.publish(images.recorded)
+        run.output.publish(images.images)
         unread = images.unread
     report_unread_files(unread)
 
@@ -114,7 +114,7 @@ def _attribute(
         folders[file] = folder / file.stem
         z_file = npz and npz.with_stem(f"{npz.stem}-{name}")
         images[file] = _run(run, z_file, folder, generator)
-    shown = {file: of.recorded for file, of in images.items()}
+    shown = {file: of.images for file, of in images.items()}
     publish.publish_attribution(
         folders, folder, output.style, output.quiet, brief=not output.verbose, images=shown
     )
@@ -140,7 +140,7 @@ def _run(
     if npz:
         from ganinv_cli.report.invert.latents import save_latents
 
-        save_latents(prepared.output.out, npz, images.recorded)
+        save_latents(prepared.output.out, npz, images.images)
     return images
 
 

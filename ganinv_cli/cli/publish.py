@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import webbrowser
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from ganinv_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ganinv_cli.report import Report
-    from ganinv_cli.store import Results
+    from ganinv_cli.store import NamedImage, Results
 
 
 def get_results_folder(file: Path) -> Path:
@@ -32,7 +32,7 @@ def get_results_folder(file: Path) -> Path:
     return file.with_suffix("")
 
 
-Images = Mapping[Path, Collection[int]]  # results file -> numbers of the images to report
+Images = Mapping[Path, "Sequence[NamedImage]"]  # results file -> images to report
 ALL_IMAGES: Images = {}  # a file that is left out is reported whole
 
 

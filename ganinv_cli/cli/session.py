@@ -1,7 +1,7 @@
 """Steps of every experiment's command: load the settings, run, print the tables."""
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from ganinv_cli.settings.config import Config, ImagesConfig
 if TYPE_CHECKING:
     from ganinv_cli.api.generator import LoadedGenerator
     from ganinv_cli.api.session import Session
+    from ganinv_cli.store import NamedImage
 
 Kind = TypeVar("Kind", bound=Config)
 Returned = TypeVar("Returned")
@@ -43,10 +44,10 @@ class Output:
         """Return the output of one of several generators: invert-portraits64.h5."""
         return replace(self, out=self.out.with_stem(f"{self.out.stem}-{name}"))
 
-    def publish(self, images: Collection[int] | None = None) -> None:
+    def publish(self, images: "Sequence[NamedImage] | None" = None) -> None:
         """Print the tables, and write them and the figures into the folder.
 
-        `images` are the numbers of the images to show; None: all.
+        `images` are the images to show, in order; None: all.
         """
         folder = publish.get_results_folder(self.out)
         shown = publish.ALL_IMAGES if images is None else {self.out: images}

@@ -8,6 +8,7 @@ from ganinv_cli.images import Crop, TargetImage, list_images, load_image, suppre
 from ganinv_cli.images.files import is_array_name
 from ganinv_cli.images.load import ImageShape, make_unread_image
 from ganinv_cli.images.numpy_files import LatentsError, load_numpy_file
+from ganinv_cli.settings.names import tell_apart
 
 MAX_DESCRIBED = 8  # images that are described one by one
 
@@ -50,6 +51,19 @@ def read_image_files(
     return files
 
 
+def name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
+    """Return the images; equal names get as many of their folders as tell the files apart."""
+    paths: dict[str, dict[tuple[str, ...], None]] = {}  # different ones, in order, by name
+    for picture in pictures:
+        paths.setdefault(picture.name, {})[_split_path(picture)] = None
+    names = {
+        path: name
+        for same in paths.values()
+        for path, name in zip(same, tell_apart([*same], "/") or map("/".join, same), strict=True)
+    }
+    return [picture._replace(name=names[_split_path(picture)]) for picture in pictures]
+
+
 def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
     """Return what was done to each image; of many, how many were changed."""
     changed = [picture for picture in pictures if picture.notes]
@@ -72,9 +86,17 @@ def _read_file(
     """Return the images of a file: one, of a NumPy file several, or one that says what is wrong."""
     try:
         if is_array_name(path):
-            return list(load_numpy_file(path, shape, crop, latent))
-        return [load_image(path, shape, crop)]
+            images = list(load_numpy_file(path, shape, crop, latent))
+        else:
+            images = [load_image(path, shape, crop)]
     except ImageError as error:
         if isinstance(error, LatentsError) and not is_named:
             return []
-        return [make_unread_image(to_printable(path.name), shape, error)]
+        images = [make_unread_image(to_printable(path.name), shape, error)]
+    folder = to_printable(path.as_posix()).rpartition("/")[0]
+    return [image._replace(folder=folder) for image in images]
+
+
+def _split_path(picture: TargetImage) -> tuple[str, ...]:
+    folders = picture.folder.split("/") if picture.folder else ()
+    return (*folders, picture.name)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,22 +12,15 @@ from ganinv_cli.images import TargetImage
 from ganinv_cli.images.copies import QUALITIES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.names import image_group, image_number
-from ganinv_cli.store import Run
+from ganinv_cli.store import NamedImage, Run
 
 TEXT_BYTES = 255  # of a text in the results file
 CONTENT_COLUMNS = ("name", "sha256", "error")
 
-Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its name and error
+Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
 
 
-class StoredImage(NamedTuple):
-    """An image of the results file."""
-
-    number: int
-    name: str  # under which the file has it
-
-
-def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[StoredImage]:
+def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[NamedImage]:
     """Return each picture's image in the results file, and record how many the file has.
 
     Content that the file holds keeps its number, new content gets the lowest free one. In a shard
@@ -48,7 +40,7 @@ def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list
     for content, picture in zip(contents, pictures, strict=True):
         if content not in images:
             number = places[content] if shard else next(free)
-            images[content] = StoredImage(number, picture.name)
+            images[content] = NamedImage(number, picture.name)
     run.record(_summarize(images))
     return [images[content] for content in contents]
 
@@ -98,21 +90,21 @@ def _make_copy_columns(losses: np.ndarray) -> dict[str, np.ndarray]:
     return {"copy_quality": np.array([QUALITIES]), "copy_loss": losses[None]}
 
 
-def _read_images(run: Run) -> dict[Content, StoredImage]:
+def _read_images(run: Run) -> dict[Content, NamedImage]:
     """Return the committed images by their content."""
-    images: dict[Content, StoredImage] = {}
+    images: dict[Content, NamedImage] = {}
     for group, row in sorted(run.read_images(CONTENT_COLUMNS).items()):
         name = bytes(row["name"][0]).decode(errors="replace")
-        images.setdefault(_get_content(row), StoredImage(image_number(group), name))
+        images.setdefault(_get_content(row), NamedImage(image_number(group), name))
     return images
 
 
 def _get_content(row: Mapping[str, np.ndarray]) -> Content:
-    name, sha256, error = (bytes(row[column][0]) for column in CONTENT_COLUMNS)
-    return (b"", name, error) if error else (sha256,)
+    sha256, error = (bytes(row[column][0]) for column in ("sha256", "error"))
+    return (b"", error) if error else (sha256,)
 
 
-def _summarize(images: Mapping[Content, StoredImage]) -> dict[str, int | str]:
+def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
     """Return the number of images, and a hash of their hashes in order, which `merge` compares."""
     hashes = {image.number: content[0].decode() for content, image in images.items()}
     total = max(hashes) + 1

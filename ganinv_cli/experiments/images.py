@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError, NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
-from ganinv_cli.experiments.image_files import read_image_files
+from ganinv_cli.experiments.image_files import name_pictures, read_image_files
 from ganinv_cli.experiments.image_rows import commit_new_images, number_images
 from ganinv_cli.experiments.measured_settings import read_mask
 from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
@@ -31,7 +31,7 @@ from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
 from ganinv_cli.settings.sharding import UNSHARDED, parse_shard
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Run, open_run
+from ganinv_cli.store import NamedImage, Run, open_run
 
 RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
 
@@ -39,9 +39,8 @@ RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's rang
 class ImageRun(NamedTuple):
     """What a command did with its images, which it calls pictures until they have a number."""
 
-    numbers: tuple[int, ...]  # of each picture, in order, in the results file; -1: not readable
+    images: tuple[NamedImage, ...]  # each picture's, under its name in the command, in order
     unread: list[str]  # a sentence for each file that could not be read
-    recorded: tuple[int, ...]  # the numbers of all pictures, those that are not readable included
     renamed: list[str]  # a sentence for each picture that the file has under another name
 
 
@@ -112,15 +111,14 @@ def run_images(
         run.finish()
     return ImageRun(
         tuple(
-            -1 if picture.error else image.number
+            NamedImage(image.number, picture.name)
             for image, picture in zip(stored, pictures, strict=True)
         ),
         [picture.error for picture in pictures if picture.error],
-        tuple(by_number),
         [
             f"{picture.name} is the same image as {image.name} in {out}"
             for image, picture in zip(stored, pictures, strict=True)
-            if image.name != picture.name
+            if PurePath(image.name).name != PurePath(picture.name).name
         ],
     )
 
@@ -131,8 +129,10 @@ def read_pictures(
     """Read the image files of a config; raises as `run_images` does."""
     if not config.image:
         raise ConfigError("no image is named; give a file, or a folder of images")
-    return read_image_files(
-        config.image, generator.image_shape, Crop(config.crop), figure_folder, generator.latent
+    return name_pictures(
+        read_image_files(
+            config.image, generator.image_shape, Crop(config.crop), figure_folder, generator.latent
+        )
     )
 
 

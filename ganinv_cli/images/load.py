@@ -20,11 +20,12 @@ ImageShape = tuple[int, int, int]  # height, width, channels of a generator's im
 class TargetImage(NamedTuple):
     """An image at a generator's size."""
 
-    name: str  # of the file, without its folder, printable
+    name: str  # of the file, without its folder unless another has this name, printable
     sha256: str  # of the file's bytes, or of an array; empty if it could not be read
     pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
     notes: tuple[str, ...] = ()  # phrases on what was done to it, such as "made grey"
     error: str = ""  # why it could not be read; empty if it was read
+    folder: str = ""  # of the file, as it was given, printable
 
 
 def load_image(path: Path, shape: ImageShape, crop: Crop) -> TargetImage:

@@ -68,11 +68,17 @@ def name_generators(checkpoints: Sequence[str]) -> list[str]:
     alone, `faces-weights` beside `cats/weights.pt`.
     """
     parts = [_list_name_parts(checkpoint) for checkpoint in checkpoints]
-    for depth in range(1, max(map(len, parts), default=0) + 1):
-        names = ["-".join(each[-depth:]) for each in parts]
+    numbered = [f"{number}-{each[-1]}" for number, each in enumerate(parts, start=1)]
+    return tell_apart(parts, "-") or numbered
+
+
+def tell_apart(paths: Sequence[Sequence[str]], separator: str) -> list[str] | None:
+    """Return the last parts of each path, as few as tell all of them apart; None if none do."""
+    for depth in range(1, max(map(len, paths), default=0) + 1):
+        names = [separator.join(path[-depth:]) for path in paths]
         if len({name.casefold() for name in names}) == len(names):  # some systems ignore case
             return names
-    return [f"{number}-{each[-1]}" for number, each in enumerate(parts, start=1)]
+    return None
 
 
 def _list_name_parts(checkpoint: str) -> list[str]:

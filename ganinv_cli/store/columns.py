@@ -57,7 +57,11 @@ ROOT = (
 
 IMAGE = (  # one row for the image as a whole, with trial 0
     Column(
-        "name", "S255", (), "", "file name without its folder, and the place in a NumPy file, UTF-8"
+        "name",
+        "S255",
+        (),
+        "",
+        "file name, with folders if others have it too, and the place in a NumPy file, UTF-8",
     ),
     Column(
         "sha256",

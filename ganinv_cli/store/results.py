@@ -1,6 +1,6 @@
 """Read results: a finished file, the parts of a run in progress, or both."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,13 @@ from ganinv_cli.store.schema import TRIAL, is_trial_group
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
 
+class NamedImage(NamedTuple):
+    """An image of a results file."""
+
+    number: int  # in the file
+    name: str  # in the file, or in a command, which may name the same image twice
+
+
 @dataclass(frozen=True)
 class Results:
     """Everything that a run has committed."""
@@ -33,6 +40,7 @@ class Results:
     constants: dict[str, np.ndarray]
     figures: dict[str, Figure]
     complete: bool  # whether the run has finished, and no later run added trials
+    selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
 
 
 class _FileContents(NamedTuple):
@@ -60,11 +68,13 @@ def read_results(path: Path, *, keep_open: bool = True) -> Results:
     raise ResultsError(f"{path} is being rewritten; try again")
 
 
-def select_images(results: Results, numbers: Collection[int]) -> Results:
-    """Return the results of the images with these numbers alone.
+def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
+    """Return the results of these images alone, to show in this order and under these names.
 
-    What the run spent once, they spent in proportion to their trials.
+    What the run spent once, they spent in proportion to their trials. An image that has two names
+    has its trials once.
     """
+    numbers = {image.number for image in images}
     groups = {
         name: group
         for name, group in results.groups.items()
@@ -79,6 +89,7 @@ def select_images(results: Results, numbers: Collection[int]) -> Results:
         attributes=results.attributes | {"groups": list(groups)},
         groups=groups,
         constants=results.constants | spent,
+        selection=tuple(images),
     )
 
 

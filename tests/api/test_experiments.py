@@ -189,6 +189,20 @@ def test_an_image_that_is_given_twice_has_two_equal_rows(
 ) -> None:
     found = ganinv.invert(generator, images[[1, 0, 1]], starts=3, seed=0)
     np.testing.assert_array_equal(found.z, inversion.z[[1, 0, 1]])
+    assert found.names == ["image 0", "image 1", "image 2"]
+
+
+def test_files_keep_their_names_and_get_folders_if_these_are_equal(
+    tmp_path: Path, generator: ganinv.LoadedGenerator, images: np.ndarray
+) -> None:
+    paths = [tmp_path / name for name in ("p/x.npy", "q/x.npy", "q/copy.npy")]
+    for path, image in zip(paths, images[[0, 1, 1]], strict=True):
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, image)
+    found = ganinv.invert(generator, [*paths, paths[2]], starts=1, seed=0)
+    assert found.names == ["p/x.npy", "q/x.npy", "copy.npy", "copy.npy"]
+    assert [row["image"] for row in found.run.tables["invert"]] == found.names
+    np.testing.assert_array_equal(found.z[1:3], found.z[[2, 3]])
 
 
 def test_images_are_added_to_a_file(

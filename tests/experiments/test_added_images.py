@@ -18,7 +18,7 @@ from ganinv_cli.images import Crop, make_target_image
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import InvertConfig
-from ganinv_cli.store import read_results, select_images
+from ganinv_cli.store import NamedImage, read_results, select_images
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_an_image_in_the_file_is_not_done_again(small, added, monkeypatch, names
     before = (folder / "invert.h5").read_bytes()
     monkeypatch.setattr(task, "solve", None)
     result = _invert(folder, small, *names)
-    assert _list_names(result) == sorted(names)
+    assert _list_names(result) == names
     assert (folder / "invert.h5").read_bytes() == before
 
 
@@ -121,13 +121,10 @@ def test_equal_content_under_another_name_is_the_same_image(small, added, tmp_pa
     folder = added[0]
     shutil.copy(small / "noise.png", tmp_path / "copy.png")
     monkeypatch.setattr(task, "solve", None)
-    given = (tmp_path / "copy.png", "noise.png", "--npz", tmp_path / "z.npz")
-    result = _invert(folder, small, *given)
+    result = _invert(folder, small, tmp_path / "copy.png", "noise.png")
     assert "copy.png is the same image as noise.png in invert.h5" in result.stderr
-    assert _list_names(result) == ["noise.png"]
+    assert _list_names(result) == ["copy.png", "noise.png"]
     assert _read_names(folder / "invert.h5") == ["a.png", "noise.png"]
-    with np.load(tmp_path / "z.npz") as file:
-        assert file["names"].tolist() == ["noise.png"]
 
 
 def test_two_files_of_equal_content_in_one_command_are_one_image(small, tmp_path):
@@ -193,7 +190,7 @@ def test_a_kill_while_images_are_added_loses_nothing(small, added, tmp_path):
     assert not early.complete
     for name in whole:
         _assert_equal(early.groups[name], whole[name])
-    assert _list_names(_invert(tmp_path, small, "c.png", "b.png")) == ["b.png", "c.png"]
+    assert _list_names(_invert(tmp_path, small, "c.png", "b.png")) == ["c.png", "b.png"]
     assert _read_names(tmp_path / "invert.h5") == ["a.png", "noise.png", "b.png", "c.png"]
     late = read_results(tmp_path / "invert.h5")
     assert late.complete
@@ -214,7 +211,7 @@ def test_merged_shards_are_extended_without_shard(small, tmp_path):
     before = read_results(tmp_path / "all.h5").groups
     assert _read_names(tmp_path / "all.h5") == names
     result = _invert(tmp_path, small, "c.png", "b.png", "--out", "all.h5")
-    assert _list_names(result) == ["b.png", "c.png"]
+    assert _list_names(result) == ["c.png", "b.png"]
     assert _read_names(tmp_path / "all.h5") == [*names, "c.png"]
     after = read_results(tmp_path / "all.h5").groups
     for name in before:
@@ -231,7 +228,7 @@ def test_merged_shards_of_a_consistency_run_are_extended(small, tmp_path):
     run_ganinv(tmp_path, "merge", "all.h5", *parts)
     more = ("c.png", "b.png", "--clip", "none", "--out", "all.h5")
     result = _invert(tmp_path, small, *more, command="consistency", trials=9)
-    assert _list_names(result, "table2") == ["b.png", "c.png"]
+    assert _list_names(result, "table2") == ["c.png", "b.png"]
     groups = read_results(tmp_path / "all.h5").groups
     assert _read_names(tmp_path / "all.h5") == ["a.png", "b.png", "c.png"]
     certified = [f"image={number:04d}/none/certificate" in groups for number in range(3)]
@@ -277,7 +274,7 @@ def test_a_file_of_an_earlier_version_is_added_to(small, added, tmp_path):
 def test_selected_images_keep_their_share_of_what_the_run_spent_once(added):
     results = read_results(added[0] / "invert.h5")
     spent = float(results.constants["shared_gradients"])
-    selected = select_images(results, {1})
+    selected = select_images(results, [NamedImage(1, "noise.png"), NamedImage(1, "copy.png")])
     assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
     assert float(selected.constants["shared_gradients"]) == spent / 2
 
@@ -298,6 +295,7 @@ def test_pictures_of_the_caller_are_run_in_place_of_files(small, tmp_path):
         lambda _: None,
         pictures=[*pictures, make_unread_image("bad", generator.image_shape, ImageError("no"))],
     )
-    assert (run.numbers, run.unread, run.recorded) == ((0, 1, 0, -1), ["no"], (0, 1, 2))
+    assert run.images == ((0, "first"), (1, "second"), (0, "third"), (2, "bad"))
+    assert run.unread == ["no"]
     assert run.renamed == [f"third is the same image as first in {tmp_path / 'invert.h5'}"]
     assert _read_names(tmp_path / "invert.h5") == ["first", "second", "bad"]

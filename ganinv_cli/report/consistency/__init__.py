@@ -13,6 +13,7 @@ from ganinv_cli.report.rows import flatten, to_tables
 from ganinv_cli.report.shared.failures import ELSEWHERE, Reasons
 from ganinv_cli.report.shared.image_results import iterate_recoveries, make_unread_rows, read_images
 from ganinv_cli.report.shared.image_tables import (
+    ImageKey,
     UnreadRow,
     list_image_groups,
     list_trial_groups,
@@ -35,14 +36,14 @@ def summarize(results: "Results", name: str) -> Report:
     unread: list[UnreadRow] = []
     label_rows: list[numbers.LabelRow] = []
     readable: list[int] = []
-    handling_by_image: dict[int, str] = {}
+    handling_by_image: dict[ImageKey, str] = {}
     for image in read_images(results):
         table2 += numbers.make_rows(image)
         strays += numbers.make_stray_rows(image)
         unread += make_unread_rows(image)
         label_rows += numbers.make_label_rows(image)
         readable += [] if image.error else [image.number]
-        handling_by_image[image.number] = image.handling
+        handling_by_image[image.key] = image.handling
     if not table2 and not unread:
         raise ResultsError(f"{name}: no recovery of an image is saved yet; let its run go on")
     run = describe_run(results, list_image_groups(results.attributes.get("config", {}), readable))

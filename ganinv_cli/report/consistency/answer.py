@@ -9,6 +9,7 @@ from ganinv_cli.report.output.number_format import format_count, format_scientif
 from ganinv_cli.report.report import Answer, Columns
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
+    ImageKey,
     UnreadRow,
     describe_unread,
     make_image_table,
@@ -54,15 +55,15 @@ def _describe_uniqueness(table2: Sequence[Table2Row]) -> str:
     names = name_images(table2, max_length=40)
     if len(table2) == 1:
         (row,) = table2
-        case = f"{names[row.number]} {describe_rule(row.technique)}"
+        case = f"{names[row.key]} {describe_rule(row.technique)}"
         reason = row.verdict.partition(": ")[2]
         if row.unique == "undecided":
             return f"whether the recovered z is unique for {case} is undecided: {reason}"
         return f"the recovered z is {row.unique} for {case}: {reason}"
     rules = {row.technique for row in table2}
-    words_by_image: dict[int, set[Uniqueness]] = {number: set() for number in names}
+    words_by_image: dict[ImageKey, set[Uniqueness]] = {key: set() for key in names}
     for row in table2:
-        words_by_image[row.number].add(row.unique)
+        words_by_image[row.key].add(row.unique)
     if any(len(words) > 1 for words in words_by_image.values()):
         cases = "cases (images and clipping rules)"
         return _describe_counts(Counter(row.unique for row in table2), "in", cases)

@@ -45,6 +45,8 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
     for image in read_images(results):
         if len(drawn) == MAX_FIGURES:
             break
+        if image_group(image.number) in drawn:  # under its first name
+            continue
         pictures, distances = _collect_pictures(image), _collect_distances(image)
         if image.recoveries and (pictures or distances):
             figure = draw_image_figure(image, pictures, distances)

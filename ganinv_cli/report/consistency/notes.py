@@ -7,6 +7,7 @@ from ganinv_cli.report.consistency.numbers import LabelRow, Table2Row
 from ganinv_cli.report.output.number_format import format_concise
 from ganinv_cli.report.rows import Json
 from ganinv_cli.report.shared.image_tables import (
+    ImageKey,
     describe_criterion,
     describe_handling,
     get_polish_precision,
@@ -32,7 +33,7 @@ def make_notes(
     run: Json,
     table2: list[Table2Row],
     label_rows: list[LabelRow],
-    handling_by_image: Mapping[int, str],
+    handling_by_image: Mapping[ImageKey, str],
 ) -> list[str]:
     """Return notes on missing trials, on the run, on changed files, and on reading the tables.
 
@@ -41,9 +42,9 @@ def make_notes(
     called = name_images(table2)
     lines = [
         *make_run_notes(run),
-        *describe_handling((name, handling_by_image[of]) for of, name in called.items()),
+        *describe_handling((name, handling_by_image[key]) for key, name in called.items()),
     ]
-    if far := [called[row.number] for row in table2 if row.nearest_copy == "none"]:
+    if far := [called[row.key] for row in table2 if row.nearest_copy == "none"]:
         lines.append(
             f"{join_names(far)}: no recovery is as near as the worst JPEG copies (quality 10) of "
             "the generator's own pictures, so the generator did not make this image."

@@ -144,7 +144,7 @@ def _make_strays_tables(strays: list[StrayRow]) -> list[Section]:
     """Return a table of the first strays of each image and rule; none without strays."""
     shown = [
         row  # the rows of an image and rule are consecutive
-        for _, of in groupby(strays, lambda row: (row.number, row.technique))
+        for _, of in groupby(strays, lambda row: (row.key, row.technique))
         for row in islice(of, MAX_STRAYS)
     ]
     if not shown:

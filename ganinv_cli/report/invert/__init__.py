@@ -1,6 +1,7 @@
 """The report of `ganinv invert`: z for a user's images, each with a certificate."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import ResultsError
@@ -45,7 +46,7 @@ def summarize(results: "Results", name: str) -> Report:
         tables.make_sections(inverted, unread),
         notes.make_notes(run, inverted),
         run,
-        [flatten(row) for row in inverted],
+        [flatten(replace(row, z_found=())) for row in inverted],
     )
 
 

@@ -18,7 +18,7 @@ from ganinv_cli.report.output.number_format import format_number
 from ganinv_cli.report.output.plots import GAP, draw_picture, enlarge_side, make_sheet, write_text
 from ganinv_cli.report.report import DrawnFigure
 from ganinv_cli.report.shared.image_results import find_rules, finite_psnr, read_images
-from ganinv_cli.report.shared.image_tables import ImageRow, name_images
+from ganinv_cli.report.shared.image_tables import ImageKey, ImageRow, name_images
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -46,7 +46,7 @@ def draw(results: "Results") -> dict[str, DrawnFigure]:
 
 
 def draw_pairs(
-    pairs: list[Pair], has_several_rules: bool, amplification: int, names: Mapping[int, str]
+    pairs: list[Pair], has_several_rules: bool, amplification: int, names: Mapping[ImageKey, str]
 ) -> Figure:
     """Draw lines of PAIRS_PER_LINE images; from above: original, reconstruction, difference."""
     side = enlarge_side(pairs[0].original.shape[0])
@@ -62,9 +62,7 @@ def draw_pairs(
     for at, pair in enumerate(pairs):
         line, column = divmod(at, PAIRS_PER_LINE)
         left, top = LEFT + column * (side + GAP), line * tall + HEAD
-        write_text(
-            figure, names[pair.image.number] + describe_label(pair), left, top - 46, fontsize=8
-        )
+        write_text(figure, names[pair.image.key] + describe_label(pair), left, top - 46, fontsize=8)
         write_text(figure, describe_nearness(pair, has_several_rules), left, top - 31, fontsize=8)
         write_text(figure, find_verdict(pair.image, pair.rule), left, top - 16, fontsize=8)
         pictures = (pair.original, pair.reconstruction, draw_difference(pair, amplification))
@@ -89,12 +87,12 @@ def describe_label(pair: Pair) -> str:
 def _draw_figure(
     pairs: list[Pair],
     has_several_rules: bool,
-    full_names: Mapping[int, str],
-    short_names: Mapping[int, str],
+    full_names: Mapping[ImageKey, str],
+    short_names: Mapping[ImageKey, str],
 ) -> DrawnFigure:
     times = choose_amplification(pairs)
     said = "; ".join(
-        f"{full_names[pair.image.number]} "
+        f"{full_names[pair.image.key]} "
         f"{find_verdict(pair.image, pair.rule)}, {describe_nearness(pair, has_several_rules)}"
         f"{describe_label(pair)}"
         for pair in pairs

@@ -1,7 +1,7 @@
 """Save the best z of every image as one NumPy archive, for programs."""
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,13 +12,15 @@ from ganinv_cli.files import replace_file
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
-from ganinv_cli.store import Results, read_results, select_images
+from ganinv_cli.store import NamedImage, Results, read_results, select_images
 
 
-def save_latents(results_file: Path, path: Path, images: Collection[int] | None = None) -> None:
+def save_latents(
+    results_file: Path, path: Path, images: Sequence[NamedImage] | None = None
+) -> None:
     """Write the best z of each image and rule to an .npz file, one row for each.
 
-    `images` are the numbers of the images to write; None: all.
+    `images` are the images to write, in order; None: all.
 
     Arrays: names, sha256, rule, verdict (n,) strings; z (n, latent) float64, refined if it was;
     image_loss, psnr (n,) float64, in dB, inf if the loss is 0; starts (n,), and agreeing (n,), how

@@ -32,7 +32,7 @@ UNMEASURED = (
 def make_notes(run: Json, inverted: list[InvertRow]) -> list[str]:
     """Return notes on missing trials, on the run, on changed files, and on reading the tables."""
     called = name_images(inverted)
-    said = {called[row.number]: row.said for row in inverted}
+    said = {called[row.key]: row.said for row in inverted}
     lines = [*make_run_notes(run), *describe_handling(said.items())]
     if mask := run["config"].get("mask"):
         lines.append(f"The mask {mask} leaves out some pixels; no number here counts them.")

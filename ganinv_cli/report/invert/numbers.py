@@ -68,6 +68,7 @@ class InvertRow(ImageRow):
     gradients_shared: float  # each start's part of what the run spent once; counted in them
     seconds: float | None
     said: str  # how the file was changed, in words
+    z_found: tuple[float | None, ...] = ()  # the best z; in no flat row
 
 
 def make_rows(image: ImageResults) -> list[InvertRow]:
@@ -139,6 +140,7 @@ def _make_row(image: ImageResults, rule: str, recoveries: Recoveries) -> InvertR
         gradients_shared=image.gradients_shared,
         seconds=finite_or_none(float(np.sum(group["seconds"]))),
         said=image.handling,
+        z_found=tuple(finite_or_none(component) for component in recoveries.z[best].tolist()),
     )
 
 

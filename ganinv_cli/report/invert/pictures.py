@@ -78,11 +78,11 @@ def iterate_files(
     for pair in iterate_pairs(images):
         stem = f"{FOLDER}/{pair.image.number:04d}-{make_file_stem(pair.image.name)}"
         rule = f"{pair.rule}-" if has_several_rules else ""
-        if pair.image.number != before:
+        if pair.image is not before:
             yield f"{stem}-original.png", pair.original
         yield f"{stem}-{rule}reconstruction.png", pair.reconstruction
         yield f"{stem}-{rule}difference.png", draw_difference(pair, choose_amplification([pair]))
-        before = pair.image.number
+        before = pair.image
 
 
 def make_file_stem(name: str) -> str:

@@ -13,11 +13,12 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.images.copies import ROUNDED, describe_copy
 from ganinv_cli.prior import Prior
 from ganinv_cli.report.rows import finite_or_none
-from ganinv_cli.report.shared.image_tables import UnreadRow
+from ganinv_cli.report.shared.image_tables import ImageKey, UnreadRow
 from ganinv_cli.report.shared.prior import read_prior
 from ganinv_cli.report.shared.recoveries import Recoveries
 from ganinv_cli.report.shared.run import Group, share_gradients
-from ganinv_cli.settings.names import image_number
+from ganinv_cli.settings.names import image_group, image_number, is_image_group
+from ganinv_cli.store import NamedImage
 
 if TYPE_CHECKING:
     from ganinv_cli.store import Results
@@ -35,11 +36,16 @@ class ImageResults:
     masked: bool  # whether a mask excludes some pixels
     prior: Prior  # of z
     gradients_shared: float  # each recovery's share of what the run spent once
+    name_in_command: str = ""  # if the results are those of a command
 
     @property
     def name(self) -> str:
-        """Name of the file; "image 7" if it is not stored."""
-        return self._read_text("name") or f"image {self.number}"
+        """Name of the file, in the command or as stored; "image 7" if neither is known."""
+        return self.name_in_command or self._read_text("name") or f"image {self.number}"
+
+    @property
+    def key(self) -> ImageKey:
+        return self.number, self.name
 
     @property
     def sha256(self) -> str:
@@ -98,8 +104,17 @@ class ImageResults:
 
 
 def read_images(results: "Results") -> Iterator[ImageResults]:
-    """Yield the images in the order they were given, one at a time: all z may not fit in memory."""
-    return (_read_image(results, name) for name in _find_image_groups(results))
+    """Yield the images in the order they were given, one at a time: all z may not fit in memory.
+
+    An image that was given under two names comes twice.
+    """
+    stored = {
+        image_number(name): NamedImage(image_number(name), "")
+        for name, group in sorted(results.groups.items())
+        if is_image_group(name) and len(group["trial"])
+    }
+    shown = stored.values() if results.selection is None else results.selection
+    return (_read_image(results, image) for image in shown if image.number in stored)
 
 
 def find_rules(results: "Results") -> set[str]:
@@ -141,14 +156,8 @@ def make_unread_rows(image: ImageResults) -> list[UnreadRow]:
     return [UnreadRow(image=image.name, number=image.number, error=image.error)]
 
 
-def _find_image_groups(results: "Results") -> Iterator[str]:
-    for name, group in sorted(results.groups.items()):
-        if name.startswith("image=") and "/" not in name and len(group["trial"]):
-            yield name
-
-
-def _read_image(results: "Results", name: str) -> ImageResults:
-    groups = results.groups
+def _read_image(results: "Results", image: NamedImage) -> ImageResults:
+    groups, name = results.groups, image_group(image.number)
     rules: dict[str, Recoveries] = {}
     certificates: dict[str, Group] = {}
     pixel_count = _count_pixels(results, groups[name])
@@ -162,10 +171,11 @@ def _read_image(results: "Results", name: str) -> ImageResults:
             if certificate is not None and len(certificate["trial"]):
                 # An extended run also has an earlier certificate, of fewer recoveries.
                 certificates[rule] = {key: values[-1:] for key, values in certificate.items()}
-    number, masked = image_number(name), "pixels_counted" in results.constants
+    masked = "pixels_counted" in results.constants
     return ImageResults(
-        *(number, groups[name], rules, certificates, pixel_count, masked, prior),
+        *(image.number, groups[name], rules, certificates, pixel_count, masked, prior),
         gradients_shared=share_gradients(results),
+        name_in_command=image.name,
     )
 
 

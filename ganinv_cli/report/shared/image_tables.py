@@ -15,12 +15,19 @@ MAX_NAMES = 3  # files that a sentence names
 LINE_WIDTH = 78  # of a table of sentences
 
 
+ImageKey = tuple[int, str]  # number and name; an image of two names has two
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageRow(TableRow):
     """A row on one image file of a run."""
 
     image: str  # name of the file
     number: int  # of the image in the run, from 0
+
+    @property
+    def key(self) -> ImageKey:
+        return self.number, self.image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +40,19 @@ class UnreadRow(ImageRow):
 RowT = TypeVar("RowT", bound=ImageRow)
 
 
-def name_images(rows: Iterable[ImageRow], max_length: int | None = None) -> dict[int, str]:
-    """Return a distinct name for each image, by its number.
+def name_images(rows: Iterable[ImageRow], max_length: int | None = None) -> dict[ImageKey, str]:
+    """Return a distinct name for each image.
 
     A name that two images have gets the image's number in front. A name longer than `max_length`
     letters, its number included, is shortened in the middle.
     """
-    given = {row.number: row.image for row in rows}
-    called = {number: shorten_name(name, max_length) for number, name in given.items()}
+    called = {row.key: shorten_name(row.image, max_length) for row in rows}
     counts = Counter(called.values())
     return {
-        number: name
+        (number, image): name
         if counts[name] == 1
-        else f"{number:04d} {shorten_name(given[number], max_length and max_length - 5)}"
-        for number, name in called.items()
+        else f"{number:04d} {shorten_name(image, max_length and max_length - 5)}"
+        for (number, image), name in called.items()
     }
 
 
@@ -72,8 +78,8 @@ def make_image_table(
     The names have at most `max_length` letters on a terminal and on the page.
     """
 
-    def make_named_table(names: Mapping[int, str]) -> Section:
-        first: Columns[RowT] = {heading: lambda row: name_row(row, names[row.number])}
+    def make_named_table(names: Mapping[ImageKey, str]) -> Section:
+        first: Columns[RowT] = {heading: lambda row: name_row(row, names[row.key])}
         return make_table(title, rows, {**first, **columns})
 
     short_rows = make_named_table(name_images(rows, max_length)).rows
@@ -99,7 +105,7 @@ def make_unread_tables(rows: list[UnreadRow]) -> list[Section]:
     called = name_images(rows)
 
     def describe(row: UnreadRow) -> str:
-        return make_statement(f"{called[row.number]}:", row.error)
+        return make_statement(f"{called[row.key]}:", row.error)
 
     return [make_table("Files that could not be read", rows, {"file and reason": describe})]
 
