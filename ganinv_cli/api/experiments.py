@@ -61,7 +61,7 @@ def recover(
         trials: latent vectors to recover, 1 to 2³¹; default 1000.
         rule: clipping rules: "none", "standard", "stochastic" or "wall", or several of them;
             default the first three.
-        solver: "lbfgs" (the default) or "gd", the paper's plain descent.
+        solver: "lbfgs" (the default) or "gd", the paper's gradient descent.
         seed: seed for all random numbers, 0 to 2³² - 1; default 0.
         device: "auto", "cpu", "gpu", or some GPUs, e.g. "gpu:0,1".
         engine: "local" or "ray".
