@@ -11,8 +11,6 @@ from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import Answer, Interrupts, describe_interrupts
 from ganinv_cli.progress.reporter import Reporter
 from ganinv_cli.progress.time_left import format_duration
-from ganinv_cli.store import files
-from ganinv_cli.store.running import count_running_trials
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.progress import RunProgress
@@ -94,6 +92,9 @@ def _describe_successes(progress: "RunProgress") -> str:
 def _describe_interruption(out: Path | None) -> str:
     if out is None:
         return "interrupted"
+    from ganinv_cli.store import files  # here: it loads NumPy, which --help does without
+    from ganinv_cli.store.running import count_running_trials
+
     running = count_running_trials(out)
     noun = "trial" if running == 1 else "trials"
     kept = [

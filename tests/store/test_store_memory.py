@@ -74,7 +74,7 @@ def test_a_report_of_many_wide_trials_fits_into_little_memory(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert f"{TRIALS:,} 1.0" in done.stdout
+    assert f"{TRIALS:,} (1.00)" in done.stdout
     assert (tmp_path / "recover" / "convergence.png").exists()
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)
     assert int(peak) << 10 < MOST

@@ -147,7 +147,7 @@ def test_a_run_that_was_stopped_and_killed_goes_on(recover, alone, ending, tmp_p
         rays = clusters.list_descendants(process.pid)
         process.send_signal(signal.SIGINT)
         said = _wait_for_end(process, 130)
-    assert said[-1].startswith("interrupted; the trials that had finished are kept")
+    assert said[-1].startswith("interrupted; kept for recover.h5: the trials that had finished")
     assert not any(map(clusters.is_alive, rays))
 
     with _start_locally(tmp_path, *command) as process:
