@@ -115,8 +115,14 @@ def _attribute(
         z_file = npz and npz.with_stem(f"{npz.stem}-{name}")
         images[file] = _run(run, z_file, folder, generator)
     shown = {file: of.images for file, of in images.items()}
-    publish.publish_attribution(
-        folders, folder, output.style, output.quiet, brief=not output.verbose, images=shown
+    publish.publish(
+        folders,
+        output.style,
+        output.quiet,
+        folder,
+        brief=not output.verbose,
+        images=shown,
+        attribution=True,
     )
     if output.open_page:
         publish.open_page(folder)

@@ -43,6 +43,7 @@ def publish(
     page_folder: Path | None = None,
     brief: bool = False,
     images: Images = ALL_IMAGES,
+    attribution: bool = False,
 ) -> None:
     """Print the tables of results files, then write tables, figures and a page into each's folder.
 
@@ -50,44 +51,28 @@ def publish(
     one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
     all files. Results of one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
-    `images` selects those of some files.
+    `images` selects those of some files. With `attribution` only that comparison is printed.
     Raises ResultsError, before anything is printed, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
     from ganinv_cli.report.attribution import compares_generators
 
     results, reports = _read_reports(folders, images)
-    comparison = _compare(results, folders) if compares_generators(results) else None
-    shown = [*reports, comparison] if comparison else reports
+    compares = attribution or compares_generators(results)
+    comparison = _compare(results, folders) if compares else None
+    compared = [comparison] if comparison else []
+    shown = compared if attribution else [*reports, *compared]
     place = page_folder or next(iter(folders.values()))
     is_brief = brief and style == "text"
     _print_reports(shown, style, place if is_brief else None)
     with _show_writing(quiet):
         lines = _write_folders(results, reports, folders, page_folder, comparison)
-    if not quiet:
-        _print_places(folders, place) if is_brief else click.echo("\n".join(lines), err=True)
-
-
-def publish_attribution(
-    folders: Mapping[Path, Path],
-    page_folder: Path,
-    style: str,
-    quiet: bool = False,
-    brief: bool = False,
-    images: Images = ALL_IMAGES,
-) -> None:
-    """Print which generator made each image; write that and each generator's own report.
-
-    `folders` has a folder in `page_folder` for each results file. Raises as `publish` does.
-    """
-    results, reports = _read_reports(folders, images)
-    comparison = _compare(results, folders)
-    is_brief = brief and style == "text"
-    _print_reports([comparison], style, page_folder if is_brief else None)
-    with _show_writing(quiet):
-        lines = _write_folders(results, reports, folders, page_folder, comparison)
-    if not quiet:
-        _print_places(folders, page_folder) if is_brief else click.echo("\n".join(lines), err=True)
+    if quiet:
+        return
+    if is_brief:
+        _print_places(folders, place)
+    else:
+        click.echo("\n".join(lines), err=True)
 
 
 def open_page(folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import click
 
 from ganinv_cli.cli import publish
-from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import Config, ImagesConfig
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Run(Generic[Kind]):
     output: Output
 
     def read_generator(self) -> "LoadedGenerator":
-        """Read the generator, which `execute` else reads itself."""
+        """Return the generator, to be passed to `execute`, which otherwise reads it."""
         from ganinv_cli.api.session import load_run_generator
         from ganinv_cli.progress.terminal import show_on_terminal
 
@@ -101,22 +100,15 @@ def prepare_run(
 
     run_config = load_config(kind, config, settings)
     if isinstance(run_config, ImagesConfig):
-        _check_images(run_config)
+        from ganinv_cli.experiments.image_files import list_named_images
+
+        list_named_images(run_config.image)  # refuses names before TensorFlow is loaded
     if not output.quiet:
         if run_config.note:
             click.echo(run_config.note.strip(), err=True)
         if not settings.get("checkpoint") and run_config.checkpoint != kind.checkpoint:
             click.echo(f"generator: {run_config.checkpoint}, as {config} has it", err=True)
     return Run(run_config, output.for_shard(run_config.shard))
-
-
-def _check_images(config: ImagesConfig) -> None:
-    """Raise a UsageError, before TensorFlow is loaded, if no image is named or one is missing."""
-    from ganinv_cli.images.files import list_images
-
-    if not config.image:
-        raise ConfigError("no image is named; give a file, or a folder of images")
-    list_images([Path(name) for name in config.image])
 
 
 def report_unread_files(unread: Sequence[str]) -> None:

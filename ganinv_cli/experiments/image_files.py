@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganinv_cli.errors import ImageError, UsageError, to_printable
+from ganinv_cli.errors import ConfigError, ImageError, UsageError, to_printable
 from ganinv_cli.images import Crop, TargetImage, list_images, load_image, suppress_pillow_warnings
 from ganinv_cli.images.files import is_array_name
 from ganinv_cli.images.load import ImageShape, make_unread_image
@@ -11,6 +11,16 @@ from ganinv_cli.images.numpy_files import LatentsError, load_numpy_file
 from ganinv_cli.settings.names import tell_apart
 
 MAX_DESCRIBED = 8  # images that are described one by one
+
+
+def list_named_images(names: Sequence[str]) -> list[Path]:
+    """Return the images that files and folders name, before any is read.
+
+    Raises ConfigError if none is named, ImageError if one does not exist.
+    """
+    if not names:
+        raise ConfigError("no image is named; give a file, or a folder of images")
+    return list_images([Path(name) for name in names])
 
 
 def read_image_files(
@@ -37,7 +47,7 @@ def read_image_files(
     with suppress_pillow_warnings():
         files = [
             image
-            for path in list_images(paths)
+            for path in list_named_images(names)
             if not path.resolve().is_relative_to(own_folder)
             for image in _read_file(path, shape, crop, latent, is_named=path in paths)
         ]

@@ -11,7 +11,7 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.errors import ConfigError, NothingToDoError
+from ganinv_cli.errors import NothingToDoError
 from ganinv_cli.experiments.certificates import certify
 from ganinv_cli.experiments.first_starts import check_labels, load_encoder
 from ganinv_cli.experiments.image_files import name_pictures, read_image_files
@@ -127,8 +127,6 @@ def read_pictures(
     config: ImagesConfig, generator: Generator, figure_folder: Path
 ) -> list[TargetImage]:
     """Read the image files of a config; raises as `run_images` does."""
-    if not config.image:
-        raise ConfigError("no image is named; give a file, or a folder of images")
     return name_pictures(
         read_image_files(
             config.image, generator.image_shape, Crop(config.crop), figure_folder, generator.latent
