@@ -22,7 +22,7 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"clipping", "errors", "outcome", "jobs", "phase", "randomness"},
+    {"clipping", "errors", "outcome", "jobs", "phase", "randomness", "regular_file"},
     {"array_file", "cache", "files", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
@@ -55,6 +55,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "prior",
         "settings",
         "files",
+        "regular_file",
         "images",
         "store",
         "array_file",
