@@ -23,7 +23,7 @@ SOURCES = [
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
     {"clipping", "errors", "outcome", "jobs", "phase", "randomness", "regular_file"},
-    {"array_file", "cache", "files", "images", "prior", "settings"},
+    {"array_file", "cache", "files", "hdf5", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
         *("encoder", "engine", "formats", "ground_truth", "jacobian_spectrum"),
@@ -40,7 +40,7 @@ LAYOUT = (
 LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
-    "h5py": ("store", "formats/keras"),
+    "h5py": ("hdf5", "store", "formats/keras"),
     "matplotlib": ("report",),
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray",),
@@ -60,6 +60,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "store",
         "array_file",
         "cache",
+        "hdf5",
     ),
     *("statistics", "report", "progress", "api", "cli", "__init__"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),

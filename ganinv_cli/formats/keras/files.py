@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.hdf5 import MAX_TEXT, Group, open_root
+from ganinv_cli.formats.keras.hdf5 import Group, open_root
 from ganinv_cli.formats.keras.weights import ROOT_GROUPS
 from ganinv_cli.formats.reading import translate_errors
+from ganinv_cli.hdf5 import MAX_TEXT
+from ganinv_cli.regular_file import open_regular_file, read_regular_file
 
 MAX_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -53,7 +55,7 @@ def open_keras_file(path: Path) -> Iterator[KerasFile]:
     Raises UnreadableError.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             is_archive = zipfile.is_zipfile(file)
     except OSError as error:
         raise UnreadableError(f"it cannot be opened ({error.strerror})") from None
@@ -125,8 +127,7 @@ def _read_config_beside(path: Path) -> str:
         if not config.is_file():
             continue
         try:
-            with config.open("rb") as file:
-                content = file.read(MAX_TEXT + 1)
+            content = read_regular_file(config, MAX_TEXT)
         except OSError as error:
             raise UnreadableError(f"{name} beside it cannot be read ({error.strerror})") from None
         return _decode_json_text(content, f"{name} beside it")

@@ -197,4 +197,4 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
         assert number < 100
     content[at + 8 : at + 16] = bytes(8)
     path.write_bytes(content)
-    assert_refused(path, "it is damaged or not what Keras wrote")
+    assert_refused(path, "cannot be read as HDF5, the file is damaged", "copy it again")
