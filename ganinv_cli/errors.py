@@ -46,6 +46,15 @@ class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
 
 
-def to_printable(text: object) -> str:
-    """Return text with line breaks, control characters and invalid Unicode escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+def to_printable(text: object, keep: str = "") -> str:
+    """Return text with line breaks, control characters and invalid Unicode escaped.
+
+    Characters that reverse the direction of text are control characters too. Those in `keep` stay.
+    """
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in str(text))
+
+
+def to_printable_lines(text: str) -> str:
+    """Return a text of lines; all but line breaks and tabs is as `to_printable` returns it."""
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else to_printable(line, "\t") for line in lines)

@@ -22,7 +22,7 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"clipping", "errors", "outcome", "jobs", "phase", "randomness", "regular_file"},
+    {"clipping", "errors", "outcome", "jobs", "phase", "randomness", "regular_file", "streams"},
     {"array_file", "cache", "files", "hdf5", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
@@ -56,6 +56,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "settings",
         "files",
         "regular_file",
+        "streams",
         "images",
         "store",
         "array_file",

@@ -5,8 +5,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+
+from ganinv_cli.streams import open_missing_descriptors
 
 
 def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
@@ -19,7 +21,9 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
     if verbose:
         _prepare_devices(gpus)
         return
-    sys.stderr.flush()
+    open_missing_descriptors()  # a Python program without streams may call this
+    if sys.stderr:
+        sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as log_file:
         os.dup2(log_file.fileno(), 2)
@@ -27,7 +31,8 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
             _prepare_devices(gpus)
         except Exception:
             log_file.seek(0)
-            os.write(stderr, log_file.read())
+            with suppress(OSError):
+                os.write(stderr, log_file.read())
             raise
         finally:
             os.dup2(stderr, 2)

@@ -4,14 +4,15 @@ import importlib
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from ganinv_cli.errors import GaninvError, to_printable
 from ganinv_cli.progress.interrupts import handle_interrupts
+from ganinv_cli.streams import prepare_streams
 
 COMMANDS = {  # name -> heading in the help
     "recover": "Experiments",
@@ -71,17 +72,28 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
-        except GaninvError as error:
-            prefix = "Error: " if error.exit_code else ""
-            _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
-            sys.exit(error.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run a command: this process's own, with its signals, if no arguments are given."""
-        with handle_interrupts() if args is None else nullcontext():
+        """Run a command: this process's own if no arguments are given, with signals and streams."""
+        if args is not None:
+            with _explain_errors():
+                return super().main(args, *rest, **extra)
+        prepare_streams()
+        with handle_interrupts(), _explain_errors():
             return super().main(args, *rest, **extra)
+
+
+@contextmanager
+def _explain_errors() -> Iterator[None]:
+    """Turn a GaninvError, also of --help that cannot be printed, into a sentence and a status."""
+    try:
+        yield
+    except GaninvError as error:
+        prefix = "Error: " if error.exit_code else ""
+        _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
+        sys.exit(error.exit_code)
 
 
 def _print_error(sentence: str) -> None:

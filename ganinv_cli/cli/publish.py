@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.streams import OutputError
 
 if TYPE_CHECKING:
     from ganinv_cli.report import Report
@@ -45,15 +46,15 @@ def publish(
     images: Images = ALL_IMAGES,
     attribution: bool = False,
 ) -> None:
-    """Print the tables of results files, then write tables, figures and a page into each's folder.
+    """Write tables, figures and a page of results files into each's folder; then print the tables.
 
-    Tables are printed first, so that they are shown even if a folder cannot be written. `style` is
-    one of names.STYLES; `page_folder`, if given, contains all other folders and gets one page for
-    all files. Results of one image on several generators are compared after their own tables.
+    They are printed even if a folder cannot be written. `style` is one of names.STYLES;
+    `page_folder`, if given, contains all other folders and gets one page for all files. Results of
+    one image on several generators are compared after their own tables.
     With `brief`, the style text prints the answer, a short table, and where the rest is.
     `images` selects those of some files. With `attribution` only that comparison is printed.
-    Raises ResultsError, before anything is printed, if a file cannot be read or has no trial to
-    count; GaninvError if a folder cannot be written.
+    Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
+    count; GaninvError if a folder cannot be written; OutputError if the tables cannot be printed.
     """
     from ganinv_cli.report.attribution import compares_generators
 
@@ -64,14 +65,21 @@ def publish(
     shown = compared if attribution else [*reports, *compared]
     place = page_folder or next(iter(folders.values()))
     is_brief = brief and style == "text"
-    _print_reports(shown, style, place if is_brief else None)
-    with _show_writing(quiet):
-        lines = _write_folders(results, reports, folders, page_folder, comparison)
-    if quiet:
-        return
-    if is_brief:
-        _print_places(folders, place)
-    else:
+    try:
+        with _show_writing(quiet):
+            lines = _write_folders(results, reports, folders, page_folder, comparison)
+    except GaninvError:
+        _print_reports(shown, style, place if is_brief else None)
+        raise
+    try:
+        _print_reports(shown, style, place if is_brief else None)
+        if is_brief and not quiet:
+            _print_places(folders, place)
+    except OutputError as error:
+        places = [page_folder] if page_folder else folders.values()
+        names = ", ".join(f"{folder}/" for folder in places)
+        raise OutputError(f"{error}: the tables and figures are in {names}") from error
+    if not is_brief and not quiet:
         click.echo("\n".join(lines), err=True)
 
 

@@ -1,7 +1,6 @@
 """What stderr shows of a phase and of work: a live line on a terminal, else plain lines."""
 
 import math
-import os
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from ganinv_cli.errors import to_printable
 from ganinv_cli.progress.time_left import TimeLeft
+from ganinv_cli.streams import open_progress
 
 PLAIN_SECONDS = 30.0  # between plain lines
 PHASE_SECONDS = 2.0  # after which a plain line names the phase
@@ -80,7 +80,7 @@ class LiveLine(Display):
 
     def enter(self, phase: str) -> None:
         self._bar.update(self._work, visible=False)
-        self._bar.update(self._phase, visible=True, description=phase)
+        self._bar.update(self._phase, visible=True, description=to_printable(phase))
         self._bar.start()
 
     def advance(self, work: Work) -> None:
@@ -159,9 +159,8 @@ def open_display(quiet: bool = False, transient: bool = True) -> Iterator[Displa
 @contextmanager
 def _open_stderr() -> Iterator[TextIO]:
     """Open stderr again, since descriptor 2 is redirected while TensorFlow is imported."""
-    stderr = sys.__stderr__
-    if stderr is None or sys.stderr is not stderr:  # a test or a notebook shows it
+    if sys.stderr is not sys.__stderr__:  # a test or a notebook shows it
         yield sys.stderr
         return
-    with os.fdopen(os.dup(2), "w", encoding=stderr.encoding, errors="backslashreplace") as file:
+    with open_progress() as file:
         yield file
