@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered while TensorFlow's C++ code runs too.
+"""Ctrl-C, SIGTERM and the like, answered while TensorFlow's C++ code runs too.
 
 Python calls a signal handler between two of its own instructions, so not before a call of C++
 returns. A thread is therefore woken through `signal.set_wakeup_fd`, and answers meanwhile.
@@ -17,6 +17,10 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGXCPU)
+# Of these, sent more than once for one reason: a terminal that is closed, processor time that is
+# used up. They never count as a second signal.
+REPEATED = frozenset({signal.SIGHUP, signal.SIGXCPU})
 EXIT_CODE = 130
 GRACE_SECONDS = 1.0  # for Python to end the process itself, if nothing has to be saved
 REPEAT_SECONDS = 0.3  # timeout, make and others pass a signal on that has reached all processes
@@ -63,11 +67,11 @@ class Interrupts:
 
     @contextmanager
     def install(self) -> Iterator[None]:
-        """Handle SIGINT and SIGTERM, unless they are ignored; after one, end the process."""
+        """Handle SIGNALS, unless they are ignored, as by nohup; after one, end the process."""
         handlers = {
             number: handler
-            for number in (signal.SIGINT, signal.SIGTERM)
-            if (handler := signal.getsignal(number)) != signal.SIG_IGN
+            for number in SIGNALS
+            if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
         }
         receiver, sender = socket.socketpair()
         sender.setblocking(False)
@@ -102,11 +106,11 @@ class Interrupts:
             if number not in numbers:
                 continue
             now = time.monotonic()
-            if now - first > REPEAT_SECONDS:
-                self._end_process()
-            elif first == math.inf:
+            if first == math.inf:
                 first = now
                 self._answer_first()
+            elif now - first > REPEAT_SECONDS and number[0] not in REPEATED:
+                self._end_process()
 
     def _answer_first(self) -> None:
         self.requested = True
@@ -160,5 +164,5 @@ def _flush() -> None:
 
 
 def _find_installed() -> Interrupts | None:
-    handlers = (signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+    handlers = (signal.getsignal(number) for number in SIGNALS)
     return next((handler for handler in handlers if isinstance(handler, Interrupts)), None)

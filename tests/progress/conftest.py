@@ -54,12 +54,24 @@ class Terminal:
         self._process = 0
         return os.waitstatus_to_exitcode(status), time.monotonic() - start
 
+    def hang_up(self, times: int) -> int:
+        """Close the terminal, and pass SIGHUP on as a shell does; return the exit status."""
+        os.close(self._descriptor)
+        self._descriptor = -1
+        for _ in range(times - 1):
+            time.sleep(0.5)
+            os.kill(self._process, signal.SIGHUP)
+        _, status = os.waitpid(self._process, 0)
+        self._process = 0
+        return os.waitstatus_to_exitcode(status)
+
     def close(self) -> None:
         """Kill the process if it runs."""
         if self._process:
             os.kill(self._process, signal.SIGKILL)
             os.waitpid(self._process, 0)
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def _read(self, seconds: float) -> bool:
         """Read what is shown within some time; return whether there may be more."""

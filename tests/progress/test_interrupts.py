@@ -130,14 +130,14 @@ def test_an_interruption_that_a_library_caught_is_not_lost(tmp_path, start_on_te
     assert terminal.wait_for_end(60)[0] == 130
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_without_a_terminal_signals_do_the_same(tmp_path, number):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU"])
+def test_without_a_terminal_signals_do_the_same(tmp_path, name):
     command = [sys.executable, str(_write_program(tmp_path, RUNNING))]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         assert "3/9 trials" in process.stderr.readline()
         time.sleep(0.5)
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         start = time.monotonic()
         assert process.stderr.readline().startswith("stopping; saving what has finished")
         assert time.monotonic() - start < SOON
@@ -145,12 +145,22 @@ def test_without_a_terminal_signals_do_the_same(tmp_path, number):
     assert (tmp_path / "saved").exists()
 
 
-def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+def test_a_terminal_that_is_closed_loses_nothing(tmp_path, start_on_terminal):
+    """Its shell passes SIGHUP on, the system sends it, and what is written then fails."""
+    terminal = start_on_terminal(_write_program(tmp_path, RUNNING))
+    terminal.wait_for("3/9 trials", 60)
+    time.sleep(0.5)
+    assert terminal.hang_up(times=3) == 130
+    assert (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path, name):
     program = _write_program(
         tmp_path,
-        "import os, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "with handle_interrupts():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(2)\n"
-        "print('done')\n",
+        f"import os, signal\nsignal.signal(signal.{name}, signal.SIG_IGN)\n"
+        f"with handle_interrupts():\n    os.kill(os.getpid(), signal.{name})\n"
+        "    time.sleep(2)\nprint('done')\n",
     )
     run = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (0, "done\n")

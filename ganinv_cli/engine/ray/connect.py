@@ -158,10 +158,16 @@ def _describe_missing_cluster(address: str, cause: str = "") -> str:
 
 @contextlib.contextmanager
 def _keep_signal_handlers() -> Iterator[None]:
-    """Restore the signal handlers on exit; `ray.init` replaces them."""
+    """Restore the signal handlers on exit; `ray.init` replaces them.
+
+    The processes that it starts ignore the end of the terminal and Ctrl-\\, as Ray lets them ignore
+    Ctrl-C: they end with this process, which saves what they have finished.
+    """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -2,7 +2,9 @@
 
 import http.server
 import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -157,3 +159,12 @@ def test_room_is_counted_node_by_node(nodes, asked, room_for):
 def test_more_than_there_is_is_refused(nodes, device, cpus, gpus, words):
     with pytest.raises(UsageError, match=words):
         resources.choose_worker_resources(nodes, device, cpus, gpus)
+
+
+def test_processes_of_a_cluster_outlive_the_terminal_until_what_they_finished_is_saved():
+    code = "import signal as s; print(*sorted(s.pthread_sigmask(s.SIG_BLOCK, [])))"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with connect._keep_signal_handlers():  # in which Ray starts them
+        child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert {signal.SIGHUP, signal.SIGQUIT} <= set(map(int, child.stdout.split()))
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
