@@ -1,18 +1,16 @@
 """Conventions in TOML files beside a generator's file."""
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.load import check_settings
+from ganinv_cli.settings.toml_file import read_toml
 
 FILE_NAME = "generator.toml"
 EXAMPLES = {name: each.example for name, each in DECLARATIONS.items() if each.in_files}
 _ITEM_EXAMPLES = {key: each[0] for key, each in EXAMPLES.items() if isinstance(each, tuple)}
-MAX_BYTES = 1 << 16
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
@@ -38,9 +36,7 @@ def find_conventions_folder(path: Path) -> Path:
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_bytes()[:MAX_BYTES].decode()
-        return check_settings(file, tomllib.loads(text), EXAMPLES, _ITEM_EXAMPLES)
+        settings = read_toml(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (ValueError, RecursionError, OSError) as error:  # tomllib's own, and numbers too long
-        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
+    return check_settings(file, settings, EXAMPLES, _ITEM_EXAMPLES)

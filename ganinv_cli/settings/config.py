@@ -29,6 +29,8 @@ FREE_ON_RESUME_IF_COUPLED = (
 )
 FREE_ON_RESUME = (*FREE_ON_RESUME_IF_COUPLED, "trials", "batch_size")
 
+MAX_NOTE = 4000  # characters that are printed before a run
+
 Check = tuple[bool, str]  # whether a setting is valid, and the error if it is not
 
 
@@ -94,6 +96,10 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
         yield (
             0 <= self.seed < 2**32,
             f"seed = {self.seed}: give a number between 0 and 4294967295",
+        )
+        yield (
+            len(self.note) <= MAX_NOTE,
+            f"note has {len(self.note):,} characters: give at most {MAX_NOTE:,}",
         )
         yield (
             0 <= self.restarts < 4096,

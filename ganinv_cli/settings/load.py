@@ -2,7 +2,6 @@
 
 import json
 import math
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
@@ -13,8 +12,12 @@ from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.conventions import DECLARATIONS
 from ganinv_cli.settings.names import SOLVERS
+from ganinv_cli.settings.toml_file import read_toml
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+
+MAX_NUMBER = 2**63 - 1  # of a whole number in a file
+MAX_SHOWN = 80  # characters of a wrong key or value in an error
 
 
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
@@ -23,7 +26,7 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
     Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value, or if an
     option has no effect; in a file, which several runs may share, such a setting is ignored.
     """
-    settings = _read_toml(config_class, path) if path else {}
+    settings = _read_settings(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
     try:
         settings |= options
@@ -86,7 +89,8 @@ def check_settings(
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{path} has a setting {key!r}; {_suggest_key(key, known)}")
+            shown = _shorten(repr(key))
+            raise ConfigError(f"{path} has a setting {shown}; {_suggest_key(key, known)}")
         checked[key] = tuple(value) if isinstance(value, list) else value
         check_type(f"{path}: {key}", checked[key], known[key])
         for item in checked[key] if isinstance(value, list) else ():
@@ -103,9 +107,12 @@ def _suggest_key(key: str, known: Collection[str]) -> str:
 def check_type(name: str, value: Any, default: Any) -> None:
     """Raise ConfigError unless a value has its default's type; an int is valid as a float."""
     types = (int, float) if isinstance(default, float) else (type(default),)
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise ConfigError(f"{name} is beyond {MAX_NUMBER:,}; give a smaller number")
     wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{name} = {_to_toml(value)} should be {_describe_type(default)}")
+        shown = _shorten(_to_toml(value))
+        raise ConfigError(f"{name} = {shown} should be {_describe_type(default)}")
 
 
 def _describe_type(example: Any) -> str:
@@ -127,6 +134,10 @@ def _to_toml(value: Any) -> str:
     return str(value)
 
 
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
 _TYPE_WORDS = {  # bool first, as it is an int
     bool: "true or false",
     int: "a whole number",
@@ -142,15 +153,12 @@ _ITEM_EXAMPLES = {
 }
 
 
-def _read_toml(config_class: type[Config], path: Path) -> dict[str, Any]:
+def _read_settings(config_class: type[Config], path: Path) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})") from None
-    settings = check_settings(path, settings, _list_keys(config_class), _ITEM_EXAMPLES)
-    return _gather_tables(settings)
+        settings = read_toml(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{path} does not exist; name a TOML file") from None
+    return _gather_tables(check_settings(path, settings, _list_keys(config_class), _ITEM_EXAMPLES))
 
 
 def _gather_tables(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Shards: equal parts of a run, for independent tasks of a batch scheduler."""
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ganinv_cli.errors import ConfigError
@@ -29,12 +30,13 @@ def parse_shard(text: str) -> Shard:
     """Return the shard for a text such as `2/4`, or UNSHARDED for none. Raises ConfigError."""
     if not text:
         return UNSHARDED
-    number, slash, total = text.partition("/")
-    if not (slash and number.isdecimal() and total.isdecimal()):
+    parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+    if not parts:
         raise ConfigError(
             f"shard = {text!r}: give the number of the part and of all parts, e.g. 1/4"
         )
-    shard = Shard(int(number), int(total))
+    shard = Shard(*map(int, parts.groups()))
     if not 1 <= shard.number <= shard.total:
+        total = shard.total
         raise ConfigError(f"shard = {text!r}: give one of 1/{total} to {total}/{total}")
     return shard

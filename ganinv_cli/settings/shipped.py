@@ -67,8 +67,8 @@ def list_shipped(kind: ResourceKind) -> list[str]:
 def _exists(kind: ResourceKind, path: Path) -> bool:
     """Return whether a path exists; a folder `recover/` does not hide the config `recover`."""
     if kind == "config":
-        return path.is_file()
-    return path.exists() or path.with_name(f"{path.name}.index").is_file()
+        return path.exists() and not path.is_dir()
+    return path.exists() or path.with_name(f"{path.name}.index").exists()
 
 
 def _shipped_paths(kind: ResourceKind, typed: Path) -> Iterator[Path]:
