@@ -112,6 +112,11 @@ def write_error(path: Path, error: OSError) -> GaninvError:
     return (GaninvError if failed else UsageError)(f"{message}; choose another place")
 
 
+def has_content(path: Path) -> bool:
+    """Return whether there is anything to lose at `path`; an empty file counts as none."""
+    return path.exists() and (path.stat().st_size > 0 or not path.is_file())
+
+
 def is_folder_name(out: str) -> bool:
     """Return whether a path means a folder: it ends in /, is a folder, or has no suffix."""
     path = Path(out)
@@ -125,7 +130,7 @@ def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, opt
     check_parent_folder(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
-    if path.exists() and not overwrite:
+    if has_content(path) and not overwrite:
         raise UsageError(f"{path} exists; name another file, or give --overwrite")
     check_writable(path, path.absolute().parent)
 

@@ -35,7 +35,8 @@ def merge(
     first counts, and a message says whether they agree. Files of another run are refused. If trials
     are missing, nothing is written and the exit status is 1; --partial writes the others. The same
     command without --shard on OUT.h5 then runs the rest, and makes the reconstructions of
-    `consistency`, which a shard cannot make.
+    `consistency`, which a shard cannot make. If OUT.h5 already holds just that, only the tables are
+    printed again.
 
     \b
     Example:

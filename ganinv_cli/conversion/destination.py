@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files import check_parent_folder, check_writable
+from ganinv_cli.files import check_parent_folder, check_writable, has_content
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.prior import parse_prior
@@ -127,7 +127,9 @@ def _has_content(typed: Path, destination: Destination) -> bool:
     """Return whether files would be replaced."""
     if (destination.folder / f"{destination.name}.index").exists():
         return True
-    return any(typed.iterdir()) if destination.owns_folder and typed.is_dir() else typed.exists()
+    return (
+        any(typed.iterdir()) if destination.owns_folder and typed.is_dir() else has_content(typed)
+    )
 
 
 def _read_existing(destination: Destination) -> tuple[Conventions, tuple[str, ...]]:

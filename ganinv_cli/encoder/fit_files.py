@@ -11,6 +11,7 @@ import numpy as np
 from ganinv_cli.encoder.least_squares import Sums
 from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
+from ganinv_cli.files import has_content
 
 MAX_STATE_BYTES = 2**31  # of a state file
 
@@ -31,7 +32,7 @@ class FitFiles:
 
     def load_finished(self) -> Encoder | None:
         """Return the encoder that this run wrote, or None if it has not finished."""
-        if not self._out.exists():
+        if not has_content(self._out):
             return None
         encoder = Encoder.load(self._out)
         self._check_run(self._out, encoder.about.get("run"))

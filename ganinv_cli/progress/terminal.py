@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganinv_cli.files import has_content
 from ganinv_cli.phase import Phase
 from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import Answer, Interrupts, describe_interrupts
@@ -98,7 +99,7 @@ def _describe_interruption(out: Path | None) -> str:
     running = count_running_trials(out)
     noun = "trial" if running == 1 else "trials"
     kept = [
-        *(["the trials that had finished"] if out.exists() or files.list_parts(out) else []),
+        *(["the trials that had finished"] if has_content(out) or files.list_parts(out) else []),
         *([f"the state of {running:,} running {noun}"] if running else []),
     ]
     if not kept:

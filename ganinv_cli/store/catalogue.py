@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 
+from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import contents, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path
@@ -101,7 +102,7 @@ class RowSource(NamedTuple):
 def scan_run(path: Path) -> tuple[Catalogue, bool]:
     """Return the catalogue of a run, and whether any part has rows that the finished file lacks."""
     catalogue, more = Catalogue(), False
-    if path.exists():
+    if has_content(path):
         _add_file(catalogue, path)
     for part in files.list_parts(path):
         more = _add_file(catalogue, part) or more

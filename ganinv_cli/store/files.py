@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import open_replacement, replace_file, sync_to_disk
+from ganinv_cli.files import has_content, open_replacement, replace_file, sync_to_disk
 from ganinv_cli.store import schema
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -113,7 +113,7 @@ def remove_results(path: Path) -> None:
 
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
-    if path.exists() and path.stat().st_size:
+    if has_content(path):
         with contextlib.suppress(DamagedError), open_results(path, any_schema=True):
             pass
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import image_number
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.contents import Figure, FileSummary
@@ -101,7 +102,7 @@ def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
     """Return the finished file, then the parts, listed before it is opened: they move into it."""
     parts = files.list_parts(path)
     found: list[_FileContents] = []
-    if path.exists():
+    if has_content(path):
         handle = files.open_persistent(path) if keep_open else None
         found.append(_read_file(ResultsFile(path, path, read_stamp(path), handle)))
     for part in parts:

@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ganinv_cli.files import has_content
 from ganinv_cli.store import catalogue, contents, files, finished_file, lock, running, schema
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
@@ -33,7 +34,7 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
         files.remove_temporary_files(path)
         committed, more = catalogue.scan_run(path)
         provenance_.check_same_run(path, provenance, committed.attributes)
-        if path.exists() and not more:  # killed between the finished file and its parts' removal
+        if has_content(path) and not more:  # killed before the parts were removed
             files.remove_parts(path, files.list_parts(path))
             del committed.files[1:]
         yield Run(path, provenance, committed)
@@ -119,7 +120,7 @@ class Run:
         known = self._read_figures()
         parts = [stored.path for stored in self._committed.files if stored.path != self.path]
         running.remove_running_files(self.path)
-        if self.path.exists() and not parts and not figures:
+        if has_content(self.path) and not parts and not figures:
             return
         whole = known | dict(figures or {})
         attributes = self._build_attributes(provenance_.now(), self._committed.groups, list(whole))
@@ -158,7 +159,7 @@ class Run:
         return self._provenance.to_attributes(self._start_time, finished, groups, figures)
 
     def _read_figures(self) -> dict[str, Figure]:
-        if not self.path.exists():
+        if not has_content(self.path):
             return {}
         with files.open_results(self.path) as file:
             return contents.read_figures(file)

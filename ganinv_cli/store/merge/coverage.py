@@ -7,13 +7,12 @@ import numpy as np
 
 from ganinv_cli.store.catalogue import Catalogue, CommittedRows, read_block
 from ganinv_cli.store.columns import ERROR, GROUP_KINDS
-from ganinv_cli.store.merge.merged_rows import MergedRows
+from ganinv_cli.store.merge.merged_rows import BLOCK_ROWS, MergedRows
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, enclosing_group
 
 Z_TOLERANCE = 1e-3  # components of z that differ by less are the same
 MAX_RANGES = 6  # written out in a sentence
 MAX_GROUPS = 4  # named in a sentence
-_BLOCK_ROWS = 1 << 13  # rows in memory at a time
 
 
 def find_missing_trials(
@@ -130,8 +129,8 @@ def _compare_rows(
     names = [name for name in ("outcome", "z_found") if (group, name) in before.layout]
     kinds = {TRIAL: TRIAL_KIND} | {name: before.layout[group, name] for name in names}
     differ = {name: np.zeros(len(trials), bool) for name in ("outcome", "z_found")}
-    for low in range(0, len(trials), _BLOCK_ROWS):
-        block = slice(low, low + _BLOCK_ROWS)
+    for low in range(0, len(trials), BLOCK_ROWS):
+        block = slice(low, low + BLOCK_ROWS)
         both = [read_block(rows, group, kinds, trials[block]) for rows in (before, here)]
         for name in names:
             a, b = (rows[name].reshape(len(rows[name]), -1) for rows in both)

@@ -1,10 +1,12 @@
 """Merge results files of one run, which tasks of a batch scheduler have written, into one."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import has_content
 from ganinv_cli.store import catalogue, files, finished_file, lock
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.merge.coverage import (
@@ -46,14 +48,17 @@ def merge_files(
 ) -> MergeSummary:
     """Write the trials of results files, finished or not, to `out`, a block at a time.
 
-    If two files have the same trial, the first one counts. `out` is replaced whole or not at all.
-    Raises ResultsError if a file cannot be read, is being written, or is of another run, or if
-    `out` exists and `overwrite` is False; MissingError if trials are missing and `partial` is
-    False; SaveError if `out` cannot be written.
+    If two files have the same trial, the first one counts. `out` is replaced whole or not at all;
+    if an earlier call wrote just this, nothing is written. Raises ResultsError if a file cannot be
+    read, is being written, or is of another run, or if `out` holds anything else and `overwrite` is
+    False; MissingError if trials are missing and `partial` is False; SaveError if `out` cannot be
+    written.
     """
     _check_names(out, paths)
-    _check_free(out, overwrite)
+    if overwrite:
+        files.check_replaceable(out)
     rows, origins, notes = _collect_files(paths)
+    written = not overwrite and _is_written(out, rows, origins)
     largest = origins.largest
     expected = list_trial_groups(largest["command"], largest["config"] | largest["identity"])
     lacking = find_missing_trials(rows, expected, get_requested_trials(largest))
@@ -72,9 +77,11 @@ def merge_files(
             f"{out}: {summaries}; the same command without --shard, with --out {out}, makes them"
         )
     with lock.hold_lock(out):
-        _check_free(out, overwrite)
         files.remove_temporary_files(out)
-        _write_merged_file(out, rows, origins)
+        if written:
+            files.remove_parts(out, [])  # a folder that a killed call left
+        else:
+            _write_merged_file(out, rows, origins)
     return MergeSummary(
         _describe_contents(rows, len(paths)), [*origins.describe_differences(), *notes]
     )
@@ -91,22 +98,25 @@ def _check_names(out: Path, paths: Sequence[Path]) -> None:
         known[path.resolve()] = path
 
 
-def _check_free(out: Path, overwrite: bool) -> None:
-    """Raise ResultsError if `out` exists and may not be replaced, or is not from ganinv."""
-    if overwrite:
-        files.check_replaceable(out)
-    elif out.exists() or files.list_parts(out):
-        raise ResultsError(
-            f"{out} exists, and the first name is that of the file to write; name another one, or "
-            "replace it with --overwrite"
-        )
+def _is_written(out: Path, rows: MergedRows, origins: MergedProvenance) -> bool:
+    """Return whether `out` is what is to be written. Raises ResultsError if it is anything else."""
+    if not has_content(out) and not files.list_parts(out):
+        return False
+    with contextlib.suppress(ResultsError):
+        stored, has_parts = catalogue.scan_run(out)
+        if not has_parts and origins.match(stored) and rows.equal(stored):
+            return True
+    raise ResultsError(
+        f"{out} exists, and the first name is that of the file to write; name another one, or "
+        "replace it with --overwrite"
+    )
 
 
 def _collect_files(paths: Sequence[Path]) -> tuple[MergedRows, MergedProvenance, list[str]]:
     """Return the rows and provenance of all files, and notes on trials that two files have."""
     found, origins, notes = MergedRows(), MergedProvenance(), []
     for path in paths:
-        if not path.exists() and not files.list_parts(path):
+        if not has_content(path) and not files.list_parts(path):
             raise ResultsError(f"{path}: there is no such file; name a file that a run has written")
         if lock.is_locked(path):
             raise ResultsError(f"{path} is being written by another process; wait for it")

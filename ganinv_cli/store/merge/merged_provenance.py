@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import has_content
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
@@ -64,6 +65,12 @@ class MergedProvenance:
         finished = max(self._finish_times) if all(self._finish_times) else provenance.now()
         return made_by.to_attributes(min(self._start_times), finished, groups, figures)
 
+    def match(self, catalogue: Catalogue) -> bool:
+        """Return whether a merged file with this catalogue has these attributes."""
+        names = [*catalogue.groups], [*self._figures]
+        here = provenance.decode_attributes(self.to_attributes(*names))
+        return {**here, "finished": ""} == {**(catalogue.attributes or {}), "finished": ""}
+
     def read_figures(self) -> dict[str, Figure]:
         """Return the figures by name; of several, the one with the lowest trials."""
         loaded = {}
@@ -110,7 +117,7 @@ def _read_attributes(
     path: Path, catalogue: Catalogue, more: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the attributes of the first file committed at `path`, and of the last one."""
-    whole = path.exists() and not more
+    whole = has_content(path) and not more
     with files.open_results(catalogue.files[0 if whole else -1].path) as file:
         newest = provenance.decode_attributes(file.attrs)
     return catalogue.attributes or newest, newest

@@ -11,11 +11,14 @@ from ganinv_cli.store import schema
 from ganinv_cli.store.catalogue import (
     Catalogue,
     CommittedFile,
+    CommittedRows,
     RowSource,
     list_overlapping_files,
     read_block,
 )
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout
+
+BLOCK_ROWS = 1 << 13  # in memory at a time
 
 
 class _Member(NamedTuple):
@@ -64,6 +67,17 @@ class MergedRows:
         stored = self._members[complete.member].files if complete else []
         return list_overlapping_files(stored, group, low, high)
 
+    def equal(self, other: CommittedRows) -> bool:
+        """Return whether other rows are these, bit for bit."""
+        layout = {key: kind for key, kind in self.layout.items() if key[0] in self.groups}
+        return (
+            set(other.groups) == set(self.groups)
+            and other.layout == layout
+            and other.constants.keys() == self.constants.keys()
+            and all(_equal_arrays(other.constants[name], v) for name, v in self.constants.items())
+            and all(self._equal_group(other, group) for group in self.groups)
+        )
+
     def find_shared_trials(self, catalogue: Catalogue) -> dict[str, np.ndarray]:
         """Return the trials of each group that the catalogue and an added file both have."""
         shared = {}
@@ -97,6 +111,21 @@ class MergedRows:
             elif len(trials):
                 summaries = _Summaries(member, trials, _count_summarised(catalogue, group))
                 self._summaries.setdefault(group, []).append(summaries)
+
+    def _equal_group(self, other: CommittedRows, group: str) -> bool:
+        trials = self.list_trials(group)
+        if not np.array_equal(trials, other.list_trials(group)):
+            return False
+        kinds = {name: kind for (of, name), kind in self.layout.items() if of == group}
+        for low in range(0, len(trials), BLOCK_ROWS):
+            numbers = trials[low : low + BLOCK_ROWS]
+            here, there = (
+                read_block(rows, group, {TRIAL: TRIAL_KIND, **kinds}, numbers)
+                for rows in (self, other)
+            )
+            if not all(_equal_arrays(here[name], there[name]) for name in here):
+                return False
+        return True
 
     def _misfit_error(self, path: Path, why: str) -> ResultsError:
         other = self._members[0].path if self._members else "itself"
@@ -135,6 +164,10 @@ class MergedRows:
                 yield RowSource(path, low + np.flatnonzero(owner == member))
             else:
                 yield from list_overlapping_files(stored, group, low, high)
+
+
+def _equal_arrays(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def _count_summarised(catalogue: Catalogue, group: str) -> int:
