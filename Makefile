@@ -11,7 +11,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts test check lint types docs tutorial docs-check wheel test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types docs tutorial docs-check wheel test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ zoo: $(READY) ## fetch a generator from PyPI that nobody here trained, and inspe
 verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an hour or two)
 	@$(BIN)/python benchmarks/verdicts.py --out docs/invert/verdicts.json
 	@$(BIN)/python docs/generate.py
+
+torture: $(READY) ## mutated files, kills, full disks, closed streams (40 minutes; FULL=1: hours)
+	@$(BIN)/python -m benchmarks.torture $(if $(FULL),--full) $(if $(FILES),--files $(FILES)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
