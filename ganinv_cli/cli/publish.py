@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.errors import GaninvError, UsageError, to_printable
 from ganinv_cli.streams import OutputError
 
 if TYPE_CHECKING:
@@ -130,8 +130,20 @@ def _print_reports(reports: "Sequence[Report]", style: str, brief_place: Path | 
 def _print_places(files: Iterable[Path], folder: Path) -> None:
     names = [str(file) for file in files]
     z = f", z in {names[0]}" if len(names) == 1 else ""
-    click.echo(f"Tables, figures and report.html are in {folder}/{z}.")
-    click.echo(f"Print all tables: -v, or ganinv report {shlex.join(names)}")
+    click.echo(to_printable(f"Tables, figures and report.html are in {folder}/{z}."))
+    click.echo(f"Print all tables: -v, or ganinv report {' '.join(map(_quote_argument, names))}")
+
+
+def _quote_argument(name: str) -> str:
+    """Return a file's name as Bash and Zsh take it, though it begins with - or is not printable."""
+    name = f"./{name}" if name.startswith("-") else name
+    if name.isprintable():
+        return shlex.quote(name)
+    characters = (
+        c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c))
+        for c in name
+    )
+    return f"$'{''.join(characters)}'"
 
 
 def _write_folders(

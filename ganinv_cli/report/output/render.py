@@ -13,11 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
+from ganinv_cli.errors import to_printable
 from ganinv_cli.report.report import Report, holds_words
 
 MAX_ROWS = 60  # of a table on a terminal
 MAX_BRIEF_LINES = 10  # of the table that a command ends with, its title and head included
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # some of these control a terminal
+# Markdown's emphasis, code, HTML and cells; the end of a link's or an image's text; an entity; what
+# GitHub reads as an address, though it stands alone.
+_MARKDOWN = re.compile(r"[\\`*_<|]|\](?=[\[(:])|&(?=#?\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_FORMULA_STARTS = tuple("=+-@\t\r")  # of a cell that a spreadsheet computes
 _LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -34,7 +38,8 @@ def render(reports: Sequence[Report], style: str, width: int = 80) -> str:
 
     `style` is one of STYLES. `width`, in columns and at least 80, is used by the style text alone.
     """
-    return RENDERERS[style](reports, width).rstrip("\n") + "\n"
+    text = RENDERERS[style](reports, width).rstrip("\n") + "\n"
+    return replace_control_characters(text)
 
 
 def render_brief(report: Report, place: str, width: int = 80) -> str:
@@ -61,7 +66,7 @@ def render_brief(report: Report, place: str, width: int = 80) -> str:
         console.print(warning)
     if warnings:
         console.print()
-    return _clean_text(file.getvalue())
+    return replace_control_characters(_clean_text(file.getvalue()))
 
 
 def _make_console(file: io.StringIO, width: int) -> Console:
@@ -78,7 +83,7 @@ def _make_console(file: io.StringIO, width: int) -> Console:
 
 
 def _clean_text(text: str) -> str:
-    return "\n".join(line.rstrip() for line in replace_control_characters(text).split("\n"))
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def _render_text(reports: Sequence[Report], width: int) -> str:
@@ -103,12 +108,18 @@ def _render_text(reports: Sequence[Report], width: int) -> str:
 
 
 def replace_control_characters(text: str) -> str:
-    """Replace the characters that control a terminal.
+    """Replace the characters that control a terminal or reverse the direction of text.
 
     Unlike `to_printable`, this is for a text laid out in lines and columns: line breaks stay, and
     a character is replaced by one of the same width.
     """
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    lines = text.split("\n")
+    return "\n".join(
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        for line in lines
+    )
 
 
 def _make_rich_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
@@ -135,21 +146,31 @@ def _render_markdown(reports: Sequence[Report], width: int) -> str:
     blocks = []
     for report in reports:
         if len(reports) > 1:
-            blocks.append(f"## `{report.name}`")
+            blocks.append(f"## {_quote_code(report.name)}")
         blocks.append(_escape_markdown(report.answer.sentence))
         for title, header, rows, _ in report.sections:
             cells = ([_escape_markdown(cell) for cell in _join_lines(row)] for row in rows)
             blocks += [
                 f"### {_escape_markdown(title)}",
-                _format_table(_join_lines(header), cells, "github"),
+                _format_table(
+                    [_escape_markdown(cell) for cell in _join_lines(header)], cells, "github"
+                ),
             ]
         blocks.append("\n".join(f"* {_escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks)
 
 
 def _escape_markdown(text: str) -> str:
-    """Escape what Markdown would read as markup or as the end of a cell."""
-    return re.sub(r"([\\`*_<|])", r"\\\1", text)
+    """Escape what Markdown would read as markup, a link, an image or the end of a cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def _quote_code(text: str) -> str:
+    """Return one line of code, between more backticks than it has in a row."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    space = " " if "`" in text else ""
+    fence = "`" * (longest + 1)
+    return f"{fence}{space}{to_printable(text)}{space}{fence}"
 
 
 def _render_latex(reports: Sequence[Report], width: int) -> str:
@@ -177,10 +198,16 @@ def _render_csv(reports: Sequence[Report], width: int) -> str:
         rows += [name | row for row in report.csv]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     file = io.StringIO()
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_protect_cell, columns))
+    writer.writerows([_protect_cell(row.get(column, "")) for column in columns] for row in rows)
     return file.getvalue()
+
+
+def _protect_cell(value: Any) -> Any:
+    """Return a cell, after an apostrophe if a spreadsheet would compute it, as OWASP advises."""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA_STARTS)
+    return f"'{value}" if is_formula else value
 
 
 def _render_json(reports: Sequence[Report], width: int) -> str:
@@ -196,7 +223,13 @@ def _render_json(reports: Sequence[Report], width: int) -> str:
         for report in reports
     ]
     whole = objects if len(objects) > 1 else objects[0]
-    return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
+    lines = json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else _escape_json(line) for line in lines)
+
+
+def _escape_json(line: str) -> str:
+    """Escape what is not printable, but keep letters that are not ASCII."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 RENDERERS = {  # by style, as STYLES lists them
