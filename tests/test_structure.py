@@ -22,7 +22,17 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {"clipping", "errors", "outcome", "jobs", "phase", "randomness", "regular_file", "streams"},
+    {
+        "clipping",
+        "errors",
+        "limits",
+        "outcome",
+        "jobs",
+        "phase",
+        "randomness",
+        "regular_file",
+        "streams",
+    },
     {"array_file", "cache", "files", "hdf5", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
@@ -51,6 +61,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "errors",
         "outcome",
         "jobs",
+        "limits",
         "phase",
         "prior",
         "settings",

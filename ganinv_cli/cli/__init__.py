@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ganinv_cli.errors import GaninvError, to_printable
+from ganinv_cli.limits import explain_memory_errors
 from ganinv_cli.progress.interrupts import handle_interrupts
 from ganinv_cli.streams import prepare_streams
 
@@ -89,7 +90,8 @@ class _Commands(click.Group):
 def _explain_errors() -> Iterator[None]:
     """Turn a GaninvError, also of --help that cannot be printed, into a sentence and a status."""
     try:
-        yield
+        with explain_memory_errors():
+            yield
     except GaninvError as error:
         prefix = "Error: " if error.exit_code else ""
         _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything

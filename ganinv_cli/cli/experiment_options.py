@@ -21,6 +21,7 @@ from ganinv_cli.cli.parameters import (
 )
 from ganinv_cli.cli.session import Output
 from ganinv_cli.clipping import RULES
+from ganinv_cli.limits import MAX_BATCH_SIZE, MAX_TRIALS, MAX_WORKERS
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.names import ENGINES, LOSSES, PRECISIONS, SOLVERS, STARTS
 
@@ -112,7 +113,7 @@ _MACHINE: tuple[Declaration, ...] = tuple(
         ),
         declare(
             "--batch-size",
-            type=BatchSize(),
+            type=BatchSize(1, largest=MAX_BATCH_SIZE),
             metavar="auto|N",
             show_default="auto",
             help="Trials per batch on each device; auto measures the fastest size.",
@@ -131,11 +132,15 @@ _MACHINE: tuple[Declaration, ...] = tuple(
         ),
         declare(
             "--workers",
-            type=WholeNumber(1),
+            type=WholeNumber(1, largest=MAX_WORKERS),
             show_default="as many as fit",
             help="Number of Ray workers.",
         ),
-        declare("--cpus-per-worker", type=WholeNumber(1), help="Cores and threads per Ray worker."),
+        declare(
+            "--cpus-per-worker",
+            type=WholeNumber(1, largest=MAX_WORKERS),
+            help="Cores and threads per Ray worker.",
+        ),
         declare(
             "--gpus-per-worker",
             type=DecimalNumber(0),
@@ -164,7 +169,13 @@ def experiment_options(
     `trials_help` is the help of --trials, and `trials_names` are its names; `own` are the options
     of this experiment alone, and `checkpoint` is its declaration of --checkpoint.
     """
-    trials = declare(*trials_names, "trials", type=WholeNumber(1), group=INPUT, help=trials_help)
+    trials = declare(
+        *trials_names,
+        "trials",
+        type=WholeNumber(1, largest=MAX_TRIALS),
+        group=INPUT,
+        help=trials_help,
+    )
     settings = (*own, trials, checkpoint, *options.reading, *_METHOD, *_MACHINE)
 
     def decorate(command: Command) -> Command:

@@ -16,6 +16,7 @@ from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import GaninvError
+from ganinv_cli.limits import MAX_POINTS
 from ganinv_cli.progress.terminal import show_on_terminal
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     "--points",
     default=8,
     show_default=True,
-    type=WholeNumber(1),
+    type=WholeNumber(1, largest=MAX_POINTS),
     group=METHOD,
     help="Number of z for --spectrum.",
 )

@@ -23,6 +23,7 @@ from ganinv_cli.cli.parameters import (
     WholeNumber,
 )
 from ganinv_cli.errors import UsageError
+from ganinv_cli.limits import MAX_SEED
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import STYLES
 
@@ -43,7 +44,7 @@ def declare(*names: str, **attributes: Any) -> Declaration:
 
 seed = declare(
     "--seed",
-    type=WholeNumber(0, 2**32 - 1),
+    type=WholeNumber(0, MAX_SEED),
     default=0,
     show_default=True,
     group=METHOD,

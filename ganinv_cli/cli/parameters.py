@@ -1,10 +1,12 @@
 """Commands whose help groups its options, and the types of the options' values."""
 
+import math
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from ganinv_cli.limits import MAX_NUMBER
 from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 
 if TYPE_CHECKING:
@@ -74,15 +76,22 @@ class Shipped(click.ParamType[str]):
 
 
 class WholeNumber(click.IntRange):
-    """A whole number of at least `min` and at most `max`."""
+    """A whole number of at least `least` and at most `most`, and never above `largest`."""
 
     name = "n"
 
+    def __init__(self, least: int, most: int | None = None, *, largest: int = MAX_NUMBER) -> None:
+        super().__init__(least, most)
+        self.largest = largest  # of numbers that mean something; memory ends before most of them
+
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         try:
-            return super().convert(value, param, ctx)
+            number = super().convert(value, param, ctx)
         except click.BadParameter:
             return self.fail(f"{value} is not a whole number{_describe_range(self)}", param, ctx)
+        if self.max is None and number > self.largest:
+            self.fail(f"{value} is too large; give at most {self.largest:,}", param, ctx)
+        return number
 
 
 class DecimalNumber(click.FloatRange):
@@ -92,9 +101,12 @@ class DecimalNumber(click.FloatRange):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         try:
-            return super().convert(value, param, ctx)
+            number = super().convert(value, param, ctx)
         except click.BadParameter:
-            return self.fail(f"{value} is not a number{_describe_range(self)}", param, ctx)
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number{_describe_range(self)}", param, ctx)
+        return number
 
 
 def _describe_range(of: click.IntRange | click.FloatRange) -> str:
@@ -109,7 +121,7 @@ def _describe_range(of: click.IntRange | click.FloatRange) -> str:
     return ""
 
 
-class BatchSize(click.ParamType[int]):
+class BatchSize(WholeNumber):
     """A number of rows of a batch, or `auto`, which is 0."""
 
     name = "auto|n"
@@ -117,9 +129,11 @@ class BatchSize(click.ParamType[int]):
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         if value == "auto":
             return 0
-        if value.isdecimal() and int(value) > 0:
-            return int(value)
-        return self.fail(f"{value} is neither auto nor a whole number of at least 1", param, ctx)
+        try:
+            click.IntRange(1).convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value} is neither auto nor a whole number of at least 1", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Names(click.ParamType[tuple[str, ...]]):

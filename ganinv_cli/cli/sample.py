@@ -109,13 +109,16 @@ def sample(
         )
     with show_on_terminal(None, quiet) as reporter:
         generator = choice.load(reporter, verbose=verbose).make_spec().build()
+        from ganinv_cli.inspection import render
+
+        if not (folder or z_file):  # before all z are drawn
+            asked = count or DEFAULT_COUNT
+            render.measure_sheet(generator, asked, columns or round(asked**0.5))
         latents = _load_latents(generator, z_file, group, seed, count)
         if z_file:
             some = f"the first {count:,} of " if count else ""
             reporter.say(f"{z_file}: {some}{latents.description}")
         reporter.enter("drawing pictures")
-        from ganinv_cli.inspection import render
-
         if folder:
             pictures = render.render_pixels(generator, latents.z, latents.labels)
             images = (files.encode_png(render.to_pil_image(each)) for each in pictures)

@@ -8,6 +8,7 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
+from ganinv_cli.limits import MAX_TRAINING_BATCH
 
 
 @click.command(
@@ -62,7 +63,11 @@ from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
     help="Centre of that square, as shares of the image's width and height.",
 )
 @options.option(
-    "--batch-size", default=64, show_default=True, type=WholeNumber(2), help="Images per step."
+    "--batch-size",
+    default=64,
+    show_default=True,
+    type=WholeNumber(2, largest=MAX_TRAINING_BATCH),
+    help="Images per step.",
 )
 @options.convolution_precision(
     help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",

@@ -11,6 +11,7 @@ from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, Command, DecimalNumber, WholeNumber
 from ganinv_cli.errors import UsageError
+from ganinv_cli.limits import MAX_TRAINING_BATCH
 from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 
@@ -32,7 +33,7 @@ from ganinv_cli.settings.config import RecoverConfig
     "--batch-size",
     default=512,
     show_default=True,
-    type=WholeNumber(1),
+    type=WholeNumber(1, largest=MAX_TRAINING_BATCH),
     group=METHOD,
     help="Images per batch.",
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.ground_truth import draw_true_z
+from ganinv_cli.limits import MAX_DRAWN_VALUES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
@@ -28,7 +29,16 @@ class Latents(NamedTuple):
 
 
 def draw_latents(generator: Generator, seed: int, count: int) -> Latents:
-    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn."""
+    """Return the first true z of `ganinv recover` with this seed; labels are taken in turn.
+
+    Raises UsageError if they are too many for the memory.
+    """
+    most = MAX_DRAWN_VALUES // generator.latent
+    if count > most:
+        raise UsageError(
+            f"{count:,} z of {generator.latent:,} components are too many to draw together; give "
+            f"--count {most:,} or less"
+        )
     numbers = np.arange(count)
     labels = (numbers % generator.labels).astype(np.int32) if generator.labels else None
     return Latents(draw_true_z(generator, seed, numbers), labels)

@@ -40,23 +40,31 @@ def render_pixels(
         yield from to_pixels(generator.render(z[some], rows, labels=batch_labels))
 
 
+def measure_sheet(generator: Generator, count: int, columns: int) -> tuple[int, int]:
+    """Return the height and width of a sheet in pixels. Raises UsageError if it is too large."""
+    height, width, _ = generator.image_shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    down, across = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP
+    if down * across > MAX_SHEET_PIXELS or max(down, across) > MAX_SHEET_SIDE:
+        most = max(1, MAX_SHEET_PIXELS // ((height + GAP) * (width + GAP)))
+        raise UsageError(
+            f"a sheet of {count:,} pictures in {columns:,} columns has {across:,} x {down:,} "
+            f"pixels; give --count {min(most, count - 1):,} or less, other --columns, or a folder"
+        )
+    return down, across
+
+
 def draw_sheet(
     generator: Generator, z: np.ndarray, labels: np.ndarray | None, columns: int
 ) -> Image.Image:
     """Return the pictures of z (n, latent) in rows on one sheet; unused cells are black.
 
-    Raises UsageError if the sheet is too large.
+    Raises UsageError as `measure_sheet` does.
     """
     height, width, channels = generator.image_shape
     columns = min(columns, len(z))
-    rows = -(-len(z) // columns)
-    down, across = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP
-    if down * across > MAX_SHEET_PIXELS or max(down, across) > MAX_SHEET_SIDE:
-        most = max(1, MAX_SHEET_PIXELS // ((height + GAP) * (width + GAP)))
-        raise UsageError(
-            f"a sheet of {len(z):,} pictures in {columns:,} columns has {across:,} x {down:,} "
-            f"pixels; give --count {min(most, len(z) - 1):,} or less, other --columns, or a folder"
-        )
+    down, across = measure_sheet(generator, len(z), columns)
     canvas = np.zeros((down, across, channels), np.uint8)
     for number, picture in enumerate(render_pixels(generator, z, labels)):
         top, left = (number // columns) * (height + GAP), (number % columns) * (width + GAP)

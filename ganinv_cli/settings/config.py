@@ -7,6 +7,14 @@ from typing import Any, ClassVar, Literal
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.limits import (
+    MAX_BATCH_SIZE,
+    MAX_NUMBER,
+    MAX_SEED,
+    MAX_SNAPSHOTS,
+    MAX_TRIALS,
+    MAX_WORKERS,
+)
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.names import ENGINES, LOSSES, PRECISIONS, SOLVERS, STARTS
 from ganinv_cli.settings.sharding import parse_shard
@@ -84,18 +92,22 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
 
     def _number_checks(self) -> Iterator[Check]:
         yield (
-            -1 <= self.label < 2**31,
+            -1 <= self.label <= MAX_NUMBER,
             f"label = {self.label}: give a label from 0, or -1 for each",
         )
         yield (self.trials > 0, f"trials = {self.trials}: give at least 1")
-        yield (self.trials <= 2**31, f"trials = {self.trials}: give at most 2,147,483,648")
+        yield (self.trials <= MAX_TRIALS, f"trials = {self.trials}: give at most {MAX_TRIALS:,}")
         yield (
             self.batch_size >= 0,
             f"batch_size = {self.batch_size}: give at least 1, or 0 for auto",
         )
         yield (
-            0 <= self.seed < 2**32,
-            f"seed = {self.seed}: give a number between 0 and 4294967295",
+            self.batch_size <= MAX_BATCH_SIZE,
+            f"batch_size = {self.batch_size}: give at most {MAX_BATCH_SIZE:,}, or 0 for auto",
+        )
+        yield (
+            0 <= self.seed <= MAX_SEED,
+            f"seed = {self.seed}: give a number between 0 and {MAX_SEED}",
         )
         yield (
             len(self.note) <= MAX_NOTE,
@@ -174,6 +186,9 @@ class Config(Conventions, _Checkpoint):  # fields of the last base come first
             self.cpus_per_worker > 0,
             f"cpus_per_worker = {self.cpus_per_worker}: give 1 or more",
         )
+        for name in ("workers", "cpus_per_worker"):
+            number = getattr(self, name)
+            yield (number <= MAX_WORKERS, f"{name} = {number}: give at most {MAX_WORKERS:,}")
         yield (
             self.gpus_per_worker in (-1, 0) or 0 < self.gpus_per_worker < 1e6,
             f"gpus_per_worker = {self.gpus_per_worker:g}: give 0 or more, or -1 for auto",
@@ -216,6 +231,15 @@ class RecoverConfig(Config):
     def _checks(self) -> Iterator[Check]:
         yield from super()._checks()
         yield (self.success in ("end", "ever"), f"success = {self.success!r}: give end or ever")
+        yield (
+            len(self.snapshots) <= MAX_SNAPSHOTS,
+            f"snapshots has {len(self.snapshots):,} numbers: give at most {MAX_SNAPSHOTS}",
+        )
+        for snapshot in self.snapshots:
+            yield (
+                0 <= snapshot <= MAX_NUMBER,
+                f"snapshots: {snapshot} is not a number from 0 to {MAX_NUMBER:,}",
+            )
         yield (
             self.polish in ("none", "float64"),
             f"polish = {self.polish!r}: give none or float64",

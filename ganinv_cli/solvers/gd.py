@@ -9,6 +9,7 @@ import tensorflow as tf
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.jacobian_spectrum import find_spectrum
+from ganinv_cli.limits import MAX_NUMBER
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.load import check_type
@@ -73,6 +74,8 @@ class GradientDescent(Solver):
             raise ConfigError(
                 f"[gd] halve_every = {self.halve_every} is below 0; give 0 to halve never"
             )
+        if self.halve_every > MAX_NUMBER:
+            raise ConfigError(f"[gd] halve_every must be at most {MAX_NUMBER:,}; give 0 for never")
         if self.precision not in ("float32", "float64"):
             raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
 

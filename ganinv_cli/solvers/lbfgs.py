@@ -7,11 +7,19 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.limits import MAX_HISTORY, MAX_NUMBER, MAX_PATIENCE
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.solvers.parts import active_set, lbfgs_history
 from ganinv_cli.solvers.parts.lbfgs_history import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver
+
+_LARGEST = {
+    "memory": MAX_HISTORY,
+    "metric": MAX_HISTORY,
+    "patience": MAX_PATIENCE,
+    "redraws": MAX_NUMBER,
+}
 
 
 class _State(NamedTuple):
@@ -83,6 +91,9 @@ class LBFGS(Solver):
             raise ConfigError("[lbfgs] memory must be at least 1, and patience at least 2")
         if self.redraws < 0 or self.metric < 0:
             raise ConfigError("[lbfgs] redraws and metric must be 0 or more")
+        for name, largest in _LARGEST.items():
+            if getattr(self, name) > largest:
+                raise ConfigError(f"[lbfgs] {name} must be at most {largest:,}")
         for name in ("progress", "crawl", "shrink", "sufficient"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"[lbfgs] {name} must be between 0 and 1")

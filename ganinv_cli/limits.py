@@ -1,0 +1,48 @@
+"""Limits of numbers and sizes that are refused before memory is allocated for them."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ganinv_cli.errors import OutOfMemoryError
+
+MAX_NUMBER = 2**31 - 1  # of anything that an option or a setting counts, if no less is said
+MAX_TRIALS = 2**31
+MAX_BATCH_SIZE = 2**16  # rows; auto chooses at most 4,096
+MAX_SEED = 2**32 - 1
+MAX_WORKERS = 2**16  # of Ray, and cores of each
+MAX_SNAPSHOTS = 1000  # columns of Figure 1
+MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and of a preconditioner's random z
+MAX_PATIENCE = 100_000  # losses that are kept per trial
+MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
+MAX_POINTS = 10_000  # random z of a measurement
+MAX_TRAINING_BATCH = 2**13  # images
+# of Python and the loader of libraries, which have no error of their own for it
+_MEMORY_WORDS = (
+    *("can't start new thread", "failed to map segment", "cannot allocate memory"),
+    "error return without exception set",
+)
+
+
+@contextmanager
+def explain_memory_errors() -> Iterator[None]:
+    """Turn each error that means too little memory into an OutOfMemoryError."""
+    try:
+        yield
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise OutOfMemoryError(
+                "the memory that ganinv may use ran out; free some, allow more (ulimit -v), or "
+                "give fewer or smaller things at once, e.g. a smaller --batch-size"
+            ) from error
+        raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow and isinstance(error, tensorflow.errors.ResourceExhaustedError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _MEMORY_WORDS)
