@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.regular_file import check_regular_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,6 +39,8 @@ def open_replacement(
     By default the temporary file is beside `path`, with a name that no other process uses. With
     `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
     """
+    if path.exists():
+        check_regular_file(path)
     temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
@@ -130,6 +133,9 @@ def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, opt
     check_parent_folder(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
+    with explain_write_errors(path):
+        if path.exists():
+            check_regular_file(path)
     if has_content(path) and not overwrite:
         raise UsageError(f"{path} exists; name another file, or give --overwrite")
     check_writable(path, path.absolute().parent)

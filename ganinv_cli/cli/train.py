@@ -9,6 +9,9 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
 from ganinv_cli.limits import MAX_TRAINING_BATCH
+from ganinv_cli.regular_file import read_regular_file
+
+MAX_NAMES_BYTES = 1 << 26  # of the file of --exclude
 
 
 @click.command(
@@ -155,7 +158,7 @@ def train(
 
 def _read_names(path: Path) -> frozenset[str]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_regular_file(path, MAX_NAMES_BYTES).decode().splitlines()
     except (OSError, ValueError) as error:
         raise click.BadParameter(
             f"{path} cannot be read ({error}); name a text file with one file name per line",

@@ -15,6 +15,7 @@ import tensorflow as tf
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import open_replacement
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.regular_file import open_regular_file
 
 FILE_NAME = "encoder.npz"
 MAX_PIXEL = 0.998  # pixels are clipped to ± this before atanh, which is infinite at 1
@@ -137,12 +138,14 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     Raises CheckpointError if it is missing, damaged, or unpacks to more than `max_bytes`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > max_bytes:
-            raise damaged_error(path, f"{size:,} bytes in it, more than {max_bytes:,}")
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with open_regular_file(path) as opened:
+            with zipfile.ZipFile(opened) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size > max_bytes:
+                raise damaged_error(path, f"{size:,} bytes in it, more than {max_bytes:,}")
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as file:
+                return dict(file)
     except FileNotFoundError:
         raise CheckpointError(
             f"{path} does not exist; create it with `ganinv train-encoder`"

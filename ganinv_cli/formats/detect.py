@@ -12,6 +12,7 @@ from pathlib import Path
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.reading import check_member_list
+from ganinv_cli.regular_file import check_regular_file, open_regular_file
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -44,7 +45,7 @@ class FileFacts:
         """The first 16 KiB of a file."""
         if not self.is_file:
             return b""
-        with self.path.open("rb") as file:
+        with open_regular_file(self.path) as file:
             return file.read(1 << 14)
 
     @property
@@ -57,7 +58,7 @@ class FileFacts:
         if not self.is_zip:
             return ()
         try:
-            with self.path.open("rb") as file:
+            with open_regular_file(self.path) as file:
                 check_member_list(file)
                 with zipfile.ZipFile(file) as archive:
                     return tuple(archive.namelist())
@@ -112,6 +113,8 @@ def detect_format(path: Path) -> Format:
     """
     try:
         facts = FileFacts(path)
+        if path.exists() and not path.is_dir():
+            check_regular_file(path)
         for form in list_formats():
             if form.evidence is Evidence.NEIGHBOURS:
                 _refuse_unknown_content(facts)

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.regular_file import open_regular_file
 
 MAX_MEMBER_LIST = 1 << 24  # bytes of a zip archive's list of members, some 60 each
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes; in the block too, OSError becomes UnreadableError."""
+    """Open a regular file for reading bytes; in the block too, OSError becomes UnreadableError."""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             yield file
     except OSError as error:
         raise UnreadableError(

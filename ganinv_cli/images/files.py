@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.regular_file import open_regular_file
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 NPY_SUFFIX = ".npy"
@@ -68,9 +69,9 @@ def is_array_name(path: PurePath) -> bool:
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     try:
-        size = check_regular_file(path)
-        check_size(to_printable(path), size)
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            check_size(to_printable(path), size)
             return file.read(size)
     except OSError as error:
         raise make_read_error(path, error) from error

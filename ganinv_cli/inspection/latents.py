@@ -11,6 +11,7 @@ from ganinv_cli.errors import UsageError
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.limits import MAX_DRAWN_VALUES
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.regular_file import open_regular_file
 from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
 
@@ -96,11 +97,12 @@ def _read_numpy(path: Path) -> Latents:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path} has more than {MAX_BYTES:,} bytes; name a file of z alone")
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return Latents(loaded, None)
-        with loaded as archive:
-            return Latents(archive["z"], archive.get(LABEL_COLUMN))
+        with open_regular_file(path) as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return Latents(loaded, None)
+            with loaded as archive:
+                return Latents(archive["z"], archive.get(LABEL_COLUMN))
     except KeyError:
         raise UsageError(
             f"{path} has no array z; name a file written by ganinv invert --npz or ganinv sample "

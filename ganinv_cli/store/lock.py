@@ -7,7 +7,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import check_parent_folder
+from ganinv_cli.files import check_parent_folder, explain_write_errors
+from ganinv_cli.regular_file import check_regular_file
 
 
 @contextlib.contextmanager
@@ -22,6 +23,9 @@ def hold_lock(path: Path) -> Iterator[None]:
     check_parent_folder(path)
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
+    with explain_write_errors(path):
+        if path.exists():
+            check_regular_file(path)
     lock = FileLock(_lock_path(path), timeout=0)
     try:
         lock.acquire()

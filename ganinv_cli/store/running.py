@@ -8,6 +8,7 @@ import numpy as np
 
 from ganinv_cli.array_file import DAMAGED, encode_arrays, read_arrays
 from ganinv_cli.files import replace_file
+from ganinv_cli.regular_file import open_regular_file
 from ganinv_cli.store import files
 
 MAX_BYTES = 1 << 29  # of one file; larger ones are neither written nor read
@@ -31,7 +32,11 @@ def count_running_trials(path: Path) -> int:
     """Return how many running trials are saved; those of damaged files do not count."""
     jobs: set[tuple[object, ...]] = set()  # the files of two devices may have the same trial
     for file in list_running_files(path):
-        with contextlib.suppress(OSError, *DAMAGED), np.load(file) as arrays:
+        with (
+            contextlib.suppress(OSError, *DAMAGED),
+            open_regular_file(file) as opened,
+            np.load(opened) as arrays,
+        ):
             names = [name for name in arrays.files if name.startswith("jobs.")]
             jobs.update(zip(*(arrays[name].tolist() for name in names), strict=True))
     return len(jobs)

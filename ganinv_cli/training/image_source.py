@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ganinv_cli.errors import ImageError, to_printable
 from ganinv_cli.images import files
+from ganinv_cli.regular_file import open_regular_file
 
 # Errors that zipfile raises for damaged archives, besides BadZipFile and OSError.
 ARCHIVE_ERRORS = (
@@ -56,7 +57,8 @@ def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]
     try:
         if source.is_dir():
             return _list_folder(source)
-        return _list_archive(source, stack.enter_context(zipfile.ZipFile(source)))
+        file = stack.enter_context(open_regular_file(source))
+        return _list_archive(source, stack.enter_context(zipfile.ZipFile(file)))
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
     except OSError as error:

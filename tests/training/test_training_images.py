@@ -204,10 +204,10 @@ def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = _folder(tmp_path / "source", {"a.png": _encoded()})
 
-    def denied(path: Path, mode: str) -> None:
+    def denied(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr("ganinv_cli.images.files.open_regular_file", denied)
     with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\)"):
         load_images(source, 16, 3, SquareCrop())
 

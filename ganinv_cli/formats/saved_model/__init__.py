@@ -25,7 +25,7 @@ def read(path: Path, conventions: Conventions) -> UnfinishedGenerator:
 
 def _recognises(facts: FileFacts) -> bool:
     if facts.path.is_dir():
-        return (facts.path / GRAPH_FILE).is_file()
+        return (facts.path / GRAPH_FILE).exists()
     return facts.path.suffix == ".pb"
 
 

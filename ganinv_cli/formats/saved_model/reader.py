@@ -16,6 +16,7 @@ from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.replay import replay_graph
 from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.regular_file import open_regular_file
 
 MAX_BYTES = 1 << 29  # with 100 million weights as constants
 SERVING_SIGNATURES = ("serving_default", "default", "serve")
@@ -46,7 +47,7 @@ def read_graph_file(file: Path) -> UnfinishedGenerator:
 
 def _read_bytes(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
+        with open_regular_file(file) as opened:
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableError(

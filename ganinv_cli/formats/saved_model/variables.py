@@ -15,6 +15,7 @@ from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.index import check_index
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.network.replay import CALLS
+from ganinv_cli.regular_file import check_regular_file
 
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -64,12 +65,13 @@ class Variables:
         if self._tensors is None:
             index = self._prefix.with_name("variables.index")
             try:
-                check_index(index)
+                check_regular_file(index)
             except OSError as error:
                 raise UnreadableError(
                     f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "
                     f"({error.strerror}); copy the whole SavedModel again"
                 ) from None
+            check_index(index)
             self._tensors = CheckpointTensors(self._prefix)
         return self._tensors
 

@@ -10,6 +10,7 @@ import numpy as np
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files import replace_file
 from ganinv_cli.formats.detect import list_titles
+from ganinv_cli.regular_file import open_regular_file
 
 STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
 MAX_STATE_BYTES = 1 << 20
@@ -44,6 +45,12 @@ def find_checkpoint(path: Path) -> CheckpointFiles:
         ) from None
 
 
+def list_files(prefix: Path) -> list[Path]:
+    """Return the files that TensorFlow opens for a prefix: index and data, or the V1 file."""
+    index = _index_path(prefix)
+    return [index, *map(prefix.with_name, _list_shards(prefix))] if index.exists() else [prefix]
+
+
 def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a V2 checkpoint (`.index` and `.data-00000-of-00001`) and the folder's state file."""
     import tensorflow as tf  # in the body: finding a checkpoint does not need it
@@ -63,21 +70,21 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _resolve_path(path: Path) -> CheckpointFiles:
-    if _index_path(path).is_file() or _is_v1(path):
+    if _index_path(path).exists() or _is_v1(path):
         return _require_all_files(path)
     if path.is_dir():
         return _find_in_folder(path)
     part = _PART.fullmatch(path.name)
     if part:
         return _require_all_files(path.with_name(part["prefix"]))
-    if path.name == STATE_FILE and path.is_file():
+    if path.name == STATE_FILE and path.exists():
         return _follow_state_file(path)
     return _require_all_files(path)
 
 
 def _require_all_files(prefix: Path) -> CheckpointFiles:
     """Return the checkpoint; CheckpointError names a file that is missing."""
-    if _index_path(prefix).is_file():
+    if _index_path(prefix).exists():
         shards = _list_shards(prefix)
         count = max(shards.values(), default=1)
         for number in range(count):
@@ -118,7 +125,7 @@ def _explain_missing(prefix: Path) -> str:
 
 def _find_in_folder(folder: Path) -> CheckpointFiles:
     state = folder / STATE_FILE
-    if state.is_file() and not _is_v1(state):
+    if state.exists() and not _is_v1(state):
         return _follow_state_file(state)
     prefixes = _list_prefixes(folder)
     if not prefixes:
@@ -136,7 +143,7 @@ def _find_in_folder(folder: Path) -> CheckpointFiles:
 
 
 def _follow_state_file(state: Path) -> CheckpointFiles:
-    with state.open("rb") as file:
+    with open_regular_file(state) as file:
         text = file.read(MAX_STATE_BYTES).decode("utf-8", "replace")
     newest = _NEWEST.search(text)
     if not newest:
@@ -147,7 +154,7 @@ def _follow_state_file(state: Path) -> CheckpointFiles:
     named_path = Path(_unescape(newest[1]))
     local_prefix = state.parent / named_path.name
     for prefix in (local_prefix, state.parent / named_path):
-        if named_path.name and (_index_path(prefix).is_file() or _is_v1(prefix)):
+        if named_path.name and (_index_path(prefix).exists() or _is_v1(prefix)):
             return _require_all_files(prefix)
     others = [prefix.name for prefix in _list_prefixes(state.parent)]
     advice = (
@@ -211,7 +218,7 @@ def _is_v1(path: Path) -> bool:
         return False
     if path.stat().st_size < len(TABLE_MAGIC):
         return False
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         file.seek(-len(TABLE_MAGIC), 2)
         return file.read() == TABLE_MAGIC
 

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto
 
 from ganinv_cli.formats.interface import UnreadableError
+from ganinv_cli.formats.reading import open_file
 
 MAX_BYTES = 1 << 26  # about 60 bytes per tensor
 MAX_AXES = 32
@@ -22,7 +23,7 @@ TRAILER = 5  # bytes after each block: compression and checksum
 
 def check_index(path: Path) -> None:
     """Raise UnreadableError if an entry is not a valid description of a tensor."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         table = file.read(MAX_BYTES + 1)
     if len(table) > MAX_BYTES:
         raise UnreadableError(f"the index has more than {MAX_BYTES:,} bytes; is it a DCGAN's?")

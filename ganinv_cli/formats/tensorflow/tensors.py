@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.reading import damaged_error, translate_errors
+from ganinv_cli.formats.reading import damaged_error, open_file, translate_errors
+from ganinv_cli.formats.tensorflow.checkpoint_files import list_files
 from ganinv_cli.formats.weights.weight import check_floats
 
 
@@ -19,6 +20,9 @@ class CheckpointTensors:
     """
 
     def __init__(self, prefix: Path) -> None:
+        for path in list_files(prefix):  # TensorFlow would wait for a pipe
+            with open_file(path):
+                pass
         with _translate_errors("it cannot be opened"):
             self._reader = tf.train.load_checkpoint(str(prefix))
             shapes = self._reader.get_variable_to_shape_map()
