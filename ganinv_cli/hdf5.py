@@ -4,10 +4,11 @@ Everything in an open file is a group or an array of its own: links to other pla
 other files, and filters that would load a plugin are refused when it is opened.
 """
 
+import io
 import math
-import mmap
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +22,7 @@ MAX_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
 MAX_NAMES = 10_000  # texts in an attribute
 ALLOWED_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, LZF: others would load a plugin
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_COLLECTION_SIGNATURE = b"GCOL\x01"
+_COLLECTION = b"GCOL\x01"  # a global heap begins so
 _HEADER_BYTES = 16  # bytes of a collection, and of each text in it
 _MIN_COLLECTION_BYTES = 4096  # bytes of a collection
 
@@ -34,21 +35,23 @@ class DamagedHdf5Error(Hdf5Error):
     """A file is damaged or incomplete."""
 
 
-def open_file(file: Path | BinaryIO) -> h5py.File:
+class NoHdf5Error(DamagedHdf5Error):
+    """A file does not begin as HDF5."""
+
+
+@contextmanager
+def open_file(file: Path | BinaryIO) -> Iterator[h5py.File]:
     """Open a file for reading and check what it holds. Raises OSError or Hdf5Error."""
     if isinstance(file, Path):
-        with open_regular_file(file) as opened:
-            _check_heaps(opened)
-    else:
-        _check_heaps(file)
-    with translate_errors("it cannot be read as HDF5"):
-        root = h5py.File(file, "r", locking=False)
-        try:
+        with open_regular_file(file) as opened, open_file(opened) as root:
+            yield root
+        return
+    _check_signature(file)
+    with ExitStack() as stack:
+        with translate_errors("it cannot be read as HDF5"):
+            root = stack.enter_context(h5py.File(_HeapGuard(file.fileno()), "r"))
             _check_objects(root)
-        except BaseException:
-            root.close()
-            raise
-    return root
+        yield root
 
 
 @contextmanager
@@ -99,6 +102,8 @@ def _check_objects(root: h5py.File) -> None:
 
 
 def _check_storage(data: h5d.DatasetID, name: str) -> None:
+    if data.get_offset() is not None:  # in one piece in this file, and without filters
+        return
     plan = data.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
         raise Hdf5Error(f"{name} keeps its values in another file")
@@ -107,49 +112,64 @@ def _check_storage(data: h5d.DatasetID, name: str) -> None:
         raise Hdf5Error(f"{name} is compressed in an unknown way")
 
 
-def _check_heaps(file: BinaryIO) -> None:
-    """Raise Hdf5Error if a global heap is damaged, else the library would read forever."""
-    try:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError:
-        raise DamagedHdf5Error("it is empty") from None
-    with closing(content):
-        if not (
-            _has_8_byte_offsets(content)
-            and all(_is_intact(content, at) for at in _find_collections(content))
-        ):
-            raise DamagedHdf5Error(
-                "it cannot be read as HDF5, the file is damaged or of an unusual kind"
-            )
-
-
-def _has_8_byte_offsets(content: mmap.mmap) -> bool:
-    """Return whether offsets have 8 bytes, as in all but tiny old files."""
-    first = content[:16]
+def _check_signature(file: BinaryIO) -> None:
+    first = os.pread(file.fileno(), 16, 0)
     place = 13 if first[8:9] < b"\x02" else 9  # by the version
-    return first.startswith(SIGNATURE) and first[place : place + 2] == b"\x08\x08"
+    if not first.startswith(SIGNATURE):
+        raise NoHdf5Error("it cannot be read as HDF5, the file is damaged or of another kind")
+    if first[place : place + 2] != b"\x08\x08":  # bytes of offsets, as in all but tiny old files
+        raise DamagedHdf5Error("it cannot be read as HDF5, the file is damaged or of a rare kind")
 
 
-def _find_collections(content: mmap.mmap) -> Iterator[int]:
-    """Yield the offset of each global heap."""
-    offset = content.find(_COLLECTION_SIGNATURE)
-    while offset >= 0:
-        yield offset
-        offset = content.find(_COLLECTION_SIGNATURE, offset + 1)
+class _HeapGuard(io.RawIOBase):
+    """A file whose global heaps are checked when they are read.
+
+    The library reads texts from these heaps, and would read a damaged one forever.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
+        self._offset = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._offset = offset + (self._size if whence == os.SEEK_END else 0)
+        return self._offset
+
+    def tell(self) -> int:
+        return self._offset
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into the buffer. Raises OSError if a heap in it, or at its ends, is damaged."""
+        length, before = len(buffer), min(self._offset, len(_COLLECTION))
+        start = self._offset - before
+        content = os.pread(self._descriptor, before + length + len(_COLLECTION), start)
+        at = content.find(_COLLECTION)
+        while at >= 0:
+            if not self._is_intact(start + at):
+                raise OSError("a heap of texts is damaged")
+            at = content.find(_COLLECTION, at + 1)
+        read = content[before : before + length]
+        buffer[: len(read)] = read
+        self._offset += len(read)
+        return len(read)
+
+    def _is_intact(self, start: int) -> bool:
+        """Return whether the texts of a heap follow one another to its end."""
+        size = _decode_number(os.pread(self._descriptor, 8, start + 8))
+        if size < _MIN_COLLECTION_BYTES or start + size > self._size:
+            return True  # the library refuses it, if it is a heap at all
+        content, offset = os.pread(self._descriptor, size, start), _HEADER_BYTES
+        while offset + _HEADER_BYTES <= size:
+            number = _decode_number(content[offset : offset + 2])
+            length = _decode_number(content[offset + 8 : offset + _HEADER_BYTES])
+            offset += (
+                _HEADER_BYTES + -(-length // 8) * 8 if number else length
+            )  # object 0 is the free space
+            if offset > size or (number == 0 and length < _HEADER_BYTES):
+                return False
+        return True
 
 
-def _is_intact(content: mmap.mmap, start: int) -> bool:
-    """Return whether the texts of a heap follow one another to its end."""
-    size = int.from_bytes(content[start + 8 : start + _HEADER_BYTES], "little")
-    if size < _MIN_COLLECTION_BYTES or start + size > len(content):
-        return True  # the library refuses it, if it is a heap at all
-    offset, end = start + _HEADER_BYTES, start + size
-    while offset + _HEADER_BYTES <= end:
-        number = int.from_bytes(content[offset : offset + 2], "little")
-        length = int.from_bytes(content[offset + 8 : offset + _HEADER_BYTES], "little")
-        offset += (
-            _HEADER_BYTES + -(-length // 8) * 8 if number else length
-        )  # object 0 is the free space
-        if offset > end or (number == 0 and length < _HEADER_BYTES):
-            return False
-    return True
+def _decode_number(content: bytes) -> int:
+    return int.from_bytes(content, "little")

@@ -128,7 +128,7 @@ def read_block(
     found[TRIAL][:] = -1
     low, high = int(numbers[0]), int(numbers[-1]) + 1
     for source in reversed(rows.list_sources(group, low, high)):  # the first overwrites the others
-        with files.open_results(source.path) as file:
+        with files.reopen_results(source.path) as file:
             columns = file[group or "/"]
             if source.trials is not None:
                 trials, at = (source.trials[np.isin(source.trials, numbers)],) * 2
@@ -159,7 +159,7 @@ def read_images(catalogue: Catalogue, names: Sequence[str]) -> dict[str, dict[st
     for stored in catalogue.files:
         new = [group for group in stored.spans if is_image_group(group) and group not in rows]
         if new:
-            with files.open_results(stored.path) as file:
+            with files.reopen_results(stored.path) as file:
                 rows |= {
                     group: {name: file[column_path(group, name)][:1] for name in names}
                     for group in new

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import h5py
 
+from ganinv_cli import hdf5
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import has_content, open_replacement, replace_file, sync_to_disk
+from ganinv_cli.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
 from ganinv_cli.store import schema
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _PART_PATTERN = "part-*.h5"
 _TEMPORARY_SUFFIX = ".tmp"  # a file that is still being written
 
@@ -120,24 +121,35 @@ def check_replaceable(path: Path) -> None:
 
 @contextlib.contextmanager
 def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
-    """Open a results file or a part for reading.
+    """Open a results file or a part for reading, and check what it holds.
 
     Raises FileNotFoundError if there is none, DamagedError if it is damaged, also while it is read,
     ResultsError if it is not from ganinv or has a newer schema.
     """
-    with open_persistent(path, any_schema) as file, translate_errors(path):
+    with _translate_open_errors(path), hdf5.open_file(path) as file, translate_errors(path):
+        _check_schema(path, file.attrs, any_schema)
         yield file
 
 
-def open_persistent(path: Path, any_schema: bool = False) -> h5py.File:
-    """Open a file as `open_results` does, but until it is garbage-collected.
+@contextlib.contextmanager
+def reopen_results(path: Path) -> Iterator[h5py.File]:
+    """Open a file that `open_results` has checked. Raises FileNotFoundError or DamagedError."""
+    with reopen_persistent(path) as file, translate_errors(path):
+        yield file
 
-    It stays readable if another file replaces it. Raises as `open_results`.
+
+def reopen_persistent(path: Path) -> h5py.File:
+    """Open a file as `reopen_results` does, but until it is garbage-collected.
+
+    It stays readable if another file replaces it.
     """
-    file = _open_hdf5(path)
-    with translate_errors(path):
-        _check_schema(path, file.attrs, any_schema)
-    return file
+    try:
+        # A file is never changed after its renaming, so HDF5's own lock is not needed.
+        return h5py.File(path, "r", locking=False)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _damaged_error(path, error) from error
 
 
 @contextlib.contextmanager
@@ -149,22 +161,25 @@ def translate_errors(path: Path) -> Iterator[None]:
         raise _damaged_error(path, error) from error
 
 
-def _open_hdf5(path: Path) -> h5py.File:
+@contextlib.contextmanager
+def _translate_open_errors(path: Path) -> Iterator[None]:
     try:
-        # A file is never changed after its renaming, so HDF5's own lock is not needed.
-        return h5py.File(path, "r", locking=False)
+        yield
     except FileNotFoundError:
         raise
+    except IsADirectoryError as error:
+        raise ResultsError(f"{path} is a folder; name a results file") from error
     except OSError as error:
-        if path.is_dir():
-            raise ResultsError(f"{path} is a folder; name a results file") from error
-        if isinstance(error, PermissionError):
-            raise ResultsError(f"{path} cannot be read: permission denied") from error
-        with path.open("rb") as file:
-            ours = file.read(len(_SIGNATURE)) == _SIGNATURE
-        if ours:
-            raise _damaged_error(path, error) from error
+        reason = error.strerror or error
+        raise ResultsError(f"{path} cannot be read: {str(reason).lower()}") from error
+    except NoHdf5Error as error:
         raise ResultsError(f"{path} is not an HDF5 file; name a results file") from error
+    except DamagedHdf5Error as error:
+        raise _damaged_error(path, error) from error
+    except Hdf5Error as error:
+        raise DamagedError(
+            f"{path} is not a results file as ganinv writes it: {error}; {_advise(path)}"
+        ) from error
 
 
 def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: bool) -> None:
@@ -180,8 +195,10 @@ def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: boo
 
 
 def _damaged_error(path: Path, error: Exception) -> DamagedError:
+    return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {_advise(path)}")
+
+
+def _advise(path: Path) -> str:
     if path.match(_PART_PATTERN):
-        advice = "delete it and run the same command again, which runs its trials again"
-    else:
-        advice = "restore a copy, or run its command again with --overwrite"
-    return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {advice}")
+        return "delete it and run the same command again, which runs its trials again"
+    return "restore a copy, or run its command again with --overwrite"

@@ -103,19 +103,21 @@ def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
     parts = files.list_parts(path)
     found: list[_FileContents] = []
     if has_content(path):
-        handle = files.open_persistent(path) if keep_open else None
-        found.append(_read_file(ResultsFile(path, path, read_stamp(path), handle)))
+        found.append(_read_file(ResultsFile(path, path, read_stamp(path)), keep_open))
     for part in parts:
         found.append(_read_file(ResultsFile(part, path, read_stamp(part))))
         provenance.check_beside(found[0].summary.attributes, found[-1].summary.attributes, part)
     return found
 
 
-def _read_file(source: ResultsFile) -> _FileContents:
-    with source.open() as file:
-        summary = contents.read_summary(file)
-        source = replace(source, run_key=select_run_key(summary.attributes))
-        return _FileContents(source, summary, contents.read_figures(file))
+def _read_file(source: ResultsFile, keep_open: bool = False) -> _FileContents:
+    with files.open_results(source.path) as file:
+        summary, figures = contents.read_summary(file), contents.read_figures(file)
+    handle = files.reopen_persistent(source.path) if keep_open else None
+    if read_stamp(source.path) != source.stamp:
+        raise FileNotFoundError(source.path)  # another file has the name since
+    source = replace(source, handle=handle, run_key=select_run_key(summary.attributes))
+    return _FileContents(source, summary, figures)
 
 
 def _merge_contents(loaded: Sequence[_FileContents]) -> Results:

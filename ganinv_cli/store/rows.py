@@ -57,7 +57,7 @@ class ResultsFile:
         elif read_stamp(self.path) != self.stamp:
             raise FileNotFoundError(self.path)
         else:
-            with files.open_results(self.path) as file:
+            with files.reopen_results(self.path) as file:
                 yield file
 
     @contextlib.contextmanager

@@ -161,7 +161,7 @@ class Run:
     def _read_figures(self) -> dict[str, Figure]:
         if not has_content(self.path):
             return {}
-        with files.open_results(self.path) as file:
+        with files.reopen_results(self.path) as file:
             return contents.read_figures(file)
 
     def _save_error(self, error: OSError) -> SaveError:

@@ -86,6 +86,7 @@ def test_a_commit_reads_nothing_and_writes_its_own_rows_alone(tmp_path, monkeypa
         commit_batches(run, *([trial] for trial in range(5)))
         run.finish()
         monkeypatch.setattr(files, "open_results", None)
+        monkeypatch.setattr(files, "reopen_results", None)
         commit_batches(run, *([trial] for trial in range(5, 25)))
         sizes = {part.stat().st_size for part in parts_folder(path).iterdir()}
     assert len(sizes) == 1

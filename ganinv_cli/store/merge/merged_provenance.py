@@ -75,7 +75,7 @@ class MergedProvenance:
         """Return the figures by name; of several, the one with the lowest trials."""
         loaded = {}
         for name, (_, path) in self._figures.items():
-            with files.open_results(path) as file:
+            with files.reopen_results(path) as file:
                 loaded[name] = contents.read_figure(file[name])
         return loaded
 
@@ -102,7 +102,7 @@ class MergedProvenance:
             self._values.setdefault(what, {}).setdefault(str(value), []).append(path)
 
     def _record_figure(self, path: Path, name: str) -> None:
-        with files.open_results(path) as file:
+        with files.reopen_results(path) as file:
             trials = tuple(int(trial) for trial in file[name].attrs["trials"])
         if name not in self._figures or trials < self._figures[name][0]:
             self._figures[name] = trials, path
@@ -118,7 +118,7 @@ def _read_attributes(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the attributes of the first file committed at `path`, and of the last one."""
     whole = has_content(path) and not more
-    with files.open_results(catalogue.files[0 if whole else -1].path) as file:
+    with files.reopen_results(catalogue.files[0 if whole else -1].path) as file:
         newest = provenance.decode_attributes(file.attrs)
     return catalogue.attributes or newest, newest
 

@@ -163,14 +163,14 @@ def test_a_file_that_is_being_written_is_refused(out, pair):
 
 
 def test_a_file_that_goes_away_meanwhile_is_a_sentence(out, pair, monkeypatch):
-    opened = files.open_results
+    opened = files.reopen_results
 
     def gone(path, **options):
         if path == pair[1] and files.temporary_path(out).exists():
             pair[1].unlink()
         return opened(path, **options)
 
-    monkeypatch.setattr(files, "open_results", gone)
+    monkeypatch.setattr(files, "reopen_results", gone)
     with pytest.raises(ResultsError, match="was removed while it was read"):
         merge(out, pair)
     assert not out.exists()
