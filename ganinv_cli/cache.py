@@ -7,7 +7,6 @@ kept.
 
 import hashlib
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -86,10 +85,9 @@ def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     path = _find_path(kind, key)
     if path is None or sum(array.nbytes for array in arrays.values()) > MAX_ENTRY_BYTES:
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # hosts may share a home
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, encode_arrays(arrays, key), temporary=temporary)
+        replace_file(path, encode_arrays(arrays, key))
         _remove_least_recently_used()
 
 

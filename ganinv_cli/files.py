@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.regular_file import check_regular_file
+from ganinv_cli.temporary import claim_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,24 +36,43 @@ def open_replacement(
 ) -> Iterator[Path]:
     """Yield the path of a temporary file to write, which replaces `path` at the end.
 
-    If the block or the replacement fails, the temporary file is removed and `path` is as before.
-    By default the temporary file is beside `path`, with a name that no other process uses. With
-    `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
+    If `path` is a link, the file that it leads to is replaced. If the block or the replacement
+    fails, the temporary file is removed and `path` is as before. By default the temporary file is
+    `.NAME.tmp` beside `path`. Its name is fixed, so that the next call uses the one that a killed
+    process has left. With `durable` the content, and then the name, reach the disk before this
+    returns. Raises OSError.
     """
+    path = follow_link(path)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if path.exists():
         check_regular_file(path)
-    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        if durable:
-            sync_to_disk(temporary)
-        temporary.replace(path)  # last: a process killed before this leaves the old file
-        if durable:
-            sync_to_disk(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)  # a full disk needs the space
-        raise
+    temporary = temporary or name_temporary(path)
+    with claim_file(temporary):
+        try:
+            yield temporary
+            if durable:
+                sync_to_disk(temporary)
+            temporary.replace(path)  # last: a process killed before this leaves the old file
+            if durable:
+                sync_to_disk(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)  # a full disk needs the space
+            raise
+
+
+def name_temporary(path: Path) -> Path:
+    """Return the path at which a file is written before it is renamed."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def follow_link(path: Path) -> Path:
+    """Return the path that a link leads to, where nothing may be; other paths as they are.
+
+    If links lead in a circle, the path is returned, which is still a link.
+    """
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114
 
 
 def sync_to_disk(path: Path) -> None:

@@ -23,15 +23,8 @@ SOURCES = [
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
     {
-        "clipping",
-        "errors",
-        "limits",
-        "outcome",
-        "jobs",
-        "phase",
-        "randomness",
-        "regular_file",
-        "streams",
+        *("clipping", "errors", "limits", "outcome", "jobs", "phase", "randomness"),
+        *("regular_file", "streams", "temporary"),
     },
     {"array_file", "cache", "files", "hdf5", "images", "prior", "settings"},
     {"network", "statistics", "store"},
@@ -68,6 +61,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "files",
         "regular_file",
         "streams",
+        "temporary",
         "images",
         "store",
         "array_file",

@@ -25,6 +25,7 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.load import check_keywords
+from ganinv_cli.temporary import make_temporary_folder
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.images import ImageRun
@@ -318,8 +319,8 @@ def _name_results_file(out: str | Path | None, command: str) -> Iterator[Path]:
     if out is not None:
         yield Path(out)
         return
-    with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
-        yield Path(folder) / f"{command}.h5"
+    with make_temporary_folder(Path(tempfile.gettempdir())) as folder:
+        yield folder / f"{command}.h5"
 
 
 @contextmanager

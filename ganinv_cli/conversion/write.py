@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.temporary import make_temporary_folder
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared
@@ -60,9 +60,9 @@ def write_generator(
     write = _write_keras if destination.is_keras else _write_layout_c
     with (
         _explain_write_errors(destination.path),
-        tempfile.TemporaryDirectory(dir=parent, prefix=".ganinv-") as temporary,
+        make_temporary_folder(parent) as temporary,
     ):
-        folder = Path(temporary) / "generator"
+        folder = temporary / "generator"
         folder.mkdir()
         copied = _copy_conventions(destination, folder)
         try:

@@ -71,6 +71,8 @@ def fit_encoder(
                 files.save_sums(sums)
                 raise
             files.write_encoder(encoder)
+        else:
+            files.remove_state()
         yield FitProgress(settings.images, settings.images, 0.0, encoder)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ganinv_cli.encoder.least_squares import Sums
 from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.files import has_content
+from ganinv_cli.files import has_content, name_temporary
 
 MAX_STATE_BYTES = 2**31  # of a state file
 
@@ -28,7 +28,13 @@ class FitFiles:
         """Remove the encoder and the state."""
         with self._convert_disk_errors():
             self._out.unlink(missing_ok=True)
+        self.remove_state()
+
+    def remove_state(self) -> None:
+        """Remove the state, and what a killed process has left of one."""
+        with self._convert_disk_errors():
             self._state.unlink(missing_ok=True)
+            name_temporary(self._state).unlink(missing_ok=True)
 
     def load_finished(self) -> Encoder | None:
         """Return the encoder that this run wrote, or None if it has not finished."""
@@ -65,7 +71,7 @@ class FitFiles:
         """Write the encoder and remove the state."""
         with self._convert_disk_errors():
             encoder.save(self._out)
-            self._state.unlink(missing_ok=True)
+        self.remove_state()
 
     def _check_run(self, path: Path, run: Any) -> None:
         there = run if isinstance(run, dict) else {}

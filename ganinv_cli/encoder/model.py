@@ -127,8 +127,7 @@ def pooled_shape(height: int, width: int, channels: int) -> tuple[int, tuple[int
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write an npz file whole or not at all. Raises OSError if that fails."""
-    temporary = path.with_name(f"{path.name}.tmp")  # fixed: the next run replaces it
-    with open_replacement(path, temporary) as written, written.open("wb") as file:
+    with open_replacement(path) as written, written.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 

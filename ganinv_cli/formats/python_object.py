@@ -11,6 +11,7 @@ from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.temporary import make_temporary_folder
 
 _ADVICE = "; correct it"
 
@@ -26,8 +27,8 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
     name = f"the Keras model {model.name}"
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
+        with make_temporary_folder(Path(tempfile.gettempdir())) as folder:
+            path = folder / "model.keras"
             with explain_errors("cannot be saved by Keras", _ADVICE):
                 model.save(path)
             try:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ganinv_cli.files import encode_png, replace_file
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.images import to_pixels
 from ganinv_cli.training import networks
@@ -43,7 +44,7 @@ def write_newest(
         for old in folder.glob("DCGAN.model-*"):
             if old.stem != prefix.name:
                 old.unlink()
-        sheet.save(_make_folder(folder / "samples") / f"{step:06d}.png")
+        replace_file(_make_folder(folder / "samples") / f"{step:06d}.png", encode_png(sheet))
     return prefix
 
 

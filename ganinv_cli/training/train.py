@@ -5,6 +5,7 @@ numbers as an uninterrupted one.
 """
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -73,6 +74,7 @@ def train(
                 if keep_every and done % keep_every == 0:
                     export.copy_checkpoint(saved, folder / "kept")
                 saver.save()  # last: a run killed before this repeats the steps since the last save
+                _remove_older_states(saver)
             return saved
 
         started = saved_at = time.monotonic()
@@ -118,7 +120,20 @@ def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointM
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
             "delete the folder to train anew"
         ) from error
+    with explain_write_errors(folder):
+        _remove_older_states(saver)
     return saver
+
+
+def _remove_older_states(saver: tf.train.CheckpointManager) -> None:
+    """Remove the states of a killed run that were not written to their end, or not removed."""
+    if saver.latest_checkpoint is None:
+        return
+    latest = Path(saver.latest_checkpoint)
+    for pattern in ("ckpt-*", "checkpoint.tmp*"):
+        for file in latest.parent.glob(pattern):
+            if not file.name.startswith(f"{latest.name}."):
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 def _initialize_state(settings: TrainingSettings) -> _TrainingState:

@@ -151,7 +151,7 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
             raise OSError(error, os.strerror(error))
 
         with monkeypatch.context() as patched:
-            patched.setattr(tempfile, "TemporaryDirectory", refused)
+            patched.setattr(tempfile, "mkdtemp", refused)
             with pytest.raises(kind, match=advice) as caught:
                 write_generator(
                     read(folder / "first"), parse_destination(folder / "n.keras", overwrite=False)

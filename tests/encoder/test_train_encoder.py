@@ -1,8 +1,11 @@
 """Fitting an encoder is better than guessing, is exact, and continues a stopped run."""
 
 import dataclasses
+import errno
+import os
 import shutil
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -104,6 +107,18 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(
     assert sorted(left.name for left in tmp_path.iterdir()) == [".encoder.npz.lock", "encoder.npz"]
 
 
+@pytest.mark.parametrize("left", [".encoder.npz.state.tmp", "encoder.npz.state"])
+def test_what_a_killed_run_has_left_is_removed(
+    generator: Generator, finished: Path, tmp_path: Path, left: str
+) -> None:
+    (tmp_path / ".encoder.npz.state.tmp").write_bytes(b"half")
+    if left == "encoder.npz.state":  # killed after the encoder was written
+        shutil.copy(finished, tmp_path)
+        (tmp_path / left).write_bytes(b"whole")
+    list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".encoder.npz.lock", "encoder.npz"]
+
+
 def test_a_finished_run_is_not_done_again(generator: Generator, finished: Path) -> None:
     before = finished.stat().st_mtime_ns
     (only,) = fit_encoder(generator, SMALL, finished)
@@ -149,14 +164,24 @@ def test_two_processes_do_not_write_one_encoder(generator: Generator, tmp_path: 
     run.close()
 
 
-@pytest.mark.parametrize("name", ["encoder.npz.tmp", "encoder.npz.state.tmp"])
+@pytest.mark.parametrize("name", [".encoder.npz.tmp", ".encoder.npz.state.tmp"])
 def test_a_full_disk_is_explained_and_the_run_goes_on_later(
-    generator: Generator, tmp_path: Path, name: str
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    (tmp_path / name).symlink_to("/dev/full")
-    with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
-        list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz", save_seconds=-1))
-    assert not (tmp_path / name).is_symlink()  # what was half written is removed
+    save = np.savez
+
+    def save_some(file: IO[bytes], **arrays: np.ndarray) -> None:
+        if Path(file.name).name != name:
+            save(file, **arrays)
+            return
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", save_some)
+        with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
+            list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz", save_seconds=-1))
+    assert not (tmp_path / name).exists()  # what was half written is removed
     assert list(fit_encoder(generator, SMALL, tmp_path / "encoder.npz"))[-1].encoder is not None
 
 

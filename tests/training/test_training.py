@@ -1,6 +1,7 @@
 """Training writes a checkpoint that loads, and a stopped run continues exactly."""
 
 import dataclasses
+import errno
 import itertools
 import os
 import shutil
@@ -156,12 +157,22 @@ def test_two_processes_do_not_train_in_one_folder(images: np.ndarray, tmp_path: 
 
 @pytest.mark.parametrize("name", ["checkpoint", "training.json"])
 def test_a_full_disk_is_explained_and_the_run_goes_on_later(
-    images: np.ndarray, tmp_path: Path, name: str
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    (tmp_path / f".{name}.{os.getpid()}").symlink_to("/dev/full")
-    with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
-        list(train(images, SMALL, tmp_path))
+    write_bytes = Path.write_bytes
+
+    def write_some(path: Path, content: bytes) -> int:
+        if path.name != f".{name}.tmp":
+            return write_bytes(path, content)
+        write_bytes(path, content[:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_some)
+        with pytest.raises(GaninvError, match=r"cannot be written \(No space left on device\)"):
+            list(train(images, SMALL, tmp_path))
     assert not (tmp_path / name).exists()
+    assert not list(tmp_path.glob(".*.tmp"))
     assert list(train(images, SMALL, tmp_path))[-1].step == 2
 
 
@@ -228,3 +239,18 @@ def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
 def test_the_largest_seed_trains(images: np.ndarray, tmp_path: Path) -> None:
     list(train(images, dataclasses.replace(SMALL, seed=2_000_000, steps=1), tmp_path))
     assert read(tmp_path).layout == "C"
+
+
+def test_states_that_a_killed_run_has_left_are_removed(images: np.ndarray, tmp_path: Path) -> None:
+    run = train(images, SMALL, tmp_path)
+    next(run)
+    run.close()
+    state = tmp_path / "state"
+    shutil.copy(state / "ckpt-1.index", state / "ckpt-0.index")  # superseded, but not removed
+    (state / "ckpt-2_temp").mkdir()
+    (state / "ckpt-2_temp" / "part-00000-of-00001.index").write_bytes(b"half")
+    (state / "checkpoint.tmp0123456789abcdef").write_bytes(b"half")
+    assert [progress.step for progress in train(images, SMALL, tmp_path)] == [2]
+    expected = {"checkpoint", "ckpt-2.index", "ckpt-2.data-00000-of-00001"}
+    assert {file.name for file in state.iterdir()} == expected
+    assert {file.name for file in (tmp_path / "samples").iterdir()} == {"000001.png", "000002.png"}
