@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from platformdirs import user_cache_path
 
-from ganinv_cli.array_file import DAMAGED, encode_arrays, read_arrays
-from ganinv_cli.files import replace_file
+from ganinv_cli.files.array_file import DAMAGED, encode_arrays, read_arrays
+from ganinv_cli.files.write import replace_file
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
 MAX_ENTRY_BYTES = MAX_BYTES // 4  # of one measurement; a larger one is not kept

@@ -24,9 +24,9 @@ SOURCES = [
 LAYOUT = (
     {
         *("clipping", "errors", "limits", "outcome", "jobs", "phase", "randomness"),
-        *("regular_file", "streams", "temporary"),
+        *("files", "streams"),
     },
-    {"array_file", "cache", "files", "hdf5", "images", "prior", "settings"},
+    {"cache", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
         *("encoder", "engine", "formats", "ground_truth", "jacobian_spectrum"),
@@ -43,7 +43,7 @@ LAYOUT = (
 LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
-    "h5py": ("hdf5", "store", "formats/keras"),
+    "h5py": ("files/hdf5", "store", "formats/keras"),
     "matplotlib": ("report",),
     "onnx": ("formats/onnx",),
     "ray": ("engine/ray",),
@@ -59,14 +59,10 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
         "prior",
         "settings",
         "files",
-        "regular_file",
         "streams",
-        "temporary",
         "images",
         "store",
-        "array_file",
         "cache",
-        "hdf5",
     ),
     *("statistics", "report", "progress", "api", "cli", "__init__"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),

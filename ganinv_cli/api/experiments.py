@@ -14,6 +14,7 @@ from ganinv_cli.api.pictures import convert_images
 from ganinv_cli.api.results import RunResults, read_run
 from ganinv_cli.api.session import Session, load_config, load_run_generator, open_session
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.config import (
@@ -25,7 +26,6 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.load import check_keywords
-from ganinv_cli.temporary import make_temporary_folder
 
 if TYPE_CHECKING:
     from ganinv_cli.experiments.images import ImageRun

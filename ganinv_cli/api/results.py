@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files import write_output_file
+from ganinv_cli.files.write import write_output_file
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def clear() -> None:
         ganinv cache clear
     """
     from ganinv_cli import cache as kept
-    from ganinv_cli.files import explain_write_errors
+    from ganinv_cli.files.write import explain_write_errors
 
     folder = _require_folder()
     with explain_write_errors(folder):

@@ -149,23 +149,23 @@ def inspect(
 
 
 def _check_output_files(sheet: Path | None, spectrum: Path | None, overwrite: bool) -> None:
-    from ganinv_cli import files
+    from ganinv_cli.files import write
 
     if sheet:
-        files.check_output_file(sheet, (".png",), overwrite, "--sheet")
+        write.check_output_file(sheet, (".png",), overwrite, "--sheet")
     if spectrum:
-        files.check_output_file(spectrum, FIGURE_ENDINGS, overwrite, "--spectrum")
+        write.check_output_file(spectrum, FIGURE_ENDINGS, overwrite, "--spectrum")
 
 
 def _write_sheet(generator: "Generator", path: Path, seed: int) -> None:
-    from ganinv_cli.files import encode_png, write_output_file
+    from ganinv_cli.files.write import encode_png, write_output_file
     from ganinv_cli.inspection.render import draw_overview
 
     write_output_file(path, encode_png(draw_overview(generator, seed)))
 
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
-    from ganinv_cli.files import write_output_file
+    from ganinv_cli.files.write import write_output_file
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.jacobian_spectrum import find_spectrum

@@ -14,7 +14,7 @@ from ganinv_cli.cli.options import npz as npz_option
 from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.session import Output, Run, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files import check_parent_folder
+from ganinv_cli.files.write import check_parent_folder
 from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
 

@@ -90,19 +90,19 @@ def sample(
         ganinv sample portraits64 --out found.png --z invert.h5
         ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
     """
-    from ganinv_cli import files
+    from ganinv_cli.files import write
 
-    folder = files.is_folder_name(out)
+    folder = write.is_folder_name(out)
     options.refuse_ignored(
         seed="z is read from the file of --z" if z_file else "",
         columns="a folder has one file for each picture" if folder else "",
     )
     if folder:
-        files.check_output_folder(Path(out), overwrite)
+        write.check_output_folder(Path(out), overwrite)
     else:
-        files.check_output_file(Path(out), (".png",), overwrite, "--out")
+        write.check_output_file(Path(out), (".png",), overwrite, "--out")
     if npz:
-        files.check_output_file(npz, (".npz",), overwrite, "--npz")
+        write.check_output_file(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
@@ -121,16 +121,16 @@ def sample(
         reporter.enter("drawing pictures")
         if folder:
             pictures = render.render_pixels(generator, latents.z, latents.labels)
-            images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
-            files.write_numbered_pngs(Path(out), images)
+            images = (write.encode_png(render.to_pil_image(each)) for each in pictures)
+            write.write_numbered_pngs(Path(out), images)
         else:
             column_count = columns or round(len(latents.z) ** 0.5)
             sheet = render.draw_sheet(generator, latents.z, latents.labels, column_count)
-            files.write_output_file(Path(out), files.encode_png(sheet))
+            write.write_output_file(Path(out), write.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latents import encode_npz
 
-        files.write_output_file(npz, encode_npz(latents))
+        write.write_output_file(npz, encode_npz(latents))
     if not quiet:
         height, width, _ = generator.image_shape
         pictures_word = "picture" if len(latents.z) == 1 else "pictures"

@@ -8,8 +8,8 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
+from ganinv_cli.files.regular_file import read_regular_file
 from ganinv_cli.limits import MAX_TRAINING_BATCH
-from ganinv_cli.regular_file import read_regular_file
 
 MAX_NAMES_BYTES = 1 << 26  # of the file of --exclude
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from ganinv_cli.conversion import UnwritableError, layout_c
 from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
-from ganinv_cli.files import explain_write_errors, write_error
+from ganinv_cli.files.temporary import make_temporary_folder
+from ganinv_cli.files.write import explain_write_errors, write_error
 from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, write_checkpoint
 from ganinv_cli.inspection.render import measure_difference
@@ -22,7 +23,6 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.temporary import make_temporary_folder
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared

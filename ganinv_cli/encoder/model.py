@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files import open_replacement
+from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.write import open_replacement
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.regular_file import open_regular_file
 
 FILE_NAME = "encoder.npz"
 MAX_PIXEL = 0.998  # pixels are clipped to ± this before atanh, which is infinite at 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ganinv_cli.array_file import DAMAGED
+from ganinv_cli.files.array_file import DAMAGED
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.saved_trials import Arrays, SavedTrial, split_trials, stack_trials
 from ganinv_cli.store import Run

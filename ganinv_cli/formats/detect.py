@@ -10,9 +10,9 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.files.regular_file import check_regular_file, open_regular_file
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.reading import check_member_list
-from ganinv_cli.regular_file import check_regular_file, open_regular_file
 from ganinv_cli.settings.conventions import Conventions
 
 

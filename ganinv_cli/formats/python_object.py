@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.temporary import make_temporary_folder
 
 _ADVICE = "; correct it"
 

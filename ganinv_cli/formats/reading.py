@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.regular_file import open_regular_file
 
 MAX_MEMBER_LIST = 1 << 24  # bytes of a zip archive's list of members, some 60 each
 

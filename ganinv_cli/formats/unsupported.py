@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ganinv_cli.errors import to_printable
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.detect import Evidence, FileFacts, Format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.images.files import SUFFIXES as IMAGE_SUFFIXES
-from ganinv_cli.regular_file import open_regular_file
 from ganinv_cli.settings.conventions import Conventions
 
 EXPORT_TO_ONNX = (

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.regular_file import open_regular_file
+from ganinv_cli.files.regular_file import open_regular_file
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 NPY_SUFFIX = ".npy"

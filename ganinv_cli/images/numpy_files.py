@@ -13,8 +13,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from ganinv_cli.array_file import DAMAGED
 from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.files.array_file import DAMAGED
 from ganinv_cli.images.arrays import make_target_image
 from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.files import NPY_SUFFIX, check_regular_file, make_read_error

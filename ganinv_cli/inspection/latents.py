@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.limits import MAX_DRAWN_VALUES
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.regular_file import open_regular_file
 from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
 

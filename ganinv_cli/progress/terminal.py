@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.phase import Phase
 from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import Answer, Interrupts, describe_interrupts

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.regular_file import read_regular_file
+from ganinv_cli.files.regular_file import read_regular_file
 
 MAX_BYTES = 1 << 20
 MAX_KEY_PARTS = 32  # of a key such as a.b.c; tomllib's time grows with their number squared

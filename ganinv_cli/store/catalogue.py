@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import contents, files, provenance, schema
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import h5py
 
-from ganinv_cli import hdf5
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import has_content, open_replacement, replace_file, sync_to_disk
-from ganinv_cli.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
+from ganinv_cli.files import hdf5
+from ganinv_cli.files.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
+from ganinv_cli.files.write import has_content, open_replacement, replace_file, sync_to_disk
 from ganinv_cli.store import schema
 
 _PART_PATTERN = "part-*.h5"

@@ -7,8 +7,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import check_parent_folder, explain_write_errors
-from ganinv_cli.regular_file import check_regular_file
+from ganinv_cli.files.regular_file import check_regular_file
+from ganinv_cli.files.write import check_parent_folder, explain_write_errors
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.settings.names import image_number
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.contents import Figure, FileSummary

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.store import catalogue, contents, files, finished_file, lock, running, schema
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.array_file import DAMAGED, encode_arrays, read_arrays
-from ganinv_cli.files import replace_file
-from ganinv_cli.regular_file import open_regular_file
+from ganinv_cli.files.array_file import DAMAGED, encode_arrays, read_arrays
+from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.store import files
 
 MAX_BYTES = 1 << 29  # of one file; larger ones are neither written nor read

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.files import replace_file
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.images import files
-from ganinv_cli.regular_file import open_regular_file
 
 # Errors that zipfile raises for damaged archives, besides BadZipFile and OSError.
 ARCHIVE_ERRORS = (

@@ -12,7 +12,7 @@ from saved_models import draw_small_picture, make_variable, save_module
 
 from ganinv_cli.encoder.model import read_npz
 from ganinv_cli.errors import CheckpointError, GaninvError
-from ganinv_cli.files import replace_file
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.store.lock import hold_lock
 from ganinv_cli.store.running import count_running_trials
 

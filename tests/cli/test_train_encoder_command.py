@@ -73,7 +73,7 @@ def test_a_stopped_run_keeps_what_it_summed_and_says_how_to_go_on(
         (["--batch-size", "0"], "0 is not a whole number of at least 1"),
         (["--seed", "-1"], "a whole number from 0 to 2147483647"),
         (["--ridge", "0"], "a number above 0"),
-        (["--ridge", "nan"], "use a number above 0"),
+        (["--ridge", "nan"], "nan is not a number above 0"),
         (["--precision", "float16"], "float16"),
         (["--checkpoint", "nowhere"], "no such checkpoint"),
         (["--out", "."], "is a directory"),

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ganinv_cli.files.hdf5 import MAX_TEXT
+from ganinv_cli.files.regular_file import open_regular_file, read_regular_file
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras.hdf5 import Group, open_root
 from ganinv_cli.formats.keras.weights import ROOT_GROUPS
 from ganinv_cli.formats.reading import translate_errors
-from ganinv_cli.hdf5 import MAX_TEXT
-from ganinv_cli.regular_file import open_regular_file, read_regular_file
 
 MAX_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS_MEMBER = "model.weights.h5"

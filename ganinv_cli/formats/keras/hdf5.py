@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from ganinv_cli import hdf5
+from ganinv_cli.files import hdf5
+from ganinv_cli.files.hdf5 import MAX_NAMES, DamagedHdf5Error, Hdf5Error
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error
-from ganinv_cli.hdf5 import MAX_NAMES, DamagedHdf5Error, Hdf5Error
 
 Shape = tuple[int, ...]
 

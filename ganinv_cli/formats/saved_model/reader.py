@@ -10,13 +10,13 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli.errors import to_printable
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model.variables import Variables, name_variables
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
 from ganinv_cli.network.primitive import Value
 from ganinv_cli.network.replay import replay_graph
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.regular_file import open_regular_file
 
 MAX_BYTES = 1 << 29  # with 100 million weights as constants
 SERVING_SIGNATURES = ("serving_default", "default", "serve")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ganinv_cli.files.regular_file import check_regular_file
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.index import check_index
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
 from ganinv_cli.network.replay import CALLS
-from ganinv_cli.regular_file import check_regular_file
 
 FOLDER = "variables"
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

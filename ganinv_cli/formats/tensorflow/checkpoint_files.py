@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files import replace_file
+from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.formats.detect import list_titles
-from ganinv_cli.regular_file import open_regular_file
 
 STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
 MAX_STATE_BYTES = 1 << 20

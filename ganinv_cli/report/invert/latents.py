@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.files import replace_file
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.store import catalogue, files, finished_file, lock
 from ganinv_cli.store.files import SaveError
 from ganinv_cli.store.merge.coverage import (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files import has_content
+from ganinv_cli.files.write import has_content
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure

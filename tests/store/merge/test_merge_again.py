@@ -49,7 +49,6 @@ _EXIT = """
 import os, sys, pathlib
 sys.path.insert(0, sys.argv[1])
 import stored
-from ganinv_cli import files
 replace = pathlib.Path.replace
 pathlib.Path.replace = lambda *names: (replace(*names), os._exit(9))
 stored.merge(*map(pathlib.Path, sys.argv[2:3]), [*map(pathlib.Path, sys.argv[3:])])

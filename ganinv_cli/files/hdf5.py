@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5l, h5o
 
-from ganinv_cli.regular_file import open_regular_file
+from ganinv_cli.files.regular_file import open_regular_file
 
 MAX_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
 MAX_NAMES = 10_000  # texts in an attribute

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli.regular_file import check_regular_file, open_regular_file, read_regular_file
+from ganinv_cli.files.regular_file import check_regular_file, open_regular_file, read_regular_file
 
 
 def test_a_file_is_read_through_a_link(tmp_path: Path) -> None:

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from ganinv_cli import temporary
-from ganinv_cli.files import open_replacement, replace_file
-from ganinv_cli.temporary import make_temporary_folder
+from ganinv_cli.files import temporary
+from ganinv_cli.files.temporary import make_temporary_folder
+from ganinv_cli.files.write import open_replacement, replace_file
 
 _KILLED_IN_A_FILE = """
 import os, pathlib, sys
-from ganinv_cli.files import open_replacement
+from ganinv_cli.files.write import open_replacement
 with open_replacement(pathlib.Path(sys.argv[1])) as written:
     written.write_bytes(b"half")
     os._exit(9)
 """
 _KILLED_IN_A_FOLDER = """
 import os, pathlib, sys
-from ganinv_cli.temporary import make_temporary_folder
+from ganinv_cli.files.temporary import make_temporary_folder
 with make_temporary_folder(pathlib.Path(sys.argv[1])) as folder:
     (folder / "below").mkdir()
     (folder / "below" / "file").write_bytes(b"half")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError, UsageError
-from ganinv_cli.regular_file import check_regular_file
-from ganinv_cli.temporary import claim_file
+from ganinv_cli.files.regular_file import check_regular_file
+from ganinv_cli.files.temporary import claim_file
 
 if TYPE_CHECKING:
     from PIL import Image
