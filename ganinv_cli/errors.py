@@ -1,5 +1,13 @@
 """Errors that a user can correct, each with its exit status."""
 
+import errno
+import os
+
+_MISUSE_CODES = (
+    *(errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR),
+    *(errno.EPERM, errno.EROFS),
+)
+
 
 class GaninvError(Exception):
     """A failure explained in a sentence: what happened, where, and what to do."""
@@ -44,6 +52,22 @@ class ImageError(UsageError):
 
 class ResultsError(UsageError):
     """A results file is missing, damaged, busy, or belongs to another run."""
+
+
+def explain_os_error(error: OSError) -> GaninvError:
+    """Return the error that says which file or folder the system refused, and why.
+
+    It is for errors that no command expects, such as a forbidden folder on the way to a file.
+    """
+    reason = error.strerror or error
+    if error.filename is not None:
+        place = os.fsdecode(error.filename)
+        sentence = f"{place} cannot be used ({reason}); check the name and its permissions"
+    elif error.errno == errno.ENOENT:
+        sentence = "the current folder was removed; change to another one"
+    else:
+        sentence = f"the system refused a file or stream ({reason}); check disks and permissions"
+    return (UsageError if error.errno in _MISUSE_CODES else GaninvError)(sentence)
 
 
 def to_printable(text: object, keep: str = "") -> str:

@@ -6,11 +6,11 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from ganinv_cli.errors import GaninvError, to_printable
+from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
 from ganinv_cli.limits import explain_memory_errors
 from ganinv_cli.progress.interrupts import handle_interrupts
 from ganinv_cli.streams import prepare_streams
@@ -88,14 +88,20 @@ class _Commands(click.Group):
 
 @contextmanager
 def _explain_errors() -> Iterator[None]:
-    """Turn a GaninvError, also of --help that cannot be printed, into a sentence and a status."""
+    """Turn a GaninvError, or an OSError that no command expects, into a sentence and a status."""
     try:
         with explain_memory_errors():
             yield
     except GaninvError as error:
-        prefix = "Error: " if error.exit_code else ""
-        _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
-        sys.exit(error.exit_code)
+        _end_with_error(error)
+    except OSError as error:
+        _end_with_error(explain_os_error(error))
+
+
+def _end_with_error(error: GaninvError) -> NoReturn:
+    prefix = "Error: " if error.exit_code else ""
+    _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
+    sys.exit(error.exit_code)
 
 
 def _print_error(sentence: str) -> None:
