@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.settings.machine import count_cores
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address == "local" and "RAY_AUTH_MODE" not in os.environ:  # or Ray writes a token to ~/.ray
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    if address == "local":
+        os.environ |= _LOOPBACK_ALONE
+        if "RAY_AUTH_MODE" not in os.environ:  # or Ray writes a token to ~/.ray
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -58,7 +61,8 @@ def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
         stack.enter_context(
             contextlib.redirect_stdout(devnull)
         )  # Ray prints there which worker died
-        folder = stack.enter_context(_make_short_folder()) if address == "local" else ""
+        # The paths of sockets in it must be short.
+        folder = stack.enter_context(make_temporary_folder(SHORT)) if address == "local" else None
         stack.callback(ray.shutdown)
         if folder:
             _start_cluster(ray, folder, OBJECT_STORE_BYTES + 2 * len(pickle.dumps(spec)))
@@ -67,12 +71,7 @@ def connect(address: str, spec: "GeneratorSpec") -> Iterator[Any]:
         yield ray
 
 
-def _make_short_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for a local cluster; the paths of sockets in it must be short."""
-    return tempfile.TemporaryDirectory(prefix="gi-", dir="/tmp", ignore_cleanup_errors=True)
-
-
-def _start_cluster(ray: Any, folder: str, object_store_bytes: int) -> None:
+def _start_cluster(ray: Any, folder: Path, object_store_bytes: int) -> None:
     with _keep_signal_handlers():
         ray.init(
             address="local",
@@ -80,7 +79,7 @@ def _start_cluster(ray: Any, folder: str, object_store_bytes: int) -> None:
             object_store_memory=object_store_bytes,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
-            _temp_dir=folder,
+            _temp_dir=str(folder / "r"),
             **_INIT_OPTIONS,
         )
 
@@ -100,6 +99,8 @@ def _join_cluster(ray: Any, address: str) -> None:
                 raise UsageError(_describe_missing_cluster(address, str(error))) from error
 
 
+SHORT = Path("/tmp")
+_LOOPBACK_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else services listen everywhere
 _INIT_OPTIONS = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 

@@ -2,12 +2,14 @@
 
 import http.server
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from unittest import mock
 
 import builders
@@ -168,3 +170,41 @@ def test_processes_of_a_cluster_outlive_the_terminal_until_what_they_finished_is
         child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert {signal.SIGHUP, signal.SIGQUIT} <= set(map(int, child.stdout.split()))
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+_LISTEN = """
+import pickle, sys
+import psutil
+from pathlib import Path
+from ganinv_cli.engine.ray import connect
+
+if __name__ == "__main__":
+    with connect.connect("local", pickle.loads(Path(sys.argv[1]).read_bytes())) as ray:
+        started = psutil.Process().children(recursive=True)
+        found = [c for p in started for c in p.net_connections("inet") if c.status == "LISTEN"]
+        print(*{c.laddr.ip for c in found}, file=sys.stderr)
+        folder = Path(ray._private.worker._global_node.get_temp_dir_path()).parent
+        print(folder, oct(folder.stat().st_mode & 0o777), file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_a_local_cluster_listens_on_this_machine_alone_in_a_folder_of_its_user(spec, tmp_path):
+    (tmp_path / "spec").write_bytes(pickle.dumps(spec))
+    (tmp_path / "listen.py").write_text(_LISTEN)
+    run = subprocess.run(
+        [sys.executable, "listen.py", "spec"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        | {"PYTHONPATH": str(Path(connect.__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    addresses, place = run.stderr.splitlines()[-2:]
+    assert set(addresses.split()) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert addresses
+    folder, mode = place.split()
+    assert mode == "0o700"
+    assert not Path(folder).exists()
