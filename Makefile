@@ -1,5 +1,6 @@
 # Everything runs in a virtual environment of its own, made on first use and again when
-# pyproject.toml changes. pip's own settings, constraints and proxies hold.
+# pyproject.toml changes. pip's own settings, constraints and proxies hold. LOCKED=1 installs the
+# versions of requirements-dev.txt.
 
 PYTHON ?= python3
 TRIALS ?= 1000
@@ -11,7 +12,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types docs tutorial docs-check wheel test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types docs tutorial docs-check wheel lock test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +96,11 @@ docs-check: $(READY) ## fail when docs/ is not what the code says
 wheel: $(READY) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --no-deps --wheel-dir $(DIST) .
 
+lock: $(READY) ## pin the development environment in requirements-dev.txt (UPGRADE=1: newest versions)
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	    --generate-hashes --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+	    --quiet --output-file requirements-dev.txt
+
 test-pythons: ## all tests on each of Python 3.11, 3.12 and 3.13 that this machine has
 	@for version in 3.11 3.12 3.13; do \
 	    python$$version -c '' 2>/dev/null || { echo "no python$$version here" >&2; continue; }; \
@@ -112,6 +118,7 @@ $(READY): pyproject.toml
 	@mkdir -p $(VENV) && touch $(BEGUN)
 	@$(PYTHON) -m venv $(VENV) >&2
 	@$(BIN)/python -m pip install --upgrade 'pip>=25.1' >&2
+	@$(if $(LOCKED),$(BIN)/python -m pip install --require-hashes -r requirements-dev.txt >&2)
 	@$(BIN)/python -m pip install --editable . --group dev >&2
 	@touch $(BEGUN) && mv $(BEGUN) $(READY)
 
