@@ -12,7 +12,7 @@ READY := $(VENV)/complete
 BEGUN := $(VENV)/incomplete
 
 .DEFAULT_GOAL := help
-.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types docs tutorial docs-check wheel lock test-all test-pythons clean asked-for
+.PHONY: help recover reproduce bench bench-gpu scaling zoo verdicts torture test check lint types audit licences docs tutorial docs-check wheel lock test-all test-pythons clean asked-for
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,7 +75,7 @@ test-all: $(READY) ## all tests, as CI runs them (15 minutes on 2 cores)
 
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-check: lint types docs-check test ## format, lint, types, generated docs and tests
+check: lint types docs-check licences audit test ## format, lint, types, generated docs, licences, audit, tests
 
 lint: $(READY) ## format and lint, without changing a file
 	@$(BIN)/ruff format --check .
@@ -83,6 +83,13 @@ lint: $(READY) ## format and lint, without changing a file
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
+
+licences: $(READY) ## list the packages' licences in build/licences.md; fail if one is not allowed
+	@mkdir -p build
+	@$(BIN)/pip-licenses --format markdown --output-file build/licences.md
+
+audit: $(READY) ## ask PyPI whether the packages have known vulnerabilities; fail if one has
+	@$(BIN)/python -m checks.audit
 
 docs: $(READY) ## write what docs/ takes from the code
 	@$(BIN)/python docs/generate.py

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ganinv_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SOURCES = [
     path
-    for folder in (PACKAGE, ROOT / "benchmarks", ROOT / "docs", ROOT / "tests")
+    for folder in (PACKAGE, *(ROOT / name for name in ("benchmarks", "checks", "docs", "tests")))
     for path in sorted(folder.rglob("*.py"))
 ]
 
@@ -151,12 +151,12 @@ def test_a_folder_can_be_taken_in_at_a_glance() -> None:
 
 
 def test_tests_have_the_packages_tree() -> None:
-    """Beside the parts there are tests of the benchmarks, and what tests share."""
+    """Beside the parts there are tests of benchmarks and checks, and what tests share."""
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
     others = [
         folder
         for folder in folders
-        if folder.parts[:1] not in (("benchmarks",), ("support",))
+        if folder.parts[:1] not in (("benchmarks",), ("checks",), ("support",))
         and folder.name != "keras2"  # a script that wrote the files beside it
         and not (PACKAGE / folder).is_dir()
     ]

@@ -1,0 +1,1 @@
+"""Checks of a checkout that are not tests."""
