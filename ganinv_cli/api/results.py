@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files.links import resolve_links
 from ganinv_cli.files.write import write_output_file
 from ganinv_cli.settings.names import STYLES
 
@@ -111,7 +112,7 @@ class RunResults:
         target = Path(path)
         if isinstance(self.content, bytes):
             write_output_file(target, self.content)
-        elif target.resolve() != self.content.resolve():
+        elif resolve_links(target) != resolve_links(self.content):
             write_output_file(target, self.content.read_bytes())
 
     def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":

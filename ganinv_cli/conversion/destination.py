@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.write import check_parent_folder, check_writable, has_content
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -59,6 +60,7 @@ def parse_destination(typed: Path, overwrite: bool) -> Destination:
 
     Raises UsageError if ganinv does not write the format or cannot write to the place.
     """
+    check_parent_folder(typed)
     ending = typed.suffix.lower()
     if ending == KERAS_SUFFIX:
         destination = Destination(typed.parent, typed.name, owns_folder=False)
@@ -70,7 +72,7 @@ def parse_destination(typed: Path, overwrite: bool) -> Destination:
     elif _PREFIX_PATTERN.fullmatch(typed.name):
         destination = Destination(typed.parent, typed.name, owns_folder=False)
     else:
-        destination = Destination(typed, CHECKPOINT_NAME, owns_folder=True)
+        destination = Destination(follow_link(typed), CHECKPOINT_NAME, owns_folder=True)
     _check_writable(typed, destination, overwrite)
     return destination
 
@@ -107,7 +109,6 @@ def format_overrides(checkpoint: Checkpoint, destination: Destination) -> str:
 
 def _check_writable(typed: Path, destination: Destination, overwrite: bool) -> None:
     parent = destination.folder.parent if destination.owns_folder else destination.folder
-    check_parent_folder(typed)
     if not destination.is_keras and _PATTERN_CHARACTERS & set(str(typed.absolute())):
         raise UsageError(f"{typed} has one of * ? [ \\ in its path; name another place")
     if destination.owns_folder and typed.exists() and not typed.is_dir():

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ from ganinv_cli.conversion import UnwritableError, layout_c
 from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
 from ganinv_cli.files.temporary import make_temporary_folder
-from ganinv_cli.files.write import explain_write_errors, write_error
+from ganinv_cli.files.write import explain_write_errors, open_replacement, write_error
 from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, write_checkpoint
 from ganinv_cli.inspection.render import measure_difference
@@ -130,14 +131,21 @@ def _get_placement_order(file: Path) -> tuple[bool, bool, str]:
 
 
 def _move_into_place(files: list[Path], destination: Destination) -> None:
-    """Move a new folder, or each file, in one operation; keep the STATE_FILE of a shared folder."""
+    """Move a new folder, or each file, in one operation; keep the STATE_FILE of a shared folder.
+
+    A link stays, and what it leads to is replaced.
+    """
     if destination.owns_folder and not destination.folder.exists():
         files[0].parent.rename(destination.folder)
         return
     for file in files:
         target = destination.folder / file.name
         if destination.owns_folder or file.name != STATE_FILE or not target.exists():
-            file.replace(target)
+            if target.is_symlink():  # maybe to another disk
+                with open_replacement(target) as written:
+                    shutil.copyfile(file, written)
+            else:
+                file.replace(target)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def fit_encoder(
     full or fails.
     """
     run = _describe_run(generator, settings)
-    with lock.hold_lock(out):
+    with lock.hold_lock(out) as out:
         files = FitFiles(out, run)
         if overwrite:
             files.remove()

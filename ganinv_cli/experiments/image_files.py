@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganinv_cli.errors import ConfigError, ImageError, UsageError, to_printable
+from ganinv_cli.files.links import resolve_links
 from ganinv_cli.images import Crop, TargetImage, list_images, load_image, suppress_pillow_warnings
 from ganinv_cli.images.files import is_array_name
 from ganinv_cli.images.load import ImageShape, make_unread_image
@@ -38,17 +39,17 @@ def read_image_files(
     """
     paths = [Path(name) for name in names]
     for path in paths:
-        if path.is_dir() and path.resolve() == output_folder.resolve():
+        if path.is_dir() and resolve_links(path) == resolve_links(output_folder):
             raise UsageError(
                 f"{to_printable(path)} holds the images and would get the results' figures as "
                 "well; name another --out"
             )
-    own_folder = output_folder.resolve()
+    own_folder = resolve_links(output_folder)
     with suppress_pillow_warnings():
         files = [
             image
             for path in list_named_images(names)
-            if not path.resolve().is_relative_to(own_folder)
+            if not resolve_links(path).is_relative_to(own_folder)
             for image in _read_file(path, shape, crop, latent, is_named=path in paths)
         ]
     errors = [source.error for source in files if source.error]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.regular_file import check_regular_file
 from ganinv_cli.files.temporary import claim_file
 
@@ -43,8 +44,6 @@ def open_replacement(
     returns. Raises OSError.
     """
     path = follow_link(path)
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if path.exists():
         check_regular_file(path)
     temporary = temporary or name_temporary(path)
@@ -67,12 +66,13 @@ def name_temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def follow_link(path: Path) -> Path:
-    """Return the path that a link leads to, where nothing may be; other paths as they are.
+def make_folder(path: Path) -> Path:
+    """Make a folder and those that it is in, unless it exists; return `path`. Raises OSError.
 
-    If links lead in a circle, the path is returned, which is still a link.
+    If `path` is a link, the folder that it leads to is made.
     """
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114
+    follow_link(path).mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def sync_to_disk(path: Path) -> None:
@@ -97,7 +97,7 @@ def write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
     """
     count = 0
     with explain_write_errors(folder):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         for count, content in enumerate(contents, 1):
             write_output_file(folder / f"{count - 1:06d}.png", content)
         for old in folder.glob("*.png"):
@@ -158,7 +158,7 @@ def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, opt
             check_regular_file(path)
     if has_content(path) and not overwrite:
         raise UsageError(f"{path} exists; name another file, or give --overwrite")
-    check_writable(path, path.absolute().parent)
+    check_writable(path, follow_link(path).absolute().parent)
 
 
 def check_output_folder(path: Path, overwrite: bool) -> None:
@@ -168,12 +168,17 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise UsageError(f"{path} is not empty; name another folder, or give --overwrite")
-    check_writable(path, path if path.is_dir() else path.absolute().parent)
+    check_writable(path, path if path.is_dir() else follow_link(path).absolute().parent)
 
 
 def check_parent_folder(path: Path) -> None:
-    """Check that the folder of a file, or of a new folder, exists. Raises UsageError."""
-    if not path.absolute().parent.is_dir():
+    """Check that the folder of a file, or of a new folder, exists. Raises UsageError.
+
+    If `path` is a link, that is the folder of what it leads to.
+    """
+    with explain_write_errors(path):
+        target = follow_link(path)
+    if not target.absolute().parent.is_dir():
         raise UsageError(f"{path} is in a folder that does not exist; create it, or name another")
 
 

@@ -12,6 +12,7 @@ import h5py
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import hdf5
 from ganinv_cli.files.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
+from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.write import has_content, open_replacement, replace_file, sync_to_disk
 from ganinv_cli.store import schema
 
@@ -30,7 +31,8 @@ class DamagedError(ResultsError):
 
 
 def parts_folder(path: Path) -> Path:
-    """Return the folder of the parts of a run in progress."""
+    """Return the folder of the parts of a run in progress, beside what a link leads to."""
+    path = follow_link(path)
     return path.with_name(path.name + ".parts")
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.regular_file import check_regular_file
 from ganinv_cli.files.write import check_parent_folder, explain_write_errors
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[Path]:
     """Hold `.NAME.lock` beside NAME, which the kernel releases however the process ends.
+
+    Yield the path to write, which is that of NAME itself if `path` is a link.
 
     It is beside the file because every process that writes the file must see it, also on another
     host of a shared folder. The empty file is not removed, because another process may just have
@@ -24,6 +27,7 @@ def hold_lock(path: Path) -> Iterator[None]:
     if path.is_dir():
         raise ResultsError(f"{path} is a folder; name a file")
     with explain_write_errors(path):
+        path = follow_link(path)
         if path.exists():
             check_regular_file(path)
     lock = FileLock(_lock_path(path), timeout=0)
@@ -39,7 +43,7 @@ def hold_lock(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror}); name another file"
         ) from error
     try:
-        yield
+        yield path
     finally:
         lock.release()
 
@@ -59,4 +63,5 @@ def is_locked(path: Path) -> bool:
 
 
 def _lock_path(path: Path) -> Path:
+    path = follow_link(path)
     return path.with_name(f".{path.name}.lock")

@@ -27,7 +27,7 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
     Raises UsageError if the folder is missing, ResultsError if another process has locked the file,
     or the file is damaged, not from ganinv, has a newer schema, or is of another run.
     """
-    with lock.hold_lock(path):
+    with lock.hold_lock(path) as path:
         if overwrite:
             files.remove_results(path)
             running.remove_running_files(path)

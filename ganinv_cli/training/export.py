@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganinv_cli.files.write import encode_png, replace_file
+from ganinv_cli.files.write import encode_png, make_folder, replace_file
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.images import to_pixels
 from ganinv_cli.training import networks
@@ -44,14 +44,14 @@ def write_newest(
         for old in folder.glob("DCGAN.model-*"):
             if old.stem != prefix.name:
                 old.unlink()
-        replace_file(_make_folder(folder / "samples") / f"{step:06d}.png", encode_png(sheet))
+        replace_file(make_folder(folder / "samples") / f"{step:06d}.png", encode_png(sheet))
     return prefix
 
 
 def copy_checkpoint(prefix: Path, folder: Path) -> None:
     """Copy the files of a checkpoint into another folder."""
     for part in prefix.parent.glob(f"{prefix.name}.*"):
-        shutil.copy2(part, _make_folder(folder) / part.name)
+        shutil.copy2(part, make_folder(folder) / part.name)
 
 
 def _calibrate_statistics(
@@ -83,8 +83,3 @@ def _draw_sheet(
         .transpose(0, 2, 1, 3, 4)
     )
     return Image.fromarray(grid.reshape(SHEET_SIDE * size, SHEET_SIDE * size, channels).squeeze())
-
-
-def _make_folder(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files.write import make_folder, replace_file
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
@@ -37,7 +37,7 @@ def claim_folder(folder: Path, settings: TrainingSettings, images: np.ndarray) -
     if PATTERN_CHARACTERS & set(str(folder)):
         raise ConfigError(f"{folder} has one of * ? [ \\ in its name; name another --out")
     with explain_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     with lock.hold_lock(folder / DESCRIPTION_NAME):
         _write_or_check_description(folder, _make_description(settings, images))
         yield

@@ -10,6 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from ganinv_cli.files.links import resolve_links
 from ganinv_cli.formats.interface import MAX_LATENT, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error, open_file, translate_errors
 
@@ -133,13 +134,13 @@ class _TensorReader:
         """Return the bytes of a tensor that another file in the model's folder holds."""
         entries = {each.key: each.value for each in tensor.external_data}
         location = entries.get("location", "")
-        root = self._folder.resolve()
+        root = resolve_links(self._folder)
         file = root / location
         bytes_each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
         expected = math.prod(tensor.dims) * bytes_each
         with translate_errors(f"{name} is damaged", ValueError, OSError):
             start, length = (int(entries.get(key) or 0) for key in ("offset", "length"))
-            outside = not location or not file.resolve().is_relative_to(root)
+            outside = not location or not resolve_links(file).is_relative_to(root)
             size = 0 if outside or not file.is_file() else file.stat().st_size
         if outside or Path(location).is_absolute() or ".." in Path(location).parts:
             raise UnreadableError(

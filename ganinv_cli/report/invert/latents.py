@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files.write import make_folder, replace_file
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
@@ -50,7 +50,7 @@ def save_latents(
         **_make_label_column(rows, results.attributes["config"].get("label", -1)),
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         replace_file(path, file.getvalue())
     except OSError as error:
         raise GaninvError(

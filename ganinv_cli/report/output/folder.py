@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.files.write import encode_png, replace_file
+from ganinv_cli.files.write import encode_png, make_folder, replace_file
 from ganinv_cli.report.output.page import PageContent, render_page
 from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure
 from ganinv_cli.report.output.render import render
@@ -96,13 +96,13 @@ def _write_files(folder: Path, files: Iterable[tuple[str, str | bytes]]) -> dict
     """Write files one at a time; return the number of files in each subfolder."""
     counts: dict[str, int] = {}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, content in files:
             if isinstance(content, str):  # a path may contain bytes that are not text
                 content = content.encode(errors="replace")
             path = folder / name
             if path.parent != folder:
-                path.parent.mkdir(exist_ok=True)
+                make_folder(path.parent)
                 counts[path.parent.name] = counts.get(path.parent.name, 0) + 1
             replace_file(path, content)
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files.links import resolve_links
 from ganinv_cli.files.write import has_content
 from ganinv_cli.store import catalogue, files, finished_file, lock
 from ganinv_cli.store.files import SaveError
@@ -76,7 +77,7 @@ def merge_files(
         notes.append(
             f"{out}: {summaries}; the same command without --shard, with --out {out}, makes them"
         )
-    with lock.hold_lock(out):
+    with lock.hold_lock(out) as out:
         files.remove_temporary_files(out)
         if written:
             files.remove_parts(out, [])  # a folder that a killed call left
@@ -88,14 +89,14 @@ def merge_files(
 
 
 def _check_names(out: Path, paths: Sequence[Path]) -> None:
-    known: dict[Path, Path] = {out.resolve(): out}
+    known: dict[Path, Path] = {resolve_links(out): out}
     for path in paths:
-        same = known.get(path.resolve())
+        same = known.get(resolve_links(path))
         if same is out:
             raise ResultsError(f"{path} is the file to write as well; name another one first")
         if same is not None:
             raise ResultsError(f"{path} is named twice; name it once")
-        known[path.resolve()] = path
+        known[resolve_links(path)] = path
 
 
 def _is_written(out: Path, rows: MergedRows, origins: MergedProvenance) -> bool:
