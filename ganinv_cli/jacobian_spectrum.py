@@ -6,14 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
+from ganinv_cli.jacobian_points import POINTS, limit_points
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
-from ganinv_cli.preconditioner import limit_points
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.machine import describe_current_device
 
-POINTS = 40  # random z at which J is computed
-STARTS = 25  # random starts for each of them
+STARTS = 25  # random starts for each of the POINTS draws
 CACHE_KIND = "spectrum"
 VERSION = 1  # of this method; a new number invalidates kept measurements
 
@@ -49,7 +48,7 @@ def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> Jacob
 def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
     """Return the spectrum at POINTS draws from the prior, fewer if the pictures are very large.
 
-    The draws are the same as in `measure_preconditioner` and depend on no seed. The labels of a
+    The draws are those of `draw_points` and depend on no seed. The labels of a
     conditional generator are taken in turn. Pixels that a mask (height, width, 1) leaves out do not
     count. J is float32 and JᵀJ float64; the error is 1e-12 of the largest eigenvalue. Needs frozen
     batch-norm statistics.

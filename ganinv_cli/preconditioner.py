@@ -12,10 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
-from ganinv_cli.errors import CheckpointError
+from ganinv_cli.jacobian_points import (
+    draw_points,
+    find_largest_changes,
+    limit_points,
+    refuse_dead_generator,
+)
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_jacobian
-from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.settings.machine import describe_current_device
 
 
@@ -38,7 +42,6 @@ class Preconditioner(NamedTuple):
 
 
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
-MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
 MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
 MAX_DIRECTIONS = 1200  # largest number of directions of the image that are weighted
 OVERSAMPLING = 100  # extra dimensions of the random subspace
@@ -74,9 +77,7 @@ def find_preconditioner(
 def measure_preconditioner(
     generator: Generator, points: int, *, preconditioned: bool = True, mixed_precision: bool = False
 ) -> Preconditioner:
-    """Return the preconditioner from J at `points` draws from the prior.
-
-    The draws depend on their number alone. The labels of a conditional generator are taken in turn.
+    """Return the preconditioner from J at the draws of `draw_points`.
 
     W = Σ wᵢ vᵢvᵢᵀ on the first eigenvectors vᵢ of the mean JJᵀ, with wᵢ = (λₖ / λᵢ)^POWER, and the
     identity on the other directions; without `preconditioned` it is the identity. For the weighted
@@ -87,10 +88,7 @@ def measure_preconditioner(
     Costs `count_gradients(generator, points)`. Raises CheckpointError if J is zero or not finite.
     """
     jacobians = _compute_jacobians(generator, points, "bfloat16" if mixed_precision else "float32")
-    if not (np.isfinite(jacobians).all() and jacobians.any()):
-        raise CheckpointError(
-            "this generator's images do not depend on z, or are not finite; is its file complete?"
-        )
+    refuse_dead_generator([find_largest_changes(jacobians)])
     basis, spread = _find_directions(jacobians, MAX_DIRECTIONS if preconditioned else 1)
     weights = (spread[-1] / spread) ** POWER
     shape = (-1, generator.latent)
@@ -107,14 +105,6 @@ def measure_preconditioner(
     )
 
 
-def limit_points(generator: Generator, points: int) -> int:
-    """Return the number of draws to use: fewer than `points` if J would not fit in memory."""
-    return min(
-        points,
-        max(1, MAX_JACOBIAN_VALUES // (generator.latent * int(np.prod(generator.image_shape)))),
-    )
-
-
 def count_gradients(generator: Generator, points: int) -> float:
     """Return the cost of J at these draws, in gradients."""
     return limit_points(generator, points) * generator.jacobian_gradients
@@ -122,12 +112,10 @@ def count_gradients(generator: Generator, points: int) -> float:
 
 def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
-    numbers = tf.range(limit_points(generator, points), dtype=tf.int64)
-    share = uniform(0, numbers, Purpose.preconditioner, tf.zeros_like(numbers), generator.latent)
     return np.concatenate(
         [
-            compute_jacobian(generator, z, number % max(generator.labels, 1), precision)
-            for number, z in enumerate(generator.prior.quantile(share).numpy())
+            compute_jacobian(generator, z, label, precision)
+            for z, label in zip(*draw_points(generator, points), strict=True)
         ]
     )
 

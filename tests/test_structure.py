@@ -29,7 +29,7 @@ LAYOUT = (
     {"cache", "images", "prior", "settings"},
     {"network", "statistics", "store"},
     {
-        *("encoder", "engine", "formats", "ground_truth", "jacobian_spectrum"),
+        *("encoder", "engine", "formats", "ground_truth", "jacobian_points", "jacobian_spectrum"),
         *("preconditioner", "report"),
     },
     {"inspection", "problem", "training"},

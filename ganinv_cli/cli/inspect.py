@@ -57,9 +57,9 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 @options.option(
     "--check",
     is_flag=True,
-    help="Check that each picture depends only on its own z, that the derivatives are right, that "
-    "the batch norms' statistics fit the prior, and, for Keras files, that Keras makes the same "
-    "pictures.",
+    help="Check that each picture depends only on its own z, and on every component of it, that "
+    "the derivatives are right, that the batch norms' statistics fit the prior, and, for Keras "
+    "files, that Keras makes the same pictures.",
 )
 @options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
 @options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
@@ -140,7 +140,9 @@ def inspect(
         nl=False,
     )
     failed_claims = [
-        each["claim"] for each in description.get("checks", ()) if each["passed"] is False
+        each["claim"] + (f" ({each['why']})" if each["why"] else "")
+        for each in description.get("checks", ())
+        if each["passed"] is False
     ]
     if failed_claims:
         raise GaninvError(

@@ -11,6 +11,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
+from ganinv_cli.jacobian_points import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.norm_statistics import FITS_BELOW
@@ -23,6 +24,7 @@ DIRECTIONS = 9
 # by precision: step of the finite difference, in z, and its largest relative error
 DERIVATIVE_LIMITS = {"float64": (1e-7, 1e-4), "float32": (1e-4, 2e-2)}
 MAX_DERIVATIVE_LIMIT = 0.2  # if rounding makes larger errors, nothing is checked
+NAMED_COMPONENTS = 5  # of z, in a sentence
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Check:
 
     claim: str
     passed: bool | None  # None: not checked
-    found: float | None  # the largest difference
+    found: float | None  # the largest difference, or a number of components of z
     limit: float | None
-    why: str = ""  # why it was not checked
+    why: str = ""  # why it was not checked, or what was found if that is no difference
 
 
 def check_generator(
@@ -59,6 +61,7 @@ def check_generator(
         _check_original(checkpoint, path, conventions, z, original_labels, images, limit),
         _check_derivative(generator, z[:1], None if labels is None else labels[:1], seed, rounding),
         _check_norms(checkpoint.norm_check),
+        _check_dependence(generator),
     ]
 
 
@@ -136,6 +139,32 @@ def _check_norms(check: NormCheck) -> Check:
         return Check(claim, None, None, None, "no batch norms were found")
     found = max(row.discrepancy.total for row in check.rows)
     return Check(claim, check.is_confirmed, found, FITS_BELOW)
+
+
+def _check_dependence(generator: Generator) -> Check:
+    """Check J and the pictures at the z at which solvers measure J."""
+    claim = "pictures are finite and depend on every component of z"
+    changes = np.stack(list(measure_largest_changes(generator, POINTS)))
+    points, latent = changes.shape
+    not_finite = int((~np.isfinite(changes)).any(1).sum())
+    if not_finite:
+        why = f"the picture or dG/dz is not finite at {not_finite} of {points} random z"
+        return Check(claim, False, None, 0, why)
+    ignored = np.flatnonzero(~changes.any(0))
+    why = f"{_describe_ignored(ignored, latent)} at {points} random z"
+    return Check(claim, not len(ignored), len(ignored), 0, why)
+
+
+def _describe_ignored(ignored: np.ndarray, latent: int) -> str:
+    """Return how many components of z change no picture, and which."""
+    if not len(ignored):
+        return f"each of {latent:,} components changes them"
+    if len(ignored) == latent:
+        return "no component changes them"
+    names = ", ".join(f"z[{number}]" for number in ignored[:NAMED_COMPONENTS])
+    others = len(ignored) - NAMED_COMPONENTS
+    more = f" and {others:,} more" if others > 0 else ""
+    return f"{len(ignored):,} of {latent:,} components change nothing ({names}{more})"
 
 
 def _check_derivative(

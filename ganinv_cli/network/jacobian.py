@@ -1,5 +1,7 @@
 """J = dG/dz at one z, exact: each layer or operation carries the columns of J forwards."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,16 +26,22 @@ def compute_jacobian(
     `generator.jacobian_gradients`.
     Needs frozen batch-norm statistics. If ReLUs switch at z, J is the derivative of one side.
     """
+    blocks = list(compute_jacobian_blocks(generator, z, label, precision))
+    images = np.concatenate(blocks).reshape(-1, *generator.image_shape)
+    masked = images if mask is None else images * mask.astype(images.dtype)
+    return np.asarray(masked.reshape(generator.latent, -1))
+
+
+def compute_jacobian_blocks(
+    generator: Generator, z: np.ndarray, label: int = -1, precision: str = "float32"
+) -> Iterator[np.ndarray]:
+    """Yield the rows of `compute_jacobian`, without a mask, in blocks (rows, pixels)."""
     point = tf.constant(z[None], tf.float64 if precision == "float64" else tf.float32)
     labels, tangents = tf.constant([label]), tf.eye(generator.latent, dtype=precision)
     rows = max(1, MAX_LAYER_VALUES // generator.largest_layer)
-    blocks = [
-        generator.compiled_jvp(point, tangents[first : first + rows], labels)
-        for first in range(0, generator.latent, rows)
-    ]
-    images = tf.cast(tf.concat(blocks, 0), point.dtype).numpy()
-    masked = images if mask is None else images * mask.astype(images.dtype)
-    return np.asarray(masked.reshape(generator.latent, -1))
+    for first in range(0, generator.latent, rows):
+        images = generator.compiled_jvp(point, tangents[first : first + rows], labels)
+        yield tf.cast(images, point.dtype).numpy().reshape(len(images), -1)
 
 
 def compute_singular_values(

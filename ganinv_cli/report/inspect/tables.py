@@ -221,4 +221,5 @@ def describe_check(facts: Facts) -> str:
         said = f"not checked: {facts['why']}" if number is None else difference
         return f"{'?' if number is None else '-'} {facts['claim']}: {said}"
     limit = f"at most {facts['limit']:.2g} is allowed"
-    return f"{'ok' if facts['passed'] else 'FAILED'} {facts['claim']}: {difference}, {limit}"
+    said = facts["why"] or f"{difference}, {limit}"
+    return f"{'ok' if facts['passed'] else 'FAILED'} {facts['claim']}: {said}"
