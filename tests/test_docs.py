@@ -13,6 +13,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *ROOT.glob("docs/*.md"),
     ROOT / "docs" / "results" / "README.md",
     ROOT / "docs" / "portraits" / "README.md",
@@ -62,6 +63,16 @@ def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     names = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert names <= set(re.findall(r"^\* \[(\S+?)\]", index, re.M))
+
+
+def test_pages_say_the_same_of_a_local_ray_cluster():
+    texts = [
+        " ".join((ROOT / name).read_text("utf-8").split())
+        for name in ("SECURITY.md", "docs/scaling.md")
+    ]
+    said = [re.search(r"A local Ray cluster listens.+?about a minute\.", text) for text in texts]
+    assert said[0] and said[1]
+    assert said[0][0] == said[1][0]
 
 
 def test_the_readme_is_read_to_its_end():

@@ -26,7 +26,7 @@ from ganinv_cli.settings.shipped import list_shipped
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN_PAGES = ("README.md", "docs/guide.md", "CONTRIBUTING.md")
-ALL_PAGES = ["README.md", "CONTRIBUTING.md", "checkpoints/README.md"] + [
+ALL_PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "checkpoints/README.md"] + [
     str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))
 ]
 NOT_RUN = {  # beginning of a line -> why it is not run here

@@ -55,7 +55,13 @@ ALLOWED = re.compile("|".join(KEYS))
 PAGES = [
     *(
         ROOT / name
-        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "checkpoints/README.md")
+        for name in (
+            "README.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "CHANGELOG.md",
+            "checkpoints/README.md",
+        )
     ),
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("configs/*.toml")),

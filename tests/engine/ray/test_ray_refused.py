@@ -174,7 +174,7 @@ def test_processes_of_a_cluster_outlive_the_terminal_until_what_they_finished_is
 
 _LISTEN = """
 import pickle, sys
-import psutil
+import grpc, psutil
 from pathlib import Path
 from ganinv_cli.engine.ray import connect
 
@@ -185,11 +185,14 @@ if __name__ == "__main__":
         print(*{c.laddr.ip for c in found}, file=sys.stderr)
         folder = Path(ray._private.worker._global_node.get_temp_dir_path()).parent
         print(folder, oct(folder.stat().st_mode & 0o777), file=sys.stderr)
+        with grpc.insecure_channel(ray.get_runtime_context().gcs_address) as stranger:
+            call = stranger.unary_unary("/ray.rpc.NodeInfoGcsService/CheckAlive").future(b"")
+            print(call.code().name, file=sys.stderr)
 """
 
 
 @pytest.mark.slow
-def test_a_local_cluster_listens_on_this_machine_alone_in_a_folder_of_its_user(spec, tmp_path):
+def test_a_local_cluster_listens_on_this_machine_alone_for_its_user(spec, tmp_path):
     (tmp_path / "spec").write_bytes(pickle.dumps(spec))
     (tmp_path / "listen.py").write_text(_LISTEN)
     run = subprocess.run(
@@ -202,9 +205,10 @@ def test_a_local_cluster_listens_on_this_machine_alone_in_a_folder_of_its_user(s
         timeout=120,
     )
     assert run.returncode == 0, run.stderr
-    addresses, place = run.stderr.splitlines()[-2:]
+    addresses, place, answer_without_token = run.stderr.splitlines()[-3:]
     assert set(addresses.split()) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     assert addresses
     folder, mode = place.split()
     assert mode == "0o700"
+    assert answer_without_token == "UNAUTHENTICATED"
     assert not Path(folder).exists()
