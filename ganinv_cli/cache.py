@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from platformdirs import user_cache_path
 
-from ganinv_cli.files.array_file import DAMAGED, encode_arrays, read_arrays
+from ganinv_cli.files.array_file import ArrayFileError, encode_arrays, read_arrays
 from ganinv_cli.files.write import replace_file
 
 MAX_BYTES = 1 << 30  # of all measurements together; the least recently used are removed
@@ -67,8 +67,10 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
         return None
     with suppress(OSError):
         try:
-            arrays = read_arrays(path, key, 2 * MAX_ENTRY_BYTES)
-        except DAMAGED:
+            if not stat.S_ISREG(path.lstat().st_mode):  # a link may lead anywhere
+                raise ArrayFileError("it is no regular file")
+            arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, key)
+        except ArrayFileError:
             path.unlink()
             return None
         with suppress(OSError):  # the folder may be read-only

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.array_file import ArrayFileError, read_arrays
 from ganinv_cli.files.write import open_replacement
 from ganinv_cli.network.generator import Generator
 
@@ -137,20 +135,13 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     Raises CheckpointError if it is missing, damaged, or unpacks to more than `max_bytes`.
     """
     try:
-        with open_regular_file(path) as opened:
-            with zipfile.ZipFile(opened) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-            if size > max_bytes:
-                raise damaged_error(path, f"{size:,} bytes in it, more than {max_bytes:,}")
-            opened.seek(0)
-            with np.load(opened, allow_pickle=False) as file:
-                return dict(file)
+        return read_arrays(path, max_bytes)
     except FileNotFoundError:
         raise CheckpointError(
             f"{path} does not exist; create it with `ganinv train-encoder`"
         ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise damaged_error(path, str(error).partition("\n")[0]) from error
+    except (OSError, ArrayFileError) as error:
+        raise damaged_error(path, str(error)) from error
 
 
 def damaged_error(path: Path, reason: str) -> CheckpointError:

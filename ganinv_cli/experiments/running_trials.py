@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ganinv_cli.files.array_file import DAMAGED
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.saved_trials import Arrays, SavedTrial, split_trials, stack_trials
 from ganinv_cli.store import Run
@@ -30,7 +29,7 @@ class RunningTrials:
                 saved = split_trials(run.read_running_file(file) or {})
                 if coupled_trials not in (0, len(saved)):
                     raise ValueError("some of the coupled trials are missing")
-            except DAMAGED:
+            except (ValueError, LookupError, TypeError):
                 self.damaged_files.append(str(file))
                 continue
             self._saved = {each.job: each.arrays for each in saved} | self._saved

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.files.regular_file import check_regular_file, open_regular_file
-from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
-from ganinv_cli.formats.reading import check_member_list
+from ganinv_cli.files.zip_archive import open_archive
+from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
 
@@ -58,12 +58,8 @@ class FileFacts:
         if not self.is_zip:
             return ()
         try:
-            with open_regular_file(self.path) as file:
-                check_member_list(file)
-                with zipfile.ZipFile(file) as archive:
-                    return tuple(archive.namelist())
-        except UnreadableError as error:
-            raise CheckpointError(f"{self.path}: {error}") from None
+            with open_regular_file(self.path) as file, open_archive(file) as archive:
+                return tuple(archive.namelist())
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise CheckpointError(
                 f"{self.path} is a zip archive that is damaged or cut off ({error}); copy it again "

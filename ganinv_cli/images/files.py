@@ -9,8 +9,7 @@ from ganinv_cli.errors import ImageError, to_printable
 from ganinv_cli.files.regular_file import open_regular_file
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-NPY_SUFFIX = ".npy"
-ARRAY_SUFFIXES = (NPY_SUFFIX, ".npz")  # of NumPy files
+ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
 MAX_BYTES = 256 << 20  # bytes of one file, unpacked
 
 
@@ -75,14 +74,6 @@ def read_image_file(path: Path) -> bytes:
             return file.read(size)
     except OSError as error:
         raise make_read_error(path, error) from error
-
-
-def check_regular_file(path: Path) -> int:
-    """Return the size of a file in bytes. Raises OSError, ImageError if it is not a file."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
-        raise ImageError(f"{to_printable(path)} is not a file; leave it out")
-    return status.st_size
 
 
 def check_size(name: str, size: int) -> None:

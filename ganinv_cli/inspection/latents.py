@@ -1,21 +1,20 @@
 """Latent vectors to render: drawn from the prior, or read from a file."""
 
 import io
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.array_file import ArrayFileError, open_arrays
 from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.limits import MAX_DRAWN_VALUES
+from ganinv_cli.limits import MAX_ARRAY_BYTES, MAX_DRAWN_VALUES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
 
-MAX_BYTES = 1 << 31  # of a file
+Z_NAME = "z"  # of the array in .npz files
 FOUND_COLUMN, TRUE_COLUMN, LABEL_COLUMN = "z_found", "z_true", "label"  # columns of results
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 RESULTS_SUFFIXES = (".h5", ".hdf5")
@@ -57,7 +56,7 @@ def read_latents(path: Path, group: str, generator: Generator) -> Latents:
 def encode_npz(latents: Latents) -> bytes:
     """Return the content of an .npz file that `read_latents` reads."""
     file = io.BytesIO()
-    arrays = {"z": latents.z}
+    arrays = {Z_NAME: latents.z}
     if latents.labels is not None:
         arrays[LABEL_COLUMN] = latents.labels
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # none is allow_pickle
@@ -95,26 +94,20 @@ def _are_labels_valid(labels: np.ndarray, count: int) -> bool:
 
 def _read_numpy(path: Path) -> Latents:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path} has more than {MAX_BYTES:,} bytes; name a file of z alone")
-        with open_regular_file(path) as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return Latents(loaded, None)
-            with loaded as archive:
-                return Latents(archive["z"], archive.get(LABEL_COLUMN))
-    except KeyError:
-        raise UsageError(
-            f"{path} has no array z; name a file written by ganinv invert --npz or ganinv sample "
-            "--npz"
-        ) from None
+        with open_arrays(path, MAX_ARRAY_BYTES) as arrays:
+            found = {array.name: array for array in arrays}
+            z, labels = found.get("") or found.get(Z_NAME), found.get(LABEL_COLUMN)
+            if z is None:
+                raise UsageError(
+                    f"{path} has no array z; name a file written by ganinv invert --npz or ganinv "
+                    "sample --npz"
+                )
+            return Latents(z.read(), labels.read() if labels else None)
     except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
+    except ArrayFileError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or 'it is not a NumPy file'})"
-        ) from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(
-            f"{path} is not a NumPy file of numbers ({str(error)[:80]}); name an .npz, .npy or .h5"
+            f"{path} is not a NumPy file of numbers ({error}); name an .npz, .npy or .h5"
         ) from None
 
 

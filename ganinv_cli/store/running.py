@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.files.array_file import DAMAGED, encode_arrays, read_arrays
-from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.files.array_file import ArrayFileError, encode_arrays, open_arrays, read_arrays
 from ganinv_cli.files.write import replace_file
 from ganinv_cli.store import files
 
@@ -23,8 +22,8 @@ def list_running_files(path: Path) -> list[Path]:
 
 def read_running_file(file: Path, key: str) -> dict[str, np.ndarray] | None:
     """Return the arrays that a run saved with this key; None if they are damaged or of another."""
-    with contextlib.suppress(OSError, *DAMAGED):
-        return read_arrays(file, key, MAX_BYTES)
+    with contextlib.suppress(OSError, ArrayFileError):
+        return read_arrays(file, MAX_BYTES, key)
     return None
 
 
@@ -33,12 +32,12 @@ def count_running_trials(path: Path) -> int:
     jobs: set[tuple[object, ...]] = set()  # the files of two devices may have the same trial
     for file in list_running_files(path):
         with (
-            contextlib.suppress(OSError, *DAMAGED),
-            open_regular_file(file) as opened,
-            np.load(opened) as arrays,
+            contextlib.suppress(OSError, ArrayFileError, ValueError),  # the last for their lengths
+            open_arrays(file, MAX_BYTES) as arrays,
         ):
-            names = [name for name in arrays.files if name.startswith("jobs.")]
-            jobs.update(zip(*(arrays[name].tolist() for name in names), strict=True))
+            named = [each for each in arrays if each.name.startswith("jobs.")]
+            lists = [each.read().tolist() for each in named if len(each.shape) == 1]
+            jobs.update(zip(*lists, strict=True))
     return len(jobs)
 
 

@@ -1,5 +1,7 @@
 """Numbers too large to mean anything are refused before memory is allocated for them."""
 
+import zipfile
+
 import builders
 import pytest
 from called import run_ganinv
@@ -96,3 +98,20 @@ def test_no_z_is_drawn_for_too_many_pictures(tmp_path, monkeypatch):
     folder = run_ganinv(tmp_path, *sample, "--out", "folder/", code=2)
     assert "too many to draw together; give --count " in folder.stderr
     assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize("name", ["z.npy", "z.npz"])
+def test_latent_vectors_are_not_read_beyond_their_file(name, tmp_path):
+    builders.make_checkpoint(tmp_path / "colour")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 6)}\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    if name == "z.npz":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("z.npy", content)
+    else:
+        (tmp_path / name).write_bytes(content)
+    sample = ("sample", "colour", "--z", name, "--out", "a.png")
+    refused = run_ganinv(tmp_path, *sample, code=2)
+    assert f"{name} is not a NumPy file of numbers (its header and its size disagree)" in (
+        refused.stderr
+    )

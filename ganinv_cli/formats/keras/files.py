@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 
 from ganinv_cli.files.hdf5 import MAX_TEXT
 from ganinv_cli.files.regular_file import open_regular_file, read_regular_file
+from ganinv_cli.files.zip_archive import open_archive
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras.hdf5 import Group, open_root
 from ganinv_cli.formats.keras.weights import ROOT_GROUPS
@@ -66,7 +67,11 @@ def open_keras_file(path: Path) -> Iterator[KerasFile]:
 @contextmanager
 def _open_archive(path: Path) -> Iterator[KerasFile]:
     with tempfile.TemporaryFile() as copy:
-        with _translate_zip_errors(), zipfile.ZipFile(path) as archive:
+        with (
+            _translate_zip_errors(),
+            open_regular_file(path) as file,
+            open_archive(file) as archive,
+        ):
             config = _read_text_member(archive, "config.json")
             metadata = (
                 _read_text_member(archive, "metadata.json")

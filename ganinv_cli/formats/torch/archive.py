@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from ganinv_cli.files.zip_archive import open_archive
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.reading import check_member_list, open_file, translate_errors
+from ganinv_cli.formats.reading import open_file, translate_errors
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
 
 MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
@@ -63,8 +64,7 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
             yield _read_legacy(file)
             return
         with _translate_errors():
-            check_member_list(file)
-            archive = zipfile.ZipFile(file)
+            archive = open_archive(file)
         with archive:
             yield _read_archive(archive)
 
