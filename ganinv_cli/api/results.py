@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files.links import resolve_links
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.files.write import write_output_file
 from ganinv_cli.settings.names import STYLES
 
@@ -113,7 +114,7 @@ class RunResults:
         if isinstance(self.content, bytes):
             write_output_file(target, self.content)
         elif resolve_links(target) != resolve_links(self.content):
-            write_output_file(target, self.content.read_bytes())
+            write_output_file(target, _read_file(self.content))
 
     def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
         """Return the results with these images alone, in this order and under these names."""
@@ -150,4 +151,9 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
     groups: dict[str, Mapping[str, NDArray[Any]]] = {
         name: dict(rows) for name, rows in results.groups.items()
     }
-    return RunResults(path.stem, replace(results, groups=groups), path.read_bytes())
+    return RunResults(path.stem, replace(results, groups=groups), _read_file(path))
+
+
+def _read_file(path: Path) -> bytes:
+    with open_regular_file(path) as file:
+        return file.read()

@@ -14,6 +14,7 @@ import tensorflow as tf
 from ganinv_cli.conversion import UnwritableError, layout_c
 from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
+from ganinv_cli.files.regular_file import read_regular_file
 from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.files.write import explain_write_errors, open_replacement, write_error
 from ganinv_cli.formats import generator_toml, read
@@ -24,6 +25,7 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.traced_network import TracedNetwork
+from ganinv_cli.settings.toml_file import MAX_BYTES
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared
@@ -88,7 +90,7 @@ def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
     copied = []
     for name in (f"{destination.name}.toml", generator_toml.FILE_NAME):
         with suppress(FileNotFoundError):
-            (folder / name).write_bytes((destination.folder / name).read_bytes())
+            (folder / name).write_bytes(read_regular_file(destination.folder / name, MAX_BYTES))
             copied.append(name)
     return copied
 

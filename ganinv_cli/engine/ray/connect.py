@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.errors import UsageError
+from ganinv_cli.files.regular_file import read_regular_file
 from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.settings.machine import count_cores
 
@@ -108,9 +109,9 @@ def _find_cluster_address() -> str:
     """Return the address that Ray tries first for `auto`; empty if there is none."""
     if given := os.environ.get("RAY_ADDRESS"):
         return given
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeDecodeError):
         folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
-        return (folder / "ray" / "ray_current_cluster").read_text().strip()
+        return read_regular_file(folder / "ray" / "ray_current_cluster", 4096).decode().strip()
     return ""
 
 
