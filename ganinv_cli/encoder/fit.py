@@ -55,8 +55,8 @@ def fit_encoder(
     full or fails.
     """
     run = _describe_run(generator, settings)
-    with lock.hold_lock(out) as out:
-        files = FitFiles(out, run)
+    with lock.hold_lock(out) as held:
+        files = FitFiles(held.path, run)
         if overwrite:
             files.remove()
         encoder = files.load_finished()

@@ -1,7 +1,9 @@
 """The lock of a results file: one writer at a time."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,11 +14,23 @@ from ganinv_cli.files.regular_file import check_regular_file
 from ganinv_cli.files.write import check_parent_folder, explain_write_errors
 
 
-@contextlib.contextmanager
-def hold_lock(path: Path) -> Iterator[Path]:
-    """Hold `.NAME.lock` beside NAME, which the kernel releases however the process ends.
+@dataclass(frozen=True)
+class HeldLock:
+    """A lock that this process holds."""
 
-    Yield the path to write, which is that of NAME itself if `path` is a link.
+    path: Path  # to write: NAME itself, if NAME is a link
+    status: os.stat_result  # of the lock's file
+
+    def is_visible(self) -> bool:
+        """Return whether the lock's file is still there, so that other processes see the lock."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(_lock_path(self.path).stat(), self.status)
+        return False
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path) -> Iterator[HeldLock]:
+    """Hold `.NAME.lock` beside NAME, which the kernel releases however the process ends.
 
     It is beside the file because every process that writes the file must see it, also on another
     host of a shared folder. The empty file is not removed, because another process may just have
@@ -43,7 +57,7 @@ def hold_lock(path: Path) -> Iterator[Path]:
             f"{path} cannot be written ({error.strerror}); name another file"
         ) from error
     try:
-        yield path
+        yield HeldLock(path, _lock_path(path).stat())
     finally:
         lock.release()
 

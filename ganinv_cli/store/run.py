@@ -10,12 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ganinv_cli.errors import ResultsError
 from ganinv_cli.files.write import has_content
 from ganinv_cli.store import catalogue, contents, files, finished_file, lock, running, schema
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
 from ganinv_cli.store.files import SaveError
+from ganinv_cli.store.lock import HeldLock
 from ganinv_cli.store.provenance import Provenance
 from ganinv_cli.store.schema import TRIAL, column_path
 
@@ -27,7 +29,8 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
     Raises UsageError if the folder is missing, ResultsError if another process has locked the file,
     or the file is damaged, not from ganinv, has a newer schema, or is of another run.
     """
-    with lock.hold_lock(path) as path:
+    with lock.hold_lock(path) as held:
+        path = held.path
         if overwrite:
             files.remove_results(path)
             running.remove_running_files(path)
@@ -37,14 +40,16 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
         if has_content(path) and not more:  # killed before the parts were removed
             files.remove_parts(path, files.list_parts(path))
             del committed.files[1:]
-        yield Run(path, provenance, committed)
+        yield Run(held, provenance, committed)
 
 
 class Run:
     """A results file that is open for writing; made by `open_run`."""
 
-    def __init__(self, path: Path, provenance: Provenance, committed: Catalogue) -> None:
-        self.path = path
+    def __init__(self, held: HeldLock, provenance: Provenance, committed: Catalogue) -> None:
+        self.path = path = held.path
+        self._lock = held
+        self._stamp = _read_stamp(path)  # of the finished file, which no one else may change
         self._provenance = provenance
         self._committed = committed
         self._part_number = max(map(files.part_number, files.list_parts(path)), default=0)
@@ -65,12 +70,20 @@ class Run:
         return self._committed.is_missing(group, trials)
 
     def read_group(self, group: str) -> dict[str, np.ndarray]:
-        """Return the committed rows of a group, at least one, sorted by trial."""
-        return catalogue.read_group(self._committed, group)
+        """Return the committed rows of a group, at least one, sorted by trial.
+
+        Raises SaveError if they were removed.
+        """
+        with self._explain_removal():
+            return catalogue.read_group(self._committed, group)
 
     def read_images(self, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-        """Return these columns of the row about each committed image, by group."""
-        return catalogue.read_images(self._committed, names)
+        """Return these columns of the row about each committed image, by group.
+
+        Raises SaveError if they were removed.
+        """
+        with self._explain_removal():
+            return catalogue.read_images(self._committed, names)
 
     def commit(
         self,
@@ -81,12 +94,14 @@ class Run:
 
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only,
-        ValueError if the rows do not fit the schema or earlier rows.
+        or another program has changed the run's files, ValueError if the rows do not fit the schema
+        or earlier rows.
         """
         batch, layout = self._select_new_rows(rows)
         self._check_constants(constants or {})
         if not batch:
             return
+        self._check_undisturbed()
         self._part_number += 1  # even if writing fails: a name is never used twice
         content = _encode_part(
             batch, self._committed.constants, self._build_attributes("", list(batch), [])
@@ -94,7 +109,7 @@ class Run:
         try:
             part = files.write_part(self.path, self._part_number, content)
         except OSError as error:
-            raise self._save_error(error) from error
+            raise self._write_error(error) from error
         self._committed.layout = layout
         self._committed.add(part, {group: columns[TRIAL] for group, columns in batch.items()})
 
@@ -115,20 +130,21 @@ class Run:
         """Merge all commits into the finished file; figures of an earlier finish are kept.
 
         Does nothing if the file is finished already and no figure is given. Raises SaveError if it
-        cannot be written; the commits are kept.
+        cannot be written, or another program has changed the run's files; the commits are kept.
         """
-        known = self._read_figures()
         parts = [stored.path for stored in self._committed.files if stored.path != self.path]
         running.remove_running_files(self.path)
         if has_content(self.path) and not parts and not figures:
             return
-        whole = known | dict(figures or {})
+        self._check_undisturbed()
+        whole = self._read_figures() | dict(figures or {})
         attributes = self._build_attributes(provenance_.now(), self._committed.groups, list(whole))
         try:
-            with files.replace_parts(self.path, parts) as written:
+            with self._explain_removal(), files.replace_parts(self.path, parts) as written:
                 finished_file.write_finished_file(written, self._committed, attributes, whole)
         except OSError as error:
-            raise self._save_error(error) from error
+            raise self._write_error(error) from error
+        self._stamp = _read_stamp(self.path)
         trials = {group: self.list_committed(group) for group in self._committed.groups}
         self._committed.files.clear()
         self._committed.add(self.path, trials)
@@ -164,15 +180,45 @@ class Run:
         with files.reopen_results(self.path) as file:
             return contents.read_figures(file)
 
-    def _save_error(self, error: OSError) -> SaveError:
-        saved = f"{self._committed.saved_trials:,} trials are saved"
-        if stored := self._committed.files:
-            where = self.path if stored[-1].path == self.path else files.parts_folder(self.path)
-            saved = f"{saved} in {where}"
-        return SaveError(
-            f"{self.path} could not be written ({error.strerror or error}); {saved}; "
-            "free space or allow writing, and run the same command to go on"
-        )
+    def _check_undisturbed(self) -> None:
+        """Raise SaveError if another program has removed or replaced files of the run."""
+        if not self._lock.is_visible():
+            raise self._save_error(f"the lock of {self.path} was removed in mid-run")
+        last = self._committed.files[-1:]
+        if _read_stamp(self.path) != self._stamp or not all(each.path.exists() for each in last):
+            raise self._save_error(f"another program removed or replaced files of {self.path}")
+
+    @contextlib.contextmanager
+    def _explain_removal(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._save_error(f"another program removed files of {self.path}") from error
+
+    def _write_error(self, error: OSError) -> SaveError:
+        reason = f"{self.path} could not be written ({error.strerror or error})"
+        return self._save_error(reason, "free space or allow writing, and ")
+
+    def _save_error(self, reason: str, advice: str = "") -> SaveError:
+        """Return the error that says, after a look at the disk, what is saved."""
+        try:
+            there, _ = catalogue.scan_run(self.path)
+        except (OSError, ResultsError) as error:
+            saved = f"what is saved cannot be read ({error})"
+        else:
+            saved = f"{there.saved_trials:,} trials are saved"
+            if there.files:
+                is_whole = there.files[-1].path == self.path
+                saved += f" in {self.path if is_whole else files.parts_folder(self.path)}"
+        return SaveError(f"{reason}; {saved}; {advice}run the same command to go on")
+
+
+def _read_stamp(path: Path) -> tuple[int, int] | None:
+    """Return the time of writing and the size of a file; None if there is none."""
+    if not path.exists():
+        return None
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
 
 
 def _encode_part(

@@ -77,7 +77,8 @@ def merge_files(
         notes.append(
             f"{out}: {summaries}; the same command without --shard, with --out {out}, makes them"
         )
-    with lock.hold_lock(out) as out:
+    with lock.hold_lock(out) as held:
+        out = held.path
         files.remove_temporary_files(out)
         if written:
             files.remove_parts(out, [])  # a folder that a killed call left
