@@ -9,11 +9,10 @@ from ganinv_cli.errors import ImageError
 from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import (
     DAMAGED_ERRORS,
-    MAX_PIXELS,
     DecodedImage,
+    check_size,
     load_upright,
     make_decode_error,
-    make_oversized_error,
 )
 from ganinv_cli.images.load import ImageShape, TargetImage, fit_to_shape, to_pixels
 
@@ -62,8 +61,7 @@ def decode_mask_array(array: np.ndarray, name: str) -> DecodedImage:
 def _check_shape(array: np.ndarray, name: str) -> None:
     shape = array.shape
     if array.ndim in (2, 3) and 0 not in shape and (array.ndim == 2 or shape[2] in CHANNELS):
-        if shape[0] * shape[1] > MAX_PIXELS:
-            raise make_oversized_error(name, f"{shape[1]:,} x {shape[0]:,}")
+        check_size(name, shape[1], shape[0])
         return
     first = array.ndim == 3 and shape[0] in CHANNELS
     raise ImageError(
@@ -105,8 +103,7 @@ def _encode_content(array: np.ndarray) -> bytes:
 
 
 def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
-    if image.width * image.height > MAX_PIXELS:
-        raise make_oversized_error(name, f"{image.width:,} x {image.height:,}")
+    check_size(name, *image.size)
     try:
         upright, notes = load_upright(image)
         kept = ("transparency", "icc_profile")

@@ -16,6 +16,8 @@ from ganinv_cli.errors import ImageError, to_printable
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
+MAX_SIDE = 1 << 16  # pixels; Pillow keeps a pointer for each row
+MAX_TAG_VALUES = 1 << 22  # numbers in a tag; Pillow makes an object of each
 
 # Errors of Pillow's readers for damaged images, besides OSError; UserWarning only if the caller
 # has turned warnings into errors.
@@ -23,6 +25,8 @@ DAMAGED_ERRORS = (
     *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
     *(OverflowError, struct.error, zlib.error, UserWarning),
 )
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BYTE_KINDS = (1, 2, 6, 7)  # of tags: bytes and text, which stay as they are
 OVERSIZED_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -54,12 +58,13 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     their number is read from the header, before anything is decoded.
     """
     try:
+        if data.startswith(_TIFF_STARTS):
+            _check_tags(data)
         with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-            if file.width * file.height > MAX_PIXELS:
-                raise make_oversized_error(name, f"{file.width:,} x {file.height:,}")
+            check_size(name, *file.size)
             image, notes = load_upright(file)
-            if (frames := _count_frames(file)) > 1:
-                notes = (*notes, f"the first of {frames} frames")
+            if _has_more_frames(file):
+                notes = (*notes, "the first of several frames")
             return DecodedImage(image, *_read_depth(file, data), notes)
     except UnidentifiedImageError:
         what = "empty, so no" if not data else "no"
@@ -68,7 +73,7 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
         ) from None
     except OVERSIZED_ERRORS as error:
         number = re.search(r"\d+", str(error))  # the number of pixels
-        raise make_oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
+        raise _oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
     except (OSError, *DAMAGED_ERRORS) as error:
         raise make_decode_error(name, error) from error
 
@@ -77,6 +82,7 @@ def load_upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """Return an image rotated by its EXIF data, and notes. Raises OSError or DAMAGED_ERRORS."""
     image.load()
     try:
+        _check_tags(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
         return ImageOps.exif_transpose(image), ()
     except (OSError, *DAMAGED_ERRORS):
         return image.copy(), ("not rotated, because its EXIF data are damaged",)
@@ -87,17 +93,51 @@ def make_decode_error(name: str, error: Exception) -> ImageError:
     return ImageError(f"{name} cannot be read as an image ({to_printable(error)}); leave it out")
 
 
-def make_oversized_error(name: str, pixels: str) -> ImageError:
-    """Return the error for an image that says it has too many pixels."""
+def check_size(name: str, width: int, height: int) -> None:
+    """Raise ImageError if an image that is not decoded yet says that it has too many pixels."""
+    if width * height > MAX_PIXELS:
+        raise _oversized_error(name, f"{width:,} x {height:,}")
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"{name} has {width:,} x {height:,} pixels by its header, more than {MAX_SIDE:,} on a "
+            "side; make it smaller or leave it out"
+        )
+
+
+def _oversized_error(name: str, pixels: str) -> ImageError:
     return ImageError(
         f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and "
         "could be a decompression bomb; make it smaller or leave it out"
     )
 
 
-def _count_frames(file: Image.Image) -> int:
-    """Return the number of frames or pages; the preview or depth map in an MPO does not count."""
-    return 1 if file.format == "MPO" else getattr(file, "n_frames", 1)
+def _check_tags(data: bytes) -> None:
+    """Raise ValueError or struct.error if a tag of a TIFF file, or of EXIF data, is too long.
+
+    Only the first directory is checked, which is the one that is read.
+    """
+    if not data:
+        return
+    order = ">" if data.startswith(b"MM") else "<"
+    is_big = data[2:3] == b"+"  # BigTIFF; as Pillow, which knows it in this byte order alone
+    place, number, entry = ("Q", "Q", "HHQ8x") if is_big else ("I", "H", "HHI4x")
+    (start,) = struct.unpack_from(order + place, data, 8 if is_big else 4)
+    (count,) = struct.unpack_from(order + number, data, start)
+    start += struct.calcsize(order + number)
+    size = struct.calcsize(order + entry)
+    entries = memoryview(data)[start : start + count * size]
+    whole = entries[: len(entries) // size * size]
+    for tag, kind, values in struct.iter_unpack(order + entry, whole):
+        if kind not in _BYTE_KINDS and values > MAX_TAG_VALUES:
+            raise ValueError(f"its tag {tag} lists {values:,} numbers")
+
+
+def _has_more_frames(file: Image.Image) -> bool:
+    """Return whether there are other frames or pages; an MPO's preview or depth map is none.
+
+    They are not counted, because Pillow would read all.
+    """
+    return file.format != "MPO" and getattr(file, "is_animated", False)
 
 
 def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:

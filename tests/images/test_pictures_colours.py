@@ -175,7 +175,7 @@ def test_the_first_frame_is_taken_and_said(tmp_path: Path, kind: str) -> None:
     file = _saved(tmp_path, frames[0], kind, save_all=True, append_images=frames[1:], **options)
     seen = _seen(file)
     assert _levels(seen) == [[[255, 0, 0]] * 2] * 2
-    assert seen.notes == ("the first of 3 frames",)
+    assert seen.notes == ("the first of several frames",)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
