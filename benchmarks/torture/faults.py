@@ -9,10 +9,19 @@ from pathlib import Path
 from .execute import Outcome
 from .subject import Command
 
-FAULTS = (  # columns of the table
-    *("traceback", "status", "sentence", "hang", "memory", "crash"),
-    *("numbers", "code", "read", "left", "control"),
-)
+FAULTS = {  # fault -> its column of the table
+    "traceback": "tracebacks",
+    "status": "wrong exit",
+    "sentence": "no sentence",
+    "hang": "hangs",
+    "memory": "memory",
+    "crash": "crashes",
+    "rows": "wrong rows",
+    "code": "code run",
+    "read": "other files read",
+    "left": "left files",
+    "control": "control characters",
+}
 MAX_MEGABYTES = 1500.0
 _USAGE = re.compile(r"Usage: .*?(?=^Error: )", re.DOTALL | re.MULTILINE)
 _LOG = re.compile(r"^([IWEF]\d{4} |\d{4}-\d\d-\d\d .*\] |.*Warning: |  warn)", re.MULTILINE)

@@ -18,6 +18,7 @@ from .images import list_configs, list_images
 from .results import list_results
 from .subject import Command, Material, Subject, list_targets
 from .watch import Watch
+from .workers import Worker
 
 Run = Callable[[Command, Path], Outcome]
 STRUCTURE = 0.6  # share of the cases whose structure is edited, if there is an editor
@@ -90,8 +91,13 @@ def build_originals(subjects: Sequence[Subject], folder: Path) -> None:
 class Bench:
     """A folder in which the cases of one process are prepared, run and judged."""
 
-    def __init__(self, folder: Path, originals: Path, failures: Path) -> None:
+    def __init__(
+        self, folder: Path, originals: Path, failures: Path, run: Run | None = None
+    ) -> None:
+        """Commands run by `run`, or in a process of its own."""
         self.folder, self.originals, self.failures = folder, originals, failures
+        self._worker = Worker(folder)
+        self._run = run or self._worker.run
         self._expected: dict[tuple[str, Command], str] = {}
         outside = folder / "outside"
         outside.mkdir(parents=True, exist_ok=True)
@@ -99,30 +105,20 @@ class Bench:
         self.secret, self.executed = outside / "secret.h5", outside / "executed"
         write_secret(self.secret)
 
-    def judge(self, case: Case, run: Run) -> Judged:
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+    def judge(self, case: Case) -> Judged:
         """Run a case; keep its files if something is wrong."""
-        expected = self._read_expected(case, run)
+        expected = self._read_expected(case)
         mutated = self._mutate(case)
-        command, subject, folder = mutated.command, case.subject, mutated.folder
-        before = list_files(folder)
-        self._clear()
-        watch = Watch(self.secret)
-        outcome = run(command, folder)
-        faults = judge_outcome(outcome, command)
-        faults |= {"read"} if watch.was_opened() else set()
-        faults |= {"code"} if self.executed.exists() else set()
-        watch.close()
-        left = find_left_behind(before, folder, self.folder / "tmp", command, outcome.status)
-        faults |= {"left"} if left and not outcome.ended else set()
-        if mutated.is_bytes and subject.has_checksums and outcome.status == 0:
-            is_said = "damaged" in outcome.error
-            faults |= {"numbers"} if outcome.out != expected and not is_said else set()
-        says = (outcome.traceback or outcome.error).strip()[-400:]
-        says += f" left: {sorted(left)}" if left else ""
+        must_be = expected if mutated.is_bytes and case.subject.has_checksums else None
+        faults, outcome, says = self._run_and_judge(mutated.command, mutated.folder, must_be)
         judged = Judged(
             name=case.name,
-            kind=subject.kind,
-            command=command.arguments,
+            kind=case.subject.kind,
+            command=mutated.command.arguments,
             file=mutated.file,
             mutation=mutated.what,
             faults=tuple(sorted(faults)),
@@ -132,8 +128,42 @@ class Bench:
             says=says,
         )
         if faults:
-            self._keep(case, judged, outcome)
+            self._keep(case, judged, mutated.command, must_be)
         return judged
+
+    def judge_kept(self, kept: Path) -> set[str]:
+        """Run a case again that was kept in a folder; return its faults."""
+        about = json.loads((kept / "case.json").read_text())
+        command = Command(
+            tuple(about["arguments"]), tuple(about["outputs"]), published=about["published"]
+        )
+        folder = self.folder / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(kept, folder, ignore=shutil.ignore_patterns("case.json"))
+        return self._run_and_judge(command, folder, about["expected"])[0]
+
+    def _run_and_judge(
+        self, command: Command, folder: Path, expected: str | None
+    ) -> tuple[set[str], Outcome, str]:
+        """Return the faults, the outcome, and the end of what is said.
+
+        If `expected` is a text, it is what is printed, unless damage is mentioned.
+        """
+        before = list_files(folder)
+        self._clear()
+        watch = Watch(self.secret)
+        outcome = self._run(command, folder)
+        faults = judge_outcome(outcome, command)
+        faults |= {"read"} if watch.was_opened() else set()
+        faults |= {"code"} if self.executed.exists() else set()
+        watch.close()
+        left = find_left_behind(before, folder, self.folder / "tmp", command, outcome.status)
+        faults |= {"left"} if left and not outcome.ended else set()
+        if expected is not None and outcome.status == 0:
+            is_said = "damaged" in outcome.error
+            faults |= {"rows"} if outcome.out != expected and not is_said else set()
+        says = (outcome.traceback or outcome.error).strip()[-400:]
+        return faults, outcome, says + (f" left: {sorted(left)}" if left else "")
 
     def _mutate(self, case: Case) -> "_Mutated":
         """Copy the originals and mutate one of them; the same for the same case."""
@@ -158,7 +188,7 @@ class Bench:
         shutil.copytree(self.originals / subject.name, folder)
         return folder
 
-    def _read_expected(self, case: Case, run: Run) -> str:
+    def _read_expected(self, case: Case) -> str:
         """Return what the command prints of the unmutated files."""
         if not case.subject.has_checksums:
             return ""
@@ -167,7 +197,7 @@ class Bench:
         )
         key = (case.subject.name, command)
         if key not in self._expected:
-            self._expected[key] = run(command, self._copy(case.subject)).out
+            self._expected[key] = self._run(command, self._copy(case.subject)).out
         return self._expected[key]
 
     def _clear(self) -> None:
@@ -175,11 +205,10 @@ class Bench:
         shutil.rmtree(self.folder / "tmp")
         (self.folder / "tmp").mkdir()
 
-    def _keep(self, case: Case, judged: Judged, outcome: Outcome) -> None:
-        """Keep the files of a case with a fault, as the command got them."""
+    def _keep(self, case: Case, judged: Judged, command: Command, expected: str | None) -> None:
+        """Keep the files of a case with a fault, as the command got them, for `judge_kept`."""
         place = self.failures / judged.name
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(self._mutate(case).folder, place)
-        (place / "case.json").write_text(json.dumps(asdict(judged), indent=1) + "\n")
-        text = f"{outcome.out}\n---\n{outcome.error}\n---\n{outcome.traceback}"
-        (place / "output.txt").write_text(text)
+        about = {**asdict(command), "expected": expected, "judged": asdict(judged)}
+        (place / "case.json").write_text(json.dumps(about, indent=1) + "\n")

@@ -42,7 +42,7 @@ class Worker:
             self._start()
         self._cases += 1
         pid = self._process.pid
-        before = _read_memory(pid, reset=True)
+        before = read_memory(pid, reset=True)
         self._pipe.send((command, folder))
         outcome = self._wait(command, before)
         if outcome.ended:
@@ -52,21 +52,21 @@ class Worker:
     def _wait(self, command: Command, before: float) -> Outcome:
         pid, began = self._process.pid, time.monotonic()
         factor = FIGURES_FACTOR if command.published else 1
-        start = _read_cpu_seconds(pid)
+        start = read_cpu_seconds(pid)
         while True:
             try:
                 if self._pipe.poll(0.05):
                     outcome: Outcome = self._pipe.recv()
-                    return replace(outcome, megabytes=_read_memory(pid) - before)
+                    return replace(outcome, megabytes=read_memory(pid) - before)
             except (EOFError, ConnectionResetError):
                 self._process.join(10)
                 status = self._process.exitcode
                 return Outcome(status, "", self._read_error(), ended="crash")
             seconds = time.monotonic() - began
-            used = _read_memory(pid) - before
+            used = read_memory(pid) - before
             if used > 2 * MAX_MEGABYTES:
                 return Outcome(None, "", self._read_error(), "", seconds, "memory", used)
-            spent = _read_cpu_seconds(pid) - start
+            spent = read_cpu_seconds(pid) - start
             if spent > factor * CPU_SECONDS or seconds > factor * WALL_SECONDS:
                 return Outcome(None, "", self._read_error(), "", seconds, "hang", used)
 
@@ -109,6 +109,20 @@ def _serve(pipe: Connection, folder: Path) -> None:
 
 def prepare_process(folder: Path) -> None:
     """Load TensorFlow with one thread, and keep temporary files and the cache in `folder`."""
+    prepare_environment(folder)
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # graphs of many generators in one process are our doing
+    tf.matmul(tf.ones((2, 2)), tf.ones((2, 2)))
+    from ganinv_cli.api import session  # noqa: F401
+    from ganinv_cli.report import summarize  # noqa: F401
+
+
+def prepare_environment(folder: Path) -> None:
+    """Keep temporary files and the cache in `folder`; let TensorFlow use one thread, without log.
+
+    To be called before TensorFlow is imported.
+    """
     import tempfile
 
     for name in ("tmp", "cache", "home"):
@@ -118,21 +132,18 @@ def prepare_process(folder: Path) -> None:
         "XDG_CACHE_HOME": str(folder / "cache"),
         "HOME": str(folder / "home"),
         "COLUMNS": "100",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_DETERMINISTIC_OPS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
     tempfile.tempdir = None
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")  # graphs of many generators in one process are our doing
-    tf.matmul(tf.ones((2, 2)), tf.ones((2, 2)))
-    from ganinv_cli.api import session  # noqa: F401
-    from ganinv_cli.report import summarize  # noqa: F401
 
 
-def _read_cpu_seconds(pid: int) -> float:
+def read_cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used; 0 if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -140,7 +151,7 @@ def _read_cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _read_memory(pid: int, reset: bool = False) -> float:
+def read_memory(pid: int, reset: bool = False) -> float:
     """Return the peak of a process's memory in MB; with `reset`, that of now, from now on."""
     try:
         if reset:
