@@ -72,6 +72,17 @@ def check_keywords(
     return _gather_tables(checked)
 
 
+def check_stored_settings(config_class: type[Config], settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a results file has a setting that no config file may have.
+
+    Keys that are no settings, such as those of later versions, may have any value.
+    """
+    keys = _list_keys(config_class)
+    known = {key: value for key, value in settings.items() if key in keys}
+    checked = check_settings(Path("the config"), known, keys, _ITEM_EXAMPLES)
+    config_class(**_gather_tables(checked))
+
+
 def _to_plain(value: Any) -> Any:
     """Return a NumPy array or number, or a tuple, as a list or number of Python."""
     if hasattr(value, "tolist"):

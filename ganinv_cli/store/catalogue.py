@@ -168,10 +168,10 @@ def read_images(catalogue: Catalogue, names: Sequence[str]) -> dict[str, dict[st
 
 
 def _add_file(catalogue: Catalogue, path: Path) -> bool:
-    with files.open_results(path) as file:
-        found = contents.read_summary(file)
+    with files.open_results(path) as opened:
+        found = contents.read_summary(opened)
         new = {
-            (group, name): file[column_path(group, name)]
+            (group, name): opened.file[column_path(group, name)]
             for group, names in found.columns.items()
             for name in names
             if (group, name) not in catalogue.layout

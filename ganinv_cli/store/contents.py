@@ -10,6 +10,7 @@ import numpy as np
 
 from ganinv_cli.store import columns, provenance, schema
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
+from ganinv_cli.store.validation import OpenResults
 
 CHUNKED_GAP = 16  # rows that are faster to read than to skip; or a chunk's rows, if more
 CONTIGUOUS_GAP = 1024  # the same for a dataset without chunks
@@ -47,9 +48,9 @@ class Figure:
         group.attrs["trials"] = np.array(self.trials, np.int64)
 
 
-def read_summary(file: h5py.File) -> FileSummary:
+def read_summary(opened: OpenResults) -> FileSummary:
     """Return the summary of a file; of the columns only the trial numbers are read."""
-    attributes = provenance.decode_attributes(file.attrs)
+    file, attributes = opened
     groups = attributes["groups"]
     return FileSummary(
         attributes,

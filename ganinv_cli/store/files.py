@@ -15,6 +15,7 @@ from ganinv_cli.files.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
 from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.write import has_content, open_replacement, replace_file, sync_to_disk
 from ganinv_cli.store import schema
+from ganinv_cli.store.validation import OpenResults, check_results, read_schema
 
 _PART_PATTERN = "part-*.h5"
 _TEMPORARY_SUFFIX = ".tmp"  # a file that is still being written
@@ -117,19 +118,26 @@ def remove_results(path: Path) -> None:
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
     if has_content(path):
-        with contextlib.suppress(DamagedError), open_results(path, any_schema=True):
-            pass
+        with contextlib.suppress(DamagedError), _open_hdf5(path) as file:
+            _check_origin(path, file)
 
 
 @contextlib.contextmanager
-def open_results(path: Path, any_schema: bool = False) -> Iterator[h5py.File]:
+def open_results(path: Path) -> Iterator[OpenResults]:
     """Open a results file or a part for reading, and check what it holds.
 
     Raises FileNotFoundError if there is none, DamagedError if it is damaged, also while it is read,
-    ResultsError if it is not from ganinv or has a newer schema.
+    or if it does not fit the schema; ResultsError if it is not from ganinv or has a newer schema.
     """
+    with _open_hdf5(path) as file:
+        _check_origin(path, file)
+        _check_schema(path, file)
+        yield check_results(file)
+
+
+@contextlib.contextmanager
+def _open_hdf5(path: Path) -> Iterator[h5py.File]:
     with _translate_open_errors(path), hdf5.open_file(path) as file, translate_errors(path):
-        _check_schema(path, file.attrs, any_schema)
         yield file
 
 
@@ -184,14 +192,18 @@ def _translate_open_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _check_schema(path: Path, attributes: h5py.AttributeManager, any_schema: bool) -> None:
-    if not {"schema", "command"} <= attributes.keys():
+def _check_origin(path: Path, file: h5py.File) -> None:
+    if not {"schema", "command"} <= file.attrs.keys():
         raise ResultsError(
             f"{path} is an HDF5 file that ganinv did not write; give a results file of ganinv"
         )
-    if not any_schema and attributes["schema"] > schema.SCHEMA_VERSION:
+
+
+def _check_schema(path: Path, file: h5py.File) -> None:
+    stored = read_schema(file)
+    if stored > schema.SCHEMA_VERSION:
         raise ResultsError(
-            f"{path} was written by a newer ganinv (schema {attributes['schema']}, this one reads "
+            f"{path} was written by a newer ganinv (schema {stored}, this one reads "
             f"{schema.SCHEMA_VERSION}); update ganinv, or name another file"
         )
 

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import contents, differences, files, provenance
+from ganinv_cli.store import contents, differences, files
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
 CACHE_BYTES = 1 << 16  # larger columns are not cached
@@ -71,10 +71,11 @@ class ResultsFile:
         with contextlib.suppress(FileNotFoundError), self.open() as file:
             yield file, rows
             return
-        with contextlib.suppress(FileNotFoundError), files.open_results(self.finished_path) as file:
-            if select_run_key(
-                provenance.decode_attributes(file.attrs)
-            ) == self.run_key and _has_trials(file, group, trials):
+        with (
+            contextlib.suppress(FileNotFoundError),
+            files.open_results(self.finished_path) as (file, attributes),
+        ):
+            if select_run_key(attributes) == self.run_key and _has_trials(file, group, trials):
                 yield file, trials
                 return
         raise ResultsError(

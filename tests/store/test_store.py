@@ -206,7 +206,7 @@ def test_a_part_describes_itself(path):
 
 
 def test_a_long_config_is_kept(path):
-    config = {"images": [f"folder/picture-{number:06d}.png" for number in range(10_000)]}
+    config = {"image": [f"folder/picture-{number:06d}.png" for number in range(10_000)]}
     with open_run(path, make_provenance(config=config)) as run:
         commit_batches(run, [0])
         run.finish()

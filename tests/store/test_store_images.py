@@ -109,7 +109,7 @@ def test_a_long_text_is_cut_between_two_characters(path):
 @pytest.mark.slow
 def test_a_long_list_of_groups_is_kept(path):
     """By default, an attribute of HDF5 can hold at most 64 kB."""
-    names = [f"image={number:0500d}/stochastic" for number in range(150)]
+    names = [f"case={number:0500d}/stochastic" for number in range(150)]
     numbers = {"trial": np.array([0]), "outcome": np.array([1], np.uint8)}
     with open_run(path, make_provenance(command="invert")) as run:
         run.commit(dict.fromkeys(names, numbers))

@@ -21,7 +21,7 @@ def test_another_run_is_refused_with_every_difference(path, finished):
         if finished:
             run.finish()
     other = make_provenance(
-        identity={"solver": {"name": "lbfgs", "memory": 20, "step": 1}, "clip": ["none"]},
+        identity={"solver": "lbfgs", "lbfgs": {"memory": 20, "step": 1}, "clip": ["none"]},
         seed=8,
     )
     with pytest.raises(ResultsError) as refusal, open_run(path, other):
@@ -29,11 +29,11 @@ def test_another_run_is_refused_with_every_difference(path, finished):
     said = str(refusal.value)
     assert refusal.value.exit_code == 2
     assert str(path) in said
-    assert "[solver] memory is 50 in the file, and 20 here" in said
-    assert "[solver] step is not set in the file, and 1 here" in said
+    assert "[lbfgs] memory is 50 in the file, and 20 here" in said
+    assert "[lbfgs] step is not set in the file, and 1 here" in said
     assert "--clip is none,stochastic in the file, and none here" in said
     assert "--seed is 7 in the file, and 8 here" in said
-    assert "name is" not in said
+    assert "--solver is" not in said
     assert "--overwrite" in said
     assert "--out" in said
     assert_holds(read_results(path), [0])
@@ -171,7 +171,10 @@ SPOILED = {
     "cut short": (_truncate, "damaged"),
     "broken": (_break, "damaged"),
     "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
-    "attributes": (lambda path: _set_attribute(path, "config", "{"), "damaged"),
+    "attributes": (
+        lambda path: _set_attribute(path, "config", "{"),
+        "attribute config is not JSON",
+    ),
     "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
 }
 

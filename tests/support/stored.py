@@ -19,8 +19,12 @@ SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 def make_provenance(**changes):
     settings = {
         "command": "recover",
-        "config": {"trials": 10, "solver": {"name": "lbfgs", "memory": 50}},
-        "identity": {"solver": {"name": "lbfgs", "memory": 50}, "clip": ["none", "stochastic"]},
+        "config": {"trials": 10, "solver": "lbfgs", "lbfgs": {"memory": 50}},
+        "identity": {
+            "solver": "lbfgs",
+            "lbfgs": {"memory": 50},
+            "clip": ["none", "stochastic"],
+        },
         "checkpoint_sha256": "ab" * 32,
         "versions": {"numpy": np.__version__},
         "device": "CPU",

@@ -19,6 +19,8 @@ from stored import (
 from ganinv_cli.store import Figure, finished_file, open_run, read_results
 from ganinv_cli.store import provenance as provenance_
 
+MIDNIGHT = "T00:00:00+00:00"
+
 
 @pytest.fixture
 def out(tmp_path):
@@ -147,12 +149,13 @@ def test_the_attributes_are_those_of_all(out, tmp_path, monkeypatch):
     ]
     paths = []
     for number, changes in enumerate(made):
-        monkeypatch.setattr(provenance_, "now", lambda n=number: f"2026-01-0{5 - n}")
+        monkeypatch.setattr(provenance_, "now", lambda n=number: f"2026-01-0{5 - n}{MIDNIGHT}")
         paths.append(write_results_file(tmp_path / f"{number}.h5", [number, 7 - number], **changes))
-    monkeypatch.setattr(provenance_, "now", lambda: "2027")
+    monkeypatch.setattr(provenance_, "now", lambda: f"2027-01-01{MIDNIGHT}")
     merge(out, paths, partial=True)
     attributes = read_results(out).attributes
-    assert (attributes["started"], attributes["finished"]) == ("2026-01-03", "2026-01-05")
+    assert attributes["started"] == f"2026-01-03{MIDNIGHT}"
+    assert attributes["finished"] == f"2026-01-05{MIDNIGHT}"
     assert attributes["config"] == {"trials": 8, "shard": ""}
     assert attributes["device"] == "CPU; GPU"
     assert attributes["precision"] == "mixed"
@@ -163,9 +166,9 @@ def test_the_attributes_are_those_of_all(out, tmp_path, monkeypatch):
 
 def test_what_was_interrupted_is_finished_with_the_merge(out, tmp_path, monkeypatch):
     paths = write_shards(tmp_path)
-    monkeypatch.setattr(provenance_, "now", lambda: "2099")
+    monkeypatch.setattr(provenance_, "now", lambda: f"2099-01-01{MIDNIGHT}")
     merge(out, paths)
-    assert read_results(out).attributes["finished"] == "2099"
+    assert read_results(out).attributes["finished"] == f"2099-01-01{MIDNIGHT}"
 
 
 def test_versions_and_revisions_that_differ_are_said(out, tmp_path):

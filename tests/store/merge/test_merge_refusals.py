@@ -54,8 +54,8 @@ ANOTHER = {
     "seed": ({"seed": 8}, "--seed is 8 and not 7"),
     "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the sha256 of the generator is"),
     "settings": (
-        {"identity": {"solver": {"memory": 20}, "clip": ["none", "stochastic"]}},
-        "[solver] memory is 20 and not 50",
+        {"identity": {"solver": "lbfgs", "lbfgs": {"memory": 20}, "clip": ["none", "stochastic"]}},
+        "[lbfgs] memory is 20 and not 50",
     ),
     "command": ({"command": "invert"}, "holds results of `ganinv invert`, and"),
 }
