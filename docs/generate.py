@@ -127,6 +127,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "checkpoints.md": fill_blocks,
     "solvers.md": fill_blocks,
     "scaling.md": fill_blocks,
+    "reliability.md": fill_blocks,
     "results/README.md": fill_blocks,
     "../README.md": fill_blocks,
 }
