@@ -1,6 +1,8 @@
 """Limits of numbers and sizes that are refused before memory is allocated for them."""
 
 import errno
+import math
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +22,25 @@ MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 MAX_POINTS = 10_000  # random z of a measurement
 MAX_TRAINING_BATCH = 2**13  # images
 # of Python and the loader of libraries, which have no error of their own for it
-_MEMORY_WORDS = (
-    *("can't start new thread", "failed to map segment", "cannot allocate memory"),
-    "error return without exception set",
-)
+_MEMORY_WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory")
+# bytes of addresses (ulimit -v); with fewer, libraries loop or crash instead of raising an error
+NUMPY_ADDRESSES = 768 << 20
+TENSORFLOW_ADDRESSES = 4 << 30
+
+
+def check_address_space(needed: int) -> None:
+    """Raise OutOfMemoryError if the process may use fewer bytes of addresses than that."""
+    if _is_address_space_below(needed):
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        raise OutOfMemoryError(
+            f"ulimit -v allows {limit >> 20:,} MB of addresses, and this needs {needed >> 20:,}; "
+            "allow more, or limit the memory in another way, e.g. by a control group"
+        )
+
+
+def _is_address_space_below(needed: float) -> bool:
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return limit != resource.RLIM_INFINITY and limit < needed
 
 
 @contextmanager
@@ -46,4 +63,6 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
+    if isinstance(error, SystemError):  # a failed allocation in C code, or a bug
+        return _is_address_space_below(math.inf)
     return isinstance(error, MemoryError) or any(words in str(error) for words in _MEMORY_WORDS)

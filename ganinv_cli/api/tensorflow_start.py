@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
+from ganinv_cli.limits import TENSORFLOW_ADDRESSES, check_address_space
 from ganinv_cli.streams import open_missing_descriptors
 
 
@@ -15,8 +16,10 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
     """Import TensorFlow and find its devices; print its log only if that fails, or if `verbose`.
 
     TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
-    descriptor is redirected to a file meanwhile.
+    descriptor is redirected to a file meanwhile. Raises OutOfMemoryError if the process may use too
+    few addresses.
     """
+    check_address_space(TENSORFLOW_ADDRESSES)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     if verbose:
         _prepare_devices(gpus)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
-from ganinv_cli.limits import explain_memory_errors
+from ganinv_cli.limits import NUMPY_ADDRESSES, check_address_space, explain_memory_errors
 from ganinv_cli.progress.interrupts import handle_interrupts
 from ganinv_cli.streams import prepare_streams
 
@@ -83,6 +83,7 @@ class _Commands(click.Group):
                 return super().main(args, *rest, **extra)
         prepare_streams()
         with handle_interrupts(), _explain_errors():
+            check_address_space(NUMPY_ADDRESSES)
             return super().main(args, *rest, **extra)
 
 

@@ -79,18 +79,22 @@ class WholeNumber(click.IntRange):
     """A whole number of at least `least` and at most `most`, and never above `largest`."""
 
     name = "n"
+    problem = "is not a whole number"  # of a text that cannot be used
 
     def __init__(self, least: int, most: int | None = None, *, largest: int = MAX_NUMBER) -> None:
         super().__init__(least, most)
         self.largest = largest  # of numbers that mean something; memory ends before most of them
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        shown = _shorten(value)
         try:
-            number = super().convert(value, param, ctx)
+            # Python reads at most 4,300 digits; the first 100 are too large as well
+            start: Any = value[:100] if isinstance(value, str) else value
+            number = super().convert(start, param, ctx)
         except click.BadParameter:
-            return self.fail(f"{value} is not a whole number{_describe_range(self)}", param, ctx)
+            return self.fail(f"{shown} {self.problem}{_describe_range(self)}", param, ctx)
         if self.max is None and number > self.largest:
-            self.fail(f"{value} is too large; give at most {self.largest:,}", param, ctx)
+            self.fail(f"{shown} is too large; give at most {self.largest:,}", param, ctx)
         return number
 
 
@@ -105,8 +109,14 @@ class DecimalNumber(click.FloatRange):
         except click.BadParameter:
             number = math.nan
         if not math.isfinite(number):
-            self.fail(f"{value} is not a number{_describe_range(self)}", param, ctx)
+            self.fail(f"{_shorten(value)} is not a number{_describe_range(self)}", param, ctx)
         return number
+
+
+def _shorten(value: Any) -> str:
+    """Return what was typed, or the beginning of it, for messages."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _describe_range(of: click.IntRange | click.FloatRange) -> str:
@@ -125,15 +135,10 @@ class BatchSize(WholeNumber):
     """A number of rows of a batch, or `auto`, which is 0."""
 
     name = "auto|n"
+    problem = "is neither auto nor a whole number"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if value == "auto":
-            return 0
-        try:
-            click.IntRange(1).convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value} is neither auto nor a whole number of at least 1", param, ctx)
-        return super().convert(value, param, ctx)
+        return 0 if value == "auto" else super().convert(value, param, ctx)
 
 
 class Names(click.ParamType[tuple[str, ...]]):

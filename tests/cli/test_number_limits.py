@@ -42,6 +42,15 @@ def test_every_option_that_counts_has_a_largest_number(arguments, largest):
     assert f"{HUGE} is too large; give at most {largest}" in result.stderr
 
 
+@pytest.mark.parametrize("digits", [100, 5000])  # Python converts at most 4,300
+def test_a_number_of_thousands_of_digits_is_too_large_too(digits):
+    for option, largest in (("--batch-size", "65,536"), ("--trials", "2,147,483,648")):
+        result = CliRunner().invoke(main, ["recover", option, "9" * digits])
+        assert result.exit_code == 2
+        assert f"{'9' * 40}… is too large; give at most {largest}" in result.stderr
+        assert len(result.stderr) < 300
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("option", ["--budget", "--tolerance", "--gpus-per-worker"])
 def test_a_number_is_finite(option, number):
