@@ -64,8 +64,10 @@ def run_known_trials(
     bundles = [[each] for each in series] if coupled else [series]
     with open_run(out, run_provenance, overwrite) as run:
         pending = PendingJobs(run, bundles, config.trials, parse_shard(config.shard), coupled)
-        is_complete = not pending and bool(read_results(out).figures)
+        is_complete = not (pending or run.notes) and bool(read_results(out).figures)
         run_task(task, pending, engine, run, show, relative_cost=relative_cost)
+        if run.notes:  # the figures are drawn from rows that can all be read
+            run.finish()
         run.finish({} if is_complete else make_figures(out, generator, config))
 
 
@@ -96,6 +98,8 @@ def run_task(
         jobs.list_factors(task.cases_word),
         has_fixed_cost=expected == task.config.budget,
     )
+    for note in run.notes:
+        show(counter.initial._replace(message=note))
     if surplus := _describe_surplus(jobs, run, task.config.trials_option):
         show(counter.initial._replace(message=surplus))
     if not jobs:

@@ -20,7 +20,8 @@ from ganinv_cli.files.regular_file import open_regular_file
 
 MAX_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
 MAX_NAMES = 10_000  # texts in an attribute
-ALLOWED_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, LZF: others would load a plugin
+FLETCHER32 = 3
+ALLOWED_FILTERS = {1, 2, FLETCHER32, 32000}  # deflate, shuffle, LZF: others would load a plugin
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"  # a global heap begins so
 _HEADER_BYTES = 16  # bytes of a collection, and of each text in it
@@ -86,6 +87,15 @@ def read_texts(holder: Any, name: str) -> list[str] | None:
     return texts
 
 
+def list_chunks(data: h5d.DatasetID) -> list[h5d.StoreInfo]:
+    """Return the place and size of each chunk of an array that was written, in no certain order."""
+    if not hasattr(data, "chunk_iter"):  # older HDF5
+        return [data.get_chunk_info(number) for number in range(data.get_num_chunks())]
+    chunks: list[h5d.StoreInfo] = []
+    data.chunk_iter(chunks.append)
+    return chunks
+
+
 def _check_objects(root: h5py.File) -> None:
     """Raise Hdf5Error if anything in a file leads out of it."""
     links: list[tuple[bytes, int]] = []
@@ -107,9 +117,14 @@ def _check_storage(data: h5d.DatasetID, name: str) -> None:
     plan = data.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
         raise Hdf5Error(f"{name} keeps its values in another file")
-    filters = {plan.get_filter(number)[0] for number in range(plan.get_nfilters())}
-    if not filters <= ALLOWED_FILTERS:
+    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    if not ALLOWED_FILTERS.issuperset(filters):
         raise Hdf5Error(f"{name} is compressed in an unknown way")
+    # The library's Fletcher-32 filter crashes if it gets less than a checksum.
+    if FLETCHER32 in filters[:-1]:
+        raise Hdf5Error(f"{name} is compressed after its checksum")
+    if FLETCHER32 in filters and any(0 < chunk.size < 4 for chunk in list_chunks(data)):
+        raise DamagedHdf5Error(f"{name} has a chunk without its checksum, the file is damaged")
 
 
 def _check_signature(file: BinaryIO) -> None:

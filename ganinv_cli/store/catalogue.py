@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import h5py
@@ -9,7 +10,8 @@ import numpy as np
 
 from ganinv_cli.files.write import has_content
 from ganinv_cli.settings.names import is_image_group
-from ganinv_cli.store import contents, files, provenance, schema
+from ganinv_cli.store import checksums, contents, files, provenance, schema
+from ganinv_cli.store.files import DamagedError
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path
 
 
@@ -18,6 +20,7 @@ class CommittedFile(NamedTuple):
 
     path: Path
     spans: dict[str, tuple[int, int]]  # group -> least and largest trial
+    lost: Mapping[str, np.ndarray]  # group -> numbers of damaged rows, which do not count
 
 
 class Catalogue:
@@ -25,6 +28,9 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.files: list[CommittedFile] = []  # the finished file first, then the parts
+        self.damaged_parts: list[Path] = []  # nothing of them counts
+        self.figures: list[str] = []  # names, of the finished file
+        self.notes: list[str] = []  # sentences on what is damaged, which does not count
         self.attributes: dict[str, Any] | None = None  # of the first file, decoded
         self.layout: Layout = {}
         self.constants: dict[str, np.ndarray] = {}
@@ -56,7 +62,12 @@ class Catalogue:
         missing[seen] = ~committed[trials[seen]]
         return missing
 
-    def add(self, path: Path, trials: Mapping[str, np.ndarray]) -> bool:
+    def add(
+        self,
+        path: Path,
+        trials: Mapping[str, np.ndarray],
+        lost: Mapping[str, np.ndarray] | None = None,
+    ) -> bool:
         """Add a committed file; return whether it has a row that no earlier file has."""
         trials = {group: numbers[numbers >= 0] for group, numbers in trials.items()}
         new = [self._mark_committed(group, numbers) for group, numbers in trials.items()]
@@ -65,8 +76,17 @@ class Catalogue:
             for group, numbers in trials.items()
             if len(numbers)
         }
-        self.files.append(CommittedFile(path, spans))
+        self.files.append(CommittedFile(path, spans, lost or {}))
         return any(new)
+
+    def drop_images_without_row(self) -> None:
+        """Count nothing of the images whose own row is lost: it is not known which they are."""
+        for group in self.groups:
+            image = group.partition("/")[0]
+            if is_image_group(image) and not len(self.list_trials(image)):
+                del self._committed[group]
+                for stored in self.files:
+                    stored.spans.pop(group, None)
 
     def _mark_committed(self, group: str, trials: np.ndarray) -> bool:
         new = bool(self.is_missing(group, trials).any())
@@ -97,15 +117,26 @@ class RowSource(NamedTuple):
 
     path: Path
     trials: np.ndarray | None  # the rows to take, each at its trial's number; None: look for them
+    lost: Mapping[str, np.ndarray] = MappingProxyType({})  # as in CommittedFile
 
 
 def scan_run(path: Path) -> tuple[Catalogue, bool]:
-    """Return the catalogue of a run, and whether any part has rows that the finished file lacks."""
+    """Return the catalogue of a run, and whether any part has rows that the finished file lacks.
+
+    Damaged rows and figures, and parts that cannot be read, do not count. Raises DamagedError if
+    the finished file cannot be read.
+    """
     catalogue, more = Catalogue(), False
     if has_content(path):
         _add_file(catalogue, path)
     for part in files.list_parts(path):
-        more = _add_file(catalogue, part) or more
+        try:
+            more = _add_file(catalogue, part) or more
+        except DamagedError:
+            catalogue.damaged_parts.append(part)
+            catalogue.notes.append(_describe_damage(part, "its trials"))
+    if catalogue.notes:
+        catalogue.drop_images_without_row()
     return catalogue, more
 
 
@@ -113,8 +144,12 @@ def list_overlapping_files(
     candidates: Sequence[CommittedFile], group: str, low: int, high: int
 ) -> list[RowSource]:
     """Return the files that may have rows of a group with numbers from `low` to below `high`."""
-    spans = ((each.path, each.spans.get(group, (high, low))) for each in candidates)
-    return [RowSource(path, None) for path, (least, most) in spans if least < high and most >= low]
+    spans = ((each, each.spans.get(group, (high, low))) for each in candidates)
+    return [
+        RowSource(each.path, None, each.lost)
+        for each, (least, most) in spans
+        if least < high and most >= low
+    ]
 
 
 def read_block(
@@ -130,12 +165,13 @@ def read_block(
     for source in reversed(rows.list_sources(group, low, high)):  # the first overwrites the others
         with files.reopen_results(source.path) as file:
             columns = file[group or "/"]
+            wanted = numbers[~np.isin(numbers, source.lost.get(group, []))]
             if source.trials is not None:
                 trials, at = (source.trials[np.isin(source.trials, numbers)],) * 2
             elif file.attrs["finished"] != "":
-                trials, at = _locate_by_index(columns[TRIAL], numbers)
+                trials, at = _locate_by_index(columns[TRIAL], wanted)
             else:
-                trials, at = _locate_by_search(columns[TRIAL], numbers)
+                trials, at = _locate_by_search(columns[TRIAL], wanted)
             places = np.searchsorted(numbers, trials)
             for name in kinds if len(trials) else ():
                 if name in columns:
@@ -169,7 +205,7 @@ def read_images(catalogue: Catalogue, names: Sequence[str]) -> dict[str, dict[st
 
 def _add_file(catalogue: Catalogue, path: Path) -> bool:
     with files.open_results(path) as opened:
-        found = contents.read_summary(opened)
+        found = contents.read_intact_summary(opened)
         new = {
             (group, name): opened.file[column_path(group, name)]
             for group, names in found.columns.items()
@@ -181,7 +217,14 @@ def _add_file(catalogue: Catalogue, path: Path) -> bool:
     if catalogue.attributes is None:
         catalogue.attributes = found.attributes
     provenance.check_beside(catalogue.attributes, found.attributes, path)
-    return catalogue.add(path, found.trials)
+    catalogue.figures += found.attributes["figures"]
+    if damaged := str(found.damage):
+        catalogue.notes.append(_describe_damage(path, damaged))
+    return catalogue.add(path, found.trials, found.damage.trials)
+
+
+def _describe_damage(path: Path, damaged: str) -> str:
+    return f"{path} is damaged: {damaged} cannot be read and count as missing"
 
 
 def _locate_by_index(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,6 +236,6 @@ def _locate_by_index(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarr
 
 def _locate_by_search(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which numbers a part has, and their rows, sorted."""
-    stored = trial[:]
+    stored = checksums.read_intact_rows(trial, checksums.find_damaged_rows(trial), -1)
     at = np.flatnonzero(np.isin(stored, numbers))
     return stored[at], at

@@ -1,20 +1,20 @@
 """Read the contents of one open results file: rows, constants and figures."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from ganinv_cli.store import columns, provenance, schema
+from ganinv_cli.files.hdf5 import list_chunks
+from ganinv_cli.store import checksums, columns, damage, schema
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 from ganinv_cli.store.validation import OpenResults
 
-CHUNKED_GAP = 16  # rows that are faster to read than to skip; or a chunk's rows, if more
-CONTIGUOUS_GAP = 1024  # the same for a dataset without chunks
-BLOCK_BYTES = 1 << 22  # of a dataset, read at once
+CONTIGUOUS_GAP = 1024  # rows that are faster to read than to skip, in a dataset without chunks
+BLOCK_BYTES = checksums.BLOCK_BYTES  # of a dataset, read at once
 
 
 class FileSummary(NamedTuple):
@@ -24,6 +24,7 @@ class FileSummary(NamedTuple):
     trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 if it was not run
     columns: dict[str, list[str]]  # group -> names
     constants: dict[str, np.ndarray]
+    damage: damage.Damage  # empty if it was not looked for
 
 
 @dataclass(frozen=True)
@@ -43,31 +44,57 @@ class Figure:
 
     def write(self, group: h5py.Group) -> None:
         """Write the figure into an empty group of a results file."""
-        group.create_dataset("pictures", data=self.pictures, track_times=False)
+        checksums.write_rows(group, "pictures", self.pictures)
+        checksums.write_index_sum(group["pictures"])
         group.attrs["panels"] = list(self.panels)
         group.attrs["trials"] = np.array(self.trials, np.int64)
 
 
 def read_summary(opened: OpenResults) -> FileSummary:
-    """Return the summary of a file; of the columns only the trial numbers are read."""
+    """Return the summary of a file; of the columns only the trial numbers are read.
+
+    Raises OSError if they are damaged.
+    """
+    return _make_summary(opened, read_all)
+
+
+def read_intact_summary(opened: OpenResults) -> FileSummary:
+    """Return the summary of the rows and figures of a file that are intact; all values are read."""
+    summary = _make_summary(opened, lambda data: np.zeros(0, np.int64))
+    file, about = opened
+    rows = damage.find_intact_rows(file, summary.columns, about["finished"] != "")
+    lost = {group: of.lost for group, of in rows.items() if len(of.lost)}
+    figures = damage.find_damaged_figures(file, about["figures"])
+    intact = [name for name in about["figures"] if name not in figures]
+    return summary._replace(
+        attributes=about | {"figures": intact},
+        trials={group: rows[group].trials for group in summary.trials},
+        damage=damage.Damage(lost, figures),
+    )
+
+
+def _make_summary(
+    opened: OpenResults, read_trials: Callable[[h5py.Dataset], np.ndarray]
+) -> FileSummary:
     file, attributes = opened
     groups = attributes["groups"]
     return FileSummary(
         attributes,
-        {group: read_all(file[column_path(group, TRIAL)]) for group in groups},
+        {group: read_trials(file[column_path(group, TRIAL)]) for group in groups},
         {group: _list_columns(file, group) for group in groups},
         {each.name: file[each.name][()] for each in columns.CONSTANTS if each.name in file},
+        damage.Damage({}, []),
     )
 
 
-def read_figures(file: h5py.File) -> dict[str, Figure]:
-    """Return the figures of a file by their names."""
-    names = provenance.decode_attributes(file.attrs)["figures"]
+def read_figures(file: h5py.File, names: Iterable[str]) -> dict[str, Figure]:
+    """Return figures of a file by their names."""
     return {name: read_figure(file[name]) for name in names}
 
 
 def read_figure(group: h5py.Group) -> Figure:
     """Return the figure that `Figure.write` wrote."""
+    checksums.check_index(group["pictures"])
     return Figure(
         group["pictures"][()],
         tuple(str(panel) for panel in group.attrs["panels"]),
@@ -85,6 +112,7 @@ def copy_rows(data: h5py.Dataset, rows: np.ndarray, values: np.ndarray, places: 
 
     The rows, (n,) int, may be in any order and occur twice. Rows far from them are not read.
     """
+    checksums.check_index(data)
     row_bytes = values.itemsize * math.prod(values.shape[1:])
     length = max(1, BLOCK_BYTES // max(1, row_bytes))
     for low in range(0, len(rows), length):
@@ -102,10 +130,10 @@ def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
 
 def read_all(data: h5py.Dataset) -> np.ndarray:
     """Return data[:] of numbers, without reading chunks that were never written."""
-    if not data.chunks or not hasattr(data.id, "chunk_iter"):  # older HDF5 does not have it
+    checksums.check_index(data)
+    if not data.chunks:
         return np.asarray(data[:])
-    length, written = data.chunks[0], list[int]()
-    data.id.chunk_iter(lambda chunk: written.append(chunk.chunk_offset[0]))
+    length, written = data.chunks[0], [chunk.chunk_offset[0] for chunk in list_chunks(data.id)]
     if 2 * len(written) * length > len(data):
         return np.asarray(data[:])
     values = np.full(data.shape, data.fillvalue, data.dtype)
@@ -129,7 +157,7 @@ def _read_sorted_rows(data: h5py.Dataset, rows: np.ndarray, length: int) -> np.n
     """Return data[rows] of sorted rows, each once, in reads of at most `length` rows."""
     if rows[-1] - rows[0] + 1 == len(rows):  # consecutive rows, as in every part
         return np.asarray(data[rows[0] : rows[-1] + 1])
-    gap = max(CHUNKED_GAP, data.chunks[0]) if data.chunks else CONTIGUOUS_GAP
+    gap = data.chunks[0] if data.chunks else CONTIGUOUS_GAP
     values = np.empty((len(rows), *data.shape[1:]), data.dtype)
     for low, high in iterate_pieces((np.diff(rows) > gap) | (np.diff(rows // length) > 0)):
         first, end = int(rows[low]), int(rows[high - 1]) + 1

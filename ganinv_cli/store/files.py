@@ -14,9 +14,10 @@ from ganinv_cli.files import hdf5
 from ganinv_cli.files.hdf5 import DamagedHdf5Error, Hdf5Error, NoHdf5Error
 from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.write import has_content, open_replacement, replace_file, sync_to_disk
-from ganinv_cli.store import schema
+from ganinv_cli.store import checksums, contents, schema
 from ganinv_cli.store.validation import OpenResults, check_results, read_schema
 
+_READ_ERRORS = (OSError, KeyError, ValueError, RuntimeError)  # of h5py, for damaged files
 _PART_PATTERN = "part-*.h5"
 _TEMPORARY_SUFFIX = ".tmp"  # a file that is still being written
 
@@ -29,6 +30,10 @@ class SaveError(ResultsError):
 
 class DamagedError(ResultsError):
     """A results file is truncated or damaged."""
+
+
+class ForeignError(ResultsError):
+    """A results file holds what ganinv does not write."""
 
 
 def parts_folder(path: Path) -> Path:
@@ -118,7 +123,7 @@ def remove_results(path: Path) -> None:
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
     if has_content(path):
-        with contextlib.suppress(DamagedError), _open_hdf5(path) as file:
+        with contextlib.suppress(DamagedError, ForeignError), _open_hdf5(path) as file:
             _check_origin(path, file)
 
 
@@ -127,11 +132,13 @@ def open_results(path: Path) -> Iterator[OpenResults]:
     """Open a results file or a part for reading, and check what it holds.
 
     Raises FileNotFoundError if there is none, DamagedError if it is damaged, also while it is read,
-    or if it does not fit the schema; ResultsError if it is not from ganinv or has a newer schema.
+    ForeignError if it holds what no results file does, ResultsError if it is not from ganinv or has
+    a newer schema.
     """
     with _open_hdf5(path) as file:
         _check_origin(path, file)
         _check_schema(path, file)
+        checksums.check_attributes(file)
         yield check_results(file)
 
 
@@ -167,7 +174,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     """Turn h5py's errors for damaged files into DamagedError."""
     try:
         yield
-    except (OSError, KeyError, ValueError, RuntimeError) as error:  # from h5py
+    except _READ_ERRORS as error:
         raise _damaged_error(path, error) from error
 
 
@@ -187,7 +194,7 @@ def _translate_open_errors(path: Path) -> Iterator[None]:
     except DamagedHdf5Error as error:
         raise _damaged_error(path, error) from error
     except Hdf5Error as error:
-        raise DamagedError(
+        raise ForeignError(
             f"{path} is not a results file as ganinv writes it: {error}; {_advise(path)}"
         ) from error
 
@@ -209,10 +216,28 @@ def _check_schema(path: Path, file: h5py.File) -> None:
 
 
 def _damaged_error(path: Path, error: Exception) -> DamagedError:
-    return DamagedError(f"{path} is damaged ({str(error).splitlines()[0]}); {_advise(path)}")
+    lost = _describe_damage(path)
+    if path.match(_PART_PATTERN):
+        advice = "run the same command again, which runs its trials again"
+    elif lost:
+        advice = (
+            "run the same command again, which makes just these again, or keep the others by "
+            f"`ganinv merge --partial OUT.h5 {path}`"
+        )
+    else:
+        advice = _advise(path)
+    reason = f"{lost} cannot be read" if lost else str(error).splitlines()[0]
+    return DamagedError(f"{path} is damaged ({reason}); {advice}")
 
 
 def _advise(path: Path) -> str:
     if path.match(_PART_PATTERN):
         return "delete it and run the same command again, which runs its trials again"
     return "restore a copy, or run its command again with --overwrite"
+
+
+def _describe_damage(path: Path) -> str:
+    """Return which rows and figures of a file cannot be read; "" if the file does not open."""
+    with contextlib.suppress(*_READ_ERRORS, Hdf5Error), hdf5.open_file(path) as file:
+        return str(contents.read_intact_summary(check_results(file)).damage)
+    return ""

@@ -9,14 +9,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ganinv_cli.store import schema
+from ganinv_cli.store import checksums, schema
 from ganinv_cli.store.catalogue import CommittedRows, read_block
 from ganinv_cli.store.contents import Figure, iterate_pieces
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, column_path
 
 BLOCK_BYTES = 1 << 26  # in memory at a time
-CHUNK_BYTES = 1 << 18  # of a dataset's chunk, at most
-INDEX_BYTES = 256  # of the index per chunk, at most
+CHUNK_BYTES = checksums.CHUNK_BYTES  # of a dataset's chunk, at most
+INDEX_BYTES = 256 + checksums.STORAGE_BYTES  # of index and checksums per chunk, at most
 GAP_ROWS = 64  # smaller gaps between trials are filled rather than skipped
 
 
@@ -48,6 +48,8 @@ def write_finished_file(
             numbers = _bridge_gaps(trials)
             for low in range(0, len(numbers), table.block_rows):
                 _write_rows(file, table, rows, trials, numbers[low : low + table.block_rows])
+            for name in table.kinds:
+                checksums.write_index_sum(file[column_path(table.group, name)])
 
 
 def _write_rows(
@@ -98,6 +100,7 @@ class _Table:
         It is a power of two and at most a block, so that a chunk is written once; or all rows.
         """
         most = min(
+            checksums.CHUNK_ROWS,
             _round_down_to_power_of_two(CHUNK_BYTES // max(1, kind.row_bytes)),
             self.block_rows,
             self.rows,
@@ -115,7 +118,7 @@ def _build_skeleton(
 ) -> bytes:
     """Return the content of the file without the rows."""
     image = io.BytesIO()
-    with h5py.File(image, "w") as file:
+    with h5py.File(image, "w", libver=checksums.SPARSE) as file:
         file.attrs.update(attributes)
         for table in tables:
             for name, kind in table.kinds.items():
@@ -126,7 +129,9 @@ def _build_skeleton(
                     chunks=(table.chunk_rows[name], *kind.shape),
                     fillvalue=_fill_value(name, kind),
                     track_times=False,
+                    **checksums.STORAGE,
                 )
+                data.attrs[checksums.INDEX_ATTRIBUTE] = np.uint32(0)
                 if name != TRIAL:
                     column = schema.get_columns(table.group)[name]
                     data.attrs.update({"unit": column.unit, "meaning": column.meaning})
@@ -137,6 +142,7 @@ def _build_skeleton(
             file.create_dataset(name, data=values, track_times=False)
         for name, figure in figures.items():
             figure.write(file.create_group(name))
+        checksums.write_attributes_sum(file)
     return image.getvalue()
 
 

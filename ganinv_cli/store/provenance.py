@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import schema
+from ganinv_cli.store import checksums, schema
 from ganinv_cli.store.differences import RUN_KEYS, list_differences
 
 IMAGE_KEYS = ("images", "images_sha256")  # of the config: how many, and the hash of their hashes
@@ -64,7 +64,9 @@ def make_run_key(provenance: Provenance) -> str:
 def decode_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes as Python values."""
     values: dict[str, Any] = {
-        name: value if isinstance(value, str) else int(value) for name, value in attributes.items()
+        name: value if isinstance(value, str) else int(value)
+        for name, value in attributes.items()
+        if name != checksums.ATTRIBUTE
     }
     values |= {name: json.loads(str(values[name])) for name in _JSON_KEYS if name in values}
     for name in IMAGE_KEYS:  # earlier versions added no images to a file

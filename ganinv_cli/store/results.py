@@ -112,7 +112,8 @@ def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
 
 def _read_file(source: ResultsFile, keep_open: bool = False) -> _FileContents:
     with files.open_results(source.path) as opened:
-        summary, figures = contents.read_summary(opened), contents.read_figures(opened.file)
+        summary = contents.read_summary(opened)
+        figures = contents.read_figures(opened.file, summary.attributes["figures"])
     handle = files.reopen_persistent(source.path) if keep_open else None
     if read_stamp(source.path) != source.stamp:
         raise FileNotFoundError(source.path)  # another file has the name since

@@ -163,9 +163,9 @@ class GroupRows(Mapping[str, np.ndarray]):
             source = self._files[number]
             with source.open_rows(self._name, trial[mine], at[mine]) as (file, there):
                 for name, values in columns.items():
-                    data = file.get(column_path(self._name, name))
-                    if data is not None:
-                        contents.copy_rows(data, there, values, mine)
+                    path = column_path(self._name, name)
+                    if path in file:
+                        contents.copy_rows(file[path], there, values, mine)
         return columns
 
     def get_kind(self, name: str) -> Kind:

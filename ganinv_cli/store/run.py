@@ -12,7 +12,16 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files.write import has_content
-from ganinv_cli.store import catalogue, contents, files, finished_file, lock, running, schema
+from ganinv_cli.store import (
+    catalogue,
+    checksums,
+    contents,
+    files,
+    finished_file,
+    lock,
+    running,
+    schema,
+)
 from ganinv_cli.store import provenance as provenance_
 from ganinv_cli.store.catalogue import Catalogue
 from ganinv_cli.store.contents import Figure
@@ -55,6 +64,11 @@ class Run:
         self._part_number = max(map(files.part_number, files.list_parts(path)), default=0)
         stored = committed.attributes
         self._start_time = stored["started"] if stored else provenance_.now()
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what is damaged in the files, which counts as not committed."""
+        return list(self._committed.notes)
 
     def record(self, settings: Mapping[str, Any]) -> None:
         """Add settings to the config that later commits record."""
@@ -133,8 +147,9 @@ class Run:
         cannot be written, or another program has changed the run's files; the commits are kept.
         """
         parts = [stored.path for stored in self._committed.files if stored.path != self.path]
+        parts += self._committed.damaged_parts
         running.remove_running_files(self.path)
-        if has_content(self.path) and not parts and not figures:
+        if has_content(self.path) and not (parts or figures or self.notes):
             return
         self._check_undisturbed()
         whole = self._read_figures() | dict(figures or {})
@@ -147,6 +162,9 @@ class Run:
         self._stamp = _read_stamp(self.path)
         trials = {group: self.list_committed(group) for group in self._committed.groups}
         self._committed.files.clear()
+        self._committed.damaged_parts.clear()
+        self._committed.notes.clear()
+        self._committed.figures = list(whole)
         self._committed.add(self.path, trials)
 
     def _select_new_rows(
@@ -178,7 +196,7 @@ class Run:
         if not has_content(self.path):
             return {}
         with files.reopen_results(self.path) as file:
-            return contents.read_figures(file)
+            return contents.read_figures(file, self._committed.figures)
 
     def _check_undisturbed(self) -> None:
         """Raise SaveError if another program has removed or replaced files of the run."""
@@ -227,11 +245,12 @@ def _encode_part(
     attributes: Mapping[str, int | str],
 ) -> bytes:
     image = io.BytesIO()
-    with h5py.File(image, "w") as file:
+    with h5py.File(image, "w", libver=checksums.DENSE) as file:
         file.attrs.update(attributes)
         for group, columns in batch.items():
             for name, values in columns.items():
-                file.create_dataset(column_path(group, name), data=values, track_times=False)
+                checksums.write_rows(file, column_path(group, name), values)
         for name, values in constants.items():
             file.create_dataset(name, data=values, track_times=False)
+        checksums.write_attributes_sum(file)
     return image.getvalue()

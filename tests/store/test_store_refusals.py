@@ -3,7 +3,15 @@
 import h5py
 import numpy as np
 import pytest
-from stored import LATENT, assert_holds, commit_batches, make_provenance, make_rows, parts_folder
+from stored import (
+    LATENT,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    parts_folder,
+    set_attribute,
+)
 
 from ganinv_cli.errors import ResultsError, UsageError
 from ganinv_cli.store import lock, open_run, read_results, schema
@@ -152,11 +160,6 @@ def _finished(path):
         run.finish()
 
 
-def _set_attribute(path, name, value):
-    with h5py.File(path, "r+") as file:
-        file.attrs[name] = value
-
-
 def _truncate(path):
     path.write_bytes(path.read_bytes()[:-5000])
 
@@ -170,9 +173,9 @@ SPOILED = {
     "text": (lambda path: path.write_text("hello"), "not an HDF5 file"),
     "cut short": (_truncate, "damaged"),
     "broken": (_break, "damaged"),
-    "newer": (lambda path: _set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
+    "newer": (lambda path: set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
     "attributes": (
-        lambda path: _set_attribute(path, "config", "{"),
+        lambda path: set_attribute(path, "config", "{"),
         "attribute config is not JSON",
     ),
     "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
@@ -210,7 +213,7 @@ def test_a_damaged_part_is_named(path):
         commit_batches(run, [0], [1])
     part = parts_folder(path) / "part-00000002.h5"
     part.write_bytes(part.read_bytes()[:-5000])
-    with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*delete it"):
+    with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*run the same"):
         read_results(path)
     part.unlink()
     assert_holds(read_results(path), [0])

@@ -207,7 +207,7 @@ def test_damage_that_shows_late_is_a_sentence(path):
     with part.open("r+b") as file:
         file.truncate(part.stat().st_size - 5000)
     os.utime(part, ns=(about.st_atime_ns, about.st_mtime_ns))
-    with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*delete it"):
+    with pytest.raises(ResultsError, match=r"part-00000002.h5 is damaged.*run the same"):
         results.groups["none"]["z_found"]
 
 

@@ -5,7 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
-from stored import make_provenance, merge, write_results_file
+from stored import make_provenance, merge, set_attribute, write_results_file
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import open_run, read_results
@@ -44,13 +44,6 @@ WRONG_SETTINGS = {
 }
 
 
-def _change(path, name, value):
-    with h5py.File(path, "r+") as file:
-        file.attrs.pop(name, None)
-        if value is not None:
-            file.attrs[name] = value
-
-
 def _list_readers(folder):
     """Every way in which a file is read: report, merge, and a run that goes on."""
 
@@ -77,11 +70,11 @@ def _assert_refused(path, said, readers):
 def test_a_wrong_attribute_is_named(tmp_path, name):
     path = write_results_file(tmp_path / "a.h5", [0])
     if name not in ("precision", "generator"):
-        _change(path, name, None)
+        set_attribute(path, name, None)
         said = "ganinv did not write" if name in ("schema", "command") else f"{name} is missing"
         _assert_refused(path, said, _list_readers(tmp_path))
     for value in WRONG[name]:
-        _change(path, name, value)
+        set_attribute(path, name, value)
         _assert_refused(path, name, [read_results])
 
 
@@ -91,8 +84,8 @@ def test_a_wrong_setting_is_named(tmp_path, name):
     for attribute in ("config", "identity"):
         settings = getattr(make_provenance(), attribute)
         for value in WRONG_SETTINGS[name]:
-            _change(path, attribute, json.dumps(settings | {name: value}))
+            set_attribute(path, attribute, json.dumps(settings | {name: value}))
             _assert_refused(path, name, [read_results])
         _assert_refused(path, name, _list_readers(tmp_path))
-        _change(path, attribute, json.dumps(settings))
+        set_attribute(path, attribute, json.dumps(settings))
     assert read_results(path)

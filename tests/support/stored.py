@@ -2,10 +2,11 @@
 
 import os
 
+import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, files, open_run
+from ganinv_cli.store import Provenance, checksums, files, open_run
 from ganinv_cli.store.merge.merge_files import merge_files
 
 LATENT = 3
@@ -135,6 +136,15 @@ def assert_holds(results, trials):
         for name, values in expected.items():
             assert found[name].dtype == values.dtype, (group, name)
             assert found[name].tobytes() == values.tobytes(), (group, name)
+
+
+def set_attribute(path, name, value):
+    """Change an attribute of a results file, or remove it, and the checksum of all."""
+    with h5py.File(path, "r+") as file:
+        file.attrs.pop(checksums.ATTRIBUTE, None)
+        file.attrs.pop(name, None)
+        if value is not None:
+            file.attrs[name] = value
 
 
 def parts_folder(path):

@@ -8,11 +8,10 @@ import numpy as np
 from ganinv_cli.store.catalogue import Catalogue, CommittedRows, read_block
 from ganinv_cli.store.columns import ERROR, GROUP_KINDS
 from ganinv_cli.store.merge.merged_rows import BLOCK_ROWS, MergedRows
+from ganinv_cli.store.ranges import find_ranges, format_count, format_ranges
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, enclosing_group
 
 Z_TOLERANCE = 1e-3  # components of z that differ by less are the same
-MAX_RANGES = 6  # written out in a sentence
-MAX_GROUPS = 4  # named in a sentence
 
 
 def find_missing_trials(
@@ -66,29 +65,13 @@ def describe_agreement(path: Path, catalogue: Catalogue, merged: MergedRows) -> 
         compared = _compare_rows(group, trials, catalogue, merged)
         for groups, different in zip(differing.values(), compared, strict=True):
             if different.any():
-                groups[group] = _find_ranges(trials[different])
+                groups[group] = find_ranges(trials[different])
     verdicts = [f"another {what} have {format_ranges(d)}" for what, d in differing.items() if d]
-    ranges = {group: _find_ranges(trials) for group, trials in shared.items()}
+    ranges = {group: find_ranges(trials) for group, trials in shared.items()}
     return (
         f"{path} has {format_ranges(ranges)} that a file before it has as well, which counts; "
         f"{', '.join(verdicts) or 'outcomes and z agree'}"
     )
-
-
-def format_ranges(groups: Mapping[str, np.ndarray]) -> str:
-    """Return such as "128 trials of none, stochastic (0-63, 128-191)", from group -> (n, 2)."""
-    alike: dict[bytes, list[str]] = {}
-    for group, ranges in groups.items():
-        alike.setdefault(ranges.tobytes(), []).append(group)
-    said = [_format_trials(names, groups[names[0]]) for names in list(alike.values())[:MAX_GROUPS]]
-    if more := len(alike) - len(said):
-        said.append(f"and some of {more:,} more")
-    return ", ".join(said)
-
-
-def format_count(count: int, noun: str) -> str:
-    """Return such as "1 trial" and "1,000 trials"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def get_case_noun(case: str) -> str:
@@ -96,19 +79,9 @@ def get_case_noun(case: str) -> str:
     return case.partition("=")[0]
 
 
-def _find_ranges(trials: np.ndarray) -> np.ndarray:
-    """Return the ranges in sorted numbers, first and one more than last, (ranges, 2) int64."""
-    if not len(trials):
-        return np.zeros((0, 2), np.int64)
-    ends = np.flatnonzero(np.diff(trials) != 1)
-    first = trials[np.concatenate([[0], ends + 1])]
-    last = trials[np.concatenate([ends, [len(trials) - 1]])]
-    return np.stack([first, last + 1], axis=1)
-
-
 def _find_gaps(trials: np.ndarray, total: int) -> np.ndarray:
     """Return the ranges of range(total) that sorted numbers lack, (ranges, 2) int64."""
-    edges = np.concatenate([[0], _find_ranges(trials).ravel(), [total]]).reshape(-1, 2)
+    edges = np.concatenate([[0], find_ranges(trials).ravel(), [total]]).reshape(-1, 2)
     edges = np.minimum(edges, total).astype(np.int64)
     gaps: np.ndarray = edges[edges[:, 0] < edges[:, 1]]
     return gaps
@@ -137,15 +110,3 @@ def _compare_rows(
             same = np.isclose(a, b, rtol=0, atol=Z_TOLERANCE, equal_nan=True)
             differ[name][block] = ~same.all(1)
     return differ["outcome"], differ["z_found"]
-
-
-def _format_trials(groups: Sequence[str], ranges: np.ndarray) -> str:
-    count = format_count(int((ranges[:, 1] - ranges[:, 0]).sum()), "trial")
-    shown = [f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in ranges[:MAX_RANGES].tolist()]
-    names = _join_truncated(groups, MAX_GROUPS, len(groups))
-    return f"{count} of {names} ({_join_truncated(shown, MAX_RANGES, len(ranges))})"
-
-
-def _join_truncated(names: Sequence[str], most: int, total: int) -> str:
-    more = total - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -14,12 +14,11 @@ from ganinv_cli.store.merge.coverage import (
     describe_agreement,
     describe_missing_summaries,
     find_missing_trials,
-    format_count,
-    format_ranges,
     get_case_noun,
 )
 from ganinv_cli.store.merge.merged_provenance import MergedProvenance, get_requested_trials
 from ganinv_cli.store.merge.merged_rows import MergedRows
+from ganinv_cli.store.ranges import format_count, format_ranges
 from ganinv_cli.store.schema import enclosing_group, is_trial_group
 
 
@@ -106,7 +105,7 @@ def _is_written(out: Path, rows: MergedRows, origins: MergedProvenance) -> bool:
         return False
     with contextlib.suppress(ResultsError):
         stored, has_parts = catalogue.scan_run(out)
-        if not has_parts and origins.match(stored) and rows.equal(stored):
+        if not (has_parts or stored.notes) and origins.match(stored) and rows.equal(stored):
             return True
     raise ResultsError(
         f"{out} exists, and the first name is that of the file to write; name another one, or "
@@ -124,6 +123,11 @@ def _collect_files(paths: Sequence[Path]) -> tuple[MergedRows, MergedProvenance,
             raise ResultsError(f"{path} is being written by another process; wait for it")
         try:
             part, more = catalogue.scan_run(path)
+            notes += part.notes
+            if not part.files:
+                raise ResultsError(
+                    f"{path} is damaged, and nothing of it can be read; leave it out"
+                )
             origins.add(path, part, more)
             found.add_layout(path, part)
             if note := describe_agreement(path, part, found):

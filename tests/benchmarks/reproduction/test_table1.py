@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import builders
-import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from stored import set_attribute
 
 from benchmarks.reproduction import keep, table1
 from ganinv_cli.cli import main
@@ -33,8 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _change_revision(path: Path, copy: Path, revision: str) -> Path:
     copy.write_bytes(path.read_bytes())  # the file itself stays open in this process
-    with h5py.File(copy, "r+") as file:
-        file.attrs["git"] = revision
+    set_attribute(copy, "git", revision)
     return copy
 
 

@@ -1,0 +1,72 @@
+"""What is damaged in a results file: which trials, what is lost with them, and which figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from ganinv_cli.settings.names import is_image_group
+from ganinv_cli.store import checksums, schema
+from ganinv_cli.store.ranges import describe_trials
+from ganinv_cli.store.schema import TRIAL, column_path, enclosing_group
+
+
+class Damage(NamedTuple):
+    """The rows and figures of a file that cannot be read."""
+
+    trials: Mapping[str, np.ndarray]  # group -> numbers of its rows, sorted
+    figures: Sequence[str]
+
+    def __str__(self) -> str:
+        """Return such as "4 trials of none (4-7), figure1-none"; "" if nothing is damaged."""
+        trials = [describe_trials(self.trials)] if self.trials else []
+        return ", ".join([*trials, *self.figures])
+
+
+class IntactRows(NamedTuple):
+    """The rows of a group that can be read."""
+
+    trials: np.ndarray  # (rows,), each row's number; -1 if it was not run, or is damaged
+    lost: np.ndarray  # (n,), numbers of the damaged rows, sorted
+
+
+def find_intact_rows(
+    file: h5py.File, columns: Mapping[str, list[str]], finished: bool
+) -> dict[str, IntactRows]:
+    """Read every chunk; return the rows of each group, `columns` of which have to be intact.
+
+    If the row of a true z is lost, so are the trials of its number; if the row of an image is lost,
+    so is everything of the image. A summary of trials is lost whole.
+    """
+    found: dict[str, IntactRows] = {}
+    for group in sorted(columns):  # groups before what lies in them
+        data = file[column_path(group, TRIAL)]
+        damaged = checksums.find_damaged_rows(data)
+        trials = checksums.read_intact_rows(data, damaged, -1)
+        if finished:  # the row is the number
+            trials = np.where(damaged, np.arange(len(trials)), trials)
+        for name in columns[group]:
+            damaged = damaged | checksums.find_damaged_rows(file[column_path(group, name)])
+        for outer in _iterate_enclosing(group):
+            if outer in found and len(found[outer].lost):
+                if is_image_group(outer):
+                    damaged = np.ones_like(damaged)
+                elif schema.is_trial_group(group):
+                    damaged = damaged | np.isin(trials, found[outer].lost)
+        if schema.get_group_kind(group).summarised_trials and damaged.any():
+            damaged = np.ones_like(damaged)
+        lost = np.sort(trials[damaged & (trials >= 0)])
+        found[group] = IntactRows(np.where(damaged, -1, trials), lost)
+    return found
+
+
+def find_damaged_figures(file: h5py.File, names: Sequence[str]) -> list[str]:
+    """Return which of these figures cannot be read."""
+    return [name for name in names if checksums.find_damaged_rows(file[name]["pictures"]).any()]
+
+
+def _iterate_enclosing(group: str) -> Iterator[str]:
+    while group:
+        group = enclosing_group(group)
+        yield group

@@ -1,0 +1,35 @@
+"""An HDF5 file on which the library itself would crash is refused when it is opened."""
+
+import h5py
+import pytest
+
+from ganinv_cli.files.hdf5 import Hdf5Error, open_file
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_chunk_without_its_checksum_is_refused(tmp_path, size):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("a", (100,), "f8", chunks=(10,), fletcher32=True)
+        data.id.write_direct_chunk((20,), bytes(size))
+    with (
+        pytest.raises(Hdf5Error, match="/a has a chunk without its checksum"),
+        open_file(path) as file,
+    ):
+        file["a"][:]
+
+
+def test_a_checksum_that_is_itself_compressed_is_refused(tmp_path):
+    path = tmp_path / "a.h5"
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((10,))
+    plan.set_fletcher32()
+    plan.set_deflate(1)
+    with h5py.File(path, "w") as file:
+        space = h5py.h5s.create_simple((100,))
+        h5py.h5d.create(file.id, b"a", h5py.h5t.NATIVE_DOUBLE, space, plan)
+    with (
+        pytest.raises(Hdf5Error, match="/a is compressed after its checksum"),
+        open_file(path),
+    ):
+        pass
