@@ -14,7 +14,7 @@ from ganinv_cli.cli.options import npz as npz_option
 from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.session import Output, Run, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.write import check_parent_folder
+from ganinv_cli.files.write import check_parent_folder, check_writable
 from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
 
@@ -159,8 +159,9 @@ def _name_generators(checkpoints: tuple[str, ...]) -> list[str]:
 
 
 def _check_npz(npz: Path | None) -> None:
-    """Raise UsageError, before any work, if --npz is not a .npz file in an existing folder."""
+    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is."""
     if npz and npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, e.g. z.npz")
     if npz:
         check_parent_folder(npz)
+        check_writable(npz)

@@ -19,6 +19,7 @@ from ganinv_cli.encoder import least_squares as fit
 from ganinv_cli.encoder import quality
 from ganinv_cli.encoder.fit_files import FitFiles
 from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.files.write import check_writable
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.store import lock
 
@@ -61,6 +62,7 @@ def fit_encoder(
             files.remove()
         encoder = files.load_finished()
         if encoder is None:
+            check_writable(held.path)
             sums = files.load_sums() or fit.make_empty_sums(generator)
             on_start(sums.images)
             sums = yield from _accumulate_sums(generator, settings, sums, files, save_seconds)

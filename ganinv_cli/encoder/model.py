@@ -140,7 +140,12 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
         raise CheckpointError(
             f"{path} does not exist; create it with `ganinv train-encoder`"
         ) from None
-    except (OSError, ArrayFileError) as error:
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error.strerror or error}); allow reading it, or create it "
+            "again with `ganinv train-encoder --overwrite`"
+        ) from error
+    except ArrayFileError as error:
         raise damaged_error(path, str(error)) from error
 
 

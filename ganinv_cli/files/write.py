@@ -158,7 +158,7 @@ def check_output_file(path: Path, endings: tuple[str, ...], overwrite: bool, opt
             check_regular_file(path)
     if has_content(path) and not overwrite:
         raise UsageError(f"{path} exists; name another file, or give --overwrite")
-    check_writable(path, follow_link(path).absolute().parent)
+    check_writable(path)
 
 
 def check_output_folder(path: Path, overwrite: bool) -> None:
@@ -168,7 +168,7 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise UsageError(f"{path} is not empty; name another folder, or give --overwrite")
-    check_writable(path, path if path.is_dir() else follow_link(path).absolute().parent)
+    check_writable(path, path if path.is_dir() else None)
 
 
 def check_parent_folder(path: Path) -> None:
@@ -182,7 +182,9 @@ def check_parent_folder(path: Path) -> None:
         raise UsageError(f"{path} is in a folder that does not exist; create it, or name another")
 
 
-def check_writable(path: Path, folder: Path) -> None:
-    """Check that `path` may be created in a folder. Raises UsageError."""
-    if not os.access(folder, os.W_OK | os.X_OK):
+def check_writable(path: Path, folder: Path | None = None) -> None:
+    """Check that a folder, by default that of `path`, may be written. Raises UsageError."""
+    folder = folder or follow_link(path).absolute().parent
+    by_effective_user = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=by_effective_user):
         raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))

@@ -89,8 +89,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path} cannot be read ({error}); restore it, or name another --out"
+            f"{path} cannot be read ({reason}); restore it, or name another --out"
         ) from error
     if not isinstance(description, dict):
         raise ConfigError(

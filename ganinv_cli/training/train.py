@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
+from ganinv_cli.files.write import check_writable
 from ganinv_cli.training import export, networks
 from ganinv_cli.training.augment import augment_images
 from ganinv_cli.training.folder import claim_folder, explain_write_errors
@@ -80,6 +81,7 @@ def train(
         started = saved_at = time.monotonic()
         first = saved_step = int(model.step)
         if first < settings.steps:
+            check_writable(folder, folder)
             on_start(first)
         try:
             for step in range(first, settings.steps):
@@ -110,16 +112,21 @@ def train(
 
 def _restore_latest(model: _TrainingState, folder: Path) -> tf.train.CheckpointManager:
     """Restore the model that was saved last, if any; return the manager that saves it."""
-    saver = tf.train.CheckpointManager(
-        tf.train.Checkpoint(**model._asdict()), str(folder / "state"), max_to_keep=1
-    )
+    state = tf.train.Checkpoint(**model._asdict())
     try:
+        saver = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=1)
         saver.restore_or_initialize()
     except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: a truncated file
         raise ConfigError(
             f"{folder / 'state'} is damaged ({str(error).splitlines()[0]}); "
             "delete the folder to train anew"
         ) from error
+    state_file = folder / "state" / "checkpoint"
+    if saver.latest_checkpoint is None and state_file.exists():  # TensorFlow only warns
+        raise ConfigError(
+            f"{state_file} cannot be read; allow reading it, restore it, or delete the folder to "
+            "train anew"
+        )
     with explain_write_errors(folder):
         _remove_older_states(saver)
     return saver

@@ -226,6 +226,16 @@ def test_a_damaged_state_is_explained(
         next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
 
 
+@pytest.mark.parametrize("content", ["", "model_checkpoint_path: ckpt"])
+def test_a_run_whose_state_file_is_damaged_does_not_begin_anew(
+    images: np.ndarray, finished: Path, tmp_path: Path, content: str
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "state" / "checkpoint").write_text(content)
+    with pytest.raises(ConfigError, match=r"state/checkpoint cannot be read|state is damaged"):
+        next(train(images, dataclasses.replace(SMALL, steps=3), tmp_path / "run"))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"size": 48}, {"size": 8}, {"average": 1.0}, {"average": float("nan")}],
