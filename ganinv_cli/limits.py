@@ -18,6 +18,7 @@ MAX_SNAPSHOTS = 1000  # columns of Figure 1
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and of a preconditioner's random z
 MAX_PATIENCE = 100_000  # losses that are kept per trial
 MAX_ARRAY_BYTES = 2**30  # of all arrays in a file of images or latent vectors, unpacked
+MAX_SQUARE_LATENT = 1024  # components of z up to which each trial has a (latent, latent) matrix
 MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 MAX_POINTS = 10_000  # random z of a measurement
 MAX_TRAINING_BATCH = 2**13  # images

@@ -42,6 +42,8 @@ class Preconditioner(NamedTuple):
 
 
 EIGENVALUE_FLOOR = 1e-6  # of the largest eigenvalue
+MAX_LATENT = 4096  # components of z; the eigenvectors of more take too long
+MAX_VALUES = 2**29  # numbers in one J, 2 GiB
 MAX_BASIS_VALUES = 2**25  # numbers in `Preconditioner.basis`
 MAX_DIRECTIONS = 1200  # largest number of directions of the image that are weighted
 OVERSAMPLING = 100  # extra dimensions of the random subspace
@@ -49,6 +51,12 @@ POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
 CACHE_KIND = "preconditioner"
 VERSION = 1  # of this method; a new number invalidates kept measurements
+
+
+def can_be_measured(generator: Generator) -> bool:
+    """Return whether J is small enough to measure the preconditioner in a few GiB of memory."""
+    values = generator.latent * generator.count_values()
+    return generator.latent <= MAX_LATENT and values <= MAX_VALUES
 
 
 def find_preconditioner(
@@ -87,14 +95,9 @@ def measure_preconditioner(
 
     Costs `count_gradients(generator, points)`. Raises CheckpointError if J is zero or not finite.
     """
-    jacobians = _compute_jacobians(generator, points, "bfloat16" if mixed_precision else "float32")
-    refuse_dead_generator([find_largest_changes(jacobians)])
-    basis, spread = _find_directions(jacobians, MAX_DIRECTIONS if preconditioned else 1)
-    weights = (spread[-1] / spread) ** POWER
-    shape = (-1, generator.latent)
-    gram = _compute_gram(jacobians.reshape(*shape, jacobians.shape[1]))
-    along = (jacobians @ basis).reshape(*shape, basis.shape[1])
-    preconditioned_gram = gram - _compute_gram(along * np.sqrt(1 - weights))
+    precision = "bfloat16" if mixed_precision else "float32"
+    measured = _measure_grams(generator, points, precision, MAX_DIRECTIONS if preconditioned else 1)
+    gram, preconditioned_gram, basis, weights = measured
     plain = _fit_model(gram, 0.0)
     root = tf.sqrt(plain.spectrum)
     return Preconditioner(
@@ -110,14 +113,30 @@ def count_gradients(generator: Generator, points: int) -> float:
     return limit_points(generator, points) * generator.jacobian_gradients
 
 
+def _measure_grams(
+    generator: Generator, points: int, precision: str, max_directions: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return JᵀJ and JᵀWJ (points, latent, latent), the basis (pixels, k) and weights (k,) of W.
+
+    J itself is freed.
+    """
+    jacobians = _compute_jacobians(generator, points, precision)
+    refuse_dead_generator([find_largest_changes(jacobians)])
+    basis, spread = _find_directions(jacobians, max_directions)
+    weights = (spread[-1] / spread) ** POWER
+    shape = (-1, generator.latent)
+    gram = _compute_gram(jacobians.reshape(*shape, jacobians.shape[1]))
+    along = (jacobians @ basis).reshape(*shape, basis.shape[1])
+    return gram, gram - _compute_gram(along * np.sqrt(1 - weights)), basis, weights
+
+
 def _compute_jacobians(generator: Generator, points: int, precision: str) -> np.ndarray:
     """Return Jᵀ at each draw below one another, float32 (points * latent, pixels)."""
-    return np.concatenate(
-        [
-            compute_jacobian(generator, z, label, precision)
-            for z, label in zip(*draw_points(generator, points), strict=True)
-        ]
-    )
+    draws, labels = draw_points(generator, points)
+    jacobians = np.empty((len(draws), generator.latent, generator.count_values()), np.float32)
+    for jacobian, z, label in zip(jacobians, draws, labels, strict=True):
+        compute_jacobian(generator, z, label, precision, out=jacobian)
+    return jacobians.reshape(-1, jacobians.shape[2])
 
 
 def _find_directions(jacobians: np.ndarray, max_count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -146,9 +165,8 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
     """Return the model of the mean Gram matrix, with the least eigenvalue of all of them."""
     values, vectors = np.linalg.eigh(gram.mean(0, dtype=np.float64))
     spectrum = np.maximum(values, EIGENVALUE_FLOOR * values[-1])
-    least = max(
-        float(np.linalg.eigvalsh(gram.astype(np.float64)).min()), EIGENVALUE_FLOOR * values[-1]
-    )
+    least = min(float(np.linalg.eigvalsh(each.astype(np.float64)).min()) for each in gram)
+    least = max(least, EIGENVALUE_FLOOR * values[-1])
     return QuadraticModel(
         tf.constant(vectors, tf.float32), tf.constant(spectrum, tf.float32), damping, least
     )

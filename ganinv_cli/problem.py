@@ -1,9 +1,10 @@
 """The problem to solve: loss and gradient for each image."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
@@ -17,6 +18,28 @@ class Evaluation(NamedTuple):
     objective: tf.Tensor  # (batch,), what is minimised: the loss, weighted or not, and the penalty
     gradient: tf.Tensor  # (batch, latent), of the objective
     bound: tf.Tensor  # (batch,), estimated bound on ‖z − z_true‖² / latent, without a residual
+
+
+class FactoredInverse(NamedTuple):
+    """H₀ = V diag(values) Vᵀ for each row, as its factors; `selected` rows have the second ones."""
+
+    vectors: tuple[tf.Tensor, tf.Tensor]  # V (latent, latent) each, of all rows
+    values: tuple[tf.Tensor, tf.Tensor]  # (batch, latent) each
+    selected: tf.Tensor  # (batch,) bool
+
+    def multiply(self, q: tf.Tensor) -> tf.Tensor:
+        """Return H₀ q for each row; q is (batch, latent, columns)."""
+        first, second = (
+            tf.einsum(
+                "ij,bjc->bic", vectors, values[..., None] * tf.einsum("ji,bjc->bic", vectors, q)
+            )
+            for vectors, values in zip(self.vectors, self.values, strict=True)
+        )
+        return tf.where(self.selected[:, None, None], second, first)
+
+
+# a tensor is (batch, latent, latent)
+InverseHessian: TypeAlias = tf.Tensor | FactoredInverse | None
 
 
 class Problem(NamedTuple):
@@ -138,23 +161,29 @@ class Problem(NamedTuple):
         )
         return tf.where(self._is_exact, weighted, plain)
 
-    def inverse_hessian(self, objective: tf.Tensor) -> tf.Tensor | None:
+    def inverse_hessian(self, objective: tf.Tensor) -> InverseHessian:
         """Return H₀ (batch, latent, latent) at an objective (batch,), None if not preconditioned.
 
-        For rows with a residual H₀ is known only up to a factor.
+        Above MAX_SQUARE_LATENT components of z, its factors are returned. For rows with a residual
+        H₀ is known only up to a factor.
         """
         if self.preconditioner is None:
             return None
+        models = (self.preconditioner.plain, self.preconditioner.preconditioned)
+        values = tuple(_invert_spectrum(model, objective) for model in models)
+        if self.generator.latent > MAX_SQUARE_LATENT:
+            return FactoredInverse(tuple(model.vectors for model in models), values, self._is_exact)
         plain, weighted = (
-            _inverse_hessian(norm, objective)
-            for norm in (self.preconditioner.plain, self.preconditioner.preconditioned)
+            tf.matmul(model.vectors * each[:, None], model.vectors, transpose_b=True)
+            for model, each in zip(models, values, strict=True)
         )
-        return tf.where(self._is_exact[:, None, None], weighted, plain)
+        inverse: InverseHessian = tf.where(self._is_exact[:, None, None], weighted, plain)
+        return inverse
 
 
 _ROW_FIELDS = ("targets", "penalty", "residual", "labels")
 
 
-def _inverse_hessian(model: QuadraticModel, objective: tf.Tensor) -> tf.Tensor:
-    values = 0.5 / (model.spectrum + model.damping * objective[:, None])
-    return tf.matmul(model.vectors * values[:, None], model.vectors, transpose_b=True)
+def _invert_spectrum(model: QuadraticModel, objective: tf.Tensor) -> tf.Tensor:
+    """Return the eigenvalues of H₀ (batch, latent) at an objective (batch,)."""
+    return 0.5 / (model.spectrum + model.damping * objective[:, None])

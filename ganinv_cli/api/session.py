@@ -134,10 +134,12 @@ def _measure_settings(config: Kind, generator: "Generator", reporter: Reporter) 
     """Return the config with what is measured of the generator; show that, and theory on it."""
     from ganinv_cli.experiments.measured_settings import predict_descent, resolve_settings
     from ganinv_cli.report.inspect.descent import describe_prediction
+    from ganinv_cli.solvers import make_solver
 
+    solver = make_solver(config.solver, config.solver_settings)
     resolved = resolve_settings(config, generator)
     for name, value in resolved.solver_settings.items():
-        asked = config.solver_settings[name]
+        asked = getattr(solver, name)
         if value != asked:
             reporter.say(f"[{config.solver}] {name} = {asked!r} is {value:g} here")
     prediction = predict_descent(resolved, generator)

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings
+from ganinv_cli.jacobian_points import POINTS, measure_largest_changes, refuse_dead_generator
 from ganinv_cli.jacobian_spectrum import find_spectrum
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config, ImagesConfig, RecoverConfig
@@ -20,11 +21,16 @@ Settings = TypeVar("Settings", bound=Config)
 def resolve_settings(config: Settings, generator: Generator) -> Settings:
     """Return the config with measured numbers for the solver's settings that need measuring.
 
-    All workers get these numbers, and they are stored in the results file.
+    All workers get these numbers, and they are stored in the results file. Raises CheckpointError
+    if the images do not depend on z; with a preconditioner, it is measured later and says so.
     """
     solver = make_solver(config.solver, config.solver_settings)
-    resolved = asdict(solver.resolve(generator, read_mask(config, generator)))
-    measured = {name: value for name, value in resolved.items() if value != getattr(solver, name)}
+    resolved = solver.resolve(generator, read_mask(config, generator))
+    if not resolved.preconditioner_points and generator.batch_norm == "frozen":
+        refuse_dead_generator(measure_largest_changes(generator, POINTS))
+    measured = {
+        name: value for name, value in asdict(resolved).items() if value != getattr(solver, name)
+    }
     if not measured:
         return config
     settings = {**config.solver_settings, **measured}

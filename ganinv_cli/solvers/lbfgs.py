@@ -1,13 +1,16 @@
 """Batched limited-memory BFGS: the default."""
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
 
+import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.limits import MAX_HISTORY, MAX_NUMBER, MAX_PATIENCE
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.preconditioner import can_be_measured
 from ganinv_cli.problem import Evaluation, Problem
 from ganinv_cli.solvers.parts import active_set, lbfgs_history
 from ganinv_cli.solvers.parts.lbfgs_history import History, dot
@@ -78,7 +81,7 @@ class LBFGS(Solver):
     sufficient: float = 1e-4  # Armijo's share of the slope
     shortest: float = 1e-6  # of a move, in z, below which a direction is given up
     redraws: int = 3  # per start
-    metric: int = 40  # random z whose J are averaged over; 0: none
+    metric: int = 40  # random z whose J are averaged over; 0: none, as if J is too large
     fine: float = 0.15  # objective
 
     steps_per_increment: ClassVar[int] = 5
@@ -104,6 +107,10 @@ class LBFGS(Solver):
     @property
     def preconditioner_points(self) -> int:
         return self.metric
+
+    def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
+        """Return the solver, without preconditioner if J is too large to be measured."""
+        return self if can_be_measured(generator) else replace(self, metric=0)
 
     def init(self, z: tf.Tensor, near_solution: tf.Tensor | None = None) -> _State:
         rows = tf.shape(z)[0]

@@ -55,11 +55,13 @@ def test_a_dead_generator_fails_the_check(tmp_path, name):
     assert f"{CLAIM} (no component changes them at 40 random z)" in said
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "gd"])
+@pytest.mark.parametrize("solver", ["lbfgs", "lbfgs without preconditioner", "gd"])
 @pytest.mark.parametrize("name", DEAD)
 def test_inversion_refuses_a_dead_generator(tmp_path, name, solver):
     name = _save(tmp_path, **DEAD[name](builders.make_weights()))
-    given = ("--solver", solver, "--trials", 2, "--budget", 20)
+    (tmp_path / "c.toml").write_text("[lbfgs]\nmetric = 0\n")
+    config = ("--config", "c.toml") if "without" in solver else ()
+    given = ("--solver", solver.split()[0], "--trials", 2, "--budget", 20, *config)
     result = run_ganinv(tmp_path, "recover", "--checkpoint", name, *given, code=2)
     assert REFUSAL in result.stderr.splitlines()[-1]
 

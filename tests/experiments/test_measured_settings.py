@@ -6,6 +6,7 @@ import pytest
 from called import list_messages, run_ganinv
 from small import make_limits, make_truths, measure_z_error, solve_jobs
 
+from ganinv_cli import preconditioner
 from ganinv_cli.experiments.measured_settings import predict_descent
 from ganinv_cli.jacobian_spectrum import find_spectrum, measure_at
 from ganinv_cli.jobs import Job
@@ -14,6 +15,7 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.settings.config import InvertConfig, RecoverConfig
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.statistics.descent_theory import predict, predict_errors
+from ganinv_cli.store import read_results
 
 THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
 
@@ -75,3 +77,23 @@ def test_descent_says_what_to_expect_before_it_starts(checkpoint, tmp_path):
         stderr = run_ganinv(tmp_path, *run, *others).stderr
         assert THEORY not in stderr
         assert LIMIT not in stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "metric"),
+    [("MAX_LATENT", 6, 40), ("MAX_LATENT", 5, 0), ("MAX_VALUES", 6 * 16 * 16 * 3 - 1, 0)],
+)
+def test_a_j_that_is_too_large_is_not_measured_which_is_said_and_stored(
+    checkpoint, tmp_path, monkeypatch, limit, most, metric
+):
+    monkeypatch.setattr(preconditioner, limit, most)
+    given = ("--checkpoint", checkpoint.path, "--trials", 2, "--clip", "none", "--budget", 60)
+    result = run_ganinv(tmp_path, "recover", *given)
+    off = metric == 0
+    assert ("[lbfgs] metric = 40 is 0 here" in result.stderr) == off
+    results = read_results(tmp_path / "recover.h5")
+    assert results.attributes["config"].get("lbfgs", {}).get("metric", 40) == metric
+    assert results.constants["shared_gradients"] == metric * (6 + 1) / 2
+    said = run_ganinv(tmp_path, "report", "recover.h5").stdout
+    assert ("There was no preconditioner ([lbfgs] metric = 0)" in " ".join(said.split())) == off
+    run_ganinv(tmp_path, "recover", *given)  # the same command prints the results again

@@ -1,15 +1,22 @@
 """If the right z leaves no residual, the weighted loss is minimised instead of the image loss."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import builders
 import numpy as np
 import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
+from ganinv_cli import problem as problem_module
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import measure_preconditioner
 from ganinv_cli.problem import Problem
 
+SUPPORT = Path(builders.__file__).parent
 ROWS = 4
 EXACT = [0.0] * ROWS
 UNKNOWN = float("inf")
@@ -158,3 +165,65 @@ def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, precondition
     )  # the penalty outside the bounds says nothing of z
     expected = weighted / (preconditioner.preconditioned.least_eigenvalue * generator.latent)
     np.testing.assert_allclose(problem.evaluate(z).bound, expected)
+
+
+def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, preconditioner, monkeypatch):
+    problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
+    objective = tf.range(4.0, dtype=tf.float64)
+    columns = tf.constant(np.random.default_rng(3).normal(size=(ROWS, generator.latent, 2)))
+    expected = tf.matmul(problem.inverse_hessian(objective), columns)
+    monkeypatch.setattr(problem_module, "MAX_SQUARE_LATENT", generator.latent - 1)
+    factored = problem.inverse_hessian(objective)
+    np.testing.assert_allclose(factored.multiply(columns), expected, rtol=1e-10)
+
+
+MEMORY = """
+import resource
+import numpy as np
+import tensorflow as tf
+import builders
+from ganinv_cli.limits import MAX_SQUARE_LATENT
+from ganinv_cli.network.layers import Dense, Reshape
+from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
+from ganinv_cli.problem import Problem
+from ganinv_cli.solvers import make_solver
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
+
+LATENT, ROWS = 2 * MAX_SQUARE_LATENT, 32
+
+def measure_memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # GiB
+
+weights = np.random.default_rng(0).normal(0, 0.01, (LATENT, 48)).astype(np.float32)
+generator = builders.build_generator(Dense(weights, np.zeros(48, np.float32)), Reshape((4, 4, 3)))
+model = QuadraticModel(tf.eye(LATENT), tf.linspace(1e-3, 1.0, LATENT), 0.01, 1e-3)
+basis, excess = tf.eye(48, 1), tf.constant([0.5])
+row, numbers = tf.zeros([ROWS]), tf.range(ROWS, dtype=tf.int64)
+targets = tf.random.stateless_uniform([ROWS, 4, 4, 3], (0, 0), -1, 1)
+problem = Problem(
+    generator, targets, row, row, preconditioner=Preconditioner(model, model, basis, excess)
+)
+clamping = numbers % 2 == 0
+clipping = RowClipping(generator.prior, 0, numbers, numbers, clamping, ~clamping)
+solver = make_solver("lbfgs", {})
+state = solver.init(tf.random.stateless_uniform([ROWS, LATENT], (0, 1), -1, 1))
+before = measure_memory()
+step = tf.function(solver.step)
+for _ in range(5):
+    state = step(problem, state, clipping)
+assert (state.objective.numpy() < 0.5 * (targets.numpy() ** 2).sum((1, 2, 3))).all()
+print(measure_memory() - before)
+"""
+
+
+def test_no_trial_has_a_square_matrix_if_z_is_large():
+    path = os.pathsep.join([str(SUPPORT), *sys.path])
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert run.returncode == 0, run.stderr
+    square = 32 * 2048**2 * 4 / 2**30  # GiB, one matrix of each trial
+    assert float(run.stdout) < square

@@ -101,6 +101,7 @@ def make_run_notes(run: Json) -> list[str]:
         *_describe_missing(run),
         *_describe_doubt(run),
         _describe_settings(run),
+        *_describe_plain_loss(run["config"]),
         *describe_prior(read_prior(run["config"]), run["latent"]),
     ]
 
@@ -144,6 +145,17 @@ def _describe_settings(run: Json) -> str:
     }
     phrases = (f"{word} {value}" for word, value in parts.items() if value not in (None, ""))
     return f"Run: {', '.join(phrases)}."
+
+
+def _describe_plain_loss(config: Json) -> list[str]:
+    """Return a sentence if `lbfgs` had no preconditioner."""
+    if config.get("solver") != "lbfgs" or (config.get("lbfgs") or {}).get("metric") != 0:
+        return []
+    return [
+        "There was no preconditioner ([lbfgs] metric = 0), by choice or because J = dG/dz is too "
+        "large (docs/solvers.md). So trials take more gradients, and they converge by the image "
+        "loss, without a bound on the error of z."
+    ]
 
 
 def _describe_solver(config: Json) -> str | None:

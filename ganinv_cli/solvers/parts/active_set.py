@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.solvers.parts import lbfgs_history
 from ganinv_cli.solvers.parts.lbfgs_history import History
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
@@ -25,7 +26,13 @@ def step_within_bounds(
     λ = 0 outside A and d = δ in A. A begins with the `blocked` components. The primal-dual active
     set method (Hintermüller, Ito & Kunisch 2002) adds the components that d would move across a
     bound, and removes those whose λ has the wrong sign.
+
+    Above MAX_SQUARE_LATENT components, H is not computed: the `blocked` components stay, and the
+    caller clips the others to the bounds.
     """
+    if z.shape[1] > MAX_SQUARE_LATENT:
+        fixed = clipping.clamping[:, None] & blocked
+        return tf.where(fixed, tf.zeros_like(newton_step), newton_step)
     rows = tf.where(clipping.clamping)[:, 0]
     selected = tf.nest.map_structure(lambda field: tf.gather(field, rows), history)
     initial_inverse = None if initial_inverse is None else tf.gather(initial_inverse, rows)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ganinv_cli.problem import FactoredInverse, InverseHessian
 from ganinv_cli.solvers.solver import select_rows
 
 MIN_CURVATURE_COSINE = 1e-7  # between move and change; a pair with less may be rounding alone
@@ -48,14 +49,15 @@ def forget_pairs(history: History, rows: tf.Tensor) -> History:
 
 
 def multiply_inverse_hessian(
-    history: History, q: tf.Tensor, initial_inverse: tf.Tensor | None
+    history: History, q: tf.Tensor, initial_inverse: InverseHessian
 ) -> tf.Tensor:
     """Return H q for each row, H⁻¹ its Hessian: q and H q are (batch, latent, columns).
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) from H₀ = scale · W with W the
-    `initial_inverse` (batch, latent, latent), the identity if it is None, and scale = sᵀy / yᵀWy of
-    the newest pair (1 without pairs). Each loop is computed as the triangular system that it
-    solves. With S, Y the moves and changes in rows, R the upper triangle of S Yᵀ, D its diagonal:
+    `initial_inverse` (batch, latent, latent) or its factors, the identity if it is None, and
+    scale = sᵀy / yᵀWy of the newest pair (1 without pairs). Each loop is computed as the triangular
+    system that it solves. With S, Y the moves and changes in rows, R the upper triangle of S Yᵀ, D
+    its diagonal:
     R α = S q;  r = H₀ (q − Yᵀ α);  Rᵀ β = D α − Y r;  H q = r + Sᵀ β.
     """
     moves, changes = history.moves, history.changes
@@ -79,7 +81,7 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, -1)
 
 
-def _compute_scale(history: History, initial_inverse: tf.Tensor | None) -> tf.Tensor:
+def _compute_scale(history: History, initial_inverse: InverseHessian) -> tf.Tensor:
     move, change = history.moves[:, -1], history.changes[:, -1]
     scale = dot(move, change) / dot(
         change, _multiply_initial(initial_inverse, change[..., None])[..., 0]
@@ -87,5 +89,7 @@ def _compute_scale(history: History, initial_inverse: tf.Tensor | None) -> tf.Te
     return tf.where(history.is_empty, tf.ones_like(scale), scale)
 
 
-def _multiply_initial(initial_inverse: tf.Tensor | None, q: tf.Tensor) -> tf.Tensor:
+def _multiply_initial(initial_inverse: InverseHessian, q: tf.Tensor) -> tf.Tensor:
+    if isinstance(initial_inverse, FactoredInverse):
+        return initial_inverse.multiply(q)
     return q if initial_inverse is None else tf.matmul(initial_inverse, q)

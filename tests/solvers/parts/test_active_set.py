@@ -88,3 +88,13 @@ def test_the_step_ends_inside_whatever_the_rounds_come_to(metric, pairs, monkeyp
         _, step = _bent(metric, pairs, [True] * ROWS)
         assert (step >= -1 - z).all()
         assert (step <= 1 - z).all()
+
+
+def test_a_large_z_is_projected_instead(metric, pairs, monkeypatch):
+    monkeypatch.setattr(active_set, "MAX_SQUARE_LATENT", LATENT - 1)
+    clamps = np.arange(ROWS) % 3 == 0
+    newton, step = _bent(metric, pairs, clamps)
+    z, gradient = _started()
+    blocked = clamps[:, None] & (((z <= -1) & (gradient > 0)) | ((z >= 1) & (gradient < 0)))
+    assert blocked.any()
+    assert (step == np.where(blocked, 0, newton)).all()
