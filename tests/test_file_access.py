@@ -55,7 +55,6 @@ ALLOWED = {
     "store/files": {"h5py.File"},
     "store/finished_file": {".open", "h5py.File"},
     "training/export": {"shutil.copy2"},
-    "training/folder": {".read_text"},
     "training/train": {"tensorflow.train.Checkpoint", "tensorflow.train.CheckpointManager"},
 }
 
