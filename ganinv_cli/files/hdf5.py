@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
@@ -20,8 +20,10 @@ from ganinv_cli.files.regular_file import open_regular_file
 
 MAX_TEXT = 1 << 22  # bytes of an attribute; a config has some kilobytes
 MAX_NAMES = 10_000  # texts in an attribute
+MAX_COMPRESSION = 1032  # bytes that deflate can make of one
 FLETCHER32 = 3
 ALLOWED_FILTERS = {1, 2, FLETCHER32, 32000}  # deflate, shuffle, LZF: others would load a plugin
+_COMPRESSING_FILTERS = {1, 32000}
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"  # a global heap begins so
 _HEADER_BYTES = 16  # bytes of a collection, and of each text in it
@@ -40,19 +42,43 @@ class NoHdf5Error(DamagedHdf5Error):
     """A file does not begin as HDF5."""
 
 
+class Array(NamedTuple):
+    """An array of an open file, none of whose values was read."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]  # its shape; (): the array is in one piece
+    most_bytes: int  # that its values can have, by what is stored; more declared values are fill
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of the values at one place of the first axis."""
+        return self.dtype.itemsize * math.prod(self.shape[1:])
+
+
+Arrays = dict[str, Array | None]  # by path, as in `a/b`; None: a group
+
+
 @contextmanager
 def open_file(file: Path | BinaryIO) -> Iterator[h5py.File]:
     """Open a file for reading and check what it holds. Raises OSError or Hdf5Error."""
+    with open_arrays(file) as (root, _):
+        yield root
+
+
+@contextmanager
+def open_arrays(file: Path | BinaryIO) -> Iterator[tuple[h5py.File, Arrays]]:
+    """Open a file as `open_file` does; yield it and what is in it."""
     if isinstance(file, Path):
-        with open_regular_file(file) as opened, open_file(opened) as root:
-            yield root
+        with open_regular_file(file) as opened, open_arrays(opened) as both:
+            yield both
         return
     _check_signature(file)
     with ExitStack() as stack:
         with translate_errors("it cannot be read as HDF5"):
             root = stack.enter_context(h5py.File(_HeapGuard(file.fileno()), "r"))
-            _check_objects(root)
-        yield root
+            arrays = _list_arrays(root)
+        yield root, arrays
 
 
 @contextmanager
@@ -96,24 +122,30 @@ def list_chunks(data: h5d.DatasetID) -> list[h5d.StoreInfo]:
     return chunks
 
 
-def _check_objects(root: h5py.File) -> None:
-    """Raise Hdf5Error if anything in a file leads out of it."""
+def _list_arrays(root: h5py.File) -> Arrays:
+    """Return what is in a file. Raises Hdf5Error if anything leads out of it."""
+    arrays: Arrays = {}
     links: list[tuple[bytes, int]] = []
     root.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
     for path, kind in links:
-        name = f"/{path.decode(errors='replace')}"
+        place = path.decode(errors="replace")
+        name = f"/{place}"
         if kind != h5l.TYPE_HARD:
             raise Hdf5Error(f"{name} is a link that leads elsewhere")
         node = h5o.open(root.id, path)
         if isinstance(node, h5d.DatasetID):
-            _check_storage(node, name)
-        elif not isinstance(node, h5g.GroupID):
+            arrays[place] = _read_array(node, name)
+        elif isinstance(node, h5g.GroupID):
+            arrays[place] = None
+        else:
             raise Hdf5Error(f"{name} is neither a group nor an array")
+    return arrays
 
 
-def _check_storage(data: h5d.DatasetID, name: str) -> None:
+def _read_array(data: h5d.DatasetID, name: str) -> Array:
+    stored = data.get_storage_size()
     if data.get_offset() is not None:  # in one piece in this file, and without filters
-        return
+        return Array(data.dtype, data.shape or (), (), stored)
     plan = data.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
         raise Hdf5Error(f"{name} keeps its values in another file")
@@ -125,6 +157,9 @@ def _check_storage(data: h5d.DatasetID, name: str) -> None:
         raise Hdf5Error(f"{name} is compressed after its checksum")
     if FLETCHER32 in filters and any(0 < chunk.size < 4 for chunk in list_chunks(data)):
         raise DamagedHdf5Error(f"{name} has a chunk without its checksum, the file is damaged")
+    chunk = plan.get_chunk() if plan.get_layout() == h5d.CHUNKED else ()
+    factor = 1 if _COMPRESSING_FILTERS.isdisjoint(filters) else MAX_COMPRESSION
+    return Array(data.dtype, data.shape or (), chunk, stored * factor)
 
 
 def _check_signature(file: BinaryIO) -> None:

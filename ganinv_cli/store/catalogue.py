@@ -206,13 +206,7 @@ def read_images(catalogue: Catalogue, names: Sequence[str]) -> dict[str, dict[st
 def _add_file(catalogue: Catalogue, path: Path) -> bool:
     with files.open_results(path) as opened:
         found = contents.read_intact_summary(opened)
-        new = {
-            (group, name): opened.file[column_path(group, name)]
-            for group, names in found.columns.items()
-            for name in names
-            if (group, name) not in catalogue.layout
-        }
-        catalogue.layout |= {key: contents.get_kind(data) for key, data in new.items()}
+    catalogue.layout = found.layout | catalogue.layout
     catalogue.constants = found.constants | catalogue.constants
     if catalogue.attributes is None:
         catalogue.attributes = found.attributes

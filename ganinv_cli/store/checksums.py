@@ -125,8 +125,8 @@ def _sum_attributes(file: h5py.File) -> str:
     for name in json.loads(file.attrs["figures"]):
         said[name] = dict(_list_attributes(file[name]))
     for name in (column.name for column in CONSTANTS if column.name in file):
-        if file[name].nbytes > MAX_CONSTANT:
-            raise OSError(f"{name} is too large")
+        if not isinstance(file[name], h5py.Dataset) or file[name].nbytes > MAX_CONSTANT:
+            raise OSError(f"{name} is too large, or no array")
         said[name] = [str(file[name].dtype), file[name][()].tolist()]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

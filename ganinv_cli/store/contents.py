@@ -1,7 +1,7 @@
 """Read the contents of one open results file: rows, constants and figures."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.files.hdf5 import list_chunks
 from ganinv_cli.store import checksums, columns, damage, schema
-from ganinv_cli.store.schema import TRIAL, Kind, column_path
+from ganinv_cli.store.schema import TRIAL, Kind, Layout, column_path
 from ganinv_cli.store.validation import OpenResults
 
 CONTIGUOUS_GAP = 1024  # rows that are faster to read than to skip, in a dataset without chunks
@@ -22,7 +22,7 @@ class FileSummary(NamedTuple):
 
     attributes: dict[str, Any]  # decoded
     trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 if it was not run
-    columns: dict[str, list[str]]  # group -> names
+    layout: Layout
     constants: dict[str, np.ndarray]
     damage: damage.Damage  # empty if it was not looked for
 
@@ -51,37 +51,41 @@ class Figure:
 
 
 def read_summary(opened: OpenResults) -> FileSummary:
-    """Return the summary of a file; of the columns only the trial numbers are read.
+    """Return the summary of a file; of the columns only trial numbers and outcomes are read.
 
-    Raises OSError if they are damaged.
+    Raises OSError if they are damaged, ValueError if they are no trials or outcomes.
     """
-    return _make_summary(opened, read_all)
+    trials = {
+        group: read_all(opened.file[column_path(group, TRIAL)])
+        for group in opened.attributes["groups"]
+    }
+    return _make_summary(opened, trials)
 
 
 def read_intact_summary(opened: OpenResults) -> FileSummary:
-    """Return the summary of the rows and figures of a file that are intact; all values are read."""
-    summary = _make_summary(opened, lambda data: np.zeros(0, np.int64))
-    file, about = opened
-    rows = damage.find_intact_rows(file, summary.columns, about["finished"] != "")
+    """Return the summary of the rows and figures of a file that are intact; all values are read.
+
+    Raises ValueError if intact rows are no trials, or have other outcomes.
+    """
+    file, about = opened.file, opened.attributes
+    rows = damage.find_intact_rows(opened)
+    summary = _make_summary(opened, {group: rows[group].trials for group in about["groups"]})
     lost = {group: of.lost for group, of in rows.items() if len(of.lost)}
     figures = damage.find_damaged_figures(file, about["figures"])
     intact = [name for name in about["figures"] if name not in figures]
     return summary._replace(
-        attributes=about | {"figures": intact},
-        trials={group: rows[group].trials for group in summary.trials},
-        damage=damage.Damage(lost, figures),
+        attributes=about | {"figures": intact}, damage=damage.Damage(lost, figures)
     )
 
 
-def _make_summary(
-    opened: OpenResults, read_trials: Callable[[h5py.Dataset], np.ndarray]
-) -> FileSummary:
-    file, attributes = opened
-    groups = attributes["groups"]
+def _make_summary(opened: OpenResults, trials: dict[str, np.ndarray]) -> FileSummary:
+    file, attributes, layout = opened
+    for group, numbers in trials.items():
+        _check_rows(opened, group, numbers)
     return FileSummary(
         attributes,
-        {group: read_trials(file[column_path(group, TRIAL)]) for group in groups},
-        {group: _list_columns(file, group) for group in groups},
+        trials,
+        layout,
         {each.name: file[each.name][()] for each in columns.CONSTANTS if each.name in file},
         damage.Damage({}, []),
     )
@@ -167,10 +171,12 @@ def _read_sorted_rows(data: h5py.Dataset, rows: np.ndarray, length: int) -> np.n
     return values
 
 
-def _list_columns(file: h5py.File, group: str) -> list[str]:
-    """Return the columns that a group has. HDF5 lists names faster than it looks one up."""
-    whole, known = file[group or "/"], schema.get_columns(group)
-    names = set(whole)
-    for folder in names & {name.rpartition("/")[0] for name in known}:
-        names |= {f"{folder}/{name}" for name in whole[folder]}
-    return [name for name in known if name in names]
+def _check_rows(opened: OpenResults, group: str, trials: np.ndarray) -> None:
+    """Raise ValueError if rows are not of these trials, (rows,), or have no known outcome."""
+    run = np.flatnonzero(trials != -1)
+    finished = opened.attributes["finished"] != ""
+    schema.check_trials(group, trials[run], rows=run if finished else None)
+    for name in schema.OUTCOME_COLUMNS:
+        if (group, name) in opened.layout:
+            outcomes = read_rows(opened.file[column_path(group, name)], run)
+            schema.check_outcomes(group, name, outcomes)

@@ -10,6 +10,7 @@ from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import checksums, schema
 from ganinv_cli.store.ranges import describe_trials
 from ganinv_cli.store.schema import TRIAL, column_path, enclosing_group
+from ganinv_cli.store.validation import OpenResults
 
 
 class Damage(NamedTuple):
@@ -31,14 +32,16 @@ class IntactRows(NamedTuple):
     lost: np.ndarray  # (n,), numbers of the damaged rows, sorted
 
 
-def find_intact_rows(
-    file: h5py.File, columns: Mapping[str, list[str]], finished: bool
-) -> dict[str, IntactRows]:
-    """Read every chunk; return the rows of each group, `columns` of which have to be intact.
+def find_intact_rows(opened: OpenResults) -> dict[str, IntactRows]:
+    """Read every chunk; return the rows of each group, all columns of which have to be intact.
 
     If the row of a true z is lost, so are the trials of its number; if the row of an image is lost,
     so is everything of the image. A summary of trials is lost whole.
     """
+    file, finished = opened.file, opened.attributes["finished"] != ""
+    columns: dict[str, list[str]] = {group: [] for group in opened.attributes["groups"]}
+    for group, name in opened.layout:
+        columns[group].append(name)
     found: dict[str, IntactRows] = {}
     for group in sorted(columns):  # groups before what lies in them
         data = file[column_path(group, TRIAL)]

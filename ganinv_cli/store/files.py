@@ -123,7 +123,10 @@ def remove_results(path: Path) -> None:
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
     if has_content(path):
-        with contextlib.suppress(DamagedError, ForeignError), _open_hdf5(path) as file:
+        with (
+            contextlib.suppress(DamagedError, ForeignError),
+            _open_arrays(path) as (file, _),
+        ):
             _check_origin(path, file)
 
 
@@ -135,17 +138,17 @@ def open_results(path: Path) -> Iterator[OpenResults]:
     ForeignError if it holds what no results file does, ResultsError if it is not from ganinv or has
     a newer schema.
     """
-    with _open_hdf5(path) as file:
+    with _open_arrays(path) as (file, arrays):
         _check_origin(path, file)
         _check_schema(path, file)
         checksums.check_attributes(file)
-        yield check_results(file)
+        yield check_results(file, arrays)
 
 
 @contextlib.contextmanager
-def _open_hdf5(path: Path) -> Iterator[h5py.File]:
-    with _translate_open_errors(path), hdf5.open_file(path) as file, translate_errors(path):
-        yield file
+def _open_arrays(path: Path) -> Iterator[tuple[h5py.File, hdf5.Arrays]]:
+    with _translate_open_errors(path), hdf5.open_arrays(path) as both, translate_errors(path):
+        yield both
 
 
 @contextlib.contextmanager
@@ -238,6 +241,9 @@ def _advise(path: Path) -> str:
 
 def _describe_damage(path: Path) -> str:
     """Return which rows and figures of a file cannot be read; "" if the file does not open."""
-    with contextlib.suppress(*_READ_ERRORS, Hdf5Error), hdf5.open_file(path) as file:
-        return str(contents.read_intact_summary(check_results(file)).damage)
+    with (
+        contextlib.suppress(*_READ_ERRORS, Hdf5Error),
+        hdf5.open_arrays(path) as (file, arrays),
+    ):
+        return str(contents.read_intact_summary(check_results(file, arrays)).damage)
     return ""

@@ -124,8 +124,11 @@ def _read_file(source: ResultsFile, keep_open: bool = False) -> _FileContents:
 def _merge_contents(loaded: Sequence[_FileContents]) -> Results:
     pieces: dict[str, list[FileRows]] = {}
     for source, summary, _ in loaded:
+        columns: dict[str, list[str]] = {}
+        for group, name in summary.layout:
+            columns.setdefault(group, []).append(name)
         for group, trials in summary.trials.items():
-            piece = FileRows(source, trials, summary.columns[group])
+            piece = FileRows(source, trials, columns.get(group, []))
             pieces.setdefault(group, []).append(piece)
     groups = {name: GroupRows(name, of) for name, of in pieces.items()}
     first = loaded[0].summary

@@ -73,7 +73,7 @@ class ResultsFile:
             return
         with (
             contextlib.suppress(FileNotFoundError),
-            files.open_results(self.finished_path) as (file, attributes),
+            files.open_results(self.finished_path) as (file, attributes, _),
         ):
             if select_run_key(attributes) == self.run_key and _has_trials(file, group, trials):
                 yield file, trials

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganinv_cli.limits import MAX_TRIALS
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import columns as contents
 from ganinv_cli.store.columns import Column, GroupKind
@@ -33,6 +34,7 @@ class Kind(NamedTuple):
 TRIAL_KIND = Kind("int64", ())
 Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind
 
+OUTCOME_COLUMNS = {"outcome", "first/outcome", "polished/outcome"}
 _CONSTANTS = {column.name: column for column in contents.CONSTANTS}
 
 
@@ -64,7 +66,9 @@ def column_path(group: str, name: str) -> str:
 
 def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the rows in the dtypes of the schema. Raises ValueError if they do not fit it."""
-    trial = _check_trials(group, np.asarray(rows[TRIAL]))
+    trial = np.asarray(rows[TRIAL])
+    check_trials(group, trial)
+    trial = trial.astype(np.int64)
     known = get_columns(group)
     if unknown := rows.keys() - known.keys() - {TRIAL}:
         raise ValueError(f"group {group!r} has no column {sorted(unknown)}")
@@ -75,11 +79,29 @@ def conform_rows(group: str, rows: Mapping[str, np.ndarray]) -> dict[str, np.nda
     }
     if is_trial_group(group) and "outcome" not in fitted:
         raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
-    for name in {"outcome", "first/outcome", "polished/outcome"} & fitted.keys():
-        none = [0] if name.startswith("polished/") else []
-        if not np.isin(fitted[name], [*Outcome, *none]).all():
-            raise ValueError(f"{column_path(group, name)} holds a number that is no Outcome")
+    for name in OUTCOME_COLUMNS & fitted.keys():
+        check_outcomes(group, name, fitted[name])
     return {TRIAL: trial, **fitted}
+
+
+def check_trials(group: str, trials: np.ndarray, rows: np.ndarray | None = None) -> None:
+    """Raise ValueError if these are no numbers of trials, each once, or not those of `rows`."""
+    name = column_path(group, TRIAL)
+    if trials.ndim != 1 or (trials.size and not np.issubdtype(trials.dtype, np.integer)):
+        raise ValueError(f"{name} is no row of integers")
+    if trials.size and (trials.min() < 0 or trials.max() >= MAX_TRIALS):
+        raise ValueError(f"{name} holds a number that is not 0 to {MAX_TRIALS - 1}")
+    if rows is not None and not np.array_equal(trials, rows):
+        raise ValueError(f"{name} holds a number that is not that of its row")
+    if np.unique(trials).size != trials.size:
+        raise ValueError(f"{name} holds a number twice")
+
+
+def check_outcomes(group: str, name: str, outcomes: np.ndarray) -> None:
+    """Raise ValueError if a column of outcomes has others, in rows that were run."""
+    none = [0] if name.startswith("polished/") else []
+    if not np.isin(outcomes, [*Outcome, *none]).all():
+        raise ValueError(f"{column_path(group, name)} holds a number that is no outcome")
 
 
 def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
@@ -132,14 +154,6 @@ def join_rows(pieces: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarra
         if name != TRIAL
     }
     return {TRIAL: trial, **rows}
-
-
-def _check_trials(group: str, trial: np.ndarray) -> np.ndarray:
-    if trial.ndim != 1 or (trial.size and not np.issubdtype(trial.dtype, np.integer)):
-        raise ValueError(f"group {group!r}: trial numbers are a row of integers")
-    if trial.size and (trial.min() < 0 or np.unique(trial).size != trial.size):
-        raise ValueError(f"group {group!r}: trial numbers are 0 or more, each once")
-    return trial.astype(np.int64)
 
 
 def _convert_column(column: Column, values: np.ndarray, rows: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import h5py
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.files.hdf5 import Hdf5Error
+from ganinv_cli.files.hdf5 import Arrays, Hdf5Error
 from ganinv_cli.limits import MAX_SEED
 from ganinv_cli.settings.config import (
     Config,
@@ -23,6 +23,8 @@ from ganinv_cli.settings.config import (
 )
 from ganinv_cli.settings.load import check_stored_settings, check_type
 from ganinv_cli.store import provenance
+from ganinv_cli.store.schema import Layout
+from ganinv_cli.store.stored_layout import check_layout
 
 MAX_DEPTH = 20  # of lists and tables in one another
 MAX_IMAGES = 1_000_000  # of a run
@@ -59,14 +61,16 @@ class OpenResults(NamedTuple):
 
     file: h5py.File
     attributes: dict[str, Any]  # of "/", decoded
+    layout: Layout  # of the columns that it has
 
 
-def check_results(file: h5py.File) -> OpenResults:
-    """Check what a file holds, and return it with its attributes.
+def check_results(file: h5py.File, arrays: Arrays) -> OpenResults:
+    """Check what a file and its arrays are, and return it with its attributes and layout.
 
     No value of a column is read. Raises Hdf5Error if it does not fit the schema, or its own config.
     """
-    return OpenResults(file, _read_attributes(file))
+    attributes = _read_attributes(file)
+    return OpenResults(file, attributes, check_layout(file, arrays, attributes))
 
 
 def read_schema(file: h5py.File) -> int:

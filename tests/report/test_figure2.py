@@ -3,7 +3,7 @@
 import builders
 import numpy as np
 import pytest
-from stored import make_provenance
+from stored import add_missing_columns, make_provenance
 
 from ganinv_cli.experiments import noise_sweep
 from ganinv_cli.images import to_pixels
@@ -27,8 +27,11 @@ def _z(generator, trials):
 def _pictures(folder, generator, trials):
     """`trials`: those of each group."""
     groups = {
-        name: {"trial": np.array(numbers), "z_found": _z(generator, numbers)}
-        | {"outcome": np.full(len(numbers), Outcome.converged, np.uint8)}
+        name: add_missing_columns(
+            {"trial": np.array(numbers), "z_found": _z(generator, numbers)}
+            | {"outcome": np.full(len(numbers), Outcome.converged, np.uint8)},
+            generator.latent,
+        )
         for name, numbers in trials.items()
     }
     known = np.arange(5)

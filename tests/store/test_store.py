@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     CURVE_GRADIENTS,
     IMAGE_GROUPS,
     assert_holds,
@@ -55,7 +56,7 @@ def test_either_float_width_is_kept(path):
     batch = make_rows([0, 1])
     batch["none"]["z_found"] = batch["none"]["z_found"].astype(np.float64) / 3
     with open_run(path, make_provenance()) as run:
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
         run.finish()
     found = read_results(path).groups["none"]["z_found"]
     assert found.tobytes() == batch["none"]["z_found"].tobytes()
@@ -149,7 +150,7 @@ def test_a_committed_trial_keeps_its_first_row(path):
     other["none"]["z_found"] = other["none"]["z_found"] + 1
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [0])
-        run.commit(other)
+        run.commit(other, CONSTANTS)
         run.finish()
     found = read_results(path).groups["none"]["z_found"]
     assert found[0].tobytes() == make_row("none", 0)["z_found"].tobytes()
@@ -163,7 +164,7 @@ def test_where_two_files_have_a_trial_the_first_one_counts(path, tmp_path):
     with open_run(path, make_provenance()) as run:
         commit_batches(run, [0])
     with open_run(other, make_provenance()) as run:
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
     (parts_folder(other) / "part-00000001.h5").rename(parts_folder(path) / "part-00000002.h5")
     assert_holds(read_results(path), [0])
     with open_run(path, make_provenance()) as run:
@@ -173,8 +174,8 @@ def test_where_two_files_have_a_trial_the_first_one_counts(path, tmp_path):
 
 def test_groups_may_be_committed_apart_and_lie_deep(path):
     with open_run(path, make_provenance()) as run:
-        run.commit(make_rows([0, 1], ("variance=0.01/none",)))
-        run.commit(make_rows([1], ("variance=0.1/none",)))
+        run.commit(make_rows([0, 1], ("variance=0.01/none",)), CONSTANTS)
+        run.commit(make_rows([1], ("variance=0.1/none",)), CONSTANTS)
         assert run.list_committed("variance=0.1/none").tolist() == [1]
         run.finish()
     groups = read_results(path).groups

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     IMAGE_GROUPS,
     assert_holds,
     commit_batches,
@@ -163,13 +164,13 @@ def test_an_image_whose_row_is_damaged_counts_for_nothing(path):
     groups = IMAGE_GROUPS[0], f"{IMAGE_GROUPS[0]}/none"
     rows = make_rows([0], groups[:1]) | make_rows(range(3), groups[1:])
     with open_run(path, make_provenance(command="invert")) as run:
-        run.commit(rows)
+        run.commit(rows, CONSTANTS)
         run.finish()
     _damage(path, rows[groups[0]]["target"])
     with open_run(path, make_provenance(command="invert")) as run:
         assert f"3 trials of {groups[1]} (0-2)" in run.notes[0]
         assert not any(len(run.list_committed(group)) for group in groups)
-        run.commit(rows)
+        run.commit(rows, CONSTANTS)
         run.finish()
     found = read_results(path).groups[groups[0]]["target"]
     assert found.tobytes() == rows[groups[0]]["target"].tobytes()

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import stored
-from stored import assert_holds, commit_batches, make_provenance, make_rows, parts_folder
+from stored import CONSTANTS, assert_holds, commit_batches, make_provenance, make_rows, parts_folder
 
 from ganinv_cli.store import SaveError, finished_file, open_run, read_results
 
@@ -62,7 +62,7 @@ def test_a_commit_costs_the_same_however_many_there_were(path, monkeypatch):
             batch = {g: c | {"trial": np.array([trial])} for g, c in one.items()}
             touched.clear(), opened.clear()
             watched.append(True)
-            run.commit(batch)
+            run.commit(batch, CONSTANTS)
             watched.clear()
             costs.append((sorted(touched), len(opened)))
     assert "os.rename" in costs[1][0]

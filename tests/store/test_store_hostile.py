@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     IMAGE_GROUPS,
     PIXELS,
     commit_batches,
@@ -70,7 +71,7 @@ def test_no_other_file_is_opened(tmp_path, change, says, finished):
     secret.write_bytes(bytes(range(100)))
     provenance = make_provenance(command="invert")
     with open_run(path, provenance) as run:
-        run.commit(make_rows([0], (IMAGE,)) | make_rows([0], (f"{IMAGE}/stochastic",)))
+        run.commit(make_rows([0], (IMAGE,)) | make_rows([0], (f"{IMAGE}/stochastic",)), CONSTANTS)
         if finished:
             run.finish()
     changed = path if finished else next(parts_folder(path).iterdir())

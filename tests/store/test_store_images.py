@@ -4,7 +4,15 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from stored import IMAGE_GROUPS, PIXELS, commit_batches, make_provenance, make_row, make_rows
+from stored import (
+    CONSTANTS,
+    IMAGE_GROUPS,
+    PIXELS,
+    commit_batches,
+    make_provenance,
+    make_row,
+    make_rows,
+)
 
 from ganinv_cli.experiments.image_files import read_image_files
 from ganinv_cli.experiments.image_rows import make_image_row
@@ -30,8 +38,8 @@ def _assert_equal(found, expected):
 @pytest.mark.parametrize("finished", [False, True])
 def test_an_image_and_its_certificate_are_read_bit_for_bit(path, finished):
     with open_run(path, make_provenance(command="consistency")) as run:
-        run.commit(make_rows([0], (IMAGE,)) | make_rows([0, 1, 2], (TRIALS,)))
-        run.commit(make_rows([0], (CERTIFICATE,)))
+        run.commit(make_rows([0], (IMAGE,)) | make_rows([0, 1, 2], (TRIALS,)), CONSTANTS)
+        run.commit(make_rows([0], (CERTIFICATE,)), CONSTANTS)
         if finished:
             run.finish()
     groups = read_results(path).groups
@@ -43,7 +51,9 @@ def test_an_image_and_its_certificate_are_read_bit_for_bit(path, finished):
 
 def test_a_group_takes_no_more_room_than_its_own_rows(path):
     with open_run(path, make_provenance(command="consistency")) as run:
-        run.commit(make_rows([0], (IMAGE, CERTIFICATE)) | make_rows(range(50), (TRIALS,)))
+        run.commit(
+            make_rows([0], (IMAGE, CERTIFICATE)) | make_rows(range(50), (TRIALS,)), CONSTANTS
+        )
         run.finish()
     with h5py.File(path) as file:
         assert len(file[IMAGE]["target"]) == len(file[CERTIFICATE]["reconstruction"]) == 1
@@ -53,7 +63,7 @@ def test_a_group_takes_no_more_room_than_its_own_rows(path):
 def test_a_later_certificate_stands_beside_the_earlier_one(path):
     with open_run(path, make_provenance()) as run:
         for number in range(2):
-            run.commit(make_rows([number], (CERTIFICATE,)))
+            run.commit(make_rows([number], (CERTIFICATE,)), CONSTANTS)
             run.finish()
     assert read_results(path).groups[CERTIFICATE]["trial"].tolist() == [0, 1]
     last = read_results(path).groups[CERTIFICATE]["reconstruction"][-1]
@@ -62,7 +72,7 @@ def test_a_later_certificate_stands_beside_the_earlier_one(path):
 
 def test_only_the_rows_of_a_rule_count_as_trials(path):
     with open_run(path, make_provenance()) as run:
-        run.commit(make_rows([0], (IMAGE, CERTIFICATE)) | make_rows([0, 1], (TRIALS,)))
+        run.commit(make_rows([0], (IMAGE, CERTIFICATE)) | make_rows([0, 1], (TRIALS,)), CONSTANTS)
         assert run._committed.saved_trials == 2
     ruled = ("none", "variance=0.1/none", TRIALS)
     assert all(schema.is_trial_group(group) for group in ruled)
@@ -73,14 +83,14 @@ def test_a_row_that_is_no_trial_needs_no_outcome_and_a_trial_does(path):
     batch = make_rows([0], (TRIALS,))
     del batch[TRIALS]["outcome"]
     with open_run(path, make_provenance()) as run, pytest.raises(ValueError, match="outcome"):
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
 
 
 def test_a_text_that_is_too_long_is_refused_rather_than_cut(path):
     batch = make_rows([0], (IMAGE,))
     batch[IMAGE]["error"] = np.array([b"x" * 256])
     with open_run(path, make_provenance()) as run, pytest.raises(ValueError, match="error"):
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
 
 
 def test_a_long_text_is_cut_between_two_characters(path):
@@ -110,9 +120,9 @@ def test_a_long_text_is_cut_between_two_characters(path):
 def test_a_long_list_of_groups_is_kept(path):
     """By default, an attribute of HDF5 can hold at most 64 kB."""
     names = [f"case={number:0500d}/stochastic" for number in range(150)]
-    numbers = {"trial": np.array([0]), "outcome": np.array([1], np.uint8)}
+    (rows,) = make_rows([0], ("none",)).values()
     with open_run(path, make_provenance(command="invert")) as run:
-        run.commit(dict.fromkeys(names, numbers))
+        run.commit(dict.fromkeys(names, rows), CONSTANTS)
         assert run.list_committed(names[-1]).tolist() == [0]
     assert list(read_results(path).groups) == names
     with open_run(path, make_provenance(command="invert")) as run:

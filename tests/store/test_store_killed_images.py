@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from stored import PIXELS, KilledError, kill_after, make_provenance, make_row, make_rows
+from stored import CONSTANTS, PIXELS, KilledError, kill_after, make_provenance, make_row, make_rows
 
 from ganinv_cli.experiments import image_rows
 from ganinv_cli.images import TargetImage
@@ -30,7 +30,7 @@ def _add_images(path, names, trials=2):
         for number, picture in by_number.items():
             rows = make_rows(range(trials), ("none",))["none"]
             rows["z_found"] += ord(picture.name)
-            run.commit({image_group(number, "none"): rows})
+            run.commit({image_group(number, "none"): rows}, CONSTANTS)
         run.finish()
 
 

@@ -172,7 +172,7 @@ def _break(path):
 SPOILED = {
     "text": (lambda path: path.write_text("hello"), "not an HDF5 file"),
     "cut short": (_truncate, "damaged"),
-    "broken": (_break, "damaged"),
+    "broken": (_break, "none/trial is missing"),
     "newer": (lambda path: set_attribute(path, "schema", schema.SCHEMA_VERSION + 1), "newer"),
     "attributes": (
         lambda path: set_attribute(path, "config", "{"),

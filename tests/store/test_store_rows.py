@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from known_results import make_results as known
 from stored import (
+    CONSTANTS,
     LATENT,
     assert_holds,
     commit_batches,
@@ -122,10 +123,11 @@ def test_a_row_of_a_dataset_may_be_asked_for_twice(tmp_path):
 
 def test_a_column_that_some_files_lack_is_not_a_number_there(path):
     batch = make_rows([2, 3])
-    for column in ("polished/z_found", "polished/outcome", "label"):
+    polished = {name for name in batch["none"] if name.startswith("polished/")}
+    for column in (*polished, "label", "first/label"):
         del batch["none"][column]
     with open_run(path, make_provenance()) as run:
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
         commit_batches(run, [0, 1])
     group = read_results(path).groups["none"]
     assert (

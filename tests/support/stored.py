@@ -6,13 +6,14 @@ import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, checksums, files, open_run
+from ganinv_cli.store import Provenance, checksums, files, open_run, schema
 from ganinv_cli.store.merge.merge_files import merge_files
 
 LATENT = 3
 PIXELS = (4, 4, 3)  # height, width, channels
 CURVE_GRADIENTS = np.array([0.0, 1.0, 10.0, 100.0])
 SNAPSHOT_GRADIENTS = np.array([10.0, 30.0])
+CONSTANTS = {"curve_gradients": CURVE_GRADIENTS, "snapshot_gradients": SNAPSHOT_GRADIENTS}
 IMAGE_GROUPS = ("image=0003", "image=0003/certificate")
 SHARDS = ([0, 1, 4, 5], [2, 3, 6, 7], [8, 9])  # of range(10)
 
@@ -117,13 +118,19 @@ def make_rows(trials, groups=("", "none", "stochastic")):
     }
 
 
-def commit_batches(run, *batches):
-    constants = {
-        "curve_gradients": CURVE_GRADIENTS,
-        "snapshot_gradients": SNAPSHOT_GRADIENTS,
+def add_missing_columns(rows, latent):
+    """Return rows of a rule with zeros in the columns that they lack and every file has."""
+    zeros = {
+        column.name: np.zeros((len(rows["trial"]), *[latent] * len(column.shape)), np.float32)
+        for column in schema.get_columns("none").values()
+        if not column.optional or column.name in ("z_error", "first/z_error")
     }
+    return zeros | {"first/outcome": np.ones(len(rows["trial"]))} | rows
+
+
+def commit_batches(run, *batches):
     for batch in batches:
-        run.commit(make_rows(batch), constants)
+        run.commit(make_rows(batch), CONSTANTS)
 
 
 def assert_holds(results, trials):

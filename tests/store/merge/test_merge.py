@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     CURVE_GRADIENTS,
     SHARDS,
     assert_holds,
@@ -115,7 +116,7 @@ def _changed(path, trials, **columns):
     for name, change in columns.items():
         batch["none"][name][-1] = change(batch["none"][name][-1])
     with open_run(path, make_provenance()) as run:
-        run.commit(batch)
+        run.commit(batch, CONSTANTS)
         run.finish()
     return path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from stored import make_provenance
+from stored import add_missing_columns, make_provenance
 
 from ganinv_cli.store import contents, finished_file, open_run, read_results
 
@@ -37,7 +37,8 @@ def _rows(trials):
 def _finished(path: Path, *batches: object) -> int:
     with open_run(path, make_provenance()) as run:
         for batch in batches:
-            run.commit(_rows(batch))
+            rows = _rows(batch)
+            run.commit(rows | {"none": add_missing_columns(rows["none"], WIDE)})
         run.finish()
     return path.stat().st_size
 
@@ -50,7 +51,6 @@ def _shard(number, of, total, block=8):
 def _assert_holds(path, trials):
     for group, expected in _rows(np.sort(trials)).items():
         found = read_results(path).groups[group]
-        assert set(found) == set(expected)
         for name, values in expected.items():
             assert np.array_equal(found[name], values), name
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stored import make_provenance, make_row, make_rows, merge
+from stored import CONSTANTS, make_provenance, make_row, make_rows, merge
 
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.merge.merge_files import MissingError
@@ -40,7 +40,7 @@ def _certificate(number, place, recoveries):
 def _file(path, *batches, images=1):
     with open_run(path, _made_by(images)) as run:
         for batch in batches:
-            run.commit(batch)
+            run.commit(batch, CONSTANTS)
         run.finish()
     return path
 
@@ -87,7 +87,9 @@ def test_images_without_a_certificate_are_counted_and_it_is_said_how_to_make_the
     (note,) = merge(out, shards[:1], partial=True, overwrite=True).notes
     assert note.startswith("missing are")
     with open_run(out, _made_by(3)) as run:
-        run.commit(_recoveries(0, [1, 3]) | _recoveries(1, [1, 3]) | _certificate(0, 0, TRIALS))
+        run.commit(
+            _recoveries(0, [1, 3]) | _recoveries(1, [1, 3]) | _certificate(0, 0, TRIALS), CONSTANTS
+        )
         run.finish()
     (note,) = merge(tmp_path / "again.h5", [out]).notes
     assert "1 image has no certificate yet" in note
@@ -120,7 +122,7 @@ def test_a_certificate_of_some_of_the_trials_is_left_out(out, tmp_path):
     assert CERTIFIED not in read_results(out).groups
     with open_run(out, _made_by(1)) as run:
         assert run.list_committed(CERTIFIED).size == 0
-        run.commit(_certificate(0, 0, TRIALS))
+        run.commit(_certificate(0, 0, TRIALS), CONSTANTS)
         run.finish()
     assert read_results(out).groups[CERTIFIED]["recoveries"].tolist() == [TRIALS]
 

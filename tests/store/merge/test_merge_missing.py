@@ -2,6 +2,7 @@
 
 import pytest
 from stored import (
+    CONSTANTS,
     SHARDS,
     assert_holds,
     commit_batches,
@@ -23,7 +24,7 @@ def out(tmp_path):
 def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
     path = write_results_file(tmp_path / "a.h5", [0, 1, 4])
     with open_run(path, make_provenance()) as run:
-        run.commit(make_rows([7], ("none",)))
+        run.commit(make_rows([7], ("none",)), CONSTANTS)
         run.finish()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(MissingError) as refusal:
@@ -39,7 +40,7 @@ def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
 def test_a_group_that_no_file_has_is_missing_whole(out, tmp_path):
     path = tmp_path / "a.h5"
     with open_run(path, make_provenance()) as run:
-        run.commit(make_rows(range(10), ("", "none")))
+        run.commit(make_rows(range(10), ("", "none")), CONSTANTS)
         run.finish()
     with pytest.raises(MissingError, match=r"10 trials of stochastic \(0-9\)"):
         merge(out, [path])
@@ -71,7 +72,9 @@ def test_many_ranges_and_groups_are_cut_off(out, tmp_path):
     made_by = make_provenance(command="noise-sweep", identity=identity, config={"trials": 40})
     with open_run(path, made_by) as run:
         for number, variance in enumerate(identity["variances"]):
-            run.commit(make_rows(range(0, 40, 2 + number), (f"variance={variance:g}/none",)))
+            run.commit(
+                make_rows(range(0, 40, 2 + number), (f"variance={variance:g}/none",)), CONSTANTS
+            )
         run.finish()
     with pytest.raises(MissingError) as refusal:
         merge(out, [path])
@@ -89,7 +92,7 @@ def test_every_variance_is_counted(out, tmp_path):
         paths.append(tmp_path / f"{number}.h5")
         made_by = make_provenance(command="noise-sweep", identity=identity)
         with open_run(paths[-1], made_by) as run:
-            run.commit(make_rows(trials, ("", *groups)))
+            run.commit(make_rows(trials, ("", *groups)), CONSTANTS)
             run.finish()
     with pytest.raises(MissingError, match=r"variance=0.1/none, variance=0.5/none \(8-9\)"):
         merge(out, paths[:2])

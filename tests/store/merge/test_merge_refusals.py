@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     assert_holds,
     commit_batches,
     make_provenance,
@@ -73,15 +74,13 @@ def test_a_file_of_another_run_is_named_with_what_differs(out, pair, tmp_path, c
 def test_constants_and_columns_of_another_shape_are_refused(out, pair, tmp_path):
     other = tmp_path / "c.h5"
     with open_run(other, make_provenance()) as run:
-        run.commit(
-            make_rows([9]), {"shared_gradients": np.array(5.0), "curve_gradients": np.zeros(4)}
-        )
+        run.commit(make_rows([9]), CONSTANTS | {"curve_gradients": np.zeros(4)})
         run.finish()
     assert "curve_gradients is not the same" in _refusal(out, [*pair, other])
     narrow = make_rows([9], ("none",))
     narrow["none"]["z_found"] = narrow["none"]["z_found"].astype(np.float64)
     with open_run(other, make_provenance(), overwrite=True) as run:
-        run.commit(narrow)
+        run.commit(narrow, CONSTANTS)
         run.finish()
     sentence = _refusal(out, [*pair, other])
     assert sentence.startswith(f"{other} does not fit {pair[0]}: none/z_found")
