@@ -22,6 +22,8 @@ MAX_SQUARE_LATENT = 1024  # components of z up to which each trial has a (latent
 MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 MAX_POINTS = 10_000  # random z of a measurement
 MAX_TRAINING_BATCH = 2**13  # images
+MAX_RATIO = 100  # unpacked size / stored size of weights
+MAX_UNPACKED = 2**20  # bytes up to which that ratio is not checked
 # of Python and the loader of libraries, which have no error of their own for it
 _MEMORY_WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory")
 # bytes of addresses (ulimit -v); with fewer, libraries loop or crash instead of raising an error
@@ -42,6 +44,11 @@ def check_address_space(needed: int) -> None:
 def _is_address_space_below(needed: float) -> bool:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return limit != resource.RLIM_INFINITY and limit < needed
+
+
+def is_bomb(unpacked: int, stored: int) -> bool:
+    """Return whether bytes that unpack to so many hold no weights, which hardly compress."""
+    return unpacked > max(MAX_UNPACKED, MAX_RATIO * stored)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ganinv_cli.formats.weights import state_dict
 from ganinv_cli.formats.weights.weight import Weight, check_floats, decode_floats
 from ganinv_cli.settings.conventions import Conventions
 
-MAX_HEADER = 1 << 26  # bytes; about 100 per tensor
+MAX_HEADER = 1 << 24  # bytes; about 100 per tensor
 MAX_AXES = 16
 
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}

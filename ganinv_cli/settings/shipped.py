@@ -43,6 +43,8 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     for path in (typed, *_shipped_paths(kind, typed)):
         if _exists(kind, path):
             return path
+    if typed.is_symlink():
+        raise error(f"{name} is a link that leads to no file; correct it, or name the file itself")
     raise error(f"{name}: no such {kind} in {Path.cwd()}; {_suggest_name(kind, typed)}")
 
 

@@ -90,7 +90,7 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(read_regular_file(path, MAX_DESCRIPTION_BYTES))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             f"{path} cannot be read ({reason}); restore it, or name another --out"

@@ -5,15 +5,16 @@ import shutil
 from pathlib import Path
 
 import builders
+import h5py
 import numpy as np
 import pytest
-from called import run_ganinv
+from called import run_ganinv, save_image
 from saved_models import draw_small_picture, make_variable, save_module
 
 from ganinv_cli.encoder.model import read_npz
-from ganinv_cli.errors import CheckpointError, GaninvError
+from ganinv_cli.errors import CheckpointError, GaninvError, to_printable
 from ganinv_cli.files.write import replace_file
-from ganinv_cli.store.lock import hold_lock
+from ganinv_cli.store.lock import hold_lock, is_locked
 from ganinv_cli.store.running import count_running_trials
 
 pytestmark = [
@@ -126,3 +127,85 @@ def test_a_pipe_is_never_replaced_by_a_file(tmp_path):
 def test_z_in_an_archive_is_read_as_before(checkpoint, tmp_path):
     np.savez(tmp_path / "z.npz", z=np.zeros((2, 6), np.float32))
     run_ganinv(tmp_path, "sample", checkpoint, "--z", "z.npz", "--out", "a.png", "--quiet")
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.npy"])
+def test_a_mask_may_not_be_a_pipe(name, checkpoint, tmp_path):
+    os.mkfifo(tmp_path / name)
+    save_image(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
+    arguments = ("--checkpoint", checkpoint, "--mask", name)
+    result = run_ganinv(tmp_path, "invert", "a.png", *arguments, code=2)
+    assert f"{name} cannot be read (it is a pipe, not a file)" in result.stderr
+
+
+def test_the_layers_of_keras_weights_may_not_be_a_pipe(tmp_path):
+    with h5py.File(tmp_path / "g.weights.h5", "w") as file:
+        file.create_group("layers")
+    os.mkfifo(tmp_path / "config.json")
+    result = run_ganinv(tmp_path, "inspect", "g.weights.h5", code=2)
+    assert "config.json beside it cannot be read (it is a pipe, not a file)" in result.stderr
+
+
+def test_the_description_of_a_training_may_not_be_a_pipe(tmp_path):
+    (tmp_path / "t").mkdir()
+    os.mkfifo(tmp_path / "t" / "training.json")
+    save_image(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
+    result = run_ganinv(tmp_path, "train", ".", "--out", "t", "--steps", 1, code=2)
+    assert "training.json cannot be written (it is a pipe, not a file)" in result.stderr
+
+
+def test_a_lock_waits_for_no_pipe_and_empties_no_other_file(tmp_path):
+    os.mkfifo(tmp_path / ".a.h5.lock")
+    with hold_lock(tmp_path / "a.h5"):
+        assert is_locked(tmp_path / "a.h5")
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / ".b.h5.lock").symlink_to("other")
+    with pytest.raises(GaninvError, match=r"b\.h5 cannot be written"), hold_lock(tmp_path / "b.h5"):
+        pass
+    (tmp_path / ".c.h5.lock").mkdir()
+    with pytest.raises(GaninvError, match=r"c\.h5 cannot be written"), hold_lock(tmp_path / "c.h5"):
+        pass
+    assert (tmp_path / "other").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("inspect", "loop"), "loop is a link that leads to no file"),
+        (("recover", "--config", "loop"), "loop is a link that leads to no file"),
+        (("invert", "loop", "--checkpoint", "g"), "loop cannot be read (Too many levels of"),
+        (("sample", "g", "--z", "loop", "--out", "a.png"), "File 'loop' does not exist"),
+        (("report", "loop.h5"), "loop.h5"),
+        (("recover", "--checkpoint", "g", "--trials", "1", "--out", "loop.h5"), "loop.h5"),
+    ],
+)
+def test_a_circle_of_links_is_said(arguments, words, checkpoint, tmp_path):
+    (tmp_path / "g").symlink_to(checkpoint)
+    for name in ("loop", "loop.h5"):
+        (tmp_path / name).symlink_to("back")
+    (tmp_path / "back").symlink_to("loop")
+    result = run_ganinv(tmp_path, *arguments, code=2)
+    assert words in result.stderr
+    assert "did you mean" not in result.stderr
+    assert (tmp_path / "loop.h5").is_symlink()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("stem", [b"a\nb", b"a\xffb", b"\x1b[31m", b"-" + b"n" * 200], ids=repr)
+def test_a_file_may_have_any_name(stem, checkpoint, tmp_path):
+    image, out = (os.fsdecode(stem + ending) for ending in (b".png", b".h5"))
+    save_image(tmp_path / image, np.zeros((16, 16, 3), np.uint8))
+    arguments = ("--checkpoint", checkpoint, "--starts", 1, "--out", out, "--quiet")
+    invert = ("invert", f"./{image}", *arguments)
+    first, again = run_ganinv(tmp_path, *invert), run_ganinv(tmp_path, *invert)
+    shown = to_printable(os.fsdecode(stem[:5]))
+    for result in (first, again, run_ganinv(tmp_path, "report", f"./{out}")):
+        assert shown[:4] in result.stdout
+        assert result.stdout.replace("\n", "").isprintable()
+
+
+def test_a_name_that_leaves_no_place_for_temporary_ones_is_refused(checkpoint, tmp_path):
+    out = "n" * 252 + ".h5"
+    result = run_ganinv(tmp_path, "recover", "--checkpoint", checkpoint, "--out", out, code=2)
+    assert "cannot be written (File name too long)" in result.stderr
+    assert not list(tmp_path.iterdir())

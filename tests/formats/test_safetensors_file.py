@@ -113,3 +113,11 @@ def test_a_file_cut_off_is_a_sentence(tmp_path: Path) -> None:
         (tmp_path / "g.safetensors").write_bytes(whole[:cut])
         with pytest.raises(CheckpointError):
             read(tmp_path / "g.safetensors")
+
+
+def test_a_header_of_millions_of_entries_is_not_parsed(tmp_path: Path) -> None:
+    text = b'{"a":[' + b"{}," * 6_000_000 + b"{}]}"
+    path = tmp_path / "g.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(CheckpointError, match=r"found 18,000,018 bytes, and a header of 18,000,0"):
+        read(path)

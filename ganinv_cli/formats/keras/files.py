@@ -17,6 +17,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.keras.hdf5 import Group, open_root
 from ganinv_cli.formats.keras.weights import ROOT_GROUPS
 from ganinv_cli.formats.reading import translate_errors
+from ganinv_cli.limits import is_bomb
 
 MAX_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -129,7 +130,7 @@ def _read_config_beside(path: Path) -> str:
     candidates = dict.fromkeys((f"{stem}.json", "config.json", "model.json"))
     for name in candidates:
         config = path.with_name(name)
-        if not config.is_file():
+        if not config.exists():
             continue
         try:
             content = read_regular_file(config, MAX_TEXT)
@@ -180,6 +181,11 @@ def _open_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> IO[byte
         raise UnreadableError(
             f"{name} in it has {member.file_size:,} bytes, but at most {max_bytes:,} were "
             "expected; is it a generator?"
+        )
+    if is_bomb(member.file_size, member.compress_size):
+        raise UnreadableError(
+            f"{name} in it has {member.compress_size:,} bytes and says that it becomes "
+            f"{member.file_size:,}, which weights do not; save the model again with Keras"
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UnreadableError(f"{name} in it is compressed in a way that Keras does not use")

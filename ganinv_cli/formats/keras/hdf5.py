@@ -13,6 +13,7 @@ from ganinv_cli.files import hdf5
 from ganinv_cli.files.hdf5 import MAX_NAMES, DamagedHdf5Error, Hdf5Error
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error
+from ganinv_cli.limits import is_bomb
 
 Shape = tuple[int, ...]
 
@@ -124,3 +125,6 @@ class Array:
             )
         if max(dataset.size, math.prod(dataset.chunks or ())) > MAX_WEIGHTS:
             raise UnreadableError(f"{dataset.name} is larger than {MAX_WEIGHTS:,} values")
+        size, stored = dataset.nbytes, dataset.id.get_storage_size()
+        if is_bomb(size, stored):
+            raise damaged_error(f"{dataset.name} has {size:,} bytes, of which {stored:,} are there")

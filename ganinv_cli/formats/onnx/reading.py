@@ -1,5 +1,6 @@
 """The parts of an ONNX file that a generator needs: its graph, its functions and its weights."""
 
+import io
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from ganinv_cli.files.links import resolve_links
+from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import MAX_LATENT, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error, open_file, translate_errors
 
@@ -141,21 +143,25 @@ class _TensorReader:
         with translate_errors(f"{name} is damaged", ValueError, OSError):
             start, length = (int(entries.get(key) or 0) for key in ("offset", "length"))
             outside = not location or not resolve_links(file).is_relative_to(root)
-            size = 0 if outside or not file.is_file() else file.stat().st_size
         if outside or Path(location).is_absolute() or ".." in Path(location).parts:
             raise UnreadableError(
                 f"{name} is in {location[:100]!r}, outside the folder of the file; put all files "
                 "of the model into one folder"
             )
-        if not file.is_file():
+        try:
+            opened = open_regular_file(file)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            reason = "is missing" if missing else f"cannot be read ({error.strerror})"
             raise UnreadableError(
-                f"{name} is in {location[:100]!r}, which is missing; copy it beside the file"
-            )
-        if length not in (0, expected) or not 0 <= start <= start + expected <= size:
-            raise damaged_error(
-                f"{name} needs {expected:,} bytes of {location[:100]!r} from byte {start:,}, "
-                f"which has {size:,}"
-            )
-        with open_file(file) as opened:
+                f"{name} is in {location[:100]!r}, which {reason}; copy it beside the file"
+            ) from None
+        with opened:
+            size = opened.seek(0, io.SEEK_END)
+            if length not in (0, expected) or not 0 <= start <= start + expected <= size:
+                raise damaged_error(
+                    f"{name} needs {expected:,} bytes of {location[:100]!r} from byte {start:,}, "
+                    f"which has {size:,}"
+                )
             opened.seek(start)
             return opened.read(expected)

@@ -17,10 +17,9 @@ from ganinv_cli.files.zip_archive import open_archive
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.reading import open_file, translate_errors
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
+from ganinv_cli.limits import is_bomb
 
 MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
-MAX_RATIO = 100  # size / compressed size of a member; torch.save does not compress
-ALWAYS_ALLOWED_SIZE = 1 << 16  # bytes of a member up to which its ratio is not checked
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
 ZIP = b"PK\3\4"
 
@@ -117,7 +116,7 @@ def _read_archive(archive: zipfile.ZipFile) -> TorchFile:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    if info.file_size > max(ALWAYS_ALLOWED_SIZE, MAX_RATIO * info.compress_size):
+    if is_bomb(info.file_size, info.compress_size):
         raise UnreadableError(
             f"{info.filename} in it has {info.compress_size:,} bytes and says that it becomes "
             f"{info.file_size:,}, which weights do not; is it a file that torch.save wrote?"

@@ -9,7 +9,10 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
+from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.reading import translate_errors
+
+MAX_INSTRUCTIONS = 2_000_000  # some 50 per tensor; each may make an object
 
 
 class GlobalName(NamedTuple):
@@ -44,7 +47,12 @@ def load(stream: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> 
     machine = _Machine([] if persistent_ids is None else persistent_ids)
     errors = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
     with translate_errors("its pickle is damaged or cut off", *errors, length=100):
-        for opcode, value, _ in pickletools.genops(stream):
+        for number, (opcode, value, _) in enumerate(pickletools.genops(stream)):
+            if number >= MAX_INSTRUCTIONS:
+                raise UnreadableError(
+                    f"its pickle has more than {MAX_INSTRUCTIONS:,} instructions; save the "
+                    "generator's state_dict() alone"
+                )
             machine.step(opcode.name, value)
         return machine.stack.pop()
 

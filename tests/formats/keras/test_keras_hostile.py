@@ -198,3 +198,23 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
     content[at + 8 : at + 16] = bytes(8)
     path.write_bytes(content)
     assert_refused(path, "cannot be read as HDF5, the file is damaged", "copy it again")
+
+
+def test_weights_that_are_not_there_are_not_allocated(tmp_path: Path) -> None:
+    dense = kf.layer_config("Dense", "dense", units=1024 * 1024 * 3, use_bias=False)
+    shape = kf.layer_config("Reshape", "r", target_shape=[1024, 1024, 3])
+    with h5py.File(tmp_path / "w.h5", "w") as file:  # 50 MB of no values
+        file.create_dataset("layers/dense/vars/0", (4, 1024 * 1024 * 3), "f4", chunks=(4, 1024))
+    weights = (tmp_path / "w.h5").read_bytes()
+    assert len(weights) < 10_000
+    path = kf.write_archive(tmp_path / "g.keras", kf.sequential_config(dense, shape), weights)
+    assert_refused(path, "/layers/dense/vars/0 has 50,331,648 bytes, of which 0 are there")
+
+
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
+    config = kf.sequential_config()
+    path = kf.write_archive(
+        tmp_path / "g.keras", config, bytes(1 << 26), compression=zipfile.ZIP_DEFLATED
+    )
+    assert path.stat().st_size < 1 << 17
+    assert_refused(path, "model.weights.h5 in it has ", "which weights do not")

@@ -1,8 +1,10 @@
 """Missing, damaged and foreign files are refused in a sentence that says what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from builders import assert_refused, make_weights, save_checkpoint, write_v1
 
 
@@ -122,6 +124,29 @@ def test_a_v1_file_that_was_cut_short(tmp_path: Path) -> None:
     write_v1(tmp_path / "m", make_weights())
     (tmp_path / "m").write_bytes((tmp_path / "m").read_bytes()[:-100])
     assert_refused(tmp_path / "m", "is in no format that ganinv reads")
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_tensors_larger_than_their_files_are_refused(tmp_path: Path, version: str) -> None:
+    """A part of a tensor can be saved alone, with the shape of the whole."""
+    prefix = str(tmp_path / "m")
+    row, whole = tf.zeros((1, 1000)), "200000 1000 0,1:-"
+    if version == "V2":
+        tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=["a"], shape_and_slices=[whole], tensors=[row]
+        )
+    else:
+        tf.raw_ops.SaveSlices(
+            filename=prefix, tensor_names=["a"], shapes_and_slices=[whole], data=[row]
+        )
+    assert_refused(tmp_path / "m", "a has 200000 x 1000 values, and the files ", "copy it again")
+
+
+def test_a_name_that_tensorflow_cannot_open_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    save_checkpoint(tmp_path / "a", make_weights())
+    (tmp_path / "a").rename(folder)
+    assert_refused(folder, "has a name that is not UTF-8, which TensorFlow cannot open; rename it")
 
 
 def _spoilt(content: bytes) -> bytes:

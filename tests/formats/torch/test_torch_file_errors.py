@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 import struct
 import time
 import zipfile
@@ -130,6 +131,21 @@ def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path:
     path = save_archive(tmp_path / "g.pt", state, compress=True)
     assert path.stat().st_size < 1 << 18
     assert "which weights do not" in _refused(path)
+
+
+@pytest.mark.parametrize("kind", ["archive", "stream"])
+def test_a_pickle_of_millions_of_objects_is_refused_with_little_memory(
+    tmp_path: Path, kind: str
+) -> None:
+    path, evil = tmp_path / "g.pt", b"\x80\x02" + b"}" * 30_000_000 + b"."
+    if kind == "archive":
+        write_archive(path, evil)
+    else:
+        path.write_bytes(b"".join(pickle.dumps(each, 2) for each in (MAGIC, 1001, {})) + evil)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "its pickle has more than 2,000,000 instructions" in _refused(path)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 500_000  # KB; the objects would take 2 GB
 
 
 def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -> None:
