@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 from called import run_ganinv
+from click.testing import CliRunner
+from stored import write_shards
+
+from ganinv_cli.cli import main
 
 LONG = "a" * 300
 
@@ -48,3 +52,31 @@ def test_a_folder_that_was_removed_is_named(tmp_path: Path) -> None:
     assert run.stderr.splitlines()[-1] == (
         "Error: the current folder was removed; change to another one"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("recover", "--checkpoint", "faces16"), 2),
+        (("noise-sweep", "--checkpoint", "faces16"), 2),
+        (("consistency", "--image", "a.png"), 2),
+        (("invert", "a.png"), 2),
+        (("inspect", "g"), 2),
+        (("sample", "faces16", "--out", "a.png"), 2),
+        (("convert", "faces16", "a.keras"), 2),
+        (("train", "images", "--out", "a"), 2),
+        (("train-encoder", "--checkpoint", "g"), 2),
+        (("report", "{shards}/0.h5", "--out", "a"), 1),
+        (("merge", "a.h5", "{shards}/0.h5", "{shards}/1.h5", "{shards}/2.h5"), 2),
+    ],
+)
+def test_each_command_says_what_it_lacks_in_a_folder_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int
+) -> None:
+    write_shards(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = CliRunner().invoke(main, [each.format(shards=tmp_path) for each in arguments])
+    assert result.exit_code == code, repr(result.exception)
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
