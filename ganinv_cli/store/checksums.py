@@ -26,7 +26,7 @@ DENSE, SPARSE = ("v110", "v110"), ("v108", "v108")
 # gzip with level 0 does not compress; its frame is not all zeros, as a lost block and its sum are.
 STORAGE: Mapping[str, Any] = {"fletcher32": True, "compression": "gzip", "compression_opts": 0}
 STORAGE_BYTES = 64  # per chunk, at most
-CHUNK_ROWS = 256  # at most: so many rows are lost if a byte changes
+CHUNK_ROWS = 1024  # at most: so many rows are lost if a byte changes
 CHUNK_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 22  # of a dataset, read at once
 MAX_CONSTANT = 1 << 20  # bytes of a dataset beside the rows
@@ -95,7 +95,7 @@ def check_attributes(file: h5py.File) -> None:
 def _list_chunk_rows(data: h5py.Dataset) -> list[int]:
     """Return the first row of each chunk that was written, sorted. Raises as `check_index`."""
     chunks = list_chunks(data.id)
-    if data.attrs.get(INDEX_ATTRIBUTE, _sum_index(chunks)) != _sum_index(chunks):
+    if INDEX_ATTRIBUTE in data.attrs and data.attrs[INDEX_ATTRIBUTE] != _sum_index(chunks):
         raise OSError(f"the chunks of {data.name} do not match {INDEX_ATTRIBUTE}")
     return sorted(chunk.chunk_offset[0] for chunk in chunks)
 
