@@ -62,7 +62,7 @@ def compute_singular_values(
     finite.
     """
     precision = generator.highest_precision
-    jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64)
+    jacobian = compute_jacobian(generator, z, label, precision, mask).astype(np.float64, copy=False)
     if not np.isfinite(jacobian).all():
         return np.full(generator.latent, np.nan)
     values = np.zeros(generator.latent)
@@ -91,5 +91,6 @@ def _reduce_by_qr(jacobian: np.ndarray) -> np.ndarray:
     triangle = np.empty((0, len(jacobian)))
     for first in range(0, jacobian.shape[1], BLOCK_PIXELS):
         block = jacobian[:, first : first + BLOCK_PIXELS].T
-        triangle = tf.linalg.qr(np.concatenate([triangle, block]))[1].numpy()
+        together = np.concatenate([triangle, block]) if len(triangle) else block
+        triangle = tf.linalg.qr(together)[1].numpy()
     return triangle

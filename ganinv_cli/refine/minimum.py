@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import nnls
 
+from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
@@ -56,8 +57,9 @@ class MinimumTester:
         self._mask = None if mask is None else mask.astype(np.float64)
         self._precision = generator.highest_precision
         self._loss_and_gradient = _compile_loss_and_gradient(generator, self._mask)
-        directions = np.random.default_rng(0).standard_normal((2 * generator.latent,) * 2)
-        directions = directions[:, : generator.latent]
+        points = 2 * min(generator.latent, MAX_SQUARE_LATENT)
+        shape = (points, max(points, generator.latent))
+        directions = np.random.default_rng(0).standard_normal(shape)[:, : generator.latent]
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         self._offsets = settings.radius * directions / lengths
 
@@ -105,9 +107,20 @@ class MinimumTester:
     def evaluate(
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: str = "float32"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return image losses (points,) and gradients (points, latent) at some z."""
-        images = np.broadcast_to(target.astype(precision), (len(z), *target.shape))
-        losses, gradients = self._loss_and_gradient(z.astype(precision), images, label)
+        """Return image losses (points,) and gradients (points, latent) at some z, in blocks."""
+        rows = max(1, MAX_LAYER_VALUES // self._generator.largest_layer)
+        blocks = [
+            self._evaluate_together(z[first : first + rows].astype(precision), target, label)
+            for first in range(0, len(z), rows)
+        ]
+        losses, gradients = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return losses, gradients
+
+    def _evaluate_together(
+        self, z: np.ndarray, target: np.ndarray, label: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        images = np.broadcast_to(target.astype(z.dtype), (len(z), *target.shape))
+        losses, gradients = self._loss_and_gradient(z, images, label)
         return losses.numpy(), gradients.numpy()
 
     def evaluate_point(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> Point:

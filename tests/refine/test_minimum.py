@@ -10,6 +10,7 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.refine import minimum
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.solvers import make_solver
 
@@ -201,3 +202,29 @@ def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):
         polished = polisher(z, image, "none")
         assert polished.outcome is Outcome.non_finite
         assert np.isnan(polished.image_loss)
+
+
+def test_gradients_that_are_computed_in_blocks_are_the_same(generator, polisher, monkeypatch):
+    z, target = np.stack([_random_z(seed) for seed in range(7)]), np.zeros(generator.image_shape)
+    expected = polisher.evaluate(z, target)
+    calls = []
+    evaluate = minimum.MinimumTester._evaluate_together
+    monkeypatch.setattr(minimum, "MAX_LAYER_VALUES", 3 * generator.largest_layer)
+    monkeypatch.setattr(
+        minimum.MinimumTester,
+        "_evaluate_together",
+        lambda self, part, *rest: calls.append(len(part)) or evaluate(self, part, *rest),
+    )
+    for found, all_together in zip(polisher.evaluate(z, target), expected, strict=True):
+        np.testing.assert_allclose(found, all_together, rtol=1e-5)
+    assert calls == [3, 3, 1]
+
+
+def test_a_large_z_is_tested_with_fewer_gradients(monkeypatch):
+    generator, target, z = _shapes(kinked=0)
+    z += 0.3 * (z < 1)  # no minimum, so all gradients are taken
+    spent = []
+    for most in (LATENT, LATENT - 2):
+        monkeypatch.setattr(minimum, "MAX_SQUARE_LATENT", most)
+        spent.append(MinimumTest(steps=0).compile_for(generator)(z, target, "standard").gradients)
+    assert spent[0] - spent[1] == 2 * 2
