@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.report.inspect.conventions import format_conventions
 from ganinv_cli.report.inspect.descent import format_descent
 from ganinv_cli.report.inspect.text_table import make_table, render_table, wrap_text
@@ -196,6 +197,11 @@ def describe_spectrum(facts: Facts) -> list[str]:
         lines.append(
             f"J is computed in float32: singular values below {facts['tolerance']:.2g} of the "
             "largest count as 0."
+        )
+    elif rank["of"] > MAX_SQUARE_LATENT:
+        lines.append(
+            "The singular values are roots of the eigenvalues of JᵀJ: those below "
+            f"{facts['tolerance']:.2g} of the largest count as 0."
         )
     if facts["flat_points"]:
         lines.append(
