@@ -12,6 +12,7 @@ from ganinv_cli.files.write import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import checksums, contents, files, provenance, schema
 from ganinv_cli.store.files import DamagedError
+from ganinv_cli.store.ranges import TrialValues
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout, column_path
 
 
@@ -34,7 +35,7 @@ class Catalogue:
         self.attributes: dict[str, Any] | None = None  # of the first file, decoded
         self.layout: Layout = {}
         self.constants: dict[str, np.ndarray] = {}
-        self._committed: dict[str, np.ndarray] = {}  # group -> (at least the trials,) bool
+        self._committed: dict[str, TrialValues] = {}  # group -> 0 for each committed trial
 
     @property
     def groups(self) -> list[str]:
@@ -43,12 +44,13 @@ class Catalogue:
     @property
     def saved_trials(self) -> int:
         """Number of trials with an outcome, over all groups."""
-        rules = (run for group, run in self._committed.items() if schema.is_trial_group(group))
-        return sum(int(run.sum()) for run in rules)
+        return sum(
+            len(self.list_trials(group)) for group in filter(schema.is_trial_group, self.groups)
+        )
 
     def list_trials(self, group: str) -> np.ndarray:
         """Return the numbers of the committed trials of a group, sorted."""
-        return np.flatnonzero(self._committed.get(group, np.zeros(0, bool)))
+        return self._committed.get(group, TrialValues()).select()[0]
 
     def list_sources(self, group: str, low: int, high: int) -> list["RowSource"]:
         """Return the files that may have rows of a group from `low` to below `high`."""
@@ -56,11 +58,7 @@ class Catalogue:
 
     def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
         """Return which of these trials are not committed: bool (trials,)."""
-        committed = self._committed.get(group, np.zeros(0, bool))
-        missing = np.ones(len(trials), bool)
-        seen = trials < len(committed)
-        missing[seen] = ~committed[trials[seen]]
-        return missing
+        return self._committed.get(group, TrialValues()).get(trials) < 0
 
     def add(
         self,
@@ -90,13 +88,7 @@ class Catalogue:
 
     def _mark_committed(self, group: str, trials: np.ndarray) -> bool:
         new = bool(self.is_missing(group, trials).any())
-        committed = self._committed.setdefault(group, np.zeros(0, bool))
-        size = int(trials.max(initial=-1)) + 1
-        if size > len(committed):  # doubled, so that the mean cost of a commit is constant
-            grown = np.zeros(max(size, 2 * len(committed)), bool)
-            grown[: len(committed)] = committed
-            committed = self._committed[group] = grown
-        committed[trials] = True
+        self._committed.setdefault(group, TrialValues()).set(trials, 0)
         return new
 
 

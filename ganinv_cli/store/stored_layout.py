@@ -1,6 +1,7 @@
 """Check the arrays of an open results file against the schema; none of their values is read."""
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -117,7 +118,7 @@ def _check_rows(path: str, array: Array, dtype: str, axes: int = 0) -> int:
 def _check_storage(path: str, array: Array) -> None:
     """Raise Hdf5Error if an array in one piece has more values than are stored, or a huge chunk."""
     if array.chunk:
-        if array.dtype.itemsize * np.prod(array.chunk, dtype=object) > MAX_CHUNK_BYTES:
+        if array.dtype.itemsize * math.prod(array.chunk) > MAX_CHUNK_BYTES:
             raise Hdf5Error(f"{path} has chunks of {array.chunk}, which are too large")
     elif array.shape[0] * array.row_bytes > array.most_bytes:
         raise Hdf5Error(f"{path} has the shape {array.shape}, and fewer values are stored")

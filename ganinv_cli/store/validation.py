@@ -75,18 +75,18 @@ def check_results(file: h5py.File, arrays: Arrays) -> OpenResults:
 
 def read_schema(file: h5py.File) -> int:
     """Return the version of the schema that a file has. Raises Hdf5Error if it is no number."""
-    return _read_number(file, "schema")
+    return _read_number(file.attrs, "schema")
 
 
 def _read_attributes(file: h5py.File) -> dict[str, Any]:
-    stored = file.attrs.keys()
+    stored = set(file.attrs)
     expected = (*_NUMBERS, *_WORDS, *_TABLES, *_LISTS)
     if missing := set(expected) - _OPTIONAL - stored:
         raise Hdf5Error(f"attribute {min(missing)} is missing")
     raw = {
-        name: _read_number(file, name)
+        name: _read_number(file.attrs, name)
         if name in _NUMBERS
-        else _read_text(file, name, MAX_WORD if name in _WORDS else MAX_TEXT)
+        else _read_text(file.attrs, name, MAX_WORD if name in _WORDS else MAX_TEXT)
         for name in expected
         if name in stored
     }
@@ -99,23 +99,23 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
     return provenance.decode_attributes(raw)
 
 
-def _read_number(file: h5py.File, name: str) -> int:
-    stored = file.attrs.get_id(name)
+def _read_number(attributes: h5py.AttributeManager, name: str) -> int:
+    stored = attributes.get_id(name)
     if stored.shape != () or stored.dtype.kind not in "iu":
         raise Hdf5Error(f"attribute {name} is not a whole number")
-    number = int(file.attrs[name])
+    number = int(attributes[name])
     if not 0 <= number <= MAX_SEED:
         raise Hdf5Error(f"attribute {name} is {number}, and should be 0 to {MAX_SEED}")
     return number
 
 
-def _read_text(file: h5py.File, name: str, most: int) -> str:
-    stored = file.attrs.get_id(name)
+def _read_text(attributes: h5py.AttributeManager, name: str, most: int) -> str:
+    stored = attributes.get_id(name)
     if stored.shape != () or h5py.check_string_dtype(stored.dtype) is None:
         raise Hdf5Error(f"attribute {name} is not a text")
     if stored.dtype.itemsize > most:
         raise Hdf5Error(f"attribute {name} is too long")
-    value = file.attrs[name]
+    value = attributes[name]
     try:
         text = value.decode() if isinstance(value, bytes) else str(value)
         text.encode()

@@ -16,6 +16,7 @@ from ganinv_cli.store.catalogue import (
     list_overlapping_files,
     read_block,
 )
+from ganinv_cli.store.ranges import TrialValues
 from ganinv_cli.store.schema import TRIAL, TRIAL_KIND, Kind, Layout
 
 BLOCK_ROWS = 1 << 13  # in memory at a time
@@ -44,7 +45,7 @@ class MergedRows:
         self.layout: Layout = {}
         self.constants: dict[str, np.ndarray] = {}
         self._members: list[_Member] = []
-        self._owners: dict[str, np.ndarray] = {}  # group -> (trials,) int32, member; -1: none
+        self._owners: dict[str, TrialValues] = {}  # group -> the member of each trial
         self._summaries: dict[str, list[_Summaries]] = {}
 
     @property
@@ -57,7 +58,7 @@ class MergedRows:
         if group in self._summaries:
             complete = self._find_complete_summaries(group)
             return complete.trials if complete else np.zeros(0, np.int64)
-        return np.flatnonzero(self._get_owners(group) >= 0)
+        return self._get_owners(group).select()[0]
 
     def list_sources(self, group: str, low: int, high: int) -> list[RowSource]:
         """Return the files that may have rows of a group from `low` to below `high`."""
@@ -82,9 +83,8 @@ class MergedRows:
         """Return the trials of each group that the catalogue and an added file both have."""
         shared = {}
         for group in filter(schema.is_trial_group, catalogue.groups):
-            trials, owner = catalogue.list_trials(group), self._get_owners(group)
-            known = trials[: np.searchsorted(trials, len(owner))]
-            shared[group] = known[owner[known] >= 0]
+            trials = catalogue.list_trials(group)
+            shared[group] = trials[self._get_owners(group).get(trials) >= 0]
         return {group: trials for group, trials in shared.items() if len(trials)}
 
     def add_layout(self, path: Path, catalogue: Catalogue) -> None:
@@ -132,21 +132,16 @@ class MergedRows:
         return ResultsError(f"{path} does not fit {other}: {why}; name files of one run")
 
     def _assign_owner(self, group: str, trials: np.ndarray, member: int) -> None:
-        owner = self._get_owners(group)
-        size = int(trials.max(initial=-1)) + 1
-        if size > len(owner):
-            owner = np.concatenate([owner, np.full(size - len(owner), -1, np.int32)])
-        owner[trials[owner[trials] < 0]] = member
-        self._owners[group] = owner
+        owners = self._owners.setdefault(group, TrialValues())
+        owners.set(trials[owners.get(trials) < 0], member)
 
-    def _get_owners(self, group: str) -> np.ndarray:
-        return self._owners.get(group, np.zeros(0, np.int32))
+    def _get_owners(self, group: str) -> TrialValues:
+        return self._owners.get(group, TrialValues())
 
     def _find_complete_summaries(self, group: str) -> _Summaries | None:
         """Return the summaries of the file that has all trials, if they are of all trials."""
-        owner = self._get_owners(schema.enclosing_group(group))
-        members = np.unique(owner[owner >= 0]).tolist()
-        count = int((owner >= 0).sum())
+        _, owners = self._get_owners(schema.enclosing_group(group)).select()
+        members, count = np.unique(owners).tolist(), len(owners)
         return next(
             (
                 each
@@ -157,11 +152,11 @@ class MergedRows:
         )
 
     def _iterate_sources(self, group: str, low: int, high: int) -> Iterator[RowSource]:
-        owner = self._get_owners(group)[low:high]
-        for member in np.unique(owner[owner >= 0]).tolist():
+        trials, owners = self._get_owners(group).select(low, high)
+        for member in np.unique(owners).tolist():
             path, stored, indexed_by_trial = self._members[member]
             if indexed_by_trial:
-                yield RowSource(path, low + np.flatnonzero(owner == member))
+                yield RowSource(path, trials[owners == member])
             else:
                 yield from list_overlapping_files(stored, group, low, high)
 
