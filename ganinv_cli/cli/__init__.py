@@ -1,6 +1,7 @@
 """The command line: one file per command, imported when it is called."""
 
 import importlib
+import os
 import shutil
 import sys
 import textwrap
@@ -29,6 +30,10 @@ COMMANDS = {  # name -> heading in the help
     "merge": "Results",
     "cache": "Results",
 }
+
+# Environment variables of h5py, Matplotlib and NumPy that no command needs. Each library fails to
+# load, with a traceback, if the value is one that it does not know.
+UNUSED_VARIABLES = ("HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH")
 
 
 class _Commands(click.Group):
@@ -82,6 +87,8 @@ class _Commands(click.Group):
             with _explain_errors():
                 return super().main(args, *rest, **extra)
         prepare_streams()
+        for name in UNUSED_VARIABLES:
+            os.environ.pop(name, None)
         with handle_interrupts(), _explain_errors():
             check_address_space(NUMPY_ADDRESSES)
             return super().main(args, *rest, **extra)

@@ -14,7 +14,8 @@ from ganinv_cli.cli.options import npz as npz_option
 from ganinv_cli.cli.parameters import Command
 from ganinv_cli.cli.session import Output, Run, prepare_run, report_unread_files
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.write import check_parent_folder, check_writable
+from ganinv_cli.files.links import resolve_links
+from ganinv_cli.files.write import check_parent_folder, check_writable, has_content
 from ganinv_cli.settings.config import InvertConfig
 from ganinv_cli.settings.names import name_generators
 
@@ -77,7 +78,6 @@ def invert(
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
         ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
     """
-    _check_npz(npz)
     if len(checkpoint) > 1:
         names = _name_generators(checkpoint)
         prepared = {
@@ -86,10 +86,14 @@ def invert(
             )
             for name, path in zip(names, checkpoint, strict=True)
         }
-        unread = _attribute(prepared, output, npz)
+        z_files = {name: npz and npz.with_stem(f"{npz.stem}-{name}") for name in names}
+        for name, run in prepared.items():
+            _check_npz(z_files[name], run.output.out)
+        unread = _attribute(prepared, output, z_files)
     else:
         given = settings | {"checkpoint": checkpoint[0] if checkpoint else None}
         run = prepare_run(InvertConfig, config, given, output)
+        _check_npz(npz, run.output.out)
         images = _run(run, npz)
         run.output.publish(images.images)
         unread = images.unread
@@ -97,7 +101,7 @@ def invert(
 
 
 def _attribute(
-    prepared: Mapping[str, Run[InvertConfig]], output: Output, npz: Path | None
+    prepared: Mapping[str, Run[InvertConfig]], output: Output, z_files: Mapping[str, Path | None]
 ) -> list[str]:
     """Invert the images on each generator, by its name, and print which one made each image.
 
@@ -112,8 +116,7 @@ def _attribute(
             click.echo(f"generator {len(folders) + 1} of {len(prepared)}: {name}", err=True)
         file = run.output.out
         folders[file] = folder / file.stem
-        z_file = npz and npz.with_stem(f"{npz.stem}-{name}")
-        images[file] = _run(run, z_file, folder, generator)
+        images[file] = _run(run, z_files[name], folder, generator)
     shown = {file: of.images for file, of in images.items()}
     publish.publish(
         folders,
@@ -158,10 +161,23 @@ def _name_generators(checkpoints: tuple[str, ...]) -> list[str]:
     return name_generators(checkpoints)
 
 
-def _check_npz(npz: Path | None) -> None:
-    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is."""
-    if npz and npz.suffix != ".npz":
+def _check_npz(npz: Path | None, out: Path) -> None:
+    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is.
+
+    An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
+    """
+    if npz is None:
+        return
+    if npz.suffix != ".npz":
         raise UsageError(f"--npz {npz}: the name must end in .npz, e.g. z.npz")
-    if npz:
-        check_parent_folder(npz)
-        check_writable(npz)
+    check_parent_folder(npz)
+    check_writable(npz)
+    if resolve_links(npz) == resolve_links(out):
+        raise UsageError(f"--npz {npz} is the results file as well; name another file")
+    if has_content(npz):
+        from ganinv_cli.report.invert.latents import holds_saved_latents
+
+        if not holds_saved_latents(npz):
+            raise UsageError(
+                f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
+            )

@@ -95,3 +95,21 @@ def test_an_argument_with_control_characters_is_shown_escaped(tmp_path):
         assert run.returncode == 2
         assert r"\x1b[31m\u202e" in run.stderr
         assert "\x1b" not in run.stderr
+
+
+@pytest.mark.parametrize("name", ["HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH"])
+def test_a_variable_that_no_command_needs_may_have_any_value(name, folder):
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    run = run_in_shell(folder, "", "report", "run.h5", **{name: "no such value"})
+    assert (run.returncode, "Traceback" in run.stderr) == (0, False)
+    assert (folder / "run" / "report.html").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(tmp_path):
+    shutil.copy(RESULTS, tmp_path / "run.h5")
+    (tmp_path / "run").write_text("")
+    for command in (("report", "run.h5"), ("recover", "--trials", "1", "--out", "run.h5")):
+        run = run_in_shell(tmp_path, "", *command)
+        assert run.returncode == 2
+        assert "run is a file; give the results file another name" in run.stderr
+        assert not run.stdout

@@ -152,3 +152,20 @@ def test_the_z_are_not_written_over_something_else(small, tmp_path, npz):
     before = (tmp_path / "b.png").read_bytes()
     assert npz in _invert(tmp_path, small, "--npz", npz, "a.png", code=2).stderr
     assert (tmp_path / "b.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("role", ["an image", "the mask", "another", "the results"])
+def test_the_z_replace_no_file_but_those_of_an_earlier_call(small, tmp_path, role):
+    image = make_image(small[1], 0)
+    save_image(tmp_path / "a.png", image)
+    np.savez(tmp_path / "x.npz", **{"an image": {"x": image}}.get(role, {"x": np.ones(2)}))
+    before = (tmp_path / "x.npz").read_bytes()
+    given = {
+        "an image": ("x.npz",),
+        "the mask": ("a.png", "--mask", "x.npz"),
+        "another": ("a.png",),
+        "the results": ("a.png", "--out", "./x.npz"),
+    }
+    error = _invert(tmp_path, small, *given[role], "--npz", "x.npz", code=2).stderr
+    assert "x.npz" in error and "name another file" in error
+    assert (tmp_path / "x.npz").read_bytes() == before
