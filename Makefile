@@ -63,7 +63,8 @@ verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an
 
 torture: $(READY) ## mutated files, kills, full disks, closed streams (40 minutes; FULL=1: hours)
 	@$(BIN)/python -m benchmarks.torture $(if $(FULL),--full) $(if $(FILES),--files $(FILES)) \
-	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
+	    $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out $(OUT))
 
 FACES := build/zoo/gan_face_generate/weights.tar
 

@@ -4,6 +4,7 @@ Everything in an open file is a group or an array of its own: links to other pla
 other files, and filters that would load a plugin are refused when it is opened.
 """
 
+import functools
 import io
 import math
 import os
@@ -126,8 +127,10 @@ def _list_arrays(root: h5py.File) -> Arrays:
     """Return what is in a file. Raises Hdf5Error if anything leads out of it."""
     arrays: Arrays = {}
     links: list[tuple[bytes, int]] = []
-    root.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
-    for path, kind in links:
+    # In any other order, HDF5 lists a damaged group in memory that it then frees wrongly.
+    visit = functools.partial(root.id.links.visit, info=True, order=h5py.h5.ITER_NATIVE)
+    visit(lambda name, link: links.append((name, link.type)))
+    for path, kind in sorted(links):
         place = path.decode(errors="replace")
         name = f"/{place}"
         if kind != h5l.TYPE_HARD:

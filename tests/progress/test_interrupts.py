@@ -180,3 +180,16 @@ def test_an_interruption_that_is_lost_where_nothing_has_to_be_saved_ends_the_pro
     code, seconds = terminal.wait_for_end(60)
     assert (code, seconds < SOON) == (130, True), seconds
     assert "interrupted before any trial had finished" in terminal.text
+
+
+def test_a_signal_while_its_handlers_are_installed_ends_the_process_as_any_other():
+    program = (
+        "import signal, threading\n"
+        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
+        "start = threading.Thread.start\n"
+        "def start_late(thread):\n    signal.raise_signal(signal.SIGTERM)\n    start(thread)\n"
+        "threading.Thread.start = start_late\n"
+        "with handle_interrupts():\n    print('not interrupted')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")

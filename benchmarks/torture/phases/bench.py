@@ -2,7 +2,7 @@
 
 import shutil
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..execute import Outcome
@@ -17,6 +17,19 @@ from .workloads import Workload
 
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _FOLDERS = ("work", "tmp", "cache")
+
+
+@dataclass
+class _Findings:
+    """The faults of a case, and what was said or found."""
+
+    faults: set[str] = field(default_factory=set)
+    says: list[str] = field(default_factory=list)
+
+    def add(self, faults: set[str], says: str) -> None:
+        """Add what was found by one check; nothing if there is no fault."""
+        self.faults |= faults
+        self.says += [says] if faults else []
 
 
 class Bench:
@@ -65,51 +78,45 @@ class Bench:
 
     def _disturb(self, case: PhaseCase, plan: Plan, place: Path, disk: SmallDisk | None) -> Judged:
         workload, after = case.workload, self.originals / case.workload.name / "after"
-        faults: set[str] = set()
-        says, described = "", plan.describe()
+        findings = _Findings()
         committed: RowBytes = {}
-        for number, disturbance in enumerate(plan.disturbances):
-            more = workload.again if number else ()
+        for number, disturbance in enumerate(plan.disturbances, 1):
+            more = workload.again if number > 1 else ()
             launch = Launch((*workload.arguments, *more), place, self._streams, disturbance)
-            is_last = number == len(plan.disturbances) - 1
-            blocked = _choose_path(plan, place) if is_last else None
-            if blocked:
-                described += f" of {blocked.relative_to(place)}"
-            ended = self._run_blocked(launch, blocked, plan.mode)
-            found = _judge(ended, plan)
-            says = says or (_explain(ended.outcome) if found else "")
-            faults |= found
+            is_last = number == len(plan.disturbances)
+            path = _choose_path(plan, place) if is_last else None
+            ended = self._run_blocked(launch, path, plan.mode)
+            findings.add(_judge(ended, plan), _explain(ended.outcome))
             committed |= (
                 read_row_bytes(place / "work" / workload.results) if workload.results else {}
             )
-        status, seconds, megabytes = _summarize(ended)
-        if plan.disturbances[-1].signal != 9 and len(plan.disturbances) == 1:
-            faults |= {"left"} if (left := _find_temporary(place)) else set()
-            says += f" left: {left}" if left else ""
+        if not any(
+            each.signal for each in plan.disturbances
+        ):  # after one, the next run removes them
+            findings.add({"left"} if (left := _find_temporary(place)) else set(), f"left: {left}")
         if disk:
             disk.resize(_LARGE_DISK)
         if plan.runs_again:
             launch = Launch((*workload.arguments, *workload.again), place, self._streams)
-            ended = self.server.run(launch)
-            again = judge_outcome(ended.outcome, Command(()))
-            again |= {"status"} if ended.outcome.status and not again else set()
-            says += f" again: {_explain(ended.outcome)}" if again else ""
-            faults |= again
+            outcome = self.server.run(launch).outcome
+            faults = judge_outcome(outcome, Command(()))
+            faults |= {"status"} if outcome.status and not faults else set()
+            findings.add(faults, f"again: {_explain(outcome)}")
         lost = find_lost(workload, committed, place, after)
-        faults |= {"rows"} if lost else set()
+        findings.add({"rows"} if lost else set(), f"lost: {lost[:5]}")
         left = _find_left(place, after)
-        faults |= {"left"} if left else set()
+        findings.add({"left"} if left else set(), f"left at the end: {left}")
         return Judged(
             name=case.name,
             kind=case.phase,
             command=workload.arguments,
             file=workload.name,
-            mutation=described,
-            faults=tuple(sorted(faults)),
-            status=status,
-            seconds=seconds,
-            megabytes=megabytes,
-            says=says + (f" lost: {lost[:5]}" if lost else "") + (f" left: {left}" if left else ""),
+            mutation=plan.describe() + (f" of {path.relative_to(place)}" if path else ""),
+            faults=tuple(sorted(findings.faults)),
+            status=ended.outcome.status,
+            seconds=round(ended.outcome.seconds, 3),
+            megabytes=round(ended.outcome.megabytes),
+            says="; ".join(findings.says),
         )
 
     @property
@@ -159,11 +166,6 @@ def _judge(ended: Ended, plan: Plan) -> set[str]:
 
 def _explain(outcome: Outcome) -> str:
     return f"exit {outcome.status}: {(outcome.traceback or outcome.error).strip()[-400:]}"
-
-
-def _summarize(ended: Ended) -> tuple[int | None, float, int]:
-    outcome = ended.outcome
-    return outcome.status, round(outcome.seconds, 3), round(outcome.megabytes)
 
 
 def _find_temporary(place: Path) -> list[str]:

@@ -10,6 +10,7 @@ from random import Random
 from .processes import Disturbance
 from .workloads import Workload
 
+MIN_FILE = 2000  # bytes: messages on stderr fit into such a file
 MAX_DELAY = 0.02  # seconds between a file operation and a signal that follows it
 STREAMS = (  # stdin, stdout, stderr: as _open_stream of processes calls them
     *(("closed", "file", "file"), ("null", "closed", "file"), ("null", "file", "closed")),
@@ -67,7 +68,7 @@ def _describe(disturbance: Disturbance) -> str:
 def draw_signal(random: Random, usual: Undisturbed, number: int) -> Disturbance:
     """Return a signal before or after a file operation, or at any time."""
     if random.random() < 0.3:
-        return Disturbance(number, seconds=random.uniform(0, usual.seconds))
+        return Disturbance(number, 1, random.uniform(0, usual.seconds))
     operation = random.randint(1, max(1, usual.operations))
     delay = math.inf if random.random() < 0.5 else random.uniform(0, MAX_DELAY)
     return Disturbance(number, operation, delay)
@@ -93,7 +94,7 @@ def _draw_full_disk(random: Random, usual: Undisturbed, turn: int) -> Plan:
 
 
 def _draw_file_size(random: Random, usual: Undisturbed, turn: int) -> Plan:
-    size = max(1, random.choice(usual.file_sizes) - random.choice((1, 100, 2000)))
+    size = max(MIN_FILE, random.choice(usual.file_sizes) - random.choice((1, 100, 2000)))
     return Plan((Disturbance(file_bytes=size),), frozenset({0, 1}))
 
 
@@ -146,7 +147,7 @@ class PhaseCase:
 
     def draw_plan(self, usual: Undisturbed) -> Plan:
         """Return what is done to the command."""
-        return PHASES[self.phase][0](Random(self.name), usual, self.turn)
+        return PHASES[self.phase][0](Random(self.name), usual, self.turn + self.number)
 
 
 def list_phase_cases(workloads: list[Workload], kills: int, seed: int) -> list[PhaseCase]:

@@ -102,7 +102,8 @@ def _join(parts: Sequence[_Moments]) -> Moments:
     means, variances = (
         np.array([part[which].numpy() for part in parts], np.float64) for which in (0, 1)
     )
-    return Moments(means.mean(0), variances.mean(0) + means.var(0))
+    with np.errstate(invalid="ignore"):  # ∞ − ∞: weights may be too large for float32
+        return Moments(means.mean(0), variances.mean(0) + means.var(0))
 
 
 def _run_layers(network: Network, numbers: Sequence[int]) -> _Run:
