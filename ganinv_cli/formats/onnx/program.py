@@ -24,6 +24,7 @@ from ganinv_cli.formats.onnx.reading import STANDARD, Model, find_opset
 MAX_OPERATIONS = 20_000
 MAX_DEPTH = 20  # of functions in functions
 MAX_CONSTANT = 1 << 27  # values of a constant that is computed, or of a batch of a fixed size
+MAX_ALL_CONSTANTS = 1 << 28  # values of all constants that are computed
 
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
 _WRONG = (  # raised by a call if an operation's inputs or settings do not fit
@@ -64,6 +65,7 @@ class Program:
         self._values: list[Any] = []  # while the program is made
         self._hashes: list[bytes] = []  # of how each value is computed
         self._operations = 0
+        self._folded_values = 0  # in all constants that were computed
         names = {name: self._add_constant(weight) for name, weight in model.weights.items()}
         with FuncGraph("sizes").as_default():
             self._inputs = []
@@ -188,7 +190,7 @@ class Program:
         count = len(node.output)
         call = Call(node.op_type, attributes, opset, shapes, count, self._rows, self._own_rows)
         is_constant = all(each is None or is_known(each) for each in tensors)
-        results = _fold(call, tensors) if is_constant else _call(call, tensors)
+        results = self._fold(call, tensors) if is_constant else _call(call, tensors)
         digests = [b"" if n is None else self._hashes[n] for n in inputs]
         outputs = [
             self._add(value, _hash(call.kind, opset, *sorted(attributes.items()), *digests, place))
@@ -201,6 +203,25 @@ class Program:
         if not all(map(is_known, results)):
             self._steps.append(_Step(call, inputs, outputs))
         return outputs
+
+    def _fold(self, call: Call, tensors: list[Any]) -> list[Any]:
+        """Compute a call with constant inputs, unless the result has a value for each row.
+
+        The sizes are checked first, because a few bytes can request any number of values.
+        """
+        with FuncGraph("sizes").as_default():
+            shapes = [_measure(each) for each in _call(call, tensors)]
+        if any(map(is_free, sum(shapes, ()))):
+            return _call(call, tensors)
+        size = sum(map(math.prod, shapes))
+        self._folded_values += size
+        if size > MAX_CONSTANT or self._folded_values > MAX_ALL_CONSTANTS:
+            raise UnsupportedError(
+                f"makes a constant of {shapes[0]} values, or too many with those before it; is it "
+                "a generator?"
+            )
+        with tf.init_scope():
+            return [to_first(each) for each in _call(call, tensors)]
 
 
 def _measure(value: Any) -> tuple[int, ...]:
@@ -216,21 +237,6 @@ def _measure(value: Any) -> tuple[int, ...]:
 def _call(call: Call, tensors: list[Any]) -> list[Any]:
     results = OPERATIONS[call.kind](call, *tensors)
     return results if isinstance(results, list) else [results]
-
-
-def _fold(call: Call, tensors: list[Any]) -> list[Any]:
-    """Compute a call with constant inputs, unless the result has a value for each row of a batch.
-
-    The sizes are checked first, because a few bytes can request any number of values.
-    """
-    with FuncGraph("sizes").as_default():
-        shapes = [_measure(each) for each in _call(call, tensors)]
-    if any(map(is_free, sum(shapes, ()))):
-        return _call(call, tensors)
-    if sum(map(math.prod, shapes)) > MAX_CONSTANT:
-        raise UnsupportedError(f"makes a constant of {shapes[0]} values; is it a generator?")
-    with tf.init_scope():
-        return [to_first(each) for each in _call(call, tensors)]
 
 
 def _find(names: Mapping[str, int], name: str, asked_by: str) -> int:

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 
 from ganinv_cli import formats
 from ganinv_cli.errors import CheckpointError
+from ganinv_cli.formats.onnx import program
 
 Nodes = list[Any]
 node = helper.make_node
@@ -100,6 +101,18 @@ BAD: dict[str, tuple[Any, str]] = {
 def test_a_bad_graph_is_refused(name: str, tmp_path: Path) -> None:
     (nodes, weights), words = BAD[name]
     assert_refused(write_model(tmp_path / "bad.onnx", build_model(nodes, weights)), words)
+
+
+def test_all_constants_together_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "MAX_ALL_CONSTANTS", 1 << 20, raising=False)
+    names = [f"c{number}" for number in range(12)]
+    makes = [node("ConstantOfShape", ["s"], [name]) for name in names]
+    ends = [node("Sum", names, ["c"]), node("ReduceSum", ["c"], ["r"], keepdims=0)]
+    nodes, weights = start([*makes, *ends, node("Add", ["x", "r"], ["picture"])], s=array(300, 300))
+    path = write_model(tmp_path / "bad.onnx", build_model(nodes, weights))
+    assert_refused(path, "values, or too many with those before it; is it a generator?")
 
 
 def assert_refused(path: Path, words: str) -> None:
