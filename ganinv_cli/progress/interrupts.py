@@ -73,6 +73,8 @@ class Interrupts:
             for number in SIGNALS
             if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
         }
+        # A signal that comes before `try` waits, so that it ends the process as any other does.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, handlers)
         receiver, sender = socket.socketpair()
         sender.setblocking(False)
         self._stream = os.dup(2)
@@ -85,6 +87,7 @@ class Interrupts:
         )
         watcher.start()
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             yield
         finally:
             signal.set_wakeup_fd(old_descriptor)
