@@ -1,8 +1,8 @@
 """Measurements that are kept between commands, by a hash of their inputs.
 
 A measurement is a set of arrays, an .npz file of its own in the user's cache folder. It may be lost
-at any time: a missing or damaged measurement is made again, and one that cannot be written is not
-kept.
+at any time: a missing or damaged measurement, or one that another user wrote, is made again, and
+one that cannot be written is not kept.
 """
 
 import hashlib
@@ -60,14 +60,18 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     """Return the arrays of a measurement by name, or None if they are not kept.
 
     `kind` is the folder of measurements of one kind, such as "preconditioner". A damaged file is
-    removed, and so is one that was kept under another key.
+    removed, and so is one that was kept under another key. A file of another user, who may write
+    any numbers into it, counts as missing.
     """
     path = _find_path(kind, key)
     if path is None:
         return None
     with suppress(OSError):
         try:
-            if not stat.S_ISREG(path.lstat().st_mode):  # a link may lead anywhere
+            status = path.lstat()
+            if status.st_uid != os.geteuid():
+                return None
+            if not stat.S_ISREG(status.st_mode):  # a link may lead anywhere
                 raise ArrayFileError("it is no regular file")
             arrays = read_arrays(path, 2 * MAX_ENTRY_BYTES, key)
         except ArrayFileError:

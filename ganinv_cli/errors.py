@@ -60,7 +60,9 @@ def explain_os_error(error: OSError) -> GaninvError:
     It is for errors that no command expects, such as a forbidden folder on the way to a file.
     """
     reason = error.strerror or error
-    if error.filename is not None:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        sentence = f"the system refused to open another file ({reason}); raise `ulimit -n`"
+    elif error.filename is not None:
         place = os.fsdecode(error.filename)
         sentence = f"{place} cannot be used ({reason}); check the name and its permissions"
     elif error.errno == errno.ENOENT:

@@ -47,6 +47,14 @@ def test_what_is_loaded_is_what_was_saved_bit_for_bit():
     assert cache.load("kind", cache.make_key("generator", 2.5)) is None
 
 
+def test_a_measurement_of_another_user_is_not_used(folder, monkeypatch):
+    cache.save("kind", KEY, ARRAYS)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert cache.load("kind", KEY) is None
+    assert _find_file(folder).exists()
+
+
 def test_xdg_cache_home_is_heeded(folder, tmp_path, monkeypatch):
     cache.save("kind", KEY, ARRAYS)
     assert _find_file(folder).is_file()

@@ -1,5 +1,6 @@
 """What the system refuses is said in a sentence, whichever call it was refused to."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from stored import write_shards
 
 from ganinv_cli.cli import main
+from ganinv_cli.errors import explain_os_error
 
 LONG = "a" * 300
 
@@ -80,3 +82,10 @@ def test_each_command_says_what_it_lacks_in_a_folder_that_was_removed(
     result = CliRunner().invoke(main, [each.format(shards=tmp_path) for each in arguments])
     assert result.exit_code == code, repr(result.exception)
     assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_too_few_open_files_are_no_matter_of_permissions() -> None:
+    error = OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.h5")
+    assert str(explain_os_error(error)) == (
+        "the system refused to open another file (Too many open files); raise `ulimit -n`"
+    )

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.report.output.plots import GREY, encode_figure, make_figure
+from ganinv_cli.report.output.plots import GREY, encode_figure, make_figure, use_own_style
 
 FLOOR = 1e-8  # of the largest value: smaller ones are drawn there
 
@@ -43,4 +43,5 @@ def draw_spectrum(values: NDArray[np.floating], title: str) -> Figure:
 
 def encode_spectrum(values: NDArray[np.floating], title: str, path: Path) -> bytes:
     """Return the content of a PNG, PDF or SVG file, by the suffix of its path."""
-    return encode_figure(draw_spectrum(values, title), path.suffix.removeprefix(".").lower())
+    with use_own_style():
+        return encode_figure(draw_spectrum(values, title), path.suffix.removeprefix(".").lower())

@@ -11,7 +11,7 @@ from PIL import Image
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files.write import encode_png, make_folder, replace_file
 from ganinv_cli.report.output.page import PageContent, render_page
-from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure
+from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.output.render import render
 from ganinv_cli.report.report import find_report_module
 from ganinv_cli.report.shared.failures import list_failures
@@ -62,10 +62,12 @@ def write_reports(
 
 def _make_page_content(report: "Report", results: "Results") -> PageContent:
     module = find_report_module(results, report.name)
+    with use_own_style():
+        figures = {name: encode_drawn_figure(drawn) for name, drawn in module.draw(results).items()}
     return PageContent(
         report,
         module,
-        {name: encode_drawn_figure(drawn) for name, drawn in module.draw(results).items()},
+        figures,
         list_failures(results, module.classify_failures(results)),
         results.attributes,
     )

@@ -3,8 +3,9 @@
 Sheets are laid out in pixels, so that images can be enlarged by a whole factor.
 """
 
+import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -101,6 +102,14 @@ def draw_montage(stored: StoredFigure, title: str) -> Figure:
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a $ in a file's name is a $
     return figure
+
+
+@contextlib.contextmanager
+def use_own_style() -> Iterator[None]:
+    """Draw with Matplotlib's defaults: a user's matplotlibrc may ask for LaTeX, or other fonts."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
 
 
 def encode_drawn_figure(drawn: DrawnFigure) -> EncodedFigure:

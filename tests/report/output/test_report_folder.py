@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from known_results import make_group, make_results
@@ -22,6 +23,16 @@ def test_a_report_made_twice_is_the_same(tmp_path):
         return {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
 
     assert contents() == contents()
+
+
+def test_the_figures_do_not_depend_on_the_style_of_the_user(tmp_path):
+    fill(tmp_path / "default")
+    with mpl.rc_context({"text.usetex": True, "axes.facecolor": "red", "lines.linewidth": 9}):
+        fill(tmp_path / "own")
+        assert mpl.rcParams["axes.facecolor"] == "red"
+    for file in (tmp_path / "default").iterdir():
+        if file.suffix in (".png", ".svg"):
+            assert (tmp_path / "own" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
