@@ -120,6 +120,8 @@ def check_type(name: str, value: Any, default: Any) -> None:
     types = (int, float) if isinstance(default, float) else (type(default),)
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise ConfigError(f"{name} is beyond {MAX_NUMBER:,}; give a smaller number")
+    if isinstance(value, str) and "\0" in value:  # no path and no name may hold it
+        raise ConfigError(f"{name} holds a null character; remove it")
     wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
         shown = _shorten(_to_toml(value))

@@ -72,6 +72,7 @@ def test_each_preset_of_the_paper_says_how_the_other_differs(name):
     ("text", "words"),
     [
         ("trials = 0", "at least 1"),
+        ('checkpoint = "a\\u0000b"', "checkpoint holds a null character; remove it"),
         ("trials = 'many'", 'trials = "many" should be a whole number, e.g. 1000'),
         ("trials = 2.5", "trials = 2.5 should be a whole number, e.g. 1000"),
         ("budget = inf", "budget = inf should be a number, e.g. 5000"),
