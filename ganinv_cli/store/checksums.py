@@ -95,7 +95,10 @@ def check_attributes(file: h5py.File) -> None:
 def _list_chunk_rows(data: h5py.Dataset) -> list[int]:
     """Return the first row of each chunk that was written, sorted. Raises as `check_index`."""
     chunks = list_chunks(data.id)
-    if INDEX_ATTRIBUTE in data.attrs and data.attrs[INDEX_ATTRIBUTE] != _sum_index(chunks):
+    # As text, because NumPy refuses to compare some types.
+    if INDEX_ATTRIBUTE in data.attrs and str(data.attrs[INDEX_ATTRIBUTE]) != str(
+        _sum_index(chunks)
+    ):
         raise OSError(f"the chunks of {data.name} do not match {INDEX_ATTRIBUTE}")
     return sorted(chunk.chunk_offset[0] for chunk in chunks)
 

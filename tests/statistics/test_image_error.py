@@ -28,3 +28,8 @@ def test_no_difference_is_infinitely_good() -> None:
     assert statistics.rmse(0.0, PIXELS) == 0
     assert statistics.psnr(0.0, PIXELS) == np.inf
     assert statistics.psnr(np.float32(0), PIXELS) == np.inf
+
+
+def test_a_loss_below_0_is_no_number_and_no_warning() -> None:
+    assert np.isnan(statistics.rmse(np.float64(-1), PIXELS))
+    assert np.isnan(statistics.psnr(np.float64(-1), PIXELS))

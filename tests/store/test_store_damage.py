@@ -212,3 +212,14 @@ def test_a_chunk_of_zeros_is_refused(path):
     path.write_bytes(content)
     with pytest.raises(ResultsError, match=r"4 trials of none \(4-7\) cannot be read"):
         assert_holds(read_results(path), range(10))
+
+
+@pytest.mark.parametrize("other", [np.void(b"abc"), "text", np.arange(3), 1.5, h5py.Empty("f4")])
+def test_a_sum_of_another_type_does_not_match(path, other):
+    with h5py.File(path, "w") as file:
+        checksums.write_rows(file, "values", np.arange(9.0))
+        checksums.write_index_sum(file["values"])
+        checksums.check_index(file["values"])
+        file["values"].attrs[checksums.INDEX_ATTRIBUTE] = other
+        with pytest.raises(OSError, match="do not match"):
+            checksums.check_index(file["values"])

@@ -1,7 +1,9 @@
 """Each fault is noticed: a bench that sees none would make the table of zeros worthless."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from benchmarks.torture.record import Record, write_page
 from benchmarks.torture.subject import Command
 
 SENTENCE = Outcome(2, "", "Error: g: no such file; name another\n")
+ROOT = Path(__file__).parents[3]
 JUDGED = Judged("x-1-0", "images", (), "x.png", "", ("hang",), None, 9.0, 1.0, "")
 
 
@@ -124,3 +127,12 @@ def test_the_table_counts_the_faults_and_is_made_from_its_file(tmp_path):
     (tmp_path / "out.md").unlink()
     write_page(tmp_path / "out.json")
     assert (tmp_path / "out.md").read_text() == page
+
+
+def test_the_page_in_docs_is_what_its_stored_file_says(tmp_path):
+    stored = ROOT / "docs" / "reliability" / "torture.json"
+    if not stored.exists():
+        pytest.skip("it has not been measured")
+    shutil.copyfile(stored, tmp_path / "torture.json")
+    write_page(tmp_path / "torture.json")
+    assert (tmp_path / "torture.md").read_bytes() == stored.with_suffix(".md").read_bytes()
