@@ -162,11 +162,12 @@ def _describe_missing_cluster(address: str, cause: str = "") -> str:
 def _keep_signal_handlers() -> Iterator[None]:
     """Restore the signal handlers on exit; `ray.init` replaces them.
 
-    The processes that it starts ignore the end of the terminal and Ctrl-\\, as Ray lets them ignore
-    Ctrl-C: they end with this process, which saves what they have finished.
+    The processes that it starts ignore the end of the terminal, Ctrl-\\ and SIGTERM for the process
+    group, as Ray lets them ignore Ctrl-C: they end with this process, which saves what they have
+    finished. Otherwise Ray would wait for them a minute, and then end this process.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -145,6 +145,10 @@ def test_a_run_that_was_stopped_and_killed_goes_on(recover, alone, ending, tmp_p
     with _start_locally(tmp_path, *command) as process:
         _wait_for_commits(tmp_path, process, 2)
         rays = clusters.list_descendants(process.pid)
+        for ray in rays:  # as a signal for the process group of the command does
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(ray, signal.SIGTERM)
+        _wait_for_commits(tmp_path, process, len(_list_commits(tmp_path)) + 2)
         process.send_signal(signal.SIGINT)
         said = _wait_for_end(process, 130)
     assert said[-1].startswith("interrupted; kept for recover.h5: the trials that had finished")
