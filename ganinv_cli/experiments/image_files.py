@@ -17,10 +17,12 @@ MAX_DESCRIBED = 8  # images that are described one by one
 def list_named_images(names: Sequence[str]) -> list[Path]:
     """Return the images that files and folders name, before any is read.
 
-    Raises ConfigError if none is named, ImageError if one does not exist.
+    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist.
     """
     if not names:
         raise ConfigError("no image is named; give a file, or a folder of images")
+    if "" in names:  # as from an unset variable of a shell; pathlib takes it for the current folder
+        raise ConfigError('an image has the empty name ""; give a file, or . for this folder')
     return list_images([Path(name) for name in names])
 
 

@@ -154,6 +154,12 @@ def test_the_z_are_not_written_over_something_else(small, tmp_path, npz):
     assert (tmp_path / "b.png").read_bytes() == before
 
 
+def test_an_empty_name_is_not_the_current_folder(small, tmp_path):
+    save_image(tmp_path / "a.png", make_image(small[1], 0))
+    assert 'the empty name ""' in _invert(tmp_path, small, "", code=2).stderr
+    assert not (tmp_path / "invert.h5").exists()
+
+
 @pytest.mark.parametrize("role", ["an image", "the mask", "another", "the results"])
 def test_the_z_replace_no_file_but_those_of_an_earlier_call(small, tmp_path, role):
     image = make_image(small[1], 0)
