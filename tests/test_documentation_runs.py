@@ -33,6 +33,7 @@ NOT_RUN = {  # beginning of a line -> why it is not run here
     "pip install": "the tests run in an environment that has ganinv",
     "make ": "runs the tests, or experiments for hours",
     ".venv/bin/python -m pytest": "runs the tests",
+    ".venv/bin/uv ": "asks the package index",
     'eval "$(_GANINV_COMPLETE': "changes the shell that reads it; tested in tests/cli",
     "_GANINV_COMPLETE": "changes the shell that reads it; tested in tests/cli",
     "ganinv train ": "trains for an hour; tested in tests/training",

@@ -1,6 +1,7 @@
 """Commands whose help groups its options, and the types of the options' values."""
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
@@ -88,8 +89,8 @@ class WholeNumber(click.IntRange):
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         shown = _shorten(value)
         try:
-            # Python reads at most 4,300 digits; the first 100 are too large as well
-            start: Any = value[:100] if isinstance(value, str) else value
+            # Python reads at most 4,300 digits; 100 without zeros before them are too large as well
+            start: Any = _drop_zeros(value)[:100] if isinstance(value, str) else value
             number = super().convert(start, param, ctx)
         except click.BadParameter:
             return self.fail(f"{shown} {self.problem}{_describe_range(self)}", param, ctx)
@@ -111,6 +112,11 @@ class DecimalNumber(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{_shorten(value)} is not a number{_describe_range(self)}", param, ctx)
         return number
+
+
+def _drop_zeros(text: str) -> str:
+    """Return a number without the zeros at its beginning."""
+    return re.sub(r"^\s*([+-]?)0+(?=\d)", r"\1", text)
 
 
 def _shorten(value: Any) -> str:

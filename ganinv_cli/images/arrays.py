@@ -33,6 +33,11 @@ def make_target_image(
     if isinstance(image, Image.Image):
         decoded, content = _decode_pillow(image, name)
     else:
+        if isinstance(image, np.ma.MaskedArray):
+            raise ImageError(
+                f"{name} is a masked array, whose mask would be ignored; give its data as "
+                "the image, and the pixels to compare as mask"
+            )
         array = np.asarray(image)
         decoded, content = decode_array(array, name), _encode_content(array)
     pixels, notes = fit_to_shape(name, decoded, shape, crop)

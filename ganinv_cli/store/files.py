@@ -122,12 +122,18 @@ def remove_results(path: Path) -> None:
 
 def check_replaceable(path: Path) -> None:
     """Raise ResultsError if a file is not from ganinv; a damaged or empty file may be replaced."""
-    if has_content(path):
-        with (
-            contextlib.suppress(DamagedError, ForeignError),
-            _open_arrays(path) as (file, _),
-        ):
+    if not has_content(path):
+        return
+    try:
+        with _open_arrays(path) as (file, _):
             _check_origin(path, file)
+    except DamagedError:
+        return
+    except ForeignError as error:
+        raise ResultsError(
+            f"{path} is not replaced, because ganinv did not write it as it is: {error.__cause__}; "
+            "delete it or name another file"
+        ) from error
 
 
 @contextlib.contextmanager

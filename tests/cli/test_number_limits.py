@@ -8,6 +8,7 @@ from called import run_ganinv
 from click.testing import CliRunner
 
 from ganinv_cli.cli import main
+from ganinv_cli.cli.parameters import WholeNumber
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.load import load
@@ -49,6 +50,14 @@ def test_a_number_of_thousands_of_digits_is_too_large_too(digits):
         assert result.exit_code == 2
         assert f"{'9' * 40}… is too large; give at most {largest}" in result.stderr
         assert len(result.stderr) < 300
+
+
+def test_zeros_before_a_number_do_not_matter():
+    for option, text in (("--seed", "0" * 200 + "-"), ("--trials", "0" * 200 + "x")):
+        result = CliRunner().invoke(main, ["recover", option, text])
+        assert "is not a whole number" in result.stderr
+    seeds = [WholeNumber(0).convert(text, None, None) for text in ("0" * 200 + "5", "007", "-0")]
+    assert seeds == [5, 7, 0]
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])

@@ -124,6 +124,7 @@ def test_the_hash_is_of_the_content() -> None:
         (np.full((8, 8), 255.0), "x holds floats from 255 to 255; scale them to -1 to 1, or conv"),
         (np.full((8, 8), -1.5), "x holds floats from -1.5 to -1.5"),
         (Image.new("F", (8, 8)), "x holds fractions"),
+        (np.ma.masked_less(np.ones((8, 8)), 0), "x is a masked array, whose mask would be ignored"),
     ],
 )
 def test_what_is_no_image_is_refused_with_what_to_do(

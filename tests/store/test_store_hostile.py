@@ -91,6 +91,20 @@ def test_no_other_file_is_opened(tmp_path, change, says, finished):
     assert not (tmp_path / "out.h5").exists()
 
 
+def test_overwrite_keeps_what_another_program_wrote(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["here"] = h5py.ExternalLink("there.h5", "/there")
+    before = path.read_bytes()
+    says = "a.h5 is not replaced, because .*: /here is a link that leads elsewhere; delete it"
+    with (
+        pytest.raises(ResultsError, match=says),
+        open_run(path, make_provenance(), overwrite=True),
+    ):
+        pass
+    assert path.read_bytes() == before
+
+
 def test_a_pipe_is_refused_and_not_opened(tmp_path):
     os.mkfifo(tmp_path / "a.h5")
     with pytest.raises(ResultsError, match=r"a\.h5 cannot be read: it is a pipe, not a file"):
