@@ -61,6 +61,8 @@ def finite_or_none(value: float) -> float | None:
 
 
 def _to_plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return finite_or_none(value)
     if isinstance(value, TableRow):
         return to_json(value)
     if isinstance(value, Mapping):

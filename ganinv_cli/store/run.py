@@ -61,6 +61,7 @@ class Run:
         self._stamp = _read_stamp(path)  # of the finished file, which no one else may change
         self._provenance = provenance
         self._committed = committed
+        self._continued = bool(committed.files)  # whether an earlier command has committed rows
         self._part_number = max(map(files.part_number, files.list_parts(path)), default=0)
         stored = committed.attributes
         self._start_time = stored["started"] if stored else provenance_.now()
@@ -108,8 +109,8 @@ class Run:
 
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only,
-        or another program has changed the run's files, ValueError if the rows do not fit the schema
-        or earlier rows.
+        or another program has changed the run's files, ResultsError if the rows do not fit those
+        of an earlier command, ValueError if they do not fit the schema or one another.
         """
         batch, layout = self._select_new_rows(rows)
         self._check_constants(constants or {})
@@ -178,14 +179,26 @@ class Run:
             missing = self._committed.is_missing(group, whole[TRIAL])
             if missing.any():
                 batch[group] = {name: values[missing] for name, values in whole.items()}
-        return batch, schema.join_layouts(self._committed.layout, new_layout)
+        try:
+            return batch, schema.join_layouts(self._committed.layout, new_layout)
+        except ValueError as error:
+            raise self._misfit_error(str(error)) from error
 
     def _check_constants(self, constants: Mapping[str, np.ndarray]) -> None:
         for name, values in constants.items():
             value = schema.conform_constant(name, np.asarray(values))
             known = self._committed.constants.setdefault(name, value)
             if not np.array_equal(known, value, equal_nan=True):
-                raise ValueError(f"{name} is not what it was in an earlier commit")
+                raise self._misfit_error(f"{name} is not what it was before")
+
+    def _misfit_error(self, reason: str) -> Exception:
+        """Return the error for rows that do not fit earlier ones: the file is wrong, or we are."""
+        if not self._continued:
+            return ValueError(reason)
+        return ResultsError(
+            f"{self.path} does not fit its own config ({reason}); restore a copy, give another "
+            "--out, or --overwrite to start again"
+        )
 
     def _build_attributes(
         self, finished: str, groups: list[str], figures: list[str]

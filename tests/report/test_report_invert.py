@@ -202,6 +202,18 @@ def test_a_run_in_progress_is_reported(style):
         assert (found["condition"], found["rank"], found["z"]) == (None, None, "as found")
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("constants", [{}, {"shared_gradients": np.array(np.nan)}])
+def test_numbers_that_only_an_edited_file_has_are_reported(style, constants):
+    given = make_image_groups()
+    given["stochastic"]["polished/image_loss"][:] = -1.0
+    results = make_image_results("invert", constants=constants, portrait=given)
+    text = render([summarize(results, "x")], style)
+    if style == "json":
+        (found,) = json.loads(text, parse_constant=pytest.fail)["tables"]["invert"]
+        assert (found["image_loss"], found["rmse"], found["psnr"]) == (-1, None, None)
+
+
 def test_nothing_yet_is_said():
     with pytest.raises(ResultsError, match=r"new\.h5: no recovery"):
         summarize(make_image_results("invert", portrait={}), "new.h5")

@@ -1,9 +1,12 @@
 """The results store refuses bad files, each with a sentence."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
 from stored import (
+    CONSTANTS,
     LATENT,
     assert_holds,
     commit_batches,
@@ -11,10 +14,11 @@ from stored import (
     make_rows,
     parts_folder,
     set_attribute,
+    write_results_file,
 )
 
 from ganinv_cli.errors import ResultsError, UsageError
-from ganinv_cli.store import lock, open_run, read_results, schema
+from ganinv_cli.store import checksums, lock, open_run, read_results, schema
 
 
 @pytest.fixture
@@ -279,3 +283,21 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_written(path, change):
             run.commit(batch)
         assert run.list_committed("none").tolist() == [0, 1]
     assert_holds(read_results(path), [0, 1])
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("name", ["curve_gradients", "snapshot_gradients", "none/z_error"])
+def test_rows_that_do_not_fit_a_changed_file_are_refused(path, name, finished):
+    write_results_file(path, [0, 1], finished=finished)
+    stored = path if finished else next(parts_folder(path).iterdir())
+    with h5py.File(stored, "r+") as file:
+        del file.attrs[checksums.ATTRIBUTE]
+        if name in CONSTANTS:
+            file[name][...] += 1
+        else:
+            values = file[name][()]
+            del file[name]
+            file[name] = values.astype(np.float32)
+    message = f"{re.escape(str(path))} does not fit its own config .*{name}.*--overwrite"
+    with open_run(path, make_provenance()) as run, pytest.raises(ResultsError, match=message):
+        commit_batches(run, [2, 3])

@@ -125,7 +125,7 @@ def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Float
     recoveries = image.recoveries[rule]
     latent, pixels = recoveries.z.shape[1], image.pixel_count or 0
     loss = float(recoveries.loss[recoveries.best_row])
-    if singular_values is None or pixels <= latent or not np.isfinite(loss):
+    if singular_values is None or pixels <= latent or not 0 <= loss < np.inf:
         return 0.0
     with np.errstate(divide="ignore"):
         return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))

@@ -14,19 +14,26 @@ def format_share(share: float) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """Return a number with at least three digits, `-` for None."""
+    """Return a number with at least three digits, `-` for None; nan and inf as such."""
     if value is None:
         return "-"
-    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(digits, 3)}f}"
 
 
 def format_scientific(value: float | None) -> str:
-    """Return a number as 1.23e-5, or as 0.120, 12.3 or 12,345 if that is as short; `-` for None."""
+    """Return a number as 1.23e-5, or as 0.120, 12.3 or 12,345 if that is as short; `-` for None.
+
+    nan and inf are returned as such.
+    """
     if value is None:
         return "-"
     if value == 0:
         return "0"
+    if not math.isfinite(value):
+        return f"{value:g}"
     if 0.01 <= abs(value) < 999.5:
         return f"{value:#.3g}".removesuffix(".")
     if 999.5 <= abs(value) < 1e5:
