@@ -67,7 +67,6 @@ class Catalogue:
         lost: Mapping[str, np.ndarray] | None = None,
     ) -> bool:
         """Add a committed file; return whether it has a row that no earlier file has."""
-        trials = {group: numbers[numbers >= 0] for group, numbers in trials.items()}
         new = [self._mark_committed(group, numbers) for group, numbers in trials.items()]
         spans = {
             group: (int(numbers.min()), int(numbers.max()))
@@ -206,7 +205,8 @@ def _add_file(catalogue: Catalogue, path: Path) -> bool:
     catalogue.figures += found.attributes["figures"]
     if damaged := str(found.damage):
         catalogue.notes.append(_describe_damage(path, damaged))
-    return catalogue.add(path, found.trials, found.damage.trials)
+    trials = {group: stored.trials for group, stored in found.trials.items()}
+    return catalogue.add(path, trials, found.damage.trials)
 
 
 def _describe_damage(path: Path, damaged: str) -> str:
@@ -222,6 +222,6 @@ def _locate_by_index(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarr
 
 def _locate_by_search(trial: h5py.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which numbers a part has, and their rows, sorted."""
-    stored = checksums.read_intact_rows(trial, checksums.find_damaged_rows(trial), -1)
-    at = np.flatnonzero(np.isin(stored, numbers))
-    return stored[at], at
+    rows, stored = checksums.read_trials(trial)
+    wanted = np.isin(stored, numbers)
+    return stored[wanted], rows[wanted]

@@ -6,11 +6,12 @@ earlier versions have no sums, and are read unchecked.
 """
 
 import hashlib
+import itertools
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -30,6 +31,15 @@ CHUNK_ROWS = 1024  # at most: so many rows are lost if a byte changes
 CHUNK_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 22  # of a dataset, read at once
 MAX_CONSTANT = 1 << 20  # bytes of a dataset beside the rows
+NOT_RUN = -1  # in place of the trial's number, also in chunks that were never written
+UNREADABLE = np.iinfo(np.int64).min  # in place of the number, if it is damaged
+
+
+class TrialRows(NamedTuple):
+    """Rows of a group, and the numbers of their trials."""
+
+    rows: np.ndarray  # (n,) int64, sorted
+    trials: np.ndarray  # (n,) int64
 
 
 def write_rows(group: h5py.Group, name: str, values: np.ndarray) -> None:
@@ -51,33 +61,43 @@ def check_index(data: h5py.Dataset) -> None:
         _list_chunk_rows(data)
 
 
-def find_damaged_rows(data: h5py.Dataset) -> np.ndarray:
-    """Return which rows cannot be read: bool (rows,)."""
-    damaged = np.zeros(len(data), bool)
+def find_damaged_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Return which of these rows, (n,) sorted, cannot be read: bool (n,)."""
+    damaged = np.zeros(len(rows), bool)
     if not data.fletcher32:
         return damaged
     try:
-        written = _list_chunk_rows(data)
+        chunks = _list_chunk_rows(data)
     except (OSError, RuntimeError):
         return ~damaged
-    rows = data.chunks[0]
-    row_bytes = data.dtype.itemsize * math.prod(data.shape[1:])
-    length = max(1, BLOCK_BYTES // max(1, rows * row_bytes))  # chunks
-    for at in range(0, len(written), length):
-        _mark_damaged(data, written[at : at + length], damaged)
+    for block, values in _read_chunks(data, chunks, data.chunks[0]):
+        if values is None:
+            damaged[slice(*np.searchsorted(rows, [block.start, block.stop]))] = True
     return damaged
 
 
-def read_intact_rows(data: h5py.Dataset, damaged: np.ndarray, fill: int) -> np.ndarray:
-    """Return data[:], with `fill` in rows that are damaged, bool (rows,)."""
-    if not damaged.any():
-        return np.asarray(data[:])
-    values = np.full(data.shape, fill, data.dtype)
-    for low in range(0, len(data), data.chunks[0]):
-        rows = slice(low, low + data.chunks[0])
-        if not damaged[rows].any():
-            values[rows] = data[rows]
-    return values
+def read_trials(data: h5py.Dataset) -> TrialRows:
+    """Return the rows of a column of trial numbers that were run; only written chunks are read.
+
+    Raises as `check_index`, ValueError if chunks that were never written would count as run.
+    """
+    length = data.chunks[0] if data.chunks else BLOCK_BYTES // data.dtype.itemsize
+    chunks = _list_chunk_rows(data) if data.chunks else list(range(0, len(data), length))
+    if data.fillvalue != NOT_RUN and len(chunks) * length < len(data):
+        raise ValueError(f"{data.name} has rows that were never written")
+    found = [np.zeros((2, 0), np.int64)]
+    for block, values in _read_chunks(data, chunks, length):
+        rows = np.arange(block.start, block.stop)
+        trials = np.full(len(rows), UNREADABLE) if values is None else values
+        found.append(np.stack([rows, trials])[:, trials != NOT_RUN])
+    return TrialRows(*np.concatenate(found, axis=1))
+
+
+def list_written_rows(data: h5py.Dataset) -> np.ndarray:
+    """Return the rows of the chunks that were written, (n,) sorted, whatever their checksums."""
+    first = np.unique([chunk.chunk_offset[0] for chunk in list_chunks(data.id)]).astype(np.int64)
+    rows = (first[:, None] + np.arange(data.chunks[0])).ravel()
+    return rows[rows < len(data)]
 
 
 def write_attributes_sum(file: h5py.File) -> None:
@@ -100,7 +120,7 @@ def _list_chunk_rows(data: h5py.Dataset) -> list[int]:
         _sum_index(chunks)
     ):
         raise OSError(f"the chunks of {data.name} do not match {INDEX_ATTRIBUTE}")
-    return sorted(chunk.chunk_offset[0] for chunk in chunks)
+    return sorted({chunk.chunk_offset[0] for chunk in chunks})
 
 
 def _sum_index(chunks: list[h5py.h5d.StoreInfo]) -> np.uint32:
@@ -109,18 +129,36 @@ def _sum_index(chunks: list[h5py.h5d.StoreInfo]) -> np.uint32:
     return np.uint32(zlib.crc32(np.array(sorted(places), "<i8").tobytes()))
 
 
-def _mark_damaged(data: h5py.Dataset, written: list[int], damaged: np.ndarray) -> None:
-    """Mark the rows of the chunks that cannot be read, of those that begin at `written`, sorted."""
-    rows = slice(written[0], written[-1] + data.chunks[0])
+def _read_chunks(
+    data: h5py.Dataset, chunks: Sequence[int], length: int
+) -> Iterator[tuple[slice, np.ndarray | None]]:
+    """Yield the rows and values of chunks of `length` rows, from their first rows, sorted.
+
+    At most BLOCK_BYTES are read at a time, or a chunk. The values are None if they do not match
+    their checksum. Raises OSError if they have none, and cannot be read.
+    """
+    row_bytes = data.dtype.itemsize * math.prod(data.shape[1:])
+    block_rows = length * max(1, BLOCK_BYTES // max(1, length * row_bytes))
+    for _, block in itertools.groupby(chunks, lambda first: first // block_rows):
+        yield from _read_block(data, list(block), length)
+
+
+def _read_block(
+    data: h5py.Dataset, chunks: list[int], length: int
+) -> Iterator[tuple[slice, np.ndarray | None]]:
+    rows = slice(chunks[0], min(chunks[-1] + length, len(data)))
     try:
-        data[rows]
+        values = data[rows]
     except OSError:
-        if len(written) == 1:
-            damaged[rows] = True
+        if not data.fletcher32:
+            raise
+        if len(chunks) > 1:
+            middle = len(chunks) // 2
+            yield from _read_block(data, chunks[:middle], length)
+            yield from _read_block(data, chunks[middle:], length)
             return
-        middle = len(written) // 2
-        _mark_damaged(data, written[:middle], damaged)
-        _mark_damaged(data, written[middle:], damaged)
+        values = None
+    yield rows, values
 
 
 def _sum_attributes(file: h5py.File) -> str:

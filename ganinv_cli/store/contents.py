@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from ganinv_cli.files.hdf5 import list_chunks
 from ganinv_cli.store import checksums, columns, damage, schema
+from ganinv_cli.store.checksums import TrialRows
 from ganinv_cli.store.schema import TRIAL, Kind, Layout, column_path
 from ganinv_cli.store.validation import OpenResults
 
@@ -21,7 +21,7 @@ class FileSummary(NamedTuple):
     """The contents of a results file, without the values of the columns."""
 
     attributes: dict[str, Any]  # decoded
-    trials: dict[str, np.ndarray]  # group -> (rows,), each row's number; -1 if it was not run
+    trials: dict[str, TrialRows]  # by group; only the rows that were run
     layout: Layout
     constants: dict[str, np.ndarray]
     damage: damage.Damage  # empty if it was not looked for
@@ -56,7 +56,7 @@ def read_summary(opened: OpenResults) -> FileSummary:
     Raises OSError if they are damaged, ValueError if they are no trials or outcomes.
     """
     trials = {
-        group: read_all(opened.file[column_path(group, TRIAL)])
+        group: _read_trials(opened.file[column_path(group, TRIAL)])
         for group in opened.attributes["groups"]
     }
     return _make_summary(opened, trials)
@@ -69,7 +69,7 @@ def read_intact_summary(opened: OpenResults) -> FileSummary:
     """
     file, about = opened.file, opened.attributes
     rows = damage.find_intact_rows(opened)
-    summary = _make_summary(opened, {group: rows[group].trials for group in about["groups"]})
+    summary = _make_summary(opened, {group: rows[group].found for group in about["groups"]})
     lost = {group: of.lost for group, of in rows.items() if len(of.lost)}
     figures = damage.find_damaged_figures(file, about["figures"])
     intact = [name for name in about["figures"] if name not in figures]
@@ -78,10 +78,10 @@ def read_intact_summary(opened: OpenResults) -> FileSummary:
     )
 
 
-def _make_summary(opened: OpenResults, trials: dict[str, np.ndarray]) -> FileSummary:
+def _make_summary(opened: OpenResults, trials: dict[str, TrialRows]) -> FileSummary:
     file, attributes, layout = opened
-    for group, numbers in trials.items():
-        _check_rows(opened, group, numbers)
+    for group, found in trials.items():
+        _check_rows(opened, group, found)
     return FileSummary(
         attributes,
         trials,
@@ -132,20 +132,6 @@ def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     return values
 
 
-def read_all(data: h5py.Dataset) -> np.ndarray:
-    """Return data[:] of numbers, without reading chunks that were never written."""
-    checksums.check_index(data)
-    if not data.chunks:
-        return np.asarray(data[:])
-    length, written = data.chunks[0], [chunk.chunk_offset[0] for chunk in list_chunks(data.id)]
-    if 2 * len(written) * length > len(data):
-        return np.asarray(data[:])
-    values = np.full(data.shape, data.fillvalue, data.dtype)
-    for first in written:
-        values[first : first + length] = data[first : first + length]
-    return values
-
-
 def iterate_pieces(ends: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield the first place and the end of each piece of a sequence that is not empty.
 
@@ -171,12 +157,19 @@ def _read_sorted_rows(data: h5py.Dataset, rows: np.ndarray, length: int) -> np.n
     return values
 
 
-def _check_rows(opened: OpenResults, group: str, trials: np.ndarray) -> None:
-    """Raise ValueError if rows are not of these trials, (rows,), or have no known outcome."""
-    run = np.flatnonzero(trials != -1)
+def _read_trials(data: h5py.Dataset) -> TrialRows:
+    """Return the rows that were run. Raises OSError if any is damaged."""
+    found = checksums.read_trials(data)
+    if (found.trials == checksums.UNREADABLE).any():
+        raise OSError(f"{data.name} does not match its checksums")
+    return found
+
+
+def _check_rows(opened: OpenResults, group: str, found: TrialRows) -> None:
+    """Raise ValueError if rows are not of these trials, or have no known outcome."""
     finished = opened.attributes["finished"] != ""
-    schema.check_trials(group, trials[run], rows=run if finished else None)
+    schema.check_trials(group, found.trials, rows=found.rows if finished else None)
     for name in schema.OUTCOME_COLUMNS:
         if (group, name) in opened.layout:
-            outcomes = read_rows(opened.file[column_path(group, name)], run)
+            outcomes = read_rows(opened.file[column_path(group, name)], found.rows)
             schema.check_outcomes(group, name, outcomes)

@@ -127,13 +127,13 @@ def _merge_contents(loaded: Sequence[_FileContents]) -> Results:
         columns: dict[str, list[str]] = {}
         for group, name in summary.layout:
             columns.setdefault(group, []).append(name)
-        for group, trials in summary.trials.items():
-            piece = FileRows(source, trials, columns.get(group, []))
+        for group, stored in summary.trials.items():
+            piece = FileRows(source, stored, columns.get(group, []))
             pieces.setdefault(group, []).append(piece)
     groups = {name: GroupRows(name, of) for name, of in pieces.items()}
     first = loaded[0].summary
     complete = first.attributes["finished"] != "" and all(
-        len(rows[TRIAL]) == np.sum(first.trials.get(name, np.zeros(0)) >= 0)
+        name in first.trials and len(rows[TRIAL]) == len(first.trials[name].trials)
         for name, rows in groups.items()
     )
     constants: dict[str, np.ndarray] = {}

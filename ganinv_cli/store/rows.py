@@ -11,6 +11,7 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import contents, differences, files
+from ganinv_cli.store.checksums import TrialRows
 from ganinv_cli.store.schema import TRIAL, Kind, column_path
 
 CACHE_BYTES = 1 << 16  # larger columns are not cached
@@ -96,10 +97,10 @@ def select_run_key(attributes: Mapping[str, Any]) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class FileRows:
-    """The rows of a group in one file."""
+    """The rows of a group in one file that were run."""
 
     source: ResultsFile
-    trials: np.ndarray  # (rows,), trial numbers; -1 for a row that was not run
+    found: TrialRows
     columns: Sequence[str]  # names
 
 
@@ -113,8 +114,8 @@ class GroupRows(Mapping[str, np.ndarray]):
         """Join the pieces; if two have the same trial, the first one counts."""
         self._name = name
         self._files = [piece.source for piece in pieces]
-        ran = [np.flatnonzero(piece.trials >= 0) for piece in pieces]
-        trials = [piece.trials[rows] for piece, rows in zip(pieces, ran, strict=True)]
+        ran = [piece.found.rows for piece in pieces]
+        trials = [piece.found.trials for piece in pieces]
         self._trials, first = np.unique(np.concatenate(trials), return_index=True)
         row = np.concatenate(ran)[first]
         self._file_rows = self._trials if np.array_equal(row, self._trials) else row
