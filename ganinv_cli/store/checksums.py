@@ -6,7 +6,6 @@ earlier versions have no sums, and are read unchecked.
 """
 
 import hashlib
-import itertools
 import json
 import math
 import zlib
@@ -134,13 +133,16 @@ def _read_chunks(
 ) -> Iterator[tuple[slice, np.ndarray | None]]:
     """Yield the rows and values of chunks of `length` rows, from their first rows, sorted.
 
-    At most BLOCK_BYTES are read at a time, or a chunk. The values are None if they do not match
-    their checksum. Raises OSError if they have none, and cannot be read.
+    Consecutive chunks are read together, at most BLOCK_BYTES at a time, or a chunk. The values are
+    None if they do not match their checksum. Raises OSError if they have none, and cannot be read.
     """
     row_bytes = data.dtype.itemsize * math.prod(data.shape[1:])
     block_rows = length * max(1, BLOCK_BYTES // max(1, length * row_bytes))
-    for _, block in itertools.groupby(chunks, lambda first: first // block_rows):
-        yield from _read_block(data, list(block), length)
+    first = np.array(chunks, np.int64)
+    ends = (np.diff(first) != length) | (np.diff(first // block_rows) > 0)
+    for block in np.split(first, np.flatnonzero(ends) + 1):
+        if len(block):
+            yield from _read_block(data, block.tolist(), length)
 
 
 def _read_block(
