@@ -43,6 +43,7 @@ def _many(path):
     with h5py.File(path, "w") as file:
         file.attrs.update(made_by.to_attributes(now, now, ["", "stochastic"], []))
         file["curve_gradients"] = np.geomspace(1, 1e4, POINTS)
+        file["snapshot_gradients"] = np.geomspace(1, 1e4, 3)
         for group in ("", "stochastic"):
             file[column_path(group, "trial")] = np.arange(TRIALS)
         _column(file, "z_true", (LATENT,), np.float32(0.5))
