@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# (ganinv_cli/\S+?)(?:: ([^\n]+))?\n(.*?)```", PAGE, re.DOTALL)
 PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
-    "an entry of COMMANDS": "}\n\n\nclass",
+    "an entry of COMMANDS": "}\n\n# Environment",
     "columns": "\n\ndef make_sections",
     "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
 }

@@ -232,5 +232,5 @@ def results_options(default: str) -> Callable[[Command], Command]:
 
 def _make_output(default: str, out: Path | None, **others: Any) -> Output:
     output = Output(out or Path(default), is_explicit=out is not None, **others)
-    publish.get_results_folder(output.out)  # raises before any work if the name gives no folder
+    publish.check_results_folder(output.out)  # before any work
     return output

@@ -42,7 +42,7 @@ def merge(
     Example:
         ganinv merge recover.h5 recover-1-of-2.h5 recover-2-of-2.h5
     """
-    folder = publish.get_results_folder(out)
+    publish.check_results_folder(out)
     from ganinv_cli.report.report import list_trial_groups
     from ganinv_cli.store.merge.merge_files import merge_files
 
@@ -51,4 +51,4 @@ def merge(
         click.echo(to_printable(note), err=True)
     if not quiet:
         click.echo(to_printable(f"{out}: {combined.contents}"), err=True)
-    publish.publish({out: folder}, style, quiet, brief=not verbose)
+    publish.publish({out: publish.get_results_folder(out)}, style, quiet, brief=not verbose)

@@ -23,20 +23,24 @@ if TYPE_CHECKING:
 def get_results_folder(file: Path) -> Path:
     """Return the folder for a results file's tables and figures, e.g. `recover/` for `recover.h5`.
 
-    Raises UsageError if the name has no suffix, or consists of one, or the folder is a file.
+    Raises UsageError if the name has no suffix, or consists of one.
     """
     if not file.suffix or not file.stem.strip("."):
         raise UsageError(
             f"{file}: tables and figures go into a folder named like the results file without its "
             "ending; give the file a name such as recover.h5"
         )
-    folder = file.with_suffix("")
+    return file.with_suffix("")
+
+
+def check_results_folder(file: Path) -> None:
+    """Raise UsageError if there is a file in the place of `get_results_folder`, or as it does."""
+    folder = get_results_folder(file)
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             f"{file}: its tables and figures would go into the folder {folder}/, but {folder} is "
             "a file; give the results file another name"
         )
-    return folder
 
 
 Images = Mapping[Path, "Sequence[NamedImage]"]  # results file -> images to report

@@ -90,9 +90,8 @@ class Interrupts:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             yield
         finally:
+            self._handled = True  # a signal that comes now interrupts nothing, and ends the process
             signal.set_wakeup_fd(old_descriptor)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
             sender.close()
             watcher.join()
             receiver.close()
@@ -100,6 +99,8 @@ class Interrupts:
             if self.requested:
                 _flush()
                 os._exit(EXIT_CODE)  # Python takes seconds to unload TensorFlow
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             os.close(self._stream)
 
     def _watch(self, receiver: socket.socket, numbers: bytes) -> None:

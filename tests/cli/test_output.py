@@ -108,7 +108,7 @@ def test_a_variable_that_no_command_needs_may_have_any_value(name, folder):
 def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(tmp_path):
     shutil.copy(RESULTS, tmp_path / "run.h5")
     (tmp_path / "run").write_text("")
-    for command in (("report", "run.h5"), ("recover", "--trials", "1", "--out", "run.h5")):
+    for command in (("merge", "run.h5", "a.h5"), ("recover", "--trials", "1", "--out", "run.h5")):
         run = run_in_shell(tmp_path, "", *command)
         assert run.returncode == 2
         assert "run is a file; give the results file another name" in run.stderr

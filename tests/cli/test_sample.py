@@ -164,7 +164,7 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
                     folder, "sample", "colour", "--out", out, "--count", 1, code=code
                 )
                 assert "forbidden" in result.stderr and advice in result.stderr
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
     for out in ("new.png", "new/"):
         result = run_ganinv(folder, "sample", "nothing", "--out", out, code=2)
         assert "choose another place, or allow writing there" in result.stderr

@@ -161,7 +161,7 @@ def test_a_place_that_is_forbidden_is_misuse_and_a_full_disk_is_not(folder, monk
 
 
 def test_a_folder_that_is_forbidden_is_known_before_anything_is_read(folder, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
     for to in ("n.keras", "c", "first/DCGAN.model-9"):
         result = run_ganinv(folder, "convert", "nothing", to, code=2)
         assert f"{to} cannot be written" in result.stderr

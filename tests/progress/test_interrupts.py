@@ -182,14 +182,18 @@ def test_an_interruption_that_is_lost_where_nothing_has_to_be_saved_ends_the_pro
     assert "interrupted before any trial had finished" in terminal.text
 
 
-def test_a_signal_while_its_handlers_are_installed_ends_the_process_as_any_other():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("step", "printed"), [("threading.Thread.start", ""), ("threading.Thread.join", "done\n")]
+)
+def test_a_signal_while_handlers_come_and_go_ends_the_process_as_any_other(step, printed, number):
     program = (
         "import signal, threading\n"
         "from ganinv_cli.progress.interrupts import handle_interrupts\n"
-        "start = threading.Thread.start\n"
-        "def start_late(thread):\n    signal.raise_signal(signal.SIGTERM)\n    start(thread)\n"
-        "threading.Thread.start = start_late\n"
-        "with handle_interrupts():\n    print('not interrupted')\n"
+        f"usual = {step}\n"
+        f"def disturb(thread):\n    signal.raise_signal({number:d})\n    usual(thread)\n"
+        f"{step} = disturb\n"
+        "with handle_interrupts():\n    print('done')\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
+    assert (run.returncode, run.stdout, run.stderr) == (130, printed, "")

@@ -184,7 +184,7 @@ def test_tables_are_printed_where_the_folder_cannot_be_written(saved, tmp_path, 
 def test_a_run_prints_its_tables_where_the_folder_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     builders.make_checkpoint(tmp_path / "generator")
-    (tmp_path / "recover").write_text("in the way")
+    (tmp_path / "recover" / "report.html").mkdir(parents=True)
     arguments = ["--checkpoint", "generator", "--trials", "1", "--clip", "none", "--budget", "1"]
     given = CliRunner().invoke(main, ["recover", *arguments, "--format", "json", "-q"])
     assert given.exit_code == 1

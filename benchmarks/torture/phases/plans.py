@@ -94,7 +94,7 @@ def _draw_full_disk(random: Random, usual: Undisturbed, turn: int) -> Plan:
 
 
 def _draw_file_size(random: Random, usual: Undisturbed, turn: int) -> Plan:
-    size = max(MIN_FILE, random.choice(usual.file_sizes) - random.choice((1, 100, 2000)))
+    size = max(MIN_FILE, random.choice(usual.file_sizes or (0,)) - random.choice((1, 100, 2000)))
     return Plan((Disturbance(file_bytes=size),), frozenset({0, 1}))
 
 
