@@ -55,17 +55,19 @@ def main(
     record = Record(BUILD / f"torture-{seed}.json", seed, again)
     files = (10_000 if full else 3_000) if files is None else files
     kills = (200 if full else 40) if kills is None else kills
-    began = time.monotonic()
+    record.command += f" --files {files} --kills {kills}"
+    began = time.monotonic() - record.seconds
     prepare_process((BUILD / "parent").absolute())
     mutated = [each for each in _list_files(only, files, seed) if not record.has(each.name)]
     click.echo(f"seed {seed}: {len(mutated)} mutated files", err=True)
     if mutated:
         _run_files(mutated, record, workers, failures.absolute())
+        record.seconds = time.monotonic() - began
     disturbed = [each for each in _list_phases(only, kills, seed) if not record.has(each.name)]
     click.echo(f"{len(disturbed)} disturbed commands", err=True)
     if disturbed:
         _run_phases(disturbed, record, workers)
-    record.seconds += time.monotonic() - began
+    record.seconds = time.monotonic() - began
     record.save()
     click.echo(record.format_page())
     if out:

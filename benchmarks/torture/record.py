@@ -29,6 +29,7 @@ class Record:
         self._lock = threading.Lock()
         self.cases: dict[str, dict[str, Any]] = {}
         self.seconds = 0.0
+        self.command = f"python -m benchmarks.torture --seed {seed}"
         if path.exists() and not again:
             stored = json.loads(path.read_text())
             self.cases, self.seconds = stored["cases"], stored["seconds"]
@@ -82,7 +83,7 @@ class Record:
     def _describe(self) -> str:
         versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
         return (
-            f"`python -m benchmarks.torture --seed {self.seed}`, {self.seconds / 60:.0f} minutes, "
+            f"`{self.command}`, {self.seconds / 60:.0f} minutes, "
             f"{_read_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"{versions}, revision {read_git_revision() or 'unknown'}"
         )
