@@ -18,7 +18,7 @@ def limit_points(generator: Generator, points: int) -> int:
     """Return the number of draws to use: fewer than `points` if J would not fit in memory."""
     return min(
         points,
-        max(1, MAX_JACOBIAN_VALUES // (generator.latent * int(np.prod(generator.image_shape)))),
+        max(1, MAX_JACOBIAN_VALUES // (generator.latent * generator.count_values())),
     )
 
 

@@ -31,8 +31,8 @@ COMMANDS = {  # name -> heading in the help
     "cache": "Results",
 }
 
-# Environment variables of h5py, Matplotlib and NumPy that no command needs. Each library fails to
-# load, with a traceback, if the value is one that it does not know.
+# Environment variables of h5py and Matplotlib that no command needs. With a value that it does not
+# know, the library ends in a traceback.
 UNUSED_VARIABLES = ("HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH")
 
 

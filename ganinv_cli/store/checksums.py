@@ -29,7 +29,7 @@ STORAGE_BYTES = 64  # per chunk, at most
 CHUNK_ROWS = 1024  # at most: so many rows are lost if a byte changes
 CHUNK_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 22  # of a dataset, read at once
-MAX_CONSTANT = 1 << 20  # bytes of a dataset beside the rows
+MAX_CONSTANT_BYTES = 1 << 20  # of a dataset beside the rows
 NOT_RUN = -1  # in place of the trial's number, also in chunks that were never written
 UNREADABLE = np.iinfo(np.int64).min  # in place of the number, if it is damaged
 
@@ -168,7 +168,7 @@ def _sum_attributes(file: h5py.File) -> str:
     for name in json.loads(file.attrs["figures"]):
         said[name] = dict(_list_attributes(file[name]))
     for name in (column.name for column in CONSTANTS if column.name in file):
-        if not isinstance(file[name], h5py.Dataset) or file[name].nbytes > MAX_CONSTANT:
+        if not isinstance(file[name], h5py.Dataset) or file[name].nbytes > MAX_CONSTANT_BYTES:
             raise OSError(f"{name} is too large, or no array")
         said[name] = [str(file[name].dtype), file[name][()].tolist()]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -16,7 +16,7 @@ from ganinv_cli.store.columns import Column
 from ganinv_cli.store.schema import TRIAL, Kind, Layout, column_path, enclosing_group
 
 MAX_CHUNK_BYTES = 1 << 28  # that a read of one row may take
-MAX_CONSTANTS = 1 << 20  # numbers of an array beside the rows
+MAX_CONSTANT_VALUES = 1 << 20  # of an array beside the rows
 _CHANNELS = (1, 3)  # of a picture
 _TOGETHER = (  # columns of which a group has all or none
     ("z_error", "first/z_error"),
@@ -89,7 +89,7 @@ def _check_constant(column: Column, array: Array, sizes: dict[str, int]) -> None
             f"{column.name} is {array.dtype} {array.shape}, and should be {column.dtype} of rank "
             f"{len(column.shape)}"
         )
-    if max(array.shape, default=1) > MAX_CONSTANTS:
+    if max(array.shape, default=1) > MAX_CONSTANT_VALUES:
         raise Hdf5Error(f"{column.name} has {array.shape[0]:,} numbers, which are too many")
     _check_sizes(column.name, column, array.shape, sizes)
 
@@ -131,7 +131,7 @@ def _check_figure(file: h5py.File, name: str, arrays: Arrays) -> None:
     if pictures.shape[0] * pictures.row_bytes > pictures.most_bytes:
         raise Hdf5Error(f"{path} has the shape {pictures.shape}, and fewer values are stored")
     if 0 in pictures.shape or pictures.shape[-1] not in _CHANNELS:
-        raise Hdf5Error(f"{path} has the shape {pictures.shape}, which is none of pictures")
+        raise Hdf5Error(f"{path} has the shape {pictures.shape}, which pictures do not have")
     panels = read_texts(file[name], "panels") or []
     if len(panels) != pictures.shape[0] or not all(
         p.isprintable() and "$" not in p for p in panels

@@ -26,7 +26,7 @@ from ganinv_cli.store import provenance
 from ganinv_cli.store.schema import Layout
 from ganinv_cli.store.stored_layout import check_layout
 
-MAX_DEPTH = 20  # of lists and tables in one another
+MAX_DEPTH = 20  # of nested lists and tables
 MAX_IMAGES = 1_000_000  # of a run
 MAX_TEXT = 1 << 26  # characters of an attribute: names of groups, or of image files
 MAX_WORD = 1000  # characters of an attribute that is not JSON
@@ -44,7 +44,7 @@ _EXAMPLES: Mapping[str, Mapping[str, Any]] = {  # table of a config -> a value o
     "polish": {"radius": 0.01, "level": 0.1, "explained": 1e-6, "precision": "float64"},
 }
 _NUMBERS = ("schema", "seed")
-_WORDS = (*("command", "checkpoint_sha256", "device", "precision", "started", "finished", "git"),)
+_WORDS = ("command", "checkpoint_sha256", "device", "precision", "started", "finished", "git")
 _TABLES = ("config", "identity", "versions", "generator")
 _LISTS = ("groups", "figures")
 _OPTIONAL = {"precision", "generator"}
@@ -92,7 +92,7 @@ def _read_attributes(file: h5py.File) -> dict[str, Any]:
     }
     _check_tables(*(str(raw.get(name, "null")) for name in ("command", *_TABLES)))
     _check_times(str(raw["started"]), str(raw["finished"]))
-    if raw.get("precision", "float32") not in ("float32", "mixed"):
+    if raw.get("precision", "float32") not in _PRECISIONS:
         raise Hdf5Error("attribute precision is neither float32 nor mixed")
     for name in _LISTS:
         _check_names(name, _parse_json(name, str(raw[name])))
@@ -140,7 +140,7 @@ def _check_tables(command: str, config: str, identity: str, versions: str, gener
             check_stored_settings(_COMMANDS.get(command, Config), settings)
             _check_derived(settings)
         except ConfigError as error:
-            raise Hdf5Error(f"its {name} is none of this ganinv: {error}") from None
+            raise Hdf5Error(f"its {name} does not fit this ganinv: {error}") from None
     if not all(isinstance(version, str) for version in tables["versions"].values()):
         raise Hdf5Error("attribute versions has a version that is no text")
     doubt = (tables["generator"] or {}).get("doubt")
@@ -172,18 +172,20 @@ def _check_times(started: str, finished: str) -> None:
         except ValueError:
             known = False
         if not known or (name == "started" and not time):
-            raise Hdf5Error(f"attribute {name} is {_shorten(time)}, no time with its zone")
+            raise Hdf5Error(f"attribute {name} is {_shorten(time)}, not a time with its zone")
 
 
 def _check_names(attribute: str, names: Any) -> None:
     """Check the names of groups or figures: they name files, and stand in legends."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Hdf5Error(f"attribute {attribute} is no list of names")
+        raise Hdf5Error(f"attribute {attribute} is not a list of names")
     if len(set(names)) != len(names):
         raise Hdf5Error(f"attribute {attribute} has a name twice")
     for name in names:
         if not _NAMES[attribute].fullmatch(name):
-            raise Hdf5Error(f"attribute {attribute} has the name {_shorten(name)}, which none has")
+            raise Hdf5Error(
+                f"attribute {attribute} lists {_shorten(name)}, no name that ganinv gives"
+            )
 
 
 def _parse_json(name: str, text: str) -> Any:
@@ -192,7 +194,7 @@ def _parse_json(name: str, text: str) -> Any:
     except (ValueError, RecursionError):
         raise Hdf5Error(f"attribute {name} is not JSON of finite numbers") from None
     if _measure_depth(value, MAX_DEPTH) > MAX_DEPTH:
-        raise Hdf5Error(f"attribute {name} has lists or tables in one another, too deep")
+        raise Hdf5Error(f"attribute {name} has lists or tables that are nested too deeply")
     return value
 
 
@@ -208,7 +210,7 @@ def _refuse_constant(text: str) -> None:
 
 
 def _measure_depth(value: Any, most: int) -> int:
-    """Return how many lists and tables of a value are in one another, up to one more than most."""
+    """Return how deeply lists and tables of a value are nested, up to one more than `most`."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if not inner or most < 0:
         return int(isinstance(value, dict | list))

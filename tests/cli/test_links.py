@@ -7,7 +7,6 @@ from pathlib import Path
 import builders
 import pytest
 from called import run_ganinv
-from PIL import Image
 from stored import (
     assert_holds,
     commit_batches,
@@ -54,9 +53,7 @@ def _arrange(arguments: tuple[object, ...]) -> tuple[object, ...]:
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     builders.make_checkpoint(folder / "g")
-    (folder / "images").mkdir()
-    for number in range(2):
-        Image.effect_noise((16, 16), 20 + number).save(folder / "images" / f"{number}.png")
+    builders.save_images(folder / "images", 2)
     run_ganinv(folder, *RECOVER, "--out", "run.h5")
     write_shards(folder)
     return folder

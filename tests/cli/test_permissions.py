@@ -13,7 +13,6 @@ from pathlib import Path
 import builders
 import pytest
 from called import run_ganinv
-from PIL import Image
 from stored import write_shards
 
 from ganinv_cli.store import read_results
@@ -91,9 +90,7 @@ FOLDER = [  # a command that writes into the folder t, which is given last, and 
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     builders.make_checkpoint(folder / "g")
-    (folder / "images").mkdir()
-    for number in range(2):
-        Image.effect_noise((16, 16), 20 + number).save(folder / "images" / f"{number}.png")
+    builders.save_images(folder / "images", 2)
     (folder / "names.txt").write_text("1.png\n")
     run_ganinv(folder, "recover", *RUN)
     run_ganinv(folder, *TRAIN, "--steps", 1, "--out", "t")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import builders
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,9 +20,8 @@ SMALL = ("--size", "16", "--batch-size", "2")
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(4):
-        Image.effect_noise((16, 16), 20 + number).save(folder / f"{number}.png")
+    folder = tmp_path_factory.mktemp("train") / "pictures"
+    builders.save_images(folder, 4)
     return folder
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
@@ -109,6 +110,13 @@ def save_checkpoint(
 def make_checkpoint(folder: Path, **shape: object) -> Checkpoint:
     """A small generator as the reader returns it; `shape` goes to `weights`."""
     return read(save_checkpoint(folder, rename_arrays(make_weights(**shape), "C")))  # type: ignore[arg-type]
+
+
+def save_images(folder: Path, count: int) -> None:
+    """Save noise as 0.png, 1.png and so on, 16×16 and grey, in a new folder."""
+    folder.mkdir()
+    for number in range(count):
+        Image.effect_noise((16, 16), 20 + number).save(folder / f"{number}.png")
 
 
 def assert_refused(path: Path, *words: str) -> str:
