@@ -2,10 +2,11 @@
 
 Everything in an open file is a group or an array of its own: links to other places, values in
 other files, and filters that would load a plugin are refused when it is opened.
+
+HDF5 calls no Python code, neither to read a file nor to list it: a signal would interrupt that
+code, and h5py would raise SystemError.
 """
 
-import functools
-import io
 import math
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5a, h5d, h5g, h5l, h5o
 
 from ganinv_cli.files.regular_file import open_regular_file
 
@@ -29,6 +30,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"  # a global heap begins so
 _HEADER_BYTES = 16  # bytes of a collection, and of each text in it
 _MIN_COLLECTION_BYTES = 4096  # bytes of a collection
+_PIECE = 1 << 22  # bytes of a file that are searched for heaps at once
 
 
 class Hdf5Error(Exception):
@@ -74,10 +76,11 @@ def open_arrays(file: Path | BinaryIO) -> Iterator[tuple[h5py.File, Arrays]]:
         with open_regular_file(file) as opened, open_arrays(opened) as both:
             yield both
         return
-    _check_signature(file)
+    _check_signature(file.fileno())
+    _check_heaps(file.fileno())
     with ExitStack() as stack:
         with translate_errors("it cannot be read as HDF5"):
-            root = stack.enter_context(h5py.File(_HeapGuard(file.fileno()), "r"))
+            root = stack.enter_context(h5py.File(file, "r"))
             arrays = _list_arrays(root)
         yield root, arrays
 
@@ -114,6 +117,18 @@ def read_texts(holder: Any, name: str) -> list[str] | None:
     return texts
 
 
+def read_attributes(holder: Any) -> dict[str, Any]:
+    """Return the attributes of a file, group or array by name."""
+    return {name: holder.attrs[name] for name in list_attributes(holder)}
+
+
+def list_attributes(holder: Any) -> list[str]:
+    """Return the names of the attributes of a file, group or array, in no certain order."""
+    names: list[bytes] = []
+    h5a.iterate(holder.id, names.append)  # `holder.attrs` calls Python code while it iterates
+    return [name.decode(errors="surrogateescape") for name in names]
+
+
 def list_chunks(data: h5d.DatasetID) -> list[h5d.StoreInfo]:
     """Return the place and size of each chunk of an array that was written, in no certain order."""
     if not hasattr(data, "chunk_iter"):  # older HDF5
@@ -126,14 +141,13 @@ def list_chunks(data: h5d.DatasetID) -> list[h5d.StoreInfo]:
 def _list_arrays(root: h5py.File) -> Arrays:
     """Return what is in a file. Raises Hdf5Error if anything leads out of it."""
     arrays: Arrays = {}
-    links: list[tuple[bytes, int]] = []
+    paths: list[bytes] = []
     # In any other order, HDF5 lists a damaged group in memory that it then frees wrongly.
-    visit = functools.partial(root.id.links.visit, info=True, order=h5py.h5.ITER_NATIVE)
-    visit(lambda name, link: links.append((name, link.type)))
-    for path, kind in sorted(links):
+    root.id.links.visit(paths.append, order=h5py.h5.ITER_NATIVE)
+    for path in sorted(paths):
         place = path.decode(errors="replace")
         name = f"/{place}"
-        if kind != h5l.TYPE_HARD:
+        if root.id.links.get_info(path).type != h5l.TYPE_HARD:
             raise Hdf5Error(f"{name} is a link that leads elsewhere")
         node = h5o.open(root.id, path)
         if isinstance(node, h5d.DatasetID):
@@ -165,8 +179,8 @@ def _read_array(data: h5d.DatasetID, name: str) -> Array:
     return Array(data.dtype, data.shape or (), chunk, stored * factor)
 
 
-def _check_signature(file: BinaryIO) -> None:
-    first = os.pread(file.fileno(), 16, 0)
+def _check_signature(descriptor: int) -> None:
+    first = os.pread(descriptor, 16, 0)
     place = 13 if first[8:9] < b"\x02" else 9  # by the version
     if not first.startswith(SIGNATURE):
         raise NoHdf5Error("it cannot be read as HDF5, the file is damaged or of another kind")
@@ -174,54 +188,38 @@ def _check_signature(file: BinaryIO) -> None:
         raise DamagedHdf5Error("it cannot be read as HDF5, the file is damaged or of a rare kind")
 
 
-class _HeapGuard(io.RawIOBase):
-    """A file whose global heaps are checked when they are read.
+def _check_heaps(descriptor: int) -> None:
+    """Raise DamagedHdf5Error if a global heap of a file is damaged.
 
     The library reads texts from these heaps, and would read a damaged one forever.
     """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
-        self._offset = 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._offset = offset + (self._size if whence == os.SEEK_END else 0)
-        return self._offset
-
-    def tell(self) -> int:
-        return self._offset
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into the buffer. Raises OSError if a heap in it, or at its ends, is damaged."""
-        length, before = len(buffer), min(self._offset, len(_COLLECTION))
-        start = self._offset - before
-        content = os.pread(self._descriptor, before + length + len(_COLLECTION), start)
+    size = os.fstat(descriptor).st_size
+    for start in range(0, size, _PIECE):
+        content = os.pread(descriptor, _PIECE + len(_COLLECTION) - 1, start)
         at = content.find(_COLLECTION)
         while at >= 0:
-            if not self._is_intact(start + at):
-                raise OSError("a heap of texts is damaged")
+            if not _is_intact(descriptor, start + at, size):
+                raise DamagedHdf5Error(
+                    "it cannot be read as HDF5, the file is damaged (a heap of its texts)"
+                )
             at = content.find(_COLLECTION, at + 1)
-        read = content[before : before + length]
-        buffer[: len(read)] = read
-        self._offset += len(read)
-        return len(read)
 
-    def _is_intact(self, start: int) -> bool:
-        """Return whether the texts of a heap follow one another to its end."""
-        size = _decode_number(os.pread(self._descriptor, 8, start + 8))
-        if size < _MIN_COLLECTION_BYTES or start + size > self._size:
-            return True  # the library refuses it, if it is a heap at all
-        content, offset = os.pread(self._descriptor, size, start), _HEADER_BYTES
-        while offset + _HEADER_BYTES <= size:
-            number = _decode_number(content[offset : offset + 2])
-            length = _decode_number(content[offset + 8 : offset + _HEADER_BYTES])
-            offset += (
-                _HEADER_BYTES + -(-length // 8) * 8 if number else length
-            )  # object 0 is the free space
-            if offset > size or (number == 0 and length < _HEADER_BYTES):
-                return False
-        return True
+
+def _is_intact(descriptor: int, start: int, file_size: int) -> bool:
+    """Return whether the texts of a heap follow one another to its end."""
+    size = _decode_number(os.pread(descriptor, 8, start + 8))
+    if size < _MIN_COLLECTION_BYTES or start + size > file_size:
+        return True  # the library refuses it, if it is a heap at all
+    content, offset = os.pread(descriptor, size, start), _HEADER_BYTES
+    while offset + _HEADER_BYTES <= size:
+        number = _decode_number(content[offset : offset + 2])
+        length = _decode_number(content[offset + 8 : offset + _HEADER_BYTES])
+        offset += (
+            _HEADER_BYTES + -(-length // 8) * 8 if number else length
+        )  # object 0 is the free space
+        if offset > size or (number == 0 and length < _HEADER_BYTES):
+            return False
+    return True
 
 
 def _decode_number(content: bytes) -> int:

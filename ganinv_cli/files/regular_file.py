@@ -20,13 +20,13 @@ def open_regular_file(path: Path) -> BinaryIO:
     Raises OSError, whose `strerror` names what is there if it is not a regular file.
     """
     check_regular_file(path)  # before it is opened, which a device could notice
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - returned, with an opener
     try:
-        _check_mode(path, os.fstat(descriptor).st_mode)  # another file may have the name since
-        return os.fdopen(descriptor, "rb")
+        _check_mode(path, os.fstat(file.fileno()).st_mode)  # another file may have the name since
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
+    return file
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
@@ -41,6 +41,10 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
 def check_regular_file(path: Path) -> None:
     """Raise OSError as `open_regular_file` does, without opening the file."""
     _check_mode(path, path.stat().st_mode)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _check_mode(path: Path, mode: int) -> None:

@@ -43,9 +43,24 @@ def compare_moments(
 
     Channels without variance in either are left out; NaN if none is left.
     """
-    known = (variance > 0) & (stored_variance > 0)
+    known = find_known(variance, stored_variance)
     if not known.any():
         return Discrepancy(float("nan"), float("nan"))
-    ratio = np.log(variance[known] / stored_variance[known])
-    shift = (mean - stored_mean)[known] / np.sqrt(stored_variance[known])
+    ratio = compare_variances(variance[known], stored_variance[known])
+    difference = mean[known].astype(np.float64) - stored_mean[known]
+    shift = difference / np.sqrt(stored_variance[known], dtype=np.float64)
     return Discrepancy(float(np.median(np.abs(ratio))), float(np.median(np.abs(shift))))
+
+
+def find_known(variance: np.ndarray, stored_variance: np.ndarray) -> np.ndarray:
+    """Return for each channel whether both variances are positive and finite."""
+    both = np.stack([variance, stored_variance])
+    known: np.ndarray = np.all((both > 0) & np.isfinite(both), axis=0)
+    return known
+
+
+def compare_variances(variance: np.ndarray, stored_variance: np.ndarray) -> np.ndarray:
+    """Return log(variance / stored variance) of known channels, whose quotient may overflow."""
+    logs = np.log(np.stack([variance, stored_variance]), dtype=np.float64)
+    difference: np.ndarray = logs[0] - logs[1]
+    return difference

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from ganinv_cli.files.hdf5 import list_chunks, translate_errors
+from ganinv_cli.files.hdf5 import list_chunks, read_attributes, translate_errors
 from ganinv_cli.store.columns import CONSTANTS
 
 ATTRIBUTE = "attributes_sha256"  # of "/"
@@ -175,7 +175,7 @@ def _sum_attributes(file: h5py.File) -> str:
 
 
 def _list_attributes(holder: h5py.Group) -> Iterator[tuple[str, Any]]:
-    for name, value in holder.attrs.items():
+    for name, value in read_attributes(holder).items():
         if name != ATTRIBUTE:
             plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
             yield name, plain

@@ -12,7 +12,7 @@ import h5py
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.files.hdf5 import Arrays, Hdf5Error
+from ganinv_cli.files.hdf5 import Arrays, Hdf5Error, list_attributes
 from ganinv_cli.limits import MAX_SEED
 from ganinv_cli.settings.config import (
     Config,
@@ -79,7 +79,7 @@ def read_schema(file: h5py.File) -> int:
 
 
 def _read_attributes(file: h5py.File) -> dict[str, Any]:
-    stored = set(file.attrs)
+    stored = set(list_attributes(file))
     expected = (*_NUMBERS, *_WORDS, *_TABLES, *_LISTS)
     if missing := set(expected) - _OPTIONAL - stored:
         raise Hdf5Error(f"attribute {min(missing)} is missing")

@@ -1,9 +1,12 @@
-"""An HDF5 file on which the library itself would crash is refused when it is opened."""
+"""An HDF5 file on which the library itself would crash is refused; a signal may come meanwhile."""
+
+import signal
+from collections import Counter
 
 import h5py
 import pytest
 
-from ganinv_cli.files.hdf5 import Hdf5Error, open_file
+from ganinv_cli.files.hdf5 import Hdf5Error, open_file, read_attributes
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -33,3 +36,38 @@ def test_a_checksum_that_is_itself_compressed_is_refused(tmp_path):
         open_file(path),
     ):
         pass
+
+
+class SignalError(Exception):
+    """What the handler of a signal raises."""
+
+
+def test_a_signal_at_any_time_raises_what_its_handler_raises(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(200):
+            file.create_group(f"group-{number}")
+            file.attrs[f"attribute-{number}"] = number
+    ended = Counter(_interrupt_reading(path, tries) for tries in range(100))
+    assert SignalError in ended
+    assert set(ended) <= {None, SignalError}
+
+
+def _interrupt_reading(path, tries):
+    """Return what ends a reading of the file that is interrupted later with each try."""
+
+    def interrupt(number, frame):
+        raise SignalError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + tries * 3e-4)
+        with open_file(path) as file:
+            read_attributes(file)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Exception as error:
+        return type(error)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return None

@@ -122,5 +122,5 @@ def test_a_damaged_heap_of_texts_is_refused_and_not_read_forever(tmp_path):
         at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
     content[at + 8 : at + 16] = bytes(8)
     path.write_bytes(content)
-    with pytest.raises(ResultsError, match="a heap of texts is damaged"):
+    with pytest.raises(ResultsError, match="a heap of its texts"):
         read_results(path)

@@ -7,7 +7,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ganinv_cli.network.convention import Convention
-from ganinv_cli.network.norm_statistics import Discrepancy, are_initial, compare_moments
+from ganinv_cli.network.norm_statistics import (
+    Discrepancy,
+    are_initial,
+    compare_moments,
+    compare_variances,
+    find_known,
+)
 
 Status = Literal["confirmed", "contradicted", "unsettled", "unchecked"]
 
@@ -113,10 +119,12 @@ def _find_scale(norms: Sequence[StoredNorm], measure: Measure) -> float | None:
     stored, scale = norms[0].moments, 1.0
     for _ in range(MAX_SCALE_STEPS):
         (measured,) = measure(scale, 1)
-        known = (measured.variance > 0) & (stored.variance > 0)
+        known = find_known(measured.variance, stored.variance)
         if not known.any():
             return None
-        step = float(np.median(np.log(stored.variance[known] / measured.variance[known])))
+        step = -float(
+            np.median(compare_variances(measured.variance[known], stored.variance[known]))
+        )
         scale *= float(np.exp(step / 2))
         if not 1 / MAX_SCALE < scale < MAX_SCALE:  # or NaN
             return None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files.hdf5 import read_attributes
 from ganinv_cli.files.write import has_content
 from ganinv_cli.store import contents, files, provenance
 from ganinv_cli.store.catalogue import Catalogue
@@ -119,7 +120,7 @@ def _read_attributes(
     """Return the attributes of the first file committed at `path`, and of the last one."""
     whole = has_content(path) and not more
     with files.reopen_results(catalogue.files[0 if whole else -1].path) as file:
-        newest = provenance.decode_attributes(file.attrs)
+        newest = provenance.decode_attributes(read_attributes(file))
     return catalogue.attributes or newest, newest
 
 

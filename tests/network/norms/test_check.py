@@ -20,6 +20,7 @@ from ganinv_cli.network.folding import add_label_input
 from ganinv_cli.network.graph import chain
 from ganinv_cli.network.layers import Activation, BatchNorm, Dense, Reshape
 from ganinv_cli.network.norms.cached_check import load_check, measure_check
+from ganinv_cli.network.norms.check import Moments, StoredNorm, compare_norms
 
 FIRST, SECOND = Activation("leaky_relu", 0.2), Activation("leaky_relu", 0.2)  # two objects
 
@@ -94,6 +95,17 @@ def test_statistics_that_no_prior_explains_are_called_so() -> None:
     settled = settle_norms(make_network())
     norm = next(node.layer for node in settled.nodes if isinstance(node.layer, BatchNorm))
     result = check(replace_layer(settled, norm, replace(norm, mean=norm.mean + 1)))
+    assert result.doubt.startswith("no prior fits its moving averages")
+
+
+@pytest.mark.parametrize("variance", [np.inf, 1e76, 1e-90, 0.0, np.nan])
+def test_variances_that_overflow_are_compared_without_a_warning(variance: float) -> None:
+    def measure(scale: float, count: int) -> list[Moments]:
+        return [Moments(np.zeros(3), np.full(3, variance))] * count
+
+    stored = Moments(np.zeros(3, np.float32), np.array([1e-40, 1, 1e38], np.float32))
+    result = compare_norms([StoredNorm("norm", stored)], measure, 1.0)
+    assert result.status == "contradicted"
     assert result.doubt.startswith("no prior fits its moving averages")
 
 
