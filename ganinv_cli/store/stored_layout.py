@@ -1,4 +1,4 @@
-"""Check the arrays of an open results file against the schema; none of their values is read."""
+"""Check the arrays of an open results file against the schema; of their values, only constants."""
 
 import functools
 import math
@@ -41,6 +41,7 @@ def check_layout(file: h5py.File, arrays: Arrays, attributes: Mapping[str, Any])
     for column in columns.CONSTANTS:
         if column.name in arrays:
             _check_constant(column, _get_array(column.name, arrays), sizes)
+            _check_values(column.name, file[column.name][()])
     for group in attributes["groups"]:
         kinds = dict(_list_kinds(group, arrays, sizes))
         _check_columns(group, kinds, attributes["config"].get("success") == "ever")
@@ -92,6 +93,12 @@ def _check_constant(column: Column, array: Array, sizes: dict[str, int]) -> None
     if max(array.shape, default=1) > MAX_CONSTANT_VALUES:
         raise Hdf5Error(f"{column.name} has {array.shape[0]:,} numbers, which are too many")
     _check_sizes(column.name, column, array.shape, sizes)
+
+
+def _check_values(name: str, values: np.ndarray) -> None:
+    """Raise Hdf5Error if a constant is no count; NaN is none either."""
+    if not np.all((values >= 0) & (values < np.inf)):
+        raise Hdf5Error(f"{name} has a value that is negative or not finite")
 
 
 def _check_sizes(path: str, column: Column, shape: tuple[int, ...], sizes: dict[str, int]) -> None:

@@ -301,3 +301,14 @@ def test_rows_that_do_not_fit_a_changed_file_are_refused(path, name, finished):
     message = f"{re.escape(str(path))} does not fit its own config .*{name}.*--overwrite"
     with open_run(path, make_provenance()) as run, pytest.raises(ResultsError, match=message):
         commit_batches(run, [2, 3])
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, -1.0])
+@pytest.mark.parametrize("name", ["curve_gradients", "snapshot_gradients"])
+def test_constants_that_are_no_counts_are_refused(path, name, value):
+    write_results_file(path, [0, 1])
+    with h5py.File(path, "r+") as file:
+        file[name][0] = value
+        checksums.write_attributes_sum(file)
+    with pytest.raises(ResultsError, match=f"{name} has a value that is negative or not finite"):
+        read_results(path)
