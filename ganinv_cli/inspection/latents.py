@@ -104,7 +104,9 @@ def _read_numpy(path: Path) -> Latents:
                 )
             return Latents(z.read(), labels.read() if labels else None)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
+        ) from None
     except ArrayFileError as error:
         raise UsageError(
             f"{path} is not a NumPy file of numbers ({error}); name an .npz, .npy or .h5"

@@ -196,8 +196,9 @@ def _translate_open_errors(path: Path) -> Iterator[None]:
     except IsADirectoryError as error:
         raise ResultsError(f"{path} is a folder; name a results file") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise ResultsError(f"{path} cannot be read: {str(reason).lower()}") from error
+        raise ResultsError(
+            f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
+        ) from error
     except NoHdf5Error as error:
         raise ResultsError(f"{path} is not an HDF5 file; name a results file") from error
     except DamagedHdf5Error as error:

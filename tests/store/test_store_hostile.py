@@ -107,7 +107,9 @@ def test_overwrite_keeps_what_another_program_wrote(tmp_path):
 
 def test_a_pipe_is_refused_and_not_opened(tmp_path):
     os.mkfifo(tmp_path / "a.h5")
-    with pytest.raises(ResultsError, match=r"a\.h5 cannot be read: it is a pipe, not a file"):
+    with pytest.raises(
+        ResultsError, match=r"a\.h5 cannot be read \(it is a pipe, not a file\); check the path"
+    ):
         read_results(tmp_path / "a.h5")
 
 

@@ -60,7 +60,9 @@ def open_keras_file(path: Path) -> Iterator[KerasFile]:
         with open_regular_file(path) as file:
             is_archive = zipfile.is_zipfile(file)
     except OSError as error:
-        raise UnreadableError(f"it cannot be opened ({error.strerror})") from None
+        raise UnreadableError(
+            f"it cannot be opened ({error.strerror}); check it and its permissions"
+        ) from None
     with _open_archive(path) if is_archive else _open_hdf5_model(path) as stored:
         yield stored
 
@@ -135,7 +137,9 @@ def _read_config_beside(path: Path) -> str:
         try:
             content = read_regular_file(config, MAX_TEXT)
         except OSError as error:
-            raise UnreadableError(f"{name} beside it cannot be read ({error.strerror})") from None
+            raise UnreadableError(
+                f"{name} beside it cannot be read ({error.strerror}); check its permissions"
+            ) from None
         return _decode_json_text(content, f"{name} beside it")
     first, *others = candidates
     raise UnreadableError(
