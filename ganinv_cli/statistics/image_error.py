@@ -19,7 +19,7 @@ def rmse(loss: float, pixels: int) -> float:
 def psnr(loss: float, pixels: int) -> float:
     """Return the peak signal-to-noise ratio 10 log₁₀(2² · pixels / loss) in dB.
 
-    It is ∞ for loss 0, and NaN for a loss below 0, which only an edited file has.
+    It is ∞ for loss 0, −∞ for loss ∞, and NaN for a loss below 0, which only an edited file has.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return float(10 * np.log10(PIXEL_RANGE**2 * pixels / loss)) if loss else np.inf

@@ -33,3 +33,4 @@ def test_no_difference_is_infinitely_good() -> None:
 def test_a_loss_below_0_is_no_number_and_no_warning() -> None:
     assert np.isnan(statistics.rmse(np.float64(-1), PIXELS))
     assert np.isnan(statistics.psnr(np.float64(-1), PIXELS))
+    assert statistics.psnr(np.float64(np.inf), PIXELS) == -np.inf
