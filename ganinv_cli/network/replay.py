@@ -223,6 +223,8 @@ class _Replay:
         """Return one output of a function."""
         attribute = "f"
         if node.op in _BRANCHES:
+            if not inputs:
+                raise GraphError(f"{node.name} has no condition; the file is damaged")
             attribute = "then_branch" if _read_predicate(inputs[0]) else "else_branch"
             inputs = inputs[1:]
         name = node.attr[attribute].func.name

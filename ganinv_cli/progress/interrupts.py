@@ -100,7 +100,9 @@ class Interrupts:
                 _flush()
                 os._exit(EXIT_CODE)  # Python takes seconds to unload TensorFlow
             for number, handler in handlers.items():
-                signal.signal(number, handler)
+                # Python takes a moment to end, in which it would print KeyboardInterrupt.
+                ends = handler is signal.default_int_handler
+                signal.signal(number, signal.SIG_DFL if ends else handler)
             os.close(self._stream)
 
     def _watch(self, receiver: socket.socket, numbers: bytes) -> None:

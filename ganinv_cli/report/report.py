@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report.rows import Json
 
@@ -113,7 +115,8 @@ class ReportModule:
         if find_spec(name) is None:
             return {}
         figures = import_module(name)  # slow to import
-        drawn: dict[str, DrawnFigure] = figures.draw(results)
+        with np.errstate(all="ignore"):  # an edited file has any numbers
+            drawn: dict[str, DrawnFigure] = figures.draw(results)
         return drawn
 
 

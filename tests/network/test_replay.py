@@ -60,6 +60,15 @@ def test_a_branch_that_depends_on_z_is_refused(control_flow: str) -> None:
         tf.function(lambda z: replay_graph(graph, {"z": Value(z)}, "out").tensor)(Z)
 
 
+def test_a_branch_without_a_condition_is_refused() -> None:
+    graph = _build(tf.sin)
+    (sine,) = [node for node in graph.node if node.op == "Sin"]
+    sine.op = "If"
+    del sine.input[:]
+    with pytest.raises(GraphError, match="has no condition"):
+        _replay(graph)
+
+
 def test_a_loop_is_refused(control_flow: str) -> None:
     graph = _build(
         lambda z: tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * 2,), (z,))[0]

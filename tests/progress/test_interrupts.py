@@ -197,3 +197,15 @@ def test_a_signal_while_handlers_come_and_go_ends_the_process_as_any_other(step,
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (130, printed, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_end_prints_nothing(number):
+    program = (
+        "import signal\n"
+        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
+        "with handle_interrupts():\n    print('done', flush=True)\n"
+        f"signal.raise_signal({number:d})\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (-number, "done\n", "")

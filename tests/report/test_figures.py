@@ -43,6 +43,12 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
     assert list(median.get_ydata()) == [0.05, 0.01, 0.01]  # of .1, then .02, and 0
 
 
+def test_an_error_too_large_for_the_axis_is_drawn():
+    figure = figures.draw_convergence({"none": fall(np.full((2, 4), 1e-8), np.full(2, 1e300))}, 4)
+    with plots.use_own_style():
+        plots.encode_drawn_figure(DrawnFigure(figure, "", ""))
+
+
 def test_where_no_trial_ran_or_none_has_an_end_there_is_no_curve():
     assert not len(fall(np.full((2, 4), np.nan), np.zeros(2)).gradients)
     given = make_results()

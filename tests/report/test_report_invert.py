@@ -17,6 +17,7 @@ from known_sweep import (
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.report import invert, render, summarize
+from ganinv_cli.report.report import find_report_module
 from ganinv_cli.settings.names import STYLES
 
 PIXELS = 16 * 16 * 3
@@ -212,6 +213,18 @@ def test_numbers_that_only_an_edited_file_has_are_reported(style, constants):
     if style == "json":
         (found,) = json.loads(text, parse_constant=pytest.fail)["tables"]["invert"]
         assert (found["image_loss"], found["rmse"], found["psnr"]) == (-1, None, None)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300, -1.0])
+def test_any_number_in_a_column_is_reported_and_drawn_without_a_warning(value):
+    columns = [(group, name) for group, of in make_image_groups().items() for name in of]
+    for group, name in columns:
+        given = make_image_groups()
+        if given[group][name].dtype.kind == "f":
+            given[group][name] = np.full(given[group][name].shape, value)
+            results = make_image_results("invert", portrait=given)
+            assert "portrait" in render([summarize(results, "x")], "text")
+            assert find_report_module(results, "x").draw(results)
 
 
 def test_nothing_yet_is_said():

@@ -1,6 +1,7 @@
 """Compare what a disturbed run has made in the end with what an undisturbed one makes."""
 
 import hashlib
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..faults import list_files
 
 RowBytes = dict[tuple[str, int], dict[str, bytes]]  # (group, trial) -> its columns
 _TABLES = (".csv", ".json", ".md", ".tex", ".txt", ".html")  # these show seconds and dates
+_SAVED = re.compile(r"(?<=/state/ckpt-)[0-9]+")  # TensorFlow counts how often it was saved
 _TIMED = ("seconds", "first/seconds", "polished/seconds")  # columns that no second run repeats
 
 
@@ -42,20 +44,25 @@ def drop_times(rows: RowBytes) -> RowBytes:
     }
 
 
+def list_names(folder: Path) -> dict[str, Path]:
+    """Return all files of a folder by their names, as they are after any number of saves."""
+    return {_SAVED.sub("N", name): folder / name for name in sorted(list_files(folder))}
+
+
 def hash_files(folder: Path, has_times: bool) -> dict[str, str]:
-    """Return a hash of the content of each file; that of its name alone if a date is in it.
+    """Return a hash of the content of each file, or a word if a date or a count of saves is in it.
 
     `has_times` says whether tables show how long trials took.
     """
     return {
-        name: _hash_file(folder / name, has_times)
-        for name in sorted(list_files(folder))
+        name: _hash_file(path, has_times)
+        for name, path in list_names(folder).items()
         if not name.endswith(".lock")
     }
 
 
 def _hash_file(path: Path, has_times: bool) -> str:
-    is_dated = path.suffix == ".h5" or path.name == "checkpoint"
+    is_dated = path.suffix == ".h5" or path.name == "checkpoint" or path.parent.name == "state"
     if is_dated or (has_times and path.suffix in _TABLES):
         return "a file"
     if path.suffix == ".keras":

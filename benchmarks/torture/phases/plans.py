@@ -82,7 +82,10 @@ def _draw_kills(random: Random, usual: Undisturbed, turn: int) -> Plan:
 
 def _make_draw_signals(number: int) -> "Draw":
     def draw(random: Random, usual: Undisturbed, turn: int) -> Plan:
-        return Plan((draw_signal(random, usual, number),), frozenset({0, 130}))
+        disturbance = draw_signal(random, usual, number)
+        at_edge = disturbance.operation in (0, 1, usual.operations)
+        # Before it handles signals, and after its end, the signal ends it as any other process.
+        return Plan((disturbance,), frozenset({0, 130, *([-number] if at_edge else [])}))
 
     return draw
 

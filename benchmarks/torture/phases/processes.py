@@ -222,7 +222,8 @@ class _Counter:
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            if not isinstance(arguments[2], int) or not arguments[2] & _WRITES:
+            name, _, flags = arguments
+            if isinstance(name, int) or not isinstance(flags, int) or not flags & _WRITES:
                 return
         elif event not in _OPERATIONS:
             return

@@ -127,8 +127,7 @@ def _estimate_noise_error(image: ImageResults, rule: str, singular_values: Float
     loss = float(recoveries.loss[recoveries.best_row])
     if singular_values is None or pixels <= latent or not 0 <= loss < np.inf:
         return 0.0
-    with np.errstate(divide="ignore"):
-        return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
+    return float(np.sqrt(loss / (pixels - latent) * np.sum(1 / singular_values**2)))
 
 
 def _assign_clusters(recoveries: Recoveries, reached: Booleans, tolerance: float) -> Floats:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from ganinv_cli.report.rows import Interval
 
+MAX_WRITTEN_OUT = 1e15  # larger numbers have an exponent
+
 
 def format_share(share: float) -> str:
     """Return a share as .980; only exactly 0 and 1 become 0.00 and 1.00 (.9999 becomes .999)."""
@@ -14,11 +16,11 @@ def format_share(share: float) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """Return a number with at least three digits, `-` for None; nan and inf as such."""
+    """Return a number with at least three digits, `-` for None; nan, inf and 1e300 as such."""
     if value is None:
         return "-"
-    if not value or not math.isfinite(value):
-        return f"{value:g}"
+    if not value or not abs(value) < MAX_WRITTEN_OUT:
+        return f"{value:.3g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(digits, 3)}f}"
 

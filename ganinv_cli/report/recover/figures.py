@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ganinv_cli import store
     from ganinv_cli.store import Results
 
+MAX_DRAWN = 1e30  # a logarithmic axis overflows at 1e300, which only an edited file has
+
 
 def draw(results: "Results") -> dict[str, DrawnFigure]:
     """Return Figure 1 for each rule, and `convergence` if a trial ran beyond its start."""
@@ -69,7 +71,7 @@ def draw_convergence(quantiles_by_rule: Mapping[str, ErrorQuantiles], latent: in
 
 
 def _draw_curve(axes: Axes, rule: str, curve: ErrorQuantiles) -> None:
-    low, median, high = curve.quantiles
+    low, median, high = np.minimum(curve.quantiles, MAX_DRAWN)
     colour, dashes = RULES[rule].colour, RULES[rule].dashes
     axes.fill_between(curve.gradients, low, high, color=colour, alpha=0.08, linewidth=0)
     for edge in (low, high):  # equal bands cover one another

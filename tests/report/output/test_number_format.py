@@ -15,6 +15,7 @@ from ganinv_cli.report.output.number_format import format_number, format_scienti
         (0.0123456, "0.012", "0.0123"),
         (12345.6, "12,346", "12,346"),
         (-1e-5, "-0.000", "-1.00e-5"),
+        (1e300, "1e+300", "1.00e300"),
         (math.nan, "nan", "nan"),
         (math.inf, "inf", "inf"),
         (-math.inf, "-inf", "-inf"),
