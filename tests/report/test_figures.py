@@ -44,7 +44,8 @@ def test_curves_hold_what_has_no_logarithm_and_trials_that_ended():
 
 
 def test_an_error_too_large_for_the_axis_is_drawn():
-    figure = figures.draw_convergence({"none": fall(np.full((2, 4), 1e-8), np.full(2, 1e300))}, 4)
+    errors = np.array([[1e-9, 1e-9, np.nan, np.nan]] * 2)
+    figure = figures.draw_convergence({"none": fall(errors, np.full(2, 1e300))}, 4)
     with plots.use_own_style():
         plots.encode_drawn_figure(DrawnFigure(figure, "", ""))
 
