@@ -189,35 +189,38 @@ def _check_signature(descriptor: int) -> None:
 
 
 def _check_heaps(descriptor: int) -> None:
-    """Raise DamagedHdf5Error if a global heap of a file is damaged.
+    """Raise DamagedHdf5Error if a global heap of a file is damaged, or if heaps overlap.
 
     The library reads texts from these heaps, and would read a damaged one forever.
     """
-    size = os.fstat(descriptor).st_size
-    for start in range(0, size, _PIECE):
-        content = os.pread(descriptor, _PIECE + len(_COLLECTION) - 1, start)
-        at = content.find(_COLLECTION)
+    unchecked = file_size = os.fstat(descriptor).st_size
+    last = _PIECE + len(_COLLECTION) - 1  # where the name of a heap that begins in a piece may end
+    for start in range(0, file_size, _PIECE):
+        content = os.pread(descriptor, _PIECE + _HEADER_BYTES - 1, start)
+        at = content.find(_COLLECTION, 0, last)
         while at >= 0:
-            if not _is_intact(descriptor, start + at, size):
-                raise DamagedHdf5Error(
-                    "it cannot be read as HDF5, the file is damaged (a heap of its texts)"
-                )
-            at = content.find(_COLLECTION, at + 1)
+            size = _decode_number(content[at + 8 : at + _HEADER_BYTES])
+            # Of another size, the library refuses it, if it is a heap at all.
+            if _MIN_COLLECTION_BYTES <= size <= file_size - start - at:
+                unchecked -= size
+                if unchecked < 0 or not _is_intact(os.pread(descriptor, size, start + at)):
+                    raise DamagedHdf5Error(
+                        "it cannot be read as HDF5, the file is damaged (a heap of its texts)"
+                    )
+            at = content.find(_COLLECTION, at + 1, last)
 
 
-def _is_intact(descriptor: int, start: int, file_size: int) -> bool:
+def _is_intact(heap: bytes) -> bool:
     """Return whether the texts of a heap follow one another to its end."""
-    size = _decode_number(os.pread(descriptor, 8, start + 8))
-    if size < _MIN_COLLECTION_BYTES or start + size > file_size:
-        return True  # the library refuses it, if it is a heap at all
-    content, offset = os.pread(descriptor, size, start), _HEADER_BYTES
-    while offset + _HEADER_BYTES <= size:
-        number = _decode_number(content[offset : offset + 2])
-        length = _decode_number(content[offset + 8 : offset + _HEADER_BYTES])
-        offset += (
-            _HEADER_BYTES + -(-length // 8) * 8 if number else length
-        )  # object 0 is the free space
-        if offset > size or (number == 0 and length < _HEADER_BYTES):
+    offset = _HEADER_BYTES
+    while offset + _HEADER_BYTES <= len(heap):
+        number = _decode_number(heap[offset : offset + 2])
+        length = _decode_number(heap[offset + 8 : offset + _HEADER_BYTES])
+        if number == 0:  # the free space
+            offset += length
+        else:
+            offset += _HEADER_BYTES + -(-length // 8) * 8
+        if offset > len(heap) or (number == 0 and length < _HEADER_BYTES):
             return False
     return True
 

@@ -6,6 +6,7 @@ from collections import Counter
 import h5py
 import pytest
 
+from ganinv_cli.files import hdf5
 from ganinv_cli.files.hdf5 import Hdf5Error, open_file, read_attributes
 
 
@@ -35,6 +36,22 @@ def test_a_checksum_that_is_itself_compressed_is_refused(tmp_path):
         pytest.raises(Hdf5Error, match="/a is compressed after its checksum"),
         open_file(path),
     ):
+        pass
+
+
+@pytest.mark.parametrize("shift", range(18))
+def test_a_damaged_heap_across_two_pieces_is_found(tmp_path, monkeypatch, shift):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["a"] = "text"
+    content = bytearray(path.read_bytes())
+    at = content.index(b"GCOL\1")
+    monkeypatch.setattr(hdf5, "_PIECE", at + shift - 1)
+    with open_file(path) as file:
+        assert file.attrs["a"] == "text"
+    content[at + 24 : at + 32] = (1 << 20).to_bytes(8, "little")  # bytes of its first text
+    path.write_bytes(content)
+    with pytest.raises(Hdf5Error, match="a heap of its texts"), open_file(path):
         pass
 
 

@@ -126,3 +126,13 @@ def test_a_damaged_heap_of_texts_is_refused_and_not_read_forever(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ResultsError, match="a heap of its texts"):
         read_results(path)
+
+
+def test_heaps_that_overlap_are_refused_and_not_read_again_and_again(tmp_path):
+    path = tmp_path / "a.h5"
+    heap = b"GCOL\1\0\0\0" + (1 << 20).to_bytes(8, "little") + bytes(8)
+    heap += ((1 << 20) - 16).to_bytes(8, "little")  # all of it is free
+    with h5py.File(path, "w") as file:
+        file["heaps"] = np.frombuffer(heap * (1 << 17), np.uint8)  # 4 MiB
+    with pytest.raises(ResultsError, match="a heap of its texts"):
+        read_results(path)
