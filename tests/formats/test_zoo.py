@@ -76,7 +76,7 @@ def test_every_z_is_recovered(tmp_path: Path, weights: Path, prior: str | None) 
     given = ("--prior", prior) if prior else ()
     run_ganinv(
         tmp_path,
-        *("recover", "--checkpoint", weights, "--trials", "12", "--clip", "stochastic", *given),
+        *("recover", "--checkpoint", weights, "--trials", "4", "--clip", "stochastic", *given),
     )
     results = read_results(tmp_path / "recover.h5")
     expected = "uniform:-1,1" if prior else "normal:1,0.9999"
