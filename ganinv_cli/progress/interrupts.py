@@ -57,6 +57,8 @@ class Interrupts:
         self.requested = True
         if not self._handled and self.answer is not Answer.DEFER:
             self._handled = True
+            # It may come in a callback of a library, which Python would print and go on.
+            sys.unraisablehook = lambda unraisable: None
             raise KeyboardInterrupt
 
     def raise_if_requested(self) -> None:

@@ -209,3 +209,17 @@ def test_a_signal_after_the_end_prints_nothing(number):
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (-number, "done\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_in_a_callback_of_a_library_prints_nothing(number):
+    program = (
+        "import signal, weakref\n"
+        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
+        "class Held: pass\n"
+        "held = Held()\n"
+        f"watched = weakref.ref(held, lambda _: signal.raise_signal({number:d}))\n"
+        "with handle_interrupts():\n    del held\n    print('done')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "done\n", "")

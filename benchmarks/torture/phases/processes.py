@@ -188,6 +188,7 @@ def _run_child(launch: Launch, sender: int) -> NoReturn:
     if disturbance.file_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (disturbance.file_bytes,) * 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
     for number, kind in enumerate(disturbance.streams):
         _open_stream(number, kind, launch.streams)
     if disturbance.without_rights:
