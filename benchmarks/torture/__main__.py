@@ -1,6 +1,6 @@
 """Torture ganinv: mutated files, kills, full disks, closed streams: `make torture`.
 
-python -m benchmarks.torture                        # 3,000 files and 40 kills, 40 minutes
+python -m benchmarks.torture                        # 3,000 files and 40 kills, 10 minutes
 python -m benchmarks.torture --only results --files 300
 python -m benchmarks.torture --only invert-1-17     # one case again, by its name
 python -m benchmarks.torture --out docs/reliability/torture.json
