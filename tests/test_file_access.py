@@ -36,7 +36,7 @@ ENCODINGS = ("utf-8", "ascii")
 
 ALLOWED = {
     "files/hdf5": {"h5py.File", ".open"},
-    "files/regular_file": {"os.open", "os.fdopen"},
+    "files/regular_file": {"open", "os.open"},
     "files/temporary": {"os.open", "tempfile.mkdtemp"},
     "files/write": {"os.open", ".write_bytes"},
     "streams": {"open", "os.open"},  # the standard streams

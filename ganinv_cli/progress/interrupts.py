@@ -139,7 +139,10 @@ class Interrupts:
 
 @contextmanager
 def handle_interrupts() -> Iterator[None]:
-    """Handle the signals of this process until the end of the block, then end it after one."""
+    """Handle the signals of this process until the end of the block, then end it after one.
+
+    Later, Ctrl-C ends it at once, as other signals do.
+    """
     with Interrupts().install():
         yield
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def _break_streams(
     closed: Sequence[int], full: Sequence[int], encoding: str, files: Sequence[Path]
 ) -> Iterator[None]:
     """Connect stdout and stderr of this process to files, then close them or fill their disk."""
-    kept = [os.dup(number) for number in range(3)]
+    kept, interrupt = [os.dup(number) for number in range(3)], signal.getsignal(signal.SIGINT)
     places = dict(enumerate(files, 1)) | dict.fromkeys(full, FULL)
     for number, place in places.items():
         descriptor = os.open(place, os.O_WRONLY)
@@ -79,6 +80,7 @@ def _break_streams(
         with mock.patch.multiple(sys, **streams, **hidden):
             yield
     finally:
+        signal.signal(signal.SIGINT, interrupt)  # after a command, it would end this process
         for number, descriptor in enumerate(kept):
             os.dup2(descriptor, number)
             os.close(descriptor)
