@@ -22,5 +22,5 @@ def summarize(results: "Results", name: str) -> Report:
     Raises ResultsError if there is no trial to count, or no command of ganinv wrote them.
     """
     module = find_report_module(results, name)
-    with np.errstate(all="ignore"):  # an edited file has any numbers
+    with np.errstate(all="ignore"):  # an edited file can hold any number
         return module.summarize(results, name)

@@ -115,7 +115,7 @@ class ReportModule:
         if find_spec(name) is None:
             return {}
         figures = import_module(name)  # slow to import
-        with np.errstate(all="ignore"):  # an edited file has any numbers
+        with np.errstate(all="ignore"):  # an edited file can hold any number
             drawn: dict[str, DrawnFigure] = figures.draw(results)
         return drawn
 

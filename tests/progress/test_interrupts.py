@@ -188,38 +188,40 @@ def test_an_interruption_that_is_lost_where_nothing_has_to_be_saved_ends_the_pro
 )
 def test_a_signal_while_handlers_come_and_go_ends_the_process_as_any_other(step, printed, number):
     program = (
-        "import signal, threading\n"
-        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
         f"usual = {step}\n"
         f"def disturb(thread):\n    signal.raise_signal({number:d})\n    usual(thread)\n"
         f"{step} = disturb\n"
         "with handle_interrupts():\n    print('done')\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (run.returncode, run.stdout, run.stderr) == (130, printed, "")
+    assert _run_with_handlers(program) == (130, printed, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_end_prints_nothing(number):
     program = (
-        "import signal\n"
-        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
         "with handle_interrupts():\n    print('done', flush=True)\n"
         f"signal.raise_signal({number:d})\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (run.returncode, run.stdout, run.stderr) == (-number, "done\n", "")
+    assert _run_with_handlers(program) == (-number, "done\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_in_a_callback_of_a_library_prints_nothing(number):
     program = (
-        "import signal, weakref\n"
-        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
         "class Held: pass\n"
         "held = Held()\n"
         f"watched = weakref.ref(held, lambda _: signal.raise_signal({number:d}))\n"
         "with handle_interrupts():\n    del held\n    print('done')\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (run.returncode, run.stdout, run.stderr) == (130, "done\n", "")
+    assert _run_with_handlers(program) == (130, "done\n", "")
+
+
+def _run_with_handlers(program):
+    """The status, stdout and stderr of a program that may call handle_interrupts."""
+    imports = (
+        "import signal, threading, weakref\n"
+        "from ganinv_cli.progress.interrupts import handle_interrupts\n"
+    )
+    command = [sys.executable, "-c", imports + program]
+    run = subprocess.run(command, capture_output=True, text=True)
+    return run.returncode, run.stdout, run.stderr

@@ -17,8 +17,8 @@ from .processes import Ended, Launch, Server
 from .workloads import Workload
 
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
-# A signal that interrupts the audit hook within h5py's id(self), which no user has.
-_OF_THE_HOOK = re.compile(
+# What h5py prints if a signal interrupts the audit hook within id(self); no user has that hook.
+_HOOK_MESSAGES = re.compile(
     r"(Exception ignored in: 'h5py\._objects\.ObjectID\.__dealloc__'\n)?"
     r"Traceback \(most recent call last\):\n"
     r'  File "h5py/_objects\.pyx", line \d+, in h5py\._objects\.ObjectID\.__dealloc__\n'
@@ -163,9 +163,8 @@ def _judge(ended: Ended, plan: Plan) -> set[str]:
     outcome = ended.outcome
     if outcome.ended:
         return {outcome.ended}
-    if outcome.traceback or "Traceback (most recent call last)" in _OF_THE_HOOK.sub(
-        "", outcome.error
-    ):
+    said = _HOOK_MESSAGES.sub("", outcome.error)
+    if outcome.traceback or "Traceback (most recent call last)" in said:
         return {"traceback"}
     if outcome.status not in plan.allowed:
         return {"status"}

@@ -19,7 +19,7 @@ def format_number(value: float | None) -> str:
     """Return a number with at least three digits, `-` for None; nan, inf and 1e300 as such."""
     if value is None:
         return "-"
-    if not value or not abs(value) < MAX_WRITTEN_OUT:
+    if value == 0 or not abs(value) < MAX_WRITTEN_OUT:  # or NaN
         return f"{value:.3g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(digits, 3)}f}"
