@@ -1,9 +1,9 @@
-"""How a trial ended.
+"""How a trial ended, and what a run does.
 
 Every outcome is known without the true z.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Outcome(IntEnum):
@@ -16,3 +16,11 @@ class Outcome(IntEnum):
     stalled = 3  # the loss stopped falling, and all restarts were used
     diverged = 4  # a component of z exceeded 1000
     non_finite = 5  # the loss, or z, was not a finite number
+
+
+class Phase(StrEnum):
+    """The phases of a run; the value is what the user is shown."""
+
+    measuring = "measuring the generator"
+    compiling = "compiling"
+    running = "running"
