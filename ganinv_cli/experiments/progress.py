@@ -2,29 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
+from ganinv_cli.progress.reporters import RunProgress as RunProgress
 
 MIN_SECONDS = 3.0  # of computing before a rate is used
 ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it
-
-
-class RunProgress(NamedTuple):
-    """The progress of a run; a trial counts once for each rule."""
-
-    finished: int
-    total: int
-    successes: int  # of those done in this process: recovered, or else converged
-    success_word: str  # names a success
-    gradients: float  # spent in this process
-    gradients_per_second: float
-    seconds_left: float  # NaN before there is a measurement
-    message: str = ""  # a sentence to show once
-    phase: Phase = Phase.running
-    factors: tuple[str, ...] = ()  # of `total`, e.g. "100" and "3 rules"
-    finished_here: int = 0  # in this process
 
 
 @dataclass
