@@ -70,10 +70,10 @@ torture: $(READY) ## mutated files, kills, full disks, closed streams (10 minute
 
 FACES := build/zoo/gan_face_generate/weights.tar
 
-test: $(READY) ## the tests that take seconds, on at most 4 cores (5 minutes on 2)
+test: $(READY) ## the tests that take seconds, on at most 4 cores (12 minutes on 2)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-all: $(READY) ## all tests, as CI runs them (15 minutes on 2 cores)
+test-all: $(READY) ## all tests, as CI runs them (20 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
 PARALLEL := --numprocesses auto --maxprocesses 4
