@@ -8,8 +8,7 @@ from ganinv_cli.encoder import start
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import MakeTargets
-from ganinv_cli.loop.trial import Targets
+from ganinv_cli.loop.trial import MakeTargets, Targets
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find

@@ -23,8 +23,7 @@ from ganinv_cli.experiments.run import ShowProgress, run_task
 from ganinv_cli.experiments.task import Refiner, TrialTask
 from ganinv_cli.images import Crop, TargetImage, to_floats
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import MakeTargets
-from ganinv_cli.loop.trial import Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig

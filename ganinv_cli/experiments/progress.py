@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ganinv_cli.engine.engine import Counts
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
 
 MIN_SECONDS = 3.0  # of computing before a rate is used
 ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it

@@ -17,9 +17,8 @@ from ganinv_cli.experiments.columns import Groups
 from ganinv_cli.experiments.first_starts import add_encoder_starts
 from ganinv_cli.experiments.running_trials import RunningTrials
 from ganinv_cli.jobs import Job, JobSource
-from ganinv_cli.loop.queue import MakeTargets
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Trial
+from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
