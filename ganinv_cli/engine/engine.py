@@ -10,7 +10,7 @@ from ganinv_cli.jobs import Job, JobCollection, JobSource
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
 from ganinv_cli.settings.machine import Machine
 
 

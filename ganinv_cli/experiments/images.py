@@ -30,7 +30,11 @@ from ganinv_cli.images import (
     to_pixels,
 )
 from ganinv_cli.jobs import Job
+<<<<<<< HEAD
 from ganinv_cli.loop.trial import Targets, Trial
+=======
+from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
+>>>>>>> wt-loop
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganinv_cli.files.write import has_content
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import Answer, Interrupts, describe_interrupts
 from ganinv_cli.progress.reporter import Reporter

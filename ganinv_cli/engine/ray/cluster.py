@@ -15,7 +15,7 @@ from ganinv_cli.engine.ray.worker import Worker
 from ganinv_cli.engine.ray.workers import ANSWER_SECONDS, WorkerLost, Workers
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import JobCollection
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine
 
