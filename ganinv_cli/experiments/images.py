@@ -19,7 +19,7 @@ from ganinv_cli.experiments.pictures import (
     number_images,
     read_pictures,
 )
-from ganinv_cli.experiments.plan import ImageInputs, ImageRun, MakeTargets, Plan, Refiner
+from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan, Refiner
 from ganinv_cli.experiments.rows import Columns, Groups
 from ganinv_cli.images import (
     Crop,
@@ -30,11 +30,7 @@ from ganinv_cli.images import (
     to_pixels,
 )
 from ganinv_cli.jobs import Job
-<<<<<<< HEAD
-from ganinv_cli.loop.trial import Targets, Trial
-=======
 from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
->>>>>>> wt-loop
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest

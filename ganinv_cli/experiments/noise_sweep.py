@@ -7,17 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.experiments.plan import MakeTargets, Plan
+from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-<<<<<<< HEAD
-from ganinv_cli.loop.trial import Targets, Trial
-=======
 from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
->>>>>>> wt-loop
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv_cli.experiments.rows import Groups, z_error
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import Limits, RecordPoints, Targets, Trial
+from ganinv_cli.loop.trial import Limits, MakeTargets, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine import Refined
@@ -20,7 +20,6 @@ from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 from ganinv_cli.store import Figure, NamedImage, Results, Run
 
-MakeTargets = Callable[[Sequence[Job]], Targets]
 Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, rule, label
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
 

@@ -4,11 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-<<<<<<< HEAD
 from ganinv_cli.engine.engine import Counts, WorkerResult
-=======
-from ganinv_cli.engine.engine import Counts
->>>>>>> wt-loop
 from ganinv_cli.outcome import Phase
 
 MIN_SECONDS = 3.0  # of computing before a rate is used

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments.plan import MakeTargets, Plan, Refiner
+from ganinv_cli.experiments.plan import Plan, Refiner
 from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-<<<<<<< HEAD
-from ganinv_cli.loop.trial import RecordPoints, Targets, Trial
-=======
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets, Trial
->>>>>>> wt-loop
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement

@@ -12,12 +12,12 @@ from ganinv_cli.encoder import start
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
-from ganinv_cli.experiments.plan import MakeTargets, Plan, Refiner
+from ganinv_cli.experiments.plan import Plan, Refiner
 from ganinv_cli.experiments.rows import make_rule_rows
 from ganinv_cli.jobs import Job, JobSource
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, Targets, Trial
+from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, Targets, Trial
 from ganinv_cli.network.generator import Generator
 
 RESULT_SECONDS = 0.5  # between results with rows
