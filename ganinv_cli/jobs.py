@@ -27,7 +27,7 @@ class JobSource(Protocol):
 
     @property
     def stopped(self) -> bool:
-        """Whether the run is interrupted: save the batch and end."""
+        """Whether the run is interrupted: the worker saves its batch and ends."""
 
     def is_exhausted(self) -> bool:
         """Whether there are no jobs now and there will be none."""
@@ -42,6 +42,7 @@ class SharedJobs:
     def __init__(
         self, jobs: JobCollection, workers: int = 1, stop: threading.Event | None = None
     ) -> None:
+        """Share `jobs` among threads; `stop` is set if the run is interrupted."""
         self._jobs: Iterator[Job] = iter(jobs)
         self._remaining, self._workers = len(jobs), workers
         self._stop = stop or threading.Event()
@@ -60,10 +61,9 @@ class SharedJobs:
 
     def take(self, limit: int) -> list[Job]:
         with self._lock:
-            share = self._remaining
-            if self._workers > 1:
-                share = -(-self._remaining // (2 * self._workers))
-            taken = list(itertools.islice(self._jobs, min(limit, share)))
+            shares = 1 if self._workers == 1 else 2 * self._workers
+            fair = -(-self._remaining // shares)
+            taken = list(itertools.islice(self._jobs, min(limit, fair)))
             self._remaining -= len(taken)
             return taken
 
@@ -71,9 +71,8 @@ class SharedJobs:
 class WorkerJobs:
     """Jobs that are added a few at a time, while the worker runs."""
 
-    stopped = False
-
     def __init__(self) -> None:
+        self.stopped = False  # set by whoever adds jobs
         self._jobs: list[Job] = []
         self._expected = 0  # jobs that may be added later
         self._is_open = True

@@ -1,13 +1,13 @@
-"""How a trial ended, and what a run does.
-
-Every outcome is known without the true z.
-"""
+"""How a trial ended, and what a run does before."""
 
 from enum import IntEnum, StrEnum
 
 
 class Outcome(IntEnum):
-    """How a trial ended, stored as its number; statistics decide whether z is right."""
+    """How a trial ended, stored as its number; known without the true z.
+
+    Statistics decide whether z is right.
+    """
 
     # the image loss is 0 up to rounding, or stopped falling below the residual, and z is inside
     # the bounds if the rule keeps them
@@ -19,7 +19,7 @@ class Outcome(IntEnum):
 
 
 class Phase(StrEnum):
-    """The phases of a run; the value is what the user is shown."""
+    """What a run does now: it measures and compiles before trials run; the value is shown."""
 
     measuring = "measuring the generator"
     compiling = "compiling"

@@ -17,10 +17,10 @@ from ganinv_cli.api.session import load_run_generator, open_engine
 from ganinv_cli.experiments.recover import RecoverTask
 from ganinv_cli.experiments.run import run_known_trials
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.queue import MakeTargets
+from ganinv_cli.loop.trial import MakeTargets
 from ganinv_cli.loop.trial import RecordPoints, Targets
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers import make_solver
 
@@ -66,7 +66,7 @@ def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, qui
     task = OneImageTask(
         config, make_solver(config.solver, config.solver_settings), record_points=points
     )
-    with show_on_terminal(out, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         generator = load_run_generator(config, reporter)
         with open_engine(config, generator, reporter) as engine:
             run_known_trials("recover", task, engine, out, False, reporter.show)

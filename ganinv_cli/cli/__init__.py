@@ -13,7 +13,7 @@ import click
 
 from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
 from ganinv_cli.limits import NUMPY_ADDRESSES, check_address_space, explain_memory_errors
-from ganinv_cli.progress.interrupts import handle_interrupts
+from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.streams import prepare_streams
 
 COMMANDS = {  # name -> heading in the help
@@ -89,7 +89,7 @@ class _Commands(click.Group):
         prepare_streams()
         for name in UNUSED_VARIABLES:
             os.environ.pop(name, None)
-        with handle_interrupts(), _explain_errors():
+        with handle_signals(), _explain_errors():
             check_address_space(NUMPY_ADDRESSES)
             return super().main(args, *rest, **extra)
 

@@ -17,7 +17,7 @@ from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.limits import MAX_POINTS
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 
 if TYPE_CHECKING:
     from ganinv_cli.network.checkpoint import Checkpoint
@@ -113,7 +113,7 @@ def inspect(
     )
     _check_output_files(sheet, spectrum, overwrite)
     path = choice.path
-    with show_on_terminal(None, quiet=False) as reporter:
+    with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
         checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
         from ganinv_cli.inspection.facts import describe_checkpoint

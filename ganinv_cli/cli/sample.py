@@ -9,7 +9,7 @@ from ganinv_cli.cli import options
 from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import INPUT, OUTPUT, Command, WholeNumber
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 
 if TYPE_CHECKING:
     from ganinv_cli.inspection.latents import Latents
@@ -107,7 +107,7 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
-    with show_on_terminal(None, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         generator = choice.load(reporter, verbose=verbose).make_spec().build()
         from ganinv_cli.inspection import render
 

@@ -67,9 +67,9 @@ class Run(Generic[Kind]):
     def read_generator(self) -> "LoadedGenerator":
         """Return the generator, to be passed to `execute`, which otherwise reads it."""
         from ganinv_cli.api.session import load_run_generator
-        from ganinv_cli.progress.terminal import show_on_terminal
+        from ganinv_cli.progress.reporters import show_on_terminal
 
-        with show_on_terminal(self.output.out, self.output.quiet) as reporter:
+        with show_on_terminal(self.output.quiet) as reporter:
             return load_run_generator(self.config, reporter, verbose=self.output.verbose)
 
     def execute(
@@ -79,10 +79,10 @@ class Run(Generic[Kind]):
     ) -> Returned:
         """Run an experiment; return what it returns."""
         from ganinv_cli.api.session import load_run_generator, open_session
-        from ganinv_cli.progress.terminal import show_on_terminal
+        from ganinv_cli.progress.reporters import show_on_terminal
 
         config, output, verbose = self.config, self.output, self.output.verbose
-        with show_on_terminal(output.out, output.quiet) as reporter:
+        with show_on_terminal(output.quiet) as reporter:
             loaded = generator or load_run_generator(config, reporter, verbose=verbose)
             with open_session(
                 *(config, loaded, output.out, reporter),

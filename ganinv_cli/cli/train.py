@@ -122,7 +122,7 @@ def train(
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.api.tensorflow_start import start_tensorflow
-    from ganinv_cli.progress.training import show_training
+    from ganinv_cli.progress.reporters import show_training
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 

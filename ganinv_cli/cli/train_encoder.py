@@ -12,7 +12,7 @@ from ganinv_cli.cli.options import GeneratorChoice
 from ganinv_cli.cli.parameters import METHOD, Command, DecimalNumber, WholeNumber
 from ganinv_cli.errors import UsageError
 from ganinv_cli.limits import MAX_TRAINING_BATCH
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 
 
@@ -73,12 +73,12 @@ def train_encoder(
         ganinv train-encoder --checkpoint faces64
     """
     path = choice.path
-    with show_on_terminal(None, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         loaded = choice.load(reporter, verbose=verbose)
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
-    from ganinv_cli.progress.training import show_fit
+    from ganinv_cli.progress.reporters import show_fit
 
     refuse_precision(loaded.checkpoint, "precision", settings["precision"], ("float32",))
     generator = loaded.make_spec().build()

@@ -1,7 +1,8 @@
 """The interface of engines, and the data that they exchange with their workers."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections import abc
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -43,10 +44,13 @@ class WorkerResult(NamedTuple):
         return self._replace(counts=self.counts._replace(seconds=seconds))
 
 
+WorkerResults = abc.Generator[WorkerResult, None, None]
+
+
 class Task(Protocol):
     """The work on a worker's jobs, the same on every engine; can be pickled."""
 
-    def run(self, generator: Generator, jobs: JobSource, worker: int) -> Iterator[WorkerResult]:
+    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
         """Run all jobs of a source, or until it is stopped; yield results while it runs.
 
         `worker` is the worker's number among those of this machine, from 0.
@@ -80,7 +84,7 @@ class Engine(Protocol):
     def workers(self) -> int:
         """Number of workers on this machine, each with a snapshot; 0 on a Ray cluster."""
 
-    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> Iterator[WorkerResult]:
+    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once, in any order, and yield the results of all workers.
 
         After `stop` is set, the workers end, their last results are yielded, and the iterator ends.

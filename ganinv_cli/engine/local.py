@@ -3,12 +3,12 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult
+from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
 from ganinv_cli.jobs import JobCollection, SharedJobs
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
@@ -24,7 +24,7 @@ class SingleDevice:
     def __init__(self, generator: Generator, machine: Machine) -> None:
         self.generator, self.machine = generator, machine
 
-    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> Iterator[WorkerResult]:
+    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`."""
         return task.run(self.generator, SharedJobs(jobs, stop=stop), 0)
 
@@ -38,7 +38,7 @@ class MultiDevice:
         self._generators: dict[Device, Generator] = {}
         self.generator = self._get_generator(devices[0])
 
-    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> Iterator[WorkerResult]:
+    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`."""
         shared_jobs = SharedJobs(jobs, self.workers, stop)
         results: queue.Queue[WorkerResult | None] = queue.Queue(QUEUED_RESULTS * self.workers)

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
-from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult
+from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.jobs import Job, JobCollection
@@ -142,7 +142,7 @@ class RayCluster:
             device=f"Ray, {self._expected} workers of {needs}: {answer.device}"
         )
 
-    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> Iterator[WorkerResult]:
+    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`. After `stop`, answers come for STOP_SECONDS."""
         self._jobs, self._unassigned = iter(jobs), len(jobs)
         self._job_losses.clear()

@@ -4,15 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.display import Display, Work, open_display
 from ganinv_cli.progress.interrupts import stop_on_signals
-
-if TYPE_CHECKING:
-    from ganinv_cli.encoder.fit import FitProgress
-    from ganinv_cli.training.train import TrainingProgress
 
 
 class RunProgress(NamedTuple):
@@ -25,7 +21,6 @@ class RunProgress(NamedTuple):
     gradients: float  # spent in this process
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
-    message: str = ""  # a sentence to show once
     phase: Phase = Phase.running
     factors: tuple[str, ...] = ()  # of `total`, e.g. "100" and "3 rules"
     finished_here: int = 0  # in this process
@@ -75,8 +70,6 @@ class _TrialReporter:
             self._display.enter(phase)
 
     def show(self, progress: RunProgress) -> None:
-        if progress.message:
-            self.say(progress.message)
         if progress.phase is not Phase.running:
             self.enter(progress.phase)
             return
@@ -113,8 +106,8 @@ class StepReporter:
         self.enter("compiling")
         self._stop = self._signals.enter_context(stop_on_signals(self.say))
 
-    def show(self, progress: "TrainingProgress | FitProgress") -> None:
-        """Show a step. Raises KeyboardInterrupt if it is to be the last."""
+    def show(self, progress: Any) -> None:
+        """Show a TrainingProgress or FitProgress. Raises KeyboardInterrupt if it is to be the last."""
         work = self._describe(progress)
         self._display.advance(work)
         if work.done == work.total:
@@ -146,13 +139,13 @@ def _show_steps(
             raise
 
 
-def _describe_step(progress: "TrainingProgress") -> Work:
+def _describe_step(progress: Any) -> Work:
     losses = f"{progress.generator_loss:.2f} discriminator {progress.discriminator_loss:.2f}"
     details = [f"{progress.images_per_second:,.0f} images/s", f"generator {losses}"]
     return Work(progress.step, progress.steps, "steps", details, progress.seconds_left)
 
 
-def _describe_batch(progress: "FitProgress") -> Work:
+def _describe_batch(progress: Any) -> Work:
     done, total, rate = progress.images, progress.total, progress.images_per_second
     seconds_left = (total - done) / rate if rate else math.nan
     return Work(done, total, "images", [f"{rate:,.0f} images/s"], seconds_left)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganinv_cli.settings.config import name_setting
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
-from ganinv_cli.settings.names import name_setting
 
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 DEFAULTS = {
@@ -15,7 +15,7 @@ DEFAULTS = {
     "loss": "preconditioned",
 }  # of files without these settings
 _CONVENTIONS = tuple(
-    name for name, each in DECLARATIONS.items() if each.in_files and not each.in_identity
+    name for name, each in DECLARATIONS.items() if each.in_files and each.resume == "free"
 )
 _CAUSES = {  # a value that follows from others -> these
     "checkpoint_sha256": ("checkpoint", *_CONVENTIONS),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli import statistics
-from ganinv_cli.experiments import copy_losses
+from ganinv_cli.experiments import copies
 from ganinv_cli.images.copies import QUALITIES, ROUNDED, make_copy
 from ganinv_cli.network.make_generator import make_generator
 
@@ -27,7 +27,7 @@ def test_a_copy_has_the_pictures_shape_and_rounding_alone_changes_nothing(genera
 
 
 def test_a_worse_copy_loses_no_less_and_rounding_what_is_known_of_it(generator):
-    losses = copy_losses.measure_copy_losses(generator)
+    losses = copies.measure_copies(generator)
     assert losses.shape == (len(QUALITIES),)
     assert (np.diff(losses) >= 0).all() and losses[0] < losses[1] < losses[-1]
     pixels = int(np.prod(generator.image_shape))
@@ -38,24 +38,22 @@ def test_pixels_that_a_mask_leaves_out_lose_nothing(generator):
     height, width, _ = generator.image_shape
     half = np.zeros((height, width, 1), np.bool_)
     half[: height // 2] = True
-    whole, masked, other = (
-        copy_losses.measure_copy_losses(generator, mask) for mask in (None, half, ~half)
-    )
+    whole, masked, other = (copies.measure_copies(generator, mask) for mask in (None, half, ~half))
     assert (masked < whole).all() and (masked + other >= whole).all()
 
 
 def test_it_is_measured_once_for_each_generator_and_mask(generator):
     mask = np.ones((*generator.image_shape[:2], 1), np.bool_)
-    first = [copy_losses.find_copy_losses(generator, each) for each in (None, mask)]
-    with mock.patch.object(copy_losses, "measure_copy_losses", side_effect=AssertionError):
-        again = [copy_losses.find_copy_losses(generator, each) for each in (None, mask)]
+    first = [copies.find_copies(generator, each) for each in (None, mask)]
+    with mock.patch.object(copies, "measure_copies", side_effect=AssertionError):
+        again = [copies.find_copies(generator, each) for each in (None, mask)]
     assert np.array_equal(first, again)
 
 
 def test_large_pictures_are_few(generator):
     with (
-        mock.patch.object(copy_losses, "MAX_VALUES", 1),
-        mock.patch.object(copy_losses, "make_copy", side_effect=make_copy) as made,
+        mock.patch.object(copies, "MAX_VALUES", 1),
+        mock.patch.object(copies, "make_copy", side_effect=make_copy) as made,
     ):
-        copy_losses.measure_copy_losses(generator)
-    assert made.call_count == copy_losses.MIN_PICTURES * len(QUALITIES)
+        copies.measure_copies(generator)
+    assert made.call_count == copies.MIN_PICTURES * len(QUALITIES)

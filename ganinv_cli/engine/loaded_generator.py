@@ -1,6 +1,7 @@
-"""A generator for programs: NumPy arrays in, NumPy arrays out."""
+"""A generator that was read, checked and can be built: what `load` returns and a run needs."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ganinv_cli.api.read_checkpoint import check_norms, make_generator_spec, read_checkpoint
-from ganinv_cli.api.tensorflow_start import start_tensorflow
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config, RecoverConfig
@@ -53,6 +53,9 @@ class LoadedGenerator:
     label: int = -1
     _built: "dict[tuple[str, str], Generator]" = field(default_factory=dict, init=False)
 
+    def __post_init__(self) -> None:
+        self.make_spec()  # refuses a label out of range
+
     def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return the images of latent vectors.
 
@@ -72,7 +75,7 @@ class LoadedGenerator:
                 f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
             )
         numbers = self._check_labels(labels, len(vectors))
-        return self._network.render(vectors, BATCH_SIZE, labels=numbers)
+        return self.build().render(vectors, BATCH_SIZE, labels=numbers)
 
     def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
         """Return latent vectors drawn from the prior: (count, latent_size) float32.
@@ -81,7 +84,7 @@ class LoadedGenerator:
         """
         from ganinv_cli.ground_truth import draw_true_z
 
-        return draw_true_z(self._network, seed, np.arange(count))
+        return draw_true_z(self.build(), seed, np.arange(count))
 
     @property
     def latent_size(self) -> int:
@@ -89,7 +92,7 @@ class LoadedGenerator:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        return self._network.image_shape
+        return self.build().image_shape
 
     @property
     def labels(self) -> int:
@@ -101,7 +104,7 @@ class LoadedGenerator:
 
     @property
     def sha256(self) -> str:
-        return self._network.sha256
+        return self.build().sha256
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -119,7 +122,10 @@ class LoadedGenerator:
         return self._built[key]
 
     def make_spec(self, batch_norm: "BatchNormMode" = "frozen") -> "GeneratorSpec":
-        """Return what an engine builds its generators from. Raises ConfigError."""
+        """Return what an engine builds its generators from.
+
+        Raises ConfigError if there is no such label, or no batch norm for that mode.
+        """
         return make_generator_spec(self.checkpoint, batch_norm, self.label)
 
     def configure(self, config: Kind) -> Kind:
@@ -133,10 +139,6 @@ class LoadedGenerator:
             f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
             f"image ({height}, {width}, {channels})>"
         )
-
-    @property
-    def _network(self) -> "Generator":
-        return self.build()
 
     def _check_labels(self, labels: ArrayLike | None, count: int) -> NDArray[np.int32] | None:
         if not self.labels:
@@ -196,7 +198,8 @@ def load(
     start_tensorflow()
     from ganinv_cli.formats.python_object import read_function, read_keras_model
 
-    if _is_keras_model(source):
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(source, keras.Model):
         checkpoint = read_keras_model(source, given)
     elif callable(source):
         if latent < 1:
@@ -207,9 +210,7 @@ def load(
             f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
             "of a tf.Tensor"
         )
-    generator = LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
-    generator.make_spec()  # refuses a label out of range
-    return generator
+    return LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
 
 
 def read_generator(
@@ -221,17 +222,113 @@ def read_generator(
     verbose: bool = False,
     gpus: bool = True,
 ) -> LoadedGenerator:
-    """Return the generator of a file or of a shipped name. Raises CheckpointError, ConfigError."""
+    """Return the generator of a file or of a shipped name; TensorFlow has started.
+
+    Raises CheckpointError, ConfigError.
+    """
     path = find("checkpoint", name)
     checkpoint = read_checkpoint(path, conventions, reporter, verbose=verbose, gpus=gpus)
-    generator = LoadedGenerator(name, checkpoint, conventions, label)
-    generator.make_spec()  # refuses a label out of range
-    return generator
+    reporter.enter("loading TensorFlow")
+    start_tensorflow(verbose, gpus)
+    reporter.enter(f"checking {path.name}")
+    checkpoint = check_norms(checkpoint, verbose=verbose, gpus=gpus)
+    if checkpoint.norm_check.doubt:
+        reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
+    return LoadedGenerator(name, checkpoint, conventions, label)
 
 
-def _is_keras_model(source: object) -> bool:
-    keras = sys.modules.get("keras")
-    return keras is not None and isinstance(source, keras.Model)
+def read_checkpoint(
+    path: Path,
+    conventions: Conventions,
+    reporter: Reporter = SILENT,
+    *,
+    verbose: bool = False,
+    gpus: bool = True,
+) -> "Checkpoint":
+    """Read a checkpoint and say what is assumed; TensorFlow starts only if the format needs it."""
+    from ganinv_cli import formats
+
+    if formats.needs_tensorflow(path, conventions):
+        reporter.enter("loading TensorFlow")
+        start_tensorflow(verbose, gpus)
+    reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
+    checkpoint = formats.read(path, conventions)
+    if verbose:
+        reporter.say(
+            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
+            f"{checkpoint.sha256}"
+        )
+        reporter.say(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
+    for sentence in describe_assumptions(checkpoint):
+        reporter.say(sentence)
+    return checkpoint
+
+
+def check_norms(
+    checkpoint: "Checkpoint", *, verbose: bool = False, gpus: bool = True
+) -> "Checkpoint":
+    """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
+    from ganinv_cli.network.norms.cached_check import load_check, measure_check
+
+    check = load_check(checkpoint)
+    if check is None:
+        start_tensorflow(verbose, gpus)
+        check = measure_check(checkpoint)
+    return replace(checkpoint, norm_check=check)
+
+
+def describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
+    """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
+    from ganinv_cli.network.convention import summarize_inferred
+
+    for file in checkpoint.convention_files:
+        yield f"{checkpoint.path}: conventions are taken from {file}"
+    if inferred := summarize_inferred(checkpoint.conventions):
+        yield f"{checkpoint.path}: inferred from its batch norms: {inferred}"
+    if checkpoint.assumed:
+        yield f"{checkpoint.path} does not say, and so is assumed:"
+    for clause in checkpoint.assumed:
+        yield f"  {clause}"
+    for clause in checkpoint.notes:
+        yield f"{checkpoint.path}: {clause}"
+
+
+def make_generator_spec(
+    checkpoint: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
+) -> "GeneratorSpec":
+    """Return the generator to build, of one label or, if `label` is -1, of all labels.
+
+    Raises ConfigError if the checkpoint has no such label, or no batch norm for that mode.
+    """
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.graph import Network
+    from ganinv_cli.network.layers import BatchNorm
+
+    network, labels = checkpoint.network, checkpoint.network.labels
+    nodes = network.nodes if isinstance(network, Network) else ()
+    if batch_norm == "batch" and not any(isinstance(node.layer, BatchNorm) for node in nodes):
+        raise ConfigError(
+            f"{checkpoint.path} has no layers of batch norm that could take a batch's statistics; "
+            "leave --batch-norm out"
+        )
+    if label >= labels:
+        has = f"labels 0 to {labels - 1}" if labels else "no labels"
+        raise ConfigError(
+            f"label = {label}: {checkpoint.path} has {has}; leave --label out, or give one of these"
+        )
+    return GeneratorSpec(checkpoint, batch_norm, None if label < 0 else label)
+
+
+def refuse_precision(
+    checkpoint: "Checkpoint", setting: str, value: str, allowed: tuple[str, ...]
+) -> None:
+    """Raise ConfigError if a generator without layers has to be computed in another precision."""
+    if not checkpoint.has_layers and value not in allowed:
+        precision = "float64" if value == "float64" else "bfloat16"
+        raise ConfigError(
+            f"{setting} = {value}: {checkpoint.path} was read as TensorFlow operations, and has no "
+            f"layers that could be computed in {precision}; leave --{setting} out"
+        )
 
 
 def _make_conventions(given: dict[str, Any]) -> Conventions:

@@ -5,29 +5,29 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli import store
-from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import StartResult, Trial
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined
+from ganinv_cli.store import join_rows
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
 
 
-def group_rows(
-    trials: Sequence[Trial], group: Callable[[Job], str], prior: Prior, bounded: bool
+def make_rule_rows(
+    trials: Sequence[Trial], get_group: Callable[[int, str], str], prior: Prior, has_bounds: bool
 ) -> Groups:
-    """Return the rows of each group to which some of the trials belong.
+    """Return the rows of some trials by their groups, `get_group(case, rule)`.
 
-    With `bounded`, the final loss of a start bounds the error of its z.
+    With `has_bounds`, the final loss of a start bounds the error of its z.
     """
     trials_by_group: dict[str, list[Trial]] = {}
     for trial in trials:
-        trials_by_group.setdefault(group(trial.job), []).append(trial)
+        trials_by_group.setdefault(get_group(trial.job.case, trial.rule), []).append(trial)
     return {
-        name: _make_rows(trials_by_group[name], prior, bounded) for name in sorted(trials_by_group)
+        name: _make_rows(trials_by_group[name], prior, has_bounds)
+        for name in sorted(trials_by_group)
     }
 
 
@@ -45,7 +45,7 @@ def make_truth_rows(trials: Sequence[Trial]) -> Groups:
 def join_groups(parts: Sequence[Groups]) -> Groups:
     """Join rows by group; of several rows of one trial, the first is kept."""
     names = dict.fromkeys(name for piece in parts for name in piece)
-    return {name: store.join_rows([p[name] for p in parts if name in p]) for name in names}
+    return {name: join_rows([p[name] for p in parts if name in p]) for name in names}
 
 
 def _make_label_column(labels: Sequence[int]) -> Columns:
@@ -58,16 +58,17 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 
-def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
+def _make_rows(trials: Sequence[Trial], prior: Prior, has_bounds: bool) -> Columns:
     def column(value: Callable[[Trial], Any], dtype: Any = None) -> np.ndarray:
         return np.array([value(trial) for trial in trials], dtype)
 
-    firsts = [(trial.start_results[0], trial.z_true) for trial in trials]
-    bests = [(trial.best, trial.z_true) for trial in trials]
+    truths = [trial.z_true for trial in trials]
+    best = _make_end_columns([trial.best for trial in trials], truths, has_bounds)
+    first = _make_end_columns([trial.start_results[0] for trial in trials], truths, has_bounds)
     return {
         "trial": column(lambda trial: trial.job.trial),
         "z_start": column(lambda trial: trial.z_start),
-        **_make_end_columns(bests, bounded),
+        **best,
         "outcome": column(lambda trial: trial.outcome, np.uint8),
         "gradients": column(lambda trial: trial.gradients, np.float64),
         "redraws": column(lambda trial: sum(end.redraws for end in trial.start_results), np.int32),
@@ -80,7 +81,7 @@ def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
         "restarts": column(lambda trial: len(trial.start_results) - 1, np.int32),
         "shared": column(lambda trial: trial.is_copy, np.uint8),
         **_make_curve_columns(trials, column),
-        **{f"first/{name}": values for name, values in _make_end_columns(firsts, bounded).items()},
+        **{f"first/{name}": values for name, values in first.items()},
         "first/at_bound": column(
             lambda trial: int(prior.is_outside(trial.start_results[0].z).sum()), np.int32
         ),
@@ -88,20 +89,22 @@ def _make_rows(trials: Sequence[Trial], prior: Prior, bounded: bool) -> Columns:
     }
 
 
-def _make_end_columns(ends: Sequence[tuple[StartResult, np.ndarray]], bounded: bool) -> Columns:
-    errors = np.array([z_error(end.z, true) for end, true in ends])
-    bounds = np.array([end.bound for end, _ in ends], np.float64)
+def _make_end_columns(
+    ends: Sequence[StartResult], truths: Sequence[np.ndarray], has_bounds: bool
+) -> Columns:
+    errors = np.array([z_error(end.z, true) for end, true in zip(ends, truths, strict=True)])
+    bounds = np.array([end.bound for end in ends], np.float64)
     return {
-        "z_found": np.array([end.z for end, _ in ends]),
-        **_make_label_column([end.label for end, _ in ends]),
-        **({} if np.isnan([true for _, true in ends]).any() else {"z_error": errors}),
-        **({"error_bound": bounds} if bounded else {}),
-        "image_loss": np.array([end.image_loss for end, _ in ends], np.float64),
-        "outcome": np.array([end.outcome for end, _ in ends], np.uint8),
-        "gradients": np.array([end.gradients for end, _ in ends], np.float64),
-        "redraws": np.array([end.redraws for end, _ in ends], np.int32),
-        **_make_action_columns([end.actions for end, _ in ends]),
-        "seconds": np.array([end.seconds for end, _ in ends], np.float64),
+        "z_found": np.array([end.z for end in ends]),
+        **_make_label_column([end.label for end in ends]),
+        **({} if np.isnan(truths).any() else {"z_error": errors}),
+        **({"error_bound": bounds} if has_bounds else {}),
+        "image_loss": np.array([end.image_loss for end in ends], np.float64),
+        "outcome": np.array([end.outcome for end in ends], np.uint8),
+        "gradients": np.array([end.gradients for end in ends], np.float64),
+        "redraws": np.array([end.redraws for end in ends], np.int32),
+        **_make_action_columns([end.actions for end in ends]),
+        "seconds": np.array([end.seconds for end in ends], np.float64),
     }
 
 
@@ -142,8 +145,6 @@ def _make_refined_columns(trials: Sequence[Trial]) -> Columns:
         "seconds": np.array([each.seconds for each in refined], np.float64),
         "outcome": np.array([0 if e is missing else e.outcome for e in refined], np.uint8),
     }
-    empty = {name for name in _OPTIONAL if np.isnan(columns[name]).all()}
+    optional = ("z_error", "gradient_norm", "steepness")
+    empty = {name for name in optional if np.isnan(columns[name]).all()}
     return {f"polished/{name}": columns[name] for name in columns if name not in empty}
-
-
-_OPTIONAL = ("z_error", "gradient_norm", "steepness")

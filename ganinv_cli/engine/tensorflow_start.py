@@ -5,21 +5,18 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 
-from ganinv_cli.limits import TENSORFLOW_ADDRESSES, check_address_space
 from ganinv_cli.streams import open_missing_descriptors
 
 
 def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
-    """Import TensorFlow and find its devices; print its log only if that fails, or if `verbose`.
+    """Import TensorFlow and find its devices; print its log only if `verbose`.
 
     TensorFlow's C++ code writes to file descriptor 2 before it reads any log level, so the
-    descriptor is redirected to a file meanwhile. Raises OutOfMemoryError if the process may use too
-    few addresses.
+    descriptor is redirected to a file meanwhile.
     """
-    check_address_space(TENSORFLOW_ADDRESSES)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     if verbose:
         _prepare_devices(gpus)
@@ -32,11 +29,6 @@ def start_tensorflow(verbose: bool = False, gpus: bool = True) -> None:
         os.dup2(log_file.fileno(), 2)
         try:
             _prepare_devices(gpus)
-        except Exception:
-            log_file.seek(0)
-            with suppress(OSError):
-                os.write(stderr, log_file.read())
-            raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

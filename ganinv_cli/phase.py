@@ -1,3 +1,0 @@
-"""What a run does: it measures and compiles before trials run."""
-
-from ganinv_cli.outcome import Phase as Phase
