@@ -7,10 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ganinv_cli.files.array_file import ArrayFileError, encode_arrays, read_arrays
+from ganinv_cli.files.write import replace_file
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.saved_trials import Arrays, SavedTrial, split_trials, stack_trials
 from ganinv_cli.store import Run
 
+MAX_BYTES = 1 << 29  # of one file
 SAVE_SECONDS = 300.0  # between saves of a worker
 
 
@@ -24,12 +27,15 @@ class RunningTrials:
         self._saved: dict[Job, Arrays] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        for file in run.list_running_files():
+        for number in range(64):
+            file = run.snapshot_file(number)
+            if not file.exists():
+                continue
             try:
-                saved = split_trials(run.read_running_file(file) or {})
+                saved = split_trials(read_arrays(file, MAX_BYTES, run.key))
                 if coupled_trials not in (0, len(saved)):
                     raise ValueError("some of the coupled trials are missing")
-            except (ValueError, LookupError, TypeError):
+            except (OSError, ArrayFileError, ValueError, LookupError, TypeError):
                 self.damaged_files.append(str(file))
                 continue
             self._saved = {each.job: each.arrays for each in saved} | self._saved
@@ -54,7 +60,8 @@ class RunningTrials:
             trials = [*trials, *(SavedTrial(*each) for each in list(self._saved.items()))]
         if trials:
             with contextlib.suppress(OSError):  # a full disk ends the run at its next commit
-                self._run.write_running_file(number, stack_trials(trials))
+                content = encode_arrays(stack_trials(trials), self._run.key)
+                replace_file(self._run.snapshot_file(number), content, durable=True)
 
 
 @dataclass

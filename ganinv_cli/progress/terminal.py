@@ -93,15 +93,9 @@ def _describe_successes(progress: "RunProgress") -> str:
 def _describe_interruption(out: Path | None) -> str:
     if out is None:
         return "interrupted"
-    from ganinv_cli.store import files  # here: it loads NumPy, which --help does without
-    from ganinv_cli.store.running import count_running_trials
+    from ganinv_cli.store.log import name_log  # here: it loads NumPy, which --help does without
 
-    running = count_running_trials(out)
-    noun = "trial" if running == 1 else "trials"
-    kept = [
-        *(["the trials that had finished"] if has_content(out) or files.list_parts(out) else []),
-        *([f"the state of {running:,} running {noun}"] if running else []),
-    ]
+    kept = ["the trials that had finished"] if has_content(out) or name_log(out).exists() else []
     if not kept:
         return "interrupted before any trial had finished; the same command starts again"
     return f"interrupted; kept for {out}: {' and '.join(kept)}; the same command goes on"
