@@ -6,9 +6,9 @@ from pathlib import Path
 from ganinv_cli.errors import ConfigError, ImageError, UsageError, to_printable
 from ganinv_cli.files.links import resolve_links
 from ganinv_cli.images import Crop, TargetImage, list_images, load_image, suppress_pillow_warnings
+from ganinv_cli.images.arrays import LatentsError, load_numpy_file
 from ganinv_cli.images.files import is_array_name
 from ganinv_cli.images.load import ImageShape, make_unread_image
-from ganinv_cli.images.numpy_files import LatentsError, load_numpy_file
 from ganinv_cli.settings.names import tell_apart
 
 MAX_DESCRIBED = 8  # images that are described one by one

@@ -7,8 +7,12 @@ from typing import TypeVar
 import numpy as np
 
 from ganinv_cli.images import Crop, load_mask, suppress_pillow_warnings
-from ganinv_cli.jacobian_points import POINTS, measure_largest_changes, refuse_dead_generator
-from ganinv_cli.jacobian_spectrum import find_spectrum
+from ganinv_cli.jacobian import (
+    POINTS,
+    find_spectrum,
+    measure_largest_changes,
+    refuse_dead_generator,
+)
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import Config, ImagesConfig, RecoverConfig
 from ganinv_cli.solvers import make_solver

@@ -128,10 +128,10 @@ class Batch:
         """Take steps of every running row, until none runs; return what can be observed."""
         batch_state = self._compiled_steps(batch_state, tf.constant(steps))
         values = batch_state.solver_state._asdict() | batch_state._asdict()
-        observed = [values[name].numpy() for name in Observation._fields[:-1]]
-        z, prior = values["z"].numpy(), self._generator.prior
+        observed = {name: values[name].numpy() for name in Observation._fields if name in values}
+        z, prior = observed["z"], self._generator.prior
         beyond = ((z < prior.low) | (z > prior.high)).any(-1)
-        return batch_state, Observation(*observed, beyond)
+        return batch_state, Observation(**observed, beyond=beyond)
 
     def _insert_rows(self, batch_state: BatchState, rows: tf.Tensor, starts: Starts) -> BatchState:
         """Return the batch with starts (n, …) in their rows (n, 1)."""

@@ -40,7 +40,8 @@ class Snapshot:
         with contextlib.suppress(OSError, ArrayFileError, KeyError, ValueError):
             arrays = read_arrays(path, MAX_BYTES, key)
             columns = [arrays[name].tolist() for name in ("trial", "case", "rules")]
-            jobs = [Job(*job, tuple(rules.split())) for *job, rules in zip(*columns, strict=True)]
+            saved = zip(*columns, strict=True)
+            jobs = [Job(trial, case, tuple(rules.split())) for trial, case, rules in saved]
             self.rows, self._arrays = int(arrays["rows"]), arrays
             self.jobs, self._kept = jobs, list(range(len(jobs)))
 

@@ -8,7 +8,7 @@ from small import make_limits, make_truths, measure_z_error, solve_jobs
 
 from ganinv_cli import preconditioner
 from ganinv_cli.experiments.measured_settings import predict_descent
-from ganinv_cli.jacobian_spectrum import find_spectrum, measure_at
+from ganinv_cli.jacobian import find_spectrum, measure_at
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator

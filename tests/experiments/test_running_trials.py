@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import stored
 from called import list_messages, run_ganinv
+from ganinv_cli.loop.saved_trials import SavedTrial
 
 from ganinv_cli.experiments import running_trials
 from ganinv_cli.experiments.progress import ProgressCounter
 from ganinv_cli.experiments.running_trials import RunningTrials
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import increments
-from ganinv_cli.loop.saved_trials import SavedTrial
 from ganinv_cli.store import open_run, read_results
 from ganinv_cli.store.files import parts_folder
 from ganinv_cli.store.running import count_running_trials
