@@ -170,7 +170,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
     from ganinv_cli.files.write import write_output_file
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian_spectrum import find_spectrum
+    from ganinv_cli.jacobian import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)

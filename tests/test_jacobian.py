@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.jacobian_points import (
+from ganinv_cli.jacobian import (
     draw_points,
     find_largest_changes,
     measure_largest_changes,
