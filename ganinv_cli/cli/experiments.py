@@ -12,6 +12,7 @@ from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files.write import check_output_file, has_content
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -20,7 +21,6 @@ from ganinv_cli.settings.config import (
     NoiseSweepConfig,
     RecoverConfig,
 )
-from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.names import name_generators
@@ -205,7 +205,7 @@ def _run_and_publish(
     _check_npz(npz, file)
     images = _run(config, file, output)
     _save_npz(npz, file, images)
-    output.publish(file, images and images.images)
+    output.publish(file, images.images if images else None)
     _report_unread_files(images.unread if images else ())
 
 
@@ -284,17 +284,18 @@ def _run(
     `generator` is the config's, if it was read already; `figure_folder` is the folder of the
     figures if it is not the results file's own.
     """
-    with show_on_terminal(output.quiet) as reporter:
-        from ganinv_cli.experiments.plan import ImageInputs
-        from ganinv_cli.experiments.run import run_experiment
+    loaded = generator or _read_generator(config, output)  # starts TensorFlow
+    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.experiments.run import run_experiment
 
+    with show_on_terminal(output.quiet) as reporter:
         return run_experiment(
             config,
+            loaded,
             file,
             reporter,
             overwrite=output.overwrite,
             verbose=output.verbose,
-            generator=generator,
             inputs=ImageInputs(figure_folder=figure_folder),
         )
 

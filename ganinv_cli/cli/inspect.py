@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganinv_cli.cli import options
+from ganinv_cli.cli.options import Command, GeneratorChoice
 from ganinv_cli.engine.loaded_generator import (
     check_norms,
     make_generator_spec,
     read_checkpoint,
 )
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
-from ganinv_cli.cli import options
-from ganinv_cli.cli.options import Command, GeneratorChoice
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD, OUTPUT
@@ -163,7 +163,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
     from ganinv_cli.files.write import write_output_file
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian_spectrum import find_spectrum
+    from ganinv_cli.jacobian import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)

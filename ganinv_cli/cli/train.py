@@ -187,10 +187,10 @@ def train_encoder(
     path = choice.path
     with show_on_terminal(quiet) as reporter:
         loaded = choice.load(reporter, verbose=verbose)
-    from ganinv_cli.engine.loaded_generator import refuse_precision
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
+    from ganinv_cli.engine.loaded_generator import refuse_precision
     from ganinv_cli.progress.reporters import show_fit
 
     refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))

@@ -76,7 +76,8 @@ def is_trial_group(group: str) -> bool:
 def is_required(group: str, name: str) -> bool:
     """Return whether a group has this column in every file."""
     known_z = is_trial_group(group) and not group.startswith("image=")
-    return not get_columns(group)[name].optional or (known_z and name.endswith("z_error"))
+    needed = known_z and name in ("z_error", "first/z_error")
+    return needed or not get_columns(group)[name].optional
 
 
 def get_enclosing_group(group: str) -> str:
