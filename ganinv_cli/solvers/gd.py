@@ -13,7 +13,7 @@ from ganinv_cli.limits import MAX_NUMBER
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.load import check_type
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.statistics.descent_theory import (
     AUTHORS_RATE,

@@ -4,10 +4,16 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import clean_targets, make_limits, measure_z_error, noisy_targets, solve_jobs
+from small import (
+    clean_targets,
+    jobs_of,
+    make_limits,
+    measure_z_error,
+    noisy_targets,
+    solve_jobs,
+)
 
 from ganinv_cli import problem as module
-from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -17,7 +23,7 @@ from ganinv_cli.solvers import make_solver
 
 ROWS = 11
 LOW = np.arange(ROWS) % 3 == 0  # four rows, not a multiple of ROW_MULTIPLE
-JOBS = [Job(trial, rule) for trial in range(4) for rule in ("none", "standard", "stochastic")]
+JOBS = jobs_of(("none", "standard", "stochastic"), 4)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +136,7 @@ def test_where_z_leaves_a_residual_mixed_changes_nothing_but_rounding(generator,
         for mixed in (True, False)
     )
     assert set(endings) == {(Outcome.converged, False)}
-    for job in JOBS:
+    for job in one:
         np.testing.assert_allclose(one[job].best.z, other[job].best.z, atol=1e-2)
         np.testing.assert_allclose(one[job].best.image_loss, other[job].best.image_loss, rtol=1e-3)
 
