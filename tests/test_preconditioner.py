@@ -8,7 +8,7 @@ from small import cast_to_float64
 
 from ganinv_cli import cache, jacobian_points, preconditioner
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.jacobian_points import limit_points
+from ganinv_cli.jacobian import limit_points
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import (

@@ -17,8 +17,7 @@ from ganinv_cli.api.session import load_run_generator, open_engine
 from ganinv_cli.experiments.recover import RecoverTask
 from ganinv_cli.experiments.run import run_known_trials
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets
-from ganinv_cli.loop.trial import RecordPoints, Targets
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig

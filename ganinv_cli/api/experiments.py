@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganinv_cli.api.inversion import Inversion, make_inversion
 from ganinv_cli.api.results import RunResults, read_run
-from ganinv_cli.engine.loaded_generator import LoadedGenerator
+from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_run_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.reporters import show_on_terminal
@@ -229,21 +229,19 @@ def _run(
     progress: bool | Reporter,
 ) -> "tuple[RunResults, ImageRun | None]":
     """Run an experiment; return its results, read into memory if no file is named."""
-    if isinstance(generator, LoadedGenerator):
-        config, loaded = generator.configure(config), generator
-    else:
-        named = {} if generator is None else {"checkpoint": str(generator)}
-        config, loaded = replace(config, **named), None
     with _open_reporter(progress) as reporter, _name_results_file(out, command) as file:
-        from ganinv_cli.experiments.plan import ImageInputs
+        if not isinstance(generator, LoadedGenerator):
+            name = config.checkpoint if generator is None else str(generator)
+            generator = read_run_generator(replace(config, checkpoint=name), reporter)
+        from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
         from ganinv_cli.experiments.run import run_experiment
 
         found = run_experiment(
-            config,
+            generator.configure(config),
+            generator,
             file,
             reporter,
             overwrite=overwrite,
-            generator=loaded,
             inputs=ImageInputs(images),
         )
         return read_run(file, in_memory=out is None), found

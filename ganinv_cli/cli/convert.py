@@ -1,23 +1,23 @@
 """`ganinv convert`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GeneratorChoice
-from ganinv_cli.cli.parameters import Command
+from ganinv_cli.cli.options import Command
 from ganinv_cli.progress.reporters import show_on_terminal
 
 
 @click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
-@options.generator_choice(options.generator_argument(metavar="SRC"))
+@options.generator_options(options.generator_argument(metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @options.overwrite(help="Replace existing files.")
 @options.verbose()
 @options.quiet(help="Print errors only.")
 def convert(
-    choice: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
+    destination: Path, overwrite: bool, verbose: bool, quiet: bool, **generator: Any
 ) -> None:
     """Write a generator in another format.
 
@@ -38,6 +38,7 @@ def convert(
     """
     from ganinv_cli.conversion.destination import parse_destination
 
+    choice = options.choose_generator(**generator)
     target = parse_destination(destination, overwrite)
     with show_on_terminal(quiet) as reporter:
         checkpoint = choice.load(reporter, verbose=verbose).checkpoint

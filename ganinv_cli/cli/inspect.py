@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.api.read_checkpoint import (
+from ganinv_cli.cli import options
+from ganinv_cli.cli.options import Command, GeneratorChoice
+from ganinv_cli.engine.loaded_generator import (
     check_norms,
     make_generator_spec,
-    read_checkpoint_lazily,
+    read_checkpoint,
 )
-from ganinv_cli.api.tensorflow_start import start_tensorflow
-from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GeneratorChoice
-from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.limits import MAX_POINTS
 from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.declare import METHOD, OUTPUT
 
 if TYPE_CHECKING:
     from ganinv_cli.network.checkpoint import Checkpoint
@@ -30,7 +29,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     cls=Command,
     first=("sheet", "spectrum", "check", "style", "prior", "range", "label", "verbose"),
 )
-@options.generator_choice()
+@options.generator_options(options.generator_argument())
 @options.option(
     "--sheet",
     type=click.Path(path_type=Path),
@@ -46,14 +45,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
     "them as PNG, PDF or SVG, and print what linear theory predicts for gradient descent.",
 )
-@options.option(
-    "--points",
-    default=8,
-    show_default=True,
-    type=WholeNumber(1, largest=MAX_POINTS),
-    group=METHOD,
-    help="Number of z for --spectrum.",
-)
+@options.count("--points", most=10_000, default=8, group=METHOD, help="Number of z for --spectrum.")
 @options.option(
     "--check",
     is_flag=True,
@@ -67,7 +59,6 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 @options.overwrite(help="Replace existing files.")
 @options.verbose(help="List all names in the file that were ignored.")
 def inspect(
-    choice: GeneratorChoice,
     sheet: Path | None,
     spectrum: Path | None,
     points: int,
@@ -77,6 +68,7 @@ def inspect(
     as_json: bool,
     overwrite: bool,
     verbose: bool,
+    **given: Any,
 ) -> None:
     """Describe a generator: its prior, pictures and layers.
 
@@ -112,10 +104,11 @@ def inspect(
         else "no z is drawn without --sheet, --spectrum or --check",
     )
     _check_output_files(sheet, spectrum, overwrite)
+    choice = options.choose_generator(**given)
     path = choice.path
     with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
+        checkpoint = check_norms(read_checkpoint(path, choice.conventions), verbose=verbose)
         from ganinv_cli.inspection.facts import describe_checkpoint
         from ganinv_cli.report.inspect.tables import format_facts
 
@@ -170,7 +163,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
     from ganinv_cli.files.write import write_output_file
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian_spectrum import find_spectrum
+    from ganinv_cli.jacobian import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)

@@ -213,6 +213,20 @@ def load(
     return LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
 
 
+def read_run_generator(
+    config: Config, reporter: Reporter, *, verbose: bool = False
+) -> LoadedGenerator:
+    """Return the generator that a config names; errors as in `read_generator`."""
+    return read_generator(
+        config.checkpoint,
+        config.conventions,
+        config.label,
+        reporter,
+        verbose=verbose,
+        gpus=config.engine == "local",  # else the workers use them
+    )
+
+
 def read_generator(
     name: str,
     conventions: Conventions,

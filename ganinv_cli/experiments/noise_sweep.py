@@ -19,7 +19,8 @@ from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import representative_rule, variance_group
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Figure, Results, take_trials
+from ganinv_cli.store import Figure, Results
+from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one

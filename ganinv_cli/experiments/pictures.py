@@ -20,11 +20,10 @@ from ganinv_cli.images import (
     make_target_image,
     suppress_pillow_warnings,
 )
-from ganinv_cli.images.arrays import FLOATS_NOTE
+from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
 from ganinv_cli.images.copies import QUALITIES
 from ganinv_cli.images.files import is_array_name
 from ganinv_cli.images.load import make_unread_image
-from ganinv_cli.images.numpy_files import LatentsError, load_numpy_file
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group, image_number, tell_apart

@@ -19,7 +19,8 @@ from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.store import Figure, Results, take_trials
+from ganinv_cli.store import Figure, Results
+from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 

@@ -14,7 +14,6 @@ from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
 from ganinv_cli.engine.loaded_generator import (
     LoadedGenerator,
-    read_generator,
     refuse_precision,
 )
 from ganinv_cli.errors import ConfigError
@@ -73,31 +72,22 @@ _COMMANDS = {experiment.config: command for command, experiment in EXPERIMENTS.i
 
 def run_experiment(
     config: Config,
+    generator: LoadedGenerator,
     out: Path,
     reporter: Reporter,
     *,
     overwrite: bool = False,
     verbose: bool = False,
-    generator: LoadedGenerator | None = None,
     inputs: ImageInputs = NO_INPUTS,
 ) -> ImageRun | None:
     """Run the trials of a config that `out` lacks, and make one file of all at the end.
 
     Finished trials are committed as they come. An interruption commits them, saves the running
-    batch and raises KeyboardInterrupt; the same call continues. `generator` is the config's if it
-    was read already. Returns what was done with the images, if the experiment has any. Raises
-    GaninvError.
+    batch and raises KeyboardInterrupt; the same call continues. Returns what was done with the
+    images, if the experiment has any. Raises GaninvError.
     """
     try:
-        loaded = generator or read_generator(
-            config.checkpoint,
-            config.conventions,
-            config.label,
-            reporter,
-            verbose=verbose,
-            gpus=config.engine == "local",  # else the workers use them
-        )
-        with open_engine(config, loaded, reporter) as engine:
+        with open_engine(config, generator, reporter) as engine:
             if verbose:
                 reporter.say(f"on {engine.machine.device}, gradients {engine.machine.precision}")
             reporter.enter("measuring the generator")

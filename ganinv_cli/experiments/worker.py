@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ganinv_cli.encoder import start
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.engine.engine import Counts, WorkerResult
+from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
 from ganinv_cli.experiments.rows import make_rule_rows
@@ -32,7 +32,7 @@ class Worker:
     encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
     snapshots: Sequence[Snapshot] = ()  # of the workers of this machine
 
-    def run(self, generator: Generator, jobs: JobSource, worker: int) -> Iterator[WorkerResult]:
+    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
         """Run the jobs of a source until there are none or it is stopped.
 
         Yields the counts of each increment, and rows every RESULT_SECONDS. Rows of finished trials

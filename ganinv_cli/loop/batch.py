@@ -1,19 +1,20 @@
 """A batch of trials in the graph: one trace a shape, any number of steps a call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.loop.trial import Trial
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
+from ganinv_cli.solvers.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
@@ -27,7 +28,7 @@ def rounding_loss(generator: Generator) -> float:
 
 
 class Starts(NamedTuple):
-    """What each row was started with."""
+    """The start of each row."""
 
     targets: tf.Tensor  # (batch, height, width, channels)
     trials: tf.Tensor  # (batch,) int64
@@ -50,22 +51,21 @@ class BatchState(NamedTuple):
     code: tf.Tensor  # (batch,) int32: running, empty, or the number of an Outcome
     error: tf.Tensor  # (batch,), the observer's: ‖z − z_true‖² / latent
     least_error: tf.Tensor  # (batch,), the least of it at any step
-    beyond: tf.Tensor  # (batch,) bool: z is beyond a bound of the prior, whatever the rule
 
 
 class Observation(NamedTuple):
     """The values of every row after an increment."""
 
     code: np.ndarray  # (batch,)
+    error: np.ndarray  # (batch,)
+    least_error: np.ndarray  # (batch,)
     z: np.ndarray  # (batch, latent)
     image_loss: np.ndarray  # (batch,)
     gradients: np.ndarray  # (batch,)
     bound: np.ndarray  # (batch,)
     redraws: np.ndarray  # (batch,)
     actions: np.ndarray  # (batch, ACTION_KINDS)
-    error: np.ndarray  # (batch,)
-    least_error: np.ndarray  # (batch,)
-    beyond: np.ndarray  # (batch,) bool
+    beyond: np.ndarray  # (batch,) bool: z is beyond a bound of the prior, whatever the rule
 
 
 class Batch:
@@ -75,23 +75,33 @@ class Batch:
         self,
         generator: Generator,
         solver: Solver,
-        tolerance: float,
-        stationary: float,
+        limits: Limits,
         seed: int,
+        *,
         preconditioned: bool = True,
         mixed_precision: bool = False,
         mask: np.ndarray | None = None,
     ) -> None:
-        self._generator, self._solver = generator, solver
-        self._tolerance, self._stationary = tolerance, stationary
-        self._seed, self._mixed_precision, self._mask = seed, mixed_precision, mask
+        self._generator, self._solver, self._seed = generator, solver, seed
         points = solver.preconditioner_points
-        self._preconditioner = (
+        preconditioner = (
             find_preconditioner(
                 generator, points, preconditioned=preconditioned, mixed_precision=mixed_precision
             )
             if points
             else None
+        )
+        self._problem = Problem(  # of no row
+            generator,
+            targets=None,
+            penalty=None,
+            residual=None,
+            stationary=limits.stationary,
+            preconditioner=preconditioner,
+            mixed_precision=mixed_precision,
+            mask=mask,
+            tolerance=limits.tolerance,
+            rounding=rounding_loss(generator) if limits.tolerance > 0 else 0.0,
         )
         self._compiled_steps = tf.function(self._run_steps, autograph=False)
         self._compiled_insert = tf.function(
@@ -100,55 +110,28 @@ class Batch:
 
     def make_empty(self, size: int) -> BatchState:
         """Return an empty batch; builds and runs the graph once, so that no later call pays."""
-        latent, row = self._generator.latent, tf.zeros([size])
-        starts = Starts(
-            targets=tf.zeros([size, *self._generator.image_shape]),
-            trials=tf.zeros([size], tf.int64),
-            starts=tf.zeros([size], tf.int64),
-            clamping=tf.zeros([size], tf.bool),
-            redrawing=tf.zeros([size], tf.bool),
-            penalty=row,
-            residual=row,
-            budget=row,
-            z_true=tf.zeros([size, latent]),
-            z_start=tf.fill([size, latent], float("nan")),
-            labels=tf.zeros([size], tf.int32),
-        )
-        batch_state = self._begin(starts)
+        z, points = np.zeros(self._generator.latent), RecordPoints(np.zeros(0), np.zeros(0))
+        image, limits = np.zeros(self._generator.image_shape), Limits(0.0, 0.0, 0)
+        trial = Trial(Job(0), "none", (), z, image, 0.0, 0.0, limits, z + np.nan, 0.0, points)
+        batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
         self._compiled_steps(batch_state, tf.constant(1))
         return batch_state._replace(code=tf.fill([size], EMPTY))
 
     def insert_starts(self, batch_state: BatchState, trials: Mapping[int, Trial]) -> BatchState:
         """Put the next start of each trial in its row, at its z or at one drawn from its stream."""
-        entering = trials.values()
-        rules = [RULES[trial.rule] for trial in entering]
-        drawn = np.full(self._generator.latent, np.nan)
-        z_starts = [drawn if trial.start_results else trial.first_start for trial in entering]
-        budgets = [trial.limits.budget - trial.gradients for trial in entering]
-        starts = Starts(
-            targets=np.stack([trial.target for trial in entering]).astype(np.float32),
-            trials=np.array([trial.job.trial for trial in entering], np.int64),
-            starts=np.array([len(trial.start_results) for trial in entering], np.int64),
-            clamping=np.array([rule.clamping for rule in rules]),
-            redrawing=np.array([rule.redrawing for rule in rules]),
-            penalty=np.array([rule.penalty for rule in rules], np.float32),
-            residual=np.array([trial.residual for trial in entering], np.float32),
-            budget=np.array(budgets, np.float32),
-            z_true=np.stack([trial.z_true for trial in entering]).astype(np.float32),
-            z_start=np.stack(z_starts).astype(np.float32),
-            labels=np.array([trial.current_label for trial in entering], np.int32),
-        )
-        inserted: BatchState = self._compiled_insert(
-            batch_state, tf.constant([[row] for row in trials]), starts
-        )
+        rows = tf.constant([[row] for row in trials])
+        starts = _stack_starts(list(trials.values()))
+        inserted: BatchState = self._compiled_insert(batch_state, rows, starts)
         return inserted
 
     def advance(self, batch_state: BatchState, steps: int) -> tuple[BatchState, Observation]:
         """Take steps of every running row, until none runs; return what can be observed."""
         batch_state = self._compiled_steps(batch_state, tf.constant(steps))
         values = batch_state.solver_state._asdict() | batch_state._asdict()
-        observed = {name: values[name].numpy() for name in Observation._fields}
-        return batch_state, Observation(**observed)
+        observed = {name: values[name].numpy() for name in Observation._fields if name in values}
+        z, prior = observed["z"], self._generator.prior
+        beyond = ((z < prior.low) | (z > prior.high)).any(-1)
+        return batch_state, Observation(**observed, beyond=beyond)
 
     def _insert_rows(self, batch_state: BatchState, rows: tf.Tensor, starts: Starts) -> BatchState:
         """Return the batch with starts (n, …) in their rows (n, 1)."""
@@ -156,8 +139,7 @@ class Batch:
 
     def _begin(self, starts: Starts) -> BatchState:
         """Return a batch of new starts."""
-        prior = self._generator.prior
-        rows = tf.shape(starts.trials)
+        prior, rows = self._generator.prior, tf.shape(starts.trials)
         share = uniform(
             self._seed, starts.trials, Purpose.start, starts.starts, self._generator.latent
         )
@@ -174,23 +156,15 @@ class Batch:
             code=tf.fill(rows, RUNNING),
             error=tf.fill(rows, float("inf")),
             least_error=tf.fill(rows, float("inf")),
-            beyond=tf.zeros(rows, tf.bool),
         )
 
     def _run_steps(self, batch_state: BatchState, steps: tf.Tensor) -> BatchState:
         starts = batch_state.starts
-        problem = Problem(
-            self._generator,
-            starts.targets,
-            starts.penalty,
-            starts.residual,
-            self._stationary,
-            self._preconditioner,
-            self._mixed_precision,
-            self._mask,
-            starts.labels,
-            self._tolerance,
-            rounding_loss(self._generator) if self._tolerance > 0 else 0.0,
+        problem = self._problem._replace(
+            targets=starts.targets,
+            penalty=starts.penalty,
+            residual=starts.residual,
+            labels=starts.labels,
         )
         clipping = RowClipping(
             self._generator.prior,
@@ -212,19 +186,34 @@ class Batch:
             error = tf.where(running, tf.reduce_mean(away**2, -1), error)
             return state, code, error, tf.minimum(least, error)
 
-        state, code, error, least = tf.while_loop(
+        ended = tf.while_loop(
             lambda _, code, *observed: tf.reduce_any(code == RUNNING),
             step,
-            (
-                batch_state.solver_state,
-                batch_state.code,
-                batch_state.error,
-                batch_state.least_error,
-            ),
+            tuple(batch_state[1:]),
             maximum_iterations=steps,
         )
-        beyond = clipping.find_beyond(state.z)
-        return BatchState(starts, state, code, error, least, beyond)
+        return BatchState(starts, *ended)
+
+
+def _stack_starts(trials: Sequence[Trial]) -> Starts:
+    """Return the next start of each trial; all are arrays."""
+    rules = [RULES[trial.rule] for trial in trials]
+    drawn = np.full(len(trials[0].z_true), np.nan)
+    z_starts = [drawn if trial.start_results else trial.first_start for trial in trials]
+    budgets = [trial.limits.budget - trial.gradients for trial in trials]
+    return Starts(
+        targets=np.stack([trial.target for trial in trials]).astype(np.float32),
+        trials=np.array([trial.job.trial for trial in trials], np.int64),
+        starts=np.array([len(trial.start_results) for trial in trials], np.int64),
+        clamping=np.array([rule.clamping for rule in rules]),
+        redrawing=np.array([rule.redrawing for rule in rules]),
+        penalty=np.array([rule.penalty for rule in rules], np.float32),
+        residual=np.array([trial.residual for trial in trials], np.float32),
+        budget=np.array(budgets, np.float32),
+        z_true=np.stack([trial.z_true for trial in trials]).astype(np.float32),
+        z_start=np.stack(z_starts).astype(np.float32),
+        labels=np.array([trial.current_label for trial in trials], np.int32),
+    )
 
 
 def _classify_rows(

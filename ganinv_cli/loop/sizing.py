@@ -53,21 +53,18 @@ class BatchSizing:
     ) -> BatchState:
         """Return the batch with as many rows as pay now."""
         before = len(slots)
-        wanted = slots.count_needed_rows()
-        if trial_queue.has_more:
-            wanted = self.choose_rows(gradients_left)
-        if trial_queue.has_last(before):  # a few followers are not worth another batch
-            wanted = min(wanted, before)
+        more = trial_queue.has_more
+        wanted = self.choose_rows(gradients_left) if more else slots.count_needed_rows()
         if wanted < before:
             return slots.shrink(batch_state, wanted)
-        if wanted > before:
+        # what is left at the end, such as a few followers, is not worth another batch
+        if wanted > before and not trial_queue.job_source.is_exhausted():
             try:
                 new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
                 batch_state = concatenate_batches(batch_state, new_rows)
+                slots.grow(wanted)
             except tf.errors.ResourceExhaustedError:
                 self.rows, self._settled = wanted // 2, True
-                return batch_state
-            slots.grow(wanted)
         return batch_state
 
     def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:

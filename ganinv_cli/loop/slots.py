@@ -1,6 +1,5 @@
 """The slots of the batch: which trial each row has, and which trials come next."""
 
-import copy
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -48,10 +47,6 @@ class TrialQueue:
     def has_more(self) -> bool:
         """Whether there are trials, or more may come."""
         return bool(self._trials or self._pending_jobs) or not self.job_source.is_exhausted()
-
-    def has_last(self, count: int) -> bool:
-        """Whether at most `count` trials are left, but for followers of those that run."""
-        return self.job_source.is_exhausted() and len(self._trials) <= count
 
     def pop_next(self) -> Trial | None:
         """Return the next trial, or None if there is none now."""
@@ -116,11 +111,10 @@ class Slots:
     """The rows of a batch, and the trials in them."""
 
     def __init__(self, size: int, coupled: bool) -> None:
-        """Rows of a `coupled` batch act on one another, also those that have finished."""
+        """Rows of a `coupled` batch act on one another, so it ends as a whole."""
+        self.coupled = coupled
         self.parked: deque[Slot] = deque()  # without a row
         self._rows: list[Slot | None] = [None] * size
-        self.coupled = coupled
-        self._finished: dict[int, Slot] = {}  # of a coupled batch, as they were before their end
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -139,11 +133,6 @@ class Slots:
         """The trials of which a start begins now, by row."""
         return {row: slot.trial for row, slot in self.taken.items() if slot.begins}
 
-    @property
-    def unfinished(self) -> dict[int, Slot]:
-        """The slots that a snapshot has, by row: `taken`, with the finished of a coupled batch."""
-        return dict(sorted((self._finished | self.taken).items()))
-
     def fill(self, batch_state: BatchState, trial_queue: TrialQueue) -> BatchState:
         """Give the free rows to parked trials, then to trials of the queue."""
         for row in range(len(self)):
@@ -155,7 +144,6 @@ class Slots:
                 self._rows[row] = Slot(trial)
             else:
                 break
-            self._finished.pop(row, None)
         taken = self.taken
         returning = {row: slot.row_state for row, slot in taken.items() if slot.row_state}
         batch_state = replace_rows(batch_state, returning)
@@ -207,25 +195,21 @@ class Slots:
     def record_observation(self, observation: Observation, seconds: float) -> Increment:
         """Record an increment; finished starts restart, or their trial leaves its row."""
         taken = self.taken
+        ended = [row for row in taken if observation.code[row] != RUNNING]
+        if self.coupled and len(ended) < len(taken):
+            ended = []
         spent, finished = 0.0, []
         for row, slot in taken.items():
-            trial = slot.trial
             _record_row(slot, observation, row, seconds / len(taken))
             gradients = float(observation.gradients[row])
             spent, slot.spent = spent + gradients - slot.spent, gradients
-            if observation.code[row] == RUNNING:
-                continue
-            if self.coupled:
-                before = copy.copy(trial)
-                before.start_results = list(trial.start_results)
-                self._finished[row] = Slot(before, False, slot.spent)
+        for row in ended:
+            trial = taken[row].trial
             trial.start_results.append(_make_start_result(trial, observation, row))
             trial.seconds = 0.0
-            if trial.needs_restart:
-                self._rows[row] = Slot(trial)
-            else:
+            self._rows[row] = Slot(trial) if trial.needs_restart else None
+            if not trial.needs_restart:
                 finished.append(trial)
-                self._rows[row] = None
         return Increment(finished, spent, seconds, len(self))
 
 

@@ -40,7 +40,8 @@ class Snapshot:
         with contextlib.suppress(OSError, ArrayFileError, KeyError, ValueError):
             arrays = read_arrays(path, MAX_BYTES, key)
             columns = [arrays[name].tolist() for name in ("trial", "case", "rules")]
-            jobs = [Job(*job, tuple(rules.split())) for *job, rules in zip(*columns, strict=True)]
+            saved = zip(*columns, strict=True)
+            jobs = [Job(trial, case, tuple(rules.split())) for trial, case, rules in saved]
             self.rows, self._arrays = int(arrays["rows"]), arrays
             self.jobs, self._kept = jobs, list(range(len(jobs)))
 
@@ -70,9 +71,8 @@ class Snapshot:
         They begin anew if what was saved does not fit such a batch, e.g. one of another version.
         """
         slots = [Slot(trial) for trial in trials]
-        with contextlib.suppress(KeyError, ValueError):
-            if trials:
-                self._restore_progress(slots, batch_state)
+        if slots:
+            self._restore_progress(slots, batch_state)
         self._arrays, self._kept, self.jobs = {}, [], []
         return slots
 
@@ -82,16 +82,17 @@ class Snapshot:
         If it cannot be written, nothing happens: a full disk ends the run at its next commit.
         """
         self._last_save = time.monotonic()
-        in_rows = slots.unfinished
+        in_rows = slots.taken
         saved = [*in_rows.values(), *slots.parked]
         if not saved:
             return
         first_row = gather_rows(batch_state, [0])  # in place of rows that have not begun
         parked = [slot.row_state or first_row for slot in slots.parked]
-        states = concatenate_batches(gather_rows(batch_state, list(in_rows)), *parked)
+        leaves = _list_leaves(concatenate_batches(gather_rows(batch_state, list(in_rows)), *parked))
         trials = [slot.trial for slot in saved]
         ends = [end for trial in trials for end in trial.start_results]
         arrays = {
+            "format": np.array(_describe_format(trials[0], leaves)),
             "rows": np.array(rows),
             "coupled": np.array(slots.coupled),
             "trial": np.array([trial.job.trial for trial in trials], np.int64),
@@ -105,25 +106,15 @@ class Snapshot:
             arrays[f"trial.{name}"] = np.stack([getattr(trial, name) for trial in trials])
         for name in StartResult._fields:
             arrays[f"start.{name}"] = np.array([getattr(end, name) for end in ends])
-        for number, leaf in enumerate(_list_leaves(states)):
-            arrays[f"row.{number}"] = leaf.numpy()
+        arrays |= {f"row.{number}": leaf.numpy() for number, leaf in enumerate(leaves)}
         with contextlib.suppress(OSError):
             replace_file(self._path, encode_arrays(arrays, self._key), durable=True)
 
     def _restore_progress(self, slots: Sequence[Slot], batch_state: BatchState) -> None:
-        """Give the slots their progress. Raises KeyError or ValueError, and changes none then."""
-        arrays, template = (
-            self._arrays,
-            batch_state._replace(starts=batch_state.starts._replace(targets=())),
-        )
-        leaves = [arrays[f"row.{number}"] for number in range(len(_list_leaves(batch_state)))]
-        for saved, leaf in zip(leaves, _list_leaves(batch_state), strict=True):
-            if (saved.shape[1:], saved.dtype) != (leaf.shape[1:], leaf.dtype.as_numpy_dtype):
-                raise ValueError("the batch was saved by another version")
-        progress = {name: arrays[f"trial.{name}"] for name in _PROGRESS}
-        for name, values in progress.items():
-            if values.shape[1:] != np.shape(getattr(slots[0].trial, name)):
-                raise ValueError("other points were recorded")
+        """Give the slots their progress, unless what was saved has another format."""
+        arrays, template = self._arrays, _list_leaves(batch_state)
+        if str(arrays["format"]) != _describe_format(slots[0].trial, template):
+            return
         columns = [list(arrays["start.z"])]
         columns += [arrays[f"start.{name}"].tolist() for name in StartResult._fields[1:]]
         ends = [StartResult(*values) for values in zip(*columns, strict=True)]
@@ -132,18 +123,28 @@ class Snapshot:
             trial = slot.trial
             for end in ends[last[number] - arrays["starts"][number] : last[number]]:
                 trial.start_results.append(end._replace(outcome=Outcome(end.outcome)))
-            for name, values in progress.items():
-                setattr(trial, name, values[number] if values.ndim > 1 else float(values[number]))
+            for name in _PROGRESS:
+                value = arrays[f"trial.{name}"][number]
+                setattr(trial, name, value if value.ndim else float(value))
             slot.begins, slot.spent = bool(arrays["begins"][number]), float(arrays["spent"][number])
             if not slot.begins:
-                row = tf.nest.pack_sequence_as(template, [leaf[[number]] for leaf in leaves])
+                leaves = [arrays[f"row.{leaf}"][[number]] for leaf in range(len(template))]
+                row = tf.nest.pack_sequence_as(_drop_targets(batch_state), leaves)
                 targets = trial.target[None].astype(np.float32)
                 slot.row_state = row._replace(starts=row.starts._replace(targets=targets))
 
 
+def _drop_targets(batch_state: BatchState) -> BatchState:
+    """Return a batch without its targets, which can be made again."""
+    return batch_state._replace(starts=batch_state.starts._replace(targets=()))
+
+
 def _list_leaves(batch_state: BatchState) -> list[tf.Tensor]:
-    """Return all tensors of a batch but the targets, which can be made again."""
-    leaves: list[tf.Tensor] = tf.nest.flatten(
-        batch_state._replace(starts=batch_state.starts._replace(targets=()))
-    )
+    leaves: list[tf.Tensor] = tf.nest.flatten(_drop_targets(batch_state))
     return leaves
+
+
+def _describe_format(trial: Trial, leaves: Sequence[tf.Tensor]) -> str:
+    """Return the shapes and types of what is saved for each trial."""
+    rows = [f"{leaf.dtype.name}{leaf.shape[1:]}" for leaf in leaves]
+    return " ".join([*rows, *(f"{np.shape(getattr(trial, name))}" for name in _PROGRESS)])

@@ -64,12 +64,11 @@ def solve(
     batch = Batch(
         generator,
         solver,
-        limits.tolerance,
-        limits.stationary,
+        limits,
         seed,
-        preconditioned,
-        mixed_precision,
-        mask,
+        preconditioned=preconditioned,
+        mixed_precision=mixed_precision,
+        mask=mask,
     )
     sizing = BatchSizing(batch, first_rows, measured=not batch_size, coupled=coupled)
     increment_sizing = IncrementSizing(solver)

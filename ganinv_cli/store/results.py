@@ -1,5 +1,7 @@
-"""Read results: a finished file, the parts of a run in progress, or both."""
+"""Read results: the finished file of a run, the log of a run that goes on, or both."""
 
+import contextlib
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,19 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.write import has_content
+from ganinv_cli.files.links import follow_link
+from ganinv_cli.files.write import has_content, open_replacement
 from ganinv_cli.settings.names import image_number
-from ganinv_cli.store import contents, files, provenance
-from ganinv_cli.store.contents import Figure, FileSummary
-from ganinv_cli.store.rows import (
-    FileRows,
-    Group,
-    GroupRows,
-    ResultsFile,
-    read_stamp,
-    select_run_key,
-)
-from ganinv_cli.store.schema import TRIAL, is_trial_group
+from ganinv_cli.store.hdf5 import Figure, ResultsFile, explain_damage, write_results
+from ganinv_cli.store.log import Log, name_log
+from ganinv_cli.store.provenance import RUN_KEYS, DamagedError
+from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
@@ -44,29 +40,36 @@ class Results:
     selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
 
 
-class _FileContents(NamedTuple):
-    source: ResultsFile
-    summary: FileSummary
-    figures: dict[str, Figure]
+class RunFiles(NamedTuple):
+    """The files of a run that have rows."""
+
+    finished: ResultsFile | None
+    log: Log | None
+
+    @property
+    def sources(self) -> list[ResultsFile | Log]:
+        """The files, the one first whose rows count."""
+        return [file for file in self if file]
 
 
-def read_results(path: Path, *, keep_open: bool = True) -> Results:
+def read_results(path: Path) -> Results:
     """Return everything committed at `path`, also while another process writes there.
 
-    A column is read when it is first used, even if the run has continued since. With `keep_open`
-    the finished file stays open meanwhile, and readable if another file replaces it. Raises
+    A column is read when it is first used, and stays readable if the file is replaced. Raises
     ResultsError if there are no results, or a file is damaged, not from ganinv or has a newer
     schema.
     """
-    for _ in range(100):
-        try:
-            found = _read_files(path, keep_open)
-        except FileNotFoundError:
-            continue  # parts were just merged into the finished file: try again
-        if not found:
-            raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-        return _merge_contents(found)
-    raise ResultsError(f"{path} is being rewritten; try again")
+    files = open_files(path)
+    if not files.sources:
+        raise ResultsError(f"{path}: there are no results; name a file that a run has written")
+    groups = join_groups(files.sources)
+    extended = any(files.log in rows.sources for rows in groups.values())
+    complete = files.finished is not None and not extended
+    figures = files.finished.read_figures() if files.finished else {}
+    newest = files.sources[0 if complete else -1].attributes
+    about = newest | {"groups": list(groups), "figures": list(figures)}
+    constants = {name: v for file in files.sources for name, v in file.constants.items()}
+    return Results(about, dict(groups), constants, figures, complete)
 
 
 def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
@@ -94,53 +97,90 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
     )
 
 
+def open_files(path: Path) -> RunFiles:
+    """Return the files of a run. Raises ResultsError as `read_results` does."""
+    parts = path.with_name(path.name + ".parts")
+    if any(parts.glob("part-*.h5")):
+        raise ResultsError(
+            f"{parts} has an unfinished run of an earlier ganinv, which this one cannot continue; "
+            "finish it with ganinv 1.0.0, or remove the folder to start again"
+        )
+    # The log first: if the run finishes meanwhile, the finished file has its rows.
+    log = open_log(path)
+    finished = ResultsFile(path) if has_content(path) else None
+    files = RunFiles(finished, log if log.groups else None)
+    if finished and files.log:
+        if any(finished.attributes[name] != log.attributes[name] for name in RUN_KEYS):
+            raise ResultsError(f"{log.path} is of another run than {path}; move it away")
+        with explain_damage(path):
+            join_layouts(finished.layout, log.layout)
+    if log.damaged_blocks:  # images without their own row are not known
+        images = {group for file in files.sources for group in file.groups}
+        log.drop_groups(
+            g for g in log.groups if "image=" in g and g.partition("/")[0] not in images
+        )
+    return files
+
+
+def open_log(path: Path) -> Log:
+    """Open the log of a run. Raises ResultsError if it is damaged or cannot be read."""
+    with explain_damage(name_log(path)):
+        return Log(name_log(path))
+
+
+def join_groups(sources: Sequence[Source]) -> dict[str, GroupRows]:
+    """Return the rows of all groups by name; of a trial that several files have, the first."""
+    names = dict.fromkeys(name for source in sources for name in source.groups)
+    return {name: GroupRows(name, sources) for name in names}
+
+
+def replace_results(
+    path: Path,
+    groups: Mapping[str, GroupRows],
+    attributes: Mapping[str, int | str],
+    constants: Mapping[str, np.ndarray],
+    figures: Mapping[str, Figure],
+) -> None:
+    """Write a finished file in place of the files of a run; the caller holds its lock.
+
+    Raises OSError; then all files are as they were.
+    """
+    with open_replacement(path, durable=True) as aside:
+        write_results(aside, groups, attributes, constants, figures)
+    remove_log(path)  # last: its rows are in the finished file, which is on the disk
+
+
+def remove_log(path: Path) -> None:
+    """Remove the log of a run, and its snapshots."""
+    name_log(path).unlink(missing_ok=True)
+    for begin in ("", "."):  # those being written are hidden
+        for file in path.parent.glob(f"{begin}{glob.escape(name_snapshot(path, '').name)}*"):
+            file.unlink(missing_ok=True)
+
+
+def name_snapshot(path: Path, number: int | str) -> Path:
+    """Return the path of the snapshot of a worker of a run, beside its log."""
+    path = follow_link(path)
+    return path.with_name(f"{path.name}.snapshot-{number}")
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ResultsError if a file of a run is not from ganinv; a damaged file may be replaced."""
+    with contextlib.suppress(DamagedError):
+        if has_content(path):
+            ResultsFile(path)
+    with contextlib.suppress(DamagedError):
+        check_log(open_log(path))
+
+
+def check_log(log: Log) -> None:
+    """Raise ResultsError if a file with the name of a log has no block."""
+    if log.has_content and not log.groups:
+        raise ResultsError(
+            f"{log.path} is no log of ganinv, or is damaged, and ganinv has to write there; move it"
+            " away"
+        )
+
+
 def _count_trials(groups: Mapping[str, Group]) -> int:
     return sum(len(group[TRIAL]) for name, group in groups.items() if is_trial_group(name))
-
-
-def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
-    """Return the finished file, then the parts, listed before it is opened: they move into it."""
-    parts = files.list_parts(path)
-    found: list[_FileContents] = []
-    if has_content(path):
-        found.append(_read_file(ResultsFile(path, path, read_stamp(path)), keep_open))
-    for part in parts:
-        found.append(_read_file(ResultsFile(part, path, read_stamp(part))))
-        provenance.check_beside(found[0].summary.attributes, found[-1].summary.attributes, part)
-    return found
-
-
-def _read_file(source: ResultsFile, keep_open: bool = False) -> _FileContents:
-    with files.open_results(source.path) as opened:
-        summary = contents.read_summary(opened)
-        figures = contents.read_figures(opened.file, summary.attributes["figures"])
-    handle = files.reopen_persistent(source.path) if keep_open else None
-    if read_stamp(source.path) != source.stamp:
-        raise FileNotFoundError(source.path)  # another file has the name since
-    source = replace(source, handle=handle, run_key=select_run_key(summary.attributes))
-    return _FileContents(source, summary, figures)
-
-
-def _merge_contents(loaded: Sequence[_FileContents]) -> Results:
-    pieces: dict[str, list[FileRows]] = {}
-    for source, summary, _ in loaded:
-        columns: dict[str, list[str]] = {}
-        for group, name in summary.layout:
-            columns.setdefault(group, []).append(name)
-        for group, stored in summary.trials.items():
-            piece = FileRows(source, stored, columns.get(group, []))
-            pieces.setdefault(group, []).append(piece)
-    groups = {name: GroupRows(name, of) for name, of in pieces.items()}
-    first = loaded[0].summary
-    complete = first.attributes["finished"] != "" and all(
-        name in first.trials and len(rows[TRIAL]) == len(first.trials[name].trials)
-        for name, rows in groups.items()
-    )
-    constants: dict[str, np.ndarray] = {}
-    figures: dict[str, Figure] = {}
-    for _, summary, drawn in reversed(loaded):
-        constants |= summary.constants
-        figures |= drawn
-    newest = first if complete else loaded[-1].summary
-    about = {"groups": list(groups), "figures": list(figures)}
-    return Results(newest.attributes | about, dict(groups), constants, figures, complete)

@@ -4,13 +4,13 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
+from ganinv_cli.loop.batch_size import BatchSizeControl
 from small import MARKS, clean_targets, make_limits, solve_jobs
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop import batch_size, solve
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.loop.batch_size import BatchSizeControl
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver

@@ -4,12 +4,12 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
+from ganinv_cli.loop.increments import INCREMENT_SECONDS, IncrementControl
 from small import make_limits, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import increments
 from ganinv_cli.loop.batch import Batch
-from ganinv_cli.loop.increments import INCREMENT_SECONDS, IncrementControl
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import builders
 import numpy as np
 import pytest
+from ganinv_cli.loop.saved_trials import Arrays, SavedTrial, split_trials, stack_trials
 from small import clean_targets, make_limits, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import increments
-from ganinv_cli.loop.saved_trials import Arrays, SavedTrial, split_trials, stack_trials
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver

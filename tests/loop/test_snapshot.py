@@ -3,13 +3,12 @@
 import builders
 import numpy as np
 import pytest
-from small import Key, clean_targets, make_limits, make_simple, solve_jobs, targets_at
+from small import Key, make_limits, make_simple, solve_jobs, targets_at
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop import sizing
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers import make_solver
 

@@ -12,8 +12,7 @@ from small import make_limits, solve_jobs
 from ganinv_cli import jacobian_spectrum
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.jacobian_points import POINTS
-from ganinv_cli.jacobian_spectrum import find_spectrum, measure_spectrum
+from ganinv_cli.jacobian import POINTS, find_spectrum, measure_spectrum
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator

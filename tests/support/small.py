@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.jobs import Job, SharedJobs
-from ganinv_cli.loop.trial import MakeTargets
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import (

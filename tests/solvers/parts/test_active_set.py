@@ -6,8 +6,8 @@ import tensorflow as tf
 from scipy.optimize import lsq_linear
 
 from ganinv_cli.prior import Uniform
-from ganinv_cli.solvers.parts import active_set, lbfgs_history
-from ganinv_cli.solvers.parts.row_clipping import RowClipping
+from ganinv_cli.solvers import quasi_newton
+from ganinv_cli.solvers.row_clipping import RowClipping
 
 ROWS, LATENT = 24, 6
 
@@ -30,10 +30,10 @@ def pairs():
     random = np.random.default_rng(1)
     roots = random.normal(size=(ROWS, LATENT, LATENT))
     hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
-    kept = lbfgs_history.empty_history(tf.zeros([ROWS, LATENT], tf.float64), 4)
+    kept = quasi_newton.empty_history(tf.zeros([ROWS, LATENT], tf.float64), 4)
     for move in random.normal(size=(3, ROWS, LATENT)):
         change = np.einsum("rij,rj->ri", hessians, move)
-        kept = lbfgs_history.append_pair(kept, tf.fill([ROWS], True), move, change)
+        kept = quasi_newton.append_pair(kept, tf.fill([ROWS], True), move, change)
     return kept
 
 
@@ -46,10 +46,10 @@ def _started():
 
 def _bent(metric, pairs, clamps):
     z, gradient = _started()
-    newton = -lbfgs_history.multiply_inverse_hessian(pairs, gradient[..., None], metric)[..., 0]
+    newton = -quasi_newton.multiply_inverse_hessian(pairs, gradient[..., None], metric)[..., 0]
     clip = _clip(clamps)
     blocked = clip.find_blocked(tf.constant(z), tf.constant(-gradient))
-    return newton.numpy(), active_set.step_within_bounds(
+    return newton.numpy(), quasi_newton.step_within_bounds(
         pairs, metric, newton, tf.constant(z), blocked, clip
     ).numpy()
 
@@ -65,7 +65,7 @@ def test_the_step_is_the_least_of_the_model_in_the_box(metric, pairs):
     newton, step = _bent(metric, pairs, [True] * ROWS)
     z, gradient = _started()
     identity = tf.eye(LATENT, batch_shape=[ROWS], dtype=tf.float64)
-    inverses = lbfgs_history.multiply_inverse_hessian(pairs, identity, metric).numpy()
+    inverses = quasi_newton.multiply_inverse_hessian(pairs, identity, metric).numpy()
     for row in range(ROWS):
         least = _least(inverses[row], gradient[row], -1 - z[row], 1 - z[row])
         np.testing.assert_allclose(step[row], least, atol=1e-5)
@@ -84,14 +84,14 @@ def test_a_row_that_does_not_clamp_keeps_its_step(metric, pairs):
 def test_the_step_ends_inside_whatever_the_rounds_come_to(metric, pairs, monkeypatch):
     z, _ = _started()
     for rounds in range(4):
-        monkeypatch.setattr(active_set, "MAX_ROUNDS", rounds)
+        monkeypatch.setattr(quasi_newton, "MAX_ROUNDS", rounds)
         _, step = _bent(metric, pairs, [True] * ROWS)
         assert (step >= -1 - z).all()
         assert (step <= 1 - z).all()
 
 
 def test_a_large_z_is_projected_instead(metric, pairs, monkeypatch):
-    monkeypatch.setattr(active_set, "MAX_SQUARE_LATENT", LATENT - 1)
+    monkeypatch.setattr(quasi_newton, "MAX_SQUARE_LATENT", LATENT - 1)
     clamps = np.arange(ROWS) % 3 == 0
     newton, step = _bent(metric, pairs, clamps)
     z, gradient = _started()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganinv_cli.solvers.parts import lbfgs_history
+from ganinv_cli.solvers import quasi_newton
 
 LATENT, ROWS = 6, 3
 
@@ -14,11 +14,11 @@ def _remembered(pairs: int, memory: int):
     random = np.random.default_rng(0)
     roots = random.normal(size=(ROWS, LATENT, LATENT))
     hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
-    kept = lbfgs_history.empty_history(tf.zeros([ROWS, LATENT], tf.float64), memory)
+    kept = quasi_newton.empty_history(tf.zeros([ROWS, LATENT], tf.float64), memory)
     moves = random.normal(size=(pairs, ROWS, LATENT))
     for move in moves:
         change = np.einsum("rij,rj->ri", hessians, move)
-        kept = lbfgs_history.append_pair(kept, tf.fill([ROWS], True), move, change)
+        kept = quasi_newton.append_pair(kept, tf.fill([ROWS], True), move, change)
     return kept, hessians, moves, random.normal(size=(ROWS, LATENT))
 
 
@@ -36,7 +36,7 @@ def _two_loops(moves, changes, scale, metric, q):
 
 
 def _times(kept, gradient, metric):
-    return lbfgs_history.multiply_inverse_hessian(kept, gradient[..., None], metric).numpy()[..., 0]
+    return quasi_newton.multiply_inverse_hessian(kept, gradient[..., None], metric).numpy()[..., 0]
 
 
 @pytest.mark.parametrize("memory", [4, 10])
@@ -55,7 +55,7 @@ def test_it_is_the_two_loop_recursion(memory):
 def test_several_columns_are_what_each_gives_alone():
     kept, _, _, _ = _remembered(4, 6)
     columns = np.random.default_rng(1).normal(size=(ROWS, LATENT, 3))
-    together = lbfgs_history.multiply_inverse_hessian(kept, tf.constant(columns), None).numpy()
+    together = quasi_newton.multiply_inverse_hessian(kept, tf.constant(columns), None).numpy()
     for column in range(3):
         np.testing.assert_allclose(
             together[..., column], _times(kept, columns[..., column], None), rtol=1e-9
@@ -65,18 +65,16 @@ def test_several_columns_are_what_each_gives_alone():
 def test_with_enough_pairs_it_is_the_inverse_of_the_hessian():
     """Of conjugate moves, as exact line searches make them; here the Hessian's eigenvectors."""
     hessian = np.diag(np.arange(1.0, LATENT + 1))
-    kept = lbfgs_history.empty_history(tf.zeros([1, LATENT], tf.float64), LATENT)
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), LATENT)
     for move in np.eye(LATENT):
-        kept = lbfgs_history.append_pair(
-            kept, tf.constant([True]), move[None], move[None] @ hessian
-        )
+        kept = quasi_newton.append_pair(kept, tf.constant([True]), move[None], move[None] @ hessian)
     gradient = np.arange(LATENT, dtype=float)[None] - 2
     product = _times(kept, gradient, None)
     np.testing.assert_allclose(product, gradient @ np.linalg.inv(hessian), rtol=1e-12)
 
 
 def test_without_pairs_it_is_the_metric():
-    kept = lbfgs_history.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
     metric = np.diag(np.arange(1.0, LATENT + 1))
     gradient = np.ones((1, LATENT))
     np.testing.assert_allclose(_times(kept, gradient, metric[None]), gradient @ metric)
@@ -84,9 +82,9 @@ def test_without_pairs_it_is_the_metric():
 
 
 def test_a_pair_without_curvature_is_not_remembered():
-    kept = lbfgs_history.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
     move = np.eye(LATENT)[:1]
     for change in (-move, 0 * move, np.eye(LATENT)[1:2]):
-        kept = lbfgs_history.append_pair(kept, tf.constant([True]), move, change)
+        kept = quasi_newton.append_pair(kept, tf.constant([True]), move, change)
     assert not kept.weights.numpy().any()
     assert kept.is_empty.numpy().all()

@@ -1,1 +1,0 @@
-"""Parts that solvers are composed of."""

@@ -1,0 +1,81 @@
+"""Each rule acts as in the paper, on its own rows."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganinv_cli.clipping import RULES
+from ganinv_cli.prior import Uniform
+from ganinv_cli.solvers.row_clipping import RowClipping
+
+Z = tf.constant([[0.5, 1.5, -2.0, 1.0, -1.0]])
+
+
+def _clip(*rules, trials=None):
+    chosen = [RULES[rule] for rule in rules]
+    return RowClipping(
+        Uniform(),
+        0,
+        tf.constant(trials or range(len(rules)), tf.int64),
+        tf.zeros(len(rules), tf.int64),
+        tf.constant([rule.clamping for rule in chosen]),
+        tf.constant([rule.redrawing for rule in chosen]),
+    )
+
+
+@pytest.mark.parametrize("rule", ["none", "wall"])
+def test_no_clipping_leaves_z_alone(rule):
+    clip = _clip(rule)
+    assert (clip.clip_to_bounds(Z) == Z).numpy().all()
+    assert (clip.redraw(Z, tf.zeros(1, tf.int64)) == Z).numpy().all()
+    assert not clip.find_redrawable(Z).numpy().any()
+
+
+def test_standard_clipping_sets_to_the_bound_that_was_crossed():
+    assert _clip("standard").clip_to_bounds(Z).numpy().tolist() == [[0.5, 1, -1, 1, -1]]
+
+
+def test_what_would_leave_is_blocked():
+    blocked = _clip("standard").find_blocked(Z, tf.constant([[9.0, 1, 1, 1, 1]]))
+    assert blocked.numpy().tolist() == [[False, True, False, True, False]]
+
+
+def test_stochastic_clipping_redraws_what_is_at_or_beyond_a_bound_and_nothing_else():
+    drawn = _clip("stochastic").redraw(Z, tf.zeros(1, tf.int64)).numpy()[0]
+    assert drawn[0] == 0.5
+    assert (abs(drawn[1:]) < 1).all()
+    assert len(set(drawn.tolist())) == 5  # each its own draw
+
+
+def test_redraws_of_a_component_are_uniform_over_the_range():
+    rows = 4000
+    outside = tf.fill([rows, 1], 1.5)
+    clip = _clip(*["stochastic"] * rows)
+    drawn = clip.redraw(outside, tf.zeros(rows, tf.int64)).numpy()
+    assert abs(drawn.mean()) < 4 * (1 / 3 / rows) ** 0.5
+    assert abs(drawn.var() - 1 / 3) < 0.03
+
+
+def test_another_redraw_draws_others():
+    clip = _clip("stochastic")
+    first, second = (clip.redraw(Z, tf.constant([n], tf.int64)).numpy() for n in (0, 1))
+    assert (first[0, 1:] != second[0, 1:]).all()
+
+
+def test_rows_of_one_batch_follow_their_own_rules():
+    z = tf.repeat(Z, 3, axis=0)
+    clip = _clip("none", "standard", "stochastic")
+    acted = clip.redraw(clip.clip_to_bounds(z), tf.zeros(3, tf.int64)).numpy()
+    assert (acted[0] == Z.numpy()[0]).all()
+    assert acted[1].tolist() == [0.5, 1, -1, 1, -1]
+    alone = _clip("stochastic", trials=[2]).redraw(Z, tf.zeros(1, tf.int64)).numpy()
+    assert np.array_equal(acted[2], alone[0])
+
+
+def test_a_row_is_outside_beyond_a_bound_under_a_rule_that_keeps_it():
+    at, beyond = tf.constant([[1.0, -1.0]]), tf.constant([[1.0, -1.5]])
+    for rule in RULES:
+        assert not _clip(rule).find_outside(at).numpy().any()
+        assert _clip(rule).find_outside(beyond).numpy().any() == RULES[rule].keeps_bounds
+    assert _clip("none").measure_excess(at).numpy() == [0]
+    assert _clip("none").measure_excess(beyond).numpy() == [0.5**2 / 2]
