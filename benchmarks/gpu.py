@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.cli.parameters import Numbers
+from ganinv_cli.cli.options import CommaList
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
@@ -40,7 +40,7 @@ Row = dict[str, object]
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--device", default="gpu", show_default=True)
 @click.option("--trials", default=1000, show_default=True)
-@click.option("--batches", default="64,256,1024", type=Numbers(int, "64,256"))
+@click.option("--batches", default="64,256,1024", type=CommaList(click.INT))
 @click.option("--xla/--no-xla", default=True, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(

@@ -106,8 +106,7 @@ def sample(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
     with show_on_terminal(quiet) as reporter:
-        loaded = options.choose_generator(**generator).load(reporter, verbose=verbose)
-        built = loaded.make_spec().build()
+        built = options.read_generator(generator, reporter, verbose).make_spec().build()
         from ganinv_cli.inspection import render
 
         if not (folder or z_file):  # before all z are drawn
