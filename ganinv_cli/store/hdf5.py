@@ -71,7 +71,7 @@ class ResultsFile:
                 )
             self.attributes = decode_attributes(path, stored)
             self.layout, paths = _read_layout(file, self.attributes)
-            if ATTRIBUTE in stored and stored[ATTRIBUTE] != _sum_attributes(file, paths):
+            if ATTRIBUTE in stored and stored[ATTRIBUTE] != sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
@@ -242,7 +242,7 @@ def _build_skeleton(
             pictures = figure.pictures
             chunks = (1, 1, *pictures.shape[2:])
             group.create_dataset("pictures", data=pictures, chunks=chunks, **STORAGE)
-        file.attrs[ATTRIBUTE] = _sum_attributes(file, {*constants, *figures})
+        file.attrs[ATTRIBUTE] = sum_attributes(file, {*constants, *figures})
     return image.getvalue()
 
 
@@ -331,7 +331,7 @@ def _is_plain(file: h5py.File, path: str) -> bool:
     return True
 
 
-def _sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
+def sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     """Return the SHA-256 of the attributes of "/" and of the figures, and of the constants."""
     said: dict[str, Any] = {"/": _list_plain_attributes(file)}
     for name in json.loads(file.attrs["figures"]):
