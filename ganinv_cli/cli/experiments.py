@@ -12,6 +12,7 @@ from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files.write import check_output_file, has_content
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -20,7 +21,6 @@ from ganinv_cli.settings.config import (
     NoiseSweepConfig,
     RecoverConfig,
 )
-from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import list_settings
 from ganinv_cli.settings.load import load
 from ganinv_cli.settings.names import name_generators

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganinv_cli.cli import options
+from ganinv_cli.cli.options import Command
 from ganinv_cli.engine.loaded_generator import (
     check_norms,
     make_generator_spec,
     read_checkpoint,
 )
 from ganinv_cli.engine.tensorflow_start import start_tensorflow
-from ganinv_cli.cli import options
-from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files import write
 from ganinv_cli.progress.reporters import show_on_terminal

@@ -187,10 +187,10 @@ def train_encoder(
     path = find("checkpoint", generator["checkpoint"])
     with show_on_terminal(quiet) as reporter:
         loaded = options.read_generator(generator, reporter, verbose)
-    from ganinv_cli.engine.loaded_generator import refuse_precision
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
+    from ganinv_cli.engine.loaded_generator import refuse_precision
     from ganinv_cli.progress.reporters import show_fit
 
     refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
