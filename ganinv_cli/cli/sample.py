@@ -1,15 +1,15 @@
 """`ganinv sample`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GeneratorChoice
-from ganinv_cli.cli.parameters import INPUT, OUTPUT, Command, WholeNumber
+from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.declare import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from ganinv_cli.inspection.latents import Latents
@@ -22,23 +22,21 @@ DEFAULT_COUNT = 64
     cls=Command,
     first=("out", "count", "seed", "z_file", "group", "label", "npz", "overwrite"),
 )
-@options.generator_choice()
+@options.generator_options(options.generator_argument())
 @options.out(
     type=str,
     required=True,
     metavar="FILE.png|FOLDER",
     help="A sheet of all pictures, or a folder for one file per picture.",
 )
-@options.option(
+@options.count(
     "--count",
-    type=WholeNumber(1),
     group=INPUT,
     show_default=f"{DEFAULT_COUNT}, or all of --z",
     help="Number of pictures.",
 )
-@options.option(
+@options.count(
     "--columns",
-    type=WholeNumber(1),
     group=OUTPUT,
     show_default="as many as rows",
     help="Columns of the sheet.",
@@ -65,7 +63,6 @@ DEFAULT_COUNT = 64
 @options.verbose()
 @options.quiet(help="Print errors only.")
 def sample(
-    choice: GeneratorChoice,
     out: str,
     count: int | None,
     columns: int | None,
@@ -76,6 +73,7 @@ def sample(
     overwrite: bool,
     verbose: bool,
     quiet: bool,
+    **generator: Any,
 ) -> None:
     """Make pictures of random latent vectors, or of your own.
 
@@ -107,32 +105,32 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
-    with show_on_terminal(None, quiet) as reporter:
-        generator = choice.load(reporter, verbose=verbose).make_spec().build()
+    with show_on_terminal(quiet) as reporter:
+        built = options.read_generator(generator, reporter, verbose).make_spec().build()
         from ganinv_cli.inspection import render
 
         if not (folder or z_file):  # before all z are drawn
             asked = count or DEFAULT_COUNT
-            render.measure_sheet(generator, asked, columns or round(asked**0.5))
-        latents = _load_latents(generator, z_file, group, seed, count)
+            render.measure_sheet(built, asked, columns or round(asked**0.5))
+        latents = _load_latents(built, z_file, group, seed, count)
         if z_file:
             some = f"the first {count:,} of " if count else ""
             reporter.say(f"{z_file}: {some}{latents.description}")
         reporter.enter("drawing pictures")
         if folder:
-            pictures = render.render_pixels(generator, latents.z, latents.labels)
+            pictures = render.render_pixels(built, latents.z, latents.labels)
             images = (write.encode_png(render.to_pil_image(each)) for each in pictures)
             write.write_numbered_pngs(Path(out), images)
         else:
             column_count = columns or round(len(latents.z) ** 0.5)
-            sheet = render.draw_sheet(generator, latents.z, latents.labels, column_count)
+            sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
             write.write_output_file(Path(out), write.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latents import encode_npz
 
         write.write_output_file(npz, encode_npz(latents))
     if not quiet:
-        height, width, _ = generator.image_shape
+        height, width, _ = built.image_shape
         pictures_word = "picture" if len(latents.z) == 1 else "pictures"
         click.echo(f"{out}: {len(latents.z):,} {pictures_word} of {height} x {width} pixels")
 

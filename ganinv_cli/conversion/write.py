@@ -25,7 +25,7 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.settings.toml_file import MAX_BYTES
+from ganinv_cli.settings.load import MAX_BYTES
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared

@@ -18,7 +18,7 @@ from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.inspection import checks, facts, spectrum
 from ganinv_cli.inspection.descent import summarize_descent
-from ganinv_cli.jacobian_spectrum import find_spectrum
+from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.graph import Node, chain, weight_arrays
 from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape

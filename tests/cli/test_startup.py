@@ -10,7 +10,7 @@ import pytest
 from ganinv_cli import formats
 from ganinv_cli.api import read_checkpoint
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.conventions import Conventions
 
 CODE = """
@@ -41,7 +41,7 @@ def test_slow_reading_says_why(
     monkeypatch.setattr(formats, "needs_tensorflow", lambda path, conventions: False)
     monkeypatch.setattr(read_checkpoint, "SLOW_READING", 0.05)
     for quiet in (False, True):
-        with pytest.raises(CheckpointError), show_on_terminal(None, quiet) as reporter:
+        with pytest.raises(CheckpointError), show_on_terminal(quiet) as reporter:
             read_checkpoint.read_checkpoint_lazily(
                 tmp_path / "g.safetensors", Conventions(), reporter
             )
