@@ -162,7 +162,7 @@ def _make_solver_call(
     looks = solve(
         generator,
         make_solver(solver, settings),
-        SharedJobs([Job(trial, RULE) for trial in range(100_000)]),
+        SharedJobs([Job(trial, rules=(RULE,)) for trial in range(100_000)]),
         prepare_known_targets(generator, RecoverConfig.seed, size),
         limits,
         record_points,

@@ -33,7 +33,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResul
     looks = solve(
         task.generator,
         solver,
-        SharedJobs([Job(trial, "stochastic") for trial in range(trials)]),
+        SharedJobs([Job(trial, rules=("stochastic",)) for trial in range(trials)]),
         prepare_known_targets(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         NO_RECORD_POINTS,
