@@ -46,7 +46,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
 )
 def test_a_write_error_is_a_sentence_with_its_exit_status(code, kind):
     with (
-        pytest.raises(GaninvError, match="out.h5 cannot be written .*choose another") as caught,
+        pytest.raises(GaninvError, match=r"out\.h5 cannot be written .*choose another") as caught,
         files.explain_write_errors(Path("out.h5")),
     ):
         raise OSError(code, os.strerror(code))
