@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.files.array_file import ArrayFileError, read_arrays
+from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.images.decode import DecodedImage, check_pixels, explain_damage, load_upright
 from ganinv_cli.images.files import make_read_error
 from ganinv_cli.images.load import (
@@ -18,7 +18,6 @@ from ganinv_cli.images.load import (
     make_unread_image,
     to_pixels,
 )
-from ganinv_cli.limits import MAX_ARRAY_BYTES
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
@@ -79,7 +78,7 @@ def load_numpy_file(
 def read_array_file(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a NumPy file by name. Raises ImageError."""
     try:
-        return read_arrays(path, MAX_ARRAY_BYTES)
+        return read_arrays(path)
     except OSError as error:
         raise make_read_error(path, error) from error
     except ArrayFileError as error:
