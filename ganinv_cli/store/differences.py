@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganinv_cli.settings.config import name_setting
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.load import name_setting
 
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
 DEFAULTS = {
