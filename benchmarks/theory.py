@@ -78,7 +78,7 @@ def measure_errors(checkpoint: Path, schedules: list[Schedule], trials: int) -> 
     """Return the rows of both tables: medians by distance and updates, and shares below each ε."""
     from ganinv_cli.formats import read
     from ganinv_cli.ground_truth import draw_true_z
-    from ganinv_cli.jacobian_spectrum import measure_at
+    from ganinv_cli.jacobian import measure_at
     from ganinv_cli.network.make_generator import make_generator
 
     generator = make_generator(read(checkpoint, Conventions()))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganinv_cli.api.experiments import consistency, invert, noise_sweep, recover
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
-    from ganinv_cli.api.generator import LoadedGenerator, load
     from ganinv_cli.api.inversion import Inversion
     from ganinv_cli.api.results import RunResults
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator, load
     from ganinv_cli.errors import (
         CheckpointError,
         ConfigError,
@@ -51,8 +51,8 @@ _PLACES = {
     "noise_sweep": "api.experiments",
     "open": "api.experiments",
     "recover": "api.experiments",
-    "LoadedGenerator": "api.generator",
-    "load": "api.generator",
+    "LoadedGenerator": "engine.loaded_generator",
+    "load": "engine.loaded_generator",
     "Inversion": "api.inversion",
     "RunResults": "api.results",
 }

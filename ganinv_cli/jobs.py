@@ -7,23 +7,11 @@ from typing import NamedTuple, Protocol
 
 
 class Job(NamedTuple):
-    """One trial under one clipping rule."""
+    """The rules to run for one trial of one case."""
 
     trial: int
-    rule: str
-    case: int = 0  # index of the noise variance or image
-    # rules that follow a job without clipping: when it ends, a rule that would not have acted gets
-    # a copy of its trial, and each other rule gets a job of its own
-    followers: tuple[str, ...] = ()
-
-    @property
-    def alone(self) -> "Job":
-        """The job without followers, which identifies the trial."""
-        return self._replace(followers=())
-
-    def list_followers(self) -> list["Job"]:
-        """Return the job of each follower."""
-        return [self._replace(rule=rule, followers=()) for rule in self.followers]
+    case: int = 0  # index of the noise variance, or the image's number
+    rules: tuple[str, ...] = ("none",)  # in the order of the command; `none` first, if present
 
 
 class JobCollection(Sized, Iterable[Job], Protocol):
@@ -37,6 +25,10 @@ class JobSource(Protocol):
     def remaining(self) -> int:
         """About how many jobs this worker may still take."""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the run is interrupted: the worker saves its batch and ends."""
+
     def is_exhausted(self) -> bool:
         """Whether there are no jobs now and there will be none."""
 
@@ -47,40 +39,40 @@ class JobSource(Protocol):
 class SharedJobs:
     """The jobs of a run, shared by threads. Towards the end, each thread takes fewer at a time."""
 
-    def __init__(self, jobs: JobCollection, workers: int = 1) -> None:
+    def __init__(
+        self, jobs: JobCollection, workers: int = 1, stop: threading.Event | None = None
+    ) -> None:
+        """Share `jobs` among threads; `stop` is set if the run is interrupted."""
         self._jobs: Iterator[Job] = iter(jobs)
         self._remaining, self._workers = len(jobs), workers
+        self._stop = stop or threading.Event()
         self._lock = threading.Lock()
 
     @property
     def remaining(self) -> int:
         return -(-self._remaining // self._workers)
 
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
     def is_exhausted(self) -> bool:
         return self._remaining == 0
 
     def take(self, limit: int) -> list[Job]:
         with self._lock:
-            fair = (
-                self._remaining
-                if self._workers == 1
-                else -(-self._remaining // (2 * self._workers))
-            )
+            shares = 1 if self._workers == 1 else 2 * self._workers
+            fair = -(-self._remaining // shares)
             taken = list(itertools.islice(self._jobs, min(limit, fair)))
             self._remaining -= len(taken)
             return taken
-
-    def close(self) -> None:
-        """Drop the jobs that were not taken."""
-        with self._lock:
-            self._remaining = 0
-            self._jobs = iter(())
 
 
 class WorkerJobs:
     """Jobs that are added a few at a time, while the worker runs."""
 
     def __init__(self) -> None:
+        self.stopped = False  # set by whoever adds jobs
         self._jobs: list[Job] = []
         self._expected = 0  # jobs that may be added later
         self._is_open = True

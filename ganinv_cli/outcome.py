@@ -1,13 +1,13 @@
-"""How a trial ended.
+"""How a trial ended, and what a run does before."""
 
-Every outcome is known without the true z.
-"""
-
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Outcome(IntEnum):
-    """How a trial ended, stored as its number; statistics decide whether z is right."""
+    """How a trial ended, stored as its number; known without the true z.
+
+    Statistics decide whether z is right.
+    """
 
     # the image loss is 0 up to rounding, or stopped falling below the residual, and z is inside
     # the bounds if the rule keeps them
@@ -16,3 +16,11 @@ class Outcome(IntEnum):
     stalled = 3  # the loss stopped falling, and all restarts were used
     diverged = 4  # a component of z exceeded 1000
     non_finite = 5  # the loss, or z, was not a finite number
+
+
+class Phase(StrEnum):
+    """What a run does now: it measures and compiles before trials run; the value is shown."""
+
+    measuring = "measuring the generator"
+    compiling = "compiling"
+    running = "running"

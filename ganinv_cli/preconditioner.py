@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import cache
-from ganinv_cli.jacobian_points import (
+from ganinv_cli.jacobian import (
     draw_points,
     find_largest_changes,
     limit_points,

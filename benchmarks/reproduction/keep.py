@@ -19,12 +19,13 @@ import click
 import h5py
 import numpy as np
 
-from ganinv_cli.jacobian_spectrum import measure_at
+from ganinv_cli.jacobian import measure_at
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.statistics import EPSILONS, is_recovered, mcnemar
 from ganinv_cli.statistics.descent_theory import predict
-from ganinv_cli.store import Results, checksums, read_results
+from ganinv_cli.store import Results, read_results
+from ganinv_cli.store.hdf5 import ATTRIBUTE, sum_attributes
 
 from .generator import read_generator
 
@@ -96,14 +97,13 @@ def copy_thinned(
                 )
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
-                links[address].attrs.pop(checksums.INDEX_ATTRIBUTE, None)  # of other chunks
 
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
         copy_group(old, new, "")
         new.attrs["figures"] = json.dumps(
             [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
         )
-        checksums.write_attributes_sum(new)
+        new.attrs[ATTRIBUTE] = sum_attributes(new, new)
 
 
 def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ class RecoveryBenchmark:
         return statistics.median(rates)
 
     def _make_targets(self, trials: int) -> tuple[np.ndarray, np.ndarray]:
-        jobs = [Job(trial, "stochastic") for trial in range(trials)]
+        jobs = [Job(trial, rules=("stochastic",)) for trial in range(trials)]
         sought = prepare_known_targets(self.generator, SEED, BATCH)(jobs)
         return sought.images, sought.z_true
 

@@ -145,7 +145,7 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
     """
     from ganinv_cli.store import read_results
 
-    results = read_results(path, keep_open=False)  # so that a program can open the file itself
+    results = read_results(path)
     if not in_memory:
         return RunResults(str(path), results, path)
     groups: dict[str, Mapping[str, NDArray[Any]]] = {

@@ -11,7 +11,7 @@ import click
 
 from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
 from ganinv_cli.limits import explain_memory_errors
-from ganinv_cli.progress.interrupts import handle_interrupts
+from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.streams import prepare_streams
 
 COMMANDS = {  # name of the command and its function -> heading in the help, module
@@ -76,7 +76,7 @@ class _Commands(click.Group):
         prepare_streams()
         for name in UNUSED_VARIABLES:
             os.environ.pop(name, None)
-        with handle_interrupts(), _explain_errors():
+        with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)
 
 

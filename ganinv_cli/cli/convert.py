@@ -7,7 +7,7 @@ import click
 
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 
 
 @click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
@@ -39,7 +39,7 @@ def convert(
     from ganinv_cli.conversion.destination import parse_destination
 
     target = parse_destination(destination, overwrite)
-    with show_on_terminal(None, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         checkpoint = options.read_generator(generator, reporter, verbose).checkpoint
     from ganinv_cli.conversion.write import write_generator
 

@@ -12,6 +12,7 @@ from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.files.write import check_output_file, has_content
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -21,11 +22,13 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.declare import list_settings
+from ganinv_cli.settings.load import load
 from ganinv_cli.settings.names import name_generators
+from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.api.generator import LoadedGenerator
-    from ganinv_cli.experiments.images import ImageRun
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator
+    from ganinv_cli.experiments.plan import ImageRun
     from ganinv_cli.store import NamedImage
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -196,8 +199,7 @@ def _run_and_publish(
         _prepare(kind, given | {"checkpoint": checkpoint}, output, default, name, npz)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
-    # all of several generators are read before any work, as one may be refused
-    generators = [_read_generator(run, output) if several else None for run in runs]
+    generators = [_read_generator(run, output) for run in runs]  # all, as one may be refused
     folder = publish.get_results_folder(default)
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[NamedImage]] = {}
@@ -248,12 +250,10 @@ def _prepare(
 
     Raises, before any work, what is wrong with them. `name` is of one of several generators.
     """
-    from ganinv_cli.api.session import load_config
-
     settings = {key: given[key] for key in given if key != "config"}
-    config = load_config(kind, given["config"], settings)
+    config = load(kind, find("config", given["config"]) if given["config"] else None, settings)
     if isinstance(config, ImagesConfig):
-        from ganinv_cli.experiments.image_files import list_named_images
+        from ganinv_cli.images.files import list_named_images
 
         list_named_images(config.image)
     shard = "" if output.out else config.shard.replace("/", "-of-")
@@ -286,35 +286,30 @@ def _check_npz(npz: Path, file: Path) -> None:
 
 
 def _read_generator(run: Run, output: Output) -> "LoadedGenerator":
-    from ganinv_cli.api.session import load_run_generator
-    from ganinv_cli.progress.terminal import show_on_terminal
+    """Return the generator of a run; TensorFlow has started."""
+    from ganinv_cli.engine.loaded_generator import read_run_generator
 
-    with show_on_terminal(run.file, output.quiet) as reporter:
-        return load_run_generator(run.config, reporter, verbose=output.verbose)
+    with show_on_terminal(output.quiet) as reporter:
+        return read_run_generator(run.config, reporter, verbose=output.verbose)
 
 
 def _run(
-    run: Run, output: Output, generator: "LoadedGenerator | None", figure_folder: Path
+    run: Run, output: Output, generator: "LoadedGenerator", figure_folder: Path
 ) -> "ImageRun | None":
-    """Run an experiment, and save the z of its images; return these, if it has image files.
+    """Run an experiment, and save the z of its images; return these, if it has image files."""
+    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.experiments.run import run_experiment
 
-    `generator` is the run's, if it was read already.
-    """
-    from ganinv_cli.api.experiments import ImageExperiment, run_noise_sweep, run_recover
-    from ganinv_cli.api.session import load_run_generator, open_session
-    from ganinv_cli.progress.terminal import show_on_terminal
-
-    known: Mapping[type, Any] = {RecoverConfig: run_recover, NoiseSweepConfig: run_noise_sweep}
-    experiment: Any = known.get(type(run.config)) or ImageExperiment(None, figure_folder)
-    verbose = output.verbose
-    with show_on_terminal(run.file, output.quiet) as reporter:
-        generator = generator or load_run_generator(run.config, reporter, verbose=verbose)
-        with open_session(
-            *(run.config, generator, run.file, reporter),
+    with show_on_terminal(output.quiet) as reporter:
+        images = run_experiment(
+            run.config,
+            generator,
+            run.file,
+            reporter,
             overwrite=output.overwrite,
-            verbose=verbose,
-        ) as session:
-            images: ImageRun | None = experiment(session)
+            verbose=output.verbose,
+            inputs=ImageInputs(figure_folder=figure_folder),
+        )
     if images and run.npz:
         from ganinv_cli.report.invert.latents import save_latents
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.api.read_checkpoint import (
-    check_norms,
-    make_generator_spec,
-    read_checkpoint_lazily,
-)
-from ganinv_cli.api.tensorflow_start import start_tensorflow
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
+from ganinv_cli.engine.loaded_generator import (
+    check_norms,
+    make_generator_spec,
+    read_checkpoint,
+)
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.files import write
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD, OUTPUT
 from ganinv_cli.settings.shipped import find
 
@@ -110,9 +110,9 @@ def inspect(
             write.check_output_file(file, endings, overwrite, name)
     path = find("checkpoint", given["checkpoint"])
     conventions, label = options.make_conventions(given), given["label"]
-    with show_on_terminal(None, quiet=False) as reporter:
+    with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        checkpoint = check_norms(read_checkpoint_lazily(path, conventions), verbose=verbose)
+        checkpoint = check_norms(read_checkpoint(path, conventions), verbose=verbose)
         from ganinv_cli.inspection.facts import describe_checkpoint
         from ganinv_cli.report.inspect.tables import format_facts
 
@@ -155,7 +155,7 @@ def inspect(
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
-    from ganinv_cli.jacobian_spectrum import find_spectrum
+    from ganinv_cli.jacobian import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)

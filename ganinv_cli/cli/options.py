@@ -30,7 +30,7 @@ from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
-    from ganinv_cli.api.generator import LoadedGenerator
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator
     from ganinv_cli.progress import Reporter
 
 FIRST_GROUP = "Options most people need"
@@ -249,7 +249,7 @@ def read_generator(
     given: Mapping[str, Any], reporter: "Reporter", verbose: bool
 ) -> "LoadedGenerator":
     """Return the generator of the keywords. Raises CheckpointError, ConfigError."""
-    from ganinv_cli.api.generator import read_generator
+    from ganinv_cli.engine.loaded_generator import read_generator
 
     conventions = make_conventions(given)
     return read_generator(

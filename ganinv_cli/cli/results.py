@@ -103,7 +103,7 @@ def merge(
     """
     folder = publish.get_results_folder(out)
     from ganinv_cli.report.report import list_trial_groups
-    from ganinv_cli.store.merge.merge_files import merge_files
+    from ganinv_cli.store.merge import merge_files
 
     combined = merge_files(out, parts, list_trial_groups, partial, overwrite)
     written = [] if quiet else [f"{out}: {combined.contents}"]

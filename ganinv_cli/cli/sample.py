@@ -8,7 +8,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def sample(
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
         )
-    with show_on_terminal(None, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         built = options.read_generator(generator, reporter, verbose).make_spec().build()
         from ganinv_cli.inspection import render
 

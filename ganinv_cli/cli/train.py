@@ -9,7 +9,7 @@ import click
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD
 from ganinv_cli.settings.shipped import find
 
@@ -94,8 +94,8 @@ def train(
     Example:
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.api.tensorflow_start import start_tensorflow
-    from ganinv_cli.progress.training import show_training
+    from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.progress.reporters import show_training
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
@@ -185,13 +185,13 @@ def train_encoder(
         ganinv train-encoder --checkpoint faces64
     """
     path = find("checkpoint", generator["checkpoint"])
-    with show_on_terminal(None, quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         loaded = options.read_generator(generator, reporter, verbose)
-    from ganinv_cli.api.read_checkpoint import refuse_precision
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
-    from ganinv_cli.progress.training import show_fit
+    from ganinv_cli.engine.loaded_generator import refuse_precision
+    from ganinv_cli.progress.reporters import show_fit
 
     refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
     built = loaded.make_spec().build()

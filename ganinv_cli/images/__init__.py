@@ -1,11 +1,18 @@
 """Image files, NumPy files and arrays as pixels for a generator."""
 
 from ganinv_cli.images.arrays import make_target_image
-from ganinv_cli.images.crop import Crop
 from ganinv_cli.images.decode import suppress_pillow_warnings
 from ganinv_cli.images.files import list_images
-from ganinv_cli.images.load import TargetImage, load_image, to_floats, to_pixels
-from ganinv_cli.images.mask import load_mask
+from ganinv_cli.images.load import (
+    Crop,
+    TargetImage,
+    load_image,
+    make_unread_image,
+    resize_image,
+    to_floats,
+    to_pixels,
+)
+from ganinv_cli.images.masks import load_mask
 
 __all__ = [
     "Crop",
@@ -14,6 +21,8 @@ __all__ = [
     "load_image",
     "load_mask",
     "make_target_image",
+    "make_unread_image",
+    "resize_image",
     "suppress_pillow_warnings",
     "to_floats",
     "to_pixels",

@@ -1,24 +1,34 @@
-"""Make images of NumPy arrays and of Pillow's images."""
+"""Images in NumPy arrays, in Pillow's images, and in .npy and .npz files."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ganinv_cli.errors import ImageError
-from ganinv_cli.images.crop import Crop
-from ganinv_cli.images.decode import (
-    DAMAGED_ERRORS,
-    DecodedImage,
-    check_size,
-    load_upright,
-    make_decode_error,
+from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.files.array_file import ArrayFileError, read_arrays
+from ganinv_cli.images.decode import DecodedImage, check_pixels, explain_damage, load_upright
+from ganinv_cli.images.files import make_read_error
+from ganinv_cli.images.load import (
+    Crop,
+    ImageShape,
+    TargetImage,
+    fit_to_shape,
+    make_unread_image,
+    to_pixels,
 )
-from ganinv_cli.images.load import ImageShape, TargetImage, fit_to_shape, to_pixels
+from ganinv_cli.limits import MAX_ARRAY_BYTES
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
+MAX_IMAGES = 100_000  # in an array
+Z_NAME = "z"  # of the latent vectors that ganinv writes into .npz files
 _TOLERANCE = 1e-6  # of the limits of floats
+
+
+class LatentsError(ImageError):
+    """A NumPy file holds latent vectors, not images."""
 
 
 def make_target_image(
@@ -34,87 +44,107 @@ def make_target_image(
         decoded, content = _decode_pillow(image, name)
     else:
         if isinstance(image, np.ma.MaskedArray):
-            raise ImageError(
-                f"{name} is a masked array, whose mask would be ignored; give its data as "
-                "the image, and the pixels to compare as mask"
-            )
+            raise ImageError(f"{name} is a masked array; give its data, and the mask as mask")
         array = np.asarray(image)
-        decoded, content = decode_array(array, name), _encode_content(array)
+        decoded = decode_array(array, name)
+        content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     return TargetImage(name, hashlib.sha256(content).hexdigest(), pixels, notes)
 
 
-def decode_array(array: np.ndarray, name: str) -> DecodedImage:
-    """Return an array as an image of 8 bits. Raises ImageError if its shape or values are wrong."""
-    _check_shape(array, name)
-    if array.dtype.kind != "f":
-        return _to_image(_to_8_bits(array, name), name)
-    _check_range(array, name, -1)
-    notes = (FLOATS_NOTE,) if array.min() >= 0 else ()
-    return _to_image(to_pixels(array.astype(np.float32)), name)._replace(notes=notes)
+def load_numpy_file(
+    path: Path, shape: ImageShape, crop: Crop, latent: int = 0
+) -> list[TargetImage]:
+    """Return the images in a NumPy file; an array that is not one becomes an image with its error.
+
+    An array (height, width) or (height, width, channels) is one image, (images, height, width,
+    channels) several. `latent` is the size of z. Raises LatentsError for a file of latent vectors,
+    ImageError if the file cannot be read.
+    """
+    label, arrays = to_printable(path.name), read_array_file(path)
+    _check_latents(path, arrays, latent)
+    images = []
+    for key, array in arrays.items():
+        name = f"{label}[{to_printable(key)}]" if len(arrays) > 1 else label
+        parts = {name: array}
+        if array.ndim == 4 and 0 < len(array) <= MAX_IMAGES:
+            parts = {f"{name}[{number}]": image for number, image in enumerate(array)}
+        for part_name, part in parts.items():
+            try:
+                images.append(make_target_image(part, part_name, shape, crop))
+            except ImageError as error:
+                images.append(make_unread_image(part_name, shape, error))
+    return images
 
 
-def decode_mask_array(array: np.ndarray, name: str) -> DecodedImage:
-    """Return a mask: an array as of `decode_array`, but with floats from 0 to 1."""
-    _check_shape(array, name)
-    if array.dtype.kind != "f":
-        return _to_image(_to_8_bits(array, name), name)
-    _check_range(array, name, 0)
-    return _to_image(np.rint(array.clip(0, 1) * 255).astype(np.uint8), name)
-
-
-def _check_shape(array: np.ndarray, name: str) -> None:
-    shape = array.shape
-    if array.ndim in (2, 3) and 0 not in shape and (array.ndim == 2 or shape[2] in CHANNELS):
-        check_size(name, shape[1], shape[0])
-        return
-    first = array.ndim == 3 and shape[0] in CHANNELS
-    raise ImageError(
-        f"{name} has shape {shape}; an image has shape (height, width) or (height, width, "
-        "channels), with 1, 3 or 4 channels"
-        + ("; move the channels to the end: np.moveaxis(image, 0, -1)" if first else "")
-    )
-
-
-def _to_8_bits(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * 255
-    if array.dtype != np.uint8:
+def read_array_file(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a NumPy file by name. Raises ImageError."""
+    try:
+        return read_arrays(path, MAX_ARRAY_BYTES)
+    except OSError as error:
+        raise make_read_error(path, error) from error
+    except ArrayFileError as error:
         raise ImageError(
-            f"{name} holds {array.dtype}; give uint8 from 0 to 255, or floats from -1 to 1"
+            f"{to_printable(path)} cannot be read as NumPy arrays ({to_printable(error)}); leave "
+            "it out"
+        ) from error
+
+
+def decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
+    """Return an array as an image of 8 bits; floats are from `black` to 1.
+
+    Raises ImageError if its shape or values are wrong.
+    """
+    shape = array.shape
+    if array.ndim not in (2, 3) or 0 in shape or (array.ndim == 3 and shape[2] not in CHANNELS):
+        raise ImageError(
+            f"{name} has shape {shape}; an image has shape (height, width) or (height, width, "
+            "channels), with 1, 3 or 4 channels, which come last"
         )
-    return array
+    check_pixels(name, shape[1], shape[0])
+    notes: tuple[str, ...] = ()
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype.kind == "f":
+        _check_range(array, name, black)
+        notes = (FLOATS_NOTE,) if black == -1 and array.min() >= 0 else ()
+        array = to_pixels(array.astype(np.float32) if black else 2 * array - 1)
+    elif array.dtype != np.uint8:
+        raise ImageError(
+            f"{name} holds {array.dtype}; give uint8 from 0 to 255, or floats from {black} to 1"
+        )
+    if shape[2:] == (1,):
+        array = array[..., 0]
+    return DecodedImage(Image.fromarray(np.ascontiguousarray(array)), notes=notes)
 
 
 def _check_range(array: np.ndarray, name: str, low: int) -> None:
-    if not np.isfinite(array).all():
-        raise ImageError(f"{name} holds NaN or infinite values; replace them or leave it out")
     least, most = float(array.min()), float(array.max())
-    if least < low - _TOLERANCE or most > 1 + _TOLERANCE:
+    if not (np.isfinite(array).all() and least >= low - _TOLERANCE and most <= 1 + _TOLERANCE):
         raise ImageError(
             f"{name} holds floats from {least:g} to {most:g}; scale them to {low} to 1, or convert "
             "values from 0 to 255 to uint8"
         )
 
 
-def _to_image(array: np.ndarray, name: str) -> DecodedImage:
-    grey = array.ndim == 3 and array.shape[2] == 1
-    image = Image.fromarray(np.ascontiguousarray(array[..., 0] if grey else array))
-    return DecodedImage(image, 8, False, ())
-
-
-def _encode_content(array: np.ndarray) -> bytes:
-    return f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-
-
 def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
-    check_size(name, *image.size)
-    try:
+    check_pixels(name, *image.size)
+    with explain_damage(name):
         upright, notes = load_upright(image)
         kept = ("transparency", "icc_profile")
         look = (image.mode, image.size, image.getpalette(), *map(image.info.get, kept))
         content = repr(look).encode() + upright.tobytes()
-    except (OSError, *DAMAGED_ERRORS) as error:
-        raise make_decode_error(name, error) from error
     bits = 16 if image.mode.startswith("I;16") else 8
-    return DecodedImage(upright, bits, False, notes), content
+    return DecodedImage(upright, bits, notes=notes), content
+
+
+def _check_latents(path: Path, arrays: dict[str, np.ndarray], latent: int) -> None:
+    """Raise LatentsError if a file holds latent vectors."""
+    for name, array in arrays.items():
+        vectors = array.dtype.kind == "f" and array.ndim == 2
+        if vectors and (name == Z_NAME or (not name and array.shape[1] == latent)):
+            raise LatentsError(
+                f"{to_printable(path)} holds latent vectors of shape {array.shape}, not images; "
+                "ganinv sample GENERATOR --z FILE makes images of them (and save a grey image as "
+                "(height, width, 1))"
+            )

@@ -1,53 +1,61 @@
-"""Decode the bytes of an image file to an upright image."""
+"""Decode an image file to an upright image of 8 bits per channel, as a viewer would show it."""
 
 import contextlib
 import io
-import re
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+import numpy as np
+from PIL import (
+    ExifTags,
+    Image,
+    ImageChops,
+    ImageCms,
+    ImageOps,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 from ganinv_cli.errors import ImageError, to_printable
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
-MAX_SIDE = 1 << 16  # pixels; Pillow keeps a pointer for each row
-MAX_TAG_VALUES = 1 << 22  # numbers in a tag; Pillow makes an object of each
+MODES = {1: "L", 3: "RGB"}  # channels of a generator -> mode of its images
+GREY = 128  # behind transparent parts
 
-# Errors of Pillow's readers for damaged images, besides OSError; UserWarning only if the caller
-# has turned warnings into errors.
+# Errors of Pillow's readers for damaged images; UserWarning only if the caller has turned warnings
+# into errors.
 DAMAGED_ERRORS = (
-    *(SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
-    *(OverflowError, struct.error, zlib.error, UserWarning),
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
+    *(OverflowError, struct.error, zlib.error, UserWarning, Image.DecompressionBombError),
 )
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BYTE_KINDS = (1, 2, 6, 7)  # of tags: bytes and text, which stay as they are
-OVERSIZED_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_UNSUPPORTED_MODES = ("I", "F", "LAB")  # that Pillow converts incorrectly
+_PLAIN_MODES = ("L", "RGB", "CMYK")  # modes that a colour profile may describe
+
+Notes = tuple[str, ...]  # phrases on what was done to an image
 
 
 class DecodedImage(NamedTuple):
     """The first frame of an image file, rotated upright by its EXIF data."""
 
     image: Image.Image  # in the file's own mode
-    bits: int  # per channel
-    inverted: bool  # whether 0 is white; Pillow does not convert this in TIFF files of 16 bits
-    notes: tuple[str, ...]
+    bits: int = 8  # per channel
+    inverted: bool = False  # 0 is white, which Pillow does not convert in TIFF files of 16 bits
+    notes: Notes = ()
 
 
 @contextlib.contextmanager
 def suppress_pillow_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings; those of oversized images become errors.
+    """Suppress Pillow's warnings; images that are too large are errors of `check_pixels`.
 
     Warning filters hold for all threads: enter this once, around the threads that decode.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -57,87 +65,67 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     Raises ImageError, with `name`, if `data` is not an image, is damaged or has too many pixels;
     their number is read from the header, before anything is decoded.
     """
+    with explain_damage(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        check_pixels(name, *file.size)
+        image, notes = load_upright(file)
+        # of an MPO the others are a preview or depth map; they are not counted, as that reads all
+        if file.format != "MPO" and getattr(file, "is_animated", False):
+            notes = (*notes, "the first of several frames")
+        return DecodedImage(image, *_read_depth(file, data), notes)
+
+
+@contextlib.contextmanager
+def explain_damage(name: str) -> Iterator[None]:
+    """Turn the errors of Pillow's readers into ImageError."""
     try:
-        if data.startswith(_TIFF_STARTS):
-            _check_tags(data)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-            check_size(name, *file.size)
-            image, notes = load_upright(file)
-            if _has_more_frames(file):
-                notes = (*notes, "the first of several frames")
-            return DecodedImage(image, *_read_depth(file, data), notes)
+        yield
     except UnidentifiedImageError:
-        what = "empty, so no" if not data else "no"
-        raise ImageError(
-            f"{name} is {what} image of a known format ({', '.join(FORMATS)}); leave it out"
-        ) from None
-    except OVERSIZED_ERRORS as error:
-        number = re.search(r"\d+", str(error))  # the number of pixels
-        raise _oversized_error(name, f"{int(number[0]):,}" if number else "too many") from error
-    except (OSError, *DAMAGED_ERRORS) as error:
-        raise make_decode_error(name, error) from error
+        known = ", ".join(FORMATS)
+        raise ImageError(f"{name} is no image of a known format ({known}); leave it out") from None
+    except DAMAGED_ERRORS as error:
+        reason = to_printable(error)
+        raise ImageError(f"{name} cannot be read as an image ({reason}); leave it out") from error
 
 
-def load_upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return an image rotated by its EXIF data, and notes. Raises OSError or DAMAGED_ERRORS."""
+def load_upright(image: Image.Image) -> tuple[Image.Image, Notes]:
+    """Return an image rotated by its EXIF data, and notes. Raises DAMAGED_ERRORS."""
     image.load()
     try:
-        _check_tags(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
         return ImageOps.exif_transpose(image), ()
-    except (OSError, *DAMAGED_ERRORS):
+    except DAMAGED_ERRORS:
         return image.copy(), ("not rotated, because its EXIF data are damaged",)
 
 
-def make_decode_error(name: str, error: Exception) -> ImageError:
-    """Return the error for an image that is damaged."""
-    return ImageError(f"{name} cannot be read as an image ({to_printable(error)}); leave it out")
-
-
-def check_size(name: str, width: int, height: int) -> None:
-    """Raise ImageError if an image that is not decoded yet says that it has too many pixels."""
+def check_pixels(name: str, width: int, height: int) -> None:
+    """Raise ImageError if an image has too many pixels."""
     if width * height > MAX_PIXELS:
-        raise _oversized_error(name, f"{width:,} x {height:,}")
-    if max(width, height) > MAX_SIDE:
         raise ImageError(
-            f"{name} has {width:,} x {height:,} pixels by its header, more than {MAX_SIDE:,} on a "
-            "side; make it smaller or leave it out"
+            f"{name} has {width:,} x {height:,} pixels, more than {MAX_PIXELS // 10**6} million; "
+            "make it smaller or leave it out"
         )
 
 
-def _oversized_error(name: str, pixels: str) -> ImageError:
-    return ImageError(
-        f"{name} has {pixels} pixels by its header, more than {MAX_PIXELS // 10**6} million, and "
-        "could be a decompression bomb; make it smaller or leave it out"
-    )
+def to_display_colours(
+    name: str, decoded: DecodedImage, channels: int, backdrop: int = GREY
+) -> tuple[Image.Image, Notes]:
+    """Return the image in mode L for 1 channel, RGB for 3, and notes on what was changed.
 
-
-def _check_tags(data: bytes) -> None:
-    """Raise ValueError or struct.error if a tag of a TIFF file, or of EXIF data, is too long.
-
-    Only the first directory is checked, which is the one that is read.
+    Colours become sRGB by the file's own profile. Raises ImageError, with `name`, for modes without
+    an agreed look.
     """
-    if not data:
-        return
-    order = ">" if data.startswith(b"MM") else "<"
-    is_big = data[2:3] == b"+"  # BigTIFF; as Pillow, which knows it in this byte order alone
-    place, number, entry = ("Q", "Q", "HHQ8x") if is_big else ("I", "H", "HHI4x")
-    (start,) = struct.unpack_from(order + place, data, 8 if is_big else 4)
-    (count,) = struct.unpack_from(order + number, data, start)
-    start += struct.calcsize(order + number)
-    size = struct.calcsize(order + entry)
-    entries = memoryview(data)[start : start + count * size]
-    whole = entries[: len(entries) // size * size]
-    for tag, kind, values in struct.iter_unpack(order + entry, whole):
-        if kind not in _BYTE_KINDS and values > MAX_TAG_VALUES:
-            raise ValueError(f"its tag {tag} lists {values:,} numbers")
-
-
-def _has_more_frames(file: Image.Image) -> bool:
-    """Return whether there are other frames or pages; an MPO's preview or depth map is none.
-
-    They are not counted, because Pillow would read all.
-    """
-    return file.format != "MPO" and getattr(file, "is_animated", False)
+    mode = decoded.image.mode
+    if mode in _UNSUPPORTED_MODES:
+        raise ImageError(
+            f"{name} has pixels of mode {mode}, for which no white is agreed on; save it as grey "
+            "or RGB with 8 or 16 bits a channel"
+        )
+    with explain_damage(name):
+        image, depth_notes = _to_8_bits(decoded)
+        image, alpha = _split_alpha(image)
+        image, profile_notes = _to_srgb(image)
+        image, alpha_notes = _composite_on_backdrop(image, alpha, backdrop)
+        image, grey_notes = _to_channels(image, channels)
+    return image, (*decoded.notes, *depth_notes, *profile_notes, *alpha_notes, *grey_notes)
 
 
 def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
@@ -149,3 +137,68 @@ def _read_depth(file: Image.Image, data: bytes) -> tuple[int, bool]:
         inverted = tags.get(ExifTags.Base.PhotometricInterpretation) == 0
         return max(tags.get(ExifTags.Base.BitsPerSample, (8,))), inverted
     return 8, False
+
+
+def _to_8_bits(decoded: DecodedImage) -> tuple[Image.Image, Notes]:
+    image, bits = decoded.image, decoded.bits
+    notes = (f"{bits} bits per channel reduced to 8",) if bits > 8 else ()
+    if not image.mode.startswith("I;16"):
+        return image, notes  # Pillow has kept the upper 8 bits
+    numbers = np.asarray(image).astype(np.uint32)  # Pillow would clip them at 255
+    white = 2**bits - 1
+    scaled = (numbers * 255 + white // 2) // white
+    grey = Image.fromarray((255 - scaled if decoded.inverted else scaled).astype(np.uint8))
+    if "icc_profile" in image.info:
+        grey.info["icc_profile"] = image.info["icc_profile"]
+    if (clear := image.info.get("transparency")) is not None:
+        grey.putalpha(Image.fromarray(np.where(numbers == clear, 0, 255).astype(np.uint8)))
+    return grey, notes
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colours in one of the plain modes, and the opacity in mode L."""
+    profile = image.info.get("icc_profile")
+    mode = "L" if image.mode in ("1", "L", "La", "LA") else "RGB"
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA" if mode == "RGB" else "LA")
+        alpha = image.getchannel("A")
+    if image.mode not in _PLAIN_MODES:
+        image = image.convert(mode)
+    if profile is not None:
+        image.info["icc_profile"] = profile
+    return image, alpha
+
+
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, Notes]:
+    data = image.info.get("icc_profile")
+    if not data:
+        note = "CMYK without a colour profile: colours are approximate"
+        return image, (note,) if image.mode == "CMYK" else ()
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        if ImageCms.getProfileDescription(profile).startswith("sRGB"):
+            return image, ()
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, *DAMAGED_ERRORS):
+        return image, ("its colour profile is damaged and was ignored",)
+    assert converted is not None  # None only with inPlace
+    return converted, ("colours converted to sRGB by its profile",)
+
+
+def _composite_on_backdrop(
+    image: Image.Image, alpha: Image.Image | None, backdrop: int
+) -> tuple[Image.Image, Notes]:
+    image = image.convert("RGB") if image.mode == "CMYK" else image
+    if alpha is None or alpha.getextrema()[0] == 255:
+        return image, ()
+    behind = Image.new("L", image.size, backdrop).convert(image.mode)
+    return Image.composite(image, behind, alpha), ("transparent parts on grey",)
+
+
+def _to_channels(image: Image.Image, channels: int) -> tuple[Image.Image, Notes]:
+    first, *others = image.split()
+    coloured = any(ImageChops.difference(first, band).getbbox() for band in others)
+    channel_notes = ("made grey",) if coloured and channels == 1 else ()
+    return image.convert(MODES[channels]), channel_notes

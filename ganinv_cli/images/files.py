@@ -1,16 +1,26 @@
 """List image files and read their bytes."""
 
 import os
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.files.regular_file import open_regular_file
+from ganinv_cli.errors import ConfigError, ImageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
-MAX_BYTES = 256 << 20  # bytes of one file, unpacked
+MAX_BYTES = 256 << 20  # bytes of one file
+
+
+def list_named_images(names: Sequence[str]) -> list[Path]:
+    """Return the images that files and folders name, before any is read.
+
+    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist.
+    """
+    if not names:
+        raise ConfigError("no image is named; give a file, or a folder of images")
+    if "" in names:  # as from an unset variable of a shell; pathlib takes it for the current folder
+        raise ConfigError('an image has the empty name ""; give a file, or . for this folder')
+    return list_images([Path(name) for name in names])
 
 
 def list_images(sources: Sequence[Path]) -> list[Path]:
@@ -28,12 +38,12 @@ def list_images(sources: Sequence[Path]) -> list[Path]:
 
 def _list_source(source: Path) -> list[Path]:
     name = to_printable(source)
+    if not source.exists():
+        raise ImageError(f"{name} does not exist; name an image or a folder of images")
+    if not source.is_dir():
+        return [source]
     try:
-        if not stat.S_ISDIR(source.stat().st_mode):
-            return [source]
         paths = list_files_below(source, (*SUFFIXES, *ARRAY_SUFFIXES))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{name} does not exist; name an image or a folder of images") from None
     except OSError as error:
         raise make_read_error(error.filename or source, error) from error
     if not paths:
@@ -68,27 +78,22 @@ def is_array_name(path: PurePath) -> bool:
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     try:
-        with open_regular_file(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            check_size(to_printable(path), size)
-            return file.read(size)
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise make_read_error(path, error) from error
+    check_size(to_printable(path), len(data))
+    return data
 
 
 def check_size(name: str, size: int) -> None:
     """Raise ImageError if `size`, in bytes, is too large for an image."""
     if size > MAX_BYTES:
-        raise ImageError(
-            f"{name} has {size >> 20:,} MB, more than the {MAX_BYTES >> 20} of an image; "
-            "leave it out"
-        )
+        raise ImageError(f"{name} has more than the {MAX_BYTES >> 20} MB of an image; leave it out")
 
 
 def make_read_error(path: Path | str, error: OSError) -> ImageError:
     """Return the error for a file that cannot be read."""
-    if isinstance(error, FileNotFoundError):
-        return ImageError(f"{to_printable(path)} does not exist; name another file")
     reason = error.strerror or error
     return ImageError(f"{to_printable(path)} cannot be read ({reason}); allow it or leave it out")
 

@@ -1,20 +1,63 @@
 """Load an image file as pixels in the shape of a generator's images."""
 
 import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.images.colours import to_display_colours
-from ganinv_cli.images.crop import Box, Crop, compute_whole_box
-from ganinv_cli.images.decode import DecodedImage, decode_image
+from ganinv_cli.errors import ConfigError, ImageError, to_printable
+from ganinv_cli.images.decode import DecodedImage, Notes, decode_image, to_display_colours
 from ganinv_cli.images.files import read_image_file
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright image
+
+_SQUARE_PATTERN = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """`center`, the largest centred square; `none`, the whole image; or `X,Y,SIZE` in pixels.
+
+    X and Y count from the left and the top of the upright image, SIZE is the square's side. With
+    `none`, the image is distorted to the network's shape. Raises ConfigError for any other text.
+    """
+
+    text: str = "center"
+
+    def __post_init__(self) -> None:
+        square = _SQUARE_PATTERN.fullmatch(self.text)
+        if self.is_square and (square is None or int(square[3]) == 0):
+            raise ConfigError(
+                f"a crop is center, none or X,Y,SIZE in whole pixels, such as 40,0,256, "
+                f"not {self.text!r}"
+            )
+
+    @property
+    def is_square(self) -> bool:
+        """Whether it is a square that the user chose."""
+        return self.text not in ("center", "none")
+
+    def compute_box(self, width: int, height: int, name: str) -> Box:
+        """Return the part in pixels. Raises ImageError, with the name, if it reaches outside."""
+        if self.text == "none":
+            return 0, 0, width, height
+        if self.text == "center":
+            side = min(width, height)
+            left, top = (width - side) // 2, (height - side) // 2
+        else:
+            left, top, side = (int(number) for number in self.text.split(","))
+        if left + side > width or top + side > height:
+            raise ImageError(
+                f"{name} has {width} x {height} pixels, and the square {self.text} reaches outside "
+                "them; choose another --crop"
+            )
+        return left, top, left + side, top + side
 
 
 class TargetImage(NamedTuple):
@@ -23,7 +66,7 @@ class TargetImage(NamedTuple):
     name: str  # of the file, without its folder unless another has this name, printable
     sha256: str  # of the file's bytes, or of an array; empty if it could not be read
     pixels: np.ndarray  # (height, width, channels), uint8; black if it could not be read
-    notes: tuple[str, ...] = ()  # phrases on what was done to it, such as "made grey"
+    notes: Notes = ()  # on what was done to it, such as "made grey"
     error: str = ""  # why it could not be read; empty if it was read
     folder: str = ""  # of the file, as it was given, printable
 
@@ -45,14 +88,14 @@ def make_unread_image(name: str, shape: ImageShape, error: ImageError) -> Target
 
 def fit_to_shape(
     name: str, decoded: DecodedImage, shape: ImageShape, crop: Crop
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> tuple[np.ndarray, Notes]:
     """Return the pixels of an image, cropped and resized to `shape`, and notes on what was done.
 
     An image of that size is cropped only to a square that the user chose. Raises ImageError.
     """
     image, notes = to_display_colours(name, decoded, shape[2])
     fits = image.size == (shape[1], shape[0]) and not crop.is_square
-    box = compute_whole_box(*image.size) if fits else crop.compute_box(*image.size, name)
+    box = (Crop("none") if fits else crop).compute_box(*image.size, name)
     pixels = resize_image(image.crop(box), shape)
     return pixels, (*_describe_fit(image.size, box, shape, crop), *notes)
 

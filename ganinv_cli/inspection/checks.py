@@ -11,7 +11,7 @@ from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.inspection.latents import draw_latents
 from ganinv_cli.inspection.original import load_original
 from ganinv_cli.inspection.render import largest_difference
-from ganinv_cli.jacobian_points import POINTS, measure_largest_changes
+from ganinv_cli.jacobian import POINTS, measure_largest_changes
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.norm_statistics import FITS_BELOW

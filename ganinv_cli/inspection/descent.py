@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.jacobian_spectrum import JacobianSpectrum
+from ganinv_cli.jacobian import JacobianSpectrum
 from ganinv_cli.network.jacobian import FLOAT32_ROUNDING
 from ganinv_cli.statistics.descent_theory import (
     AUTHORS_RATE,

@@ -1,110 +1,155 @@
-"""The slots of the batch: which trial each row has, and which starts come next."""
+"""The slots of the batch: which trial each row has, and which trials come next."""
 
-import contextlib
-import copy
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, restore_rows
-from ganinv_cli.loop.queue import TrialQueue
-from ganinv_cli.loop.saved_trials import (
-    SavedTrials,
-    list_leaves,
-    pack_trial,
-    unpack_trial,
+from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.loop.batch import (
+    RUNNING,
+    BatchState,
+    Observation,
+    gather_rows,
+    replace_rows,
+    rounding_loss,
 )
-from ganinv_cli.loop.trial import Increment, StartResult, Trial
+from ganinv_cli.loop.trial import (
+    Increment,
+    Limits,
+    MakeTargets,
+    RecordPoints,
+    StartResult,
+    Trial,
+)
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 
 MIN_ROWS = 4  # rows; a batch that empties shrinks no further
 
 
-class ParkedTrial(NamedTuple):
-    """A trial that lost its row when the batch became smaller."""
+@dataclass
+class TrialQueue:
+    """The trials of a job source, with their images, made in blocks as they are needed."""
+
+    job_source: JobSource
+    make_targets: MakeTargets  # gets at most `block_size` jobs at a time
+    limits: Limits
+    generator: Generator
+    record_points: RecordPoints
+    block_size: int
+    _pending_jobs: list[Job] = field(default_factory=list)
+    _trials: deque[Trial] = field(default_factory=deque)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are trials, or more may come."""
+        return bool(self._trials or self._pending_jobs) or not self.job_source.is_exhausted()
+
+    def pop_next(self) -> Trial | None:
+        """Return the next trial, or None if there is none now."""
+        if not self._trials:
+            self._pending_jobs = self._pending_jobs or self.job_source.take(self.block_size)
+            self._trials.extend(self.make_trials(self._pending_jobs))
+            self._pending_jobs = []  # last: making their images may run out of memory
+        return self._trials.popleft() if self._trials else None
+
+    def end_trials(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return trials that ended, and copies for their followers; other followers are next."""
+        ended, followers = [], []
+        for trial in trials:
+            made = [trial.make_follower(rule) for rule in trial.followers]
+            ended += [trial, *(each for each in made if each.is_copy)]
+            followers += [each for each in made if not each.is_copy]
+        self._trials.extendleft(reversed(followers))
+        return ended
+
+    def make_trials(self, jobs: Sequence[Job]) -> Iterator[Trial]:
+        """Yield the trials of jobs: the one without clipping if there is one, else all."""
+        for first in range(0, len(jobs), self.block_size):
+            yield from self._make_block(jobs[first : first + self.block_size])
+
+    def _make_block(self, jobs: Sequence[Job]) -> Iterator[Trial]:
+        targets = self.make_targets(jobs)
+        first_start = targets.first_start
+        if first_start is None:
+            first_start = np.full_like(targets.z_true, np.nan)
+        for row, job in enumerate(jobs):
+            leader = ("none",) if "none" in job.rules else ()
+            for rule in leader or job.rules:
+                yield Trial(
+                    job,
+                    rule,
+                    tuple(other for other in job.rules if other not in leader) if leader else (),
+                    targets.z_true[row],
+                    targets.images[row],
+                    float(targets.residual[row]),
+                    max(float(targets.sufficient_loss[row]), rounding_loss(self.generator)),
+                    self.limits,
+                    first_start[row],
+                    0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
+                    self.record_points,
+                    -1 if targets.labels is None else int(targets.labels[row]),
+                    self.generator.labels,
+                    np.nan if targets.cramer_rao is None else float(targets.cramer_rao[row]),
+                )
+
+
+@dataclass
+class Slot:
+    """A trial in a row of the batch, or parked until a row is free."""
 
     trial: Trial
-    spent: float  # gradients of its start at the last increment
-    row_state: BatchState | None  # its row; None if its start had not begun
+    begins: bool = True  # whether its next start is not in the batch yet
+    spent: float = 0.0  # gradients of its current start at the last increment
+    row_state: BatchState | None = None  # its row, (1, …), if it is not in the batch
 
 
 class Slots:
     """The rows of a batch, and the trials in them."""
 
-    def __init__(
-        self, size: int, saved_trials: SavedTrials | None = None, coupled: bool = False
-    ) -> None:
-        """Rows of a `coupled` batch act on one another, those that have finished too."""
-        self._saved_trials, self._coupled = saved_trials, coupled
-        self._finished: dict[int, Trial] = {}  # of a coupled batch, as they were before their end
-        self._trials: list[Trial | None] = [None] * size
-        self._spent = np.zeros(size)  # gradients of each row's start at the last increment
-        self._starting: set[int] = set()
-        self._parked: deque[ParkedTrial] = deque()
+    def __init__(self, size: int, coupled: bool) -> None:
+        """Rows of a `coupled` batch act on one another, so it ends as a whole."""
+        self.coupled = coupled
+        self.parked: deque[Slot] = deque()  # without a row
+        self._rows: list[Slot | None] = [None] * size
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._rows)
 
     @property
-    def trials_by_row(self) -> dict[int, Trial]:
-        """The trials by their rows."""
-        return {row: trial for row, trial in enumerate(self._trials) if trial is not None}
+    def taken(self) -> dict[int, Slot]:
+        """The slots that have a trial, by row."""
+        return {row: slot for row, slot in enumerate(self._rows) if slot is not None}
 
     @property
     def is_full(self) -> bool:
-        return None not in self._trials
+        return None not in self._rows
+
+    @property
+    def starting(self) -> dict[int, Trial]:
+        """The trials of which a start begins now, by row."""
+        return {row: slot.trial for row, slot in self.taken.items() if slot.begins}
 
     def fill(self, batch_state: BatchState, trial_queue: TrialQueue) -> BatchState:
         """Give the free rows to parked trials, then to trials of the queue."""
-        saved_rows: dict[int, BatchState] = {}
-        for row, taken in enumerate(self._trials):
-            if taken is not None:
+        for row in range(len(self)):
+            if self._rows[row] is not None:
                 continue
-            if self._parked:
-                parked = self._parked.popleft()
-            elif (new := trial_queue.pop_next()) is not None:
-                parked = self._restore_trial(new, batch_state)
+            if self.parked:
+                self._rows[row] = self.parked.popleft()
+            elif (trial := trial_queue.pop_next()) is not None:
+                self._rows[row] = Slot(trial)
             else:
                 break
-            self._trials[row], self._spent[row], row_state = parked
-            self._finished.pop(row, None)
-            if row_state is None:
-                self._starting.add(row)
-            else:
-                saved_rows[row] = row_state
-        return restore_rows(batch_state, saved_rows)
-
-    def _restore_trial(self, trial: Trial, batch_state: BatchState) -> ParkedTrial:
-        """Return a trial that enters, as a killed run had saved it or as it begins."""
-        arrays = self._saved_trials.pop(trial.job.alone) if self._saved_trials else None
-        with contextlib.suppress(ValueError, KeyError):  # saved by another version
-            if arrays is not None:
-                return ParkedTrial(trial, *unpack_trial(trial, arrays, batch_state))
-        return ParkedTrial(trial, 0.0, None)
-
-    def save_if_due(self, batch_state: BatchState) -> None:
-        """Save the running trials if it is time to."""
-        if self._saved_trials and self._saved_trials.is_due:
-            self.save(batch_state)
-
-    def save(self, batch_state: BatchState) -> None:
-        """Save the running trials, if they are saved at all; not those of which a start begins."""
-        if self._saved_trials is None:
-            return
-        taken = self.trials_by_row | self._finished
-        leaves = list_leaves(batch_state)
-        rows = [
-            pack_trial(taken[row], self._spent[row], [leaf[row] for leaf in leaves])
-            for row in sorted(taken.keys() - self._starting)
-        ]
-        parked = [
-            pack_trial(each.trial, each.spent, [leaf[0] for leaf in list_leaves(each.row_state)])
-            for each in self._parked
-            if each.row_state is not None
-        ]
-        self._saved_trials.save(rows + parked)
+        taken = self.taken
+        returning = {row: slot.row_state for row, slot in taken.items() if slot.row_state}
+        batch_state = replace_rows(batch_state, returning)
+        for row in returning:  # last: putting them back may run out of memory
+            taken[row].row_state = None
+        return batch_state
 
     def count_needed_rows(self) -> int:
         """Return how many rows are enough once the queue is empty: quarters while they hold all.
@@ -112,84 +157,69 @@ class Slots:
         The last trials would otherwise pay for a batch that is nearly empty.
         """
         size = len(self)
-        if self._parked:
-            return size
-        while size // 4 >= max(MIN_ROWS, len(self.trials_by_row)):
+        while not self.parked and size // 4 >= max(MIN_ROWS, len(self.taken)):
             size //= 4
         return size
 
     def shrink(self, batch_state: BatchState, size: int) -> BatchState:
         """Shrink to `size` rows; trials that do not fit are parked with their state."""
-        taken = self.trials_by_row
-        empty = [row for row in range(len(self)) if row not in taken]
-        rows = [*taken, *empty]
+        rows = sorted(range(len(self)), key=lambda row: self._rows[row] is None)
         for row in rows[size:]:
-            if row in taken:
-                parked_state = None if row in self._starting else gather_rows(batch_state, [row])
-                self._parked.append(ParkedTrial(taken[row], self._spent[row], parked_state))
-        rows = rows[:size]
-        self._trials = [self._trials[row] for row in rows]
-        self._spent = self._spent[rows]
-        self._starting = {new for new, row in enumerate(rows) if row in self._starting}
-        return gather_rows(batch_state, rows)
+            slot = self._rows[row]
+            if slot is not None:
+                if not slot.begins and slot.row_state is None:
+                    slot.row_state = gather_rows(batch_state, [row])
+                self.parked.append(slot)
+        self._rows = [self._rows[row] for row in rows[:size]]
+        return gather_rows(batch_state, rows[:size])
 
     def grow(self, size: int) -> None:
         """Grow to `size` rows; the new ones are free."""
-        more = size - len(self)
-        self._trials += [None] * more
-        self._spent = np.append(self._spent, np.zeros(more))
-
-    def list_starting(self) -> dict[int, Trial]:
-        """Return the trials of which a start begins now, by their rows."""
-        return {row: trial for row, trial in self.trials_by_row.items() if row in self._starting}
+        self._rows += [None] * (size - len(self))
 
     def count_gradients_left(self) -> float:
         """Return the fewest gradients of any trial until its budget ends or it is recorded."""
-        trials = self.trials_by_row
-        limits, points = next((t.limits, t.record_points) for t in trials.values())
-        ends = np.sort(np.concatenate([*points, [limits.budget, np.inf]]))
-        spent = [trial.gradients + self._spent[row] for row, trial in trials.items()]
+        slots = self.taken.values()
+        trial = next(iter(slots)).trial
+        ends = np.sort(np.concatenate([*trial.record_points, [trial.limits.budget, np.inf]]))
+        spent = [slot.trial.gradients + slot.spent for slot in slots]
         return float((ends[np.searchsorted(ends, spent, "right")] - spent).min())
 
     def record_starts(self, z: np.ndarray) -> None:
         """Record where the new starts began, z (batch, latent)."""
-        for row in self._starting:
-            trial = self._trials[row]
-            self._spent[row] = 0
-            if trial is not None and not trial.start_results:
+        for row, trial in self.starting.items():
+            if not trial.start_results:
                 trial.z_start = z[row]
-        self._starting = set()
+            self._rows[row] = Slot(trial, begins=False)
 
     def record_observation(self, observation: Observation, seconds: float) -> Increment:
         """Record an increment; finished starts restart, or their trial leaves its row."""
-        taken = self.trials_by_row
+        taken = self.taken
+        ended = [row for row in taken if observation.code[row] != RUNNING]
+        if self.coupled and len(ended) < len(taken):
+            ended = []
         spent, finished = 0.0, []
-        for row, trial in taken.items():
-            _record_row(trial, observation, row, self._spent[row], seconds / len(taken))
-            spent += observation.gradients[row] - self._spent[row]
-            self._spent[row] = observation.gradients[row]
-            if observation.code[row] == RUNNING:
-                continue
-            if self._coupled:
-                self._finished[row] = copy.copy(trial)
-                self._finished[row].start_results = list(trial.start_results)
+        for row, slot in taken.items():
+            _record_row(slot, observation, row, seconds / len(taken))
+            gradients = float(observation.gradients[row])
+            spent, slot.spent = spent + gradients - slot.spent, gradients
+        for row in ended:
+            trial = taken[row].trial
             trial.start_results.append(_make_start_result(trial, observation, row))
             trial.seconds = 0.0
-            if trial.needs_restart:
-                self._starting.add(row)
-            else:
+            self._rows[row] = Slot(trial) if trial.needs_restart else None
+            if not trial.needs_restart:
                 finished.append(trial)
-                self._trials[row] = None
         return Increment(finished, spent, seconds, len(self))
 
 
-def _record_row(
-    trial: Trial, observation: Observation, row: int, before: float, seconds: float
-) -> None:
+def _record_row(slot: Slot, observation: Observation, row: int, seconds: float) -> None:
     """Record an increment of a start, and the state at every point of its gradients in it."""
+    trial = slot.trial
     trial.seconds += seconds
     trial.least_error = min(trial.least_error, float(observation.least_error[row]))
-    first, last = trial.gradients + before, trial.gradients + float(observation.gradients[row])
+    first = trial.gradients + slot.spent
+    last = trial.gradients + float(observation.gradients[row])
     curve, snapshots = ((first < p) & (p <= last) for p in trial.record_points)
     trial.curve_loss[curve] = observation.image_loss[row]
     trial.curve_error[curve] = observation.error[row]
@@ -197,7 +227,7 @@ def _record_row(
 
 
 def _make_start_result(trial: Trial, observation: Observation, row: int) -> StartResult:
-    rule, actions = RULES[trial.job.rule], observation.actions[row]
+    rule, actions = RULES[trial.rule], observation.actions[row]
     beyond = bool(observation.beyond[row])
     return StartResult(
         z=observation.z[row].copy(),

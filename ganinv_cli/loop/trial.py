@@ -1,6 +1,7 @@
 """A trial from its first start to its end, with its targets, limits and results."""
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -8,8 +9,7 @@ import numpy as np
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
-from ganinv_cli.outcome import Outcome
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Outcome, Phase
 from ganinv_cli.refine import Refined
 
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
@@ -26,6 +26,9 @@ class Targets(NamedTuple):
     first_start_cost: float = 0.0  # gradients per job
     labels: np.ndarray | None = None  # (jobs,) int, the true labels; None: unknown
     cramer_rao: np.ndarray | None = None  # (jobs,), least error of an estimate, by unit of noise
+
+
+MakeTargets = Callable[[Sequence[Job]], Targets]
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,11 @@ class RecordPoints(NamedTuple):
 
 @dataclass
 class Trial:
-    """A trial in the loop, with its results so far."""
+    """A trial of a job under one rule, with its results so far."""
 
     job: Job
+    rule: str
+    followers: tuple[str, ...]  # other rules of the job, which begin when this trial has ended
     z_true: np.ndarray  # (latent,), NaN if unknown
     target: np.ndarray  # (height, width, channels)
     residual: float
@@ -77,31 +82,30 @@ class Trial:
     label: int = -1  # the true label; -1 if there is none or it is unknown
     label_count: int = 0  # labels that the starts take in turn
     cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z; NaN if not computed
-    z_start: np.ndarray | None = None  # (latent,), drawn when it enters the batch
-    start_results: list[StartResult] = field(default_factory=list)
-    seconds: float = 0.0  # of the start that is running: its share of the batch's wall time
-    least_error: float = float("inf")  # an observer's: the least z error at any update
+    is_copy: bool = False  # of a trial without clipping, in which this rule would not have acted
+    refined: Refined | None = None
+    # the progress
+    start_results: list[StartResult] = field(default_factory=list, init=False)
+    seconds: float = field(default=0.0, init=False)  # share of the batch's, of the current start
+    least_error: float = field(default=float("inf"), init=False)  # of z at any update, observed
+    z_start: np.ndarray = field(init=False)  # (latent,), NaN before the first start
     curve_loss: np.ndarray = field(init=False)  # (points,), NaN after the end
     curve_error: np.ndarray = field(init=False)  # (points,)
     snapshots: np.ndarray = field(init=False)  # (snapshots, latent)
-    refined: Refined | None = None
-    is_copy: bool = False  # of a trial without clipping, in which this rule would not have acted
 
     def __post_init__(self) -> None:
-        self.curve_loss = np.full(len(self.record_points.curve), np.nan, np.float32)
-        self.curve_error = np.full(len(self.record_points.curve), np.nan, np.float32)
-        self.snapshots = np.full(
-            (len(self.record_points.snapshots), len(self.z_true)), np.nan, np.float32
-        )
+        points, snapshots = map(len, self.record_points)
+        self.z_start = np.full(len(self.z_true), np.nan, np.float32)
+        self.curve_loss = np.full(points, np.nan, np.float32)
+        self.curve_error = np.full(points, np.nan, np.float32)
+        self.snapshots = np.full((snapshots, len(self.z_true)), np.nan, np.float32)
 
     @property
     def gradients(self) -> float:
         """Gradients spent by the finished starts, and by the encoder before the first."""
-        return (
-            sum(end.gradients for end in self.start_results)
-            if self.start_results
-            else self.first_start_cost
-        )
+        if not self.start_results:
+            return self.first_start_cost
+        return sum(end.gradients for end in self.start_results)
 
     @property
     def best(self) -> StartResult:
@@ -129,11 +133,8 @@ class Trial:
         best = self.best.image_loss
         if self.best.outside:
             return False
-        noisy = 0 < self.residual < np.inf
-        if (
-            noisy and len(self.start_results) < self.label_count
-        ):  # the residual from noise does not distinguish labels
-            return False
+        if 0 < self.residual < np.inf and len(self.start_results) < self.label_count:
+            return False  # the residual from noise does not distinguish labels
         if best <= self.sufficient_loss or self.best.bound <= self.limits.tolerance:
             return True
         agreeing = [
@@ -152,48 +153,31 @@ class Trial:
         left = len(self.start_results) <= limits.restarts and self.gradients < limits.budget
         return left and not self.is_solved
 
-    def make_copies(self) -> list["Trial"]:
-        """Return a copy of this trial for each follower that would not have acted in it."""
-        copies = []
-        for job in self.job.list_followers():
-            if not self._would_have_acted(job.rule):
-                copies.append(copy.copy(self))
-                copies[-1].job, copies[-1].is_copy = job, True
-        return copies
-
-    def make_follow_ups(self) -> list["Trial"]:
-        """Return the trial, before its first start, of each follower that would have acted."""
-        return [
-            replace(
-                self, job=job, z_start=None, start_results=[], seconds=0.0, least_error=float("inf")
-            )
-            for job in self.list_follow_ups()
-        ]
-
-    def list_follow_ups(self) -> list[Job]:
-        """Return the job of each follower that would have acted in this trial."""
-        return [job for job in self.job.list_followers() if self._would_have_acted(job.rule)]
-
-    def _would_have_acted(self, rule: str) -> bool:
-        """Return whether a rule would have acted in any start."""
-        return any(
-            has_kind and end.acting_kinds >> kind & 1
-            for end in self.start_results
-            for kind, has_kind in enumerate(RULES[rule].kinds)
-        )
-
     @property
     def current_label(self) -> int:
         """The label of the start that is running or comes next; starts take labels in turn."""
         number = self.job.trial + len(self.start_results)
         return number % self.label_count if self.label_count else -1
 
+    def make_follower(self, rule: str) -> "Trial":
+        """Return the trial of a follower, after the end of this one.
+
+        It is a copy of this one if the rule would not have acted in any start, else a new trial.
+        """
+        acting_kinds = [end.acting_kinds for end in self.start_results]
+        kinds = np.flatnonzero(RULES[rule].kinds)
+        if any(acting >> int(kind) & 1 for acting in acting_kinds for kind in kinds):
+            return replace(self, rule=rule, followers=())
+        follower = copy.copy(self)
+        follower.rule, follower.followers, follower.is_copy = rule, (), True
+        return follower
+
 
 class Increment(NamedTuple):
     """The result of some steps of the batch."""
 
-    finished: list[Trial]
-    gradients: float  # spent by the rows that were running
-    seconds: float
+    finished: list[Trial] = []  # noqa: RUF012 - never changed
+    gradients: float = 0.0  # spent by the rows that were running
+    seconds: float = 0.0
     rows: int = 0  # of the batch
     phase: Phase = Phase.running  # what comes next, if there are no steps

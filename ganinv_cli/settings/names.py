@@ -22,9 +22,9 @@ STYLES = {  # formats of the tables, each with the suffix of its file
 }
 
 
-def variance_group(variance: float, rule: str) -> str:
-    """Return the name of the HDF5 group for the trials of a rule at one variance of noise."""
-    return f"variance={variance:g}/{rule}"
+def variance_group(variance: float, rule: str = "") -> str:
+    """Return the name of the HDF5 group for a variance of noise, or for a rule at it."""
+    return f"variance={variance:g}/{rule}".rstrip("/")
 
 
 def image_group(number: int, rule: str = "") -> str:

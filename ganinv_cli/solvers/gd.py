@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import CheckpointError, ConfigError
-from ganinv_cli.jacobian_spectrum import find_spectrum
+from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.limits import MAX_NUMBER
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem

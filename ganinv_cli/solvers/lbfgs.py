@@ -12,8 +12,8 @@ from ganinv_cli.limits import MAX_HISTORY, MAX_NUMBER, MAX_PATIENCE
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import can_be_measured
 from ganinv_cli.problem import Evaluation, Problem
-from ganinv_cli.solvers.parts import active_set, lbfgs_history
-from ganinv_cli.solvers.parts.lbfgs_history import History, dot
+from ganinv_cli.solvers.parts import quasi_newton
+from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver
 
@@ -62,8 +62,8 @@ class LBFGS(Solver):
     Below the residual, or if it is unknown, the problem's share `stationary` applies instead.
 
     The rules: none has no effect. With standard, the direction leads to the minimum of the
-    quadratic model inside the bounds (`parts/active_set.py`). With stochastic, redraws after every
-    move would never converge. So the components outside are redrawn only when the row has stalled,
+    quadratic model inside the bounds (`parts/quasi_newton.py`). With stochastic, redraws after every move
+    would never converge. So the components outside are redrawn only when the row has stalled,
     at most `redraws` times per start. The history is kept, but the redraw adds no pair to it. If z
     is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
     unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an
@@ -126,7 +126,7 @@ class LBFGS(Solver):
             direction=tf.zeros_like(z),
             length=row,
             jumped=tf.ones([rows], tf.bool),
-            history=lbfgs_history.empty_history(z, self.memory),
+            history=quasi_newton.empty_history(z, self.memory),
             loss_history=tf.fill([rows, self.patience], tf.cast(float("inf"), z.dtype)),
             clamped=tf.zeros([rows], tf.bool),
             gradients=tf.zeros([rows]),
@@ -167,9 +167,7 @@ class LBFGS(Solver):
             bound=tf.where(accepted & ~state.low_precision, evaluation.bound, state.bound),
             length=tf.where(accepted, tf.zeros_like(state.length), self.shrink * state.length),
             jumped=tf.zeros_like(state.jumped),
-            history=lbfgs_history.append_pair(
-                state.history, accepted & ~state.jumped, move, change
-            ),
+            history=quasi_newton.append_pair(state.history, accepted & ~state.jumped, move, change),
             loss_history=tf.concat([loss_history[:, 1:], image_loss[:, None]], 1),
             gradients=state.gradients + 1,
         )
@@ -180,7 +178,7 @@ class LBFGS(Solver):
         reach = state.length * tf.norm(state.direction, axis=-1)
         exhausted = ~accepted & (reach < self.shortest)
         hopeless = exhausted & state.history.is_empty
-        history = lbfgs_history.forget_pairs(state.history, exhausted)
+        history = quasi_newton.forget_pairs(state.history, exhausted)
         direction, bent = _compute_direction(problem, state._replace(history=history), clipping)
         size = tf.norm(direction, axis=-1)
         # without pairs the scale of the loss is unknown: move at most half a unit
@@ -265,7 +263,7 @@ def _compute_direction(
     """
     z, gradient = state.z, state.gradient
     initial_inverse = problem.inverse_hessian(state.objective)
-    newton_step = -lbfgs_history.multiply_inverse_hessian(
+    newton_step = -quasi_newton.multiply_inverse_hessian(
         state.history, gradient[..., None], initial_inverse
     )
     direction = newton_step[..., 0]
@@ -275,7 +273,7 @@ def _compute_direction(
     blocked = clipping.clamping[:, None] & blocked
     direction = tf.cond(
         tf.reduce_any(clipping.clamping),
-        lambda: active_set.step_within_bounds(
+        lambda: quasi_newton.step_within_bounds(
             state.history, initial_inverse, direction, z, blocked, clipping
         ),
         lambda: direction,

@@ -2,8 +2,10 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from ganinv_cli.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class GroupKind:
     # A group of summaries is inside the group that it summarises. Each row summarises the trials
     # that were committed at the time, and this column has their number; the last row counts.
     summarised_trials: str = ""
-    contents: str = ""  # of a summary, in sentences
 
     @functools.cached_property
     def columns_by_name(self) -> Mapping[str, Column]:
@@ -282,6 +283,8 @@ CONSTANTS = (
     ),
 )
 
+CONSTANTS_BY_NAME = {column.name: column for column in CONSTANTS}
+
 GROUP_KINDS = (  # if several match a name, the first one counts
     GroupKind("root", r"", ROOT),
     GroupKind(
@@ -289,10 +292,35 @@ GROUP_KINDS = (  # if several match a name, the first one counts
         r".*/certificate",
         CERTIFICATE,
         summarised_trials="recoveries",
-        contents="reconstructions, singular values",
     ),
     GroupKind("image", r"image=[^/]*", IMAGE),
     GroupKind("rule", r".+", (*RULE, *FIRST, *POLISHED), holds_trials=True),
 )
 
 ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials
+
+
+def update_tables(text: str) -> str:
+    """Return docs/results-format.md with its generated blocks replaced by the present tables."""
+    block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
+    tables = {
+        "root": _render_columns(ROOT, "trials"),
+        "rule": _render_columns((*RULE, *FIRST, *POLISHED), "trials"),
+        "image": _render_columns(IMAGE, "1"),
+        "certificate": _render_columns(CERTIFICATE, "1"),
+        "constants": _render_columns(CONSTANTS, ""),
+        "outcomes": "\n".join(
+            ["| number | outcome |", "|---|---|", "| 0 | not run |"]
+            + [f"| {outcome.value} | `{outcome.name}` |" for outcome in Outcome]
+        ),
+    }
+    return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
+
+
+def _render_columns(entries: Iterable[Column], rows: str) -> str:
+    lines = [
+        f"| `{column.name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
+        f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
+        for column in entries
+    ]
+    return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])

@@ -9,8 +9,7 @@ import numpy as np
 
 from ganinv_cli.errors import ConfigError, ImageError
 from ganinv_cli.images import suppress_pillow_warnings
-from ganinv_cli.images.colours import to_display_colours
-from ganinv_cli.images.decode import decode_image
+from ganinv_cli.images.decode import decode_image, to_display_colours
 from ganinv_cli.images.files import SUFFIXES
 from ganinv_cli.images.load import resize_image
 from ganinv_cli.training import image_source

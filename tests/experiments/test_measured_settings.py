@@ -7,8 +7,8 @@ from called import list_messages, run_ganinv
 from small import make_limits, make_truths, measure_z_error, solve_jobs
 
 from ganinv_cli import preconditioner
-from ganinv_cli.experiments.measured_settings import predict_descent
-from ganinv_cli.jacobian_spectrum import find_spectrum, measure_at
+from ganinv_cli.experiments.run import predict_descent
+from ganinv_cli.jacobian import find_spectrum, measure_at
 from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
@@ -37,7 +37,7 @@ def test_theory_predicts_each_trial_of_a_linear_generator():
     layers = Dense(matrix.astype(np.float32), np.zeros(12, np.float32)), Reshape((2, 2, 3))
     linear = builders.build_generator(*layers)
     solver = make_solver("gd", {"rate": 0.8, "halve_every": 20})
-    jobs = [Job(trial, "none") for trial in range(4)]
+    jobs = [Job(trial) for trial in range(4)]
     end = make_limits(budget=51, restarts=0)
     done = solve_jobs(linear, solver, jobs, end=end)
     z_true = make_truths(linear, np.arange(4))

@@ -1,22 +1,19 @@
 """`ganinv recover`, from the command line to the tables."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import builders
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from called import run_ganinv
 
-from ganinv_cli.cli import main
+from ganinv_cli.engine import devices
 from ganinv_cli.experiments import recover
+from ganinv_cli.loop.batch import rounding_loss
+from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import checksums, read_results
+from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach
@@ -31,15 +28,9 @@ def hard(tmp_path_factory):
     return folder
 
 
-def _ganinv(folder: Path, *arguments: object, code: int = 0):
-    os.chdir(folder)
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
-
-
 def _recover(folder: Path, checkpoint: Path, *more: object, code: int = 0):
-    return _ganinv(folder, "recover", "--checkpoint", checkpoint, *more, code=code)
+    given = ("recover", "--checkpoint", checkpoint, *more)
+    return run_ganinv(folder, *given, code=code, publishing=True)
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +152,7 @@ def test_figure_1_ends_where_it_should(finished):
 def test_a_finished_run_prints_its_tables_again_and_computes_nothing(finished):
     folder, result = finished
     before = (folder / "recover.h5").stat().st_mtime_ns
-    again = _ganinv(folder, "recover", "--checkpoint", _checkpoint(folder), *SETTINGS,
-                    "--format", "json")  # fmt: skip
+    again = _recover(folder, _checkpoint(folder), *SETTINGS, "--format", "json")
     assert json.loads(again.stdout)["tables"] == json.loads(result.stdout)["tables"]
     assert (folder / "recover.h5").stat().st_mtime_ns == before
 
@@ -192,65 +182,13 @@ def _same(one, other) -> int:
     return count
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
-    arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
-    program = (
-        "from ganinv_cli.experiments import run\nfrom ganinv_cli.cli import "
-        "main\nrun.COMMIT_SECONDS = 0  # every look\nmain()"
-    )
-    command = [sys.executable, "-c", program, *arguments]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-    parts = tmp_path / "recover.h5.parts"
-    while process.poll() is None and len(list(parts.glob("*.h5"))) < 2:
-        time.sleep(0.02)
-    process.send_signal(kill)
-    process.communicate(timeout=60)
-    assert process.returncode == (-kill if kill == signal.SIGKILL else 130)
-    early = read_results(tmp_path / "recover.h5")
-    kept = {rule: early.groups[rule]["z_found"].copy() for rule in early.groups if rule}
-    assert 0 < sum(map(len, kept.values())) < 36
-    _recover(tmp_path, hard, *SETTINGS, "--batch-size", 3)
-    late = read_results(tmp_path / "recover.h5")
-    for rule, z in kept.items():
-        places = np.searchsorted(late.groups[rule]["trial"], early.groups[rule]["trial"])
-        assert (late.groups[rule]["z_found"][places] == z).all()
-    assert _same(read_results(finished[0] / "recover.h5"), late) == 36
-    assert not parts.exists()
-
-
 def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(recover, "_make_figures", _interrupted)
+        patch.setattr(recover.RecoverPlan, "make_figures", _interrupted)
         _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
     assert not read_results(tmp_path / "recover.h5").figures
     _recover(tmp_path, hard, "--trials", 2, "--clip", "none")
     assert read_results(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
-
-
-def test_damaged_trials_are_named_and_run_again_and_no_others(hard, tmp_path, monkeypatch):
-    monkeypatch.setattr(checksums, "CHUNK_ROWS", 4)
-    path = tmp_path / "recover.h5"
-    _recover(tmp_path, hard, *SETTINGS, "--clip", "none")
-    group = read_results(path, keep_open=False).groups["none"]
-    before = {name: group[name] for name in group}
-    content = bytearray(path.read_bytes())
-    content[content.index(before["z_error"][5].tobytes())] ^= 1
-    path.write_bytes(content)
-    said = f"{path.name} is damaged: 4 trials of none (4-7) cannot be read and count as missing"
-    report = _ganinv(tmp_path, "report", "recover.h5", code=2)
-    assert "4 trials of none (4-7) cannot be read" in report.stderr
-    assert said in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
-    results = read_results(path)
-    after, intact = results.groups["none"], np.r_[0:4, 8:12]
-    for name, values in before.items():
-        assert values[intact].tobytes() == after[name][intact].tobytes(), name
-    assert (before["outcome"] == after["outcome"]).all()
-    found = before["outcome"] == Outcome.converged
-    np.testing.assert_allclose(before["z_found"][found], after["z_found"][found], atol=1e-3)
-    assert results.figures.keys() == {"figure1-none"}
-    assert "damaged" not in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
 
 
 def _interrupted(*_: object) -> None:
@@ -263,7 +201,7 @@ def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp
     assert "seed" in other.stderr
     builders.make_checkpoint(tmp_path)
     other = _recover(folder, tmp_path, *SETTINGS, code=2)
-    assert "--checkpoint is " in other.stderr
+    assert "generator" in other.stderr
     assert "--overwrite" in other.stderr
 
 
@@ -280,20 +218,87 @@ def test_the_preset_of_the_papers_code_counts_ever_below(hard, tmp_path):
     assert results.groups["none"]["z_found"].dtype == np.float64
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--checkpoint", "nowhere"], "no such checkpoint"),
-        (["--config", "nowhere"], "no such config"),
-        (["--clip", "hard"], "not one of none, standard, stochastic, wall"),
-        (["--trials", "0"], "0 is not a whole number of at least 1"),
-        (["--batch-norm", "batch"], 'use solver = "gd"'),
-        (["--out", "no/such/folder.h5"], "no/such"),
-        (["--device", "gpu"], "no GPU"),
-    ],
-)
-def test_misuse_is_explained_in_a_sentence(hard, tmp_path, arguments, words):
-    given = [] if "--checkpoint" in arguments else ["--checkpoint", str(hard)]
-    result = _ganinv(tmp_path, "recover", *given, *arguments, code=2)
-    assert words in result.stderr
-    assert "Traceback" not in result.output
+POLISHED_RULES = ("--clip", "none,stochastic")
+
+
+@pytest.fixture(scope="module")
+def polished(hard, tmp_path_factory):
+    """Some of its trials do not converge, because their budget is too small."""
+    folder = tmp_path_factory.mktemp("polished")
+    given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
+    return folder, _recover(folder, hard, *POLISHED_RULES, *given, "--format", "json")
+
+
+def test_a_trial_converges_by_its_bound_or_where_float32_can_do_no_better(polished, tmp_path):
+    floor = rounding_loss(make_generator(builders.make_hard_checkpoint(tmp_path)))
+    for rule in ("none", "stochastic"):
+        group = read_results(polished[0] / "recover.h5").groups[rule]
+        converged = group["outcome"] == Outcome.converged
+        assert converged.any()
+        near = (group["error_bound"] <= 1e-8) | (group["image_loss"] <= floor)
+        assert (near == converged).all()
+        once = group["restarts"] == 0
+        assert (group["first/error_bound"][once] == group["error_bound"][once]).all()
+
+
+def test_what_has_converged_is_polished_to_its_last_digits(polished):
+    results = read_results(polished[0] / "recover.h5")
+    true = results.groups[""]["z_true"]
+    for rule in ("none", "stochastic"):
+        group = results.groups[rule]
+        converged = group["outcome"] == Outcome.converged
+        assert not converged.all()
+        assert ((group["polished/outcome"] != 0) == converged).all()
+        assert np.isnan(group["polished/z_error"][~converged]).all()
+        right = converged & (group["z_error"] < 1e-6)
+        assert (group["polished/z_error"][right] < 1e-20).all()
+        error = ((group["polished/z_found"] - true) ** 2).mean(1)
+        np.testing.assert_array_equal(error[right], group["polished/z_error"][right])
+        assert "polished/steepness" not in group
+
+
+def test_the_tables_say_both(polished):
+    tables = json.loads(polished[1].stdout)["tables"]
+    results = read_results(polished[0] / "recover.h5")
+    for row, digits in zip(tables["table1"], tables["polished"], strict=True):
+        group = results.groups[row["technique"]]
+        converged = row["outcomes"]["recovered"]["converged"]
+        assert row["bound"]["converged"] == digits["polished"] == converged
+        assert digits["recovered"]["1e-20"] == int((group["polished/z_error"] < 1e-20).sum())
+
+
+def test_how_it_is_computed_identifies_a_run(polished):
+    folder = polished[0]
+    about = read_results(folder / "recover.h5").attributes
+    assert about["precision"] == about["config"]["precision"] == "mixed"
+    given = ("--trials", 12, "--budget", 45)
+    for more, words in (
+        (("--polish", "float64", "--precision", "float32"), "--precision is mixed in the file"),
+        (("--precision", "mixed"), "--polish is float64 in the file, and none here"),
+    ):
+        refused = _recover(
+            folder, about["config"]["checkpoint"], *POLISHED_RULES, *given, *more, code=2
+        )
+        assert words in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_auto_means_something_else(hard, tmp_path, monkeypatch):
+    used = []
+    for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
+        monkeypatch.setattr(devices, "read_cpuinfo", lambda flags=flags: flags)
+        _recover(tmp_path, hard, "--trials", trials, "--device", "cpu")
+        used.append(read_results(tmp_path / "recover.h5").attributes["precision"])
+    results = read_results(tmp_path / "recover.h5")
+    assert used == ["float32", "mixed"]
+    assert results.attributes["config"]["precision"] == "auto"
+    assert (results.groups["none"]["z_error"] < 1e-6).all()
+
+
+def test_plain_descent_has_no_bound_and_no_bfloat16(hard, tmp_path):
+    given = ("--trials", 2, "--solver", "gd", "--budget", 20, "--restarts", 0)
+    (tmp_path / "mixed.toml").write_text('precision = "mixed"')
+    _recover(tmp_path, hard, *given, "--config", "mixed.toml")
+    results = read_results(tmp_path / "recover.h5")
+    assert results.attributes["precision"] == "float32"
+    assert "error_bound" not in results.groups["none"]

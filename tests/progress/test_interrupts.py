@@ -15,7 +15,7 @@ _COMPUTE = """
 import hashlib, sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from ganinv_cli.phase import Phase
+from ganinv_cli.outcome import Phase
 from ganinv_cli.progress.interrupts import handle_interrupts
 from ganinv_cli.progress.terminal import show_on_terminal
 

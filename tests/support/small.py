@@ -1,16 +1,24 @@
 """Small generators, their images, and short ways to run the loop on them."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import builders
 import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.jobs import Job, SharedJobs
-from ganinv_cli.loop.queue import MakeTargets
-from ganinv_cli.loop.saved_trials import SavedTrials
+from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, RecordPoints, Targets, Trial
+from ganinv_cli.loop.trial import (
+    Increment,
+    Limits,
+    MakeTargets,
+    RecordPoints,
+    Targets,
+    Trial,
+)
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.preconditioner import Preconditioner
@@ -73,6 +81,14 @@ def noisy_targets(
     return make_targets
 
 
+class Key(NamedTuple):
+    """What identifies a trial in the results of `solve_jobs`."""
+
+    trial: int
+    case: int
+    rule: str
+
+
 def solve_jobs(
     generator: Generator,
     solver: Solver,
@@ -84,14 +100,19 @@ def solve_jobs(
     mixed: bool = False,
     mask: np.ndarray | None = None,
     looks: list[Increment] | None = None,
-    saved: SavedTrials | None = None,
-) -> dict[Job, Trial]:
-    """Every job solved, each for the image of its own z where nothing else is supplied."""
-    done = {}
+    snapshot: Snapshot | None = None,
+    stop_after: int = 0,
+) -> dict[Key, Trial]:
+    """Every trial of the jobs, solved for the image of its own z unless others are supplied.
+
+    With `stop_after`, the run is stopped after so many increments of the batch.
+    """
+    done: dict[Key, Trial] = {}
+    stop, seen = threading.Event(), 0
     for look in solve(
         generator,
         solver,
-        SharedJobs(jobs),
+        SharedJobs(jobs, stop=stop),
         supply or clean_targets(generator),
         end or make_limits(),
         MARKS,
@@ -99,11 +120,18 @@ def solve_jobs(
         batch_size=batch_size,
         mixed_precision=mixed,
         mask=mask,
-        saved_trials=saved,
+        snapshot=snapshot,
     ):
-        done.update({trial.job: trial for trial in look.finished})
-        if looks is not None and look.rows:
-            looks.append(look)
+        for trial in look.finished:
+            key = Key(trial.job.trial, trial.job.case, trial.rule)
+            assert key not in done
+            done[key] = trial
+        if look.rows:
+            seen += 1
+            if looks is not None:
+                looks.append(look)
+        if stop_after and seen == stop_after:
+            stop.set()
     return done
 
 
@@ -146,5 +174,6 @@ def is_inside(z: np.ndarray, prior: Prior) -> bool:
     return bool((np.abs(z.astype(np.float32)) <= np.float32(prior.high)).all())
 
 
-def jobs_of(rules, trials=6):
-    return [Job(trial, rule) for trial in range(trials) for rule in rules]
+def jobs_of(rules: Iterable[str], trials: int = 6) -> list[Job]:
+    """A job of its own for each trial and rule, so that no rule follows another."""
+    return [Job(trial, rules=(rule,)) for trial in range(trials) for rule in rules]

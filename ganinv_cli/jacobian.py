@@ -1,0 +1,147 @@
+"""J = dG/dz at draws from the prior: the draws, dead generators, and the spectrum of JᵀJ.
+
+The spectrum limits the rate and accuracy of gradient descent.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli import cache
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_jacobian, compute_jacobian_blocks
+from ganinv_cli.randomness import Purpose, uniform
+from ganinv_cli.settings.machine import describe_current_device
+
+POINTS = 40  # draws at which J is measured
+MAX_JACOBIAN_VALUES = 2**27  # numbers in all J together, 0.5 GiB
+STARTS = 25  # random starts for each of the POINTS draws, in the spectrum
+CACHE_KIND = "spectrum"
+VERSION = 1  # of this method; a new number invalidates kept measurements
+
+
+class JacobianSpectrum(NamedTuple):
+    """JᵀJ / values at draws z from the prior; `values` of a picture count."""
+
+    eigenvalues: np.ndarray  # float64 (points, latent), least first; NaN if J is not finite
+    # (points, starts, latent): (vᵢᵀ(z_start − z))² along the eigenvectors vᵢ, z_start prior draws
+    start_components: np.ndarray
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether every J is finite, and some image depends on z."""
+        return bool(np.isfinite(self.eigenvalues).all() and self.eigenvalues.any())
+
+
+def limit_points(generator: Generator, points: int) -> int:
+    """Return the number of draws to use: fewer than `points` if J would not fit in memory."""
+    fitting = MAX_JACOBIAN_VALUES // (generator.latent * generator.count_values())
+    return min(points, max(1, fitting))
+
+
+def draw_points(generator: Generator, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most `points` z (n, latent) and their labels (n,), of `limit_points`.
+
+    The draws depend on their number alone. The labels of a conditional generator are taken in turn;
+    they are 0 if there are none.
+    """
+    z = _draw(generator, limit_points(generator, points), 1)[:, 0]
+    return z, np.arange(len(z), dtype=np.int32) % max(generator.labels, 1)
+
+
+def find_largest_changes(jacobian: np.ndarray) -> np.ndarray:
+    """Return max |J| over the pixels for each row of Jᵀ (rows, pixels); NaN if one is NaN."""
+    largest: np.ndarray = np.maximum(jacobian.max(1), -jacobian.min(1))
+    return largest
+
+
+def measure_largest_changes(generator: Generator, points: int) -> Iterator[np.ndarray]:
+    """Yield max |∂G/∂zᵢ| over the pixels (latent,) at each of the draws.
+
+    All are NaN at a draw whose picture is not finite. J is computed in blocks, so a J of any size
+    can be measured. Needs frozen batch-norm statistics.
+    """
+    for z, label in zip(*draw_points(generator, points), strict=True):
+        picture = generator.render(z[None], 1, labels=label[None])
+        blocks = compute_jacobian_blocks(generator, z, label)
+        changes = np.concatenate([find_largest_changes(block) for block in blocks])
+        yield changes if np.isfinite(picture).all() else np.full(len(z), np.nan)
+
+
+def refuse_dead_generator(changes: Iterable[np.ndarray]) -> None:
+    """Raise CheckpointError if J is zero, or not finite, at all draws.
+
+    `changes` are those of `measure_largest_changes`; none is measured beyond the first that shows
+    that the pictures depend on z.
+    """
+    if not any(np.isfinite(largest).all() and largest.any() for largest in changes):
+        raise CheckpointError(
+            "this generator's images do not depend on z, or are not finite; is its file complete?"
+        )
+
+
+def find_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
+    """Return the spectrum, kept from an earlier command or measured now."""
+    key = cache.make_key(
+        *(VERSION, generator.sha256, generator.prior, generator.labels, POINTS, STARTS),
+        *("" if mask is None else mask.tobytes().hex(), describe_current_device()),
+        *(tf.__version__, np.__version__),
+    )
+    try:
+        return JacobianSpectrum(**(cache.load(CACHE_KIND, key) or {}))
+    except TypeError:  # none, or other arrays
+        spectrum = measure_spectrum(generator, mask)
+        cache.save(CACHE_KIND, key, spectrum._asdict())
+        return spectrum
+
+
+def measure_spectrum(generator: Generator, mask: np.ndarray | None = None) -> JacobianSpectrum:
+    """Return the spectrum at the POINTS draws of `draw_points`.
+
+    Pixels that a mask (height, width, 1) leaves out do not count. J is float32 and JᵀJ float64; the
+    error is 1e-12 of the largest eigenvalue. Needs frozen batch-norm statistics.
+    """
+    z, labels = draw_points(generator, POINTS)
+    return measure_at(generator, z, _draw(generator, len(z), 1 + STARTS)[:, 1:], labels, mask)
+
+
+def measure_at(
+    generator: Generator,
+    z: np.ndarray,
+    starts: np.ndarray,
+    labels: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+) -> JacobianSpectrum:
+    """Return the spectrum at z (points, latent), for starts (points, n, latent).
+
+    `labels` (points,) are for a conditional generator; 0 if left out.
+    """
+    given = np.zeros(len(z), int) if labels is None else labels
+    rows = [
+        _measure_point(generator, point, int(label), around, mask)
+        for point, label, around in zip(z, given, starts, strict=True)
+    ]
+    return JacobianSpectrum(*(np.stack(arrays) for arrays in zip(*rows, strict=True)))
+
+
+def _measure_point(
+    generator: Generator, z: np.ndarray, label: int, starts: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues (latent,) at z (latent,), and components of the starts (n, latent)."""
+    jacobian = compute_jacobian(generator, z, label, mask=mask).astype(np.float64)
+    if not np.isfinite(jacobian).all():
+        return np.full(len(z), np.nan), np.full(starts.shape, np.nan)
+    values, vectors = np.linalg.eigh(jacobian @ jacobian.T / generator.count_values(mask))
+    return np.maximum(values, 0), np.square((starts - z) @ vectors)
+
+
+def _draw(generator: Generator, points: int, counts: int) -> np.ndarray:
+    """Return `counts` z for each point from the prior, float32 (points, counts, latent)."""
+    numbers = tf.repeat(tf.range(points, dtype=tf.int64), counts)
+    draws = tf.tile(tf.range(counts, dtype=tf.int64), [points])
+    share = uniform(0, numbers, Purpose.preconditioner, draws, generator.latent)
+    z = generator.prior.quantile(share).numpy()
+    return np.asarray(z.reshape(points, counts, generator.latent))

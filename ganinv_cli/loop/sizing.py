@@ -1,0 +1,134 @@
+"""Control of the batch size and of the steps per increment, by measured speed.
+
+A larger batch keeps a device busier, until it is as busy as it can be or its memory is full. After
+an increment the rows are copied to the host and free rows are filled, which takes as long as
+several steps of a small generator; but rows that finish stay in the batch until it ends. Neither
+number changes a result: an increment ends where a row is recorded.
+"""
+
+import math
+import statistics
+import time
+
+import tensorflow as tf
+
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather_rows
+from ganinv_cli.loop.slots import Slots, TrialQueue
+from ganinv_cli.solvers.solver import Solver
+
+FIRST_ROWS = 64  # rows to begin with
+MAX_ROWS = 4096
+MIN_SPEEDUP = 1.1  # of gradients per second, for a change to be kept
+MIN_INCREMENTS, MIN_SECONDS = 6, 0.5  # of full batches, before a rate is used
+MIN_BUILD_MULTIPLE = 30  # least time left, in build times of a graph, for a change
+INCREMENT_SECONDS = 0.25
+MAX_TRIAL_SHARE = 0.05  # of an increment's steps, of the gradients that a trial is expected to take
+MAX_GROWTH = 4  # from one increment to the next
+
+
+class BatchSizing:
+    """The number of rows: doubled while that is faster, halved if memory runs out."""
+
+    def __init__(self, batch: Batch, rows: int, *, measured: bool, coupled: bool) -> None:
+        """Begin with `rows`; if `measured`, find the fastest number."""
+        self.rows = rows
+        self._batch, self._coupled = batch, coupled
+        self._settled = not measured
+        self._previous: tuple[int, float] | None = None  # rows and their rate, before they doubled
+        self._rates: list[float] = []
+        self._seconds = self._build_seconds = 0.0
+
+    def make_empty(self, jobs: int) -> BatchState:
+        """Return an empty batch, of no more rows than jobs."""
+        self.rows = max(1, min(self.rows, jobs))
+        while True:
+            try:
+                return self._build(self.rows)
+            except tf.errors.ResourceExhaustedError as error:
+                self._halve_rows(self.rows, error)
+
+    def resize(
+        self, batch_state: BatchState, slots: Slots, trial_queue: TrialQueue, gradients_left: float
+    ) -> BatchState:
+        """Return the batch with as many rows as pay now."""
+        before = len(slots)
+        more = trial_queue.has_more
+        wanted = self.choose_rows(gradients_left) if more else slots.count_needed_rows()
+        if wanted < before:
+            return slots.shrink(batch_state, wanted)
+        # what is left at the end, such as a few followers, is not worth another batch
+        if wanted > before and not trial_queue.job_source.is_exhausted():
+            try:
+                new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
+                batch_state = concatenate_batches(batch_state, new_rows)
+                slots.grow(wanted)
+            except tf.errors.ResourceExhaustedError:
+                self.rows, self._settled = wanted // 2, True
+        return batch_state
+
+    def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:
+        """Return half the rows, after memory ran out; the trials of the others are parked."""
+        self._halve_rows(len(slots), error)
+        return slots.shrink(batch_state, self.rows)
+
+    def record_rate(self, gradients: float, seconds: float) -> None:
+        """Record the speed of an increment of a full batch."""
+        if not self._settled:
+            self._rates.append(gradients / max(seconds, 1e-9))
+            self._seconds += seconds
+
+    def choose_rows(self, gradients_left: float) -> int:
+        """Return the number of rows from now on, given the work that is left."""
+        if self._settled or len(self._rates) < MIN_INCREMENTS or self._seconds < MIN_SECONDS:
+            return self.rows
+        rate = statistics.median(self._rates)
+        seconds_left = gradients_left / rate
+        if self._previous and rate < MIN_SPEEDUP * self._previous[1]:
+            self.rows, self._settled = self._previous[0], True
+        elif 2 * self.rows > MAX_ROWS or seconds_left < MIN_BUILD_MULTIPLE * self._build_seconds:
+            self._settled = True
+        else:
+            self._previous, self._rates, self._seconds = (self.rows, rate), [], 0.0
+            self.rows *= 2
+        return self.rows
+
+    def _build(self, rows: int) -> BatchState:
+        start_time = time.monotonic()
+        batch_state = self._batch.make_empty(rows)
+        self._build_seconds = max(self._build_seconds, time.monotonic() - start_time)
+        return batch_state
+
+    def _halve_rows(self, rows: int, error: tf.errors.OpError) -> None:
+        if self._coupled or rows == 1:
+            raise GaninvError(
+                "the device's memory ran out "
+                + ("for a batch whose rows are coupled" if self._coupled else "for a single trial")
+                + "; free some, or use another --device"
+            ) from error
+        self.rows, self._settled = rows // 2, True
+
+
+class IncrementSizing:
+    """The steps of an increment: as many as fit in INCREMENT_SECONDS, by the last one's speed."""
+
+    def __init__(self, solver: Solver) -> None:
+        """Begin with the solver's least number."""
+        self._least = solver.steps_per_increment
+        self._affordable = float(self._least)  # steps
+        self._most = MAX_TRIAL_SHARE * solver.expected_gradients
+
+    def choose_steps(self, gradients_left: float) -> int:
+        """Return the number of steps, a multiple of the solver's least number.
+
+        `gradients_left` is how far the nearest row is from where it ends or is recorded.
+        """
+        longest = self._least * max(1, math.floor(self._affordable / self._least))
+        if gradients_left >= longest:
+            return longest
+        return self._least * max(1, math.ceil(gradients_left / self._least))
+
+    def record_speed(self, steps: int, seconds: float) -> None:
+        """Record how long an increment took."""
+        fitting = INCREMENT_SECONDS * steps / max(seconds, 1e-9)
+        self._affordable = min(fitting, MAX_GROWTH * steps, self._most)

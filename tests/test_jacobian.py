@@ -1,0 +1,83 @@
+"""The changes of the pictures by each component of z, and what is refused."""
+
+import builders
+import numpy as np
+import pytest
+
+from ganinv_cli.errors import CheckpointError
+from ganinv_cli.jacobian import (
+    draw_points,
+    find_largest_changes,
+    measure_largest_changes,
+    refuse_dead_generator,
+)
+from ganinv_cli.network import jacobian as jacobian_module
+from ganinv_cli.network.jacobian import compute_jacobian
+from ganinv_cli.network.layers import Activation, Affine, Dense, Reshape
+from ganinv_cli.network.make_generator import make_generator
+
+POINTS = 3
+WEIGHTS = np.random.default_rng(0).normal(0, 0.2, (4, 12)).astype(np.float32)
+ZEROS = np.zeros(12, np.float32)
+
+
+def _build_generator(weights=WEIGHTS, bias=ZEROS, factor=1.0):
+    ends = (Activation("relu"), Affine(np.full(3, factor), np.zeros(3)), Activation("tanh"))
+    return builders.build_generator(Dense(weights, bias), Reshape((2, 2, 3)), *ends)
+
+
+DEAD = {
+    "zero weights": lambda: _build_generator(0 * WEIGHTS),
+    "constant picture": lambda: _build_generator(bias=ZEROS - 100),  # all ReLUs are off
+    "NaN weights": lambda: _build_generator(np.nan * WEIGHTS),
+    "infinite pictures": lambda: _build_generator(factor=np.inf),
+}
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_the_changes_are_those_of_j_also_in_blocks(tmp_path, monkeypatch, labelled):
+    import conditional
+
+    generator = make_generator(
+        conditional.make_conditional_checkpoint()
+        if labelled
+        else builders.make_checkpoint(tmp_path / "small")
+    )
+    expected = [
+        np.abs(compute_jacobian(generator, z, label)).max(1)
+        for z, label in zip(*draw_points(generator, POINTS), strict=True)
+    ]
+    found = list(measure_largest_changes(generator, POINTS))
+    np.testing.assert_array_equal(found, expected)
+    monkeypatch.setattr(jacobian_module, "MAX_LAYER_VALUES", 4 * generator.largest_layer)
+    np.testing.assert_allclose(
+        list(measure_largest_changes(generator, POINTS)), expected, rtol=1e-5
+    )
+
+
+def test_one_value_that_is_not_finite_is_found():
+    for value in (np.nan, np.inf, -np.inf):
+        rows = np.ones((2, 5), np.float32)
+        rows[1, 3] = value
+        assert np.isfinite(find_largest_changes(rows)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", DEAD)
+def test_a_dead_generator_is_refused(name):
+    with pytest.raises(CheckpointError, match="do not depend on z, or are not finite"):
+        refuse_dead_generator(measure_largest_changes(DEAD[name](), POINTS))
+
+
+def test_a_picture_that_is_not_finite_counts_although_j_is_finite():
+    with_nan = Affine(np.ones(3), np.array([0, np.nan, 0]))
+    layers = (Dense(WEIGHTS, ZEROS), Reshape((2, 2, 3)), with_nan)
+    changes = np.stack(list(measure_largest_changes(builders.build_generator(*layers), POINTS)))
+    assert np.isnan(changes).all()
+
+
+def test_a_component_that_is_ignored_is_not_refused_and_one_j_is_enough():
+    weights = WEIGHTS.copy()
+    weights[2] = 0
+    changes = measure_largest_changes(_build_generator(weights), POINTS)
+    refuse_dead_generator(changes)
+    assert [(largest == 0).tolist() for largest in changes] == [[False, False, True, False]] * 2
