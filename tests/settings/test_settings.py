@@ -14,11 +14,15 @@ from ganinv_cli.settings.config import (
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
-    identity_settings,
-    name_setting,
 )
 from ganinv_cli.settings.declare import list_settings, to_toml
-from ganinv_cli.settings.load import check_keywords, check_stored_settings, load
+from ganinv_cli.settings.load import (
+    check_keywords,
+    check_stored_settings,
+    identity_settings,
+    load,
+    name_setting,
+)
 from ganinv_cli.settings.shipped import find, list_shipped
 
 KINDS = {
