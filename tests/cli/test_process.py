@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ganinv_cli.progress.terminal import show_on_terminal
 
 from ganinv_cli import formats
 from ganinv_cli.api import read_checkpoint
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.progress.terminal import show_on_terminal
 from ganinv_cli.settings.conventions import Conventions
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
