@@ -27,7 +27,7 @@ from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import lbfgs
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 TITLE = "What more gradients change"
 SHARES = (1e-3, 1e-4, 1e-5, 1e-6)

@@ -26,7 +26,7 @@ from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.report.output.number_format import format_scientific
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 OUT = Path(__file__).parent / "animation.gif"
 SEED, COLUMNS, SCALE, GAP, LINE = 1, 6, 2, 4, 34  # the last two in pixels, as shown
@@ -39,7 +39,7 @@ def main() -> None:
     """Draw the animation."""
     generator = GeneratorSpec(read(find("checkpoint", "portraits64"))).build()
     targets = prepare_known_targets(generator, SEED, COLUMNS)(
-        [Job(trial, "stochastic") for trial in range(COLUMNS)]
+        [Job(trial, rules=("stochastic",)) for trial in range(COLUMNS)]
     )
     path = descend(generator, targets.images)
     frames = [

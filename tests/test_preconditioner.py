@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from small import cast_to_float64
 
-from ganinv_cli import cache, jacobian_points, preconditioner
+from ganinv_cli import cache, jacobian, preconditioner
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.jacobian import limit_points
 from ganinv_cli.network.layers import Activation, Dense, Reshape
@@ -135,7 +135,7 @@ def test_a_generator_that_is_too_large_for_memory_is_measured_at_fewer_points(
     at_two = measure_preconditioner(generator, 2)
     numbers = generator.latent * int(np.prod(generator.image_shape))
     for fits, points in ((100 * numbers, POINTS), (2.9 * numbers, 2), (0.1 * numbers, 1)):
-        monkeypatch.setattr(jacobian_points, "MAX_JACOBIAN_VALUES", int(fits))
+        monkeypatch.setattr(jacobian, "MAX_JACOBIAN_VALUES", int(fits))
         assert limit_points(generator, POINTS) == points
         assert count_gradients(generator, POINTS) == points * (generator.latent + 1) / 2
         assert (_bytes(measure_preconditioner(generator, POINTS)) == _bytes(at_two)) == (

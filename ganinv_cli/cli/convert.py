@@ -38,13 +38,12 @@ def convert(
     """
     from ganinv_cli.conversion.destination import parse_destination
 
-    choice = options.choose_generator(**generator)
     target = parse_destination(destination, overwrite)
     with show_on_terminal(quiet) as reporter:
-        checkpoint = choice.load(reporter, verbose=verbose).checkpoint
+        checkpoint = options.read_generator(generator, reporter, verbose).checkpoint
     from ganinv_cli.conversion.write import write_generator
 
-    written = write_generator(checkpoint, target, choice.label)
+    written = write_generator(checkpoint, target, generator["label"])
     if not quiet:
         same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
         click.echo(f"{written.path}: {', '.join(written.files)}")

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.write import check_output_file, has_content
+from ganinv_cli.files import check_output_file, has_content
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ganinv_cli.experiments.plan import ImageRun
     from ganinv_cli.store import NamedImage
 
-Kind = TypeVar("Kind", bound=Config)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -46,25 +45,13 @@ class Output:
     verbose: bool
     quiet: bool
 
-    def name_file(self, default: str, part: str = "") -> Path:
-        """Return the results file, e.g. invert-portraits64.h5 with a part of the name.
 
-        Raises UsageError, before any work, if its folder cannot have its name.
-        """
-        file = self.out or Path(default)
-        file = file.with_stem(f"{file.stem}-{part}") if part else file
-        publish.get_results_folder(file)
-        return file
+class Run(NamedTuple):
+    """A run that can start: its settings and its files."""
 
-    def publish(self, file: Path, images: "Sequence[NamedImage] | None" = None) -> None:
-        """Write and print the tables and figures of a file, of some of its images if given."""
-        folder = publish.get_results_folder(file)
-        shown = None if images is None else {file: images}
-        publish.publish(
-            {file: folder}, self.style, self.quiet, brief=not self.verbose, images=shown
-        )
-        if self.open_page:
-            publish.open_page(folder)
+    config: Config
+    file: Path  # of the results
+    npz: Path | None  # for the z of every image
 
 
 def _experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
@@ -189,146 +176,142 @@ def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
         ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
     """
-    if len(checkpoint) > 1:
-        _attribute(checkpoint, npz, given)
-    else:
-        given["checkpoint"] = checkpoint[0] if checkpoint else None
-        _run_and_publish(InvertConfig, "invert.h5", given, npz)
+    _run_and_publish(InvertConfig, "invert.h5", given, checkpoint or (None,), npz)
 
 
 def _run_and_publish(
-    kind: type[Config], default: str, given: dict[str, Any], npz: Path | None = None
+    kind: type[Config],
+    results_file: str,
+    given: dict[str, Any],
+    checkpoints: Sequence[str | None] = (),
+    npz: Path | None = None,
 ) -> None:
-    """Run an experiment, and publish its results; exit with status 1 if images were not read."""
-    config, output = _load_config(kind, given)
-    file = output.name_file(default, "" if output.out else config.shard.replace("/", "-of-"))
-    _check_npz(npz, file)
-    images = _run(config, file, output)
-    _save_npz(npz, file, images)
-    output.publish(file, images.images if images else None)
-    _report_unread_files(images.unread if images else ())
+    """Run an experiment on each generator, and publish the results.
 
-
-def _attribute(checkpoints: Sequence[str], npz: Path | None, given: dict[str, Any]) -> None:
-    """Invert the images on each of several generators, and print which one made each image."""
-    if repeated := [name for name in checkpoints if checkpoints.count(name) > 1]:
-        raise UsageError(f"--checkpoint {repeated[0]} is given twice; give each generator once")
-    configs, files, z_files = [], [], []
-    for name, checkpoint in zip(name_generators(checkpoints), checkpoints, strict=True):
-        config, output = _load_config(InvertConfig, given | {"checkpoint": checkpoint})
-        configs.append(config)
-        shard = "" if output.out else config.shard.replace("/", "-of-")
-        files.append(output.name_file("invert.h5", f"{name}-{shard}" if shard else name))
-        z_files.append(npz and npz.with_stem(f"{npz.stem}-{name}"))
-        _check_npz(z_files[-1], files[-1])
-    folder = publish.get_results_folder(output.name_file("invert.h5"))
-    folders = {file: folder / file.stem for file in files}
-    generators = [_read_generator(config, output) for config in configs]  # one may be refused
-    runs: dict[Path, ImageRun] = {}
-    for number, (file, config) in enumerate(zip(files, configs, strict=True)):
-        if not output.quiet:
-            place = f"generator {number + 1} of {len(files)}"
-            click.echo(f"{place}: {name_generators(checkpoints)[number]}", err=True)
-        run = _run(config, file, output, generators[number], folders[file])
-        assert run
-        _save_npz(z_files[number], file, run)
-        runs[file] = run
+    Those of several generators are compared. The exit status is 1 if images were not read.
+    """
+    output = Output(**{each.name: given.pop(each.name) for each in fields(Output)})
+    checkpoints = checkpoints or (given["checkpoint"],)
+    several = len(checkpoints) > 1
+    names = _name_generators(checkpoints) if several else [""]
+    default = output.out or Path(results_file)
+    runs = [
+        _prepare(kind, given | {"checkpoint": checkpoint}, output, default, name, npz)
+        for name, checkpoint in zip(names, checkpoints, strict=True)
+    ]
+    generators = [_read_generator(run, output) for run in runs]  # all, as one may be refused
+    folder = publish.get_results_folder(default)
+    folders: dict[Path, Path] = {}
+    images: dict[Path, Sequence[NamedImage]] = {}
+    unread: dict[str, None] = {}
+    for run, name, generator in zip(runs, names, generators, strict=True):
+        if several and not output.quiet:
+            click.echo(f"generator {len(folders) + 1} of {len(runs)}: {name}", err=True)
+        own_folder = publish.get_results_folder(run.file)
+        folders[run.file] = folder / run.file.stem if several else own_folder
+        done = _run(run, output, generator, folders[run.file])
+        if done:
+            images[run.file] = done.images
+            unread |= dict.fromkeys(done.unread)
     publish.publish(
         folders,
         output.style,
         output.quiet,
-        page_folder=folder,
+        page_folder=folder if several else None,
         brief=not output.verbose,
-        images={file: run.images for file, run in runs.items()},
-        attribution=True,
+        images=images,
+        attribution=several,
     )
     if output.open_page:
-        publish.open_page(folder)
-    _report_unread_files([sentence for run in runs.values() for sentence in run.unread])
+        publish.open_page(folder if several else folders[run.file])
+    for sentence in unread:
+        click.echo(f"Error: {sentence}", err=True)
+    if unread:
+        sys.exit(1)
 
 
-def _load_config(kind: type[Kind], given: Mapping[str, Any]) -> tuple[Kind, Output]:
-    """Return the settings and the output of a command, and print the config's note."""
-    names = [each.name for each in fields(Output)]
-    output = Output(**{name: given[name] for name in names})
-    settings = {name: given[name] for name in given if name not in (*names, "config")}
-    config_file = find("config", given["config"]) if given["config"] else None
-    config = load(kind, config_file, settings)
+def _name_generators(checkpoints: Sequence[str | None]) -> list[str]:
+    """Return a name for each generator. Raises UsageError if one is given twice."""
+    given = [str(checkpoint) for checkpoint in checkpoints]
+    if repeated := [checkpoint for checkpoint in given if given.count(checkpoint) > 1]:
+        raise UsageError(f"--checkpoint {repeated[0]} is given twice; give each generator once")
+    return name_generators(given)
+
+
+def _prepare(
+    kind: type[Config],
+    given: Mapping[str, Any],
+    output: Output,
+    default: Path,
+    name: str,
+    npz: Path | None,
+) -> Run:
+    """Load the settings, choose the files, and print the config's note.
+
+    Raises, before any work, what is wrong with them. `name` is of one of several generators.
+    """
+    settings = {key: given[key] for key in given if key != "config"}
+    config = load(kind, find("config", given["config"]) if given["config"] else None, settings)
     if isinstance(config, ImagesConfig):
-        from ganinv_cli.experiments.pictures import list_named_images
+        from ganinv_cli.images.files import list_named_images
 
-        list_named_images(config.image)  # refuses names before TensorFlow is loaded
+        list_named_images(config.image)
+    shard = "" if output.out else config.shard.replace("/", "-of-")
+    file = default.with_stem("-".join(filter(None, (default.stem, name, shard))))
+    publish.get_results_folder(file)
+    z_file = npz.with_stem(f"{npz.stem}-{name}") if npz and name else npz
+    if z_file:
+        _check_npz(z_file, file)
     if config.note and not output.quiet:
         click.echo(config.note.strip(), err=True)
     if not (output.quiet or given["checkpoint"] or config.checkpoint == kind.checkpoint):
         click.echo(f"generator: {config.checkpoint}, as {given['config']} has it", err=True)
-    return config, output
+    return Run(config, file, z_file)
 
 
-def _read_generator(config: Config, output: Output) -> "LoadedGenerator":
+def _check_npz(npz: Path, file: Path) -> None:
+    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is.
+
+    An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
+    """
+    from ganinv_cli.report.invert.latents import holds_saved_latents
+
+    check_output_file(npz, (".npz",), True, "--npz")
+    if npz.resolve() == file.resolve():
+        raise UsageError(f"--npz {npz} is the results file as well; name another file")
+    if has_content(npz) and not holds_saved_latents(npz):
+        raise UsageError(
+            f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
+        )
+
+
+def _read_generator(run: Run, output: Output) -> "LoadedGenerator":
+    """Return the generator of a run; TensorFlow has started."""
     from ganinv_cli.engine.loaded_generator import read_run_generator
 
     with show_on_terminal(output.quiet) as reporter:
-        return read_run_generator(config, reporter, verbose=output.verbose)
+        return read_run_generator(run.config, reporter, verbose=output.verbose)
 
 
 def _run(
-    config: Config,
-    file: Path,
-    output: Output,
-    generator: "LoadedGenerator | None" = None,
-    figure_folder: Path | None = None,
+    run: Run, output: Output, generator: "LoadedGenerator", figure_folder: Path
 ) -> "ImageRun | None":
-    """Run an experiment into a results file; of image files, return those that it has.
-
-    `generator` is the config's, if it was read already; `figure_folder` is the folder of the
-    figures if it is not the results file's own.
-    """
-    loaded = generator or _read_generator(config, output)  # starts TensorFlow
+    """Run an experiment, and save the z of its images; return these, if it has image files."""
     from ganinv_cli.experiments.plan import ImageInputs
     from ganinv_cli.experiments.run import run_experiment
 
     with show_on_terminal(output.quiet) as reporter:
-        return run_experiment(
-            config,
-            loaded,
-            file,
+        images = run_experiment(
+            run.config,
+            generator,
+            run.file,
             reporter,
             overwrite=output.overwrite,
             verbose=output.verbose,
             inputs=ImageInputs(figure_folder=figure_folder),
         )
-
-
-def _check_npz(npz: Path | None, file: Path) -> None:
-    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is.
-
-    An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
-    """
-    if npz is None:
-        return
-    check_output_file(npz, (".npz",), True, "--npz")
-    if npz.resolve() == file.resolve():
-        raise UsageError(f"--npz {npz} is the results file as well; name another file")
-    if has_content(npz):
-        from ganinv_cli.report.invert.latents import holds_saved_latents
-
-        if not holds_saved_latents(npz):
-            raise UsageError(
-                f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
-            )
-
-
-def _save_npz(npz: Path | None, file: Path, run: "ImageRun | None") -> None:
-    if npz and run:
+    if images and run.npz:
         from ganinv_cli.report.invert.latents import save_latents
 
-        save_latents(file, npz, run.images)
-
-
-def _report_unread_files(unread: Sequence[str]) -> None:
-    """Print which files are not images; if there are any, exit with status 1."""
-    for sentence in dict.fromkeys(unread):
-        click.echo(f"Error: {sentence}", err=True)
-    if unread:
-        sys.exit(1)
+        save_latents(run.file, run.npz, images.images)
+    return images

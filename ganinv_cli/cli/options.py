@@ -3,10 +3,10 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import MAX_SEED, Config
-from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
 from ganinv_cli.settings.declare import (
     GROUPS,
     MAX_NUMBER,
@@ -25,7 +25,7 @@ from ganinv_cli.settings.declare import (
     list_settings,
 )
 from ganinv_cli.settings.names import STYLES
-from ganinv_cli.settings.shipped import ResourceKind, find, list_shipped
+from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -230,40 +230,31 @@ generator_argument = partial(click.argument, "checkpoint", type=Shipped("checkpo
 checkpoint = partial(make_option, list_settings(Config)["checkpoint"], default=Config.checkpoint)
 
 
-class GeneratorChoice(NamedTuple):
-    """The generator named on the command line, and how to read it."""
-
-    checkpoint: str
-    conventions: Conventions
-    label: int  # -1: all of them
-
-    @property
-    def path(self) -> Path:
-        """The path of the generator. Raises CheckpointError if there is no such file."""
-        return find("checkpoint", self.checkpoint)
-
-    def load(self, reporter: "Reporter", *, verbose: bool = False) -> "LoadedGenerator":
-        """Read the generator. Raises CheckpointError, ConfigError."""
-        from ganinv_cli.engine.loaded_generator import read_generator
-
-        return read_generator(
-            self.checkpoint, self.conventions, self.label, reporter, verbose=verbose
-        )
-
-
 def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
     """Add the option or argument for a generator, and the options for reading it.
 
-    A command takes them as keywords, and calls `choose_generator` with them.
+    A command takes them as further keywords, and reads the generator by `read_generator`.
     """
-    settings = (*list_settings(Conventions).values(), list_settings(Config)["label"])
-    return partial(add_options, decorators=[checkpoint, *map(make_option, settings)])
+    label = make_option(list_settings(Config)["label"], default=Config.label)
+    conventions = map(make_option, list_settings(Conventions).values())
+    return partial(add_options, decorators=[checkpoint, *conventions, label])
 
 
-def choose_generator(checkpoint: str, label: int | None, **conventions: Any) -> GeneratorChoice:
-    """Return the generator that the options of `generator_options` name."""
-    given = {name: value for name, value in conventions.items() if value is not None}
-    return GeneratorChoice(checkpoint, Conventions(**given), -1 if label is None else label)
+def make_conventions(given: Mapping[str, Any]) -> Conventions:
+    """Return the conventions among the keywords of `generator_options`."""
+    return Conventions(**{key: given[key] for key in DECLARATIONS if given[key] is not None})
+
+
+def read_generator(
+    given: Mapping[str, Any], reporter: "Reporter", verbose: bool
+) -> "LoadedGenerator":
+    """Return the generator of the keywords. Raises CheckpointError, ConfigError."""
+    from ganinv_cli.engine.loaded_generator import read_generator
+
+    conventions = make_conventions(given)
+    return read_generator(
+        given["checkpoint"], conventions, given["label"], reporter, verbose=verbose
+    )
 
 
 def refuse_ignored(**reasons: str) -> None:

@@ -58,7 +58,7 @@ def publish(
     Raises ResultsError, before anything is written, if a file cannot be read or has no trial to
     count; GaninvError if a folder cannot be written.
     """
-    from ganinv_cli.report import summarize
+    from ganinv_cli.report import render, render_brief, summarize
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
     from ganinv_cli.store import read_results, select_images
 
@@ -80,9 +80,16 @@ def publish(
             display.enter("writing tables and figures")
             lines = _write_folders(results, reports, folders, page_folder, comparison)
     finally:
-        _print_reports(shown, style, place if is_brief else None)
+        width = shutil.get_terminal_size().columns
+        if is_brief:
+            click.echo("".join(render_brief(each, f"{place}/", width) for each in shown), nl=False)
+        else:
+            click.echo(render(shown, style, width), nl=False)
     if is_brief and not quiet:
-        _print_places(names, place)
+        z = f", z in {names[0]}" if len(names) == 1 else ""
+        files = (shlex.quote(f"./{name}" if name.startswith("-") else name) for name in names)
+        click.echo(to_printable(f"Tables, figures and report.html are in {place}/{z}."))
+        click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(files)}"))
     elif not quiet:
         click.echo("\n".join(lines), err=True)
 
@@ -97,25 +104,6 @@ def open_page(folder: Path) -> None:
     has_display = sys.platform in ("darwin", "win32") or any(map(os.environ.get, names))
     if not (has_display and webbrowser.open(page.resolve().as_uri())):
         click.echo(f"no browser could be started here; open {page} in one", err=True)
-
-
-def _print_reports(reports: "Sequence[Report]", style: str, brief_place: Path | None) -> None:
-    """Print the reports; with `brief_place`, the folder of all rows, only the answer of each."""
-    from ganinv_cli.report import render, render_brief
-
-    width = shutil.get_terminal_size().columns
-    if brief_place is None:
-        click.echo(render(reports, style, width), nl=False)
-        return
-    for report in reports:
-        click.echo(render_brief(report, f"{brief_place}/", width), nl=False)
-
-
-def _print_places(names: Sequence[str], folder: Path) -> None:
-    z = f", z in {names[0]}" if len(names) == 1 else ""
-    click.echo(to_printable(f"Tables, figures and report.html are in {folder}/{z}."))
-    files = (shlex.quote(f"./{name}" if name.startswith("-") else name) for name in names)
-    click.echo(to_printable(f"Print all tables: -v, or ganinv report {' '.join(files)}"))
 
 
 def _write_folders(

@@ -3,12 +3,18 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError, to_printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ganinv_cli.cache import Entry
 
 
 @click.command(cls=Command)
@@ -52,15 +58,9 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: boo
 
 def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
     if out is not None and len(files) == 1:
-        folders = [out]
-    else:
-        folders = [out / file.stem if out else publish.get_results_folder(file) for file in files]
+        return [out]
+    folders = [out / file.stem if out else publish.get_results_folder(file) for file in files]
     for folder, file in zip(folders, files, strict=True):
-        if folder == file or (out and folder == out / "report.html"):
-            raise UsageError(
-                f"{file}: the folder of its tables cannot be {folder}, which is a file; name "
-                "another --out, or rename the file"
-            )
         if folders.count(folder) > 1:
             raise UsageError(
                 f"{file} and another file have the same folder, {folder}/; report each by itself"
@@ -145,14 +145,11 @@ def show(style: str) -> None:
     if style == "json":
         facts = {"folder": str(folder), "bytes": size, "max_bytes": kept.MAX_BYTES}
         click.echo(json.dumps(facts | {"measurements": len(entries)}, indent=2))
-    elif entries:
-        moment = datetime.fromtimestamp(max(entry.last_used for entry in entries))
-        click.echo(
-            f"{folder}: {_describe(len(entries), size)} of at most {kept.MAX_BYTES / 1e6:,.0f} MB, "
-            f"last used {moment:%Y-%m-%d %H:%M}"
-        )
-    else:
-        click.echo(f"{folder}: nothing is kept")
+        return
+    most = f" of at most {kept.MAX_BYTES / 1e6:,.0f} MB"
+    last = max((entry.last_used for entry in entries), default=0)
+    used = f"{most}, last used {datetime.fromtimestamp(last):%Y-%m-%d %H:%M}" if last else most
+    click.echo(f"{folder}: {_describe(entries)}{used}")
 
 
 @cache.command()
@@ -166,10 +163,7 @@ def clear() -> None:
     from ganinv_cli import cache as kept
 
     folder = _find_cache_folder()
-    removed = kept.clear()
-    size = sum(entry.bytes for entry in removed)
-    kept_before = f"removed {_describe(len(removed), size)}" if removed else "nothing is kept"
-    click.echo(f"{folder}: {kept_before}")
+    click.echo(f"{folder}: removed {_describe(kept.clear())}")
 
 
 def _find_cache_folder() -> Path:
@@ -185,5 +179,6 @@ def _find_cache_folder() -> Path:
     return folder
 
 
-def _describe(measurements: int, size: int) -> str:
-    return f"{measurements:,} measurement{'s' * (measurements != 1)}, {size / 1e6:,.3f} MB"
+def _describe(entries: "Sequence[Entry]") -> str:
+    size = sum(entry.bytes for entry in entries)
+    return f"{len(entries):,} measurement{'s' * (len(entries) != 1)}, {size / 1e6:,.3f} MB"

@@ -11,6 +11,7 @@ from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD
+from ganinv_cli.settings.shipped import find
 
 MAX_BATCH_SIZE = 2**13  # images
 
@@ -183,10 +184,9 @@ def train_encoder(
     Example:
         ganinv train-encoder --checkpoint faces64
     """
-    choice = options.choose_generator(**generator)
-    path = choice.path
+    path = find("checkpoint", generator["checkpoint"])
     with show_on_terminal(quiet) as reporter:
-        loaded = choice.load(reporter, verbose=verbose)
+        loaded = options.read_generator(generator, reporter, verbose)
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path

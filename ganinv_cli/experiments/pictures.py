@@ -9,20 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.errors import ConfigError, ImageError, ResultsError, UsageError, to_printable
+from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
 from ganinv_cli.experiments.copies import find_copy_losses
 from ganinv_cli.experiments.plan import ImageInputs
 from ganinv_cli.images import (
     Crop,
     TargetImage,
-    list_images,
     load_image,
     make_target_image,
     suppress_pillow_warnings,
 )
 from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
 from ganinv_cli.images.copies import QUALITIES
-from ganinv_cli.images.files import is_array_name
+from ganinv_cli.images.files import is_array_name, list_named_images
 from ganinv_cli.images.load import make_unread_image
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.config import ImagesConfig
@@ -34,18 +33,6 @@ TEXT_BYTES = 255  # of a text in the results file
 CONTENT_COLUMNS = ("name", "sha256", "error")
 
 Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
-
-
-def list_named_images(names: Sequence[str]) -> list[Path]:
-    """Return the images that files and folders name, before any is read.
-
-    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist.
-    """
-    if not names:
-        raise ConfigError("no image is named; give a file, or a folder of images")
-    if "" in names:  # as from an unset variable of a shell; pathlib takes it for the current folder
-        raise ConfigError('an image has the empty name ""; give a file, or . for this folder')
-    return list_images([Path(name) for name in names])
 
 
 def read_pictures(

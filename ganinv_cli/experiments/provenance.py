@@ -1,30 +1,39 @@
 """Provenance of results: settings, library versions, hash of the generator, revision."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from ganinv_cli.engine.engine import Engine
-from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.experiments.worker import Worker
-from ganinv_cli.settings.config import identity_settings
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.load import identity_settings
+from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ganinv", "tensorflow", "numpy", "h5py")
 
 
-def make_provenance(command: str, plan: Plan, worker: Worker, engine: Engine) -> Provenance:
+def make_provenance(
+    command: str,
+    config: Config,
+    solver: Solver,
+    generator: Generator,
+    device: str,
+    extra: Mapping[str, Any] | None = None,
+    precision: str = "float32",
+) -> Provenance:
     """Return the provenance of a run that starts now.
 
-    Its config has every setting of the solver that is given or has a default.
+    Its config has every setting of the solver that is given or has a default. `extra` are further
+    inputs that decide the results, such as a hash of the mask.
     """
-    config, generator = plan.config, engine.generator
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
-    solver = {key: value for key, value in asdict(plan.solver).items() if value is not None}
-    settings |= {config.solver: solver, "prior": str(generator.prior), **plan.identity}
-    settings |= {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
+    solver_settings = {key: value for key, value in asdict(solver).items() if value is not None}
+    settings |= {config.solver: solver_settings, "prior": str(generator.prior), **(extra or {})}
     return Provenance(
         command=command,
         config=settings,
@@ -32,8 +41,8 @@ def make_provenance(command: str, plan: Plan, worker: Worker, engine: Engine) ->
         checkpoint_sha256=generator.sha256,
         generator=generator.origin.to_json(),
         versions={package: version(package) for package in PACKAGES},
-        device=engine.machine.device,
-        precision="mixed" if worker.mixed_precision else "float32",
+        device=device,
+        precision=precision,
         seed=config.seed,
         git=read_git_revision(),
     )

@@ -95,7 +95,16 @@ def run_experiment(
             command = _COMMANDS[type(config)]
             plan = EXPERIMENTS[command].make_plan(config, engine.generator)
             worker = _make_worker(plan, engine)
-            about = make_provenance(command, plan, worker, engine)
+            encoder = {"encoder_sha256": worker.encoder.sha256} if worker.encoder else {}
+            about = make_provenance(
+                command,
+                config,
+                plan.solver,
+                engine.generator,
+                engine.machine.device,
+                {**plan.identity, **encoder},
+                "mixed" if worker.mixed_precision else "float32",
+            )
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
     except KeyboardInterrupt:

@@ -4,11 +4,23 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.errors import ConfigError, ImageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
 MAX_BYTES = 256 << 20  # bytes of one file
+
+
+def list_named_images(names: Sequence[str]) -> list[Path]:
+    """Return the images that files and folders name, before any is read.
+
+    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist.
+    """
+    if not names:
+        raise ConfigError("no image is named; give a file, or a folder of images")
+    if "" in names:  # as from an unset variable of a shell; pathlib takes it for the current folder
+        raise ConfigError('an image has the empty name ""; give a file, or . for this folder')
+    return list_images([Path(name) for name in names])
 
 
 def list_images(sources: Sequence[Path]) -> list[Path]:

@@ -14,7 +14,7 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
 from ganinv_cli.problem import Problem
 from ganinv_cli.randomness import Purpose, uniform
-from ganinv_cli.solvers.row_clipping import RowClipping, stack_actions
+from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome

@@ -107,7 +107,7 @@ class StepReporter:
         self._stop = self._signals.enter_context(stop_on_signals(self.say))
 
     def show(self, progress: Any) -> None:
-        """Show a TrainingProgress or FitProgress. Raises KeyboardInterrupt after a signal."""
+        """Show a TrainingProgress or FitProgress. Raises KeyboardInterrupt to end after it."""
         work = self._describe(progress)
         self._display.advance(work)
         if work.done == work.total:

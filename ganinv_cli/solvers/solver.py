@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 
 class State(Protocol):

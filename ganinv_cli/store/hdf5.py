@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o
 
-from ganinv_cli.errors import ConfigError, ResultsError
+from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import columns, rows
-from ganinv_cli.store.provenance import DamagedError, check_schema, decode_attributes
+from ganinv_cli.store.provenance import decode_attributes, explain_damage
 from ganinv_cli.store.rows import TRIAL, TRIAL_KIND, GroupRows, Kind, Layout, column_path
 
 ATTRIBUTE = "attributes_sha256"  # of "/": over all attributes of "/" and figures, and constants
@@ -33,7 +33,6 @@ BLOCK_BYTES = 1 << 26  # of rows in memory at a time
 FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
 GAP_ROWS = 64  # rows that are faster to read than to skip
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-DAMAGE = (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, ConfigError)
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ class ResultsFile:
         Raises ResultsError if it is missing, unreadable, not from ganinv or damaged.
         """
         self.path = path
-        self._descriptor = _open_descriptor(path)
+        with explain_damage(path):
+            self._descriptor = _open_descriptor(path)
         weakref.finalize(self, os.close, self._descriptor)
         with self._open() as file:
             stored = _read_attributes(file)
@@ -69,8 +69,7 @@ class ResultsFile:
                     f"{path} is an HDF5 file that ganinv did not write; give a results file of "
                     "ganinv"
                 )
-            check_schema(path, stored["schema"])
-            self.attributes = decode_attributes(stored)
+            self.attributes = decode_attributes(path, stored)
             self.layout, paths = _read_layout(file, self.attributes)
             if ATTRIBUTE in stored and stored[ATTRIBUTE] != sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
@@ -114,19 +113,6 @@ class ResultsFile:
             h5py.File(f"/dev/fd/{self._descriptor}", "r", locking=False) as file,
         ):
             yield file
-
-
-@contextlib.contextmanager
-def explain_damage(path: Path) -> Iterator[None]:
-    """Turn errors of damaged files into DamagedError."""
-    try:
-        yield
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DamagedError(
-            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "
-            "its command again with --overwrite"
-        ) from error
 
 
 def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
@@ -266,19 +252,9 @@ def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
 
 
 def _open_descriptor(path: Path) -> int:
-    """Open a file for reading. Raises ResultsError if that fails, or it is not HDF5."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-        content = os.pread(descriptor, len(SIGNATURE), 0)
-    except FileNotFoundError:
-        raise ResultsError(f"{path}: there is no such file; name a results file") from None
-    except IsADirectoryError:
-        raise ResultsError(f"{path} is a folder; name a results file") from None
-    except OSError as error:
-        raise ResultsError(
-            f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
-        ) from error
-    if content != SIGNATURE:
+    """Open a file for reading. Raises ResultsError if it is not HDF5."""
+    descriptor = os.open(path, os.O_RDONLY)
+    if os.pread(descriptor, len(SIGNATURE), 0) != SIGNATURE:
         os.close(descriptor)
         raise ResultsError(f"{path} is not an HDF5 file; name a results file")
     return descriptor

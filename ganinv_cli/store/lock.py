@@ -7,8 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import check_parent_folder, explain_write_errors
+from ganinv_cli.files import check_parent_folder, explain_write_errors, follow_link
 
 
 @contextlib.contextmanager
@@ -26,7 +25,7 @@ def hold_lock(path: Path) -> Iterator[Path]:
         raise ResultsError(f"{path} is a folder; name a file")
     with explain_write_errors(path):
         path = follow_link(path)
-    lock = FileLock(_name_lock(path), timeout=0)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
@@ -42,21 +41,3 @@ def hold_lock(path: Path) -> Iterator[Path]:
         yield path
     finally:
         lock.release()
-
-
-def is_locked(path: Path) -> bool:
-    """Return whether another process holds the lock; False if that cannot be determined."""
-    name = _name_lock(follow_link(path))
-    if not name.exists():
-        return False
-    try:
-        with FileLock(name, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # the lock cannot be opened by this user
-        return False
-
-
-def _name_lock(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")

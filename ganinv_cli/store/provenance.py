@@ -4,22 +4,22 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.errors import ResultsError
+from ganinv_cli.errors import ConfigError, ResultsError
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
-    name_setting,
 )
-from ganinv_cli.settings.load import check_stored_settings
+from ganinv_cli.settings.load import check_stored_settings, name_setting
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
@@ -29,9 +29,13 @@ DEFAULTS = {  # of files without these settings
     "label": -1,
     "loss": "preconditioned",
 }
-_TABLES = {"config", "identity", "versions", "generator"}  # attributes in JSON
-_LISTS = {"groups", "figures"}
-_WORDS = {"command", "checkpoint_sha256", "device", "precision", "started", "finished", "git"}
+_TYPES = {  # of the attributes; tables and lists are stored as JSON
+    **dict.fromkeys(("schema", "seed"), int),
+    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision", "git"), str),
+    **dict.fromkeys(("started", "finished"), str),
+    **dict.fromkeys(("config", "identity", "versions", "generator"), dict),
+    **dict.fromkeys(("groups", "figures"), list),
+}
 _OPTIONAL = {"precision", "generator"}
 _COMMANDS: Mapping[str, type[Config]] = {
     "recover": RecoverConfig,
@@ -69,24 +73,9 @@ class Provenance:
     def to_attributes(
         self, started: str, finished: str, groups: list[str], figures: list[str]
     ) -> dict[str, int | str]:
-        """Return the attributes of "/": numbers and text, other values as JSON."""
-        return {
-            "schema": SCHEMA_VERSION,
-            "command": self.command,
-            "config": json.dumps(self.config),
-            "identity": json.dumps(self.identity),
-            "checkpoint_sha256": self.checkpoint_sha256,
-            "versions": json.dumps(self.versions),
-            "device": self.device,
-            "precision": self.precision,
-            "seed": self.seed,
-            "started": started,
-            "finished": finished,
-            "git": self.git,
-            **({} if self.generator is None else {"generator": json.dumps(self.generator)}),
-            "groups": json.dumps(groups),
-            "figures": json.dumps(figures),
-        }
+        """Return the attributes of "/" as they are stored."""
+        about = {"schema": SCHEMA_VERSION, **vars(self), "started": started, "finished": finished}
+        return encode_attributes(about | {"groups": groups, "figures": figures})
 
 
 def make_run_key(provenance: Provenance) -> str:
@@ -96,35 +85,39 @@ def make_run_key(provenance: Provenance) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def check_schema(path: Path, stored: Any) -> None:
-    """Raise DamagedError if a file has a newer schema than this version of ganinv."""
-    if int(stored) > SCHEMA_VERSION:
+def encode_attributes(values: Mapping[str, Any]) -> dict[str, int | str]:
+    """Return the attributes of "/": numbers and text, other values as JSON."""
+    return {
+        name: json.dumps(value) if _TYPES[name] in (dict, list) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of "/" of a file as Python values.
+
+    Raises DamagedError if it has a newer schema; KeyError, ValueError or TypeError if an attribute
+    is missing or not as ganinv writes it, ConfigError if the config is none of this ganinv.
+    """
+    if int(stored["schema"]) > SCHEMA_VERSION:
         raise DamagedError(
-            f"{path} was written by a newer ganinv (schema {stored}, this one reads "
+            f"{path} was written by a newer ganinv (schema {stored['schema']}, this one reads "
             f"{SCHEMA_VERSION}); update ganinv, or name another file"
         )
-
-
-def decode_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of "/" as Python values.
-
-    Raises KeyError, ValueError or TypeError if one is missing or not as ganinv writes it,
-    ConfigError if the config is none of this ganinv.
-    """
-    values: dict[str, Any] = {name: int(stored[name]) for name in ("schema", "seed")}
-    for name in sorted(_WORDS | _TABLES | _LISTS):
+    values: dict[str, Any] = {}
+    for name, kind in _TYPES.items():
         if name in stored or name not in _OPTIONAL:
             value = stored[name]
-            values[name] = value.decode() if isinstance(value, bytes) else value
-            if not isinstance(values[name], str):
-                raise TypeError(f"attribute {name} is no text")
-    for name in (_TABLES | _LISTS) & values.keys():
-        values[name] = json.loads(values[name])
-        if not isinstance(values[name], dict if name in _TABLES else list):
-            raise TypeError(f"attribute {name} has another type")
+            value = value.decode() if isinstance(value, bytes) else value
+            values[name] = int(value) if kind is int else value
+            if kind in (dict, list):
+                values[name] = json.loads(value)
+            if not isinstance(values[name], kind):
+                raise TypeError(f"attribute {name} is of another type")
     for name in ("started", *(["finished"] if values["finished"] else [])):
         datetime.fromisoformat(values[name])
-    for name in _LISTS:
+    for name in _NAMES:
         check_names(name, values[name])
     settings = values["config"] | values["identity"]
     check_stored_settings(_COMMANDS.get(values["command"], Config), settings)
@@ -140,6 +133,26 @@ def check_names(attribute: str, names: Iterable[str]) -> None:
             raise ValueError(f"attribute {attribute} has {name[:80]!r}, no name that ganinv gives")
 
 
+@contextmanager
+def explain_damage(path: Path) -> Iterator[None]:
+    """Turn the errors of a file that cannot be read, or is not as it should be.
+
+    Raises ResultsError for the former, DamagedError for the latter.
+    """
+    try:
+        yield
+    except (PermissionError, IsADirectoryError) as error:
+        raise ResultsError(
+            f"{path} cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DamagedError(
+            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "
+            "its command again with --overwrite"
+        ) from error
+
+
 def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]) -> None:
     """Raise ResultsError if the stored attributes are of a run that this one cannot continue."""
     if stored["command"] != provenance.command:
@@ -148,36 +161,34 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
             f"{provenance.command}`; name another file with --out, or replace this one with "
             "--overwrite"
         )
-    here = decode_attributes(provenance.to_attributes(now(), "", [], []))
-    if differing := list_differences(stored, here):
-        words = [
-            f"{name} is {there} in the file, and {value} here" for name, there, value in differing
-        ]
+    here = decode_attributes(path, provenance.to_attributes(now(), "", [], []))
+    if differing := describe_differences(stored, here, "{} is {} in the file, and {} here"):
         raise ResultsError(
-            f"{path} holds another run: {'; '.join(words)}. Name another file with --out, or "
-            "replace this one with --overwrite"
+            f"{path} holds another run: {differing}. Name another file with --out, or replace this "
+            "one with --overwrite"
         )
 
 
-def list_differences(
-    there: Mapping[str, Any], here: Mapping[str, Any]
-) -> list[tuple[str, str, str]]:
-    """Return the settings in which two runs differ, and both values, as a user would type them.
+def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clause: str) -> str:
+    """Return a clause for each setting in which two runs differ, by their decoded attributes.
 
-    Of another generator, nothing else is listed. The attributes are decoded ones.
+    `clause` has places for the setting and both values. Of another generator no more is said.
     """
-    hashes = [each["checkpoint_sha256"] for each in (there, here)]
-    if hashes[0] != hashes[1]:
-        return [("the SHA-256 of the generator", f"{hashes[0][:12]}…", f"{hashes[1][:12]}…")]
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)
     )
-    return [
-        (_name_value(key), _format_value(key, first.get(key)), _format_value(key, second.get(key)))
+    hashes = [each["checkpoint_sha256"][:12] + "…" for each in (there, here)]
+    if there["checkpoint_sha256"] != here["checkpoint_sha256"]:
+        return clause.format("the SHA-256 of the generator", *hashes)
+    return "; ".join(
+        clause.format(
+            key if key.endswith("_sha256") else name_setting(key),
+            *(_format_value(each.get(key)) for each in (first, second)),
+        )
         for key in dict.fromkeys((*first, *second))
         if first.get(key) != second.get(key)
-    ]
+    )
 
 
 def now() -> str:
@@ -194,18 +205,9 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield prefix + key, value
 
 
-def _name_value(key: str) -> str:
-    derived = key in IMAGE_KEYS or key.endswith("_sha256")
-    return key if derived else name_setting(key)
-
-
-def _format_value(key: str, value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value in ("", [], None):
         return "not set"
-    if key == "label" and value == -1:
-        return "each in turn"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return str(value) if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)

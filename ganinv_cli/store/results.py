@@ -1,6 +1,5 @@
 """Read results: the finished file of a run, the log of a run that goes on, or both."""
 
-import contextlib
 import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import has_content, open_replacement
+from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number
-from ganinv_cli.store.hdf5 import Figure, ResultsFile, explain_damage, write_results
+from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
 from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.provenance import RUN_KEYS, DamagedError
+from ganinv_cli.store.provenance import RUN_KEYS, explain_damage
 from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
@@ -41,15 +39,27 @@ class Results:
 
 
 class RunFiles(NamedTuple):
-    """The files of a run that have rows."""
+    """The files of a run."""
 
     finished: ResultsFile | None
-    log: Log | None
+    log: Log  # empty if there is none
 
     @property
     def sources(self) -> list[ResultsFile | Log]:
-        """The files, the one first whose rows count."""
-        return [file for file in self if file]
+        """The files that have rows; of a trial in both, the first one's row counts."""
+        return [
+            *([self.finished] if self.finished else []),
+            *([self.log] if self.log.groups else []),
+        ]
+
+    @property
+    def newest_attributes(self) -> dict[str, Any]:
+        """The attributes that the last command of the run has written."""
+        return self.sources[-1].attributes
+
+    def read_figures(self) -> dict[str, Figure]:
+        """Return the figures by name."""
+        return self.finished.read_figures() if self.finished else {}
 
 
 def read_results(path: Path) -> Results:
@@ -62,12 +72,11 @@ def read_results(path: Path) -> Results:
     files = open_files(path)
     if not files.sources:
         raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-    groups = join_groups(files.sources)
-    extended = any(files.log in rows.sources for rows in groups.values())
+    groups, figures = join_groups(files.sources), files.read_figures()
+    extended = any(files.log in rows.list_sources() for rows in groups.values())
     complete = files.finished is not None and not extended
-    figures = files.finished.read_figures() if files.finished else {}
-    newest = files.sources[0 if complete else -1].attributes
-    about = newest | {"groups": list(groups), "figures": list(figures)}
+    attributes = files.sources[0].attributes if complete else files.newest_attributes
+    about = attributes | {"groups": list(groups), "figures": list(figures)}
     constants = {name: v for file in files.sources for name, v in file.constants.items()}
     return Results(about, dict(groups), constants, figures, complete)
 
@@ -105,27 +114,18 @@ def open_files(path: Path) -> RunFiles:
             f"{parts} has an unfinished run of an earlier ganinv, which this one cannot continue; "
             "finish it with ganinv 1.0.0, or remove the folder to start again"
         )
-    # The log first: if the run finishes meanwhile, the finished file has its rows.
-    log = open_log(path)
-    finished = ResultsFile(path) if has_content(path) else None
-    files = RunFiles(finished, log if log.groups else None)
-    if finished and files.log:
-        if any(finished.attributes[name] != log.attributes[name] for name in RUN_KEYS):
+    log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
+    files = RunFiles(ResultsFile(path) if has_content(path) else None, log)
+    if len(files.sources) == 2:
+        with explain_damage(log.path):
+            join_layouts(files.sources[0].layout, log.layout)
+        if any(files.sources[0].attributes[name] != log.attributes[name] for name in RUN_KEYS):
             raise ResultsError(f"{log.path} is of another run than {path}; move it away")
-        with explain_damage(path):
-            join_layouts(finished.layout, log.layout)
-    if log.damaged_blocks:  # images without their own row are not known
-        images = {group for file in files.sources for group in file.groups}
-        log.drop_groups(
-            g for g in log.groups if "image=" in g and g.partition("/")[0] not in images
-        )
+    if log.damaged_places:  # images without their own row are not known
+        known = {name for file in files.sources for name in file.groups}
+        images = {name.partition("/")[0] for name in log.groups if name.startswith("image=")}
+        log.drop_groups(n for n in log.groups if n.partition("/")[0] in images - known)
     return files
-
-
-def open_log(path: Path) -> Log:
-    """Open the log of a run. Raises ResultsError if it is damaged or cannot be read."""
-    with explain_damage(name_log(path)):
-        return Log(name_log(path))
 
 
 def join_groups(sources: Sequence[Source]) -> dict[str, GroupRows]:
@@ -147,39 +147,21 @@ def replace_results(
     """
     with open_replacement(path, durable=True) as aside:
         write_results(aside, groups, attributes, constants, figures)
-    remove_log(path)  # last: its rows are in the finished file, which is on the disk
+    remove_log(path)  # last: the finished file, which has its rows, is on the disk
 
 
 def remove_log(path: Path) -> None:
     """Remove the log of a run, and its snapshots."""
     name_log(path).unlink(missing_ok=True)
-    for begin in ("", "."):  # those being written are hidden
-        for file in path.parent.glob(f"{begin}{glob.escape(name_snapshot(path, '').name)}*"):
-            file.unlink(missing_ok=True)
+    pattern = glob.escape(name_snapshot(path).name)
+    for file in (*path.parent.glob(f"{pattern}*"), *path.parent.glob(f".{pattern}*")):
+        file.unlink(missing_ok=True)
 
 
-def name_snapshot(path: Path, number: int | str) -> Path:
+def name_snapshot(path: Path, number: int | str = "") -> Path:
     """Return the path of the snapshot of a worker of a run, beside its log."""
     path = follow_link(path)
     return path.with_name(f"{path.name}.snapshot-{number}")
-
-
-def check_replaceable(path: Path) -> None:
-    """Raise ResultsError if a file of a run is not from ganinv; a damaged file may be replaced."""
-    with contextlib.suppress(DamagedError):
-        if has_content(path):
-            ResultsFile(path)
-    with contextlib.suppress(DamagedError):
-        check_log(open_log(path))
-
-
-def check_log(log: Log) -> None:
-    """Raise ResultsError if a file with the name of a log has no block."""
-    if log.has_content and not log.groups:
-        raise ResultsError(
-            f"{log.path} is no log of ganinv, or is damaged, and ganinv has to write there; move it"
-            " away"
-        )
 
 
 def _count_trials(groups: Mapping[str, Group]) -> int:

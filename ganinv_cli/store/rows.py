@@ -3,12 +3,12 @@
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.limits import MAX_TRIALS
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.settings.config import MAX_TRIALS
 from ganinv_cli.store import columns
 from ganinv_cli.store.columns import Column, GroupKind
 
@@ -40,8 +40,10 @@ Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind; without "trial"
 
 
 class Source(Protocol):
-    """A finished file, or the log of a run: committed rows, of groups by name."""
+    """A finished file, or the log of a run."""
 
+    attributes: dict[str, Any]  # of "/", decoded
+    constants: dict[str, np.ndarray]
     layout: Layout
 
     @property
@@ -50,9 +52,7 @@ class Source(Protocol):
         """Return the number of each row's trial, (rows,) int64."""
         ...
 
-    def read_rows(
-        self, group: str, names: Sequence[str], rows: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def read_rows(self, group: str, names: Sequence[str], at: np.ndarray) -> dict[str, np.ndarray]:
         """Return columns of the layout at these rows of `list_trials`, (n,) int, in any order."""
         ...
 
@@ -76,8 +76,9 @@ def is_trial_group(group: str) -> bool:
 def is_required(group: str, name: str) -> bool:
     """Return whether a group has this column in every file."""
     known_z = is_trial_group(group) and not group.startswith("image=")
-    needed = known_z and name in ("z_error", "first/z_error")
-    return needed or not get_columns(group)[name].optional
+    return not get_columns(group)[name].optional or (
+        known_z and name in ("z_error", "first/z_error")
+    )
 
 
 def get_enclosing_group(group: str) -> str:
@@ -200,9 +201,8 @@ class GroupRows(Mapping[str, np.ndarray]):
             self._cache[name] = values
         return values
 
-    @property
-    def sources(self) -> list[Source]:
-        """The files that have any of the rows that count."""
+    def list_sources(self) -> list[Source]:
+        """Return the files that have any of the rows that count."""
         return [self._sources[number] for number in np.unique(self._numbers)]
 
     def take(self, name: str, rows: slice | np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Write results: commit rows to the log during a run, and write one file at its end."""
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,29 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
+from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import lock
 from ganinv_cli.store.hdf5 import Figure, ResultsFile
-from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.provenance import Provenance, check_same_run, make_run_key, now
+from ganinv_cli.store.log import Log
+from ganinv_cli.store.provenance import (
+    DamagedError,
+    Provenance,
+    check_same_run,
+    make_run_key,
+    now,
+)
 from ganinv_cli.store.results import (
     RunFiles,
-    check_log,
-    check_replaceable,
     join_groups,
     name_snapshot,
     open_files,
-    open_log,
     remove_log,
     replace_results,
 )
 from ganinv_cli.store.rows import (
     TRIAL,
+    Group,
     GroupRows,
     Layout,
     conform_constant,
@@ -43,7 +48,7 @@ class SaveError(ResultsError):
     exit_code = 1
 
 
-@contextlib.contextmanager
+@contextmanager
 def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Iterator["Run"]:
     """Open the run at `path`, new or continued, locked against other writers.
 
@@ -56,42 +61,46 @@ def open_run(path: Path, provenance: Provenance, overwrite: bool = False) -> Ite
             path.unlink(missing_ok=True)
             remove_log(path)
         files = open_files(path)
-        log = files.log or open_log(path)
-        check_log(log)
-        for file in files.sources:
-            check_same_run(path, provenance, file.attributes)
-        yield Run(path, provenance, files.finished, log)
+        for source in files.sources:
+            check_same_run(path, provenance, source.attributes)
+        yield Run(path, provenance, files)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ResultsError if a file of a run is not from ganinv; a damaged file may be replaced."""
+    with suppress(DamagedError):
+        Log(path)
+    with suppress(DamagedError):
+        if has_content(path):
+            ResultsFile(path)
 
 
 class Run:
     """A results file that is open for writing; made by `open_run`."""
 
-    def __init__(
-        self, path: Path, provenance: Provenance, finished: ResultsFile | None, log: Log
-    ) -> None:
+    def __init__(self, path: Path, provenance: Provenance, files: RunFiles) -> None:
         self.path = path
         self.notes: list[str] = []  # sentences on what is damaged, which counts as not committed
-        self._provenance, self._finished, self._log = provenance, finished, log
-        sources = self._list_sources()
-        self._continued = bool(sources)  # whether an earlier command has committed rows
-        self._start_time = sources[0].attributes["started"] if sources else now()
+        self._provenance, self._files = provenance, files
         self._layout: Layout = {}
         self._constants: dict[str, np.ndarray] = {}
         self._committed: dict[str, np.ndarray] = {}  # group -> bool (trials,)
-        for source in sources:
+        self._start_time = now()
+        for source in reversed(files.sources):
+            self._start_time = source.attributes["started"]
             self._layout = self._layout | source.layout
-            self._constants = source.constants | self._constants
+            self._constants = self._constants | source.constants
             for group in source.groups:
                 self._mark_committed(group, source.list_trials(group))
-        if log.damaged_blocks:
+        if count := files.log.damaged_places:
             self.notes.append(
-                f"{log.path} is damaged in {log.damaged_blocks:,} places; the trials committed "
-                "there count as missing"
+                f"{files.log.path} is damaged in {count:,} place{'' if count == 1 else 's'}; the "
+                "trials committed there count as missing"
             )
 
     @property
     def key(self) -> str:
-        """The hash of what is equal in all commands of a run with this version of ganinv."""
+        """A hash of what is equal in all commands of a run with this version of ganinv."""
         return make_run_key(self._provenance)
 
     def record(self, settings: Mapping[str, Any]) -> None:
@@ -105,11 +114,11 @@ class Run:
 
     def list_committed(self, group: str) -> np.ndarray:
         """Return the numbers of the trials committed to a group, sorted: int64 (trials,)."""
-        return np.flatnonzero(self._committed.get(group, []))
+        return np.flatnonzero(self._get_committed(group))
 
     def is_missing(self, group: str, trials: np.ndarray) -> np.ndarray:
         """Return which trials are not committed to a group: bool (trials,)."""
-        committed = self._committed.get(group, np.zeros(0, bool))
+        committed = self._get_committed(group)
         missing = np.ones(len(trials), bool)
         known = trials < len(committed)
         missing[known] = ~committed[trials[known]]
@@ -117,35 +126,43 @@ class Run:
 
     def read_group(self, group: str) -> dict[str, np.ndarray]:
         """Return the committed rows of a group, at least one, sorted by trial."""
-        return dict(GroupRows(group, self._list_sources()))
+        return dict(GroupRows(group, self._files.sources))
 
     def read_images(self, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
         """Return these columns of the row about each committed image, by group."""
-        sources = self._list_sources()
         return {
-            group: GroupRows(group, sources).read(names, slice(1))
+            group: GroupRows(group, self._files.sources).read(names, slice(1))
             for group in filter(is_image_group, self._committed)
         }
 
     def commit(
-        self,
-        rows: Mapping[str, Mapping[str, np.ndarray]],
-        constants: Mapping[str, np.ndarray] | None = None,
+        self, rows: Mapping[str, Group], constants: Mapping[str, np.ndarray] | None = None
     ) -> None:
         """Save a batch of rows: group -> {"trial": (rows,), column: (rows, …)}.
 
         When this returns, the rows are on the disk and no later failure changes them. A trial that
         was committed before keeps its first row. Raises SaveError if the disk is full or read-only,
-        ResultsError if the rows do not fit those of an earlier command, ValueError if they do not
-        fit the schema or one another.
+        ValueError if the rows do not fit the schema, ResultsError if they do not fit earlier ones.
         """
-        batch, layout = self._select_new_rows(rows)
-        self._check_constants(constants or {})
+        batch = {}
+        layout, known = self._layout, self._constants
+        for group, columns in rows.items():
+            whole = conform_rows(group, columns)
+            with self._explain_misfit():
+                layout = join_layouts(layout, infer_layout(group, whole))
+            missing = self.is_missing(group, whole[TRIAL])
+            if missing.any():
+                batch[group] = {name: values[missing] for name, values in whole.items()}
+        for name, values in (constants or {}).items():
+            value = conform_constant(name, np.asarray(values))
+            with self._explain_misfit():
+                if not np.array_equal(known.setdefault(name, value), value, equal_nan=True):
+                    raise ValueError(f"{name} is not what it was before")
         if not batch:
             return
-        attributes = self._provenance.to_attributes(self._start_time, "", list(batch), [])
+        attributes = self._provenance.to_attributes(self._start_time, "", [], [])
         with self._explain_write_errors():
-            self._log.append(attributes, self._constants, batch)
+            self._files.log.append(attributes, known, batch)
         self._layout = layout
         for group, columns in batch.items():
             self._mark_committed(group, columns[TRIAL])
@@ -156,69 +173,45 @@ class Run:
         If the file is finished already and no figure is given, it is left. Raises SaveError if it
         cannot be written; then what was committed is as before.
         """
-        if self._finished and not (self._log.has_content or figures):
-            remove_log(self.path)
+        if self._files.finished and not (self._files.log.groups or self.notes or figures):
+            remove_log(self.path)  # with the snapshots
             return
-        groups = join_groups(self._list_sources())
-        whole = (self._finished.read_figures() if self._finished else {}) | dict(figures or {})
+        groups = join_groups(self._files.sources)
+        whole = self._files.read_figures() | dict(figures or {})
         attributes = self._provenance.to_attributes(
             self._start_time, now(), list(groups), list(whole)
         )
         with self._explain_write_errors():
             replace_results(self.path, groups, attributes, self._constants, whole)
-        self._finished, self._log = ResultsFile(self.path), Log(name_log(self.path))
+        self._files = open_files(self.path)
         self.notes.clear()
 
-    def _list_sources(self) -> list[ResultsFile | Log]:
-        return RunFiles(self._finished, self._log if self._log.groups else None).sources
+    def _get_committed(self, group: str) -> np.ndarray:
+        return self._committed.get(group, np.zeros(0, bool))
 
     def _mark_committed(self, group: str, trials: np.ndarray) -> None:
-        known = self._committed.get(group, np.zeros(0, bool))
-        size = 1 + int(trials.max(initial=-1))
-        if size > len(known):
-            grown = np.zeros(max(size, 2 * len(known)), bool)
-            grown[: len(known)] = known
-            known = self._committed[group] = grown
-        known[trials] = True
+        known, size = self._get_committed(group), 1 + int(trials.max(initial=-1))
+        if group not in self._committed or size > len(known):
+            self._committed[group] = np.zeros(max(size, 2 * len(known)), bool)
+            self._committed[group][: len(known)] = known
+        self._committed[group][trials] = True
 
-    def _select_new_rows(
-        self, rows: Mapping[str, Mapping[str, np.ndarray]]
-    ) -> tuple[dict[str, dict[str, np.ndarray]], Layout]:
-        """Return the rows that are not committed yet, and the layout that includes them."""
-        batch, new_layout = {}, Layout()
-        for group, columns in rows.items():
-            whole = conform_rows(group, columns)
-            new_layout |= infer_layout(group, whole)
-            missing = self.is_missing(group, whole[TRIAL])
-            if missing.any():
-                batch[group] = {name: values[missing] for name, values in whole.items()}
+    @contextmanager
+    def _explain_misfit(self) -> Iterator[None]:
         try:
-            return batch, join_layouts(self._layout, new_layout)
+            yield
         except ValueError as error:
-            raise self._misfit_error(str(error)) from error
+            raise ResultsError(
+                f"{self.path} does not fit its own config ({error}); restore a copy, give another "
+                "--out, or --overwrite to start again"
+            ) from error
 
-    def _check_constants(self, constants: Mapping[str, np.ndarray]) -> None:
-        for name, values in constants.items():
-            value = conform_constant(name, np.asarray(values))
-            known = self._constants.setdefault(name, value)
-            if not np.array_equal(known, value, equal_nan=True):
-                raise self._misfit_error(f"{name} is not what it was before")
-
-    def _misfit_error(self, reason: str) -> Exception:
-        """Return the error for rows that do not fit earlier ones: the file is wrong, or we are."""
-        if not self._continued:
-            return ValueError(reason)
-        return ResultsError(
-            f"{self.path} does not fit its own config ({reason}); restore a copy, give another "
-            "--out, or --overwrite to start again"
-        )
-
-    @contextlib.contextmanager
+    @contextmanager
     def _explain_write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            saved = sum(v.sum() for group, v in self._committed.items() if is_trial_group(group))
+            saved = sum(int(v.sum()) for g, v in self._committed.items() if is_trial_group(g))
             raise SaveError(
                 f"{self.path} could not be written ({error.strerror or error}); {saved:,} trials "
                 "are saved; free space or allow writing, and run the same command to go on"

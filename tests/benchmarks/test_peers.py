@@ -16,7 +16,7 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.preconditioner import count_gradients
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers.gd import GradientDescent
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 STOP = 1e-8  # image loss at which a peer's trial is done
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

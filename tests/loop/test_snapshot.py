@@ -3,20 +3,21 @@
 import builders
 import numpy as np
 import pytest
-from small import Key, make_limits, make_simple, solve_jobs, targets_at
+from small import Key, clean_targets, jobs_of, make_limits, make_simple, solve_jobs, targets_at
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop import sizing
+from ganinv_cli.loop import sizing, snapshot
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Uniform
 from ganinv_cli.solvers import make_solver
 
-RULES = ("none", "stochastic")
-JOBS = [Job(trial, rules=(rule,)) for trial in range(3) for rule in RULES]
+JOBS = jobs_of(("none", "stochastic"), 3)
 GD = make_solver("gd", {"learning_rate": 2e-3})
 LBFGS = make_solver("lbfgs", {"memory": 10, "patience": 10})
 TO_THE_END = make_limits(tolerance=0, budget=100, restarts=0)
+WHOLE_RUN = {"end": TO_THE_END, "batch_size": 6}
 
 
 @pytest.fixture(autouse=True)
@@ -29,47 +30,59 @@ def checkpoint(tmp_path_factory):
     return builders.make_checkpoint(tmp_path_factory.mktemp("small"))
 
 
-def resume(path, generator, solver, jobs, stop_after, **settings):
-    """Solve the jobs with a stop after some increments; return the trials, and the snapshot."""
-    stopped = solve_jobs(
-        generator, solver, jobs, snapshot=Snapshot(path, "run"), stop_after=stop_after, **settings
-    )
-    snapshot = Snapshot(path, "run")
-    saved = {Key(job.trial, job.case, rule) for job in snapshot.jobs for rule in job.rules}
-    assert not saved & stopped.keys()
-    rest = [job for job in jobs if not {(job.trial, job.case, r) for r in job.rules} & saved]
-    pending = {job: tuple(r for r in job.rules if (*job[:2], r) not in stopped) for job in rest}
-    rest = [job._replace(rules=rules) for job, rules in pending.items() if rules]
-    jobs = snapshot.jobs
-    return stopped | solve_jobs(generator, solver, rest, snapshot=snapshot, **settings), jobs
+@pytest.fixture(scope="module")
+def generator(checkpoint):
+    return make_generator(checkpoint)
 
 
-def assert_same(trials, others, rtol=0.0):
+def stop(path, generator, solver, jobs, stop_after, **settings):
+    """The trials that finish before a stop after some increments, and those that are saved."""
+    settings |= {"snapshot": Snapshot(path, "run"), "stop_after": stop_after}
+    finished = solve_jobs(generator, solver, jobs, **settings)
+    return finished, Snapshot(path, "run")
+
+
+def list_keys(jobs):
+    return {Key(job.trial, job.case, rule) for job in jobs for rule in job.rules}
+
+
+def go_on(finished, saved, generator, solver, jobs, **settings):
+    """Run what is left of the jobs, as an experiment does; return all trials."""
+    left = list_keys(jobs) - finished.keys() - list_keys(saved.jobs)
+    rules = [[rule for rule in job.rules if (*job[:2], rule) in left] for job in jobs]
+    rest = [job._replace(rules=tuple(rule)) for job, rule in zip(jobs, rules, strict=True) if rule]
+    return finished | solve_jobs(generator, solver, rest, snapshot=saved, **settings)
+
+
+def assert_same(trials, others, atol=0.0):
     assert trials.keys() == others.keys()
     for key, one in trials.items():
         other = others[key]
         for name in ("curve_loss", "curve_error", "snapshots", "z_start", "least_error"):
-            np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=rtol)
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), 0, atol)
         for mine, its in zip(one.start_results, other.start_results, strict=True):
             assert mine.z.dtype == its.z.dtype
-            np.testing.assert_allclose(mine.z, its.z, rtol=rtol)
+            np.testing.assert_allclose(mine.z, its.z, 0, atol)
             assert [type(value) for value in mine] == [type(value) for value in its]
-            if not rtol:
-                same = (each._replace(z=0, seconds=0) for each in (mine, its))
-                np.testing.assert_equal(*map(tuple, same))
+            assert (mine.outcome, mine.gradients) == (its.outcome, its.gradients)
+            if not atol:
+                np.testing.assert_equal(*(tuple(each._replace(seconds=0)) for each in (mine, its)))
 
 
 @pytest.mark.parametrize("solver", [GD, LBFGS], ids=["gd", "lbfgs"])
-def test_a_batch_goes_on_bit_for_bit(checkpoint, solver, tmp_path):
-    generator = make_generator(checkpoint)
-    end = TO_THE_END if solver is GD else make_limits(restarts=2)
-    whole = solve_jobs(generator, solver, JOBS, end=end, batch_size=6)
-    resumed, saved = resume(tmp_path / "s", generator, solver, JOBS, 2, end=end, batch_size=6)
-    assert len(saved) == 6
-    assert_same(whole, resumed)
+def test_a_batch_goes_on_bit_for_bit(generator, solver, tmp_path):
+    settings = {"end": TO_THE_END if solver is GD else make_limits(restarts=2), "batch_size": 6}
+    finished, saved = stop(tmp_path / "s", generator, solver, JOBS, 1, **settings)
+    assert (len(finished), len(saved.jobs)) == (0, 6)
+    looks = []
+    resumed = go_on(finished, saved, generator, solver, JOBS, looks=looks, **settings)
+    assert_same(resumed, solve_jobs(generator, solver, JOBS, **settings))
+    spent = sum(trial.gradients for trial in resumed.values())
+    assert sum(look.gradients for look in looks) == spent - 6 * solver.steps_per_increment
 
 
-def test_followers_and_the_jobs_that_were_not_begun_go_on(tmp_path):
+@pytest.mark.parametrize("stop_after", [1, 7, 15])
+def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path, stop_after):
     generator = make_simple(Uniform())
     solver = make_solver("gd", {"learning_rate": 0.1})
     jobs = [Job(trial, rules=("none", "standard", "stochastic")) for trial in range(12)]
@@ -78,10 +91,84 @@ def test_followers_and_the_jobs_that_were_not_begun_go_on(tmp_path):
         "supply": targets_at(generator, 0.5, 1.5),
         "batch_size": 5,
     }
-    whole = solve_jobs(generator, solver, jobs, **settings)
-    for stop_after in (1, 7, 15):
-        resumed, saved = resume(
-            tmp_path / str(stop_after), generator, solver, jobs, stop_after, **settings
-        )
-        assert saved
-        assert_same(whole, resumed, rtol=1e-4)
+    finished, saved = stop(tmp_path / "s", generator, solver, jobs, stop_after, **settings)
+    assert saved.jobs
+    resumed = go_on(finished, saved, generator, solver, jobs, **settings)
+    assert_same(resumed, solve_jobs(generator, solver, jobs, **settings), atol=1e-5)
+
+
+def test_trials_that_do_not_fit_a_smaller_batch_are_not_lost(generator, tmp_path):
+    _, saved = stop(tmp_path / "s", generator, GD, JOBS, 4, **WHOLE_RUN)
+    looks = []
+    resumed = solve_jobs(
+        generator, GD, [], end=TO_THE_END, batch_size=4, snapshot=saved, looks=looks
+    )
+    assert sum(look.gradients for look in looks) == 6 * (100 - 4 * 10)
+    assert_same(resumed, solve_jobs(generator, GD, JOBS, **WHOLE_RUN), atol=1e-4)
+
+
+def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_path):
+    generator = make_generator(checkpoint, batch_norm="batch")
+    jobs = jobs_of(["none"], 4)
+
+    def make_targets(some):
+        starts = np.full((len(some), generator.latent), np.nan)
+        starts[[job.trial == 1 for job in some]] = 2000  # which ends at once, and couples still
+        return clean_targets(generator)(some)._replace(first_start=starts)
+
+    settings = {"end": TO_THE_END, "batch_size": 4, "supply": make_targets}
+    whole = solve_jobs(generator, GD, jobs, **settings)
+    assert whole[1, 0, "none"].outcome is Outcome.diverged
+    assert {trial.gradients for trial in whole.values()} == {1, 100}
+    finished, saved = stop(tmp_path / "s", generator, GD, jobs, 3, **settings)
+    assert not finished
+    assert_same(go_on(finished, saved, generator, GD, jobs, **settings), whole)
+    saved = Snapshot(tmp_path / "s", "run")
+    saved.select(lambda job: job.rules if job.trial else ())
+    assert saved.jobs == []  # one without the others is another batch
+
+
+def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
+    jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
+    _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)
+    pending = {0: ("standard", "wall"), 1: ("none", "wall"), 2: ("none", "standard", "wall")}
+    saved.select(lambda job: pending[job.trial])
+    assert saved.jobs == [Job(1, rules=("none", "wall")), jobs[2]]
+    done = solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN)
+    assert done.keys() == list_keys([Job(1, rules=("none", "wall")), jobs[2]])
+    whole = solve_jobs(generator, GD, jobs, **WHOLE_RUN)
+    assert_same(done, {key: whole[key] for key in done}, atol=1e-5)
+
+
+def test_a_measured_batch_begins_with_the_size_that_was_saved(generator, tmp_path):
+    _, saved = stop(tmp_path / "s", generator, GD, JOBS, 2, end=TO_THE_END, batch_size=3)
+    assert saved.rows == 3
+    looks = []
+    settings = {"end": TO_THE_END, "batch_size": 0, "looks": looks}
+    solve_jobs(generator, GD, jobs_of(["none"], 20), snapshot=saved, **settings)
+    assert looks[0].rows == 3
+
+
+def test_a_batch_is_saved_every_few_minutes(generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "SAVE_SECONDS", 0.0)
+    whole = solve_jobs(generator, GD, JOBS, snapshot=Snapshot(tmp_path / "s", "run"), **WHOLE_RUN)
+    saved = Snapshot(tmp_path / "s", "run")
+    assert_same(solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN), whole)
+
+
+def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):
+    path = tmp_path / "s"
+    stop(path, generator, GD, JOBS, 2, **WHOLE_RUN)
+    assert (Snapshot(path, "other").jobs, Snapshot(tmp_path / "none", "run").jobs) == ([], [])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert (Snapshot(path, "run").jobs, Snapshot(path, "run").rows) == ([], 0)
+
+
+def test_trials_that_do_not_fit_begin_again(generator, tmp_path):
+    """As if saved by another version: the history has another length."""
+    solver = make_solver("lbfgs", {"memory": 9, "patience": 10})
+    _, saved = stop(tmp_path / "s", generator, LBFGS, JOBS, 1, batch_size=6)
+    resumed = solve_jobs(generator, solver, [], batch_size=6, snapshot=saved)
+    assert_same(resumed, solve_jobs(generator, solver, JOBS, batch_size=6))

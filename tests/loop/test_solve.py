@@ -3,7 +3,7 @@
 import builders
 import numpy as np
 import pytest
-from small import MARKS, make_limits, measure_z_error, solve_jobs
+from small import MARKS, jobs_of, make_limits, measure_z_error, solve_jobs
 
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import Batch
@@ -22,7 +22,7 @@ def lbfgs():
     return make_solver("lbfgs", {"memory": 20, "patience": 20})
 
 
-JOBS = [Job(trial, rule) for trial in range(12) for rule in ("none", "stochastic")]
+JOBS = jobs_of(("none", "stochastic"), 12)
 
 
 CLOSE = make_limits(tolerance=1e-5)  # so close to the solution that rounding cannot be seen in z
@@ -42,18 +42,18 @@ def observed(hard, lbfgs):
 
 def test_every_job_is_done_once(observed):
     done, looks = observed
-    assert sorted(done) == sorted(JOBS)
-    assert sum(len(look.finished) for look in looks) == len(JOBS)
+    assert sorted(done) == sorted((job.trial, 0, *job.rules) for job in JOBS)
     spent = sum(trial.gradients for trial in done.values())
     assert sum(look.gradients for look in looks) == spent
 
 
 def test_the_batch_size_changes_nothing_but_rounding(hard, lbfgs, done):
     other = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=24)
-    for job in JOBS:
-        assert other[job].outcome == done[job].outcome
-        if done[job].outcome is Outcome.converged:
-            np.testing.assert_allclose(other[job].best.z, done[job].best.z, atol=1e-3)
+    assert other.keys() == done.keys()
+    for key, trial in done.items():
+        assert other[key].outcome == trial.outcome
+        if trial.outcome is Outcome.converged:
+            np.testing.assert_allclose(other[key].best.z, trial.best.z, atol=1e-3)
 
 
 def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
@@ -144,10 +144,10 @@ def test_the_graph_is_traced_once(hard, lbfgs, monkeypatch):
 def test_coupled_rows_run_to_the_end_together(tmp_path):
     generator = make_generator(builders.make_checkpoint(tmp_path), batch_norm="batch")
     gd = make_solver("gd", {"learning_rate": 1e-3})
-    jobs = [Job(trial, rule) for rule in ("none", "stochastic") for trial in range(4)]
+    jobs = [Job(trial, rules=(rule,)) for rule in ("none", "stochastic") for trial in range(4)]
     looks = []
     to_the_end = make_limits(tolerance=0, budget=30, restarts=0)
     done = solve_jobs(generator, gd, jobs, end=to_the_end, batch_size=4, looks=looks)
     assert {trial.gradients for trial in done.values()} == {30}
-    together = [{trial.job.rule for trial in look.finished} for look in looks if look.finished]
+    together = [{trial.rule for trial in look.finished} for look in looks if look.finished]
     assert together == [{"none"}, {"stochastic"}]

@@ -18,7 +18,7 @@ def _trial(residual, enough, *ends, bound=INF, cost=0.0):
     """With starts that ended in these (outcome, image loss), all with this bound."""
     unknown = np.full(LATENT, np.nan, np.float32)
     image = np.zeros((2, 2, 3))
-    about = (Job(0, "none"), unknown, image, residual, enough, LIMITS)
+    about = (Job(0), "none", (), unknown, image, residual, enough, LIMITS)
     trial = Trial(*about, first_start=unknown, first_start_cost=cost, record_points=MARKS)
     for outcome, loss in ends:
         trial.start_results.append(

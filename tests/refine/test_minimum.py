@@ -31,7 +31,7 @@ def polisher(generator):
 def minima(generator):
     """The ends of the solver for noisy images, which are outside the generator's range."""
     end = make_limits(restarts=0, budget=20_000, stationary=1e-6)
-    jobs = [Job(trial, "none") for trial in range(6)]
+    jobs = [Job(trial) for trial in range(6)]
     supply = noisy_targets(generator, 1.0, residual=float("inf"))
     return solve_jobs(
         generator, make_solver("lbfgs", {"memory": 10}), jobs, end=end, supply=supply

@@ -18,7 +18,7 @@ from ganinv_cli.clipping import ACTION_KINDS, RULES
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 ACTING = [name for name, rule in RULES.items() if any(rule.kinds)]
 

@@ -3,15 +3,14 @@
 import builders
 import numpy as np
 import pytest
-from small import clean_targets, make_limits, measure_z_error, solve_jobs
+from small import clean_targets, jobs_of, make_limits, measure_z_error, solve_jobs
 
-from ganinv_cli.jobs import Job
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
 LBFGS = make_solver("lbfgs", {"memory": 20})
-JOBS = [Job(trial, rule) for trial in range(16) for rule in ("none", "standard", "stochastic")]
+JOBS = jobs_of(("none", "standard", "stochastic"), 16)
 
 
 MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)]

@@ -187,7 +187,7 @@ from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 from ganinv_cli.problem import Problem
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 LATENT, ROWS = 2 * MAX_SQUARE_LATENT, 32
 

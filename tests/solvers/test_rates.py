@@ -9,7 +9,7 @@ import tensorflow as tf
 from called import list_messages, run_ganinv
 from small import make_limits, solve_jobs
 
-from ganinv_cli import jacobian_spectrum
+from ganinv_cli import jacobian
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.jacobian import POINTS, find_spectrum, measure_spectrum
@@ -61,9 +61,9 @@ def linear():
 def _descend(generator, mask=None, **settings):
     """The z of one trial after 9 updates."""
     solver = make_solver("gd", settings)
-    job = Job(0, "none")
     end = make_limits(budget=10, restarts=0)
-    return solve_jobs(generator, solver, [job], end=end, mask=mask)[job].best.z
+    (trial,) = solve_jobs(generator, solver, [Job(0)], end=end, mask=mask).values()
+    return trial.best.z
 
 
 def _upper_mask(generator):
@@ -136,7 +136,7 @@ def test_descent_leaves_the_solution_above_the_limit_alone(linear, share, grows)
 
 
 def test_a_rate_that_is_given_is_not_measured(generator, monkeypatch):
-    monkeypatch.setattr(jacobian_spectrum, "measure_spectrum", None)  # cannot be called
+    monkeypatch.setattr(jacobian, "measure_spectrum", None)  # cannot be called
     for settings in ({}, {"rate": 2}, {"learning_rate": 1e-3}):
         solver = make_solver("gd", settings)
         assert solver.resolve(generator) is solver
@@ -147,7 +147,7 @@ def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkey
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
     first = find_spectrum(generator)
     masked = find_spectrum(generator, _upper_mask(generator))
-    monkeypatch.setattr(jacobian_spectrum, "measure_spectrum", None)  # cannot be called
+    monkeypatch.setattr(jacobian, "measure_spectrum", None)  # cannot be called
     second = find_spectrum(generator)
     for one, other in zip(first, second, strict=True):
         assert one.tobytes() == other.tobytes()

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.prior import Uniform
-from ganinv_cli.solvers.row_clipping import RowClipping
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
 
 Z = tf.constant([[0.5, 1.5, -2.0, 1.0, -1.0]])
 

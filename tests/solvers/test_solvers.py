@@ -4,7 +4,7 @@ import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import clean_targets, make_limits, make_truths, measure_z_error, solve_jobs
+from small import Key, clean_targets, jobs_of, make_limits, make_truths, measure_z_error, solve_jobs
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
@@ -35,7 +35,7 @@ def solver(request):
 
 
 def _jobs(trials, rules=RULES):
-    return [Job(trial, rule) for trial in range(trials) for rule in rules]
+    return jobs_of(rules, trials)
 
 
 def test_z_is_recovered_under_every_rule(generator, solver):
@@ -45,18 +45,18 @@ def test_z_is_recovered_under_every_rule(generator, solver):
 
 
 def test_a_trial_does_not_see_its_neighbours(generator, solver):
-    jobs = _jobs(4)
-    together, alone = solve_jobs(generator, solver, jobs), solve_jobs(generator, solver, jobs[5:6])
-    assert together[jobs[5]].gradients == alone[jobs[5]].gradients
-    np.testing.assert_allclose(together[jobs[5]].best.z, alone[jobs[5]].best.z, atol=1e-5)
+    key = Key(1, 0, "standard")
+    together = solve_jobs(generator, solver, _jobs(4))[key]
+    alone = solve_jobs(generator, solver, [Job(1, rules=("standard",))])[key]
+    assert together.gradients == alone.gradients
+    np.testing.assert_allclose(together.best.z, alone.best.z, atol=1e-5)
 
 
-def test_all_techniques_start_from_the_same_z(generator, solver):
+def test_all_rules_start_from_the_same_z(generator, solver):
     done = solve_jobs(generator, solver, _jobs(2), end=make_limits(budget=5))
-    for trial in range(2):
-        starts = {done[Job(trial, rule)].z_start.tobytes() for rule in RULES}
-        assert len(starts) == 1
-    assert (done[Job(0, "none")].z_start != done[Job(1, "none")].z_start).any()
+    starts = [{done[Key(trial, 0, rule)].z_start.tobytes() for rule in RULES} for trial in (0, 1)]
+    assert [len(each) for each in starts] == [1, 1]
+    assert starts[0] != starts[1]
 
 
 def test_an_image_that_is_no_number_ends_its_own_trial_only(generator, solver):
@@ -64,9 +64,10 @@ def test_an_image_that_is_no_number_ends_its_own_trial_only(generator, solver):
     done = solve_jobs(
         generator, solver, jobs, end=make_limits(restarts=2), supply=clean_targets(generator, (1,))
     )
-    assert done[jobs[1]].outcome is Outcome.non_finite
-    assert len(done[jobs[1]].start_results) == 3  # a restart cannot help, and is counted
-    assert all(done[job].outcome is Outcome.converged for job in jobs if job.trial != 1)
+    spoilt = done.pop(Key(1, 0, "stochastic"))
+    assert spoilt.outcome is Outcome.non_finite
+    assert len(spoilt.start_results) == 3  # a restart cannot help, and is counted
+    assert all(trial.outcome is Outcome.converged for trial in done.values())
 
 
 def test_a_budget_is_spent_to_the_gradient(generator, solver):
@@ -123,7 +124,7 @@ def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
     freed = right["stochastic"] - right["none"]
     assert right["none"] <= right["stochastic"]
     assert len(freed) >= 2
-    assert all(done[Job(trial, "stochastic")].start_results[0].redraws for trial in freed)
+    assert all(done[Key(trial, 0, "stochastic")].start_results[0].redraws for trial in freed)
 
 
 def test_a_rate_that_is_too_high_still_ends(generator):

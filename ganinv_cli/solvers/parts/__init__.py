@@ -1,0 +1,1 @@
+"""Parts that solvers are composed of."""

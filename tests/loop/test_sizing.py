@@ -1,0 +1,206 @@
+"""Batch and increment have the fastest size that fits in memory; no result depends on it."""
+
+import itertools
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import MARKS, clean_targets, jobs_of, make_limits, solve_jobs
+
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.loop import sizing
+from ganinv_cli.loop.batch import Batch
+from ganinv_cli.loop.sizing import INCREMENT_SECONDS, BatchSizing, IncrementSizing
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.solvers import make_solver
+
+JOBS = jobs_of(("none", "stochastic"), 12)
+CLOSE = make_limits(tolerance=1e-5)
+GD = make_solver("gd", {"learning_rate": 2e-3})
+FAR = 1e6  # gradients
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+
+
+@pytest.fixture(scope="module")
+def lbfgs():
+    return make_solver("lbfgs", {"memory": 20, "patience": 20})
+
+
+@pytest.fixture(scope="module")
+def done(hard, lbfgs):
+    return solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=16)
+
+
+def assert_same(found, done):
+    assert sorted(found) == sorted(done)
+    for job, trial in done.items():
+        assert found[job].outcome == trial.outcome
+        if any(end.redraws for each in (trial, found[job]) for end in each.start_results):
+            continue  # a redraw magnifies rounding, which a row's place in the batch changes
+        assert len(found[job].start_results) == len(trial.start_results)
+        if trial.outcome is Outcome.converged:
+            np.testing.assert_allclose(found[job].best.z, trial.best.z, atol=1e-3)
+
+
+def limit_memory(monkeypatch, name, most, after=0):
+    """Limit memory to `most` rows from a given call on; record the rows of each call."""
+    sizes: list[int] = []
+    real = getattr(Batch, name)
+
+    def full(self, batch, *more):
+        rows = batch if name == "make_empty" else len(batch.code)
+        sizes.append(rows)
+        if rows > most and len(sizes) > after:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return real(self, batch, *more)
+
+    monkeypatch.setattr(Batch, name, full)
+    return sizes
+
+
+@pytest.mark.parametrize("name", ["advance", "insert_starts"])
+def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
+    hard, lbfgs, done, monkeypatch, name
+):
+    sizes = limit_memory(monkeypatch, name, most=4, after=3)
+    looks = []
+    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=16, looks=looks)
+    assert [rows for rows, _ in itertools.groupby(sizes)] == [16, 8, 4]
+    assert_same(found, done)
+    spent = sum(trial.gradients for trial in found.values())
+    assert sum(look.gradients for look in looks) == spent  # nothing was done twice
+    for job, trial in done.items():
+        seen = np.isfinite(trial.curve_loss)
+        assert (np.isfinite(found[job].curve_loss) == seen).all()
+        early = seen & (MARKS.curve <= 10)
+        np.testing.assert_allclose(found[job].curve_loss[early], trial.curve_loss[early], rtol=0.05)
+
+
+def test_memory_may_run_out_before_anything_ran(hard, lbfgs, monkeypatch):
+    tried = limit_memory(monkeypatch, "make_empty", most=4)
+    assert len(solve_jobs(hard, lbfgs, JOBS[:6], batch_size=6)) == 6
+    assert tried == [6, 3]
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """A measured batch begins with 4 rows and doubles at once."""
+    for name, value in (("FIRST_ROWS", 4), ("MIN_INCREMENTS", 1), ("MIN_SECONDS", 0.0)):
+        monkeypatch.setattr(sizing, name, value)
+    monkeypatch.setattr(sizing, "MIN_BUILD_MULTIPLE", 0.0)
+    monkeypatch.setattr("ganinv_cli.loop.solve.FIRST_ROWS", 4)
+
+
+def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(
+    hard, lbfgs, done, monkeypatch, hasty
+):
+    tried = limit_memory(monkeypatch, "make_empty", most=4)
+    looks = []
+    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
+    assert (tried, {look.rows for look in looks}) == ([4, 8], {4})
+    assert_same(found, done)
+
+
+def test_a_batch_that_grows_and_shrinks_loses_no_trial(hard, lbfgs, done, monkeypatch, hasty):
+    rows = iter([4, 4, 8, 8, 2, 2, 2, 4])
+    monkeypatch.setattr(BatchSizing, "choose_rows", lambda self, left: next(rows, 4))
+    looks = []
+    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
+    assert {2, 8, 4} <= {look.rows for look in looks}
+    assert_same(found, done)
+
+
+def test_images_for_which_there_is_no_memory_are_made_with_fewer_rows(hard, lbfgs):
+    asked: list[int] = []
+
+    def supply(jobs):
+        asked.append(len(jobs))
+        if len(asked) == 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return clean_targets(hard)(jobs)
+
+    assert len(solve_jobs(hard, lbfgs, JOBS, batch_size=8, supply=supply)) == len(JOBS)
+    assert asked[1] == asked[2]
+
+
+def test_no_memory_for_one_trial_is_a_sentence(hard, lbfgs, monkeypatch):
+    limit_memory(monkeypatch, "advance", most=0)
+    with pytest.raises(GaninvError, match="memory ran out for a single trial; free some, or use"):
+        solve_jobs(hard, lbfgs, JOBS[:4], batch_size=4)
+
+
+class _Builder:
+    """A batch whose graphs take some seconds to build."""
+
+    def make_empty(self, size):
+        return None
+
+
+def pace(rates, monkeypatch, build_seconds=0.0, left=1e9, rows=64, measured=True):
+    """The rows of a batch in turn, for given gradients per second of each size."""
+    times = itertools.count(0.0, build_seconds)
+    monkeypatch.setattr("ganinv_cli.loop.sizing.time.monotonic", lambda: next(times))
+    control = BatchSizing(_Builder(), rows, measured=measured, coupled=False)
+    control.make_empty(rows)
+    sizes = [control.rows]
+    for _ in range(20 * sizing.MIN_INCREMENTS):
+        control.record_rate(rates.get(control.rows, 1.0), 1.0)
+        if control.choose_rows(left) != sizes[-1]:
+            sizes.append(control.rows)
+    return sizes
+
+
+def test_rows_double_while_that_pays(monkeypatch):
+    rates = {64: 100, 128: 190, 256: 300, 512: 320}
+    assert pace(rates, monkeypatch) == [64, 128, 256, 512, 256]
+    assert pace({64: 100, 128: 105}, monkeypatch) == [64, 128, 64]
+    assert pace({64 * 2**n: 2**n for n in range(9)}, monkeypatch)[-1] == sizing.MAX_ROWS
+    assert pace(rates, monkeypatch, rows=48, measured=False) == [48]
+
+
+def test_a_graph_is_not_built_for_less_work_than_it_would_save(monkeypatch):
+    assert pace({64: 100, 128: 190}, monkeypatch, 5.0, left=100 * 100) == [64]
+    assert pace({64: 100, 128: 110}, monkeypatch, 5.0, left=100 * 200)[:2] == [64, 128]
+
+
+def test_an_increment_grows_until_it_takes_its_time():
+    control, seconds_per_step = IncrementSizing(GD), 1e-3
+    for _ in range(10):
+        steps = control.choose_steps(FAR)
+        control.record_speed(steps, steps * seconds_per_step)
+    assert control.choose_steps(FAR) == INCREMENT_SECONDS / seconds_per_step
+    control.record_speed(10, 100.0)
+    assert control.choose_steps(FAR) == GD.steps_per_increment
+    control = IncrementSizing(make_solver("lbfgs", {}))
+    control.record_speed(5, 1e-6)
+    assert control.choose_steps(FAR) == 5  # a trial is short
+
+
+@pytest.mark.parametrize(("left", "steps"), [(1, 10), (10, 10), (11, 20), (200, 40)])
+def test_an_increment_ends_where_a_row_is_recorded(left, steps):
+    control = IncrementSizing(GD)
+    control.record_speed(10, 1e-6)  # grows to 40
+    assert control.choose_steps(left) == steps
+
+
+def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):
+    limits, jobs = make_limits(tolerance=0.3, budget=403, restarts=1), JOBS[:6]
+    monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 0.0)
+    looks = []
+    short = solve_jobs(hard, GD, jobs, end=limits, looks=looks)
+    monkeypatch.setattr(sizing, "INCREMENT_SECONDS", 1e6)
+    count = len(looks)
+    long = solve_jobs(hard, GD, jobs, end=limits, looks=looks)
+    assert len(looks) - count < count / 2
+    for job, one in long.items():
+        for name in ("curve_loss", "curve_error", "snapshots", "z_start", "least_error"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(short[job], name))
+        for mine, its in zip(one.start_results, short[job].start_results, strict=True):
+            assert mine._replace(z=0, seconds=0) == its._replace(z=0, seconds=0)
+            np.testing.assert_array_equal(mine.z, its.z)

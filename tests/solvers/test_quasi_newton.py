@@ -1,0 +1,182 @@
+"""The history equals the two-loop recursion; a bounded step is the minimum inside the bounds."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.optimize import lsq_linear
+
+from ganinv_cli.prior import Uniform
+from ganinv_cli.solvers.parts import quasi_newton
+from ganinv_cli.solvers.parts.row_clipping import RowClipping
+
+ROWS, LATENT = 24, 6
+HISTORY_ROWS = 3
+
+
+def _clip(clamps):
+    numbers = tf.zeros(ROWS, tf.int64)
+    return RowClipping(Uniform(), 0, numbers, numbers, tf.constant(clamps), tf.fill([ROWS], False))
+
+
+@pytest.fixture
+def metric():
+    """An H₀ for each row, with condition 30."""
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(ROWS, LATENT, LATENT)))[0]
+    return tf.constant((turned * np.geomspace(0.2, 6, LATENT)) @ turned.transpose(0, 2, 1))
+
+
+@pytest.fixture
+def pairs():
+    """Of a quadratic with its own Hessian for each row."""
+    random = np.random.default_rng(1)
+    roots = random.normal(size=(ROWS, LATENT, LATENT))
+    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
+    kept = quasi_newton.empty_history(tf.zeros([ROWS, LATENT], tf.float64), 4)
+    for move in random.normal(size=(3, ROWS, LATENT)):
+        change = np.einsum("rij,rj->ri", hessians, move)
+        kept = quasi_newton.append_pair(kept, tf.fill([ROWS], True), move, change)
+    return kept
+
+
+def _started():
+    """Points inside the bounds, two of three components at a bound, and gradients there."""
+    random = np.random.default_rng(2)
+    z = np.clip(random.uniform(-3, 3, (ROWS, LATENT)), -1, 1)
+    return z, random.normal(size=(ROWS, LATENT))
+
+
+def _bent(metric, pairs, clamps):
+    z, gradient = _started()
+    newton = -quasi_newton.multiply_inverse_hessian(pairs, gradient[..., None], metric)[..., 0]
+    clip = _clip(clamps)
+    blocked = clip.find_blocked(tf.constant(z), tf.constant(-gradient))
+    return newton.numpy(), quasi_newton.step_within_bounds(
+        pairs, metric, newton, tf.constant(z), blocked, clip
+    ).numpy()
+
+
+def _least(inverse, gradient, low, high):
+    """argmin gᵀd + ½ dᵀ H⁻¹ d over low ≤ d ≤ high, as a least-squares problem."""
+    root = np.linalg.cholesky(np.linalg.inv(inverse))
+    right = -np.linalg.solve(root, gradient)
+    return lsq_linear(root.T, right, (low, high), method="bvls", tol=1e-14).x
+
+
+def test_the_step_is_the_least_of_the_model_in_the_box(metric, pairs):
+    newton, step = _bent(metric, pairs, [True] * ROWS)
+    z, gradient = _started()
+    identity = tf.eye(LATENT, batch_shape=[ROWS], dtype=tf.float64)
+    inverses = quasi_newton.multiply_inverse_hessian(pairs, identity, metric).numpy()
+    for row in range(ROWS):
+        least = _least(inverses[row], gradient[row], -1 - z[row], 1 - z[row])
+        np.testing.assert_allclose(step[row], least, atol=1e-5)
+    clipped = np.clip(newton, -1 - z, 1 - z)
+    assert (abs(clipped - step).max(1) > 1e-3).sum() > ROWS / 2  # more than a projection
+
+
+def test_a_row_that_does_not_clamp_keeps_its_step(metric, pairs):
+    clamps = np.arange(ROWS) % 3 == 0
+    newton, step = _bent(metric, pairs, clamps)
+    assert step[~clamps].tobytes() == newton[~clamps].tobytes()
+    _, all_bent = _bent(metric, pairs, [True] * ROWS)
+    np.testing.assert_allclose(step[clamps], all_bent[clamps], atol=1e-12)
+
+
+def test_the_step_ends_inside_whatever_the_rounds_come_to(metric, pairs, monkeypatch):
+    z, _ = _started()
+    for rounds in range(4):
+        monkeypatch.setattr(quasi_newton, "MAX_ROUNDS", rounds)
+        _, step = _bent(metric, pairs, [True] * ROWS)
+        assert (step >= -1 - z).all()
+        assert (step <= 1 - z).all()
+
+
+def test_a_large_z_is_projected_instead(metric, pairs, monkeypatch):
+    monkeypatch.setattr(quasi_newton, "MAX_SQUARE_LATENT", LATENT - 1)
+    clamps = np.arange(ROWS) % 3 == 0
+    newton, step = _bent(metric, pairs, clamps)
+    z, gradient = _started()
+    blocked = clamps[:, None] & (((z <= -1) & (gradient > 0)) | ((z >= 1) & (gradient < 0)))
+    assert blocked.any()
+    assert (step == np.where(blocked, 0, newton)).all()
+
+
+def _remembered(pairs: int, memory: int):
+    """Pairs of random quadratics, one Hessian per row, float64."""
+    random = np.random.default_rng(0)
+    roots = random.normal(size=(HISTORY_ROWS, LATENT, LATENT))
+    hessians = roots @ roots.transpose(0, 2, 1) + np.eye(LATENT)
+    kept = quasi_newton.empty_history(tf.zeros([HISTORY_ROWS, LATENT], tf.float64), memory)
+    moves = random.normal(size=(pairs, HISTORY_ROWS, LATENT))
+    for move in moves:
+        change = np.einsum("rij,rj->ri", hessians, move)
+        kept = quasi_newton.append_pair(kept, tf.fill([HISTORY_ROWS], True), move, change)
+    return kept, hessians, moves, random.normal(size=(HISTORY_ROWS, LATENT))
+
+
+def _two_loops(moves, changes, scale, metric, q):
+    """Nocedal & Wright 2006, algorithm 7.4, for one row, literally."""
+    shares = []
+    for s, y in zip(moves[::-1], changes[::-1], strict=True):
+        share = s @ q / (s @ y)
+        q = q - share * y
+        shares.append(share)
+    r = scale * metric @ q
+    for s, y, share in zip(moves, changes, shares[::-1], strict=True):
+        r = r + (share - y @ r / (s @ y)) * s
+    return r
+
+
+def _times(kept, gradient, metric):
+    return quasi_newton.multiply_inverse_hessian(kept, gradient[..., None], metric).numpy()[..., 0]
+
+
+@pytest.mark.parametrize("memory", [4, 10])
+def test_it_is_the_two_loop_recursion(memory):
+    metrics = np.stack([np.diag(np.arange(1.0, LATENT + 1) ** row) for row in range(HISTORY_ROWS)])
+    kept, hessians, moves, gradient = _remembered(4, memory)
+    product = _times(kept, gradient, metrics)
+    for row, metric in enumerate(metrics):
+        s = moves[:, row]
+        y = s @ hessians[row]
+        scale = s[-1] @ y[-1] / (y[-1] @ metric @ y[-1])
+        expected = _two_loops(s, y, scale, metric, gradient[row])
+        np.testing.assert_allclose(product[row], expected, rtol=1e-9)
+
+
+def test_several_columns_are_what_each_gives_alone():
+    kept, _, _, _ = _remembered(4, 6)
+    columns = np.random.default_rng(1).normal(size=(HISTORY_ROWS, LATENT, 3))
+    together = quasi_newton.multiply_inverse_hessian(kept, tf.constant(columns), None).numpy()
+    for column in range(3):
+        np.testing.assert_allclose(
+            together[..., column], _times(kept, columns[..., column], None), rtol=1e-9
+        )
+
+
+def test_with_enough_pairs_it_is_the_inverse_of_the_hessian():
+    """Of conjugate moves, as exact line searches make them; here the Hessian's eigenvectors."""
+    hessian = np.diag(np.arange(1.0, LATENT + 1))
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), LATENT)
+    for move in np.eye(LATENT):
+        kept = quasi_newton.append_pair(kept, tf.constant([True]), move[None], move[None] @ hessian)
+    gradient = np.arange(LATENT, dtype=float)[None] - 2
+    product = _times(kept, gradient, None)
+    np.testing.assert_allclose(product, gradient @ np.linalg.inv(hessian), rtol=1e-12)
+
+
+def test_without_pairs_it_is_the_metric():
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
+    metric = np.diag(np.arange(1.0, LATENT + 1))
+    gradient = np.ones((1, LATENT))
+    np.testing.assert_allclose(_times(kept, gradient, metric[None]), gradient @ metric)
+    np.testing.assert_allclose(_times(kept, gradient, None), gradient)
+
+
+def test_a_pair_without_curvature_is_not_remembered():
+    kept = quasi_newton.empty_history(tf.zeros([1, LATENT], tf.float64), 3)
+    move = np.eye(LATENT)[:1]
+    for change in (-move, 0 * move, np.eye(LATENT)[1:2]):
+        kept = quasi_newton.append_pair(kept, tf.constant([True]), move, change)
+    assert not kept.weights.numpy().any()
+    assert kept.is_empty.numpy().all()
