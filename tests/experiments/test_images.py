@@ -239,9 +239,9 @@ def test_images_may_have_different_numbers_of_starts_and_lack_some(
     reported = run_ganinv(tmp_path, "report", "invert.h5", "--format", "json")
     rows = json.loads(reported.stdout)["tables"]["invert"]
     assert [(row["image"], row["starts"]) for row in rows] == [("a.png", 2), ("b.png", 3)]
-    assert "missing" not in " ".join(json.loads(more.stdout)["notes"])
-    (note,) = (each for each in json.loads(reported.stdout)["notes"] if "missing" in each)
-    assert "image=0002/stochastic 0" in note
+    lacking = "image=0002/stochastic 0"
+    assert lacking in " ".join(json.loads(reported.stdout)["notes"])
+    assert "of 3 trials" not in " ".join(json.loads(more.stdout)["notes"])
     assert _list_shown(invert(tmp_path, "c.png", "a.png", trials=2)) == ["c.png", "a.png"]
 
 
@@ -276,7 +276,7 @@ def test_shards_of_other_images_are_not_merged(invert, tmp_path):
     invert(tmp_path, "a.png", "b.png", "--shard", "1/2", trials=1)
     invert(tmp_path, "a.png", "c.png", "--shard", "2/2", trials=1)
     parts = ("invert-1-of-2.h5", "invert-2-of-2.h5")
-    assert "--image is" in run_ganinv(tmp_path, "merge", "all.h5", *parts, code=2).stderr
+    assert "images_sha256 is" in run_ganinv(tmp_path, "merge", "all.h5", *parts, code=2).stderr
 
 
 def _consistency(folder, hard, *more, **keywords):
