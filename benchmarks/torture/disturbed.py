@@ -83,7 +83,8 @@ class DisturbedBench:
         lost = find_lost(committed, workload.results, place / "work", after / "work")
         left = sorted(list_names(place).keys() - list_names(after))
         faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
-        checks = [f"{len(committed)} rows committed", f"lost {lost[:5]}", f"left {left[:5]}"]
+        checks = [f"{len(committed)} rows were committed", f"lost: {lost[:5] or 'none'}"]
+        checks += [f"files left: {left[:5]}"] if left else []
         return Judged(
             *(case.name, case.phase, workload.arguments, plan.describe()),
             *(tuple(sorted(faults)), outcome.status, "; ".join(checks + says)),

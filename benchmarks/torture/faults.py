@@ -89,5 +89,6 @@ def find_left_behind(
 
 
 def shorten(outcome: Outcome) -> str:
-    """Return how a command ended, in short."""
-    return f"exit {outcome.status}: {(outcome.traceback or outcome.error).strip()[-400:]}"
+    """Return how a command ended, in short: its exit status, and the end of what it said."""
+    said = (outcome.traceback or outcome.error).strip().splitlines()[-3:]
+    return " / ".join([f"exit {outcome.status}", *said])[:400]

@@ -112,7 +112,7 @@ def _import_all() -> None:
     for name in ("agg", "pdf", "svg"):
         import_module(f"matplotlib.backends.backend_{name}")
     import_module("tensorflow")
-    for name in ("api", "report.summarize", "report.output.folder"):
+    for name in ("api", "report", "report.output.folder"):
         import_module(f"ganinv_cli.{name}")
     for (module, name), seconds in _INTERVALS.items():
         place = import_module(f"ganinv_cli.{module}")

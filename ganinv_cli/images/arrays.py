@@ -21,7 +21,6 @@ from ganinv_cli.images.load import (
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
-MAX_IMAGES = 100_000  # in an array
 Z_NAME = "z"  # of the latent vectors that ganinv writes into .npz files
 _TOLERANCE = 1e-6  # of the limits of floats
 
@@ -66,7 +65,7 @@ def load_numpy_file(
     for key, array in arrays.items():
         name = f"{label}[{to_printable(key)}]" if len(arrays) > 1 else label
         parts = {name: array}
-        if array.ndim == 4 and 0 < len(array) <= MAX_IMAGES:
+        if array.ndim == 4 and len(array):
             parts = {f"{name}[{number}]": image for number, image in enumerate(array)}
         for part_name, part in parts.items():
             try:

@@ -64,8 +64,8 @@ class LBFGS(Solver):
     Below the residual, or if it is unknown, the problem's share `stationary` applies instead.
 
     The rules: none has no effect. With standard, the direction leads to the minimum of the
-    quadratic model inside the bounds (`parts/quasi_newton.py`). With stochastic, redraws after every move
-    would never converge. So the components outside are redrawn only when the row has stalled,
+    quadratic model inside the bounds (`quasi_newton.py`). With stochastic, redraws after every
+    move would never converge. So the components outside are redrawn only when the row has stalled,
     at most `redraws` times per start. The history is kept, but the redraw adds no pair to it. If z
     is outside the bounds, the row has not converged, even if z makes the image; it is redrawn too,
     unless the excess is within the possible error of z. If z leaves the bounds again (noise, or an

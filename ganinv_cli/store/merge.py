@@ -231,7 +231,9 @@ def _describe_repeated(members: Mapping[Path, RunFiles]) -> list[str]:
                 count += int(np.isin(rows[TRIAL], earlier).sum())
                 known[name] = np.union1d(earlier, rows[TRIAL])
         if count:
-            notes.append(f"{path} has {count:,} trials that a file before it has too; they count")
+            notes.append(
+                f"{path} has {count:,} trials that a file before it has too; the first file counts"
+            )
     return notes
 
 

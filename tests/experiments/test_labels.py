@@ -10,9 +10,9 @@ import tensorflow as tf
 import torch_files
 import torch_generators
 from called import run_ganinv
+from ganinv_cli.api.read_checkpoint import make_generator_spec
 
 from ganinv_cli import ground_truth
-from ganinv_cli.api.read_checkpoint import make_generator_spec
 from ganinv_cli.engine.local import SingleDevice
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.images import run_images

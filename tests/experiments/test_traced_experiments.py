@@ -9,10 +9,10 @@ import conditional
 import numpy as np
 import pytest
 from called import make_image, make_random_pixels, run_ganinv, save_image
-
-from ganinv_cli import formats
 from ganinv_cli.api.generator import LoadedGenerator
 from ganinv_cli.api.session import open_engine
+
+from ganinv_cli import formats
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.local import MultiDevice
