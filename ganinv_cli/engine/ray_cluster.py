@@ -246,7 +246,7 @@ class RayCluster:
         self._pool.remove(lost)
         self._jobs = itertools.chain(lost.jobs, self._jobs)
         self._unassigned += len(lost.jobs)
-        self._job_losses.update(lost.jobs)
+        self._job_losses.update(list(lost.jobs))
         losses = max(lost.losses + 1, *(self._job_losses[job] for job in lost.jobs), 0)
         if losses >= MAX_LOSSES:
             trials = f"while they had trial {min(lost.jobs).trial} and others" if lost.jobs else ""

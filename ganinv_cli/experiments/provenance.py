@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.config import Config, identity_settings
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.load import identity_settings
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 

@@ -80,9 +80,7 @@ class Config(Conventions):
         "beside the checkpoint (ganinv train-encoder).",
     )
     restarts: int = declare(40, help="Maximum number of restarts per trial.", range=(0, 4095))
-    budget: float = declare(
-        5000.0, help="Maximum number of gradients per trial.", range=(1, 10**9)
-    )  # restarts included
+    budget: float = declare(5000.0, help="Maximum number of gradients per trial.", range=(1, 10**9))
     tolerance: float = declare(
         1e-8,
         help="A trial has converged if the estimated bound on the mean squared error of z is at "
@@ -357,29 +355,3 @@ class InvertConfig(ImagesConfig):
     )
     clip: tuple[str, ...] = redeclare(Config, "clip", ("stochastic",))
     image: tuple[str, ...] = redeclare(ImagesConfig, "image", (), in_options=False)  # arguments
-
-
-_SETTINGS = {
-    name: setting.declaration
-    for kind in (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
-    for name, setting in list_settings(kind).items()
-}
-
-
-def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide the results; a run goes on only if they are equal."""
-    free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
-    return {
-        key: value
-        for key, value in settings.items()
-        if key not in _SETTINGS or _SETTINGS[key].resume not in free
-    }
-
-
-def name_setting(key: str) -> str:
-    """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
-    table, dot, name = key.rpartition(".")
-    if dot:
-        return f"[{table}] {name}"
-    is_option = key not in _SETTINGS or _SETTINGS[key].in_options
-    return f"--{key.replace('_', '-')}" if is_option else key

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.config import (
+    Config,
+    ConsistencyConfig,
+    InvertConfig,
+    NoiseSweepConfig,
+    RecoverConfig,
+)
 from ganinv_cli.settings.declare import Declaration, Setting, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
 
@@ -152,6 +158,32 @@ _TYPE_WORDS = {  # bool first, as it is an int
     str: "text in quotes",
     tuple: "a list in brackets",
 }
+
+
+_DECLARATIONS = {
+    name: setting.declaration
+    for kind in (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
+    for name, setting in list_settings(kind).items()
+}
+
+
+def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide the results; a run goes on only if they are equal."""
+    free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in _DECLARATIONS or _DECLARATIONS[key].resume not in free
+    }
+
+
+def name_setting(key: str) -> str:
+    """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
+    table, dot, name = key.rpartition(".")
+    if dot:
+        return f"[{table}] {name}"
+    is_option = key not in _DECLARATIONS or _DECLARATIONS[key].in_options
+    return f"--{key.replace('_', '-')}" if is_option else key
 
 
 def read_toml(path: Path) -> dict[str, Any]:

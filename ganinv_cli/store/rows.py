@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.limits import MAX_TRIALS
 from ganinv_cli.outcome import Outcome
+from ganinv_cli.settings.config import MAX_TRIALS
 from ganinv_cli.store import columns
 from ganinv_cli.store.columns import Column, GroupKind
 
