@@ -22,48 +22,28 @@ SOURCES = [
 
 # A part imports from its own row and the rows above it. docs/architecture.svg shows them.
 LAYOUT = (
-    {
-        *("clipping", "errors", "limits", "outcome", "jobs", "phase", "randomness"),
-        *("files", "streams"),
-    },
-    {"cache", "images", "prior", "settings"},
+    {"clipping", "errors", "files", "jobs", "outcome", "randomness", "streams"},
+    {"cache", "images", "prior", "progress", "settings"},
     {"network", "statistics", "store"},
-    {
-        *("encoder", "engine", "formats", "ground_truth", "jacobian_points", "jacobian_spectrum"),
-        *("preconditioner", "report"),
-    },
+    {"encoder", "engine", "formats", "ground_truth", "jacobian", "preconditioner", "report"},
     {"inspection", "problem", "training"},
     {"conversion", "refine", "solvers"},
     {"loop"},
     {"experiments"},
-    {"progress"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYOUT) for part in parts}
 PLACES = {
     "click": ("cli",),
-    "h5py": ("files/hdf5", "store", "formats/keras"),
+    "h5py": ("store", "formats/keras"),
     "matplotlib": ("report",),
     "onnx": ("formats/onnx",),
-    "ray": ("engine/ray",),
+    "ray": ("engine",),
 }
 WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
-    *(
-        "clipping",
-        "errors",
-        "outcome",
-        "jobs",
-        "limits",
-        "phase",
-        "prior",
-        "settings",
-        "files",
-        "streams",
-        "images",
-        "store",
-        "cache",
-    ),
+    *("clipping", "errors", "outcome", "jobs", "prior", "settings", "files", "streams", "images"),
+    *("store", "cache"),
     *("statistics", "report", "progress", "api", "cli", "__init__"),
     *("network/layers", "network/shapes", "network/graph", "network/folding", "network/checkpoint"),
     *("network/convention", "network/norm_statistics", "network/norms/check"),
