@@ -81,7 +81,7 @@ class Snapshot:
         If it cannot be written, nothing happens: a full disk ends the run at its next commit.
         """
         self._last_save = time.monotonic()
-        in_rows = slots.taken
+        in_rows = slots.taken_rows
         saved = [*in_rows.values(), *slots.parked]
         if not saved:
             return

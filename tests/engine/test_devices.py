@@ -21,14 +21,13 @@ from pathlib import Path
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
+from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.progress import SILENT
 from ganinv_cli.settings.config import RecoverConfig
 for name, device in (("one", "cpu:1"), ("three", "cpu")):
-    config = RecoverConfig(
-        checkpoint=".", clip=("none", "stochastic"), trials=30, batch_size=4, device=device
-    )
-    run_experiment(config, Path(f"{name}.h5"), SILENT)
+    config = RecoverConfig(clip=("none", "stochastic"), trials=30, batch_size=4, device=device)
+    run_experiment(config, load("."), Path(f"{name}.h5"), SILENT)
 """
 
 

@@ -25,13 +25,13 @@ class Slow:
 
     def run(self, generator, jobs, worker):
         self.workers.add(worker)
-        while not jobs.stopped and (taken := jobs.take(4)):
+        while not jobs.is_stopped and (taken := jobs.take(4)):
             for job in taken:
                 time.sleep(0.001)
                 if job.trial == self.failing:
                     raise GaninvError("the device is gone")
                 yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
-        if jobs.stopped:
+        if jobs.is_stopped:
             yield WorkerResult(Counts(), [Job(1000 + worker)])
 
 
