@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import GeneratorSpec
+from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import open_cluster
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.run import run_experiment
@@ -36,6 +37,7 @@ RUN_LOCALLY = """
 import json, sys
 from pathlib import Path
 import psutil
+from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments import run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.reporters import show_on_terminal
@@ -55,7 +57,7 @@ if __name__ == "__main__":
     config = RecoverConfig(**json.loads(sys.argv[1]), engine="ray", workers=2)
     try:
         with handle_signals(), show_on_terminal(False) as reporter:
-            run.run_experiment(config, Path("recover.h5"), reporter)
+            run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -90,7 +92,8 @@ def cluster() -> Iterator[clusters.LocalCluster]:
 def _run(settings: dict[str, object], folder: Path, **others: object) -> Results:
     path = folder / "recover.h5"
     with mock.patch.dict(os.environ):
-        run_experiment(RecoverConfig(**settings, **others), path, SILENT)  # type: ignore[arg-type]
+        config = RecoverConfig(**settings, **others)  # type: ignore[arg-type]
+        run_experiment(config, load(config.checkpoint), path, SILENT)
     return read_results(path)
 
 
