@@ -78,8 +78,11 @@ class Log:
 
     def list_trials(self, group: str) -> np.ndarray:
         """Return the number of each row's trial, in the order of the commits."""
-        pieces = self._pieces[group]
-        return np.concatenate([self._view_column(piece, TRIAL) for piece in pieces])
+        trials = []
+        for piece in self._pieces[group]:
+            trials.append(self._view_column(piece, TRIAL).copy())
+            self._release_memory()
+        return np.concatenate(trials)
 
     def read_rows(self, group: str, names: Sequence[str], at: np.ndarray) -> dict[str, np.ndarray]:
         """Return columns at these rows of `list_trials`, (n,) int, in any order."""
@@ -159,8 +162,8 @@ class Log:
                     stored = header["attributes"]
                     self.attributes = decode_attributes(self.path, stored)
                 self._index_block(header)
+                self._release_memory()
             start = self._map.find(MARK, max(self._end, start + 1))
-        self._release_memory()
         check_names("groups", self.groups)
         if self._map and not stored:
             raise ResultsError(f"{self.path} is no log of ganinv, or is damaged; move it away")
@@ -185,7 +188,8 @@ class Log:
         if len(self._map) < self._end:  # blocks were appended
             with self.path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), self._end, access=mmap.ACCESS_READ)
-        field, start = (piece.dtype.fields or {})[name][:2]
+        assert piece.dtype.fields is not None
+        field, start = piece.dtype.fields[name][:2]
         count = piece.rows * math.prod(field.shape)
         values = np.frombuffer(self._map, field.base, count, piece.start + piece.rows * start)
         return values.reshape(piece.rows, *field.shape)

@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_refused(arguments, code, mode, folde
 
 @needs_permissions
 def test_a_read_only_file_is_extended_and_keeps_its_rows(folder):
-    before = read_results(folder / "recover.h5", keep_open=False).groups["none"]["z_found"]
+    before = read_results(folder / "recover.h5").groups["none"]["z_found"]
     (folder / "recover.h5").chmod(0o444)
     run_ganinv(folder, "recover", *RUN[:2], "--trials", 3, *RUN[4:])
     after = read_results(folder / "recover.h5").groups["none"]["z_found"]

@@ -12,11 +12,12 @@ import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from stored import count_commits
 
 from ganinv_cli.cli import main
 from ganinv_cli.experiments import recover
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import checksums, read_results
+from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach
@@ -202,8 +203,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
     )
     command = [sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-    parts = tmp_path / "recover.h5.parts"
-    while process.poll() is None and len(list(parts.glob("*.h5"))) < 2:
+    while process.poll() is None and count_commits(tmp_path / "recover.h5") < 2:
         time.sleep(0.02)
     process.send_signal(kill)
     process.communicate(timeout=60)
@@ -217,7 +217,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill)
         places = np.searchsorted(late.groups[rule]["trial"], early.groups[rule]["trial"])
         assert (late.groups[rule]["z_found"][places] == z).all()
     assert _same(read_results(finished[0] / "recover.h5"), late) == 36
-    assert not parts.exists()
+    assert not (tmp_path / "recover.h5.log").exists()
 
 
 def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
@@ -227,30 +227,6 @@ def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path
     assert not read_results(tmp_path / "recover.h5").figures
     _recover(tmp_path, hard, "--trials", 2, "--clip", "none")
     assert read_results(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
-
-
-def test_damaged_trials_are_named_and_run_again_and_no_others(hard, tmp_path, monkeypatch):
-    monkeypatch.setattr(checksums, "CHUNK_ROWS", 4)
-    path = tmp_path / "recover.h5"
-    _recover(tmp_path, hard, *SETTINGS, "--clip", "none")
-    group = read_results(path, keep_open=False).groups["none"]
-    before = {name: group[name] for name in group}
-    content = bytearray(path.read_bytes())
-    content[content.index(before["z_error"][5].tobytes())] ^= 1
-    path.write_bytes(content)
-    said = f"{path.name} is damaged: 4 trials of none (4-7) cannot be read and count as missing"
-    report = _ganinv(tmp_path, "report", "recover.h5", code=2)
-    assert "4 trials of none (4-7) cannot be read" in report.stderr
-    assert said in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
-    results = read_results(path)
-    after, intact = results.groups["none"], np.r_[0:4, 8:12]
-    for name, values in before.items():
-        assert values[intact].tobytes() == after[name][intact].tobytes(), name
-    assert (before["outcome"] == after["outcome"]).all()
-    found = before["outcome"] == Outcome.converged
-    np.testing.assert_allclose(before["z_found"][found], after["z_found"][found], atol=1e-3)
-    assert results.figures.keys() == {"figure1-none"}
-    assert "damaged" not in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
 
 
 def _interrupted(*_: object) -> None:

@@ -73,7 +73,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(command, finished, tmp_path):
             assert (late.groups[image][column] == whole.groups[image][column]).all()
     assert _verdicts(result) == _verdicts(finished[1])
     assert late.complete
-    assert not (tmp_path / "consistency.h5.parts").exists()
+    assert not (tmp_path / "consistency.h5.log").exists()
 
 
 def _verdicts(result):

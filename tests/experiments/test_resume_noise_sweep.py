@@ -91,7 +91,7 @@ def _assert_goes_on(command, finished, folder):
             median = expected[key]["median"]
             assert found[key]["median"] == pytest.approx(median, rel=1e-2)
     assert late.complete
-    assert not (folder / "noise-sweep.h5.parts").exists()
+    assert not (folder / "noise-sweep.h5.log").exists()
 
 
 def _table(result):

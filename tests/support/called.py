@@ -15,6 +15,7 @@ from ganinv_cli.cli import main
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.store import log
 
 _OFTEN = """
 import sys
@@ -43,11 +44,15 @@ def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, st
     """Start a command, stop it after two commits, and return its status and stderr."""
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and len(list(folder.glob("*.h5.parts/*.h5"))) < 2:
+    while process.poll() is None and _count_commits(folder) < 2:
         time.sleep(0.02)
     process.send_signal(signal)
     _, said = process.communicate(timeout=60)
     return process.returncode, said
+
+
+def _count_commits(folder: Path) -> int:
+    return sum(file.read_bytes().count(log.MARK) for file in folder.glob("*.h5.log"))
 
 
 def make_image(generator: Generator, trial: int) -> np.ndarray:

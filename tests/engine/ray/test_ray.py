@@ -16,6 +16,7 @@ import clusters
 import numpy as np
 import pytest
 from called import make_random_pixels, run_ganinv, save_image
+from stored import count_commits
 
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -108,13 +109,9 @@ def _wait_for_commits(folder: Path, process: subprocess.Popen[str], count: int) 
 
     def has_committed() -> bool:
         assert process.poll() is None, process.communicate()
-        return len(_list_commits(folder)) >= count
+        return count_commits(folder / "recover.h5") >= count
 
     clusters.wait_until(has_committed, 90)
-
-
-def _list_commits(folder: Path) -> list[Path]:
-    return list(folder.glob("*.h5.parts/*.h5"))
 
 
 def _check_trials(folder: Path, trials: int, alone: Results) -> None:
@@ -148,14 +145,14 @@ def test_a_run_that_was_stopped_and_killed_goes_on(recover, alone, ending, tmp_p
         for ray in rays:  # as a signal for the process group of the command does
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ray, signal.SIGTERM)
-        _wait_for_commits(tmp_path, process, len(_list_commits(tmp_path)) + 2)
+        _wait_for_commits(tmp_path, process, count_commits(tmp_path / "recover.h5") + 2)
         process.send_signal(signal.SIGINT)
         said = _wait_for_end(process, 130)
     assert said[-1].startswith("interrupted; kept for recover.h5: the trials that had finished")
     assert not any(map(clusters.is_alive, rays))
 
     with _start_locally(tmp_path, *command) as process:
-        _wait_for_commits(tmp_path, process, len(_list_commits(tmp_path)) + 1)
+        _wait_for_commits(tmp_path, process, count_commits(tmp_path / "recover.h5") + 1)
         rays = clusters.list_descendants(process.pid)
         process.kill()
         process.communicate()
