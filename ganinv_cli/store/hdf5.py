@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import json
-import mmap
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,11 +29,12 @@ CHUNK_ROWS = 1024  # at most
 CHUNK_BYTES = 1 << 18  # at most
 INDEX_BYTES = 24  # of the index per chunk, whether it is written or not
 FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, at most
-BLOCK_BYTES = 1 << 26  # of rows in memory at a time
+BLOCK_BYTES = 1 << 25  # of rows in memory at a time
 FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
 GAP_ROWS = 64  # rows that are faster to read than to skip
 HEAP = b"GCOL\x01"  # a heap of texts begins so
 HEAP_HEADER = 16  # bytes, of a heap and of each text
+PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -74,7 +74,7 @@ class ResultsFile:
                 )
             self.attributes = decode_attributes(path, stored)
             self.layout, paths = _read_layout(file, self.attributes)
-            if ATTRIBUTE in stored and stored[ATTRIBUTE] != sum_attributes(file, paths):
+            if ATTRIBUTE in stored and stored[ATTRIBUTE] != _sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
@@ -135,6 +135,11 @@ def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
             if not plain[part]:
                 break
     return {path for path in paths if plain.get(path)}
+
+
+def write_attributes_sum(file: h5py.File) -> None:
+    """Write the checksum over the attributes of "/" and of the figures, and over the constants."""
+    file.attrs[ATTRIBUTE] = _sum_attributes(file, set(file))
 
 
 def write_results(
@@ -246,7 +251,7 @@ def _build_skeleton(
             pictures = figure.pictures
             chunks = (1, 1, *pictures.shape[2:])
             group.create_dataset("pictures", data=pictures, chunks=chunks, **STORAGE)
-        file.attrs[ATTRIBUTE] = sum_attributes(file, {*constants, *figures})
+        write_attributes_sum(file)
     return image.getvalue()
 
 
@@ -261,14 +266,17 @@ def _open_content(path: Path) -> BinaryIO:
         file = stack.enter_context(path.open("rb"))
         if file.read(len(SIGNATURE)) != SIGNATURE:
             raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-        content = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        start = content.find(HEAP)
-        while start >= 0:
-            size = int.from_bytes(content[start + 8 : start + 16], "little")
-            if size <= len(content) - start and not _is_heap(content[start : start + size]):
-                raise ValueError("a heap of its texts is damaged")
-            start = content.find(HEAP, start + 1)
-        content.close()
+        descriptor = file.fileno()
+        length = os.fstat(descriptor).st_size
+        for start in range(0, length, PIECE_BYTES):
+            content = os.pread(descriptor, PIECE_BYTES + HEAP_HEADER, start)
+            at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
+            while at >= 0:
+                size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
+                whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
+                if whole and not _is_heap(os.pread(descriptor, size, start + at)):
+                    raise ValueError("a heap of its texts is damaged")
+                at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
         stack.pop_all()
     return file
 
@@ -356,7 +364,7 @@ def _is_plain(file: h5py.File, path: str) -> bool:
     return True
 
 
-def sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
+def _sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     """Return the SHA-256 of the attributes of "/" and of the figures, and of the constants."""
     said: dict[str, Any] = {"/": _read_attributes(file)}
     said["/"].pop(ATTRIBUTE, None)
