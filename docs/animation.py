@@ -39,7 +39,7 @@ def main() -> None:
     """Draw the animation."""
     generator = GeneratorSpec(read(find("checkpoint", "portraits64"))).build()
     targets = prepare_known_targets(generator, SEED, COLUMNS)(
-        [Job(trial) for trial in range(COLUMNS)]
+        [Job(trial, rules=("stochastic",)) for trial in range(COLUMNS)]
     )
     path = descend(generator, targets.images)
     frames = [

@@ -50,7 +50,7 @@ OVERSAMPLING = 100  # extra dimensions of the random subspace
 POWER = 0.4  # of the mean JJᵀ
 DAMPING = 1e-2  # share of the objective that is added to the spectrum of z
 CACHE_KIND = "preconditioner"
-VERSION = 1  # of this method; a new number invalidates kept measurements
+VERSION = 2  # of this method; a new number invalidates kept measurements
 
 
 def can_be_measured(generator: Generator) -> bool:
@@ -173,30 +173,16 @@ def _fit_model(gram: np.ndarray, damping: float) -> QuadraticModel:
 
 
 def _pack(preconditioner: Preconditioner) -> dict[str, np.ndarray]:
-    """Return the arrays of a preconditioner by name, for the cache."""
-    models = {name: getattr(preconditioner, name) for name in ("plain", "preconditioned")}
-    return {
-        "basis": preconditioner.basis.numpy(),
-        "excess": preconditioner.excess.numpy(),
-        **{
-            f"{name} {field}": np.asarray(value)
-            for name, model in models.items()
-            for field, value in model._asdict().items()
-        },
-    }
+    """Return the arrays of a preconditioner by number, for the cache."""
+    leaves = tf.nest.flatten(preconditioner)
+    return {str(number): np.asarray(leaf) for number, leaf in enumerate(leaves)}
 
 
 def _unpack(arrays: Mapping[str, np.ndarray]) -> Preconditioner:
     """Return the preconditioner of its arrays. Raises KeyError if one is missing."""
+    leaves = [arrays[str(number)] for number in range(10)]
     plain, preconditioned = (
-        QuadraticModel(
-            tf.constant(arrays[f"{name} vectors"]),
-            tf.constant(arrays[f"{name} spectrum"]),
-            float(arrays[f"{name} damping"]),
-            float(arrays[f"{name} least_eigenvalue"]),
-        )
-        for name in ("plain", "preconditioned")
+        QuadraticModel(tf.constant(vectors), tf.constant(spectrum), float(damping), float(least))
+        for vectors, spectrum, damping, least in (leaves[:4], leaves[4:8])
     )
-    return Preconditioner(
-        plain, preconditioned, tf.constant(arrays["basis"]), tf.constant(arrays["excess"])
-    )
+    return Preconditioner(plain, preconditioned, *map(tf.constant, leaves[8:]))

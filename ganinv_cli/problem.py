@@ -4,8 +4,8 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
-from ganinv_cli.limits import explain_memory_errors
+from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_error, to_printable
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.streams import prepare_streams
 

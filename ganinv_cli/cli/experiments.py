@@ -11,7 +11,7 @@ import click
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.write import check_output_file, has_content
+from ganinv_cli.files import check_output_file, has_content
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,

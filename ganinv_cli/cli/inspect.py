@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganinv_cli import files
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.files import write
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD, OUTPUT
 from ganinv_cli.settings.shipped import find
@@ -110,7 +110,7 @@ def inspect(
         (spectrum, (".png", ".pdf", ".svg"), "--spectrum"),
     ):
         if file:
-            write.check_output_file(file, endings, overwrite, name)
+            files.check_output_file(file, endings, overwrite, name)
     path = find("checkpoint", given["checkpoint"])
     conventions, label = options.make_conventions(given), given["label"]
     with show_on_terminal(quiet=False) as reporter:
@@ -125,7 +125,7 @@ def inspect(
             from ganinv_cli.inspection.render import draw_overview
 
             reporter.enter("drawing pictures")
-            write.write_output_file(sheet, write.encode_png(draw_overview(generator, seed)))
+            files.write_output_file(sheet, files.encode_png(draw_overview(generator, seed)))
         if spectrum:
             reporter.enter("measuring the spectrum")
             description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
@@ -159,7 +159,7 @@ def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
-    write.write_output_file(
+    files.write_output_file(
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )

@@ -1,5 +1,7 @@
 """`ganinv sample`."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,19 +90,19 @@ def sample(
         ganinv sample portraits64 --out found.png --z invert.h5
         ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
     """
-    from ganinv_cli.files import write
+    from ganinv_cli import files
 
-    folder = write.is_folder_name(out)
+    folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
     options.refuse_ignored(
         seed="z is read from the file of --z" if z_file else "",
         columns="a folder has one file for each picture" if folder else "",
     )
     if folder:
-        write.check_output_folder(Path(out), overwrite)
+        files.check_output_folder(Path(out), overwrite)
     else:
-        write.check_output_file(Path(out), (".png",), overwrite, "--out")
+        files.check_output_file(Path(out), (".png",), overwrite, "--out")
     if npz:
-        write.check_output_file(npz, (".npz",), overwrite, "--npz")
+        files.check_output_file(npz, (".npz",), overwrite, "--npz")
     if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
         raise UsageError(
             "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
@@ -119,16 +121,16 @@ def sample(
         reporter.enter("drawing pictures")
         if folder:
             pictures = render.render_pixels(built, latents.z, latents.labels)
-            images = (write.encode_png(render.to_pil_image(each)) for each in pictures)
-            write.write_numbered_pngs(Path(out), images)
+            images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
+            _write_numbered_pngs(Path(out), images)
         else:
             column_count = columns or round(len(latents.z) ** 0.5)
             sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
-            write.write_output_file(Path(out), write.encode_png(sheet))
+            files.write_output_file(Path(out), files.encode_png(sheet))
     if npz:
         from ganinv_cli.inspection.latents import encode_npz
 
-        write.write_output_file(npz, encode_npz(latents))
+        files.write_output_file(npz, encode_npz(latents))
     if not quiet:
         height, width, _ = built.image_shape
         pictures_word = "picture" if len(latents.z) == 1 else "pictures"
@@ -150,3 +152,17 @@ def _load_latents(
         )
     labels = None if stored_latents.labels is None else stored_latents.labels[:count]
     return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)
+
+
+def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
+    """Write 000000.png, 000001.png, ... and remove files of higher numbers from an earlier call."""
+    from ganinv_cli import files
+
+    with files.explain_write_errors(folder):
+        files.make_folder(folder)
+        count = 0
+        for count, content in enumerate(contents, 1):
+            files.replace_file(folder / f"{count - 1:06d}.png", content)
+        for old in folder.glob("[0-9]*.png"):
+            if old.stem.isdecimal() and int(old.stem) >= count:
+                old.unlink()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import check_parent_folder, check_writable, has_content
+from ganinv_cli.files import check_parent_folder, check_writable, follow_link, has_content
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.prior import parse_prior

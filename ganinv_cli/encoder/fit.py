@@ -19,7 +19,7 @@ from ganinv_cli.encoder import least_squares as fit
 from ganinv_cli.encoder import quality
 from ganinv_cli.encoder.fit_files import FitFiles
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.files.write import check_writable
+from ganinv_cli.files import check_writable
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.store import lock
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.files.array_file import ArrayFileError, read_arrays
+from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.images.decode import DecodedImage, check_pixels, explain_damage, load_upright
 from ganinv_cli.images.files import make_read_error
 from ganinv_cli.images.load import (
@@ -18,11 +18,9 @@ from ganinv_cli.images.load import (
     make_unread_image,
     to_pixels,
 )
-from ganinv_cli.limits import MAX_ARRAY_BYTES
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
-MAX_IMAGES = 100_000  # in an array
 Z_NAME = "z"  # of the latent vectors that ganinv writes into .npz files
 _TOLERANCE = 1e-6  # of the limits of floats
 
@@ -67,7 +65,7 @@ def load_numpy_file(
     for key, array in arrays.items():
         name = f"{label}[{to_printable(key)}]" if len(arrays) > 1 else label
         parts = {name: array}
-        if array.ndim == 4 and 0 < len(array) <= MAX_IMAGES:
+        if array.ndim == 4 and len(array):
             parts = {f"{name}[{number}]": image for number, image in enumerate(array)}
         for part_name, part in parts.items():
             try:
@@ -80,7 +78,7 @@ def load_numpy_file(
 def read_array_file(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a NumPy file by name. Raises ImageError."""
     try:
-        return read_arrays(path, MAX_ARRAY_BYTES)
+        return read_arrays(path)
     except OSError as error:
         raise make_read_error(path, error) from error
     except ArrayFileError as error:

@@ -81,10 +81,10 @@ def solve(
         slots.parked.extend(snapshot.restore(trials, batch_state))
     while True:
         try:
-            if not (coupled and slots.taken):
+            if not (coupled and slots.taken_rows):
                 batch_state = slots.fill(batch_state, trial_queue)
-            if not slots.taken:
-                if job_source.is_exhausted() or job_source.stopped:
+            if not slots.taken_rows:
+                if job_source.is_exhausted() or job_source.is_stopped:
                     return
                 yield Increment()
                 continue
@@ -107,7 +107,7 @@ def solve(
         if full:
             sizing.record_rate(increment.gradients, seconds)
         yield increment._replace(finished=trial_queue.end_trials(increment.finished))
-        if snapshot and (job_source.stopped or snapshot.is_due):
+        if snapshot and (job_source.is_stopped or snapshot.is_due):
             snapshot.save(slots, batch_state, sizing.rows)
-        if job_source.stopped:
+        if job_source.is_stopped:
             return

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import nnls
 
-from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
+from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined

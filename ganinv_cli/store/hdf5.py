@@ -4,12 +4,13 @@ import contextlib
 import hashlib
 import io
 import json
+import mmap
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -32,6 +33,8 @@ FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, 
 BLOCK_BYTES = 1 << 26  # of rows in memory at a time
 FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
 GAP_ROWS = 64  # rows that are faster to read than to skip
+HEAP = b"GCOL\x01"  # a heap of texts begins so
+HEAP_HEADER = 16  # bytes, of a heap and of each text
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -60,8 +63,8 @@ class ResultsFile:
         """
         self.path = path
         with explain_damage(path):
-            self._descriptor = _open_descriptor(path)
-        weakref.finalize(self, os.close, self._descriptor)
+            self._content = _open_content(path)
+            weakref.finalize(self, self._content.close)
         with self._open() as file:
             stored = _read_attributes(file)
             if not {"schema", "command"} <= stored.keys():
@@ -107,11 +110,12 @@ class ResultsFile:
     @contextlib.contextmanager
     def _open(self) -> Iterator[h5py.File]:
         """Open the file for one read, so that this or another program can open or replace it."""
+        status = os.fstat(self._content.fileno())
+        has_name = self.path.exists() and os.path.samestat(status, self.path.stat())
+        # Through Python's file only if another file has its name: signals disturb Python's code.
+        source = self.path if has_name else self._content
         # A file is never changed after its renaming, so HDF5's own lock is not needed.
-        with (
-            explain_damage(self.path),
-            h5py.File(f"/dev/fd/{self._descriptor}", "r", locking=False) as file,
-        ):
+        with explain_damage(self.path), h5py.File(source, "r", locking=False) as file:
             yield file
 
 
@@ -251,13 +255,34 @@ def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
     return np.full(count, -1, np.int64) if name == TRIAL else kind.empty(count)
 
 
-def _open_descriptor(path: Path) -> int:
-    """Open a file for reading. Raises ResultsError if it is not HDF5."""
-    descriptor = os.open(path, os.O_RDONLY)
-    if os.pread(descriptor, len(SIGNATURE), 0) != SIGNATURE:
-        os.close(descriptor)
-        raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-    return descriptor
+def _open_content(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises ResultsError if it is not HDF5, ValueError if damaged."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            raise ResultsError(f"{path} is not an HDF5 file; name a results file")
+        content = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        start = content.find(HEAP)
+        while start >= 0:
+            size = int.from_bytes(content[start + 8 : start + 16], "little")
+            if size <= len(content) - start and not _is_heap(content[start : start + size]):
+                raise ValueError("a heap of its texts is damaged")
+            start = content.find(HEAP, start + 1)
+        content.close()
+        stack.pop_all()
+    return file
+
+
+def _is_heap(content: bytes) -> bool:
+    """Return whether the texts of a heap follow one another to its end, or HDF5 never ends."""
+    start = HEAP_HEADER
+    while start + HEAP_HEADER <= len(content):
+        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        if not is_text and size < HEAP_HEADER:
+            return False
+        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
+    return start <= len(content)
 
 
 def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout, set[str]]:
@@ -333,23 +358,18 @@ def _is_plain(file: h5py.File, path: str) -> bool:
 
 def sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     """Return the SHA-256 of the attributes of "/" and of the figures, and of the constants."""
-    said: dict[str, Any] = {"/": _list_plain_attributes(file)}
-    for name in json.loads(file.attrs["figures"]):
-        said[name] = _list_plain_attributes(file[name])
+    said: dict[str, Any] = {"/": _read_attributes(file)}
+    said["/"].pop(ATTRIBUTE, None)
+    for name in json.loads(said["/"]["figures"]):
+        said[name] = _read_attributes(file[name])
     for name in columns.CONSTANTS_BY_NAME.keys() & set(paths):
         said[name] = [str(file[name].dtype), file[name][()].tolist()]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _list_plain_attributes(holder: h5py.Group) -> dict[str, Any]:
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for name, value in _read_attributes(holder).items()
-        if name != ATTRIBUTE
-    }
-
-
 def _read_attributes(holder: h5py.Group) -> dict[str, Any]:
     names: list[bytes] = []
     h5a.iterate(holder.id, names.append)  # `holder.attrs` calls Python code, which signals disturb
-    return {name.decode(): holder.attrs[name.decode()] for name in names}
+    values = {name.decode(): holder.attrs[name.decode()] for name in names}
+    plain = np.ndarray | np.generic
+    return {name: v.tolist() if isinstance(v, plain) else v for name, v in values.items()}

@@ -7,8 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import check_parent_folder, explain_write_errors
+from ganinv_cli.files import check_parent_folder, explain_write_errors, follow_link
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import resolve_links
 from ganinv_cli.store import lock
 from ganinv_cli.store.columns import ERROR
 from ganinv_cli.store.hdf5 import Figure
@@ -113,9 +112,9 @@ def merge_files(
 def _open_members(out: Path, paths: Sequence[Path]) -> dict[Path, RunFiles]:
     members: dict[Path, RunFiles] = {}
     for path in paths:
-        if resolve_links(path) == resolve_links(out):
+        if path.resolve() == out.resolve():
             raise ResultsError(f"{path} is the file to write as well; name another one first")
-        if resolve_links(path) in map(resolve_links, members):
+        if path.resolve() in map(Path.resolve, members):
             raise ResultsError(f"{path} is named twice; name it once")
         members[path] = open_files(path)
         if not members[path].sources:
@@ -232,7 +231,9 @@ def _describe_repeated(members: Mapping[Path, RunFiles]) -> list[str]:
                 count += int(np.isin(rows[TRIAL], earlier).sum())
                 known[name] = np.union1d(earlier, rows[TRIAL])
         if count:
-            notes.append(f"{path} has {count:,} trials that a file before it has too; they count")
+            notes.append(
+                f"{path} has {count:,} trials that a file before it has too; the first file counts"
+            )
     return notes
 
 

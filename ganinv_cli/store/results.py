@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import has_content, open_replacement
+from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number
 from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
 from ganinv_cli.store.log import Log, name_log

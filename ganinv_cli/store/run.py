@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.write import has_content
+from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import lock
 from ganinv_cli.store.hdf5 import Figure, ResultsFile

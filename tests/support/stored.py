@@ -108,18 +108,16 @@ def _make_certificate_row(draw):
 
 
 def make_rows(trials, groups=("", "none", "stochastic")):
+    rows = {group: [make_row(group, trial) for trial in trials] for group in groups}
     return {
         group: {"trial": np.array(trials)}
-        | {
-            name: np.stack([make_row(group, trial)[name] for trial in trials])
-            for name in make_row(group, 0)
-        }
-        for group in groups
+        | {name: np.stack([row[name] for row in listed]) for name in listed[0]}
+        for group, listed in rows.items()
     }
 
 
 def add_missing_columns(given, latent):
-    """Return the given rows of a rule with zeros in the columns that they lack and every file has."""
+    """Return rows of a rule with zeros in the columns that they lack and every file has."""
     zeros = {
         column.name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
         for column in rows.get_columns("none").values()
