@@ -19,7 +19,7 @@ import click
 import h5py
 import numpy as np
 
-from ganinv_cli.jacobian_spectrum import measure_at
+from ganinv_cli.jacobian import measure_at
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.statistics import EPSILONS, is_recovered, mcnemar

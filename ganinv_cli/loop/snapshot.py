@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.files.array_file import ArrayFileError, encode_arrays, read_arrays
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files import ArrayFileError, encode_arrays, read_arrays, replace_file
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import BatchState, concatenate_batches, gather_rows
 from ganinv_cli.loop.slots import Slot, Slots
