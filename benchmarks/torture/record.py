@@ -24,7 +24,7 @@ def summarize(cases: Sequence[Judged], command: str, seconds: float) -> dict[str
     """Return the table, its origin, and the cases with faults, as JSON has them."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     about = (
-        f"`{command}`, {seconds / 60:.0f} minutes, {_read_processor()}, {os.cpu_count()} cores, "
+        f"`{command}`, {seconds / 60:.0f} minutes, {os.cpu_count()} cores of {platform.machine()}, "
         f"Python {platform.python_version()}, {versions}, "
         f"revision {read_git_revision() or 'unknown'}"
     )
@@ -61,10 +61,3 @@ def _count_faults(cases: Sequence[Judged]) -> list[dict[str, object]]:
         faults = {head: counts[fault] for fault, head in FAULTS.items()}
         rows.append({"": kind, "cases": len(some), "exit 0": ended} | faults)
     return rows
-
-
-def _read_processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

@@ -31,7 +31,8 @@ _OPERATIONS = {
 }
 _INTERVALS = {  # seconds, so that short runs do what long ones do
     ("experiments.run", "COMMIT_SECONDS"): 0.0,
-    ("loop.increments", "INCREMENT_SECONDS"): 0.0,
+    ("experiments.worker", "RESULT_SECONDS"): 0.0,
+    ("loop.sizing", "INCREMENT_SECONDS"): 0.0,
     ("loop.snapshot", "SAVE_SECONDS"): 0.1,
 }
 

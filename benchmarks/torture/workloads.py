@@ -33,14 +33,13 @@ class Workload:
 
 
 def list_workloads() -> list[Workload]:
-    """Return a workload for each command."""
+    """Return a workload for each command that writes files."""
     sweep = ("noise-sweep", "--trials", "2", "--clip", "none", "--variances", "0.01,0.1", *_COMMON)
     consistency = ("consistency", "--image", "x.png", "--trials", "3", "--clip", "none", *_COMMON)
     invert = ("invert", "x.png", "y.png", "--starts", "2", "--npz", "z.npz", *_COMMON)
     sample = ("sample", "g", "--out", "pictures/", "--count", "5", "--npz", "z.npz")
     train = ("--size", "16", "--width", "4", "--batch-size", "4", "--steps", "4", "--out", "t")
     encoder = ("train-encoder", "--checkpoint", "g", "--images", "1200", "--batch-size", "300")
-    inspect = ("inspect", "g", "--spectrum", "s.png", "--points", "2")
     overwrite = ("--overwrite",)
     return [
         Workload("recover", write_checkpoint, _RECOVER, results="recover.h5"),
@@ -53,8 +52,6 @@ def list_workloads() -> list[Workload]:
         Workload("train", _write_photographs, ("train", "photographs", *train)),
         Workload("train-encoder", write_checkpoint, encoder),
         Workload("sample", write_checkpoint, sample, overwrite),
-        Workload("inspect", write_checkpoint, inspect, overwrite),
-        Workload("cache", _write_cache, ("cache", "clear")),
     ]
 
 
@@ -114,11 +111,3 @@ def _write_shards(folder: Path) -> None:
     write_checkpoint(folder)
     for number in ("1", "2"):
         run_ganinv(folder, *_SHARDED, "--shard", f"{number}/2", "--out", f"{number}.h5")
-
-
-def _write_cache(folder: Path) -> None:
-    """Write measurements into the cache of the workload, beside its current folder."""
-    for kind in ("norms", "preconditioner"):
-        (folder.parent / "cache" / "ganinv" / kind).mkdir(parents=True)
-        for number in range(3):
-            np.savez(folder.parent / "cache" / "ganinv" / kind / f"{number}.npz", np.zeros(9))

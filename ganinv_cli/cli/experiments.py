@@ -193,13 +193,21 @@ def _run_and_publish(
     output = Output(**{each.name: given.pop(each.name) for each in fields(Output)})
     checkpoints = checkpoints or (given["checkpoint"],)
     several = len(checkpoints) > 1
-    names = _name_generators(checkpoints) if several else [""]
+    for checkpoint in checkpoints:
+        if checkpoints.count(checkpoint) > 1:
+            raise UsageError(f"--checkpoint {checkpoint} is given twice; give each generator once")
+    names = name_generators([str(each) for each in checkpoints]) if several else [""]
     default = output.out or Path(results_file)
     runs = [
         _prepare(kind, given | {"checkpoint": checkpoint}, output, default, name, npz)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
-    generators = [_read_generator(run, output) for run in runs]  # all, as one may be refused
+    from ganinv_cli.engine.loaded_generator import read_run_generator
+
+    with show_on_terminal(output.quiet) as reporter:
+        generators = [  # all before any work, as one may be refused
+            read_run_generator(run.config, reporter, verbose=output.verbose) for run in runs
+        ]
     folder = publish.get_results_folder(default)
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[NamedImage]] = {}
@@ -228,14 +236,6 @@ def _run_and_publish(
         click.echo(f"Error: {sentence}", err=True)
     if unread:
         sys.exit(1)
-
-
-def _name_generators(checkpoints: Sequence[str | None]) -> list[str]:
-    """Return a name for each generator. Raises UsageError if one is given twice."""
-    given = [str(checkpoint) for checkpoint in checkpoints]
-    if repeated := [checkpoint for checkpoint in given if given.count(checkpoint) > 1]:
-        raise UsageError(f"--checkpoint {repeated[0]} is given twice; give each generator once")
-    return name_generators(given)
 
 
 def _prepare(
@@ -283,14 +283,6 @@ def _check_npz(npz: Path, file: Path) -> None:
         raise UsageError(
             f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
         )
-
-
-def _read_generator(run: Run, output: Output) -> "LoadedGenerator":
-    """Return the generator of a run; TensorFlow has started."""
-    from ganinv_cli.engine.loaded_generator import read_run_generator
-
-    with show_on_terminal(output.quiet) as reporter:
-        return read_run_generator(run.config, reporter, verbose=output.verbose)
 
 
 def _run(

@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
@@ -291,11 +292,15 @@ def _start_cluster(ray: Any, folder: str, object_store_bytes: int) -> None:
 
 def _join_cluster(ray: Any, address: str) -> None:
     """Connect to a cluster. Raises UsageError if none answers."""
+    found = address
     try:
-        if address != "auto":
-            host, _, port = address.removeprefix("ray://").rpartition(":")
-            socket.create_connection((host, int(port)), PROBE_SECONDS).close()
-        ray.init(address=address, **INIT_OPTIONS)
+        if address == "auto":  # as Ray finds it, but Ray tries an old address for minutes
+            folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray")
+            current = folder / "ray_current_cluster"
+            found = os.environ.get("RAY_ADDRESS") or current.read_text().strip()
+        host, _, port = found.removeprefix("ray://").rpartition(":")
+        socket.create_connection((host, int(port)), PROBE_SECONDS).close()
+        ray.init(address=found, **INIT_OPTIONS)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"--address {address}: no Ray cluster answers ({_summarise_error(error)}); give local, "

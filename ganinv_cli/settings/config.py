@@ -22,7 +22,6 @@ from ganinv_cli.settings.declare import (
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.settings.sharding import parse_shard
 
-MAX_TRIALS = 2**31
 MAX_SEED = 2**32 - 1
 MAX_WORKERS = 2**16  # of Ray, and cores of each
 
@@ -30,9 +29,6 @@ MAX_WORKERS = 2**16  # of Ray, and cores of each
 def _declare_machine(default: Value, **declaration: Any) -> Value:
     """Declare a setting of the machine, which may differ when a run goes on."""
     return declare(default, **{"group": MACHINE, "resume": "free"} | declaration)
-
-
-Check = tuple[bool, str]  # whether settings are valid together, and the error if they are not
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Config(Conventions):
         1000,
         help="Latent vectors to recover.",
         group=INPUT,
-        range=(1, MAX_TRIALS),
+        range=(1, 2**31),
         resume="free unless coupled",
     )
     clip: tuple[str, ...] = declare(
@@ -160,8 +156,8 @@ class Config(Conventions):
             if not valid:
                 raise ConfigError(message)
 
-    def _checks(self) -> Iterator[Check]:
-        """Yield the checks across settings; the first that fails is the error."""
+    def _checks(self) -> Iterator[tuple[bool, str]]:
+        """Yield whether settings are valid together, and the error if they are not."""
         yield (len(set(self.clip)) == len(self.clip), "clip has a rule twice; give each once")
         yield (
             self.tolerance > 0 or self.solver == "gd",
@@ -222,7 +218,7 @@ class RecoverConfig(Config):
         help="float64: make the images in float64, and refine each converged z in float64.",
     )
 
-    def _checks(self) -> Iterator[Check]:
+    def _checks(self) -> Iterator[tuple[bool, str]]:
         yield from super()._checks()
         yield (
             self.polish == "none" or self.batch_norm == "frozen",
@@ -263,7 +259,7 @@ class NoiseSweepConfig(Config):
     def has_exact_images(self) -> bool:
         return not all(self.variances)
 
-    def _checks(self) -> Iterator[Check]:
+    def _checks(self) -> Iterator[tuple[bool, str]]:
         yield from super()._checks()
         names = [f"{variance:g}" for variance in self.variances]
         yield (
@@ -280,7 +276,6 @@ class NoiseSweepConfig(Config):
 class ImagesConfig(Config):
     """The settings of experiments on image files; `trials` counts the starts per image."""
 
-    command: ClassVar[str]
     shards_images: ClassVar[bool]  # whether a shard has whole images, else trials of each image
 
     restarts: int = redeclare(Config, "restarts", 0)
@@ -321,7 +316,6 @@ class ImagesConfig(Config):
 class ConsistencyConfig(ImagesConfig):
     """The settings of `ganinv consistency`."""
 
-    command = "consistency"
     shards_images = False
     trials: int = redeclare(
         Config,
@@ -335,7 +329,6 @@ class ConsistencyConfig(ImagesConfig):
 class InvertConfig(ImagesConfig):
     """The settings of `ganinv invert`."""
 
-    command = "invert"
     shards_images = True
     checkpoint: str = redeclare(
         Config,

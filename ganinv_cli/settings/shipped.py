@@ -33,11 +33,12 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
 def _suggest_name(kind: ResourceKind, typed: Path) -> str:
     """Return what to type in place of a path that does not exist."""
     shipped = list_shipped(kind)
-    names = {each.name: str(each) for each in typed.parent.glob("*")}
-    names |= dict(zip(shipped, shipped, strict=True))
-    name = typed.stem if kind == "config" else typed.name
-    if close := get_close_matches(typed.name, names) or get_close_matches(name, names):
-        return f"did you mean {names[close[0]]}?"
+    names = {each.name: str(each) for each in typed.parent.glob("*")} | {
+        name: name for name in shipped
+    }
+    for name in (typed.name, typed.stem):
+        if close := get_close_matches(name, names):
+            return f"did you mean {names[close[0]]}?"
     return f"give a path, or the name of a {kind} that ships: {', '.join(shipped) or 'none here'}"
 
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -29,9 +29,12 @@ CHUNK_ROWS = 1024  # at most
 CHUNK_BYTES = 1 << 18  # at most
 INDEX_BYTES = 24  # of the index per chunk, whether it is written or not
 FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, at most
-BLOCK_BYTES = 1 << 26  # of rows in memory at a time
+BLOCK_BYTES = 1 << 25  # of rows in memory at a time
 FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
 GAP_ROWS = 64  # rows that are faster to read than to skip
+HEAP = b"GCOL\x01"  # a heap of texts begins so
+HEAP_HEADER = 16  # bytes, of a heap and of each text
+PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -60,8 +63,8 @@ class ResultsFile:
         """
         self.path = path
         with explain_damage(path):
-            self._descriptor = _open_descriptor(path)
-        weakref.finalize(self, os.close, self._descriptor)
+            self._content = _open_content(path)
+            weakref.finalize(self, self._content.close)
         with self._open() as file:
             stored = _read_attributes(file)
             if not {"schema", "command"} <= stored.keys():
@@ -71,7 +74,7 @@ class ResultsFile:
                 )
             self.attributes = decode_attributes(path, stored)
             self.layout, paths = _read_layout(file, self.attributes)
-            if ATTRIBUTE in stored and stored[ATTRIBUTE] != sum_attributes(file, paths):
+            if ATTRIBUTE in stored and stored[ATTRIBUTE] != _sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
@@ -107,11 +110,12 @@ class ResultsFile:
     @contextlib.contextmanager
     def _open(self) -> Iterator[h5py.File]:
         """Open the file for one read, so that this or another program can open or replace it."""
+        status = os.fstat(self._content.fileno())
+        has_name = self.path.exists() and os.path.samestat(status, self.path.stat())
+        # Through Python's file only if another file has its name: signals disturb Python's code.
+        source = self.path if has_name else self._content
         # A file is never changed after its renaming, so HDF5's own lock is not needed.
-        with (
-            explain_damage(self.path),
-            h5py.File(f"/dev/fd/{self._descriptor}", "r", locking=False) as file,
-        ):
+        with explain_damage(self.path), h5py.File(source, "r", locking=False) as file:
             yield file
 
 
@@ -131,6 +135,11 @@ def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
             if not plain[part]:
                 break
     return {path for path in paths if plain.get(path)}
+
+
+def write_attributes_sum(file: h5py.File) -> None:
+    """Write the checksum over the attributes of "/" and of the figures, and over the constants."""
+    file.attrs[ATTRIBUTE] = _sum_attributes(file, set(file))
 
 
 def write_results(
@@ -242,7 +251,7 @@ def _build_skeleton(
             pictures = figure.pictures
             chunks = (1, 1, *pictures.shape[2:])
             group.create_dataset("pictures", data=pictures, chunks=chunks, **STORAGE)
-        file.attrs[ATTRIBUTE] = sum_attributes(file, {*constants, *figures})
+        write_attributes_sum(file)
     return image.getvalue()
 
 
@@ -251,13 +260,37 @@ def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
     return np.full(count, -1, np.int64) if name == TRIAL else kind.empty(count)
 
 
-def _open_descriptor(path: Path) -> int:
-    """Open a file for reading. Raises ResultsError if it is not HDF5."""
-    descriptor = os.open(path, os.O_RDONLY)
-    if os.pread(descriptor, len(SIGNATURE), 0) != SIGNATURE:
-        os.close(descriptor)
-        raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-    return descriptor
+def _open_content(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises ResultsError if it is not HDF5, ValueError if damaged."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            raise ResultsError(f"{path} is not an HDF5 file; name a results file")
+        descriptor = file.fileno()
+        length = os.fstat(descriptor).st_size
+        for start in range(0, length, PIECE_BYTES):
+            content = os.pread(descriptor, PIECE_BYTES + HEAP_HEADER, start)
+            at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
+            while at >= 0:
+                size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
+                whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
+                if whole and not _is_heap(os.pread(descriptor, size, start + at)):
+                    raise ValueError("a heap of its texts is damaged")
+                at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
+        stack.pop_all()
+    return file
+
+
+def _is_heap(content: bytes) -> bool:
+    """Return whether the texts of a heap follow one another to its end, or HDF5 never ends."""
+    start = HEAP_HEADER
+    while start + HEAP_HEADER <= len(content):
+        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        if not is_text and size < HEAP_HEADER:
+            return False
+        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
+    return start <= len(content)
 
 
 def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout, set[str]]:
@@ -331,25 +364,20 @@ def _is_plain(file: h5py.File, path: str) -> bool:
     return True
 
 
-def sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
+def _sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     """Return the SHA-256 of the attributes of "/" and of the figures, and of the constants."""
-    said: dict[str, Any] = {"/": _list_plain_attributes(file)}
-    for name in json.loads(file.attrs["figures"]):
-        said[name] = _list_plain_attributes(file[name])
+    said: dict[str, Any] = {"/": _read_attributes(file)}
+    said["/"].pop(ATTRIBUTE, None)
+    for name in json.loads(said["/"]["figures"]):
+        said[name] = _read_attributes(file[name])
     for name in columns.CONSTANTS_BY_NAME.keys() & set(paths):
         said[name] = [str(file[name].dtype), file[name][()].tolist()]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _list_plain_attributes(holder: h5py.Group) -> dict[str, Any]:
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for name, value in _read_attributes(holder).items()
-        if name != ATTRIBUTE
-    }
-
-
 def _read_attributes(holder: h5py.Group) -> dict[str, Any]:
     names: list[bytes] = []
     h5a.iterate(holder.id, names.append)  # `holder.attrs` calls Python code, which signals disturb
-    return {name.decode(): holder.attrs[name.decode()] for name in names}
+    values = {name.decode(): holder.attrs[name.decode()] for name in names}
+    plain = np.ndarray | np.generic
+    return {name: v.tolist() if isinstance(v, plain) else v for name, v in values.items()}

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.settings.config import MAX_TRIALS
 from ganinv_cli.store import columns
 from ganinv_cli.store.columns import Column, GroupKind
 
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
+MAX_TRIALS = 2**31
 CACHE_BYTES = 1 << 16  # larger columns are not cached
 _OUTCOMES = {"outcome", "first/outcome", "polished/outcome"}
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from called import run_ganinv
-from ganinv_cli.jacobian_spectrum import find_spectrum
 from PIL import Image
 
 from ganinv_cli.conversion.destination import parse_destination
@@ -20,6 +19,7 @@ from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.formats import read
 from ganinv_cli.inspection import checks, spectrum
+from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.graph import weight_arrays
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.statistics.descent_theory import find_stable_rate

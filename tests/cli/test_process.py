@@ -7,17 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from ganinv_cli.progress.terminal import show_on_terminal
-
-from ganinv_cli import formats
-from ganinv_cli.api import read_checkpoint
-from ganinv_cli.errors import CheckpointError
-from ganinv_cli.settings.conventions import Conventions
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 START = """
 import os, sys
-from ganinv_cli.api.tensorflow_start import start_tensorflow
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 start_tensorflow()
 import ganinv_cli.experiments.images
 import tensorflow as tf
@@ -98,21 +92,3 @@ def test_a_report_loads_no_tensorflow_and_tensorflow_no_keras(folder: Path) -> N
     run = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == ["[]", "keras.src.optimizers.adam False"]
-
-
-def test_slow_reading_says_why(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    def read(path: Path, conventions: Conventions) -> None:
-        import time
-
-        time.sleep(0.5)
-        raise CheckpointError(f"{path}: no")
-
-    monkeypatch.setattr(formats, "read", read)
-    monkeypatch.setattr(formats, "needs_tensorflow", lambda path, conventions: False)
-    monkeypatch.setattr(read_checkpoint, "SLOW_READING", 0.05)
-    for quiet in (False, True):
-        with pytest.raises(CheckpointError), show_on_terminal(None, quiet) as reporter:
-            read_checkpoint.read_checkpoint_lazily(tmp_path / "g.onnx", Conventions(), reporter)
-        assert ("once for each file" in capsys.readouterr().err) is not quiet

@@ -171,7 +171,7 @@ def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
     wide = make_rows([2], ("none",))
     wide["none"]["z_found"] = np.zeros((1, LATENT + 1), np.float32)
     with open_run(path, make_provenance()) as run:
-        with pytest.raises(ResultsError, match="does not fit its own config .none/z_found"):
+        with pytest.raises(ResultsError, match=r"does not fit its own config .none/z_found"):
             run.commit(wide)
         with pytest.raises(ResultsError, match="curve_gradients is not what it was"):
             run.commit(make_rows([2]), {"curve_gradients": np.zeros(4)})

@@ -156,6 +156,6 @@ def test_a_merge_on_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     for call in DISK_CALLS[1:]:
         with monkeypatch.context() as patch:
             patch.setattr(os, call, _fail_with_a_full_disk)
-            with pytest.raises(SaveError, match="all.h5 could not be written .No space left"):
+            with pytest.raises(SaveError, match=r"all.h5 could not be written .No space left"):
                 merge(out, paths, overwrite=True)
         assert_holds(read_results(out), [3])

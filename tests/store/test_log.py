@@ -109,7 +109,7 @@ def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):
     write_results_file(path, [0])
     write_results_file(tmp_path / "other.h5", [5], finished=False, seed=8)
     (tmp_path / "other.h5.log").rename(log.name_log(path))
-    with pytest.raises(ResultsError, match="is of another run than .*; move it away"):
+    with pytest.raises(ResultsError, match=r"is of another run than .*; move it away"):
         read_results(path)
 
 
@@ -130,5 +130,5 @@ def test_an_unfinished_run_of_the_first_version_is_explained(path):
     (parts / "part-00000001.h5").write_bytes(b"")
     with pytest.raises(ResultsError, match=r"finish it with ganinv 1.0.0, or remove the folder"):
         read_results(path)
-    with pytest.raises(ResultsError, match="1.0.0"), open_run(path, make_provenance()):
+    with pytest.raises(ResultsError, match=r"1\.0\.0"), open_run(path, make_provenance()):
         pass

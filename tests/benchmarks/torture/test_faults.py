@@ -52,7 +52,7 @@ def test_a_failed_case_is_kept_as_a_test_takes_it(tmp_path):
     bench = MutatedBench(tmp_path / "w", tmp_path, tmp_path / "failures", lambda _: outcomes.pop(0))
     kept = tmp_path / "failures" / "one"
     kept.mkdir(parents=True)
-    about = {"arguments": ["report", "x.h5"], "outputs": [], "published": False, "expected": None}
+    about = {"arguments": ["report", "x.h5"], "outputs": [], "published": False}
     (kept / "case.json").write_text(json.dumps(about))
     assert bench.judge_kept(kept) == {"traceback"}
     assert bench.judge_kept(kept) == set()
