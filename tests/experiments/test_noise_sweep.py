@@ -84,13 +84,6 @@ def test_noisy_pixels_are_clipped_on_demand(hard, tmp_path):
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
 
 
-def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
-    (tmp_path / "mixed.toml").write_text('precision = "mixed"')
-    given = ("--checkpoint", hard.folder, "--trials", 1, "--variances", "1")
-    run_ganinv(tmp_path, "noise-sweep", *given, "--config", "mixed.toml")
-    assert read_results(tmp_path / "noise-sweep.h5").attributes["precision"] == "float32"
-
-
 @pytest.mark.parametrize("clip", [True, False])
 def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
