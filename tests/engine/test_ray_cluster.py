@@ -124,7 +124,7 @@ def test_each_job_is_completed_once_and_has_its_own_rows(dying):
 
 def test_one_cluster_runs_one_task_after_another_that_was_closed():
     cluster = _open(Ray())
-    closed = cluster.run(TASK, JOBS[:40], threading.Event())
+    closed = cluster.run(TASK, [Job(1000 + number) for number in range(40)], threading.Event())
     next(closed)
     closed.close()
     for _ in range(2):
