@@ -12,9 +12,10 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.files.links import follow_link
 from ganinv_cli.files.write import has_content, open_replacement
 from ganinv_cli.settings.names import image_number
+from ganinv_cli.store.damage import explain_damage
 from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
 from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.provenance import RUN_KEYS, explain_damage
+from ganinv_cli.store.provenance import RUN_KEYS
 from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once

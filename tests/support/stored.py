@@ -117,7 +117,7 @@ def make_rows(trials, groups=("", "none", "stochastic")):
 
 
 def add_missing_columns(given, latent):
-    """Return the given rows of a rule with zeros in the columns that they lack and every file has."""
+    """Return rows of a rule with zeros in the columns that they lack and every file has."""
     zeros = {
         column.name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
         for column in rows.get_columns("none").values()
