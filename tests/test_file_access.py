@@ -52,8 +52,9 @@ ALLOWED = {
     "encoder/model": {".open", "numpy.savez"},
     "formats/keras/trace": {"keras.models.load_model", "keras.saving.deserialize_keras_object"},
     "formats/tensorflow/tensors": {"tensorflow.train.load_checkpoint"},
-    "store/files": {"h5py.File"},
-    "store/finished_file": {".open", "h5py.File"},
+    "store/damage": {".open"},
+    "store/hdf5": {".open", "h5py.File"},
+    "store/log": {".open", "mmap.mmap", "os.open"},
     "training/export": {"shutil.copy2"},
     "training/train": {"tensorflow.train.Checkpoint", "tensorflow.train.CheckpointManager"},
 }

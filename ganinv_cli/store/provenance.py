@@ -149,8 +149,11 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
 def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clause: str) -> str:
     """Return a clause for each setting in which two runs differ, by their decoded attributes.
 
-    `clause` has places for the setting and both values. Of another generator no more is said.
+    `clause` has places for the setting and both values. Of another command or generator no
+    more is said.
     """
+    if there["command"] != here["command"]:
+        return clause.format("the command", there["command"], here["command"])
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)
