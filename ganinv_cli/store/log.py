@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files import follow_link, replace_file
 from ganinv_cli.store.damage import explain_damage
 from ganinv_cli.store.provenance import check_names, decode_attributes
 from ganinv_cli.store.rows import TRIAL, Group, Kind, Layout, join_layouts

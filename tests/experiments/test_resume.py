@@ -1,6 +1,5 @@
 """A run that was stopped goes on, ends as an undisturbed one, and loses nothing."""
 
-import shutil
 import signal
 import subprocess
 import sys
