@@ -17,9 +17,8 @@ from ganinv_cli.settings.config import (
     InvertConfig,
     NoiseSweepConfig,
     RecoverConfig,
-    name_setting,
 )
-from ganinv_cli.settings.load import check_stored_settings
+from ganinv_cli.settings.load import check_stored_settings, name_setting
 from ganinv_cli.store.damage import DamagedError
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
