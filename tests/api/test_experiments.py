@@ -133,7 +133,7 @@ def test_an_inversion_has_a_row_for_each_image(
     assert inversion.verdict == ["made"] * 3 and inversion.outcome == ["converged"] * 3
     assert (inversion.psnr > 40).all() and (inversion.image_loss < 1).all()
     assert ((inversion.agreement > 0) & (inversion.agreement <= 1)).all()
-    assert inversion.inside.dtype == np.bool_
+    assert inversion.inside.dtype == np.bool_ and inversion.inside.all()
     np.testing.assert_allclose(inversion.images, generator(inversion.z), atol=1 / 127)
     np.testing.assert_array_equal(to_pixels(inversion.targets), images)
     assert len(inversion.table().splitlines()) <= 16

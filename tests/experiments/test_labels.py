@@ -15,7 +15,7 @@ from ganinv_cli.experiments.run import run_experiment
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.progress import SILENT
-from ganinv_cli.settings.config import Config, InvertConfig, NoiseSweepConfig, RecoverConfig
+from ganinv_cli.settings.config import Config, InvertConfig, RecoverConfig
 from ganinv_cli.store import Results, read_results
 
 LABELS = conditional.LABELS
@@ -45,16 +45,6 @@ def test_a_fixed_label_leaves_nothing_to_try(tmp_path: Path) -> None:
     groups = _run(tmp_path, RecoverConfig(trials=4, clip=("none",), batch_size=4, label=1)).groups
     assert "label" not in groups[""] and "label" not in groups["none"]
     assert (groups["none"]["z_error"] < 1e-7).all()
-
-
-def test_noise_settles_nothing_before_each_label_had_its_start(tmp_path: Path) -> None:
-    """The residual of noise is less certain than the difference between labels."""
-    config = NoiseSweepConfig(trials=8, clip=("none",), variances=(1e-4, 0.2), batch_size=8)
-    groups = _run(tmp_path, config).groups
-    near, far = groups["variance=0.0001/none"], groups["variance=0.2/none"]
-    np.testing.assert_array_equal(near["label"], groups[""]["label"])
-    assert (near["z_error"] < 1e-2).all()
-    assert (far["restarts"] >= LABELS - 1).all()
 
 
 def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from called import run_ganinv
+from called import make_image, run_ganinv, save_image
 
 from ganinv_cli.engine import devices
 from ganinv_cli.loop.batch import rounding_loss
@@ -44,26 +44,18 @@ def test_the_table_counts_what_the_file_holds(finished):
         assert row["gradients"] == pytest.approx(group["gradients"].mean() + cost)
 
 
-def test_every_rule_has_the_same_z_and_start_and_the_errors_of_its_own_z(finished):
+def test_every_rule_restarts_from_the_same_z_and_start_and_has_the_errors_of_its_own_z(finished):
     groups = finished[2].groups
     for rule in RULES:
         group = groups[rule]
+        failed = group["first/outcome"] != Outcome.converged
+        assert failed.any() and (group["restarts"][failed] > 0).all()
+        assert (group["z_error"] < 1e-3).sum() > (group["first/z_error"] < 1e-3).sum()
         assert group["trial"].tolist() == groups[""]["trial"].tolist() == list(range(12))
         assert (group["z_start"] == groups["none"]["z_start"]).all()
         for name in ("", "first/"):
             distance = (group[f"{name}z_found"].astype(float) - groups[""]["z_true"]) ** 2
             np.testing.assert_allclose(group[f"{name}z_error"], distance.mean(1))
-
-
-def test_restarts_recover_what_first_starts_do_not(finished):
-    first, restarts, before, after = (
-        np.concatenate([finished[2].groups[rule][name] for rule in RULES])
-        for name in ("first/outcome", "restarts", "first/z_error", "z_error")
-    )
-    failed = first != Outcome.converged
-    assert failed.any()
-    assert (restarts[failed] > 0).all()
-    assert (after < 1e-3).sum() > (before < 1e-3).sum()
 
 
 def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(finished):
@@ -149,3 +141,42 @@ def test_a_run_goes_on_where_auto_means_something_else(hard, tmp_path, monkeypat
     assert used == ["float32", "mixed"]
     assert results.attributes["config"]["precision"] == "auto"
     assert (results.groups["none"]["z_error"] < 1e-6).all()
+
+
+def test_shards_merged_are_the_run(finished, hard, tmp_path):
+    """They have batches of their own: blocks of 8 trials are dealt in turn."""
+    whole = finished[2]
+    for number in (2, 1):
+        _recover(tmp_path, hard, *SETTINGS, "--shard", f"{number}/2")
+    parts = [f"recover-{number}-of-2.h5" for number in (2, 1)]
+    said = run_ganinv(tmp_path, "merge", "all.h5", *parts, "--format", "json")
+    assert "12 trials of 3 rules from 2 files" in said.stderr
+    merged = read_results(tmp_path / "all.h5")
+    assert merged.complete
+    for rule in RULES:
+        one, other = whole.groups[rule], merged.groups[rule]
+        assert other["trial"].tolist() == list(range(12))
+        assert (one["z_start"] == other["z_start"]).all()
+        assert (one["outcome"] == other["outcome"]).all()
+        converged = one["outcome"] == Outcome.converged
+        assert np.abs(one["z_found"] - other["z_found"])[converged].max() < 1e-3
+    for name, figure in whole.figures.items():
+        assert merged.figures[name].trials == figure.trials
+    before = (tmp_path / "all.h5").stat().st_mtime_ns
+    assert _recover(tmp_path, hard, *SETTINGS, "--out", "all.h5").stdout == said.stdout
+    assert (tmp_path / "all.h5").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (("recover", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
+        (("noise-sweep", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
+        (("invert", "a.png", "--trials", 3), "the 1 images"),
+    ],
+)
+def test_a_shard_that_has_nothing_is_nothing_to_do(hard, tmp_path, command, what):
+    save_image(tmp_path / "a.png", make_image(hard.generator, 0))
+    result = run_ganinv(tmp_path, *command, "--checkpoint", hard.folder, "--shard", "2/2")
+    assert result.stderr.splitlines()[-1] == f"nothing to do: shard 2/2 has none of {what}"
+    assert result.stdout == "" and not list(tmp_path.glob("*.h5"))

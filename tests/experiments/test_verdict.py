@@ -1,6 +1,7 @@
 """The verdict of `ganinv invert`: did this generator make the image, or which of several did?"""
 
 import json
+from unittest import mock
 
 import builders
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from called import make_image, make_random_pixels, run_ganinv, save_image
 from PIL import Image
 
+from ganinv_cli import statistics
+from ganinv_cli.experiments import copies
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
@@ -143,3 +146,17 @@ def test_a_generator_that_does_not_load_or_is_given_twice_is_refused(compared, g
         result = _attribute(folder, [first, *others], "--out", "new.h5", code=2)
         assert words in result.stderr
     assert not list(folder.glob("new*"))
+
+
+def test_a_worse_copy_loses_no_less_and_pixels_that_a_mask_leaves_out_nothing(easy):
+    half = np.zeros((16, 16, 1), np.bool_)
+    half[:8] = True
+    masks = (None, half, ~half)
+    whole, one, other = (copies.find_copy_losses(easy.generator, mask) for mask in masks)
+    assert whole.shape == (1 + len(QUALITIES),)
+    assert (np.diff(whole) >= 0).all() and whole[0] < whole[1] < whole[-1]
+    assert whole[0] == pytest.approx(statistics.rounding_residual(16 * 16 * 3), rel=0.4)
+    assert (one < whole).all() and (one + other >= whole).all()
+    with mock.patch.object(copies, "measure_copy_losses", side_effect=AssertionError):
+        again = [copies.find_copy_losses(easy.generator, mask) for mask in masks]
+    assert np.array_equal(again, [whole, one, other])  # measured once for each mask
