@@ -85,7 +85,7 @@ def _describe_trials(progress: RunProgress) -> Work:
         successes = f"{progress.successes:,}{of} {progress.success_word}"
     rate = progress.gradients_per_second
     factors = " × ".join(progress.factors)
-    details = [successes, rate and f"{rate:,.0f} gradients/s", factors and f"({factors})"]
+    details = [successes, rate and f"{rate:,.0f} gradients/s", factors]
     shown = [each for each in details if each]
     return Work(progress.finished, progress.total, "trials", shown, progress.seconds_left)
 

@@ -22,6 +22,7 @@ class Slow:
     def __init__(self, failing: int | None = None) -> None:
         self.failing = failing
         self.workers: set[int] = set()
+        self.finished = 0
 
     def run(self, generator, jobs, worker):
         self.workers.add(worker)
@@ -30,6 +31,7 @@ class Slow:
                 time.sleep(0.001)
                 if job.trial == self.failing:
                     raise GaninvError("the device is gone")
+                self.finished += 1
                 yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
         if jobs.is_stopped:
             yield WorkerResult(Counts(), [Job(1000 + worker)])
@@ -63,9 +65,11 @@ def test_a_stopped_run_hands_over_what_every_worker_has(engine):
 
 
 def test_a_run_that_is_closed_ends_its_threads(engine):
-    results = engine.run(Slow(), JOBS, threading.Event())
+    task = Slow()
+    results = engine.run(task, JOBS, threading.Event())
     next(results)
     results.close()
+    assert task.finished < len(JOBS) - 10
     assert not [each for each in threading.enumerate() if each.name.startswith("device")]
 
 

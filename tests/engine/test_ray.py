@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from ganinv_cli.engine.engine import GeneratorSpec
+from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import open_cluster
 from ganinv_cli.errors import UsageError
 from ganinv_cli.experiments.run import run_experiment
@@ -36,26 +37,29 @@ RUN_LOCALLY = """
 import json, sys
 from pathlib import Path
 import psutil
+from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.experiments import run
 from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 
-class Run(run.Run):
-    def commit(self, *given):
-        super().commit(*given)
-        started = psutil.Process().children(recursive=True)
-        connections = [each for process in started for each in process.net_connections("inet")]
-        listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
-        print("committed", *sorted(listening), file=sys.stderr, flush=True)
+commit = run.Run.commit
+
+def commit_and_tell(self, *given):
+    commit(self, *given)
+    started = psutil.Process().children(recursive=True)
+    connections = [each for process in started for each in process.net_connections("inet")]
+    listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
+    print("committed", *sorted(listening), file=sys.stderr, flush=True)
 
 if __name__ == "__main__":
     run.COMMIT_SECONDS = 0
-    run.open_run.__globals__["Run"] = Run
-    config = RecoverConfig(**json.loads(sys.argv[1]), engine="ray", workers=2)
+    run.Run.commit = commit_and_tell
+    settings = json.loads(sys.argv[1])
+    config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)
     try:
         with handle_signals(), show_on_terminal(False) as reporter:
-            run.run_experiment(config, Path("recover.h5"), reporter)
+            run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -90,7 +94,8 @@ def cluster() -> Iterator[clusters.LocalCluster]:
 def _run(settings: dict[str, object], folder: Path, **others: object) -> Results:
     path = folder / "recover.h5"
     with mock.patch.dict(os.environ):
-        run_experiment(RecoverConfig(**settings, **others), path, SILENT)  # type: ignore[arg-type]
+        config = RecoverConfig(**settings, **others)  # type: ignore[arg-type]
+        run_experiment(config, load(config.checkpoint), path, SILENT)
     return read_results(path)
 
 

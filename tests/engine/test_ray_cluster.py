@@ -44,7 +44,7 @@ class Ray:
         self._answers: list[object] = []
 
     def put(self, value: object) -> object:
-        return value
+        return [value]  # another object each time, as a reference is
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 2.0}
@@ -83,6 +83,8 @@ class Actor:
 
     def _work(self, task: object, jobs: list[Job], remaining: int) -> object:
         self._ray.assigned.append(len(jobs))
+        if task is not None:
+            self._jobs = []
         if self._ray.dying and not self._dead:
             self._ray.dying -= 1
             self._dead = True
@@ -99,6 +101,9 @@ def _open(ray: Ray, config: RecoverConfig = CONFIG, say=lambda sentence: None) -
     return RayCluster(ray, config, SPEC, say)  # type: ignore[arg-type]
 
 
+TASK = object()
+
+
 class _Spec:
     def build(self) -> None:
         """Build nothing."""
@@ -109,7 +114,7 @@ SPEC = _Spec()
 
 @pytest.mark.parametrize("dying", [0, 2])
 def test_each_job_is_completed_once_and_has_its_own_rows(dying):
-    results = list(_open(Ray(dying)).run(None, JOBS, threading.Event()))
+    results = list(_open(Ray(dying)).run(TASK, JOBS, threading.Event()))
     assert sorted(job for result in results for job in result.jobs) == JOBS
     for result in results:
         squares = [job.trial**2 for job in result.jobs]
@@ -117,30 +122,36 @@ def test_each_job_is_completed_once_and_has_its_own_rows(dying):
     assert results[-1].counts.seconds == 0.5  # of two workers
 
 
-def test_one_cluster_runs_one_task_after_another():
-    cluster = _open(Ray())
+@pytest.mark.parametrize("seed", range(5))
+def test_one_cluster_runs_one_task_after_another_that_was_closed(seed):
+    ray = Ray()
+    ray.random = random.Random(seed)
+    cluster = _open(ray)
+    closed = cluster.run(TASK, [Job(1000 + number) for number in range(40)], threading.Event())
+    next(closed)
+    closed.close()
     for _ in range(2):
-        results = list(cluster.run(None, JOBS, threading.Event()))
+        results = list(cluster.run(TASK, JOBS, threading.Event()))
         assert sorted(job for result in results for job in result.jobs) == JOBS
 
 
 @pytest.mark.parametrize("jobs", [JOBS[:1], JOBS])
 def test_workers_that_die_again_and_again_end_the_run(jobs):
     with pytest.raises(GaninvError, match=r"3 workers ended while they had trial 0.*out of memory"):
-        list(_open(Ray(dying=99)).run(None, jobs, threading.Event()))
+        list(_open(Ray(dying=99)).run(TASK, jobs, threading.Event()))
 
 
 def test_an_error_of_the_task_is_raised():
     with pytest.raises(GaninvError, match="the task cannot run"):
-        list(_open(Ray(99, TaskError())).run(None, JOBS, threading.Event()))
+        list(_open(Ray(99, TaskError())).run(TASK, JOBS, threading.Event()))
 
 
 def test_workers_get_a_batch_and_as_much_ahead_and_less_towards_the_end():
     ray = Ray()
-    list(_open(ray).run(None, [Job(trial) for trial in range(1000)], threading.Event()))
+    list(_open(ray).run(TASK, [Job(trial) for trial in range(1000)], threading.Event()))
     assert ray.assigned[0] == 16
     ray = Ray()
-    list(_open(ray).run(None, JOBS[:20], threading.Event()))
+    list(_open(ray).run(TASK, JOBS[:20], threading.Event()))
     assert max(ray.assigned) <= 10
 
 
@@ -148,7 +159,7 @@ def test_a_stopped_run_ends_with_the_answers_that_come(monkeypatch):
     monkeypatch.setattr(ray_cluster, "STOP_SECONDS", 0.2)
     monkeypatch.setattr(ray_cluster, "ANSWER_SECONDS", 0.1)
     ray, stop = Ray(), threading.Event()
-    results = _open(ray).run(None, [Job(trial) for trial in range(1000)], stop)
+    results = _open(ray).run(TASK, [Job(trial) for trial in range(1000)], stop)
     next(results)
     stop.set()
     calls = len(ray.assigned)
