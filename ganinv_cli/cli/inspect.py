@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli import files
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError
@@ -90,6 +89,7 @@ def inspect(
         ganinv inspect portraits64
         ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
     """
+    from ganinv_cli import files
     from ganinv_cli.engine.loaded_generator import (
         check_norms,
         make_generator_spec,
@@ -153,6 +153,7 @@ def inspect(
 
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+    from ganinv_cli import files
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.jacobian import find_spectrum

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,7 +17,8 @@ from h5py import h5a, h5d, h5l, h5o
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import columns, rows
-from ganinv_cli.store.provenance import decode_attributes, explain_damage
+from ganinv_cli.store.damage import explain_damage, open_hdf5
+from ganinv_cli.store.provenance import decode_attributes
 from ganinv_cli.store.rows import TRIAL, TRIAL_KIND, GroupRows, Kind, Layout, column_path
 
 ATTRIBUTE = "attributes_sha256"  # of "/": over all attributes of "/" and figures, and constants
@@ -30,12 +31,7 @@ CHUNK_BYTES = 1 << 18  # at most
 INDEX_BYTES = 24  # of the index per chunk, whether it is written or not
 FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, at most
 BLOCK_BYTES = 1 << 25  # of rows in memory at a time
-FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
 GAP_ROWS = 64  # rows that are faster to read than to skip
-HEAP = b"GCOL\x01"  # a heap of texts begins so
-HEAP_HEADER = 16  # bytes, of a heap and of each text
-PIECE_BYTES = 1 << 22  # of a file that are searched for heaps at once
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class ResultsFile:
         """
         self.path = path
         with explain_damage(path):
-            self._content = _open_content(path)
+            self._content = open_hdf5(path)
             weakref.finalize(self, self._content.close)
         with self._open() as file:
             stored = _read_attributes(file)
@@ -123,7 +119,7 @@ def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
     """Return which of these paths are in a file.
 
     Raises ValueError if one is a link that leads elsewhere, or an array that has its values in
-    another file or is compressed by a filter that would be loaded as a plugin.
+    another file.
     """
     plain: dict[str, bool] = {}
     for path in paths:
@@ -260,39 +256,6 @@ def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
     return np.full(count, -1, np.int64) if name == TRIAL else kind.empty(count)
 
 
-def _open_content(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises ResultsError if it is not HDF5, ValueError if damaged."""
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open("rb"))
-        if file.read(len(SIGNATURE)) != SIGNATURE:
-            raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-        descriptor = file.fileno()
-        length = os.fstat(descriptor).st_size
-        for start in range(0, length, PIECE_BYTES):
-            content = os.pread(descriptor, PIECE_BYTES + HEAP_HEADER, start)
-            at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
-            while at >= 0:
-                size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
-                whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
-                if whole and not _is_heap(os.pread(descriptor, size, start + at)):
-                    raise ValueError("a heap of its texts is damaged")
-                at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
-        stack.pop_all()
-    return file
-
-
-def _is_heap(content: bytes) -> bool:
-    """Return whether the texts of a heap follow one another to its end, or HDF5 never ends."""
-    start = HEAP_HEADER
-    while start + HEAP_HEADER <= len(content):
-        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
-        size = int.from_bytes(content[start + 8 : start + 16], "little")
-        if not is_text and size < HEAP_HEADER:
-            return False
-        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
-    return start <= len(content)
-
-
 def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout, set[str]]:
     """Return the kind of each column that the schema names, and which paths are in the file.
 
@@ -359,8 +322,6 @@ def _is_plain(file: h5py.File, path: str) -> bool:
         plan = node.get_create_plist()
         if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
             raise ValueError(f"/{path} keeps its values in another file")
-        if not FILTERS.issuperset(plan.get_filter(n)[0] for n in range(plan.get_nfilters())):
-            raise ValueError(f"/{path} is compressed in an unknown way")
     return True
 
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, replace_file
-from ganinv_cli.store.provenance import check_names, decode_attributes, explain_damage
+from ganinv_cli.store.damage import explain_damage
+from ganinv_cli.store.provenance import check_names, decode_attributes
 from ganinv_cli.store.rows import TRIAL, Group, Kind, Layout, join_layouts
 
 MARK = bytes.fromhex("d5a3c1874e0b92f66c18e7b03d5f2a99")  # random: begins each block

@@ -43,18 +43,20 @@ from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 
-class Run(run.Run):
-    def commit(self, *given):
-        super().commit(*given)
-        started = psutil.Process().children(recursive=True)
-        connections = [each for process in started for each in process.net_connections("inet")]
-        listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
-        print("committed", *sorted(listening), file=sys.stderr, flush=True)
+commit = run.Run.commit
+
+def commit_and_tell(self, *given):
+    commit(self, *given)
+    started = psutil.Process().children(recursive=True)
+    connections = [each for process in started for each in process.net_connections("inet")]
+    listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
+    print("committed", *sorted(listening), file=sys.stderr, flush=True)
 
 if __name__ == "__main__":
     run.COMMIT_SECONDS = 0
-    run.open_run.__globals__["Run"] = Run
-    config = RecoverConfig(**json.loads(sys.argv[1]), engine="ray", workers=2)
+    run.Run.commit = commit_and_tell
+    settings = json.loads(sys.argv[1])
+    config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)
     try:
         with handle_signals(), show_on_terminal(False) as reporter:
             run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)

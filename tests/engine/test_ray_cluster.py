@@ -122,9 +122,12 @@ def test_each_job_is_completed_once_and_has_its_own_rows(dying):
     assert results[-1].counts.seconds == 0.5  # of two workers
 
 
-def test_one_cluster_runs_one_task_after_another_that_was_closed():
-    cluster = _open(Ray())
-    closed = cluster.run(TASK, JOBS[:40], threading.Event())
+@pytest.mark.parametrize("seed", range(5))
+def test_one_cluster_runs_one_task_after_another_that_was_closed(seed):
+    ray = Ray()
+    ray.random = random.Random(seed)
+    cluster = _open(ray)
+    closed = cluster.run(TASK, [Job(1000 + number) for number in range(40)], threading.Event())
     next(closed)
     closed.close()
     for _ in range(2):
