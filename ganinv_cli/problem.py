@@ -2,13 +2,20 @@
 
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.preconditioner import Preconditioner, QuadraticModel
 
+PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 ROW_MULTIPLE = 8  # parts of the batch are padded to a multiple of this, for few compiled shapes
+
+
+def rounding_loss(generator: Generator) -> float:
+    """Return the image loss that float32 cannot tell from 0."""
+    return PIXEL_ROUNDING * float(np.prod(generator.image_shape))
 
 
 class Evaluation(NamedTuple):

@@ -80,7 +80,9 @@ def main(
 
     workloads = list({case.workload.name: case.workload for case in cases}.values())
     workloads += [make_descent()] if shares else []
-    _share(workloads, open_disturbed, DisturbedBench.run_undisturbed, workers)
+    _share(
+        workloads, open_disturbed, DisturbedBench.run_undisturbed, workers=1
+    )  # it changes folders
     _share(cases, open_disturbed, lambda bench, case: tell(bench.judge(case)), workers)
     _share(
         shares,

@@ -103,13 +103,13 @@ class DisturbedBench:
         )
         is_resumed = killed.seconds + outcome.seconds < _RESUMED_COST * usual.seconds
         faults |= {"rows"} if unlike or not is_resumed else set()
-        seconds = (
-            f"{usual.seconds:.1f} s undisturbed, {killed.seconds:.1f} + {outcome.seconds:.1f} s"
-        )
+        says = [line for line in outcome.error.splitlines() if line.startswith("resuming")]
+        seconds = [f"{each.seconds:.1f} s" for each in (usual, killed, outcome)]
         return Judged(
             *(f"descent-{seed}-{share:.2f}", "kill -9 of a descent", workload.arguments),
             *(f"SIGKILL after {share:.2f} of its time", tuple(sorted(faults)), outcome.status),
-            f"{seconds}; differs {unlike}; {shorten(outcome)}",
+            "undisturbed {}, killed after {}, the next run {}; ".format(*seconds)
+            + "; ".join([f"differs: {unlike or 'nothing'}", *says, shorten(outcome)]),
         )
 
     def _copy_original(self, workload: Workload) -> Path:

@@ -11,7 +11,6 @@ import click
 from ganinv_cli.cli import options, publish
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files import check_output_file, has_content
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import (
     Config,
@@ -274,6 +273,7 @@ def _check_npz(npz: Path, file: Path) -> None:
 
     An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
     """
+    from ganinv_cli.files import check_output_file, has_content
     from ganinv_cli.report.invert.latents import holds_saved_latents
 
     check_output_file(npz, (".npz",), True, "--npz")

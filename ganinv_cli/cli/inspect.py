@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli import files
 from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
-from ganinv_cli.engine.loaded_generator import (
-    check_norms,
-    make_generator_spec,
-    read_checkpoint,
-)
-from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.declare import METHOD, OUTPUT
@@ -96,6 +89,16 @@ def inspect(
         ganinv inspect portraits64
         ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
     """
+    from ganinv_cli import files
+    from ganinv_cli.engine.loaded_generator import (
+        check_norms,
+        make_generator_spec,
+        read_checkpoint,
+    )
+    from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.inspection.facts import describe_checkpoint
+    from ganinv_cli.report.inspect.tables import format_facts
+
     options.refuse_ignored(
         points="" if spectrum else "it is the number of z for --spectrum",
         seed=""
@@ -113,9 +116,6 @@ def inspect(
     with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
         checkpoint = check_norms(read_checkpoint(path, conventions), verbose=verbose)
-        from ganinv_cli.inspection.facts import describe_checkpoint
-        from ganinv_cli.report.inspect.tables import format_facts
-
         description = describe_checkpoint(checkpoint)
         if sheet or spectrum or check or label >= 0:
             reporter.enter("loading TensorFlow")
@@ -153,6 +153,7 @@ def inspect(
 
 
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+    from ganinv_cli import files
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.jacobian import find_spectrum

@@ -1,6 +1,7 @@
 """The pictures of a run: read before the first is inverted, and numbered in the results file."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
@@ -150,7 +151,9 @@ def _read_files(
         return [
             picture
             for path in list_named_images(names)
-            if not (inputs.figure_folder and path.resolve().is_relative_to(own_folder))
+            if not (
+                inputs.figure_folder and Path(os.path.realpath(path)).is_relative_to(own_folder)
+            )  # `resolve` fails for a link to itself
             for picture in _read_file(path, config, generator, is_named=path in paths)
         ]
 

@@ -1,5 +1,6 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
+import glob
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ from ganinv_cli.experiments.progress import ProgressCounter
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
+from ganinv_cli.files import follow_link
 from ganinv_cli.jacobian import (
     POINTS,
     find_spectrum,
@@ -345,7 +347,8 @@ def _describe_surplus(run: Run, plan: Plan) -> str:
 
 
 def _describe_interruption(out: Path) -> str:
-    kept = out.exists() or out.with_name(f"{out.name}.log").exists()
-    if not kept:
+    path = follow_link(out)
+    beside = path.parent.glob(f"{glob.escape(path.name)}.*")  # the log, and snapshots
+    if not (path.exists() or any(beside)):
         return "interrupted before any trial had finished; the same command starts again"
     return f"interrupted; what has finished is saved for {out}, and the same command goes on"

@@ -7,8 +7,6 @@ from ganinv_cli.images.load import (
     Crop,
     TargetImage,
     load_image,
-    make_unread_image,
-    resize_image,
     to_floats,
     to_pixels,
 )
@@ -21,8 +19,6 @@ __all__ = [
     "load_image",
     "load_mask",
     "make_target_image",
-    "make_unread_image",
-    "resize_image",
     "suppress_pillow_warnings",
     "to_floats",
     "to_pixels",

@@ -1,7 +1,7 @@
 """List image files and read their bytes."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 from ganinv_cli.errors import ConfigError, ImageError, to_printable
@@ -57,11 +57,18 @@ def _list_source(source: Path) -> list[Path]:
 def list_files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """Return the files in a folder and its subfolders that have one of the suffixes, sorted.
 
-    Raises OSError.
+    Links to folders are followed once. Raises OSError.
     """
-    return sorted(
-        path for path in _walk_files(folder) if is_image_name(path.relative_to(folder), suffixes)
-    )
+    visited: set[str] = set()
+    paths: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in visited:
+            folders.clear()
+        else:
+            paths += (Path(parent, name) for name in names)
+        visited.add(place)
+    return sorted(path for path in paths if is_image_name(path.relative_to(folder), suffixes))
 
 
 def is_image_name(path: PurePath, suffixes: Collection[str] = SUFFIXES) -> bool:
@@ -96,18 +103,6 @@ def make_read_error(path: Path | str, error: OSError) -> ImageError:
     """Return the error for a file that cannot be read."""
     reason = error.strerror or error
     return ImageError(f"{to_printable(path)} cannot be read ({reason}); allow it or leave it out")
-
-
-def _walk_files(folder: Path) -> Iterator[Path]:
-    visited: set[str] = set()
-    for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        place = os.path.realpath(parent)
-        if place in visited:  # reached again through a link
-            folders.clear()
-            continue
-        visited.add(place)
-        folders.sort()
-        yield from (Path(parent, name) for name in names)
 
 
 def _raise(error: OSError) -> None:

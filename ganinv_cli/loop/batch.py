@@ -12,19 +12,13 @@ from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
-from ganinv_cli.problem import Problem
+from ganinv_cli.problem import Problem, rounding_loss
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver, select_rows
 
 RUNNING, EMPTY = 0, -1  # codes of a row besides those of Outcome
-PIXEL_ROUNDING = 1e-13  # squared rounding error of a pixel in float32: about three ulp, squared
 DIVERGED_ABOVE = 1e3  # absolute value of a component of z
-
-
-def rounding_loss(generator: Generator) -> float:
-    """Return the image loss that float32 cannot tell from 0."""
-    return PIXEL_ROUNDING * float(np.prod(generator.image_shape))
 
 
 class Starts(NamedTuple):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.loop.batch import Batch, BatchState, concatenate_batches, gather_rows
-from ganinv_cli.loop.slots import Slots, TrialQueue
+from ganinv_cli.loop.slots import Slots
 from ganinv_cli.solvers.solver import Solver
 
 FIRST_ROWS = 64  # rows to begin with
@@ -48,17 +48,16 @@ class BatchSizing:
             except tf.errors.ResourceExhaustedError as error:
                 self._halve_rows(self.rows, error)
 
-    def resize(
-        self, batch_state: BatchState, slots: Slots, trial_queue: TrialQueue, gradients_left: float
-    ) -> BatchState:
+    def resize(self, batch_state: BatchState, slots: Slots, gradients_left: float) -> BatchState:
         """Return the batch with as many rows as pay now."""
         before = len(slots)
-        more = trial_queue.has_more
-        wanted = self.choose_rows(gradients_left) if more else slots.count_needed_rows()
+        wanted = slots.count_needed_rows()
+        if slots.has_more:
+            wanted = self.choose_rows(gradients_left)
         if wanted < before:
             return slots.shrink(batch_state, wanted)
         # what is left at the end, such as a few followers, is not worth another batch
-        if wanted > before and not trial_queue.job_source.is_exhausted():
+        if wanted > before and not slots.job_source.is_exhausted():
             try:
                 new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
                 batch_state = concatenate_batches(batch_state, new_rows)
@@ -68,7 +67,7 @@ class BatchSizing:
         return batch_state
 
     def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:
-        """Return half the rows, after memory ran out; the trials of the others are parked."""
+        """Return half the rows, after memory ran out; those of the others are next."""
         self._halve_rows(len(slots), error)
         return slots.shrink(batch_state, self.rows)
 

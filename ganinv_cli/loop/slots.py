@@ -1,105 +1,23 @@
 """The slots of the batch: which trial each row has, and which trials come next."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job, JobSource
-from ganinv_cli.loop.batch import (
-    RUNNING,
-    BatchState,
-    Observation,
-    gather_rows,
-    replace_rows,
-    rounding_loss,
-)
-from ganinv_cli.loop.trial import (
-    Increment,
-    Limits,
-    MakeTargets,
-    RecordPoints,
-    StartResult,
-    Trial,
-)
-from ganinv_cli.network.generator import Generator
+from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, replace_rows
+from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
 MIN_ROWS = 4  # rows; a batch that empties shrinks no further
 
 
 @dataclass
-class TrialQueue:
-    """The trials of a job source, with their images, made in blocks as they are needed."""
-
-    job_source: JobSource
-    make_targets: MakeTargets  # gets at most `block_size` jobs at a time
-    limits: Limits
-    generator: Generator
-    record_points: RecordPoints
-    block_size: int
-    _pending_jobs: list[Job] = field(default_factory=list)
-    _trials: deque[Trial] = field(default_factory=deque)
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there are trials, or more may come."""
-        return bool(self._trials or self._pending_jobs) or not self.job_source.is_exhausted()
-
-    def pop_next(self) -> Trial | None:
-        """Return the next trial, or None if there is none now."""
-        if not self._trials:
-            self._pending_jobs = self._pending_jobs or self.job_source.take(self.block_size)
-            self._trials.extend(self.make_trials(self._pending_jobs))
-            self._pending_jobs = []  # last: making their images may run out of memory
-        return self._trials.popleft() if self._trials else None
-
-    def end_trials(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Return trials that ended, and copies for their followers; other followers are next."""
-        ended, followers = [], []
-        for trial in trials:
-            made = [trial.make_follower(rule) for rule in trial.followers]
-            ended += [trial, *(each for each in made if each.is_copy)]
-            followers += [each for each in made if not each.is_copy]
-        self._trials.extendleft(reversed(followers))
-        return ended
-
-    def make_trials(self, jobs: Sequence[Job]) -> Iterator[Trial]:
-        """Yield the trials of jobs: the one without clipping if there is one, else all."""
-        for first in range(0, len(jobs), self.block_size):
-            yield from self._make_block(jobs[first : first + self.block_size])
-
-    def _make_block(self, jobs: Sequence[Job]) -> Iterator[Trial]:
-        targets = self.make_targets(jobs)
-        first_start = targets.first_start
-        if first_start is None:
-            first_start = np.full_like(targets.z_true, np.nan)
-        for row, job in enumerate(jobs):
-            leader = ("none",) if "none" in job.rules else ()
-            for rule in leader or job.rules:
-                yield Trial(
-                    job,
-                    rule,
-                    tuple(other for other in job.rules if other not in leader) if leader else (),
-                    targets.z_true[row],
-                    targets.images[row],
-                    float(targets.residual[row]),
-                    max(float(targets.sufficient_loss[row]), rounding_loss(self.generator)),
-                    self.limits,
-                    first_start[row],
-                    0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
-                    self.record_points,
-                    -1 if targets.labels is None else int(targets.labels[row]),
-                    self.generator.labels,
-                    np.nan if targets.cramer_rao is None else float(targets.cramer_rao[row]),
-                )
-
-
-@dataclass
 class Slot:
-    """A trial in a row of the batch, or parked until a row is free."""
+    """A trial in a row of the batch, or in the queue."""
 
     trial: Trial
     begins: bool = True  # whether its next start is not in the batch yet
@@ -108,13 +26,26 @@ class Slot:
 
 
 class Slots:
-    """The rows of a batch, and the trials in them."""
+    """The rows of a batch with their trials, and the queue of the trials that come next."""
 
-    def __init__(self, size: int, coupled: bool) -> None:
-        """Rows of a `coupled` batch act on one another, so it ends as a whole."""
-        self.coupled = coupled
-        self.parked: deque[Slot] = deque()  # without a row
+    def __init__(
+        self,
+        size: int,
+        job_source: JobSource,
+        make_trials: Callable[[Sequence[Job]], Iterable[Trial]],
+        block_size: int,
+        *,
+        coupled: bool,
+    ) -> None:
+        """Make the trials of `block_size` jobs at a time, as they are needed.
+
+        Rows of a `coupled` batch act on one another, so it ends as a whole.
+        """
+        self.job_source, self.coupled = job_source, coupled
+        self.queue: deque[Slot] = deque()
         self._rows: list[Slot | None] = [None] * size
+        self._make_trials, self._block_size = make_trials, block_size
+        self._jobs: list[Job] = []  # of which no trials are made yet
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -129,21 +60,31 @@ class Slots:
         return None not in self._rows
 
     @property
+    def has_more(self) -> bool:
+        """Whether there are trials in the queue, or more may come."""
+        return bool(self.queue or self._jobs) or not self.job_source.is_exhausted()
+
+    @property
     def starting(self) -> dict[int, Trial]:
         """The trials of which a start begins now, by row."""
         return {row: slot.trial for row, slot in self.taken_rows.items() if slot.begins}
 
-    def fill(self, batch_state: BatchState, trial_queue: TrialQueue) -> BatchState:
-        """Give the free rows to parked trials, then to trials of the queue."""
+    def add_jobs(self, jobs: Sequence[Job]) -> list[Slot]:
+        """Add the trials of jobs to the queue; return their slots."""
+        slots: list[Slot] = []
+        for first in range(0, len(jobs), self._block_size):
+            block = jobs[first : first + self._block_size]
+            slots += [Slot(trial) for trial in self._make_trials(block)]
+        self.queue.extend(slots)
+        return slots
+
+    def fill(self, batch_state: BatchState) -> BatchState:
+        """Give the free rows to the next trials."""
         for row in range(len(self)):
-            if self._rows[row] is not None:
-                continue
-            if self.parked:
-                self._rows[row] = self.parked.popleft()
-            elif (trial := trial_queue.pop_next()) is not None:
-                self._rows[row] = Slot(trial)
-            else:
-                break
+            if self._rows[row] is None:
+                self._rows[row] = self._pop_next()
+                if self._rows[row] is None:
+                    break
         taken = self.taken_rows
         returning = {row: slot.row_state for row, slot in taken.items() if slot.row_state}
         batch_state = replace_rows(batch_state, returning)
@@ -151,25 +92,32 @@ class Slots:
             taken[row].row_state = None
         return batch_state
 
+    def _pop_next(self) -> Slot | None:
+        if not self.queue:
+            self._jobs = self._jobs or self.job_source.take(self._block_size)
+            self.add_jobs(self._jobs)
+            self._jobs = []  # last: making their images may run out of memory
+        return self.queue.popleft() if self.queue else None
+
     def count_needed_rows(self) -> int:
         """Return how many rows are enough once the queue is empty: quarters while they hold all.
 
         The last trials would otherwise pay for a batch that is nearly empty.
         """
         size = len(self)
-        while not self.parked and size // 4 >= max(MIN_ROWS, len(self.taken_rows)):
+        while size // 4 >= max(MIN_ROWS, len(self.taken_rows)):
             size //= 4
         return size
 
     def shrink(self, batch_state: BatchState, size: int) -> BatchState:
-        """Shrink to `size` rows; trials that do not fit are parked with their state."""
+        """Shrink to `size` rows; trials that do not fit are the next ones, with their state."""
         rows = sorted(range(len(self)), key=lambda row: self._rows[row] is None)
-        for row in rows[size:]:
+        for row in reversed(rows[size:]):
             slot = self._rows[row]
             if slot is not None:
                 if not slot.begins and slot.row_state is None:
                     slot.row_state = gather_rows(batch_state, [row])
-                self.parked.append(slot)
+                self.queue.appendleft(slot)
         self._rows = [self._rows[row] for row in rows[:size]]
         return gather_rows(batch_state, rows[:size])
 
@@ -193,7 +141,10 @@ class Slots:
             self._rows[row] = Slot(trial, begins=False)
 
     def record_observation(self, observation: Observation, seconds: float) -> Increment:
-        """Record an increment; finished starts restart, or their trial leaves its row."""
+        """Record an increment; return it with the trials that finished, and their copies.
+
+        Finished starts restart, or their trial leaves its row, and its other followers are next.
+        """
         taken = self.taken_rows
         ended = [row for row in taken if observation.code[row] != RUNNING]
         if self.coupled and len(ended) < len(taken):
@@ -210,7 +161,10 @@ class Slots:
             self._rows[row] = Slot(trial) if trial.needs_restart else None
             if not trial.needs_restart:
                 finished.append(trial)
-        return Increment(finished, spent, seconds, len(self))
+        followers = [trial.make_follower(rule) for trial in finished for rule in trial.followers]
+        copies = [trial for trial in followers if trial.is_copy]
+        self.queue.extendleft(Slot(trial) for trial in reversed(followers) if not trial.is_copy)
+        return Increment([*finished, *copies], spent, seconds, len(self))
 
 
 def _record_row(slot: Slot, observation: Observation, row: int, seconds: float) -> None:

@@ -23,7 +23,7 @@ Arrays = Mapping[str, np.ndarray]  # by name: `trial.*` and `row.*` per trial, `
 
 
 class Snapshot:
-    """The trials of one worker's batch as they were saved: in rows, or parked."""
+    """The trials of one worker's batch as they were saved: in rows, or in the queue."""
 
     def __init__(self, path: Path, key: str) -> None:
         """Read the file at `path` if it is there and has this key, which identifies the run.
@@ -64,16 +64,14 @@ class Snapshot:
             kept = []
         self._kept, self.jobs = [number for number, _ in kept], [job for _, job in kept]
 
-    def restore(self, trials: Sequence[Trial], batch_state: BatchState) -> list[Slot]:
-        """Return parked slots for the trials of `jobs`, with their progress.
+    def restore(self, slots: Slots, batch_state: BatchState) -> None:
+        """Add the trials of `jobs` to the queue, with their progress.
 
         They begin anew if what was saved does not fit such a batch, e.g. one of another version.
         """
-        slots = [Slot(trial) for trial in trials]
-        if slots:
-            self._restore_progress(slots, batch_state)
+        if added := slots.add_jobs(self.jobs):
+            self._restore_progress(added, batch_state)
         self._arrays, self._kept, self.jobs = {}, [], []
-        return slots
 
     def save(self, slots: Slots, batch_state: BatchState, rows: int) -> None:
         """Save the trials of the batch, which has `rows` while there are enough jobs.
@@ -82,12 +80,13 @@ class Snapshot:
         """
         self._last_save = time.monotonic()
         in_rows = slots.taken_rows
-        saved = [*in_rows.values(), *slots.parked]
+        queued = [slot for slot in slots.queue if slot.trial.start_results or not slot.begins]
+        saved = [*in_rows.values(), *queued]
         if not saved:
             return
         first_row = gather_rows(batch_state, [0])  # in place of rows that have not begun
-        parked = [slot.row_state or first_row for slot in slots.parked]
-        leaves = _list_leaves(concatenate_batches(gather_rows(batch_state, list(in_rows)), *parked))
+        others = [slot.row_state or first_row for slot in queued]
+        leaves = _list_leaves(concatenate_batches(gather_rows(batch_state, list(in_rows)), *others))
         trials = [slot.trial for slot in saved]
         ends = [end for trial in trials for end in trial.start_results]
         arrays = {

@@ -16,9 +16,9 @@ import tensorflow as tf
 from ganinv_cli.jobs import JobSource
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.loop.sizing import FIRST_ROWS, BatchSizing, IncrementSizing
-from ganinv_cli.loop.slots import Slots, TrialQueue
+from ganinv_cli.loop.slots import Slots
 from ganinv_cli.loop.snapshot import Snapshot
-from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, RecordPoints
+from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, RecordPoints, make_trials
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Phase
 from ganinv_cli.solvers.solver import Solver
@@ -57,9 +57,6 @@ def solve(
         return
     coupled = generator.batch_norm == "batch"
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
-    trial_queue = TrialQueue(
-        job_source, make_targets, limits, generator, record_points, batch_size or FIRST_ROWS
-    )
     yield Increment(phase=Phase.measuring)
     batch = Batch(
         generator,
@@ -75,14 +72,19 @@ def solve(
     yield Increment(phase=Phase.compiling)
     batch_state = sizing.make_empty(job_source.remaining + len(saved_jobs))
     yield Increment()
-    slots = Slots(len(batch_state.code), coupled)
+    slots = Slots(
+        len(batch_state.code),
+        job_source,
+        lambda jobs: make_trials(jobs, make_targets, limits, record_points, generator),
+        batch_size or FIRST_ROWS,
+        coupled=coupled,
+    )
     if snapshot:
-        trials = list(trial_queue.make_trials(snapshot.jobs))
-        slots.parked.extend(snapshot.restore(trials, batch_state))
+        snapshot.restore(slots, batch_state)
     while True:
         try:
             if not (coupled and slots.taken_rows):
-                batch_state = slots.fill(batch_state, trial_queue)
+                batch_state = slots.fill(batch_state)
             if not slots.taken_rows:
                 if job_source.is_exhausted() or job_source.is_stopped:
                     return
@@ -90,7 +92,7 @@ def solve(
                 continue
             if not coupled:
                 gradients_left = job_source.remaining * solver.expected_gradients
-                batch_state = sizing.resize(batch_state, slots, trial_queue, gradients_left)
+                batch_state = sizing.resize(batch_state, slots, gradients_left)
             start_time = time.monotonic()
             if starting := slots.starting:
                 batch_state = batch.insert_starts(batch_state, starting)
@@ -106,7 +108,7 @@ def solve(
         increment = slots.record_observation(observation, seconds)
         if full:
             sizing.record_rate(increment.gradients, seconds)
-        yield increment._replace(finished=trial_queue.end_trials(increment.finished))
+        yield increment
         if snapshot and (job_source.is_stopped or snapshot.is_due):
             snapshot.save(slots, batch_state, sizing.rows)
         if job_source.is_stopped:

@@ -1,7 +1,7 @@
 """A trial from its first start to its end, with its targets, limits and results."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
+from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome, Phase
+from ganinv_cli.problem import rounding_loss
 from ganinv_cli.refine import Refined
 
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
@@ -171,6 +173,39 @@ class Trial:
         follower = copy.copy(self)
         follower.rule, follower.followers, follower.is_copy = rule, (), True
         return follower
+
+
+def make_trials(
+    jobs: Sequence[Job],
+    make_targets: MakeTargets,
+    limits: Limits,
+    record_points: RecordPoints,
+    generator: Generator,
+) -> Iterator[Trial]:
+    """Yield the trials with which jobs begin: the one without clipping, or all if there is none."""
+    targets = make_targets(jobs)
+    first_start = targets.first_start
+    if first_start is None:
+        first_start = np.full_like(targets.z_true, np.nan)
+    for row, job in enumerate(jobs):
+        leader = ("none",) if "none" in job.rules else ()
+        for rule in leader or job.rules:
+            yield Trial(
+                job,
+                rule,
+                tuple(other for other in job.rules if other not in leader) if leader else (),
+                targets.z_true[row],
+                targets.images[row],
+                float(targets.residual[row]),
+                max(float(targets.sufficient_loss[row]), rounding_loss(generator)),
+                limits,
+                first_start[row],
+                0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
+                record_points,
+                -1 if targets.labels is None else int(targets.labels[row]),
+                generator.labels,
+                np.nan if targets.cramer_rao is None else float(targets.cramer_rao[row]),
+            )
 
 
 class Increment(NamedTuple):

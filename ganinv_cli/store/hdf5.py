@@ -4,13 +4,12 @@ import contextlib
 import hashlib
 import io
 import json
-import mmap
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,7 +17,8 @@ from h5py import h5a, h5d, h5l, h5o
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.store import columns, rows
-from ganinv_cli.store.provenance import decode_attributes, explain_damage
+from ganinv_cli.store.damage import explain_damage, open_hdf5
+from ganinv_cli.store.provenance import decode_attributes
 from ganinv_cli.store.rows import TRIAL, TRIAL_KIND, GroupRows, Kind, Layout, column_path
 
 ATTRIBUTE = "attributes_sha256"  # of "/": over all attributes of "/" and figures, and constants
@@ -30,12 +30,8 @@ CHUNK_ROWS = 1024  # at most
 CHUNK_BYTES = 1 << 18  # at most
 INDEX_BYTES = 24  # of the index per chunk, whether it is written or not
 FRAME_BYTES = 128  # of gzip, checksum and alignment per chunk that is written, at most
-BLOCK_BYTES = 1 << 26  # of rows in memory at a time
-FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, Fletcher-32, LZF: others would load a plugin
+BLOCK_BYTES = 1 << 25  # of rows in memory at a time
 GAP_ROWS = 64  # rows that are faster to read than to skip
-HEAP = b"GCOL\x01"  # a heap of texts begins so
-HEAP_HEADER = 16  # bytes, of a heap and of each text
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class ResultsFile:
         """
         self.path = path
         with explain_damage(path):
-            self._content = _open_content(path)
+            self._content = open_hdf5(path)
             weakref.finalize(self, self._content.close)
         with self._open() as file:
             stored = _read_attributes(file)
@@ -74,7 +70,7 @@ class ResultsFile:
                 )
             self.attributes = decode_attributes(path, stored)
             self.layout, paths = _read_layout(file, self.attributes)
-            if ATTRIBUTE in stored and stored[ATTRIBUTE] != sum_attributes(file, paths):
+            if ATTRIBUTE in stored and stored[ATTRIBUTE] != _sum_attributes(file, paths):
                 raise ValueError("its attributes do not match their checksum")
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
@@ -123,7 +119,7 @@ def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
     """Return which of these paths are in a file.
 
     Raises ValueError if one is a link that leads elsewhere, or an array that has its values in
-    another file or is compressed by a filter that would be loaded as a plugin.
+    another file.
     """
     plain: dict[str, bool] = {}
     for path in paths:
@@ -135,6 +131,11 @@ def check_links(file: h5py.File, paths: Iterable[str]) -> set[str]:
             if not plain[part]:
                 break
     return {path for path in paths if plain.get(path)}
+
+
+def write_attributes_sum(file: h5py.File) -> None:
+    """Write the checksum over the attributes of "/" and of the figures, and over the constants."""
+    file.attrs[ATTRIBUTE] = _sum_attributes(file, set(file))
 
 
 def write_results(
@@ -246,43 +247,13 @@ def _build_skeleton(
             pictures = figure.pictures
             chunks = (1, 1, *pictures.shape[2:])
             group.create_dataset("pictures", data=pictures, chunks=chunks, **STORAGE)
-        file.attrs[ATTRIBUTE] = sum_attributes(file, {*constants, *figures})
+        write_attributes_sum(file)
     return image.getvalue()
 
 
 def _make_empty_rows(name: str, kind: Kind, count: int) -> np.ndarray:
     """Return the values of a column in rows that were not run."""
     return np.full(count, -1, np.int64) if name == TRIAL else kind.empty(count)
-
-
-def _open_content(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises ResultsError if it is not HDF5, ValueError if damaged."""
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open("rb"))
-        if file.read(len(SIGNATURE)) != SIGNATURE:
-            raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-        content = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        start = content.find(HEAP)
-        while start >= 0:
-            size = int.from_bytes(content[start + 8 : start + 16], "little")
-            if size <= len(content) - start and not _is_heap(content[start : start + size]):
-                raise ValueError("a heap of its texts is damaged")
-            start = content.find(HEAP, start + 1)
-        content.close()
-        stack.pop_all()
-    return file
-
-
-def _is_heap(content: bytes) -> bool:
-    """Return whether the texts of a heap follow one another to its end, or HDF5 never ends."""
-    start = HEAP_HEADER
-    while start + HEAP_HEADER <= len(content):
-        is_text = content[start : start + 2] != b"\0\0"  # the free space has number 0
-        size = int.from_bytes(content[start + 8 : start + 16], "little")
-        if not is_text and size < HEAP_HEADER:
-            return False
-        start += HEAP_HEADER + -(-size // 8) * 8 if is_text else size
-    return start <= len(content)
 
 
 def _read_layout(file: h5py.File, attributes: Mapping[str, Any]) -> tuple[Layout, set[str]]:
@@ -351,12 +322,10 @@ def _is_plain(file: h5py.File, path: str) -> bool:
         plan = node.get_create_plist()
         if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
             raise ValueError(f"/{path} keeps its values in another file")
-        if not FILTERS.issuperset(plan.get_filter(n)[0] for n in range(plan.get_nfilters())):
-            raise ValueError(f"/{path} is compressed in an unknown way")
     return True
 
 
-def sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
+def _sum_attributes(file: h5py.File, paths: Iterable[str]) -> str:
     """Return the SHA-256 of the attributes of "/" and of the figures, and of the constants."""
     said: dict[str, Any] = {"/": _read_attributes(file)}
     said["/"].pop(ATTRIBUTE, None)

@@ -1,14 +1,15 @@
 """The log of a run that goes on: one block per commit, appended and flushed to the disk.
 
 A block is MARK, the length of its payload (uint64), the CRC-32 of the payload (uint32), and the
-payload: the length of a header (uint32), the header (JSON), and the rows of each group as a packed
-structured array. The header has their dtypes, and the attributes and constants of the run at the
-time, so that a block can be read without the others.
+payload: the length of a header (uint32), the header (JSON), and the columns of the rows, one after
+another, in little-endian C order. The header has their dtypes and shapes, and the attributes and
+constants of the run at the time, so that a block can be read without the others.
 """
 
 import contextlib
 import functools
 import json
+import math
 import mmap
 import os
 import struct
@@ -21,7 +22,8 @@ import numpy as np
 
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, replace_file
-from ganinv_cli.store.provenance import check_names, decode_attributes, explain_damage
+from ganinv_cli.store.damage import explain_damage
+from ganinv_cli.store.provenance import check_names, decode_attributes
 from ganinv_cli.store.rows import TRIAL, Group, Kind, Layout, join_layouts
 
 MARK = bytes.fromhex("d5a3c1874e0b92f66c18e7b03d5f2a99")  # random: begins each block
@@ -35,7 +37,7 @@ class _Piece(NamedTuple):
     first: int  # number of its first row in the group
     rows: int
     start: int  # in bytes from the beginning of the file
-    dtype: np.dtype  # with a field for each column
+    dtype: np.dtype  # with a field for each column, in their order
 
 
 def name_log(path: Path) -> Path:
@@ -76,7 +78,11 @@ class Log:
 
     def list_trials(self, group: str) -> np.ndarray:
         """Return the number of each row's trial, in the order of the commits."""
-        return np.concatenate([self._view_rows(piece)[TRIAL] for piece in self._pieces[group]])
+        trials = []
+        for piece in self._pieces[group]:
+            trials.append(self._view_column(piece, TRIAL).copy())
+            self._release_memory()
+        return np.concatenate(trials)
 
     def read_rows(self, group: str, names: Sequence[str], at: np.ndarray) -> dict[str, np.ndarray]:
         """Return columns at these rows of `list_trials`, (n,) int, in any order."""
@@ -87,9 +93,10 @@ class Log:
         for places in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
             if len(places):
                 piece = pieces[numbers[places[0]]]
-                rows = self._view_rows(piece)[at[places] - piece.first]
                 for name in values.keys() & set(piece.dtype.names or ()):
-                    values[name][places] = rows[name]
+                    column = self._view_column(piece, name)
+                    values[name][places] = column[at[places] - piece.first]
+        self._release_memory()
         return values
 
     def drop_groups(self, names: Iterable[str]) -> None:
@@ -107,13 +114,18 @@ class Log:
 
         Raises OSError; then the log is as it was before.
         """
-        arrays = {group: _pack_rows(columns) for group, columns in rows.items()}
         header = {
             "attributes": dict(attributes),
             "constants": {name: [str(v.dtype), v.tolist()] for name, v in constants.items()},
-            "rows": {group: [len(array), array.dtype.descr] for group, array in arrays.items()},
+            "rows": {
+                group: [
+                    len(columns[TRIAL]),
+                    [(name, v.dtype.str, v.shape[1:]) for name, v in columns.items()],
+                ]
+                for group, columns in rows.items()
+            },
         }
-        block = _encode_block(header, arrays.values())
+        block = _encode_block(header, [v for columns in rows.values() for v in columns.values()])
         if self._end:
             self._write(block)
         else:  # whole or not at all, so that a file of this name is a log, or not ganinv's
@@ -150,6 +162,7 @@ class Log:
                     stored = header["attributes"]
                     self.attributes = decode_attributes(self.path, stored)
                 self._index_block(header)
+                self._release_memory()
             start = self._map.find(MARK, max(self._end, start + 1))
         check_names("groups", self.groups)
         if self._map and not stored:
@@ -161,7 +174,7 @@ class Log:
             self.constants.setdefault(name, np.array(values, dtype))
         pieces = []
         for group, (rows, fields) in header["rows"].items():
-            dtype = np.dtype([(name, of, *map(tuple, shape)) for name, of, *shape in fields])
+            dtype = np.dtype([(name, of, tuple(shape)) for name, of, shape in fields])
             pieces.append((group, rows, self._dtypes.setdefault(dtype, dtype)))
             self.layout = join_layouts(self.layout, _infer_layout(group, dtype))
         start = self._end - sum(rows * dtype.itemsize for _, rows, dtype in pieces)
@@ -171,21 +184,19 @@ class Log:
             known.append(_Piece(first, rows, start, dtype))
             start += rows * dtype.itemsize
 
-    def _view_rows(self, piece: _Piece) -> np.ndarray:
-        """Return the rows of a piece, (rows,) of its dtype."""
+    def _view_column(self, piece: _Piece, name: str) -> np.ndarray:
         if len(self._map) < self._end:  # blocks were appended
             with self.path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), self._end, access=mmap.ACCESS_READ)
-        return np.frombuffer(self._map, piece.dtype, piece.rows, piece.start)
+        assert piece.dtype.fields is not None
+        field, start = piece.dtype.fields[name][:2]
+        count = piece.rows * math.prod(field.shape)
+        values = np.frombuffer(self._map, field.base, count, piece.start + piece.rows * start)
+        return values.reshape(piece.rows, *field.shape)
 
-
-def _pack_rows(columns: Group) -> np.ndarray:
-    """Return rows as a structured array."""
-    fields = [(name, values.dtype, values.shape[1:]) for name, values in columns.items()]
-    rows = np.empty(len(columns[TRIAL]), fields)
-    for name, values in columns.items():
-        rows[name] = values
-    return rows
+    def _release_memory(self) -> None:
+        if isinstance(self._map, mmap.mmap):
+            self._map.madvise(mmap.MADV_DONTNEED)  # or all that was read would stay resident
 
 
 @functools.lru_cache(maxsize=256)

@@ -87,7 +87,8 @@ def merge_files(
         )
     if lacking:
         notes.append(f"missing are {lacking}")
-    if any(f"{name}/certificate" not in groups for name in expected if _is_of_image(name, groups)):
+    images = [name for name in trial_groups if name.startswith("image=")]
+    if any(f"{name}/certificate" not in groups for name in images):
         notes.append(
             f"{out} lacks certificates (reconstructions, singular values); the same command "
             f"without --shard, with --out {out}, makes them"
@@ -129,11 +130,6 @@ def _check_same_run(members: Mapping[Path, RunFiles]) -> dict[str, np.ndarray]:
     layout, constants = Layout(), dict[str, np.ndarray]()
     for path, files in members.items():
         other = _add_images(files.newest_attributes)
-        if other["command"] != here["command"]:
-            raise ResultsError(
-                f"{path} holds results of `ganinv {other['command']}`, and {first} of "
-                f"{here['command']}; name files of one run"
-            )
         if differing := describe_differences(other, here, "{} is {} and not {}"):
             raise ResultsError(
                 f"{path} is of another run than {first}: {differing}; name files of one run"
@@ -250,10 +246,6 @@ def _describe_missing(groups: Mapping[str, GroupRows], expected: Sequence[str], 
             said = f"{_count(len(trials), 'trial')} of {{}} ({_shorten(ranges)})"
             lacking.setdefault(said, []).append(name)
     return _shorten([said.format(_shorten(names)) for said, names in lacking.items()])
-
-
-def _is_of_image(name: str, groups: Mapping[str, GroupRows]) -> bool:
-    return name in groups and name.startswith("image=")
 
 
 def _count(count: int, noun: str) -> str:

@@ -4,14 +4,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.errors import ConfigError, ResultsError
+from ganinv_cli.errors import ResultsError
 from ganinv_cli.settings.config import (
     Config,
     ConsistencyConfig,
@@ -20,6 +19,7 @@ from ganinv_cli.settings.config import (
     RecoverConfig,
 )
 from ganinv_cli.settings.load import check_stored_settings, name_setting
+from ganinv_cli.store.damage import DamagedError
 
 SCHEMA_VERSION = 1  # increased if older versions of ganinv can no longer read the file
 RUN_KEYS = ("command", "seed", "checkpoint_sha256", "identity")  # equal in every file of a run
@@ -49,10 +49,6 @@ _NAMES = {  # attribute -> the names that it may list; they name files, and stan
     "groups": re.compile(rf"|({_RULE})|({_CASE})(/({_RULE}))?(/certificate)?", re.ASCII),
     "figures": re.compile(r"[A-Za-z0-9][A-Za-z0-9=.+-]{0,99}"),
 }
-
-
-class DamagedError(ResultsError):
-    """A results file is damaged, or of a newer ganinv."""
 
 
 @dataclass(frozen=True)
@@ -133,26 +129,6 @@ def check_names(attribute: str, names: Iterable[str]) -> None:
             raise ValueError(f"attribute {attribute} has {name[:80]!r}, no name that ganinv gives")
 
 
-@contextmanager
-def explain_damage(path: Path) -> Iterator[None]:
-    """Turn the errors of a file that cannot be read, or is not as it should be.
-
-    Raises ResultsError for the former, DamagedError for the latter.
-    """
-    try:
-        yield
-    except (PermissionError, IsADirectoryError) as error:
-        raise ResultsError(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions"
-        ) from error
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ConfigError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DamagedError(
-            f"{path} is no ganinv results file, or is damaged ({reason}); restore a copy, or run "
-            "its command again with --overwrite"
-        ) from error
-
-
 def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]) -> None:
     """Raise ResultsError if the stored attributes are of a run that this one cannot continue."""
     if stored["command"] != provenance.command:
@@ -172,8 +148,11 @@ def check_same_run(path: Path, provenance: Provenance, stored: Mapping[str, Any]
 def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clause: str) -> str:
     """Return a clause for each setting in which two runs differ, by their decoded attributes.
 
-    `clause` has places for the setting and both values. Of another generator no more is said.
+    `clause` has places for the setting and both values. Of another command or generator no
+    more is said.
     """
+    if there["command"] != here["command"]:
+        return clause.format("the command", there["command"], here["command"])
     first, second = (
         {"seed": each["seed"], **DEFAULTS, **dict(_flatten(each["identity"]))}
         for each in (there, here)

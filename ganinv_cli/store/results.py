@@ -11,9 +11,10 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number
+from ganinv_cli.store.damage import explain_damage
 from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
 from ganinv_cli.store.log import Log, name_log
-from ganinv_cli.store.provenance import RUN_KEYS, explain_damage
+from ganinv_cli.store.provenance import RUN_KEYS
 from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once

@@ -7,14 +7,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import columns
 from ganinv_cli.store.columns import Column, GroupKind
 
 TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
-MAX_TRIALS = 2**31
 CACHE_BYTES = 1 << 16  # larger columns are not cached
-_OUTCOMES = {"outcome", "first/outcome", "polished/outcome"}
 
 Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row per trial
 
@@ -93,27 +90,14 @@ def column_path(group: str, name: str) -> str:
 
 def conform_rows(group: str, rows: Group) -> dict[str, np.ndarray]:
     """Return the rows in the dtypes of the schema. Raises ValueError if they do not fit it."""
-    trial = np.asarray(rows[TRIAL])
-    if trial.ndim != 1 or (trial.size and not np.issubdtype(trial.dtype, np.integer)):
-        raise ValueError(f"{column_path(group, TRIAL)} is no row of integers")
-    if trial.size and not 0 <= trial.min() <= trial.max() < MAX_TRIALS:
-        raise ValueError(f"{column_path(group, TRIAL)} has a number beyond 0 to {MAX_TRIALS - 1}")
-    if np.unique(trial).size != trial.size:
-        raise ValueError(f"{column_path(group, TRIAL)} has a number twice")
-    known = get_columns(group)
-    if unknown := rows.keys() - known.keys() - {TRIAL}:
-        raise ValueError(f"group {group!r} has no column {sorted(unknown)}")
-    fitted = {
-        name: _convert_column(known[name], np.asarray(values), len(trial))
-        for name, values in rows.items()
-        if name != TRIAL
-    }
-    if is_trial_group(group) and "outcome" not in fitted:
-        raise ValueError(f"group {group!r}: rows without an outcome would read as not run")
-    for name in _OUTCOMES & fitted.keys():
-        if not np.isin(fitted[name], [*Outcome, *([0] if "polished" in name else [])]).all():
-            raise ValueError(f"{column_path(group, name)} has a number that is no outcome")
-    return {TRIAL: trial.astype(np.int64), **fitted}
+    known, count = get_columns(group), len(rows[TRIAL])
+    fitted = {TRIAL: np.asarray(rows[TRIAL], np.int64)}
+    for name in rows.keys() - {TRIAL}:
+        values, column = np.asarray(rows[name]), known[name]
+        if values.ndim != 1 + len(column.shape) or len(values) != count:
+            raise ValueError(f"{name} has shape {values.shape} for {count} trials")
+        fitted[name] = values if column.dtype == "float" else values.astype(column.dtype)
+    return fitted
 
 
 def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
@@ -240,19 +224,3 @@ def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
 def get_row_shape(group: Group, name: str) -> tuple[int, ...]:
     """Return the shape of a column's value in one row; no value is loaded from files."""
     return group.kinds[name].shape if isinstance(group, GroupRows) else group[name].shape[1:]
-
-
-def _convert_column(column: Column, values: np.ndarray, rows: int) -> np.ndarray:
-    if values.ndim != 1 + len(column.shape) or len(values) != rows:
-        raise ValueError(
-            f"{column.name} has shape {values.shape} for {rows} trials of {column.shape}"
-        )
-    if column.dtype == "float":
-        if values.dtype not in (np.float32, np.float64):
-            raise ValueError(f"{column.name} is {values.dtype}, not float32 or float64")
-        return values
-    fitted = values.astype(column.dtype)
-    inexact = column.dtype == "float32"
-    if not inexact and not np.array_equal(fitted, values, equal_nan=fitted.dtype.kind == "f"):
-        raise ValueError(f"{column.name} does not fit into {column.dtype}")
-    return fitted

@@ -12,10 +12,10 @@ from ganinv_cli.errors import ResultsError
 from ganinv_cli.files import has_content
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import lock
+from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Figure, ResultsFile
 from ganinv_cli.store.log import Log
 from ganinv_cli.store.provenance import (
-    DamagedError,
     Provenance,
     check_same_run,
     make_run_key,

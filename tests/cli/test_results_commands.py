@@ -67,7 +67,9 @@ def test_merge_refuses_another_run_and_an_existing_file(folder):
     write_results(folder / "other.h5", [0], seed=8)
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES, "other.h5", code=2)
     assert "other.h5 is of another run" in run.stderr
-    assert f"{NAMES[0]} exists" in run_ganinv(folder, "merge", *NAMES, code=2).stderr
+    (folder / "mine.h5").write_text("mine")
+    assert "mine.h5 exists" in run_ganinv(folder, "merge", "mine.h5", *NAMES, code=2).stderr
+    assert (folder / "mine.h5").read_text() == "mine"
     assert "a name such as" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
 
 

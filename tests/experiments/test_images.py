@@ -1,8 +1,8 @@
 """`ganinv invert` and `consistency`, from image files to the results file and the tables."""
 
 import json
-import re
 import shutil
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -28,30 +28,26 @@ def faces(easy, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def invert(easy, faces):
-    """Return a function that inverts images of the folder, or others, in another folder."""
+    """Return a function that inverts images of that folder, or others, in another folder."""
 
     def invert(folder, *given, command="invert", trials=4, **keywords):
         named = [faces / text if (faces / str(text)).is_file() else text for text in given]
         if command == "consistency":
-            named = [word for name in named for word in _name_image(name)]
+            named = [w for n in named for w in (("--image", n) if ".png" in str(n) else (n,))]
         more = ("--checkpoint", easy.folder, "--trials", trials, "--batch-size", 8)
         return run_ganinv(folder, command, *named, *more, "--format", "json", **keywords)
 
     return invert
 
 
-def _name_image(name):
-    return ("--image", name) if str(name).endswith(".png") else (name,)
-
-
-def _list_shown(result, table="invert"):
-    return [row["image"] for row in json.loads(result.stdout)["tables"][table]]
+def _list_shown(result):
+    tables = json.loads(result.stdout)["tables"]
+    return [*dict.fromkeys(row["image"] for row in tables.get("invert") or tables["table2"])]
 
 
 def _list_stored(path):
     groups = read_results(path).groups
-    named = (name for name in sorted(groups) if "/" not in name)
-    return [groups[name]["name"][0].decode() for name in named]
+    return [groups[name]["name"][0].decode() for name in sorted(groups) if "/" not in name]
 
 
 def _assert_equal(one, other):
@@ -69,8 +65,7 @@ def inverted(invert, faces, tmp_path_factory):
     (folder / "more").mkdir()
     for name in ("a.png", "b.png", "text.png"):
         shutil.copy(faces / name, folder / "more")
-    given = ("noise.png", "more", "--npz", "z.npz")
-    result = invert(folder, *given, code=1, publishing=True)
+    result = invert(folder, "noise.png", "more", "--npz", "z.npz", code=1, publishing=True)
     return folder, result, read_results(folder / "invert.h5")
 
 
@@ -79,7 +74,6 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     (error,) = (line for line in result.stderr.splitlines() if line.startswith("Error:"))
     assert "text.png is no image of a known format" in error
     assert _list_stored(folder / "invert.h5") == ["noise.png", "a.png", "b.png", "text.png"]
-    assert "is no image" in results.groups["image=0003"]["error"][0].decode()
     assert "image=0003/stochastic" not in results.groups and results.complete
     before = (folder / "invert.h5").stat().st_mtime_ns
     again = invert(folder, "noise.png", "more", code=1)
@@ -87,8 +81,7 @@ def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(inve
     assert (folder / "invert.h5").stat().st_mtime_ns == before
     (unread,) = json.loads(again.stdout)["tables"]["unread"]
     assert (unread["image"], unread["number"]) == ("text.png", 3)
-    fewer = json.loads(invert(folder, "a.png").stdout)
-    assert fewer["tables"]["unread"] == []
+    assert json.loads(invert(folder, "a.png").stdout)["tables"]["unread"] == []
     assert "no image of a known format" in invert(folder, "text.png", code=2).stderr
 
 
@@ -112,33 +105,31 @@ def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted
             assert (z == group["polished/z_found"][best]).all()
     written = {path.name for path in (folder / "invert").rglob("*")}
     assert {"invert.txt", "report.html"} < written
-    assert re.search(r"12/12 trials .*, 12 converged", result.stderr)
 
 
 def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
     true, pixels = make_z(easy.generator, 0), make_image(easy.generator, 0)
     white = np.full(pixels.shape[:2], 255, np.uint8)
     white[2:9, 4:12] = 0
-    painted = np.where(white[..., None] == 0, 255 - pixels, pixels)
-    save_image(tmp_path / "painted.png", painted)
+    save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
     save_image(tmp_path / "mask.png", white)
-    far = {}
-    for name, more in (("whole", ()), ("masked", ("--mask", "mask.png"))):
-        invert(tmp_path, "painted.png", *more, "--out", f"{name}.h5")
-        results = read_results(tmp_path / f"{name}.h5")
-        group = results.groups["image=0000/stochastic"]
-        far[name] = abs(group["polished/z_found"] - true).max()
-        if more:
-            assert results.constants["pixels_counted"] == (white > 0).sum() * 3
-            assert (group["image_loss"] < 0.02).all()
-    assert far["masked"] < 0.02 < 0.1 < far["whole"]
+    far = []
+    for more in (("--mask", "mask.png"), ("--overwrite",)):
+        invert(tmp_path, "painted.png", *more)
+        results = read_results(tmp_path / "invert.h5")
+        far.append(abs(results.groups["image=0000/stochastic"]["polished/z_found"] - true).max())
+        if not results.attributes["config"]["mask"]:
+            continue
+        assert results.constants["pixels_counted"] == (white > 0).sum() * 3
+        assert (results.groups["image=0000/stochastic"]["image_loss"] < 0.02).all()
+    assert far[0] < 0.02 < 0.1 < far[1]
 
 
 def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
     shutil.copy(faces / "a.png", tmp_path)
-    first = invert(tmp_path, ".", publishing=True)
+    first = invert(tmp_path, ".", trials=1, publishing=True)
     assert list((tmp_path / "invert").rglob("*.png"))
-    assert invert(tmp_path, ".").stdout == first.stdout
+    assert invert(tmp_path, ".", trials=1).stdout == first.stdout
     assert _list_stored(tmp_path / "invert.h5") == ["a.png"]
 
 
@@ -155,7 +146,7 @@ def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
         (("a.png", "--mask", "x.npz", "--npz", "x.npz"), "name another file"),
         (("a.png", "--out", "./x.npz", "--npz", "x.npz"), "name another file"),
         (("a.png", "--seed", 1), "--seed is 0 in the file, and 1 here"),
-        (("a.png", "b.png", "--shard", "2/2", "--out", "shard.h5"), "other images"),
+        (("a.png", "--shard", "1/2", "--out", "invert.h5"), "other images"),
     ],
 )
 def test_what_would_harm_a_file_is_refused_before_any_work(
@@ -165,8 +156,6 @@ def test_what_would_harm_a_file_is_refused_before_any_work(
     (tmp_path / "more").mkdir()
     shutil.copy(faces / "b.png", tmp_path / "more")
     np.savez(tmp_path / "x.npz", x=np.zeros((16, 16, 3), np.uint8))
-    if "--shard" in given:
-        invert(tmp_path, "b.png", "a.png", *given[2:], trials=1)
     before = {path: path.read_bytes() for path in tmp_path.rglob("[!.]*.*")}
     monkeypatch.setattr(worker, "solve", None)
     assert words in invert(tmp_path, *given, trials=1, code=2).stderr
@@ -175,152 +164,127 @@ def test_what_would_harm_a_file_is_refused_before_any_work(
 
 @pytest.fixture(scope="module", params=["invert", "consistency"])
 def added(request, invert, tmp_path_factory):
-    """A command, a folder with a.png and then noise.png, what was printed, and a.png's rows."""
+    """A command, and a folder with the results of a.png, to which noise.png was added."""
     folder, command = tmp_path_factory.mktemp("added"), request.param
-    first = invert(folder, "a.png", command=command)
-    before = read_results(folder / f"{command}.h5").groups
-    before = {name: {key: rows[key] for key in rows} for name, rows in before.items()}
-    second = invert(folder, "noise.png", command=command)
-    return command, folder, [first, second], before
-
-
-def test_an_added_image_gets_the_z_of_a_run_of_its_own_and_the_others_stay(invert, added, tmp_path):
-    command, folder, _, before = added
-    results = read_results(folder / f"{command}.h5")
-    assert results.complete
-    assert _list_stored(folder / f"{command}.h5") == ["a.png", "noise.png"]
-    invert(tmp_path, "noise.png", command=command)
-    alone = read_results(tmp_path / f"{command}.h5").groups
-    assert len(results.groups) == len(before) + len(alone)
+    file = folder / f"{command}.h5"
+    assert _list_shown(invert(folder, "a.png", command=command)) == ["a.png"]
+    before = {name: {**rows} for name, rows in read_results(file).groups.items()}
+    assert _list_shown(invert(folder, "noise.png", command=command)) == ["noise.png"]
     for name, rows in before.items():
-        _assert_equal(results.groups[name], rows)
+        _assert_equal(read_results(file).groups[name], rows)
+    return command, file
+
+
+def test_an_added_image_gets_the_z_of_a_run_of_its_own(invert, added, tmp_path):
+    command, file = added
+    results = read_results(file)
+    assert results.complete and _list_stored(file) == ["a.png", "noise.png"]
+    invert(tmp_path, "noise.png", command=command)
+    alone = read_results(tmp_path / file.name).groups
+    assert len(results.groups) == 2 * len(alone)
     for name, rows in alone.items():
         _assert_equal(results.groups[name.replace("image=0000", "image=0001")], rows)
-
-
-def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_again(
-    invert, faces, added, tmp_path, monkeypatch
-):
-    command, folder, printed, _ = added
-    file, table = folder / f"{command}.h5", "invert" if command == "invert" else "table2"
-    assert set(_list_shown(printed[0], table)) == {"a.png"}
-    assert set(_list_shown(printed[1], table)) == {"noise.png"}
-    reported = run_ganinv(folder, "report", file, "--format", "json")
-    assert [*dict.fromkeys(_list_shown(reported, table))] == ["a.png", "noise.png"]
-    before = file.read_bytes()
-    monkeypatch.setattr(worker, "solve", None)
-    shutil.copy(faces / "noise.png", tmp_path / "copy.png")
-    again = invert(folder, tmp_path / "copy.png", "noise.png", "a.png", command=command)
-    assert "copy.png is the same image as noise.png in " in again.stderr
-    assert [*dict.fromkeys(_list_shown(again, table))] == ["copy.png", "noise.png", "a.png"]
-    assert file.read_bytes() == before
-
-
-def test_selected_images_keep_their_share_of_what_the_run_spent_once(added):
-    results = read_results(added[1] / f"{added[0]}.h5")
     spent = float(results.constants["shared_gradients"])
     selected = select_images(results, [NamedImage(1, "noise.png"), NamedImage(1, "copy.png")])
     assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
     assert float(selected.constants["shared_gradients"]) == spent / 2
 
 
+def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_again(
+    invert, faces, added, tmp_path, monkeypatch
+):
+    command, file = added
+    reported = run_ganinv(file.parent, "report", file, "--format", "json")
+    assert _list_shown(reported) == ["a.png", "noise.png"]
+    before = file.read_bytes()
+    monkeypatch.setattr(worker, "solve", None)
+    shutil.copy(faces / "noise.png", tmp_path / "copy.png")
+    again = invert(file.parent, tmp_path / "copy.png", "noise.png", "a.png", command=command)
+    assert "copy.png is the same image as noise.png in " in again.stderr
+    assert _list_shown(again) == ["copy.png", "noise.png", "a.png"]
+    assert file.read_bytes() == before
+
+
 def test_images_may_have_different_numbers_of_starts_and_lack_some(
     invert, faces, tmp_path, monkeypatch
 ):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
     shutil.copy(faces / "a.png", tmp_path / "copy.png")
     invert(tmp_path, "a.png", "copy.png", trials=2)
-    more = invert(tmp_path, "b.png", trials=3)
+    invert(tmp_path, "b.png", trials=3)
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_run_jobs", interrupt)
+        patch.setattr(run, "_run_jobs", mock.Mock(side_effect=KeyboardInterrupt))
         invert(tmp_path, "c.png", code=130)
-    reported = run_ganinv(tmp_path, "report", "invert.h5", "--format", "json")
-    rows = json.loads(reported.stdout)["tables"]["invert"]
+    reported = json.loads(run_ganinv(tmp_path, "report", "invert.h5", "--format", "json").stdout)
+    rows = reported["tables"]["invert"]
     assert [(row["image"], row["starts"]) for row in rows] == [("a.png", 2), ("b.png", 3)]
-    assert "missing" not in " ".join(json.loads(more.stdout)["notes"])
-    (note,) = (each for each in json.loads(reported.stdout)["notes"] if "missing" in each)
-    assert "image=0002/stochastic 0" in note
+    assert "image=0002/stochastic 0" in " ".join(reported["notes"])
     assert _list_shown(invert(tmp_path, "c.png", "a.png", trials=2)) == ["c.png", "a.png"]
 
 
 @pytest.mark.parametrize("command", ["invert", "consistency"])
 def test_merged_shards_are_extended_and_completed_without_shard(invert, tmp_path, command):
     """Shards of consistency have some trials of each image, and no certificates."""
-    names, trials = ["a.png", "b.png", "noise.png"], 4 if command == "invert" else 17
-    for number in (1, 2, 3):
-        given = (*names, "--shard", f"{number}/3", "--clip", "stochastic")
-        invert(tmp_path, *given, command=command, trials=trials)
+    names, trials = ["a.png", "b.png", "noise.png"], 2 if command == "invert" else 17
+    rule = {"command": command, "trials": trials}
     parts = [f"{command}-{number}-of-3.h5" for number in (1, 2, 3)]
-    run_ganinv(tmp_path, "merge", "part.h5", parts[0], parts[2], "--partial")
+    for number in (1, 2, 3):
+        invert(tmp_path, *names, "--shard", f"{number}/3", "--clip", "none", **rule)
     run_ganinv(tmp_path, "merge", "all.h5", *parts)
-    before = read_results(tmp_path / "all.h5").groups
-    assert _list_stored(tmp_path / "all.h5") == names
-    more = ("--clip", "stochastic", "--out")
-    invert(tmp_path, "c.png", "b.png", *more, "all.h5", command=command, trials=trials)
+    before = {name: {**rows} for name, rows in read_results(tmp_path / "all.h5").groups.items()}
+    invert(tmp_path, "c.png", "b.png", "--clip", "none", "--out", "all.h5", **rule)
     assert _list_stored(tmp_path / "all.h5") == [*names, "c.png"]
-    invert(tmp_path, *names, *more, "part.h5", command=command, trials=trials)
-    assert _list_stored(tmp_path / "part.h5") == names
-    after, completed = (read_results(tmp_path / f"{name}.h5").groups for name in ("all", "part"))
+    after = read_results(tmp_path / "all.h5").groups
     for name in before:
         _assert_equal(after[name], before[name])
-        np.testing.assert_allclose(
-            completed[name].get("z_found", 0), before[name].get("z_found", 0), atol=5e-2
-        )
-    certified = [f"image={number:04d}/stochastic/certificate" in after for number in range(4)]
+    certified = [f"image={number:04d}/none/certificate" in after for number in range(4)]
     assert certified == ([True] * 4 if command == "invert" else [False, True, False, True])
-
-
-def test_shards_of_other_images_are_not_merged(invert, tmp_path):
-    invert(tmp_path, "a.png", "b.png", "--shard", "1/2", trials=1)
-    invert(tmp_path, "a.png", "c.png", "--shard", "2/2", trials=1)
-    parts = ("invert-1-of-2.h5", "invert-2-of-2.h5")
-    assert "--image is" in run_ganinv(tmp_path, "merge", "all.h5", *parts, code=2).stderr
+    refused = run_ganinv(tmp_path, "merge", "again.h5", "all.h5", parts[1], code=2).stderr
+    assert "images_sha256 is" in refused  # of other images
+    run_ganinv(tmp_path, "merge", "part.h5", parts[0], parts[2], "--partial")
+    invert(tmp_path, *names, "--clip", "none", "--out", "part.h5", **rule)
+    assert _list_stored(tmp_path / "part.h5") == names
+    completed = read_results(tmp_path / "part.h5").groups
+    assert all(np.array_equal(completed[name]["trial"], before[name]["trial"]) for name in before)
 
 
 def _consistency(folder, hard, *more, **keywords):
-    given = ("--checkpoint", hard.folder, "--image", "own.png", "--image", "noise.png", *more)
     save_image(folder / "own.png", make_image(hard.generator, 0))
     save_image(folder / "noise.png", make_random_pixels(hard.generator))
+    given = ("--checkpoint", hard.folder, "--image", "own.png", "--image", "noise.png", *more)
     result = run_ganinv(folder, "consistency", *given, "--format", "json", **keywords)
-    return result, read_results(folder / "consistency.h5")
+    return result, read_results(folder / "consistency.h5").groups
 
 
 @pytest.fixture(scope="module")
 def recovered(hard, tmp_path_factory):
-    """What was printed, and the results of many recoveries of two images."""
+    """What was printed, and the groups of many recoveries of two images."""
     more = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16, "--trials", 8)
     return _consistency(tmp_path_factory.mktemp("recovered"), hard, *more)
 
 
-def test_the_recoveries_of_a_generated_image_are_one_minimum_and_of_noise_none_is_near(
-    hard, recovered
-):
-    result, results = recovered
-    rows = {
-        row["image"]: row
+def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
+    result, groups = recovered
+    own, noise = (
+        row
         for row in json.loads(result.stdout)["tables"]["table2"]
         if row["technique"] == "stochastic"
-    }
-    own, noise = rows["own.png"], rows["noise.png"]
+    )
     assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 8, 0)
     assert own["distance"]["median"] < 1e-5
     assert own["verdict"] == "undecided: only 8 recoveries"  # too few to call it unique
     assert own["psnr"] > 40 and noise["psnr"] < 15
     assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
-    group = results.groups["image=0000/stochastic"]
+    group = groups["image=0000/stochastic"]
     assert (group["restarts"] > 0).any()  # single starts alone would not agree
-    assert len(np.unique(group["z_start"], axis=0)) == 8
+    assert (groups["image=0001/stochastic"]["restarts"] == 6).all()
     true = make_z(hard.generator, 0).repeat(8, 0)
     np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
-    assert (results.groups["image=0001/stochastic"]["restarts"] == 6).all()
-    assert "z_true" not in results.groups.get("", {}) and "z_error" not in group
-    assert re.search(r"32/32 trials .*, 32 converged", result.stderr)
+    assert "z_true" not in groups.get("", {}) and "z_error" not in group
+    assert "32/32 trials" in result.stderr and "32 converged" in result.stderr
 
 
 def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
-    groups = recovered[1].groups
+    groups = recovered[1]
     for number in (0, 1):
         target = groups[f"image={number:04d}"]["target"][0] / 127.5 - 1
         for rule in RULES:
@@ -339,30 +303,14 @@ def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovere
             assert (np.diff(certificate["singular_values"][0]) <= 0).all()
 
 
-@pytest.mark.slow
-def test_a_recovery_does_not_depend_on_the_batch_size(hard, recovered, tmp_path):
-    more = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 4, "--trials", 3)
-    small = _consistency(tmp_path, hard, *more)[1]
-    for name in ("image=0000/standard", "image=0000/stochastic", "image=0001/stochastic"):
-        one, other = recovered[1].groups[name], small.groups[name]
-        assert (one["z_start"][:3] == other["z_start"]).all()
-        loss = one["polished/image_loss"][:3]
-        np.testing.assert_allclose(loss, other["polished/image_loss"], rtol=1e-3)
-        z = one["polished/z_found"][:3]
-        np.testing.assert_allclose(z, other["polished/z_found"], atol=5e-2)
-
-
 def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
     coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
-    given = (*coupled, "--restarts", 0, "--trials", 4)
-    both = _consistency(tmp_path, hard, *given, "--clip", "none,standard")[1].groups
-    alone = _consistency(tmp_path, hard, *given, "--clip", "standard", "--overwrite")[1].groups
-    group = both["image=0001/standard"]
+    given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")
+    groups = _consistency(tmp_path, hard, *given)[1]
+    group = groups["image=0001/standard"]
     assert group["trial"].tolist() == [0, 1, 2, 3]
     assert (group["outcome"] == Outcome.budget).all()
     assert "polished/z_found" not in group
-    assert (group["z_found"] == alone["image=0001/standard"]["z_found"]).all()
-    assert np.isnan(both["image=0001/none/certificate"]["singular_values"]).all()
-    refused = (*given, "--batch-size", 2, "--overwrite")
-    said = _consistency(tmp_path, hard, *refused, code=2)[0].stderr
-    assert "batch_size is 2, and must be the number of trials, 4" in said
+    assert np.isnan(groups["image=0001/none/certificate"]["singular_values"]).all()
+    refused = _consistency(tmp_path, hard, *given, "--batch-size", 2, code=2)[0].stderr
+    assert "batch_size is 2, and must be the number of trials, 4" in refused

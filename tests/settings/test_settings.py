@@ -90,6 +90,9 @@ def test_an_option_shows_its_default_and_never_overrides_a_file(name, setting):
 @pytest.mark.parametrize(("name", "setting"), RANGED, ids=name_case)
 def test_a_number_out_of_range_is_refused_by_option_file_and_keyword(name, setting, tmp_path):
     low, high = setting.declaration.range
+    for number in () if setting.declaration.exclusive else (low, high):
+        value = [type(setting.example[0])(number)] if isinstance(setting.default, tuple) else number
+        check_keywords(KINDS[name], name, {setting.name: value})
     outside = [low, high] if setting.declaration.exclusive else [low - 2, high + 1]
     for number in outside:
         value = (number,) if isinstance(setting.default, tuple) else number
@@ -250,6 +253,11 @@ def test_an_option_without_effect_is_refused_and_ignored_in_a_file(
 def test_an_option_with_an_effect_is_accepted(kind, options):
     config = load(kind, None, options)
     assert {name: getattr(config, name) for name in options} == options
+
+
+def test_auto_is_a_number_of_trials_per_batch():
+    convert = get_options("recover")["batch_size"].type.convert
+    assert [convert(text, None, None) for text in ("auto", "64")] == [0, 64]
 
 
 def test_a_setting_is_named_as_a_user_types_it():

@@ -65,12 +65,3 @@ def test_it_says_nothing_of_the_true_z(generator):
         assert wrong[job].best.bound == trial.best.bound
         assert np.array_equal(wrong[job].best.z, trial.best.z)
         assert measure_z_error(wrong[job]) > 1
-
-
-@pytest.mark.parametrize("metric", [5, 0])
-def test_it_is_the_loss_in_the_units_of_z_where_the_generator_was_measured(generator, metric):
-    solver = make_solver("lbfgs", {"memory": 20, "metric": metric})
-    (trial,) = solve_jobs(
-        generator, solver, JOBS[:1], end=make_limits(budget=5, restarts=0)
-    ).values()
-    assert (trial.best.bound == trial.best.image_loss) == (metric == 0)

@@ -14,7 +14,6 @@ from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.solvers.solver import Solver
 
 SETTINGS = {"gd": {"learning_rate": 1e-3}, "lbfgs": {"memory": 10}}
 
@@ -111,22 +110,6 @@ def test_a_setting_that_cannot_be_is_refused(name, settings):
         make_solver(name, settings)
 
 
-@pytest.mark.slow
-def test_a_redraw_frees_starts_that_stall_outside_the_box(hard):
-    """The paper's idea: stalled rows have components outside, and redrawing these helps."""
-    lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20, "metric": 0})  # stalls more often
-    rules = ["none", "stochastic"]
-    done = solve_jobs(hard, lbfgs, _jobs(16, rules), end=make_limits(restarts=0), batch_size=16)
-    right = {
-        r: {j.trial for j, t in done.items() if j.rule == r and measure_z_error(t) < 1e-4}
-        for r in rules
-    }
-    freed = right["stochastic"] - right["none"]
-    assert right["none"] <= right["stochastic"]
-    assert len(freed) >= 2
-    assert all(done[Key(trial, 0, "stochastic")].start_results[0].redraws for trial in freed)
-
-
 def test_a_rate_that_is_too_high_still_ends(generator):
     wild = make_solver("gd", {"learning_rate": 100.0})
     (trial,) = solve_jobs(generator, wild, _jobs(1, ["none"]), end=make_limits(restarts=0)).values()
@@ -143,8 +126,3 @@ def test_plain_descent_takes_the_papers_step(generator):
     for rate in (1e-3, 1e-3, 5e-4, 5e-4):
         z -= rate * problem.evaluate(z).gradient
     np.testing.assert_allclose(trial.best.z, z[0], atol=1e-6)
-
-
-@pytest.mark.parametrize("name", SOLVERS)
-def test_every_solver_file_defines_its_solver(name):
-    assert isinstance(make_solver(name, {}), Solver)

@@ -18,7 +18,7 @@ from stored import (
 )
 
 from ganinv_cli.errors import ResultsError, UsageError
-from ganinv_cli.store import Figure, join_rows, lock, open_run, read_results
+from ganinv_cli.store import Figure, join_rows, lock, open_run, read_results, results
 from ganinv_cli.store.rows import get_row_shape, take_rows, take_trials
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
@@ -37,13 +37,28 @@ def test_rows_are_read_bit_for_bit_before_and_after_the_end(path):
         assert not during.complete and during.attributes["finished"] == ""
         run.finish({"figure1-none": FIGURE})
     after = read_results(path)
-    for results in (during, after):  # the log is gone
-        assert_holds(results, [0, 2, 3, 4, 7])
-        assert results.constants["curve_gradients"].tobytes() == CURVE_GRADIENTS.tobytes()
-        assert results.attributes["config"]["trials"] == 10
+    for found in (during, after):  # the log is gone
+        assert_holds(found, [0, 2, 3, 4, 7])
+        assert found.constants["curve_gradients"].tobytes() == CURVE_GRADIENTS.tobytes()
+        assert found.attributes["config"]["trials"] == 10
     assert after.complete and after.attributes["finished"]
     assert after.figures["figure1-none"].pictures.tobytes() == FIGURE.pictures.tobytes()
     assert sorted(file.name for file in path.parent.iterdir()) == [".recover.h5.lock", path.name]
+
+
+@pytest.mark.parametrize("step", ["Log", "has_content"])
+def test_a_run_that_finishes_while_it_is_opened_is_read_whole(path, monkeypatch, step):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
+        open_next = getattr(results, step)
+
+        def finish_and_open(given):
+            monkeypatch.setattr(results, step, open_next)
+            run.finish()
+            return open_next(given)
+
+        monkeypatch.setattr(results, step, finish_and_open)
+        assert_holds(read_results(path), [0, 1])
 
 
 def test_the_finished_file_is_as_the_documentation_says(path):
@@ -107,9 +122,9 @@ def test_rows_about_images_are_read_by_group(path):
         assert list(run.read_images(["name"])) == ["image=0003"]
         assert run.read_images(["name"])["image=0003"]["name"][0].decode() == "Märchen 0.png"
         run.finish()
-    results = read_results(path)
-    assert results.attributes["config"]["images"] == 1
-    assert results.groups["image=0003/certificate"]["trial"].tolist() == [0, 1]
+    stored = read_results(path)
+    assert stored.attributes["config"]["images"] == 1
+    assert stored.groups["image=0003/certificate"]["trial"].tolist() == [0, 1]
 
 
 def test_optional_columns_may_be_missing_in_some_rows(path):

@@ -150,7 +150,7 @@ def test_many_ranges_and_groups_are_cut_off(out, tmp_path):
 ANOTHER = {
     "seed": ({"seed": 8}, "is of another run than .*: --seed is 8 and not 7"),
     "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the SHA-256 of the generator is cdcd"),
-    "command": ({"command": "noise-sweep"}, "holds results of `ganinv noise-sweep`, and "),
+    "command": ({"command": "noise-sweep"}, "the command is noise-sweep and not recover"),
     "images": ({"config": {"images": 2}}, "--images is 2 and not not set"),
 }
 

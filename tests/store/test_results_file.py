@@ -186,12 +186,7 @@ def _map_outside(file, other):
     file.create_virtual_dataset("none/z_found", layout)
 
 
-def _compress_by_plugin(file, other):
-    data = file.create_dataset("none/z_found", (6, 3), "float32", chunks=(6, 3), scaleoffset=2)
-    data[...] = 1
-
-
-TRICKS = [_link_softly, _link_outside, _store_outside, _map_outside, _compress_by_plugin]
+TRICKS = [_link_softly, _link_outside, _store_outside, _map_outside]
 
 
 @pytest.mark.parametrize("trick", TRICKS)
@@ -200,7 +195,7 @@ def test_a_file_cannot_make_ganinv_read_another(path, tmp_path, trick):
     with h5py.File(path, "r+") as file:
         del file["none/z_found"]
         trick(file, str(other))
-    with pytest.raises(ResultsError, match=r"/none/z_found (is a link|keeps its|is compressed)"):
+    with pytest.raises(ResultsError, match=r"/none/z_found (is a link|keeps its)"):
         read_results(path)
 
 
