@@ -28,7 +28,8 @@ def handle_signals() -> AbstractContextManager[None]:
 def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
     """Yield an event that the first signal sets, until exit; `say` shows the user what happens.
 
-    A second signal ends the process at once. Outside the main thread, no signal is handled.
+    A second signal ends the process at once. Outside the main thread, no signal is handled. Do not
+    wait for the event in the main thread, whose lock the handler may then need.
     """
     stop = threading.Event()
 

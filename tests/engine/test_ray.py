@@ -142,7 +142,9 @@ def test_a_run_that_is_stopped_saves_and_goes_on(settings, alone, tmp_path):
         _, rest = process.communicate(timeout=SOON)
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
-    assert {address for line in lines for address in line.split()[1:]} <= {"127.0.0.1", "::1"}
+    assert {address for line in lines for address in line.split()[1:]} <= {
+        *("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    }
 
     with _start_locally(settings, tmp_path) as process:
         _, said = process.communicate(timeout=300)

@@ -36,7 +36,8 @@ except KeyboardInterrupt:
 RUN = """
 with handle_signals(), show_on_terminal(False) as reporter, stop_on_signals(reporter.say) as stop:
     tell("ready")
-    stop.wait(60)
+    while not stop.is_set():
+        time.sleep(0.01)
     time.sleep(SECONDS)
     Path("saved").touch()
     reporter.say("saved")
@@ -125,6 +126,6 @@ def test_a_terminal_that_is_closed_loses_nothing(tmp_path, start_on_terminal):
     program = tmp_path / "program.py"
     program.write_text(f"SECONDS = 1{PRELUDE}{RUN}")
     terminal = start_on_terminal(program)
-    terminal.wait_for("ready", 60)
+    terminal.wait_for("ready\r\n", 60)
     assert terminal.hang_up(times=2) == 0
     assert (tmp_path / "saved").exists()
