@@ -216,7 +216,7 @@ def _run_and_publish(
             click.echo(f"generator {len(folders) + 1} of {len(runs)}: {name}", err=True)
         own_folder = publish.get_results_folder(run.file)
         folders[run.file] = folder / run.file.stem if several else own_folder
-        done = _run(run, output, generator, folders[run.file])
+        done = _run(run, output, generator, folder if several else own_folder)
         if done:
             images[run.file] = done.images
             unread |= dict.fromkeys(done.unread)

@@ -1,6 +1,7 @@
 """For a conditional generator, the label is given, or recovered together with z."""
 
 from pathlib import Path
+from typing import Any
 
 import conditional
 import numpy as np
@@ -19,6 +20,8 @@ from ganinv_cli.settings.config import Config, InvertConfig, RecoverConfig
 from ganinv_cli.store import Results, read_results
 
 LABELS = conditional.LABELS
+COUPLED: dict[str, Any] = {"batch_norm": "batch", "solver": "gd", "tolerance": 0, "restarts": 0}
+COUPLED |= {"trials": 4, "batch_size": 4}
 
 
 def _run(folder: Path, config: Config) -> Results:
@@ -77,7 +80,7 @@ def test_an_image_has_at_least_as_many_starts_as_there_are_labels(tmp_path: Path
         (InvertConfig(trials=1, restarts=1, image=("x.png",)), "2 starts try 2 of the generator"),
         (RecoverConfig(restarts=1), "2 starts try .* 3 labels: give one with --label, or raise"),
         (RecoverConfig(label=3), "has labels 0 to 2"),
-        (RecoverConfig(batch_norm="batch", restarts=0, tolerance=0, solver="gd"), "no layers of"),
+        (RecoverConfig(**COUPLED), "no layers of batch norm"),
     ],
 )
 def test_labels_that_cannot_be_tried_are_refused(

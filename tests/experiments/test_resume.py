@@ -16,6 +16,10 @@ from ganinv_cli.loop import sizing
 from ganinv_cli.store import read_results
 
 EXACT = ("z_found", "image_loss", "gradients", "seconds")
+NEARNESS = {  # of two runs that are rounded differently; noise leaves shallow minima
+    "z_found": {"atol": 0.1},
+    "image_loss": {"rtol": 1e-3, "atol": 1e-5},
+}
 GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-4\n'
 UPDATES = 2001
 ALONE = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
@@ -71,10 +75,9 @@ def _assert_same_end(folder, other, name):
         if "outcome" in rows:
             assert np.array_equal(rows["z_start"], two.groups[group]["z_start"])
             assert np.array_equal(rows["outcome"], two.groups[group]["outcome"])
-            found = rows["outcome"] == 1
-            np.testing.assert_allclose(
-                rows["z_found"][found], two.groups[group]["z_found"][found], atol=1e-2
-            )
+            found, others = rows["outcome"] == 1, two.groups[group]
+            for column, limits in NEARNESS.items():
+                np.testing.assert_allclose(rows[column][found], others[column][found], **limits)
 
 
 def _read_trials(path):
@@ -244,7 +247,7 @@ def test_a_killed_descent_goes_on_from_its_snapshot(descend, given, tmp_path, mo
 
 def _read_least_spent(folder):
     """Return the gradients of the trial in a snapshot that has had the fewest."""
-    files = [*folder.glob("*.snapshot*")]
+    files = [*folder.glob("[!.]*.snapshot-0")]
     return np.load(files[0])["spent"].min() if files else 0
 
 

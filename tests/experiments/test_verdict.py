@@ -30,9 +30,9 @@ def generate(z):
 
 @pytest.fixture(scope="module")
 def generators(tmp_path_factory):
-    """Generators of 8 pixels in grey, and of 16 in colour, by their folders."""
+    """Generators of 16 pixels in grey, and of 8 in colour, by their folders."""
     folder = tmp_path_factory.mktemp("generators")
-    shapes = {"grey": {"channels": 1, "widths": (4,), "seed": 1}, "colour": {}}
+    shapes = {"grey": {"channels": 1}, "colour": {"widths": (4,), "seed": 1}}
     return {
         folder / name: make_generator(builders.make_checkpoint(folder / name, **shape))
         for name, shape in shapes.items()
@@ -58,7 +58,7 @@ def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey
         for quality in (95, 75):
             Image.fromarray(pixels).save(tmp_path / f"{trial}-{quality}.jpg", quality=quality)
     for name, value in {"black.png": 0, "grey.png": 128, "white.png": 255}.items():
-        save_image(tmp_path / name, np.full((8, 8), value, np.uint8))
+        save_image(tmp_path / name, np.full((16, 16), value, np.uint8))
     save_image(tmp_path / "noise.png", make_random_pixels(grey[1]).squeeze())
     rows = _judge(tmp_path, ".", "--checkpoint", grey[0], "--batch-size", 16)
     made = {name for name, row in rows.items() if row["verdict"] == "made"}
@@ -119,7 +119,7 @@ def test_each_picture_is_attributed_to_the_generator_that_made_it(compared):
         "grey.png": "grey",
         "noise.png": "none of them",
     }
-    for name, shape in {"colour": (16, 16, 3), "grey": (8, 8, 1)}.items():
+    for name, shape in {"colour": (8, 8, 3), "grey": (16, 16, 1)}.items():
         results = read_results(folder / f"invert-{name}.h5")
         assert results.complete
         assert results.groups["image=0000"]["target"][0].shape == shape
