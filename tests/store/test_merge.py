@@ -220,6 +220,9 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
         f"{half} has 2 trials that a file before it has too; the first file counts"
     ]
     assert read_results(out).groups[CERTIFICATE]["recoveries"].tolist() == [2, 4]
+    outdated = _write_image(tmp_path / "d.h5", range(4), [(0, 2)])
+    merge(out, [outdated], overwrite=True)
+    assert CERTIFICATE not in read_results(out).groups
     merge(out, [half, whole], overwrite=True)  # half of the rows that count are another file's
     assert CERTIFICATE not in read_results(out).groups
 
