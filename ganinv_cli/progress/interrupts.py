@@ -38,13 +38,14 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
         # In another thread, since this one may hold a lock of the display.
         threading.Thread(target=say, args=(STOPPING,), daemon=True).start()
 
-    with _handle(request_stop):
+    is_command = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    with _handle(request_stop, ends_process=is_command):
         yield stop
 
 
 @contextmanager
-def _handle(answer: Callable[[], None]) -> Iterator[None]:
-    """Call `answer` at the first signal, and end the process at a later one."""
+def _handle(answer: Callable[[], None], ends_process: bool = True) -> Iterator[None]:
+    """Call `answer` at the first signal; at a later one end the process, or raise an interrupt."""
     first = 0.0
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -54,6 +55,8 @@ def _handle(answer: Callable[[], None]) -> Iterator[None]:
             first = now
             answer()
         elif now - first > REPEAT_SECONDS and number != signal.SIGHUP:  # a shell repeats SIGHUP
+            if not ends_process:
+                raise KeyboardInterrupt
             if sys.stderr and sys.stderr.isatty():
                 os.write(2, SHOW_CURSOR)
             os._exit(EXIT_CODE)
