@@ -134,7 +134,7 @@ def _fill(
     results = read_results(run.path)
     if not (results.complete and results.figures):
         run.finish(plan.make_figures(results, generator))
-    return plan.describe_images()
+    return plan.images
 
 
 def _run_jobs(
