@@ -32,8 +32,8 @@ DEFAULTS = {  # of files without these settings
 }
 _TYPES = {  # of the attributes; tables and lists are stored as JSON
     **dict.fromkeys(("schema", "seed"), int),
-    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision", "git"), str),
-    **dict.fromkeys(("started", "finished"), str),
+    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision"), str),
+    **dict.fromkeys(("started", "finished", "git"), str),
     **dict.fromkeys(("config", "identity", "versions", "generator"), dict),
     **dict.fromkeys(("groups", "figures"), list),
 }

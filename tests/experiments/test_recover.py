@@ -239,7 +239,7 @@ def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp
     assert "seed" in other.stderr
     builders.make_checkpoint(tmp_path)
     other = _recover(folder, tmp_path, *SETTINGS, code=2)
-    assert "--checkpoint is " in other.stderr
+    assert "the SHA-256 of the generator is " in other.stderr
     assert "--overwrite" in other.stderr
 
 
