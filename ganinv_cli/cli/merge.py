@@ -44,7 +44,7 @@ def merge(
     """
     publish.check_results_folder(out)
     from ganinv_cli.report.report import list_trial_groups
-    from ganinv_cli.store.merge.merge_files import merge_files
+    from ganinv_cli.store.merge import merge_files
 
     combined = merge_files(out, parts, list_trial_groups, partial, overwrite)
     for note in combined.notes:
