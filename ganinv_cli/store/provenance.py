@@ -163,7 +163,7 @@ def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clau
         return clause.format("the SHA-256 of the generator", *hashes)
     return "; ".join(
         clause.format(
-            name_setting(key.removesuffix("_sha256")),
+            name_setting(key.removesuffix("_sha256").replace("images", "image")),
             *(_format_value(each.get(key)) for each in (first, second)),
         )
         for key in dict.fromkeys((*first, *second))
