@@ -313,4 +313,4 @@ def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
     assert "polished/z_found" not in group
     assert np.isnan(groups["image=0001/none/certificate"]["singular_values"]).all()
     refused = _consistency(tmp_path, hard, *given, "--batch-size", 2, code=2)[0].stderr
-    assert "batch_size is 2, and must be the number of trials, 4" in refused
+    assert "it needs batch_size = 4" in refused
