@@ -86,7 +86,6 @@ class ImagesPlan(Plan):
     pixels: Mapping[int, np.ndarray] = field(default_factory=dict)
     images: ImageRun | None = None
 
-    cases_word = "images"
     case_by_case = True
 
     def open_cases(

@@ -58,7 +58,6 @@ class Plan(ABC):
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
 
-    cases_word: ClassVar[str] = "cases"  # in plural
     case_by_case: ClassVar[bool] = False  # whether all trials of a case come before the next
 
     @abstractmethod
