@@ -85,7 +85,6 @@ class ImagesPlan(Plan):
     # by the image's number: (height, width, channels) uint8
     pixels: Mapping[int, np.ndarray] = field(default_factory=dict)
 
-    cases_word = "images"
     case_by_case = True
 
     def open_cases(

@@ -59,7 +59,6 @@ class Plan(ABC):
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
     images: ImageRun | None = None  # what was done with the images, if there are any
 
-    cases_word: ClassVar[str] = "cases"  # in plural
     case_by_case: ClassVar[bool] = False  # whether all trials of a case come before the next
 
     @abstractmethod

@@ -160,7 +160,6 @@ def _run_jobs(
         finished,
         expected,
         plan.success_word,
-        jobs.list_factors(),
         has_fixed_cost=expected == config.budget,
     )
     constants = _make_constants(plan, engine.generator)

@@ -21,7 +21,7 @@ def handle_signals() -> AbstractContextManager[None]:
 
     A second signal ends the process.
     """
-    return _handle(_raise_interrupt)
+    return _handle(signal.default_int_handler)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
     """
     stop = threading.Event()
 
-    def request_stop() -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
         # In another thread, since this one may hold a lock of the display.
         threading.Thread(target=say, args=(STOPPING,), daemon=True).start()
@@ -44,7 +44,9 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _handle(answer: Callable[[], None], ends_process: bool = True) -> Iterator[None]:
+def _handle(
+    answer: Callable[[int, FrameType | None], None], ends_process: bool = True
+) -> Iterator[None]:
     """Call `answer` at the first signal; at a later one end the process, or raise an interrupt."""
     first = 0.0
 
@@ -53,7 +55,7 @@ def _handle(answer: Callable[[], None], ends_process: bool = True) -> Iterator[N
         now = time.monotonic()
         if not first:
             first = now
-            answer()
+            answer(number, frame)
         elif now - first > REPEAT_SECONDS and number != signal.SIGHUP:  # a shell repeats SIGHUP
             if not ends_process:
                 raise KeyboardInterrupt
@@ -61,9 +63,8 @@ def _handle(answer: Callable[[], None], ends_process: bool = True) -> Iterator[N
                 os.write(2, SHOW_CURSOR)
             os._exit(EXIT_CODE)
 
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    if threading.current_thread() is not threading.main_thread():
-        handlers.clear()
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS if is_main}
     replaced = {n: each for n, each in handlers.items() if each not in (signal.SIG_IGN, None)}
     for number in replaced:
         signal.signal(number, handle)
@@ -72,7 +73,3 @@ def _handle(answer: Callable[[], None], ends_process: bool = True) -> Iterator[N
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
-
-
-def _raise_interrupt() -> None:
-    raise KeyboardInterrupt

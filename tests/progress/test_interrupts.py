@@ -139,5 +139,5 @@ def test_a_terminal_that_is_closed_loses_nothing(tmp_path, start_on_terminal):
     program.write_text(f"SECONDS = 1{PRELUDE}{RUN}")
     terminal = start_on_terminal(program)
     terminal.wait_for("ready\r\n", 60)
-    assert terminal.hang_up(times=2) == 0
+    assert terminal.hang_up() == 0
     assert (tmp_path / "saved").exists()
