@@ -42,28 +42,18 @@ def read_arrays(
     """
     with path.open("rb") as file:
         try:
-            if key or zipfile.is_zipfile(file):
-                with zipfile.ZipFile(file) as archive:
-                    return _read_members(archive, max_bytes, key)
             _check_total(path.stat().st_size, max_bytes)
-            file.seek(0)
-            return {"": np.asarray(np.load(file, allow_pickle=False))}
+            loaded = np.load(file, allow_pickle=False)
+            is_single = isinstance(loaded, np.ndarray)
+            if key and (is_single or loaded.zip.comment != key.encode()):
+                raise ArrayFileError("it has another key")
+            if is_single:
+                return {"": loaded}
+            _check_total(sum(each.file_size for each in loaded.zip.infolist()), max_bytes)
+            return {name: np.asarray(loaded[name]) for name in loaded}
         except _DAMAGED_ERRORS as error:
             reason = " ".join(str(error).split())[:100] or type(error).__name__
             raise ArrayFileError(f"it is damaged or no file of NumPy: {reason}") from error
-
-
-def _read_members(archive: zipfile.ZipFile, max_bytes: int, key: str) -> dict[str, np.ndarray]:
-    if key and archive.comment != key.encode():
-        raise ArrayFileError("it has another key")
-    members = [each for each in archive.infolist() if each.filename.endswith(NPY_SUFFIX)]
-    _check_total(sum(member.file_size for member in members), max_bytes)
-    arrays = {}
-    for member in members:
-        with archive.open(member) as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        arrays[member.filename.removesuffix(NPY_SUFFIX)] = array
-    return arrays
 
 
 def _check_total(size: int, max_bytes: int) -> None:
@@ -198,19 +188,19 @@ def check_output_folder(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is a file; name a folder, or a file that ends in .png")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise UsageError(f"{path} is not empty; name another folder, or give --overwrite")
-    check_writable(path, path if path.is_dir() else None)
+    check_writable(path)
 
 
-def check_parent_folder(path: Path) -> None:
-    """Check that the folder of a file, or of a new folder, exists. Raises UsageError."""
-    if not follow_link(path).absolute().parent.is_dir():
+def check_parent_folder(path: Path) -> Path:
+    """Return the folder of a file, or of a new folder. Raises UsageError if it does not exist."""
+    folder = follow_link(path).absolute().parent
+    if not folder.is_dir():
         raise UsageError(f"{path} is in a folder that does not exist; create it, or name another")
+    return folder
 
 
-def check_writable(path: Path, folder: Path | None = None) -> None:
-    """Check that a folder, by default that of `path`, may be written. Raises UsageError."""
-    if folder is None:
-        check_parent_folder(path)
-        folder = follow_link(path).absolute().parent
+def check_writable(path: Path) -> None:
+    """Check that a folder, or the folder of a file, may be written. Raises UsageError."""
+    folder = path if path.is_dir() else check_parent_folder(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))

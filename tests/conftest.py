@@ -36,9 +36,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     from xdist.scheduler import LoadFileScheduling
 
     return LoadFileScheduling(config, log)
-
-
-@pytest.fixture(autouse=True)
-def _without_plain_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name no phase on stderr, however slow the machine is; a terminal shows them anyway."""
-    monkeypatch.setattr("ganinv_cli.progress.display.PHASE_SECONDS", 3600.0)

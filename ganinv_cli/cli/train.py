@@ -95,7 +95,7 @@ def train(
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
     from ganinv_cli.engine.tensorflow_start import start_tensorflow
-    from ganinv_cli.progress.reporters import show_training
+    from ganinv_cli.progress.reporters import show_steps
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
@@ -111,7 +111,7 @@ def train(
     held_out = frozenset(name for name in names if name)
     size = training.size
     last = None
-    with show_training(out) as reporter:
+    with show_steps(out, out / "state") as reporter:
         reporter.enter("reading images")
         pictures = load_images(images, size, training.channels, crop, held_out)
         reporter.say(f"{len(pictures):,} images of {size}x{size} pixels")
@@ -191,7 +191,7 @@ def train_encoder(
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
     from ganinv_cli.engine.loaded_generator import refuse_precision
-    from ganinv_cli.progress.reporters import show_fit
+    from ganinv_cli.progress.reporters import show_steps
 
     refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
     built = loaded.make_spec().build()
@@ -203,7 +203,7 @@ def train_encoder(
     settings = EncoderSettings(number, batch_size, precision, ridge, seed)  # type: ignore[arg-type]
     file = out or encoder_path(path)
     with (
-        show_fit(file, quiet) as fit_reporter,
+        show_steps(file, file.with_name(f"{file.name}.state"), quiet) as fit_reporter,
         closing(
             fit_encoder(built, settings, file, overwrite, on_start=fit_reporter.start)
         ) as batches,

@@ -72,20 +72,12 @@ class GeneratorSpec(NamedTuple):
 class Engine(Protocol):
     """Runs the jobs of a task on its workers."""
 
-    @property
-    def generator(self) -> Generator:
-        """The generator of this process."""
-
-    @property
-    def machine(self) -> Machine:
-        """The devices and the precision of the workers."""
-
-    @property
-    def workers(self) -> int:
-        """Number of workers on this machine, each with a snapshot; 0 on a Ray cluster."""
+    generator: Generator  # of this process
+    machine: Machine  # the devices and the precision of the workers
+    workers: int  # on this machine, each with a snapshot; 0 on a Ray cluster
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
-        """Run every job once, in any order, and yield the results of all workers.
+        """Run every job once, in any order, and yield the results of all workers; call it once.
 
         After `stop` is set, the workers end, their last results are yielded, and the iterator ends.
         Closing it early ends the workers. A worker's GaninvError is raised after the others ended.

@@ -35,8 +35,8 @@ class MultiDevice:
     def __init__(self, spec: GeneratorSpec, devices: Sequence[Device], machine: Machine) -> None:
         self.machine, self.workers = machine, len(devices)
         self._spec, self._devices = spec, devices
-        self._generators: dict[Device, Generator] = {}
-        self.generator = self._get_generator(devices[0])
+        with devices[0].scope():
+            self.generator = spec.build()
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`."""
@@ -46,7 +46,8 @@ class MultiDevice:
         def run_worker(number: int, device: Device) -> None:
             try:
                 with device.scope():
-                    for result in task.run(self._get_generator(device), shared_jobs, number):
+                    generator = self._spec.build() if number else self.generator
+                    for result in task.run(generator, shared_jobs, number):
                         results.put(result.divide_seconds(self.workers))
             finally:
                 results.put(None)
@@ -66,10 +67,3 @@ class MultiDevice:
                 deque(remaining, maxlen=0)  # or a worker would wait for space in the queue
         for future in futures:
             future.result()  # raises the error of a worker, after the others have finished
-
-    def _get_generator(self, device: Device) -> Generator:
-        """Return the generator on a device; build it the first time."""
-        if device not in self._generators:
-            with device.scope():
-                self._generators[device] = self._spec.build()
-        return self._generators[device]

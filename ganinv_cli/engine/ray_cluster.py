@@ -14,8 +14,8 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from ganinv_cli.engine.devices import Device
@@ -29,7 +29,7 @@ from ganinv_cli.settings.machine import Machine, count_cores
 CALLS_PER_WORKER = 2  # in flight, so that a worker has the next one when it ends one
 ANSWER_SECONDS = 0.5  # longest wait for an answer; an interruption takes effect after it
 STOP_SECONDS = 2.0  # for the answers to calls in flight, after an interruption
-MAX_LOSSES = 3  # workers lost with the same job, or in one place before they finish any
+MAX_LOSSES = 3  # workers lost with the same job, or one after another when they started
 PROBE_SECONDS = 5.0  # until something must listen at an address; Ray itself tries for a minute
 OBJECT_STORE_BYTES = 2**28  # of a local cluster, besides the weights
 # Ray's own restarts are off. A call that Ray repeats would not find the jobs of earlier calls in
@@ -70,33 +70,31 @@ def open_cluster(
             "--engine ray needs Ray, which is not installed here; pip install 'ganinv[ray]'"
         ) from error
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(None))  # Ray prints which worker died
+    with (
+        contextlib.redirect_stdout(None),  # Ray prints which worker died
         # In /tmp, since the paths of sockets in it must be short.
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="gi-", dir="/tmp", ignore_cleanup_errors=True)
-        )
+        tempfile.TemporaryDirectory(prefix="gi-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        contextlib.ExitStack() as stack,
+    ):
         stack.callback(ray.shutdown)
         with _keep_signal_handlers():
             if config.address == "local":
-                store_bytes = OBJECT_STORE_BYTES + 2 * len(pickle.dumps(spec))
-                _start_cluster(ray, folder, store_bytes)
+                _start_cluster(ray, folder, OBJECT_STORE_BYTES + 2 * len(pickle.dumps(spec)))
             else:
                 _join_cluster(ray, config.address)
         yield RayCluster(ray, config, spec, say)
 
 
+@dataclass(eq=False)
 class _Worker:
     """An actor, the calls to it that have no answer yet, and its jobs."""
 
-    def __init__(self, actor: Any, batch_size: int, losses: int) -> None:
-        self.actor = actor
-        self.losses = losses  # workers that were lost in its place, and finished no job
-        self.ready = False  # TensorFlow has started and the versions are equal
-        self.calls: deque[Any] = deque()  # ObjectRefs, oldest first
-        self.task: Any = None  # ObjectRef of the task that it runs
-        self.jobs: dict[Job, None] = {}  # not completed, in the order of their assignment
-        self.batch_size = self.ahead = batch_size  # `ahead`: jobs that it has beyond its batch
+    actor: Any
+    batch_size: int
+    calls: deque[Any]  # ObjectRefs, oldest first
+    jobs: dict[Job, None] = field(default_factory=dict)  # not completed, in their order
+    machine: Machine | None = None  # known when it has started
+    has_task: bool = False
 
 
 class RayCluster:
@@ -117,8 +115,8 @@ class RayCluster:
         """
         self._ray, self._config = ray, config
         self._gpus = choose_gpus(config, ray.cluster_resources())
-        capacity = self._count_workers_that_fit(ray.cluster_resources())
         needs = f"{config.cpus_per_worker} CPU and {self._gpus:g} GPU"
+        capacity = self._count_workers_that_fit(ray.cluster_resources())
         if not capacity:
             raise UsageError(
                 f"a worker needs {needs}, and the Ray cluster has less; add nodes, or give less "
@@ -132,39 +130,35 @@ class RayCluster:
         )
         self._jobs: Iterator[Job] = iter(())  # that no worker has
         self._unassigned = 0  # number of `_jobs`
-        self._job_losses: Counter[Job] = Counter()
+        self._losses: Counter[Job | None] = Counter()  # of workers with a job; None: at the start
         self._expected = min(config.workers or capacity, capacity)  # the others start if nodes join
         self._pool = [self._start_worker() for _ in range(config.workers or capacity)]
         with Device("cpu", 0).scope():
             self.generator = spec.build()
-        while not isinstance(answer := self._receive_answer()[1], Machine):
-            pass
-        self.machine = answer._replace(
-            device=f"Ray, {self._expected} workers of {needs}: {answer.device}"
-        )
+        while not (machines := [each.machine for each in self._pool if each.machine]):
+            self._receive_results()
+        device, precision = machines[0]
+        self.machine = Machine(f"Ray, {self._expected} workers of {needs}: {device}", precision)
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`. After `stop`, answers come for STOP_SECONDS."""
         self._jobs, self._unassigned = iter(jobs), len(jobs)
-        self._job_losses.clear()
-        for worker in self._list_ready():  # answers to an earlier run are ignored
-            worker.calls.clear()
-            worker.jobs.clear()
         task_reference = self._ray.put(task)
-        end = math.inf
         try:
-            while self._count_unfinished() and time.monotonic() < end:
-                if stop.is_set():
-                    end = min(end, time.monotonic() + STOP_SECONDS)
-                else:
-                    self._assign_jobs(task_reference)
+            while self._count_unfinished() and not stop.is_set():
+                self._assign_jobs(task_reference)
+                yield from self._receive_results()
+            end = time.monotonic() + STOP_SECONDS
+            while any(worker.jobs and worker.calls for worker in self._pool):
+                if time.monotonic() > end:
+                    return
                 yield from self._receive_results()
         except GaninvError:
             if not stop.is_set():  # else the signal may have reached the cluster too
                 raise
 
     def _list_ready(self) -> list[_Worker]:
-        return [worker for worker in self._pool if worker.ready]
+        return [worker for worker in self._pool if worker.machine]
 
     def _count_unfinished(self) -> int:
         return self._unassigned + sum(len(worker.jobs) for worker in self._pool)
@@ -174,46 +168,29 @@ class RayCluster:
         workers = max(self._expected, len(self._list_ready()))
         for worker in self._list_ready():
             while len(worker.calls) < CALLS_PER_WORKER and (worker.jobs or self._unassigned):
-                ahead = min(worker.ahead, math.ceil(self._unassigned / (2 * workers)))
+                ahead = min(worker.batch_size, math.ceil(self._unassigned / (2 * workers)))
                 share = math.ceil(self._count_unfinished() / workers)
                 wanted = min(worker.batch_size + ahead, share) - len(worker.jobs)
                 jobs = list(itertools.islice(self._jobs, max(wanted, 0)))
                 self._unassigned -= len(jobs)
                 worker.jobs.update(dict.fromkeys(jobs))
                 later = math.ceil(self._unassigned / workers)  # jobs; 0 only if none is left
-                new_task = None if worker.task is task else task
+                new_task = None if worker.has_task else task
                 worker.calls.append(worker.actor.work.remote(new_task, jobs, later))
-                worker.task = task
+                worker.has_task = True
 
     def _receive_results(self) -> list[WorkerResult]:
-        """Return the results in the next answer, if there is one within ANSWER_SECONDS."""
-        worker, answer = self._receive_answer()
-        if not isinstance(answer, list):
-            return []
-        completed = [job for result in answer for job in result.jobs]
-        for job in completed:
-            del worker.jobs[job]
-        if self._unassigned and answer and answer[-1].batch_size:  # batches shrink at the end
-            worker.batch_size = answer[-1].batch_size
-        worker.ahead = max(worker.batch_size, 2 * len(completed))  # a fast one needs more
-        worker.losses = 0 if completed else worker.losses
-        return [result.divide_seconds(len(self._list_ready())) for result in answer]
-
-    def _receive_answer(self) -> tuple[Any, Any]:
-        """Return a worker and its next answer; None if there is none, or if it was lost.
+        """Return the results in the next answer, if there is one within ANSWER_SECONDS.
 
         Raises GaninvError if a worker raises it, if workers are lost again and again, or if the
         whole cluster is.
         """
+        oldest = {worker.calls[0]: worker for worker in self._pool if worker.calls}
         worker = None
         try:
-            oldest = {each.calls[0]: each for each in self._pool if each.calls}
-            if not oldest:  # after an interruption
-                time.sleep(ANSWER_SECONDS)
-                return None, None
             ready, _ = self._ray.wait(list(oldest), timeout=ANSWER_SECONDS)
             if not ready:
-                return None, None
+                return []
             worker = oldest[ready[0]]
             self._pool.remove(worker)
             self._pool.append(worker)  # last, so that all get a turn
@@ -221,41 +198,42 @@ class RayCluster:
         except self._ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, GaninvError) else error) from None
         except (self._ray.exceptions.RayError, ConnectionError) as error:
-            reason = _summarise_error(error)
-            if worker is None:
-                raise GaninvError(
-                    f"the Ray cluster is lost ({reason}); the same command goes on when it is "
-                    "there again"
-                ) from error
-            self._replace_worker(worker, reason)
-            return None, None
-        worker.ready = True
-        return worker, answer
+            self._replace_worker(worker, _summarise_error(error))
+            return []
+        if worker.machine is None:
+            worker.machine = answer
+            del self._losses[None]
+            return []
+        for job in itertools.chain.from_iterable(result.jobs for result in answer):
+            del worker.jobs[job]
+        if self._unassigned and answer and answer[-1].batch_size:  # batches shrink at the end
+            worker.batch_size = answer[-1].batch_size
+        return [result.divide_seconds(len(self._list_ready())) for result in answer]
 
-    def _start_worker(self, losses: int = 0) -> _Worker:
+    def _start_worker(self) -> _Worker:
         actor = self._actor_class.remote(self._config.cpus_per_worker, self._gpus > 0)
-        worker = _Worker(actor, self._config.initial_batch_size, losses)
-        worker.calls.append(actor.start.remote(*self._start_arguments))
-        return worker
+        start = actor.start.remote(*self._start_arguments)
+        return _Worker(actor, self._config.initial_batch_size, deque([start]))
 
-    def _replace_worker(self, lost: _Worker, reason: str) -> None:
+    def _replace_worker(self, lost: _Worker | None, reason: str) -> None:
         """Start another worker in place of a lost one; its jobs are assigned first.
 
-        Raises GaninvError if that has happened too often.
+        Raises GaninvError if that has happened too often, or if the whole cluster is lost.
         """
-        self._ray.kill(lost.actor)  # it may be alive and unreachable
-        self._pool.remove(lost)
-        self._jobs = itertools.chain(lost.jobs, self._jobs)
-        self._unassigned += len(lost.jobs)
-        self._job_losses.update(list(lost.jobs))
-        losses = max(lost.losses + 1, *(self._job_losses[job] for job in lost.jobs), 0)
-        if losses >= MAX_LOSSES:
-            trials = f"while they had trial {min(lost.jobs).trial} and others" if lost.jobs else ""
-            raise GaninvError(
-                f"{losses} workers ended {trials or 'when they started'}: {reason}; the same "
-                "command goes on when that is mended"
-            )
-        self._pool.append(self._start_worker(lost.losses + 1))
+        what = "the Ray cluster is lost"
+        if lost:
+            self._ray.kill(lost.actor)  # it may be alive and unreachable
+            self._pool.remove(lost)
+            self._jobs = itertools.chain(lost.jobs, self._jobs)
+            self._unassigned += len(lost.jobs)
+            causes: list[Job | None] = [*lost.jobs] or [None]
+            self._losses.update(causes)
+            if max(self._losses[each] for each in causes) < MAX_LOSSES:
+                self._pool.append(self._start_worker())
+                return
+            had = f"had trial {min(lost.jobs).trial} and others" if lost.jobs else "started"
+            what = f"{MAX_LOSSES} workers ended while they {had}"
+        raise GaninvError(f"{what} ({reason}); the same command goes on when that is mended")
 
     def _count_workers_that_fit(self, resources: Mapping[str, float]) -> int:
         fitting = resources.get("CPU", 0) / self._config.cpus_per_worker
@@ -292,15 +270,11 @@ def _start_cluster(ray: Any, folder: str, object_store_bytes: int) -> None:
 
 def _join_cluster(ray: Any, address: str) -> None:
     """Connect to a cluster. Raises UsageError if none answers."""
-    found = address
     try:
-        if address == "auto":  # as Ray finds it, but Ray tries an old address for minutes
-            folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray")
-            current = folder / "ray_current_cluster"
-            found = os.environ.get("RAY_ADDRESS") or current.read_text().strip()
-        host, _, port = found.removeprefix("ray://").rpartition(":")
-        socket.create_connection((host, int(port)), PROBE_SECONDS).close()
-        ray.init(address=found, **INIT_OPTIONS)
+        if address != "auto":
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), PROBE_SECONDS).close()
+        ray.init(address=address, **INIT_OPTIONS)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"--address {address}: no Ray cluster answers ({_summarise_error(error)}); give local, "

@@ -11,10 +11,8 @@ from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import WorkerJobs
 
 if TYPE_CHECKING:  # TensorFlow is imported by `start`
-    from collections.abc import Iterator
-
     from ganinv_cli.engine.devices import Device
-    from ganinv_cli.engine.engine import Task, WorkerResult
+    from ganinv_cli.engine.engine import Task, WorkerResult, WorkerResults
     from ganinv_cli.jobs import Job
     from ganinv_cli.network.generator import Generator
     from ganinv_cli.settings.machine import Machine
@@ -35,7 +33,7 @@ class RayWorker:
         self._threads, self._device_kind = threads, "gpu" if gpu else "cpu"
         self._task: Task | None = None
         self._jobs = WorkerJobs()
-        self._results: Iterator[WorkerResult] | None = None
+        self._results: WorkerResults | None = None
 
     def start(self, ganinv_version: str, precision: str, spec: bytes) -> "Machine":
         """Start TensorFlow, build the generator of a pickled GeneratorSpec; return the device.
@@ -58,27 +56,22 @@ class RayWorker:
     def work(self, task: "Task | None", jobs: "list[Job]", remaining: int) -> "list[WorkerResult]":
         """Add jobs, work for a second or more, and return the results.
 
-        A task begins, and the jobs of an earlier one are dropped; None continues it. Jobs may
-        finish in a later call. Returns early if there are too few jobs and `remaining` may come,
-        and if none are left. Raises GaninvError as the task does.
+        The first call brings the task, later ones None. Jobs may finish in a later call. Returns
+        early if there are too few jobs and `remaining` may come, and if none are left. Raises
+        GaninvError as the task does.
         """
-        if task is not None:
-            self._task, self._jobs, self._results = task, WorkerJobs(), None
-        self._jobs.add(jobs, remaining)
-        with self._device.scope():
-            return list(self._iterate_results(remaining))
-
-    def _iterate_results(self, remaining: int) -> "Iterator[WorkerResult]":
+        self._task = task or self._task
         assert self._task
-        start_time = time.monotonic()
+        self._jobs.add(jobs, remaining)
         if self._results is None and not self._jobs.is_exhausted():
-            self._results = iter(self._task.run(self._generator, self._jobs, 0))
-        while self._results is not None:
-            result = next(self._results, None)
-            if result is None:
-                self._results = None
-                return
-            yield result
-            is_short = remaining > 0 and self._jobs.remaining == remaining
-            if is_short or time.monotonic() - start_time > MIN_CALL_SECONDS:
-                return
+            self._results = self._task.run(self._generator, self._jobs, 0)
+        end = time.monotonic() + MIN_CALL_SECONDS
+        results = []
+        with self._device.scope():
+            for result in self._results or ():
+                results.append(result)
+                is_short = remaining > 0 and self._jobs.remaining == remaining
+                if is_short or time.monotonic() > end:
+                    return results
+        self._results = None
+        return results

@@ -84,9 +84,7 @@ class ImagesPlan(Plan):
     minimum_test: MinimumTest | None = None
     # by the image's number: (height, width, channels) uint8
     pixels: Mapping[int, np.ndarray] = field(default_factory=dict)
-    images: ImageRun | None = None
 
-    cases_word = "images"
     case_by_case = True
 
     def open_cases(
@@ -121,9 +119,6 @@ class ImagesPlan(Plan):
                 [picture.error for picture in pictures if picture.error],
             ),
         )
-
-    def describe_images(self) -> ImageRun | None:
-        return self.images
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
         return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None

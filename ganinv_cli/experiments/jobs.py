@@ -1,6 +1,5 @@
 """The jobs of a run that its results file lacks."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -72,14 +71,6 @@ class PendingJobs:
             place = np.searchsorted(self._numbers, job.trial)
             for rule in job.rules:
                 self._pending[self._cases.index(job.case), rules.index(rule), place] = False
-
-    def list_factors(self) -> tuple[str, ...]:
-        """Return the factors of `total`, e.g. "100" and "3 rules", none if it has one alone."""
-        counts = {"rules": len(self._plan.config.clip), self._plan.cases_word: len(self._cases)}
-        if math.prod(counts.values()) == 1:
-            return ()
-        factors = [f"{count:,} {word}" for word, count in counts.items() if count > 1]
-        return (f"{len(self._numbers):,}", *factors)
 
     def _make_job(self, case: int, place: int, rules: Sequence[str]) -> Job:
         return Job(int(self._numbers[place]), self._cases[case], tuple(rules))

@@ -49,7 +49,6 @@ class NoiseSweepPlan(Plan):
     """
 
     config: NoiseSweepConfig
-    cases_word = "variances"
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's noisy image, and the residual of the right z.

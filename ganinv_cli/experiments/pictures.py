@@ -76,15 +76,7 @@ def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
     changed = [picture for picture in pictures if picture.notes]
     if len(pictures) <= MAX_DESCRIBED or not changed:
         return [f"{picture.name}: {'; '.join(picture.notes)}" for picture in changed]
-    counts = {
-        word: sum(any(note.startswith(word) for note in picture.notes) for picture in changed)
-        for word in ("cropped", "resized")
-    }
-    parts = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    return [
-        f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"
-        + (f" ({parts})" if parts else "")
-    ]
+    return [f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"]
 
 
 def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[NamedImage]:

@@ -57,8 +57,8 @@ class Plan(ABC):
     stationary: float = Limits.stationary  # relative decrease of the image loss that counts as none
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
+    images: ImageRun | None = None  # what was done with the images, if there are any
 
-    cases_word: ClassVar[str] = "cases"  # in plural
     case_by_case: ClassVar[bool] = False  # whether all trials of a case come before the next
 
     @abstractmethod
@@ -101,10 +101,6 @@ class Plan(ABC):
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return the figures that are stored in the finished file, by name."""
         return {}
-
-    def describe_images(self) -> ImageRun | None:
-        """Return what was done with the images; None without images."""
-        return None
 
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""

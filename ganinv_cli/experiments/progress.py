@@ -19,7 +19,6 @@ class ProgressCounter:
     finished_before: int  # of these
     expected_gradients: float  # per trial of the rest
     success_word: str = "recovered"  # names a success
-    factors: tuple[str, ...] = ()  # of `total`
     has_fixed_cost: bool = False  # whether a trial needs `expected_gradients`, or hardly less
     counts: Counts = field(default_factory=Counts)
     phase: Phase = Phase.measuring  # of the worker that is farthest
@@ -39,7 +38,6 @@ class ProgressCounter:
             rate,
             self._estimate_seconds_left(rate),
             self.phase,
-            self.factors,
             done,
         )
 

@@ -134,7 +134,7 @@ def _fill(
     results = read_results(run.path)
     if not (results.complete and results.figures):
         run.finish(plan.make_figures(results, generator))
-    return plan.describe_images()
+    return plan.images
 
 
 def _run_jobs(
@@ -160,7 +160,6 @@ def _run_jobs(
         finished,
         expected,
         plan.success_word,
-        jobs.list_factors(),
         has_fixed_cost=expected == config.budget,
     )
     constants = _make_constants(plan, engine.generator)

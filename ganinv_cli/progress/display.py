@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from rich.console import Console
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 PLAIN_SECONDS = 30.0  # between plain lines
-PHASE_SECONDS = 2.0  # after which a plain line names the phase
-LEAST_BAR = 4  # columns
 UNITS = {"days": 86400, "h": 3600, "min": 60, "s": 1}  # of a duration, in seconds
 
 
@@ -30,7 +27,7 @@ class Work(NamedTuple):
     done: int
     total: int
     unit: str  # in plural
-    details: Sequence[str] = ()  # the last ones are left out first if there is no space
+    details: Sequence[str] = ()
     seconds_left: float = math.nan  # NaN before it is known
 
     def describe(self) -> list[str]:
@@ -50,20 +47,19 @@ def format_duration(seconds: float) -> str:
 class Display:
     """Shows messages, the phase, and then the work."""
 
-    def __init__(self, console: Console, transient: bool = True) -> None:
-        """Show a live line if the console is a terminal; it is removed at the end if transient."""
+    def __init__(self, console: Console) -> None:
+        """Show a live line if the console is a terminal; it is removed at the end."""
         self._console, self._is_live = console, console.is_interactive
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[details]}", markup=False),
             console=console,
             disable=not self._is_live,
             expand=True,
-            transient=transient,
+            transient=True,
             redirect_stdout=False,  # what is printed there is data
         )
-        self._timer = Timer(0, lambda: None)  # of a plain line
+        self._task = self._bar.add_task("")
         self._last_done = -1  # in the last plain line
         self._next_line = 0.0  # when it is due
 
@@ -72,49 +68,34 @@ class Display:
         self._console.print(to_printable(sentence), soft_wrap=not self._is_live)
 
     def enter(self, phase: str) -> None:
-        """Show what happens from now on."""
-        self._timer.cancel()
+        """Show what happens from now on, on a terminal."""
         if self._is_live:
-            self._show_line(to_printable(phase), [], 0, None)
-        else:
-            self._timer = Timer(PHASE_SECONDS, self.say, [phase])
-            self._timer.daemon = True
-            self._timer.start()
+            self._show_line(to_printable(phase), 0, None)
 
     def advance(self, work: Work) -> None:
         """Show the work, as often as is useful."""
-        self._timer.cancel()
-        count, *details = work.describe()
         if self._is_live:
-            while details and len(count + "  ".join(details)) > self._console.width - LEAST_BAR - 2:
-                details.pop()
-            self._show_line(count, details, work.done, work.total)
+            self._show_line("  ".join(work.describe()), work.done, work.total)
         elif time.monotonic() > self._next_line or work.done == work.total > self._last_done:
             self._next_line, self._last_done = time.monotonic() + PLAIN_SECONDS, work.done
-            self.say(", ".join([count, *details]))
+            self.say(", ".join(work.describe()))
 
     def close(self) -> None:
         """Show nothing more."""
-        self._timer.cancel()
         self._bar.stop()
 
-    def _show_line(self, text: str, details: list[str], done: int, total: int | None) -> None:
-        if not self._bar.tasks or self._bar.tasks[0].total != total:
-            for task in self._bar.task_ids:
-                self._bar.remove_task(task)
-            self._bar.add_task("", total=total, details="")
-            self._bar.start()
-        self._bar.update(
-            self._bar.task_ids[0], description=text, details="  ".join(details), completed=done
-        )
+    def _show_line(self, text: str, done: int, total: int | None) -> None:
+        self._bar.tasks[0].total = total
+        self._bar.update(self._task, description=text, completed=done)
+        self._bar.start()
 
 
 @contextlib.contextmanager
-def open_display(quiet: bool = False, transient: bool = True) -> Iterator[Display]:
+def open_display(quiet: bool = False) -> Iterator[Display]:
     """Show on stderr until the end of the block, nothing if `quiet`."""
     with _open_stderr() as file:
         console = Console(file=file, quiet=quiet, markup=False, highlight=False)
-        display = Display(console, transient)
+        display = Display(console)
         try:
             yield display
         finally:

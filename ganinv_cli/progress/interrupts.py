@@ -21,29 +21,33 @@ def handle_signals() -> AbstractContextManager[None]:
 
     A second signal ends the process.
     """
-    return _handle(_raise_interrupt)
+    return _handle(signal.default_int_handler)
 
 
 @contextmanager
 def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
     """Yield an event that the first signal sets, until exit; `say` shows the user what happens.
 
-    A second signal ends the process at once. Outside the main thread, no signal is handled.
+    A second signal ends the process at once. Outside the main thread, no signal is handled. Do not
+    wait for the event in the main thread, whose lock the handler may then need.
     """
     stop = threading.Event()
 
-    def request_stop() -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
         # In another thread, since this one may hold a lock of the display.
         threading.Thread(target=say, args=(STOPPING,), daemon=True).start()
 
-    with _handle(request_stop):
+    is_command = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    with _handle(request_stop, ends_process=is_command):
         yield stop
 
 
 @contextmanager
-def _handle(answer: Callable[[], None]) -> Iterator[None]:
-    """Call `answer` at the first signal, and end the process at a later one."""
+def _handle(
+    answer: Callable[[int, FrameType | None], None], ends_process: bool = True
+) -> Iterator[None]:
+    """Call `answer` at the first signal; at a later one end the process, or raise an interrupt."""
     first = 0.0
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -51,15 +55,16 @@ def _handle(answer: Callable[[], None]) -> Iterator[None]:
         now = time.monotonic()
         if not first:
             first = now
-            answer()
+            answer(number, frame)
         elif now - first > REPEAT_SECONDS and number != signal.SIGHUP:  # a shell repeats SIGHUP
+            if not ends_process:
+                raise KeyboardInterrupt
             if sys.stderr and sys.stderr.isatty():
                 os.write(2, SHOW_CURSOR)
             os._exit(EXIT_CODE)
 
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    if threading.current_thread() is not threading.main_thread():
-        handlers.clear()
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS if is_main}
     replaced = {n: each for n, each in handlers.items() if each not in (signal.SIG_IGN, None)}
     for number in replaced:
         signal.signal(number, handle)
@@ -68,7 +73,3 @@ def _handle(answer: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
-
-
-def _raise_interrupt() -> None:
-    raise KeyboardInterrupt

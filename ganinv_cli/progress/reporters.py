@@ -1,8 +1,8 @@
 """The progress of trials, of a training and of a fit, for whatever shows it."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,7 +22,6 @@ class RunProgress(NamedTuple):
     gradients_per_second: float
     seconds_left: float  # NaN before there is a measurement
     phase: Phase = Phase.running
-    factors: tuple[str, ...] = ()  # of `total`, e.g. "100" and "3 rules"
     finished_here: int = 0  # in this process
 
 
@@ -61,20 +60,13 @@ class _TrialReporter:
     """Shows the progress of trials; see `Reporter`."""
 
     def __init__(self, display: Display) -> None:
-        self.say, self._display = display.say, display
-        self._phase = ""
-
-    def enter(self, phase: str) -> None:
-        if phase != self._phase:
-            self._phase = phase
-            self._display.enter(phase)
+        self.say, self.enter, self._advance = display.say, display.enter, display.advance
 
     def show(self, progress: RunProgress) -> None:
-        if progress.phase is not Phase.running:
+        if progress.phase is Phase.running:
+            self._advance(_describe_trials(progress))
+        else:
             self.enter(progress.phase)
-            return
-        self._phase = progress.phase
-        self._display.advance(_describe_trials(progress))
 
 
 def _describe_trials(progress: RunProgress) -> Work:
@@ -84,20 +76,16 @@ def _describe_trials(progress: RunProgress) -> Work:
         of = f" of {progress.finished_here:,}" if resumed else ""
         successes = f"{progress.successes:,}{of} {progress.success_word}"
     rate = progress.gradients_per_second
-    factors = " × ".join(progress.factors)
-    details = [successes, rate and f"{rate:,.0f} gradients/s", factors]
-    shown = [each for each in details if each]
-    return Work(progress.finished, progress.total, "trials", shown, progress.seconds_left)
+    details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
+    return Work(progress.finished, progress.total, "trials", details, progress.seconds_left)
 
 
 class StepReporter:
     """Shows the steps of a training or of a fit, and stops between two of them."""
 
-    def __init__(
-        self, display: Display, describe: Callable[[Any], Work], signals: ExitStack
-    ) -> None:
-        self.say, self.enter = display.say, display.enter
-        self._display, self._describe, self._signals = display, describe, signals
+    def __init__(self, display: Display, signals: ExitStack) -> None:
+        self.say, self.enter, self._advance = display.say, display.enter, display.advance
+        self._signals = signals
 
     def start(self, done: int) -> None:
         """Say how much was done before. From now on, a signal stops after a step."""
@@ -108,44 +96,35 @@ class StepReporter:
 
     def show(self, progress: Any) -> None:
         """Show a TrainingProgress or FitProgress. Raises KeyboardInterrupt to end after it."""
-        work = self._describe(progress)
-        self._display.advance(work)
+        work = _describe_steps(progress)
+        self._advance(work)
         if work.done == work.total:
             self.enter("finishing")
         elif self._stop.is_set():
             raise KeyboardInterrupt
 
 
-def show_training(out: Path) -> AbstractContextManager[StepReporter]:
-    """Show phases, and steps, losses and images per second; say how to go on."""
-    return _show_steps(_describe_step, out / "state", out, quiet=False)
-
-
-def show_fit(out: Path, quiet: bool) -> AbstractContextManager[StepReporter]:
-    """Show images and images per second; say how to go on."""
-    return _show_steps(_describe_batch, out.with_name(f"{out.name}.state"), out, quiet)
-
-
 @contextmanager
-def _show_steps(
-    describe: Callable[[Any], Work], state: Path, out: Path, quiet: bool
-) -> Iterator[StepReporter]:
+def show_steps(out: Path, state: Path, quiet: bool = False) -> Iterator[StepReporter]:
+    """Show phases, steps, losses and images per second; say how to go on.
+
+    `state` is the file from which the same command goes on towards `out`.
+    """
     with open_display(quiet) as display, ExitStack() as signals:
         try:
-            yield StepReporter(display, describe, signals)
+            yield StepReporter(display, signals)
         except KeyboardInterrupt:
             kept = f"what was done is saved for {out}, and the same command goes on"
             display.say(f"interrupted; {kept if state.exists() else 'nothing was done yet'}")
             raise
 
 
-def _describe_step(progress: Any) -> Work:
+def _describe_steps(progress: Any) -> Work:
+    rate = progress.images_per_second
+    speed = f"{rate:,.0f} images/s"
+    if hasattr(progress, "images"):  # of a fit
+        seconds_left = (progress.total - progress.images) / rate if rate else math.nan
+        return Work(progress.images, progress.total, "images", [speed], seconds_left)
     losses = f"{progress.generator_loss:.2f} discriminator {progress.discriminator_loss:.2f}"
-    details = [f"{progress.images_per_second:,.0f} images/s", f"generator {losses}"]
+    details = [speed, f"generator {losses}"]
     return Work(progress.step, progress.steps, "steps", details, progress.seconds_left)
-
-
-def _describe_batch(progress: Any) -> Work:
-    done, total, rate = progress.images, progress.total, progress.images_per_second
-    seconds_left = (total - done) / rate if rate else math.nan
-    return Work(done, total, "images", [f"{rate:,.0f} images/s"], seconds_left)

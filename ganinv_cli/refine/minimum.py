@@ -109,19 +109,13 @@ class MinimumTester:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return image losses (points,) and gradients (points, latent) at some z, in blocks."""
         rows = max(1, MAX_LAYER_VALUES // self._generator.largest_layer)
-        blocks = [
-            self._evaluate_together(z[first : first + rows].astype(precision), target, label)
-            for first in range(0, len(z), rows)
-        ]
+        blocks = []
+        for first in range(0, len(z), rows):
+            part = z[first : first + rows].astype(precision)
+            images = np.broadcast_to(target.astype(precision), (len(part), *target.shape))
+            blocks.append(self._loss_and_gradient(part, images, label))
         losses, gradients = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return losses, gradients
-
-    def _evaluate_together(
-        self, z: np.ndarray, target: np.ndarray, label: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        images = np.broadcast_to(target.astype(z.dtype), (len(z), *target.shape))
-        losses, gradients = self._loss_and_gradient(z, images, label)
-        return losses.numpy(), gradients.numpy()
 
     def evaluate_point(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> Point:
         """Return z, rounded to the highest precision, with its loss and gradient in float64."""

@@ -31,8 +31,8 @@ DEFAULTS = {  # of files without these settings
 }
 _TYPES = {  # of the attributes; tables and lists are stored as JSON
     **dict.fromkeys(("schema", "seed"), int),
-    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision", "git"), str),
-    **dict.fromkeys(("started", "finished"), str),
+    **dict.fromkeys(("command", "checkpoint_sha256", "device", "precision"), str),
+    **dict.fromkeys(("started", "finished", "git"), str),
     **dict.fromkeys(("config", "identity", "versions", "generator"), dict),
     **dict.fromkeys(("groups", "figures"), list),
 }
@@ -162,7 +162,7 @@ def describe_differences(there: Mapping[str, Any], here: Mapping[str, Any], clau
         return clause.format("the SHA-256 of the generator", *hashes)
     return "; ".join(
         clause.format(
-            key if key.endswith("_sha256") else name_setting(key),
+            name_setting(key.removesuffix("_sha256").replace("images", "image")),
             *(_format_value(each.get(key)) for each in (first, second)),
         )
         for key in dict.fromkeys((*first, *second))

@@ -81,7 +81,7 @@ def train(
         started = saved_at = time.monotonic()
         first = saved_step = int(model.step)
         if first < settings.steps:
-            check_writable(folder, folder)
+            check_writable(folder)
             on_start(first)
         try:
             for step in range(first, settings.steps):

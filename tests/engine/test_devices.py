@@ -59,11 +59,8 @@ def test_devices_are_named_by_kind_and_number():
     [
         ("tpu", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
         ("gpu:", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
-        ("gpu:a", "it is auto, cpu, gpu, or some GPUs such as gpu:0,1"),
-        ("gpu", "TensorFlow sees no GPU here"),
         ("gpu:0,1", "TensorFlow sees no GPU here"),
-        ("cpu:0,7", "there is no cpu:7; TensorFlow sees cpu:0 alone"),
-        ("cpu:0,0", "names a device twice"),
+        ("cpu:0,7", "there is no cpu:7; the first is cpu:0, and TensorFlow sees 1"),
     ],
 )
 def test_devices_that_are_not_there_are_refused(wanted, words):
@@ -79,7 +76,7 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch):
     )
     assert [d.number for d in devices.find_devices("auto")] == [0, 1]
     assert [d.number for d in devices.find_devices("gpu:1")] == [1]
-    with pytest.raises(UsageError, match="there is no gpu:2; TensorFlow sees gpu:0 to gpu:1"):
+    with pytest.raises(UsageError, match="there is no gpu:2; the first is gpu:0, and TensorFlow sees 2"):
         devices.find_devices("gpu:1,2")
 
 

@@ -142,7 +142,9 @@ def test_a_run_that_is_stopped_saves_and_goes_on(settings, alone, tmp_path):
         _, rest = process.communicate(timeout=SOON)
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
-    assert {address for line in lines for address in line.split()[1:]} <= {"127.0.0.1", "::1"}
+    assert {address for line in lines for address in line.split()[1:]} <= {
+        *("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    }
 
     with _start_locally(settings, tmp_path) as process:
         _, said = process.communicate(timeout=300)
@@ -181,15 +183,10 @@ def _read_until_commits(process: subprocess.Popen[str], count: int) -> list[str]
     return committed
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1:{free}", "ray://127.0.0.1:{free}", "ray://no.invalid:1", "head", "auto"]
-)
-def test_an_address_where_no_cluster_answers_is_refused(address, checkpoint, monkeypatch, tmp_path):
-    port = clusters.find_free_port()
-    address = address.format(free=port)
+@pytest.mark.parametrize("address", ["127.0.0.1:{free}", "ray://127.0.0.1:{free}", "head", "auto"])
+def test_an_address_where_no_cluster_answers_is_refused(address, monkeypatch, tmp_path):
+    address = address.format(free=clusters.find_free_port())
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{port}")  # it has ended
     spec = GeneratorSpec(builders.make_checkpoint(tmp_path / "small"))
     start = time.monotonic()
     with (

@@ -44,14 +44,6 @@ def test_a_crop_is_taken_before_resizing(tmp_path: Path, text: str, box: tuple[i
     assert np.array_equal(seen, part.resize((8, 8), Image.Resampling.LANCZOS, reducing_gap=3))
 
 
-def test_a_crop_counts_in_the_upright_image(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x112] = 6  # to be turned clockwise
-    file = _written(tmp_path / "a.png", _encoded(_noise(20, 8), exif=exif))
-    turned = np.rot90(np.asarray(_noise(20, 8)), -1)
-    assert np.array_equal(load_image(file, SHAPE, Crop("0,12,8")).pixels, turned[12:])
-
-
 def test_a_crop_outside_the_image_says_its_size(tmp_path: Path) -> None:
     file = _written(tmp_path / "a.png", _encoded(_noise(20, 10)))
     for text in ("13,0,8", "0,3,8", "0,0,11"):

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -36,7 +37,8 @@ except KeyboardInterrupt:
 RUN = """
 with handle_signals(), show_on_terminal(False) as reporter, stop_on_signals(reporter.say) as stop:
     tell("ready")
-    stop.wait(60)
+    while not stop.is_set():
+        time.sleep(0.01)
     time.sleep(SECONDS)
     Path("saved").touch()
     reporter.say("saved")
@@ -77,6 +79,17 @@ def test_a_second_signal_ends_a_run_at_once(tmp_path):
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 130
     assert not (tmp_path / "saved").exists()
+
+
+def test_a_second_signal_is_an_interrupt_for_a_python_program(tmp_path):
+    body = textwrap.indent(RUN.replace("handle_signals(), ", ""), "    ")
+    program = f"try:{body}except KeyboardInterrupt:\n    tell('caught')\n"
+    with _start(tmp_path, program, seconds=60) as process:
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.6)
+        assert process.communicate(timeout=30)[1].endswith("caught\n")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("pause", [0.05, 0.6])
@@ -125,6 +138,6 @@ def test_a_terminal_that_is_closed_loses_nothing(tmp_path, start_on_terminal):
     program = tmp_path / "program.py"
     program.write_text(f"SECONDS = 1{PRELUDE}{RUN}")
     terminal = start_on_terminal(program)
-    terminal.wait_for("ready", 60)
-    assert terminal.hang_up(times=2) == 0
+    terminal.wait_for("ready\r\n", 60)
+    assert terminal.hang_up() == 0
     assert (tmp_path / "saved").exists()

@@ -159,28 +159,6 @@ def test_pieces_of_a_group_are_joined_by_trial():
     assert np.array_equal(joined["a"], [1, np.nan, 3], equal_nan=True)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"z_found": np.zeros((2, LATENT), np.int32)},
-        {"z_found": np.zeros((1, LATENT), np.float32)},
-        {"outcome": np.array([0, 1], np.uint8)},
-        {"polished/outcome": np.array([6, 1], np.uint8)},
-        {"restarts": np.array([0.5, 1])},
-        {"trial": np.array([2, 2])},
-        {"trial": np.array([-1, 2])},
-        {"colour": np.zeros(2)},
-    ],
-)
-def test_rows_that_do_not_fit_the_schema_are_refused(path, change):
-    with open_run(path, make_provenance()) as run:
-        commit_batches(run, [0, 1])
-        batch = make_rows([2, 3])
-        with pytest.raises(ValueError):
-            run.commit(batch | {"none": batch["none"] | change})
-    assert_holds(read_results(path), [0, 1])
-
-
 def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
     write_results_file(path, [0, 1])
     wide = make_rows([2], ("none",))

@@ -151,7 +151,7 @@ ANOTHER = {
     "seed": ({"seed": 8}, "is of another run than .*: --seed is 8 and not 7"),
     "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the SHA-256 of the generator is cdcd"),
     "command": ({"command": "noise-sweep"}, "the command is noise-sweep and not recover"),
-    "images": ({"config": {"images": 2}}, "--images is 2 and not not set"),
+    "images": ({"config": {"images": 2}}, "--image is 2 and not not set"),
 }
 
 
@@ -220,6 +220,9 @@ def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
         f"{half} has 2 trials that a file before it has too; the first file counts"
     ]
     assert read_results(out).groups[CERTIFICATE]["recoveries"].tolist() == [2, 4]
+    outdated = _write_image(tmp_path / "d.h5", range(4), [(0, 2)])
+    merge(out, [outdated], overwrite=True)
+    assert CERTIFICATE not in read_results(out).groups
     merge(out, [half, whole], overwrite=True)  # half of the rows that count are another file's
     assert CERTIFICATE not in read_results(out).groups
 
