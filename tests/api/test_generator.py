@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conditional import make_conditional_checkpoint
-from ganinv_cli.api.generator import LoadedGenerator
+from ganinv_cli.engine.loaded_generator import LoadedGenerator
 
 import ganinv_cli as ganinv
 
