@@ -139,7 +139,7 @@ def test_an_inversion_has_a_row_for_each_image(
     assert len(inversion.table().splitlines()) <= 16
 
 
-def test_images_are_given_in_many_ways_and_equal_ones_are_one(
+def test_images_are_given_in_many_ways(
     tmp_path: Path,
     generator: ganinv.LoadedGenerator,
     images: np.ndarray,
@@ -158,9 +158,8 @@ def test_images_are_given_in_many_ways_and_equal_ones_are_one(
         tmp_path / "all.npy",
         tmp_path / "all.npz",
     ]
-    found = ganinv.invert(generator, given, starts=3, seed=0, out=tmp_path / "invert.h5")
+    found = ganinv.invert(generator, given, starts=3, seed=0)
     np.testing.assert_allclose(found.z, np.tile(inversion.z, (7, 1)), atol=1e-6)
-    assert len(ganinv.open(tmp_path / "invert.h5")) == 3  # type: ignore[arg-type]
 
 
 def test_files_keep_their_names_and_get_folders_if_these_are_equal(
