@@ -76,7 +76,9 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch):
     )
     assert [d.number for d in devices.find_devices("auto")] == [0, 1]
     assert [d.number for d in devices.find_devices("gpu:1")] == [1]
-    with pytest.raises(UsageError, match="there is no gpu:2; the first is gpu:0, and TensorFlow sees 2"):
+    with pytest.raises(
+        UsageError, match="there is no gpu:2; the first is gpu:0, and TensorFlow sees 2"
+    ):
         devices.find_devices("gpu:1,2")
 
 

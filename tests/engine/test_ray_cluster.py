@@ -122,7 +122,9 @@ def test_each_job_is_completed_once_and_has_its_own_rows(dying):
 
 @pytest.mark.parametrize("jobs", [JOBS[:1], JOBS])
 def test_workers_that_die_again_and_again_end_the_run(jobs):
-    with pytest.raises(GaninvError, match=r"3 workers ended while they had trial \d.*out of memory"):
+    with pytest.raises(
+        GaninvError, match=r"3 workers ended while they had trial \d.*out of memory"
+    ):
         list(_open(Ray(dying=99)).run(TASK, jobs, threading.Event()))
 
 
