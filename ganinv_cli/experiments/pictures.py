@@ -82,9 +82,9 @@ def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
 def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[NamedImage]:
     """Return each picture's image in the results file, and record how many the file has.
 
-    Content that the file holds keeps its number, new content gets the lowest free one. In a shard
-    the number is the content's place in the command, so that all shards agree. Raises ResultsError
-    if the file of a shard holds other images.
+    Content that the file holds keeps its number, new content gets the lowest free one. The file of
+    a shard holds no other images, and so numbers are places in the command, as in all shards.
+    Raises ResultsError if it does.
     """
     contents = [_get_content(_make_image_row(picture, None)) for picture in pictures]
     images = _read_images(run)
@@ -98,8 +98,7 @@ def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list
     free = (number for number in count() if number not in used)
     for content, picture in zip(contents, pictures, strict=True):
         if content not in images:
-            number = places[content] if shard else next(free)
-            images[content] = NamedImage(number, picture.name)
+            images[content] = NamedImage(next(free), picture.name)
     run.record(_summarize(images))
     return [images[content] for content in contents]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conditional import make_conditional_checkpoint
-from ganinv_cli.api.generator import LoadedGenerator
 
 import ganinv_cli as ganinv
+from ganinv_cli.engine.loaded_generator import LoadedGenerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LATENT = 6

@@ -45,17 +45,17 @@ def test_the_table_counts_what_the_file_holds(finished):
 
 
 def test_every_rule_restarts_from_the_same_z_and_start_and_has_the_errors_of_its_own_z(finished):
-    groups = finished[2].groups
+    groups, gained = finished[2].groups, 0
     for rule in RULES:
         group = groups[rule]
-        failed = group["first/outcome"] != Outcome.converged
-        assert failed.any() and (group["restarts"][failed] > 0).all()
-        assert (group["z_error"] < 1e-3).sum() > (group["first/z_error"] < 1e-3).sum()
         assert group["trial"].tolist() == groups[""]["trial"].tolist() == list(range(12))
         assert (group["z_start"] == groups["none"]["z_start"]).all()
         for name in ("", "first/"):
             distance = (group[f"{name}z_found"].astype(float) - groups[""]["z_true"]) ** 2
             np.testing.assert_allclose(group[f"{name}z_error"], distance.mean(1))
+        assert (group["restarts"][group["first/outcome"] != Outcome.converged] > 0).all()
+        gained += ((group["z_error"] < 1e-3) > (group["first/z_error"] < 1e-3)).sum()
+    assert gained > 0  # z that first starts did not find
 
 
 def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(finished):

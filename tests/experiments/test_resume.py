@@ -134,6 +134,9 @@ def test_a_run_that_is_extended_at_another_batch_size_is_the_larger_run(
     _assert_same_end(finished[0], tmp_path, name)
     for figure in extended.figures.values():
         assert figure.trials == tuple(range(5))
+    before = (tmp_path / f"{name}.h5").stat().st_mtime_ns
+    run_ganinv(tmp_path, *commands[name], "--trials", 5)
+    assert (tmp_path / f"{name}.h5").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("name", ["recover", "noise-sweep", "consistency"])

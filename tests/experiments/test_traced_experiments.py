@@ -84,7 +84,7 @@ def test_shards_interruptions_and_several_devices_end_the_same(
     [
         (("recover", "--precision", "mixed"), "precision = mixed: here was read as TensorFlow"),
         (("recover", "--polish", "float64"), "polish = float64: here was read as TensorFlow"),
-        (("noise-sweep", "--precision", "mixed"), "could be computed in bfloat16; leave"),
+        (("noise-sweep", "--variances", "0,1", "--precision", "mixed"), "in bfloat16; leave"),
         (("recover", *COUPLED), "here has no layers of batch norm"),
         (("recover", "--label", 3), "here has no labels"),
         (("train-encoder", "--precision", "bfloat16"), "could be computed in bfloat16; leave"),
