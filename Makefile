@@ -63,10 +63,8 @@ verdicts: $(READY) ## how often the verdict of invert errs, into docs/invert (an
 	@$(BIN)/python benchmarks/verdicts.py --out docs/invert/verdicts.json
 	@$(BIN)/python docs/generate.py
 
-torture: $(READY) ## mutated files, kills, full disks, closed streams (10 minutes; FULL=1: 50)
-	@$(BIN)/python -m benchmarks.torture $(if $(FULL),--full) $(if $(FILES),--files $(FILES)) \
-	    $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) \
-	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out $(OUT))
+torture: $(READY) ## kills, full disks, signals, closed streams, mutated files (an hour; ARGS='--files 0')
+	@$(BIN)/python -m benchmarks.torture $(ARGS)
 
 FACES := build/zoo/gan_face_generate/weights.tar
 

@@ -7,7 +7,7 @@ a GPU; its numbers mean nothing.
 """
 
 import statistics
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.cli.parameters import Numbers
+from ganinv_cli.cli.options import CommaList
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.shipped import find
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ganinv_cli.engine.devices import Device
-    from ganinv_cli.engine.engine import Engine, GeneratorSpec, Task, WorkerResults
-    from ganinv_cli.jobs import JobCollection
+    from ganinv_cli.engine.engine import GeneratorSpec
     from ganinv_cli.network.generator import Generator
 
 TITLE = "On a GPU"
@@ -40,7 +39,7 @@ Row = dict[str, object]
 @click.option("--checkpoint", default=RecoverConfig.checkpoint, show_default=True)
 @click.option("--device", default="gpu", show_default=True)
 @click.option("--trials", default=1000, show_default=True)
-@click.option("--batches", default="64,256,1024", type=Numbers(int, "64,256"))
+@click.option("--batches", default="64,256,1024", type=CommaList(click.INT))
 @click.option("--xla/--no-xla", default=True, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(
@@ -151,43 +150,32 @@ def _measure_recover(
 def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence["Device"]) -> Row:
     from ganinv_cli.engine.devices import describe_machine
     from ganinv_cli.engine.local import MultiDevice, SingleDevice
-    from ganinv_cli.experiments.recover import recover
+    from ganinv_cli.experiments.recover import make_plan
+    from ganinv_cli.experiments.worker import Worker
+    from ganinv_cli.jobs import Job
 
     where = describe_machine(used, config.precision)
-    with tempfile.TemporaryDirectory() as folder, used[0].scope():
-        inner = (
+    batch, gradients, seconds = 0, 0.0, 0.0
+    with used[0].scope():
+        engine = (
             SingleDevice(recipe.build(), where)
             if len(used) == 1
             else MultiDevice(recipe, used, where)
         )
-        watched = _MeasuredEngine(inner)
-        recover(config, watched, Path(folder) / "recover.h5", False, lambda at: None)
+        worker = Worker(make_plan(config, engine.generator), where.precision == "mixed")
+        jobs = [Job(trial, rules=config.clip) for trial in range(config.trials)]
+        for done in engine.run(worker, jobs, threading.Event()):
+            batch = max(batch, done.batch_size)
+            gradients += done.counts.gradients  # from the first increment on, without tracing
+            seconds += done.counts.seconds
     several = " on all devices" if len(used) > 1 else ""
     return {
         "what": f"recover --precision {config.precision}{several}",
-        "batch": watched.batch,
-        "gradients per second": round(watched.gradients / watched.seconds, 1),
-        "trials per second": round(config.trials / watched.seconds, 2),
+        "batch": batch,
+        "gradients per second": round(gradients / seconds, 1),
+        "trials per second": round(config.trials / seconds, 2),
         "peak memory, MB": _measure_peak_memory(used[0]),
     }
-
-
-class _MeasuredEngine:
-    """An engine that counts time and gradients from the first increment on, without tracing."""
-
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self.generator, self.machine = engine.generator, engine.machine
-        self.is_local, self.reentrant = engine.is_local, engine.reentrant
-        self.batch, self.gradients, self.seconds = 0, 0.0, 0.0
-
-    def run(self, task: "Task", jobs: "JobCollection") -> "WorkerResults":
-        """Yield the results of the engine."""
-        for done in self._engine.run(task, jobs):
-            self.batch = max(self.batch, done.batch_size)
-            self.gradients += done.counts.gradients
-            self.seconds += done.counts.seconds
-            yield done
 
 
 def _measure_peak_memory(device: "Device") -> int | None:

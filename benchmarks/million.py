@@ -23,7 +23,7 @@ import click
 import numpy as np
 from side_by_side.tables import print_table, write_table_page
 
-from ganinv_cli.cli.parameters import Numbers
+from ganinv_cli.cli.options import CommaList
 
 SETTINGS = "[lbfgs]\nmemory = 8\nmetric = 10\n"
 TITLE = "From ten thousand trials to a million"
@@ -53,7 +53,7 @@ class CommandCost(NamedTuple):
 
 
 @click.command()
-@click.option("--trials", default="10000,100000,1000000", type=Numbers(int, "10000,100000"))
+@click.option("--trials", default="10000,100000,1000000", type=CommaList(click.INT))
 @click.option("--batch-size", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON; a Markdown table beside it.")
 def main(trials: tuple[int, ...], batch_size: str, out: Path | None) -> None:

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import statistics
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -145,21 +146,21 @@ def measure(asked: Setup) -> Measurement:
 
 def _run_trials(asked: Setup, part: int) -> list[Event]:
     """Run the trials and return the events; a process runs only its part of the trials."""
-    from ganinv_cli.api.tensorflow_start import start_tensorflow
+    from ganinv_cli.engine.tensorflow_start import start_tensorflow
 
     if asked.kind == "process":
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     start_tensorflow()
     from ganinv_cli import formats
-    from ganinv_cli.api.generator import LoadedGenerator
-    from ganinv_cli.api.session import open_engine
     from ganinv_cli.engine.engine import Counts
-    from ganinv_cli.experiments.recover import RecoverTask
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator
+    from ganinv_cli.experiments.recover import make_plan
+    from ganinv_cli.experiments.run import open_engine
+    from ganinv_cli.experiments.worker import Worker
     from ganinv_cli.jobs import Job
     from ganinv_cli.progress import SILENT
     from ganinv_cli.settings.config import RecoverConfig
     from ganinv_cli.settings.shipped import find
-    from ganinv_cli.solvers import make_solver
 
     ray = asked.kind == "worker"
     config = RecoverConfig(
@@ -174,12 +175,12 @@ def _run_trials(asked: Setup, part: int) -> list[Event]:
     generator = LoadedGenerator(asked.checkpoint, checkpoint)
     with open_engine(config, generator, SILENT) as engine:
         mixed = engine.machine.precision == "mixed"
-        task = RecoverTask(config, make_solver(config.solver, config.solver_settings), mixed)
+        task = Worker(make_plan(config, engine.generator), mixed)
         count = asked.trials * (asked.number if ray else 1)
-        jobs = [Job(part * asked.trials + number, "stochastic") for number in range(count)]
+        jobs = [Job(part * asked.trials + each, rules=("stochastic",)) for each in range(count)]
         events: list[Event] = []
         total = Counts()
-        for done in engine.run(task, jobs):
+        for done in engine.run(task, jobs, threading.Event()):
             total = total.add(done.counts)
             events.append(
                 Event(

@@ -12,8 +12,8 @@ import numpy as np
 from ganinv_cli import formats, preconditioner
 from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.devices import find_devices
-from ganinv_cli.experiments.columns import z_error
 from ganinv_cli.experiments.recover import prepare_known_targets
+from ganinv_cli.experiments.rows import z_error
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints, Trial

@@ -38,7 +38,7 @@ from verdict_study.pictures import (
 )
 from verdict_study.tables import is_missed, is_mistaken, judge_answer, render
 
-from ganinv_cli.api.tensorflow_start import start_tensorflow
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.report import Report, summarize
 from ganinv_cli.report.attribution import summarize_attribution
 from ganinv_cli.settings.config import InvertConfig

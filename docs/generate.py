@@ -17,7 +17,7 @@ from levels import draw_levels
 from ganinv_cli.cli import main
 from ganinv_cli.report import render_brief, summarize
 from ganinv_cli.store import read_results
-from ganinv_cli.store.format_tables import update_tables
+from ganinv_cli.store.columns import update_tables
 
 DOCS = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)

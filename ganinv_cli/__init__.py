@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganinv_cli.api.experiments import consistency, invert, noise_sweep, recover
     from ganinv_cli.api.experiments import open_results as open  # noqa: A004 - as gzip.open
-    from ganinv_cli.api.generator import LoadedGenerator, load
     from ganinv_cli.api.inversion import Inversion
     from ganinv_cli.api.results import RunResults
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator, load
     from ganinv_cli.errors import (
         CheckpointError,
         ConfigError,
@@ -46,17 +46,11 @@ __all__ = [
 ]
 
 _PLACES = {
-    "consistency": "api.experiments",
-    "invert": "api.experiments",
-    "noise_sweep": "api.experiments",
-    "open": "api.experiments",
-    "recover": "api.experiments",
-    "LoadedGenerator": "api.generator",
-    "load": "api.generator",
+    "LoadedGenerator": "engine.loaded_generator",
+    "load": "engine.loaded_generator",
     "Inversion": "api.inversion",
     "RunResults": "api.results",
 }
-_OTHER_NAMES = {"open": "open_results"}  # which would hide Python's own in its module
 
 
 def __getattr__(name: str) -> Any:
@@ -66,8 +60,9 @@ def __getattr__(name: str) -> Any:
         return version("ganinv")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
-    return getattr(module, _OTHER_NAMES.get(name, name))
+    place = "errors" if name.endswith("Error") else _PLACES.get(name, "api.experiments")
+    # `open` has another name in its module, since it would hide Python's own there
+    return getattr(import_module(f"{__name__}.{place}"), "open_results" if name == "open" else name)
 
 
 def __dir__() -> list[str]:

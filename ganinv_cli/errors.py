@@ -2,11 +2,11 @@
 
 import errno
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-_MISUSE_CODES = (
-    *(errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR),
-    *(errno.EPERM, errno.EROFS),
-)
+_MISUSE_CODES = (errno.EACCES, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 
 
 class GaninvError(Exception):
@@ -32,14 +32,13 @@ class ConfigError(UsageError):
 
 
 class OutOfMemoryError(GaninvError):
-    """The device's memory is too small for the smallest batch."""
+    """The memory of the device or of the process is too small."""
 
-    def __init__(
-        self,
-        sentence: str = "the device's memory ran out; free some, give a smaller --batch-size, or "
-        "use another --device",
-    ) -> None:
-        super().__init__(sentence)
+    def __init__(self) -> None:
+        super().__init__(
+            "the memory ran out; free some, give a smaller --batch-size or fewer things at once, "
+            "or use another --device"
+        )
 
 
 class CheckpointError(UsageError):
@@ -55,32 +54,29 @@ class ResultsError(UsageError):
 
 
 def explain_os_error(error: OSError) -> GaninvError:
-    """Return the error that says which file or folder the system refused, and why.
-
-    It is for errors that no command expects, such as a forbidden folder on the way to a file.
-    """
+    """Return the error that says which file or stream the system refused, and why."""
+    place = "a file or stream" if error.filename is None else os.fsdecode(error.filename)
+    kind = UsageError if error.errno in _MISUSE_CODES else GaninvError
     reason = error.strerror or error
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        sentence = f"the system refused to open another file ({reason}); raise `ulimit -n`"
-    elif error.filename is not None:
-        place = os.fsdecode(error.filename)
-        sentence = f"{place} cannot be used ({reason}); check the name and its permissions"
-    elif error.errno == errno.ENOENT:
-        sentence = "the current folder was removed; change to another one"
-    else:
-        sentence = f"the system refused a file or stream ({reason}); check disks and permissions"
-    return (UsageError if error.errno in _MISUSE_CODES else GaninvError)(sentence)
+    return kind(f"{place} cannot be used ({reason}); check its name, permissions and the disk")
 
 
-def to_printable(text: object, keep: str = "") -> str:
+@contextmanager
+def explain_memory_errors() -> Iterator[None]:
+    """Turn Python's and TensorFlow's errors of too little memory into an OutOfMemoryError."""
+    try:
+        yield
+    except Exception as error:
+        tensorflow = sys.modules.get("tensorflow")
+        exhausted = tensorflow.errors.ResourceExhaustedError if tensorflow else MemoryError
+        if isinstance(error, MemoryError | exhausted):
+            raise OutOfMemoryError from error
+        raise
+
+
+def to_printable(text: object) -> str:
     """Return text with line breaks, control characters and invalid Unicode escaped.
 
-    Characters that reverse the direction of text are control characters too. Those in `keep` stay.
+    Characters that reverse the direction of text are control characters too.
     """
-    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in str(text))
-
-
-def to_printable_lines(text: str) -> str:
-    """Return a text of lines; all but line breaks and tabs is as `to_printable` returns it."""
-    lines = text.split("\n")
-    return "\n".join(line if line.isprintable() else to_printable(line, "\t") for line in lines)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

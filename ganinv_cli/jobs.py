@@ -26,7 +26,7 @@ class JobSource(Protocol):
         """About how many jobs this worker may still take."""
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether the run is interrupted: the worker saves its batch and ends."""
 
     def is_exhausted(self) -> bool:
@@ -53,7 +53,7 @@ class SharedJobs:
         return -(-self._remaining // self._workers)
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         return self._stop.is_set()
 
     def is_exhausted(self) -> bool:
@@ -72,7 +72,7 @@ class WorkerJobs:
     """Jobs that are added a few at a time, while the worker runs."""
 
     def __init__(self) -> None:
-        self.stopped = False  # set by whoever adds jobs
+        self.is_stopped = False  # set by whoever adds jobs
         self._jobs: list[Job] = []
         self._expected = 0  # jobs that may be added later
         self._is_open = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -25,22 +26,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes, each of one thread
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = "1"
 
-RAY_TESTS = "tests/engine/ray/"  # of one process, or each would start a cluster
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests and commands need
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist may be absent
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """Give each test file to one process, and all files that need Ray to the same one."""
+    """Give each test file to one process, since its fixtures are shared."""
     from xdist.scheduler import LoadFileScheduling
 
-    class FileScheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return RAY_TESTS if nodeid.startswith(RAY_TESTS) else super()._split_scope(nodeid)
-
-    return FileScheduling(config, log)
-
-
-@pytest.fixture(autouse=True)
-def _without_plain_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name no phase on stderr, however slow the machine is; a terminal shows them anyway."""
-    monkeypatch.setattr("ganinv_cli.progress.display.PHASE_SECONDS", 3600.0)
+    return LoadFileScheduling(config, log)

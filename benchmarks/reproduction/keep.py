@@ -24,7 +24,7 @@ from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
 from ganinv_cli.statistics import EPSILONS, is_recovered, mcnemar
 from ganinv_cli.statistics.descent_theory import predict
-from ganinv_cli.store import Results, checksums, read_results
+from ganinv_cli.store import Results, hdf5, read_results
 
 from .generator import read_generator
 
@@ -96,14 +96,14 @@ def copy_thinned(
                 )
                 links[address] = new.create_dataset(name, data=values, **packed)
                 links[address].attrs.update(item.attrs)
-                links[address].attrs.pop(checksums.INDEX_ATTRIBUTE, None)  # of other chunks
+                links[address].attrs.pop("chunks_crc32", None)  # of other chunks, by ganinv 1.0.0
 
     with h5py.File(source, locking=False) as old, h5py.File(destination, "w", libver="v110") as new:
         copy_group(old, new, "")
         new.attrs["figures"] = json.dumps(
             [name for name in json.loads(old.attrs["figures"]) if name not in dropped]
         )
-        checksums.write_attributes_sum(new)
+        hdf5.write_attributes_sum(new)
 
 
 def write_beside(path: Path, name: str, values: dict[str, Any]) -> None:

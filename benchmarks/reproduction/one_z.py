@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ganinv_cli.api.session import load_run_generator, open_engine
-from ganinv_cli.experiments.recover import RecoverTask
-from ganinv_cli.experiments.run import run_known_trials
+from ganinv_cli.engine.loaded_generator import read_run_generator
+from ganinv_cli.experiments.recover import RecoverPlan
+from ganinv_cli.experiments.run import EXPERIMENTS, Experiment, run_experiment
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.solvers import make_solver
 
@@ -27,7 +27,7 @@ SNAPSHOTS = (5_000, 20_000)  # updates, at which z is kept
 
 
 @dataclass(frozen=True, eq=False)
-class OneImageTask(RecoverTask):
+class OneImagePlan(RecoverPlan):
     """Recover one z, that of trial 0, from the starts of all trials."""
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
@@ -61,14 +61,15 @@ def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, qui
         note="every trial has the z of trial 0; its image is not rounded to 8 bits",
         solver_tables={"gd": {"rate": rate}},
     )
+    EXPERIMENTS["recover"] = Experiment(RecoverConfig, _make_plan)
+    with show_on_terminal(quiet) as reporter:
+        run_experiment(config, read_run_generator(config, reporter), out, reporter)
+
+
+def _make_plan(config: RecoverConfig, generator: Generator) -> OneImagePlan:
     points = RecordPoints(np.array(SNAPSHOTS, float), np.array(SNAPSHOTS, float))
-    task = OneImageTask(
-        config, make_solver(config.solver, config.solver_settings), record_points=points
-    )
-    with show_on_terminal(out, quiet) as reporter:
-        generator = load_run_generator(config, reporter)
-        with open_engine(config, generator, reporter) as engine:
-            run_known_trials("recover", task, engine, out, False, reporter.show)
+    solver = make_solver(config.solver, config.solver_settings)
+    return OneImagePlan(config, solver, record_points=points)
 
 
 if __name__ == "__main__":

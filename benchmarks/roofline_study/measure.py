@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli import preconditioner
+from ganinv_cli.experiments.plan import NO_RECORD_POINTS
 from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints

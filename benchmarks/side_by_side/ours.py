@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 from ganinv_cli.engine.devices import describe_machine, find_devices
+from ganinv_cli.experiments.plan import NO_RECORD_POINTS
 from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.experiments.task import NO_RECORD_POINTS
 from ganinv_cli.jobs import Job, SharedJobs
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, Trial

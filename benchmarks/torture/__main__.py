@@ -1,128 +1,123 @@
-"""Torture ganinv: mutated files, kills, full disks, closed streams: `make torture`.
+"""Torture ganinv: kills, full disks, signals, closed streams, mutated files: `make torture`.
 
-python -m benchmarks.torture                        # 3,000 files and 40 kills, 10 minutes
-python -m benchmarks.torture --only results --files 300
-python -m benchmarks.torture --only invert-1-17     # one case again, by its name
+python -m benchmarks.torture                                  # all of them
+python -m benchmarks.torture --kills 40 --disks 10 --files 0  # is anything lost that was committed?
+python -m benchmarks.torture --only invert-1-17               # one case again, by its name
 python -m benchmarks.torture --out docs/reliability/torture.json
 """
 
+import sys
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from .mutated_files import Bench, Case, Judged, build_originals, list_cases, list_subjects
-from .parallel import share_cases
-from .phases import bench as phases
-from .phases.full_disk import can_mount
-from .phases.plans import FULL_DISK, PhaseCase, list_phase_cases
-from .phases.workloads import list_workloads
-from .record import Record
-from .workers import prepare_process
+from . import disturbances, mutated
+from .disturbed import DisturbedBench, can_mount
+from .faults import Judged
+from .record import format_page, summarize, write_summary
+from .subjects import list_subjects
+from .workloads import list_workloads, make_descent
 
-BUILD = Path("build/torture")
-WORKERS = 2
+BUILD = Path("build/torture").absolute()
+DESCENT_SHARES = (0.6, 0.75, 0.9)  # when descents are killed, as shares of their time
+
+Case = TypeVar("Case")
+Bench = TypeVar("Bench", DisturbedBench, mutated.MutatedBench)
 
 
 @click.command()
-@click.option("--files", type=int, show_default="3000", help="Number of mutated files.")
-@click.option("--kills", type=int, show_default="40", help="Number of kills.")
-@click.option("--full", is_flag=True, help="10,000 files and 200 kills.")
+@click.option("--kills", default=40, show_default=True, help="Number of kills.")
+@click.option("--disks", default=10, show_default=True, help="Number of full disks.")
+@click.option("--signals", default=12, show_default=True, help="Number of each of three signals.")
+@click.option("--streams", default=16, show_default=True, help="Number of closed streams.")
+@click.option("--descents", default=1, show_default=True, help="Number of killed long descents.")
+@click.option("--files", default=1000, show_default=True, help="Number of mutated files.")
 @click.option("--seed", default=1, show_default=True, help="Seed for all that is random.")
-@click.option("--only", default="", help="Only kinds or cases with this text in their name.")
-@click.option("--again", is_flag=True, help="Forget the stored results of this seed.")
-@click.option("--workers", default=WORKERS, show_default=True, help="Number of processes.")
-@click.option(
-    "--failures",
-    type=click.Path(path_type=Path),
-    default=BUILD / "failures",
-    show_default=True,
-    help="Folder for the files of failed cases; tests/data/torture makes tests of them.",
-)
+@click.option("--only", default="", help="Only cases with this text in their name.")
+@click.option("--workers", default=2, show_default=True, help="Number of processes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the table here, for docs/.")
 def main(
-    files: int | None,
-    kills: int | None,
-    full: bool,
+    kills: int,
+    disks: int,
+    signals: int,
+    streams: int,
+    descents: int,
+    files: int,
     seed: int,
     only: str,
-    again: bool,
     workers: int,
-    failures: Path,
     out: Path | None,
 ) -> None:
-    """Print a table whose columns of faults should be 0 everywhere."""
-    record = Record(BUILD / f"torture-{seed}.json", seed, again)
-    files = (10_000 if full else 3_000) if files is None else files
-    kills = (200 if full else 40) if kills is None else kills
-    record.command += f" --files {files} --kills {kills}"
-    began = time.monotonic() - record.seconds
-    prepare_process((BUILD / "parent").absolute())
-    mutated = [each for each in _list_files(only, files, seed) if not record.has(each.name)]
-    click.echo(f"seed {seed}: {len(mutated)} mutated files", err=True)
-    if mutated:
-        _run_files(mutated, record, workers, failures.absolute())
-        record.seconds = time.monotonic() - began
-    disturbed = [each for each in _list_phases(only, kills, seed) if not record.has(each.name)]
-    click.echo(f"{len(disturbed)} disturbed commands", err=True)
-    if disturbed:
-        _run_phases(disturbed, record, workers)
-    record.seconds = time.monotonic() - began
-    record.save()
-    click.echo(record.format_page())
-    if out:
-        record.write_summary(out)
+    """Print each case with a fault or a disturbance, and a table of faults, which should be 0."""
+    began, judged = time.monotonic(), list[Judged]()
+    counts = {disturbances.KILL: kills, disturbances.FULL_DISK: disks, "SIGINT": signals}
+    counts |= {"SIGTERM": signals, "SIGHUP": signals, disturbances.STREAMS: streams}
+    if disks and not can_mount(BUILD / "mounted"):
+        click.echo("full disks are left out, since mounting is not allowed", err=True)
+        del counts[disturbances.FULL_DISK]
+    cases = disturbances.list_cases(list_workloads(), counts, seed)
+    cases = [case for case in cases if only in case.name]
+    shares = [share for share in DESCENT_SHARES[:descents] if only in "descent"]
+    mutations = mutated.list_cases(list_subjects(), files, seed)
+    mutations = [case for case in mutations if only in case.name]
 
+    def open_disturbed(number: int) -> DisturbedBench:
+        return DisturbedBench(BUILD / f"disturbed-{number}", BUILD / "undisturbed")
 
-def _list_files(only: str, count: int, seed: int) -> list[Case]:
-    """Return the cases of mutated files; `only` is a kind, or a part of a case's name."""
-    if subjects := list_subjects(only):
-        return list_cases(subjects, count, seed)
-    return [case for case in list_cases(list_subjects(), count, seed) if only in case.name]
+    def open_mutated(number: int) -> mutated.MutatedBench:
+        folder = BUILD / f"mutated-{number}"
+        return mutated.MutatedBench(folder, BUILD / "originals", BUILD / "failures")
 
-
-def _list_phases(only: str, kills: int, seed: int) -> list[PhaseCase]:
-    cases = list_phase_cases(list_workloads(), kills, seed)
-    if not can_mount((BUILD / "mounted").absolute()):
-        click.echo(f"{FULL_DISK}: left out, since mounting is not allowed", err=True)
-        cases = [case for case in cases if case.phase != FULL_DISK]
-    return [case for case in cases if only in case.phase or only in case.name]
-
-
-def _run_files(cases: list[Case], record: Record, workers: int, failures: Path) -> None:
-    originals = (BUILD / "originals").absolute()
-    originals.mkdir(parents=True, exist_ok=True)
-    build_originals(list({case.subject.name: case.subject for case in cases}.values()), originals)
-
-    def open_bench(number: int) -> Bench:
-        return Bench((BUILD / f"worker-{number}").absolute(), originals, failures)
-
-    def work(bench: Bench, case: Case) -> None:
-        _add(record, bench.judge(case))
-
-    share_cases(cases, open_bench, work, workers, record.save)
-
-
-def _run_phases(cases: list[PhaseCase], record: Record, workers: int) -> None:
-    originals = (BUILD / "undisturbed").absolute()
-
-    def open_bench(number: int) -> phases.Bench:
-        return phases.Bench((BUILD / f"phases-{number}").absolute(), originals)
+    def tell(case: Judged) -> None:
+        judged.append(case)
+        if case.faults or case.kind in counts or "descent" in case.kind:
+            click.echo(f"{case.name}: {', '.join(case.faults) or 'ok'}: {case.what}: {case.says}")
 
     workloads = list({case.workload.name: case.workload for case in cases}.values())
-    share_cases(workloads, open_bench, phases.Bench.run_undisturbed, 1)
+    workloads += [make_descent()] if shares else []
+    _share(
+        workloads, open_disturbed, DisturbedBench.run_undisturbed, workers=1
+    )  # it changes folders
+    _share(cases, open_disturbed, lambda bench, case: tell(bench.judge(case)), workers)
+    _share(
+        shares,
+        open_disturbed,
+        lambda bench, share: tell(bench.judge_descent(make_descent(), share, seed)),
+        workers,
+    )
+    (BUILD / "originals").mkdir(parents=True, exist_ok=True)
+    subjects = list({case.subject.name: case.subject for case in mutations}.values())
+    mutated.build_originals(subjects, BUILD / "originals")
+    _share(mutations, open_mutated, lambda bench, case: tell(bench.judge(case)), workers)
 
-    def work(bench: phases.Bench, case: PhaseCase) -> None:
-        _add(record, bench.judge(case))
+    command = " ".join(["python -m benchmarks.torture", *sys.argv[1:]])
+    summary = summarize(judged, command, time.monotonic() - began)
+    click.echo(format_page(summary))
+    if out:
+        write_summary(summary, out)
 
-    share_cases(cases, open_bench, work, workers, record.save)
 
+def _share(
+    cases: Sequence[Case],
+    open_bench: Callable[[int], Bench],
+    work: Callable[[Bench, Case], None],
+    workers: int,
+) -> None:
+    """Call `work` for each case, in threads that drive a process each, and raise their errors."""
 
-def _add(record: Record, judged: Judged) -> None:
-    record.add(judged)
-    if judged.faults:
-        last = judged.says.splitlines()[-1:] or [""]
-        click.echo(f"{judged.name}: {', '.join(judged.faults)}: {last[0][:160]}")
+    def work_through(number: int) -> None:
+        with closing(open_bench(number)) as bench:
+            for case in cases[number::workers]:
+                work(bench, case)
+
+    workers = min(workers, len(cases))
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        list(pool.map(work_through, range(workers)))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """What is a fault: everything but a result, or one sentence and an exit status of 1 or 2."""
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from .execute import Outcome
-from .subject import Command
+from .runner import Outcome
 
 FAULTS = {  # fault -> its column of the table
     "traceback": "tracebacks",
@@ -22,26 +22,36 @@ FAULTS = {  # fault -> its column of the table
     "left": "left files",
     "control": "control characters",
 }
-MAX_MEGABYTES = 1500.0
 _USAGE = re.compile(r"Usage: .*?(?=^Error: )", re.DOTALL | re.MULTILINE)
 _LOG = re.compile(r"^([IWEF]\d{4} |\d{4}-\d\d-\d\d .*\] |.*Warning: |  warn)", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def judge_outcome(outcome: Outcome, command: Command) -> set[str]:
+@dataclass(frozen=True)
+class Judged:
+    """A case, what was done, and the faults."""
+
+    name: str
+    kind: str  # the row of the table
+    command: tuple[str, ...]
+    what: str  # the mutation or the disturbance
+    faults: tuple[str, ...]
+    status: int
+    says: str  # the end of the traceback or of stderr, and what was checked
+
+
+def judge_outcome(outcome: Outcome) -> set[str]:
     """Return the faults that the streams and the exit status show."""
     if outcome.ended:
         return {outcome.ended}
-    faults = set()
     if outcome.traceback or "Traceback (most recent call last)" in outcome.error:
-        faults.add("traceback")
-    elif outcome.status not in (0, 1, 2):
+        return {"traceback"}
+    faults = set()
+    if outcome.status not in (0, 1, 2):
         faults.add("status")
     elif not _has_one_sentence(outcome):
         faults.add("sentence")
-    if outcome.megabytes > MAX_MEGABYTES:
-        faults.add("memory")
-    if not outcome.traceback and _CONTROL.search(outcome.out + outcome.error):
+    if _CONTROL.search(outcome.out + outcome.error):
         faults.add("control")
     return faults
 
@@ -67,14 +77,18 @@ def list_files(folder: Path) -> set[str]:
 
 
 def find_left_behind(
-    before: Iterable[str], folder: Path, temporary: Path, command: Command, status: int | None
+    before: Iterable[str], folder: Path, outputs: Iterable[str], status: int
 ) -> set[str]:
-    """Return the files that a command left and that are none of its outputs."""
+    """Return the new files in a folder that match no pattern of `outputs`.
+
+    A command that failed may have kept results (`.h5`, `.log`, `.lock`), and nothing else.
+    """
     new = list_files(folder) - set(before)
-    allowed = (
-        command.outputs
-        if status == 0
-        else [pattern for pattern in command.outputs if pattern.endswith((".lock", ".h5"))]
-    )  # a run that failed keeps what it has saved
-    left = {name for name in new if not any(fnmatch.fnmatch(name, each) for each in allowed)}
-    return left | {f"TMPDIR/{name}" for name in list_files(temporary)}
+    kept = [each for each in outputs if status == 0 or each.endswith((".lock", ".log", ".h5"))]
+    return {name for name in new if not any(fnmatch(name, each) for each in kept)}
+
+
+def shorten(outcome: Outcome) -> str:
+    """Return how a command ended, in short: its exit status, and the end of what it said."""
+    said = (outcome.traceback or outcome.error).strip().splitlines()[-3:]
+    return " / ".join([f"exit {outcome.status}", *said])[:400]

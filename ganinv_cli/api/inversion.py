@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,6 @@ from ganinv_cli.api.results import RunResults
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.names import representative_rule
-
-if TYPE_CHECKING:
-    from ganinv_cli.report.invert.numbers import InvertRow
-    from ganinv_cli.report.shared.image_results import ImageResults
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,72 +80,44 @@ class Inversion:
         return self.run._repr_markdown_()
 
 
-class _BestStart(NamedTuple):
-    """The best start of one image, as `Inversion` has it."""
-
-    row: "InvertRow"
-    z: NDArray[np.float64]
-    loss: float
-    psnr: float
-    outcome: str
-    image: NDArray[np.uint8]
-    target: NDArray[np.uint8]
-
-
 def make_inversion(run: RunResults) -> Inversion:
     """Return the inversion of the images that the results show.
 
-    Raises ResultsError if there is none, or an image has no z yet.
+    Raises ResultsError if there is none, or an image has not had all its starts.
     """
     from ganinv_cli.images import to_floats
-    from ganinv_cli.report.shared.image_results import read_images
+    from ganinv_cli.report.invert.numbers import make_rows
+    from ganinv_cli.report.shared.image_results import best_psnr, read_images
 
     rule = representative_rule(run.config["clip"])
-    starts = [
-        _find_best_start(image, rule)
-        for image in read_images(run.store)
-        if rule in image.recoveries and not image.error
+    images = [
+        image for image in read_images(run.store) if rule in image.certificates and not image.error
     ]
-    if not starts or len(starts) < len(run.store.selection or ()):
-        raise ResultsError(f"{run.name}: an image has no z yet; let its run go on")
-    rows = [each.row for each in starts]
+    targets = [image.target for image in images if image.target is not None]
+    if not targets or len(images) < len(run.store.selection or ()):
+        raise ResultsError(f"{run.name}: an image has not had all its starts; let its run go on")
+    rows = [next(row for row in make_rows(each) if row.technique == rule) for each in images]
+    starts = [image.recoveries[rule] for image in images]
+    best = [each.best_row for each in starts]
+    outcomes = [
+        each.group["polished/outcome" if each.polished[row] else "outcome"][row]
+        for each, row in zip(starts, best, strict=True)
+    ]
     labels = [row.label for row in rows]
     return Inversion(
         names=[row.image for row in rows],
-        z=np.stack([each.z for each in starts]),
+        z=np.stack([each.z[row] for each, row in zip(starts, best, strict=True)]),
         labels=None if None in labels else np.array(labels, np.int64),
-        image_loss=np.array([each.loss for each in starts]),
-        psnr=np.array([each.psnr for each in starts]),
-        outcome=[each.outcome for each in starts],
+        image_loss=np.array([each.loss[row] for each, row in zip(starts, best, strict=True)]),
+        psnr=np.array([best_psnr(*pair) for pair in zip(images, starts, strict=True)]),
+        outcome=[Outcome(int(outcome)).name for outcome in outcomes],
         verdict=[row.verdict for row in rows],
         explanation=[f"{row.explanation[:1].upper()}{row.explanation[1:]}." for row in rows],
         agreement=np.array(
             [row.agreement.same / (row.starts_under_label or row.starts) for row in rows]
         ),
         inside=np.array([row.outside == 0 for row in rows]),
-        images=to_floats(np.stack([each.image for each in starts])),
-        targets=to_floats(np.stack([each.target for each in starts])),
+        images=to_floats(np.stack([i.certificates[rule]["reconstruction"][0] for i in images])),
+        targets=to_floats(np.stack(targets)),
         run=run,
-    )
-
-
-def _find_best_start(image: "ImageResults", rule: str) -> _BestStart:
-    from ganinv_cli.report.invert.numbers import make_rows
-    from ganinv_cli.report.shared.image_results import best_psnr
-
-    recoveries = image.recoveries[rule]
-    best = recoveries.best_row
-    refined = recoveries.polished[best]
-    outcome = recoveries.group["polished/outcome" if refined else "outcome"][best]
-    target = image.target
-    if target is None or rule not in image.certificates:
-        raise ResultsError(f"{image.name} has not had all its starts; let its run go on")
-    return _BestStart(
-        row=next(row for row in make_rows(image) if row.technique == rule),
-        z=recoveries.z[best].copy(),  # a view would keep all other z in memory
-        loss=float(recoveries.loss[best]),
-        psnr=best_psnr(image, recoveries),
-        outcome=Outcome(int(outcome)).name,
-        image=image.certificates[rule]["reconstruction"][0],
-        target=target,
     )

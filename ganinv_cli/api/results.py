@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.links import resolve_links
-from ganinv_cli.files.regular_file import open_regular_file
-from ganinv_cli.files.write import write_output_file
+from ganinv_cli.files import write_output_file
 from ganinv_cli.settings.names import STYLES
 
 if TYPE_CHECKING:
@@ -113,7 +111,7 @@ class RunResults:
         target = Path(path)
         if isinstance(self.content, bytes):
             write_output_file(target, self.content)
-        elif resolve_links(target) != resolve_links(self.content):
+        elif target.resolve() != self.content.resolve():
             write_output_file(target, _read_file(self.content))
 
     def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
@@ -145,7 +143,7 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
     """
     from ganinv_cli.store import read_results
 
-    results = read_results(path, keep_open=False)  # so that a program can open the file itself
+    results = read_results(path)
     if not in_memory:
         return RunResults(str(path), results, path)
     groups: dict[str, Mapping[str, NDArray[Any]]] = {
@@ -155,5 +153,5 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
 
 
 def _read_file(path: Path) -> bytes:
-    with open_regular_file(path) as file:
+    with path.open("rb") as file:
         return file.read()

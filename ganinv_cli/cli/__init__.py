@@ -1,38 +1,35 @@
-"""The command line: one file per command, imported when it is called."""
+"""The command line: each command is imported when it is called."""
 
 import importlib
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from ganinv_cli.errors import GaninvError, explain_os_error, to_printable
-from ganinv_cli.limits import NUMPY_ADDRESSES, check_address_space, explain_memory_errors
-from ganinv_cli.progress.interrupts import handle_interrupts
+from ganinv_cli.errors import GaninvError, explain_memory_errors, explain_os_error, to_printable
+from ganinv_cli.progress.interrupts import handle_signals
 from ganinv_cli.streams import prepare_streams
 
-COMMANDS = {  # name -> heading in the help
-    "recover": "Experiments",
-    "noise-sweep": "Experiments",
-    "consistency": "Experiments",
-    "invert": "Experiments",
-    "inspect": "Generators",
-    "sample": "Generators",
-    "convert": "Generators",
-    "train": "Generators",
-    "train-encoder": "Generators",
-    "report": "Results",
-    "merge": "Results",
-    "cache": "Results",
+COMMANDS = {  # name of the command and its function -> heading in the help, module
+    "recover": ("Experiments", "experiments"),
+    "noise-sweep": ("Experiments", "experiments"),
+    "consistency": ("Experiments", "experiments"),
+    "invert": ("Experiments", "experiments"),
+    "inspect": ("Generators", "inspect"),
+    "sample": ("Generators", "sample"),
+    "convert": ("Generators", "convert"),
+    "train": ("Generators", "train"),
+    "train-encoder": ("Generators", "train"),
+    "report": ("Results", "results"),
+    "merge": ("Results", "results"),
+    "cache": ("Results", "results"),
 }
 
-# Environment variables of h5py and Matplotlib that no command needs. With a value that it does not
-# know, the library ends in a traceback.
+# Environment variables of h5py and Matplotlib that no command needs, and that Jupyter may set. With
+# a value that it does not know, the library ends in a traceback.
 UNUSED_VARIABLES = ("HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH")
 
 
@@ -48,25 +45,14 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module_name = name.replace("-", "_")
-        module = importlib.import_module(f"ganinv_cli.cli.{module_name}")
-        return getattr(module, module_name)  # type: ignore[no-any-return]
-
-    def resolve_command(
-        self, context: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(context, args)
-        except click.NoSuchCommand as error:  # Click suggests only commands that are imported
-            raise click.NoSuchCommand(
-                error.command_name, possibilities=COMMANDS, ctx=context
-            ) from None
+        module = importlib.import_module(f"ganinv_cli.cli.{COMMANDS[name][1]}")
+        return getattr(module, name.replace("-", "_"))  # type: ignore[no-any-return]
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under their headings, each with its whole first sentence."""
         sections: dict[str, list[tuple[str, str]]] = {}
         width = max(map(len, COMMANDS))
-        for name, heading in COMMANDS.items():
+        for name, (heading, _) in COMMANDS.items():
             command = self.get_command(context, name)
             assert command
             sentence = command.get_short_help_str(limit=1000)
@@ -89,8 +75,7 @@ class _Commands(click.Group):
         prepare_streams()
         for name in UNUSED_VARIABLES:
             os.environ.pop(name, None)
-        with handle_interrupts(), _explain_errors():
-            check_address_space(NUMPY_ADDRESSES)
+        with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)
 
 
@@ -100,27 +85,18 @@ def _explain_errors() -> Iterator[None]:
     try:
         with explain_memory_errors():
             yield
-    except GaninvError as error:
-        _end_with_error(error)
-    except OSError as error:
-        _end_with_error(explain_os_error(error))
+    except (GaninvError, OSError) as error:
+        explained = explain_os_error(error) if isinstance(error, OSError) else error
+        prefix = "Error: " if explained.exit_code else ""
+        click.echo(f"{prefix}{to_printable(explained)}", err=True)  # names can be anything
+        sys.exit(explained.exit_code)
 
 
-def _end_with_error(error: GaninvError) -> NoReturn:
-    prefix = "Error: " if error.exit_code else ""
-    _print_error(f"{prefix}{to_printable(error)}")  # names in files can be anything
-    sys.exit(error.exit_code)
-
-
-def _print_error(sentence: str) -> None:
-    """Print a sentence on stderr, wrapped between words on a terminal."""
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns
-        sentence = textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
-    click.echo(sentence, err=True)
-
-
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands,
+    commands=dict.fromkeys(COMMANDS),  # a misspelt name is compared with them
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(None, "-V", "--version", package_name="ganinv", prog_name="ganinv")
 def main() -> None:
     """Which latent vector made this image?

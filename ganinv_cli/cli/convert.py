@@ -1,23 +1,23 @@
 """`ganinv convert`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GeneratorChoice
-from ganinv_cli.cli.parameters import Command
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.cli.options import Command
+from ganinv_cli.progress.reporters import show_on_terminal
 
 
 @click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
-@options.generator_choice(options.generator_argument(metavar="SRC"))
+@options.generator_options(options.generator_argument(metavar="SRC"))
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @options.overwrite(help="Replace existing files.")
 @options.verbose()
 @options.quiet(help="Print errors only.")
 def convert(
-    choice: GeneratorChoice, destination: Path, overwrite: bool, verbose: bool, quiet: bool
+    destination: Path, overwrite: bool, verbose: bool, quiet: bool, **generator: Any
 ) -> None:
     """Write a generator in another format.
 
@@ -39,11 +39,11 @@ def convert(
     from ganinv_cli.conversion.destination import parse_destination
 
     target = parse_destination(destination, overwrite)
-    with show_on_terminal(None, quiet) as reporter:
-        checkpoint = choice.load(reporter, verbose=verbose).checkpoint
+    with show_on_terminal(quiet) as reporter:
+        checkpoint = options.read_generator(generator, reporter, verbose).checkpoint
     from ganinv_cli.conversion.write import write_generator
 
-    written = write_generator(checkpoint, target, choice.label)
+    written = write_generator(checkpoint, target, generator["label"])
     if not quiet:
         same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
         click.echo(f"{written.path}: {', '.join(written.files)}")

@@ -6,31 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganinv_cli.api.read_checkpoint import (
-    check_norms,
-    make_generator_spec,
-    read_checkpoint_lazily,
-)
-from ganinv_cli.api.tensorflow_start import start_tensorflow
 from ganinv_cli.cli import options
-from ganinv_cli.cli.options import GeneratorChoice
-from ganinv_cli.cli.parameters import METHOD, OUTPUT, Command, WholeNumber
+from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.limits import MAX_POINTS
-from ganinv_cli.progress.terminal import show_on_terminal
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.declare import METHOD, OUTPUT
+from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.network.checkpoint import Checkpoint
     from ganinv_cli.network.generator import Generator
-
-FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 
 
 @click.command(
     cls=Command,
     first=("sheet", "spectrum", "check", "style", "prior", "range", "label", "verbose"),
 )
-@options.generator_choice()
+@options.generator_options(options.generator_argument())
 @options.option(
     "--sheet",
     type=click.Path(path_type=Path),
@@ -46,14 +37,7 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
     help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
     "them as PNG, PDF or SVG, and print what linear theory predicts for gradient descent.",
 )
-@options.option(
-    "--points",
-    default=8,
-    show_default=True,
-    type=WholeNumber(1, largest=MAX_POINTS),
-    group=METHOD,
-    help="Number of z for --spectrum.",
-)
+@options.count("--points", most=10_000, default=8, group=METHOD, help="Number of z for --spectrum.")
 @options.option(
     "--check",
     is_flag=True,
@@ -67,7 +51,6 @@ FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 @options.overwrite(help="Replace existing files.")
 @options.verbose(help="List all names in the file that were ignored.")
 def inspect(
-    choice: GeneratorChoice,
     sheet: Path | None,
     spectrum: Path | None,
     points: int,
@@ -77,6 +60,7 @@ def inspect(
     as_json: bool,
     overwrite: bool,
     verbose: bool,
+    **given: Any,
 ) -> None:
     """Describe a generator: its prior, pictures and layers.
 
@@ -105,35 +89,53 @@ def inspect(
         ganinv inspect portraits64
         ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
     """
+    from ganinv_cli import files
+    from ganinv_cli.engine.loaded_generator import (
+        check_norms,
+        make_generator_spec,
+        read_checkpoint,
+    )
+    from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.inspection.facts import describe_checkpoint
+    from ganinv_cli.report.inspect.tables import format_facts
+
     options.refuse_ignored(
         points="" if spectrum else "it is the number of z for --spectrum",
         seed=""
         if sheet or spectrum or check
         else "no z is drawn without --sheet, --spectrum or --check",
     )
-    _check_output_files(sheet, spectrum, overwrite)
-    path = choice.path
-    with show_on_terminal(None, quiet=False) as reporter:
+    for file, endings, name in (
+        (sheet, (".png",), "--sheet"),
+        (spectrum, (".png", ".pdf", ".svg"), "--spectrum"),
+    ):
+        if file:
+            files.check_output_file(file, endings, overwrite, name)
+    path = find("checkpoint", given["checkpoint"])
+    conventions, label = options.make_conventions(given), given["label"]
+    with show_on_terminal(quiet=False) as reporter:
         reporter.enter(f"reading {path.name}")
-        checkpoint = check_norms(read_checkpoint_lazily(path, choice.conventions), verbose=verbose)
-        from ganinv_cli.inspection.facts import describe_checkpoint
-        from ganinv_cli.report.inspect.tables import format_facts
-
+        checkpoint = check_norms(read_checkpoint(path, conventions), verbose=verbose)
         description = describe_checkpoint(checkpoint)
-        generator = None
-        if sheet or spectrum or check or choice.label >= 0:
+        if sheet or spectrum or check or label >= 0:
             reporter.enter("loading TensorFlow")
             start_tensorflow(verbose)
-            generator = make_generator_spec(checkpoint, label=choice.label).build()
-        if generator and sheet:
+            generator = make_generator_spec(checkpoint, label=label).build()
+        if sheet:
+            from ganinv_cli.inspection.render import draw_overview
+
             reporter.enter("drawing pictures")
-            _write_sheet(generator, sheet, seed)
-        if generator and spectrum:
+            files.write_output_file(sheet, files.encode_png(draw_overview(generator, seed)))
+        if spectrum:
             reporter.enter("measuring the spectrum")
             description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
-        if generator and check:
+        if check:
+            from ganinv_cli.inspection.checks import check_generator, to_json
+
             reporter.enter(f"checking {path.name}")
-            description["checks"] = _run_checks(generator, checkpoint, path, choice, seed)
+            description["checks"] = to_json(
+                check_generator(generator, checkpoint, path, conventions, label, seed)
+            )
     is_json = as_json or style == "json"
     click.echo(
         json.dumps(description, indent=2) + "\n" if is_json else format_facts(description, verbose),
@@ -150,42 +152,16 @@ def inspect(
         )
 
 
-def _check_output_files(sheet: Path | None, spectrum: Path | None, overwrite: bool) -> None:
-    from ganinv_cli.files import write
-
-    if sheet:
-        write.check_output_file(sheet, (".png",), overwrite, "--sheet")
-    if spectrum:
-        write.check_output_file(spectrum, FIGURE_ENDINGS, overwrite, "--spectrum")
-
-
-def _write_sheet(generator: "Generator", path: Path, seed: int) -> None:
-    from ganinv_cli.files.write import encode_png, write_output_file
-    from ganinv_cli.inspection.render import draw_overview
-
-    write_output_file(path, encode_png(draw_overview(generator, seed)))
-
-
 def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
-    from ganinv_cli.files.write import write_output_file
+    from ganinv_cli import files
     from ganinv_cli.inspection.descent import summarize_descent
     from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
     from ganinv_cli.jacobian import find_spectrum
     from ganinv_cli.report.inspect.figures import encode_spectrum
 
     spectrum = measure_spectrum(generator, seed, points)
-    write_output_file(
+    files.write_output_file(
         path,
         encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
     )
     return summarize_spectrum(spectrum) | {"descent": summarize_descent(find_spectrum(generator))}
-
-
-def _run_checks(
-    generator: "Generator", checkpoint: "Checkpoint", path: Path, choice: GeneratorChoice, seed: int
-) -> list[dict[str, Any]]:
-    from ganinv_cli.inspection.checks import check_generator, to_json
-
-    return to_json(
-        check_generator(generator, checkpoint, path, choice.conventions, choice.label, seed)
-    )

@@ -1,162 +1,259 @@
-"""Options that several commands have, each declared once.
+"""Options: those made from the declarations of settings, and those that several commands have.
 
-A command adds a declaration as `@options.seed()`, and may override arguments such as the help.
+A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from ganinv_cli.cli.parameters import (
-    GENERATOR,
-    METHOD,
-    OUTPUT,
-    Names,
-    Numbers,
-    Option,
-    Shipped,
-    WholeNumber,
-)
 from ganinv_cli.errors import UsageError
-from ganinv_cli.limits import MAX_SEED
+from ganinv_cli.settings.config import MAX_SEED, Config
 from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.declare import (
+    GROUPS,
+    MAX_NUMBER,
+    METHOD,
+    OTHER,
+    OUTPUT,
+    Setting,
+    list_settings,
+)
 from ganinv_cli.settings.names import STYLES
+from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 
 if TYPE_CHECKING:
-    from ganinv_cli.api.generator import LoadedGenerator
+    from click.types import OptionHelpExtra
+
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator
     from ganinv_cli.progress import Reporter
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+FIRST_GROUP = "Options most people need"
+TEXT_OR_JSON = click.Choice(["text", "json"])  # formats of commands that print no tables
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option that has a group in the help; its default is shown as a user would type it."""
+
+    def __init__(self, *args: Any, group: str = OTHER, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.group = group
+
+    def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)  # the error for a number outside it says what it is
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        return extra
+
+
+class Command(click.Command):
+    """A command whose help shows the options named in `first`, then the others by group."""
+
+    def __init__(self, *args: Any, first: tuple[str, ...] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.first = first  # names of parameters, in the order of the help
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        by_name = {option.name: option for option in options}
+        groups = {FIRST_GROUP: [by_name.pop(name) for name in self.first]} | {
+            title: [each for each in by_name.values() if getattr(each, "group", OTHER) == title]
+            for title in GROUPS
+        }
+        for title, members in groups.items() if self.first else [("Options", options)]:
+            records = [record for each in members if (record := each.get_help_record(ctx))]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Shipped(click.ParamType[str]):
+    """A path, or the name of a checkpoint or config that ships; completed in the shell by both."""
+
+    name = "path|name"
+
+    def __init__(self, kind: ResourceKind) -> None:
+        self.kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the shipped names that begin so, after the shell's own completion of paths."""
+        names = [name for name in list_shipped(self.kind) if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
+
+
+class CommaList(click.ParamType[tuple[Any, ...]]):
+    """A comma-separated list of items of one type."""
+
+    def __init__(self, item: click.ParamType[Any]) -> None:
+        self.item = item
+        self.name = "names" if isinstance(item, click.Choice) else "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            self.fail("the list is empty; give one or more, separated by commas", param, ctx)
+        return tuple(self.item.convert(part, param, ctx) for part in parts)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that the last item of the list begins, each after the earlier items."""
+        before, comma, last = incomplete.rpartition(",")
+        items = self.item.shell_complete(ctx, param, last)
+        return [CompletionItem(before + comma + each.value) for each in items]
+
+
+class _NumberOrAuto(click.ParamType[float]):
+    """A number, or `auto` for the one that stands for it."""
+
+    name = "auto|n"
+
+    def __init__(self, number: click.ParamType[Any], automatic: float) -> None:
+        self.number, self.automatic = number, automatic
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        return self.automatic if value == "auto" else self.number.convert(value, param, ctx)
+
+
 option = partial(click.option, cls=Option)
-Declaration = partial[Any]  # of an option; makes a Decorator
 
 
-def declare(*names: str, **attributes: Any) -> Declaration:
-    """Declare an option; what adds it to a command may override its attributes."""
-    return partial(option, *names, **attributes)
+def make_option(setting: Setting, **changes: Any) -> Decorator:
+    """Return the option of a setting; its value is None if it is not given.
+
+    Its help shows the default, but a config file's value must not be overridden by it.
+    """
+    declaration, default = setting.declaration, setting.default
+    names = declaration.names or (f"--{setting.name.replace('_', '-')}",)
+    automatic = declaration.automatic or (None, "")
+    shown = _format_default(default) if default != automatic[0] else automatic[1]
+    attributes: dict[str, Any] = {
+        "type": _find_type(setting),
+        "is_flag": isinstance(default, bool),
+        "multiple": declaration.repeated,
+        "default": None,
+        "show_default": declaration.shown_default or shown or False,
+        "metavar": declaration.metavar or _METAVARS.get(type(setting.example)),
+        "group": declaration.group,
+        "help": declaration.help,
+    }
+    return option(*names, setting.name, **attributes | changes)
 
 
-seed = declare(
-    "--seed",
-    type=WholeNumber(0, MAX_SEED),
-    default=0,
-    show_default=True,
-    group=METHOD,
-    help="Seed for all random numbers.",
+_METAVARS: dict[type, str] = {int: "N", float: "NUMBER"}
+
+
+def _find_type(setting: Setting) -> click.ParamType[Any]:
+    declaration, example = setting.declaration, setting.example
+    if declaration.completion == "checkpoint":
+        return Shipped("checkpoint")
+    if declaration.completion == "path":
+        return click.Path()
+    if isinstance(example, tuple):
+        item = click.types.convert_type(type(example[0]))
+        return CommaList(click.Choice(declaration.choices) if declaration.choices else item)
+    if declaration.choices:
+        return click.Choice(declaration.choices)
+    item = click.types.convert_type(type(example))
+    number, words = declaration.automatic or (0, "")
+    return _NumberOrAuto(item, number) if words == "auto" else item
+
+
+def _format_default(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_format_default, value))
+    if isinstance(value, bool):
+        return ""  # of a flag; its help says what it does
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def add_options(function: Function, decorators: Iterable[Decorator]) -> Function:
+    """Add options to a command's function, in the order of its help."""
+    for decorator in reversed(list(decorators)):
+        function = decorator(function)  # type: ignore[assignment]
+    return function
+
+
+def count(*names: str, least: int = 1, most: int = MAX_NUMBER, **attributes: Any) -> Decorator:
+    """Return an option for a whole number from `least` to `most`."""
+    return option(*names, type=click.IntRange(least, most), metavar="N", **attributes)
+
+
+seed = partial(count, "--seed", least=0, most=MAX_SEED, default=0, group=METHOD)
+file_path = partial(click.Path, path_type=Path, dir_okay=False)
+out = partial(option, "--out", type=file_path(), group=OUTPUT)
+npz = partial(option, "--npz", type=file_path(), group=OUTPUT)
+overwrite = partial(
+    option, "--overwrite", is_flag=True, group=OUTPUT, help="Start again if --out exists."
 )
-out = declare("--out", type=click.Path(path_type=Path, dir_okay=False), group=OUTPUT)
-overwrite = declare("--overwrite", is_flag=True, group=OUTPUT, help="Start again if --out exists.")
-verbose = declare("-v", "--verbose", is_flag=True, group=OUTPUT, help="Also print what was loaded.")
-quiet = declare("-q", "--quiet", is_flag=True, group=OUTPUT, help="Show no progress.")
-style = declare(
+verbose = partial(
+    option, "-v", "--verbose", is_flag=True, group=OUTPUT, help="Also print what was loaded."
+)
+quiet = partial(option, "-q", "--quiet", is_flag=True, group=OUTPUT, help="Show no progress.")
+style = partial(
+    option,
     "--format",
     "style",
     default="text",
-    show_default=True,
     type=click.Choice(STYLES),
     group=OUTPUT,
     help="Format of the printed tables; the folder gets all formats.",
 )
-open_page = declare(
+open_page = partial(
+    option,
     "--open",
     "open_page",
     is_flag=True,
     group=OUTPUT,
     help="Show the page, report.html, in the browser at the end.",
 )
-TEXT_OR_JSON = click.Choice(["text", "json"])  # of commands that print no tables
-convolution_precision = declare(
-    "--precision",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "bfloat16"]),
+convolution_precision = partial(
+    option, "--precision", default="float32", type=click.Choice(["float32", "bfloat16"])
 )
-npz = declare("--npz", type=click.Path(path_type=Path, dir_okay=False), group=OUTPUT)
-checkpoint = declare(
-    "--checkpoint",
-    type=Shipped("checkpoint"),
-    show_default="portraits64",
-    group=GENERATOR,
-    help="Generator: a file, a folder, a prefix of files, or the name of one that ships.",
-)
-label = declare(
-    "--label",
-    type=WholeNumber(-1),
-    show_default="-1",
-    group=GENERATOR,
-    help="Label of a conditional generator, from 0; -1 tries each.",
-)
-
-
-def _declare_convention(name: str) -> Declaration:
-    declaration = DECLARATIONS[name]
-    example = declaration.example
-    attributes: dict[str, Any] = {"group": GENERATOR}
-    if isinstance(example, bool):
-        attributes["is_flag"] = True
-    elif isinstance(example, int):
-        attributes["type"] = WholeNumber(0)
-    elif declaration.choices:
-        attributes["type"] = Names(declaration.choices)
-    elif isinstance(example, tuple):
-        attributes["type"] = Numbers(type(example[0]), declaration.option_example)
-    if declaration.metavar:
-        attributes["metavar"] = declaration.metavar
-    if declaration.shown_default:
-        attributes["show_default"] = declaration.shown_default
-    return declare(f"--{name}", help=declaration.help, **attributes)
-
-
-# How to read a generator's file, and which label of a conditional generator to take.
-reading: tuple[Declaration, ...] = (
-    *(_declare_convention(name) for name, each in DECLARATIONS.items() if each.in_files),
-    label,
-    *(_declare_convention(name) for name, each in DECLARATIONS.items() if not each.in_files),
-)
-
 
 generator_argument = partial(click.argument, "checkpoint", type=Shipped("checkpoint"))
+checkpoint = partial(make_option, list_settings(Config)["checkpoint"], default=Config.checkpoint)
 
 
-class GeneratorChoice(NamedTuple):
-    """The generator named on the command line, and how to read it."""
+def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
+    """Add the option or argument for a generator, and the options for reading it.
 
-    checkpoint: str
-    conventions: Conventions
-    label: int  # -1: all of them
-
-    @property
-    def path(self) -> Path:
-        """The path of the generator. Raises CheckpointError if there is no such file."""
-        from ganinv_cli.settings.shipped import find
-
-        return find("checkpoint", self.checkpoint)
-
-    def load(self, reporter: "Reporter", *, verbose: bool = False) -> "LoadedGenerator":
-        """Read the generator. Raises CheckpointError, ConfigError."""
-        from ganinv_cli.api.generator import read_generator
-
-        return read_generator(
-            self.checkpoint, self.conventions, self.label, reporter, verbose=verbose
-        )
-
-
-def generator_choice(checkpoint: Decorator | None = None) -> Callable[[Command], Command]:
-    """Add the generator and the options for reading it, passed as one argument `choice`.
-
-    `checkpoint` is the option or argument for the file; by default an argument.
+    A command takes them as further keywords, and reads the generator by `read_generator`.
     """
-    return pack_options(
-        "choice",
-        _make_choice,
-        ("checkpoint", "label", *DECLARATIONS),
-        [checkpoint or generator_argument(), *(option(default=None) for option in reading)],
+    label = make_option(list_settings(Config)["label"], default=Config.label)
+    conventions = map(make_option, list_settings(Conventions).values())
+    return partial(add_options, decorators=[checkpoint, *conventions, label])
+
+
+def make_conventions(given: Mapping[str, Any]) -> Conventions:
+    """Return the conventions among the keywords of `generator_options`."""
+    return Conventions(**{key: given[key] for key in DECLARATIONS if given[key] is not None})
+
+
+def read_generator(
+    given: Mapping[str, Any], reporter: "Reporter", verbose: bool
+) -> "LoadedGenerator":
+    """Return the generator of the keywords. Raises CheckpointError, ConfigError."""
+    from ganinv_cli.engine.loaded_generator import read_generator
+
+    conventions = make_conventions(given)
+    return read_generator(
+        given["checkpoint"], conventions, given["label"], reporter, verbose=verbose
     )
 
 
@@ -169,31 +266,3 @@ def refuse_ignored(**reasons: str) -> None:
     for name, reason in reasons.items():
         if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--{name} has no effect: {reason}; leave it out")
-
-
-def pack_options(
-    name: str, build: Callable[..., Any], values: Iterable[str], decorators: Iterable[Decorator]
-) -> Callable[[Command], Command]:
-    """Add options to a command, and pass the result of `build(**values)` as one argument."""
-
-    def decorate(callback: Command) -> Command:
-        @functools.wraps(callback)
-        def command(**given: Any) -> Any:
-            packed = {value: given.pop(value) for value in values}
-            return callback(**{name: build(**packed)}, **given)
-
-        return add_options(command, decorators)  # type: ignore[return-value]
-
-    return decorate
-
-
-def add_options(command: Callable[..., Any], decorators: Iterable[Decorator]) -> Callable[..., Any]:
-    """Add options to a command, in the order of its help."""
-    for decorator in reversed(list(decorators)):
-        command = decorator(command)
-    return command
-
-
-def _make_choice(checkpoint: str, label: int | None, **conventions: Any) -> GeneratorChoice:
-    given = {name: value for name, value in conventions.items() if value is not None}
-    return GeneratorChoice(checkpoint, Conventions(**given), -1 if label is None else label)

@@ -1,17 +1,19 @@
-"""`ganinv train`."""
+"""`ganinv train` and `train-encoder`."""
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from ganinv_cli.cli import options
-from ganinv_cli.cli.parameters import Command, DecimalNumber, WholeNumber
-from ganinv_cli.files.regular_file import read_regular_file
-from ganinv_cli.limits import MAX_TRAINING_BATCH
+from ganinv_cli.cli.options import Command
+from ganinv_cli.errors import UsageError
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.declare import METHOD
+from ganinv_cli.settings.shipped import find
 
-MAX_NAMES_BYTES = 1 << 26  # of the file of --exclude
+MAX_BATCH_SIZE = 2**13  # images
 
 
 @click.command(
@@ -24,92 +26,63 @@ MAX_NAMES_BYTES = 1 << 26  # of the file of --exclude
     required=True,
     help="Folder for the checkpoint, samples and state.",
 )
-@options.option(
-    "--steps",
-    default=10_000,
-    show_default=True,
-    type=WholeNumber(1),
-    help="Training steps; a larger number extends a finished run.",
+@options.count(
+    "--steps", default=10_000, help="Training steps; a larger number extends a finished run."
 )
-@options.option(
-    "--size",
-    default=64,
-    show_default=True,
-    help="Side of the images in pixels: 16, 32, 64, 128 or 256.",
-)
-@options.option(
+@options.option("--size", default=64, help="Side of the images in pixels: 16, 32, 64, 128 or 256.")
+@options.count(
     "--width",
+    most=1024,
     default=64,
-    show_default=True,
-    type=WholeNumber(1, 1024),
     help="Channels of the last feature map; each earlier map has twice as many, up to 512.",
 )
 @options.option("--grey", is_flag=True, help="Train on grey images.")
 @options.option(
     "--exclude",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.File(encoding="utf-8", errors="replace"),
     metavar="FILE",
     help="Text file with the names of images to leave out, one name per line.",
 )
 @options.option(
     "--crop-side",
     default=1.0,
-    show_default=True,
-    type=DecimalNumber(0, 1, min_open=True),
+    metavar="NUMBER",
     help="Side of the square to crop, as a share of the image's shorter side.",
 )
 @options.option(
     "--crop-center",
     default="0.5,0.5",
-    show_default=True,
+    type=options.CommaList(click.FLOAT),
     metavar="X,Y",
     help="Centre of that square, as shares of the image's width and height.",
 )
-@options.option(
-    "--batch-size",
-    default=64,
-    show_default=True,
-    type=WholeNumber(2, largest=MAX_TRAINING_BATCH),
-    help="Images per step.",
-)
+@options.count("--batch-size", least=2, most=MAX_BATCH_SIZE, default=64, help="Images per step.")
 @options.convolution_precision(
-    help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.",
+    help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX."
 )
 @options.option(
     "--augment/--no-augment",
     default=True,
-    show_default=True,
     help="Whether to shift and recolour real and generated images, for small data sets.",
 )
-@options.option(
-    "--flip/--no-flip", default=True, show_default=True, help="Whether to mirror every other image."
-)
+@options.option("--flip/--no-flip", default=True, help="Whether to mirror every other image.")
 @options.option(
     "--average",
     default=0.999,
-    show_default=True,
-    type=DecimalNumber(0, 1, max_open=True),
+    metavar="NUMBER",
     help="Decay of the average of the generator's weights over the steps; 0: no average.",
 )
-@options.option(
-    "--keep-every",
-    type=WholeNumber(1),
-    metavar="N",
-    help="Also keep a checkpoint every N steps.",
-)
-@options.seed(
-    type=WholeNumber(0, 2_000_000),
-    help="Seed for the weights, the order of the images and all draws.",
-)
+@options.count("--keep-every", help="Also keep a checkpoint every N steps.")
+@options.seed(most=2_000_000, help="Seed for the weights, the order of the images and all draws.")
 def train(
     images: Path,
     out: Path,
     grey: bool,
     crop_side: float,
-    crop_center: str,
+    crop_center: tuple[float, ...],
     augment: bool,
     keep_every: int | None,
-    exclude: Path | None,
+    exclude: TextIO | None,
     **settings: Any,
 ) -> None:
     """Train the paper's DCGAN on a folder or zip archive of images.
@@ -121,8 +94,8 @@ def train(
     Example:
         ganinv train faces.zip --out faces64 --crop-side .72 --crop-center .5,.4
     """
-    from ganinv_cli.api.tensorflow_start import start_tensorflow
-    from ganinv_cli.progress.training import show_training
+    from ganinv_cli.engine.tensorflow_start import start_tensorflow
+    from ganinv_cli.progress.reporters import show_steps
     from ganinv_cli.training.images import SquareCrop, load_images
     from ganinv_cli.training.settings import TrainingSettings
 
@@ -131,11 +104,14 @@ def train(
         augment=TrainingSettings.augment if augment else (),
         **settings,
     )
+    if len(crop_center) != 2:
+        raise UsageError("--crop-center takes two numbers, X,Y, such as 0.5,0.4")
+    crop = SquareCrop(crop_side, (crop_center[0], crop_center[1]))
+    names = map(str.strip, exclude or ())
+    held_out = frozenset(name for name in names if name)
     size = training.size
-    crop = SquareCrop(crop_side, _parse_pair(crop_center))
-    held_out = _read_names(exclude) if exclude else ()
     last = None
-    with show_training(out) as reporter:
+    with show_steps(out, out / "state") as reporter:
         reporter.enter("reading images")
         pictures = load_images(images, size, training.channels, crop, held_out)
         reporter.say(f"{len(pictures):,} images of {size}x{size} pixels")
@@ -156,22 +132,88 @@ def train(
     click.echo(out)
 
 
-def _read_names(path: Path) -> frozenset[str]:
-    try:
-        lines = read_regular_file(path, MAX_NAMES_BYTES).decode().splitlines()
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(
-            f"{path} cannot be read ({error}); name a text file with one file name per line",
-            param_hint="--exclude",
-        ) from None
-    return frozenset(line.strip() for line in lines if line.strip())
+@click.command(
+    cls=Command,
+    first=("checkpoint", "out", "images", "label", "seed", "precision", "overwrite", "quiet"),
+)
+@options.generator_options(options.checkpoint())
+@options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
+@options.count(
+    "--images",
+    show_default="10 per value of an image",
+    group=METHOD,
+    help="Number of generated images to fit to; fewer than 2 per value of an image fit badly.",
+)
+@options.count(
+    "--batch-size", most=MAX_BATCH_SIZE, default=512, group=METHOD, help="Images per batch."
+)
+@options.convolution_precision(
+    help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX."
+)
+@options.option(
+    "--ridge",
+    default=1e-4,
+    metavar="NUMBER",
+    group=METHOD,
+    help="Ridge regularisation, as a share of the mean square: smaller for exact images, larger "
+    "for noisy ones.",
+)
+@options.seed(most=2**31 - 1, help="Seed for all latent vectors.")
+@options.overwrite()
+@options.verbose()
+@options.quiet()
+def train_encoder(
+    out: Path | None,
+    images: int | None,
+    batch_size: int,
+    precision: str,
+    ridge: float,
+    seed: int,
+    overwrite: bool,
+    verbose: bool,
+    quiet: bool,
+    **generator: Any,
+) -> None:
+    """Fit an encoder, which guesses z from an image.
 
+    Makes images of latent vectors from the prior, and fits the map from image to z by linear least
+    squares. It takes minutes, once per generator. The same command continues a fit that was
+    stopped.
 
-def _parse_pair(text: str) -> tuple[float, float]:
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is not X,Y, such as 0.5,0.4", param_hint="--crop-center"
-        ) from None
-    return x, y
+    \b
+    Example:
+        ganinv train-encoder --checkpoint faces64
+    """
+    path = find("checkpoint", generator["checkpoint"])
+    with show_on_terminal(quiet) as reporter:
+        loaded = options.read_generator(generator, reporter, verbose)
+    from ganinv_cli.encoder.fit import fit_encoder
+    from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
+    from ganinv_cli.encoder.model import encoder_path
+    from ganinv_cli.engine.loaded_generator import refuse_precision
+    from ganinv_cli.progress.reporters import show_steps
+
+    refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
+    built = loaded.make_spec().build()
+    if built.labels:
+        raise UsageError(
+            f"{path} has labels, and an encoder is fitted to one; add it, e.g. --label 0"
+        )
+    number = images or count_needed_images(built)
+    settings = EncoderSettings(number, batch_size, precision, ridge, seed)  # type: ignore[arg-type]
+    file = out or encoder_path(path)
+    with (
+        show_steps(file, file.with_name(f"{file.name}.state"), quiet) as fit_reporter,
+        closing(
+            fit_encoder(built, settings, file, overwrite, on_start=fit_reporter.start)
+        ) as batches,
+    ):
+        for last in batches:
+            fit_reporter.show(last)
+    assert last.encoder
+    quality = last.encoder.about["quality"]
+    click.echo(
+        f"{file}: squared error of a component of z {quality['error']:.4f} on fresh images, "
+        f"{quality['clipped']:.4f} clipped to the prior's bounds; guessing gives "
+        f"{quality['guessing']:.4f}"
+    )

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.links import follow_link
-from ganinv_cli.files.write import check_parent_folder, check_writable, has_content
+from ganinv_cli.files import check_parent_folder, check_writable, follow_link, has_content
 from ganinv_cli.formats import generator_toml
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.prior import parse_prior
@@ -119,7 +118,7 @@ def _check_writable(typed: Path, destination: Destination, overwrite: bool) -> N
         )
     for folder in (parent, destination.folder):
         if folder.is_dir():
-            check_writable(typed, folder)
+            check_writable(folder)
     if not overwrite and _has_content(typed, destination):
         raise UsageError(f"{typed} exists; name another place, or give --overwrite")
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,9 +15,7 @@ import tensorflow as tf
 from ganinv_cli.conversion import UnwritableError, layout_c
 from ganinv_cli.conversion.destination import Destination, format_overrides
 from ganinv_cli.errors import CheckpointError, GaninvError, UsageError
-from ganinv_cli.files.regular_file import read_regular_file
-from ganinv_cli.files.temporary import make_temporary_folder
-from ganinv_cli.files.write import explain_write_errors, open_replacement, write_error
+from ganinv_cli.files import explain_write_errors, open_replacement, write_error
 from ganinv_cli.formats import generator_toml, read
 from ganinv_cli.formats.tensorflow.checkpoint_files import STATE_FILE, write_checkpoint
 from ganinv_cli.inspection.render import measure_difference
@@ -25,7 +24,6 @@ from ganinv_cli.network.folding import fix_label
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.network.traced_network import TracedNetwork
-from ganinv_cli.settings.toml_file import MAX_BYTES
 
 LIMIT = 1e-4  # largest difference of a pixel in [-1, 1] that rounding explains
 PICTURES = 64  # compared
@@ -63,9 +61,9 @@ def write_generator(
     write = _write_keras if destination.is_keras else _write_layout_c
     with (
         _explain_write_errors(destination.path),
-        make_temporary_folder(parent) as temporary,
+        tempfile.TemporaryDirectory(prefix=".ganinv-tmp-", dir=parent) as temporary,
     ):
-        folder = temporary / "generator"
+        folder = Path(temporary) / "generator"
         folder.mkdir()
         copied = _copy_conventions(destination, folder)
         try:
@@ -90,7 +88,7 @@ def _copy_conventions(destination: Destination, folder: Path) -> list[str]:
     copied = []
     for name in (f"{destination.name}.toml", generator_toml.FILE_NAME):
         with suppress(FileNotFoundError):
-            (folder / name).write_bytes(read_regular_file(destination.folder / name, MAX_BYTES))
+            (folder / name).write_bytes((destination.folder / name).read_bytes())
             copied.append(name)
     return copied
 

@@ -19,7 +19,7 @@ from ganinv_cli.encoder import least_squares as fit
 from ganinv_cli.encoder import quality
 from ganinv_cli.encoder.fit_files import FitFiles
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.files.write import check_writable
+from ganinv_cli.files import check_writable
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.store import lock
 
@@ -57,12 +57,12 @@ def fit_encoder(
     """
     run = _describe_run(generator, settings)
     with lock.hold_lock(out) as held:
-        files = FitFiles(held.path, run)
+        files = FitFiles(held, run)
         if overwrite:
             files.remove()
         encoder = files.load_finished()
         if encoder is None:
-            check_writable(held.path)
+            check_writable(held)
             sums = files.load_sums() or fit.make_empty_sums(generator)
             on_start(sums.images)
             sums = yield from _accumulate_sums(generator, settings, sums, files, save_seconds)

@@ -11,7 +11,7 @@ import numpy as np
 from ganinv_cli.encoder.least_squares import Sums
 from ganinv_cli.encoder.model import Encoder, damaged_error, read_npz, write_npz
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.files.write import has_content, name_temporary
+from ganinv_cli.files import has_content, name_temporary
 
 MAX_STATE_BYTES = 2**31  # of a state file
 

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files.array_file import ArrayFileError, read_arrays
-from ganinv_cli.files.write import open_replacement
+from ganinv_cli.files import ArrayFileError, open_replacement, read_arrays
 from ganinv_cli.network.generator import Generator
 
 FILE_NAME = "encoder.npz"

@@ -2,17 +2,14 @@
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.settings.machine import (
-    Machine,
-    describe_device,
-    is_mixed_precision,
-    read_cpuinfo,
-)
+from ganinv_cli.settings.machine import Machine, describe_device, is_mixed_precision, read_cpuinfo
 
 _DEVICE_PATTERN = re.compile(r"(auto|cpu|gpu)|(cpu|gpu):(\d+(?:,\d+)*)")
 
@@ -36,12 +33,11 @@ def configure_tensorflow(threads: int = 0, gpus: bool = True) -> None:
     tf.zeros(1)
 
 
-class Device:
+class Device(NamedTuple):
     """A logical device of TensorFlow."""
 
-    def __init__(self, kind: str, number: int) -> None:
-        """`kind` is cpu or gpu; `number` is the index among the logical devices of that kind."""
-        self.kind, self.number = kind, number
+    kind: str  # cpu or gpu
+    number: int  # index among the logical devices of that kind
 
     def scope(self) -> contextlib.AbstractContextManager[object]:
         """Return a context in which tensors and graphs are placed on this device."""
@@ -73,13 +69,13 @@ def find_devices(spec: str) -> list[Device]:
             "TensorFlow sees no GPU here; install ganinv[gpu] on a machine that has one, "
             "or use --device cpu"
         )
-    numbers = [int(each) for each in number_list.split(",")] if number_list else range(counts[kind])
-    if len(set(numbers)) < len(numbers):
-        raise UsageError(f"--device {spec} names a device twice")
-    if absent := [number for number in numbers if number >= counts[kind]]:
-        last = counts[kind] - 1
-        has = f"{kind}:0 to {kind}:{last}" if last else f"{kind}:0 alone"
-        raise UsageError(f"--device {spec}: there is no {kind}:{absent[0]}; TensorFlow sees {has}")
+    named = map(int, number_list.split(",")) if number_list else range(counts[kind])
+    numbers = list(dict.fromkeys(named))
+    if max(numbers) >= counts[kind]:
+        raise UsageError(
+            f"--device {spec}: there is no {kind}:{max(numbers)}; the first is {kind}:0, and "
+            f"TensorFlow sees {counts[kind]}"
+        )
     return [Device(kind, number) for number in numbers]
 
 
@@ -87,8 +83,5 @@ def describe_machine(devices: Sequence[Device], precision: str) -> Machine:
     """Return the devices and the precision of a run, as its results file states them."""
     in_bfloat16 = is_mixed_precision(precision, devices[0].kind == "gpu", read_cpuinfo())
     names = [device.description for device in devices]
-    parts = [
-        f"{names.count(name)} × {name}" if names.count(name) > 1 else name
-        for name in dict.fromkeys(names)
-    ]
+    parts = [f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items()]
     return Machine("; ".join(parts), "mixed" if in_bfloat16 else "float32")

@@ -1,5 +1,6 @@
 """The interface of engines, and the data that they exchange with their workers."""
 
+import threading
 from collections import abc
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -29,25 +30,31 @@ class Counts(NamedTuple):
 
 
 class WorkerResult(NamedTuple):
-    """Finished jobs of a worker, and their rows of the results file."""
+    """What a worker did since its previous result, and the rows of trials that finished."""
 
     counts: Counts
-    jobs: list[Job] = []  # noqa: RUF012 - never changed
-    rows: Mapping[str, Mapping[str, np.ndarray]] = {}
+    jobs: list[Job] = []  # noqa: RUF012 - never changed; jobs of which all rules have ended
+    rows: Mapping[str, Mapping[str, np.ndarray]] = {}  # columns by name, by results group
     batch_size: int = 0  # trials in flight on that worker
-    added: list[Job] = []  # noqa: RUF012 - followers of `jobs` that it runs itself, maybe among them
     phase: Phase = Phase.running  # what the worker does next
+
+    def divide_seconds(self, workers: int) -> "WorkerResult":
+        """Return the result with its seconds divided by the number of workers."""
+        seconds = self.counts.seconds / workers
+        return self._replace(counts=self.counts._replace(seconds=seconds))
 
 
 WorkerResults = abc.Generator[WorkerResult, None, None]
-"""A stream of results. After `throw(KeyboardInterrupt())` it yields finished trials and ends."""
 
 
 class Task(Protocol):
     """The work on a worker's jobs, the same on every engine; can be pickled."""
 
-    def run(self, generator: Generator, jobs: JobSource) -> WorkerResults:
-        """Run all jobs of a source; yield results while it runs."""
+    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
+        """Run all jobs of a source, or until it is stopped; yield results while it runs.
+
+        `worker` is the worker's number among those of this machine, from 0.
+        """
 
 
 class GeneratorSpec(NamedTuple):
@@ -65,21 +72,13 @@ class GeneratorSpec(NamedTuple):
 class Engine(Protocol):
     """Runs the jobs of a task on its workers."""
 
-    @property
-    def generator(self) -> Generator:
-        """The generator of this process."""
+    generator: Generator  # of this process
+    machine: Machine  # the devices and the precision of the workers
+    workers: int  # on this machine, each with a snapshot; 0 on a Ray cluster
 
-    @property
-    def machine(self) -> Machine:
-        """The devices and the precision of the workers."""
+    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
+        """Run every job once, in any order, and yield the results of all workers; call it once.
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the workers are threads of this process."""
-
-    @property
-    def reentrant(self) -> bool:
-        """Whether `run` may be called during another `run`."""
-
-    def run(self, task: Task, jobs: JobCollection) -> WorkerResults:
-        """Run every job once, in any order; raise GaninvError if that is impossible."""
+        After `stop` is set, the workers end, their last results are yielded, and the iterator ends.
+        Closing it early ends the workers. A worker's GaninvError is raised after the others ended.
+        """

@@ -1,169 +1,137 @@
 """Experiments on image files, whose true z is unknown: several starts per image."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from ganinv_cli import statistics
 from ganinv_cli.clipping import RULES
-from ganinv_cli.engine.engine import Engine
-from ganinv_cli.errors import NothingToDoError
-from ganinv_cli.experiments.certificates import certify
-from ganinv_cli.experiments.first_starts import check_labels, load_encoder
-from ganinv_cli.experiments.image_files import name_pictures, read_image_files
-from ganinv_cli.experiments.image_rows import commit_new_images, number_images
-from ganinv_cli.experiments.measured_settings import read_mask
-from ganinv_cli.experiments.pending_jobs import JobSeries, PendingJobs
-from ganinv_cli.experiments.provenance import make_provenance
-from ganinv_cli.experiments.run import ShowProgress, run_task
-from ganinv_cli.experiments.task import Refiner, TrialTask
-from ganinv_cli.images import Crop, TargetImage, to_floats
+from ganinv_cli.errors import NothingToDoError, OutOfMemoryError
+from ganinv_cli.experiments.pictures import (
+    commit_new_images,
+    describe_changes,
+    number_images,
+    read_pictures,
+)
+from ganinv_cli.experiments.plan import ImageInputs, ImageRun, Plan, Refiner
+from ganinv_cli.experiments.rows import Columns, Groups
+from ganinv_cli.images import (
+    Crop,
+    TargetImage,
+    load_mask,
+    suppress_pillow_warnings,
+    to_floats,
+    to_pixels,
+)
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.settings.config import ImagesConfig
 from ganinv_cli.settings.names import image_group
-from ganinv_cli.settings.sharding import UNSHARDED, parse_shard
+from ganinv_cli.settings.sharding import UNSHARDED, Shard, parse_shard
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import NamedImage, Run, open_run
+from ganinv_cli.store import NamedImage, Run
 
-RELATIVE_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
-
-
-class ImageRun(NamedTuple):
-    """What a command did with its images, which it calls pictures until they have a number."""
-
-    images: tuple[NamedImage, ...]  # each picture's, under its name in the command, in order
-    unread: list[str]  # a sentence for each file that could not be read
-    renamed: list[str]  # a sentence for each picture that the file has under another name
+START_COST = 6.0  # cost of a start for an image outside the generator's range, over one inside
 
 
-def run_images(
-    config: ImagesConfig,
-    engine: Engine,
-    out: Path,
-    overwrite: bool,
-    show: ShowProgress,
-    figure_folder: Path | None = None,
-    pictures: Sequence[TargetImage] | None = None,
-) -> ImageRun:
-    """Run the trials that `out` lacks for the images of a config, or for `pictures`.
-
-    New images are added to those that `out` holds; one of the same content is the same image. Every
-    image has the same starts. A file that cannot be read is recorded in the results and skipped;
-    images in `figure_folder`, by default the results file's own, are left out. Raises ImageError if
-    no file can be read.
-    """
-    generator = engine.generator
-    check_labels(generator, config, config.trials + config.restarts, "trials")
-    solver = make_solver(config.solver, config.solver_settings)
-    if pictures is None:
-        pictures = read_pictures(config, generator, figure_folder or out.with_suffix(""))
-    pixel_mask = read_mask(config, generator)
-    minimum_test = (
-        MinimumTest() if generator.batch_norm == "frozen" else None
-    )  # else z has no loss of its own
-    mask_bytes = None if pixel_mask is None else pixel_mask.tobytes()
-    extra_settings = {
-        "mask_sha256": hashlib.sha256(mask_bytes).hexdigest() if mask_bytes else "",
-        "polish": _describe_test(minimum_test, generator),
-    }
-    encoder = load_encoder(config, generator)
-    extra_settings |= {"encoder_sha256": encoder.sha256} if encoder else {}
-    run_provenance = make_provenance(
-        config.command, config, solver, generator, engine.machine.device, extra_settings
-    )
-    with open_run(out, run_provenance, overwrite) as run:
-        stored = number_images(run, pictures, config.shard)
-        by_number: dict[int, TargetImage] = {}
-        for image, picture in zip(stored, pictures, strict=True):
-            by_number.setdefault(image.number, picture)
-        shard = _select_shard(by_number, config)
-        commit_new_images(run, shard, generator, pixel_mask)
-        readable = [number for number, picture in shard.items() if not picture.error]
-        task = ImageTask(
-            config,
-            solver,
-            encoder=encoder,
-            mask=pixel_mask,
-            pixels={number: shard[number].pixels for number in readable},
-            minimum_test=minimum_test,
-            stationary=config.stationary,
-        )
-        certificates = _Certificates(run, engine, pixel_mask, readable, config)
-        certificates.make()  # those that an interrupted run did not make
-        run_task(
-            task,
-            _make_jobs(run, readable, config),
-            engine,
-            run,
-            show,
-            relative_cost=RELATIVE_COST * (1 + config.restarts),
-            on_commit=certificates.make if engine.reentrant else lambda: None,
-        )
-        certificates.make()
-        run.finish()
-    return ImageRun(
-        tuple(
-            NamedImage(image.number, picture.name)
-            for image, picture in zip(stored, pictures, strict=True)
-        ),
-        [picture.error for picture in pictures if picture.error],
-        [
-            f"{picture.name} is the same image as {image.name} in {out}"
-            for image, picture in zip(stored, pictures, strict=True)
-            if PurePath(image.name).name != PurePath(picture.name).name
-        ],
+def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
+    """Return the plan for a config; `open_cases` adds its images."""
+    mask = read_mask(config, generator)
+    test = MinimumTest() if generator.batch_norm == "frozen" else None  # else z has no own loss
+    return ImagesPlan(
+        config,
+        make_solver(config.solver, config.solver_settings),
+        cases={},
+        mask=mask,
+        exact=False,
+        any_exact=False,
+        stationary=config.stationary,
+        identity={
+            "mask_sha256": "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
+            "polish": _describe_test(test, generator),
+        },
+        relative_cost=START_COST * (1 + config.restarts),
+        minimum_test=test,
     )
 
 
-def read_pictures(
-    config: ImagesConfig, generator: Generator, figure_folder: Path
-) -> list[TargetImage]:
-    """Read the image files of a config; raises as `run_images` does."""
-    return name_pictures(
-        read_image_files(
-            config.image, generator.image_shape, Crop(config.crop), figure_folder, generator.latent
-        )
-    )
-
-
-def _describe_test(minimum_test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
-    """Return the settings of the test, and its precision unless that is float64."""
-    if minimum_test is None:
-        return {}
-    precision = generator.highest_precision
-    return asdict(minimum_test) | ({} if precision == "float64" else {"precision": precision})
+def read_mask(config: ImagesConfig, generator: Generator) -> np.ndarray | None:
+    """Return the mask of a config (height, width, 1): 1 for pixels that count, else 0."""
+    if not config.mask:
+        return None
+    with suppress_pillow_warnings():
+        return load_mask(Path(config.mask), generator.image_shape, Crop(config.crop))
 
 
 @dataclass(frozen=True, eq=False)
-class ImageTask(TrialTask[ImagesConfig]):
-    """Find a z of each image, from several starts."""
+class ImagesPlan(Plan):
+    """Find a z of each image, from several starts.
 
-    cases_word = "images"
+    New images are added to those that the results file holds; one of the same content is the same
+    image. Every image has the same starts. A file that cannot be read is recorded and skipped.
+    """
 
-    # by the image's number: (height, width, channels) uint8
-    pixels: Mapping[int, np.ndarray] = field(kw_only=True)
+    config: ImagesConfig
     minimum_test: MinimumTest | None = None
-    exact: bool = False
-    has_exact_jobs: bool = False
+    # by the image's number: (height, width, channels) uint8
+    pixels: Mapping[int, np.ndarray] = field(default_factory=dict)
 
-    def get_group(self, job: Job) -> str:
-        return image_group(job.case, job.rule)
+    case_by_case = True
+
+    def open_cases(
+        self, run: Run, generator: Generator, inputs: ImageInputs, say: Callable[[str], None]
+    ) -> "ImagesPlan":
+        """Read the images, number them in the results file, and commit the new ones.
+
+        Raises ImageError if no file can be read, NothingToDoError if the shard has none of them.
+        """
+        pictures = read_pictures(inputs, self.config, generator)
+        for line in describe_changes(pictures):
+            say(line)
+        if inputs.images is not None:
+            run.record({"image": [picture.name for picture in pictures]})
+        stored = number_images(run, pictures, self.config.shard)
+        for image, picture in zip(stored, pictures, strict=True):
+            if PurePath(image.name).name != PurePath(picture.name).name:
+                say(f"{picture.name} is the same image as {image.name} in {run.path}")
+        by_number: dict[int, TargetImage] = {}
+        for image, picture in zip(stored, pictures, strict=True):
+            by_number.setdefault(image.number, picture)
+        shard = self._select_shard(by_number)
+        commit_new_images(run, shard, generator, self.mask)
+        readable = {n: picture.pixels for n, picture in shard.items() if not picture.error}
+        names = zip(stored, pictures, strict=True)
+        return replace(
+            self,
+            cases={number: image_group(number) for number in readable},
+            pixels=readable,
+            images=ImageRun(
+                tuple(NamedImage(image.number, picture.name) for image, picture in names),
+                [picture.error for picture in pictures if picture.error],
+            ),
+        )
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
         return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None
 
     def should_refine(self, trial: Trial) -> bool:
-        return not RULES[trial.job.rule].penalty  # its minimum is another
+        return not RULES[trial.rule].penalty  # its minimum is another
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
+
+    @property
+    def trial_shard(self) -> Shard:
+        return UNSHARDED if self.config.shards_images else parse_shard(self.config.shard)
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's image; the residual of the right z is unknown.
@@ -184,58 +152,74 @@ class ImageTask(TrialTask[ImagesConfig]):
 
         return make_targets
 
+    def iterate_summaries(
+        self, run: Run, generator: Generator, groups: Collection[str] | None = None
+    ) -> Iterator[Groups]:
+        """Yield a certificate for each image and rule that has all its trials.
 
-def _select_shard(
-    pictures: Mapping[int, TargetImage], config: ImagesConfig
-) -> dict[int, TargetImage]:
-    """Return the images of the shard, by number, and all that cannot be read.
+        It has the best z, the z farthest from it, and J at the best; a new one is made if trials
+        were added.
+        """
+        for group in (self.get_group(*each) for each in product(self.cases, self.config.clip)):
+            trials, name = len(run.list_committed(group)), f"{group}/certificate"
+            if trials < self.config.trials or (groups is not None and group not in groups):
+                continue
+            certificates = len(run.list_committed(name))
+            if not certificates or run.read_group(name)["recoveries"][-1] != trials:
+                yield {name: self._certify(run.read_group(group), certificates, generator)}
 
-    Raises NothingToDoError if none of them can be read.
-    """
-    numbers = np.array(list(pictures))
-    shard = parse_shard(config.shard) if config.shards_images else UNSHARDED
-    selected = dict(zip(pictures, shard.contains(numbers, block=1), strict=True))
-    if not any(selected[number] and not picture.error for number, picture in pictures.items()):
-        raise NothingToDoError(
-            f"nothing to do: shard {config.shard} has none of the {len(pictures)} images"
-        )
-    return {
-        number: picture for number, picture in pictures.items() if selected[number] or picture.error
-    }
+    def _certify(self, rows: Columns, number: int, generator: Generator) -> Columns:
+        """Return a certificate of the rows of an image under a rule, by refined z if there is one.
 
-
-def _make_jobs(run: Run, numbers: Sequence[int], config: ImagesConfig) -> PendingJobs:
-    """Return the jobs that are left, image by image."""
-    coupled = config.batch_norm == "batch"
-    bundles: list[list[JobSeries]] = []
-    for number in numbers:
-        series = [JobSeries(number, rule, image_group(number, rule)) for rule in config.clip]
-        bundles += [[each] for each in series] if coupled else [series]
-    shard = UNSHARDED if config.shards_images else parse_shard(config.shard)
-    return PendingJobs(run, bundles, config.trials, shard, coupled)
-
-
-class _Certificates:
-    """The certificates of the images of a command."""
-
-    def __init__(
-        self,
-        run: Run,
-        engine: Engine,
-        mask: np.ndarray | None,
-        numbers: Sequence[int],
-        config: ImagesConfig,
-    ) -> None:
-        self._run, self._engine, self._mask, self._trials = run, engine, mask, config.trials
-        self._missing = {(number, rule) for number in numbers for rule in config.clip}
-
-    def make(self) -> None:
-        """Make the certificates of the images that have all their trials."""
-        completed = {
-            (number, rule)
-            for number, rule in self._missing
-            if len(self._run.list_committed(image_group(number, rule))) >= self._trials
+        With training-mode statistics, an image depends on all z of its batch.
+        """
+        z = rows.get("polished/z_found", rows["z_found"])
+        loss = rows.get("polished/image_loss", rows["image_loss"])
+        labels = rows.get("label", np.full(len(z), -1))
+        best = int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
+        distance = np.linalg.norm(z.astype(np.float64) - z[best], axis=1)
+        distant = int(np.argmax(np.nan_to_num(distance * (labels == labels[best]))))
+        together = np.arange(len(z)) if self.is_coupled else np.array([best, distant])
+        pair = [best, distant] if self.is_coupled else [0, 1]
+        try:
+            pictures = generator.render(z[together], len(together), labels=labels[together])[pair]
+            values = (
+                np.full(generator.latent, np.nan)
+                if self.is_coupled
+                else compute_singular_values(generator, z[best], int(labels[best]), self.mask)
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemoryError() from error
+        reconstruction, farther = to_pixels(pictures)
+        return {
+            "trial": np.array([number]),
+            "recoveries": np.array([len(z)]),
+            "best": rows["trial"][[best]],
+            "distant": rows["trial"][[distant]],
+            "reconstruction": reconstruction[None],
+            "distant_reconstruction": farther[None],
+            "singular_values": values[None],
         }
-        if completed:
-            certify(self._run, sorted(completed), self._engine, self._mask)
-            self._missing -= completed
+
+    def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
+        """Return the images of the shard, by number, and all that cannot be read."""
+        shard = parse_shard(self.config.shard) if self.config.shards_images else UNSHARDED
+        numbers = np.array(list(pictures))
+        selected = dict(zip(pictures, shard.contains(numbers, block=1), strict=True))
+        if not any(selected[number] and not each.error for number, each in pictures.items()):
+            raise NothingToDoError(
+                f"nothing to do: shard {self.config.shard} has none of the {len(pictures)} images"
+            )
+        return {
+            number: picture
+            for number, picture in pictures.items()
+            if selected[number] or picture.error
+        }
+
+
+def _describe_test(test: MinimumTest | None, generator: Generator) -> dict[str, Any]:
+    """Return the settings of the test, and its precision unless that is float64."""
+    if test is None:
+        return {}
+    precision = generator.highest_precision
+    return asdict(test) | ({} if precision == "float64" else {"precision": precision})

@@ -1,19 +1,15 @@
 """Figure 2: how far noise on the image moves the recovered z."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ganinv_cli import statistics
-from ganinv_cli.engine.engine import Engine
-from ganinv_cli.experiments import columns
-from ganinv_cli.experiments.columns import Groups
+from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.experiments.run import ShowProgress, run_known_trials
-from ganinv_cli.experiments.task import TrialTask
+from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
@@ -23,61 +19,36 @@ from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
 from ganinv_cli.settings.names import representative_rule, variance_group
 from ganinv_cli.solvers import make_solver
-from ganinv_cli.store import Figure, read_results
-from ganinv_cli.store.rows import Group, take_trials
+from ganinv_cli.store import Figure, Results
+from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 RESIDUAL_QUANTILE = 1 - 1e-6  # quantile of the residual of noise; above it, z is not the right one
 ENOUGH_QUANTILE = 0.9  # the same; up to it, one start is enough
-RELATIVE_COST = 1.3  # of a trial; higher because the least loss is not 0 and approached slowly
 
 
-def run_noise_sweep(
-    config: NoiseSweepConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
-) -> None:
-    """Run the trials that `out` lacks; all variances and rules have the same z, start and noise.
-
-    The noise of a trial is one draw, scaled to each variance, so that trials are paired throughout.
-    """
-    run_known_trials(
-        "noise-sweep",
-        make_task(config),
-        engine,
-        out,
-        overwrite,
-        show,
-        _make_figures,
-        cases=len(config.variances),
-        relative_cost=RELATIVE_COST,
-    )
-
-
-def make_task(config: NoiseSweepConfig) -> "NoiseSweepTask":
-    """Return the task of a config. The right z has no residual only if there is no noise."""
-    return NoiseSweepTask(
+def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan":
+    """Return the plan for a config. The right z has no residual only if there is no noise."""
+    return NoiseSweepPlan(
         config,
         make_solver(config.solver, config.solver_settings),
+        cases={n: variance_group(each) for n, each in enumerate(config.variances)},
         exact=not any(config.variances),
-        has_exact_jobs=config.has_exact_images,
+        any_exact=config.has_exact_images,
         stationary=config.stationary,
+        relative_cost=1.3,  # the least loss is not 0 and approached slowly
     )
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
-    """Recover known z from their images with noise of each variance."""
+class NoiseSweepPlan(Plan):
+    """Recover known z from their images with noise of each variance.
 
-    cases_word = "variances"
+    All variances and rules have the same z, start and noise. The noise of a trial is one draw,
+    scaled to each variance, so that trials are paired throughout.
+    """
 
-    def get_group(self, job: Job) -> str:
-        return variance_group(self.config.variances[job.case], job.rule)
-
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """Return the true z of each trial, and tr((JᵀJ)⁻¹) / latent at it."""
-        rows = columns.make_truth_rows(trials)
-        cramer_rao = {trial.job.trial: trial.cramer_rao for trial in trials}
-        rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
-        return rows
+    config: NoiseSweepConfig
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         """Return a function that returns each job's noisy image, and the residual of the right z.
@@ -118,50 +89,54 @@ class NoiseSweepTask(TrialTask[NoiseSweepConfig]):
 
         return make_targets
 
+    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
+        """Return the true z of each trial, and tr((JᵀJ)⁻¹) / latent at it."""
+        rows = make_truth_rows(trials)
+        cramer_rao = {trial.job.trial: trial.cramer_rao for trial in trials}
+        rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
+        return rows
+
+    def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
+        """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
+
+        They show the paper's rule or, if it was not run, the first rule. Only trials that were run
+        at every variance are shown; without such a trial there is no figure.
+        """
+        config, groups = self.config, results.groups
+        rule = representative_rule(config.clip)
+        names = {case: self.get_group(case, rule) for case in self.cases}
+        if not set(names.values()) <= groups.keys():
+            return {}
+        shared = functools.reduce(
+            np.intersect1d, [groups[name]["trial"] for name in ("", *names.values())]
+        )
+        trials = shared[shared < config.trials][:FIGURE_TRIALS]
+        if not len(trials):
+            return {}
+
+        def render(group: str, column: str) -> np.ndarray:
+            rows = groups[group]
+            labels = take_trials(rows, "label", trials) if "label" in rows else None
+            z = take_trials(rows, column, trials)
+            return generator.render(z, FIGURE_TRIALS, labels=labels)
+
+        clean, unit = render("", "z_true"), draw_noise(generator, config.seed, trials)
+        figures = {}
+        for case, name in names.items():
+            variance = config.variances[case]
+            panels = {
+                "clean": clean,
+                "noisy": add_noise(clean, unit, np.full(len(trials), variance), config.clip_pixels),
+                "recovered": render(name, "z_found"),
+            }
+            pictures = np.stack([to_pixels(images) for images in panels.values()])
+            figures[f"figure2b-variance={variance:g}"] = Figure(
+                pictures, tuple(panels), tuple(trials.tolist())
+            )
+        return figures
+
 
 def _compute_cramer_rao(generator: Generator, targets: Targets, row: int) -> float:
     label = -1 if targets.labels is None else int(targets.labels[row])
     values = compute_singular_values(generator, targets.z_true[row], label)
     return float(statistics.cramer_rao(values))
-
-
-def _make_figures(path: Path, generator: Generator, config: NoiseSweepConfig) -> dict[str, Figure]:
-    """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
-
-    They show the paper's rule or, if it was not run, the first rule. Only trials that were run at
-    every variance are shown; without such a trial there is no figure.
-    """
-    rule = representative_rule(config.clip)
-    groups = read_results(path).groups
-    names = [variance_group(variance, rule) for variance in config.variances]
-    shared = _intersect_trials(groups, ["", *names])
-    trials = shared[shared < config.trials][:FIGURE_TRIALS]
-    if not len(trials):
-        return {}
-    truth = groups[""]
-    labels = take_trials(truth, "label", trials) if "label" in truth else None
-    clean = generator.render(take_trials(truth, "z_true", trials), FIGURE_TRIALS, labels=labels)
-    unit = draw_noise(generator, config.seed, trials)
-    figures = {}
-    for variance, name in zip(config.variances, names, strict=True):
-        trial_variances = np.full(len(trials), variance)
-        group = groups[name]
-        found = take_trials(group, "z_found", trials)
-        labels = take_trials(group, "label", trials) if "label" in group else None
-        panels = {
-            "clean": clean,
-            "noisy": add_noise(clean, unit, trial_variances, config.clip_pixels),
-            "recovered": generator.render(found, FIGURE_TRIALS, labels=labels),
-        }
-        panel_images = np.stack([to_pixels(images) for images in panels.values()])
-        figures[f"figure2b-variance={variance:g}"] = Figure(
-            panel_images, tuple(panels), tuple(trials.tolist())
-        )
-    return figures
-
-
-def _intersect_trials(groups: Mapping[str, Group], names: Iterable[str]) -> np.ndarray:
-    """Return the numbers of the trials that all of these groups have, sorted, (n,)."""
-    none = np.zeros(0, np.int64)
-    trials = (groups[name]["trial"] if name in groups else none for name in names)
-    return functools.reduce(np.intersect1d, trials)

@@ -2,29 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ganinv_cli.engine.engine import Counts
+from ganinv_cli.engine.engine import Counts, WorkerResult
 from ganinv_cli.outcome import Phase
+from ganinv_cli.progress.reporters import RunProgress
 
 MIN_SECONDS = 3.0  # of computing before a rate is used
 ENOUGH_TRIALS = 50  # whose mean cost replaces the expected cost; fewer are averaged with it
-
-
-class RunProgress(NamedTuple):
-    """The progress of a run; a trial counts once for each rule."""
-
-    finished: int
-    total: int
-    successes: int  # of those done in this process: recovered, or else converged
-    success_word: str  # names a success
-    gradients: float  # spent in this process
-    gradients_per_second: float
-    seconds_left: float  # NaN before there is a measurement
-    message: str = ""  # a sentence to show once
-    phase: Phase = Phase.running
-    factors: tuple[str, ...] = ()  # of `total`, e.g. "100" and "3 rules"
-    finished_here: int = 0  # in this process
 
 
 @dataclass
@@ -35,38 +19,26 @@ class ProgressCounter:
     finished_before: int  # of these
     expected_gradients: float  # per trial of the rest
     success_word: str = "recovered"  # names a success
-    factors: tuple[str, ...] = ()  # of `total`
     has_fixed_cost: bool = False  # whether a trial needs `expected_gradients`, or hardly less
     counts: Counts = field(default_factory=Counts)
     phase: Phase = Phase.measuring  # of the worker that is farthest
 
-    @property
-    def initial(self) -> RunProgress:
-        """The progress before the first counts."""
-        return self.add(Counts())
-
-    def enter(self, phase: Phase) -> None:
-        """Record that a worker has entered a phase."""
-        self.phase = max(self.phase, phase, key=list(Phase).index)
-
-    def add(self, counts: Counts) -> RunProgress:
-        """Add counts, and return the progress after them."""
-        self.counts = self.counts.add(counts)
+    def add(self, result: WorkerResult) -> RunProgress:
+        """Add what a worker has done, and return the progress after it."""
+        self.phase = max(self.phase, result.phase, key=list(Phase).index)
+        self.counts = self.counts.add(result.counts)
         done, good, _, gradients, seconds = self.counts
         rate = gradients / seconds if seconds else 0.0
-        seconds_left = self._estimate_seconds_left(rate)
-        ended = self.finished_before + done
         return RunProgress(
-            ended,
+            self.finished_before + done,
             self.total,
             good,
             self.success_word,
             gradients,
             rate,
-            seconds_left,
-            phase=self.phase,
-            factors=self.factors,
-            finished_here=done,
+            self._estimate_seconds_left(rate),
+            self.phase,
+            done,
         )
 
     def _estimate_seconds_left(self, rate: float) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.settings.config import Config, identity_settings
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.load import identity_settings
 from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.store import Provenance
 
@@ -28,8 +29,7 @@ def make_provenance(
     """Return the provenance of a run that starts now.
 
     Its config has every setting of the solver that is given or has a default. `extra` are further
-    inputs that determine the results, such as hashes of the images; `precision` is the precision of
-    the gradients, as in `Machine`.
+    inputs that decide the results, such as a hash of the mask.
     """
     settings = {key: value for key, value in asdict(config).items() if key != "solver_tables"}
     solver_settings = {key: value for key, value in asdict(solver).items() if value is not None}

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ganinv_cli.engine.engine import Engine
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.experiments import columns
-from ganinv_cli.experiments.columns import Groups
-from ganinv_cli.experiments.run import ShowProgress, run_known_trials
-from ganinv_cli.experiments.task import Refiner, TrialTask
+from ganinv_cli.experiments.plan import Plan, Refiner
+from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
@@ -23,24 +19,23 @@ from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.names import representative_rule
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.solver import Solver
-from ganinv_cli.store import Figure, read_results
+from ganinv_cli.store import Figure, Results
 from ganinv_cli.store.rows import take_trials
 
 FIGURE_TRIALS = 8
 
 
-def recover(
-    config: RecoverConfig, engine: Engine, out: Path, overwrite: bool, show: ShowProgress
-) -> None:
-    """Recover known z from their images; see `run_known_trials`."""
+def make_plan(config: RecoverConfig, generator: Generator) -> "RecoverPlan":
+    """Return the plan for a config with measured settings. Raises ConfigError."""
     solver = make_solver(config.solver, config.solver_settings)
-    task = RecoverTask(config, solver, record_points=_make_record_points(config, solver))
-    run_known_trials("recover", task, engine, out, overwrite, show, _make_figures)
+    return RecoverPlan(config, solver, record_points=_make_record_points(config, solver))
 
 
 @dataclass(frozen=True, eq=False)
-class RecoverTask(TrialTask[RecoverConfig]):
+class RecoverPlan(Plan):
     """Recover known z from their images, under each rule."""
+
+    config: RecoverConfig
 
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         precision = "float64" if self.config.polish == "float64" else "float32"
@@ -48,17 +43,39 @@ class RecoverTask(TrialTask[RecoverConfig]):
             generator, self.config.seed, self.config.initial_batch_size, precision
         )
 
-    def get_group(self, job: Job) -> str:
-        return job.rule
-
     def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        return columns.make_truth_rows(trials)
+        return make_truth_rows(trials)
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
         return Refinement(generator) if self.config.polish == "float64" else None
 
     def should_refine(self, trial: Trial) -> bool:
         return trial.outcome is Outcome.converged
+
+    def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
+        """Return Figure 1: images from the start to the end, for first trials of the paper's rule.
+
+        If the paper's rule was not run, the first rule is shown. With training-mode statistics an
+        image depends on its batch, so all trials are rendered together.
+        """
+        rule = representative_rule(self.config.clip)
+        group, root = results.groups[rule], results.groups[""]
+        trials = group["trial"] if self.is_coupled else group["trial"][:FIGURE_TRIALS]
+        z_found = take_trials(group, "z_found", trials)
+        snapshots = take_trials(group, "z_snapshots", trials)
+        panels = {"start": take_trials(group, "z_start", trials)}
+        for place, gradients in enumerate(results.constants["snapshot_gradients"]):
+            intermediate = snapshots[:, place]
+            has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
+            panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)
+        panels |= {"found": z_found, "original": take_trials(root, "z_true", trials)}
+        images = []
+        for name, z in panels.items():
+            source_group = root if name == "original" else group  # a trial may try several labels
+            labels = take_trials(source_group, "label", trials) if "label" in source_group else None
+            images.append(generator.render(z, len(trials), labels=labels)[:FIGURE_TRIALS])
+        shown = tuple(trials[:FIGURE_TRIALS].tolist())
+        return {f"figure1-{rule}": Figure(to_pixels(np.array(images)), tuple(panels), shown)}
 
 
 def prepare_known_targets(
@@ -94,33 +111,3 @@ def _make_record_points(config: RecoverConfig, solver: Solver) -> RecordPoints:
     spaced = np.rint(np.geomspace(interval, budget, 40) / interval) * interval
     points = np.unique(np.concatenate([spaced, rounds, snapshots]))
     return RecordPoints(points[(points % interval == 0) & (points <= budget)], snapshots)
-
-
-def _make_figures(path: Path, generator: Generator, config: RecoverConfig) -> dict[str, Figure]:
-    """Return Figure 1: images from the start to the end, for first trials of the paper's rule.
-
-    If the paper's rule was not run, the first rule is shown. With training-mode statistics an
-    image depends on its batch, so all trials are rendered together.
-    """
-    rule = representative_rule(config.clip)
-    results = read_results(path)
-    group, root = results.groups[rule], results.groups[""]
-    trials = group["trial"] if generator.batch_norm == "batch" else group["trial"][:FIGURE_TRIALS]
-    z_found = take_trials(group, "z_found", trials)
-    snapshots = take_trials(group, "z_snapshots", trials)
-    panels = {"start": take_trials(group, "z_start", trials)}
-    for place, gradients in enumerate(results.constants["snapshot_gradients"]):
-        intermediate = snapshots[:, place]
-        has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
-        panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)
-    panels |= {"found": z_found, "original": take_trials(root, "z_true", trials)}
-    images = []
-    for name, z in panels.items():
-        source_group = root if name == "original" else group  # a trial may try several labels
-        labels = take_trials(source_group, "label", trials) if "label" in source_group else None
-        images.append(generator.render(z, len(trials), labels=labels)[:FIGURE_TRIALS])
-    return {
-        f"figure1-{rule}": Figure(
-            to_pixels(np.array(images)), tuple(panels), tuple(trials[:FIGURE_TRIALS].tolist())
-        )
-    }

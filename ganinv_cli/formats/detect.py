@@ -10,8 +10,6 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files.regular_file import check_regular_file, open_regular_file
-from ganinv_cli.files.zip_archive import open_archive
 from ganinv_cli.formats.interface import UnfinishedGenerator
 from ganinv_cli.settings.conventions import Conventions
 
@@ -45,7 +43,7 @@ class FileFacts:
         """The first 16 KiB of a file."""
         if not self.is_file:
             return b""
-        with open_regular_file(self.path) as file:
+        with self.path.open("rb") as file:
             return file.read(1 << 14)
 
     @property
@@ -58,7 +56,7 @@ class FileFacts:
         if not self.is_zip:
             return ()
         try:
-            with open_regular_file(self.path) as file, open_archive(file) as archive:
+            with self.path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 return tuple(archive.namelist())
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise CheckpointError(
@@ -109,8 +107,6 @@ def detect_format(path: Path) -> Format:
     """
     try:
         facts = FileFacts(path)
-        if path.exists() and not path.is_dir():
-            check_regular_file(path)
         for form in list_formats():
             if form.evidence is Evidence.NEIGHBOURS:
                 _refuse_unknown_content(facts)

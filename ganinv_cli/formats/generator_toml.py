@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
-from ganinv_cli.settings.load import check_settings
-from ganinv_cli.settings.toml_file import read_toml
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.declare import list_settings
+from ganinv_cli.settings.load import check_settings, read_toml
 
 FILE_NAME = "generator.toml"
-EXAMPLES = {name: each.example for name, each in DECLARATIONS.items() if each.in_files}
-_ITEM_EXAMPLES = {key: each[0] for key, each in EXAMPLES.items() if isinstance(each, tuple)}
+_KNOWN = {
+    name: each for name, each in list_settings(Conventions).items() if each.declaration.in_files
+}
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
@@ -39,4 +40,4 @@ def _read_file(file: Path) -> dict[str, Any]:
         settings = read_toml(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    return check_settings(file, settings, EXAMPLES, _ITEM_EXAMPLES)
+    return check_settings(file, settings, _KNOWN)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files.temporary import make_temporary_folder
 from ganinv_cli.formats.complete import complete_generator
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.network.checkpoint import Checkpoint
@@ -27,8 +26,8 @@ def read_keras_model(model: Any, conventions: Conventions) -> Checkpoint:
 
     name = f"the Keras model {model.name}"
     try:
-        with make_temporary_folder(Path(tempfile.gettempdir())) as folder:
-            path = folder / "model.keras"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
             with explain_errors("cannot be saved by Keras", _ADVICE):
                 model.save(path)
             try:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import UnreadableError
 
 
@@ -14,7 +13,7 @@ from ganinv_cli.formats.interface import UnreadableError
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading bytes; in the block too, OSError becomes UnreadableError."""
     try:
-        with open_regular_file(path) as file:
+        with path.open("rb") as file:
             yield file
     except OSError as error:
         raise UnreadableError(

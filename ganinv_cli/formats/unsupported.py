@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.detect import Evidence, FileFacts, Format
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.images.files import SUFFIXES as IMAGE_SUFFIXES
@@ -61,7 +60,7 @@ def _is_old_pickle(facts: FileFacts) -> bool:
     """Match a pickle of protocol 0 or 1 by its name and its end; it starts like text."""
     if facts.path.suffix not in (".pkl", ".pickle") or not facts.size:
         return False
-    with open_regular_file(facts.path) as file:
+    with facts.path.open("rb") as file:
         file.seek(-1, 2)
         return file.read() == b"."
 

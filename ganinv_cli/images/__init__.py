@@ -1,8 +1,7 @@
 """Image files, NumPy files and arrays as pixels for a generator."""
 
-from ganinv_cli.images.arrays import make_target_image
+from ganinv_cli.images.arrays import load_mask, make_target_image
 from ganinv_cli.images.decode import suppress_pillow_warnings
-from ganinv_cli.images.files import list_images
 from ganinv_cli.images.load import (
     Crop,
     TargetImage,
@@ -10,12 +9,10 @@ from ganinv_cli.images.load import (
     to_floats,
     to_pixels,
 )
-from ganinv_cli.images.masks import load_mask
 
 __all__ = [
     "Crop",
     "TargetImage",
-    "list_images",
     "load_image",
     "load_mask",
     "make_target_image",

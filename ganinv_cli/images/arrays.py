@@ -1,4 +1,4 @@
-"""Images in NumPy arrays, in Pillow's images, and in .npy and .npz files."""
+"""Images in NumPy arrays, in Pillow's images, and in .npy and .npz files; and masks."""
 
 import hashlib
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.files.array_file import ArrayFileError, read_arrays
-from ganinv_cli.images.decode import DecodedImage, check_pixels, explain_damage, load_upright
-from ganinv_cli.images.files import make_read_error
+from ganinv_cli.files import ArrayFileError, read_arrays
+from ganinv_cli.images.decode import DecodedImage, decode_image, explain_damage, load_upright
+from ganinv_cli.images.files import is_array_name, make_read_error, read_image_file
 from ganinv_cli.images.load import (
     Crop,
     ImageShape,
@@ -18,7 +18,6 @@ from ganinv_cli.images.load import (
     make_unread_image,
     to_pixels,
 )
-from ganinv_cli.limits import MAX_ARRAY_BYTES
 
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB and opacity
 FLOATS_NOTE = "floats taken as -1 (black) to 1 (white)"  # if none is below 0, which is unusual
@@ -45,7 +44,7 @@ def make_target_image(
         if isinstance(image, np.ma.MaskedArray):
             raise ImageError(f"{name} is a masked array; give its data, and the mask as mask")
         array = np.asarray(image)
-        decoded = decode_array(array, name)
+        decoded = _decode_array(array, name)
         content = f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
     pixels, notes = fit_to_shape(name, decoded, shape, crop)
     return TargetImage(name, hashlib.sha256(content).hexdigest(), pixels, notes)
@@ -60,7 +59,7 @@ def load_numpy_file(
     channels) several. `latent` is the size of z. Raises LatentsError for a file of latent vectors,
     ImageError if the file cannot be read.
     """
-    label, arrays = to_printable(path.name), read_array_file(path)
+    label, arrays = to_printable(path.name), _read_array_file(path)
     _check_latents(path, arrays, latent)
     images = []
     for key, array in arrays.items():
@@ -76,10 +75,33 @@ def load_numpy_file(
     return images
 
 
-def read_array_file(path: Path) -> dict[str, np.ndarray]:
+def load_mask(path: Path, shape: ImageShape, crop: Crop) -> np.ndarray:
+    """Return which pixels count: (height, width, 1) bool, True for at least half white.
+
+    Transparent parts are black; floats of a NumPy file are 0 to 1. The mask is cropped and resized
+    as an image is, unless it has the network's size. Raises ImageError as `load_image` does, and if
+    no pixel counts.
+    """
+    name = to_printable(path)
+    if is_array_name(path):
+        array, *others = _read_array_file(path).values()
+        if others:
+            raise ImageError(f"{name} holds {1 + len(others)} arrays; save the one to use")
+        decoded = _decode_array(array, name, black=0)
+    else:
+        decoded = decode_image(name, read_image_file(path))
+    fits = decoded.image.size == (shape[1], shape[0])
+    part = Crop("none") if fits else crop
+    counted = fit_to_shape(name, decoded, (*shape[:2], 1), part, backdrop=0)[0] >= 128
+    if not counted.any():
+        raise ImageError(f"{name} has no white pixel in the part used; paint white what counts")
+    return counted
+
+
+def _read_array_file(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a NumPy file by name. Raises ImageError."""
     try:
-        return read_arrays(path, MAX_ARRAY_BYTES)
+        return read_arrays(path)
     except OSError as error:
         raise make_read_error(path, error) from error
     except ArrayFileError as error:
@@ -89,7 +111,7 @@ def read_array_file(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
+def _decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
     """Return an array as an image of 8 bits; floats are from `black` to 1.
 
     Raises ImageError if its shape or values are wrong.
@@ -100,7 +122,6 @@ def decode_array(array: np.ndarray, name: str, black: int = -1) -> DecodedImage:
             f"{name} has shape {shape}; an image has shape (height, width) or (height, width, "
             "channels), with 1, 3 or 4 channels, which come last"
         )
-    check_pixels(name, shape[1], shape[0])
     notes: tuple[str, ...] = ()
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
@@ -127,7 +148,6 @@ def _check_range(array: np.ndarray, name: str, low: int) -> None:
 
 
 def _decode_pillow(image: Image.Image, name: str) -> tuple[DecodedImage, bytes]:
-    check_pixels(name, *image.size)
     with explain_damage(name):
         upright, notes = load_upright(image)
         kept = ("transparency", "icc_profile")

@@ -23,15 +23,13 @@ from ganinv_cli.errors import ImageError, to_printable
 
 # The formats of `files.SUFFIXES`. Pillow has more, and runs Ghostscript for one of them.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-MAX_PIXELS = (256 << 20) // 3  # of one image, 89 million; Pillow warns above the same number
 MODES = {1: "L", 3: "RGB"}  # channels of a generator -> mode of its images
 GREY = 128  # behind transparent parts
 
-# Errors of Pillow's readers for damaged images; UserWarning only if the caller has turned warnings
-# into errors.
+# Errors of Pillow's readers for damaged images; warnings only if they are turned into errors.
 DAMAGED_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, NotImplementedError, EOFError),
-    *(OverflowError, struct.error, zlib.error, UserWarning, Image.DecompressionBombError),
+    *(OverflowError, struct.error, zlib.error, Warning, Image.DecompressionBombError),
 )
 _UNSUPPORTED_MODES = ("I", "F", "LAB")  # that Pillow converts incorrectly
 _PLAIN_MODES = ("L", "RGB", "CMYK")  # modes that a colour profile may describe
@@ -50,12 +48,13 @@ class DecodedImage(NamedTuple):
 
 @contextlib.contextmanager
 def suppress_pillow_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings; images that are too large are errors of `check_pixels`.
+    """Suppress Pillow's warnings, except that more than 89 million pixels are an error.
 
     Warning filters hold for all threads: enter this once, around the threads that decode.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -63,10 +62,9 @@ def decode_image(name: str, data: bytes) -> DecodedImage:
     """Return the first frame of an image file, from its bytes.
 
     Raises ImageError, with `name`, if `data` is not an image, is damaged or has too many pixels;
-    their number is read from the header, before anything is decoded.
+    Pillow reads their number from the header, before anything is decoded.
     """
     with explain_damage(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
-        check_pixels(name, *file.size)
         image, notes = load_upright(file)
         # of an MPO the others are a preview or depth map; they are not counted, as that reads all
         if file.format != "MPO" and getattr(file, "is_animated", False):
@@ -94,15 +92,6 @@ def load_upright(image: Image.Image) -> tuple[Image.Image, Notes]:
         return ImageOps.exif_transpose(image), ()
     except DAMAGED_ERRORS:
         return image.copy(), ("not rotated, because its EXIF data are damaged",)
-
-
-def check_pixels(name: str, width: int, height: int) -> None:
-    """Raise ImageError if an image has too many pixels."""
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{name} has {width:,} x {height:,} pixels, more than {MAX_PIXELS // 10**6} million; "
-            "make it smaller or leave it out"
-        )
 
 
 def to_display_colours(

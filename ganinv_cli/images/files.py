@@ -4,22 +4,27 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
-from ganinv_cli.errors import ImageError, to_printable
+from ganinv_cli.errors import ConfigError, ImageError, to_printable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 ARRAY_SUFFIXES = (".npy", ".npz")  # of NumPy files
 MAX_BYTES = 256 << 20  # bytes of one file
 
 
-def list_images(sources: Sequence[Path]) -> list[Path]:
-    """Return the files among `sources` and the images below its folders, each file once.
+def list_named_images(names: Sequence[str]) -> list[Path]:
+    """Return the images that files and folders name, each file once, before any is read.
 
     A named file is taken whatever its suffix. Files reached through links are not listed twice.
-    Raises ImageError for a source that does not exist, or a folder without images.
+    Raises ConfigError if none is named or a name is empty, ImageError if one does not exist, or a
+    folder has no images.
     """
+    if not all(names) or not names:  # e.g. an unset variable of a shell
+        raise ConfigError(
+            'no image is named, or one has the empty name ""; give a file, or . for this folder'
+        )
     kept: dict[str, Path] = {}
-    for source in sources:
-        for path in _list_source(source):
+    for name in names:
+        for path in _list_source(Path(name)):
             kept.setdefault(os.path.realpath(path), path)
     return list(kept.values())
 

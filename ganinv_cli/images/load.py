@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ganinv_cli.errors import ConfigError, ImageError, to_printable
-from ganinv_cli.images.decode import DecodedImage, Notes, decode_image, to_display_colours
+from ganinv_cli.images.decode import GREY, DecodedImage, Notes, decode_image, to_display_colours
 from ganinv_cli.images.files import read_image_file
 
 ImageShape = tuple[int, int, int]  # height, width, channels of a generator's images
@@ -87,13 +87,13 @@ def make_unread_image(name: str, shape: ImageShape, error: ImageError) -> Target
 
 
 def fit_to_shape(
-    name: str, decoded: DecodedImage, shape: ImageShape, crop: Crop
+    name: str, decoded: DecodedImage, shape: ImageShape, crop: Crop, backdrop: int = GREY
 ) -> tuple[np.ndarray, Notes]:
     """Return the pixels of an image, cropped and resized to `shape`, and notes on what was done.
 
     An image of that size is cropped only to a square that the user chose. Raises ImageError.
     """
-    image, notes = to_display_colours(name, decoded, shape[2])
+    image, notes = to_display_colours(name, decoded, shape[2], backdrop)
     fits = image.size == (shape[1], shape[0]) and not crop.is_square
     box = (Crop("none") if fits else crop).compute_box(*image.size, name)
     pixels = resize_image(image.crop(box), shape)

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import UsageError
-from ganinv_cli.files.array_file import ArrayFileError, open_arrays
+from ganinv_cli.files import ArrayFileError, read_arrays
 from ganinv_cli.ground_truth import draw_true_z
-from ganinv_cli.limits import MAX_ARRAY_BYTES, MAX_DRAWN_VALUES
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.report.invert.latents import select_best
 from ganinv_cli.store import Results, read_results
@@ -18,6 +17,7 @@ Z_NAME = "z"  # of the array in .npz files
 FOUND_COLUMN, TRUE_COLUMN, LABEL_COLUMN = "z_found", "z_true", "label"  # columns of results
 IMAGE_COMMANDS = ("invert", "consistency")  # commands that find many z for each image
 RESULTS_SUFFIXES = (".h5", ".hdf5")
+MAX_DRAWN_VALUES = 2**27  # components of all z that are drawn together, 0.5 GiB
 
 
 class Latents(NamedTuple):
@@ -94,15 +94,7 @@ def _are_labels_valid(labels: np.ndarray, count: int) -> bool:
 
 def _read_numpy(path: Path) -> Latents:
     try:
-        with open_arrays(path, MAX_ARRAY_BYTES) as arrays:
-            found = {array.name: array for array in arrays}
-            z, labels = found.get("") or found.get(Z_NAME), found.get(LABEL_COLUMN)
-            if z is None:
-                raise UsageError(
-                    f"{path} has no array z; name a file written by ganinv invert --npz or ganinv "
-                    "sample --npz"
-                )
-            return Latents(z.read(), labels.read() if labels else None)
+        arrays = read_arrays(path)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
@@ -111,6 +103,13 @@ def _read_numpy(path: Path) -> Latents:
         raise UsageError(
             f"{path} is not a NumPy file of numbers ({error}); name an .npz, .npy or .h5"
         ) from None
+    z = arrays.get("", arrays.get(Z_NAME))
+    if z is None:
+        raise UsageError(
+            f"{path} has no array z; name a file written by ganinv invert --npz or ganinv sample "
+            "--npz"
+        )
+    return Latents(z, arrays.get(LABEL_COLUMN))
 
 
 def _read_results(path: Path, group: str) -> Latents:

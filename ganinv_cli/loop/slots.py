@@ -51,7 +51,7 @@ class Slots:
         return len(self._rows)
 
     @property
-    def taken(self) -> dict[int, Slot]:
+    def taken_rows(self) -> dict[int, Slot]:
         """The slots that have a trial, by row."""
         return {row: slot for row, slot in enumerate(self._rows) if slot is not None}
 
@@ -67,7 +67,7 @@ class Slots:
     @property
     def starting(self) -> dict[int, Trial]:
         """The trials of which a start begins now, by row."""
-        return {row: slot.trial for row, slot in self.taken.items() if slot.begins}
+        return {row: slot.trial for row, slot in self.taken_rows.items() if slot.begins}
 
     def add_jobs(self, jobs: Sequence[Job]) -> list[Slot]:
         """Add the trials of jobs to the queue; return their slots."""
@@ -85,7 +85,7 @@ class Slots:
                 self._rows[row] = self._pop_next()
                 if self._rows[row] is None:
                     break
-        taken = self.taken
+        taken = self.taken_rows
         returning = {row: slot.row_state for row, slot in taken.items() if slot.row_state}
         batch_state = replace_rows(batch_state, returning)
         for row in returning:  # last: putting them back may run out of memory
@@ -105,7 +105,7 @@ class Slots:
         The last trials would otherwise pay for a batch that is nearly empty.
         """
         size = len(self)
-        while size // 4 >= max(MIN_ROWS, len(self.taken)):
+        while size // 4 >= max(MIN_ROWS, len(self.taken_rows)):
             size //= 4
         return size
 
@@ -127,7 +127,7 @@ class Slots:
 
     def count_gradients_left(self) -> float:
         """Return the fewest gradients of any trial until its budget ends or it is recorded."""
-        slots = self.taken.values()
+        slots = self.taken_rows.values()
         trial = next(iter(slots)).trial
         ends = np.sort(np.concatenate([*trial.record_points, [trial.limits.budget, np.inf]]))
         spent = [slot.trial.gradients + slot.spent for slot in slots]
@@ -145,7 +145,7 @@ class Slots:
 
         Finished starts restart, or their trial leaves its row, and its other followers are next.
         """
-        taken = self.taken
+        taken = self.taken_rows
         ended = [row for row in taken if observation.code[row] != RUNNING]
         if self.coupled and len(ended) < len(taken):
             ended = []

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.files.array_file import ArrayFileError, encode_arrays, read_arrays
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files import ArrayFileError, encode_arrays, read_arrays, replace_file
 from ganinv_cli.jobs import Job
 from ganinv_cli.loop.batch import BatchState, concatenate_batches, gather_rows
 from ganinv_cli.loop.slots import Slot, Slots
@@ -80,7 +79,7 @@ class Snapshot:
         If it cannot be written, nothing happens: a full disk ends the run at its next commit.
         """
         self._last_save = time.monotonic()
-        in_rows = slots.taken
+        in_rows = slots.taken_rows
         queued = [slot for slot in slots.queue if slot.trial.start_results or not slot.begins]
         saved = [*in_rows.values(), *queued]
         if not saved:

@@ -83,10 +83,10 @@ def solve(
         snapshot.restore(slots, batch_state)
     while True:
         try:
-            if not (coupled and slots.taken):
+            if not (coupled and slots.taken_rows):
                 batch_state = slots.fill(batch_state)
-            if not slots.taken:
-                if job_source.is_exhausted() or job_source.stopped:
+            if not slots.taken_rows:
+                if job_source.is_exhausted() or job_source.is_stopped:
                     return
                 yield Increment()
                 continue
@@ -109,7 +109,7 @@ def solve(
         if full:
             sizing.record_rate(increment.gradients, seconds)
         yield increment
-        if snapshot and (job_source.stopped or snapshot.is_due):
+        if snapshot and (job_source.is_stopped or snapshot.is_due):
             snapshot.save(slots, batch_state, sizing.rows)
-        if job_source.stopped:
+        if job_source.is_stopped:
             return

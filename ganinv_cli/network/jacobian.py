@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 
 MAX_LAYER_VALUES = 1 << 26  # of the largest layer, in the columns of J that are computed together
 FLOAT32_ROUNDING = 1e-5  # relative to the largest singular value; smaller ones may be rounding

@@ -9,6 +9,8 @@ import numpy as np
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.layers import Layer
 
+MAX_SQUARE_LATENT = 1024  # components of z up to which each trial has a (latent, latent) matrix
+
 Shape = tuple[int, ...]  # of one row, without the batch
 
 

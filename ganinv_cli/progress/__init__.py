@@ -1,5 +1,5 @@
 """Progress for the user: messages, the phase, trials and time left; and interruptions."""
 
-from ganinv_cli.progress.reporter import SILENT, Reporter
+from ganinv_cli.progress.reporters import SILENT, Reporter
 
 __all__ = ["SILENT", "Reporter"]

@@ -11,7 +11,6 @@ at z is float64 for a generator of layers; other generators are refined to the l
 float32.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import nnls
 
-from ganinv_cli.limits import MAX_SQUARE_LATENT
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import MAX_LAYER_VALUES, compute_jacobian
+from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.problem import Problem
 from ganinv_cli.refine import Refined
@@ -67,20 +66,8 @@ class MinimumTester:
         """Refine one z (latent,) for its target (height, width, channels) and test the result."""
         low, high = find_limits(self._generator.prior, rule)
         z = np.clip(z.astype(np.float64), low, high)  # a start without success may end outside
-        start_time, spent = time.monotonic(), 0.0
-
-        def make_refined(
-            outcome: Outcome,
-            loss: float = np.nan,
-            norm: float = np.nan,
-            goldstein_norm: float = np.nan,
-        ) -> Refined:
-            return Refined(
-                z, loss, norm, goldstein_norm, spent, time.monotonic() - start_time, outcome
-            )
-
         if not np.isfinite(z).all():
-            return make_refined(Outcome.non_finite)
+            return Refined(z)
         z, loss, gradient, spent = self._run_gauss_newton(z, target, label, low, high)
         inside = (z > low) & (z < high)
         points = np.clip(z + self._offsets * inside, low, high)
@@ -91,7 +78,7 @@ class MinimumTester:
             spent += len(others)
             gradients, least = np.vstack([gradients, others]), min(least, losses.min())
             if not np.isfinite(gradients).all():
-                return make_refined(Outcome.non_finite, loss)
+                return Refined(z, loss, gradients=spent)
             free = gradients[:, _find_free(z, gradients.mean(0), low, high)]
             norm = float(np.linalg.norm(shortest_combination(free)))
             goldstein_norm = norm / max(float(np.linalg.norm(free, axis=1).mean()), _TINY)
@@ -100,28 +87,21 @@ class MinimumTester:
             minimum = explained or (goldstein_norm <= self._settings.level and not lower)
             if minimum:
                 break
-        return make_refined(
-            Outcome.converged if minimum else Outcome.stalled, loss, norm, goldstein_norm
-        )
+        outcome = Outcome.converged if minimum else Outcome.stalled
+        return Refined(z, loss, norm, goldstein_norm, spent, outcome=outcome)
 
     def evaluate(
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: str = "float32"
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return image losses (points,) and gradients (points, latent) at some z, in blocks."""
         rows = max(1, MAX_LAYER_VALUES // self._generator.largest_layer)
-        blocks = [
-            self._evaluate_together(z[first : first + rows].astype(precision), target, label)
-            for first in range(0, len(z), rows)
-        ]
+        blocks = []
+        for first in range(0, len(z), rows):
+            part = z[first : first + rows].astype(precision)
+            images = np.broadcast_to(target.astype(precision), (len(part), *target.shape))
+            blocks.append(self._loss_and_gradient(part, images, label))
         losses, gradients = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return losses, gradients
-
-    def _evaluate_together(
-        self, z: np.ndarray, target: np.ndarray, label: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        images = np.broadcast_to(target.astype(z.dtype), (len(z), *target.shape))
-        losses, gradients = self._loss_and_gradient(z, images, label)
-        return losses.numpy(), gradients.numpy()
 
     def evaluate_point(self, z: np.ndarray, target: np.ndarray, label: int = -1) -> Point:
         """Return z, rounded to the highest precision, with its loss and gradient in float64."""

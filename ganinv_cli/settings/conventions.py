@@ -1,33 +1,24 @@
-"""Conventions of a generator that its file may not state, each declared once as a field.
+"""Conventions of a generator that its file may not state.
 
-Command-line options, config keys, the keys of generator.toml and the comparison of two runs are
-derived from the fields of Conventions: a new convention is one field here, and its use in a reader.
+A new convention is one field here, and its use in a reader.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """The properties of a convention besides its name, type and default."""
-
-    help: str  # of the command-line option
-    example: Any = None  # a value in a TOML file; its type decides how the option is parsed
-    option_example: str = ""  # for a list of numbers: a value as typed after the option
-    metavar: str = ""
-    shown_default: str = ""  # in the help, if the default alone would mislead
-    weights_only: bool = False  # only for files of weights, which do not describe their layers
-    in_files: bool = True  # allowed in a file beside the generator
-    choices: tuple[str, ...] = ()  # for a list of names
-    in_identity: bool = False  # changes trials of the same generator: must be equal on resume
+from ganinv_cli.settings.declare import (
+    GENERATOR,
+    MAX_NUMBER,
+    Declaration,
+    Value,
+    declare,
+    list_settings,
+)
 
 
 def _declare(default: Value, **declaration: Any) -> Value:
-    declared: Value = field(default=default, metadata={"declaration": Declaration(**declaration)})
-    return declared
+    """Declare a convention; if a run goes on, the generator's hash must be equal instead of it."""
+    return declare(default, **{"group": GENERATOR, "resume": "free"} | declaration)
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class Conventions:
         "vectors have all components inside. The default prior is that of the file's format.",
         metavar="PRIOR",
         example="normal:1,0.999",
-        in_identity=True,
+        resume="equal",  # it changes the trials of the same generator
     )
     range: str = _declare(
         "",
@@ -64,60 +55,52 @@ class Conventions:
     strides: tuple[int, ...] = _declare(
         (),
         help="Strides of the convolutions, for a file of weights alone, e.g. 1,2,2,2.",
-        metavar="NUMBERS",
-        example=(1, 2, 2),
-        option_example="1,2,2,2",
+        example=(1, 2, 2, 2),
         weights_only=True,
     )
     padding: tuple[int, ...] = _declare(
         (),
         help="Padding of each convolution (PyTorch's convention), for a file of weights alone, "
         "e.g. 0,1,1,1.",
-        metavar="NUMBERS",
-        example=(0, 1, 1),
-        option_example="0,1,1,1",
+        example=(0, 1, 1, 1),
         weights_only=True,
     )
     epsilon: tuple[float, ...] = _declare(
         (),
         help="Epsilon of the batch norms, for a file of weights alone: one number, or one for "
         "each.",
-        metavar="NUMBERS",
         example=(1e-5,),
-        option_example="1e-5,0.8",
         weights_only=True,
     )
     upsampling: tuple[str, ...] = _declare(
         (),
         help="How the convolutions enlarge the map, for a file of weights alone: one name, or one "
         "for each.",
+        choices=("transposed", "nearest", "bilinear"),
         metavar="transposed|nearest|bilinear",
         example=("nearest",),
-        option_example="nearest",
-        choices=("transposed", "nearest", "bilinear"),
         weights_only=True,
     )
     norm: tuple[str, ...] = _declare(
         (),
         help="Whether batch norms come before or after the activation, for a file of weights "
         "alone: one word, or one for each.",
+        choices=("before", "after"),
         metavar="before|after",
         example=("before",),
-        option_example="before",
-        choices=("before", "after"),
         weights_only=True,
     )
     labels: int = _declare(
         -1,
         help="Number of labels, for a file of weights alone; the one-hot label follows z.",
-        shown_default="what the file's folder says, or 0",
+        range=(0, MAX_NUMBER),
+        automatic=(-1, "what the file's folder says, or 0"),
         example=10,
         weights_only=True,
     )
     trust: bool = _declare(
         False,
         help="Run a generator's .py file, or the code in a Keras file. Only for files you trust.",
-        example=True,
         in_files=False,
     )
 
@@ -127,6 +110,6 @@ class Conventions:
 
 
 DECLARATIONS: dict[str, Declaration] = {
-    each.name: each.metadata["declaration"] for each in fields(Conventions)
+    name: each.declaration for name, each in list_settings(Conventions).items()
 }
 WEIGHTS_ONLY = tuple(name for name, each in DECLARATIONS.items() if each.weights_only)

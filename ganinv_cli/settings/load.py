@@ -1,23 +1,26 @@
 """The settings of a run: the defaults, then a TOML file, then the command line."""
 
-import json
 import math
+import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.config import Config
-from ganinv_cli.settings.conventions import DECLARATIONS
+from ganinv_cli.settings.config import (
+    Config,
+    ConsistencyConfig,
+    InvertConfig,
+    NoiseSweepConfig,
+    RecoverConfig,
+)
+from ganinv_cli.settings.declare import Declaration, Setting, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
-from ganinv_cli.settings.toml_file import read_toml
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
-MAX_NUMBER = 2**63 - 1  # of a whole number in a file
-MAX_SHOWN = 80  # characters of a wrong key or value in an error
+MAX_BYTES = 1 << 20  # of a TOML file
 
 
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
@@ -28,17 +31,17 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
     """
     settings = _read_settings(config_class, path) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
+    settings |= options
+    if settings.get("batch_norm") == "batch":
+        settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
     try:
-        settings |= options
-        if settings.get("batch_norm") == "batch":
-            settings = {"batch_size": settings.get("trials", config_class.trials), **settings}
         config = config_class(**settings)
-        _refuse_ignored_options(config, options)
-        return config
     except ConfigError as error:
         if path and not options:
             raise ConfigError(f"{path}: {error}") from None
         raise
+    _refuse_ignored_options(config, options)
+    return config
 
 
 def _refuse_ignored_options(config: Config, options: Mapping[str, Any]) -> None:
@@ -68,8 +71,7 @@ def check_keywords(
     settings = {key: _to_plain(value) for key, value in given.items() if value is not None}
     if isinstance(settings.get("clip"), str):
         settings["clip"] = [settings["clip"]]
-    checked = check_settings(Path(command), settings, _list_keys(config_class), _ITEM_EXAMPLES)
-    return _gather_tables(checked)
+    return _check_config(config_class, command, settings)
 
 
 def check_stored_settings(config_class: type[Config], settings: Mapping[str, Any]) -> None:
@@ -77,10 +79,9 @@ def check_stored_settings(config_class: type[Config], settings: Mapping[str, Any
 
     Keys that are no settings, such as those of later versions, may have any value.
     """
-    keys = _list_keys(config_class)
+    keys = (*list_settings(config_class), *SOLVERS)
     known = {key: value for key, value in settings.items() if key in keys}
-    checked = check_settings(Path("the config"), known, keys, _ITEM_EXAMPLES)
-    config_class(**_gather_tables(checked))
+    config_class(**_check_config(config_class, "the config", known))
 
 
 def _to_plain(value: Any) -> Any:
@@ -90,22 +91,41 @@ def _to_plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def check_settings(
-    path: Path, settings: Mapping[str, Any], known: Mapping[str, Any], items: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the settings of a TOML file, lists as tuples, if they are like the `known` ones.
+def _read_settings(config_class: type[Config], path: Path) -> dict[str, Any]:
+    try:
+        settings = read_toml(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{path} does not exist; name a TOML file") from None
+    return _check_config(config_class, path, settings)
 
-    `items` has an example of an item of each list. Raises ConfigError.
+
+def _check_config(
+    config_class: type[Config], place: Path | str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return checked settings; the tables of the solvers, if there are any, as one setting."""
+    tables = {name: Setting(name, {}, Declaration()) for name in SOLVERS}
+    checked = check_settings(place, settings, list_settings(config_class) | tables)
+    given = {name: checked.pop(name) for name in SOLVERS if name in checked}
+    return checked | ({"solver_tables": given} if given else {})
+
+
+def check_settings(
+    place: Path | str, settings: Mapping[str, Any], known: Mapping[str, Setting]
+) -> dict[str, Any]:
+    """Return the settings of a TOML file, with tuples for lists, if they are valid.
+
+    `place` is the file or command that an error names. Raises ConfigError.
     """
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in known:
-            shown = _shorten(repr(key))
-            raise ConfigError(f"{path} has a setting {shown}; {_suggest_key(key, known)}")
+            raise ConfigError(f"{place} has a setting {to_toml(key)}; {_suggest_key(key, known)}")
+        example = known[key].example
         checked[key] = tuple(value) if isinstance(value, list) else value
-        check_type(f"{path}: {key}", checked[key], known[key])
+        check_type(f"{place}: {key}", checked[key], example)
         for item in checked[key] if isinstance(value, list) else ():
-            check_type(f"{path}: an item of {key}", item, items[key])
+            check_type(f"{place}: an item of {key}", item, example[0])
+        check_value(f"{place}: {key}", checked[key], known[key])
     return checked
 
 
@@ -115,40 +135,20 @@ def _suggest_key(key: str, known: Collection[str]) -> str:
     return "".join(f"did you mean {name}? " for name in close) + f"known are {', '.join(known)}"
 
 
-def check_type(name: str, value: Any, default: Any) -> None:
-    """Raise ConfigError unless a value has its default's type; an int is valid as a float."""
-    types = (int, float) if isinstance(default, float) else (type(default),)
-    if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        raise ConfigError(f"{name} is beyond {MAX_NUMBER:,}; give a smaller number")
-    if isinstance(value, str) and "\0" in value:  # no path and no name may hold it
-        raise ConfigError(f"{name} holds a null character; remove it")
-    wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool)
+def check_type(name: str, value: Any, example: Any) -> None:
+    """Raise ConfigError unless a value has its example's type; an int is valid as a float."""
+    types = (int, float) if isinstance(example, float) else (type(example),)
+    wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(example, bool)
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        shown = _shorten(_to_toml(value))
-        raise ConfigError(f"{name} = {shown} should be {_describe_type(default)}")
+        raise ConfigError(f"{name} = {to_toml(value)} should be {_describe_type(example)}")
 
 
 def _describe_type(example: Any) -> str:
     """Return the words for the values that are like an example."""
     for kind, words in _TYPE_WORDS.items():
         if isinstance(example, kind):
-            return f"{words}, e.g. {_to_toml(example)}" if example not in ("", ()) else words
+            return f"{words}, e.g. {to_toml(example)}" if example not in ("", ()) else words
     return "a table"
-
-
-def _to_toml(value: Any) -> str:
-    """Return a value as it stands in a TOML file."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_to_toml, value))}]"
-    return str(value)
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 _TYPE_WORDS = {  # bool first, as it is an int
@@ -160,30 +160,49 @@ _TYPE_WORDS = {  # bool first, as it is an int
 }
 
 
-_ITEM_EXAMPLES = {
-    **{"clip": "none", "snapshots": 10, "variances": 0.1, "image": "photo.png"},
-    **{key: e.example[-1] for key, e in DECLARATIONS.items() if isinstance(e.example, tuple)},
+_DECLARATIONS = {
+    name: setting.declaration
+    for kind in (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
+    for name, setting in list_settings(kind).items()
 }
 
 
-def _read_settings(config_class: type[Config], path: Path) -> dict[str, Any]:
+def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide the results; a run goes on only if they are equal."""
+    free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in _DECLARATIONS or _DECLARATIONS[key].resume not in free
+    }
+
+
+def name_setting(key: str) -> str:
+    """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
+    table, dot, name = key.rpartition(".")
+    if dot:
+        return f"[{table}] {name}"
+    is_option = key not in _DECLARATIONS or _DECLARATIONS[key].in_options
+    return f"--{key.replace('_', '-')}" if is_option else key
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the settings and tables of a TOML file in UTF-8, with or without a byte order mark.
+
+    Raises FileNotFoundError or NotADirectoryError if there is none, ConfigError if it is not TOML
+    or cannot be read.
+    """
     try:
-        settings = read_toml(path)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{path} does not exist; name a TOML file") from None
-    return _gather_tables(check_settings(path, settings, _list_keys(config_class), _ITEM_EXAMPLES))
-
-
-def _gather_tables(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings with the tables of the solvers as one setting, if there are any."""
-    tables = {name: settings.pop(name) for name in SOLVERS if name in settings}
-    return settings | ({"solver_tables": tables} if tables else {})
-
-
-def _list_keys(config_class: type[Config]) -> dict[str, Any]:
-    """Return every key that a config file may have, with its default."""
-    keys: dict[str, Any] = {}
-    for each in fields(config_class):
-        names = SOLVERS if each.name == "solver_tables" else (each.name,)
-        keys |= {name: getattr(config_class(), each.name) for name in names}
-    return keys
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}); give a text file, and allow reading it"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}; correct the file") from None

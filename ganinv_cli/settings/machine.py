@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ganinv_cli.files.regular_file import read_regular_file
-
 # Processors with one of these flags multiply in bfloat16; on others it is slower than float32.
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
@@ -71,5 +69,5 @@ def _read_processor_name() -> str:
 def read_cpuinfo() -> str:
     """Return the text of /proc/cpuinfo; empty on systems without it."""
     with suppress(OSError):
-        return read_regular_file(Path("/proc/cpuinfo"), 1 << 24).decode(errors="replace")
+        return Path("/proc/cpuinfo").read_text(errors="replace")
     return ""

@@ -13,11 +13,6 @@ def _list_solvers() -> tuple[str, ...]:
 
 
 SOLVERS = _list_solvers()
-ENGINES = ("local", "ray")
-PRECISIONS = ("auto", "float32", "mixed")  # of the gradients; see settings/machine.py
-LOSSES = ("preconditioned", "plain")  # rᵀWr, ‖r‖²; what lbfgs minimises, see problem.py
-STARTS = ("random", "encoder")  # a draw from the prior, or the z found by encoder/start.py
-CONFIG_ONLY = ("note", "snapshots", "success")  # settings of config files that are no options
 STYLES = {  # formats of the tables, each with the suffix of its file
     "text": "txt",
     "markdown": "md",
@@ -27,17 +22,9 @@ STYLES = {  # formats of the tables, each with the suffix of its file
 }
 
 
-def name_setting(key: str) -> str:
-    """Return a setting's name as a user types it: --seed, or [lbfgs] memory for lbfgs.memory."""
-    table, dot, name = key.rpartition(".")
-    if dot:
-        return f"[{table}] {name}"
-    return key if key in CONFIG_ONLY else f"--{key.replace('_', '-')}"
-
-
-def variance_group(variance: float, rule: str) -> str:
-    """Return the name of the HDF5 group for the trials of a rule at one variance of noise."""
-    return f"variance={variance:g}/{rule}"
+def variance_group(variance: float, rule: str = "") -> str:
+    """Return the name of the HDF5 group for a variance of noise, or for a rule at it."""
+    return f"variance={variance:g}/{rule}".rstrip("/")
 
 
 def image_group(number: int, rule: str = "") -> str:

@@ -31,12 +31,7 @@ def parse_shard(text: str) -> Shard:
     if not text:
         return UNSHARDED
     parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
-    if not parts:
-        raise ConfigError(
-            f"shard = {text!r}: give the number of the part and of all parts, e.g. 1/4"
-        )
-    shard = Shard(*map(int, parts.groups()))
-    if not 1 <= shard.number <= shard.total:
-        total = shard.total
-        raise ConfigError(f"shard = {text!r}: give one of 1/{total} to {total}/{total}")
+    shard = Shard(*map(int, parts.groups())) if parts else None
+    if shard is None or not 1 <= shard.number <= shard.total:
+        raise ConfigError(f"shard = {text!r}: give the number of the part and of all, e.g. 1/4")
     return shard

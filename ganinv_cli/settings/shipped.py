@@ -1,6 +1,5 @@
 """Find the checkpoint and config of a run: the user's own files, or those shipped with ganinv."""
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,16 +9,6 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 
 ResourceKind = Literal["checkpoint", "config"]
 
-
-_DOWNLOADS = {  # scheme of an address -> a command that downloads a file
-    "http": "curl -LO {}",
-    "https": "curl -LO {}",
-    "ftp": "curl -O {}",
-    "hf": "hf download REPOSITORY FILE",
-    "gs": "gcloud storage cp {} .",
-    "s3": "aws s3 cp {} .",
-}
-_URL = re.compile(r"(?!file:)([a-z][a-z0-9+]+):/", re.IGNORECASE)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS: dict[ResourceKind, str] = {"checkpoint": "checkpoints", "config": "configs"}
 
@@ -32,30 +21,24 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
     ConfigError if neither exists.
     """
     typed = Path(name)
-    error = CheckpointError if kind == "checkpoint" else ConfigError
-    if scheme := _URL.match(str(name)):
-        command = _DOWNLOADS.get(scheme[1].lower())
-        example = f", e.g. with {command.format(name)}" if command else ""
-        raise error(
-            f"{name} is an address, not a file on this machine; download it first{example}, and "
-            "give the file"
-        )
     for path in (typed, *_shipped_paths(kind, typed)):
         if _exists(kind, path):
             return path
-    if typed.is_symlink():
-        raise error(f"{name} is a link that leads to no file; correct it, or name the file itself")
+    error = CheckpointError if kind == "checkpoint" else ConfigError
+    if "://" in str(name):
+        raise error(f"{name} is an address; download it first, and give the file")
     raise error(f"{name}: no such {kind} in {Path.cwd()}; {_suggest_name(kind, typed)}")
 
 
 def _suggest_name(kind: ResourceKind, typed: Path) -> str:
     """Return what to type in place of a path that does not exist."""
     shipped = list_shipped(kind)
-    beside = {each.name: each for each in typed.parent.glob("*")}
-    if close := get_close_matches(typed.name, beside):
-        return f"did you mean {beside[close[0]]}?"
-    if close := get_close_matches(typed.stem if kind == "config" else typed.name, shipped):
-        return f"did you mean {close[0]}?"
+    names = {each.name: str(each) for each in typed.parent.glob("*")} | {
+        name: name for name in shipped
+    }
+    for name in (typed.name, typed.stem):
+        if close := get_close_matches(name, names):
+            return f"did you mean {names[close[0]]}?"
     return f"give a path, or the name of a {kind} that ships: {', '.join(shipped) or 'none here'}"
 
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.jacobian import find_spectrum
-from ganinv_cli.limits import MAX_NUMBER
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
+from ganinv_cli.settings.declare import MAX_NUMBER
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver

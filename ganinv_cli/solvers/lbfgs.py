@@ -8,15 +8,17 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.limits import MAX_HISTORY, MAX_NUMBER, MAX_PATIENCE
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import can_be_measured
 from ganinv_cli.problem import Evaluation, Problem
+from ganinv_cli.settings.declare import MAX_NUMBER
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
 from ganinv_cli.solvers.solver import Solver
 
+MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
+MAX_PATIENCE = 100_000  # losses that are kept per trial
 _LARGEST = {
     "memory": MAX_HISTORY,
     "metric": MAX_HISTORY,

@@ -2,8 +2,10 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from ganinv_cli.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class GroupKind:
     # A group of summaries is inside the group that it summarises. Each row summarises the trials
     # that were committed at the time, and this column has their number; the last row counts.
     summarised_trials: str = ""
-    contents: str = ""  # of a summary, in sentences
 
     @functools.cached_property
     def columns_by_name(self) -> Mapping[str, Column]:
@@ -41,246 +42,113 @@ class GroupKind:
         return re.fullmatch(self.pattern, group, re.DOTALL) is not None
 
 
-ROOT = (
-    Column("z_true", "float", ("latent",), "z", "the latent vector that made the image"),
-    Column("label", "int32", (), "", "the label beside it, of a conditional generator", True),
-    Column(
-        "cramer_rao",
-        "float64",
-        (),
-        "z²/pixel²",
-        "tr((JᵀJ)⁻¹) / latent at z_true, J = dG/dz: times the noise's variance, the least z_error "
-        "to be expected of an unbiased estimate",
-        True,
-    ),
-)
+def _read_table(table: str) -> tuple[Column, ...]:
+    """Return the columns of a table: name, dtype, axes after the rows, unit, optional, meaning."""
+    lines = re.sub(r"\n +", " ", table.strip()).splitlines()  # an indented line continues the last
+    return tuple(_read_column(*(cell.strip() for cell in line.split(" | "))) for line in lines)
 
-IMAGE = (  # one row for the image as a whole, with trial 0
-    Column(
-        "name",
-        "S255",
-        (),
-        "",
-        "file name, with folders if others have it too, and the place in a NumPy file, UTF-8",
-    ),
-    Column(
-        "sha256",
-        "S64",
-        (),
-        "",
-        "SHA-256 of the file's bytes; of an array, of its dtype, shape and values",
-    ),
-    Column("said", "S255", (), "", "what was done to it, e.g. cropped, resized, made grey; UTF-8"),
-    Column("error", "S255", (), "", "why it could not be read, UTF-8; empty if it could"),
-    Column(
-        "target", "uint8", ("height", "width", "channels"), "", "the image as the network takes it"
-    ),
-    Column(
-        "copy_quality",
-        "int32",
-        ("copies",),
-        "",
-        "JPEG quality of copies of the generator's own pictures; 0: rounded to 8 bits alone",
-        True,
-    ),
-    Column(
-        "copy_loss",
-        "float64",
-        ("copies",),
-        "pixel²",
-        "1.1 times the largest image loss between such pictures of random z and their copies",
-        True,
-    ),
-)
 
-CERTIFICATE = (  # a row for one image under one rule; the last one made counts
-    Column("recoveries", "int32", (), "", "how many trials there were when it was made"),
-    Column("best", "int32", (), "", "the trial with the least image loss"),
-    Column(
-        "distant",
-        "int32",
-        (),
-        "",
-        "the trial with the z farthest from the best one, under the same label",
-    ),
-    Column(
-        "reconstruction", "uint8", ("height", "width", "channels"), "", "image of the best trial"
-    ),
-    Column(
-        "distant_reconstruction",
-        "uint8",
-        ("height", "width", "channels"),
-        "",
-        "image of the distant trial",
-    ),
-    Column(
-        "singular_values",
-        "float64",
-        ("latent",),
-        "pixel/z",
-        "singular values of J = dG/dz at the best z",
-    ),
-)
+def _read_column(name: str, dtype: str, axes: str, unit: str, optional: str, text: str) -> Column:
+    shape = () if axes == "-" else tuple(axes.split(", "))
+    return Column(name, dtype, shape, unit.strip("-"), text, optional == "optional")
 
-_START_RESULT = (  # known at the end of the first start and at the end of the trial
-    Column("z_found", "float", ("latent",), "z", "the latent vector that was found"),
-    Column("label", "int32", (), "", "its label, if all labels were tried", True),
-    Column("z_error", "float", (), "z²", "‖z_found − z_true‖² / latent", True),
-    Column(
-        "error_bound",
-        "float64",
-        (),
-        "z²",
-        "estimated bound on z_error: the loss that was minimised / (latent · σ²), σ² the least "
-        "eigenvalue of JᵀWJ at the random z where the generator was measured; certain only if G is "
-        "linear from z_true to here, with no eigenvalue below σ²",
-        True,
-    ),
-    Column("image_loss", "float", (), "pixel²", "squared error summed over the image's pixels"),
-    Column("outcome", "uint8", (), "", "how the trial ended (see Outcomes); 0: not run"),
-    Column("gradients", "float64", (), "gradients", "gradients spent; a forward pass counts .5"),
-    Column("redraws", "int32", (), "times", "times that the rule drew components of z anew"),
-    Column("acted", "uint8", (), "", "1: the rule changed z; 0: it did not", True),
-    Column(
-        "actions",
-        "int32",
-        (),
-        "updates",
-        "updates in which the rule changed a component of z: clamped or held at a bound, or drawn "
-        "anew; with `wall`, after which z was outside the bounds",
-        True,
-    ),
-    Column("seconds", "float64", (), "s", "share of the batches' wall time"),
-)
+
+ROOT = _read_table("""
+z_true | float | latent | z | - | the latent vector that made the image
+label | int32 | - | - | optional | the label beside it, of a conditional generator
+cramer_rao | float64 | - | z²/pixel² | optional | tr((JᵀJ)⁻¹) / latent at z_true, J = dG/dz: times
+    the noise's variance, the least z_error to be expected of an unbiased estimate
+""")
+
+IMAGE = _read_table("""
+name | S255 | - | - | - | file name, with folders if others have it too, and the place in a NumPy
+    file, UTF-8
+sha256 | S64 | - | - | - | SHA-256 of the file's bytes; of an array, of its dtype, shape and values
+said | S255 | - | - | - | what was done to it, e.g. cropped, resized, made grey; UTF-8
+error | S255 | - | - | - | why it could not be read, UTF-8; empty if it could
+target | uint8 | height, width, channels | - | - | the image as the network takes it
+copy_quality | int32 | copies | - | optional | JPEG quality of copies of the generator's own
+    pictures; 0: rounded to 8 bits alone
+copy_loss | float64 | copies | pixel² | optional | 1.1 times the largest image loss between such
+    pictures of random z and their copies
+""")  # one row for the image as a whole, with trial 0
+
+CERTIFICATE = _read_table("""
+recoveries | int32 | - | - | - | how many trials there were when it was made
+best | int32 | - | - | - | the trial with the least image loss
+distant | int32 | - | - | - | the trial with the z farthest from the best one, under the same label
+reconstruction | uint8 | height, width, channels | - | - | image of the best trial
+distant_reconstruction | uint8 | height, width, channels | - | - | image of the distant trial
+singular_values | float64 | latent | pixel/z | - | singular values of J = dG/dz at the best z
+""")  # a row for one image under one rule; the last one made counts
+
+_START_RESULT = _read_table("""
+z_found | float | latent | z | - | the latent vector that was found
+label | int32 | - | - | optional | its label, if all labels were tried
+z_error | float | - | z² | optional | ‖z_found − z_true‖² / latent
+error_bound | float64 | - | z² | optional | estimated bound on z_error: the loss that was minimised
+    / (latent · σ²), σ² the least eigenvalue of JᵀWJ at the random z where the generator was
+    measured; certain only if G is linear from z_true to here, with no eigenvalue below σ²
+image_loss | float | - | pixel² | - | squared error summed over the image's pixels
+outcome | uint8 | - | - | - | how the trial ended (see Outcomes); 0: not run
+gradients | float64 | - | gradients | - | gradients spent; a forward pass counts .5
+redraws | int32 | - | times | - | times that the rule drew components of z anew
+acted | uint8 | - | - | optional | 1: the rule changed z; 0: it did not
+actions | int32 | - | updates | optional | updates in which the rule changed a component of z:
+    clamped or held at a bound, or drawn anew; with `wall`, after which z was outside the bounds
+seconds | float64 | - | s | - | share of the batches' wall time
+""")  # known at the end of the first start and at the end of the trial
 
 RULE = (
-    Column("z_start", "float", ("latent",), "z", "where the first start began"),
+    *_read_table("""
+z_start | float | latent | z | - | where the first start began
+"""),
     *_START_RESULT,
-    Column(
-        "z_error_least",
-        "float",
-        (),
-        "z²",
-        "least z_error at any update; the solver does not use it",
-        True,
-    ),
-    Column("restarts", "int32", (), "starts", "starts after the first one"),
-    Column(
-        "shared",
-        "uint8",
-        (),
-        "",
-        "1: a copy of the trial of `none`, in which the rule would not have acted, with the "
-        "gradients and seconds that it would have cost alone; 0: run",
-        True,
-    ),
-    Column(
-        "curve_loss",
-        "float32",
-        ("points",),
-        "pixel²",
-        "image loss at curve_gradients; then NaN",
-        True,
-    ),
-    Column(
-        "curve_error", "float32", ("points",), "z²", "z_error at curve_gradients; then NaN", True
-    ),
-    Column(
-        "z_snapshots",
-        "float32",
-        ("snapshots", "latent"),
-        "z",
-        "z at snapshot_gradients; NaN after the end of the trial",
-        True,
-    ),
+    *_read_table("""
+z_error_least | float | - | z² | optional | least z_error at any update; the solver does not use it
+restarts | int32 | - | starts | - | starts after the first one
+shared | uint8 | - | - | optional | 1: a copy of the trial of `none`, in which the rule would not
+    have acted, with the gradients and seconds that it would have cost alone; 0: run
+curve_loss | float32 | points | pixel² | optional | image loss at curve_gradients; then NaN
+curve_error | float32 | points | z² | optional | z_error at curve_gradients; then NaN
+z_snapshots | float32 | snapshots, latent | z | optional | z at snapshot_gradients; NaN after the
+    end of the trial
+"""),
 )
 
 FIRST = (
     *(replace(column, name=f"first/{column.name}") for column in _START_RESULT),
-    Column(
-        "first/at_bound",
-        "int32",
-        (),
-        "components",
-        "components of z at or beyond a bound of the prior",
-        True,
-    ),
+    *_read_table("""
+first/at_bound | int32 | - | components | optional | components of z at or beyond a bound of the
+    prior
+"""),
 )
 
-POLISHED = (
-    Column("polished/z_found", "float64", ("latent",), "z", "z_found after polishing", True),
-    Column("polished/z_error", "float64", (), "z²", "‖polished/z_found − z_true‖² / latent", True),
-    Column("polished/image_loss", "float64", (), "pixel²", "image loss there, in float64", True),
-    Column(
-        "polished/gradient_norm",
-        "float64",
-        (),
-        "pixel²/z",
-        "norm of the shortest convex combination of gradients in a small ball around it",
-        True,
-    ),
-    Column(
-        "polished/steepness",
-        "float64",
-        (),
-        "",
-        "its share of the mean norm of these gradients: about 1 far from a minimum, 0 at one",
-        True,
-    ),
-    Column(
-        "polished/gradients",
-        "float64",
-        (),
-        "gradients",
-        "gradients spent on it, in no other count; one in float64 counts 5",
-        True,
-    ),
-    Column("polished/seconds", "float64", (), "s", "time for it, in no other count", True),
-    Column(
-        "polished/outcome",
-        "uint8",
-        (),
-        "",
-        "converged: a minimum, by that share, or in `recover` a z_error below 1e-20, by the loss; "
-        "stalled: not so; 0: not polished",
-        True,
-    ),
-)
+POLISHED = _read_table("""
+polished/z_found | float64 | latent | z | optional | z_found after polishing
+polished/z_error | float64 | - | z² | optional | ‖polished/z_found − z_true‖² / latent
+polished/image_loss | float64 | - | pixel² | optional | image loss there, in float64
+polished/gradient_norm | float64 | - | pixel²/z | optional | norm of the shortest convex combination
+    of gradients in a small ball around it
+polished/steepness | float64 | - | - | optional | its share of the mean norm of these gradients:
+    about 1 far from a minimum, 0 at one
+polished/gradients | float64 | - | gradients | optional | gradients spent on it, in no other count;
+    one in float64 counts 5
+polished/seconds | float64 | - | s | optional | time for it, in no other count
+polished/outcome | uint8 | - | - | optional | converged: a minimum, by that share, or in `recover` a
+    z_error below 1e-20, by the loss; stalled: not so; 0: not polished
+""")
 
-CONSTANTS = (
-    Column(
-        "pixels_counted",
-        "int64",
-        (),
-        "pixels",
-        "pixels times channels that count (mask)",
-        True,
-    ),
-    Column(
-        "shared_gradients",
-        "float64",
-        (),
-        "gradients",
-        "spent once by each worker, e.g. for the preconditioner; in no trial's own count",
-        True,
-    ),
-    Column(
-        "curve_gradients",
-        "float64",
-        ("points",),
-        "gradients",
-        "gradients at which the curves were read",
-        True,
-    ),
-    Column(
-        "snapshot_gradients",
-        "float64",
-        ("snapshots",),
-        "gradients",
-        "gradients at which the snapshots were taken",
-        True,
-    ),
-)
+CONSTANTS = _read_table("""
+pixels_counted | int64 | - | pixels | optional | pixels times channels that count (mask)
+shared_gradients | float64 | - | gradients | optional | spent once by each worker, e.g. for the
+    preconditioner; in no trial's own count
+curve_gradients | float64 | points | gradients | optional | gradients at which the curves were read
+snapshot_gradients | float64 | snapshots | gradients | optional | gradients at which the snapshots
+    were taken
+""")
+
+CONSTANTS_BY_NAME = {column.name: column for column in CONSTANTS}
 
 GROUP_KINDS = (  # if several match a name, the first one counts
     GroupKind("root", r"", ROOT),
@@ -289,10 +157,35 @@ GROUP_KINDS = (  # if several match a name, the first one counts
         r".*/certificate",
         CERTIFICATE,
         summarised_trials="recoveries",
-        contents="reconstructions, singular values",
     ),
     GroupKind("image", r"image=[^/]*", IMAGE),
     GroupKind("rule", r".+", (*RULE, *FIRST, *POLISHED), holds_trials=True),
 )
 
 ERROR = "error"  # of a case (a group around groups of trials): if not empty, it has no trials
+
+
+def update_tables(text: str) -> str:
+    """Return docs/results-format.md with its generated blocks replaced by the present tables."""
+    block = re.compile(r"(<!-- (\w+): generated -->\n).*?(<!-- end -->)", re.DOTALL)
+    tables = {
+        "root": _render_columns(ROOT, "trials"),
+        "rule": _render_columns((*RULE, *FIRST, *POLISHED), "trials"),
+        "image": _render_columns(IMAGE, "1"),
+        "certificate": _render_columns(CERTIFICATE, "1"),
+        "constants": _render_columns(CONSTANTS, ""),
+        "outcomes": "\n".join(
+            ["| number | outcome |", "|---|---|", "| 0 | not run |"]
+            + [f"| {outcome.value} | `{outcome.name}` |" for outcome in Outcome]
+        ),
+    }
+    return block.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", text)
+
+
+def _render_columns(entries: Iterable[Column], rows: str) -> str:
+    lines = [
+        f"| `{column.name}` | {column.dtype} | ({', '.join((*rows.split(), *column.shape))}) "
+        f"| {column.unit or '–'} | {column.meaning}{' (optional)' if column.optional else ''} |"
+        for column in entries
+    ]
+    return "\n".join(["| name | dtype | shape | unit | meaning |", "|---|---|---|---|---|", *lines])

@@ -1,5 +1,6 @@
-"""Read results: a finished file, the parts of a run in progress, or both."""
+"""Read results: the finished file of a run, the log of a run that goes on, or both."""
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,19 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import ResultsError
-from ganinv_cli.files.write import has_content
+from ganinv_cli.files import follow_link, has_content, open_replacement
 from ganinv_cli.settings.names import image_number
-from ganinv_cli.store import contents, files, provenance
-from ganinv_cli.store.contents import Figure, FileSummary
-from ganinv_cli.store.rows import (
-    FileRows,
-    Group,
-    GroupRows,
-    ResultsFile,
-    read_stamp,
-    select_run_key,
-)
-from ganinv_cli.store.schema import TRIAL, is_trial_group
+from ganinv_cli.store.damage import explain_damage
+from ganinv_cli.store.hdf5 import Figure, ResultsFile, write_results
+from ganinv_cli.store.log import Log, name_log
+from ganinv_cli.store.provenance import RUN_KEYS
+from ganinv_cli.store.rows import TRIAL, Group, GroupRows, Source, is_trial_group, join_layouts
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
 
@@ -44,29 +39,47 @@ class Results:
     selection: tuple[NamedImage, ...] | None = None  # to show, in order; None: all, as stored
 
 
-class _FileContents(NamedTuple):
-    source: ResultsFile
-    summary: FileSummary
-    figures: dict[str, Figure]
+class RunFiles(NamedTuple):
+    """The files of a run."""
+
+    finished: ResultsFile | None
+    log: Log  # empty if there is none
+
+    @property
+    def sources(self) -> list[ResultsFile | Log]:
+        """The files that have rows; of a trial in both, the first one's row counts."""
+        return [
+            *([self.finished] if self.finished else []),
+            *([self.log] if self.log.groups else []),
+        ]
+
+    @property
+    def newest_attributes(self) -> dict[str, Any]:
+        """The attributes that the last command of the run has written."""
+        return self.sources[-1].attributes
+
+    def read_figures(self) -> dict[str, Figure]:
+        """Return the figures by name."""
+        return self.finished.read_figures() if self.finished else {}
 
 
-def read_results(path: Path, *, keep_open: bool = True) -> Results:
+def read_results(path: Path) -> Results:
     """Return everything committed at `path`, also while another process writes there.
 
-    A column is read when it is first used, even if the run has continued since. With `keep_open`
-    the finished file stays open meanwhile, and readable if another file replaces it. Raises
+    A column is read when it is first used, and stays readable if the file is replaced. Raises
     ResultsError if there are no results, or a file is damaged, not from ganinv or has a newer
     schema.
     """
-    for _ in range(100):
-        try:
-            found = _read_files(path, keep_open)
-        except FileNotFoundError:
-            continue  # parts were just merged into the finished file: try again
-        if not found:
-            raise ResultsError(f"{path}: there are no results; name a file that a run has written")
-        return _merge_contents(found)
-    raise ResultsError(f"{path} is being rewritten; try again")
+    files = open_files(path)
+    if not files.sources:
+        raise ResultsError(f"{path}: there are no results; name a file that a run has written")
+    groups, figures = join_groups(files.sources), files.read_figures()
+    extended = any(files.log in rows.list_sources() for rows in groups.values())
+    complete = files.finished is not None and not extended
+    attributes = files.sources[0].attributes if complete else files.newest_attributes
+    about = attributes | {"groups": list(groups), "figures": list(figures)}
+    constants = {name: v for file in files.sources for name, v in file.constants.items()}
+    return Results(about, dict(groups), constants, figures, complete)
 
 
 def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
@@ -94,53 +107,63 @@ def select_images(results: Results, images: Sequence[NamedImage]) -> Results:
     )
 
 
+def open_files(path: Path) -> RunFiles:
+    """Return the files of a run. Raises ResultsError as `read_results` does."""
+    parts = path.with_name(path.name + ".parts")
+    if any(parts.glob("part-*.h5")):
+        raise ResultsError(
+            f"{parts} has an unfinished run of an earlier ganinv, which this one cannot continue; "
+            "finish it with ganinv 1.0.0, or remove the folder to start again"
+        )
+    log = Log(path)  # first: if the run finishes meanwhile, the finished file has its rows
+    files = RunFiles(ResultsFile(path) if has_content(path) else None, log)
+    if len(files.sources) == 2:
+        with explain_damage(log.path):
+            join_layouts(files.sources[0].layout, log.layout)
+        if any(files.sources[0].attributes[name] != log.attributes[name] for name in RUN_KEYS):
+            raise ResultsError(f"{log.path} is of another run than {path}; move it away")
+    if log.damaged_places:  # images without their own row are not known
+        known = {name for file in files.sources for name in file.groups}
+        images = {name.partition("/")[0] for name in log.groups if name.startswith("image=")}
+        log.drop_groups(n for n in log.groups if n.partition("/")[0] in images - known)
+    return files
+
+
+def join_groups(sources: Sequence[Source]) -> dict[str, GroupRows]:
+    """Return the rows of all groups by name; of a trial that several files have, the first."""
+    names = dict.fromkeys(name for source in sources for name in source.groups)
+    return {name: GroupRows(name, sources) for name in names}
+
+
+def replace_results(
+    path: Path,
+    groups: Mapping[str, GroupRows],
+    attributes: Mapping[str, int | str],
+    constants: Mapping[str, np.ndarray],
+    figures: Mapping[str, Figure],
+) -> None:
+    """Write a finished file in place of the files of a run; the caller holds its lock.
+
+    Raises OSError; then all files are as they were.
+    """
+    with open_replacement(path, durable=True) as aside:
+        write_results(aside, groups, attributes, constants, figures)
+    remove_log(path)  # last: the finished file, which has its rows, is on the disk
+
+
+def remove_log(path: Path) -> None:
+    """Remove the log of a run, and its snapshots."""
+    name_log(path).unlink(missing_ok=True)
+    pattern = glob.escape(name_snapshot(path).name)
+    for file in (*path.parent.glob(f"{pattern}*"), *path.parent.glob(f".{pattern}*")):
+        file.unlink(missing_ok=True)
+
+
+def name_snapshot(path: Path, number: int | str = "") -> Path:
+    """Return the path of the snapshot of a worker of a run, beside its log."""
+    path = follow_link(path)
+    return path.with_name(f"{path.name}.snapshot-{number}")
+
+
 def _count_trials(groups: Mapping[str, Group]) -> int:
     return sum(len(group[TRIAL]) for name, group in groups.items() if is_trial_group(name))
-
-
-def _read_files(path: Path, keep_open: bool) -> list[_FileContents]:
-    """Return the finished file, then the parts, listed before it is opened: they move into it."""
-    parts = files.list_parts(path)
-    found: list[_FileContents] = []
-    if has_content(path):
-        found.append(_read_file(ResultsFile(path, path, read_stamp(path)), keep_open))
-    for part in parts:
-        found.append(_read_file(ResultsFile(part, path, read_stamp(part))))
-        provenance.check_beside(found[0].summary.attributes, found[-1].summary.attributes, part)
-    return found
-
-
-def _read_file(source: ResultsFile, keep_open: bool = False) -> _FileContents:
-    with files.open_results(source.path) as opened:
-        summary = contents.read_summary(opened)
-        figures = contents.read_figures(opened.file, summary.attributes["figures"])
-    handle = files.reopen_persistent(source.path) if keep_open else None
-    if read_stamp(source.path) != source.stamp:
-        raise FileNotFoundError(source.path)  # another file has the name since
-    source = replace(source, handle=handle, run_key=select_run_key(summary.attributes))
-    return _FileContents(source, summary, figures)
-
-
-def _merge_contents(loaded: Sequence[_FileContents]) -> Results:
-    pieces: dict[str, list[FileRows]] = {}
-    for source, summary, _ in loaded:
-        columns: dict[str, list[str]] = {}
-        for group, name in summary.layout:
-            columns.setdefault(group, []).append(name)
-        for group, stored in summary.trials.items():
-            piece = FileRows(source, stored, columns.get(group, []))
-            pieces.setdefault(group, []).append(piece)
-    groups = {name: GroupRows(name, of) for name, of in pieces.items()}
-    first = loaded[0].summary
-    complete = first.attributes["finished"] != "" and all(
-        name in first.trials and len(rows[TRIAL]) == len(first.trials[name].trials)
-        for name, rows in groups.items()
-    )
-    constants: dict[str, np.ndarray] = {}
-    figures: dict[str, Figure] = {}
-    for _, summary, drawn in reversed(loaded):
-        constants |= summary.constants
-        figures |= drawn
-    newest = first if complete else loaded[-1].summary
-    about = {"groups": list(groups), "figures": list(figures)}
-    return Results(newest.attributes | about, dict(groups), constants, figures, complete)

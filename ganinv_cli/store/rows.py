@@ -1,22 +1,211 @@
-"""The rows of a group in all files of a run; a column is read when it is used."""
+"""Rows of a group: checks that they fit the schema and one another, and rows of several files."""
 
-import contextlib
+import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-import h5py
 import numpy as np
 
-from ganinv_cli.errors import ResultsError
-from ganinv_cli.store import contents, differences, files
-from ganinv_cli.store.checksums import TrialRows
-from ganinv_cli.store.schema import TRIAL, Kind, column_path
+from ganinv_cli.store import columns
+from ganinv_cli.store.columns import Column, GroupKind
 
+TRIAL = "trial"  # (rows,) int64, each row's trial number; -1 if it was not run
 CACHE_BYTES = 1 << 16  # larger columns are not cached
 
 Group = Mapping[str, np.ndarray]  # "trial" and the columns, one row per trial
+
+
+class Kind(NamedTuple):
+    """The dtype and shape of a column in a file."""
+
+    dtype: str
+    shape: tuple[int, ...]  # the axes after the rows
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=np.int64))
+
+    def empty(self, rows: int) -> np.ndarray:
+        """Return rows that were not run: NaN, or 0 for dtypes without NaN."""
+        fill = {"f": np.nan, "S": b""}.get(np.dtype(self.dtype).kind, 0)
+        return np.full((rows, *self.shape), fill, self.dtype)
+
+
+TRIAL_KIND = Kind("int64", ())
+Layout = dict[tuple[str, str], Kind]  # (group, column) -> kind; without "trial"
+
+
+class Source(Protocol):
+    """A finished file, or the log of a run."""
+
+    attributes: dict[str, Any]  # of "/", decoded
+    constants: dict[str, np.ndarray]
+    layout: Layout
+
+    @property
+    def groups(self) -> Sequence[str]: ...
+    def list_trials(self, group: str) -> np.ndarray:
+        """Return the number of each row's trial, (rows,) int64."""
+        ...
+
+    def read_rows(self, group: str, names: Sequence[str], at: np.ndarray) -> dict[str, np.ndarray]:
+        """Return columns of the layout at these rows of `list_trials`, (n,) int, in any order."""
+        ...
+
+
+@functools.cache
+def get_group_kind(group: str) -> GroupKind:
+    """Return the kind of a group by its path; "" is the root."""
+    return next(kind for kind in columns.GROUP_KINDS if kind.matches(group))
+
+
+def get_columns(group: str) -> Mapping[str, Column]:
+    """Return the columns a group may have, by their paths inside it; "" is the root."""
+    return get_group_kind(group).columns_by_name
+
+
+def is_trial_group(group: str) -> bool:
+    """Return whether a group's rows are trials."""
+    return get_group_kind(group).holds_trials
+
+
+def is_required(group: str, name: str) -> bool:
+    """Return whether a group has this column in every file."""
+    known_z = is_trial_group(group) and not group.startswith("image=")
+    return not get_columns(group)[name].optional or (
+        known_z and name in ("z_error", "first/z_error")
+    )
+
+
+def get_enclosing_group(group: str) -> str:
+    """Return the group that a group lies in: `a=1` for `a=1/none`, "" for `none`."""
+    return group.rpartition("/")[0]
+
+
+def column_path(group: str, name: str) -> str:
+    """Return the HDF5 path of a column."""
+    return f"{group}/{name}" if group else name
+
+
+def conform_rows(group: str, rows: Group) -> dict[str, np.ndarray]:
+    """Return the rows in the dtypes of the schema. Raises ValueError if they do not fit it."""
+    known, count = get_columns(group), len(rows[TRIAL])
+    fitted = {TRIAL: np.asarray(rows[TRIAL], np.int64)}
+    for name in rows.keys() - {TRIAL}:
+        values, column = np.asarray(rows[name]), known[name]
+        if values.ndim != 1 + len(column.shape) or len(values) != count:
+            raise ValueError(f"{name} has shape {values.shape} for {count} trials")
+        fitted[name] = values if column.dtype == "float" else values.astype(column.dtype)
+    return fitted
+
+
+def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
+    """Return a dataset of the root without trial rows, in the dtype of the schema."""
+    column = columns.CONSTANTS_BY_NAME[name]
+    if values.ndim != len(column.shape):
+        raise ValueError(f"{name} has shape {values.shape}, and should have {column.shape}")
+    return values.astype(column.dtype)
+
+
+def infer_layout(group: str, rows: Group) -> Layout:
+    """Return the kinds of the columns of some rows."""
+    return {
+        (group, name): Kind(str(values.dtype), values.shape[1:])
+        for name, values in rows.items()
+        if name != TRIAL
+    }
+
+
+def join_layouts(known: Layout, new: Layout) -> Layout:
+    """Return both layouts joined. Raises ValueError if they contradict each other or the schema."""
+    for key in new.keys() & known.keys():
+        if known[key] != new[key]:
+            raise ValueError(f"{column_path(*key)} was {known[key]} before, and now is {new[key]}")
+    if not new.keys() - known.keys():
+        return known
+    sizes: dict[str, int] = {}  # symbol of the schema -> its size in this run
+    for (group, name), kind in (known | new).items():
+        path, column = column_path(group, name), get_columns(group)[name]
+        dtypes = ("float32", "float64") if column.dtype == "float" else (column.dtype,)
+        if np.dtype(kind.dtype) not in map(np.dtype, dtypes) or len(kind.shape) != len(
+            column.shape
+        ):
+            raise ValueError(f"{path} is {kind}, and should be {column.dtype} {column.shape}")
+        for symbol, size in zip(column.shape, kind.shape, strict=True):
+            if sizes.setdefault(symbol, size) != size:
+                raise ValueError(f"{path}: {symbol} is {size}, not {sizes[symbol]}")
+    return known | new
+
+
+def join_rows(pieces: Sequence[Group]) -> dict[str, np.ndarray]:
+    """Return the rows of several pieces of a group, sorted by trial; a trial's first row counts."""
+    trial, first = np.unique(np.concatenate([p[TRIAL] for p in pieces]), return_index=True)
+    kinds = {name: kind for p in pieces for (_, name), kind in infer_layout("", p).items()}
+    rows = {
+        name: np.concatenate([p.get(name, kind.empty(len(p[TRIAL]))) for p in pieces])[first]
+        for name, kind in kinds.items()
+    }
+    return {TRIAL: trial, **rows}
+
+
+class GroupRows(Mapping[str, np.ndarray]):
+    """A group's rows in all files of a run, each trial once, sorted; the first file counts.
+
+    A column is read when it is used. Raises ResultsError then if its file is damaged.
+    """
+
+    def __init__(self, name: str, sources: Sequence[Source]) -> None:
+        self._name = name
+        self._sources = [source for source in sources if name in source.groups]
+        found = [source.list_trials(name) for source in self._sources]
+        self._trials, first = np.unique(np.concatenate(found), return_index=True)
+        lengths = [len(trials) for trials in found]
+        self._rows = np.concatenate([np.arange(length) for length in lengths])[first]
+        self._numbers = np.repeat(np.arange(len(found), dtype=np.uint16), lengths)[first]
+        self.kinds: dict[str, Kind] = {}
+        for source in reversed(self._sources):
+            self.kinds |= {of: kind for (group, of), kind in source.layout.items() if group == name}
+        self._cache: dict[str, np.ndarray] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.chain([TRIAL], self.kinds)
+
+    def __len__(self) -> int:
+        return 1 + len(self.kinds)
+
+    def __contains__(self, name: object) -> bool:
+        return name == TRIAL or name in self.kinds
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._cache:
+            return self._cache[name]
+        values = self.take(name, slice(None))
+        if values.nbytes <= CACHE_BYTES:
+            self._cache[name] = values
+        return values
+
+    def list_sources(self) -> list[Source]:
+        """Return the files that have any of the rows that count."""
+        return [self._sources[number] for number in np.unique(self._numbers)]
+
+    def take(self, name: str, rows: slice | np.ndarray) -> np.ndarray:
+        """Return a column's values in some rows, by index."""
+        return self._trials[rows] if name == TRIAL else self.read([name], rows)[name]
+
+    def read(self, names: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+        """Return columns in some rows, by index."""
+        numbers, at = self._numbers[rows], self._rows[rows]
+        values = {name: self.kinds[name].empty(len(at)) for name in names}
+        for number in np.unique(numbers):
+            source, places = self._sources[number], np.flatnonzero(numbers == number)
+            known = [name for name in names if (self._name, name) in source.layout]
+            for name, found in source.read_rows(self._name, known, at[places]).items():
+                if len(places) == len(at):
+                    values[name] = found
+                else:
+                    values[name][places] = found
+        return values
 
 
 def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
@@ -24,171 +213,14 @@ def take_rows(group: Group, name: str, rows: slice | np.ndarray) -> np.ndarray:
     return group.take(name, rows) if isinstance(group, GroupRows) else group[name][rows]
 
 
-def get_row_shape(group: Group, name: str) -> tuple[int, ...]:
-    """Return the shape of a column's value in one row; no value is loaded from files."""
-    kind = group.get_kind(name) if isinstance(group, GroupRows) else group[name][0]
-    return kind.shape
-
-
 def take_trials(group: Group, name: str, trials: np.ndarray) -> np.ndarray:
     """Return a column's values for these trials (n,). Raises KeyError if a trial is missing."""
-    known = group[TRIAL]
-    at, after = (np.searchsorted(known, trials, side) for side in ("left", "right"))
+    at, after = (np.searchsorted(group[TRIAL], trials, side) for side in ("left", "right"))
     if (at == after).any():
         raise KeyError(f"{name}: there is no trial {trials[at == after][0]}")
     return take_rows(group, name, at)
 
 
-@dataclass(frozen=True)
-class ResultsFile:
-    """A committed file, opened for each read unless `handle` is given."""
-
-    path: Path
-    finished_path: Path  # the finished file, into which parts are merged
-    stamp: tuple[int, int]  # from `read_stamp`, to notice that another file has the name
-    handle: h5py.File | None = None
-    run_key: tuple[object, ...] = ()  # from `select_run_key`, to notice another run
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[h5py.File]:
-        """Open the file. Raises FileNotFoundError if it was removed or replaced."""
-        if self.handle is not None:
-            with files.translate_errors(self.path):
-                yield self.handle
-        elif read_stamp(self.path) != self.stamp:
-            raise FileNotFoundError(self.path)
-        else:
-            with files.reopen_results(self.path) as file:
-                yield file
-
-    @contextlib.contextmanager
-    def open_rows(
-        self, group: str, trials: np.ndarray, rows: np.ndarray
-    ) -> Iterator[tuple[h5py.File, np.ndarray]]:
-        """Open the file, or the finished file, that has these trials (n,); yield it and their rows.
-
-        Raises ResultsError if neither has them any more.
-        """
-        with contextlib.suppress(FileNotFoundError), self.open() as file:
-            yield file, rows
-            return
-        with (
-            contextlib.suppress(FileNotFoundError),
-            files.open_results(self.finished_path) as (file, attributes, _),
-        ):
-            if select_run_key(attributes) == self.run_key and _has_trials(file, group, trials):
-                yield file, trials
-                return
-        raise ResultsError(
-            f"{self.finished_path} was started again while it was read; give the same command again"
-        )
-
-
-def read_stamp(path: Path) -> tuple[int, int]:
-    """Return the inode and the time of writing of a file. Raises FileNotFoundError."""
-    about = path.stat()
-    return about.st_ino, about.st_mtime_ns
-
-
-def select_run_key(attributes: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return the values among a file's attributes that are equal in all files of a run."""
-    return tuple(attributes[name] for name in (*differences.RUN_KEYS, "started"))
-
-
-@dataclass(frozen=True)
-class FileRows:
-    """The rows of a group in one file that were run."""
-
-    source: ResultsFile
-    found: TrialRows
-    columns: Sequence[str]  # names
-
-
-class GroupRows(Mapping[str, np.ndarray]):
-    """The rows of a group that were run, each trial once, sorted by number.
-
-    Reading a column raises ResultsError if a file is damaged or was removed.
-    """
-
-    def __init__(self, name: str, pieces: Sequence[FileRows]) -> None:
-        """Join the pieces; if two have the same trial, the first one counts."""
-        self._name = name
-        self._files = [piece.source for piece in pieces]
-        ran = [piece.found.rows for piece in pieces]
-        trials = [piece.found.trials for piece in pieces]
-        self._trials, first = np.unique(np.concatenate(trials), return_index=True)
-        row = np.concatenate(ran)[first]
-        self._file_rows = self._trials if np.array_equal(row, self._trials) else row
-        places = np.arange(len(pieces), dtype=np.min_scalar_type(len(pieces)))
-        self._file_numbers = np.repeat(places, [len(rows) for rows in ran])[first]
-        self._examples: dict[str, tuple[ResultsFile, np.ndarray, np.ndarray]] = {}
-        for piece, numbers, rows in zip(pieces, trials, ran, strict=True):
-            example = piece.source, numbers[:1].copy(), rows[:1].copy()
-            for column in piece.columns:
-                self._examples.setdefault(column, example)
-        self._kinds: dict[str, Kind] = {}
-        self._cache: dict[str, np.ndarray] = {}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((TRIAL, *self._examples))
-
-    def __len__(self) -> int:
-        return 1 + len(self._examples)
-
-    def __contains__(self, name: object) -> bool:
-        return name == TRIAL or name in self._examples
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name == TRIAL:
-            return self._trials
-        if name not in self._cache and len(self._files) > 1 and not self.get_kind(name).shape:
-            numbers = [each for each in self._examples if not self.get_kind(each).shape]
-            self._cache |= self._read_columns(numbers, slice(None))  # opening files is slow
-        if name not in self._cache:
-            values = self.take(name, slice(None))
-            if values.nbytes > CACHE_BYTES:
-                return values
-            self._cache[name] = values
-        return self._cache[name]
-
-    def take(self, name: str, rows: slice | np.ndarray) -> np.ndarray:
-        """Return a column's values in some rows, by index."""
-        return self._trials[rows] if name == TRIAL else self._read_columns([name], rows)[name]
-
-    def _read_columns(
-        self, names: Sequence[str], rows: slice | np.ndarray
-    ) -> dict[str, np.ndarray]:
-        sources, at, trial = self._file_numbers[rows], self._file_rows[rows], self._trials[rows]
-        columns = {name: self.get_kind(name).empty(len(at)) for name in names}
-        for number, mine in _iterate_file_groups(sources):
-            source = self._files[number]
-            with source.open_rows(self._name, trial[mine], at[mine]) as (file, there):
-                for name, values in columns.items():
-                    path = column_path(self._name, name)
-                    if path in file:
-                        contents.copy_rows(file[path], there, values, mine)
-        return columns
-
-    def get_kind(self, name: str) -> Kind:
-        """Return the dtype and shape of a column's value in one row."""
-        if name not in self._kinds:
-            source, trial, row = self._examples[name]
-            with source.open_rows(self._name, trial, row) as (file, _):
-                self._kinds[name] = contents.get_kind(file[column_path(self._name, name)])
-        return self._kinds[name]
-
-
-def _has_trials(file: h5py.File, group: str, trials: np.ndarray) -> bool:
-    """Return whether a finished file has these trials, each in the row of its number."""
-    data = file.get(column_path(group, TRIAL))
-    if data is None or trials.max(initial=-1) >= len(data):
-        return False
-    return np.array_equal(contents.read_rows(data, trials), trials)
-
-
-def _iterate_file_groups(sources: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each file number in `sources` (rows,) with its indices."""
-    order = np.argsort(sources, kind="stable")
-    for places in np.split(order, np.flatnonzero(np.diff(sources[order])) + 1):
-        if len(places):
-            yield int(sources[places[0]]), places
+def get_row_shape(group: Group, name: str) -> tuple[int, ...]:
+    """Return the shape of a column's value in one row; no value is loaded from files."""
+    return group.kinds[name].shape if isinstance(group, GroupRows) else group[name].shape[1:]

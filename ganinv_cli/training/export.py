@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganinv_cli.files.write import encode_png, make_folder, replace_file
+from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.formats.tensorflow.checkpoint_files import write_checkpoint
 from ganinv_cli.images import to_pixels
 from ganinv_cli.training import networks

@@ -13,13 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError, GaninvError
-from ganinv_cli.files.regular_file import read_regular_file
-from ganinv_cli.files.write import make_folder, replace_file
+from ganinv_cli.files import make_folder, replace_file
 from ganinv_cli.store import lock
 from ganinv_cli.training.settings import TrainingSettings
 
 DESCRIPTION_NAME = "training.json"
-MAX_DESCRIPTION_BYTES = 1 << 20
 PATTERN_CHARACTERS = set("*?[\\")  # TensorFlow reads a path with one of these as a pattern
 MESSAGE_WRAPPING = re.compile(
     r"\{\{.*?\}\} ?| ?\[Op:.*|\n.*", re.DOTALL
@@ -89,7 +87,7 @@ def _write_or_check_description(folder: Path, description: dict[str, Any]) -> No
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        description = json.loads(read_regular_file(path, MAX_DESCRIPTION_BYTES))
+        description = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(

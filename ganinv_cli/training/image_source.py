@@ -12,8 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ganinv_cli.errors import ImageError, to_printable
-from ganinv_cli.files.regular_file import open_regular_file
-from ganinv_cli.files.zip_archive import open_archive
 from ganinv_cli.images import files
 
 # Errors that zipfile raises for damaged archives, besides BadZipFile and OSError.
@@ -58,8 +56,8 @@ def _list_entries(source: Path, stack: contextlib.ExitStack) -> list[ImageEntry]
     try:
         if source.is_dir():
             return _list_folder(source)
-        file = stack.enter_context(open_regular_file(source))
-        return _list_archive(source, stack.enter_context(open_archive(file)))
+        file = stack.enter_context(source.open("rb"))
+        return _list_archive(source, stack.enter_context(zipfile.ZipFile(file)))
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist; name a folder or a zip archive") from None
     except OSError as error:

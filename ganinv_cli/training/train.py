@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.files.write import check_writable
+from ganinv_cli.files import check_writable
 from ganinv_cli.training import export, networks
 from ganinv_cli.training.augment import augment_images
 from ganinv_cli.training.folder import claim_folder, explain_write_errors
@@ -81,7 +81,7 @@ def train(
         started = saved_at = time.monotonic()
         first = saved_step = int(model.step)
         if first < settings.steps:
-            check_writable(folder, folder)
+            check_writable(folder)
             on_start(first)
         try:
             for step in range(first, settings.steps):

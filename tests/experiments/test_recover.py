@@ -1,299 +1,182 @@
 """`ganinv recover`, from the command line to the tables."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import builders
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from called import make_image, run_ganinv, save_image
 
-from ganinv_cli.cli import main
-from ganinv_cli.experiments import recover
+from ganinv_cli.engine import devices
+from ganinv_cli.loop.batch import rounding_loss
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.store import checksums, read_results
+from ganinv_cli.store import read_results
 
 RULES = ("none", "standard", "stochastic")
 # the same on every processor, and what rounding lets this generator reach
-SETTINGS = ("--trials", "12", "--precision", "float32", "--tolerance", "1e-7")
+SETTINGS = ("--trials", 12, "--precision", "float32", "--tolerance", "1e-7")
+PAPERS_CODE = ("--solver", "gd", "--budget", 40, "--tolerance", 0, "--restarts", 0)
 
 
-@pytest.fixture(scope="module")
-def hard(tmp_path_factory):
-    """The folder of a small checkpoint on which first starts fail."""
-    folder = tmp_path_factory.mktemp("hard")
-    builders.make_hard_checkpoint(folder)
-    return folder
-
-
-def _ganinv(folder: Path, *arguments: object, code: int = 0):
-    os.chdir(folder)
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
-
-
-def _recover(folder: Path, checkpoint: Path, *more: object, code: int = 0):
-    return _ganinv(folder, "recover", "--checkpoint", checkpoint, *more, code=code)
+def _recover(folder, hard, *more, code=0):
+    given = ("recover", "--checkpoint", hard.folder, *more, "--format", "json")
+    return run_ganinv(folder, *given, code=code, publishing=True)
 
 
 @pytest.fixture(scope="module")
 def finished(hard, tmp_path_factory):
+    """A folder, what was printed, and the results."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, _recover(folder, hard, *SETTINGS, "--format", "json")
+    result = _recover(folder, hard, *SETTINGS)
+    return folder, result, read_results(folder / "recover.h5")
 
 
 def test_the_table_counts_what_the_file_holds(finished):
-    folder, result = finished
+    _, result, results = finished
     table = json.loads(result.stdout)["tables"]["table1"]
-    results = read_results(folder / "recover.h5")
     assert [row["technique"] for row in table] == list(RULES)
+    cost = 40 * 13 / 2 / 36  # of the metric, per trial: 40 z and 13 passes each
     for row in table:
         group = results.groups[row["technique"]]
         assert row["trials"] == 12
+        assert row["shared"] == int((group["shared"] > 0).sum())
         assert row["recovered"]["1e-4"] == int((group["z_error"] < 1e-4).sum())
         assert row["first_start"]["1e-4"] == int((group["first/z_error"] < 1e-4).sum())
-        shared = results.constants["shared_gradients"] / 36  # the metric, 40 z and 13 passes each
-        assert shared == pytest.approx(40 * 13 / 2 / 36)
-        assert row["gradients"] == pytest.approx(group["gradients"].mean() + shared)
+        assert row["gradients"] == pytest.approx(group["gradients"].mean() + cost)
 
 
-def test_a_smaller_number_of_trials_shows_all_and_says_so(finished, hard):
-    folder, result = finished
-    smaller = _recover(folder, hard, *SETTINGS, "--trials", 5, "--format", "json")
-    assert json.loads(smaller.stdout)["tables"] == json.loads(result.stdout)["tables"]
-    (line,) = (line for line in smaller.stderr.splitlines() if "trials" in line)
-    assert (
-        line == "recover.h5 holds 12 trials, and all of them are shown; --trials 5 asks for fewer"
-    )
-    assert "trials 12" in (folder / "recover" / "table1.txt").read_text(encoding="utf-8")
-
-
-def test_restarts_recover_what_first_starts_do_not(finished):
-    groups = read_results(finished[0] / "recover.h5").groups
-    first, restarts, before, after = (
-        np.concatenate([groups[rule][name] for rule in RULES])
-        for name in ("first/outcome", "restarts", "first/z_error", "z_error")
-    )
-    failed = first != Outcome.converged
-    assert failed.any()
-    assert (restarts[failed] > 0).all()
-    assert (after < 1e-3).sum() > (before < 1e-3).sum()
-
-
-def test_the_file_says_in_which_trials_a_rule_changed_z(finished):
-    groups = read_results(finished[0] / "recover.h5").groups
+def test_every_rule_restarts_from_the_same_z_and_start_and_has_the_errors_of_its_own_z(finished):
+    groups = finished[2].groups
     for rule in RULES:
+        group = groups[rule]
+        failed = group["first/outcome"] != Outcome.converged
+        assert failed.any() and (group["restarts"][failed] > 0).all()
+        assert (group["z_error"] < 1e-3).sum() > (group["first/z_error"] < 1e-3).sum()
+        assert group["trial"].tolist() == groups[""]["trial"].tolist() == list(range(12))
+        assert (group["z_start"] == groups["none"]["z_start"]).all()
+        for name in ("", "first/"):
+            distance = (group[f"{name}z_found"].astype(float) - groups[""]["z_true"]) ** 2
+            np.testing.assert_allclose(group[f"{name}z_error"], distance.mean(1))
+
+
+def test_a_trial_in_which_a_rule_would_not_act_is_a_copy_of_the_one_without(finished):
+    groups = finished[2].groups
+    for rule in RULES:
+        group = groups[rule]
         for start in ("", "first/"):
-            acted, actions = groups[rule][f"{start}acted"], groups[rule][f"{start}actions"]
+            acted, actions = group[f"{start}acted"], group[f"{start}actions"]
             assert np.array_equal(acted, actions > 0)
             assert acted.any() == (rule != "none")
-            assert (actions >= groups[rule][f"{start}redraws"]).all()
-    assert (groups["standard"]["actions"] >= groups["standard"]["first/actions"]).all()
-
-
-def test_the_plain_loss_is_another_run_that_finds_the_same_z(finished, hard, tmp_path):
-    message = _recover(finished[0], hard, *SETTINGS, "--loss", "plain", code=2).stderr
-    assert "--loss is preconditioned in the file, and plain here" in message
-    _recover(tmp_path, hard, *SETTINGS, "--loss", "plain")
-    plain, weighted = (read_results(folder / "recover.h5") for folder in (tmp_path, finished[0]))
-    for rule in RULES:
-        both = (plain.groups[rule]["z_error"] < 1e-4) & (weighted.groups[rule]["z_error"] < 1e-4)
-        assert both.sum() >= 6
-        ours, theirs = plain.groups[rule]["gradients"], weighted.groups[rule]["gradients"]
-        assert not np.array_equal(ours, theirs)
-
-
-def test_a_trial_in_which_a_rule_would_not_act_is_computed_once(finished):
-    folder, result = finished
-    groups = read_results(folder / "recover.h5").groups
-    for row in json.loads(result.stdout)["tables"]["table1"]:
-        group = groups[row["technique"]]
-        shared = group["shared"] > 0
-        assert row["shared"] == int(shared.sum())
-        assert not group["acted"][shared].any()
+            assert (actions >= group[f"{start}redraws"]).all()
+        copied = group["shared"] > 0
+        assert not group["acted"][copied].any()
         for name in ("z_found", "z_start", "gradients", "first/z_found", "seconds"):
-            assert np.array_equal(group[name][shared], groups["none"][name][shared])
+            assert np.array_equal(group[name][copied], groups["none"][name][copied])
     assert not groups["none"]["shared"].any()
     assert 0 < groups["stochastic"]["shared"].sum() < 12
 
 
-def test_errors_are_those_of_the_stored_z(finished):
-    results = read_results(finished[0] / "recover.h5")
-    true = results.groups[""]["z_true"]
-    for rule in RULES:
-        group = results.groups[rule]
-        for name in ("", "first/"):
-            distance = (group[f"{name}z_found"].astype(float) - true) ** 2
-            np.testing.assert_allclose(group[f"{name}z_error"], distance.mean(1))
-        assert (group["z_start"] == results.groups["none"]["z_start"]).all()
-
-
-def test_the_file_says_where_it_comes_from(finished):
-    about = read_results(finished[0] / "recover.h5").attributes
-    assert about["command"] == "recover"
-    assert about["config"]["trials"] == 12
+def test_the_file_and_its_folder_have_all_that_the_paper_shows(finished):
+    folder, _, results = finished
+    about = results.attributes
+    assert about["command"] == "recover" and about["config"]["trials"] == 12
     assert len(about["checkpoint_sha256"]) == 64
     assert {"ganinv", "tensorflow", "numpy", "h5py"} <= about["versions"].keys()
     assert about["device"].startswith(("CPU", "GPU"))
     assert about["started"] <= about["finished"]
-
-
-def test_tables_and_figures_stand_beside_the_file(finished):
-    names = {path.name for path in (finished[0] / "recover").iterdir()}
+    names = {path.name for path in (folder / "recover").iterdir()}
     assert {f"table1.{ending}" for ending in ("txt", "md", "csv", "tex", "json")} <= names
     assert {"figure1-stochastic.png", "convergence.png"} <= names
-
-
-def test_figure_1_ends_where_it_should(finished):
-    figure = read_results(finished[0] / "recover.h5").figures["figure1-stochastic"]
+    figure = results.figures["figure1-stochastic"]
     assert figure.panels == ("start", "10 gradients", "30 gradients", "found", "original")
     pictures = figure.pictures.astype(int)
     far = [abs(panel - pictures[-1]).mean() for panel in pictures]
     assert far[3] < 0.5 < far[0]
 
 
-def test_a_finished_run_prints_its_tables_again_and_computes_nothing(finished):
-    folder, result = finished
-    before = (folder / "recover.h5").stat().st_mtime_ns
-    again = _ganinv(folder, "recover", "--checkpoint", _checkpoint(folder), *SETTINGS,
-                    "--format", "json")  # fmt: skip
-    assert json.loads(again.stdout)["tables"] == json.loads(result.stdout)["tables"]
-    assert (folder / "recover.h5").stat().st_mtime_ns == before
+def test_what_has_converged_by_its_bound_is_polished_to_its_last_digits(hard, tmp_path):
+    """Some trials do not converge, because their budget is too small."""
+    given = ("--trials", 12, "--polish", "float64", "--precision", "mixed", "--budget", 45)
+    result = _recover(tmp_path, hard, "--clip", "none,stochastic", *given)
+    results, floor = read_results(tmp_path / "recover.h5"), rounding_loss(hard.generator)
+    tables, true = json.loads(result.stdout)["tables"], results.groups[""]["z_true"]
+    for row, digits in zip(tables["table1"], tables["polished"], strict=True):
+        group = results.groups[row["technique"]]
+        converged = group["outcome"] == Outcome.converged
+        assert converged.any() and not converged.all()
+        assert (
+            ((group["error_bound"] <= 1e-8) | (group["image_loss"] <= floor)) == converged
+        ).all()
+        assert ((group["polished/outcome"] != 0) == converged).all()
+        assert np.isnan(group["polished/z_error"][~converged]).all()
+        right = converged & (group["z_error"] < 1e-6)
+        assert (group["polished/z_error"][right] < 1e-20).all()
+        error = ((group["polished/z_found"] - true) ** 2).mean(1)
+        np.testing.assert_array_equal(error[right], group["polished/z_error"][right])
+        assert row["bound"]["converged"] == digits["polished"] == converged.sum()
+        assert digits["recovered"]["1e-20"] == int((group["polished/z_error"] < 1e-20).sum())
 
 
-def _checkpoint(folder: Path) -> str:
-    return str(read_results(folder / "recover.h5").attributes["config"]["checkpoint"])
-
-
-@pytest.mark.slow
-def test_a_larger_number_of_trials_extends_a_run(finished, hard, tmp_path):
-    _recover(tmp_path, hard, *SETTINGS, "--trials", 5, "--batch-size", 4)
-    _recover(tmp_path, hard, *SETTINGS, "--batch-size", 7)
-    whole, extended = (read_results(folder / "recover.h5") for folder in (finished[0], tmp_path))
-    assert _same(whole, extended) == 36
-
-
-def _same(one, other) -> int:
-    """Count the trials with equal ends in two results: converged ones within 1e-3."""
-    count = 0
-    for rule in RULES:
-        a, b = one.groups[rule], other.groups[rule]
-        assert (a["trial"] == b["trial"]).all()
-        alike = a["outcome"] == b["outcome"]
-        both = alike & (a["outcome"] == 1)
-        np.testing.assert_allclose(a["z_found"][both], b["z_found"][both], atol=1e-3)
-        count += int(alike.sum())
-    return count
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_goes_on_and_ends_the_same(finished, hard, tmp_path, kill):
-    arguments = ["recover", "--checkpoint", str(hard), *SETTINGS, "--batch-size", "3", "-q"]
-    program = (
-        "from ganinv_cli.experiments import run\nfrom ganinv_cli.cli import "
-        "main\nrun.COMMIT_SECONDS = 0  # every look\nmain()"
-    )
-    command = [sys.executable, "-c", program, *arguments]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-    parts = tmp_path / "recover.h5.parts"
-    while process.poll() is None and len(list(parts.glob("*.h5"))) < 2:
-        time.sleep(0.02)
-    process.send_signal(kill)
-    process.communicate(timeout=60)
-    assert process.returncode == (-kill if kill == signal.SIGKILL else 130)
-    early = read_results(tmp_path / "recover.h5")
-    kept = {rule: early.groups[rule]["z_found"].copy() for rule in early.groups if rule}
-    assert 0 < sum(map(len, kept.values())) < 36
-    _recover(tmp_path, hard, *SETTINGS, "--batch-size", 3)
-    late = read_results(tmp_path / "recover.h5")
-    for rule, z in kept.items():
-        places = np.searchsorted(late.groups[rule]["trial"], early.groups[rule]["trial"])
-        assert (late.groups[rule]["z_found"][places] == z).all()
-    assert _same(read_results(finished[0] / "recover.h5"), late) == 36
-    assert not parts.exists()
-
-
-def test_a_run_stopped_before_its_figure_draws_it_when_it_goes_on(hard, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(recover, "_make_figures", _interrupted)
-        _recover(tmp_path, hard, "--trials", 2, "--clip", "none", code=130)
-    assert not read_results(tmp_path / "recover.h5").figures
-    _recover(tmp_path, hard, "--trials", 2, "--clip", "none")
-    assert read_results(tmp_path / "recover.h5").figures.keys() == {"figure1-none"}
-
-
-def test_damaged_trials_are_named_and_run_again_and_no_others(hard, tmp_path, monkeypatch):
-    monkeypatch.setattr(checksums, "CHUNK_ROWS", 4)
-    path = tmp_path / "recover.h5"
-    _recover(tmp_path, hard, *SETTINGS, "--clip", "none")
-    group = read_results(path, keep_open=False).groups["none"]
-    before = {name: group[name] for name in group}
-    content = bytearray(path.read_bytes())
-    content[content.index(before["z_error"][5].tobytes())] ^= 1
-    path.write_bytes(content)
-    said = f"{path.name} is damaged: 4 trials of none (4-7) cannot be read and count as missing"
-    report = _ganinv(tmp_path, "report", "recover.h5", code=2)
-    assert "4 trials of none (4-7) cannot be read" in report.stderr
-    assert said in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
-    results = read_results(path)
-    after, intact = results.groups["none"], np.r_[0:4, 8:12]
-    for name, values in before.items():
-        assert values[intact].tobytes() == after[name][intact].tobytes(), name
-    assert (before["outcome"] == after["outcome"]).all()
-    found = before["outcome"] == Outcome.converged
-    np.testing.assert_allclose(before["z_found"][found], after["z_found"][found], atol=1e-3)
-    assert results.figures.keys() == {"figure1-none"}
-    assert "damaged" not in _recover(tmp_path, hard, *SETTINGS, "--clip", "none").stderr
-
-
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_another_config_or_checkpoint_is_refused_with_what_differs(finished, tmp_path):
-    folder = finished[0]
-    other = _recover(folder, _checkpoint(folder), *SETTINGS, "--seed", 5, code=2)
-    assert "seed" in other.stderr
-    builders.make_checkpoint(tmp_path)
-    other = _recover(folder, tmp_path, *SETTINGS, code=2)
-    assert "--checkpoint is " in other.stderr
-    assert "--overwrite" in other.stderr
-
-
-def test_the_preset_of_the_papers_code_counts_ever_below(hard, tmp_path):
-    (tmp_path / "own.toml").write_text(
-        'solver = "gd"\nbudget = 40\ntolerance = 0\nrestarts = 0\nsuccess = "ever"\n'
-        'batch_norm = "batch"\nsnapshots = [10]\n[gd]\nlearning_rate = 1e-3\n'
-    )
-    result = _recover(tmp_path, hard, "--config", "own.toml", "--trials", 4, "--format", "json")
+def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, tmp_path):
+    text = 'success = "ever"\nbatch_norm = "batch"\nprecision = "mixed"\nsnapshots = [10]\n'
+    (tmp_path / "own.toml").write_text(text)
+    given = (*PAPERS_CODE, "--config", "own.toml", "--trials", 4)
+    result = _recover(tmp_path, hard, *given)
     results = read_results(tmp_path / "recover.h5")
     for row in json.loads(result.stdout)["tables"]["table1"]:
-        least = results.groups[row["technique"]]["z_error_least"]
-        assert row["recovered"]["1e-1"] == int((least < 1e-1).sum())
-    assert results.groups["none"]["z_found"].dtype == np.float64
+        group = results.groups[row["technique"]]
+        assert row["recovered"]["1e-1"] == int((group["z_error_least"] < 1e-1).sum())
+        assert group["z_found"].dtype == np.float64
+        assert "error_bound" not in group
+    assert results.attributes["precision"] == "float32"  # plain descent needs all digits
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_auto_means_something_else(hard, tmp_path, monkeypatch):
+    used = []
+    for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
+        monkeypatch.setattr(devices, "read_cpuinfo", lambda flags=flags: flags)
+        _recover(tmp_path, hard, "--trials", trials, "--device", "cpu")
+        used.append(read_results(tmp_path / "recover.h5").attributes["precision"])
+    results = read_results(tmp_path / "recover.h5")
+    assert used == ["float32", "mixed"]
+    assert results.attributes["config"]["precision"] == "auto"
+    assert (results.groups["none"]["z_error"] < 1e-6).all()
+
+
+def test_shards_merged_are_the_run(finished, hard, tmp_path):
+    """They have batches of their own: blocks of 8 trials are dealt in turn."""
+    whole = finished[2]
+    for number in (2, 1):
+        _recover(tmp_path, hard, *SETTINGS, "--shard", f"{number}/2")
+    parts = [f"recover-{number}-of-2.h5" for number in (2, 1)]
+    said = run_ganinv(tmp_path, "merge", "all.h5", *parts, "--format", "json")
+    assert "12 trials of 3 rules from 2 files" in said.stderr
+    merged = read_results(tmp_path / "all.h5")
+    assert merged.complete
+    for rule in RULES:
+        one, other = whole.groups[rule], merged.groups[rule]
+        assert other["trial"].tolist() == list(range(12))
+        assert (one["z_start"] == other["z_start"]).all()
+        assert (one["outcome"] == other["outcome"]).all()
+        converged = one["outcome"] == Outcome.converged
+        assert np.abs(one["z_found"] - other["z_found"])[converged].max() < 1e-3
+    for name, figure in whole.figures.items():
+        assert merged.figures[name].trials == figure.trials
+    before = (tmp_path / "all.h5").stat().st_mtime_ns
+    assert _recover(tmp_path, hard, *SETTINGS, "--out", "all.h5").stdout == said.stdout
+    assert (tmp_path / "all.h5").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("command", "what"),
     [
-        (["--checkpoint", "nowhere"], "no such checkpoint"),
-        (["--config", "nowhere"], "no such config"),
-        (["--clip", "hard"], "not one of none, standard, stochastic, wall"),
-        (["--trials", "0"], "0 is not a whole number of at least 1"),
-        (["--batch-norm", "batch"], 'use solver = "gd"'),
-        (["--out", "no/such/folder.h5"], "no/such"),
-        (["--device", "gpu"], "no GPU"),
+        (("recover", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
+        (("noise-sweep", "--trials", 8), "the 8 trials, which are dealt 8 at a time"),
+        (("invert", "a.png", "--trials", 3), "the 1 images"),
     ],
 )
-def test_misuse_is_explained_in_a_sentence(hard, tmp_path, arguments, words):
-    given = [] if "--checkpoint" in arguments else ["--checkpoint", str(hard)]
-    result = _ganinv(tmp_path, "recover", *given, *arguments, code=2)
-    assert words in result.stderr
-    assert "Traceback" not in result.output
+def test_a_shard_that_has_nothing_is_nothing_to_do(hard, tmp_path, command, what):
+    save_image(tmp_path / "a.png", make_image(hard.generator, 0))
+    result = run_ganinv(tmp_path, *command, "--checkpoint", hard.folder, "--shard", "2/2")
+    assert result.stderr.splitlines()[-1] == f"nothing to do: shard 2/2 has none of {what}"
+    assert result.stdout == "" and not list(tmp_path.glob("*.h5"))

@@ -1,22 +1,21 @@
-"""The verdict of `ganinv invert`, from image files to the word."""
+"""The verdict of `ganinv invert`: did this generator make the image, or which of several did?"""
 
 import json
+from unittest import mock
 
 import builders
 import numpy as np
 import pytest
-from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
-from matplotlib import cbook
+from called import make_image, make_random_pixels, run_ganinv, save_image
 from PIL import Image
 
-from ganinv_cli.formats import read
+from ganinv_cli import statistics
+from ganinv_cli.experiments import copies
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.shipped import find
 from ganinv_cli.store import read_results
 
-FLAT = {"black.png": 0, "grey.png": 128, "white.png": 255}
+QUALITIES = (95, 90, 75, 50, 25, 10)
 MIRRORED = """
 import tensorflow as tf
 
@@ -30,88 +29,134 @@ def generate(z):
 
 
 @pytest.fixture(scope="module")
-def grey(tmp_path_factory):
-    """A small generator of grey pictures: its folder, and itself."""
-    folder = tmp_path_factory.mktemp("grey")
-    checkpoint = builders.make_checkpoint(folder, channels=1)
-    return folder, make_generator(checkpoint)
+def generators(tmp_path_factory):
+    """Generators of 16 pixels in grey, and of 8 in colour, by their folders."""
+    folder = tmp_path_factory.mktemp("generators")
+    shapes = {"grey": {"channels": 1}, "colour": {"widths": (4,), "seed": 1}}
+    return {
+        folder / name: make_generator(builders.make_checkpoint(folder / name, **shape))
+        for name, shape in shapes.items()
+    }
 
 
-def judge(folder, *arguments):
-    """The rows of `ganinv invert`, by the names of the images."""
+@pytest.fixture(scope="module")
+def grey(generators):
+    """The folder of the first generator, and itself."""
+    return next(iter(generators.items()))
+
+
+def _judge(folder, *arguments):
+    """Return the rows of `ganinv invert`, by the names of the images."""
     result = run_ganinv(folder, "invert", *arguments, "--format", "json")
     return {row["image"]: row for row in json.loads(result.stdout)["tables"]["invert"]}
 
 
-def save_copies(folder, generator, trial):
-    pixels = make_image(generator, trial).squeeze()
-    save_image(folder / f"{trial}.png", pixels)
-    for quality in (95, 75):
-        Image.fromarray(pixels).save(folder / f"{trial}-{quality}.jpg", quality=quality)
-
-
-def save_flat(folder, generator):
-    for name, value in FLAT.items():
-        save_image(folder / name, np.full(generator.image_shape, value, np.uint8).squeeze())
-
-
 def test_generated_pictures_are_made_as_png_and_as_jpeg_and_nothing_else_is(grey, tmp_path):
     for trial in range(2):
-        save_copies(tmp_path, grey[1], trial)
-    save_flat(tmp_path, grey[1])
+        pixels = make_image(grey[1], trial).squeeze()
+        save_image(tmp_path / f"{trial}.png", pixels)
+        for quality in (95, 75):
+            Image.fromarray(pixels).save(tmp_path / f"{trial}-{quality}.jpg", quality=quality)
+    for name, value in {"black.png": 0, "grey.png": 128, "white.png": 255}.items():
+        save_image(tmp_path / name, np.full((16, 16), value, np.uint8))
     save_image(tmp_path / "noise.png", make_random_pixels(grey[1]).squeeze())
-    rows = judge(tmp_path, ".", "--checkpoint", grey[0], "--batch-size", 16)
+    rows = _judge(tmp_path, ".", "--checkpoint", grey[0], "--batch-size", 16)
     made = {name for name, row in rows.items() if row["verdict"] == "made"}
     assert made == {f"{n}{end}" for n in range(2) for end in (".png", "-95.jpg", "-75.jpg")}
     assert rows["noise.png"]["verdict"] == "outside"
     assert rows["0.png"]["nearest_copy"] == "8 bits"
+    image = read_results(tmp_path / "invert.h5").groups["image=0000"]
+    assert image["copy_quality"][0].tolist() == [0, *QUALITIES]
+    assert list(rows["0.png"]["copy_rmse"]) == ["8 bits", *(f"JPEG {each}" for each in QUALITIES)]
 
 
-def test_a_z_that_is_never_drawn_is_implausible(grey, tmp_path):
-    z = make_z(grey[1], 0)
-    z[0, :3] = 2.5
-    save_image(tmp_path / "forced.png", to_pixels(grey[1].render(z, 1))[0].squeeze())
-    arguments = ("forced.png", "--checkpoint", grey[0], "--clip", "none")
-    (row,) = judge(tmp_path, *arguments).values()
-    assert (row["verdict"], row["outside"]) == ("implausible", 3)
-
-
-def test_a_component_that_few_draws_reach_is_no_reason_against_a_normal_prior(grey, tmp_path):
-    z = np.random.default_rng(1).standard_normal((1, 6)).astype(np.float32)
-    z[0, 2] = 3.2
-    save_image(tmp_path / "rare.png", to_pixels(grey[1].render(z, 1))[0].squeeze())
-    arguments = ("rare.png", "--checkpoint", grey[0], "--prior", "normal:1,0.9999")
-    (row,) = judge(tmp_path, *arguments).values()
-    assert (row["verdict"], row["nearest_copy"]) == ("made", "8 bits")
+@pytest.mark.parametrize(
+    ("z", "options", "verdict"),
+    [
+        ((2.5, 2.5, 2.5, 0.1, -0.4, 0.3), ("--clip", "none"), "implausible"),
+        # a component that few draws reach is no reason against a normal prior
+        ((0.3, 0.8, 3.2, -1.3, 0.9, 0.4), ("--prior", "normal:1,0.9999"), "made"),
+    ],
+)
+def test_a_z_is_implausible_only_if_it_is_never_drawn(grey, tmp_path, z, options, verdict):
+    picture = to_pixels(grey[1].render(np.array([z], np.float32), 1))[0]
+    save_image(tmp_path / "a.png", picture.squeeze())
+    (row,) = _judge(tmp_path, "a.png", "--checkpoint", grey[0], *options).values()
+    assert row["verdict"] == verdict
+    assert row["outside"] == (3 if verdict == "implausible" else row["outside"])
 
 
 def test_two_z_of_one_picture_are_ambiguous(tmp_path):
     (tmp_path / "generator.py").write_text(MIRRORED)
     run_ganinv(tmp_path, "sample", "generator.py", "--trust", "--count", 1, "--out", "a.png")
     arguments = ("a.png", "--checkpoint", "generator.py", "--trust", "--trials", 8)
-    (row,) = judge(tmp_path, *arguments).values()
+    (row,) = _judge(tmp_path, *arguments).values()
     assert row["verdict"] == "ambiguous"
     assert "from 2 different z" in row["explanation"]
 
 
-def test_files_say_what_copies_lose(grey, tmp_path):
-    save_image(tmp_path / "a.png", make_image(grey[1], 0).squeeze())
-    (row,) = judge(tmp_path, "a.png", "--checkpoint", grey[0], "--trials", 2).values()
-    image = read_results(tmp_path / "invert.h5").groups["image=0000"]
-    assert image["copy_quality"][0].tolist() == [0, 95, 90, 75, 50, 25, 10]
-    assert list(row["copy_rmse"]) == ["8 bits", *(f"JPEG {q}" for q in (95, 90, 75, 50, 25, 10))]
+def _attribute(folder, checkpoints, *more, **keywords):
+    several = (word for path in checkpoints for word in ("--checkpoint", path))
+    given = (".", "--trials", 4, "--batch-size", 8, "--format", "json", *several, *more)
+    return run_ganinv(folder, "invert", *given, **keywords)
 
 
-@pytest.mark.slow
-def test_the_shipped_generator_knows_its_own(tmp_path):
-    """Two starts, as an image outside the range takes thousands of gradients for each."""
-    generator = make_generator(read(find("checkpoint", "portraits64"), Conventions()))
-    save_copies(tmp_path, generator, 0)
-    save_image(tmp_path / "black.png", np.zeros(generator.image_shape, np.uint8))
-    photograph = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    images = ("0.png", "0-75.jpg", "black.png", photograph)
-    rows = judge(tmp_path, *images, "--trials", 2)
-    made = {name for name, row in rows.items() if row["verdict"] == "made"}
-    assert made == {"0.png", "0-75.jpg"}
-    assert rows["black.png"]["verdict"] in {"implausible", "outside"}
-    assert rows["grace_hopper.jpg"]["verdict"] in {"near", "outside"}
+@pytest.fixture(scope="module")
+def compared(generators, tmp_path_factory):
+    """A folder in which two pictures and noise were attributed, and the output."""
+    folder = tmp_path_factory.mktemp("compared")
+    for path, generator in generators.items():
+        save_image(folder / f"{path.name}.png", make_image(generator, 0).squeeze())
+    save_image(folder / "noise.png", make_random_pixels([*generators.values()][1]))
+    return folder, _attribute(folder, generators, "--npz", "z.npz", publishing=True)
+
+
+def test_each_picture_is_attributed_to_the_generator_that_made_it(compared):
+    folder, result = compared
+    rows = json.loads(result.stdout)["tables"]["attribution"]
+    assert {row["image"]: row["answer"] for row in rows} == {
+        "colour.png": "colour",
+        "grey.png": "grey",
+        "noise.png": "none of them",
+    }
+    for name, shape in {"colour": (8, 8, 3), "grey": (16, 16, 1)}.items():
+        results = read_results(folder / f"invert-{name}.h5")
+        assert results.complete
+        assert results.groups["image=0000"]["target"][0].shape == shape
+        assert (folder / "invert" / f"invert-{name}" / "images").is_dir()
+        assert (folder / f"z-{name}.npz").exists()
+    assert not (folder / "invert.h5").exists()
+    page = (folder / "invert" / "report.html").read_text()
+    assert page.index("Which generator made it") < page.index("How near the reconstruction is")
+
+
+def test_the_same_command_attributes_again(compared, generators):
+    """The figures of one generator are no images for the next."""
+    folder, result = compared
+    before = [path.stat().st_mtime_ns for path in sorted(folder.glob("*.h5"))]
+    again = _attribute(folder, generators)
+    assert again.stdout == result.stdout == (folder / "invert" / "attribution.json").read_text()
+    assert [path.stat().st_mtime_ns for path in sorted(folder.glob("*.h5"))] == before
+
+
+def test_a_generator_that_does_not_load_or_is_given_twice_is_refused(compared, generators):
+    folder, first = compared[0], next(iter(generators))
+    (folder / "broken.pt").write_bytes(b"no generator")
+    for others, words in ((["broken.pt"], "broken.pt"), ([first], "is given twice")):
+        result = _attribute(folder, [first, *others], "--out", "new.h5", code=2)
+        assert words in result.stderr
+    assert not list(folder.glob("new*"))
+
+
+def test_a_worse_copy_loses_no_less_and_pixels_that_a_mask_leaves_out_nothing(easy):
+    half = np.zeros((16, 16, 1), np.bool_)
+    half[:8] = True
+    masks = (None, half, ~half)
+    whole, one, other = (copies.find_copy_losses(easy.generator, mask) for mask in masks)
+    assert whole.shape == (1 + len(QUALITIES),)
+    assert (np.diff(whole) >= 0).all() and whole[0] < whole[1] < whole[-1]
+    assert whole[0] == pytest.approx(statistics.rounding_residual(16 * 16 * 3), rel=0.4)
+    assert (one < whole).all() and (one + other >= whole).all()
+    with mock.patch.object(copies, "measure_copy_losses", side_effect=AssertionError):
+        again = [copies.find_copy_losses(easy.generator, mask) for mask in masks]
+    assert np.array_equal(again, [whole, one, other])  # measured once for each mask

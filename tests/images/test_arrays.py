@@ -20,13 +20,6 @@ def _draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def test_an_array_of_the_generators_size_is_taken_unchanged() -> None:
-    pixels = _draw(*SHAPE)
-    target = _make(pixels)
-    assert (target.name, target.notes, target.error) == ("x", (), "")
-    np.testing.assert_array_equal(target.pixels, pixels)
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_floats_are_rounded_to_8_bits(dtype: type) -> None:
     pixels = _draw(*SHAPE)

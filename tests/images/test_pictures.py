@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, files, list_images, load_image, suppress_pillow_warnings
+from ganinv_cli.images import Crop, files, load_image, suppress_pillow_warnings
+from ganinv_cli.images.files import list_named_images
 
 SHAPE = (8, 8, 3)
 
@@ -48,7 +49,7 @@ def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path: Path) 
         write(folder / name)
     (folder / "e.png").symlink_to("b.png")
     expected = [named, folder / "a/c.JPG", folder / "b.png"]
-    assert list_images([named, folder, folder / "b.png"]) == expected
+    assert list_named_images([named, folder, folder / "b.png"]) == expected
 
 
 def test_links_are_followed_and_end(tmp_path: Path) -> None:
@@ -57,17 +58,17 @@ def test_links_are_followed_and_end(tmp_path: Path) -> None:
     write(folder / "b.png")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(folder)
-    assert list_images([folder]) == [folder / "b.png", folder / "link" / "a.png"]
+    assert list_named_images([folder]) == [folder / "b.png", folder / "link" / "a.png"]
 
 
 def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere")
     for name in ("none.png", "gone.png"):
         with pytest.raises(ImageError, match=rf"{name} does not exist; name an image or a folder"):
-            list_images([tmp_path / name])
+            list_named_images([tmp_path / name])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=r"empty holds no image; ganinv reads \.bmp, .*\.webp"):
-        list_images([tmp_path / "empty"])
+        list_named_images([tmp_path / "empty"])
     with pytest.raises(ImageError, match=r"empty cannot be read \(Is a directory\)"):
         load_image(tmp_path / "empty", SHAPE, Crop())
 
@@ -89,7 +90,7 @@ def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no image of a known format"),
         (encode(draw(64, 64), "JPEG")[:-2000], "cannot be read as an image"),
         (claim(30_000, 30_000), "cannot be read as an image .*pixels"),
-        (claim(10_000, 9_000), "has 10,000 x 9,000 pixels, more than 89 million"),
+        (claim(10_000, 9_000), "cannot be read as an image .*pixels"),
     ],
     ids=["text", "PostScript", "truncated", "bomb", "small bomb"],
 )

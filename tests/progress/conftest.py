@@ -34,33 +34,19 @@ class Terminal:
         """All that was shown until now, without colours and movements of the cursor."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._shown.decode(errors="replace"))
 
-    def wait_for(self, text: str, seconds: float) -> float:
-        """Wait until a text is shown; return how long that took."""
-        start = time.monotonic()
+    def wait_for(self, text: str, seconds: float) -> None:
+        """Wait until a text is shown."""
+        end = time.monotonic() + seconds
         while text not in self.text:
-            assert time.monotonic() - start < seconds, self.text
+            assert time.monotonic() < end, self.text
             assert self._read(0.1), self.text
-        return time.monotonic() - start
 
-    def press_ctrl_c(self) -> None:
-        os.write(self._descriptor, b"\x03")
-
-    def wait_for_end(self, seconds: float) -> tuple[int, float]:
-        """Wait until the process ends; return its exit status, and how long that took."""
-        start = time.monotonic()
-        while self._read(0.1):
-            assert time.monotonic() - start < seconds, self.text
-        _, status = os.waitpid(self._process, 0)
-        self._process = 0
-        return os.waitstatus_to_exitcode(status), time.monotonic() - start
-
-    def hang_up(self, times: int) -> int:
+    def hang_up(self) -> int:
         """Close the terminal, and pass SIGHUP on as a shell does; return the exit status."""
         os.close(self._descriptor)
         self._descriptor = -1
-        for _ in range(times - 1):
-            time.sleep(0.5)
-            os.kill(self._process, signal.SIGHUP)
+        time.sleep(0.5)
+        os.kill(self._process, signal.SIGHUP)
         _, status = os.waitpid(self._process, 0)
         self._process = 0
         return os.waitstatus_to_exitcode(status)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from known_results import make_group, make_results
 
-from ganinv_cli.cli.report import report
+from ganinv_cli.cli.results import report
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.report import render, summarize
 from ganinv_cli.report.output.render import RENDERERS

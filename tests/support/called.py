@@ -39,15 +39,18 @@ def list_messages(result: Result) -> list[str]:
     return [line for line in result.stderr.splitlines() if " is not confirmed: " not in line]
 
 
-def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, str]:
-    """Start a command, stop it after two commits, and return its status and stderr."""
+def run_and_stop(folder: Path, signal: int, *arguments: object) -> tuple[int, str, str]:
+    """Start a command, stop it after two commits, and return its status, stdout and stderr."""
     command = [sys.executable, "-c", _OFTEN, *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and len(list(folder.glob("*.h5.parts/*.h5"))) < 2:
-        time.sleep(0.02)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=folder, **pipes)
+    sizes: set[int] = set()
+    while process.poll() is None and len(sizes) < 3:
+        sizes |= {log.stat().st_size for log in folder.glob("*.h5.log")}
+        time.sleep(0.01)
     process.send_signal(signal)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
+    out, said = process.communicate(timeout=60)
+    return process.returncode, out, said
 
 
 def make_image(generator: Generator, trial: int) -> np.ndarray:

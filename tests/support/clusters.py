@@ -116,7 +116,7 @@ def list_descendants(pid: int) -> dict[int, str]:
 def list_workers(pid: int) -> list[int]:
     """The processes of workers below one."""
     return [
-        child for child, name in list_descendants(pid).items() if name.startswith("ray::Worker")
+        child for child, name in list_descendants(pid).items() if name.startswith("ray::RayWorker")
     ]
 
 

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 
 from ganinv_cli.report.report import list_trial_groups
-from ganinv_cli.store import Provenance, checksums, files, open_run, schema
-from ganinv_cli.store.merge.merge_files import merge_files
+from ganinv_cli.store import Provenance, hdf5, log, open_run, rows
+from ganinv_cli.store.merge import merge_files
 
 LATENT = 3
 PIXELS = (4, 4, 3)  # height, width, channels
@@ -108,24 +108,22 @@ def _make_certificate_row(draw):
 
 
 def make_rows(trials, groups=("", "none", "stochastic")):
+    rows = {group: [make_row(group, trial) for trial in trials] for group in groups}
     return {
         group: {"trial": np.array(trials)}
-        | {
-            name: np.stack([make_row(group, trial)[name] for trial in trials])
-            for name in make_row(group, 0)
-        }
-        for group in groups
+        | {name: np.stack([row[name] for row in listed]) for name in listed[0]}
+        for group, listed in rows.items()
     }
 
 
-def add_missing_columns(rows, latent):
+def add_missing_columns(given, latent):
     """Return rows of a rule with zeros in the columns that they lack and every file has."""
     zeros = {
-        column.name: np.zeros((len(rows["trial"]), *[latent] * len(column.shape)), np.float32)
-        for column in schema.get_columns("none").values()
+        column.name: np.zeros((len(given["trial"]), *[latent] * len(column.shape)), np.float32)
+        for column in rows.get_columns("none").values()
         if not column.optional or column.name in ("z_error", "first/z_error")
     }
-    return zeros | {"first/outcome": np.ones(len(rows["trial"]))} | rows
+    return zeros | {"first/outcome": np.ones(len(given["trial"]))} | given
 
 
 def commit_batches(run, *batches):
@@ -148,14 +146,10 @@ def assert_holds(results, trials):
 def set_attribute(path, name, value):
     """Change an attribute of a results file, or remove it, and the checksum of all."""
     with h5py.File(path, "r+") as file:
-        file.attrs.pop(checksums.ATTRIBUTE, None)
+        file.attrs.pop(hdf5.ATTRIBUTE, None)
         file.attrs.pop(name, None)
         if value is not None:
             file.attrs[name] = value
-
-
-def parts_folder(path):
-    return files.parts_folder(path)
 
 
 def write_results_file(path, trials, finished=True, figures=None, **changes):
@@ -165,6 +159,12 @@ def write_results_file(path, trials, finished=True, figures=None, **changes):
         if finished:
             run.finish(figures)
     return path
+
+
+def count_commits(path):
+    """Return how many commits a run that goes on has made."""
+    file = log.name_log(path)
+    return file.read_bytes().count(log.MARK) if file.exists() else 0
 
 
 def write_shards(folder):
@@ -197,6 +197,6 @@ def kill_after(monkeypatch, calls):
 
         return call
 
-    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir", "posix_fallocate"):
+    for name in ("fsync", "replace", "unlink", "pwrite", "ftruncate", "posix_fallocate"):
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
     return left

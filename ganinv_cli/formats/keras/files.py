@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ganinv_cli.files.hdf5 import MAX_TEXT
-from ganinv_cli.files.regular_file import open_regular_file, read_regular_file
-from ganinv_cli.files.zip_archive import open_archive
+from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.formats.keras.hdf5 import Group, open_root
+from ganinv_cli.formats.keras.hdf5 import MAX_TEXT, Group, open_root
 from ganinv_cli.formats.keras.weights import ROOT_GROUPS
 from ganinv_cli.formats.reading import translate_errors
-from ganinv_cli.limits import is_bomb
 
 MAX_BYTES = 4 * 4 * 100_000_000 + (1 << 26)  # weights, twice those of an optimizer, and slack
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -57,7 +54,7 @@ def open_keras_file(path: Path) -> Iterator[KerasFile]:
     Raises UnreadableError.
     """
     try:
-        with open_regular_file(path) as file:
+        with path.open("rb") as file:
             is_archive = zipfile.is_zipfile(file)
     except OSError as error:
         raise UnreadableError(
@@ -72,8 +69,8 @@ def _open_archive(path: Path) -> Iterator[KerasFile]:
     with tempfile.TemporaryFile() as copy:
         with (
             _translate_zip_errors(),
-            open_regular_file(path) as file,
-            open_archive(file) as archive,
+            path.open("rb") as file,
+            zipfile.ZipFile(file) as archive,
         ):
             config = _read_text_member(archive, "config.json")
             metadata = (
@@ -135,7 +132,7 @@ def _read_config_beside(path: Path) -> str:
         if not config.exists():
             continue
         try:
-            content = read_regular_file(config, MAX_TEXT)
+            content = config.read_bytes()
         except OSError as error:
             raise UnreadableError(
                 f"{name} beside it cannot be read ({error.strerror}); check its permissions"

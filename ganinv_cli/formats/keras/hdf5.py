@@ -2,20 +2,23 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 
-from ganinv_cli.files import hdf5
-from ganinv_cli.files.hdf5 import MAX_NAMES, DamagedHdf5Error, Hdf5Error
+from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
-from ganinv_cli.formats.reading import damaged_error
-from ganinv_cli.limits import is_bomb
+from ganinv_cli.formats.reading import damaged_error, translate_errors
+from ganinv_cli.store.hdf5 import check_links
 
 Shape = tuple[int, ...]
+
+MAX_TEXT = 1 << 22  # bytes of a text; a config has some kilobytes
+MAX_NAMES = 10_000  # texts in an attribute, and entries of a group
+_DAMAGED_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError)  # of h5py
 
 FLOAT_TYPES = {np.dtype(kind) for kind in ("float16", "float32", "float64")}
 
@@ -23,13 +26,14 @@ FLOAT_TYPES = {np.dtype(kind) for kind in ("float16", "float32", "float64")}
 @contextmanager
 def open_root(file: Path | BinaryIO) -> Iterator["Group"]:
     """Open the root group of a file. Raises UnreadableError, also while it is read."""
-    try:
-        with hdf5.open_file(file) as root:
-            yield Group(root)
-    except DamagedHdf5Error as error:
-        raise damaged_error(str(error)) from None
-    except Hdf5Error as error:
-        raise UnreadableError(f"{error}; save the model again with Keras") from None
+    paths: list[bytes] = []
+    with ExitStack() as stack:
+        with translate_errors("it cannot be read as HDF5", *_DAMAGED_ERRORS):
+            root = stack.enter_context(h5py.File(file, "r"))
+            root.id.links.visit(paths.append)
+        with translate_errors("it is not a file that Keras writes", *_DAMAGED_ERRORS):
+            check_links(root, [path.decode(errors="replace") for path in paths])
+        yield Group(root)
 
 
 class Group:
@@ -43,7 +47,7 @@ class Group:
         return str(self._group.name)
 
     @property
-    @hdf5.translate_errors("it cannot be listed")
+    @translate_errors("it cannot be listed", *_DAMAGED_ERRORS)
     def names(self) -> list[str]:
         if len(self._group) > MAX_NAMES:
             raise UnreadableError(
@@ -62,7 +66,7 @@ class Group:
         found = self._find(path)
         return Array(found) if isinstance(found, h5py.Dataset) else None
 
-    @hdf5.translate_errors("something in it cannot be found")
+    @translate_errors("something in it cannot be found", *_DAMAGED_ERRORS)
     def _find(self, path: str) -> Any:
         node = self._group
         for part in path.strip("/").split("/"):
@@ -85,9 +89,24 @@ class Group:
             found, number = [*(found or []), *part], number + 1
         return found or []
 
-    @hdf5.translate_errors("an attribute cannot be read")
+    @translate_errors("an attribute cannot be read", *_DAMAGED_ERRORS)
     def _read_attribute(self, name: str) -> list[str] | None:
-        return hdf5.read_texts(self._group, name)
+        """Return the texts of an attribute, or None."""
+        if name not in self._group.attrs:
+            return None
+        stored = self._group.attrs.get_id(name)
+        if (
+            math.prod(stored.shape or ()) > MAX_NAMES
+            or h5py.check_string_dtype(stored.dtype) is None
+        ):
+            raise ValueError(f"{name} of {self.path} is no text, or too long")
+        texts = [
+            each.decode() if isinstance(each, bytes) else str(each)
+            for each in np.ravel(self._group.attrs[name])
+        ]
+        if sum(map(len, texts)) > MAX_TEXT:
+            raise ValueError(f"{name} of {self.path} is too long")
+        return texts
 
 
 class Array:
@@ -97,11 +116,11 @@ class Array:
         self._dataset = dataset
 
     @property
-    @hdf5.translate_errors("an array cannot be read")
+    @translate_errors("an array cannot be read", *_DAMAGED_ERRORS)
     def shape(self) -> Shape:
         return tuple(self._dataset.shape or ())
 
-    @hdf5.translate_errors("an array cannot be read")
+    @translate_errors("an array cannot be read", *_DAMAGED_ERRORS)
     def read_values(self) -> np.ndarray:
         """Return a read-only float32 array. Check `shape` before the call."""
         self._check_dataset()

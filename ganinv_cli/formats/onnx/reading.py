@@ -11,8 +11,6 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from ganinv_cli.files.links import resolve_links
-from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import MAX_LATENT, MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error, open_file, translate_errors
 
@@ -136,20 +134,20 @@ class _TensorReader:
         """Return the bytes of a tensor that another file in the model's folder holds."""
         entries = {each.key: each.value for each in tensor.external_data}
         location = entries.get("location", "")
-        root = resolve_links(self._folder)
+        root = self._folder.resolve()
         file = root / location
         bytes_each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
         expected = math.prod(tensor.dims) * bytes_each
         with translate_errors(f"{name} is damaged", ValueError, OSError):
             start, length = (int(entries.get(key) or 0) for key in ("offset", "length"))
-            outside = not location or not resolve_links(file).is_relative_to(root)
+            outside = not location or not file.resolve().is_relative_to(root)
         if outside or Path(location).is_absolute() or ".." in Path(location).parts:
             raise UnreadableError(
                 f"{name} is in {location[:100]!r}, outside the folder of the file; put all files "
                 "of the model into one folder"
             )
         try:
-            opened = open_regular_file(file)
+            opened = file.open("rb")
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             reason = "is missing" if missing else f"cannot be read ({error.strerror})"
@@ -164,4 +162,4 @@ class _TensorReader:
                     f"which has {size:,}"
                 )
             opened.seek(start)
-            return opened.read(expected)
+            return bytes(opened.read(expected))

@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ganinv_cli.errors import to_printable
-from ganinv_cli.files.regular_file import open_regular_file
 from ganinv_cli.formats.interface import UnfinishedGenerator, UnreadableError
 from ganinv_cli.formats.saved_model.variables import Variables, name_variables
 from ganinv_cli.formats.traced.functions import FunctionInput, trace_function
@@ -47,7 +46,7 @@ def read_graph_file(file: Path) -> UnfinishedGenerator:
 
 def _read_bytes(file: Path) -> bytes:
     try:
-        with open_regular_file(file) as opened:
+        with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableError(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ganinv_cli.files.regular_file import check_regular_file
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.tensorflow.index import check_index
 from ganinv_cli.formats.tensorflow.tensors import CheckpointTensors
@@ -65,7 +64,7 @@ class Variables:
         if self._tensors is None:
             index = self._prefix.with_name("variables.index")
             try:
-                check_regular_file(index)
+                index.open("rb").close()
             except OSError as error:
                 raise UnreadableError(
                     f"needs {FOLDER}/{index.name} beside its graph, which cannot be read "

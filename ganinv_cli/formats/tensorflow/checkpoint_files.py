@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import CheckpointError
-from ganinv_cli.files.regular_file import open_regular_file
-from ganinv_cli.files.write import replace_file
+from ganinv_cli.files import replace_file
 from ganinv_cli.formats.detect import list_titles
 
 STATE_FILE = "checkpoint"  # the file that names a folder's newest checkpoint
@@ -143,7 +142,7 @@ def _find_in_folder(folder: Path) -> CheckpointFiles:
 
 
 def _follow_state_file(state: Path) -> CheckpointFiles:
-    with open_regular_file(state) as file:
+    with state.open("rb") as file:
         text = file.read(MAX_STATE_BYTES).decode("utf-8", "replace")
     newest = _NEWEST.search(text)
     if not newest:
@@ -218,7 +217,7 @@ def _is_v1(path: Path) -> bool:
         return False
     if path.stat().st_size < len(TABLE_MAGIC):
         return False
-    with open_regular_file(path) as file:
+    with path.open("rb") as file:
         file.seek(-len(TABLE_MAGIC), 2)
         return file.read() == TABLE_MAGIC
 

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ganinv_cli.files.zip_archive import open_archive
+from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import UnreadableError
 from ganinv_cli.formats.reading import open_file, translate_errors
 from ganinv_cli.formats.torch.pickle_parser import GlobalName, PersistentId, load
-from ganinv_cli.limits import is_bomb
 
 MAX_PICKLE = 1 << 26  # bytes; a network's description has a few thousand
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file without an archive
@@ -63,7 +62,7 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
             yield _read_legacy(file)
             return
         with _translate_errors():
-            archive = open_archive(file)
+            archive = zipfile.ZipFile(file)
         with archive:
             yield _read_archive(archive)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ganinv_cli.limits import MAX_SQUARE_LATENT
+from ganinv_cli.network.shapes import MAX_SQUARE_LATENT
 from ganinv_cli.report.inspect.conventions import format_conventions
 from ganinv_cli.report.inspect.descent import format_descent
 from ganinv_cli.report.inspect.text_table import make_table, render_table, wrap_text

@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganinv_cli.errors import GaninvError, ResultsError
-from ganinv_cli.files.array_file import ArrayFileError, open_arrays
-from ganinv_cli.files.write import make_folder, replace_file
-from ganinv_cli.limits import MAX_ARRAY_BYTES
+from ganinv_cli.files import ArrayFileError, make_folder, read_arrays, replace_file
 from ganinv_cli.report.invert import numbers
 from ganinv_cli.report.invert.numbers import InvertRow
 from ganinv_cli.report.shared.image_results import ImageResults, best_psnr, read_images
@@ -64,8 +62,7 @@ def save_latents(
 def holds_saved_latents(path: Path) -> bool:
     """Return whether a file is like those that `save_latents` writes."""
     try:
-        with open_arrays(path, MAX_ARRAY_BYTES) as arrays:
-            return {"names", "rule", "z"} <= {array.name for array in arrays}
+        return {"names", "rule", "z"} <= read_arrays(path).keys()
     except (OSError, ArrayFileError):
         return False
 

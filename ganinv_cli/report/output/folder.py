@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.files.write import encode_png, make_folder, replace_file
+from ganinv_cli.files import encode_png, make_folder, replace_file
 from ganinv_cli.report.output.page import PageContent, render_page
 from ganinv_cli.report.output.plots import FORMATS, encode_drawn_figure, use_own_style
 from ganinv_cli.report.output.render import render

@@ -1,0 +1,309 @@
+"""`ganinv recover`, `noise-sweep`, `consistency` and `invert`."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from ganinv_cli.cli import options, publish
+from ganinv_cli.cli.options import Command
+from ganinv_cli.errors import UsageError
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.config import (
+    Config,
+    ConsistencyConfig,
+    ImagesConfig,
+    InvertConfig,
+    NoiseSweepConfig,
+    RecoverConfig,
+)
+from ganinv_cli.settings.declare import list_settings
+from ganinv_cli.settings.load import load
+from ganinv_cli.settings.names import name_generators
+from ganinv_cli.settings.shipped import find
+
+if TYPE_CHECKING:
+    from ganinv_cli.engine.loaded_generator import LoadedGenerator
+    from ganinv_cli.experiments.plan import ImageRun
+    from ganinv_cli.store import NamedImage
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Output:
+    """The options for the results file and for what is printed."""
+
+    out: Path | None
+    overwrite: bool
+    style: str
+    open_page: bool  # whether the page is shown in the browser at the end
+    verbose: bool
+    quiet: bool
+
+
+class Run(NamedTuple):
+    """A run that can start: its settings and its files."""
+
+    config: Config
+    file: Path  # of the results
+    npz: Path | None  # for the z of every image
+
+
+def _experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
+    """Add an option for each setting of an experiment, and those of `Output`."""
+    settings = [each for each in list_settings(kind).values() if each.declaration.in_options]
+    others = (
+        options.option(
+            "--config",
+            type=options.Shipped("config"),
+            help="TOML file with settings, or the name of one that ships; options override it.",
+        ),
+        options.out(
+            show_default=results_file,
+            help="Results file. Tables and figures go into the folder of the same name.",
+        ),
+        options.overwrite(),
+        options.style(),
+        options.open_page(),
+        options.verbose(help="Print all tables, and what was loaded."),
+        options.quiet(),
+    )
+    return lambda function: options.add_options(
+        function, [*map(options.make_option, settings), *others]
+    )
+
+
+@click.command(
+    cls=Command,
+    first=("trials", "checkpoint", "clip", "seed", "device", "out", "style", "config"),
+)
+@_experiment_options(RecoverConfig, "recover.h5")
+def recover(**given: Any) -> None:
+    """Recover known latent vectors (Table 1, Figure 1).
+
+    Draws latent vectors, makes their images, and recovers each under every clipping rule from the
+    same start. Prints the success rate, the error and the speed, as in the paper. The same command
+    continues a run that was stopped; a larger --trials extends a finished run.
+
+    \b
+    Example:
+        ganinv recover --trials 200
+        ganinv recover --polish float64 --out float64.h5
+        ganinv recover --config paper-text --trials 8 --out paper.h5
+    """
+    _run_and_publish(RecoverConfig, "recover.h5", given)
+
+
+@click.command(
+    "noise-sweep",
+    cls=Command,
+    first=("variances", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
+)
+@_experiment_options(NoiseSweepConfig, "noise-sweep.h5")
+def noise_sweep(**given: Any) -> None:
+    """Recover latent vectors from noisy images (Figure 2).
+
+    Adds Gaussian noise of each variance to the images of known latent vectors, and recovers each
+    under every clipping rule from the same noisy image and start. Prints how the error of z grows,
+    how close it is to the Cramer-Rao bound, and whether the rules differ. The same command
+    continues a run that was stopped; a larger --trials extends a finished run.
+
+    \b
+    Example:
+        ganinv noise-sweep
+        ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
+    """
+    _run_and_publish(NoiseSweepConfig, "noise-sweep.h5", given)
+
+
+@click.command(
+    cls=Command,
+    first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
+)
+@_experiment_options(ConsistencyConfig, "consistency.h5")
+def consistency(**given: Any) -> None:
+    """Recover one unseen image many times (Table 2).
+
+    Do the recoveries agree? Prints how far apart they are, compared with random vectors and with
+    the paper, and how many distinct minima they are. With --restarts N each recovery is the best
+    of N + 1 starts. The same command continues a run that was stopped; a larger --trials extends a
+    finished run. New images are added to the results file; those that it holds are not run again,
+    and `ganinv report` shows all of them. The paper has 1,000 trials; the default is 100.
+
+    \b
+    Example:
+        ganinv consistency --image portrait.png
+        ganinv consistency --image faces/ --trials 20 --restarts 3
+    """
+    _run_and_publish(ConsistencyConfig, "consistency.h5", given)
+
+
+@click.command(
+    cls=Command,
+    first=("trials", "checkpoint", "crop", "mask", "device", "out", "npz", "style"),
+)
+@click.argument("image", nargs=-1, type=click.Path(), metavar="IMAGE...")
+@_experiment_options(InvertConfig, "invert.h5")
+@options.npz(
+    help="Also write the z of every image to this file. With several generators each gets its own "
+    "file, e.g. z-portraits64.npz."
+)
+def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
+    """Find the latent vectors of images, each with a verdict.
+
+    Takes image files, NumPy files (.npy, .npz) and folders. Prints for each image whether the
+    generator made it, and why: how close the reconstruction is, how many starts agree, how well z
+    is determined, and whether z lies inside the prior's bounds. Pictures of original,
+    reconstruction and difference are written to the folder. A file that is not an image is skipped,
+    and the exit status is 1; if no file is an image, it is 2. The same command continues a run that
+    was stopped.
+
+    New images are added to the results file. Images that it holds, under this or another name, are
+    not inverted again. `ganinv report invert.h5` shows all of them.
+
+    With several generators it prints which of them made each image, or that none did. Each
+    generator gets its own results file, e.g. invert-portraits64.h5; `ganinv report` on these files
+    prints the answer again.
+
+    \b
+    Example:
+        ganinv invert portrait.png
+        ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
+        ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
+    """
+    _run_and_publish(InvertConfig, "invert.h5", given, checkpoint or (None,), npz)
+
+
+def _run_and_publish(
+    kind: type[Config],
+    results_file: str,
+    given: dict[str, Any],
+    checkpoints: Sequence[str | None] = (),
+    npz: Path | None = None,
+) -> None:
+    """Run an experiment on each generator, and publish the results.
+
+    Those of several generators are compared. The exit status is 1 if images were not read.
+    """
+    output = Output(**{each.name: given.pop(each.name) for each in fields(Output)})
+    checkpoints = checkpoints or (given["checkpoint"],)
+    several = len(checkpoints) > 1
+    for checkpoint in checkpoints:
+        if checkpoints.count(checkpoint) > 1:
+            raise UsageError(f"--checkpoint {checkpoint} is given twice; give each generator once")
+    names = name_generators([str(each) for each in checkpoints]) if several else [""]
+    default = output.out or Path(results_file)
+    runs = [
+        _prepare(kind, given | {"checkpoint": checkpoint}, output, default, name, npz)
+        for name, checkpoint in zip(names, checkpoints, strict=True)
+    ]
+    from ganinv_cli.engine.loaded_generator import read_run_generator
+
+    with show_on_terminal(output.quiet) as reporter:
+        generators = [  # all before any work, as one may be refused
+            read_run_generator(run.config, reporter, verbose=output.verbose) for run in runs
+        ]
+    folder = publish.get_results_folder(default)
+    folders: dict[Path, Path] = {}
+    images: dict[Path, Sequence[NamedImage]] = {}
+    unread: dict[str, None] = {}
+    for run, name, generator in zip(runs, names, generators, strict=True):
+        if several and not output.quiet:
+            click.echo(f"generator {len(folders) + 1} of {len(runs)}: {name}", err=True)
+        own_folder = publish.get_results_folder(run.file)
+        folders[run.file] = folder / run.file.stem if several else own_folder
+        done = _run(run, output, generator, folder if several else own_folder)
+        if done:
+            images[run.file] = done.images
+            unread |= dict.fromkeys(done.unread)
+    publish.publish(
+        folders,
+        output.style,
+        output.quiet,
+        page_folder=folder if several else None,
+        brief=not output.verbose,
+        images=images,
+        attribution=several,
+    )
+    if output.open_page:
+        publish.open_page(folder if several else folders[run.file])
+    for sentence in unread:
+        click.echo(f"Error: {sentence}", err=True)
+    if unread:
+        sys.exit(1)
+
+
+def _prepare(
+    kind: type[Config],
+    given: Mapping[str, Any],
+    output: Output,
+    default: Path,
+    name: str,
+    npz: Path | None,
+) -> Run:
+    """Load the settings, choose the files, and print the config's note.
+
+    Raises, before any work, what is wrong with them. `name` is of one of several generators.
+    """
+    settings = {key: given[key] for key in given if key != "config"}
+    config = load(kind, find("config", given["config"]) if given["config"] else None, settings)
+    if isinstance(config, ImagesConfig):
+        from ganinv_cli.images.files import list_named_images
+
+        list_named_images(config.image)
+    shard = "" if output.out else config.shard.replace("/", "-of-")
+    file = default.with_stem("-".join(filter(None, (default.stem, name, shard))))
+    publish.get_results_folder(file)
+    z_file = npz.with_stem(f"{npz.stem}-{name}") if npz and name else npz
+    if z_file:
+        _check_npz(z_file, file)
+    if config.note and not output.quiet:
+        click.echo(config.note.strip(), err=True)
+    if not (output.quiet or given["checkpoint"] or config.checkpoint == kind.checkpoint):
+        click.echo(f"generator: {config.checkpoint}, as {given['config']} has it", err=True)
+    return Run(config, file, z_file)
+
+
+def _check_npz(npz: Path, file: Path) -> None:
+    """Raise UsageError, before any work, if --npz cannot be a .npz file where it is.
+
+    An archive of an earlier call is replaced; any other file, e.g. one of images, is kept.
+    """
+    from ganinv_cli.files import check_output_file, has_content
+    from ganinv_cli.report.invert.latents import holds_saved_latents
+
+    check_output_file(npz, (".npz",), True, "--npz")
+    if npz.resolve() == file.resolve():
+        raise UsageError(f"--npz {npz} is the results file as well; name another file")
+    if has_content(npz) and not holds_saved_latents(npz):
+        raise UsageError(
+            f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
+        )
+
+
+def _run(
+    run: Run, output: Output, generator: "LoadedGenerator", figure_folder: Path
+) -> "ImageRun | None":
+    """Run an experiment, and save the z of its images; return these, if it has image files."""
+    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.experiments.run import run_experiment
+
+    with show_on_terminal(output.quiet) as reporter:
+        images = run_experiment(
+            run.config,
+            generator,
+            run.file,
+            reporter,
+            overwrite=output.overwrite,
+            verbose=output.verbose,
+            inputs=ImageInputs(figure_folder=figure_folder),
+        )
+    if images and run.npz:
+        from ganinv_cli.report.invert.latents import save_latents
+
+        save_latents(run.file, run.npz, images.images)
+    return images

@@ -1,0 +1,356 @@
+"""A generator that was read, checked and can be built: what `load` returns and a run needs."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ganinv_cli.engine.tensorflow_start import start_tensorflow
+from ganinv_cli.errors import ConfigError, UsageError
+from ganinv_cli.progress import SILENT, Reporter
+from ganinv_cli.settings.config import Config, RecoverConfig
+from ganinv_cli.settings.conventions import Conventions
+from ganinv_cli.settings.load import check_type
+from ganinv_cli.settings.shipped import find
+
+if TYPE_CHECKING:
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.checkpoint import Checkpoint
+    from ganinv_cli.network.generator import BatchNormMode, Generator
+
+Kind = TypeVar("Kind", bound=Config)
+
+DEFAULT = Path(RecoverConfig.checkpoint).name
+BATCH_SIZE = 64  # images that are made at once
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedGenerator:
+    """A trained GAN generator G, as `load` returns it; it does not change.
+
+    `G(z)` returns images. A run needs no copy of it: pass G to `invert`, `recover`, `noise_sweep`
+    and `consistency`.
+
+    Attributes:
+        name: what was loaded, e.g. a path.
+        label: the label that was chosen of a conditional generator; -1: all of them.
+        latent_size: number of components of z.
+        image_shape: (height, width, channels) of an image.
+        labels: number of labels that `G(z, labels)` needs; 0: it takes none.
+        prior: distribution that z is drawn from, as text, e.g. "uniform:-1,1".
+        sha256: hash of the layers and weights.
+        assumptions: settings that are missing in the file and were assumed, one clause for each.
+        doubt: reason to doubt that this is the generator that was trained; empty if there is none.
+    """
+
+    name: str
+    checkpoint: "Checkpoint" = field(repr=False)
+    conventions: Conventions = field(default_factory=Conventions)
+    label: int = -1
+    _built: "dict[tuple[str, str], Generator]" = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.make_spec()  # refuses a label out of range
+
+    def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return the images of latent vectors.
+
+        Args:
+            z: (n, latent_size), finite floats; drawn from the prior, as `draw_z` does.
+            labels: (n,) whole numbers from 0, or one for all; only for a conditional generator.
+
+        Returns:
+            (n, height, width, channels) float32 in [-1, 1], one image per row of z.
+
+        Raises:
+            UsageError: z or labels have another shape, or labels are missing.
+        """
+        vectors = np.asarray(z, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.latent_size:
+            raise UsageError(
+                f"z has the shape {vectors.shape}; {self.name} takes (n, {self.latent_size})"
+            )
+        numbers = self._check_labels(labels, len(vectors))
+        return self.build().render(vectors, BATCH_SIZE, labels=numbers)
+
+    def draw_z(self, count: int, seed: int = 0) -> NDArray[np.float32]:
+        """Return latent vectors drawn from the prior: (count, latent_size) float32.
+
+        Row i is the z of trial i of `recover` with this seed, for any count.
+        """
+        from ganinv_cli.ground_truth import draw_true_z
+
+        return draw_true_z(self.build(), seed, np.arange(count))
+
+    @property
+    def latent_size(self) -> int:
+        return self.checkpoint.network.latent
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.build().image_shape
+
+    @property
+    def labels(self) -> int:
+        return self.checkpoint.network.labels if self.label < 0 else 0
+
+    @property
+    def prior(self) -> str:
+        return str(self.checkpoint.prior)
+
+    @property
+    def sha256(self) -> str:
+        return self.build().sha256
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        return self.checkpoint.assumed
+
+    @property
+    def doubt(self) -> str:
+        return self.checkpoint.norm_check.doubt
+
+    def build(self, batch_norm: "BatchNormMode" = "frozen", device: str = "") -> "Generator":
+        """Return the network on the current device, built once for each `device`."""
+        key = batch_norm, device
+        if key not in self._built:
+            self._built[key] = self.make_spec(batch_norm).build()
+        return self._built[key]
+
+    def make_spec(self, batch_norm: "BatchNormMode" = "frozen") -> "GeneratorSpec":
+        """Return what an engine builds its generators from.
+
+        Raises ConfigError if there is no such label, or no batch norm for that mode.
+        """
+        return make_generator_spec(self.checkpoint, batch_norm, self.label)
+
+    def configure(self, config: Kind) -> Kind:
+        """Return the settings of a run on this generator."""
+        given = {each.name: getattr(self.conventions, each.name) for each in fields(Conventions)}
+        return replace(config, checkpoint=self.name, label=self.label, **given)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        return (
+            f"<ganinv generator {self.name}: z ({self.latent_size}) from {self.prior} -> "
+            f"image ({height}, {width}, {channels})>"
+        )
+
+    def _check_labels(self, labels: ArrayLike | None, count: int) -> NDArray[np.int32] | None:
+        if not self.labels:
+            if labels is not None:
+                raise UsageError(f"{self.name} takes no labels; leave them out")
+            return None
+        if labels is None:
+            raise UsageError(
+                f"{self.name} needs a label from 0 to {self.labels - 1} for each z; give labels, "
+                "or load it with label=N"
+            )
+        numbers = np.broadcast_to(np.asarray(labels, np.int32), (count,))
+        if ((numbers < 0) | (numbers >= self.labels)).any():
+            raise UsageError(f"labels of {self.name} are from 0 to {self.labels - 1}")
+        return numbers
+
+
+def load(
+    source: Any = DEFAULT,
+    *,
+    label: int = -1,
+    latent: int = 0,
+    **conventions: Any,
+) -> LoadedGenerator:
+    """Load a generator from a file, or from a model or a function of this program.
+
+    Args:
+        source: a path, or the name of a generator that ships with ganinv ("portraits64",
+            "faces32", "faces16"), as the commands take them: TensorFlow checkpoints, Keras files,
+            SavedModels, ONNX, PyTorch state dicts, safetensors. Or a Keras model. Or a function
+            that takes a tf.Tensor z (n, latent) float32 and returns images
+            (n, height, width, channels).
+        label: label of a conditional generator, from 0; -1: all labels, and each is tried.
+        latent: number of components of z, for a function.
+        conventions: settings that are missing in the file, by the names of the commands' options:
+            prior, range, activation, strides, padding, epsilon, upsampling, norm, labels, trust.
+            For a function: prior (default "normal"), range (default "-1,1"), labels.
+
+    Returns:
+        The generator. What was assumed is in its `assumptions`, doubts are in `doubt`.
+
+    Raises:
+        CheckpointError: there is no such file, or it is no generator that can be read.
+        ConfigError: a convention has a wrong name or value.
+
+    Examples:
+        >>> G = ganinv.load("faces16")
+        >>> z = G.draw_z(2)
+        >>> z.shape, G(z).shape
+        ((2, 100), (2, 16, 16, 3))
+    """
+    given = _make_conventions(conventions)
+    if isinstance(source, str | Path):
+        if latent:
+            raise ConfigError("latent is for a function; a file says it itself, so leave it out")
+        return read_generator(str(source), given, label)
+    start_tensorflow()
+    from ganinv_cli.formats.python_object import read_function, read_keras_model
+
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(source, keras.Model):
+        checkpoint = read_keras_model(source, given)
+    elif callable(source):
+        if latent < 1:
+            raise ConfigError("give the number of components of z, e.g. load(function, latent=100)")
+        checkpoint = read_function(source, latent, max(given.labels, 0), given)
+    else:
+        raise UsageError(
+            f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
+            "of a tf.Tensor"
+        )
+    return LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
+
+
+def read_run_generator(
+    config: Config, reporter: Reporter, *, verbose: bool = False
+) -> LoadedGenerator:
+    """Return the generator that a config names; errors as in `read_generator`."""
+    return read_generator(
+        config.checkpoint,
+        config.conventions,
+        config.label,
+        reporter,
+        verbose=verbose,
+        gpus=config.engine == "local",  # else the workers use them
+    )
+
+
+def read_generator(
+    name: str,
+    conventions: Conventions,
+    label: int = -1,
+    reporter: Reporter = SILENT,
+    *,
+    verbose: bool = False,
+    gpus: bool = True,
+) -> LoadedGenerator:
+    """Return the generator of a file or of a shipped name; TensorFlow has started.
+
+    Raises CheckpointError, ConfigError.
+    """
+    path = find("checkpoint", name)
+    checkpoint = read_checkpoint(path, conventions, reporter, verbose=verbose, gpus=gpus)
+    reporter.enter("loading TensorFlow")
+    start_tensorflow(verbose, gpus)
+    reporter.enter(f"checking {path.name}")
+    checkpoint = check_norms(checkpoint, verbose=verbose, gpus=gpus)
+    if checkpoint.norm_check.doubt:
+        reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
+    return LoadedGenerator(name, checkpoint, conventions, label)
+
+
+def read_checkpoint(
+    path: Path,
+    conventions: Conventions,
+    reporter: Reporter = SILENT,
+    *,
+    verbose: bool = False,
+    gpus: bool = True,
+) -> "Checkpoint":
+    """Read a checkpoint and say what is assumed; TensorFlow starts only if the format needs it."""
+    from ganinv_cli import formats
+
+    if formats.needs_tensorflow(path, conventions):
+        reporter.enter("loading TensorFlow")
+        start_tensorflow(verbose, gpus)
+    reporter.enter(f"reading {path.name} (of weights alone, it infers conventions)")
+    checkpoint = formats.read(path, conventions)
+    if verbose:
+        reporter.say(
+            f"{checkpoint.path}: {checkpoint.format}, layout {checkpoint.layout}, "
+            f"{checkpoint.sha256}"
+        )
+        reporter.say(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
+    for sentence in describe_assumptions(checkpoint):
+        reporter.say(sentence)
+    return checkpoint
+
+
+def check_norms(
+    checkpoint: "Checkpoint", *, verbose: bool = False, gpus: bool = True
+) -> "Checkpoint":
+    """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
+    from ganinv_cli.network.norms.cached_check import load_check, measure_check
+
+    check = load_check(checkpoint)
+    if check is None:
+        start_tensorflow(verbose, gpus)
+        check = measure_check(checkpoint)
+    return replace(checkpoint, norm_check=check)
+
+
+def describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
+    """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
+    from ganinv_cli.network.convention import summarize_inferred
+
+    for file in checkpoint.convention_files:
+        yield f"{checkpoint.path}: conventions are taken from {file}"
+    if inferred := summarize_inferred(checkpoint.conventions):
+        yield f"{checkpoint.path}: inferred from its batch norms: {inferred}"
+    if checkpoint.assumed:
+        yield f"{checkpoint.path} does not say, and so is assumed:"
+    for clause in checkpoint.assumed:
+        yield f"  {clause}"
+    for clause in checkpoint.notes:
+        yield f"{checkpoint.path}: {clause}"
+
+
+def make_generator_spec(
+    checkpoint: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
+) -> "GeneratorSpec":
+    """Return the generator to build, of one label or, if `label` is -1, of all labels.
+
+    Raises ConfigError if the checkpoint has no such label, or no batch norm for that mode.
+    """
+    from ganinv_cli.engine.engine import GeneratorSpec
+    from ganinv_cli.network.graph import Network
+    from ganinv_cli.network.layers import BatchNorm
+
+    network, labels = checkpoint.network, checkpoint.network.labels
+    nodes = network.nodes if isinstance(network, Network) else ()
+    if batch_norm == "batch" and not any(isinstance(node.layer, BatchNorm) for node in nodes):
+        raise ConfigError(
+            f"{checkpoint.path} has no layers of batch norm that could take a batch's statistics; "
+            "leave --batch-norm out"
+        )
+    if label >= labels:
+        has = f"labels 0 to {labels - 1}" if labels else "no labels"
+        raise ConfigError(
+            f"label = {label}: {checkpoint.path} has {has}; leave --label out, or give one of these"
+        )
+    return GeneratorSpec(checkpoint, batch_norm, None if label < 0 else label)
+
+
+def refuse_precision(
+    checkpoint: "Checkpoint", setting: str, value: str, allowed: tuple[str, ...]
+) -> None:
+    """Raise ConfigError if a generator without layers has to be computed in another precision."""
+    if not checkpoint.has_layers and value not in allowed:
+        precision = "float64" if value == "float64" else "bfloat16"
+        raise ConfigError(
+            f"{setting} = {value}: {checkpoint.path} was read as TensorFlow operations, and has no "
+            f"layers that could be computed in {precision}; leave --{setting} out"
+        )
+
+
+def _make_conventions(given: dict[str, Any]) -> Conventions:
+    """Return conventions with the values that are given. Raises ConfigError."""
+    defaults = {each.name: each.default for each in fields(Conventions)}
+    for name, value in given.items():
+        if name not in defaults:
+            raise ConfigError(f"load takes no {name!r}; it takes {', '.join(defaults)}")
+        given[name] = tuple(value) if isinstance(value, list) else value
+        check_type(name, given[name], defaults[name])
+    return Conventions(**given)

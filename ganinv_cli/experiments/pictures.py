@@ -1,0 +1,240 @@
+"""The pictures of a run: read before the first is inverted, and numbered in the results file."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganinv_cli.errors import ImageError, ResultsError, UsageError, to_printable
+from ganinv_cli.experiments.copies import find_copy_losses
+from ganinv_cli.experiments.plan import ImageInputs
+from ganinv_cli.images import (
+    Crop,
+    TargetImage,
+    load_image,
+    make_target_image,
+    suppress_pillow_warnings,
+)
+from ganinv_cli.images.arrays import FLOATS_NOTE, LatentsError, load_numpy_file
+from ganinv_cli.images.copies import QUALITIES
+from ganinv_cli.images.files import is_array_name, list_named_images
+from ganinv_cli.images.load import make_unread_image
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.settings.config import ImagesConfig
+from ganinv_cli.settings.names import image_group, image_number, tell_apart
+from ganinv_cli.store import NamedImage, Run
+
+MAX_DESCRIBED = 8  # images that are described one by one
+TEXT_BYTES = 255  # of a text in the results file
+CONTENT_COLUMNS = ("name", "sha256", "error")
+
+Content = tuple[bytes, ...]  # hash of an image; of an unreadable file no hash, its error
+
+
+def read_pictures(
+    inputs: ImageInputs, config: ImagesConfig, generator: Generator
+) -> list[TargetImage]:
+    """Read all images, cropped and resized as the generator makes them, under distinct names.
+
+    A file of the config that cannot be read becomes a picture with an error. Raises ImageError if
+    none can be read, or if an image of a Python program cannot.
+    """
+    if inputs.images is None:
+        pictures = _read_files(config.image, inputs, config, generator)
+        errors = [picture.error for picture in pictures if picture.error]
+        if len(errors) == len(pictures):
+            first = errors[0] if errors else f"{config.image[0]} holds the run's own figures alone"
+            others = f"; nor can the other {len(errors) - 1}" if len(errors) > 1 else ""
+            raise ImageError(f"{first}{others}")
+        return _name_pictures(pictures)
+    pictures = []
+    for item in _iterate_items(inputs.images):
+        if isinstance(item, str | Path):
+            pictures += _read_files([str(item)], inputs, config, generator)
+        else:
+            name = f"image {len(pictures)}"
+            pictures.append(make_target_image(item, name, generator.image_shape, Crop(config.crop)))
+    if not pictures:
+        raise ImageError("no image is given; give a path, an array or a PIL image")
+    pictures = _name_pictures(pictures)
+    for picture in pictures:
+        if picture.error:
+            raise ImageError(picture.error)
+        if FLOATS_NOTE in picture.notes:
+            text = f"{picture.name}: {FLOATS_NOTE}; if 0 is black, give 2 * image - 1"
+            warnings.warn(text, stacklevel=7)  # where `invert` or `consistency` is called
+    return pictures
+
+
+def describe_changes(pictures: Sequence[TargetImage]) -> list[str]:
+    """Return what was done to each image; of many, how many were changed."""
+    changed = [picture for picture in pictures if picture.notes]
+    if len(pictures) <= MAX_DESCRIBED or not changed:
+        return [f"{picture.name}: {'; '.join(picture.notes)}" for picture in changed]
+    return [f"{len(changed):,} of {len(pictures):,} images were changed to fit the generator"]
+
+
+def number_images(run: Run, pictures: Sequence[TargetImage], shard: str) -> list[NamedImage]:
+    """Return each picture's image in the results file, and record how many the file has.
+
+    Content that the file holds keeps its number, new content gets the lowest free one. In a shard
+    the number is the content's place in the command, so that all shards agree. Raises ResultsError
+    if the file of a shard holds other images.
+    """
+    contents = [_get_content(_make_image_row(picture, None)) for picture in pictures]
+    images = _read_images(run)
+    used = {image.number for image in images.values()}
+    places = {content: place for place, content in enumerate(dict.fromkeys(contents))}
+    if shard and any(places.get(content) != image.number for content, image in images.items()):
+        raise ResultsError(
+            f"{run.path} holds other images; with --shard name the same images in the same order "
+            "each time, or name another file with --out"
+        )
+    free = (number for number in count() if number not in used)
+    for content, picture in zip(contents, pictures, strict=True):
+        if content not in images:
+            number = places[content] if shard else next(free)
+            images[content] = NamedImage(number, picture.name)
+    run.record(_summarize(images))
+    return [images[content] for content in contents]
+
+
+def commit_new_images(
+    run: Run,
+    pictures: Mapping[int, TargetImage],
+    generator: Generator,
+    mask: np.ndarray | None,
+) -> None:
+    """Commit the rows of those of these pictures, by their numbers, that have none."""
+    new = {
+        number: picture
+        for number, picture in pictures.items()
+        if not len(run.list_committed(image_group(number)))
+    }
+    is_readable = any(not picture.error for picture in new.values())
+    losses = find_copy_losses(generator, mask) if is_readable else None
+    run.commit(
+        {image_group(number): _make_image_row(picture, losses) for number, picture in new.items()}
+    )
+
+
+def _read_files(
+    names: Sequence[str], inputs: ImageInputs, config: ImagesConfig, generator: Generator
+) -> list[TargetImage]:
+    """Read image files and folders, in order; 12 kB each at 64 pixels.
+
+    Skipped are files in the folder of the run's own figures, and files of latent vectors in
+    folders. Raises UsageError if that folder is named.
+    """
+    own_folder = (inputs.figure_folder or Path()).resolve()
+    paths = [Path(name) for name in names]
+    for path in paths:
+        if inputs.figure_folder and path.is_dir() and path.resolve() == own_folder:
+            raise UsageError(
+                f"{to_printable(path)} holds the images and would get the results' figures as "
+                "well; name another --out"
+            )
+    with suppress_pillow_warnings():
+        return [
+            picture
+            for path in list_named_images(names)
+            if not (
+                inputs.figure_folder and Path(os.path.realpath(path)).is_relative_to(own_folder)
+            )  # `resolve` fails for a link to itself
+            for picture in _read_file(path, config, generator, is_named=path in paths)
+        ]
+
+
+def _read_file(
+    path: Path, config: ImagesConfig, generator: Generator, *, is_named: bool
+) -> list[TargetImage]:
+    """Return the images of a file: one, of a NumPy file several, or one that says what is wrong."""
+    shape, crop = generator.image_shape, Crop(config.crop)
+    try:
+        if is_array_name(path):
+            pictures = list(load_numpy_file(path, shape, crop, generator.latent))
+        else:
+            pictures = [load_image(path, shape, crop)]
+    except ImageError as error:
+        if isinstance(error, LatentsError) and not is_named:
+            return []
+        pictures = [make_unread_image(to_printable(path.name), shape, error)]
+    folder = to_printable(path.as_posix()).rpartition("/")[0]
+    return [picture._replace(folder=folder) for picture in pictures]
+
+
+def _iterate_items(images: Any) -> Iterator[Any]:
+    """Yield paths, PIL images and arrays of one image."""
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        yield from images
+    elif isinstance(images, Iterable) and not isinstance(images, str | Path | np.ndarray):
+        for each in images:
+            yield from _iterate_items(each)
+    else:
+        yield images
+
+
+def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
+    """Return the images; equal names get as many of their folders as tell the files apart."""
+    paths: dict[str, dict[tuple[str, ...], None]] = {}  # different ones, in order, by name
+    for picture in pictures:
+        paths.setdefault(picture.name, {})[_split_path(picture)] = None
+    names = {
+        path: name
+        for same in paths.values()
+        for path, name in zip(same, tell_apart([*same], "/") or map("/".join, same), strict=True)
+    }
+    return [picture._replace(name=names[_split_path(picture)]) for picture in pictures]
+
+
+def _split_path(picture: TargetImage) -> tuple[str, ...]:
+    folders = picture.folder.split("/") if picture.folder else ()
+    return (*folders, picture.name)
+
+
+def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return the picture's row in the results file; `copy_losses` are those of QUALITIES."""
+    texts = {
+        **{"name": picture.name, "sha256": picture.sha256},
+        **{"said": "; ".join(picture.notes), "error": picture.error},
+    }
+    row = {
+        "trial": np.zeros(1, np.int64),
+        **{name: np.array([_truncate(text)]) for name, text in texts.items()},
+        "target": picture.pixels[None],
+    }
+    if copy_losses is not None and not picture.error:
+        row |= {"copy_quality": np.array([QUALITIES]), "copy_loss": copy_losses[None]}
+    return row
+
+
+def _read_images(run: Run) -> dict[Content, NamedImage]:
+    """Return the committed images by their content."""
+    images: dict[Content, NamedImage] = {}
+    for group, row in sorted(run.read_images(CONTENT_COLUMNS).items()):
+        name = bytes(row["name"][0]).decode(errors="replace")
+        images.setdefault(_get_content(row), NamedImage(image_number(group), name))
+    return images
+
+
+def _get_content(row: Mapping[str, np.ndarray]) -> Content:
+    sha256, error = (bytes(row[column][0]) for column in ("sha256", "error"))
+    return (b"", error) if error else (sha256,)
+
+
+def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
+    """Return the number of images, and a hash of their hashes in order, which `merge` compares."""
+    hashes = {image.number: content[0].decode() for content, image in images.items()}
+    total = max(hashes) + 1
+    joined = "\n".join(hashes.get(number, "") for number in range(total))
+    return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}
+
+
+def _truncate(text: str) -> bytes:
+    """Cut a text to TEXT_BYTES bytes, without cutting a character."""
+    return text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()

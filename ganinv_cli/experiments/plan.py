@@ -1,0 +1,128 @@
+"""What is particular to an experiment; `run.py` has what all have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ganinv_cli.experiments.rows import Groups, z_error
+from ganinv_cli.jobs import Job
+from ganinv_cli.loop.trial import Limits, MakeTargets, RecordPoints, Trial
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.refine import Refined
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.sharding import Shard, parse_shard
+from ganinv_cli.solvers.solver import Solver
+from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
+from ganinv_cli.store import Figure, NamedImage, Results, Run
+
+Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, rule, label
+NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """The images of a run: files of its config, or images of a Python program."""
+
+    images: Any = None  # paths, arrays or PIL images; None: the files of the config
+    figure_folder: Path | None = None  # whose pictures are no inputs; None: the results' own
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """What a run did with its images, which are called pictures until they have a number."""
+
+    images: tuple[NamedImage, ...]  # each picture's, under its name in the command, in order
+    unread: list[str]  # a sentence for each file that could not be read
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(ABC):
+    """An experiment on a generator: its trials, their targets, and what is stored of them.
+
+    Workers get a copy, so it can be pickled.
+    """
+
+    config: Config  # with measured settings
+    solver: Solver
+    cases: Mapping[int, str] = field(default_factory=lambda: {0: ""})  # number -> its group
+    record_points: RecordPoints = NO_RECORD_POINTS
+    mask: np.ndarray | None = None  # (height, width, 1), which pixels count
+    exact: bool = True  # whether the right z has no residual, in every case
+    any_exact: bool = True  # whether it has none in any case
+    stationary: float = Limits.stationary  # relative decrease of the image loss that counts as none
+    identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
+    relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
+    images: ImageRun | None = None  # what was done with the images, if there are any
+
+    case_by_case: ClassVar[bool] = False  # whether all trials of a case come before the next
+
+    @abstractmethod
+    def prepare_targets(self, generator: Generator) -> MakeTargets:
+        """Return a function from jobs to their target images, a row per job."""
+
+    def get_group(self, case: int, rule: str) -> str:
+        """Return the results group of the rows of a case under a rule."""
+        return f"{self.cases[case]}/{rule}".lstrip("/")
+
+    def open_cases(self, run: Run, generator: Generator, inputs: ImageInputs, say: Any) -> Self:
+        """Return the plan with the cases that only the results file and the inputs determine."""
+        return self
+
+    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
+        """Return rows of other groups, such as the true z."""
+        return {}
+
+    def make_refiner(self, generator: Generator) -> Refiner | None:
+        """Return a function that refines z, or None."""
+        return None
+
+    def should_refine(self, trial: Trial) -> bool:
+        """Return whether a trial is refined."""
+        return True
+
+    def uses_encoder(self, job: Job) -> bool:
+        """Return whether the encoder, if there is one, makes the first start."""
+        return True
+
+    def iterate_summaries(
+        self, run: Run, generator: Generator, groups: Collection[str] | None = None
+    ) -> Iterator[Groups]:
+        """Yield summaries to commit, of cases that have all their trials and no summary of these.
+
+        `groups` are the groups of trials to look at; None: all.
+        """
+        return iter(())
+
+    def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
+        """Return the figures that are stored in the finished file, by name."""
+        return {}
+
+    def is_success(self, trial: Trial) -> bool:
+        """Return whether a trial counts as a success while the run goes on."""
+        if self.exact:
+            return z_error(trial.best.z, trial.z_true) < EPSILONS[SMALLEST_EPSILON]
+        return trial.outcome is Outcome.converged
+
+    @property
+    def success_word(self) -> str:
+        return "recovered" if self.exact else "converged"
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the trials of a batch depend on one another."""
+        return self.config.batch_norm == "batch"
+
+    @property
+    def trial_shard(self) -> Shard:
+        """The trials of each case to run."""
+        return parse_shard(self.config.shard)
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether the final loss of a start bounds the error of its z."""
+        return self.exact and self.solver.preconditioner_points > 0

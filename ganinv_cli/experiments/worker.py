@@ -1,0 +1,144 @@
+"""What a worker does with its jobs: targets, the loop, refinement, rows."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from ganinv_cli.encoder import start
+from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
+from ganinv_cli.errors import GaninvError, OutOfMemoryError
+from ganinv_cli.experiments.plan import Plan, Refiner
+from ganinv_cli.experiments.rows import make_rule_rows
+from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.loop.snapshot import Snapshot
+from ganinv_cli.loop.solve import solve
+from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, Targets, Trial
+from ganinv_cli.network.generator import Generator
+
+RESULT_SECONDS = 0.5  # between results with rows
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """Runs jobs of a plan; it can be pickled, and every worker has a copy."""
+
+    plan: Plan
+    mixed_precision: bool = False  # whether exact jobs begin with bfloat16 gradients
+    encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
+    snapshots: Sequence[Snapshot] = ()  # of the workers of this machine
+
+    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
+        """Run the jobs of a source until there are none or it is stopped.
+
+        Yields the counts of each increment, and rows every RESULT_SECONDS. Rows of finished trials
+        are yielded before an error is raised.
+        """
+        ended: list[Trial] = []
+        rules_ended: Counter[Job] = Counter()
+        last_result = time.monotonic()
+        try:
+            for increment in self._run_loop(generator, jobs, worker):
+                ended += increment.finished
+                result = WorkerResult(
+                    self._count(increment), batch_size=increment.rows, phase=increment.phase
+                )
+                if jobs.is_exhausted() or time.monotonic() - last_result > RESULT_SECONDS:
+                    result = self._add_rows(result, ended, rules_ended, generator)
+                    ended, last_result = [], time.monotonic()
+                yield result
+        except (GaninvError, tf.errors.ResourceExhaustedError) as error:
+            yield self._add_rows(WorkerResult(Counts()), ended, rules_ended, generator)
+            if isinstance(error, GaninvError):
+                raise
+            raise OutOfMemoryError() from error
+        yield self._add_rows(WorkerResult(Counts()), ended, rules_ended, generator)
+
+    def _run_loop(self, generator: Generator, jobs: JobSource, worker: int) -> Iterator[Increment]:
+        plan, config = self.plan, self.plan.config
+        make_targets = plan.prepare_targets(generator)
+        if self.encoder is not None:
+            make_targets = _add_encoder_starts(make_targets, generator, self.encoder, plan)
+        increments = solve(
+            generator,
+            plan.solver,
+            jobs,
+            make_targets,
+            Limits(config.tolerance, config.budget, config.restarts, plan.stationary),
+            plan.record_points,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            preconditioned=plan.any_exact and config.loss == "preconditioned",
+            mixed_precision=self.mixed_precision,
+            mask=None if plan.mask is None else plan.mask.astype(np.float32),
+            snapshot=self.snapshots[worker] if worker < len(self.snapshots) else None,
+        )
+        refiner = plan.make_refiner(generator)
+        for increment in increments:
+            yield self._refine_trials(increment, refiner) if refiner else increment
+
+    def _refine_trials(self, increment: Increment, refiner: Refiner) -> Increment:
+        seconds = gradients = 0.0
+        for trial in filter(self.plan.should_refine, increment.finished):
+            start_time = time.monotonic()
+            refined = refiner(trial.best.z, trial.target, trial.rule, trial.best.label)
+            refined = refined._replace(seconds=time.monotonic() - start_time)
+            trial.refined = refined
+            seconds, gradients = seconds + refined.seconds, gradients + refined.gradients
+        return increment._replace(
+            seconds=increment.seconds + seconds, gradients=increment.gradients + gradients
+        )
+
+    def _count(self, increment: Increment) -> Counts:
+        ended = increment.finished
+        return Counts(
+            finished=len(ended),
+            successes=sum(map(self.plan.is_success, ended)),
+            finished_gradients=sum(trial.gradients for trial in ended if not trial.is_copy),
+            gradients=increment.gradients,
+            seconds=increment.seconds,
+        )
+
+    def _add_rows(
+        self,
+        result: WorkerResult,
+        trials: Sequence[Trial],
+        rules_ended: Counter[Job],
+        generator: Generator,
+    ) -> WorkerResult:
+        """Return the result with the rows of some trials, and the jobs that they complete.
+
+        `rules_ended` counts the rules of each job whose trials have ended.
+        """
+        if not trials:
+            return result
+        rules_ended.update(trial.job for trial in trials)
+        complete = [job for job, count in rules_ended.items() if count == len(job.rules)]
+        for job in complete:
+            del rules_ended[job]
+        plan = self.plan
+        rows = make_rule_rows(trials, plan.get_group, generator.prior, plan.has_bounds)
+        return result._replace(jobs=complete, rows=plan.make_truth_rows(trials) | rows)
+
+
+def _add_encoder_starts(
+    make_targets: MakeTargets, generator: Generator, encoder: Encoder, plan: Plan
+) -> MakeTargets:
+    """Return `make_targets` with the encoder's starts, for the jobs that use it."""
+    encode_starts = start.make_find_starts(generator, encoder, plan.config.initial_batch_size)
+
+    def make_encoded_targets(jobs: Sequence[Job]) -> Targets:
+        targets = make_targets(jobs)
+        first_starts = np.full(targets.z_true.shape, np.nan, np.float32)
+        rows = np.array([plan.uses_encoder(job) for job in jobs])
+        if rows.any():
+            first_starts[rows] = encode_starts(targets.images[rows].astype(np.float32))
+        return targets._replace(
+            first_start=first_starts, first_start_cost=start.GRADIENTS_PER_IMAGE
+        )
+
+    return make_encoded_targets

@@ -1,1 +1,0 @@
-"""Open, read and write files safely."""

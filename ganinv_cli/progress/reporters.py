@@ -1,0 +1,130 @@
+"""The progress of trials, of a training and of a fit, for whatever shows it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from ganinv_cli.outcome import Phase
+from ganinv_cli.progress.display import Display, Work, open_display
+from ganinv_cli.progress.interrupts import stop_on_signals
+
+
+class RunProgress(NamedTuple):
+    """The progress of a run; a trial counts once for each rule."""
+
+    finished: int
+    total: int
+    successes: int  # of those done in this process: recovered, or else converged
+    success_word: str  # names a success
+    gradients: float  # spent in this process
+    gradients_per_second: float
+    seconds_left: float  # NaN before there is a measurement
+    phase: Phase = Phase.running
+    finished_here: int = 0  # in this process
+
+
+class Reporter(Protocol):
+    """Shows messages and progress."""
+
+    def say(self, sentence: str) -> None:
+        """Show a message once."""
+
+    def enter(self, phase: str) -> None:
+        """Show what happens from now on, e.g. "loading TensorFlow"."""
+
+    def show(self, progress: RunProgress) -> None:
+        """Show the progress of the trials."""
+
+
+class _Silent:
+    def say(self, sentence: str) -> None: ...
+
+    def enter(self, phase: str) -> None: ...
+
+    def show(self, progress: RunProgress) -> None: ...
+
+
+SILENT: Reporter = _Silent()  # shows nothing
+
+
+@contextmanager
+def show_on_terminal(quiet: bool) -> Iterator[Reporter]:
+    """Show messages and the progress of trials on stderr, nothing if `quiet`."""
+    with open_display(quiet) as display:
+        yield _TrialReporter(display)
+
+
+class _TrialReporter:
+    """Shows the progress of trials; see `Reporter`."""
+
+    def __init__(self, display: Display) -> None:
+        self.say, self.enter, self._advance = display.say, display.enter, display.advance
+
+    def show(self, progress: RunProgress) -> None:
+        if progress.phase is Phase.running:
+            self._advance(_describe_trials(progress))
+        else:
+            self.enter(progress.phase)
+
+
+def _describe_trials(progress: RunProgress) -> Work:
+    successes = ""
+    if progress.finished_here:  # of a resumed run, as a part of the trials that are counted
+        resumed = progress.finished > progress.finished_here
+        of = f" of {progress.finished_here:,}" if resumed else ""
+        successes = f"{progress.successes:,}{of} {progress.success_word}"
+    rate = progress.gradients_per_second
+    details = [successes, f"{rate:,.0f} gradients/s" if rate else ""]
+    return Work(progress.finished, progress.total, "trials", details, progress.seconds_left)
+
+
+class StepReporter:
+    """Shows the steps of a training or of a fit, and stops between two of them."""
+
+    def __init__(self, display: Display, signals: ExitStack) -> None:
+        self.say, self.enter, self._advance = display.say, display.enter, display.advance
+        self._signals = signals
+
+    def start(self, done: int) -> None:
+        """Say how much was done before. From now on, a signal stops after a step."""
+        if done:
+            self.say(f"resuming after {done:,}")
+        self.enter("compiling")
+        self._stop = self._signals.enter_context(stop_on_signals(self.say))
+
+    def show(self, progress: Any) -> None:
+        """Show a TrainingProgress or FitProgress. Raises KeyboardInterrupt to end after it."""
+        work = _describe_steps(progress)
+        self._advance(work)
+        if work.done == work.total:
+            self.enter("finishing")
+        elif self._stop.is_set():
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def show_steps(out: Path, state: Path, quiet: bool = False) -> Iterator[StepReporter]:
+    """Show phases, steps, losses and images per second; say how to go on.
+
+    `state` is the file from which the same command goes on towards `out`.
+    """
+    with open_display(quiet) as display, ExitStack() as signals:
+        try:
+            yield StepReporter(display, signals)
+        except KeyboardInterrupt:
+            kept = f"what was done is saved for {out}, and the same command goes on"
+            display.say(f"interrupted; {kept if state.exists() else 'nothing was done yet'}")
+            raise
+
+
+def _describe_steps(progress: Any) -> Work:
+    rate = progress.images_per_second
+    speed = f"{rate:,.0f} images/s"
+    if hasattr(progress, "images"):  # of a fit
+        seconds_left = (progress.total - progress.images) / rate if rate else math.nan
+        return Work(progress.images, progress.total, "images", [speed], seconds_left)
+    losses = f"{progress.generator_loss:.2f} discriminator {progress.discriminator_loss:.2f}"
+    details = [speed, f"generator {losses}"]
+    return Work(progress.step, progress.steps, "steps", details, progress.seconds_left)

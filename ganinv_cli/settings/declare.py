@@ -1,0 +1,130 @@
+"""Declarations: what a setting has besides its name, type and default.
+
+A setting is one field of a dataclass. Its command-line option, its key in TOML files, its keyword
+in the API, the checks of its value and the rule for a run that goes on follow from that field.
+"""
+
+import json
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+from ganinv_cli.errors import ConfigError
+
+INPUT, GENERATOR, METHOD = "What to invert", "Generator", "Method"
+MACHINE, OUTPUT, OTHER = "Where to run", "Output", "Other options"
+GROUPS = (INPUT, GENERATOR, METHOD, MACHINE, OUTPUT, OTHER)  # in the order of a help page
+
+MAX_NUMBER = 2**31 - 1  # of a setting that has no smaller limit
+MAX_SHOWN = 80  # characters of a wrong value in an error
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The properties of a setting besides its name, type and default."""
+
+    help: str = ""  # of the option
+    group: str = METHOD  # of the option
+    choices: tuple[str, ...] = ()  # for a Literal: its values; for a list: those of each item
+    range: tuple[float, float] | None = None  # least and greatest number, or item of a list
+    exclusive: bool = False  # whether the ends of the range are excluded
+    automatic: tuple[float, str] | None = None  # another valid number, and what it stands for
+    max_length: int | None = None  # of a text, or of a list
+    example: Any = None  # a value in a TOML file, if the default does not show one
+    metavar: str = ""
+    shown_default: str = ""  # in the help, if the default alone would mislead
+    names: tuple[str, ...] = ()  # of the option, if they are not the setting's
+    in_options: bool = True
+    repeated: bool = False  # whether the option is given once for each item
+    completion: Literal["", "path", "checkpoint"] = ""  # what the shell completes
+    # Whether the setting must be equal when a run goes on. One that depends on the coupling is free
+    # unless batch norms couple the trials of a batch.
+    resume: Literal["equal", "free", "free unless coupled"] = "equal"
+    weights_only: bool = False  # only for files of weights, which do not describe their layers
+    in_files: bool = True  # allowed in a file beside the generator
+
+
+class Setting(NamedTuple):
+    """A setting with its declaration."""
+
+    name: str
+    default: Any
+    declaration: Declaration
+
+    @property
+    def example(self) -> Any:
+        """A value in a TOML file, which has the setting's type; its first item if it is a list."""
+        declared = self.declaration.example
+        return self.default if declared is None else declared
+
+
+def declare(default: Value, **declaration: Any) -> Value:
+    """Declare a setting as the field of a dataclass; keywords are those of Declaration."""
+    declared: Value = field(default=default, metadata={"declaration": Declaration(**declaration)})
+    return declared
+
+
+def redeclare(kind: type, name: str, default: Value, **changes: Any) -> Value:
+    """Declare a setting of a dataclass again for a subclass, with another default."""
+    declaration = replace(list_settings(kind)[name].declaration, **changes)
+    declared: Value = field(default=default, metadata={"declaration": declaration})
+    return declared
+
+
+def list_settings(kind: type) -> dict[str, Setting]:
+    """Return the declared fields of a dataclass by name."""
+    settings = {}
+    for each in fields(kind):
+        if declaration := each.metadata.get("declaration"):
+            if get_origin(each.type) is Literal:
+                declaration = replace(declaration, choices=get_args(each.type))
+            settings[each.name] = Setting(each.name, each.default, declaration)
+    return settings
+
+
+def check_value(name: str, value: Any, setting: Setting) -> None:
+    """Raise ConfigError unless a value of the right type is a choice, in the range, and short."""
+    declaration = setting.declaration
+    is_list = isinstance(value, tuple)
+    if is_list and setting.default and not value:
+        example = to_toml(setting.default[:1])
+        raise ConfigError(f"{name} is empty: give one or more, e.g. {example}")
+    if declaration.max_length is not None and len(value) > declaration.max_length:
+        unit = "items" if is_list else "characters"
+        raise ConfigError(
+            f"{name} has {len(value):,} {unit}: give at most {declaration.max_length:,}"
+        )
+    for item in value if is_list else (value,):
+        if fault := _find_fault(item, declaration):
+            raise ConfigError(f"{name} {'has' if is_list else '='} {to_toml(item)}: give {fault}")
+
+
+def _find_fault(value: Any, declaration: Declaration) -> str:
+    """Return what to give in place of a value; empty if it is valid."""
+    if declaration.choices and value not in declaration.choices:
+        return f"one of {', '.join(declaration.choices)}"
+    if declaration.range is None:
+        return ""
+    low, high = declaration.range
+    number, words = declaration.automatic or (low, "")
+    is_inside = low < value < high if declaration.exclusive else low <= value <= high
+    if is_inside or (words and value == number):
+        return ""
+    if declaration.exclusive:
+        return f"a number above {low:,} and below {high:,}"
+    allowed = f"at most {high:,}" if value > high else f"at least {low:,}"
+    return f"{allowed}, or {number} for {words}" if words else allowed
+
+
+def to_toml(value: Any) -> str:
+    """Return a value as it stands in a TOML file, or the beginning of it."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(map(to_toml, value))}]"
+    else:
+        text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

@@ -1,1 +1,0 @@
-"""Merge results files of one run."""

@@ -1,0 +1,131 @@
+"""The commands of experiments: their files, what they print, and what they refuse."""
+
+import json
+
+import builders
+import numpy as np
+import pytest
+from called import make_image, run_ganinv, save_image
+
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.store import read_results
+
+COLUMNS, LINES = 80, 24
+
+
+@pytest.fixture(scope="module")
+def generators(tmp_path_factory):
+    """A folder with two small checkpoints, and the generator of the first."""
+    folder = tmp_path_factory.mktemp("generators")
+    paths = [builders.make_checkpoint(folder / name, seed=at) for at, name in enumerate("ab")]
+    return folder, make_generator(paths[0])
+
+
+@pytest.fixture
+def work(generators, tmp_path):
+    """A folder with the checkpoints a and b, and a folder of their images."""
+    for name in "ab":
+        (tmp_path / name).symlink_to(generators[0] / name)
+    (tmp_path / "faces").mkdir()
+    for number in range(12):
+        name = f"a-portrait-with-a-long-name-{number}.png"
+        save_image(tmp_path / "faces" / name, make_image(generators[1], number))
+    return tmp_path
+
+
+RECOVER = ("recover", "--checkpoint", "a", "--trials", 3, "--batch-size", 8)
+INVERT = ("invert", "faces", "--checkpoint", "a", "--starts", 1, "--batch-size", 16)
+
+
+def test_the_answer_fits_a_small_terminal_and_v_prints_all_tables(work, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    for command, first in ((RECOVER, "latent vector"), (INVERT, "The generator made ")):
+        run = run_ganinv(work, *command, publishing=True)
+        lines = run.stdout.splitlines()
+        name = command[0]
+        assert first in lines[0]
+        assert lines[-2:] == [
+            f"Tables, figures and report.html are in {name}/, z in {name}.h5.",
+            f"Print all tables: -v, or ganinv report {name}.h5",
+        ]
+        assert max(map(len, lines)) <= COLUMNS
+        said = [line for line in run.stderr.splitlines() if " is not confirmed: " not in line]
+        assert sum(-(-len(line) // COLUMNS) or 1 for line in [*said, *lines]) <= LINES
+    whole = run_ganinv(work, *RECOVER, "-v").stdout
+    assert "McNemar" in whole
+    assert whole == run_ganinv(work, "report", "recover.h5").stdout
+    assert "McNemar" in run_ganinv(work, *RECOVER, "--format", "markdown").stdout
+    assert "Print all" not in run_ganinv(work, *RECOVER, "-q").stdout
+
+
+def test_a_shard_and_each_of_several_generators_have_files_of_their_own(work, monkeypatch):
+    run_ganinv(work, *RECOVER, "--shard", "1/2")
+    run_ganinv(work, *RECOVER, "--shard", "1/2", "--out", "mine.h5")
+    shown = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or True)
+    several = (*INVERT, "--checkpoint", "b", "--npz", "z.npz", "--open")
+    run = run_ganinv(work, *several, publishing=True)
+    assert {path.name for path in work.glob("*.h5")} == {
+        *("recover-1-of-2.h5", "mine.h5", "invert-a.h5", "invert-b.h5"),
+    }
+    assert {path.name for path in work.glob("*.npz")} == {"z-a.npz", "z-b.npz"}
+    assert "generator 2 of 2: b" in run.stderr
+    assert run.stdout.startswith("Of 12 images, ")
+    assert run.stdout.endswith("or ganinv report invert-a.h5 invert-b.h5\n")
+    assert shown == [(work / "invert" / "report.html").resolve().as_uri()]
+    assert "is given twice" in run_ganinv(work, *INVERT, "--checkpoint", "a", code=2).stderr
+
+
+def test_a_file_that_is_no_image_is_skipped_and_ends_in_1(work):
+    (work / "faces" / "loop.png").symlink_to("loop.png")
+    (work / "faces" / "x.png").write_text("no image")
+    run = run_ganinv(work, *INVERT, "--format", "json", code=1)
+    assert len(json.loads(run.stdout)["tables"]["invert"]) >= 12
+    errors = [line for line in run.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 2 and "loop.png" in errors[0] and "x.png" in errors[1]
+
+
+@pytest.mark.parametrize("command", ["invert", "consistency"])
+def test_arrays_are_images_and_masks(generators, work, command):
+    images = [make_image(generators[1], number) for number in range(2)]
+    np.savez(work / "faces.npz", images=np.stack(images))
+    np.save(work / "mask.npy", np.arange(256).reshape(16, 16) >= 64)
+    table = {"invert": "invert", "consistency": "table2"}[command]
+    source = ["faces.npz"] if command == "invert" else ["--image", "faces.npz"]
+    given = ("--checkpoint", "a", "--trials", 1, "--clip", "none", "--mask", "mask.npy")
+    run = run_ganinv(work, command, *source, *given, "--format", "json")
+    rows = json.loads(run.stdout)["tables"][table]
+    assert [row["image"] for row in rows] == ["faces.npz[0]", "faces.npz[1]"]
+    results = read_results(work / f"{command}.h5")
+    assert results.constants["pixels_counted"] == 192 * 3
+    np.testing.assert_array_equal(results.groups["image=0001"]["target"][0], images[1])
+
+
+def test_the_note_and_the_generator_of_a_config_are_printed_unless_quiet(work):
+    (work / "c.toml").write_text("note = 'slow today'\ncheckpoint = 'a'\ntrials = 1\n")
+    given = ("recover", "--config", "c.toml", "--clip", "none")
+    said = run_ganinv(work, *given).stderr
+    assert "slow today\ngenerator: a, as c.toml has it\n" in said
+    assert "generator: a, as" not in run_ganinv(work, *given, "--checkpoint", "a").stderr
+    assert "slow today" not in run_ganinv(work, *given, "-q").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*INVERT, "--npz", "z.h5"), "--npz z.h5: the name must end in .npz"),
+        ((*INVERT, "--npz", "none/z.npz"), "in a folder that does not exist"),
+        ((*INVERT, "--npz", "mine.npz"), "exists, and `ganinv invert` did not write it"),
+        ((*INVERT, "--npz", "r.npz", "--out", "r.npz"), "is the results file as well"),
+        (("invert", "none.png", "--checkpoint", "a"), "none.png"),
+        ((*RECOVER, "--out", "none/r.h5"), "none/r.h5"),
+        ((*RECOVER, "--out", "/proc/r.h5"), "/proc/r.h5"),
+        (("recover", "--checkpoint", "none"), "no such checkpoint"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_refused_before_any_work(work, arguments, words):
+    np.savez(work / "mine.npz", image=np.zeros((4, 4)))
+    run = run_ganinv(work, *arguments, code=2)
+    assert run.stdout == "" and words in run.stderr.splitlines()[-1]
+    assert not list(work.glob("*.h5"))

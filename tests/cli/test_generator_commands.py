@@ -1,0 +1,214 @@
+"""`ganinv inspect`, `train` and `train-encoder` on the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import conditional
+import numpy as np
+import pytest
+import tensorflow as tf
+from called import run_ganinv
+from PIL import Image
+
+from ganinv_cli.conversion.destination import parse_destination
+from ganinv_cli.conversion.write import write_generator
+from ganinv_cli.encoder.model import Encoder
+from ganinv_cli.formats import read
+from ganinv_cli.inspection import checks, spectrum
+from ganinv_cli.jacobian import find_spectrum
+from ganinv_cli.network.graph import weight_arrays
+from ganinv_cli.network.make_generator import make_generator
+from ganinv_cli.statistics.descent_theory import find_stable_rate
+
+# Keras asks its variables for an array as NumPy 1 did
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
+FUNCTION = """
+import numpy as np
+import tensorflow as tf
+
+LATENT, PRIOR = 6, "uniform"
+FIRST = np.random.default_rng(0).normal(0, 0.7, (6, 768)).astype(np.float32)
+
+
+def generate(z):
+    return tf.sigmoid(tf.reshape(z @ FIRST, (-1, 16, 16, 3)))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with checkpoints, Keras files, a generator's function and pictures."""
+    folder = tmp_path_factory.mktemp("inspected")
+    small = builders.make_checkpoint(folder / "small")
+    for checkpoint, name in (
+        (small, "small.keras"),
+        (conditional.make_conditional_checkpoint(), "conditional.keras"),
+    ):
+        write_generator(checkpoint, parse_destination(folder / name, overwrite=False))
+    arrays = builders.make_weights()
+    dead = {name: 0 * array for name, array in arrays.items() if name.endswith(("w", "Matrix"))}
+    builders.save_checkpoint(folder / "dead", builders.rename_arrays(arrays | dead, "C"))
+    (folder / "g.py").write_text(FUNCTION)
+    builders.save_images(folder / "pictures", 4)
+    return folder
+
+
+def inspect(folder, *arguments, code=0):
+    return json.loads(run_ganinv(folder, "inspect", *arguments, "--json", code=code).stdout)
+
+
+def test_inspect_describes_a_checkpoint_as_json_and_as_text(folder):
+    facts = inspect(folder, "small")
+    nodes = builders.read(folder / "small").network.nodes
+    assert facts["sha256"] == builders.read(folder / "small").sha256
+    assert (facts["latent"], facts["labels"]) == (6, 0)
+    assert facts["image"] == {"height": 16, "width": 16, "channels": 3}
+    assert facts["prior"] == {"name": "uniform:-1,1", "low": -1, "high": 1}
+    sizes = [sum(array.size for array in weight_arrays(node.layer)) for node in nodes]
+    assert [layer["parameters"] for layer in facts["layers"]] == sizes
+    text = run_ganinv(folder, "inspect", "small").stdout
+    for words in ("TensorFlow V2, layout C", "6 components", "16 x 16 pixels, colour", "8 x 8 x 4"):
+        assert words in text
+    conditional_text = run_ganinv(folder, "inspect", "conditional.keras").stdout
+    assert next(row for row in conditional_text.splitlines() if "Concat" in row).endswith("label")
+    code = (
+        "import sys; from ganinv_cli.cli import main; "
+        "main(['inspect', 'small.keras'], standalone_mode=False); "
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    )
+    run_ganinv(folder, "inspect", "small.keras")  # measures its batch norms' statistics
+    subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, check=True)
+
+
+def test_inspect_counts_the_operations_of_a_function(folder):
+    facts = inspect(folder, "g.py", "--trust")
+    assert facts["layers"] == [] and facts["operations"]["MatMul"] == 1
+    assert facts["range"] == {"black": 0, "white": 1, "function": "sigmoid", "mapped": True}
+    assert "--trust runs it" in run_ganinv(folder, "inspect", "g.py", code=2).stderr
+
+
+def test_inspect_measures_the_spectrum_and_draws_a_sheet(folder):
+    given = ("--spectrum", "s.svg", "--points", 3, "--label", 1, "--sheet", "sheet.png")
+    facts = inspect(folder, "conditional.keras", *given)["spectrum"]
+    generator = make_generator(builders.read(folder / "conditional.keras"), label=1)
+    values = spectrum.measure_spectrum(generator, 0, 3).values
+    np.testing.assert_allclose(facts["singular_values"], values, rtol=1e-12)
+    eigenvalues = find_spectrum(generator).eigenvalues
+    assert facts["descent"]["stable_rate"] == find_stable_rate(eigenvalues)
+    assert (folder / "s.svg").read_text().startswith("<?xml")
+    assert (
+        f"{facts['descent']['stable_rate']:g} (stable)"
+        in run_ganinv(folder, "inspect", "conditional.keras", *given, "--overwrite").stdout
+    )
+    run_ganinv(folder, "inspect", "conditional.keras", "--sheet", "labels.png")
+    for name, rows in (("sheet.png", 8), ("labels.png", conditional.LABELS)):
+        with Image.open(folder / name) as sheet:
+            assert sheet.size == (8 * (16 + 2) - 2, rows * (16 + 2) - 2)
+
+
+def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
+    passed = [each["passed"] for each in inspect(folder, "conditional.keras", "--check")["checks"]]
+    assert passed == [True, None, True, True, None, True]
+    result = run_ganinv(folder, "inspect", "dead", "--check", code=1)
+    claim = "pictures are finite and depend on every component of z"
+    assert f"FAILED {claim}: no component changes them at 40 random z" in result.stdout
+    assert "the check failed that the statistics" in result.stderr
+    assert f"; and that {claim} (no component changes them" in result.stderr
+    refused = run_ganinv(folder, "recover", "--checkpoint", "dead", "--trials", 1, code=2)
+    assert "images do not depend on z, or are not finite" in refused.stderr
+    pictures = np.zeros((64, 16, 16, 3))
+    monkeypatch.setattr(checks, "load_original", lambda *_: lambda z, _: pictures[: len(z)])
+    result = run_ganinv(folder, "inspect", "small.keras", "--check", code=1)
+    assert "the check failed that pictures are equal to those of the program" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("inspect", "small", "--sheet", "sheet.jpg"), "must end in .png"),
+        (("inspect", "small", "--sheet", "none/sheet.png"), "does not exist"),
+        (("inspect", "small", "--spectrum", "s.txt"), "must end in .png or .pdf or .svg"),
+        (("inspect", "small", "--sheet", "pictures/0.png"), "--overwrite"),
+        (("inspect", "small", "--label", "0"), "no labels"),
+        (("inspect", "conditional.keras", "--label", "3"), "labels 0 to 2"),
+        (("inspect", "none"), "no such checkpoint"),
+        (("inspect", "small", "--points", "4"), "--points has no effect: it is the number of z"),
+        (("inspect", "small", "--seed", "0"), "--seed has no effect: no z is drawn without"),
+        ((*TRAIN, "--size", "48"), "use 16, 32, 64, 128 or 256"),
+        ((*TRAIN, "--average", "nan"), "average nan is no decay"),
+        ((*TRAIN, "--crop-side", "nan"), "a share above 0 and up to 1, not nan"),
+        ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
+        ((*TRAIN, "--crop-center", "5,5"), "between 0 and 1, not 5.0,5.0"),
+        ((*TRAIN, "--exclude", "none.txt"), "No such file"),
+        ((*TRAIN, "--exclude", "g.py"), "has no image "),
+        ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
+        (("train-encoder", "--checkpoint", "small", "--ridge", "nan"), "a ridge of nan cannot"),
+        (("train-encoder", "--checkpoint", "none"), "no such checkpoint"),
+        (("train-encoder", "--checkpoint", "conditional.keras"), "add it, e.g. --label 0"),
+        (("train-encoder", "--checkpoint", "small", "--out", "none/e.npz"), "does not exist"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_one_sentence(folder, arguments, words):
+    result = run_ganinv(folder, *arguments, code=2)
+    assert words in result.stderr.splitlines()[-1] and result.stdout == ""
+    assert not (folder / "out").exists()
+
+
+def test_an_encoder_is_written_beside_the_checkpoint_and_its_error_printed(folder):
+    given = ("train-encoder", "--checkpoint", "small", "--images", 2000)
+    first = run_ganinv(folder, *given)
+    encoder = Encoder.load(folder / "small" / "encoder.npz", make_generator(read(folder / "small")))
+    error = encoder.about["quality"]["error"]
+    assert f"squared error of a component of z {error:.4f} on fresh images" in first.stdout
+    assert "guessing gives 0.3333" in first.stdout and "2,000/2,000 images" in first.stderr
+    again = run_ganinv(folder, *given, "--quiet")
+    assert (again.stdout, again.stderr) == (first.stdout, "")
+    refused = run_ganinv(folder, *given, "--seed", 1, code=2)
+    assert "seed is 0 in the file, and 1 here" in refused.stderr
+    run_ganinv(folder, *given, "--seed", 1, "--overwrite")
+    run_ganinv(folder, "train-encoder", "--checkpoint", "small", "--out", "mine.npz")
+    assert Encoder.load(folder / "mine.npz").about["run"]["images"] == 10 * (16 * 16 * 3 + 1)
+
+
+def test_width_and_excluded_images_decide_what_is_trained(folder):
+    (folder / "names.txt").write_text("2.png\n\n")
+    options = ("--width", 3, "--exclude", "names.txt", "--steps", 1, "--out", "trained")
+    result = run_ganinv(folder, *TRAIN[:-2], *options)
+    assert "3 images of 16x16 pixels" in result.stderr and result.stdout == "trained\n"
+    index = next((folder / "trained").glob("*.index"))
+    weights = tf.train.load_checkpoint(str(index.with_suffix("")))
+    assert weights.get_tensor("generator/g_h2/w").shape == (5, 5, 3, 3)
+    assert "is trained for 1 steps already" in run_ganinv(folder, *TRAIN[:-2], *options).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "mark", "left"),
+    [
+        (TRAIN, "generator", "out/state"),
+        (
+            ("train-encoder", "--checkpoint", "small", "--images", 10**6, "--out", "e.npz"),
+            "images/s",
+            "e.npz.state",
+        ),
+    ],
+)
+def test_a_stopped_training_says_how_to_go_on(folder, tmp_path, arguments, mark, left):
+    for name in ("pictures", "small"):
+        (tmp_path / name).symlink_to(folder / name)
+    command = [sys.executable, "-m", "ganinv_cli", *map(str, arguments), "--batch-size", "8"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stderr
+        next(line for line in process.stderr if mark in line)
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said.endswith("and the same command goes on\n") and "Traceback" not in said
+    assert Path(tmp_path / left).exists()

@@ -1,0 +1,142 @@
+"""`ganinv report`, `merge` and `cache` on the command line."""
+
+import json
+import webbrowser
+from pathlib import Path
+
+import known_results
+import numpy as np
+import pytest
+from called import run_ganinv
+from stored import make_provenance
+
+from ganinv_cli import cache
+from ganinv_cli.store import open_run
+
+TOTAL = 24
+CLIP = ["none", "stochastic"]
+NAMES = [f"recover-{number}-of-4.h5" for number in range(1, 5)]
+
+
+def write_results(path, trials, **changes):
+    """Write the results of some trials, as `ganinv recover` keeps them."""
+    trials = np.array(trials)
+    config = {"trials": TOTAL, "clip": CLIP, "solver": "lbfgs"}
+    identity = {"clip": CLIP, "solver": "lbfgs"}
+    with open_run(path, make_provenance(config=config, identity=identity, **changes)) as run:
+        run.commit(
+            {
+                "": {"trial": trials, "z_true": np.zeros((len(trials), 4), np.float32)},
+                "none": known_results.make_group(trials, failed=1),
+                "stochastic": known_results.make_group(trials, failed=0),
+            },
+            {"curve_gradients": known_results.GRADIENTS, "shared_gradients": np.array(10.0)},
+        )
+        run.finish()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the four parts of a run."""
+    for number, name in enumerate(NAMES):
+        write_results(tmp_path / name, range(number, TOTAL, 4))
+    return tmp_path
+
+
+def test_merge_prints_the_tables_of_all_parts_and_fills_the_folder(folder):
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES, "--format", "json", publishing=True)
+    row = json.loads(run.stdout)["tables"]["table1"][0]
+    assert (row["technique"], row["trials"], row["first_start"]["1e-4"]) == ("none", TOTAL, 20)
+    assert run.stderr.splitlines()[0] == "recover.h5: 24 trials of 2 rules from 4 files"
+    assert (folder / "recover" / "report.html").exists()
+    again = run_ganinv(folder, "report", "recover.h5", "--format", "json")
+    assert again.stdout == run.stdout
+    assert run_ganinv(folder, "merge", "other.h5", *NAMES, "-q").stderr == ""
+
+
+def test_missing_trials_are_a_failure_unless_a_partial_file_is_asked_for(folder):
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
+    assert run.stdout == "" and not (folder / "recover.h5").exists()
+    assert run.stderr.startswith("Error: recover.h5 is not written, because trials are missing")
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
+    assert "recover.h5: 18 trials of 2 rules from 3 files" in run.stderr
+    assert "Trials are missing: 18 of 24 trials" in run.stdout
+
+
+def test_merge_refuses_another_run_and_an_existing_file(folder):
+    write_results(folder / "other.h5", [0], seed=8)
+    run = run_ganinv(folder, "merge", "recover.h5", *NAMES, "other.h5", code=2)
+    assert "other.h5 is of another run" in run.stderr
+    (folder / "mine.h5").write_text("mine")
+    assert "mine.h5 exists" in run_ganinv(folder, "merge", "mine.h5", *NAMES, code=2).stderr
+    assert (folder / "mine.h5").read_text() == "mine"
+    assert "a name such as" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
+    (folder / "run").write_text("")
+    for command in (("merge", "run.h5", NAMES[0]), ("recover", "--out", "run.h5")):
+        run = run_ganinv(folder, *command, code=2)
+        assert "run is a file; give the results file another name" in run.stderr
+
+
+def test_tables_are_printed_though_the_folder_cannot_be_written(folder):
+    (folder / "out").write_text("")
+    run = run_ganinv(folder, "report", NAMES[0], "--out", "out/in", code=1, publishing=True)
+    assert "Cost per trial" in run.stdout
+    assert run.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_report_of_several_files_has_a_folder_for_each(folder):
+    run = run_ganinv(folder, "report", *NAMES[:2], "--out", "all", publishing=True)
+    assert (folder / "all" / "report.html").exists()
+    assert {path.name for path in (folder / "all").iterdir() if path.is_dir()} == {
+        Path(name).stem for name in NAMES[:2]
+    }
+    assert "--out DIR also writes one page" not in run.stderr
+    (folder / "more").mkdir()
+    write_results(folder / "more" / NAMES[0], [0])
+    twice = ("report", NAMES[0], f"more/{NAMES[0]}", "--out", "b")
+    assert "have the same folder" in run_ganinv(folder, *twice, code=2).stderr
+
+
+def test_open_shows_the_page_or_names_it_if_there_is_no_browser(folder, monkeypatch):
+    addresses = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: addresses.append(address) or True)
+    monkeypatch.setenv("DISPLAY", ":0")
+    run_ganinv(folder, "report", *NAMES[:2], "--open")
+    pages = [(folder / name).with_suffix("") / "report.html" for name in NAMES[:2]]
+    assert addresses == [page.resolve().as_uri() for page in pages]
+    run_ganinv(folder, "report", *NAMES[:2], "--open", "--out", "all", publishing=True)
+    assert addresses[2:] == [(folder / "all" / "report.html").resolve().as_uri()]
+    run_ganinv(folder, "report", NAMES[0])
+    assert len(addresses) == 3
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    said = run_ganinv(folder, "report", NAMES[0], "--open").stderr
+    assert "no browser could be started here; open recover-1-of-4/report.html in one" in said
+
+
+def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "ganinv"
+    for number in range(2):
+        cache.save("some", cache.make_key(number), {"x": np.zeros(10**5)})
+    size = sum(path.stat().st_size for path in folder.rglob("*.npz"))
+    assert json.loads(run_ganinv(tmp_path, "cache", "show", "--format", "json").stdout) == {
+        "folder": str(folder),
+        "bytes": size,
+        "max_bytes": 1 << 30,
+        "measurements": 2,
+    }
+    text = run_ganinv(tmp_path, "cache", "show").stdout
+    assert text.startswith(f"{folder}: 2 measurements, {size / 1e6:,.3f} MB of at most 1,074 MB, ")
+    assert "last used 20" in text
+    removed = run_ganinv(tmp_path, "cache", "clear").stdout
+    assert removed == f"{folder}: removed 2 measurements, {size / 1e6:,.3f} MB\n"
+    assert not list(folder.rglob("*.npz"))
+    assert "0 measurements, 0.000 MB" in run_ganinv(tmp_path, "cache", "show").stdout
+    monkeypatch.setenv("GANINV_NO_CACHE", "1")
+    for command in ("show", "clear"):
+        assert "there is no cache: " in run_ganinv(tmp_path, "cache", command, code=2).stderr

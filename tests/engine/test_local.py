@@ -1,0 +1,84 @@
+"""Workers as threads: every job runs once, and no finished job is lost however the run ends."""
+
+import threading
+import time
+
+import conditional
+import pytest
+
+from ganinv_cli.engine.devices import Device
+from ganinv_cli.engine.engine import Counts, GeneratorSpec, WorkerResult
+from ganinv_cli.engine.local import MultiDevice, SingleDevice
+from ganinv_cli.errors import GaninvError
+from ganinv_cli.jobs import Job
+from ganinv_cli.settings.machine import Machine
+
+JOBS = [Job(trial) for trial in range(60)]
+
+
+class Slow:
+    """A task that finishes jobs one by one, and keeps those that it took until it is stopped."""
+
+    def __init__(self, failing: int | None = None) -> None:
+        self.failing = failing
+        self.workers: set[int] = set()
+        self.finished = 0
+
+    def run(self, generator, jobs, worker):
+        self.workers.add(worker)
+        while not jobs.is_stopped and (taken := jobs.take(4)):
+            for job in taken:
+                time.sleep(0.001)
+                if job.trial == self.failing:
+                    raise GaninvError("the device is gone")
+                self.finished += 1
+                yield WorkerResult(Counts(1, 1, 1.0, 1.0, 1.0), [job])
+        if jobs.is_stopped:
+            yield WorkerResult(Counts(), [Job(1000 + worker)])
+
+
+@pytest.fixture(scope="module", params=["one", "three"])
+def engine(request):
+    spec = GeneratorSpec(conditional.make_conditional_checkpoint())
+    if request.param == "one":
+        return SingleDevice(spec.build(), Machine("one"))
+    return MultiDevice(spec, [Device("cpu", 0) for _ in range(3)], Machine("three"))
+
+
+def test_every_job_is_done_once_by_all_workers(engine):
+    task = Slow()
+    results = list(engine.run(task, JOBS, threading.Event()))
+    assert sorted(job for each in results for job in each.jobs) == JOBS
+    assert task.workers == set(range(engine.workers))
+    assert sum(each.counts.seconds for each in results) == pytest.approx(len(JOBS) / engine.workers)
+
+
+def test_a_stopped_run_hands_over_what_every_worker_has(engine):
+    stop = threading.Event()
+    results = engine.run(Slow(), JOBS, stop)
+    done = [next(results) for _ in range(5)]
+    stop.set()
+    done.extend(results)
+    jobs = [job for each in done for job in each.jobs]
+    assert len(jobs) == len(set(jobs)) < len(JOBS)
+    assert sum(job.trial >= 1000 for job in jobs) == engine.workers
+
+
+def test_a_run_that_is_closed_ends_its_threads(engine):
+    task = Slow()
+    results = engine.run(task, JOBS, threading.Event())
+    next(results)
+    results.close()
+    assert task.finished < len(JOBS) - 10
+    assert not [each for each in threading.enumerate() if each.name.startswith("device")]
+
+
+def test_an_error_of_a_worker_is_raised_after_the_others_ended(engine):
+    done = []
+    with pytest.raises(GaninvError, match="the device is gone"):
+        for each in engine.run(Slow(failing=9), JOBS, threading.Event()):
+            done += each.jobs
+    assert Job(9) not in done
+    assert len(done) == len(set(done))
+    if engine.workers > 1:
+        assert len(done) >= len(JOBS) - 4

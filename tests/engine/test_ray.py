@@ -1,0 +1,210 @@
+"""Runs on real Ray clusters: the rows of one device, lost workers, refusals and interruptions."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import mock
+
+import builders
+import clusters
+import numpy as np
+import pytest
+
+from ganinv_cli.engine.engine import GeneratorSpec
+from ganinv_cli.engine.loaded_generator import load
+from ganinv_cli.engine.ray_cluster import open_cluster
+from ganinv_cli.errors import UsageError
+from ganinv_cli.experiments.run import run_experiment
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.progress import SILENT
+from ganinv_cli.settings.config import RecoverConfig
+from ganinv_cli.store import Results, read_results
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="processes")]
+
+TRIALS = 60
+SOON = 30.0  # seconds
+
+# A run on a cluster of its own, which commits all it sees; on stderr where Ray's processes listen.
+RUN_LOCALLY = """
+import json, sys
+from pathlib import Path
+import psutil
+from ganinv_cli.engine.loaded_generator import load
+from ganinv_cli.experiments import run
+from ganinv_cli.progress.interrupts import handle_signals
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.config import RecoverConfig
+
+commit = run.Run.commit
+
+def commit_and_tell(self, *given):
+    commit(self, *given)
+    started = psutil.Process().children(recursive=True)
+    connections = [each for process in started for each in process.net_connections("inet")]
+    listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
+    print("committed", *sorted(listening), file=sys.stderr, flush=True)
+
+if __name__ == "__main__":
+    run.COMMIT_SECONDS = 0
+    run.Run.commit = commit_and_tell
+    settings = json.loads(sys.argv[1])
+    config = RecoverConfig(**settings | {"clip": tuple(settings["clip"])}, engine="ray", workers=2)
+    try:
+        with handle_signals(), show_on_terminal(False) as reporter:
+            run.run_experiment(config, load(config.checkpoint), Path("recover.h5"), reporter)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hard")
+    builders.make_hard_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(checkpoint) -> dict[str, object]:
+    rules = ("none", "stochastic")
+    return {"checkpoint": str(checkpoint), "clip": rules, "batch_size": 4, "trials": TRIALS}
+
+
+@pytest.fixture(scope="module")
+def alone(settings, tmp_path_factory) -> Results:
+    """The results of one process."""
+    return _run(settings, tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[clusters.LocalCluster]:
+    """A cluster of one node with two CPUs."""
+    with clusters.start_cluster(2) as started:
+        yield started
+
+
+def _run(settings: dict[str, object], folder: Path, **others: object) -> Results:
+    path = folder / "recover.h5"
+    with mock.patch.dict(os.environ):
+        config = RecoverConfig(**settings, **others)  # type: ignore[arg-type]
+        run_experiment(config, load(config.checkpoint), path, SILENT)
+    return read_results(path)
+
+
+def _check_same(results: Results, alone: Results) -> None:
+    """Check that each trial is there once, with the same outcome and, if converged, the same z."""
+    for name in ("none", "stochastic"):
+        rows, others = results.groups[name], alone.groups[name]
+        assert rows["trial"].tolist() == list(range(TRIALS))
+        np.testing.assert_array_equal(rows["outcome"], others["outcome"])
+        converged = rows["outcome"] == Outcome.converged
+        both = (each["z_found"][converged] for each in (rows, others))
+        np.testing.assert_allclose(*both, atol=1e-3)
+
+
+def test_a_client_of_two_workers_finds_what_one_device_finds(settings, alone, cluster, tmp_path):
+    results = _run(settings, tmp_path, engine="ray", address=cluster.client)
+    _check_same(results, alone)
+    assert results.attributes["device"].startswith("Ray, 2 workers of 1 CPU and 0 GPU: CPU ")
+
+
+def test_the_jobs_of_a_killed_worker_run_again(settings, alone, cluster, tmp_path):
+    def kill_worker() -> None:
+        clusters.wait_until(lambda: _computes(cluster.pid), 120)
+        os.kill(clusters.list_workers(cluster.pid)[0], signal.SIGKILL)
+
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill_worker)
+        results = _run(settings, tmp_path, engine="ray", address=cluster.address)
+        assert killed.done(), "the run was too short"
+        killed.result()
+    _check_same(results, alone)
+
+
+def _computes(pid: int) -> bool:
+    """Return whether a worker below a process runs jobs."""
+    return "ray::RayWorker.work" in clusters.list_descendants(pid).values()
+
+
+def test_a_run_that_is_stopped_saves_and_goes_on(settings, alone, tmp_path):
+    """SIGTERM for the process group reaches Ray's processes too, which must not die before."""
+    with _start_locally(settings, tmp_path) as process:
+        lines = _read_until_commits(process, 3)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, rest = process.communicate(timeout=SOON)
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert {address for line in lines for address in line.split()[1:]} <= {
+        *("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    }
+
+    with _start_locally(settings, tmp_path) as process:
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "resuming: " in said
+    _check_same(read_results(tmp_path / "recover.h5"), alone)
+
+
+@contextlib.contextmanager
+def _start_locally(settings: dict[str, object], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    (folder / "program.py").write_text(RUN_LOCALLY)
+    with subprocess.Popen(
+        [sys.executable, "program.py", json.dumps(settings)],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={name: each for name, each in os.environ.items() if not name.startswith("RAY_")}
+        | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _read_until_commits(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stderr
+    committed: list[str] = []
+    said = ""
+    while len(committed) < count:
+        line = process.stderr.readline()
+        said += line
+        assert line, said
+        committed += [line] if line.startswith("committed ") else []
+    return committed
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{free}", "ray://127.0.0.1:{free}", "head", "auto"])
+def test_an_address_where_no_cluster_answers_is_refused(address, monkeypatch, tmp_path):
+    address = address.format(free=clusters.find_free_port())
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    spec = GeneratorSpec(builders.make_checkpoint(tmp_path / "small"))
+    start = time.monotonic()
+    with (
+        mock.patch.dict(os.environ),
+        pytest.raises(UsageError, match=f"--address {address}: no Ray cluster answers") as caught,
+        open_cluster(RecoverConfig(engine="ray", address=address), spec, print),
+    ):
+        pass
+    assert time.monotonic() - start < SOON
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_ray_is_asked_for(tmp_path):
+    spec = GeneratorSpec(builders.make_checkpoint(tmp_path / "small"))
+    with (
+        mock.patch.dict(os.environ),
+        mock.patch.dict(sys.modules, {"ray": None}),
+        pytest.raises(UsageError, match=r"pip install 'ganinv\[ray\]'"),
+        open_cluster(RecoverConfig(engine="ray"), spec, print),
+    ):
+        pass

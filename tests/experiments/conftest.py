@@ -1,0 +1,31 @@
+"""Small generators on which the experiments take seconds."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import builders
+import pytest
+
+from ganinv_cli.network.generator import Generator
+from ganinv_cli.network.make_generator import make_generator
+
+
+class Small(NamedTuple):
+    """A checkpoint, and its generator."""
+
+    folder: Path
+    generator: Generator
+
+
+@pytest.fixture(scope="session")
+def easy(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """6 unknowns and 3 channels: every start finds z."""
+    folder = tmp_path_factory.mktemp("easy")
+    return Small(folder, make_generator(builders.make_checkpoint(folder)))
+
+
+@pytest.fixture(scope="session")
+def hard(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """12 unknowns and 2 channels: some first starts fail."""
+    folder = tmp_path_factory.mktemp("hard")
+    return Small(folder, make_generator(builders.make_hard_checkpoint(folder)))

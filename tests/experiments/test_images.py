@@ -1,0 +1,316 @@
+"""`ganinv invert` and `consistency`, from image files to the results file and the tables."""
+
+import json
+import shutil
+from unittest import mock
+
+import numpy as np
+import pytest
+from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
+
+from ganinv_cli.experiments import run, worker
+from ganinv_cli.outcome import Outcome
+from ganinv_cli.store import NamedImage, read_results, select_images
+
+RULES = ("standard", "stochastic")
+
+
+@pytest.fixture(scope="module")
+def faces(easy, tmp_path_factory):
+    """A folder with three images of the easy generator, one of noise, and one that is none."""
+    folder = tmp_path_factory.mktemp("faces")
+    for number, name in enumerate(("a.png", "b.png", "c.png")):
+        save_image(folder / name, make_image(easy.generator, number))
+    save_image(folder / "noise.png", make_random_pixels(easy.generator))
+    (folder / "text.png").write_text("no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def invert(easy, faces):
+    """Return a function that inverts images of that folder, or others, in another folder."""
+
+    def invert(folder, *given, command="invert", trials=4, **keywords):
+        named = [faces / text if (faces / str(text)).is_file() else text for text in given]
+        if command == "consistency":
+            named = [w for n in named for w in (("--image", n) if ".png" in str(n) else (n,))]
+        more = ("--checkpoint", easy.folder, "--trials", trials, "--batch-size", 8)
+        return run_ganinv(folder, command, *named, *more, "--format", "json", **keywords)
+
+    return invert
+
+
+def _list_shown(result):
+    tables = json.loads(result.stdout)["tables"]
+    return [*dict.fromkeys(row["image"] for row in tables.get("invert") or tables["table2"])]
+
+
+def _list_stored(path):
+    groups = read_results(path).groups
+    return [groups[name]["name"][0].decode() for name in sorted(groups) if "/" not in name]
+
+
+def _assert_equal(one, other):
+    """Check that two groups of trials are equal bit for bit, all but the time they took."""
+    assert set(one) == set(other)
+    for column in one:
+        if not column.endswith("seconds"):
+            np.testing.assert_array_equal(one[column], other[column], column)
+
+
+@pytest.fixture(scope="module")
+def inverted(invert, faces, tmp_path_factory):
+    """A folder, what was printed, and the results of a file and of a folder of files."""
+    folder = tmp_path_factory.mktemp("inverted")
+    (folder / "more").mkdir()
+    for name in ("a.png", "b.png", "text.png"):
+        shutil.copy(faces / name, folder / "more")
+    result = invert(folder, "noise.png", "more", "--npz", "z.npz", code=1, publishing=True)
+    return folder, result, read_results(folder / "invert.h5")
+
+
+def test_a_file_that_is_no_image_is_reported_each_time_and_the_rest_is_done(invert, inverted):
+    folder, result, results = inverted
+    (error,) = (line for line in result.stderr.splitlines() if line.startswith("Error:"))
+    assert "text.png is no image of a known format" in error
+    assert _list_stored(folder / "invert.h5") == ["noise.png", "a.png", "b.png", "text.png"]
+    assert "image=0003/stochastic" not in results.groups and results.complete
+    before = (folder / "invert.h5").stat().st_mtime_ns
+    again = invert(folder, "noise.png", "more", code=1)
+    assert again.stdout == result.stdout and error in again.stderr
+    assert (folder / "invert.h5").stat().st_mtime_ns == before
+    (unread,) = json.loads(again.stdout)["tables"]["unread"]
+    assert (unread["image"], unread["number"]) == ("text.png", 3)
+    assert json.loads(invert(folder, "a.png").stdout)["tables"]["unread"] == []
+    assert "no image of a known format" in invert(folder, "text.png", code=2).stderr
+
+
+def test_all_starts_agree_on_a_generated_image_and_its_z_is_saved(easy, inverted):
+    folder, result, results = inverted
+    rows = {row["image"]: row for row in json.loads(result.stdout)["tables"]["invert"]}
+    for trial, name in enumerate(("a.png", "b.png")):
+        row, group = rows[name], results.groups[f"image={trial + 1:04d}/stochastic"]
+        assert (row["starts"], row["agreement"]["reached"], row["agreement"]["same"]) == (4, 4, 4)
+        assert (row["verdict"], row["rank"], row["latent"]) == ("made", 6, 6)
+        assert len(np.unique(group["z_start"], axis=0)) == 4
+        true = make_z(easy.generator, trial).repeat(4, 0)
+        np.testing.assert_allclose(group["polished/z_found"], true, atol=0.02)
+    assert rows["noise.png"]["verdict"] in {"near", "outside"}
+    with np.load(folder / "z.npz", allow_pickle=False) as file:
+        assert file["names"].tolist() == ["noise.png", "a.png", "b.png"]
+        assert file["verdict"].tolist() == [rows[name]["verdict"] for name in file["names"]]
+        for number, z in enumerate(file["z"]):
+            group = results.groups[f"image={number:04d}/stochastic"]
+            best = np.argmin(group["polished/image_loss"])
+            assert (z == group["polished/z_found"][best]).all()
+    written = {path.name for path in (folder / "invert").rglob("*")}
+    assert {"invert.txt", "report.html"} < written
+
+
+def test_pixels_that_a_mask_leaves_out_do_not_count(easy, invert, tmp_path):
+    true, pixels = make_z(easy.generator, 0), make_image(easy.generator, 0)
+    white = np.full(pixels.shape[:2], 255, np.uint8)
+    white[2:9, 4:12] = 0
+    save_image(tmp_path / "painted.png", np.where(white[..., None] == 0, 255 - pixels, pixels))
+    save_image(tmp_path / "mask.png", white)
+    far = []
+    for more in (("--mask", "mask.png"), ("--overwrite",)):
+        invert(tmp_path, "painted.png", *more)
+        results = read_results(tmp_path / "invert.h5")
+        far.append(abs(results.groups["image=0000/stochastic"]["polished/z_found"] - true).max())
+        if not results.attributes["config"]["mask"]:
+            continue
+        assert results.constants["pixels_counted"] == (white > 0).sum() * 3
+        assert (results.groups["image=0000/stochastic"]["image_loss"] < 0.02).all()
+    assert far[0] < 0.02 < 0.1 < far[1]
+
+
+def test_the_figures_of_a_run_are_not_its_images(invert, faces, tmp_path):
+    shutil.copy(faces / "a.png", tmp_path)
+    first = invert(tmp_path, ".", trials=1, publishing=True)
+    assert list((tmp_path / "invert").rglob("*.png"))
+    assert invert(tmp_path, ".", trials=1).stdout == first.stdout
+    assert _list_stored(tmp_path / "invert.h5") == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("",), 'the empty name ""'),
+        (("more", "--out", "more.h5"), "more holds the images"),
+        (("a.png", "--npz", "more/b.png"), "b.png"),
+        (("a.png", "--npz", "invert.h5"), "invert.h5"),
+        (("a.png", "--npz", "no/z.npz"), "no/z.npz"),
+        (("a.png", "--npz", "x.npz"), "name another file"),
+        (("x.npz", "--npz", "x.npz"), "name another file"),
+        (("a.png", "--mask", "x.npz", "--npz", "x.npz"), "name another file"),
+        (("a.png", "--out", "./x.npz", "--npz", "x.npz"), "name another file"),
+        (("a.png", "--seed", 1), "--seed is 0 in the file, and 1 here"),
+        (("a.png", "--shard", "1/2", "--out", "invert.h5"), "other images"),
+    ],
+)
+def test_what_would_harm_a_file_is_refused_before_any_work(
+    invert, faces, inverted, tmp_path, monkeypatch, given, words
+):
+    shutil.copy(inverted[0] / "invert.h5", tmp_path)
+    (tmp_path / "more").mkdir()
+    shutil.copy(faces / "b.png", tmp_path / "more")
+    np.savez(tmp_path / "x.npz", x=np.zeros((16, 16, 3), np.uint8))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("[!.]*.*")}
+    monkeypatch.setattr(worker, "solve", None)
+    assert words in invert(tmp_path, *given, trials=1, code=2).stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("[!.]*.*")} == before
+
+
+@pytest.fixture(scope="module", params=["invert", "consistency"])
+def added(request, invert, tmp_path_factory):
+    """A command, and a folder with the results of a.png, to which noise.png was added."""
+    folder, command = tmp_path_factory.mktemp("added"), request.param
+    file = folder / f"{command}.h5"
+    assert _list_shown(invert(folder, "a.png", command=command)) == ["a.png"]
+    before = {name: {**rows} for name, rows in read_results(file).groups.items()}
+    assert _list_shown(invert(folder, "noise.png", command=command)) == ["noise.png"]
+    for name, rows in before.items():
+        _assert_equal(read_results(file).groups[name], rows)
+    return command, file
+
+
+def test_an_added_image_gets_the_z_of_a_run_of_its_own(invert, added, tmp_path):
+    command, file = added
+    results = read_results(file)
+    assert results.complete and _list_stored(file) == ["a.png", "noise.png"]
+    invert(tmp_path, "noise.png", command=command)
+    alone = read_results(tmp_path / file.name).groups
+    assert len(results.groups) == 2 * len(alone)
+    for name, rows in alone.items():
+        _assert_equal(results.groups[name.replace("image=0000", "image=0001")], rows)
+    spent = float(results.constants["shared_gradients"])
+    selected = select_images(results, [NamedImage(1, "noise.png"), NamedImage(1, "copy.png")])
+    assert {name.partition("/")[0] for name in selected.groups} == {"image=0001"}
+    assert float(selected.constants["shared_gradients"]) == spent / 2
+
+
+def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_again(
+    invert, faces, added, tmp_path, monkeypatch
+):
+    command, file = added
+    reported = run_ganinv(file.parent, "report", file, "--format", "json")
+    assert _list_shown(reported) == ["a.png", "noise.png"]
+    before = file.read_bytes()
+    monkeypatch.setattr(worker, "solve", None)
+    shutil.copy(faces / "noise.png", tmp_path / "copy.png")
+    again = invert(file.parent, tmp_path / "copy.png", "noise.png", "a.png", command=command)
+    assert "copy.png is the same image as noise.png in " in again.stderr
+    assert _list_shown(again) == ["copy.png", "noise.png", "a.png"]
+    assert file.read_bytes() == before
+
+
+def test_images_may_have_different_numbers_of_starts_and_lack_some(
+    invert, faces, tmp_path, monkeypatch
+):
+    shutil.copy(faces / "a.png", tmp_path / "copy.png")
+    invert(tmp_path, "a.png", "copy.png", trials=2)
+    invert(tmp_path, "b.png", trials=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_run_jobs", mock.Mock(side_effect=KeyboardInterrupt))
+        invert(tmp_path, "c.png", code=130)
+    reported = json.loads(run_ganinv(tmp_path, "report", "invert.h5", "--format", "json").stdout)
+    rows = reported["tables"]["invert"]
+    assert [(row["image"], row["starts"]) for row in rows] == [("a.png", 2), ("b.png", 3)]
+    assert "image=0002/stochastic 0" in " ".join(reported["notes"])
+    assert _list_shown(invert(tmp_path, "c.png", "a.png", trials=2)) == ["c.png", "a.png"]
+
+
+@pytest.mark.parametrize("command", ["invert", "consistency"])
+def test_merged_shards_are_extended_and_completed_without_shard(invert, tmp_path, command):
+    """Shards of consistency have some trials of each image, and no certificates."""
+    names, trials = ["a.png", "b.png", "noise.png"], 2 if command == "invert" else 17
+    rule = {"command": command, "trials": trials}
+    parts = [f"{command}-{number}-of-3.h5" for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        invert(tmp_path, *names, "--shard", f"{number}/3", "--clip", "none", **rule)
+    run_ganinv(tmp_path, "merge", "all.h5", *parts)
+    before = {name: {**rows} for name, rows in read_results(tmp_path / "all.h5").groups.items()}
+    invert(tmp_path, "c.png", "b.png", "--clip", "none", "--out", "all.h5", **rule)
+    assert _list_stored(tmp_path / "all.h5") == [*names, "c.png"]
+    after = read_results(tmp_path / "all.h5").groups
+    for name in before:
+        _assert_equal(after[name], before[name])
+    certified = [f"image={number:04d}/none/certificate" in after for number in range(4)]
+    assert certified == ([True] * 4 if command == "invert" else [False, True, False, True])
+    refused = run_ganinv(tmp_path, "merge", "again.h5", "all.h5", parts[1], code=2).stderr
+    assert "images_sha256 is" in refused  # of other images
+    run_ganinv(tmp_path, "merge", "part.h5", parts[0], parts[2], "--partial")
+    invert(tmp_path, *names, "--clip", "none", "--out", "part.h5", **rule)
+    assert _list_stored(tmp_path / "part.h5") == names
+    completed = read_results(tmp_path / "part.h5").groups
+    assert all(np.array_equal(completed[name]["trial"], before[name]["trial"]) for name in before)
+
+
+def _consistency(folder, hard, *more, **keywords):
+    save_image(folder / "own.png", make_image(hard.generator, 0))
+    save_image(folder / "noise.png", make_random_pixels(hard.generator))
+    given = ("--checkpoint", hard.folder, "--image", "own.png", "--image", "noise.png", *more)
+    result = run_ganinv(folder, "consistency", *given, "--format", "json", **keywords)
+    return result, read_results(folder / "consistency.h5").groups
+
+
+@pytest.fixture(scope="module")
+def recovered(hard, tmp_path_factory):
+    """What was printed, and the groups of many recoveries of two images."""
+    more = ("--clip", ",".join(RULES), "--restarts", 6, "--batch-size", 16, "--trials", 8)
+    return _consistency(tmp_path_factory.mktemp("recovered"), hard, *more)
+
+
+def test_the_recoveries_of_a_generated_image_are_one_minimum(hard, recovered):
+    result, groups = recovered
+    own, noise = (
+        row
+        for row in json.loads(result.stdout)["tables"]["table2"]
+        if row["technique"] == "stochastic"
+    )
+    assert (own["minima"]["distinct"], own["minima"]["largest"], own["strays"]) == (1, 8, 0)
+    assert own["distance"]["median"] < 1e-5
+    assert own["verdict"] == "undecided: only 8 recoveries"  # too few to call it unique
+    assert own["psnr"] > 40 and noise["psnr"] < 15
+    assert own["nearest_copy"] == "8 bits" != noise["nearest_copy"]
+    group = groups["image=0000/stochastic"]
+    assert (group["restarts"] > 0).any()  # single starts alone would not agree
+    assert (groups["image=0001/stochastic"]["restarts"] == 6).all()
+    true = make_z(hard.generator, 0).repeat(8, 0)
+    np.testing.assert_allclose(group["polished/z_found"], true, atol=0.05)
+    assert "z_true" not in groups.get("", {}) and "z_error" not in group
+    assert "32/32 trials" in result.stderr and "32 converged" in result.stderr
+
+
+def test_stored_losses_and_certificates_are_those_of_the_stored_z(hard, recovered):
+    groups = recovered[1]
+    for number in (0, 1):
+        target = groups[f"image={number:04d}"]["target"][0] / 127.5 - 1
+        for rule in RULES:
+            group = groups[f"image={number:04d}/{rule}"]
+            assert (group["z_start"] == groups["image=0000/standard"]["z_start"]).all()
+            for start in ("", "first/", "polished/"):
+                images = hard.generator.render(group[f"{start}z_found"], 8)
+                loss = ((images - target) ** 2).sum((1, 2, 3))
+                np.testing.assert_allclose(group[f"{start}image_loss"], loss, rtol=1e-4)
+            certificate = groups[f"image={number:04d}/{rule}/certificate"]
+            assert certificate["recoveries"].tolist() == [8]
+            assert certificate["best"][0] == np.argmin(group["polished/image_loss"])
+            z = group["polished/z_found"][certificate["best"]]
+            image = np.rint((hard.generator.render(z, 1)[0] + 1) * 127.5)
+            assert abs(certificate["reconstruction"][0] - image).max() <= 1
+            assert (np.diff(certificate["singular_values"][0]) <= 0).all()
+
+
+def test_coupled_recoveries_are_one_batch_per_image_and_rule(hard, tmp_path):
+    coupled = ("--batch-norm", "batch", "--solver", "gd", "--tolerance", 0, "--budget", 40)
+    given = (*coupled, "--restarts", 0, "--trials", 4, "--clip", "none,standard")
+    groups = _consistency(tmp_path, hard, *given)[1]
+    group = groups["image=0001/standard"]
+    assert group["trial"].tolist() == [0, 1, 2, 3]
+    assert (group["outcome"] == Outcome.budget).all()
+    assert "polished/z_found" not in group
+    assert np.isnan(groups["image=0001/none/certificate"]["singular_values"]).all()
+    refused = _consistency(tmp_path, hard, *given, "--batch-size", 2, code=2)[0].stderr
+    assert "it needs batch_size = 4" in refused

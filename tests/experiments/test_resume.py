@@ -1,0 +1,299 @@
+"""A run that was stopped goes on, ends as an undisturbed one, and loses nothing."""
+
+import signal
+import subprocess
+import sys
+import time
+from unittest import mock
+
+import numpy as np
+import pytest
+from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
+
+from ganinv_cli.experiments import images, noise_sweep, worker
+from ganinv_cli.experiments.progress import ProgressCounter
+from ganinv_cli.loop import sizing
+from ganinv_cli.store import read_results
+
+EXACT = ("z_found", "image_loss", "gradients", "seconds")
+NEARNESS = {  # of two runs that are rounded differently; noise leaves shallow minima
+    "z_found": {"atol": 0.1},
+    "image_loss": {"rtol": 1e-3, "atol": 1e-5},
+}
+GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-4\n'
+UPDATES = 2001
+ALONE = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
+FOLLOWING = ("--clip", "none,stochastic", "--trials", 3)  # the batch size is measured
+COUPLED = ("--clip", "stochastic", "--trials", 4, "--batch-size", 4, "--batch-norm", "batch")
+
+# A command that saves its batch often.
+_OFTEN = """
+from ganinv_cli.cli import main
+from ganinv_cli.loop import snapshot
+snapshot.SAVE_SECONDS = 0.3
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def commands(easy, hard, tmp_path_factory):
+    """The arguments of an experiment of each kind, without --trials."""
+    folder = tmp_path_factory.mktemp("pictures")
+    save_image(folder / "made.png", make_image(easy.generator, 0))
+    save_image(folder / "noise.png", make_random_pixels(easy.generator))
+    small = ("--batch-size", 3, "--format", "json")
+    sharp = ("--variances", "0.01,0.1", "--stationary", "1e-7", "--clip", "standard,stochastic")
+    return {
+        "recover": ("recover", "--checkpoint", hard.folder, "--tolerance", "1e-7", *small),
+        "noise-sweep": ("noise-sweep", "--checkpoint", hard.folder, *sharp, *small),
+        "consistency": (
+            *("consistency", "--checkpoint", easy.folder, "--image", folder),
+            *("--clip", "none,stochastic", *small),
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(commands, tmp_path_factory):
+    """A folder with an undisturbed run of each command, and what was printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, {
+        name: run_ganinv(folder, *command, "--trials", 5) for name, command in commands.items()
+    }
+
+
+def _assert_same_end(folder, other, name):
+    """Check that every trial is there once, with the same end except for rounding."""
+    one, two = (read_results(each / f"{name}.h5") for each in (folder, other))
+    assert one.complete and two.complete
+    assert one.groups.keys() == two.groups.keys()
+    assert one.figures.keys() == two.figures.keys()
+    for group, rows in one.groups.items():
+        if group.endswith("/certificate"):
+            continue  # a run that was extended has one more
+        assert np.array_equal(rows["trial"], two.groups[group]["trial"]), group
+        if "outcome" in rows:
+            assert np.array_equal(rows["z_start"], two.groups[group]["z_start"])
+            assert np.array_equal(rows["outcome"], two.groups[group]["outcome"])
+            found, others = rows["outcome"] == 1, two.groups[group]
+            for column, limits in NEARNESS.items():
+                np.testing.assert_allclose(rows[column][found], others[column][found], **limits)
+
+
+def _read_trials(path):
+    groups = read_results(path).groups
+    return {
+        name: {column: rows[column] for column in ("trial", *EXACT)}
+        for name, rows in groups.items()
+        if "outcome" in rows
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "stop"),
+    [
+        ("recover", signal.SIGKILL),
+        ("noise-sweep", signal.SIGINT),
+        ("consistency", signal.SIGTERM),
+    ],
+)
+def test_a_stopped_run_goes_on_and_ends_the_same(commands, finished, tmp_path, name, stop):
+    command = (*commands[name], "--trials", 5)
+    status, out, said = run_and_stop(tmp_path, stop, *command)
+    assert (status, out) == (-stop if stop == signal.SIGKILL else 130, "")
+    assert ("the same command goes on" in said) == (stop != signal.SIGKILL)
+    early = _read_trials(tmp_path / f"{name}.h5")
+    assert early and not read_results(tmp_path / f"{name}.h5").complete
+    assert "resuming: " in run_ganinv(tmp_path, *command).stderr
+    late = _read_trials(tmp_path / f"{name}.h5")
+    for group, rows in early.items():
+        kept = np.isin(late[group]["trial"], rows["trial"])
+        for column in EXACT:
+            assert np.array_equal(late[group][column][kept], rows[column]), column
+    _assert_same_end(finished[0], tmp_path, name)
+    assert [each.name for each in tmp_path.glob("[!.]*.h5*")] == [f"{name}.h5"]
+
+
+@pytest.mark.parametrize("name", ["recover", "noise-sweep", "consistency"])
+def test_a_run_that_is_extended_at_another_batch_size_is_the_larger_run(
+    commands, finished, tmp_path, name
+):
+    run_ganinv(tmp_path, *commands[name], "--trials", 3, "--batch-size", 4)
+    short = {group: {**rows} for group, rows in _read_trials(tmp_path / f"{name}.h5").items()}
+    run_ganinv(tmp_path, *commands[name], "--trials", 5, "--batch-size", 7)
+    extended = read_results(tmp_path / f"{name}.h5")
+    for group, rows in short.items():
+        for column in EXACT:
+            assert np.array_equal(extended.groups[group][column][:3], rows[column]), column
+        if name == "consistency":
+            certificate = extended.groups[f"{group}/certificate"]
+            assert certificate["recoveries"].tolist() == [3, 5]
+            best = np.argmin(extended.groups[group]["polished/image_loss"])
+            assert certificate["best"][-1] == best
+    _assert_same_end(finished[0], tmp_path, name)
+    for figure in extended.figures.values():
+        assert figure.trials == tuple(range(5))
+
+
+@pytest.mark.parametrize("name", ["recover", "noise-sweep", "consistency"])
+def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monkeypatch, name):
+    folder, results = finished
+    before = (folder / f"{name}.h5").stat().st_mtime_ns
+    monkeypatch.setattr(worker, "solve", None)
+    for trials in (5, 3):
+        again = run_ganinv(folder, *commands[name], "--trials", trials)
+        assert again.stdout == results[name].stdout
+    assert "holds 5 trials, and all of them are shown; --trials 3 asks for fewer" in again.stderr
+    assert (folder / f"{name}.h5").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "function"),
+    [
+        ("noise-sweep", noise_sweep.NoiseSweepPlan, "make_figures"),
+        ("consistency", images.ImagesPlan, "_certify"),
+    ],
+)
+def test_what_is_made_last_is_made_when_the_run_goes_on(
+    commands, tmp_path, monkeypatch, name, plan, function
+):
+    command = (*commands[name], "--trials", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, function, mock.Mock(side_effect=KeyboardInterrupt))
+        said = run_ganinv(tmp_path, *command, code=130).stderr
+    assert "the same command goes on" in said
+    monkeypatch.setattr(worker, "solve", None)
+    run_ganinv(tmp_path, *command)
+    results = read_results(tmp_path / f"{name}.h5")
+    assert len(results.figures) == (2 if name == "noise-sweep" else 0)
+    assert ("image=0000/none/certificate" in results.groups) == (name == "consistency")
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "words"),
+    [
+        ("noise-sweep", ("--variances", "0.01"), "--variances is 0.01,0.1 in the file, and 0.01"),
+        ("noise-sweep", ("--clip-pixels",), "--clip-pixels"),
+        ("noise-sweep", ("--seed", 1), "--seed is 0 in the file, and 1 here"),
+        ("consistency", ("--crop", "0,0,8"), "--crop is center in the file, and 0,0,8 here"),
+        ("recover", ("--checkpoint", "faces16"), "the generator"),
+        ("recover", ("--precision", "mixed"), "--precision is auto in the file, and mixed here"),
+        ("recover", ("--polish", "float64"), "--polish is none in the file, and float64 here"),
+        ("recover", ("--loss", "plain"), "--loss is preconditioned in the file, and plain here"),
+    ],
+)
+def test_other_settings_are_refused_with_what_differs(commands, finished, name, other, words):
+    path = finished[0] / f"{name}.h5"
+    before = path.read_bytes()
+    result = run_ganinv(finished[0], *commands[name], "--trials", 5, *other, code=2)
+    assert words in result.stderr
+    assert "--overwrite" in result.stderr
+    assert result.stdout == ""
+    assert path.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def descend(easy, tmp_path_factory):
+    """Return a function that returns the arguments of a plain descent."""
+    config = tmp_path_factory.mktemp("descend") / "gd.toml"
+    config.write_text(GD)
+    limits = ("--budget", UPDATES, "--tolerance", 0, "--restarts", 0)
+    given = ("recover", "--config", config, "--checkpoint", easy.folder, *limits)
+    return lambda *more: (*given, *more)
+
+
+def _count_gradients(monkeypatch):
+    """Return a list to which the gradients of all results from now on are added."""
+    gradients = []
+    add = ProgressCounter.add
+
+    def count(counter, result):
+        gradients.append(result.counts.gradients)
+        return add(counter, result)
+
+    monkeypatch.setattr(ProgressCounter, "add", count)
+    return gradients
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "given", [ALONE, FOLLOWING, COUPLED], ids=["alone", "following", "coupled"]
+)
+def test_a_killed_descent_goes_on_from_its_snapshot(descend, given, tmp_path, monkeypatch):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for each in (killed, whole):
+        each.mkdir()
+    command = descend(*given)
+    total = _count_gradients(monkeypatch)
+    run_ganinv(whole, *command)
+    arguments = [sys.executable, "-c", _OFTEN, *map(str, command)]
+    process = subprocess.Popen(arguments, cwd=killed, stderr=subprocess.DEVNULL)
+    while process.poll() is None and _read_least_spent(killed) < 0.2 * UPDATES:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    spent = sum(total)
+    total.clear()
+    run_ganinv(killed, *command)
+    assert sum(total) <= 0.9 * spent
+    assert [each.name for each in killed.glob("[!.]*.h5*")] == ["recover.h5"]
+    one, two = (read_results(each / "recover.h5").groups for each in (killed, whole))
+    for rule, group in one.items():
+        for column in group:
+            if not column.endswith("seconds"):
+                np.testing.assert_allclose(
+                    group[column], two[rule][column], 1e-3, 1e-5, err_msg=column
+                )
+
+
+def _read_least_spent(folder):
+    """Return the gradients of the trial in a snapshot that has had the fewest."""
+    files = [*folder.glob("[!.]*.snapshot-0")]
+    return np.load(files[0])["spent"].min() if files else 0
+
+
+def _interrupt(folder, monkeypatch, *arguments):
+    """Run a command of many short increments, and interrupt it after some of them."""
+    calls = []
+    add = ProgressCounter.add
+
+    def count(counter, result):
+        calls.extend([result] * bool(result.counts.gradients))
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGINT)
+        return add(counter, result)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sizing, "INCREMENT_SECONDS", 0.0)
+        patch.setattr(ProgressCounter, "add", count)
+        return run_ganinv(folder, *arguments, code=130).stderr
+
+
+def _cut(file):
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("disturb", "other", "resumes"),
+    [
+        (None, (), True),
+        (_cut, (), False),
+        (lambda file: file.write_bytes(b"nothing"), (), False),
+        (None, ("--seed", 1), False),
+        (None, ("--overwrite",), False),
+    ],
+    ids=["whole", "cut", "garbage", "seed", "overwrite"],
+)
+def test_an_interrupted_descent_goes_on_from_a_whole_snapshot_of_its_own(
+    descend, tmp_path, monkeypatch, disturb, other, resumes
+):
+    command = descend(*ALONE, "--budget", 301)
+    assert "the same command goes on" in _interrupt(tmp_path, monkeypatch, *command)
+    (file,) = tmp_path.glob("*.snapshot*")
+    if disturb:
+        disturb(file)
+    gradients = _count_gradients(monkeypatch)
+    run_ganinv(tmp_path, *command, *other)
+    whole = 6 * 301
+    assert sum(gradients) <= 0.9 * whole if resumes else sum(gradients) == whole

@@ -1,0 +1,226 @@
+"""Rows that were committed are read as they were written, during a run and after it."""
+
+import time
+
+import h5py
+import numpy as np
+import pytest
+from stored import (
+    CONSTANTS,
+    CURVE_GRADIENTS,
+    IMAGE_GROUPS,
+    LATENT,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    write_results_file,
+)
+
+from ganinv_cli.errors import ResultsError, UsageError
+from ganinv_cli.store import Figure, join_rows, lock, open_run, read_results, results
+from ganinv_cli.store.rows import get_row_shape, take_rows, take_trials
+
+FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "recover.h5"
+
+
+def test_rows_are_read_bit_for_bit_before_and_after_the_end(path):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [4, 0], [2, 7], [3])
+        during = read_results(path)
+        assert_holds(during, [0, 2, 3, 4, 7])
+        assert not during.complete and during.attributes["finished"] == ""
+        run.finish({"figure1-none": FIGURE})
+    after = read_results(path)
+    for found in (during, after):  # the log is gone
+        assert_holds(found, [0, 2, 3, 4, 7])
+        assert found.constants["curve_gradients"].tobytes() == CURVE_GRADIENTS.tobytes()
+        assert found.attributes["config"]["trials"] == 10
+    assert after.complete and after.attributes["finished"]
+    assert after.figures["figure1-none"].pictures.tobytes() == FIGURE.pictures.tobytes()
+    assert sorted(file.name for file in path.parent.iterdir()) == [".recover.h5.lock", path.name]
+
+
+@pytest.mark.parametrize("step", ["Log", "has_content"])
+def test_a_run_that_finishes_while_it_is_opened_is_read_whole(path, monkeypatch, step):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
+        open_next = getattr(results, step)
+
+        def finish_and_open(given):
+            monkeypatch.setattr(results, step, open_next)
+            run.finish()
+            return open_next(given)
+
+        monkeypatch.setattr(results, step, finish_and_open)
+        assert_holds(read_results(path), [0, 1])
+
+
+def test_the_finished_file_is_as_the_documentation_says(path):
+    write_results_file(path, [4, 1])
+    with h5py.File(path) as file:
+        assert file["trial"][()].tolist() == [-1, 1, -1, -1, 4]
+        assert file["none/outcome"][0] == 0 and np.isnan(file["none/z_found"][3]).all()
+        assert file["none/first/z_start"] == file["none/z_start"]
+        assert file["none/z_error"].attrs["unit"] == "z²"
+        assert file["none/z_error"].attrs["meaning"].startswith("‖z_found")
+        assert all(file[f"none/{name}"].fletcher32 for name in ("trial", "z_found"))
+        assert {"schema", "seed", "attributes_sha256"} <= file.attrs.keys()
+
+
+def test_a_finished_run_is_extended_and_keeps_its_figures(path):
+    write_results_file(path, [0, 1], figures={"figure1-none": FIGURE})
+    with open_run(path, make_provenance(device="GPU")) as run:
+        commit_batches(run, [1, 2])
+    extended = read_results(path)
+    assert_holds(extended, [0, 1, 2])
+    assert not extended.complete and extended.attributes["device"] == "GPU"
+    with open_run(path, make_provenance()) as run:
+        run.finish()
+    assert read_results(path).figures.keys() == {"figure1-none"}
+    written = path.read_bytes()
+    with open_run(path, make_provenance()) as run:
+        run.finish()
+    assert path.read_bytes() == written  # nothing was added
+
+
+def test_the_first_row_of_a_trial_counts(path):
+    other = make_rows([5])["none"] | {"trial": np.array([1])}
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0, 1])
+        run.commit({"none": other})
+        run.finish()
+        run.commit({"none": other})
+        run.finish()
+    assert_holds(read_results(path), [0, 1])
+
+
+def test_the_writer_knows_and_reads_what_it_has_committed(path):
+    for number in range(2):
+        with open_run(path, make_provenance()) as run:
+            commit_batches(run, [5 + number], [2 * number])
+            assert run.list_committed("none").tolist() == [[0, 5], [0, 2, 5, 6]][number]
+            assert run.is_missing("none", np.array([0, 1, 5, 999])).tolist() == [0, 1, 0, 1]
+            assert run.is_missing("wall", np.array([0])).all()
+            group = run.read_group("none")
+            assert (
+                group["z_found"].tobytes() == make_rows(group["trial"])["none"]["z_found"].tobytes()
+            )
+
+
+def test_rows_about_images_are_read_by_group(path):
+    with open_run(path, make_provenance()) as run:
+        run.commit(make_rows([0], IMAGE_GROUPS))
+        run.commit(make_rows([1], IMAGE_GROUPS[1:]))
+        run.record({"images": 1})
+        commit_batches(run, [0])
+        assert list(run.read_images(["name"])) == ["image=0003"]
+        assert run.read_images(["name"])["image=0003"]["name"][0].decode() == "Märchen 0.png"
+        run.finish()
+    stored = read_results(path)
+    assert stored.attributes["config"]["images"] == 1
+    assert stored.groups["image=0003/certificate"]["trial"].tolist() == [0, 1]
+
+
+def test_optional_columns_may_be_missing_in_some_rows(path):
+    batch = make_rows([1], ("none",))
+    del batch["none"]["label"], batch["none"]["curve_loss"]
+    with open_run(path, make_provenance()) as run:
+        run.commit(make_rows([0], ("none",)), CONSTANTS)
+        run.commit(batch)
+        for _ in range(2):
+            group = read_results(path).groups["none"]
+            assert group["label"][1] == 0 and np.isnan(group["curve_loss"][1]).all()
+            run.finish()
+
+
+def test_some_rows_and_shapes_are_read_alone(path):
+    plain = {"trial": np.array([2, 5]), "z_found": np.eye(2)}
+    write_results_file(path, range(0, 300, 3))
+    stored = read_results(path).groups["none"]
+    for group, last in ((plain, 5), (stored, 297)):
+        whole = group["z_found"]
+        assert get_row_shape(group, "z_found") == whole.shape[1:]
+        assert (take_rows(group, "z_found", np.array([1, 0])) == whole[[1, 0]]).all()
+        assert (take_trials(group, "z_found", np.array([last])) == whole[-1:]).all()
+        with pytest.raises(KeyError, match="no trial 4"):
+            take_trials(group, "z_found", np.array([4]))
+
+
+def test_pieces_of_a_group_are_joined_by_trial():
+    pieces = [{"trial": np.array([3, 1]), "a": np.array([3.0, 1])}, {"trial": np.array([2, 1])}]
+    joined = join_rows(pieces)
+    assert joined["trial"].tolist() == [1, 2, 3]
+    assert np.array_equal(joined["a"], [1, np.nan, 3], equal_nan=True)
+
+
+def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
+    write_results_file(path, [0, 1])
+    wide = make_rows([2], ("none",))
+    wide["none"]["z_found"] = np.zeros((1, LATENT + 1), np.float32)
+    with open_run(path, make_provenance()) as run:
+        with pytest.raises(ResultsError, match=r"does not fit its own config .none/z_found"):
+            run.commit(wide)
+        with pytest.raises(ResultsError, match="curve_gradients is not what it was"):
+            run.commit(make_rows([2]), {"curve_gradients": np.zeros(4)})
+    assert_holds(read_results(path), [0, 1])
+
+
+def test_a_commit_costs_the_same_after_many(path):
+    columns = make_rows(range(250), ("none",))["none"]
+    seconds = []
+    with open_run(path, make_provenance()) as run:
+        for number in range(400):  # 100,000 trials
+            began = time.perf_counter()
+            run.commit({"none": columns | {"trial": columns["trial"] + 250 * number}})
+            seconds.append(time.perf_counter() - began)
+    assert np.median(seconds[-100:]) < 3 * np.median(seconds[:100]) + 0.005
+    assert len(read_results(path).groups["none"]["trial"]) == 100_000
+
+
+def test_one_process_writes_at_a_time(path):
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+        for overwrite in (False, True):
+            with (
+                pytest.raises(ResultsError, match="is being written by another process"),
+                open_run(path, make_provenance(), overwrite),
+            ):
+                pass
+        assert_holds(read_results(path), [0])
+    assert path.with_name(".recover.h5.lock").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeypatch):
+    missing = path.parent / "missing" / "recover.h5"
+    with pytest.raises(UsageError, match="does not exist"), open_run(missing, make_provenance()):
+        pass
+    with pytest.raises(ResultsError, match="is a folder"), open_run(path.parent, make_provenance()):
+        pass
+
+    def deny(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lock.FileLock, "acquire", deny)
+    with (
+        pytest.raises(ResultsError, match=r"cannot be written \(Permission denied\)"),
+        open_run(path, make_provenance()),
+    ):
+        pass
+
+
+def test_results_are_written_beside_the_file_that_a_link_leads_to(path, tmp_path):
+    (tmp_path / "there").mkdir()
+    path.symlink_to(tmp_path / "there" / "file.h5")
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+        assert (tmp_path / "there" / "file.h5.log").exists()
+        assert_holds(read_results(path), [0])
+        run.finish()
+    assert path.is_symlink()
+    assert_holds(read_results(tmp_path / "there" / "file.h5"), [0])

@@ -1,0 +1,134 @@
+"""A torn or damaged log keeps every whole block, and trials of the others run again."""
+
+import json
+
+import numpy as np
+import pytest
+from stored import (
+    CONSTANTS,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    write_results_file,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import log, open_run, provenance, read_results
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "recover.h5"
+
+
+def _commit(path, *batches):
+    """Commit the batches; return the bytes of the log after each."""
+    contents = []
+    with open_run(path, make_provenance()) as run:
+        for batch in batches:
+            commit_batches(run, batch)
+            contents.append(log.name_log(path).read_bytes())
+    return contents
+
+
+def test_a_commit_torn_at_any_byte_is_cut_off(path):
+    first, both = _commit(path, [0], [1])
+    for size in [*range(len(first), len(both), 97), len(both) - 1]:
+        log.name_log(path).write_bytes(both[:size])
+        assert_holds(read_results(path), [0])
+        with open_run(path, make_provenance()) as run:
+            assert run.list_committed("none").tolist() == [0]
+            assert run.notes == []
+            commit_batches(run, [1])
+        assert log.name_log(path).read_bytes()[: len(first)] == first
+
+
+def test_a_changed_byte_loses_its_block_alone(path):
+    contents = _commit(path, [0], [1], [2])
+    low, high = len(contents[0]), len(contents[1])
+    for place in [*range(low, low + 40), *range(low + 40, high, 331), high - 1]:
+        changed = bytearray(contents[2])
+        changed[place] ^= 0x40
+        log.name_log(path).write_bytes(changed)
+        assert_holds(read_results(path), [0, 2])
+    with open_run(path, make_provenance()) as run:
+        assert run.is_missing("none", np.arange(4)).tolist() == [False, True, False, True]
+        assert "recover.h5.log is damaged in 1 place; the trials" in run.notes[0]
+        commit_batches(run, [1])
+        run.finish()
+        assert run.notes == []
+    assert_holds(read_results(path), [0, 1, 2])
+
+
+def test_the_first_block_may_be_lost_too(path):
+    first, both = _commit(path, [0], [1])
+    log.name_log(path).write_bytes(b"\0" * len(first) + both[len(first) :])
+    assert_holds(read_results(path), [1])
+
+
+def test_nothing_counts_of_an_image_whose_row_is_lost(path):
+    groups = ("image=0001", "image=0001/none")
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [0])
+        begin = log.name_log(path).stat().st_size
+        image = make_rows([0], ("image=0003",))["image=0003"]
+        run.commit({groups[0]: image})
+        run.commit({groups[1]: make_rows([0], ("none",))["none"]}, CONSTANTS)
+    content = bytearray(log.name_log(path).read_bytes())
+    content[begin + 100] ^= 1
+    log.name_log(path).write_bytes(content)
+    assert not read_results(path).groups.keys() & set(groups)
+    with open_run(path, make_provenance()) as run:
+        assert not len(run.list_committed(groups[1]))
+
+
+def test_a_file_with_the_name_of_a_log_is_left(path):
+    log.name_log(path).write_text("what the shell wrote\n")
+    for overwrite in (False, True):
+        with (
+            pytest.raises(ResultsError, match=r"recover.h5.log is no log of ganinv.*move it away"),
+            open_run(path, make_provenance(), overwrite),
+        ):
+            pass
+    assert log.name_log(path).read_text() == "what the shell wrote\n"
+
+
+def test_a_log_of_a_newer_ganinv_is_refused_and_can_be_replaced(path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "SCHEMA_VERSION", 2)
+        _commit(path, [0])
+    with pytest.raises(ResultsError, match=r"recover.h5.log was written by a newer ganinv"):
+        read_results(path)
+    with open_run(path, make_provenance(), overwrite=True) as run:
+        commit_batches(run, [4])
+    assert_holds(read_results(path), [4])
+
+
+def test_a_log_of_another_run_beside_the_file_is_refused(path, tmp_path):
+    write_results_file(path, [0])
+    write_results_file(tmp_path / "other.h5", [5], finished=False, seed=8)
+    (tmp_path / "other.h5.log").rename(log.name_log(path))
+    with pytest.raises(ResultsError, match=r"is of another run than .*; move it away"):
+        read_results(path)
+
+
+def test_a_log_with_columns_that_ganinv_has_not_is_refused(path):
+    (content,) = _commit(path, [0])
+    start = content.index(b"{")
+    header, end = json.JSONDecoder().raw_decode(content[start:].decode(errors="replace"))
+    header["rows"]["none"][1][3][1] = "|O"
+    arrays = np.frombuffer(content[start + end :], np.uint8)
+    log.name_log(path).write_bytes(log._encode_block(header, [arrays]))
+    with pytest.raises(ResultsError, match="is no ganinv results file, or is damaged"):
+        read_results(path)
+
+
+def test_an_unfinished_run_of_the_first_version_is_explained(path):
+    parts = path.with_name("recover.h5.parts")
+    parts.mkdir()
+    (parts / "part-00000001.h5").write_bytes(b"")
+    with pytest.raises(ResultsError, match=r"finish it with ganinv 1.0.0, or remove the folder"):
+        read_results(path)
+    with pytest.raises(ResultsError, match=r"1\.0\.0"), open_run(path, make_provenance()):
+        pass

@@ -1,0 +1,235 @@
+"""Merged results files of one run equal the file of a single run."""
+
+import numpy as np
+import pytest
+from stored import (
+    CONSTANTS,
+    SHARDS,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    merge,
+    write_results_file,
+    write_shards,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import Figure, log, open_run, read_results
+from ganinv_cli.store.lock import hold_lock
+from ganinv_cli.store.merge import MissingError
+
+RECOVERIES = "image=0000/stochastic"
+CERTIFICATE = f"{RECOVERIES}/certificate"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "all.h5"
+
+
+def _refuse(out, paths, kind=ResultsError, **options):
+    """Return the sentence; check that no file has changed."""
+    before = {path: path.read_bytes() for path in out.parent.glob("[!.]*")}
+    with pytest.raises(kind) as refusal:
+        merge(out, paths, **options)
+    assert {path: path.read_bytes() for path in out.parent.glob("[!.]*")} == before
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.exit_code == (1 if kind is MissingError else 2)
+    return str(refusal.value)
+
+
+def test_finished_and_interrupted_shards_become_the_whole_run(out, tmp_path):
+    paths = write_shards(tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.glob("*.h5*")}
+    combined = merge(out, paths)
+    results = read_results(out)
+    assert_holds(results, range(10))
+    assert results.complete
+    whole = write_results_file(tmp_path / "whole.h5", range(10))
+    assert results.constants.keys() == read_results(whole).constants.keys()
+    times = {"started": "", "finished": ""}
+    assert results.attributes | times == read_results(whole).attributes | times
+    assert combined.contents == "10 trials of 2 rules from 3 files"
+    assert combined.notes == []
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_the_same_merge_again_writes_nothing(out, tmp_path):
+    paths = write_shards(tmp_path)
+    merge(out, paths)
+    written = out.stat().st_mtime_ns, out.stat().st_ino
+    merge(out, paths)
+    assert (out.stat().st_mtime_ns, out.stat().st_ino) == written
+    with open_run(out, make_provenance()) as run:
+        commit_batches(run, [10])
+    assert "all.h5 exists" in _refuse(out, paths)
+    merge(out, paths, overwrite=True)
+    assert_holds(read_results(out), range(10))
+    assert not log.name_log(out).exists()
+
+
+def test_a_file_that_was_finished_and_extended_gives_all_of_it(out, tmp_path):
+    path = write_results_file(tmp_path / "a.h5", [1, 3, 5])
+    with open_run(path, make_provenance()) as run:
+        commit_batches(run, [7, 9])
+    merge(out, [path, write_results_file(tmp_path / "b.h5", [0, 2, 4, 6, 8])])
+    assert_holds(read_results(out), range(10))
+
+
+def test_the_first_file_with_a_trial_counts_and_the_others_are_said(out, tmp_path):
+    paths = [write_results_file(tmp_path / "a.h5", range(8))]
+    paths.append(tmp_path / "b.h5")
+    with open_run(paths[1], make_provenance()) as run:
+        rows = make_rows([0, 1, 8, 9])
+        run.commit({g: c | {"trial": np.array([6, 7, 8, 9])} for g, c in rows.items()}, CONSTANTS)
+        run.finish()
+    assert "b.h5 has 4 trials that a file before it has too" in merge(out, paths).notes[0]
+    assert_holds(read_results(out), range(10))
+
+
+def test_attributes_and_figures_are_of_all_files(out, tmp_path):
+    def draw(*trials):
+        shape = (1, len(trials), 2, 2, 3)
+        return {"figure1-none": Figure(np.full(shape, trials[0], np.uint8), ("found",), trials)}
+
+    config = {"trials": 9, "shard": "1/2"}
+    paths = [
+        write_results_file(tmp_path / "a.h5", [4, 5], figures=draw(4), device="CPU", config=config),
+        write_results_file(tmp_path / "b.h5", [0, 1], figures=draw(0), device="GPU; CPU"),
+        write_results_file(tmp_path / "c.h5", range(10), device="TPU", precision="mixed"),
+    ]
+    merge(out, paths)
+    results = read_results(out)
+    assert results.figures["figure1-none"].trials == (0,)
+    assert results.attributes["device"] == "CPU; GPU; TPU"
+    assert results.attributes["precision"] == "mixed"
+    assert results.attributes["config"]["trials"] == 10
+    each = [read_results(path).attributes for path in paths]
+    assert results.attributes["started"] == min(a["started"] for a in each)
+    assert results.attributes["finished"] == max(a["finished"] for a in each)
+    merge(out, paths[:1], partial=True, overwrite=True)
+    assert read_results(out).attributes["config"]["shard"] == ""
+
+
+def test_missing_trials_are_named_and_nothing_is_written(out, tmp_path):
+    path = write_results_file(tmp_path / "a.h5", [0, 1, 4])
+    with open_run(path, make_provenance()) as run:
+        run.commit(make_rows([7], ("none",)), CONSTANTS)
+        run.finish()
+    said = _refuse(out, [path], MissingError)
+    assert "6 trials of none (2-3, 5-6, 8-9), 7 trials of stochastic (2-3, 5-9);" in said
+    assert "--partial" in said and "without --shard" in said
+
+
+def test_a_partial_file_holds_what_there_is_and_the_run_goes_on(out, tmp_path):
+    combined = merge(out, [write_results_file(tmp_path / "a.h5", SHARDS[0])], partial=True)
+    assert combined.contents == "4 trials of 2 rules from 1 file"
+    assert combined.notes == ["missing are 6 trials of none, stochastic (2-3, 6-9)"]
+    assert_holds(read_results(out), SHARDS[0])
+    with open_run(out, make_provenance()) as run:
+        commit_batches(run, range(10))
+        run.finish()
+    assert_holds(read_results(out), range(10))
+
+
+def test_many_ranges_and_groups_are_cut_off(out, tmp_path):
+    identity = {"clip": ["none"], "variances": [number / 10 for number in range(9)]}
+    path = tmp_path / "a.h5"
+    made_by = make_provenance(command="noise-sweep", identity=identity, config={"trials": 40})
+    with open_run(path, made_by) as run:
+        for number, variance in enumerate(identity["variances"]):
+            trials = range(0, 40, 2 + number)
+            run.commit(make_rows(trials, (f"variance={variance:g}/none",)), CONSTANTS)
+    said = _refuse(out, [path], MissingError)
+    assert "20 trials of variance=0/none (1, 3, 5, 7, 9, 11 and 14 more)" in said
+    assert "and 3 more; add" in said
+    assert len(said) < 900
+
+
+ANOTHER = {
+    "seed": ({"seed": 8}, "is of another run than .*: --seed is 8 and not 7"),
+    "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the SHA-256 of the generator is cdcd"),
+    "command": ({"command": "noise-sweep"}, "the command is noise-sweep and not recover"),
+    "images": ({"config": {"images": 2}}, "--image is 2 and not not set"),
+}
+
+
+@pytest.mark.parametrize("changes, said", ANOTHER.values(), ids=ANOTHER.keys())
+def test_a_file_of_another_run_is_named_with_what_differs(out, tmp_path, changes, said):
+    first = write_results_file(tmp_path / "a.h5", range(5))
+    other = write_results_file(tmp_path / "c.h5", range(5, 10), **changes)
+    with pytest.raises(ResultsError, match=said) as refusal:
+        merge(out, [first, other])
+    assert str(first) in str(refusal.value) and str(other) in str(refusal.value)
+
+
+def test_files_that_do_not_fit_or_cannot_be_used_are_refused(out, tmp_path):
+    first = write_results_file(tmp_path / "a.h5", range(5))
+    other = tmp_path / "c.h5"
+    with open_run(other, make_provenance()) as run:
+        run.commit(make_rows([9]), CONSTANTS | {"curve_gradients": np.zeros(4)})
+    assert "c.h5 does not fit" in _refuse(out, [first, other])
+    narrow = make_rows([9], ("none",))
+    narrow["none"]["z_found"] = narrow["none"]["z_found"].astype(np.float64)
+    with open_run(other, make_provenance(), overwrite=True) as run:
+        run.commit(narrow, CONSTANTS)
+    assert f"c.h5 does not fit {first}: none/z_found" in _refuse(out, [first, other])
+    again = tmp_path / ".." / tmp_path.name / "a.h5"
+    assert "is named twice" in _refuse(out, [first, again])
+    assert "is the file to write as well" in _refuse(first, [again], overwrite=True)
+    assert "no.h5: there is no such file" in _refuse(out, [first, tmp_path / "no.h5"])
+    out.write_text("a letter")
+    assert "not an HDF5 file" in _refuse(out, [first], overwrite=True)
+    assert "all.h5 exists" in _refuse(out, [first], partial=True)
+    with hold_lock(out):
+        out.unlink()
+        assert "is being written by another process" in _refuse(out, [first], partial=True)
+    empty = write_results_file(tmp_path / "empty.h5", [0])
+    with open_run(empty, make_provenance(), overwrite=True) as run:
+        run.finish()
+    assert "none of the files holds a trial" in _refuse(out, [empty], partial=True)
+
+
+def _write_image(path, recoveries, certificates=(), error=b""):
+    """Write an image's row, its recoveries, and certificates as trial -> how many they are of."""
+    made_by = make_provenance(
+        command="consistency", identity={"clip": ["stochastic"]}, config={"trials": 4, "images": 1}
+    )
+    image = make_rows([0], ("image=0003",))["image=0003"] | {"error": np.array([error], "S255")}
+    with open_run(path, made_by) as run:
+        run.commit({"image=0000": image})
+        if len(recoveries):
+            run.commit({RECOVERIES: make_rows(recoveries, ("none",))["none"]}, CONSTANTS)
+        for trial, count in certificates:
+            row = make_rows([trial], ("image=0003/certificate",))["image=0003/certificate"]
+            run.commit({CERTIFICATE: row | {"recoveries": np.array([count])}})
+        run.finish()
+    return path
+
+
+def test_a_certificate_counts_if_it_is_of_all_trials(out, tmp_path):
+    half = _write_image(tmp_path / "a.h5", [0, 1], [(0, 2)])
+    rest = _write_image(tmp_path / "b.h5", [2, 3], [(0, 2)])
+    combined = merge(out, [half, rest])
+    assert combined.contents == "4 trials of 1 rule in 1 case from 2 files"
+    assert "lacks certificates" in combined.notes[0]
+    assert CERTIFICATE not in read_results(out).groups
+    whole = _write_image(tmp_path / "c.h5", range(4), [(0, 2), (1, 4)])
+    assert merge(out, [whole, half], overwrite=True).notes == [
+        f"{half} has 2 trials that a file before it has too; the first file counts"
+    ]
+    assert read_results(out).groups[CERTIFICATE]["recoveries"].tolist() == [2, 4]
+    outdated = _write_image(tmp_path / "d.h5", range(4), [(0, 2)])
+    merge(out, [outdated], overwrite=True)
+    assert CERTIFICATE not in read_results(out).groups
+    merge(out, [half, whole], overwrite=True)  # half of the rows that count are another file's
+    assert CERTIFICATE not in read_results(out).groups
+
+
+def test_an_image_that_could_not_be_read_lacks_nothing(out, tmp_path):
+    failed = _write_image(tmp_path / "a.h5", [], error=b"no image")
+    with pytest.raises(ResultsError, match="none of the files holds a trial"):
+        merge(out, [failed])
+    lacking = _write_image(tmp_path / "b.h5", [0, 1, 2], error=b"no image")
+    assert not [note for note in merge(out, [lacking]).notes if "missing" in note]

@@ -1,0 +1,261 @@
+"""A finished file is checked when it is opened, and no changed value is read."""
+
+import contextlib
+import multiprocessing
+import os
+
+import h5py
+import numpy as np
+import pytest
+from stored import (
+    CONSTANTS,
+    assert_holds,
+    commit_batches,
+    make_provenance,
+    make_rows,
+    set_attribute,
+    write_results_file,
+)
+
+from ganinv_cli.errors import ResultsError
+from ganinv_cli.store import Figure, hdf5, open_run, read_results
+
+FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
+DAMAGED = "is no ganinv results file, or is damaged"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_results_file(tmp_path / "recover.h5", [0, 1, 5], figures={"figure1-none": FIGURE})
+
+
+def _check_read(path):
+    """Check that a file has what was written, or is refused in a sentence."""
+    with contextlib.suppress(ResultsError):
+        results = read_results(path)
+        assert_holds(results, [0, 1, 5])
+        assert (results.attributes["seed"], results.attributes["config"]["trials"]) == (7, 10)
+        assert results.figures["figure1-none"].pictures.tobytes() == FIGURE.pictures.tobytes()
+        assert results.constants.keys() == CONSTANTS.keys()
+        for name, values in CONSTANTS.items():
+            assert results.constants[name].tobytes() == values.tobytes()
+
+
+def _check_changed(path, content, places, changes):
+    for place in places:
+        for change in changes:
+            changed = bytearray(content)
+            changed[place] ^= change
+            path.write_bytes(changed)
+            _check_read(path)
+
+
+def test_a_changed_byte_is_noticed_or_changes_nothing(path):
+    """In another process, because HDF5 may crash or hang."""
+    content = path.read_bytes()
+    draw = np.random.default_rng(0)
+    places = draw.choice(len(content), 150, replace=False).tolist()
+    texts = content.index(b"GCOL")
+    places += range(texts, texts + 40)
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_check_changed, args=(path, content, places, (1, 0xFF)))
+    process.start()
+    process.join(300)
+    assert process.exitcode == 0
+
+
+def test_lost_blocks_of_zeros_are_noticed(path):
+    content = path.read_bytes()
+    for place in range(0, len(content), 1024):
+        path.write_bytes(content[:place] + bytes(1024) + content[place + 1024 :])
+        _check_read(path)
+
+
+@pytest.mark.parametrize("name", ["none/z_found", "trial", "none/outcome", "figure1-none/pictures"])
+def test_a_changed_value_of_any_array_is_noticed(path, name):
+    with h5py.File(path) as file:
+        place, size = (getattr(file[name].id.get_chunk_info(0), k) for k in ("byte_offset", "size"))
+    content = bytearray(path.read_bytes())
+    content[place + size // 2] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match=DAMAGED) as refusal:
+        read_results(path).groups["none"]["z_found"]
+        read_results(path).groups["none"]["outcome"]
+    assert "--overwrite" in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("change", [{"config": "{}"}, {"device": "GPU"}, {"seed": 8}])
+def test_a_changed_attribute_is_noticed(path, change):
+    with h5py.File(path, "r+") as file:
+        file.attrs.update(change)
+    with pytest.raises(ResultsError, match="do not match their checksum"):
+        read_results(path)
+
+
+def _remove_column(path):
+    with h5py.File(path, "r+") as file:
+        del file["none/z_found"]
+
+
+def _shorten_column(path):
+    with h5py.File(path, "r+") as file:
+        del file["none/z_error"]
+        file["none/z_error"] = np.zeros(5)
+
+
+def _retype_column(path):
+    with h5py.File(path, "r+") as file:
+        del file["none/restarts"]
+        file["none/restarts"] = np.zeros(6)
+
+
+def _name_trial_twice(path):
+    with h5py.File(path, "r+") as file:
+        file["none/trial"][3] = 1
+
+
+SPOILED = {
+    "text": (lambda path: path.write_text("hello"), "is not an HDF5 file"),
+    "another's": (lambda path: h5py.File(path, "w").close(), "ganinv did not write"),
+    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), DAMAGED),
+    "no column": (_remove_column, f"{DAMAGED} .none/z_found is missing"),
+    "short column": (_shorten_column, f"{DAMAGED} .none/z_error has not 6 rows"),
+    "other dtype": (_retype_column, f"{DAMAGED} .none/restarts is "),
+    "trial twice": (_name_trial_twice, f"{DAMAGED} .none/trial has a number that is not its row"),
+    "no JSON": (lambda path: set_attribute(path, "config", "{"), DAMAGED),
+    "no config": (lambda path: set_attribute(path, "config", '{"trials": "x"}'), DAMAGED),
+    "no attribute": (lambda path: set_attribute(path, "device", None), DAMAGED),
+    "no time": (lambda path: set_attribute(path, "started", "today"), DAMAGED),
+    "path": (lambda path: set_attribute(path, "groups", '["../none"]'), DAMAGED),
+    "figure": (lambda path: set_attribute(path, "figures", '["a/../../b"]'), DAMAGED),
+    "newer": (lambda path: set_attribute(path, "schema", 2), "written by a newer ganinv"),
+}
+
+
+@pytest.mark.parametrize("spoil, said", SPOILED.values(), ids=SPOILED.keys())
+def test_a_file_that_cannot_be_read_is_explained_and_left(path, spoil, said):
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(ResultsError, match=said) as reading:
+        read_results(path)
+    with pytest.raises(ResultsError, match=said) as opening, open_run(path, make_provenance()):
+        pass
+    for error in (reading.value, opening.value):
+        assert error.exit_code == 2
+        assert str(path) in str(error) and "\n" not in str(error)
+    assert path.read_bytes() == before
+    if said in ("is not an HDF5 file", "ganinv did not write"):
+        with pytest.raises(ResultsError), open_run(path, make_provenance(), overwrite=True):
+            pass
+        assert path.read_bytes() == before
+    else:
+        with open_run(path, make_provenance(), overwrite=True) as run:
+            commit_batches(run, [4])
+        assert_holds(read_results(path), [4])
+
+
+def test_nothing_to_read_is_a_sentence(path, tmp_path, monkeypatch):
+    with pytest.raises(ResultsError, match="there are no results"):
+        read_results(tmp_path / "missing.h5")
+    with pytest.raises(ResultsError, match=r"cannot be read .Is a directory"):
+        read_results(tmp_path)
+
+    def deny(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", deny)
+    with pytest.raises(ResultsError, match=r"cannot be read .Permission denied.; check the path"):
+        read_results(path)
+
+
+def _link_softly(file, other):
+    file["none/z_found"] = h5py.SoftLink("/stochastic/z_found")
+
+
+def _link_outside(file, other):
+    file["none/z_found"] = h5py.ExternalLink(other, "none/z_found")
+
+
+def _store_outside(file, other):
+    file.create_dataset("none/z_found", (6, 3), "float32", external=[(other, 0, 72)])
+
+
+def _map_outside(file, other):
+    layout = h5py.VirtualLayout((6, 3), "float32")
+    layout[:] = h5py.VirtualSource(other, "none/z_found", (6, 3))
+    file.create_virtual_dataset("none/z_found", layout)
+
+
+TRICKS = [_link_softly, _link_outside, _store_outside, _map_outside]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_file_cannot_make_ganinv_read_another(path, tmp_path, trick):
+    other = write_results_file(tmp_path / "other.h5", [0, 1, 5])
+    with h5py.File(path, "r+") as file:
+        del file["none/z_found"]
+        trick(file, str(other))
+    with pytest.raises(ResultsError, match=r"/none/z_found (is a link|keeps its)"):
+        read_results(path)
+
+
+def test_a_group_that_is_a_link_is_refused(path, tmp_path):
+    other = write_results_file(tmp_path / "other.h5", [0, 1, 5])
+    with h5py.File(path, "r+") as file:
+        del file["none"]
+        file["none"] = h5py.ExternalLink(str(other), "none")
+        with pytest.raises(ValueError, match="/none is a link"):
+            hdf5.check_links(file, ["none/z_found"])
+        assert hdf5.check_links(file, ["stochastic/z_found", "no/path"]) == {"stochastic/z_found"}
+    with pytest.raises(ResultsError, match="/none is a link that leads elsewhere"):
+        read_results(path)
+
+
+def test_a_program_can_open_and_replace_a_file_that_it_has_read(path, tmp_path):
+    results = read_results(path)
+    with h5py.File(path, "r+") as file:
+        file["mine"] = 1
+    write_results_file(tmp_path / "other.h5", [2]).replace(path)
+    assert_holds(results, [0, 1, 5])
+
+
+def test_blocks_and_chunks_of_any_size_give_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(hdf5, "CHUNK_BYTES", 64)
+    trials = np.random.default_rng(0).permutation(150)[:100].tolist()
+    path = write_results_file(tmp_path / "a.h5", trials)
+    assert_holds(read_results(path), trials)
+
+
+def test_the_file_of_a_shard_is_small(tmp_path):
+    sizes = []
+    for shards in (1, 16, 64):
+        path = tmp_path / f"{shards}.h5"
+        numbers = np.concatenate([np.arange(8) + 8 * shards * n for n in range(256 // 8)])
+        write_results_file(path, numbers.tolist())
+        sizes.append(path.stat().st_size)
+        with h5py.File(path) as file:
+            assert len(file["none/trial"]) == numbers[-1] + 1
+        assert read_results(path).groups["none"]["trial"].tolist() == numbers.tolist()
+    assert sizes[2] < 64 * sizes[0] / 6, sizes  # a sixth of the whole run
+
+
+def test_space_is_reserved_for_all_that_is_written(tmp_path, monkeypatch):
+    reserved = []
+    reserve = os.posix_fallocate
+
+    def note(descriptor, place, size):
+        reserved.append(size)
+        reserve(descriptor, place, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", note)
+    for trials in (range(2), range(0, 900, 9), range(3000)):
+        path = write_results_file(tmp_path / f"{len(trials)}.h5", list(trials))
+        assert path.stat().st_size <= reserved[-1]
+
+
+def test_rows_of_one_group_are_enough(tmp_path):
+    with open_run(tmp_path / "a.h5", make_provenance()) as run:
+        run.commit(make_rows([1], ("none",)), CONSTANTS)
+        run.finish()
+    assert list(read_results(tmp_path / "a.h5").groups) == ["none"]

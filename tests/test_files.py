@@ -1,0 +1,105 @@
+"""A file is written whole or not at all, and arrays are read without unpickling anything."""
+
+import errno
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganinv_cli import files
+from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.files import ArrayFileError, encode_arrays, open_replacement, read_arrays
+
+ARRAYS = {"z": np.arange(6.0).reshape(2, 3).T, "names": np.array(["a", "größer"])}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="full"), open_replacement(path) as written:
+        written.write_text("half")
+        raise OSError("full")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_overwritten(tmp_path):
+    path = tmp_path / "a.txt"
+    (tmp_path / ".a.txt.tmp").write_text("half of something long")
+    files.replace_file(path, b"new", durable=True)
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    files.replace_file(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(errno.ENOSPC, GaninvError), (errno.EACCES, UsageError), (errno.EROFS, UsageError)],
+)
+def test_a_write_error_is_a_sentence_with_its_exit_status(code, kind):
+    with (
+        pytest.raises(GaninvError, match=r"out\.h5 cannot be written .*choose another") as caught,
+        files.explain_write_errors(Path("out.h5")),
+    ):
+        raise OSError(code, os.strerror(code))
+    assert type(caught.value) is kind
+
+
+def test_output_is_checked_before_any_work(tmp_path):
+    full = tmp_path / "full.png"
+    full.write_text("x")
+    for path, overwrite, words in (
+        (tmp_path / "a.txt", False, "must end in .png"),
+        (full, False, "exists"),
+        (tmp_path / "no" / "a.png", False, "folder that does not exist"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            files.check_output_file(path, (".png",), overwrite, "--out")
+    files.check_output_file(full, (".png",), True, "--out")
+    with pytest.raises(UsageError, match="not empty"):
+        files.check_output_folder(tmp_path, False)
+
+
+def test_arrays_are_read_as_they_were_written(tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(encode_arrays(ARRAYS, "key"))
+    for key in ("key", ""):
+        arrays = read_arrays(path, key=key)
+        assert list(arrays) == list(ARRAYS)
+        assert all((arrays[name] == array).all() for name, array in ARRAYS.items())
+    np.save(tmp_path / "b.npy", ARRAYS["z"])
+    assert (read_arrays(tmp_path / "b.npy")[""] == ARRAYS["z"]).all()
+
+
+def _make_header(shape: str, data: bytes = b"") -> bytes:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x89PNG" * 100,
+        encode_arrays(ARRAYS, "key")[:300],
+        encode_arrays(ARRAYS, "other"),
+        pickle.dumps(ARRAYS),
+        _make_header("(1099511627776,)"),
+        _make_header("(-1, -1)", bytes(8)),
+    ],
+)
+def test_damaged_arrays_and_those_of_another_key_are_refused(content, tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(ArrayFileError):
+        read_arrays(path, key="key")
+    with pytest.raises(ArrayFileError):
+        read_arrays(path, max_bytes=20)
