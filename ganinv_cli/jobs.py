@@ -72,7 +72,7 @@ class WorkerJobs:
     """Jobs that are added a few at a time, while the worker runs."""
 
     def __init__(self) -> None:
-        self.is_stopped = False  # set by whoever adds jobs
+        self.is_stopped = False  # set where jobs are added
         self._jobs: list[Job] = []
         self._expected = 0  # jobs that may be added later
         self._is_open = True

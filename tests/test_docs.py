@@ -25,7 +25,7 @@ GENERATED = re.compile(r"<!-- (?:from \S+: .+?|\w+: generated) -->.*?<!-- end --
 TABLE_HEADER = re.compile(r"^(\|.*\|)\n\|[-:| ]+\|$", re.MULTILINE)
 DEFINITIONS = {  # header rows of tables that hold no measured number
     "README.md": {"tool | generators | method | starts | result"},
-    "docs/architecture.md": {"name | is | file", "folder | holds"},
+    "docs/architecture.md": {" | file | does", "name | is | file", "folder | holds"},
     "docs/checkpoints.md": {
         "format | recognised by | in the file | you give | computed as",
         "source | type",

@@ -84,7 +84,9 @@ class Worker:
     def _refine_trials(self, increment: Increment, refiner: Refiner) -> Increment:
         seconds = gradients = 0.0
         for trial in filter(self.plan.should_refine, increment.finished):
+            start_time = time.monotonic()
             refined = refiner(trial.best.z, trial.target, trial.rule, trial.best.label)
+            refined = refined._replace(seconds=time.monotonic() - start_time)
             trial.refined = refined
             seconds, gradients = seconds + refined.seconds, gradients + refined.gradients
         return increment._replace(

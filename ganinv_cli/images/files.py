@@ -79,11 +79,10 @@ def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            check_size(to_printable(path), os.fstat(file.fileno()).st_size)
+            return file.read()
     except OSError as error:
         raise make_read_error(path, error) from error
-    check_size(to_printable(path), len(data))
-    return data
 
 
 def check_size(name: str, size: int) -> None:

@@ -56,8 +56,9 @@ class BatchSizing:
             wanted = self.choose_rows(gradients_left)
         if wanted < before:
             return slots.shrink(batch_state, wanted)
-        # what is left at the end, such as a few followers, is not worth another batch
-        if wanted > before and not slots.job_source.is_exhausted():
+        # a few trials at the end, such as followers, are not worth another batch
+        is_end = slots.job_source.is_exhausted() and len(slots.queue) <= before
+        if wanted > before and not is_end:
             try:
                 new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
                 batch_state = concatenate_batches(batch_state, new_rows)

@@ -161,10 +161,14 @@ class Slots:
             self._rows[row] = Slot(trial) if trial.needs_restart else None
             if not trial.needs_restart:
                 finished.append(trial)
-        followers = [trial.make_follower(rule) for trial in finished for rule in trial.followers]
-        copies = [trial for trial in followers if trial.is_copy]
-        self.queue.extendleft(Slot(trial) for trial in reversed(followers) if not trial.is_copy)
+        copies = [copy for trial in finished for copy in self._start_followers(trial)]
         return Increment([*finished, *copies], spent, seconds, len(self))
+
+    def _start_followers(self, trial: Trial) -> list[Trial]:
+        """Return copies of a finished trial; add the other followers at the front of the queue."""
+        followers = [trial.make_follower(rule) for rule in trial.followers]
+        self.queue.extendleft(Slot(each) for each in reversed(followers) if not each.is_copy)
+        return [each for each in followers if each.is_copy]
 
 
 def _record_row(slot: Slot, observation: Observation, row: int, seconds: float) -> None:

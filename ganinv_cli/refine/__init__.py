@@ -11,9 +11,13 @@ class Refined(NamedTuple):
     """The end of a refinement (`refinement.py`, `minimum.py`)."""
 
     z: np.ndarray  # (latent,) float64
-    image_loss: float
-    gradient_norm: float  # of the shortest convex combination of the gradients around z
-    goldstein_norm: float  # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
-    gradients: float  # spent, including those in float64
-    seconds: float
-    outcome: Outcome  # converged: a minimum, by goldstein_norm; stalled: not a minimum
+    image_loss: float = np.nan
+    gradient_norm: float = np.nan  # of the shortest convex combination of the gradients around z
+    goldstein_norm: float = (
+        np.nan
+    )  # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
+    gradients: float = 0.0  # spent, including those in float64
+    seconds: float = 0.0  # measured by the worker
+    outcome: Outcome = (
+        Outcome.non_finite
+    )  # converged: a minimum, by goldstein_norm; stalled: not a minimum

@@ -11,7 +11,6 @@ at z is float64 for a generator of layers; other generators are refined to the l
 float32.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,20 +66,8 @@ class MinimumTester:
         """Refine one z (latent,) for its target (height, width, channels) and test the result."""
         low, high = find_limits(self._generator.prior, rule)
         z = np.clip(z.astype(np.float64), low, high)  # a start without success may end outside
-        start_time, spent = time.monotonic(), 0.0
-
-        def make_refined(
-            outcome: Outcome,
-            loss: float = np.nan,
-            norm: float = np.nan,
-            goldstein_norm: float = np.nan,
-        ) -> Refined:
-            return Refined(
-                z, loss, norm, goldstein_norm, spent, time.monotonic() - start_time, outcome
-            )
-
         if not np.isfinite(z).all():
-            return make_refined(Outcome.non_finite)
+            return Refined(z)
         z, loss, gradient, spent = self._run_gauss_newton(z, target, label, low, high)
         inside = (z > low) & (z < high)
         points = np.clip(z + self._offsets * inside, low, high)
@@ -91,7 +78,7 @@ class MinimumTester:
             spent += len(others)
             gradients, least = np.vstack([gradients, others]), min(least, losses.min())
             if not np.isfinite(gradients).all():
-                return make_refined(Outcome.non_finite, loss)
+                return Refined(z, loss, gradients=spent)
             free = gradients[:, _find_free(z, gradients.mean(0), low, high)]
             norm = float(np.linalg.norm(shortest_combination(free)))
             goldstein_norm = norm / max(float(np.linalg.norm(free, axis=1).mean()), _TINY)
@@ -100,9 +87,8 @@ class MinimumTester:
             minimum = explained or (goldstein_norm <= self._settings.level and not lower)
             if minimum:
                 break
-        return make_refined(
-            Outcome.converged if minimum else Outcome.stalled, loss, norm, goldstein_norm
-        )
+        outcome = Outcome.converged if minimum else Outcome.stalled
+        return Refined(z, loss, norm, goldstein_norm, spent, outcome=outcome)
 
     def evaluate(
         self, z: np.ndarray, target: np.ndarray, label: int = -1, precision: str = "float32"

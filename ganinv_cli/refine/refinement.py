@@ -4,7 +4,6 @@ Near a z without residual, J in float32 is enough for full float64 accuracy: eac
 error by the relative error of J, and the limit depends on r alone.
 """
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -91,15 +90,13 @@ class Refinement:
         The outcome is `converged` if the bound ‖z − z_true‖² ≤ loss / σ² puts the error below
         EXACT_EPSILON; σ is the least singular value of J.
         """
-        start_time = time.monotonic()
         labels, image = tf.constant([label]), tf.constant(target, tf.float64)
         low, high = find_limits(self._generator.prior, rule)
         z = np.clip(z, low, high)
         jacobian = tf.constant(compute_jacobian(self._generator, z, label), tf.float64)
         normal = tf.matmul(jacobian, jacobian, transpose_b=True).numpy()
         if not np.isfinite(normal).all():
-            non_finite = Point(z.astype(np.float64), np.nan, z)
-            return self._make_refined(non_finite, 0, start_time, Outcome.non_finite)
+            return Refined(z.astype(np.float64), gradients=self._generator.jacobian_gradients)
         # ‖z − z_true‖² / latent is less than the loss over this
         least = len(z) * max(float(np.linalg.eigvalsh(normal)[0]), 0.0)
 
@@ -120,7 +117,8 @@ class Refinement:
             high=high,
         )
         outcome = Outcome.converged if end.loss < EXACT_EPSILON * least else Outcome.stalled
-        return self._make_refined(end, 1 + evaluations, start_time, outcome)
+        spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * (1 + evaluations)
+        return Refined(end.z, end.loss, gradients=spent, outcome=outcome)
 
     def _compute_loss(
         self, z: tf.Tensor, image: tf.Tensor, jacobian: tf.Tensor, labels: tf.Tensor
@@ -128,10 +126,3 @@ class Refinement:
         """Return the loss and its gradient (latent,), by J at the start."""
         residuals = tf.reshape(self._generator(z[None], labels=labels)[0] - image, [-1])
         return tf.reduce_sum(residuals**2), 2 * tf.linalg.matvec(jacobian, residuals)
-
-    def _make_refined(
-        self, end: Point, evaluations: int, start_time: float, outcome: Outcome
-    ) -> Refined:
-        spent = self._generator.jacobian_gradients + 0.5 * FLOAT64_COST * evaluations
-        seconds = time.monotonic() - start_time
-        return Refined(end.z, end.loss, np.nan, np.nan, spent, seconds, outcome)

@@ -136,21 +136,6 @@ def test_a_folder_of_hugging_face_is_answered_by_its_file(tmp_path: Path, name: 
     _is_refused(tmp_path, tmp_path / "g", f"give the file in it, one of: {name}")
 
 
-@pytest.mark.parametrize(
-    ("address", "command"),
-    [
-        ("https://huggingface.co/a/b/resolve/main/g.pt", "curl -LO https://huggingface.co/a/b/"),
-        ("http://example.org/g.h5", "curl -LO"),
-        ("hf://a/b", "hf download"),
-        ("zenodo://a/b", "give the file"),
-        ("gs://a/b", "gcloud storage cp gs://a/b ."),
-        ("s3://a/b", "aws s3 cp s3://a/b ."),
-    ],
-)
-def test_an_address_is_to_be_downloaded(tmp_path: Path, address: str, command: str) -> None:
-    _is_refused(tmp_path, address, "download it first", command)
-
-
 def test_a_results_file_is_no_generator(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "r.h5", "w") as file:
         file.attrs.update({"command": "recover", "identity": "{}", "schema": 1})

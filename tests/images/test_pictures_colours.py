@@ -201,12 +201,9 @@ def test_a_colour_profile_is_followed(tmp_path: Path) -> None:
 
 def test_srgb_changes_nothing_and_a_damaged_profile_is_passed_over(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile, said in (
-        (srgb, ()),
-        (b"junk", ("its colour profile is damaged and was ignored",)),
-    ):
-        file = _saved(tmp_path, _image("RGB", (200, 100, 50)), "PNG", icc_profile=profile)
-        seen = _seen(file)
+    damaged = "its colour profile is damaged and was ignored"
+    for profile, said in ((srgb, ()), (b"junk", (damaged,))):
+        seen = _seen(_saved(tmp_path, _image("RGB", (200, 100, 50)), "PNG", icc_profile=profile))
         assert (_levels(seen), seen.notes) == ([[[200, 100, 50]]], said)
 
 

@@ -41,23 +41,15 @@ class Terminal:
             assert time.monotonic() < end, self.text
             assert self._read(0.1), self.text
 
-    def press_ctrl_c(self) -> None:
-        os.write(self._descriptor, b"\x03")
-
-    def wait_for_end(self, seconds: float) -> int:
-        """Wait until the process ends; return its exit status."""
-        end = time.monotonic() + seconds
-        while self._read(0.1):
-            assert time.monotonic() < end, self.text
-        return self._collect_status()
-
     def hang_up(self) -> int:
         """Close the terminal, and pass SIGHUP on as a shell does; return the exit status."""
         os.close(self._descriptor)
         self._descriptor = -1
         time.sleep(0.5)
         os.kill(self._process, signal.SIGHUP)
-        return self._collect_status()
+        _, status = os.waitpid(self._process, 0)
+        self._process = 0
+        return os.waitstatus_to_exitcode(status)
 
     def close(self) -> None:
         """Kill the process if it runs."""
@@ -66,11 +58,6 @@ class Terminal:
             os.waitpid(self._process, 0)
         if self._descriptor >= 0:
             os.close(self._descriptor)
-
-    def _collect_status(self) -> int:
-        _, status = os.waitpid(self._process, 0)
-        self._process = 0
-        return os.waitstatus_to_exitcode(status)
 
     def _read(self, seconds: float) -> bool:
         """Read what is shown within some time; return whether there may be more."""

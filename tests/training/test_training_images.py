@@ -169,7 +169,7 @@ def test_a_file_too_big_for_an_image_is_not_read(
 ) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 2 << 20)
     source = writer(tmp_path / "source", {"big.png": _encoded() + bytes(3 << 20)})
-    with pytest.raises(ImageError, match=r"big\.png has 3 MB, more than the 2 of an image"):
+    with pytest.raises(ImageError, match=r"big\.png has more than the 2 MB of an image"):
         load_images(source, 16, 3, SquareCrop())
 
 
@@ -201,18 +201,7 @@ def test_an_encrypted_archive_is_explained(tmp_path: Path) -> None:
         load_images(path, 16, 3, SquareCrop())
 
 
-def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = _folder(tmp_path / "source", {"a.png": _encoded()})
-
-    def denied(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("ganinv_cli.images.files.open_regular_file", denied)
-    with pytest.raises(ImageError, match=r"a\.png cannot be read \(Permission denied\)"):
-        load_images(source, 16, 3, SquareCrop())
-
-
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("nowhere")
-    with pytest.raises(ImageError, match=r"a\.png does not exist"):
+    with pytest.raises(ImageError, match=r"a\.png cannot be read \(No such file"):
         load_images(tmp_path, 16, 3, SquareCrop())

@@ -16,9 +16,6 @@ from torch_files import MAGIC, Tensor, pickle_content, save_archive, save_stream
 
 from ganinv_cli.errors import CheckpointError
 from ganinv_cli.formats import read
-from ganinv_cli.formats import torch as torch_format
-from ganinv_cli.formats.interface import UnreadableError
-from ganinv_cli.settings.conventions import Conventions
 
 
 class _Runs:
@@ -148,27 +145,13 @@ def test_a_pickle_of_millions_of_objects_is_refused_with_little_memory(
     assert grown < 500_000  # KB; the objects would take 2 GB
 
 
-def test_an_archive_with_a_list_of_members_too_long_is_refused(tmp_path: Path) -> None:
+def test_an_archive_with_a_list_of_members_longer_than_itself_is_refused(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "g.pt", b"\x80\x02}.")
     content = bytearray(path.read_bytes())
     content[-10:-6] = struct.pack("<I", 1 << 30)
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match="list of members"):
-        torch_format.read(path, Conventions())
-    assert "list of members has 1,073,741,824 bytes" in _refused(path)
-    assert "list of members" in _refused(_renamed(path, "g.keras"))
-
-
-def test_that_list_is_not_hidden_behind_another_record_of_it(tmp_path: Path) -> None:
-    path = write_archive(tmp_path / "g.pt", b"\x80\x02}.")
-    content, long = path.read_bytes(), struct.pack("<I", 1 << 30)
-    start, end = content[:-22], content[-22:]
-    within = end[:12] + long + b"PK\5\6" + end[20:]  # where its offset stands
-    path.write_bytes(start + within)
-    assert "list of members has 1,073,741,824 bytes" in _refused(path)
-    locator = b"PK\6\7" + bytes(12) + struct.pack("<I", 1)  # of a 64-bit record that is not there
-    path.write_bytes(start + bytes(56) + locator + end[:12] + long + end[16:])
-    assert "misplaced" in _refused(path)
+    assert "damaged or cut off" in _refused(path)
+    assert "damaged" in _refused(_renamed(path, "g.keras"))
 
 
 @pytest.mark.slow
