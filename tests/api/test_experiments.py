@@ -56,7 +56,7 @@ def test_a_function_gives_the_numbers_of_its_command(
     assert ours.keys() == theirs.keys()
     for name in ours.keys() - {"seconds", "first/seconds"}:
         np.testing.assert_array_equal(ours[name], theirs[name], name)
-    assert recovered.answer == stored.answer
+    assert recovered.answer == stored.answer and recovered.config == stored.config
 
 
 def test_results_are_in_memory_until_they_are_written(
