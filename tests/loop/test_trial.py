@@ -94,3 +94,13 @@ def test_a_start_outside_the_bounds_solves_nothing():
     assert not trial.is_solved
     trial.start_results[0] = end
     assert trial.is_solved
+
+
+def test_a_follower_is_a_copy_unless_its_rule_would_have_acted_in_any_start():
+    trial = _trial(0.0, 1.0, ("stalled", 4), ("converged", 0.5))
+    for kind in range(3):
+        trial.start_results[1] = trial.start_results[1]._replace(acting_kinds=1 << kind)
+        rules = ("standard", "stochastic", "wall")
+        followers = [trial.make_follower(rule) for rule in rules]
+        assert [not follower.is_copy for follower in followers] == [n == kind for n in range(3)]
+        assert [len(follower.start_results) for follower in followers].count(0) == 1
