@@ -151,7 +151,7 @@ ANOTHER = {
     "seed": ({"seed": 8}, "is of another run than .*: --seed is 8 and not 7"),
     "checkpoint": ({"checkpoint_sha256": "cd" * 32}, "the SHA-256 of the generator is cdcd"),
     "command": ({"command": "noise-sweep"}, "the command is noise-sweep and not recover"),
-    "images": ({"config": {"images": 2}}, "--image is 2 and not not set"),
+    "images": ({"config": {"images": 2}}, "image is 2 and not not set"),
 }
 
 

@@ -95,10 +95,10 @@ class Group:
         if name not in self._group.attrs:
             return None
         stored = self._group.attrs.get_id(name)
-        if (
-            math.prod(stored.shape or ()) > MAX_NAMES
-            or h5py.check_string_dtype(stored.dtype) is None
-        ):
+        number = math.prod(stored.shape or ())
+        if not number:
+            return []  # Keras stores an empty list as numbers
+        if number > MAX_NAMES or h5py.check_string_dtype(stored.dtype) is None:
             raise ValueError(f"{name} of {self.path} is no text, or too long")
         texts = [
             each.decode() if isinstance(each, bytes) else str(each)
