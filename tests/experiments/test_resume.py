@@ -20,7 +20,7 @@ NEARNESS = {  # of two runs that are rounded differently; noise leaves shallow m
     "z_found": {"atol": 0.1},
     "image_loss": {"rtol": 1e-3, "atol": 1e-5},
 }
-GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-4\n'
+GD = 'solver = "gd"\nsnapshots = [100, 2000]\n[gd]\nlearning_rate = 3e-5\n'
 UPDATES = 2001
 ALONE = ("--clip", "standard,stochastic", "--trials", 3, "--batch-size", 6)
 FOLLOWING = ("--clip", "none,stochastic", "--trials", 3)  # the batch size is measured
