@@ -57,6 +57,8 @@ def report(files: tuple[Path, ...], style: str, out: Path | None, open_page: boo
 
 
 def _choose_folders(files: tuple[Path, ...], out: Path | None) -> list[Path]:
+    if out in files:
+        raise UsageError(f"--out {out} is the results file as well; name a folder")
     if out is not None and len(files) == 1:
         return [out]
     folders = [out / file.stem if out else publish.get_results_folder(file) for file in files]

@@ -4,14 +4,11 @@ import csv
 import dataclasses
 import io
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 from known_results import make_results
 from markdown_it import MarkdownIt
 
-from ganinv_cli.cli import publish
 from ganinv_cli.report import render, summarize
 from ganinv_cli.report.output.render import render_brief
 from ganinv_cli.report.report import Answer, Section
@@ -79,11 +76,3 @@ def test_json_keeps_the_characters_that_it_escapes():
     text = render([report], "json")
     assert json.loads(text)["tables"]["table1"][0]["image"] == f"é{CONTROL}"
     assert "é" in text
-
-
-@pytest.mark.parametrize("name", ["my file.h5", "-x.h5", "it's.h5", "a\x1b\n'\\\udcff\u202e.h5"])
-def test_a_name_in_advice_can_be_pasted_into_bash(name):
-    quoted = publish._quote_argument(name)
-    assert quoted.isprintable()
-    run = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True)
-    assert Path(run.stdout.decode(errors="surrogateescape")) == Path(name)
