@@ -16,6 +16,8 @@ PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# (ganinv_cli/\S+?)(?:: ([^\n]+))?\n(.*?)```", PAGE, re.DOTALL)
 PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
+    "an entry of EXPERIMENTS": "}\n_COMMANDS",
+    "imports": "\nCOMMIT_SECONDS",
     "an entry of COMMANDS": "}\n\n# Environment",
     "columns": "\n\ndef make_sections",
     "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
@@ -65,7 +67,7 @@ def test_the_page_has_an_example_of_each_thing():
         "An experiment",
         "A section of a report",
     ]
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 12
 
 
 def test_a_solver_a_rule_and_a_section_are_used(copy):

@@ -53,7 +53,7 @@ class Run(NamedTuple):
     npz: Path | None  # for the z of every image
 
 
-def _experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
+def add_experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
     """Add an option for each setting of an experiment, and those of `Output`."""
     settings = [each for each in list_settings(kind).values() if each.declaration.in_options]
     others = (
@@ -81,7 +81,7 @@ def _experiment_options(kind: type[Config], results_file: str) -> Callable[[Func
     cls=Command,
     first=("trials", "checkpoint", "clip", "seed", "device", "out", "style", "config"),
 )
-@_experiment_options(RecoverConfig, "recover.h5")
+@add_experiment_options(RecoverConfig, "recover.h5")
 def recover(**given: Any) -> None:
     """Recover known latent vectors (Table 1, Figure 1).
 
@@ -95,7 +95,7 @@ def recover(**given: Any) -> None:
         ganinv recover --polish float64 --out float64.h5
         ganinv recover --config paper-text --trials 8 --out paper.h5
     """
-    _run_and_publish(RecoverConfig, "recover.h5", given)
+    run_and_publish(RecoverConfig, "recover.h5", given)
 
 
 @click.command(
@@ -103,7 +103,7 @@ def recover(**given: Any) -> None:
     cls=Command,
     first=("variances", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
 )
-@_experiment_options(NoiseSweepConfig, "noise-sweep.h5")
+@add_experiment_options(NoiseSweepConfig, "noise-sweep.h5")
 def noise_sweep(**given: Any) -> None:
     """Recover latent vectors from noisy images (Figure 2).
 
@@ -117,14 +117,14 @@ def noise_sweep(**given: Any) -> None:
         ganinv noise-sweep
         ganinv noise-sweep --variances 0.01,0.1 --trials 50 --out quick.h5
     """
-    _run_and_publish(NoiseSweepConfig, "noise-sweep.h5", given)
+    run_and_publish(NoiseSweepConfig, "noise-sweep.h5", given)
 
 
 @click.command(
     cls=Command,
     first=("image", "trials", "checkpoint", "clip", "device", "out", "style", "config"),
 )
-@_experiment_options(ConsistencyConfig, "consistency.h5")
+@add_experiment_options(ConsistencyConfig, "consistency.h5")
 def consistency(**given: Any) -> None:
     """Recover one unseen image many times (Table 2).
 
@@ -139,7 +139,7 @@ def consistency(**given: Any) -> None:
         ganinv consistency --image portrait.png
         ganinv consistency --image faces/ --trials 20 --restarts 3
     """
-    _run_and_publish(ConsistencyConfig, "consistency.h5", given)
+    run_and_publish(ConsistencyConfig, "consistency.h5", given)
 
 
 @click.command(
@@ -147,7 +147,7 @@ def consistency(**given: Any) -> None:
     first=("trials", "checkpoint", "crop", "mask", "device", "out", "npz", "style"),
 )
 @click.argument("image", nargs=-1, type=click.Path(), metavar="IMAGE...")
-@_experiment_options(InvertConfig, "invert.h5")
+@add_experiment_options(InvertConfig, "invert.h5")
 @options.npz(
     help="Also write the z of every image to this file. With several generators each gets its own "
     "file, e.g. z-portraits64.npz."
@@ -175,10 +175,10 @@ def invert(npz: Path | None, checkpoint: tuple[str, ...], **given: Any) -> None:
         ganinv invert faces/ more/*.jpg --mask glasses.png --npz z.npz
         ganinv invert portrait.png --checkpoint portraits64 --checkpoint other.pt
     """
-    _run_and_publish(InvertConfig, "invert.h5", given, checkpoint or (None,), npz)
+    run_and_publish(InvertConfig, "invert.h5", given, checkpoint or (None,), npz)
 
 
-def _run_and_publish(
+def run_and_publish(
     kind: type[Config],
     results_file: str,
     given: dict[str, Any],
