@@ -98,7 +98,7 @@ def _hash_file(path: Path, has_times: bool) -> str:
     is_dated = path.suffix == ".h5" or path.name == "checkpoint" or path.parent.name == "state"
     if is_dated or (has_times and path.suffix in _TABLES):
         return "a file"
-    if path.suffix == ".keras":  # Keras writes a date and addresses beside the weights
+    if zipfile.is_zipfile(path) and path.suffix == ".keras":  # which has a date beside the weights
         with zipfile.ZipFile(path) as archive:
             return hashlib.sha256(archive.read("model.weights.h5")).hexdigest()
     return hashlib.sha256(path.read_bytes()).hexdigest()

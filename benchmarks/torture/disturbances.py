@@ -34,6 +34,11 @@ class Plan:
     torn: float = 0.0  # the share of a log that is appended to it, as a write that was cut off
     runs_again: bool = True
 
+    @property
+    def is_kill(self) -> bool:
+        """Whether a process was killed, and could not remove its temporary files."""
+        return any(each.signal == signal.SIGKILL for each in self.disturbances)
+
     def describe(self) -> str:
         """Return what is done, in short."""
         parts = [_describe(each) for each in self.disturbances]

@@ -13,6 +13,7 @@ from .workloads import Workload
 
 _FOLDERS = ("work", "tmp", "cache")
 _NONE = Disturbance()
+_UNWRITTEN = ("cache/ganinv/norms/.", "cache/ganinv/preconditioner/.")
 _LARGE_DISK = 256 << 20  # bytes, of a disk that is not full
 _RESUMED_COST = 1.4  # most processor time of a killed descent and the next run, to one descent's
 
@@ -73,7 +74,7 @@ class DisturbedBench:
                 committed |= read_rows(results)
                 _tear_log(results, plan.torn)
         if plan.free_bytes:
-            left = [name for name in list_files(place) if _is_temporary(name)]
+            left = [name for name in list_files(place) if name.endswith(".tmp") or _is_unused(name)]
             faults |= {"left"} if left else set()
             resize_disk(place, _LARGE_DISK)
         if plan.runs_again:
@@ -81,7 +82,8 @@ class DisturbedBench:
             faults |= judge_outcome(outcome) or ({"status"} if outcome.status else set())
             says.append(f"again {shorten(outcome)}")
         lost = find_lost(committed, workload.results, place / "work", after / "work")
-        left = sorted(list_names(place).keys() - list_names(after))
+        new = list_names(place).keys() - list_names(after)
+        left = sorted(name for name in new if not (_is_unused(name) and plan.is_kill))
         faults |= ({"rows"} if lost else set()) | ({"left"} if left else set())
         checks = [f"{len(committed)} rows were committed", f"lost: {lost[:5] or 'none'}"]
         checks += [f"files left: {left[:5]}"] if left else []
@@ -184,5 +186,6 @@ def _tear_log(results: Path, share: float) -> None:
             file.write(content[: int(share * len(content))])
 
 
-def _is_temporary(name: str) -> bool:
-    return name.startswith("tmp/") or name.endswith(".tmp") or ".ganinv-tmp-" in name
+def _is_unused(name: str) -> bool:
+    """Whether a file is in a temporary folder, or a measurement that was not wholly written."""
+    return name.startswith("tmp/") or "/.ganinv-tmp-" in name or name.startswith(_UNWRITTEN)
