@@ -164,5 +164,5 @@ def test_a_folder_that_is_forbidden_is_known_before_anything_is_read(folder, mon
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     for to in ("n.keras", "c", "first/DCGAN.model-9"):
         result = run_ganinv(folder, "convert", "nothing", to, code=2)
-        assert f"{to} cannot be written" in result.stderr
+        assert "cannot be written" in result.stderr
         assert "choose another place, or allow writing there" in result.stderr
