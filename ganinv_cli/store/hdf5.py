@@ -75,6 +75,8 @@ class ResultsFile:
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
             }
+            if any(np.asarray(each).dtype.kind not in "biuf" for each in self.constants.values()):
+                raise ValueError("a constant is no number")
             self._trials = {group: _read_trials(file, group) for group in self.groups}
 
     @property

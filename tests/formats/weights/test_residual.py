@@ -3,9 +3,8 @@
 import builders
 import numpy as np
 import pytest
-from small import clean_targets, make_limits, noisy_targets, solve_jobs
+from small import clean_targets, jobs_of, make_limits, noisy_targets, solve_jobs
 
-from ganinv_cli.jobs import Job
 from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -14,7 +13,7 @@ from ganinv_cli.statistics import expected_residual
 
 UNKNOWN = float("inf")
 RULES = ("none", "standard", "stochastic")
-JOBS = [Job(trial, rule) for trial in range(4) for rule in RULES]
+JOBS = jobs_of(RULES, 4)
 ONCE = make_limits(restarts=0)
 
 
@@ -59,7 +58,7 @@ def test_a_row_that_stops_falling_above_the_residual_has_stalled(generator, lbfg
 def test_starts_that_end_in_a_wrong_place_are_told_by_their_loss(hard):
     """Under little noise the failures of the noiseless image are still seen."""
     lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
-    jobs = [Job(trial, "none") for trial in range(12)]
+    jobs = jobs_of(["none"], 12)
     residual = _residual(hard, 1e-3)
     supply = noisy_targets(hard, 1e-3, residual)
     done = solve_jobs(hard, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
@@ -72,30 +71,30 @@ def test_starts_that_end_in_a_wrong_place_are_told_by_their_loss(hard):
 def test_where_nobody_knows_the_residual_a_row_ends_by_its_own_fall(generator, lbfgs):
     """A smaller share asks for more gradients, and leaves no more of the image."""
     supply = noisy_targets(generator, 1.0, UNKNOWN)
-    jobs = [Job(trial, "none") for trial in range(4)]
+    jobs = jobs_of(["none"], 4)
     loose, tight = (
         solve_jobs(
             generator, lbfgs, jobs, end=make_limits(restarts=0, stationary=share), supply=supply
         )
         for share in (1e-1, 1e-6)
     )
-    for job in jobs:
-        assert loose[job].outcome is tight[job].outcome is Outcome.converged
-        assert tight[job].gradients > loose[job].gradients
-        assert tight[job].best.image_loss <= loose[job].best.image_loss
+    for key in loose:
+        assert loose[key].outcome is tight[key].outcome is Outcome.converged
+        assert tight[key].gradients > loose[key].gradients
+        assert tight[key].best.image_loss <= loose[key].best.image_loss
 
 
 def test_without_a_residual_the_share_changes_nothing(hard, lbfgs):
-    jobs = [Job(0, rule) for rule in RULES]
+    jobs = jobs_of(RULES, 1)
     one, other = (
         solve_jobs(hard, lbfgs, jobs, end=make_limits(restarts=2, stationary=share))
         for share in (0.5, 1e-9)
     )
-    for job in jobs:
-        assert [end.outcome for end in one[job].start_results] == [
-            end.outcome for end in other[job].start_results
+    for key in one:
+        assert [end.outcome for end in one[key].start_results] == [
+            end.outcome for end in other[key].start_results
         ]
-        assert one[job].best.z.tobytes() == other[job].best.z.tobytes()
+        assert one[key].best.z.tobytes() == other[key].best.z.tobytes()
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -103,12 +102,12 @@ def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
     """However far noise draws the z of the least loss outside."""
     residual = _residual(generator, 20.0) if known else UNKNOWN
     supply = noisy_targets(generator, 20.0, residual)
-    jobs = [Job(trial, rule) for trial in range(6) for rule in ("none", "stochastic")]
+    jobs = jobs_of(("none", "stochastic"), 6)
     done = solve_jobs(generator, lbfgs, jobs, end=ONCE, batch_size=12, supply=supply)
     assert {trial.outcome for trial in done.values()} == {Outcome.converged}
     reach = {rule: [] for rule in ("none", "stochastic")}
-    for job, trial in done.items():
-        reach[job.rule].append(abs(trial.best.z).max())
+    for key, trial in done.items():
+        reach[key.rule].append(abs(trial.best.z).max())
     assert sum(far > 1 for far in reach["none"]) >= 3
     assert max(reach["stochastic"]) <= 1
     assert sum(far == 1 for far in reach["stochastic"]) >= 2  # held, where the least loss is out
@@ -117,7 +116,7 @@ def test_a_stochastic_z_that_has_converged_lies_inside(generator, lbfgs, known):
 @pytest.mark.slow
 def test_starts_go_on_until_two_agree(hard):
     lbfgs = make_solver("lbfgs", {"memory": 20, "patience": 20})
-    jobs = [Job(trial, "none") for trial in range(8)]
+    jobs = jobs_of(["none"], 8)
     supply = noisy_targets(hard, 1e-3, _residual(hard, 1e-3))
     done = solve_jobs(
         hard, lbfgs, jobs, end=make_limits(restarts=40, budget=1e5), batch_size=8, supply=supply
@@ -142,7 +141,7 @@ def test_one_start_is_enough_where_it_explains_the_image(generator, lbfgs):
 
 def test_where_nobody_knows_the_residual_every_restart_is_made(generator, lbfgs):
     supply = noisy_targets(generator, 0.01, UNKNOWN)
-    jobs = [Job(trial, "none") for trial in range(2)]
+    jobs = jobs_of(["none"], 2)
     done = solve_jobs(generator, lbfgs, jobs, end=make_limits(restarts=3), supply=supply)
     assert {len(trial.start_results) for trial in done.values()} == {4}
 
@@ -158,12 +157,12 @@ def test_pixels_that_do_not_count_change_nothing(generator, name):
         over = sought.images * counted + 0.9 * (1 - counted)
         return sought._replace(images=over.astype(np.float32))
 
-    jobs = [Job(0, rule) for rule in RULES]
+    jobs = jobs_of(RULES, 1)
     end = make_limits(budget=40, restarts=0)
     whole = solve_jobs(generator, solver, jobs, end=end, mask=counted)
     other = solve_jobs(generator, solver, jobs, end=end, mask=counted, supply=scribbled)
-    for job in jobs:
-        assert other[job].best.z.tobytes() == whole[job].best.z.tobytes()
-        assert other[job].best.image_loss == whole[job].best.image_loss
+    for key in whole:
+        assert other[key].best.z.tobytes() == whole[key].best.z.tobytes()
+        assert other[key].best.image_loss == whole[key].best.image_loss
     everywhere = solve_jobs(generator, solver, jobs, end=end, supply=scribbled)
-    assert any(everywhere[job].best.image_loss > whole[job].best.image_loss for job in jobs)
+    assert any(everywhere[key].best.image_loss > whole[key].best.image_loss for key in whole)
