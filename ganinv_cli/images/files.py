@@ -78,12 +78,10 @@ def is_array_name(path: PurePath) -> bool:
 def read_image_file(path: Path) -> bytes:
     """Return the bytes of a file. Raises ImageError if it is too big or cannot be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        check_size(to_printable(path), path.stat().st_size)
+        return path.read_bytes()
     except OSError as error:
         raise make_read_error(path, error) from error
-    check_size(to_printable(path), len(data))
-    return data
 
 
 def check_size(name: str, size: int) -> None:
