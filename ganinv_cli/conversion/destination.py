@@ -118,7 +118,7 @@ def _check_writable(typed: Path, destination: Destination, overwrite: bool) -> N
         )
     for folder in (parent, destination.folder):
         if folder.is_dir():
-            check_writable(folder)
+            check_writable(typed, folder)
     if not overwrite and _has_content(typed, destination):
         raise UsageError(f"{typed} exists; name another place, or give --overwrite")
 
