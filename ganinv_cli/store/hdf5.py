@@ -75,8 +75,10 @@ class ResultsFile:
             self.constants = {
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
             }
-            if any(np.asarray(each).dtype.kind not in "biuf" for each in self.constants.values()):
-                raise ValueError("a constant is no number")
+            for name, value in self.constants.items():
+                axes = columns.CONSTANTS_BY_NAME[name].shape
+                if np.asarray(value).dtype.kind not in "biuf" or np.ndim(value) != len(axes):
+                    raise ValueError(f"{name} is no number, or has other axes")
             self._trials = {group: _read_trials(file, group) for group in self.groups}
 
     @property
