@@ -137,7 +137,7 @@ def _change_bytes(random: Random, content: bytes) -> tuple[bytes, str]:
         "a long length": value + block[8:],
         "cut off": b"",
     }
-    what = random.choice(("a bit flipped", *new))
+    what = random.choice((*("a bit flipped",) * 4, *new))
     rest = b"" if what == "cut off" else content[place + length :]
     return content[:place] + new[what] + rest, f"{what} at {place}"
 

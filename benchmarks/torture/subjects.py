@@ -187,7 +187,7 @@ def _copy_onnx(folder: Path) -> None:
 
 def _write_sidecar(folder: Path) -> None:
     _write_torch(folder)
-    text = 'prior = "normal"\nrange = "tanh"\nactivation = ["relu"]\nstrides = [1, 2, 2, 2]\n'
+    text = 'prior = "normal"\nrange = "tanh"\nactivation = "relu"\nstrides = [1, 2, 2, 2]\n'
     (folder / "g.pth.toml").write_text(text)
 
 
