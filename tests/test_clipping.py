@@ -5,7 +5,6 @@ from known_results import make_group, make_results
 
 from ganinv_cli.clipping import RULES, ClippingRule
 from ganinv_cli.report import recover
-from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.statistics import EPSILONS
 
 
@@ -29,7 +28,6 @@ def test_a_fifth_rule_needs_nothing_but_its_entry(monkeypatch):
         "fifth", colour="black", dashes="solid", marker="x", marker_size=2, clamping=True
     )
     monkeypatch.setitem(RULES, fifth.name, fifth)
-    assert RecoverConfig(clip=("none", "fifth")).clip == ("none", "fifth")
     results = make_results(
         {"none": make_group(np.arange(9), 3), "fifth": make_group(np.arange(9), 0)}
     )

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from stored import add_missing_columns, make_provenance
 
-from ganinv_cli.experiments import noise_sweep
+from ganinv_cli.experiments.noise_sweep import make_plan
 from ganinv_cli.images import to_pixels
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.settings.config import NoiseSweepConfig
-from ganinv_cli.store import open_run
+from ganinv_cli.store import open_run, read_results
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def _pictures(folder, generator, trials):
     with open_run(folder / "a.h5", make_provenance(command="noise-sweep")) as run:
         run.commit(groups)
     config = NoiseSweepConfig(variances=(0.1, 1.0), clip=("none",), trials=4)
-    return noise_sweep._make_figures(folder / "a.h5", generator, config)
+    results = read_results(folder / "a.h5")
+    return make_plan(config, generator).make_figures(results, generator)
 
 
 def test_a_trial_that_a_variance_lacks_is_in_no_picture(generator, tmp_path):
