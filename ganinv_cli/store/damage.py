@@ -48,19 +48,28 @@ def open_hdf5(path: Path) -> BinaryIO:
         file = stack.enter_context(path.open("rb"))
         if file.read(len(SIGNATURE)) != SIGNATURE:
             raise ResultsError(f"{path} is not an HDF5 file; name a results file")
-        descriptor = file.fileno()
-        length = os.fstat(descriptor).st_size
-        for start in range(0, length, PIECE_BYTES):
-            content = os.pread(descriptor, PIECE_BYTES + HEAP_HEADER, start)
-            at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
-            while at >= 0:
-                size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
-                whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
-                if whole and not _is_heap(os.pread(descriptor, size, start + at)):
-                    raise ValueError("a heap of its texts is damaged")
-                at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
+        check_heaps(file)
         stack.pop_all()
     return file
+
+
+def check_heaps(file: BinaryIO) -> None:
+    """Raise ValueError if a heap of texts in an HDF5 file is damaged: HDF5 may read it for ever."""
+    length = file.seek(0, os.SEEK_END)
+    for start in range(0, length, PIECE_BYTES):
+        content = _read_at(file, start, PIECE_BYTES + HEAP_HEADER)
+        at = content.find(HEAP, 0, PIECE_BYTES + len(HEAP) - 1)
+        while at >= 0:
+            size = int.from_bytes(content[at + 8 : at + HEAP_HEADER], "little")
+            whole = size <= length - start - at  # otherwise it is no heap, or HDF5 refuses it
+            if whole and not _is_heap(_read_at(file, start + at, size)):
+                raise ValueError("a heap of its texts is damaged")
+            at = content.find(HEAP, at + 1, PIECE_BYTES + len(HEAP) - 1)
+
+
+def _read_at(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def _is_heap(content: bytes) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from ganinv_cli.files import is_bomb
 from ganinv_cli.formats.interface import MAX_WEIGHTS, UnreadableError
 from ganinv_cli.formats.reading import damaged_error, translate_errors
+from ganinv_cli.store.damage import check_heaps
 from ganinv_cli.store.hdf5 import check_links
 
 Shape = tuple[int, ...]
@@ -29,6 +30,9 @@ def open_root(file: Path | BinaryIO) -> Iterator["Group"]:
     paths: list[bytes] = []
     with ExitStack() as stack:
         with translate_errors("it cannot be read as HDF5", *_DAMAGED_ERRORS):
+            if isinstance(file, Path):
+                file = stack.enter_context(file.open("rb"))
+            check_heaps(file)
             root = stack.enter_context(h5py.File(file, "r"))
             root.id.links.visit(paths.append)
         with translate_errors("it is not a file that Keras writes", *_DAMAGED_ERRORS):

@@ -197,7 +197,7 @@ def test_texts_that_the_hdf5_library_would_read_without_an_end_are_refused(tmp_p
         assert number < 100
     content[at + 8 : at + 16] = bytes(8)
     path.write_bytes(content)
-    assert_refused(path, "cannot be read as HDF5, the file is damaged", "copy it again")
+    assert_refused(path, "cannot be read as HDF5", "heap of its texts is damaged")
 
 
 def test_weights_that_are_not_there_are_not_allocated(tmp_path: Path) -> None:
