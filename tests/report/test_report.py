@@ -108,7 +108,7 @@ def test_several_files_without_out_have_a_page_each_and_it_is_said(saved, tmp_pa
 def test_a_folder_is_never_made_in_the_place_of_the_page(saved, tmp_path):
     given = ganinv(saved("report.html.h5"), saved("b.h5"), "--out", tmp_path / "both")
     assert given.exit_code == 1
-    assert_one_line(given, "rename the file")
+    assert_one_line(given, "cannot be written there")
 
 
 def test_a_run_in_progress_is_reported(saved):
