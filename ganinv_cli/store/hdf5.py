@@ -76,9 +76,7 @@ class ResultsFile:
                 name: file[name][()] for name in columns.CONSTANTS_BY_NAME.keys() & paths
             }
             for name, value in self.constants.items():
-                axes = columns.CONSTANTS_BY_NAME[name].shape
-                if np.asarray(value).dtype.kind not in "biuf" or np.ndim(value) != len(axes):
-                    raise ValueError(f"{name} is no number, or has other axes")
+                rows.conform_constant(name, np.asarray(value))
             self._trials = {group: _read_trials(file, group) for group in self.groups}
 
     @property

@@ -101,8 +101,10 @@ def conform_rows(group: str, rows: Group) -> dict[str, np.ndarray]:
 
 
 def conform_constant(name: str, values: np.ndarray) -> np.ndarray:
-    """Return a dataset of the root without trial rows, in the dtype of the schema."""
+    """Return a constant in the dtype of the schema. Raises ValueError if it does not fit it."""
     column = columns.CONSTANTS_BY_NAME[name]
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is {values.dtype}, and should be {column.dtype}")
     if values.ndim != len(column.shape):
         raise ValueError(f"{name} has shape {values.shape}, and should have {column.shape}")
     return values.astype(column.dtype)
