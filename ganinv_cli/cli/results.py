@@ -93,7 +93,7 @@ def merge(
 
     Takes the results files of a run's shards, finished or interrupted, and writes OUT.h5, its
     tables and its figures, as the run itself would have. If two files hold the same trial, the
-    first counts, and a message says whether they agree. Files of another run are refused. If trials
+    first counts, and a message says how many these are. Files of another run are refused. If trials
     are missing, nothing is written and the exit status is 1; --partial writes the others. The same
     command without --shard on OUT.h5 then runs the rest, and makes the reconstructions of
     `consistency`, which a shard cannot make. If OUT.h5 already holds just that, only the tables are
