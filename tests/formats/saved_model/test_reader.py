@@ -11,18 +11,26 @@ from keras import layers as kl
 from saved_models import LATENT, PlainModule, Z, assert_same_pictures, make_variable, save_module
 
 from ganinv_cli import formats
+from ganinv_cli.errors import CheckpointError
 from ganinv_cli.network.make_generator import make_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 OFTEN = ("dcgan_16", "residual")  # the others are slow
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in km.MODELS],
+NO_GROUPS = pytest.mark.xfail(
+    raises=CheckpointError,
+    strict=False,
+    reason="TensorFlow without oneDNN, as on some CPUs, has no grouped convolutions before a relu",
 )
+
+
+def _mark(name: str) -> list[pytest.MarkDecorator]:
+    slow = [] if name in OFTEN else [pytest.mark.slow]
+    return [*slow, NO_GROUPS] if name == "convolutions" else slow
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_mark(name)) for name in km.MODELS])
 def test_what_keras_exports_makes_kerass_own_pictures(name: str, tmp_path: Path) -> None:
     model = km.build_model(name)
     model.export(str(tmp_path / "exported"), verbose=False)
