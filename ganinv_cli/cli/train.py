@@ -177,8 +177,7 @@ def train_encoder(
     """Fit an encoder, which guesses z from an image.
 
     Makes images of latent vectors from the prior, and fits the map from image to z by linear least
-    squares. It takes minutes, once per generator. The same command continues a fit that was
-    stopped.
+    squares. It takes minutes, once per generator.
 
     \b
     Example:
@@ -202,13 +201,9 @@ def train_encoder(
     number = images or count_needed_images(built)
     settings = EncoderSettings(number, batch_size, precision, ridge, seed)  # type: ignore[arg-type]
     file = out or encoder_path(path)
-    with (
-        show_steps(file, file.with_name(f"{file.name}.state"), quiet) as fit_reporter,
-        closing(
-            fit_encoder(built, settings, file, overwrite, on_start=fit_reporter.start)
-        ) as batches,
-    ):
-        for last in batches:
+    with show_steps(file, None, quiet) as fit_reporter:
+        fit_reporter.start(0)
+        for last in fit_encoder(built, settings, file, overwrite):
             fit_reporter.show(last)
     assert last.encoder
     quality = last.encoder.about["quality"]

@@ -1,12 +1,11 @@
 """Fit an encoder: solve the linear least squares of z on the images of random z exactly.
 
 Only the sums of products of images are kept, so their number is not limited by memory. Every
-random number is a function of (seed, batch), so an interrupted run continues with the same numbers
-as an uninterrupted one.
+random number is a function of (seed, batch).
 """
 
+import json
 import time
-from collections.abc import Callable
 from collections.abc import Generator as Steps
 from dataclasses import asdict
 from importlib.metadata import version
@@ -17,11 +16,10 @@ import numpy as np
 
 from ganinv_cli.encoder import least_squares as fit
 from ganinv_cli.encoder import quality
-from ganinv_cli.encoder.fit_files import FitFiles
 from ganinv_cli.encoder.model import Encoder
-from ganinv_cli.files import check_writable
+from ganinv_cli.errors import ConfigError
+from ganinv_cli.files import check_writable, explain_write_errors, has_content
 from ganinv_cli.network.generator import Generator
-from ganinv_cli.store import lock
 
 PACKAGES = ("ganinv", "numpy", "scipy", "tensorflow")
 
@@ -31,84 +29,67 @@ class FitProgress(NamedTuple):
 
     images: int  # made and summed
     total: int
-    images_per_second: float  # since the first batch of the process; 0 at that
+    images_per_second: float  # since the first batch; 0 at that
     encoder: Encoder | None  # at the end: the encoder that was written
 
 
 def fit_encoder(
-    generator: Generator,
-    settings: fit.EncoderSettings,
-    out: Path,
-    overwrite: bool = False,
-    save_seconds: float = 300.0,
-    on_start: Callable[[int], None] = lambda images: None,
+    generator: Generator, settings: fit.EncoderSettings, out: Path, overwrite: bool = False
 ) -> Steps[FitProgress, None, None]:
     """Fit an encoder and write it to `out`; yield after every batch, and once more at the end.
 
-    Until the end, the state to continue from is in `OUT.state` (610 MB for 64x64 pixels in colour).
-    It is written every `save_seconds`, and if this generator is closed or interrupted at a yield or
-    after the last batch. If `out` already holds this encoder, it is yielded at once. `on_start` is
-    called with the number of images summed before.
-
-    Raises ConfigError if `out` or its state belongs to another run and `overwrite` is False,
-    CheckpointError if one is damaged or the generator's images are not finite, ResultsError if
-    another process has locked `out` or its folder cannot be written, GaninvError if the disk is
-    full or fails.
+    If `out` already holds this encoder, it is yielded at once. Raises ConfigError if `out` holds
+    another one and `overwrite` is False, CheckpointError if it is damaged or the generator's images
+    are not finite, GaninvError if it cannot be written.
     """
+    check_writable(out)
     run = _describe_run(generator, settings)
-    with lock.hold_lock(out) as held:
-        files = FitFiles(held, run)
-        if overwrite:
-            files.remove()
-        encoder = files.load_finished()
-        if encoder is None:
-            check_writable(held)
-            sums = files.load_sums() or fit.make_empty_sums(generator)
-            on_start(sums.images)
-            sums = yield from _accumulate_sums(generator, settings, sums, files, save_seconds)
-            try:
-                weights = fit.solve_ridge(sums, settings.ridge)
-                encoder = _build_encoder(generator, settings, weights, run)
-            except KeyboardInterrupt:
-                files.save_sums(sums)
-                raise
-            files.write_encoder(encoder)
-        else:
-            files.remove_state()
-        yield FitProgress(settings.images, settings.images, 0.0, encoder)
+    encoder = None
+    if has_content(out) and not overwrite:
+        encoder = Encoder.load(out)
+        _check_run(out, encoder.about.get("run"), run)
+    if encoder is None:
+        sums = yield from _accumulate_sums(generator, settings)
+        weights = fit.solve_ridge(sums, settings.ridge)
+        encoder = _build_encoder(generator, settings, weights, run)
+        with explain_write_errors(out):
+            encoder.save(out)
+    yield FitProgress(settings.images, settings.images, 0.0, encoder)
 
 
 def _accumulate_sums(
-    generator: Generator,
-    settings: fit.EncoderSettings,
-    sums: fit.Sums,
-    files: FitFiles,
-    save_seconds: float,
+    generator: Generator, settings: fit.EncoderSettings
 ) -> Steps[FitProgress, None, fit.Sums]:
-    add_batch = fit.make_add_batch(generator, settings)
-    saved, timed_from = sums.images, 0
-    started = saved_at = time.monotonic()
+    sums, add_batch = fit.make_empty_sums(generator), fit.make_add_batch(generator, settings)
+    timed_from, started = 0, 0.0
     while sums.images < settings.images:
         sums = add_batch(sums)
         if not timed_from:  # the first batch has compiled the others
             timed_from, started = sums.images, time.monotonic()
         rate = (sums.images - timed_from) / max(time.monotonic() - started, 1e-9)
-        try:
-            yield FitProgress(sums.images, settings.images, rate, None)
-        except (KeyboardInterrupt, GeneratorExit):
-            if sums.images > saved:
-                files.save_sums(sums)
-            raise
-        if time.monotonic() - saved_at > save_seconds:
-            files.save_sums(sums)
-            saved, saved_at = sums.images, time.monotonic()
+        yield FitProgress(sums.images, settings.images, rate, None)
     return sums
 
 
 def _describe_run(generator: Generator, settings: fit.EncoderSettings) -> dict[str, Any]:
-    """Return the properties that must be equal for a run to be continued."""
+    """Return the properties that identify a fit."""
     bounds = [generator.prior.low, generator.prior.high]
     return {"generator": generator.sha256, "bounds": bounds, **asdict(settings)}
+
+
+def _check_run(path: Path, there: Any, here: dict[str, Any]) -> None:
+    """Raise ConfigError if the encoder of a file comes from another fit."""
+    there = there if isinstance(there, dict) else {}
+    differing = [
+        f"{key} is {json.dumps(there.get(key))} in the file, and {json.dumps(value)} here"
+        for key, value in here.items()
+        if there.get(key) != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"{path} holds another fit: {'; '.join(differing)}. Name another file with --out, "
+            "or replace this one with --overwrite"
+        )
 
 
 def _build_encoder(

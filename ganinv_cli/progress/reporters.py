@@ -105,17 +105,18 @@ class StepReporter:
 
 
 @contextmanager
-def show_steps(out: Path, state: Path, quiet: bool = False) -> Iterator[StepReporter]:
+def show_steps(out: Path, state: Path | None, quiet: bool = False) -> Iterator[StepReporter]:
     """Show phases, steps, losses and images per second; say how to go on.
 
-    `state` is the file from which the same command goes on towards `out`.
+    `state` is the file from which the same command goes on towards `out`; None: it starts again.
     """
     with open_display(quiet) as display, ExitStack() as signals:
         try:
             yield StepReporter(display, signals)
         except KeyboardInterrupt:
             kept = f"what was done is saved for {out}, and the same command goes on"
-            display.say(f"interrupted; {kept if state.exists() else 'nothing was done yet'}")
+            saved = state is not None and state.exists()
+            display.say(f"interrupted; {kept if saved else 'nothing was saved'}")
             raise
 
 

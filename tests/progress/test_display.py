@@ -75,7 +75,7 @@ def test_a_training_stops_after_a_step_and_says_what_is_saved(saved, tmp_path, c
         reporter.show(_Step())
     said = capsys.readouterr().err
     assert "resuming after 2\n3/9 " in said and "2 images/s" in said
-    end = "the same command goes on" if saved else "nothing was done yet"
+    end = "the same command goes on" if saved else "nothing was saved"
     assert said.splitlines()[-1].startswith("interrupted; ") and end in said
 
 
