@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganinv_cli.conversion import UnwritableError, describe_layer
 from ganinv_cli.network import layers as kinds
 from ganinv_cli.network.graph import LABEL, Network, Z, weight_arrays
 from ganinv_cli.network.shapes import Shape
@@ -15,6 +14,10 @@ from ganinv_cli.network.shapes import Shape
 Tensor = Any  # KerasTensor, symbolic
 
 NO_PADDING: kinds.Sides = ((0, 0), (0, 0))
+
+
+class UnwritableError(Exception):
+    """Raised if Keras has no equivalent of a layer; the message names it."""
 
 
 def build_model(network: Network) -> keras.Model:
@@ -44,7 +47,7 @@ def build_model(network: Network) -> keras.Model:
         try:
             outputs[number] = _convert(node_layer, layer_name, tensors)
         except UnwritableError as error:
-            raise UnwritableError(f"{describe_layer(network, number)}: {error}") from None
+            raise UnwritableError(f"{_describe_layer(network, number)}: {error}") from None
     model_inputs = inputs if network.labels else inputs[0]
     return keras.Model(model_inputs, outputs[len(network.nodes) - 1], name="generator")
 
@@ -228,3 +231,16 @@ _LAYER_MAKERS: dict[type[kinds.Layer], Callable[[Any, str], keras.layers.Layer]]
     kinds.Multiply: lambda _, name: keras.layers.Multiply(name=name),
     kinds.Concat: lambda _, name: keras.layers.Concatenate(axis=-1, name=name),
 }
+
+
+def _describe_layer(network: Network, number: int) -> str:
+    """Return the name or number of a layer and its kind, e.g. "main.9 (leaky_relu 0.2)"."""
+    node_layer, _, name = network.nodes[number]
+    kind = type(node_layer).__name__
+    if isinstance(node_layer, kinds.Activation):
+        slope = "" if node_layer.slope is None else f" {node_layer.slope:g}"
+        kind = f"{node_layer.name}{slope}"
+    if isinstance(node_layer, kinds.Conv | kinds.ConvTranspose):
+        height, width = node_layer.weights.shape[:2]
+        kind += f" {height} x {width}, stride {'x'.join(map(str, node_layer.stride))}"
+    return f"{name or f'layer {number + 1}'} ({kind})"

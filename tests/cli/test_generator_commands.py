@@ -14,7 +14,6 @@ import tensorflow as tf
 from called import run_ganinv
 from PIL import Image
 
-from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.formats import read
@@ -50,7 +49,7 @@ def folder(tmp_path_factory):
         (small, "small.keras"),
         (conditional.make_conditional_checkpoint(), "conditional.keras"),
     ):
-        write_generator(checkpoint, parse_destination(folder / name, overwrite=False))
+        write_generator(checkpoint, folder / name)
     arrays = builders.make_weights()
     dead = {name: 0 * array for name, array in arrays.items() if name.endswith(("w", "Matrix"))}
     builders.save_checkpoint(folder / "dead", builders.rename_arrays(arrays | dead, "C"))

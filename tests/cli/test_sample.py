@@ -7,7 +7,6 @@ import pytest
 from called import list_messages, make_image, run_ganinv, save_image
 from PIL import Image
 
-from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.ground_truth import draw_true_z
 from ganinv_cli.images import to_pixels
@@ -26,8 +25,7 @@ def folder(tmp_path_factory):
     """A folder with a checkpoint of grey pictures, and a conditional one of colour pictures."""
     folder = tmp_path_factory.mktemp("sampled")
     builders.make_checkpoint(folder / "grey", channels=1)
-    target = parse_destination(folder / "conditional.keras", overwrite=False)
-    write_generator(conditional.make_conditional_checkpoint(), target)
+    write_generator(conditional.make_conditional_checkpoint(), folder / "conditional.keras")
     return folder
 
 

@@ -6,7 +6,6 @@ import conditional
 import numpy as np
 import pytest
 
-from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.errors import UsageError
 from ganinv_cli.formats import read
@@ -79,7 +78,7 @@ ACTIVATIONS = [*map(Activation, PLAIN), Activation("leaky_relu", 0.1), Activatio
 
 
 def _kept(checkpoint: Checkpoint, folder) -> Checkpoint:
-    written = write_generator(checkpoint, parse_destination(folder / "g.keras", overwrite=False))
+    written = write_generator(checkpoint, folder / "g.keras")
     assert written.difference < 1e-5
     assert [file.name for file in folder.iterdir()] == ["g.keras"]  # nothing to say of the prior
     return read(folder / "g.keras")
@@ -126,7 +125,7 @@ def test_a_label_is_asked_for_as_before(tmp_path):
 )
 def test_what_keras_has_no_layer_for_is_refused_by_its_name(tmp_path, layer, words):
     with pytest.raises(UsageError) as caught:
-        write_generator(_between(layer), parse_destination(tmp_path / "g.keras", overwrite=False))
+        write_generator(_between(layer), tmp_path / "g.keras")
     assert words in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

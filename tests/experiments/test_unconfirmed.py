@@ -8,24 +8,34 @@ from called import make_image, run_ganinv, save_image
 from settled import make_checkpoint, make_network, settle_norms
 
 from ganinv_cli import formats
-from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.network.layers import Activation
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.store import read_results
 
-QUICK = ("--trials", 2, "--clip", "none", "--budget", 60, "--restarts", 0, "--checkpoint", "g")
+QUICK = (
+    "--trials",
+    2,
+    "--clip",
+    "none",
+    "--budget",
+    60,
+    "--restarts",
+    0,
+    "--checkpoint",
+    "g.keras",
+)
 DOUBT = "its batch norms were trained with another prior: z of 0.577 times the scale fits"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a generator that was trained with a uniform prior, `g`."""
+    """A folder with a generator that was trained with a uniform prior, `g.keras`."""
     folder = tmp_path_factory.mktemp("unconfirmed")
     relu = Activation("relu")
     checkpoint = make_checkpoint(settle_norms(make_network(relu, relu), "uniform"), "uniform")
-    write_generator(checkpoint, parse_destination(folder / "g", overwrite=False))
-    save_image(folder / "a.png", make_image(make_generator(formats.read(folder / "g")), 0))
+    write_generator(checkpoint, folder / "g.keras")
+    save_image(folder / "a.png", make_image(make_generator(formats.read(folder / "g.keras")), 0))
     return folder
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import builders
 import keras
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ from settled import make_checkpoint, make_network, settle_norms
 from torch_files import save_archive
 
 from ganinv_cli import formats
-from ganinv_cli.conversion.destination import parse_destination
 from ganinv_cli.conversion.write import write_generator
 from ganinv_cli.network.graph import Network
 from ganinv_cli.network.layers import Activation, BatchNorm
@@ -32,19 +32,25 @@ NORMS = 2
 Arrays = dict[str, np.ndarray]
 
 
-def write_settled(path: Path, prior: str) -> Path:
-    """Two norms with statistics from the generator and a prior, as written by `convert`."""
-    network = settle_norms(make_network(RELU, RELU), prior)
-    write_generator(make_checkpoint(network, prior), parse_destination(path, overwrite=False))
-    return path
-
-
 def write_tf1(folder: Path, prior: str) -> Path:
-    return write_settled(folder / "DCGAN.model-0", prior)
+    """Two norms with statistics from the generator and a prior."""
+    network = settle_norms(make_network(RELU, RELU), prior)
+    dense, _, norm, _, up, second, _, last, _ = (node.layer for node in network.nodes)
+    arrays = {"g_h0_lin/Matrix": dense.weights, "g_h0_lin/bias": dense.bias}
+    for number, layer in enumerate((norm, second)):
+        moments = (layer.gamma, layer.beta, layer.mean, layer.variance)
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        arrays |= {f"g_bn{number}/{n}": each for n, each in zip(names, moments, strict=True)}
+    for number, layer in enumerate((up, last), 1):
+        arrays |= {f"g_h{number}/w": layer.weights, f"g_h{number}/biases": layer.bias}
+    return builders.save_checkpoint(folder, builders.rename_arrays(arrays, "C"))
 
 
 def write_keras(folder: Path, prior: str) -> Path:
-    return write_settled(folder / "generator.keras", prior)
+    """The same, as written by `convert`."""
+    network = settle_norms(make_network(RELU, RELU), prior)
+    write_generator(make_checkpoint(network, prior), folder / "generator.keras")
+    return folder / "generator.keras"
 
 
 def write_keras_export(folder: Path, prior: str) -> Path:
