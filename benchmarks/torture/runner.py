@@ -119,10 +119,9 @@ def _import_all() -> None:
         place = import_module(f"ganinv_cli.{module}")
         assert hasattr(place, name), f"{module} has no {name}"
         setattr(place, name, seconds)
-    for module, name in (("encoder.fit", "fit_encoder"), ("training.train", "train")):
-        function = getattr(import_module(f"ganinv_cli.{module}"), name)
-        defaults = function.__defaults__ or ()
-        function.__defaults__ = tuple(0.0 if isinstance(one, float) else one for one in defaults)
+    train = import_module("ganinv_cli.training.train").train
+    defaults = train.__defaults__
+    train.__defaults__ = tuple(0.0 if isinstance(one, float) else one for one in defaults)
 
 
 def _fork_and_watch(launch: Launch) -> Outcome:
