@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 def add_experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
     """Add an option for each setting of an experiment, and those of `Output`."""
-    settings = [each for each in list_settings(kind).values() if each.declaration.in_options]
+    settings = [each for each in list_settings(kind).values() if each.in_options]
     others = (
         options.option(
             "--config",

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import MAX_SEED, Config
-from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import (
     GROUPS,
     MAX_NUMBER,
@@ -138,19 +138,19 @@ def make_option(setting: Setting, **changes: Any) -> Decorator:
 
     Its help shows the default, but a config file's value must not be overridden by it.
     """
-    declaration, default = setting.declaration, setting.default
-    names = declaration.names or (f"--{setting.name.replace('_', '-')}",)
-    automatic = declaration.automatic or (None, "")
+    default = setting.default
+    names = setting.names or (f"--{setting.name.replace('_', '-')}",)
+    automatic = setting.automatic or (None, "")
     shown = _format_default(default) if default != automatic[0] else automatic[1]
     attributes: dict[str, Any] = {
         "type": _find_type(setting),
         "is_flag": isinstance(default, bool),
-        "multiple": declaration.repeated,
+        "multiple": setting.repeated,
         "default": None,
-        "show_default": declaration.shown_default or shown or False,
-        "metavar": declaration.metavar or _METAVARS.get(type(setting.example)),
-        "group": declaration.group,
-        "help": declaration.help,
+        "show_default": setting.shown_default or shown or False,
+        "metavar": setting.metavar or _METAVARS.get(type(setting.example)),
+        "group": setting.group,
+        "help": setting.help,
     }
     return option(*names, setting.name, **attributes | changes)
 
@@ -159,18 +159,18 @@ _METAVARS: dict[type, str] = {int: "N", float: "NUMBER"}
 
 
 def _find_type(setting: Setting) -> click.ParamType[Any]:
-    declaration, example = setting.declaration, setting.example
-    if declaration.completion == "checkpoint":
+    example = setting.example
+    if setting.completion == "checkpoint":
         return Shipped("checkpoint")
-    if declaration.completion == "path":
+    if setting.completion == "path":
         return click.Path()
     if isinstance(example, tuple):
         item = click.types.convert_type(type(example[0]))
-        return CommaList(click.Choice(declaration.choices) if declaration.choices else item)
-    if declaration.choices:
-        return click.Choice(declaration.choices)
+        return CommaList(click.Choice(setting.choices) if setting.choices else item)
+    if setting.choices:
+        return click.Choice(setting.choices)
     item = click.types.convert_type(type(example))
-    number, words = declaration.automatic or (0, "")
+    number, words = setting.automatic or (0, "")
     return _NumberOrAuto(item, number) if words == "auto" else item
 
 
@@ -236,13 +236,13 @@ def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
     A command takes them as further keywords, and reads the generator by `read_generator`.
     """
     label = make_option(list_settings(Config)["label"], default=Config.label)
-    conventions = map(make_option, list_settings(Conventions).values())
+    conventions = map(make_option, CONVENTIONS.values())
     return partial(add_options, decorators=[checkpoint, *conventions, label])
 
 
 def make_conventions(given: Mapping[str, Any]) -> Conventions:
     """Return the conventions among the keywords of `generator_options`."""
-    return Conventions(**{key: given[key] for key in DECLARATIONS if given[key] is not None})
+    return Conventions(**{key: given[key] for key in CONVENTIONS if given[key] is not None})
 
 
 def read_generator(

@@ -9,7 +9,7 @@ from ganinv_cli.formats.generator_toml import read_conventions
 from ganinv_cli.settings import shipped as shipped_
 from ganinv_cli.settings.config import RecoverConfig
 from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.load import MAX_BYTES, load
+from ganinv_cli.settings.load import load
 from ganinv_cli.settings.machine import is_mixed_precision
 from ganinv_cli.settings.names import name_generators
 
@@ -74,9 +74,7 @@ WRONG = {
     "brackets": (b"seed = " + b"[" * 100_000, "is not TOML: "),
     "5,000 digits": (b"seed = " + b"9" * 5000, "is not TOML: "),
     "a long value": (b'seed = "' + b"x" * 100_000 + b'"', 'seed = "xxx'),
-    "a date": (b"seed = 2026-01-01", "seed = 2026-01-01 should be a whole number"),
     "Latin-1": ('prior = "caf\xe9"'.encode("latin-1"), "is not TOML: 'utf-8' codec"),
-    "a megabyte": (b"#" * (MAX_BYTES + 1), "is not TOML: it has more than 1,048,576 bytes"),
     "no TOML": (b"seed 1", "is not TOML: Expected"),
     "another key": (b"sed = 1", 'has a setting "sed"; '),
 }
@@ -111,7 +109,7 @@ def test_windows_files_are_read(start: bytes, kind: str, tmp_path: Path) -> None
 
 
 def test_a_config_that_is_not_there_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"own\.toml does not exist; name a TOML file"):
+    with pytest.raises(ConfigError, match=r"own\.toml cannot be read"):
         load(RecoverConfig, tmp_path / "own.toml", {})
     with pytest.raises(ConfigError, match="cannot be read"):
         load(RecoverConfig, tmp_path, {})

@@ -32,8 +32,8 @@ KINDS = {
     "invert": InvertConfig,
 }
 EACH = [(name, each) for name, kind in KINDS.items() for each in list_settings(kind).values()]
-RANGED = [(name, each) for name, each in EACH if each.declaration.range]
-CHOSEN = [(name, each) for name, each in EACH if each.declaration.choices]
+RANGED = [(name, each) for name, each in EACH if each.range]
+CHOSEN = [(name, each) for name, each in EACH if each.choices]
 CONFIG_ONLY = {"note", "snapshots", "success"}
 FREE = {  # of these a run that goes on may have others
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "upsampling", "norm"),
@@ -44,7 +44,7 @@ COUPLED = ("solver = 'gd'", "tolerance = 0", "restarts = 0", "batch_norm = 'batc
 
 
 def name_case(value):
-    return value.name if hasattr(value, "declaration") else None
+    return value.name if hasattr(value, "default") else None
 
 
 def get_options(name):
@@ -62,7 +62,7 @@ def type_option(name, setting, value):
     """Return what the command says of a value of an option, before it does anything."""
     option = get_options(name)[setting.name].opts[0]
     text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    ray = ["--engine", "ray"] if setting.declaration.group == "Where to run" else []
+    ray = ["--engine", "ray"] if setting.group == "Where to run" else []
     return CliRunner().invoke(main, [name, *ray, f"{option}={text}"])
 
 
@@ -79,9 +79,9 @@ def test_an_option_shows_its_default_and_never_overrides_a_file(name, setting):
     if not isinstance(option, click.Option):
         assert setting.name in {*CONFIG_ONLY, "image"}
         return
-    assert option.help == setting.declaration.help != ""
+    assert option.help == setting.help != ""
     assert option.get_default(click.Context(click.Command("c"))) in (None, ())
-    if setting.default not in ("", (), -1, 0, False) and not setting.declaration.shown_default:
+    if setting.default not in ("", (), -1, 0, False) and not setting.shown_default:
         default = setting.default if isinstance(setting.default, tuple) else (setting.default,)
         shown = option.show_default.split(",")
         assert [type(value)(text) for value, text in zip(default, shown, strict=True)] == [*default]
@@ -89,11 +89,11 @@ def test_an_option_shows_its_default_and_never_overrides_a_file(name, setting):
 
 @pytest.mark.parametrize(("name", "setting"), RANGED, ids=name_case)
 def test_a_number_out_of_range_is_refused_by_option_file_and_keyword(name, setting, tmp_path):
-    low, high = setting.declaration.range
-    for number in () if setting.declaration.exclusive else (low, high):
+    low, high = setting.range
+    for number in () if setting.exclusive else (low, high):
         value = [type(setting.example[0])(number)] if isinstance(setting.default, tuple) else number
         check_keywords(KINDS[name], name, {setting.name: value})
-    outside = [low, high] if setting.declaration.exclusive else [low - 2, high + 1]
+    outside = [low, high] if setting.exclusive else [low - 2, high + 1]
     for number in outside:
         value = (number,) if isinstance(setting.default, tuple) else number
         with pytest.raises(ConfigError) as in_file:
@@ -114,7 +114,7 @@ def test_another_word_than_the_choices_is_refused_by_option_file_and_keyword(
     name, setting, tmp_path
 ):
     value = ("other",) if isinstance(setting.default, tuple) else "other"
-    words = f'"other": give one of {", ".join(setting.declaration.choices)}'
+    words = f'"other": give one of {", ".join(setting.choices)}'
     with pytest.raises(ConfigError, match=r"own\.toml") as in_file:
         read_file(tmp_path, KINDS[name], f"{setting.name} = {to_toml(value)}")
     with pytest.raises(ConfigError) as keyword:
@@ -123,7 +123,7 @@ def test_another_word_than_the_choices_is_refused_by_option_file_and_keyword(
     if setting.name not in CONFIG_ONLY:
         result = type_option(name, setting, value)
         assert result.exit_code == 2
-        assert all(choice in result.stderr for choice in setting.declaration.choices)
+        assert all(choice in result.stderr for choice in setting.choices)
 
 
 @pytest.mark.parametrize(("name", "setting"), EACH, ids=name_case)
@@ -141,7 +141,7 @@ def test_a_value_of_another_type_is_refused(name, setting, tmp_path):
         ("trials = 0", "trials = 0: give at least 1"),
         ("trials = 2147483649", "give at most 2,147,483,648"),
         ("trials = true", "should be a whole number, e.g. 1000"),
-        ("budget = inf", "budget = inf should be a number, e.g. 5000.0"),
+        ("budget = inf", "budget = Infinity should be a number, e.g. 5000.0"),
         ("batch_size = -1", "give at least 1, or 0 for auto"),
         ("seed = 4294967296", "give at most 4,294,967,295"),
         ("clip = [3]", "an item of clip = 3 should be text in quotes"),
@@ -178,7 +178,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_the_file(tmp_path, text, wor
     ("options", "words"),
     [
         ({"variances": (0.1, 0.10000001)}, "two are the same to six digits"),
-        ({"variances": (float("nan"),)}, "variances has nan: give at least 0"),
+        ({"variances": (float("nan"),)}, "variances has NaN: give at least 0"),
         ({"batch_norm": "batch", "solver": "gd", "tolerance": 0, "restarts": 0}, "frozen"),
     ],
 )
