@@ -131,27 +131,18 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("inspect", "small", "--sheet", "sheet.jpg"), "must end in .png"),
-        (("inspect", "small", "--sheet", "none/sheet.png"), "does not exist"),
-        (("inspect", "small", "--spectrum", "s.txt"), "must end in .png or .pdf or .svg"),
-        (("inspect", "small", "--sheet", "pictures/0.png"), "--overwrite"),
         (("inspect", "small", "--label", "0"), "no labels"),
-        (("inspect", "conditional.keras", "--label", "3"), "labels 0 to 2"),
-        (("inspect", "none"), "no such checkpoint"),
+        (("inspect", "small", "--sheet", "sheet.jpg"), "must end in .png"),
+        (("inspect", "small", "--sheet", "pictures/0.png"), "--overwrite"),
         (("inspect", "small", "--points", "4"), "--points has no effect: it is the number of z"),
         (("inspect", "small", "--seed", "0"), "--seed has no effect: no z is drawn without"),
         ((*TRAIN, "--size", "48"), "use 16, 32, 64, 128 or 256"),
         ((*TRAIN, "--average", "nan"), "average nan is no decay"),
-        ((*TRAIN, "--crop-side", "nan"), "a share above 0 and up to 1, not nan"),
         ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
         ((*TRAIN, "--crop-center", "5,5"), "between 0 and 1, not 5.0,5.0"),
-        ((*TRAIN, "--exclude", "none.txt"), "No such file"),
-        ((*TRAIN, "--exclude", "g.py"), "has no image "),
         ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
         (("train-encoder", "--checkpoint", "small", "--ridge", "nan"), "a ridge of nan cannot"),
-        (("train-encoder", "--checkpoint", "none"), "no such checkpoint"),
         (("train-encoder", "--checkpoint", "conditional.keras"), "add it, e.g. --label 0"),
-        (("train-encoder", "--checkpoint", "small", "--out", "none/e.npz"), "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -188,17 +179,13 @@ def test_width_and_excluded_images_decide_what_is_trained(folder):
     assert "is trained for 1 steps already" in run_ganinv(folder, *TRAIN[:-2], *options).stderr
 
 
+FIT = ("train-encoder", "--checkpoint", "small", "--images", 10**6, "--out", "e.npz")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "mark", "left"),
-    [
-        (TRAIN, "generator", "out/state"),
-        (
-            ("train-encoder", "--checkpoint", "small", "--images", 10**6, "--out", "e.npz"),
-            "images/s",
-            "e.npz.state",
-        ),
-    ],
+    [(TRAIN, "generator", "out/state"), (FIT, "images/s", "e.npz.state")],
 )
 def test_a_stopped_training_says_how_to_go_on(folder, tmp_path, arguments, mark, left):
     for name in ("pictures", "small"):
