@@ -8,7 +8,7 @@ from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
 
 FILE_NAME = "generator.toml"
-_KNOWN = {name: each for name, each in CONVENTIONS.items() if each.in_files}
+_KNOWN = {name: each for name, each in CONVENTIONS.items() if name != "trust"}
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:

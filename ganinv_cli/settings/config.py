@@ -31,7 +31,7 @@ def _declare_machine(default: Value, **properties: Any) -> Value:
 
 
 def _declare_stationary(default: float) -> float:
-    """Declare when a start ends whose image no z makes exactly."""
+    """Declare when a start has converged, for images outside the generator's range."""
     return declare(
         default,
         help="A start of lbfgs has converged if 40 gradients reduce its image loss by less than "

@@ -94,7 +94,6 @@ class Conventions:
     trust: bool = _declare(
         False,
         help="Run a generator's .py file, or the code in a Keras file. Only for files you trust.",
-        in_files=False,
     )
 
     def is_given(self, name: str) -> bool:

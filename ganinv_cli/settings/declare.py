@@ -44,7 +44,6 @@ class Setting:
     # unless batch norms couple the trials of a batch.
     resume: Literal["equal", "free", "free unless coupled"] = "equal"
     weights_only: bool = False  # only for files of weights, which do not describe their layers
-    in_files: bool = True  # allowed in a file beside the generator
 
 
 def declare(default: Value, **properties: Any) -> Value:

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 LATENT = 6
 
 IMPORT = """
-import sys, ganinv_cli as ganinv
+import sys, ganinv_cli
 assert not {"tensorflow", "numpy", "click"} & set(sys.modules), sorted(sys.modules)
-assert set(ganinv.__all__) <= set(dir(ganinv)) and ganinv.__version__
+assert ganinv_cli.__version__
 """
 
 
@@ -103,18 +103,15 @@ def test_a_function_is_a_generator_and_not_its_later_changes():
     np.testing.assert_array_equal(generator(z), before)
 
 
-@pytest.mark.parametrize(
-    ("source", "arguments", "words"),
-    [
+def test_what_is_no_generator_is_refused():
+    for source, arguments, words in (
         (3, {}, "a int is no generator"),
-        (lambda z: z, {}, "number of components of z, e.g. load"),
-        (lambda z: z, {"latent": 4}, "the function <lambda>: makes"),
-        (lambda z: z, {"latent": 4, "priors": "normal"}, r"did you mean prior\?"),
+        (abs, {}, "number of components of z, e.g. load"),
+        (abs, {"latent": 4}, "the function abs: makes"),
+        (abs, {"latent": 4, "priors": "normal"}, r"did you mean prior\?"),
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "has no labels"),
         ("faces16", {"latent": 3}, "latent is for a function"),
-    ],
-)
-def test_what_is_no_generator_is_refused(source, arguments, words):
-    with pytest.raises(ganinv.UsageError, match=words):
-        ganinv.load(source, **arguments)  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ganinv.UsageError, match=words):
+            ganinv.load(source, **arguments)

@@ -83,7 +83,7 @@ def test_a_wrong_value_is_refused_alike_by_file_keyword_and_option(name, tmp_pat
     kind = CONFIGS[name]
     for setting in list_settings(kind).values():
         is_list = isinstance(setting.default, tuple)
-        for number in setting.range or () if not setting.exclusive else ():
+        for number in () if setting.exclusive else setting.range or ():
             value = [type(setting.example[0])(number)] if is_list else number
             check_keywords(kind, name, {setting.name: value})
         for wrong in list_wrong_values(setting):
