@@ -28,10 +28,6 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "cache": ("Results", "results"),
 }
 
-# Environment variables of h5py and Matplotlib that no command needs, and that Jupyter may set. With
-# a value that it does not know, the library ends in a traceback.
-UNUSED_VARIABLES = ("HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH")
-
 
 class _Commands(click.Group):
     """The commands, each imported when it is called, so that help is instant.
@@ -73,8 +69,7 @@ class _Commands(click.Group):
             with _explain_errors():
                 return super().main(args, *rest, **extra)
         prepare_streams()
-        for name in UNUSED_VARIABLES:
-            os.environ.pop(name, None)
+        os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it
         with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)
 
