@@ -18,7 +18,7 @@ PLACES = {  # where an entry goes: the text that it stands before
     "an entry of RULES": "    )\n}\n",
     "an entry of EXPERIMENTS": "}\n_COMMANDS",
     "imports": "\nCOMMIT_SECONDS",
-    "an entry of COMMANDS": "}\n\n# Environment",
+    "an entry of COMMANDS": "}\n\n\nclass _Commands",
     "columns": "\n\ndef make_sections",
     "an entry of make_sections": '        make_table("Cost per trial", table1, costs),\n',
 }

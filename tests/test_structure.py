@@ -63,7 +63,7 @@ WITHOUT_TENSORFLOW = (  # files, and folders with all that is in them
 MAX_LINES = 350
 LONGER = {  # file -> why it is longer
     "ganinv_cli/settings/config.py": "the declarations of all settings, with their help",
-    "ganinv_cli/engine/loaded_generator.py": "",
+    "ganinv_cli/cli/generators.py": "the manuals and options of three commands",
     "ganinv_cli/store/hdf5.py": "",
     "ganinv_cli/experiments/run.py": "",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ganinv_cli.engine.loaded_generator import read_run_generator
+from ganinv_cli.engine.loaded_generator import read_generator
 from ganinv_cli.experiments.recover import RecoverPlan
 from ganinv_cli.experiments.run import EXPERIMENTS, Experiment, run_experiment
 from ganinv_cli.jobs import Job
@@ -63,7 +63,7 @@ def main(out: Path, checkpoint: str, rate: float, trials: int, updates: int, qui
     )
     EXPERIMENTS["recover"] = Experiment(RecoverConfig, _make_plan)
     with show_on_terminal(quiet) as reporter:
-        run_experiment(config, read_run_generator(config, reporter), out, reporter)
+        run_experiment(config, read_generator(config, reporter), out, reporter)
 
 
 def _make_plan(config: RecoverConfig, generator: Generator) -> OneImagePlan:

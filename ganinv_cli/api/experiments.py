@@ -1,30 +1,20 @@
 """The experiments of the paper, and the inversion of images, as functions."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from ganinv_cli.api.inversion import Inversion, make_inversion
 from ganinv_cli.api.results import RunResults, read_run
-from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_run_generator
+from ganinv_cli.engine.loaded_generator import LoadedGenerator, read_generator
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.progress.reporters import show_on_terminal
-from ganinv_cli.settings.config import (
-    Config,
-    ConsistencyConfig,
-    InvertConfig,
-    NoiseSweepConfig,
-    RecoverConfig,
-)
+from ganinv_cli.settings.config import CONFIGS
 from ganinv_cli.settings.load import check_keywords, load
 from ganinv_cli.settings.shipped import find
-
-if TYPE_CHECKING:
-    from ganinv_cli.experiments.plan import ImageRun
 
 GeneratorLike = LoadedGenerator | str | Path | None
 
@@ -75,8 +65,7 @@ def recover(
         >>> t.columns("stochastic")["z_found"].shape
         (4, 100)
     """
-    loaded = _load_config(RecoverConfig, "recover", config, settings)
-    return _run(loaded, "recover", generator, None, out, overwrite, progress)[0]
+    return _run("recover", generator, None, config, out, overwrite, progress, settings)
 
 
 def noise_sweep(
@@ -101,8 +90,7 @@ def noise_sweep(
         >>> t.groups
         ['variance=0.001/none', 'variance=0.1/none']
     """
-    loaded = _load_config(NoiseSweepConfig, "noise-sweep", config, settings)
-    return _run(loaded, "noise-sweep", generator, None, out, overwrite, progress)[0]
+    return _run("noise-sweep", generator, None, config, out, overwrite, progress, settings)
 
 
 def consistency(
@@ -129,9 +117,7 @@ def consistency(
         >>> t.tables["table2"][0]["recoveries"]
         4
     """
-    loaded = _load_config(ConsistencyConfig, "consistency", config, settings)
-    results, found = _run(loaded, "consistency", generator, images, out, overwrite, progress)
-    return results.select_images(found.images) if found else results
+    return _run("consistency", generator, images, config, out, overwrite, progress, settings)
 
 
 def invert(
@@ -183,9 +169,8 @@ def invert(
         raise ConfigError("invert takes one clipping rule; to compare rules, call it for each")
     if "starts" in settings:
         settings["trials"] = settings.pop("starts")
-    loaded = _load_config(InvertConfig, "invert", config, settings)
-    results, found = _run(loaded, "invert", generator, images, out, overwrite, progress)
-    return make_inversion(results.select_images(found.images) if found else results)
+    run = _run("invert", generator, images, config, out, overwrite, progress, settings)
+    return make_inversion(run)
 
 
 def open_results(path: str | Path) -> RunResults | Inversion:
@@ -209,30 +194,31 @@ def open_results(path: str | Path) -> RunResults | Inversion:
     return make_inversion(run) if run.command == "invert" else run
 
 
-def _load_config(
-    kind: type[Config], command: str, config: str | Path | None, settings: dict[str, Any]
-) -> Config:
-    """Return the settings of a config file, overridden by those of a call. Raises ConfigError."""
-    if "rule" in settings:
-        settings["clip"] = settings.pop("rule")
-    path = find("config", config) if config else None
-    return load(kind, path, check_keywords(kind, command, settings))
-
-
 def _run(
-    config: Config,
     command: str,
     generator: GeneratorLike,
     images: Any,
+    config_file: str | Path | None,
     out: str | Path | None,
     overwrite: bool,
     progress: bool | Reporter,
-) -> "tuple[RunResults, ImageRun | None]":
+    settings: dict[str, Any],
+) -> RunResults:
     """Run an experiment; return its results, read into memory if no file is named."""
-    with _open_reporter(progress) as reporter, _name_results_file(out, command) as file:
+    if "rule" in settings:
+        settings["clip"] = settings.pop("rule")
+    kind, path = CONFIGS[command], find("config", config_file) if config_file else None
+    config = load(kind, path, check_keywords(kind, command, settings))
+    with ExitStack() as stack:
+        if progress is True:
+            progress = stack.enter_context(show_on_terminal(quiet=False))
+        file = Path(f"{command}.h5" if out is None else out)
+        if out is None:
+            file = stack.enter_context(TemporaryDirectory(prefix="ganinv-")) / file
+        reporter = progress or SILENT
         if not isinstance(generator, LoadedGenerator):
             name = config.checkpoint if generator is None else str(generator)
-            generator = read_run_generator(replace(config, checkpoint=name), reporter)
+            generator = read_generator(replace(config, checkpoint=name), reporter)
         from ganinv_cli.experiments.plan import ImageInputs  # after TensorFlow has started
         from ganinv_cli.experiments.run import run_experiment
 
@@ -244,23 +230,5 @@ def _run(
             overwrite=overwrite,
             inputs=ImageInputs(images),
         )
-        return read_run(file, in_memory=out is None), found
-
-
-@contextmanager
-def _name_results_file(out: str | Path | None, command: str) -> Iterator[Path]:
-    """Yield the results file, or one in a temporary folder that is removed at the end."""
-    if out is not None:
-        yield Path(out)
-        return
-    with tempfile.TemporaryDirectory(prefix="ganinv-") as folder:
-        yield Path(folder) / f"{command}.h5"
-
-
-@contextmanager
-def _open_reporter(progress: bool | Reporter) -> Iterator[Reporter]:
-    if progress is True:
-        with show_on_terminal(quiet=False) as reporter:
-            yield reporter
-    else:
-        yield progress or SILENT
+        results = read_run(file, in_memory=out is None)
+        return results.select_images(found.images) if found else results

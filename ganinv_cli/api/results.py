@@ -112,7 +112,7 @@ class RunResults:
         if isinstance(self.content, bytes):
             write_output_file(target, self.content)
         elif target.resolve() != self.content.resolve():
-            write_output_file(target, _read_file(self.content))
+            write_output_file(target, self.content.read_bytes())
 
     def select_images(self, images: "Sequence[NamedImage]") -> "RunResults":
         """Return the results with these images alone, in this order and under these names."""
@@ -149,9 +149,4 @@ def read_run(path: Path, *, in_memory: bool = False) -> RunResults:
     groups: dict[str, Mapping[str, NDArray[Any]]] = {
         name: dict(rows) for name, rows in results.groups.items()
     }
-    return RunResults(path.stem, replace(results, groups=groups), _read_file(path))
-
-
-def _read_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read()
+    return RunResults(path.stem, replace(results, groups=groups), path.read_bytes())

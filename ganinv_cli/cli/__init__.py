@@ -18,19 +18,15 @@ COMMANDS = {  # name of the command and its function -> heading in the help, mod
     "noise-sweep": ("Experiments", "experiments"),
     "consistency": ("Experiments", "experiments"),
     "invert": ("Experiments", "experiments"),
-    "inspect": ("Generators", "inspect"),
-    "sample": ("Generators", "sample"),
-    "convert": ("Generators", "convert"),
+    "inspect": ("Generators", "generators"),
+    "sample": ("Generators", "generators"),
+    "convert": ("Generators", "generators"),
     "train": ("Generators", "train"),
     "train-encoder": ("Generators", "train"),
     "report": ("Results", "results"),
     "merge": ("Results", "results"),
     "cache": ("Results", "results"),
 }
-
-# Environment variables of h5py and Matplotlib that no command needs, and that Jupyter may set. With
-# a value that it does not know, the library ends in a traceback.
-UNUSED_VARIABLES = ("HDF5_DRIVER", "MPLBACKEND", "SOURCE_DATE_EPOCH")
 
 
 class _Commands(click.Group):
@@ -73,8 +69,7 @@ class _Commands(click.Group):
             with _explain_errors():
                 return super().main(args, *rest, **extra)
         prepare_streams()
-        for name in UNUSED_VARIABLES:
-            os.environ.pop(name, None)
+        os.environ.pop("MPLBACKEND", None)  # Jupyter's; no command needs it
         with handle_signals(), _explain_errors():
             return super().main(args, *rest, **extra)
 

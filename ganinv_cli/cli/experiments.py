@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -26,36 +25,23 @@ from ganinv_cli.settings.names import name_generators
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
-    from ganinv_cli.engine.loaded_generator import LoadedGenerator
-    from ganinv_cli.experiments.plan import ImageRun
     from ganinv_cli.store import NamedImage
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Output:
-    """The options for the results file and for what is printed."""
-
-    out: Path | None
-    overwrite: bool
-    style: str
-    open_page: bool  # whether the page is shown in the browser at the end
-    verbose: bool
-    quiet: bool
-
-
-class Run(NamedTuple):
+class _Run(NamedTuple):
     """A run that can start: its settings and its files."""
 
     config: Config
+    name: str  # of one of several generators, else empty
     file: Path  # of the results
     npz: Path | None  # for the z of every image
 
 
 def add_experiment_options(kind: type[Config], results_file: str) -> Callable[[Function], Function]:
-    """Add an option for each setting of an experiment, and those of `Output`."""
-    settings = [each for each in list_settings(kind).values() if each.declaration.in_options]
+    """Add an option for each setting of an experiment, and those for its results and output."""
+    settings = [each for each in list_settings(kind).values() if each.in_options]
     others = (
         options.option(
             "--config",
@@ -189,83 +175,93 @@ def run_and_publish(
 
     Those of several generators are compared. The exit status is 1 if images were not read.
     """
-    output = Output(**{each.name: given.pop(each.name) for each in fields(Output)})
     checkpoints = checkpoints or (given["checkpoint"],)
     several = len(checkpoints) > 1
     for checkpoint in checkpoints:
         if checkpoints.count(checkpoint) > 1:
             raise UsageError(f"--checkpoint {checkpoint} is given twice; give each generator once")
     names = name_generators([str(each) for each in checkpoints]) if several else [""]
-    default = output.out or Path(results_file)
+    given = {"npz": npz, "results_file": Path(results_file), **given}
     runs = [
-        _prepare(kind, given | {"checkpoint": checkpoint}, output, default, name, npz)
+        _prepare(kind, given | {"checkpoint": checkpoint}, name)
         for name, checkpoint in zip(names, checkpoints, strict=True)
     ]
-    from ganinv_cli.engine.loaded_generator import read_run_generator
+    quiet, verbose = given["quiet"], given["verbose"]
+    from ganinv_cli.engine.loaded_generator import read_generator
 
-    with show_on_terminal(output.quiet) as reporter:
+    with show_on_terminal(quiet) as reporter:
         generators = [  # all before any work, as one may be refused
-            read_run_generator(run.config, reporter, verbose=output.verbose) for run in runs
+            read_generator(run.config, reporter, verbose=verbose) for run in runs
         ]
-    folder = publish.get_results_folder(default)
+    from ganinv_cli.experiments.plan import ImageInputs
+    from ganinv_cli.experiments.run import run_experiment
+
+    folder = publish.get_results_folder(given["out"] or Path(results_file))
     folders: dict[Path, Path] = {}
     images: dict[Path, Sequence[NamedImage]] = {}
     unread: dict[str, None] = {}
-    for run, name, generator in zip(runs, names, generators, strict=True):
-        if several and not output.quiet:
-            click.echo(f"generator {len(folders) + 1} of {len(runs)}: {name}", err=True)
+    for number, (run, generator) in enumerate(zip(runs, generators, strict=True), start=1):
+        if several and not quiet:
+            click.echo(f"generator {number} of {len(runs)}: {run.name}", err=True)
         own_folder = publish.get_results_folder(run.file)
         folders[run.file] = folder / run.file.stem if several else own_folder
-        done = _run(run, output, generator, folder if several else own_folder)
+        with show_on_terminal(quiet) as reporter:
+            done = run_experiment(
+                run.config,
+                generator,
+                run.file,
+                reporter,
+                overwrite=given["overwrite"],
+                verbose=verbose,
+                inputs=ImageInputs(figure_folder=folder if several else own_folder),
+            )
         if done:
             images[run.file] = done.images
             unread |= dict.fromkeys(done.unread)
+            if run.npz:
+                from ganinv_cli.report.invert.latents import save_latents
+
+                save_latents(run.file, run.npz, done.images)
     publish.publish(
         folders,
-        output.style,
-        output.quiet,
+        given["style"],
+        quiet,
         page_folder=folder if several else None,
-        brief=not output.verbose,
+        brief=not verbose,
         images=images,
         attribution=several,
     )
-    if output.open_page:
-        publish.open_page(folder if several else folders[run.file])
+    if given["open_page"]:
+        publish.open_page(folder if several else own_folder)
     for sentence in unread:
         click.echo(f"Error: {sentence}", err=True)
     if unread:
         sys.exit(1)
 
 
-def _prepare(
-    kind: type[Config],
-    given: Mapping[str, Any],
-    output: Output,
-    default: Path,
-    name: str,
-    npz: Path | None,
-) -> Run:
+def _prepare(kind: type[Config], given: Mapping[str, Any], name: str) -> _Run:
     """Load the settings, choose the files, and print the config's note.
 
     Raises, before any work, what is wrong with them. `name` is of one of several generators.
     """
-    settings = {key: given[key] for key in given if key != "config"}
-    config = load(kind, find("config", given["config"]) if given["config"] else None, settings)
+    path = find("config", given["config"]) if given["config"] else None
+    config = load(kind, path, {key: given[key] for key in list_settings(kind) if key in given})
     if isinstance(config, ImagesConfig):
         from ganinv_cli.images.files import list_named_images
 
         list_named_images(config.image)
-    shard = "" if output.out else config.shard.replace("/", "-of-")
-    file = default.with_stem("-".join(filter(None, (default.stem, name, shard))))
+    shard = "" if given["out"] else config.shard.replace("/", "-of-")
+    file, npz = given["out"] or given["results_file"], given["npz"]
+    file = file.with_stem("-".join(filter(None, (file.stem, name, shard))))
     publish.get_results_folder(file)
-    z_file = npz.with_stem(f"{npz.stem}-{name}") if npz and name else npz
-    if z_file:
-        _check_npz(z_file, file)
-    if config.note and not output.quiet:
+    if npz:
+        npz = npz.with_stem(f"{npz.stem}-{name}") if name else npz
+        _check_npz(npz, file)
+    if config.note and not given["quiet"]:
         click.echo(config.note.strip(), err=True)
-    if not (output.quiet or given["checkpoint"] or config.checkpoint == kind.checkpoint):
+    if not (given["quiet"] or given["checkpoint"] or config.checkpoint == kind.checkpoint):
         click.echo(f"generator: {config.checkpoint}, as {given['config']} has it", err=True)
-    return Run(config, file, z_file)
+    return _Run(config, name, file, npz)
 
 
 def _check_npz(npz: Path, file: Path) -> None:
@@ -283,27 +279,3 @@ def _check_npz(npz: Path, file: Path) -> None:
         raise UsageError(
             f"--npz {npz} exists, and `ganinv invert` did not write it; name another file"
         )
-
-
-def _run(
-    run: Run, output: Output, generator: "LoadedGenerator", figure_folder: Path
-) -> "ImageRun | None":
-    """Run an experiment, and save the z of its images; return these, if it has image files."""
-    from ganinv_cli.experiments.plan import ImageInputs
-    from ganinv_cli.experiments.run import run_experiment
-
-    with show_on_terminal(output.quiet) as reporter:
-        images = run_experiment(
-            run.config,
-            generator,
-            run.file,
-            reporter,
-            overwrite=output.overwrite,
-            verbose=output.verbose,
-            inputs=ImageInputs(figure_folder=figure_folder),
-        )
-    if images and run.npz:
-        from ganinv_cli.report.invert.latents import save_latents
-
-        save_latents(run.file, run.npz, images.images)
-    return images

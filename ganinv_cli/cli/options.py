@@ -3,18 +3,16 @@
 A command adds a shared option as `@options.seed()`, and may override attributes such as the help.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from ganinv_cli.errors import UsageError
 from ganinv_cli.settings.config import MAX_SEED, Config
-from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS
 from ganinv_cli.settings.declare import (
     GROUPS,
     MAX_NUMBER,
@@ -29,9 +27,6 @@ from ganinv_cli.settings.shipped import ResourceKind, list_shipped
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
-
-    from ganinv_cli.engine.loaded_generator import LoadedGenerator
-    from ganinv_cli.progress import Reporter
 
 FIRST_GROUP = "Options most people need"
 TEXT_OR_JSON = click.Choice(["text", "json"])  # formats of commands that print no tables
@@ -116,62 +111,52 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
         return [CompletionItem(before + comma + each.value) for each in items]
 
 
-class _NumberOrAuto(click.ParamType[float]):
-    """A number, or `auto` for the one that stands for it."""
-
-    name = "auto|n"
-
-    def __init__(self, number: click.ParamType[Any], automatic: float) -> None:
-        self.number, self.automatic = number, automatic
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        return self.automatic if value == "auto" else self.number.convert(value, param, ctx)
-
-
 option = partial(click.option, cls=Option)
 
 
-def make_option(setting: Setting, **changes: Any) -> Decorator:
+def make_option(setting: Setting) -> Decorator:
     """Return the option of a setting; its value is None if it is not given.
 
     Its help shows the default, but a config file's value must not be overridden by it.
     """
-    declaration, default = setting.declaration, setting.default
-    names = declaration.names or (f"--{setting.name.replace('_', '-')}",)
-    automatic = declaration.automatic or (None, "")
+    default = setting.default
+    names = setting.names or (f"--{setting.name.replace('_', '-')}",)
+    automatic = setting.automatic or (None, "")
     shown = _format_default(default) if default != automatic[0] else automatic[1]
     attributes: dict[str, Any] = {
         "type": _find_type(setting),
         "is_flag": isinstance(default, bool),
-        "multiple": declaration.repeated,
+        "multiple": setting.repeated,
         "default": None,
-        "show_default": declaration.shown_default or shown or False,
-        "metavar": declaration.metavar or _METAVARS.get(type(setting.example)),
-        "group": declaration.group,
-        "help": declaration.help,
+        "show_default": setting.shown_default or shown or False,
+        "metavar": setting.metavar or _METAVARS.get(type(setting.example)),
+        "group": setting.group,
+        "help": setting.help,
     }
-    return option(*names, setting.name, **attributes | changes)
+    return option(*names, setting.name, **attributes)
 
 
 _METAVARS: dict[type, str] = {int: "N", float: "NUMBER"}
 
 
 def _find_type(setting: Setting) -> click.ParamType[Any]:
-    declaration, example = setting.declaration, setting.example
-    if declaration.completion == "checkpoint":
+    example = setting.example
+    if setting.completion == "checkpoint":
         return Shipped("checkpoint")
-    if declaration.completion == "path":
+    if setting.completion == "path":
         return click.Path()
     if isinstance(example, tuple):
         item = click.types.convert_type(type(example[0]))
-        return CommaList(click.Choice(declaration.choices) if declaration.choices else item)
-    if declaration.choices:
-        return click.Choice(declaration.choices)
+        return CommaList(click.Choice(setting.choices) if setting.choices else item)
+    if setting.choices:
+        return click.Choice(setting.choices)
     item = click.types.convert_type(type(example))
-    number, words = declaration.automatic or (0, "")
-    return _NumberOrAuto(item, number) if words == "auto" else item
+    number, words = setting.automatic or (0, "")
+    if words != "auto":
+        return item
+    return click.types.FuncParamType(
+        lambda text: number if text == "auto" else item.convert(text, None, None)
+    )
 
 
 def _format_default(value: Any) -> str:
@@ -222,47 +207,14 @@ open_page = partial(
     group=OUTPUT,
     help="Show the page, report.html, in the browser at the end.",
 )
-convolution_precision = partial(
-    option, "--precision", default="float32", type=click.Choice(["float32", "bfloat16"])
-)
-
-generator_argument = partial(click.argument, "checkpoint", type=Shipped("checkpoint"))
-checkpoint = partial(make_option, list_settings(Config)["checkpoint"], default=Config.checkpoint)
 
 
 def generator_options(checkpoint: Decorator) -> Callable[[Function], Function]:
     """Add the option or argument for a generator, and the options for reading it.
 
-    A command takes them as further keywords, and reads the generator by `read_generator`.
+    A command takes them as further keywords, which are settings of a Config.
     """
-    label = make_option(list_settings(Config)["label"], default=Config.label)
-    conventions = map(make_option, list_settings(Conventions).values())
-    return partial(add_options, decorators=[checkpoint, *conventions, label])
-
-
-def make_conventions(given: Mapping[str, Any]) -> Conventions:
-    """Return the conventions among the keywords of `generator_options`."""
-    return Conventions(**{key: given[key] for key in DECLARATIONS if given[key] is not None})
-
-
-def read_generator(
-    given: Mapping[str, Any], reporter: "Reporter", verbose: bool
-) -> "LoadedGenerator":
-    """Return the generator of the keywords. Raises CheckpointError, ConfigError."""
-    from ganinv_cli.engine.loaded_generator import read_generator
-
-    conventions = make_conventions(given)
-    return read_generator(
-        given["checkpoint"], conventions, given["label"], reporter, verbose=verbose
+    label = make_option(list_settings(Config)["label"])
+    return partial(
+        add_options, decorators=[checkpoint, *map(make_option, CONVENTIONS.values()), label]
     )
-
-
-def refuse_ignored(**reasons: str) -> None:
-    """Raise UsageError for an option of the running command that is typed but has no effect.
-
-    `reasons` has, for each parameter, what it needs; an empty reason lets it pass.
-    """
-    context = click.get_current_context()
-    for name, reason in reasons.items():
-        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise UsageError(f"--{name} has no effect: {reason}; leave it out")

@@ -15,8 +15,7 @@ from ganinv_cli.errors import UsageError, to_printable
 from ganinv_cli.progress.display import open_display
 
 if TYPE_CHECKING:
-    from ganinv_cli.report import Report
-    from ganinv_cli.store import NamedImage, Results
+    from ganinv_cli.store import NamedImage
 
 
 def get_results_folder(file: Path) -> Path:
@@ -60,25 +59,32 @@ def publish(
     """
     from ganinv_cli.report import render, render_brief, summarize
     from ganinv_cli.report.attribution import compares_generators, summarize_attribution
+    from ganinv_cli.report.output.folder import write_report, write_reports
     from ganinv_cli.store import read_results, select_images
 
     results = [read_results(file) for file in folders]
     for number, file in enumerate(folders):
         if images and file in images:
             results[number] = select_images(results[number], images[file])
+    places = list(folders.values())
     names = [str(file) for file in folders]
     reports = [summarize(each, name) for each, name in zip(results, names, strict=True)]
     comparison = None
     if attribution or compares_generators(results):
         comparison = summarize_attribution(results, names)
     shown = [*([] if attribution else reports), *([comparison] if comparison else [])]
-    place = page_folder or next(iter(folders.values()))
+    place = page_folder or places[0]
     is_brief = brief and style == "text"
     lines = []
     try:
         with open_display(quiet) as display:
             display.enter("writing tables and figures")
-            lines = _write_folders(results, reports, folders, page_folder, comparison)
+            if page_folder:
+                inner = [each.name for each in places]
+                lines = write_reports(reports, results, page_folder, inner, comparison)
+            else:
+                written = zip(reports, results, places, strict=True)
+                lines = [write_report(*each) for each in written]
     finally:
         width = shutil.get_terminal_size().columns
         if is_brief:
@@ -104,20 +110,3 @@ def open_page(folder: Path) -> None:
     has_display = sys.platform in ("darwin", "win32") or any(map(os.environ.get, names))
     if not (has_display and webbrowser.open(page.resolve().as_uri())):
         click.echo(f"no browser could be started here; open {page} in one", err=True)
-
-
-def _write_folders(
-    results: "Sequence[Results]",
-    reports: "Sequence[Report]",
-    folders: Mapping[Path, Path],
-    page_folder: Path | None,
-    comparison: "Report | None",
-) -> list[str]:
-    """Write each file's folder, and `page_folder` if it is given; return a line for each."""
-    from ganinv_cli.report.output.folder import write_report, write_reports
-
-    places = list(folders.values())
-    if page_folder is None:
-        return [write_report(*each) for each in zip(reports, results, places, strict=True)]
-    names = [place.name for place in places]
-    return write_reports(reports, results, page_folder, names, comparison)

@@ -1,6 +1,7 @@
 """`ganinv train` and `train-encoder`."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,10 +11,16 @@ from ganinv_cli.cli import options
 from ganinv_cli.cli.options import Command
 from ganinv_cli.errors import UsageError
 from ganinv_cli.progress.reporters import show_on_terminal
-from ganinv_cli.settings.declare import METHOD
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.declare import METHOD, list_settings
+from ganinv_cli.settings.load import load
 from ganinv_cli.settings.shipped import find
 
 MAX_BATCH_SIZE = 2**13  # images
+
+_precision = partial(
+    options.option, "--precision", default="float32", type=click.Choice(["float32", "bfloat16"])
+)
 
 
 @click.command(
@@ -57,9 +64,7 @@ MAX_BATCH_SIZE = 2**13  # images
     help="Centre of that square, as shares of the image's width and height.",
 )
 @options.count("--batch-size", least=2, most=MAX_BATCH_SIZE, default=64, help="Images per step.")
-@options.convolution_precision(
-    help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX."
-)
+@_precision(help="Precision of the convolutions; bfloat16 is twice as fast on CPUs with AMX.")
 @options.option(
     "--augment/--no-augment",
     default=True,
@@ -136,7 +141,7 @@ def train(
     cls=Command,
     first=("checkpoint", "out", "images", "label", "seed", "precision", "overwrite", "quiet"),
 )
-@options.generator_options(options.checkpoint())
+@options.generator_options(options.make_option(list_settings(Config)["checkpoint"]))
 @options.out(show_default="encoder.npz beside the checkpoint", help="File for the encoder.")
 @options.count(
     "--images",
@@ -147,9 +152,7 @@ def train(
 @options.count(
     "--batch-size", most=MAX_BATCH_SIZE, default=512, group=METHOD, help="Images per batch."
 )
-@options.convolution_precision(
-    help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX."
-)
+@_precision(help="Precision of the images; bfloat16 is twice as fast on CPUs with AMX.")
 @options.option(
     "--ridge",
     default=1e-4,
@@ -183,17 +186,17 @@ def train_encoder(
     Example:
         ganinv train-encoder --checkpoint faces64
     """
-    path = find("checkpoint", generator["checkpoint"])
+    from ganinv_cli.engine.loaded_generator import read_generator, refuse_precision
+
     with show_on_terminal(quiet) as reporter:
-        loaded = options.read_generator(generator, reporter, verbose)
+        loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
     from ganinv_cli.encoder.fit import fit_encoder
     from ganinv_cli.encoder.least_squares import EncoderSettings, count_needed_images
     from ganinv_cli.encoder.model import encoder_path
-    from ganinv_cli.engine.loaded_generator import refuse_precision
     from ganinv_cli.progress.reporters import show_steps
 
     refuse_precision(loaded.checkpoint, "precision", precision, ("float32",))
-    built = loaded.make_spec().build()
+    built, path = loaded.build(), find("checkpoint", loaded.name)
     if built.labels:
         raise UsageError(
             f"{path} has labels, and an encoder is fitted to one; add it, e.g. --label 0"

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +13,8 @@ from ganinv_cli.engine.tensorflow_start import start_tensorflow
 from ganinv_cli.errors import ConfigError, UsageError
 from ganinv_cli.progress import SILENT, Reporter
 from ganinv_cli.settings.config import Config, RecoverConfig
-from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.load import check_type
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
+from ganinv_cli.settings.load import check_settings
 from ganinv_cli.settings.shipped import find
 
 if TYPE_CHECKING:
@@ -54,7 +54,13 @@ class LoadedGenerator:
     _built: "dict[tuple[str, str], Generator]" = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.make_spec()  # refuses a label out of range
+        labels = self.checkpoint.network.labels
+        if self.label >= labels:
+            has = f"labels 0 to {labels - 1}" if labels else "no labels"
+            raise ConfigError(
+                f"label = {self.label}: {self.checkpoint.path} has {has}; leave --label out, or "
+                "give one of these"
+            )
 
     def __call__(self, z: ArrayLike, labels: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return the images of latent vectors.
@@ -124,14 +130,24 @@ class LoadedGenerator:
     def make_spec(self, batch_norm: "BatchNormMode" = "frozen") -> "GeneratorSpec":
         """Return what an engine builds its generators from.
 
-        Raises ConfigError if there is no such label, or no batch norm for that mode.
+        Raises ConfigError if there is no batch norm for that mode.
         """
-        return make_generator_spec(self.checkpoint, batch_norm, self.label)
+        from ganinv_cli.engine.engine import GeneratorSpec
+        from ganinv_cli.network.graph import Network
+        from ganinv_cli.network.layers import BatchNorm
+
+        network = self.checkpoint.network
+        nodes = network.nodes if isinstance(network, Network) else ()
+        if batch_norm == "batch" and not any(isinstance(node.layer, BatchNorm) for node in nodes):
+            raise ConfigError(
+                f"{self.checkpoint.path} has no layers of batch norm that could take a batch's "
+                "statistics; leave --batch-norm out"
+            )
+        return GeneratorSpec(self.checkpoint, batch_norm, None if self.label < 0 else self.label)
 
     def configure(self, config: Kind) -> Kind:
         """Return the settings of a run on this generator."""
-        given = {each.name: getattr(self.conventions, each.name) for each in fields(Conventions)}
-        return replace(config, checkpoint=self.name, label=self.label, **given)
+        return replace(config, checkpoint=self.name, label=self.label, **vars(self.conventions))
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
@@ -190,14 +206,15 @@ def load(
         >>> z.shape, G(z).shape
         ((2, 100), (2, 16, 16, 3))
     """
-    given = _make_conventions(conventions)
+    config = Config(label=label, **check_settings("load", conventions, CONVENTIONS))
     if isinstance(source, str | Path):
         if latent:
             raise ConfigError("latent is for a function; a file says it itself, so leave it out")
-        return read_generator(str(source), given, label)
+        return read_generator(replace(config, checkpoint=str(source)))
     start_tensorflow()
     from ganinv_cli.formats.python_object import read_function, read_keras_model
 
+    given = config.conventions
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(source, keras.Model):
         checkpoint = read_keras_model(source, given)
@@ -210,58 +227,21 @@ def load(
             f"a {type(source).__name__} is no generator; give a path, a Keras model, or a function "
             "of a tf.Tensor"
         )
-    return LoadedGenerator(checkpoint.path, check_norms(checkpoint), given, label)
-
-
-def read_run_generator(
-    config: Config, reporter: Reporter, *, verbose: bool = False
-) -> LoadedGenerator:
-    """Return the generator that a config names; errors as in `read_generator`."""
-    return read_generator(
-        config.checkpoint,
-        config.conventions,
-        config.label,
-        reporter,
-        verbose=verbose,
-        gpus=config.engine == "local",  # else the workers use them
-    )
+    return LoadedGenerator(checkpoint.path, _check_norms(checkpoint), given, label)
 
 
 def read_generator(
-    name: str,
-    conventions: Conventions,
-    label: int = -1,
-    reporter: Reporter = SILENT,
-    *,
-    verbose: bool = False,
-    gpus: bool = True,
+    config: Config, reporter: Reporter = SILENT, *, verbose: bool = False, start: bool = True
 ) -> LoadedGenerator:
-    """Return the generator of a file or of a shipped name; TensorFlow has started.
+    """Return the generator that a config names, checked; say what is assumed and doubted.
 
-    Raises CheckpointError, ConfigError.
+    With `start`, TensorFlow has started; without, only if the format or the check needs it. Raises
+    CheckpointError, ConfigError.
     """
-    path = find("checkpoint", name)
-    checkpoint = read_checkpoint(path, conventions, reporter, verbose=verbose, gpus=gpus)
-    reporter.enter("loading TensorFlow")
-    start_tensorflow(verbose, gpus)
-    reporter.enter(f"checking {path.name}")
-    checkpoint = check_norms(checkpoint, verbose=verbose, gpus=gpus)
-    if checkpoint.norm_check.doubt:
-        reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
-    return LoadedGenerator(name, checkpoint, conventions, label)
-
-
-def read_checkpoint(
-    path: Path,
-    conventions: Conventions,
-    reporter: Reporter = SILENT,
-    *,
-    verbose: bool = False,
-    gpus: bool = True,
-) -> "Checkpoint":
-    """Read a checkpoint and say what is assumed; TensorFlow starts only if the format needs it."""
     from ganinv_cli import formats
 
+    path, conventions = find("checkpoint", config.checkpoint), config.conventions
+    gpus = config.engine == "local"  # else the workers use them
     if formats.needs_tensorflow(path, conventions):
         reporter.enter("loading TensorFlow")
         start_tensorflow(verbose, gpus)
@@ -273,13 +253,20 @@ def read_checkpoint(
             f"{checkpoint.sha256}"
         )
         reporter.say(f"ignored: {', '.join(checkpoint.ignored) or 'nothing'}")
-    for sentence in describe_assumptions(checkpoint):
+    for sentence in _describe_assumptions(checkpoint):
         reporter.say(sentence)
-    return checkpoint
+    if start:
+        reporter.enter("loading TensorFlow")
+        start_tensorflow(verbose, gpus)
+    reporter.enter(f"checking {path.name}")
+    checkpoint = _check_norms(checkpoint, verbose, gpus)
+    if checkpoint.norm_check.doubt:
+        reporter.say(f"{checkpoint.path} is not confirmed: {checkpoint.norm_check.doubt}")
+    return LoadedGenerator(config.checkpoint, checkpoint, conventions, config.label)
 
 
-def check_norms(
-    checkpoint: "Checkpoint", *, verbose: bool = False, gpus: bool = True
+def _check_norms(
+    checkpoint: "Checkpoint", verbose: bool = False, gpus: bool = True
 ) -> "Checkpoint":
     """Return the checkpoint with its check; start TensorFlow only if the check was not kept."""
     from ganinv_cli.network.norms.cached_check import load_check, measure_check
@@ -291,7 +278,7 @@ def check_norms(
     return replace(checkpoint, norm_check=check)
 
 
-def describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
+def _describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
     """Yield what a user should know before a run: conventions inferred or assumed, and notes."""
     from ganinv_cli.network.convention import summarize_inferred
 
@@ -307,32 +294,6 @@ def describe_assumptions(checkpoint: "Checkpoint") -> Iterator[str]:
         yield f"{checkpoint.path}: {clause}"
 
 
-def make_generator_spec(
-    checkpoint: "Checkpoint", batch_norm: "BatchNormMode" = "frozen", label: int = -1
-) -> "GeneratorSpec":
-    """Return the generator to build, of one label or, if `label` is -1, of all labels.
-
-    Raises ConfigError if the checkpoint has no such label, or no batch norm for that mode.
-    """
-    from ganinv_cli.engine.engine import GeneratorSpec
-    from ganinv_cli.network.graph import Network
-    from ganinv_cli.network.layers import BatchNorm
-
-    network, labels = checkpoint.network, checkpoint.network.labels
-    nodes = network.nodes if isinstance(network, Network) else ()
-    if batch_norm == "batch" and not any(isinstance(node.layer, BatchNorm) for node in nodes):
-        raise ConfigError(
-            f"{checkpoint.path} has no layers of batch norm that could take a batch's statistics; "
-            "leave --batch-norm out"
-        )
-    if label >= labels:
-        has = f"labels 0 to {labels - 1}" if labels else "no labels"
-        raise ConfigError(
-            f"label = {label}: {checkpoint.path} has {has}; leave --label out, or give one of these"
-        )
-    return GeneratorSpec(checkpoint, batch_norm, None if label < 0 else label)
-
-
 def refuse_precision(
     checkpoint: "Checkpoint", setting: str, value: str, allowed: tuple[str, ...]
 ) -> None:
@@ -343,14 +304,3 @@ def refuse_precision(
             f"{setting} = {value}: {checkpoint.path} was read as TensorFlow operations, and has no "
             f"layers that could be computed in {precision}; leave --{setting} out"
         )
-
-
-def _make_conventions(given: dict[str, Any]) -> Conventions:
-    """Return conventions with the values that are given. Raises ConfigError."""
-    defaults = {each.name: each.default for each in fields(Conventions)}
-    for name, value in given.items():
-        if name not in defaults:
-            raise ConfigError(f"load takes no {name!r}; it takes {', '.join(defaults)}")
-        given[name] = tuple(value) if isinstance(value, list) else value
-        check_type(name, given[name], defaults[name])
-    return Conventions(**given)

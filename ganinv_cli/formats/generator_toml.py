@@ -4,14 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.settings.conventions import Conventions
-from ganinv_cli.settings.declare import list_settings
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.load import check_settings, read_toml
 
 FILE_NAME = "generator.toml"
-_KNOWN = {
-    name: each for name, each in list_settings(Conventions).items() if each.declaration.in_files
-}
+_KNOWN = {name: each for name, each in CONVENTIONS.items() if name != "trust"}
 
 
 def read_conventions(path: Path, conventions: Conventions) -> tuple[Conventions, tuple[str, ...]]:
@@ -36,8 +33,4 @@ def find_conventions_folder(path: Path) -> Path:
 
 
 def _read_file(file: Path) -> dict[str, Any]:
-    try:
-        settings = read_toml(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return check_settings(file, settings, _KNOWN)
+    return check_settings(file, read_toml(file), _KNOWN) if file.exists() else {}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 from ganinv_cli.settings.declare import (
     GENERATOR,
     INPUT,
@@ -16,7 +16,6 @@ from ganinv_cli.settings.declare import (
     check_value,
     declare,
     list_settings,
-    redeclare,
     to_toml,
 )
 from ganinv_cli.settings.names import SOLVERS
@@ -26,9 +25,20 @@ MAX_SEED = 2**32 - 1
 MAX_WORKERS = 2**16  # of Ray, and cores of each
 
 
-def _declare_machine(default: Value, **declaration: Any) -> Value:
+def _declare_machine(default: Value, **properties: Any) -> Value:
     """Declare a setting of the machine, which may differ when a run goes on."""
-    return declare(default, **{"group": MACHINE, "resume": "free"} | declaration)
+    return declare(default, **{"group": MACHINE, "resume": "free"} | properties)
+
+
+def _declare_stationary(default: float) -> float:
+    """Declare when a start has converged, for images outside the generator's range."""
+    return declare(
+        default,
+        help="A start of lbfgs has converged if 40 gradients reduce its image loss by less than "
+        "this fraction.",
+        range=(0, 1),
+        exclusive=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -152,31 +162,29 @@ class Config(Conventions):
         for name, setting in list_settings(type(self)).items():
             check_value(name, getattr(self, name), setting)
         parse_shard(self.shard)
-        for valid, message in self._checks():
-            if not valid:
-                raise ConfigError(message)
+        for fault in self._find_faults():
+            raise ConfigError(fault)
 
-    def _checks(self) -> Iterator[tuple[bool, str]]:
-        """Yield whether settings are valid together, and the error if they are not."""
-        yield (len(set(self.clip)) == len(self.clip), "clip has a rule twice; give each once")
-        yield (
-            self.tolerance > 0 or self.solver == "gd",
-            "tolerance = 0: rounding makes it impossible with lbfgs; give a number above 0, or the "
-            "solver gd",
-        )
-        for name in ("address", "workers", "cpus_per_worker", "gpus_per_worker"):
+    def _find_faults(self) -> Iterator[str]:
+        """Yield an error for each setting that is not valid together with the others."""
+        if len(set(self.clip)) < len(self.clip):
+            yield "clip has a rule twice; give each once"
+        if self.tolerance == 0 and self.solver != "gd":
             yield (
-                self.engine == "ray" or getattr(self, name) == getattr(Config, name),
-                f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)',
+                "tolerance = 0: rounding makes it impossible with lbfgs; give a number above 0, or "
+                "the solver gd"
             )
+        for name in ("address", "workers", "cpus_per_worker", "gpus_per_worker"):
+            if self.engine != "ray" and getattr(self, name) != getattr(Config, name):
+                yield f'{name} is a setting of a Ray cluster: add engine = "ray" (--engine ray)'
         needed = {"solver": "gd", "batch_size": self.trials, "engine": "local", "shard": ""}
         needed |= {"start": "random", "tolerance": 0, "restarts": 0}
         for name, value in needed.items() if self.batch_norm == "batch" else ():
-            yield (
-                getattr(self, name) == value,
-                'batch_norm = "batch" couples the trials, and runs all as one batch to their '
-                f"budget: it needs {name} = {to_toml(value)}",
-            )
+            if getattr(self, name) != value:
+                yield (
+                    'batch_norm = "batch" couples the trials, and runs all as one batch to their '
+                    f"budget: it needs {name} = {to_toml(value)}"
+                )
 
     @property
     def has_exact_images(self) -> bool:
@@ -186,7 +194,7 @@ class Config(Conventions):
     @property
     def conventions(self) -> Conventions:
         """The settings that are conventions of the generator's file."""
-        return Conventions(**{name: getattr(self, name) for name in DECLARATIONS})
+        return Conventions(**{name: getattr(self, name) for name in CONVENTIONS})
 
     @property
     def initial_batch_size(self) -> int:
@@ -201,7 +209,7 @@ class Config(Conventions):
     @property
     def trials_option(self) -> str:
         """The name of `trials` on the command line."""
-        return (*list_settings(type(self))["trials"].declaration.names, "--trials")[0]
+        return (*list_settings(type(self))["trials"].names, "--trials")[0]
 
 
 @dataclass(frozen=True)
@@ -218,21 +226,17 @@ class RecoverConfig(Config):
         help="float64: make the images in float64, and refine each converged z in float64.",
     )
 
-    def _checks(self) -> Iterator[tuple[bool, str]]:
-        yield from super()._checks()
-        yield (
-            self.polish == "none" or self.batch_norm == "frozen",
-            'polish refines one trial at a time: it needs batch_norm = "frozen"',
-        )
+    def _find_faults(self) -> Iterator[str]:
+        yield from super()._find_faults()
+        if self.polish != "none" and self.batch_norm == "batch":
+            yield 'polish refines one trial at a time: it needs batch_norm = "frozen"'
 
 
 @dataclass(frozen=True)
 class NoiseSweepConfig(Config):
     """The settings of `ganinv noise-sweep`; `trials` counts those of each variance."""
 
-    trials: int = redeclare(
-        Config, "trials", 100, help="Latent vectors to recover at each variance."
-    )
+    trials: int = declare(100, help="Latent vectors to recover at each variance.")
     variances: tuple[float, ...] = declare(
         (1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1, 1.0),
         help="Variances of the Gaussian noise, for pixels in [-1, 1]. A variance of 0.1 is a "
@@ -247,29 +251,19 @@ class NoiseSweepConfig(Config):
         group=INPUT,
         names=("--clip-pixels/--no-clip-pixels",),
     )
-    stationary: float = declare(
-        1e-4,
-        help="A start of lbfgs has converged if 40 gradients reduce its image loss by less than "
-        "this fraction.",
-        range=(0, 1),
-        exclusive=True,
-    )
+    stationary: float = _declare_stationary(1e-4)
 
     @property
     def has_exact_images(self) -> bool:
         return not all(self.variances)
 
-    def _checks(self) -> Iterator[tuple[bool, str]]:
-        yield from super()._checks()
+    def _find_faults(self) -> Iterator[str]:
+        yield from super()._find_faults()
         names = [f"{variance:g}" for variance in self.variances]
-        yield (
-            len(set(names)) == len(names),
-            f"variances {', '.join(names)}: two are the same to six digits; give each once",
-        )
-        yield (
-            self.batch_norm == "frozen",
-            'noise-sweep runs each trial alone: it needs batch_norm = "frozen"',
-        )
+        if len(set(names)) < len(names):
+            yield f"variances {', '.join(names)}: two are the same to six digits; give each once"
+        if self.batch_norm == "batch":
+            yield 'noise-sweep runs each trial alone: it needs batch_norm = "frozen"'
 
 
 @dataclass(frozen=True)
@@ -278,8 +272,8 @@ class ImagesConfig(Config):
 
     shards_images: ClassVar[bool]  # whether a shard has whole images, else trials of each image
 
-    restarts: int = redeclare(Config, "restarts", 0)
-    budget: float = redeclare(Config, "budget", 20_000.0)
+    restarts: int = 0
+    budget: float = 20_000.0
     image: tuple[str, ...] = declare(
         (),
         help="Image file, NumPy file (.npy, .npz), or folder of them. Repeat it for several.",
@@ -305,7 +299,7 @@ class ImagesConfig(Config):
         completion="path",
         resume="free",
     )
-    stationary: float = redeclare(NoiseSweepConfig, "stationary", 1e-6)
+    stationary: float = _declare_stationary(1e-6)
 
     @property
     def has_exact_images(self) -> bool:
@@ -317,11 +311,8 @@ class ConsistencyConfig(ImagesConfig):
     """The settings of `ganinv consistency`."""
 
     shards_images = False
-    trials: int = redeclare(
-        Config,
-        "trials",
-        100,
-        help="Recoveries of each image under each rule, from independent starts.",
+    trials: int = declare(
+        100, help="Recoveries of each image under each rule, from independent starts."
     )
 
 
@@ -330,21 +321,25 @@ class InvertConfig(ImagesConfig):
     """The settings of `ganinv invert`."""
 
     shards_images = True
-    checkpoint: str = redeclare(
-        Config,
-        "checkpoint",
+    checkpoint: str = declare(
         Config.checkpoint,
         help="Generator: a file, a folder, a prefix of files, or the name of one that ships. "
         "Repeat it to ask which of several generators made the image.",
         repeated=True,
     )
-    trials: int = redeclare(
-        Config,
-        "trials",
+    trials: int = declare(
         8,
         help="Number of starts for each image. The best start is kept. If others find the same z, "
         "the result is more certain.",
         names=("--starts", "--trials"),
     )
-    clip: tuple[str, ...] = redeclare(Config, "clip", ("stochastic",))
-    image: tuple[str, ...] = redeclare(ImagesConfig, "image", (), in_options=False)  # arguments
+    clip: tuple[str, ...] = ("stochastic",)
+    image: tuple[str, ...] = declare((), in_options=False)  # arguments of the command
+
+
+CONFIGS: Mapping[str, type[Config]] = {  # command -> its settings
+    "recover": RecoverConfig,
+    "noise-sweep": NoiseSweepConfig,
+    "consistency": ConsistencyConfig,
+    "invert": InvertConfig,
+}

@@ -6,19 +6,12 @@ A new convention is one field here, and its use in a reader.
 from dataclasses import dataclass
 from typing import Any
 
-from ganinv_cli.settings.declare import (
-    GENERATOR,
-    MAX_NUMBER,
-    Declaration,
-    Value,
-    declare,
-    list_settings,
-)
+from ganinv_cli.settings.declare import GENERATOR, MAX_NUMBER, Value, declare, list_settings
 
 
-def _declare(default: Value, **declaration: Any) -> Value:
+def _declare(default: Value, **properties: Any) -> Value:
     """Declare a convention; if a run goes on, the generator's hash must be equal instead of it."""
-    return declare(default, **{"group": GENERATOR, "resume": "free"} | declaration)
+    return declare(default, **{"group": GENERATOR, "resume": "free"} | properties)
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,6 @@ class Conventions:
     trust: bool = _declare(
         False,
         help="Run a generator's .py file, or the code in a Keras file. Only for files you trust.",
-        in_files=False,
     )
 
     def is_given(self, name: str) -> bool:
@@ -109,7 +101,5 @@ class Conventions:
         return bool(getattr(self, name) != getattr(Conventions, name))
 
 
-DECLARATIONS: dict[str, Declaration] = {
-    name: each.declaration for name, each in list_settings(Conventions).items()
-}
-WEIGHTS_ONLY = tuple(name for name, each in DECLARATIONS.items() if each.weights_only)
+CONVENTIONS = list_settings(Conventions)
+WEIGHTS_ONLY = tuple(name for name, each in CONVENTIONS.items() if each.weights_only)

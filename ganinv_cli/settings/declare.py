@@ -1,12 +1,12 @@
-"""Declarations: what a setting has besides its name, type and default.
+"""Declarations of settings.
 
 A setting is one field of a dataclass. Its command-line option, its key in TOML files, its keyword
 in the API, the checks of its value and the rule for a run that goes on follow from that field.
 """
 
 import json
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from ganinv_cli.errors import ConfigError
 
@@ -21,9 +21,12 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Declaration:
-    """The properties of a setting besides its name, type and default."""
+class Setting:
+    """A setting, as `declare` declares it."""
 
+    name: str
+    default: Any
+    example: Any  # a value in a TOML file: the default, or what shows the type better
     help: str = ""  # of the option
     group: str = METHOD  # of the option
     choices: tuple[str, ...] = ()  # for a Literal: its values; for a list: those of each item
@@ -31,7 +34,6 @@ class Declaration:
     exclusive: bool = False  # whether the ends of the range are excluded
     automatic: tuple[float, str] | None = None  # another valid number, and what it stands for
     max_length: int | None = None  # of a text, or of a list
-    example: Any = None  # a value in a TOML file, if the default does not show one
     metavar: str = ""
     shown_default: str = ""  # in the help, if the default alone would mislead
     names: tuple[str, ...] = ()  # of the option, if they are not the setting's
@@ -42,33 +44,14 @@ class Declaration:
     # unless batch norms couple the trials of a batch.
     resume: Literal["equal", "free", "free unless coupled"] = "equal"
     weights_only: bool = False  # only for files of weights, which do not describe their layers
-    in_files: bool = True  # allowed in a file beside the generator
 
 
-class Setting(NamedTuple):
-    """A setting with its declaration."""
+def declare(default: Value, **properties: Any) -> Value:
+    """Declare a setting as the field of a dataclass; keywords are fields of Setting.
 
-    name: str
-    default: Any
-    declaration: Declaration
-
-    @property
-    def example(self) -> Any:
-        """A value in a TOML file, which has the setting's type; its first item if it is a list."""
-        declared = self.declaration.example
-        return self.default if declared is None else declared
-
-
-def declare(default: Value, **declaration: Any) -> Value:
-    """Declare a setting as the field of a dataclass; keywords are those of Declaration."""
-    declared: Value = field(default=default, metadata={"declaration": Declaration(**declaration)})
-    return declared
-
-
-def redeclare(kind: type, name: str, default: Value, **changes: Any) -> Value:
-    """Declare a setting of a dataclass again for a subclass, with another default."""
-    declaration = replace(list_settings(kind)[name].declaration, **changes)
-    declared: Value = field(default=default, metadata={"declaration": declaration})
+    A field that a subclass has again keeps the properties that it does not declare again.
+    """
+    declared: Value = field(default=default, metadata=properties)
     return declared
 
 
@@ -76,42 +59,44 @@ def list_settings(kind: type) -> dict[str, Setting]:
     """Return the declared fields of a dataclass by name."""
     settings = {}
     for each in fields(kind):
-        if declaration := each.metadata.get("declaration"):
+        properties: dict[str, Any] = {}
+        for base in reversed(kind.__mro__):
+            if declared := getattr(base, "__dataclass_fields__", {}).get(each.name):
+                properties |= declared.metadata
+        if properties:
             if get_origin(each.type) is Literal:
-                declaration = replace(declaration, choices=get_args(each.type))
-            settings[each.name] = Setting(each.name, each.default, declaration)
+                properties["choices"] = get_args(each.type)
+            properties = {"example": each.default} | properties
+            settings[each.name] = Setting(each.name, each.default, **properties)
     return settings
 
 
 def check_value(name: str, value: Any, setting: Setting) -> None:
     """Raise ConfigError unless a value of the right type is a choice, in the range, and short."""
-    declaration = setting.declaration
     is_list = isinstance(value, tuple)
     if is_list and setting.default and not value:
         example = to_toml(setting.default[:1])
         raise ConfigError(f"{name} is empty: give one or more, e.g. {example}")
-    if declaration.max_length is not None and len(value) > declaration.max_length:
+    if setting.max_length is not None and len(value) > setting.max_length:
         unit = "items" if is_list else "characters"
-        raise ConfigError(
-            f"{name} has {len(value):,} {unit}: give at most {declaration.max_length:,}"
-        )
+        raise ConfigError(f"{name} has {len(value):,} {unit}: give at most {setting.max_length:,}")
     for item in value if is_list else (value,):
-        if fault := _find_fault(item, declaration):
+        if fault := _find_fault(item, setting):
             raise ConfigError(f"{name} {'has' if is_list else '='} {to_toml(item)}: give {fault}")
 
 
-def _find_fault(value: Any, declaration: Declaration) -> str:
+def _find_fault(value: Any, setting: Setting) -> str:
     """Return what to give in place of a value; empty if it is valid."""
-    if declaration.choices and value not in declaration.choices:
-        return f"one of {', '.join(declaration.choices)}"
-    if declaration.range is None:
+    if setting.choices and value not in setting.choices:
+        return f"one of {', '.join(setting.choices)}"
+    if setting.range is None:
         return ""
-    low, high = declaration.range
-    number, words = declaration.automatic or (low, "")
-    is_inside = low < value < high if declaration.exclusive else low <= value <= high
+    low, high = setting.range
+    number, words = setting.automatic or (low, "")
+    is_inside = low < value < high if setting.exclusive else low <= value <= high
     if is_inside or (words and value == number):
         return ""
-    if declaration.exclusive:
+    if setting.exclusive:
         return f"a number above {low:,} and below {high:,}"
     allowed = f"at most {high:,}" if value > high else f"at least {low:,}"
     return f"{allowed}, or {number} for {words}" if words else allowed
@@ -119,12 +104,5 @@ def _find_fault(value: Any, declaration: Declaration) -> str:
 
 def to_toml(value: Any) -> str:
     """Return a value as it stands in a TOML file, or the beginning of it."""
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, list | tuple):
-        text = f"[{', '.join(map(to_toml, value))}]"
-    else:
-        text = str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganinv_cli.errors import ConfigError
-from ganinv_cli.settings.config import (
-    Config,
-    ConsistencyConfig,
-    InvertConfig,
-    NoiseSweepConfig,
-    RecoverConfig,
-)
-from ganinv_cli.settings.declare import Declaration, Setting, check_value, list_settings, to_toml
+from ganinv_cli.settings.config import CONFIGS, Config
+from ganinv_cli.settings.declare import Setting, check_value, list_settings, to_toml
 from ganinv_cli.settings.names import SOLVERS
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
-MAX_BYTES = 1 << 20  # of a TOML file
+_SETTINGS = {name: each for kind in CONFIGS.values() for name, each in list_settings(kind).items()}
+_SOLVER_TABLES = {name: Setting(name, default={}, example={}) for name in SOLVERS}
+_TYPE_WORDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    tuple: "a list in brackets",
+    dict: "a table",
+}
 
 
 def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, Any]) -> ConfigT:
@@ -29,7 +32,7 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
     Raises ConfigError if the file is not TOML, or has an unknown key or an invalid value, or if an
     option has no effect; in a file, which several runs may share, such a setting is ignored.
     """
-    settings = _read_settings(config_class, path) if path else {}
+    settings = _check_config(config_class, path, read_toml(path)) if path else {}
     options = {key: value for key, value in options.items() if value not in (None, ())}
     settings |= options
     if settings.get("batch_norm") == "batch":
@@ -46,18 +49,14 @@ def load(config_class: type[ConfigT], path: Path | None, options: Mapping[str, A
 
 def _refuse_ignored_options(config: Config, options: Mapping[str, Any]) -> None:
     """Raise ConfigError for the first option that has no effect beside the other settings."""
-    descent = config.solver == "gd"
-    inexact = not config.has_exact_images
-    lbfgs_only = "it is a setting of lbfgs, and the solver is gd"
-    images = "for noisy images and image files lbfgs always uses"
-    for name, is_ignored, reason in (
-        ("stationary", descent, lbfgs_only),
-        ("loss", descent and config.loss == "preconditioned", lbfgs_only),
-        ("precision", descent and config.precision == "mixed", lbfgs_only),
-        ("loss", inexact and config.loss == "preconditioned", f"{images} the plain loss"),
-        ("precision", inexact and config.precision == "mixed", f"{images} float32"),
+    descent = "it is a setting of lbfgs, and the solver is gd" if config.solver == "gd" else ""
+    images = "" if config.has_exact_images else "for noisy images and image files lbfgs always uses"
+    for name, value, reason in (
+        ("stationary", options.get("stationary"), descent),
+        ("loss", "preconditioned", descent or (images and f"{images} the plain loss")),
+        ("precision", "mixed", descent or (images and f"{images} float32")),
     ):
-        if is_ignored and name in options:
+        if reason and name in options and options[name] == value:
             raise ConfigError(f"--{name} has no effect: {reason}; leave it out")
 
 
@@ -79,34 +78,23 @@ def check_stored_settings(config_class: type[Config], settings: Mapping[str, Any
 
     Keys that are no settings, such as those of later versions, may have any value.
     """
-    keys = (*list_settings(config_class), *SOLVERS)
+    keys = list_settings(config_class) | _SOLVER_TABLES
     known = {key: value for key, value in settings.items() if key in keys}
     config_class(**_check_config(config_class, "the config", known))
 
 
 def _to_plain(value: Any) -> Any:
-    """Return a NumPy array or number, or a tuple, as a list or number of Python."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _read_settings(config_class: type[Config], path: Path) -> dict[str, Any]:
-    try:
-        settings = read_toml(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{path} does not exist; name a TOML file") from None
-    return _check_config(config_class, path, settings)
+    """Return a NumPy array or number as a list or number of Python."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _check_config(
     config_class: type[Config], place: Path | str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return checked settings; the tables of the solvers, if there are any, as one setting."""
-    tables = {name: Setting(name, {}, Declaration()) for name in SOLVERS}
-    checked = check_settings(place, settings, list_settings(config_class) | tables)
-    given = {name: checked.pop(name) for name in SOLVERS if name in checked}
-    return checked | ({"solver_tables": given} if given else {})
+    checked = check_settings(place, settings, list_settings(config_class) | _SOLVER_TABLES)
+    tables = {name: checked.pop(name) for name in SOLVERS if name in checked}
+    return checked | ({"solver_tables": tables} if tables else {})
 
 
 def check_settings(
@@ -123,7 +111,7 @@ def check_settings(
         example = known[key].example
         checked[key] = tuple(value) if isinstance(value, list) else value
         check_type(f"{place}: {key}", checked[key], example)
-        for item in checked[key] if isinstance(value, list) else ():
+        for item in checked[key] if isinstance(example, tuple) else ():
             check_type(f"{place}: an item of {key}", item, example[0])
         check_value(f"{place}: {key}", checked[key], known[key])
     return checked
@@ -137,44 +125,19 @@ def _suggest_key(key: str, known: Collection[str]) -> str:
 
 def check_type(name: str, value: Any, example: Any) -> None:
     """Raise ConfigError unless a value has its example's type; an int is valid as a float."""
-    types = (int, float) if isinstance(example, float) else (type(example),)
-    wrong = not isinstance(value, types) or isinstance(value, bool) != isinstance(example, bool)
-    if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{name} = {to_toml(value)} should be {_describe_type(example)}")
-
-
-def _describe_type(example: Any) -> str:
-    """Return the words for the values that are like an example."""
-    for kind, words in _TYPE_WORDS.items():
-        if isinstance(example, kind):
-            return f"{words}, e.g. {to_toml(example)}" if example not in ("", ()) else words
-    return "a table"
-
-
-_TYPE_WORDS = {  # bool first, as it is an int
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text in quotes",
-    tuple: "a list in brackets",
-}
-
-
-_DECLARATIONS = {
-    name: setting.declaration
-    for kind in (RecoverConfig, NoiseSweepConfig, ConsistencyConfig, InvertConfig)
-    for name, setting in list_settings(kind).items()
-}
+    kind = type(example)
+    is_wrong = isinstance(value, bool) != (kind is bool)
+    is_wrong |= not isinstance(value, (int, float) if kind is float else kind)
+    if is_wrong or (isinstance(value, float) and not math.isfinite(value)):
+        shown = "" if example in ("", (), {}) else f", e.g. {to_toml(example)}"
+        raise ConfigError(f"{name} = {to_toml(value)} should be {_TYPE_WORDS[kind]}{shown}")
 
 
 def identity_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide the results; a run goes on only if they are equal."""
     free = {"free"} if settings["batch_norm"] == "batch" else {"free", "free unless coupled"}
-    return {
-        key: value
-        for key, value in settings.items()
-        if key not in _DECLARATIONS or _DECLARATIONS[key].resume not in free
-    }
+    free_names = {name for name, each in _SETTINGS.items() if each.resume in free}
+    return {key: value for key, value in settings.items() if key not in free_names}
 
 
 def name_setting(key: str) -> str:
@@ -182,24 +145,17 @@ def name_setting(key: str) -> str:
     table, dot, name = key.rpartition(".")
     if dot:
         return f"[{table}] {name}"
-    is_option = key not in _DECLARATIONS or _DECLARATIONS[key].in_options
+    is_option = key not in _SETTINGS or _SETTINGS[key].in_options
     return f"--{key.replace('_', '-')}" if is_option else key
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the settings and tables of a TOML file in UTF-8, with or without a byte order mark.
 
-    Raises FileNotFoundError or NotADirectoryError if there is none, ConfigError if it is not TOML
-    or cannot be read.
+    Raises ConfigError if it is not TOML or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}); give a text file, and allow reading it"

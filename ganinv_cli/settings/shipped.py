@@ -25,8 +25,6 @@ def find(kind: ResourceKind, name: str | Path) -> Path:
         if _exists(kind, path):
             return path
     error = CheckpointError if kind == "checkpoint" else ConfigError
-    if "://" in str(name):
-        raise error(f"{name} is an address; download it first, and give the file")
     raise error(f"{name}: no such {kind} in {Path.cwd()}; {_suggest_name(kind, typed)}")
 
 

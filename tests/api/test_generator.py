@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import builders
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from conditional import make_conditional_checkpoint
 
 import ganinv_cli as ganinv
@@ -18,17 +16,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 LATENT = 6
 
 IMPORT = """
-import sys, time
-start = time.perf_counter()
-import ganinv_cli as ganinv
-seconds = time.perf_counter() - start
+import sys, ganinv_cli
 assert not {"tensorflow", "numpy", "click"} & set(sys.modules), sorted(sys.modules)
-assert set(ganinv.__all__) <= set(dir(ganinv))
-print(seconds, ganinv.__version__)
+assert ganinv_cli.__version__
 """
 
 
-def _make_model(*layers: keras.Layer) -> keras.Model:
+def _make_model(*layers):
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
@@ -46,20 +40,18 @@ def _make_model(*layers: keras.Layer) -> keras.Model:
 class _Doubled(keras.layers.Layer):  # type: ignore[misc]
     """A layer that no reader knows."""
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs):
         return 2 * inputs
 
 
-def test_importing_loads_neither_tensorflow_nor_numpy() -> None:
+def test_importing_loads_neither_tensorflow_nor_numpy():
     run = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    seconds, version = run.stdout.split()
-    assert float(seconds) < 0.2 and version
     with pytest.raises(AttributeError, match="has no attribute 'solve'"):
         ganinv.solve  # noqa: B018
 
 
-def test_a_file_makes_images_of_arrays(tmp_path: Path) -> None:
+def test_a_file_makes_images_of_arrays(tmp_path):
     checkpoint = builders.make_checkpoint(tmp_path)
     generator = ganinv.load(tmp_path, prior="uniform:-1,1")
     z = generator.draw_z(3, seed=5)
@@ -76,7 +68,7 @@ def test_a_file_makes_images_of_arrays(tmp_path: Path) -> None:
             generator(wrong)
 
 
-def test_a_conditional_generator_needs_labels() -> None:
+def test_a_conditional_generator_needs_labels():
     generator = LoadedGenerator("digits", make_conditional_checkpoint())
     z = generator.draw_z(2)
     with pytest.raises(ganinv.UsageError, match="needs a label from 0 to 2 for each z"):
@@ -91,7 +83,7 @@ def test_a_conditional_generator_needs_labels() -> None:
 
 
 @pytest.mark.parametrize("own_layers", [(), (_Doubled(),)])
-def test_a_keras_model_is_read_as_layers_or_traced(own_layers: tuple[keras.Layer, ...]) -> None:
+def test_a_keras_model_is_read_as_layers_or_traced(own_layers):
     model = _make_model(*own_layers)
     generator = ganinv.load(model, prior="uniform")
     z = generator.draw_z(2)
@@ -100,7 +92,7 @@ def test_a_keras_model_is_read_as_layers_or_traced(own_layers: tuple[keras.Layer
     assert generator.name == "the Keras model mine"
 
 
-def test_a_function_is_a_generator_and_not_its_later_changes() -> None:
+def test_a_function_is_a_generator_and_not_its_later_changes():
     model = _make_model()
     generator = ganinv.load(lambda z: model(z), latent=LATENT, prior="uniform", range="tanh")
     z = generator.draw_z(2)
@@ -111,22 +103,15 @@ def test_a_function_is_a_generator_and_not_its_later_changes() -> None:
     np.testing.assert_array_equal(generator(z), before)
 
 
-@pytest.mark.parametrize(
-    ("source", "arguments", "words"),
-    [
-        ("no-such-file.pt", {}, "no such checkpoint"),
+def test_what_is_no_generator_is_refused():
+    for source, arguments, words in (
         (3, {}, "a int is no generator"),
-        (lambda z: z, {}, "number of components of z, e.g. load"),
-        (lambda z: z, {"latent": 4}, "the function <lambda>: makes"),
-        (lambda z: z.no_such_method(), {"latent": 4}, "the function <lambda>: fails"),
-        (lambda z: z, {"latent": 4, "priors": "normal"}, "load takes no 'priors'"),
+        (abs, {}, "number of components of z, e.g. load"),
+        (abs, {"latent": 4}, "the function abs: makes"),
+        (abs, {"latent": 4, "priors": "normal"}, r"did you mean prior\?"),
         ("faces16", {"strides": "2"}, "strides"),
         ("faces16", {"label": 3}, "has no labels"),
         ("faces16", {"latent": 3}, "latent is for a function"),
-    ],
-)
-def test_what_is_no_generator_is_refused(
-    source: object, arguments: dict[str, object], words: str
-) -> None:
-    with pytest.raises(ganinv.UsageError, match=words):
-        ganinv.load(source, **arguments)  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ganinv.UsageError, match=words):
+            ganinv.load(source, **arguments)

@@ -28,15 +28,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 TRAIN = ("train", "pictures", "--size", 16, "--batch-size", 2, "--out", "out")
 FUNCTION = """
-import numpy as np
 import tensorflow as tf
 
 LATENT, PRIOR = 6, "uniform"
-FIRST = np.random.default_rng(0).normal(0, 0.7, (6, 768)).astype(np.float32)
 
 
 def generate(z):
-    return tf.sigmoid(tf.reshape(z @ FIRST, (-1, 16, 16, 3)))
+    return tf.sigmoid(tf.reshape(z @ tf.ones((6, 768)), (-1, 16, 16, 3)))
 """
 
 
@@ -45,10 +43,8 @@ def folder(tmp_path_factory):
     """A folder with checkpoints, Keras files, a generator's function and pictures."""
     folder = tmp_path_factory.mktemp("inspected")
     small = builders.make_checkpoint(folder / "small")
-    for checkpoint, name in (
-        (small, "small.keras"),
-        (conditional.make_conditional_checkpoint(), "conditional.keras"),
-    ):
+    labelled = conditional.make_conditional_checkpoint()
+    for checkpoint, name in ((small, "small.keras"), (labelled, "conditional.keras")):
         write_generator(checkpoint, folder / name)
     arrays = builders.make_weights()
     dead = {name: 0 * array for name, array in arrays.items() if name.endswith(("w", "Matrix"))}
@@ -76,12 +72,15 @@ def test_inspect_describes_a_checkpoint_as_json_and_as_text(folder):
         assert words in text
     conditional_text = run_ganinv(folder, "inspect", "conditional.keras").stdout
     assert next(row for row in conditional_text.splitlines() if "Concat" in row).endswith("label")
+
+
+def test_inspect_needs_no_tensorflow_if_the_norms_were_measured(folder):
+    run_ganinv(folder, "inspect", "small.keras")
     code = (
         "import sys; from ganinv_cli.cli import main; "
         "main(['inspect', 'small.keras'], standalone_mode=False); "
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
-    run_ganinv(folder, "inspect", "small.keras")  # measures its batch norms' statistics
     subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, check=True)
 
 
@@ -101,10 +100,6 @@ def test_inspect_measures_the_spectrum_and_draws_a_sheet(folder):
     eigenvalues = find_spectrum(generator).eigenvalues
     assert facts["descent"]["stable_rate"] == find_stable_rate(eigenvalues)
     assert (folder / "s.svg").read_text().startswith("<?xml")
-    assert (
-        f"{facts['descent']['stable_rate']:g} (stable)"
-        in run_ganinv(folder, "inspect", "conditional.keras", *given, "--overwrite").stdout
-    )
     run_ganinv(folder, "inspect", "conditional.keras", "--sheet", "labels.png")
     for name, rows in (("sheet.png", 8), ("labels.png", conditional.LABELS)):
         with Image.open(folder / name) as sheet:
@@ -130,27 +125,17 @@ def test_checks_pass_or_are_named_and_end_in_1(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("inspect", "small", "--sheet", "sheet.jpg"), "must end in .png"),
-        (("inspect", "small", "--sheet", "none/sheet.png"), "does not exist"),
-        (("inspect", "small", "--spectrum", "s.txt"), "must end in .png or .pdf or .svg"),
-        (("inspect", "small", "--sheet", "pictures/0.png"), "--overwrite"),
         (("inspect", "small", "--label", "0"), "no labels"),
-        (("inspect", "conditional.keras", "--label", "3"), "labels 0 to 2"),
-        (("inspect", "none"), "no such checkpoint"),
+        (("inspect", "small", "--sheet", "sheet.jpg"), "must end in .png"),
+        (("inspect", "small", "--sheet", "pictures/0.png"), "--overwrite"),
         (("inspect", "small", "--points", "4"), "--points has no effect: it is the number of z"),
         (("inspect", "small", "--seed", "0"), "--seed has no effect: no z is drawn without"),
         ((*TRAIN, "--size", "48"), "use 16, 32, 64, 128 or 256"),
         ((*TRAIN, "--average", "nan"), "average nan is no decay"),
-        ((*TRAIN, "--crop-side", "nan"), "a share above 0 and up to 1, not nan"),
         ((*TRAIN, "--crop-center", "1"), "--crop-center takes two numbers"),
-        ((*TRAIN, "--crop-center", "5,5"), "between 0 and 1, not 5.0,5.0"),
-        ((*TRAIN, "--exclude", "none.txt"), "No such file"),
-        ((*TRAIN, "--exclude", "g.py"), "has no image "),
         ((*TRAIN[:-1], "g.py"), "g.py is a file; name a folder with --out"),
         (("train-encoder", "--checkpoint", "small", "--ridge", "nan"), "a ridge of nan cannot"),
-        (("train-encoder", "--checkpoint", "none"), "no such checkpoint"),
         (("train-encoder", "--checkpoint", "conditional.keras"), "add it, e.g. --label 0"),
-        (("train-encoder", "--checkpoint", "small", "--out", "none/e.npz"), "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -187,17 +172,13 @@ def test_width_and_excluded_images_decide_what_is_trained(folder):
     assert "is trained for 1 steps already" in run_ganinv(folder, *TRAIN[:-2], *options).stderr
 
 
+FIT = ("train-encoder", "--checkpoint", "small", "--images", 10**6, "--out", "e.npz")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "mark", "left"),
-    [
-        (TRAIN, "generator", "out/state"),
-        (
-            ("train-encoder", "--checkpoint", "small", "--images", 10**6, "--out", "e.npz"),
-            "images/s",
-            "e.npz.state",
-        ),
-    ],
+    [(TRAIN, "generator", "out/state"), (FIT, "images/s", "e.npz.state")],
 )
 def test_a_stopped_training_says_how_to_go_on(folder, tmp_path, arguments, mark, left):
     for name in ("pictures", "small"):

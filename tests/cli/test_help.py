@@ -14,14 +14,8 @@ from ganinv_cli.cli import COMMANDS, main
 HEAVY = {"tensorflow", "keras", "numpy", "scipy", "h5py", "matplotlib", "PIL"}
 
 
-def get_command(name: str) -> click.Command:
-    command = main.get_command(click.Context(main), name)
-    assert command, name
-    return command
-
-
-@pytest.mark.parametrize("name", ["", "recover", "invert", "inspect", "train", "report", "cache"])
-def test_help_loads_nothing_heavy(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "recover", "inspect", "train", "report"])
+def test_help_loads_nothing_heavy(name):
     code = (
         "import sys; from ganinv_cli.cli import main; "
         "main(sys.argv[1:], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
@@ -34,8 +28,9 @@ def test_help_loads_nothing_heavy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_option_is_explained(name: str) -> None:
-    command = get_command(name)
+def test_every_command_and_option_is_explained(name):
+    command = main.get_command(click.Context(main), name)
+    assert command
     text = inspect.cleandoc(command.help or "")
     assert text.splitlines()[0].endswith("."), "a command's help starts with one sentence"
     assert re.search(rf"^Examples?:\n    ganinv {name}\b", text, re.MULTILINE)
@@ -44,26 +39,20 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=" ".join)
-def test_a_help_page_fits_80_columns_and_cuts_nothing(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_help_page_fits_80_columns_and_cuts_nothing(arguments, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     page = CliRunner().invoke(main, [*arguments, "--help"]).stdout
     assert [line for line in page.splitlines() if len(line) > 80] == []
     assert "..." not in page.replace("IMAGE...", "").replace(".h5...", "").replace("ARGS]...", "")
 
 
-def test_the_commands_stand_under_headings_each_on_one_line() -> None:
+def test_commands_stand_under_headings_and_an_experiments_options_in_groups():
     page = CliRunner().invoke(main, ["--help"]).stdout
-    experiments, generators, results = page.split("\n\n")[-3:]
-    assert experiments.startswith("Experiments:\n  recover  ")
-    assert generators.startswith("Generators:\n  inspect  ")
-    assert results.startswith("Results:\n  report  ")
-    lines = [line for part in (experiments, generators, results) for line in part.splitlines()]
-    assert len(lines) == len(COMMANDS) + 3
-
-
-def test_the_help_of_an_experiment_begins_with_eight_options_and_groups_the_others() -> None:
+    sections = page.split("\n\n")[-3:]
+    starts = ("Experiments:\n  recover  ", "Generators:\n  inspect  ", "Results:\n  report  ")
+    for section, start in zip(sections, starts, strict=True):
+        assert section.startswith(start)
+    assert sum(len(section.splitlines()) for section in sections) == len(COMMANDS) + 3
     page = CliRunner().invoke(main, ["invert", "--help"]).stdout
     headings = re.findall(r"^([A-Z][a-z ]+):$", page, re.MULTILINE)
     titles = ["Options most people need", "Generator", "Method", "Where to run", "Output"]
@@ -72,36 +61,25 @@ def test_the_help_of_an_experiment_begins_with_eight_options_and_groups_the_othe
     assert len(re.findall(r"^  -", first, re.MULTILINE)) == 8
     assert "  --checkpoint " in first and "[default: portraits64]" in first
     assert "  --starts, --trials N " in first and "[default: 8]" in first
-    assert re.search(r"--steps N .*\n?.*\[default: 10000\]", get_help("train"))
-
-
-def get_help(name: str) -> str:
-    return CliRunner().invoke(main, [name, "--help"]).stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["recver"], "'recover'"),
-        (["inpsect"], "'inspect'"),
         (["recover", "--trails", "4"], "'--trials'"),
         (["recover", "--trials", "ten"], "'--trials': 'ten' is not a valid integer"),
-        (["recover", "--budget", "low"], "'--budget': 'low' is not a valid float"),
         (["recover", "--batch-size", "few"], "'--batch-size': 'few' is not a valid integer"),
         (["recover", "--clip", "nne"], "'--clip': 'nne' is not one of 'none', 'standard',"),
         (["recover", "--clip", ","], "'--clip': the list is empty; give one or more"),
-        (["recover", "--strides", "1,x"], "'--strides': 'x' is not a valid integer"),
         (["recover", "--config", "quik"], "did you mean quick?"),
         (["sample", "faces16", "--out", "a", "--count", "0"], "'--count': 0 is not in the range"),
-        (["sample", "g", "--out", "a", "--seed", "-1"], "'--seed': -1 is not in the range"),
         (["train", "a", "--out", "b", "--batch-size", "1"], "1 is not in the range 2<=x<=8192"),
-        (["inspect", "g", "--points", "10001"], "10001 is not in the range 1<=x<=10000"),
-        (["train-encoder", "--seed", "2147483648"], "is not in the range"),
         (["merge", "recover.h5"], "Missing argument 'PART.h5"),
     ],
     ids=str,
 )
-def test_misuse_is_explained(arguments: list[str], words: str) -> None:
+def test_misuse_is_explained(arguments, words):
     result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr.splitlines()[-1]
@@ -118,7 +96,7 @@ def test_misuse_is_explained(arguments: list[str], words: str) -> None:
         ("ganinv invert pic", ["file,pic"]),
     ],
 )
-def test_the_shell_completes_commands_names_and_files(words: str, completions: list[str]) -> None:
+def test_the_shell_completes_commands_names_and_files(words, completions):
     variables = {
         "_GANINV_COMPLETE": "bash_complete",
         "COMP_WORDS": words,
@@ -128,6 +106,6 @@ def test_the_shell_completes_commands_names_and_files(words: str, completions: l
     assert result.stdout.splitlines() == completions
 
 
-def test_the_version_is_printed() -> None:
+def test_the_version_is_printed():
     for option in ("-V", "--version"):
         assert re.fullmatch(r"ganinv, version [\d.]+\n", CliRunner().invoke(main, [option]).stdout)

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table2-coupled-16.h5"
 START = """
 import os, sys
@@ -18,15 +16,9 @@ import tensorflow as tf
 print(sorted({"keras", "scipy.stats", "matplotlib"} & set(sys.modules)))
 print(tf.keras.optimizers.Adam.__module__, "TF_USE_LEGACY_KERAS" in os.environ)
 """
-REPORT = (
-    "import sys; from ganinv_cli.cli import main; main(sys.argv[1:], standalone_mode=False); "
-    "sys.exit('tensorflow' in sys.modules)"
-)
 
 
-def run_in_shell(
-    folder: Path, redirection: str, *arguments: object, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run_in_shell(folder, redirection, *arguments, **environment):
     """Run a command in a folder; return the shell's status, and what the streams got."""
     command = [sys.executable, "-m", "ganinv_cli", *map(str, arguments)]
     return subprocess.run(
@@ -39,54 +31,36 @@ def run_in_shell(
     )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a results file."""
-    shutil.copy(RESULTS, tmp_path / "run.h5")
-    return tmp_path
-
-
-def test_a_run_needs_no_streams(tmp_path: Path) -> None:
+def test_a_run_needs_no_streams(tmp_path):
     given = ("recover", "--checkpoint", "faces16", "--trials", 2, "--clip", "none", "--budget", 9)
     assert run_in_shell(tmp_path, "<&- >&- 2>&-", *given).returncode == 0
     assert (tmp_path / "recover" / "report.html").exists()
 
 
-@pytest.mark.parametrize(("redirection", "code"), [("<&- >&- 2>&-", 0), (">/dev/full", 1)])
-def test_the_folder_is_filled_before_anything_is_printed(
-    redirection: str, code: int, folder: Path
-) -> None:
-    run = run_in_shell(folder, redirection, "report", "run.h5")
-    assert run.returncode == code
-    assert "Traceback" not in run.stderr
-    assert (folder / "run" / "report.html").exists()
+def test_the_folder_is_filled_before_anything_is_printed(tmp_path):
+    shutil.copy(RESULTS, tmp_path / "run.h5")
+    run = run_in_shell(tmp_path, ">/dev/full", "report", "run.h5")
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert (tmp_path / "run" / "report.html").exists()
 
 
-def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path: Path) -> None:
+def test_a_mistake_keeps_its_status_and_is_one_line(tmp_path):
     run = run_in_shell(tmp_path, "", "train", "missing.zip", "--out", "out")
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.splitlines()[-1] == (
         "Error: missing.zip does not exist; name a folder or a zip archive"
     )
-    assert run_in_shell(tmp_path, "<&- >&- 2>&-", "report", "none.h5").returncode == 2
-
-
-def test_a_name_with_control_characters_is_shown_escaped(tmp_path: Path) -> None:
     run = run_in_shell(tmp_path, "", "inspect", "\x1b[31m\u202e.pt")
     assert run.returncode == 2
     assert r"\x1b[31m\u202e" in run.stderr and "\x1b" not in run.stderr
 
 
-@pytest.mark.parametrize("name", ["HDF5_DRIVER", "MPLBACKEND"])
-def test_a_variable_that_no_command_needs_may_have_any_value(name: str, folder: Path) -> None:
-    run = run_in_shell(folder, "", "report", "run.h5", **{name: "no such value"})
-    assert (run.returncode, "Traceback" in run.stderr) == (0, False)
-    assert (folder / "run" / "report.html").exists()
+def test_jupyters_backend_of_matplotlib_is_not_used(tmp_path):
+    shutil.copy(RESULTS, tmp_path / "run.h5")
+    assert run_in_shell(tmp_path, "", "report", "run.h5", MPLBACKEND="other").returncode == 0
 
 
-def test_a_report_loads_no_tensorflow_and_tensorflow_no_keras(folder: Path) -> None:
-    subprocess.run([sys.executable, "-c", REPORT, "report", "run.h5"], check=True, cwd=folder,
-                   capture_output=True)  # fmt: skip
+def test_tensorflow_starts_without_keras():
     run = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == ["[]", "keras.src.optimizers.adam False"]

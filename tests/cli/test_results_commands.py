@@ -2,7 +2,6 @@
 
 import json
 import webbrowser
-from pathlib import Path
 
 import known_results
 import numpy as np
@@ -54,23 +53,21 @@ def test_merge_prints_the_tables_of_all_parts_and_fills_the_folder(folder):
     assert run_ganinv(folder, "merge", "other.h5", *NAMES, "-q").stderr == ""
 
 
-def test_missing_trials_are_a_failure_unless_a_partial_file_is_asked_for(folder):
+def test_missing_trials_another_run_and_an_existing_file_are_refused(folder):
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], code=1)
     assert run.stdout == "" and not (folder / "recover.h5").exists()
     assert run.stderr.startswith("Error: recover.h5 is not written, because trials are missing")
+    write_results(folder / "other.h5", [0], seed=8)
+    (folder / "mine.h5").write_text("mine")
+    for arguments, words in (
+        (("recover.h5", *NAMES, "other.h5"), "other.h5 is of another run"),
+        (("mine.h5", *NAMES), "mine.h5 exists"),
+        (("recover", *NAMES), "a name such as"),
+    ):
+        assert words in run_ganinv(folder, "merge", *arguments, code=2).stderr
     run = run_ganinv(folder, "merge", "recover.h5", *NAMES[1:], "--partial")
     assert "recover.h5: 18 trials of 2 rules from 3 files" in run.stderr
     assert "Trials are missing: 18 of 24 trials" in run.stdout
-
-
-def test_merge_refuses_another_run_and_an_existing_file(folder):
-    write_results(folder / "other.h5", [0], seed=8)
-    run = run_ganinv(folder, "merge", "recover.h5", *NAMES, "other.h5", code=2)
-    assert "other.h5 is of another run" in run.stderr
-    (folder / "mine.h5").write_text("mine")
-    assert "mine.h5 exists" in run_ganinv(folder, "merge", "mine.h5", *NAMES, code=2).stderr
-    assert (folder / "mine.h5").read_text() == "mine"
-    assert "a name such as" in run_ganinv(folder, "merge", "recover", *NAMES, code=2).stderr
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
@@ -80,37 +77,14 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_any_work(folder):
         assert "run is a file; give the results file another name" in run.stderr
 
 
-def test_tables_are_printed_though_the_folder_cannot_be_written(folder):
-    (folder / "out").write_text("")
-    run = run_ganinv(folder, "report", NAMES[0], "--out", "out/in", code=1, publishing=True)
-    assert "Cost per trial" in run.stdout
-    assert run.stderr.splitlines()[-1].startswith("Error: ")
-
-
-def test_a_report_of_several_files_has_a_folder_for_each(folder):
-    run = run_ganinv(folder, "report", *NAMES[:2], "--out", "all", publishing=True)
-    assert (folder / "all" / "report.html").exists()
-    assert {path.name for path in (folder / "all").iterdir() if path.is_dir()} == {
-        Path(name).stem for name in NAMES[:2]
-    }
-    assert "--out DIR also writes one page" not in run.stderr
-    (folder / "more").mkdir()
-    write_results(folder / "more" / NAMES[0], [0])
-    twice = ("report", NAMES[0], f"more/{NAMES[0]}", "--out", "b")
-    assert "have the same folder" in run_ganinv(folder, *twice, code=2).stderr
-
-
 def test_open_shows_the_page_or_names_it_if_there_is_no_browser(folder, monkeypatch):
     addresses = []
     monkeypatch.setattr(webbrowser, "open", lambda address: addresses.append(address) or True)
     monkeypatch.setenv("DISPLAY", ":0")
     run_ganinv(folder, "report", *NAMES[:2], "--open")
-    pages = [(folder / name).with_suffix("") / "report.html" for name in NAMES[:2]]
+    run_ganinv(folder, "report", *NAMES[:2], "--open", "--out", "all")
+    pages = [folder / name / "report.html" for name in ("recover-1-of-4", "recover-2-of-4", "all")]
     assert addresses == [page.resolve().as_uri() for page in pages]
-    run_ganinv(folder, "report", *NAMES[:2], "--open", "--out", "all", publishing=True)
-    assert addresses[2:] == [(folder / "all" / "report.html").resolve().as_uri()]
-    run_ganinv(folder, "report", NAMES[0])
-    assert len(addresses) == 3
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)

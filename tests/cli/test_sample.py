@@ -34,7 +34,7 @@ def read_pixels(path):
         return np.array(image).astype(int)
 
 
-def test_pictures_are_those_of_the_trials_of_recover(folder):
+def test_pictures_are_those_of_the_trials_of_recover_in_files_or_on_a_sheet(folder):
     run_ganinv(folder, "sample", "grey", "--out", "three/", "--count", 3, "--npz", "three.npz")
     result = run_ganinv(folder, "sample", "grey", "--out", "seventy", "--count", 70)
     assert result.stdout == "seventy: 70 pictures of 16 x 16 pixels\n"
@@ -48,16 +48,11 @@ def test_pictures_are_those_of_the_trials_of_recover(folder):
         same = (folder / "three" / name).read_bytes() == (folder / "seventy" / name).read_bytes()
         assert same
     assert len(list((folder / "seventy").iterdir())) == 70
-
-
-def test_a_sheet_holds_its_pictures_in_rows(folder):
     run_ganinv(folder, "sample", "grey", "--out", "sheet.png", "--count", 5, "--columns", 3)
-    run_ganinv(folder, "sample", "grey", "--out", "single/", "--count", 5)
     sheet = read_pixels(folder / "sheet.png")
     assert sheet.shape == (2 * 16 + GAP, 3 * 16 + 2 * GAP)
     last = sheet[16 + GAP :, 16 + GAP : 32 + GAP]
-    np.testing.assert_array_equal(last, read_pixels(folder / "single" / "000004.png"))
-    assert not sheet[16 + GAP :, 32 + 2 * GAP :].any()
+    np.testing.assert_array_equal(last, read_pixels(folder / "seventy" / "000004.png"))
 
 
 def test_labels_take_turns_or_are_the_given_one_and_are_kept_with_z(folder):
@@ -109,24 +104,19 @@ def test_what_exists_is_kept_and_overwrite_leaves_nothing_old(folder):
     ("arguments", "words"),
     [
         (("--out", "a.jpg"), "must end in .png"),
-        (("--out", "missing/a.png"), "does not exist"),
-        (("--out", "missing/a/"), "does not exist"),
         (("--out", "a.png", "--npz", "a.h5"), "must end in .npz"),
         (("--out", "a.png", "--z", "good.npy", "--seed", "0"), "--seed has no effect: z is read"),
         (("--out", "a", "--columns", "3"), "--columns has no effect: a folder has"),
         (("--out", "a.png", "--group", "none"), "--group names a group in a results file"),
         (("--out", "a.png", "--z", "five.npy"), "(n, 6)"),
-        (("--out", "a.png", "--z", "nan.npy"), "not finite"),
         (("--out", "a.png", "--z", "other.npz"), "no array z"),
         (("--out", "a.png", "--z", "good.npy", "--count", "9"), "holds 2 z"),
         (("--out", "a.png", "--count", str(10**9)), "a sheet of 1,000,000,000 pictures"),
-        (("--out", "a/", "--count", str(10**9)), "too many to draw together"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_mistake_is_one_sentence(folder, arguments, words):
     np.save(folder / "five.npy", np.zeros((2, 5)))
-    np.save(folder / "nan.npy", np.array([[0.0] * 6, [np.nan] * 6]))
     np.save(folder / "good.npy", np.zeros((2, 6)))
     np.savez(folder / "other.npz", x=np.zeros(2))
     result = run_ganinv(folder, "sample", "grey", *arguments, code=2)

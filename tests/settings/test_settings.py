@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ganinv_cli.cli import main
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.settings.config import (
+    CONFIGS,
     ConsistencyConfig,
     InvertConfig,
     NoiseSweepConfig,
@@ -25,15 +26,6 @@ from ganinv_cli.settings.load import (
 )
 from ganinv_cli.settings.shipped import find, list_shipped
 
-KINDS = {
-    "recover": RecoverConfig,
-    "noise-sweep": NoiseSweepConfig,
-    "consistency": ConsistencyConfig,
-    "invert": InvertConfig,
-}
-EACH = [(name, each) for name, kind in KINDS.items() for each in list_settings(kind).values()]
-RANGED = [(name, each) for name, each in EACH if each.declaration.range]
-CHOSEN = [(name, each) for name, each in EACH if each.declaration.choices]
 CONFIG_ONLY = {"note", "snapshots", "success"}
 FREE = {  # of these a run that goes on may have others
     *("checkpoint", "range", "activation", "strides", "padding", "epsilon", "upsampling", "norm"),
@@ -41,10 +33,6 @@ FREE = {  # of these a run that goes on may have others
     *("device", "shard", "note", "image", "mask"),
 }
 COUPLED = ("solver = 'gd'", "tolerance = 0", "restarts = 0", "batch_norm = 'batch'")
-
-
-def name_case(value):
-    return value.name if hasattr(value, "declaration") else None
 
 
 def get_options(name):
@@ -62,108 +50,87 @@ def type_option(name, setting, value):
     """Return what the command says of a value of an option, before it does anything."""
     option = get_options(name)[setting.name].opts[0]
     text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    ray = ["--engine", "ray"] if setting.declaration.group == "Where to run" else []
+    ray = ["--engine", "ray"] if setting.group == "Where to run" else []
     return CliRunner().invoke(main, [name, *ray, f"{option}={text}"])
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_every_setting_is_an_option_or_an_argument_or_for_files_alone(name):
-    settings, options = set(list_settings(KINDS[name])), set(get_options(name))
-    assert settings - options == settings & CONFIG_ONLY
-    assert {field.name for field in dataclasses.fields(KINDS[name])} - settings == {"solver_tables"}
+@pytest.mark.parametrize("name", CONFIGS)
+def test_an_option_shows_its_default_and_never_overrides_a_file(name):
+    for setting in list_settings(CONFIGS[name]).values():
+        option, default = get_options(name).get(setting.name), setting.default
+        if not isinstance(option, click.Option):
+            assert setting.name in {*CONFIG_ONLY, "image"}
+            continue
+        assert option.help == setting.help != ""
+        assert option.get_default(click.Context(click.Command("c"))) in (None, ())
+        if default not in ("", (), -1, 0, False) and not setting.shown_default:
+            items = default if isinstance(default, tuple) else (default,)
+            shown = option.show_default.split(",")
+            assert [type(item)(text) for item, text in zip(items, shown, strict=True)] == [*items]
 
 
-@pytest.mark.parametrize(("name", "setting"), EACH, ids=name_case)
-def test_an_option_shows_its_default_and_never_overrides_a_file(name, setting):
-    option = get_options(name).get(setting.name)
-    if not isinstance(option, click.Option):
-        assert setting.name in {*CONFIG_ONLY, "image"}
-        return
-    assert option.help == setting.declaration.help != ""
-    assert option.get_default(click.Context(click.Command("c"))) in (None, ())
-    if setting.default not in ("", (), -1, 0, False) and not setting.declaration.shown_default:
-        default = setting.default if isinstance(setting.default, tuple) else (setting.default,)
-        shown = option.show_default.split(",")
-        assert [type(value)(text) for value, text in zip(default, shown, strict=True)] == [*default]
+def list_wrong_values(setting):
+    """Return values that a setting may not have."""
+    words = ["other"] if setting.choices else []
+    if not setting.range:
+        return words
+    low, high = setting.range
+    return [*words, *((low, high) if setting.exclusive else (low - 2, high + 1))]
 
 
-@pytest.mark.parametrize(("name", "setting"), RANGED, ids=name_case)
-def test_a_number_out_of_range_is_refused_by_option_file_and_keyword(name, setting, tmp_path):
-    low, high = setting.declaration.range
-    for number in () if setting.declaration.exclusive else (low, high):
-        value = [type(setting.example[0])(number)] if isinstance(setting.default, tuple) else number
-        check_keywords(KINDS[name], name, {setting.name: value})
-    outside = [low, high] if setting.declaration.exclusive else [low - 2, high + 1]
-    for number in outside:
-        value = (number,) if isinstance(setting.default, tuple) else number
-        with pytest.raises(ConfigError) as in_file:
-            read_file(tmp_path, KINDS[name], f"{setting.name} = {to_toml(value)}")
-        sentence = str(in_file.value).removeprefix(f"{tmp_path / 'own.toml'}: ")
-        assert sentence.startswith(setting.name) and f" {number}: give " in sentence
-        with pytest.raises(ConfigError) as keyword:
-            check_keywords(KINDS[name], name, {setting.name: value})
-        assert str(keyword.value) == f"{name}: {sentence}"
-        if setting.name not in CONFIG_ONLY:
-            result = type_option(name, setting, value)
-            assert (result.exit_code, result.stdout) == (2, "")
-            assert f": give {sentence.partition(': give ')[2]}\n" in result.stderr
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_wrong_value_is_refused_alike_by_file_keyword_and_option(name, tmp_path):
+    kind = CONFIGS[name]
+    for setting in list_settings(kind).values():
+        is_list = isinstance(setting.default, tuple)
+        for number in () if setting.exclusive else setting.range or ():
+            value = [type(setting.example[0])(number)] if is_list else number
+            check_keywords(kind, name, {setting.name: value})
+        for wrong in list_wrong_values(setting):
+            value = (wrong,) if is_list else wrong
+            with pytest.raises(ConfigError) as in_file:
+                read_file(tmp_path, kind, f"{setting.name} = {to_toml(value)}")
+            sentence = str(in_file.value).removeprefix(f"{tmp_path / 'own.toml'}: ")
+            assert sentence.startswith(setting.name) and f" {to_toml(wrong)}: give " in sentence
+            with pytest.raises(ConfigError) as keyword:
+                check_keywords(kind, name, {setting.name: value})
+            assert str(keyword.value) == f"{name}: {sentence}"
+            if setting.name not in CONFIG_ONLY:
+                result = type_option(name, setting, value)
+                assert (result.exit_code, result.stdout) == (2, "")
+                given = sentence.partition(": give one of ")[2].split(", ")
+                assert all(word in result.stderr for word in given)
+                assert wrong == "other" or sentence.partition(": give ")[2] in result.stderr
 
 
-@pytest.mark.parametrize(("name", "setting"), CHOSEN, ids=name_case)
-def test_another_word_than_the_choices_is_refused_by_option_file_and_keyword(
-    name, setting, tmp_path
-):
-    value = ("other",) if isinstance(setting.default, tuple) else "other"
-    words = f'"other": give one of {", ".join(setting.declaration.choices)}'
-    with pytest.raises(ConfigError, match=r"own\.toml") as in_file:
-        read_file(tmp_path, KINDS[name], f"{setting.name} = {to_toml(value)}")
-    with pytest.raises(ConfigError) as keyword:
-        check_keywords(KINDS[name], name, {setting.name: value})
-    assert str(in_file.value).endswith(words) and str(keyword.value).endswith(words)
-    if setting.name not in CONFIG_ONLY:
-        result = type_option(name, setting, value)
-        assert result.exit_code == 2
-        assert all(choice in result.stderr for choice in setting.declaration.choices)
-
-
-@pytest.mark.parametrize(("name", "setting"), EACH, ids=name_case)
-def test_a_value_of_another_type_is_refused(name, setting, tmp_path):
-    wrong = "3" if isinstance(setting.example, str | bool | tuple) else '"3"'
-    with pytest.raises(ConfigError, match=f"{setting.name} = {wrong} should be "):
-        read_file(tmp_path, KINDS[name], f"{setting.name} = {wrong}")
-    with pytest.raises(ConfigError, match=f"{setting.name} = .* should be "):
-        check_stored_settings(KINDS[name], {setting.name: None, "of a later version": None})
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_value_of_another_type_is_refused(name, tmp_path):
+    for setting in list_settings(CONFIGS[name]).values():
+        wrong = "3" if isinstance(setting.example, str | bool | tuple) else '"3"'
+        with pytest.raises(ConfigError, match=f"{setting.name} = {wrong} should be "):
+            read_file(tmp_path, CONFIGS[name], f"{setting.name} = {wrong}")
+        with pytest.raises(ConfigError, match=f"{setting.name} = .* should be "):
+            check_stored_settings(CONFIGS[name], {setting.name: None, "of a later version": None})
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("trials = 0", "trials = 0: give at least 1"),
-        ("trials = 2147483649", "give at most 2,147,483,648"),
         ("trials = true", "should be a whole number, e.g. 1000"),
-        ("budget = inf", "budget = inf should be a number, e.g. 5000.0"),
+        ("budget = inf", "budget = Infinity should be a number, e.g. 5000.0"),
         ("batch_size = -1", "give at least 1, or 0 for auto"),
-        ("seed = 4294967296", "give at most 4,294,967,295"),
         ("clip = [3]", "an item of clip = 3 should be text in quotes"),
         ("clip = []", 'clip is empty: give one or more, e.g. ["none"]'),
         ("clip = ['none', 'none']", "clip has a rule twice"),
-        ("snapshots = [-1]", "snapshots has -1: give at least 0"),
         (f"snapshots = {[1] * 1001}", "snapshots has 1,001 items: give at most 1,000"),
         (f"note = '{'x' * 4001}'", "note has 4,001 characters: give at most 4,000"),
         ("tolerance = 0", "give a number above 0, or the solver gd"),
         ("shard = '5/4'", "shard = '5/4': give the number of the part and of all, e.g. 1/4"),
-        ("shard = '0/4'", "e.g. 1/4"),
-        ("shard = 'half'", "e.g. 1/4"),
         ("workers = 2", 'workers is a setting of a Ray cluster: add engine = "ray"'),
-        ("address = 'auto'", 'add engine = "ray"'),
         ("succes = 'ever'", 'has a setting "succes"; did you mean success? known are prior, '),
         ("lbfgs = 3", "lbfgs = 3 should be a table"),
         ("batch_norm = 'batch'", 'it needs solver = "gd"'),
         ("\n".join((*COUPLED, "batch_size = 3")), "it needs batch_size = 1000"),
-        ("\n".join((*COUPLED, "shard = '1/2'")), 'it needs shard = ""'),
-        ("\n".join((*COUPLED, "start = 'encoder'")), 'it needs start = "random"'),
-        ("\n".join((*COUPLED[1:], "solver = 'gd'\nengine = 'ray'")), 'it needs engine = "local"'),
-        ("\n".join((*COUPLED[:2], COUPLED[3])), "it needs restarts = 0"),
         ("\n".join((*COUPLED, "polish = 'float64'")), "polish refines one trial at a time"),
     ],
 )
@@ -174,17 +141,13 @@ def test_a_wrong_setting_is_one_sentence_that_names_the_file(tmp_path, text, wor
     assert str(refused.value).startswith(str(tmp_path / "own.toml"))
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
+def test_a_wrong_noise_sweep_is_refused():
+    for options, words in (
         ({"variances": (0.1, 0.10000001)}, "two are the same to six digits"),
-        ({"variances": (float("nan"),)}, "variances has nan: give at least 0"),
-        ({"batch_norm": "batch", "solver": "gd", "tolerance": 0, "restarts": 0}, "frozen"),
-    ],
-)
-def test_a_wrong_noise_sweep_is_refused(options, words):
-    with pytest.raises(ConfigError, match=words):
-        load(NoiseSweepConfig, None, options)
+        ({"variances": (float("nan"),)}, "variances has NaN: give at least 0"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load(NoiseSweepConfig, None, options)
 
 
 def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
@@ -215,7 +178,7 @@ def test_coupled_trials_are_one_batch_of_all(tmp_path):
 @pytest.mark.parametrize("batch_norm", ["frozen", "batch"])
 def test_only_what_changes_a_result_must_be_equal_when_a_run_goes_on(batch_norm):
     free = FREE | ({"trials", "batch_size"} if batch_norm == "frozen" else set())
-    for kind in KINDS.values():
+    for kind in CONFIGS.values():
         settings = dataclasses.asdict(kind()) | {"batch_norm": batch_norm, "lbfgs": {"memory": 5}}
         assert set(identity_settings(settings)) == set(settings) - free
 
@@ -224,7 +187,6 @@ def test_only_what_changes_a_result_must_be_equal_when_a_run_goes_on(batch_norm)
     ("kind", "solver", "option", "value"),
     [
         (InvertConfig, "gd", "stationary", 1e-5),
-        (NoiseSweepConfig, "gd", "stationary", 1e-5),
         (RecoverConfig, "gd", "loss", "preconditioned"),
         (RecoverConfig, "gd", "precision", "mixed"),
         (InvertConfig, "lbfgs", "loss", "preconditioned"),
@@ -241,38 +203,32 @@ def test_an_option_without_effect_is_refused_and_ignored_in_a_file(
     assert getattr(config, option) == value
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
+def test_an_option_with_an_effect_is_accepted():
+    for kind, options in (
         (InvertConfig, {"stationary": 1e-5, "loss": "plain", "precision": "float32"}),
         (RecoverConfig, {"loss": "preconditioned", "precision": "mixed"}),
         (RecoverConfig, {"solver": "gd", "loss": "plain", "precision": "float32"}),
         (NoiseSweepConfig, {"variances": (0.0, 0.1), "loss": "preconditioned"}),
-    ],
-)
-def test_an_option_with_an_effect_is_accepted(kind, options):
-    config = load(kind, None, options)
-    assert {name: getattr(config, name) for name in options} == options
+    ):
+        config = load(kind, None, options)
+        assert {name: getattr(config, name) for name in options} == options
 
 
-def test_auto_is_a_number_of_trials_per_batch():
+def test_auto_is_a_number_and_a_setting_is_named_as_a_user_types_it():
     convert = get_options("recover")["batch_size"].type.convert
     assert [convert(text, None, None) for text in ("auto", "64")] == [0, 64]
-
-
-def test_a_setting_is_named_as_a_user_types_it():
     names = ["batch_size", "lbfgs.memory", "success"]
     assert [name_setting(name) for name in names] == ["--batch-size", "[lbfgs] memory", "success"]
 
 
 @pytest.mark.parametrize("name", list_shipped("config"))
 def test_a_shipped_config_says_what_it_asks_and_how_long_it_takes(name):
-    kind = KINDS.get({"paper-noise": "noise-sweep", "paper-consistency": "consistency"}.get(
+    kind = CONFIGS.get({"paper-noise": "noise-sweep", "paper-consistency": "consistency"}.get(
         name, name
     ), RecoverConfig)  # fmt: skip
     config, text = load(kind, find("config", name), {}), find("config", name).read_text()
     head = "".join(line for line in text.splitlines()[:3] if line.startswith("#"))
     assert "?" in head or "Table 1" in head or "Figure 2" in head
     assert any(unit in head for unit in ("second", "minute", "hour", "day"))
-    for key in tomllib.loads(text) if name in KINDS else ():
+    for key in tomllib.loads(text) if name in CONFIGS else ():
         assert getattr(config, key) == getattr(kind(), key), key

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ganinv_cli.formats.interface import MAX_SIDE, UnreadableError
 from ganinv_cli.network.layers import ACTIVATIONS, Activation
-from ganinv_cli.settings.conventions import DECLARATIONS, Conventions
+from ganinv_cli.settings.conventions import CONVENTIONS, Conventions
 
 _DEFAULT_SLOPES = {"leaky_relu": None, "elu": 1.0}  # slope below 0 if none is given; None: required
 
@@ -64,7 +64,7 @@ def check_names(name: str, values: Sequence[str], count: int, layers: str) -> li
 
     Raises UnreadableError.
     """
-    known = DECLARATIONS[name].choices
+    known = CONVENTIONS[name].choices
     if values and (len(values) not in (1, count) or not {*values} <= {*known}):
         raise UnreadableError(
             f"{name} {','.join(values)[:80]} does not fit; give {' or '.join(known)}, once or "

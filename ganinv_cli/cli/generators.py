@@ -1,0 +1,369 @@
+"""`ganinv inspect`, `sample` and `convert`."""
+
+import json
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from ganinv_cli.cli import options
+from ganinv_cli.cli.options import Command
+from ganinv_cli.errors import GaninvError, UsageError
+from ganinv_cli.progress.reporters import show_on_terminal
+from ganinv_cli.settings.config import Config
+from ganinv_cli.settings.declare import INPUT, METHOD, OUTPUT
+from ganinv_cli.settings.load import load
+from ganinv_cli.settings.shipped import find
+
+if TYPE_CHECKING:
+    from ganinv_cli.inspection.latents import Latents
+    from ganinv_cli.network.generator import Generator
+
+DEFAULT_COUNT = 64  # pictures of `sample`
+
+_generator = partial(click.argument, "checkpoint", type=options.Shipped("checkpoint"))
+
+
+@click.command(
+    cls=Command,
+    first=("sheet", "spectrum", "check", "style", "prior", "range", "label", "verbose"),
+)
+@options.generator_options(_generator())
+@options.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    group=OUTPUT,
+    help="Write 64 pictures of random z; if the generator has labels, a row for each of 8 labels.",
+)
+@options.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    group=OUTPUT,
+    help="Measure the singular values of dG/dz at random z, which show how hard inversion is. Plot "
+    "them as PNG, PDF or SVG, and print what linear theory predicts for gradient descent.",
+)
+@options.count("--points", most=10_000, default=8, group=METHOD, help="Number of z for --spectrum.")
+@options.option(
+    "--check",
+    is_flag=True,
+    help="Check that each picture depends only on its own z, and on every component of it, that "
+    "the derivatives are right, that the batch norms' statistics fit the prior, and, for Keras "
+    "files, that Keras makes the same pictures.",
+)
+@options.seed(help="Seed for z. They are the same z as in the trials of ganinv recover.")
+@options.style(type=options.TEXT_OR_JSON, help="Format: text, or everything as one JSON object.")
+@options.option("--json", "as_json", is_flag=True, group=OUTPUT, help="The same as --format json.")
+@options.overwrite(help="Replace existing files.")
+@options.verbose(help="List all names in the file that were ignored.")
+def inspect(
+    sheet: Path | None,
+    spectrum: Path | None,
+    points: int,
+    check: bool,
+    seed: int,
+    style: str,
+    as_json: bool,
+    overwrite: bool,
+    verbose: bool,
+    **given: Any,
+) -> None:
+    """Describe a generator: its prior, pictures and layers.
+
+    \b
+    Prints
+    - the format of the file, and which files beside it were read;
+    - the latent vector and its prior, the pictures and their range;
+    - what was assumed, and what was ignored;
+    - every layer, or the number of TensorFlow operations of each kind;
+    - for batch norms: the statistics stored in training beside those of now;
+    - for a file of weights alone, its conventions: the source of each (the file,
+      an option, inferred from these statistics, or assumed), how well it fits,
+      and the next best value.
+
+    The exit status is 1 if a check failed.
+
+    Other generators can be exported to ONNX. In PyTorch, for 100 latent values:
+
+    \b
+        torch.onnx.export(
+            G.eval(), torch.randn(1, 100), "generator.onnx",
+            input_names=["z"], dynamic_axes={"z": {0: "n"}})
+
+    \b
+    Examples:
+        ganinv inspect portraits64
+        ganinv inspect netG.pth --sheet sheet.png --spectrum spectrum.png --check
+    """
+    from ganinv_cli import files
+    from ganinv_cli.engine.loaded_generator import read_generator
+    from ganinv_cli.inspection.facts import describe_checkpoint
+    from ganinv_cli.report.inspect.tables import format_facts
+
+    draws = bool(sheet or spectrum or check)
+    _refuse_ignored(
+        points="" if spectrum else "it is the number of z for --spectrum",
+        seed="" if draws else "no z is drawn without --sheet, --spectrum or --check",
+    )
+    if sheet:
+        files.check_output_file(sheet, (".png",), overwrite, "--sheet")
+    if spectrum:
+        files.check_output_file(spectrum, (".png", ".pdf", ".svg"), overwrite, "--spectrum")
+    path = find("checkpoint", given["checkpoint"])
+    with show_on_terminal(quiet=False) as reporter:
+        reporter.enter(f"reading {path.name}")
+        loaded = read_generator(load(Config, None, given), verbose=verbose, start=draws)
+        description = describe_checkpoint(loaded.checkpoint)
+        if draws:
+            generator = loaded.build()
+        if sheet:
+            from ganinv_cli.inspection.render import draw_overview
+
+            reporter.enter("drawing pictures")
+            files.write_output_file(sheet, files.encode_png(draw_overview(generator, seed)))
+        if spectrum:
+            reporter.enter("measuring the spectrum")
+            description["spectrum"] = _measure_spectrum(generator, spectrum, seed, points)
+        if check:
+            from ganinv_cli.inspection.checks import check_generator, to_json
+
+            reporter.enter(f"checking {path.name}")
+            description["checks"] = to_json(
+                check_generator(
+                    generator, loaded.checkpoint, path, loaded.conventions, loaded.label, seed
+                )
+            )
+    is_json = as_json or style == "json"
+    click.echo(
+        json.dumps(description, indent=2) + "\n" if is_json else format_facts(description, verbose),
+        nl=False,
+    )
+    failed_claims = [
+        each["claim"] + (f" ({each['why']})" if each["why"] else "")
+        for each in description.get("checks", ())
+        if each["passed"] is False
+    ]
+    if failed_claims:
+        raise GaninvError(
+            f"{loaded.checkpoint.path}: the check failed that {'; and that '.join(failed_claims)}"
+        )
+
+
+def _measure_spectrum(generator: "Generator", path: Path, seed: int, points: int) -> dict[str, Any]:
+    from ganinv_cli import files
+    from ganinv_cli.inspection.descent import summarize_descent
+    from ganinv_cli.inspection.spectrum import measure_spectrum, summarize_spectrum
+    from ganinv_cli.jacobian import find_spectrum
+    from ganinv_cli.report.inspect.figures import encode_spectrum
+
+    spectrum = measure_spectrum(generator, seed, points)
+    files.write_output_file(
+        path,
+        encode_spectrum(spectrum.values, f"Singular values of dG/dz at {points} random z", path),
+    )
+    return summarize_spectrum(spectrum) | {"descent": summarize_descent(find_spectrum(generator))}
+
+
+@click.command(
+    cls=Command,
+    first=("out", "count", "seed", "z_file", "group", "label", "npz", "overwrite"),
+)
+@options.generator_options(_generator())
+@options.out(
+    type=str,
+    required=True,
+    metavar="FILE.png|FOLDER",
+    help="A sheet of all pictures, or a folder for one file per picture.",
+)
+@options.count(
+    "--count",
+    group=INPUT,
+    show_default=f"{DEFAULT_COUNT}, or all of --z",
+    help="Number of pictures.",
+)
+@options.count(
+    "--columns",
+    group=OUTPUT,
+    show_default="as many as rows",
+    help="Columns of the sheet.",
+)
+@options.seed(help="Seed for z; picture N has the z of trial N in ganinv recover.")
+@options.option(
+    "--z",
+    "z_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    group=INPUT,
+    help="Make pictures of the z in this file: a .npy array of shape (n, latent), an .npz file of "
+    "ganinv invert --npz, or a results file, e.g. invert.h5.",
+)
+@options.option(
+    "--group",
+    default="",
+    metavar="NAME",
+    group=INPUT,
+    show_default="the best z of each image; for recover, the first group with z",
+    help="Group in the results file to read z from, e.g. stochastic or image=0000/stochastic.",
+)
+@options.npz(help="Also write the z and labels of the pictures to this file.")
+@options.overwrite(help="Replace existing files.")
+@options.verbose()
+@options.quiet(help="Print errors only.")
+def sample(
+    out: str,
+    count: int | None,
+    columns: int | None,
+    seed: int,
+    z_file: Path | None,
+    group: str,
+    npz: Path | None,
+    overwrite: bool,
+    verbose: bool,
+    quiet: bool,
+    **generator: Any,
+) -> None:
+    """Make pictures of random latent vectors, or of your own.
+
+    The same seed and picture number give the same z for every --count. The pictures of a
+    conditional generator go through its labels in turn, unless --label names one. If --out ends in
+    .png, one sheet is written; a name without an ending is a folder.
+
+    \b
+    Examples:
+        ganinv sample portraits64 --out sheet.png
+        ganinv sample portraits64 --out pictures/ --count 1000 --npz z.npz
+        ganinv sample portraits64 --out found.png --z invert.h5
+        ganinv sample portraits64 --out all.png --z recover.h5 --group stochastic
+    """
+    from ganinv_cli import files
+    from ganinv_cli.engine.loaded_generator import read_generator
+
+    folder = out.endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
+    _refuse_ignored(
+        seed="z is read from the file of --z" if z_file else "",
+        columns="a folder has one file for each picture" if folder else "",
+    )
+    if folder:
+        files.check_output_folder(Path(out), overwrite)
+    else:
+        files.check_output_file(Path(out), (".png",), overwrite, "--out")
+    if npz:
+        files.check_output_file(npz, (".npz",), overwrite, "--npz")
+    if group and not (z_file and z_file.suffix in (".h5", ".hdf5")):
+        raise UsageError(
+            "--group names a group in a results file; add one with --z, e.g. --z recover.h5"
+        )
+    with show_on_terminal(quiet) as reporter:
+        config = load(Config, None, generator)
+        built = read_generator(config, reporter, verbose=verbose).build()
+        from ganinv_cli.inspection import render
+
+        if not (folder or z_file):  # before all z are drawn
+            asked = count or DEFAULT_COUNT
+            render.measure_sheet(built, asked, columns or round(asked**0.5))
+        latents = _load_latents(built, z_file, group, seed, count)
+        if z_file:
+            some = f"the first {count:,} of " if count else ""
+            reporter.say(f"{z_file}: {some}{latents.description}")
+        reporter.enter("drawing pictures")
+        if folder:
+            pictures = render.render_pixels(built, latents.z, latents.labels)
+            images = (files.encode_png(render.to_pil_image(each)) for each in pictures)
+            _write_numbered_pngs(Path(out), images)
+        else:
+            column_count = columns or round(len(latents.z) ** 0.5)
+            sheet = render.draw_sheet(built, latents.z, latents.labels, column_count)
+            files.write_output_file(Path(out), files.encode_png(sheet))
+    if npz:
+        from ganinv_cli.inspection.latents import encode_npz
+
+        files.write_output_file(npz, encode_npz(latents))
+    if not quiet:
+        height, width, _ = built.image_shape
+        pictures_word = "picture" if len(latents.z) == 1 else "pictures"
+        click.echo(f"{out}: {len(latents.z):,} {pictures_word} of {height} x {width} pixels")
+
+
+def _load_latents(
+    generator: "Generator", z_file: Path | None, group: str, seed: int, count: int | None
+) -> "Latents":
+    from ganinv_cli.inspection import latents
+
+    if not z_file:
+        return latents.draw_latents(generator, seed, count or DEFAULT_COUNT)
+    stored_latents = latents.read_latents(z_file, group, generator)
+    if count and count > len(stored_latents.z):
+        raise UsageError(
+            f"{z_file} holds {len(stored_latents.z):,} z; give --count {len(stored_latents.z)} or "
+            "less"
+        )
+    labels = None if stored_latents.labels is None else stored_latents.labels[:count]
+    return latents.Latents(stored_latents.z[:count], labels, stored_latents.description)
+
+
+def _write_numbered_pngs(folder: Path, contents: Iterable[bytes]) -> None:
+    """Write 000000.png, 000001.png, ... and remove files of higher numbers from an earlier call."""
+    from ganinv_cli import files
+
+    with files.explain_write_errors(folder):
+        files.make_folder(folder)
+        count = 0
+        for count, content in enumerate(contents, 1):
+            files.replace_file(folder / f"{count - 1:06d}.png", content)
+        for old in folder.glob("[0-9]*.png"):
+            if old.stem.isdecimal() and int(old.stem) >= count:
+                old.unlink()
+
+
+@click.command(cls=Command, first=("overwrite", "quiet", "verbose", "prior", "range", "label"))
+@options.generator_options(_generator(metavar="SRC"))
+@click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
+@options.overwrite(help="Replace existing files.")
+@options.verbose()
+@options.quiet(help="Print errors only.")
+def convert(
+    destination: Path, overwrite: bool, verbose: bool, quiet: bool, **generator: Any
+) -> None:
+    """Write a generator as a Keras model.
+
+    A Keras model can hold nearly every generator that ganinv computes as layers. The written file
+    is read again, and kept only if it makes the same pictures. If the prior is not normal, it is
+    written to a file beside it, g.keras.toml for g.keras, and ganinv reads it from there. --label
+    makes a conditional generator a plain one.
+
+    \b
+    Example:
+        ganinv convert generator.pt faces.keras
+    """
+    from ganinv_cli.engine.loaded_generator import read_generator
+    from ganinv_cli.files import check_output_file
+
+    check_output_file(destination, (".keras",), overwrite, "DST")
+    with show_on_terminal(quiet) as reporter:
+        loaded = read_generator(load(Config, None, generator), reporter, verbose=verbose)
+    from ganinv_cli.conversion.write import write_generator
+
+    checkpoint = loaded.checkpoint
+    written = write_generator(checkpoint, destination, loaded.label)
+    if not quiet:
+        same = "the same layers" if written.sha256 == checkpoint.sha256 else "other layers"
+        click.echo(destination)
+        click.echo(f"sha256 of layers and weights {written.sha256}, {same} as {checkpoint.path}")
+        click.echo(f"64 pictures differ by at most {written.difference:.2g}, of pixels in [-1, 1]")
+        if written.convention_file:
+            click.echo(f"{written.convention_file} holds the prior of z; keep it in this folder")
+
+
+def _refuse_ignored(**reasons: str) -> None:
+    """Raise UsageError for an option of the running command that is typed but has no effect.
+
+    `reasons` has, for each parameter, what it needs; an empty reason lets it pass.
+    """
+    context = click.get_current_context()
+    for name, reason in reasons.items():
+        if reason and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name} has no effect: {reason}; leave it out")
