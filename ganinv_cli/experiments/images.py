@@ -30,7 +30,7 @@ from ganinv_cli.images import (
     to_pixels,
 )
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest
@@ -53,7 +53,6 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         cases={},
         mask=mask,
         exact=False,
-        any_exact=False,
         stationary=config.stationary,
         identity={
             "mask_sha256": "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
@@ -142,13 +141,13 @@ class ImagesPlan(Plan):
         pixel_count = height * width if self.mask is None else int(self.mask.sum())
         enough = statistics.rounding_residual(pixel_count * channels)
 
-        def make_targets(jobs: Sequence[Job]) -> Targets:
-            return Targets(
-                np.stack([to_floats(self.pixels[job.case]) for job in jobs]),
-                np.full((len(jobs), generator.latent), np.nan, np.float32),
-                residual=np.full(len(jobs), np.inf),
-                sufficient_loss=np.full(len(jobs), enough),
-            )
+        unknown = np.full(generator.latent, np.nan, np.float32)
+
+        def make_targets(jobs: Sequence[Job]) -> list[Target]:
+            return [
+                Target(to_floats(self.pixels[job.case]), unknown, np.inf, sufficient_loss=enough)
+                for job in jobs
+            ]
 
         return make_targets
 

@@ -53,7 +53,6 @@ class Plan(ABC):
     record_points: RecordPoints = NO_RECORD_POINTS
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
     exact: bool = True  # whether the right z has no residual, in every case
-    any_exact: bool = True  # whether it has none in any case
     stationary: float = Limits.stationary  # relative decrease of the image loss that counts as none
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
@@ -105,7 +104,7 @@ class Plan(ABC):
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""
         if self.exact:
-            return z_error(trial.best.z, trial.z_true) < EPSILONS[SMALLEST_EPSILON]
+            return z_error(trial.best.z, trial.target.z_true) < EPSILONS[SMALLEST_EPSILON]
         return trial.outcome is Outcome.converged
 
     @property

@@ -11,7 +11,7 @@ from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
@@ -83,18 +83,14 @@ def prepare_known_targets(
 ) -> MakeTargets:
     """Return a function that makes each job's target: the image of a known z, in `precision`."""
 
-    def make_targets(jobs: Sequence[Job]) -> Targets:
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
         z, labels = draw_true_z(generator, seed, trials), draw_true_labels(generator, seed, trials)
         images = generator.render(z, batch_size, precision, labels)
-        zeros = np.zeros(len(jobs))
-        return Targets(
-            images[rows],
-            z[rows],
-            residual=zeros,
-            sufficient_loss=zeros,
-            labels=None if labels is None else labels[rows],
-        )
+        return [
+            Target(images[row], z[row], label=-1 if labels is None else int(labels[row]))
+            for row in rows
+        ]
 
     return make_targets
 

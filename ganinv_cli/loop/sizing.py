@@ -57,7 +57,7 @@ class BatchSizing:
         if wanted < before:
             return slots.shrink(batch_state, wanted)
         # a few trials at the end, such as followers, are not worth another batch
-        is_end = slots.job_source.is_exhausted() and len(slots.queue) <= before
+        is_end = slots.job_queue.is_exhausted and len(slots.queue) <= before
         if wanted > before and not is_end:
             try:
                 new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))

@@ -71,10 +71,12 @@ def test_copies_equal_separate_runs(simple, name, residual):
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_given_start_outside_is_not_shared_by_rules_that_would_change_it(simple, name):
     def make_targets(jobs):
-        given = targets_at(simple, 0.1)(jobs)
-        first = given.z_true.copy()
-        first[:, 0] = [2.0 if job.trial % 2 else 0.1 for job in jobs]
-        return given._replace(first_start=first, first_start_cost=3.0)
+        targets = []
+        for job, given in zip(jobs, targets_at(simple, 0.1)(jobs), strict=True):
+            first = given.z_true.copy()
+            first[0] = 2.0 if job.trial % 2 else 0.1
+            targets.append(given._replace(first_start=first, first_start_cost=3.0))
+        return targets
 
     copies = assert_as_separate(
         simple,

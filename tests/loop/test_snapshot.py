@@ -112,9 +112,12 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     jobs = jobs_of(["none"], 4)
 
     def make_targets(some):
-        starts = np.full((len(some), generator.latent), np.nan)
-        starts[[job.trial == 1 for job in some]] = 2000  # which ends at once, and couples still
-        return clean_targets(generator)(some)._replace(first_start=starts)
+        targets = clean_targets(generator)(some)
+        away = np.full(generator.latent, 2000.0)  # which ends at once, and couples still
+        return [
+            each._replace(first_start=away) if job.trial == 1 else each
+            for job, each in zip(some, targets, strict=True)
+        ]
 
     settings = {"end": TO_THE_END, "batch_size": 4, "supply": make_targets}
     whole = solve_jobs(generator, GD, jobs, **settings)
@@ -124,7 +127,7 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     assert not finished
     assert_same(go_on(finished, saved, generator, GD, jobs, **settings), whole)
     saved = Snapshot(tmp_path / "s", "run")
-    saved.select(lambda job: job.rules if job.trial else ())
+    saved.select(lambda job: job.rules if job.trial else (), coupled=True)
     assert saved.jobs == []  # one without the others is another batch
 
 
@@ -132,7 +135,7 @@ def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
     jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
     _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)
     pending = {0: ("standard", "wall"), 1: ("none", "wall"), 2: ("none", "standard", "wall")}
-    saved.select(lambda job: pending[job.trial])
+    saved.select(lambda job: pending[job.trial], coupled=False)
     assert saved.jobs == [Job(1, rules=("none", "wall")), jobs[2]]
     done = solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN)
     assert done.keys() == list_keys([Job(1, rules=("none", "wall")), jobs[2]])
@@ -164,11 +167,3 @@ def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_pa
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert (Snapshot(path, "run").jobs, Snapshot(path, "run").rows) == ([], 0)
-
-
-def test_trials_that_do_not_fit_begin_again(generator, tmp_path):
-    """As if saved by another version: the history has another length."""
-    solver = make_solver("lbfgs", {"memory": 9, "patience": 10})
-    _, saved = stop(tmp_path / "s", generator, LBFGS, JOBS, 1, batch_size=6)
-    resumed = solve_jobs(generator, solver, [], batch_size=6, snapshot=saved)
-    assert_same(resumed, solve_jobs(generator, solver, JOBS, batch_size=6))

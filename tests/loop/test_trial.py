@@ -5,7 +5,7 @@ import pytest
 from small import MARKS
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE, Limits, StartResult, Trial
+from ganinv_cli.loop.trial import AGREEMENT_TOLERANCE, Limits, StartResult, Target, Trial
 from ganinv_cli.outcome import Outcome
 
 NAN, INF = float("nan"), float("inf")
@@ -18,8 +18,8 @@ def _trial(residual, enough, *ends, bound=INF, cost=0.0):
     """With starts that ended in these (outcome, image loss), all with this bound."""
     unknown = np.full(LATENT, np.nan, np.float32)
     image = np.zeros((2, 2, 3))
-    about = (Job(0), "none", (), unknown, image, residual, enough, LIMITS)
-    trial = Trial(*about, first_start=unknown, first_start_cost=cost, record_points=MARKS)
+    target = Target(image, unknown, residual, enough, first_start_cost=cost)
+    trial = Trial(Job(0), "none", (), target, LIMITS, MARKS)
     for outcome, loss in ends:
         trial.start_results.append(
             StartResult(np.zeros(LATENT), loss, bound, Outcome[outcome], 10.0, 0, 1.0)
