@@ -52,7 +52,7 @@ class JobQueue:
     @property
     def is_exhausted(self) -> bool:
         """Whether there are no jobs now and there will be none."""
-        return self.remaining == 0
+        return self.remaining <= 0
 
     def take(self, limit: int) -> list[Job]:
         """Take the next jobs, at most `limit`; none if there are none now."""
