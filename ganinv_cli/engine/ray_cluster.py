@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -29,7 +29,7 @@ from ganinv_cli.settings.machine import Machine, count_cores
 CALLS_PER_WORKER = 2  # in flight, so that a worker has the next one when it ends one
 ANSWER_SECONDS = 0.5  # longest wait for an answer; an interruption takes effect after it
 STOP_SECONDS = 2.0  # for the answers to calls in flight, after an interruption
-MAX_LOSSES = 3  # workers lost with the same job, or one after another when they started
+MAX_LOSSES = 3  # workers lost per worker of the run, while none completes a job
 PROBE_SECONDS = 5.0  # until something must listen at an address; Ray itself tries for a minute
 OBJECT_STORE_BYTES = 2**28  # of a local cluster, besides the weights
 # Ray's own restarts are off. A call that Ray repeats would not find the jobs of earlier calls in
@@ -130,7 +130,7 @@ class RayCluster:
         )
         self._jobs: Iterator[Job] = iter(())  # that no worker has
         self._unassigned = 0  # number of `_jobs`
-        self._losses: Counter[Job | None] = Counter()  # of workers with a job; None: at the start
+        self._losses = 0  # workers lost since one completed a job
         self._expected = min(config.workers or capacity, capacity)  # the others start if nodes join
         self._pool = [self._start_worker() for _ in range(config.workers or capacity)]
         with Device("cpu", 0).scope():
@@ -202,10 +202,10 @@ class RayCluster:
             return []
         if worker.machine is None:
             worker.machine = answer
-            del self._losses[None]
             return []
         for job in itertools.chain.from_iterable(result.jobs for result in answer):
             del worker.jobs[job]
+            self._losses = 0
         if self._unassigned and answer and answer[-1].batch_size:  # batches shrink at the end
             worker.batch_size = answer[-1].batch_size
         return [result.divide_seconds(len(self._list_ready())) for result in answer]
@@ -220,20 +220,16 @@ class RayCluster:
 
         Raises GaninvError if that has happened too often, or if the whole cluster is lost.
         """
-        what = "the Ray cluster is lost"
         if lost:
             self._ray.kill(lost.actor)  # it may be alive and unreachable
             self._pool.remove(lost)
             self._jobs = itertools.chain(lost.jobs, self._jobs)
             self._unassigned += len(lost.jobs)
-            causes: list[Job | None] = [*lost.jobs] or [None]
-            self._losses.update(causes)
-            if max(self._losses[each] for each in causes) < MAX_LOSSES:
-                self._pool.append(self._start_worker())
-                return
-            had = f"had trial {min(lost.jobs).trial} and others" if lost.jobs else "started"
-            what = f"{MAX_LOSSES} workers ended while they {had}"
-        raise GaninvError(f"{what} ({reason}); the same command goes on when that is mended")
+            self._pool.append(self._start_worker())
+            self._losses += 1
+        if not lost or self._losses >= MAX_LOSSES * len(self._pool):
+            what = f"{self._losses} workers in a row ended" if lost else "the Ray cluster is lost"
+            raise GaninvError(f"{what} ({reason}); the same command goes on when that is mended")
 
     def _count_workers_that_fit(self, resources: Mapping[str, float]) -> int:
         fitting = resources.get("CPU", 0) / self._config.cpus_per_worker

@@ -99,22 +99,21 @@ class ImagesPlan(Plan):
         if inputs.images is not None:
             run.record({"image": [picture.name for picture in pictures]})
         stored = number_images(run, pictures, self.config.shard)
-        for image, picture in zip(stored, pictures, strict=True):
-            if PurePath(image.name).name != PurePath(picture.name).name:
-                say(f"{picture.name} is the same image as {image.name} in {run.path}")
         by_number: dict[int, TargetImage] = {}
         for image, picture in zip(stored, pictures, strict=True):
             by_number.setdefault(image.number, picture)
+            if PurePath(image.name).name != PurePath(picture.name).name:
+                say(f"{picture.name} is the same image as {image.name} in {run.path}")
         shard = self._select_shard(by_number)
         commit_new_images(run, shard, generator, self.mask)
         readable = {n: picture.pixels for n, picture in shard.items() if not picture.error}
-        names = zip(stored, pictures, strict=True)
+        named = zip(stored, pictures, strict=True)
         return replace(
             self,
             cases={number: image_group(number) for number in readable},
             pixels=readable,
             images=ImageRun(
-                tuple(NamedImage(image.number, picture.name) for image, picture in names),
+                tuple(NamedImage(image.number, picture.name) for image, picture in named),
                 [picture.error for picture in pictures if picture.error],
             ),
         )
@@ -203,17 +202,17 @@ class ImagesPlan(Plan):
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
         """Return the images of the shard, by number, and all that cannot be read."""
         shard = parse_shard(self.config.shard) if self.config.shards_images else UNSHARDED
-        numbers = np.array(list(pictures))
-        selected = dict(zip(pictures, shard.contains(numbers, block=1), strict=True))
-        if not any(selected[number] and not each.error for number, each in pictures.items()):
+        contained = shard.contains(np.array(list(pictures)), block=1)
+        selected = {
+            number: picture
+            for (number, picture), inside in zip(pictures.items(), contained, strict=True)
+            if inside or picture.error
+        }
+        if all(picture.error for picture in selected.values()):
             raise NothingToDoError(
                 f"nothing to do: shard {self.config.shard} has none of the {len(pictures)} images"
             )
-        return {
-            number: picture
-            for number, picture in pictures.items()
-            if selected[number] or picture.error
-        }
+        return selected
 
 
 def _describe_test(test: MinimumTest | None, generator: Generator) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.experiments.recover import prepare_known_targets
+from ganinv_cli.experiments.recover import prepare_known_targets, render_trials
 from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
@@ -120,24 +120,21 @@ class NoiseSweepPlan(Plan):
             return {}
 
         def render(group: str, column: str) -> np.ndarray:
-            rows = groups[group]
-            labels = take_trials(rows, "label", trials) if "label" in rows else None
-            z = take_trials(rows, column, trials)
-            return generator.render(z, FIGURE_TRIALS, labels=labels)
+            z = take_trials(groups[group], column, trials)
+            return render_trials(generator, groups[group], z, trials)
 
-        clean, unit = render("", "z_true"), draw_noise(generator, config.seed, trials)
+        clean = render("", "z_true")
+        unit, shown = draw_noise(generator, config.seed, trials), tuple(trials.tolist())
         figures = {}
         for case, name in names.items():
-            variance = config.variances[case]
+            variance = np.full(len(trials), config.variances[case])
             panels = {
                 "clean": clean,
-                "noisy": add_noise(clean, unit, np.full(len(trials), variance), config.clip_pixels),
+                "noisy": add_noise(clean, unit, variance, config.clip_pixels),
                 "recovered": render(name, "z_found"),
             }
             pictures = np.stack([to_pixels(images) for images in panels.values()])
-            figures[f"figure2b-variance={variance:g}"] = Figure(
-                pictures, tuple(panels), tuple(trials.tolist())
-            )
+            figures[f"figure2b-{self.cases[case]}"] = Figure(pictures, tuple(panels), shown)
         return figures
 
 

@@ -1,6 +1,6 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,14 +68,21 @@ class RecoverPlan(Plan):
             intermediate = snapshots[:, place]
             has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
             panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)
-        panels |= {"found": z_found, "original": take_trials(root, "z_true", trials)}
-        images = []
-        for name, z in panels.items():
-            source_group = root if name == "original" else group  # a trial may try several labels
-            labels = take_trials(source_group, "label", trials) if "label" in source_group else None
-            images.append(generator.render(z, len(trials), labels=labels)[:FIGURE_TRIALS])
+        panels["found"] = z_found
+        images = [render_trials(generator, group, z, trials) for z in panels.values()]
+        z_true = take_trials(root, "z_true", trials)
+        images.append(render_trials(generator, root, z_true, trials))
+        pictures = to_pixels(np.array(images)[:, :FIGURE_TRIALS])
         shown = tuple(trials[:FIGURE_TRIALS].tolist())
-        return {f"figure1-{rule}": Figure(to_pixels(np.array(images)), tuple(panels), shown)}
+        return {f"figure1-{rule}": Figure(pictures, (*panels, "original"), shown)}
+
+
+def render_trials(
+    generator: Generator, rows: Mapping[str, np.ndarray], z: np.ndarray, trials: np.ndarray
+) -> np.ndarray:
+    """Return the images of z (trials, latent), with the labels that the rows have for them."""
+    labels = take_trials(rows, "label", trials) if "label" in rows else None
+    return generator.render(z, len(z), labels=labels)
 
 
 def prepare_known_targets(

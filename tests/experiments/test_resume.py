@@ -254,7 +254,7 @@ def test_a_killed_descent_goes_on_from_its_snapshot(descend, given, tmp_path, mo
 def _read_least_spent(folder):
     """Return the gradients of the trial in a snapshot that has had the fewest."""
     files = [*folder.glob("[!.]*.snapshot-0")]
-    return np.load(files[0])["spent"].min() if files else 0
+    return np.load(files[0])["trial.spent"].min() if files else 0
 
 
 def _interrupt(folder, monkeypatch, *arguments):
@@ -274,20 +274,14 @@ def _interrupt(folder, monkeypatch, *arguments):
         return run_ganinv(folder, *arguments, code=130).stderr
 
 
-def _cut(file):
-    file.write_bytes(file.read_bytes()[:-100])
-
-
 @pytest.mark.parametrize(
     ("disturb", "other", "resumes"),
     [
         (None, (), True),
-        (_cut, (), False),
-        (lambda file: file.write_bytes(b"nothing"), (), False),
-        (None, ("--seed", 1), False),
+        (lambda file: file.write_bytes(file.read_bytes()[:-100]), (), False),
         (None, ("--overwrite",), False),
     ],
-    ids=["whole", "cut", "garbage", "seed", "overwrite"],
+    ids=["whole", "cut", "overwrite"],
 )
 def test_an_interrupted_descent_goes_on_from_a_whole_snapshot_of_its_own(
     descend, tmp_path, monkeypatch, disturb, other, resumes

@@ -1,13 +1,11 @@
 """The shipped generators agree with their page, and can be inverted."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from called import run_ganinv
 
 from ganinv_cli import formats
 from ganinv_cli.network.make_generator import make_generator
@@ -44,10 +42,3 @@ def test_its_pictures_have_the_papers_shape_and_differ(name, side, multiply_adds
     rows = pictures.reshape(32, -1)
     distances = np.sqrt(((rows[:, None] - rows[None]) ** 2).mean(-1))
     assert distances[np.triu_indices(32, 1)].min() > 0.1
-
-
-@pytest.mark.slow
-def test_it_is_inverted_by_the_plain_command(tmp_path):
-    result = run_ganinv(tmp_path, "recover", "--trials", 4, "--format", "json", "-q")
-    for row in json.loads(result.stdout)["tables"]["table1"]:
-        assert row["recovered"]["1e-4"] == 4

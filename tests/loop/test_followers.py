@@ -101,35 +101,3 @@ def test_a_follow_up_comes_before_the_next_trial(simple):
     )
     order = [(trial.job.trial, trial.rule) for look in finished for trial in look.finished]
     assert order == [(trial, rule) for trial in range(4) for rule in ("none", "standard")]
-
-
-def test_a_copy_costs_what_the_trial_costs_and_no_time(simple):
-    looks = []
-    done = solve_jobs(
-        simple,
-        make_solver("gd", SETTINGS["gd"]),
-        [Job(0, rules=("none", *FOLLOWERS))],
-        supply=targets_at(simple, 0.1),
-        end=make_limits(budget=200, restarts=0),
-        looks=looks,
-    )
-    (leader, *copies) = done.values()
-    assert all(copy.is_copy and copy.gradients == leader.gradients for copy in copies)
-    assert sum(look.gradients for look in looks) == leader.gradients
-
-
-def test_a_batch_that_has_shrunk_does_not_grow_for_a_few_followers(simple):
-    looks = []
-    done = solve_jobs(
-        simple,
-        make_solver("lbfgs", SETTINGS["lbfgs"]),
-        [Job(trial, rules=("none", *FOLLOWERS)) for trial in range(18)],
-        supply=targets_at(simple, 0.2, 0.1, OUTSIDE),
-        end=make_limits(budget=400, restarts=1),
-        batch_size=16,
-        looks=looks,
-    )
-    assert len(done) == 4 * 18
-    rows = [look.rows for look in looks]
-    assert min(rows) < 16
-    assert rows == sorted(rows, reverse=True)

@@ -97,16 +97,6 @@ def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path, stop_af
     assert_same(resumed, solve_jobs(generator, solver, jobs, **settings), atol=1e-5)
 
 
-def test_trials_that_do_not_fit_a_smaller_batch_are_not_lost(generator, tmp_path):
-    _, saved = stop(tmp_path / "s", generator, GD, JOBS, 4, **WHOLE_RUN)
-    looks = []
-    resumed = solve_jobs(
-        generator, GD, [], end=TO_THE_END, batch_size=4, snapshot=saved, looks=looks
-    )
-    assert sum(look.gradients for look in looks) == 6 * (100 - 4 * 10)
-    assert_same(resumed, solve_jobs(generator, GD, JOBS, **WHOLE_RUN), atol=1e-4)
-
-
 def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_path):
     generator = make_generator(checkpoint, batch_norm="batch")
     jobs = jobs_of(["none"], 4)
