@@ -101,7 +101,8 @@ def solve(
             steps = increment_sizing.choose_steps(slots.count_gradients_left())
             batch_state, observation = batch.advance(batch_state, steps)
         except tf.errors.ResourceExhaustedError as error:
-            batch_state = sizing.halve(batch_state, slots, error)
+            sizing.halve(len(slots), error)
+            batch_state = slots.shrink(batch_state, sizing.rows)
             continue
         seconds = time.monotonic() - start_time
         increment_sizing.record_speed(steps, seconds)

@@ -34,9 +34,8 @@ class _State(NamedTuple):
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
     history: History
-    loss_history: (
-        tf.Tensor
-    )  # (batch, patience), the image loss after each gradient, the newest last
+    # (batch, patience), the image loss after each gradient, the newest last
+    loss_history: tf.Tensor
     clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)

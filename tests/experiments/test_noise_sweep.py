@@ -34,24 +34,6 @@ def swept(hard, tmp_path_factory):
     return folder, result, read_results(folder / "noise-sweep.h5")
 
 
-@pytest.mark.slow
-def test_no_noise_is_what_recover_does(hard, tmp_path):
-    run_ganinv(tmp_path, "recover", "--checkpoint", hard.folder, *SETTINGS, "--trials", 12)
-    said = _sweep(tmp_path, hard, "--trials", 12, variances=[0]).stderr
-    assert re.search(r"36/36 trials.*, \d+ recovered", said) and "converged" not in said
-    known, noiseless = (
-        read_results(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep")
-    )
-    assert (noiseless.groups[""]["z_true"] == known.groups[""]["z_true"]).all()
-    assert any(known.groups[rule]["restarts"].any() for rule in RULES)  # these are compared, too
-    for rule in RULES:
-        expected, found = known.groups[rule], noiseless.groups[f"variance=0/{rule}"]
-        for name in ("z_start", "outcome", "restarts"):
-            np.testing.assert_array_equal(found[name], expected[name], name)
-        for name in ("z_found", "first/z_found"):
-            np.testing.assert_allclose(found[name], expected[name], atol=1e-3, err_msg=name)
-
-
 def _match_losses(results, generator, clip):
     """Yield whether each stored image loss is that of the stored z and an image computed here."""
     root = results.groups[""]

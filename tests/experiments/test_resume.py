@@ -178,12 +178,8 @@ def test_what_is_made_last_is_made_when_the_run_goes_on(
     ("name", "other", "words"),
     [
         ("noise-sweep", ("--variances", "0.01"), "--variances is 0.01,0.1 in the file, and 0.01"),
-        ("noise-sweep", ("--clip-pixels",), "--clip-pixels"),
-        ("noise-sweep", ("--seed", 1), "--seed is 0 in the file, and 1 here"),
         ("consistency", ("--crop", "0,0,8"), "--crop is center in the file, and 0,0,8 here"),
         ("recover", ("--checkpoint", "faces16"), "the generator"),
-        ("recover", ("--precision", "mixed"), "--precision is auto in the file, and mixed here"),
-        ("recover", ("--polish", "float64"), "--polish is none in the file, and float64 here"),
         ("recover", ("--loss", "plain"), "--loss is preconditioned in the file, and plain here"),
     ],
 )
