@@ -30,7 +30,7 @@ from ganinv_cli.images import (
     to_pixels,
 )
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Target, Trial
+from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest
@@ -119,10 +119,11 @@ class ImagesPlan(Plan):
         )
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None
-
-    def should_refine(self, trial: Trial) -> bool:
-        return not RULES[trial.rule].penalty  # its minimum is another
+        if self.minimum_test is None:
+            return None
+        tester = self.minimum_test.compile_for(generator, self.mask)
+        # the minimum of a loss with a penalty is another
+        return lambda trial: None if RULES[trial.rule].penalty else trial.refine_best(tester)
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0

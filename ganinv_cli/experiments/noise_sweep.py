@@ -9,11 +9,10 @@ import numpy as np
 from ganinv_cli import statistics
 from ganinv_cli.experiments.plan import Plan
 from ganinv_cli.experiments.recover import prepare_known_targets, render_trials
-from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Target, Trial
+from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
@@ -93,13 +92,6 @@ class NoiseSweepPlan(Plan):
             ]
 
         return make_targets
-
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """Return the true z of each trial, and tr((JᵀJ)⁻¹) / latent at it."""
-        rows = make_truth_rows(trials)
-        cramer_rao = {trial.job.trial: trial.target.cramer_rao for trial in trials}
-        rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
-        return rows
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.

@@ -7,11 +7,10 @@ import numpy as np
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target, Trial
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
@@ -43,14 +42,13 @@ class RecoverPlan(Plan):
             generator, self.config.seed, self.config.initial_batch_size, precision
         )
 
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        return make_truth_rows(trials)
-
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        return Refinement(generator) if self.config.polish == "float64" else None
-
-    def should_refine(self, trial: Trial) -> bool:
-        return trial.outcome is Outcome.converged
+        if self.config.polish == "none":
+            return None
+        refinement = Refinement(generator)
+        return lambda trial: (
+            trial.refine_best(refinement) if trial.outcome is Outcome.converged else None
+        )
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return Figure 1: images from the start to the end, for first trials of the paper's rule.

@@ -36,14 +36,17 @@ def make_rule_rows(
 
 
 def make_truth_rows(trials: Sequence[Trial]) -> Groups:
-    """Return the true z of each trial, the rows of "/"."""
+    """Return what is known of the z of each trial, the rows of "/"; no group if z is unknown."""
     targets = {trial.job.trial: trial.target for trial in trials}
+    if np.isnan(trials[0].target.z_true).any():
+        return {}
     rows = {
         "trial": np.array(list(targets)),
         "z_true": np.stack([target.z_true for target in targets.values()]),
         **_make_label_column([target.label for target in targets.values()]),
     }
-    return {"": rows}
+    bounds = [target.cramer_rao for target in targets.values()]
+    return {"": rows if None in bounds else rows | {"cramer_rao": np.array(bounds)}}
 
 
 def join_groups(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> Groups:

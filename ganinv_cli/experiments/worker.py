@@ -13,7 +13,7 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.experiments.rows import make_rule_rows
+from ganinv_cli.experiments.rows import make_rule_rows, make_truth_rows
 from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
@@ -83,12 +83,12 @@ class Worker:
 
     def _refine_trials(self, increment: Increment, refiner: Refiner) -> Increment:
         seconds = gradients = 0.0
-        for trial in filter(self.plan.should_refine, increment.finished):
+        for trial in increment.finished:
             start_time = time.monotonic()
-            refined = refiner(trial.best.z, trial.target.image, trial.rule, trial.best.label)
-            refined = refined._replace(seconds=time.monotonic() - start_time)
-            trial.refined = refined
-            seconds, gradients = seconds + refined.seconds, gradients + refined.gradients
+            if refined := refiner(trial):
+                trial.refined = refined._replace(seconds=time.monotonic() - start_time)
+                seconds += trial.refined.seconds
+                gradients += refined.gradients
         return increment._replace(
             seconds=increment.seconds + seconds, gradients=increment.gradients + gradients
         )
@@ -122,7 +122,7 @@ class Worker:
             del rules_ended[job]
         plan = self.plan
         rows = make_rule_rows(trials, plan.get_group, generator.prior, plan.has_bounds)
-        return result._replace(jobs=complete, rows=plan.make_truth_rows(trials) | rows)
+        return result._replace(jobs=complete, rows=make_truth_rows(trials) | rows)
 
 
 def _add_encoder_starts(

@@ -25,11 +25,12 @@ class Target(NamedTuple):
     residual: float = 0.0  # upper limit of the image loss at the right z; inf: unknown
     sufficient_loss: float = 0.0  # image loss below which no further start is needed
     label: int = -1  # the true label; -1 if there is none or it is unknown
-    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z; NaN if not computed
+    cramer_rao: float | None = None  # tr((JᵀJ)⁻¹) / latent at the true z; None: not computed
     first_start: np.ndarray | None = None  # (latent,), z of the first start; None: it is drawn
     first_start_cost: float = 0.0  # in gradients
 
 
+Refine = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, image, rule, label
 MakeTargets = Callable[[Sequence[Job]], list[Target]]
 
 
@@ -156,6 +157,10 @@ class Trial:
         """The label of the start that is running or comes next; starts take labels in turn."""
         number = self.job.trial + len(self.start_results)
         return number % self.label_count if self.label_count else -1
+
+    def refine_best(self, refine: Refine) -> Refined:
+        """Return the refinement of the best z for the image, under the trial's rule."""
+        return refine(self.best.z, self.target.image, self.rule, self.best.label)
 
     def make_follower(self, rule: str) -> "Trial":
         """Return the trial of a follower, after the end of this one.
