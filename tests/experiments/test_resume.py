@@ -4,13 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from unittest import mock
 
 import numpy as np
 import pytest
 from called import make_image, make_random_pixels, run_and_stop, run_ganinv, save_image
 
-from ganinv_cli.experiments import images, noise_sweep, run, worker
+from ganinv_cli.experiments import worker
 from ganinv_cli.experiments.progress import ProgressCounter
 from ganinv_cli.loop import sizing
 from ganinv_cli.store import read_results
@@ -149,29 +148,6 @@ def test_a_finished_run_prints_again_and_solves_nothing(commands, finished, monk
         assert again.stdout == results[name].stdout
     assert "holds 5 trials, and all of them are shown; --trials 3 asks for fewer" in again.stderr
     assert (folder / f"{name}.h5").stat().st_mtime_ns == before
-
-
-@pytest.mark.parametrize(
-    ("name", "plan", "function"),
-    [
-        ("noise-sweep", noise_sweep.NoiseSweepPlan, "make_figures"),
-        ("consistency", images.ImagesPlan, "_certify"),
-    ],
-)
-def test_what_is_made_last_is_made_when_the_run_goes_on(
-    commands, tmp_path, monkeypatch, name, plan, function
-):
-    command = (*commands[name], "--trials", 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(plan, function, mock.Mock(side_effect=KeyboardInterrupt))
-        patch.setattr(run, "COMMIT_SECONDS", 1e9)  # certificates are made after commits, too
-        said = run_ganinv(tmp_path, *command, code=130).stderr
-    assert "the same command goes on" in said
-    monkeypatch.setattr(worker, "solve", None)
-    run_ganinv(tmp_path, *command)
-    results = read_results(tmp_path / f"{name}.h5")
-    assert len(results.figures) == (2 if name == "noise-sweep" else 0)
-    assert ("image=0000/none/certificate" in results.groups) == (name == "consistency")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from small import Key, clean_targets, jobs_of, make_limits, make_simple, solve_jobs, targets_at
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop import sizing, snapshot
+from ganinv_cli.loop import sizing
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -140,13 +140,6 @@ def test_a_measured_batch_begins_with_the_size_that_was_saved(generator, tmp_pat
     settings = {"end": TO_THE_END, "batch_size": 0, "looks": looks}
     solve_jobs(generator, GD, jobs_of(["none"], 20)[3:], snapshot=saved, **settings)
     assert looks[0].rows == 3
-
-
-def test_a_batch_is_saved_every_few_minutes(generator, tmp_path, monkeypatch):
-    monkeypatch.setattr(snapshot, "SAVE_SECONDS", 0.0)
-    whole = solve_jobs(generator, GD, JOBS, snapshot=Snapshot(tmp_path / "s", "run"), **WHOLE_RUN)
-    saved = Snapshot(tmp_path / "s", "run")
-    assert_same(solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN), whole)
 
 
 def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):
