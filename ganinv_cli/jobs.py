@@ -36,7 +36,7 @@ class JobQueue:
 
     def add(self, jobs: Sequence[Job], expected: int) -> None:
         """Add jobs; about `expected` more will be added later, exactly none if it is 0."""
-        self._jobs = itertools.chain(list(self._jobs), jobs)
+        self._jobs = itertools.chain(self._jobs, jobs)
         self._waiting, self._expected = self._waiting + len(jobs), expected
 
     @property

@@ -22,7 +22,7 @@ from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
-from ganinv_cli.jobs import Job, JobCollection
+from ganinv_cli.jobs import Job, JobCollection, JobQueue
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine, count_cores
 
@@ -128,8 +128,7 @@ class RayCluster:
         self._actor_class = ray.remote(RayWorker).options(
             num_cpus=config.cpus_per_worker, num_gpus=self._gpus, **ACTOR_OPTIONS
         )
-        self._jobs: Iterator[Job] = iter(())  # that no worker has
-        self._unassigned = 0  # number of `_jobs`
+        self._unassigned = JobQueue()
         self._losses = 0  # workers lost since one completed a job
         self._expected = min(config.workers or capacity, capacity)  # the others start if nodes join
         self._pool = [self._start_worker() for _ in range(config.workers or capacity)]
@@ -142,7 +141,7 @@ class RayCluster:
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`. After `stop`, answers come for STOP_SECONDS."""
-        self._jobs, self._unassigned = iter(jobs), len(jobs)
+        self._unassigned = JobQueue(jobs)
         task_reference = self._ray.put(task)
         try:
             while self._count_unfinished() and not stop.is_set():
@@ -161,20 +160,18 @@ class RayCluster:
         return [worker for worker in self._pool if worker.machine]
 
     def _count_unfinished(self) -> int:
-        return self._unassigned + sum(len(worker.jobs) for worker in self._pool)
+        return self._unassigned.remaining + sum(len(worker.jobs) for worker in self._pool)
 
     def _assign_jobs(self, task: Any) -> None:
         """Fill the calls of each worker, unless there is nothing to do for it."""
-        workers = max(self._expected, len(self._list_ready()))
+        workers, left = max(self._expected, len(self._list_ready())), self._unassigned
         for worker in self._list_ready():
-            while len(worker.calls) < CALLS_PER_WORKER and (worker.jobs or self._unassigned):
-                ahead = min(worker.batch_size, math.ceil(self._unassigned / (2 * workers)))
+            while len(worker.calls) < CALLS_PER_WORKER and (worker.jobs or left.remaining):
+                ahead = min(worker.batch_size, math.ceil(left.remaining / (2 * workers)))
                 share = math.ceil(self._count_unfinished() / workers)
-                wanted = min(worker.batch_size + ahead, share) - len(worker.jobs)
-                jobs = list(itertools.islice(self._jobs, max(wanted, 0)))
-                self._unassigned -= len(jobs)
+                jobs = left.take(max(min(worker.batch_size + ahead, share) - len(worker.jobs), 0))
                 worker.jobs.update(dict.fromkeys(jobs))
-                later = math.ceil(self._unassigned / workers)  # jobs; 0 only if none is left
+                later = math.ceil(left.remaining / workers)  # jobs; 0 only if none is left
                 new_task = None if worker.has_task else task
                 worker.calls.append(worker.actor.work.remote(new_task, jobs, later))
                 worker.has_task = True
@@ -206,7 +203,8 @@ class RayCluster:
         for job in itertools.chain.from_iterable(result.jobs for result in answer):
             del worker.jobs[job]
             self._losses = 0
-        if self._unassigned and answer and answer[-1].batch_size:  # batches shrink at the end
+        # batches shrink at the end
+        if self._unassigned.remaining and answer and answer[-1].batch_size:
             worker.batch_size = answer[-1].batch_size
         return [result.divide_seconds(len(self._list_ready())) for result in answer]
 
@@ -216,15 +214,14 @@ class RayCluster:
         return _Worker(actor, self._config.initial_batch_size, deque([start]))
 
     def _replace_worker(self, lost: _Worker | None, reason: str) -> None:
-        """Start another worker in place of a lost one; its jobs are assigned first.
+        """Start another worker in place of a lost one; its jobs run again.
 
         Raises GaninvError if that has happened too often, or if the whole cluster is lost.
         """
         if lost:
             self._ray.kill(lost.actor)  # it may be alive and unreachable
             self._pool.remove(lost)
-            self._jobs = itertools.chain(lost.jobs, self._jobs)
-            self._unassigned += len(lost.jobs)
+            self._unassigned.add([*lost.jobs], expected=0)
             self._pool.append(self._start_worker())
             self._losses += 1
         if not lost or self._losses >= MAX_LOSSES * len(self._pool):
