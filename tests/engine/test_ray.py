@@ -140,7 +140,7 @@ def test_workers_that_die_again_and_again_end_the_run(checkpoint, cluster):
     spec = GeneratorSpec(builders.read(checkpoint))
     with mock.patch.dict(os.environ), open_cluster(config, spec, print) as engine:
         results = engine.run(Deadly(), [Job(0)], threading.Event())
-        with pytest.raises(GaninvError, match="6 workers in a row ended .*; the same command"):
+        with pytest.raises(GaninvError, match="6 workers in a row ended"):
             list(results)
 
 
