@@ -68,25 +68,6 @@ def test_copies_equal_separate_runs(simple, name, residual):
     assert all(0 < copies[rule] < TRIALS for rule in FOLLOWERS)
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-def test_a_given_start_outside_is_not_shared_by_rules_that_would_change_it(simple, name):
-    def make_targets(jobs):
-        targets = []
-        for job, given in zip(jobs, targets_at(simple, 0.1)(jobs), strict=True):
-            first = given.z_true.copy()
-            first[0] = 2.0 if job.trial % 2 else 0.1
-            targets.append(given._replace(first_start=first, first_start_cost=3.0))
-        return targets
-
-    copies = assert_as_separate(
-        simple,
-        make_solver(name, SETTINGS[name]),
-        supply=make_targets,
-        end=make_limits(budget=60, restarts=0),
-    )
-    assert copies["standard"] <= TRIALS // 2
-
-
 def test_a_follow_up_comes_before_the_next_trial(simple):
     """A run that is stopped has as many whole trials as it can."""
     finished = []
