@@ -149,7 +149,7 @@ def _measure_recover(
 
 def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence["Device"]) -> Row:
     from ganinv_cli.engine.devices import describe_machine
-    from ganinv_cli.engine.local import MultiDevice, SingleDevice
+    from ganinv_cli.engine.local import LocalEngine
     from ganinv_cli.experiments.recover import make_plan
     from ganinv_cli.experiments.worker import Worker
     from ganinv_cli.jobs import Job
@@ -157,11 +157,7 @@ def _run_recover(config: RecoverConfig, recipe: "GeneratorSpec", used: Sequence[
     where = describe_machine(used, config.precision)
     batch, gradients, seconds = 0, 0.0, 0.0
     with used[0].scope():
-        engine = (
-            SingleDevice(recipe.build(), where)
-            if len(used) == 1
-            else MultiDevice(recipe, used, where)
-        )
+        engine = LocalEngine(recipe, used, recipe.build(), where)
         worker = Worker(make_plan(config, engine.generator), where.precision == "mixed")
         jobs = [Job(trial, rules=config.clip) for trial in range(config.trials)]
         for done in engine.run(worker, jobs, threading.Event()):

@@ -14,7 +14,7 @@ from ganinv_cli.clipping import RULES
 from ganinv_cli.engine.devices import find_devices
 from ganinv_cli.experiments.recover import prepare_known_targets
 from ganinv_cli.experiments.rows import z_error
-from ganinv_cli.jobs import Job, SharedJobs
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
 from ganinv_cli.network.generator import Generator
@@ -62,7 +62,7 @@ def _solve_trials(generator: Generator, settings: dict[str, int], trials: int) -
     looks = solve(
         generator,
         make_solver("lbfgs", settings),
-        SharedJobs([Job(trial, rules=(rule,)) for trial in range(trials) for rule in RULES]),
+        JobQueue([Job(trial, rules=(rule,)) for trial in range(trials) for rule in RULES]),
         prepare_known_targets(generator, 0, size),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         RecordPoints(np.array([]), np.array([])),
@@ -75,7 +75,10 @@ def _solve_trials(generator: Generator, settings: dict[str, int], trials: int) -
 def _format_counts(words: str, rule: str, done: Sequence[Trial], share: float) -> list[str]:
     trials = [trial for trial in done if trial.rule == rule]
     first, best = (
-        sum(z_error(end.z, trial.z_true) < 1e-4 for end, trial in zip(ends, trials, strict=True))
+        sum(
+            z_error(end.z, trial.target.z_true) < 1e-4
+            for end, trial in zip(ends, trials, strict=True)
+        )
         for ends in ([t.start_results[0] for t in trials], [t.best for t in trials])
     )
     spent = np.array([trial.gradients for trial in trials])

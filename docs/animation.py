@@ -41,13 +41,14 @@ def main() -> None:
     targets = prepare_known_targets(generator, SEED, COLUMNS)(
         [Job(trial, rules=("stochastic",)) for trial in range(COLUMNS)]
     )
-    path = descend(generator, targets.images)
+    images, z_true = (np.stack(each) for each in zip(*(t[:2] for t in targets), strict=True))
+    path = descend(generator, images)
     frames = [
         draw_frame(
             generator.render(path[step], COLUMNS),
-            targets.images,
+            images,
             f"after {step} gradients: mean squared error of z = "
-            f"{format_scientific(_error(path[step], targets.z_true))}",
+            f"{format_scientific(_error(path[step], z_true))}",
         )
         for step in (0, *STEPS)
     ]

@@ -17,7 +17,7 @@ from ganinv_cli.engine.loaded_generator import read_generator
 from ganinv_cli.experiments.recover import RecoverPlan
 from ganinv_cli.experiments.run import EXPERIMENTS, Experiment, run_experiment
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.progress.reporters import show_on_terminal
 from ganinv_cli.settings.config import RecoverConfig
@@ -33,7 +33,7 @@ class OneImagePlan(RecoverPlan):
     def prepare_targets(self, generator: Generator) -> MakeTargets:
         make_known = super().prepare_targets(generator)
 
-        def make_targets(jobs: Sequence[Job]) -> Targets:
+        def make_targets(jobs: Sequence[Job]) -> list[Target]:
             return make_known([job._replace(trial=0) for job in jobs])
 
         return make_targets

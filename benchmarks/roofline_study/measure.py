@@ -13,7 +13,7 @@ import tensorflow as tf
 from ganinv_cli import preconditioner
 from ganinv_cli.experiments.plan import NO_RECORD_POINTS
 from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.jobs import Job, SharedJobs
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, RecordPoints
 from ganinv_cli.network.generator import Generator
@@ -162,7 +162,7 @@ def _make_solver_call(
     looks = solve(
         generator,
         make_solver(solver, settings),
-        SharedJobs([Job(trial, rules=(RULE,)) for trial in range(100_000)]),
+        JobQueue([Job(trial, rules=(RULE,)) for trial in range(100_000)]),
         prepare_known_targets(generator, RecoverConfig.seed, size),
         limits,
         record_points,

@@ -7,7 +7,7 @@ import numpy as np
 from ganinv_cli.engine.devices import describe_machine, find_devices
 from ganinv_cli.experiments.plan import NO_RECORD_POINTS
 from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.jobs import Job, SharedJobs
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import Limits, Trial
 from ganinv_cli.preconditioner import count_gradients, measure_preconditioner
@@ -33,7 +33,7 @@ def run_ganinv(task: RecoveryBenchmark, trials: int, stop: float) -> MethodResul
     looks = solve(
         task.generator,
         solver,
-        SharedJobs([Job(trial, rules=("stochastic",)) for trial in range(trials)]),
+        JobQueue([Job(trial, rules=("stochastic",)) for trial in range(trials)]),
         prepare_known_targets(task.generator, SEED, BATCH),
         Limits(RecoverConfig.tolerance, RecoverConfig.budget, RecoverConfig.restarts),
         NO_RECORD_POINTS,

@@ -79,7 +79,7 @@ class RecoveryBenchmark:
     def _make_targets(self, trials: int) -> tuple[np.ndarray, np.ndarray]:
         jobs = [Job(trial, rules=("stochastic",)) for trial in range(trials)]
         sought = prepare_known_targets(self.generator, SEED, BATCH)(jobs)
-        return sought.images, sought.z_true
+        return np.stack([t.image for t in sought]), np.stack([t.z_true for t in sought])
 
     @cached_property
     def _pace_batch(self) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ganinv_cli.jobs import Job, JobCollection, JobSource
+from ganinv_cli.jobs import Job, JobCollection, JobQueue
 from ganinv_cli.network.checkpoint import Checkpoint
 from ganinv_cli.network.generator import BatchNormMode, Generator
 from ganinv_cli.network.make_generator import make_generator
@@ -50,7 +50,7 @@ WorkerResults = abc.Generator[WorkerResult, None, None]
 class Task(Protocol):
     """The work on a worker's jobs, the same on every engine; can be pickled."""
 
-    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
+    def run(self, generator: Generator, jobs: JobQueue, worker: int) -> WorkerResults:
         """Run all jobs of a source, or until it is stopped; yield results while it runs.
 
         `worker` is the worker's number among those of this machine, from 0.

@@ -1,4 +1,4 @@
-"""Engines on the devices of this machine: one worker per device, each with its own batch."""
+"""The engine on the devices of this machine: one worker per device, each with its own batch."""
 
 import queue
 import threading
@@ -9,45 +9,36 @@ from itertools import chain
 
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
-from ganinv_cli.jobs import JobCollection, SharedJobs
+from ganinv_cli.jobs import JobCollection, JobQueue
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.settings.machine import Machine
 
 QUEUED_RESULTS = 4  # results per worker that may be in the queue
 
 
-class SingleDevice:
-    """An engine that runs in this thread, on the current device."""
+class LocalEngine:
+    """An engine whose workers take their jobs from one queue; one runs here, several in threads."""
 
-    workers = 1
-
-    def __init__(self, generator: Generator, machine: Machine) -> None:
-        self.generator, self.machine = generator, machine
-
-    def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
-        """Run every job once; see `Engine.run`."""
-        return task.run(self.generator, SharedJobs(jobs, stop=stop), 0)
-
-
-class MultiDevice:
-    """An engine with one thread per device; all threads take their jobs from one source."""
-
-    def __init__(self, spec: GeneratorSpec, devices: Sequence[Device], machine: Machine) -> None:
-        self.machine, self.workers = machine, len(devices)
+    def __init__(
+        self, spec: GeneratorSpec, devices: Sequence[Device], first: Generator, machine: Machine
+    ) -> None:
+        """Use these devices; `first` is the generator on the first, which is the current one."""
+        self.generator, self.machine, self.workers = first, machine, len(devices)
         self._spec, self._devices = spec, devices
-        with devices[0].scope():
-            self.generator = spec.build()
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`."""
-        shared_jobs = SharedJobs(jobs, self.workers, stop)
+        job_queue = JobQueue(jobs, self.workers, stop)
+        if self.workers == 1:
+            yield from task.run(self.generator, job_queue, 0)
+            return
         results: queue.Queue[WorkerResult | None] = queue.Queue(QUEUED_RESULTS * self.workers)
 
         def run_worker(number: int, device: Device) -> None:
             try:
                 with device.scope():
                     generator = self._spec.build() if number else self.generator
-                    for result in task.run(generator, shared_jobs, number):
+                    for result in task.run(generator, job_queue, number):
                         results.put(result.divide_seconds(self.workers))
             finally:
                 results.put(None)

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -22,14 +22,14 @@ from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import GeneratorSpec, Task, WorkerResult, WorkerResults
 from ganinv_cli.engine.ray_worker import RayWorker
 from ganinv_cli.errors import GaninvError, UsageError
-from ganinv_cli.jobs import Job, JobCollection
+from ganinv_cli.jobs import Job, JobCollection, JobQueue
 from ganinv_cli.settings.config import Config
 from ganinv_cli.settings.machine import Machine, count_cores
 
 CALLS_PER_WORKER = 2  # in flight, so that a worker has the next one when it ends one
 ANSWER_SECONDS = 0.5  # longest wait for an answer; an interruption takes effect after it
 STOP_SECONDS = 2.0  # for the answers to calls in flight, after an interruption
-MAX_LOSSES = 3  # workers lost with the same job, or one after another when they started
+MAX_LOSSES = 3  # workers lost per worker of the run, while none completes a job
 PROBE_SECONDS = 5.0  # until something must listen at an address; Ray itself tries for a minute
 OBJECT_STORE_BYTES = 2**28  # of a local cluster, besides the weights
 # Ray's own restarts are off. A call that Ray repeats would not find the jobs of earlier calls in
@@ -128,9 +128,8 @@ class RayCluster:
         self._actor_class = ray.remote(RayWorker).options(
             num_cpus=config.cpus_per_worker, num_gpus=self._gpus, **ACTOR_OPTIONS
         )
-        self._jobs: Iterator[Job] = iter(())  # that no worker has
-        self._unassigned = 0  # number of `_jobs`
-        self._losses: Counter[Job | None] = Counter()  # of workers with a job; None: at the start
+        self._unassigned = JobQueue()
+        self._losses = 0  # workers lost since one completed a job
         self._expected = min(config.workers or capacity, capacity)  # the others start if nodes join
         self._pool = [self._start_worker() for _ in range(config.workers or capacity)]
         with Device("cpu", 0).scope():
@@ -142,7 +141,7 @@ class RayCluster:
 
     def run(self, task: Task, jobs: JobCollection, stop: threading.Event) -> WorkerResults:
         """Run every job once; see `Engine.run`. After `stop`, answers come for STOP_SECONDS."""
-        self._jobs, self._unassigned = iter(jobs), len(jobs)
+        self._unassigned = JobQueue(jobs)
         task_reference = self._ray.put(task)
         try:
             while self._count_unfinished() and not stop.is_set():
@@ -161,20 +160,18 @@ class RayCluster:
         return [worker for worker in self._pool if worker.machine]
 
     def _count_unfinished(self) -> int:
-        return self._unassigned + sum(len(worker.jobs) for worker in self._pool)
+        return self._unassigned.remaining + sum(len(worker.jobs) for worker in self._pool)
 
     def _assign_jobs(self, task: Any) -> None:
         """Fill the calls of each worker, unless there is nothing to do for it."""
-        workers = max(self._expected, len(self._list_ready()))
+        workers, left = max(self._expected, len(self._list_ready())), self._unassigned
         for worker in self._list_ready():
-            while len(worker.calls) < CALLS_PER_WORKER and (worker.jobs or self._unassigned):
-                ahead = min(worker.batch_size, math.ceil(self._unassigned / (2 * workers)))
+            while len(worker.calls) < CALLS_PER_WORKER and (worker.jobs or left.remaining):
+                ahead = min(worker.batch_size, math.ceil(left.remaining / (2 * workers)))
                 share = math.ceil(self._count_unfinished() / workers)
-                wanted = min(worker.batch_size + ahead, share) - len(worker.jobs)
-                jobs = list(itertools.islice(self._jobs, max(wanted, 0)))
-                self._unassigned -= len(jobs)
+                jobs = left.take(max(min(worker.batch_size + ahead, share) - len(worker.jobs), 0))
                 worker.jobs.update(dict.fromkeys(jobs))
-                later = math.ceil(self._unassigned / workers)  # jobs; 0 only if none is left
+                later = math.ceil(left.remaining / workers)  # jobs; 0 only if none is left
                 new_task = None if worker.has_task else task
                 worker.calls.append(worker.actor.work.remote(new_task, jobs, later))
                 worker.has_task = True
@@ -202,11 +199,12 @@ class RayCluster:
             return []
         if worker.machine is None:
             worker.machine = answer
-            del self._losses[None]
             return []
         for job in itertools.chain.from_iterable(result.jobs for result in answer):
             del worker.jobs[job]
-        if self._unassigned and answer and answer[-1].batch_size:  # batches shrink at the end
+            self._losses = 0
+        # batches shrink at the end
+        if self._unassigned.remaining and answer and answer[-1].batch_size:
             worker.batch_size = answer[-1].batch_size
         return [result.divide_seconds(len(self._list_ready())) for result in answer]
 
@@ -216,24 +214,19 @@ class RayCluster:
         return _Worker(actor, self._config.initial_batch_size, deque([start]))
 
     def _replace_worker(self, lost: _Worker | None, reason: str) -> None:
-        """Start another worker in place of a lost one; its jobs are assigned first.
+        """Start another worker in place of a lost one; its jobs run again.
 
         Raises GaninvError if that has happened too often, or if the whole cluster is lost.
         """
-        what = "the Ray cluster is lost"
         if lost:
             self._ray.kill(lost.actor)  # it may be alive and unreachable
             self._pool.remove(lost)
-            self._jobs = itertools.chain(lost.jobs, self._jobs)
-            self._unassigned += len(lost.jobs)
-            causes: list[Job | None] = [*lost.jobs] or [None]
-            self._losses.update(causes)
-            if max(self._losses[each] for each in causes) < MAX_LOSSES:
-                self._pool.append(self._start_worker())
-                return
-            had = f"had trial {min(lost.jobs).trial} and others" if lost.jobs else "started"
-            what = f"{MAX_LOSSES} workers ended while they {had}"
-        raise GaninvError(f"{what} ({reason}); the same command goes on when that is mended")
+            self._unassigned.add([*lost.jobs], expected=0)
+            self._pool.append(self._start_worker())
+            self._losses += 1
+        if not lost or self._losses >= MAX_LOSSES * len(self._pool):
+            what = f"{self._losses} workers in a row ended" if lost else "the Ray cluster is lost"
+            raise GaninvError(f"{what} ({reason}); the same command goes on when that is mended")
 
     def _count_workers_that_fit(self, resources: Mapping[str, float]) -> int:
         fitting = resources.get("CPU", 0) / self._config.cpus_per_worker

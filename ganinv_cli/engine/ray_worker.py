@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ganinv_cli.errors import GaninvError
-from ganinv_cli.jobs import WorkerJobs
+from ganinv_cli.jobs import JobQueue
 
 if TYPE_CHECKING:  # TensorFlow is imported by `start`
     from ganinv_cli.engine.devices import Device
@@ -32,7 +32,7 @@ class RayWorker:
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         self._threads, self._device_kind = threads, "gpu" if gpu else "cpu"
         self._task: Task | None = None
-        self._jobs = WorkerJobs()
+        self._jobs = JobQueue()
         self._results: WorkerResults | None = None
 
     def start(self, ganinv_version: str, precision: str, spec: bytes) -> "Machine":
@@ -63,7 +63,7 @@ class RayWorker:
         self._task = task or self._task
         assert self._task
         self._jobs.add(jobs, remaining)
-        if self._results is None and not self._jobs.is_exhausted():
+        if self._results is None and not self._jobs.is_exhausted:
             self._results = self._task.run(self._generator, self._jobs, 0)
         end = time.monotonic() + MIN_CALL_SECONDS
         results = []

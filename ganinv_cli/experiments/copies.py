@@ -48,11 +48,12 @@ def measure_copy_losses(generator: Generator, mask: np.ndarray | None = None) ->
     images = _render_draws(generator)
     counts = np.ones((*images.shape[1:3], 1)) if mask is None else mask
     pixels = to_pixels(images)
-    losses = [
-        [_compute_loss(image, make_copy(own, quality), counts) for quality in QUALITIES]
-        for image, own in zip(images, pixels, strict=True)
-    ]
-    return np.asarray(MARGIN * np.maximum.accumulate(np.max(losses, axis=0)))
+    losses = np.zeros((len(images), len(QUALITIES)))
+    for row, (image, own) in enumerate(zip(images, pixels, strict=True)):
+        for column, quality in enumerate(QUALITIES):
+            error = to_floats(make_copy(own, quality)).astype(np.float64) - image
+            losses[row, column] = np.sum(error**2 * counts)
+    return np.asarray(MARGIN * np.maximum.accumulate(losses.max(axis=0)))
 
 
 def _render_draws(generator: Generator) -> np.ndarray:
@@ -64,8 +65,3 @@ def _render_draws(generator: Generator) -> np.ndarray:
     labels = numbers.numpy() % generator.labels if generator.labels else None
     z = generator.prior.quantile(share).numpy()
     return generator.render(z, min(len(z), MIN_PICTURES), labels=labels)
-
-
-def _compute_loss(image: np.ndarray, copy: np.ndarray, counts: np.ndarray) -> float:
-    error = to_floats(copy).astype(np.float64) - image
-    return float(np.sum(error**2 * counts))

@@ -30,7 +30,7 @@ from ganinv_cli.images import (
     to_pixels,
 )
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.refine.minimum import MinimumTest
@@ -53,7 +53,6 @@ def make_plan(config: ImagesConfig, generator: Generator) -> "ImagesPlan":
         cases={},
         mask=mask,
         exact=False,
-        any_exact=False,
         stationary=config.stationary,
         identity={
             "mask_sha256": "" if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
@@ -100,31 +99,31 @@ class ImagesPlan(Plan):
         if inputs.images is not None:
             run.record({"image": [picture.name for picture in pictures]})
         stored = number_images(run, pictures, self.config.shard)
-        for image, picture in zip(stored, pictures, strict=True):
-            if PurePath(image.name).name != PurePath(picture.name).name:
-                say(f"{picture.name} is the same image as {image.name} in {run.path}")
         by_number: dict[int, TargetImage] = {}
         for image, picture in zip(stored, pictures, strict=True):
             by_number.setdefault(image.number, picture)
+            if PurePath(image.name).name != PurePath(picture.name).name:
+                say(f"{picture.name} is the same image as {image.name} in {run.path}")
         shard = self._select_shard(by_number)
         commit_new_images(run, shard, generator, self.mask)
         readable = {n: picture.pixels for n, picture in shard.items() if not picture.error}
-        names = zip(stored, pictures, strict=True)
+        named = zip(stored, pictures, strict=True)
         return replace(
             self,
             cases={number: image_group(number) for number in readable},
             pixels=readable,
             images=ImageRun(
-                tuple(NamedImage(image.number, picture.name) for image, picture in names),
+                tuple(NamedImage(image.number, picture.name) for image, picture in named),
                 [picture.error for picture in pictures if picture.error],
             ),
         )
 
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        return self.minimum_test.compile_for(generator, self.mask) if self.minimum_test else None
-
-    def should_refine(self, trial: Trial) -> bool:
-        return not RULES[trial.rule].penalty  # its minimum is another
+        if self.minimum_test is None:
+            return None
+        tester = self.minimum_test.compile_for(generator, self.mask)
+        # the minimum of a loss with a penalty is another
+        return lambda trial: None if RULES[trial.rule].penalty else trial.refine_best(tester)
 
     def uses_encoder(self, job: Job) -> bool:
         return job.trial == 0
@@ -142,13 +141,13 @@ class ImagesPlan(Plan):
         pixel_count = height * width if self.mask is None else int(self.mask.sum())
         enough = statistics.rounding_residual(pixel_count * channels)
 
-        def make_targets(jobs: Sequence[Job]) -> Targets:
-            return Targets(
-                np.stack([to_floats(self.pixels[job.case]) for job in jobs]),
-                np.full((len(jobs), generator.latent), np.nan, np.float32),
-                residual=np.full(len(jobs), np.inf),
-                sufficient_loss=np.full(len(jobs), enough),
-            )
+        unknown = np.full(generator.latent, np.nan, np.float32)
+
+        def make_targets(jobs: Sequence[Job]) -> list[Target]:
+            return [
+                Target(to_floats(self.pixels[job.case]), unknown, np.inf, sufficient_loss=enough)
+                for job in jobs
+            ]
 
         return make_targets
 
@@ -204,17 +203,17 @@ class ImagesPlan(Plan):
     def _select_shard(self, pictures: Mapping[int, TargetImage]) -> dict[int, TargetImage]:
         """Return the images of the shard, by number, and all that cannot be read."""
         shard = parse_shard(self.config.shard) if self.config.shards_images else UNSHARDED
-        numbers = np.array(list(pictures))
-        selected = dict(zip(pictures, shard.contains(numbers, block=1), strict=True))
-        if not any(selected[number] and not each.error for number, each in pictures.items()):
+        contained = shard.contains(np.array(list(pictures)), block=1)
+        selected = {
+            number: picture
+            for (number, picture), inside in zip(pictures.items(), contained, strict=True)
+            if inside or picture.error
+        }
+        if all(picture.error for picture in selected.values()):
             raise NothingToDoError(
                 f"nothing to do: shard {self.config.shard} has none of the {len(pictures)} images"
             )
-        return {
-            number: picture
-            for number, picture in pictures.items()
-            if selected[number] or picture.error
-        }
+        return selected
 
 
 def _describe_test(test: MinimumTest | None, generator: Generator) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The jobs of a run that its results file lacks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -42,19 +42,14 @@ class PendingJobs:
         return int(jobs.sum())
 
     def __iter__(self) -> Iterator[Job]:
-        cases = range(len(self._cases))
         if self._plan.is_coupled:
-            for case, rule, place in np.argwhere(self._pending).tolist():
-                yield self._make_job(case, place, [self._plan.config.clip[rule]])
+            for case, rule, place in np.argwhere(self._pending):
+                yield self._make_job(case, place, [rule])
             return
-        for together in [[case] for case in cases] if self._plan.case_by_case else [cases]:
-            for place in np.flatnonzero(self._pending[together].any(axis=(0, 1))).tolist():
-                for case in together:
-                    rules = np.flatnonzero(self._pending[case, :, place])
-                    if len(rules):
-                        yield self._make_job(
-                            case, place, [self._plan.config.clip[rule] for rule in rules]
-                        )
+        pending = self._pending.any(axis=1)
+        by_trial = np.argwhere(pending.T)[:, ::-1]
+        for case, place in np.argwhere(pending) if self._plan.case_by_case else by_trial:
+            yield self._make_job(case, place, np.flatnonzero(self._pending[case, :, place]))
 
     def find_rules(self, job: Job) -> tuple[str, ...]:
         """Return the rules of a job that are pending, none if the run does not have the job."""
@@ -72,5 +67,6 @@ class PendingJobs:
             for rule in job.rules:
                 self._pending[self._cases.index(job.case), rules.index(rule), place] = False
 
-    def _make_job(self, case: int, place: int, rules: Sequence[str]) -> Job:
-        return Job(int(self._numbers[place]), self._cases[case], tuple(rules))
+    def _make_job(self, case: int, place: int, rules: Iterable[int]) -> Job:
+        names = tuple(self._plan.config.clip[rule] for rule in rules)
+        return Job(int(self._numbers[place]), self._cases[case], names)

@@ -8,12 +8,11 @@ import numpy as np
 
 from ganinv_cli import statistics
 from ganinv_cli.experiments.plan import Plan
-from ganinv_cli.experiments.recover import prepare_known_targets
-from ganinv_cli.experiments.rows import Groups, make_truth_rows
+from ganinv_cli.experiments.recover import prepare_known_targets, render_trials
 from ganinv_cli.ground_truth import add_noise, draw_noise
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.network.jacobian import compute_singular_values
 from ganinv_cli.settings.config import NoiseSweepConfig
@@ -34,7 +33,6 @@ def make_plan(config: NoiseSweepConfig, generator: Generator) -> "NoiseSweepPlan
         make_solver(config.solver, config.solver_settings),
         cases={n: variance_group(each) for n, each in enumerate(config.variances)},
         exact=not any(config.variances),
-        any_exact=config.has_exact_images,
         stationary=config.stationary,
         relative_cost=1.3,  # the least loss is not 0 and approached slowly
     )
@@ -62,39 +60,38 @@ class NoiseSweepPlan(Plan):
         make_known = prepare_known_targets(generator, config.seed, config.initial_batch_size)
         bounds: dict[int, float] = {}  # of the trials in the last call
 
-        def compute_residuals(variance: np.ndarray, quantile: float) -> np.ndarray:
-            return np.array(
-                [statistics.expected_residual(v, pixels, latent, quantile) for v in variance]
-            )
+        def find_residual(variance: float, quantile: float) -> float:
+            return float(statistics.expected_residual(variance, pixels, latent, quantile))
 
-        def make_targets(jobs: Sequence[Job]) -> Targets:
+        def make_targets(jobs: Sequence[Job]) -> list[Target]:
             nonlocal bounds
-            known = make_known(jobs)
-            trials, firsts, rows = np.unique(
-                [job.trial for job in jobs], return_index=True, return_inverse=True
-            )
+            known = {job.trial: target for job, target in zip(jobs, make_known(jobs), strict=True)}
             bounds = {
-                number: bounds.get(number) or _compute_cramer_rao(generator, known, row)
-                for number, row in zip(trials.tolist(), firsts, strict=True)
+                number: bounds.get(number) or _compute_cramer_rao(generator, target)
+                for number, target in known.items()
             }
-            variance = np.array([config.variances[job.case] for job in jobs])
-            unit_noise = draw_noise(generator, config.seed, trials)[rows]
-            return known._replace(
-                images=add_noise(known.images, unit_noise, variance, config.clip_pixels),
-                residual=compute_residuals(variance, RESIDUAL_QUANTILE),
-                sufficient_loss=compute_residuals(variance, ENOUGH_QUANTILE)
-                * (not config.clip_pixels),
-                cramer_rao=np.array([bounds[job.trial] for job in jobs]),
+            noise = dict(
+                zip(known, draw_noise(generator, config.seed, np.array([*known])), strict=True)
             )
+            variances = [config.variances[job.case] for job in jobs]
+            images = add_noise(
+                np.stack([known[job.trial].image for job in jobs]),
+                np.stack([noise[job.trial] for job in jobs]),
+                np.array(variances),
+                config.clip_pixels,
+            )
+            return [
+                known[job.trial]._replace(
+                    image=image,
+                    residual=find_residual(variance, RESIDUAL_QUANTILE),
+                    sufficient_loss=find_residual(variance, ENOUGH_QUANTILE)
+                    * (not config.clip_pixels),
+                    cramer_rao=bounds[job.trial],
+                )
+                for job, image, variance in zip(jobs, images, variances, strict=True)
+            ]
 
         return make_targets
-
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """Return the true z of each trial, and tr((JᵀJ)⁻¹) / latent at it."""
-        rows = make_truth_rows(trials)
-        cramer_rao = {trial.job.trial: trial.cramer_rao for trial in trials}
-        rows[""]["cramer_rao"] = np.array(list(cramer_rao.values()))
-        return rows
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return Figure 2b per variance: clean, noisy and recovered images of the first trials.
@@ -115,28 +112,24 @@ class NoiseSweepPlan(Plan):
             return {}
 
         def render(group: str, column: str) -> np.ndarray:
-            rows = groups[group]
-            labels = take_trials(rows, "label", trials) if "label" in rows else None
-            z = take_trials(rows, column, trials)
-            return generator.render(z, FIGURE_TRIALS, labels=labels)
+            z = take_trials(groups[group], column, trials)
+            return render_trials(generator, groups[group], z, trials)
 
-        clean, unit = render("", "z_true"), draw_noise(generator, config.seed, trials)
+        clean = render("", "z_true")
+        unit, shown = draw_noise(generator, config.seed, trials), tuple(trials.tolist())
         figures = {}
         for case, name in names.items():
-            variance = config.variances[case]
+            variance = np.full(len(trials), config.variances[case])
             panels = {
                 "clean": clean,
-                "noisy": add_noise(clean, unit, np.full(len(trials), variance), config.clip_pixels),
+                "noisy": add_noise(clean, unit, variance, config.clip_pixels),
                 "recovered": render(name, "z_found"),
             }
             pictures = np.stack([to_pixels(images) for images in panels.values()])
-            figures[f"figure2b-variance={variance:g}"] = Figure(
-                pictures, tuple(panels), tuple(trials.tolist())
-            )
+            figures[f"figure2b-{self.cases[case]}"] = Figure(pictures, tuple(panels), shown)
         return figures
 
 
-def _compute_cramer_rao(generator: Generator, targets: Targets, row: int) -> float:
-    label = -1 if targets.labels is None else int(targets.labels[row])
-    values = compute_singular_values(generator, targets.z_true[row], label)
+def _compute_cramer_rao(generator: Generator, target: Target) -> float:
+    values = compute_singular_values(generator, target.z_true, target.label)
     return float(statistics.cramer_rao(values))

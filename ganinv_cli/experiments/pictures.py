@@ -41,30 +41,25 @@ def read_pictures(
 ) -> list[TargetImage]:
     """Read all images, cropped and resized as the generator makes them, under distinct names.
 
-    A file of the config that cannot be read becomes a picture with an error. Raises ImageError if
-    none can be read, or if an image of a Python program cannot.
+    A file that cannot be read becomes a picture with an error. Raises ImageError if none can be
+    read, or if an image of a Python program cannot.
     """
-    if inputs.images is None:
-        pictures = _read_files(config.image, inputs, config, generator)
-        errors = [picture.error for picture in pictures if picture.error]
-        if len(errors) == len(pictures):
-            first = errors[0] if errors else f"{config.image[0]} holds the run's own figures alone"
-            others = f"; nor can the other {len(errors) - 1}" if len(errors) > 1 else ""
-            raise ImageError(f"{first}{others}")
-        return _name_pictures(pictures)
-    pictures = []
-    for item in _iterate_items(inputs.images):
-        if isinstance(item, str | Path):
-            pictures += _read_files([str(item)], inputs, config, generator)
+    is_config = inputs.images is None
+    pictures: list[TargetImage] = []
+    for item in [config.image] if is_config else _iterate_items(inputs.images):
+        if isinstance(item, tuple | str | Path):
+            names = item if isinstance(item, tuple) else (str(item),)
+            pictures += _read_files(names, inputs, config, generator)
         else:
             name = f"image {len(pictures)}"
             pictures.append(make_target_image(item, name, generator.image_shape, Crop(config.crop)))
-    if not pictures:
-        raise ImageError("no image is given; give a path, an array or a PIL image")
     pictures = _name_pictures(pictures)
-    for picture in pictures:
-        if picture.error:
-            raise ImageError(picture.error)
+    errors = [picture.error for picture in pictures if picture.error]
+    if not pictures:
+        raise ImageError("no image is given; give a path (not of a run's figures) or an array")
+    if errors and (len(errors) == len(pictures) or not is_config):
+        raise ImageError(errors[0])
+    for picture in () if is_config else pictures:
         if FLOATS_NOTE in picture.notes:
             text = f"{picture.name}: {FLOATS_NOTE}; if 0 is black, give 2 * image - 1"
             warnings.warn(text, stacklevel=7)  # where `invert` or `consistency` is called
@@ -180,31 +175,26 @@ def _iterate_items(images: Any) -> Iterator[Any]:
 
 def _name_pictures(pictures: Sequence[TargetImage]) -> list[TargetImage]:
     """Return the images; equal names get as many of their folders as tell the files apart."""
-    paths: dict[str, dict[tuple[str, ...], None]] = {}  # different ones, in order, by name
-    for picture in pictures:
-        paths.setdefault(picture.name, {})[_split_path(picture)] = None
-    names = {
-        path: name
-        for same in paths.values()
-        for path, name in zip(same, tell_apart([*same], "/") or map("/".join, same), strict=True)
-    }
-    return [picture._replace(name=names[_split_path(picture)]) for picture in pictures]
-
-
-def _split_path(picture: TargetImage) -> tuple[str, ...]:
-    folders = picture.folder.split("/") if picture.folder else ()
-    return (*folders, picture.name)
+    paths = [(*(p.folder.split("/") if p.folder else ()), p.name) for p in pictures]
+    by_name: dict[str, list[tuple[str, ...]]] = {}
+    for path in dict.fromkeys(paths):
+        by_name.setdefault(path[-1], []).append(path)
+    names: dict[tuple[str, ...], str] = {}
+    for same in by_name.values():
+        names |= zip(same, tell_apart(same, "/") or map("/".join, same), strict=True)
+    return [
+        picture._replace(name=names[path]) for picture, path in zip(pictures, paths, strict=True)
+    ]
 
 
 def _make_image_row(picture: TargetImage, copy_losses: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return the picture's row in the results file; `copy_losses` are those of QUALITIES."""
-    texts = {
-        **{"name": picture.name, "sha256": picture.sha256},
-        **{"said": "; ".join(picture.notes), "error": picture.error},
-    }
     row = {
-        "trial": np.zeros(1, np.int64),
-        **{name: np.array([_truncate(text)]) for name, text in texts.items()},
+        "trial": np.array([0]),
+        "name": _encode_text(picture.name),
+        "sha256": _encode_text(picture.sha256),
+        "said": _encode_text("; ".join(picture.notes)),
+        "error": _encode_text(picture.error),
         "target": picture.pixels[None],
     }
     if copy_losses is not None and not picture.error:
@@ -234,6 +224,6 @@ def _summarize(images: Mapping[Content, NamedImage]) -> dict[str, int | str]:
     return {"images": total, "images_sha256": hashlib.sha256(joined.encode()).hexdigest()}
 
 
-def _truncate(text: str) -> bytes:
-    """Cut a text to TEXT_BYTES bytes, without cutting a character."""
-    return text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()
+def _encode_text(text: str) -> np.ndarray:
+    """Return a column (1,) of a text of at most TEXT_BYTES bytes, without a cut character."""
+    return np.array([text.encode()[:TEXT_BYTES].decode(errors="ignore").encode()])

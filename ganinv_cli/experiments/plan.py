@@ -1,7 +1,7 @@
 """What is particular to an experiment; `run.py` has what all have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,7 +20,7 @@ from ganinv_cli.solvers.solver import Solver
 from ganinv_cli.statistics import EPSILONS, SMALLEST_EPSILON
 from ganinv_cli.store import Figure, NamedImage, Results, Run
 
-Refiner = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, target, rule, label
+Refiner = Callable[[Trial], Refined | None]
 NO_RECORD_POINTS = RecordPoints(np.zeros(0), np.zeros(0))
 
 
@@ -53,7 +53,6 @@ class Plan(ABC):
     record_points: RecordPoints = NO_RECORD_POINTS
     mask: np.ndarray | None = None  # (height, width, 1), which pixels count
     exact: bool = True  # whether the right z has no residual, in every case
-    any_exact: bool = True  # whether it has none in any case
     stationary: float = Limits.stationary  # relative decrease of the image loss that counts as none
     identity: Mapping[str, Any] = field(default_factory=dict)  # more inputs that decide results
     relative_cost: float = 1.0  # expected gradients per trial, over those of `recover`
@@ -73,17 +72,9 @@ class Plan(ABC):
         """Return the plan with the cases that only the results file and the inputs determine."""
         return self
 
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        """Return rows of other groups, such as the true z."""
-        return {}
-
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        """Return a function that refines z, or None."""
+        """Return a function that refines the best z of a trial, or returns None; None: no trial."""
         return None
-
-    def should_refine(self, trial: Trial) -> bool:
-        """Return whether a trial is refined."""
-        return True
 
     def uses_encoder(self, job: Job) -> bool:
         """Return whether the encoder, if there is one, makes the first start."""
@@ -105,7 +96,7 @@ class Plan(ABC):
     def is_success(self, trial: Trial) -> bool:
         """Return whether a trial counts as a success while the run goes on."""
         if self.exact:
-            return z_error(trial.best.z, trial.z_true) < EPSILONS[SMALLEST_EPSILON]
+            return z_error(trial.best.z, trial.target.z_true) < EPSILONS[SMALLEST_EPSILON]
         return trial.outcome is Outcome.converged
 
     @property

@@ -29,17 +29,9 @@ class ProgressCounter:
         self.counts = self.counts.add(result.counts)
         done, good, _, gradients, seconds = self.counts
         rate = gradients / seconds if seconds else 0.0
-        return RunProgress(
-            self.finished_before + done,
-            self.total,
-            good,
-            self.success_word,
-            gradients,
-            rate,
-            self._estimate_seconds_left(rate),
-            self.phase,
-            done,
-        )
+        count, left = self.finished_before + done, self._estimate_seconds_left(rate)
+        shown = (count, self.total, good, self.success_word, gradients, rate, left)
+        return RunProgress(*shown, self.phase, done)
 
     def _estimate_seconds_left(self, rate: float) -> float:
         done, _, spent, gradients, seconds = self.counts

@@ -1,17 +1,16 @@
 """Table 1: known latent vectors, recovered under every rule from the same starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.experiments.rows import Groups, make_truth_rows
 from ganinv_cli.ground_truth import draw_true_labels, draw_true_z
 from ganinv_cli.images import to_pixels
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Targets, Trial
+from ganinv_cli.loop.trial import MakeTargets, RecordPoints, Target
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.refine.refinement import Refinement
@@ -43,14 +42,13 @@ class RecoverPlan(Plan):
             generator, self.config.seed, self.config.initial_batch_size, precision
         )
 
-    def make_truth_rows(self, trials: Sequence[Trial]) -> Groups:
-        return make_truth_rows(trials)
-
     def make_refiner(self, generator: Generator) -> Refiner | None:
-        return Refinement(generator) if self.config.polish == "float64" else None
-
-    def should_refine(self, trial: Trial) -> bool:
-        return trial.outcome is Outcome.converged
+        if self.config.polish == "none":
+            return None
+        refinement = Refinement(generator)
+        return lambda trial: (
+            trial.refine_best(refinement) if trial.outcome is Outcome.converged else None
+        )
 
     def make_figures(self, results: Results, generator: Generator) -> dict[str, Figure]:
         """Return Figure 1: images from the start to the end, for first trials of the paper's rule.
@@ -68,14 +66,21 @@ class RecoverPlan(Plan):
             intermediate = snapshots[:, place]
             has_ended = np.isnan(intermediate).any(-1, keepdims=True)  # before this point
             panels[f"{gradients:,.0f} gradients"] = np.where(has_ended, z_found, intermediate)
-        panels |= {"found": z_found, "original": take_trials(root, "z_true", trials)}
-        images = []
-        for name, z in panels.items():
-            source_group = root if name == "original" else group  # a trial may try several labels
-            labels = take_trials(source_group, "label", trials) if "label" in source_group else None
-            images.append(generator.render(z, len(trials), labels=labels)[:FIGURE_TRIALS])
+        panels["found"] = z_found
+        images = [render_trials(generator, group, z, trials) for z in panels.values()]
+        z_true = take_trials(root, "z_true", trials)
+        images.append(render_trials(generator, root, z_true, trials))
+        pictures = to_pixels(np.array(images)[:, :FIGURE_TRIALS])
         shown = tuple(trials[:FIGURE_TRIALS].tolist())
-        return {f"figure1-{rule}": Figure(to_pixels(np.array(images)), tuple(panels), shown)}
+        return {f"figure1-{rule}": Figure(pictures, (*panels, "original"), shown)}
+
+
+def render_trials(
+    generator: Generator, rows: Mapping[str, np.ndarray], z: np.ndarray, trials: np.ndarray
+) -> np.ndarray:
+    """Return the images of z (trials, latent), with the labels that the rows have for them."""
+    labels = take_trials(rows, "label", trials) if "label" in rows else None
+    return generator.render(z, len(z), labels=labels)
 
 
 def prepare_known_targets(
@@ -83,18 +88,14 @@ def prepare_known_targets(
 ) -> MakeTargets:
     """Return a function that makes each job's target: the image of a known z, in `precision`."""
 
-    def make_targets(jobs: Sequence[Job]) -> Targets:
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
         trials, rows = np.unique([job.trial for job in jobs], return_inverse=True)
         z, labels = draw_true_z(generator, seed, trials), draw_true_labels(generator, seed, trials)
         images = generator.render(z, batch_size, precision, labels)
-        zeros = np.zeros(len(jobs))
-        return Targets(
-            images[rows],
-            z[rows],
-            residual=zeros,
-            sufficient_loss=zeros,
-            labels=None if labels is None else labels[rows],
-        )
+        return [
+            Target(images[row], z[row], label=-1 if labels is None else int(labels[row]))
+            for row in rows
+        ]
 
     return make_targets
 

@@ -1,18 +1,22 @@
-"""Finished trials as columns of the results file."""
+"""Finished trials as columns of the results file, which gives them their dtypes."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from ganinv_cli.loop.trial import StartResult, Trial
-from ganinv_cli.outcome import Outcome
 from ganinv_cli.prior import Prior
 from ganinv_cli.refine import Refined
 from ganinv_cli.store import join_rows
 
 Columns = dict[str, np.ndarray]
 Groups = dict[str, Columns]
+
+_END_FIELDS = ("image_loss", "outcome", "gradients", "redraws", "actions", "seconds")
+_REFINED_FIELDS = {  # column -> field
+    **{name: name for name in ("image_loss", "gradient_norm", "gradients", "seconds", "outcome")},
+    **{"z_found": "z", "steepness": "goldstein_norm"},
+}
 
 
 def make_rule_rows(
@@ -32,25 +36,23 @@ def make_rule_rows(
 
 
 def make_truth_rows(trials: Sequence[Trial]) -> Groups:
-    """Return the true z of each trial, the rows of "/"."""
-    by_number = {trial.job.trial: trial for trial in trials}
+    """Return what is known of the z of each trial, the rows of "/"; no group if z is unknown."""
+    targets = {trial.job.trial: trial.target for trial in trials}
+    if np.isnan(trials[0].target.z_true).any():
+        return {}
     rows = {
-        "trial": np.array(list(by_number)),
-        "z_true": np.stack([trial.z_true for trial in by_number.values()]),
-        **_make_label_column([trial.label for trial in by_number.values()]),
+        "trial": np.array(list(targets)),
+        "z_true": np.stack([target.z_true for target in targets.values()]),
+        **_make_label_column([target.label for target in targets.values()]),
     }
-    return {"": rows}
+    bounds = [target.cramer_rao for target in targets.values()]
+    return {"": rows if None in bounds else rows | {"cramer_rao": np.array(bounds)}}
 
 
-def join_groups(parts: Sequence[Groups]) -> Groups:
+def join_groups(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> Groups:
     """Join rows by group; of several rows of one trial, the first is kept."""
     names = dict.fromkeys(name for piece in parts for name in piece)
     return {name: join_rows([p[name] for p in parts if name in p]) for name in names}
-
-
-def _make_label_column(labels: Sequence[int]) -> Columns:
-    """Return the label column, if there are labels."""
-    return {"label": np.array(labels, np.int32)} if max(labels) >= 0 else {}
 
 
 def z_error(found: np.ndarray, true: np.ndarray) -> float:
@@ -58,93 +60,82 @@ def z_error(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean((found.astype(np.float64) - true) ** 2))
 
 
-def _make_rows(trials: Sequence[Trial], prior: Prior, has_bounds: bool) -> Columns:
-    def column(value: Callable[[Trial], Any], dtype: Any = None) -> np.ndarray:
-        return np.array([value(trial) for trial in trials], dtype)
+def _make_label_column(labels: Sequence[int]) -> Columns:
+    """Return the label column, if there are labels."""
+    return {"label": np.array(labels)} if max(labels) >= 0 else {}
 
-    truths = [trial.z_true for trial in trials]
-    best = _make_end_columns([trial.best for trial in trials], truths, has_bounds)
-    first = _make_end_columns([trial.start_results[0] for trial in trials], truths, has_bounds)
-    return {
-        "trial": column(lambda trial: trial.job.trial),
-        "z_start": column(lambda trial: trial.z_start),
-        **best,
-        "outcome": column(lambda trial: trial.outcome, np.uint8),
-        "gradients": column(lambda trial: trial.gradients, np.float64),
-        "redraws": column(lambda trial: sum(end.redraws for end in trial.start_results), np.int32),
-        **_make_action_columns(
-            [sum(end.actions for end in trial.start_results) for trial in trials]
-        ),
-        "seconds": column(
-            lambda trial: sum(end.seconds for end in trial.start_results), np.float64
-        ),
-        "restarts": column(lambda trial: len(trial.start_results) - 1, np.int32),
-        "shared": column(lambda trial: trial.is_copy, np.uint8),
-        **_make_curve_columns(trials, column),
+
+def _make_rows(trials: Sequence[Trial], prior: Prior, has_bounds: bool) -> Columns:
+    truths = [trial.target.z_true for trial in trials]
+    firsts = [trial.start_results[0] for trial in trials]
+    first = _make_end_columns(firsts, truths, has_bounds)
+    columns = {
+        "trial": np.array([trial.job.trial for trial in trials]),
+        "z_start": np.array([trial.z_start for trial in trials]),
+        **_make_end_columns([_sum_starts(trial) for trial in trials], truths, has_bounds),
+        "restarts": np.array([len(trial.start_results) - 1 for trial in trials]),
+        "shared": np.array([trial.is_copy for trial in trials]),
         **{f"first/{name}": values for name, values in first.items()},
-        "first/at_bound": column(
-            lambda trial: int(prior.is_outside(trial.start_results[0].z).sum()), np.int32
-        ),
-        **_make_refined_columns(trials),
+        "first/at_bound": np.array([prior.is_outside(end.z).sum() for end in firsts]),
     }
+    if len(trials[0].record_points.curve):
+        columns |= {
+            "z_error_least": np.array([trial.least_error for trial in trials]),
+            "curve_loss": np.array([trial.curve_loss for trial in trials]),
+            "curve_error": np.array([trial.curve_error for trial in trials]),
+            "z_snapshots": np.array([trial.snapshots for trial in trials]),
+        }
+    if any(trial.refined for trial in trials):
+        columns |= _make_refined_columns([trial.refined for trial in trials], truths)
+    return columns
+
+
+def _sum_starts(trial: Trial) -> StartResult:
+    """Return the best start with the outcome of the trial and the cost of all starts."""
+    ends = trial.start_results
+    return trial.best._replace(
+        outcome=trial.outcome,
+        gradients=trial.gradients,
+        redraws=sum(end.redraws for end in ends),
+        actions=sum(end.actions for end in ends),
+        seconds=sum(end.seconds for end in ends),
+    )
 
 
 def _make_end_columns(
     ends: Sequence[StartResult], truths: Sequence[np.ndarray], has_bounds: bool
 ) -> Columns:
-    errors = np.array([z_error(end.z, true) for end, true in zip(ends, truths, strict=True)])
-    bounds = np.array([end.bound for end in ends], np.float64)
-    return {
+    columns = {
         "z_found": np.array([end.z for end in ends]),
+        "acted": np.array([end.actions > 0 for end in ends]),
+        **{name: np.array([getattr(end, name) for end in ends]) for name in _END_FIELDS},
         **_make_label_column([end.label for end in ends]),
-        **({} if np.isnan(truths).any() else {"z_error": errors}),
-        **({"error_bound": bounds} if has_bounds else {}),
-        "image_loss": np.array([end.image_loss for end in ends], np.float64),
-        "outcome": np.array([end.outcome for end in ends], np.uint8),
-        "gradients": np.array([end.gradients for end in ends], np.float64),
-        "redraws": np.array([end.redraws for end in ends], np.int32),
-        **_make_action_columns([end.actions for end in ends]),
-        "seconds": np.array([end.seconds for end in ends], np.float64),
     }
+    if has_bounds:
+        columns["error_bound"] = np.array([end.bound for end in ends])
+    if not np.isnan(truths).any():
+        pairs = zip(ends, truths, strict=True)
+        columns["z_error"] = np.array([z_error(end.z, true) for end, true in pairs])
+    return columns
 
 
-def _make_action_columns(counts: Sequence[int]) -> Columns:
-    actions = np.array(counts, np.int32)
-    return {"acted": (actions > 0).astype(np.uint8), "actions": actions}
-
-
-def _make_curve_columns(trials: Sequence[Trial], column: Callable[..., np.ndarray]) -> Columns:
-    """Return the columns of the record points, if there are any."""
-    if not len(trials[0].record_points.curve):
-        return {}
-    return {
-        "z_error_least": column(lambda trial: trial.least_error, np.float64),
-        "curve_loss": column(lambda trial: trial.curve_loss),
-        "curve_error": column(lambda trial: trial.curve_error),
-        "z_snapshots": column(lambda trial: trial.snapshots),
-    }
-
-
-def _make_refined_columns(trials: Sequence[Trial]) -> Columns:
-    """Return the columns of refined z, if any; NaN, and outcome 0, for trials without one.
+def _make_refined_columns(
+    refined: Sequence[Refined | None], truths: Sequence[np.ndarray]
+) -> Columns:
+    """Return the columns of refined z; NaN, and outcome 0, for trials without one.
 
     Without a true z there is no error, and without a test for a minimum no column for the test.
     """
-    if not any(trial.refined for trial in trials):
-        return {}
-    unknown = np.full(len(trials[0].z_true), np.nan)
-    missing = Refined(unknown, np.nan, np.nan, np.nan, np.nan, np.nan, Outcome.stalled)
-    refined = [trial.refined or missing for trial in trials]
+    missing = Refined(np.full(len(truths[0]), np.nan), gradients=np.nan, seconds=np.nan)
+    ends = [each or missing for each in refined]
     columns = {
-        "z_found": np.array([each.z for each in refined]),
-        "z_error": np.array([z_error(e.z, t.z_true) for e, t in zip(refined, trials, strict=True)]),
-        "image_loss": np.array([each.image_loss for each in refined], np.float64),
-        "gradient_norm": np.array([each.gradient_norm for each in refined], np.float64),
-        "steepness": np.array([each.goldstein_norm for each in refined], np.float64),
-        "gradients": np.array([each.gradients for each in refined], np.float64),
-        "seconds": np.array([each.seconds for each in refined], np.float64),
-        "outcome": np.array([0 if e is missing else e.outcome for e in refined], np.uint8),
+        name: np.array([getattr(end, field) for end in ends])
+        for name, field in _REFINED_FIELDS.items()
     }
-    optional = ("z_error", "gradient_norm", "steepness")
-    empty = {name for name in optional if np.isnan(columns[name]).all()}
+    columns["outcome"][[end is missing for end in ends]] = 0
+    pairs = zip(ends, truths, strict=True)
+    columns["z_error"] = np.array([z_error(end.z, true) for end, true in pairs])
+    empty = {
+        name for name in ("z_error", "gradient_norm", "steepness") if np.isnan(columns[name]).all()
+    }
     return {f"polished/{name}": columns[name] for name in columns if name not in empty}

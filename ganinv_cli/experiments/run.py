@@ -1,10 +1,10 @@
 """A whole run from top to bottom, for the commands and the Python functions."""
 
-import glob
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,10 +13,7 @@ import numpy as np
 from ganinv_cli import preconditioner
 from ganinv_cli.encoder.model import Encoder, encoder_path
 from ganinv_cli.engine.engine import Engine
-from ganinv_cli.engine.loaded_generator import (
-    LoadedGenerator,
-    refuse_precision,
-)
+from ganinv_cli.engine.loaded_generator import LoadedGenerator, refuse_precision
 from ganinv_cli.errors import ConfigError
 from ganinv_cli.experiments import images, noise_sweep, recover
 from ganinv_cli.experiments.jobs import PendingJobs
@@ -25,7 +22,6 @@ from ganinv_cli.experiments.progress import ProgressCounter
 from ganinv_cli.experiments.provenance import make_provenance
 from ganinv_cli.experiments.rows import Groups, join_groups
 from ganinv_cli.experiments.worker import Worker
-from ganinv_cli.files import follow_link
 from ganinv_cli.jacobian import (
     POINTS,
     find_spectrum,
@@ -47,7 +43,7 @@ from ganinv_cli.settings.config import (
 from ganinv_cli.settings.shipped import find
 from ganinv_cli.solvers import make_solver
 from ganinv_cli.solvers.gd import GradientDescent
-from ganinv_cli.statistics.descent_theory import Prediction, predict
+from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import Run, open_run, read_results
 
 COMMIT_SECONDS = 5.0
@@ -110,7 +106,8 @@ def run_experiment(
             with open_run(out, about, overwrite) as run:
                 return _fill(run, plan, worker, engine, reporter, inputs)
     except KeyboardInterrupt:
-        reporter.say(_describe_interruption(out))
+        finished = f"what has finished is saved for {out}"
+        reporter.say(f"interrupted; {finished}, and the same command goes on")
         raise
 
 
@@ -145,9 +142,10 @@ def _run_jobs(
     Raises KeyboardInterrupt after an interruption, when what has finished is committed.
     """
     plan, config = worker.plan, worker.plan.config
-    snapshots = [Snapshot(run.snapshot_file(n), run.key) for n in range(engine.workers)]
+    key = f"{run.key} {version('ganinv')}"
+    snapshots = [Snapshot(run.snapshot_file(n), key) for n in range(engine.workers)]
     for snapshot in snapshots:
-        snapshot.select(jobs.find_rules)
+        snapshot.select(jobs.find_rules, plan.is_coupled)
     resumed = [job for snapshot in snapshots for job in snapshot.jobs]
     jobs.leave_out(resumed)
     finished = jobs.total - jobs.missing
@@ -163,7 +161,7 @@ def _run_jobs(
         has_fixed_cost=expected == config.budget,
     )
     constants = _make_constants(plan, engine.generator)
-    uncommitted: list[Groups] = []
+    uncommitted: list[Mapping[str, Mapping[str, np.ndarray]]] = []
 
     def commit() -> Groups:
         """Commit what has finished, and return it."""
@@ -176,12 +174,10 @@ def _run_jobs(
     last_commit = time.monotonic()
     with stop_on_signals(reporter.say) as stop:
         task = replace(worker, snapshots=snapshots)
-        results = engine.run(task, jobs, stop)
         try:
-            with closing(results):
+            with closing(engine.run(task, jobs, stop)) as results:
                 for result in results:
-                    if result.rows:
-                        uncommitted.append({name: dict(r) for name, r in result.rows.items()})
+                    uncommitted += [result.rows] if result.rows else []
                     if time.monotonic() - last_commit > COMMIT_SECONDS:
                         rows = commit()
                         if engine.workers == 1 and not stop.is_set():
@@ -208,8 +204,8 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
 
     TensorFlow must have been started. Raises ConfigError if the generator lacks the precision.
     """
-    from ganinv_cli.engine import devices
-    from ganinv_cli.engine.local import MultiDevice, SingleDevice
+    from ganinv_cli.engine.devices import Device, describe_machine, find_devices
+    from ganinv_cli.engine.local import LocalEngine
 
     if not generator.checkpoint.has_layers:
         polish = getattr(config, "polish", "none")
@@ -220,77 +216,53 @@ def open_engine(config: Config, generator: LoadedGenerator, reporter: Reporter) 
     if config.engine == "ray":
         from ganinv_cli.engine.ray_cluster import open_cluster
 
-        with (
-            devices.Device("cpu", 0).scope(),
-            open_cluster(config, spec, reporter.say) as cluster,
-        ):
+        with Device("cpu", 0).scope(), open_cluster(config, spec, reporter.say) as cluster:
             yield cluster
         return
-    used_devices = devices.find_devices(config.device)
+    devices = find_devices(config.device)
     if config.batch_norm == "batch":  # all trials are one batch, on one device
-        used_devices = used_devices[:1]
-    machine = devices.describe_machine(used_devices, config.precision)
-    with used_devices[0].scope():
-        if len(used_devices) > 1:
-            yield MultiDevice(spec, used_devices, machine)
-        else:
-            yield SingleDevice(generator.build(config.batch_norm, config.device), machine)
+        devices = devices[:1]
+    with devices[0].scope():
+        first = generator.build(config.batch_norm, config.device)
+        yield LocalEngine(spec, devices, first, describe_machine(devices, config.precision))
 
 
-def resolve_settings(config: Settings, generator: Generator) -> Settings:
-    """Return the config with measured numbers for the solver's settings that need measuring.
+def _measure_settings(config: Settings, generator: Generator, reporter: Reporter) -> Settings:
+    """Return the config with what is measured of the generator; show that, and theory on it.
 
     All workers get these numbers, and they are stored in the results file. Raises CheckpointError
     if the images do not depend on z; with a preconditioner, it is measured later and says so.
     """
-    solver = make_solver(config.solver, config.solver_settings)
-    mask = images.read_mask(config, generator) if isinstance(config, ImagesConfig) else None
-    resolved = solver.resolve(generator, mask)
-    if not resolved.preconditioner_points and generator.batch_norm == "frozen":
-        refuse_dead_generator(measure_largest_changes(generator, POINTS))
-    measured = {
-        name: value for name, value in asdict(resolved).items() if value != getattr(solver, name)
-    }
-    if not measured:
-        return config
-    settings = {**config.solver_settings, **measured}
-    return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
-
-
-def predict_descent(config: Config, generator: Generator) -> Prediction | None:
-    """Return the prediction of linear theory for a run, or None if there is none.
-
-    There is one for gradient descent to known z, with resolved settings and frozen batch-norm
-    statistics.
-    """
-    solver = make_solver(config.solver, config.solver_settings)
-    is_known = isinstance(config, RecoverConfig) and generator.batch_norm == "frozen"
-    if not (is_known and isinstance(solver, GradientDescent)):
-        return None
-    spectrum = find_spectrum(generator)
-    if not spectrum.is_usable:
-        return None
-    return predict(*spectrum, solver.make_schedule(config.budget, generator.count_values()))
-
-
-def _measure_settings(config: Settings, generator: Generator, reporter: Reporter) -> Settings:
-    """Return the config with what is measured of the generator; show that, and theory on it."""
-    from ganinv_cli.report.inspect.descent import describe_prediction
-
     if isinstance(config, ImagesConfig) and config.trials == type(config).trials < generator.labels:
         reporter.say(f"{generator.labels} labels, and so {generator.labels} starts for each image")
         config = replace(config, trials=generator.labels)
     _check_labels(generator, config)
     solver = make_solver(config.solver, config.solver_settings)
-    resolved = resolve_settings(config, generator)
-    for name, value in resolved.solver_settings.items():
-        asked = getattr(solver, name)
-        if value != asked:
-            reporter.say(f"[{config.solver}] {name} = {asked!r} is {value:g} here")
-    prediction = predict_descent(resolved, generator)
-    for line in describe_prediction(prediction) if prediction else ():
-        reporter.say(line)
-    return resolved
+    mask = images.read_mask(config, generator) if isinstance(config, ImagesConfig) else None
+    resolved = solver.resolve(generator, mask)
+    if not resolved.preconditioner_points and generator.batch_norm == "frozen":
+        refuse_dead_generator(measure_largest_changes(generator, POINTS))
+    given, measured = asdict(solver), asdict(resolved)
+    measured = {name: value for name, value in measured.items() if value != given[name]}
+    for name, value in measured.items():
+        reporter.say(f"[{config.solver}] {name} = {given[name]!r} is {value:g} here")
+    if isinstance(config, RecoverConfig) and isinstance(resolved, GradientDescent):
+        _predict_descent(resolved, config.budget, generator, reporter)
+    settings = {**config.solver_settings, **measured}
+    return replace(config, solver_tables={**config.solver_tables, config.solver: settings})
+
+
+def _predict_descent(
+    solver: GradientDescent, budget: float, generator: Generator, reporter: Reporter
+) -> None:
+    """Show the prediction of linear theory for known z, if the trials are not coupled."""
+    from ganinv_cli.report.inspect.descent import describe_prediction
+
+    spectrum = find_spectrum(generator) if generator.batch_norm == "frozen" else None
+    if spectrum and spectrum.is_usable:
+        schedule = solver.make_schedule(budget, generator.count_values())
+        for line in describe_prediction(predict(*spectrum, schedule)):
+            reporter.say(line)
 
 
 def _check_labels(generator: Generator, config: Config) -> None:
@@ -312,7 +284,7 @@ def _make_worker(plan: Plan, engine: Engine) -> Worker:
     Raises CheckpointError if the encoder is missing, or was fitted to another generator.
     """
     mixed = engine.machine.precision == "mixed"
-    mixed = mixed and plan.solver.uses_low_precision and plan.any_exact
+    mixed = mixed and plan.solver.uses_low_precision and plan.config.has_exact_images
     if plan.config.start == "random":
         return Worker(plan, mixed)
     if engine.generator.labels:
@@ -343,11 +315,3 @@ def _describe_surplus(run: Run, plan: Plan) -> str:
         f"{run.path} holds {max(map(len, stored)):,} trials, and all of them are shown; "
         f"{plan.config.trials_option} {asked} asks for fewer"
     )
-
-
-def _describe_interruption(out: Path) -> str:
-    path = follow_link(out)
-    beside = path.parent.glob(f"{glob.escape(path.name)}.*")  # the log, and snapshots
-    if not (path.exists() or any(beside)):
-        return "interrupted before any trial had finished; the same command starts again"
-    return f"interrupted; what has finished is saved for {out}, and the same command goes on"

@@ -13,11 +13,11 @@ from ganinv_cli.encoder.model import Encoder
 from ganinv_cli.engine.engine import Counts, WorkerResult, WorkerResults
 from ganinv_cli.errors import GaninvError, OutOfMemoryError
 from ganinv_cli.experiments.plan import Plan, Refiner
-from ganinv_cli.experiments.rows import make_rule_rows
-from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.experiments.rows import make_rule_rows, make_truth_rows
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
-from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, Targets, Trial
+from ganinv_cli.loop.trial import Increment, Limits, MakeTargets, Target, Trial
 from ganinv_cli.network.generator import Generator
 
 RESULT_SECONDS = 0.5  # between results with rows
@@ -32,7 +32,7 @@ class Worker:
     encoder: Encoder | None = None  # for first starts; None: they are drawn from the prior
     snapshots: Sequence[Snapshot] = ()  # of the workers of this machine
 
-    def run(self, generator: Generator, jobs: JobSource, worker: int) -> WorkerResults:
+    def run(self, generator: Generator, jobs: JobQueue, worker: int) -> WorkerResults:
         """Run the jobs of a source until there are none or it is stopped.
 
         Yields the counts of each increment, and rows every RESULT_SECONDS. Rows of finished trials
@@ -47,7 +47,7 @@ class Worker:
                 result = WorkerResult(
                     self._count(increment), batch_size=increment.rows, phase=increment.phase
                 )
-                if jobs.is_exhausted() or time.monotonic() - last_result > RESULT_SECONDS:
+                if jobs.is_exhausted or time.monotonic() - last_result > RESULT_SECONDS:
                     result = self._add_rows(result, ended, rules_ended, generator)
                     ended, last_result = [], time.monotonic()
                 yield result
@@ -58,7 +58,7 @@ class Worker:
             raise OutOfMemoryError() from error
         yield self._add_rows(WorkerResult(Counts()), ended, rules_ended, generator)
 
-    def _run_loop(self, generator: Generator, jobs: JobSource, worker: int) -> Iterator[Increment]:
+    def _run_loop(self, generator: Generator, jobs: JobQueue, worker: int) -> Iterator[Increment]:
         plan, config = self.plan, self.plan.config
         make_targets = plan.prepare_targets(generator)
         if self.encoder is not None:
@@ -72,7 +72,7 @@ class Worker:
             plan.record_points,
             seed=config.seed,
             batch_size=config.batch_size,
-            preconditioned=plan.any_exact and config.loss == "preconditioned",
+            preconditioned=config.has_exact_images and config.loss == "preconditioned",
             mixed_precision=self.mixed_precision,
             mask=None if plan.mask is None else plan.mask.astype(np.float32),
             snapshot=self.snapshots[worker] if worker < len(self.snapshots) else None,
@@ -83,12 +83,12 @@ class Worker:
 
     def _refine_trials(self, increment: Increment, refiner: Refiner) -> Increment:
         seconds = gradients = 0.0
-        for trial in filter(self.plan.should_refine, increment.finished):
+        for trial in increment.finished:
             start_time = time.monotonic()
-            refined = refiner(trial.best.z, trial.target, trial.rule, trial.best.label)
-            refined = refined._replace(seconds=time.monotonic() - start_time)
-            trial.refined = refined
-            seconds, gradients = seconds + refined.seconds, gradients + refined.gradients
+            if refined := refiner(trial):
+                trial.refined = refined._replace(seconds=time.monotonic() - start_time)
+                seconds += trial.refined.seconds
+                gradients += refined.gradients
         return increment._replace(
             seconds=increment.seconds + seconds, gradients=increment.gradients + gradients
         )
@@ -122,23 +122,24 @@ class Worker:
             del rules_ended[job]
         plan = self.plan
         rows = make_rule_rows(trials, plan.get_group, generator.prior, plan.has_bounds)
-        return result._replace(jobs=complete, rows=plan.make_truth_rows(trials) | rows)
+        return result._replace(jobs=complete, rows=make_truth_rows(trials) | rows)
 
 
 def _add_encoder_starts(
     make_targets: MakeTargets, generator: Generator, encoder: Encoder, plan: Plan
 ) -> MakeTargets:
     """Return `make_targets` with the encoder's starts, for the jobs that use it."""
-    encode_starts = start.make_find_starts(generator, encoder, plan.config.initial_batch_size)
+    find_starts = start.make_find_starts(generator, encoder, plan.config.initial_batch_size)
 
-    def make_encoded_targets(jobs: Sequence[Job]) -> Targets:
+    def make_encoded_targets(jobs: Sequence[Job]) -> list[Target]:
         targets = make_targets(jobs)
-        first_starts = np.full(targets.z_true.shape, np.nan, np.float32)
-        rows = np.array([plan.uses_encoder(job) for job in jobs])
-        if rows.any():
-            first_starts[rows] = encode_starts(targets.images[rows].astype(np.float32))
-        return targets._replace(
-            first_start=first_starts, first_start_cost=start.GRADIENTS_PER_IMAGE
-        )
+        chosen = [row for row, job in enumerate(jobs) if plan.uses_encoder(job)]
+        if chosen:
+            images = np.stack([targets[row].image for row in chosen]).astype(np.float32)
+            for row, z in zip(chosen, find_starts(images), strict=True):
+                targets[row] = targets[row]._replace(
+                    first_start=z, first_start_cost=start.GRADIENTS_PER_IMAGE
+                )
+        return targets
 
     return make_encoded_targets

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganinv_cli.clipping import RULES
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop.trial import Limits, RecordPoints, Trial
+from ganinv_cli.loop.trial import Limits, RecordPoints, Target, Trial
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.preconditioner import find_preconditioner
@@ -104,9 +104,11 @@ class Batch:
 
     def make_empty(self, size: int) -> BatchState:
         """Return an empty batch; builds and runs the graph once, so that no later call pays."""
-        z, points = np.zeros(self._generator.latent), RecordPoints(np.zeros(0), np.zeros(0))
-        image, limits = np.zeros(self._generator.image_shape), Limits(0.0, 0.0, 0)
-        trial = Trial(Job(0), "none", (), z, image, 0.0, 0.0, limits, z + np.nan, 0.0, points)
+        target = Target(
+            np.zeros(self._generator.image_shape), z_true=np.zeros(self._generator.latent)
+        )
+        points = RecordPoints(np.zeros(0), np.zeros(0))
+        trial = Trial(Job(0), "none", (), target, Limits(0.0, 0.0, 0), points)
         batch_state = self._begin(tf.nest.map_structure(tf.constant, _stack_starts([trial] * size)))
         self._compiled_steps(batch_state, tf.constant(1))
         return batch_state._replace(code=tf.fill([size], EMPTY))
@@ -192,20 +194,21 @@ class Batch:
 def _stack_starts(trials: Sequence[Trial]) -> Starts:
     """Return the next start of each trial; all are arrays."""
     rules = [RULES[trial.rule] for trial in trials]
-    drawn = np.full(len(trials[0].z_true), np.nan)
-    z_starts = [drawn if trial.start_results else trial.first_start for trial in trials]
+    targets = [trial.target for trial in trials]
+    drawn = np.full(len(targets[0].z_true), np.nan)
+    given = [None if trial.start_results else trial.target.first_start for trial in trials]
     budgets = [trial.limits.budget - trial.gradients for trial in trials]
     return Starts(
-        targets=np.stack([trial.target for trial in trials]).astype(np.float32),
+        targets=np.stack([target.image for target in targets]).astype(np.float32),
         trials=np.array([trial.job.trial for trial in trials], np.int64),
         starts=np.array([len(trial.start_results) for trial in trials], np.int64),
         clamping=np.array([rule.clamping for rule in rules]),
         redrawing=np.array([rule.redrawing for rule in rules]),
         penalty=np.array([rule.penalty for rule in rules], np.float32),
-        residual=np.array([trial.residual for trial in trials], np.float32),
+        residual=np.array([target.residual for target in targets], np.float32),
         budget=np.array(budgets, np.float32),
-        z_true=np.stack([trial.z_true for trial in trials]).astype(np.float32),
-        z_start=np.stack(z_starts).astype(np.float32),
+        z_true=np.stack([target.z_true for target in targets]).astype(np.float32),
+        z_start=np.stack([drawn if z is None else z for z in given]).astype(np.float32),
         labels=np.array([trial.current_label for trial in trials], np.int32),
     )
 

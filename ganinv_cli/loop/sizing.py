@@ -46,7 +46,7 @@ class BatchSizing:
             try:
                 return self._build(self.rows)
             except tf.errors.ResourceExhaustedError as error:
-                self._halve_rows(self.rows, error)
+                self.halve(self.rows, error)
 
     def resize(self, batch_state: BatchState, slots: Slots, gradients_left: float) -> BatchState:
         """Return the batch with as many rows as pay now."""
@@ -57,20 +57,25 @@ class BatchSizing:
         if wanted < before:
             return slots.shrink(batch_state, wanted)
         # a few trials at the end, such as followers, are not worth another batch
-        is_end = slots.job_source.is_exhausted() and len(slots.queue) <= before
+        is_end = slots.job_queue.is_exhausted and len(slots.queue) <= before
         if wanted > before and not is_end:
             try:
                 new_rows = gather_rows(self._build(wanted), list(range(before, wanted)))
                 batch_state = concatenate_batches(batch_state, new_rows)
                 slots.grow(wanted)
-            except tf.errors.ResourceExhaustedError:
-                self.rows, self._settled = wanted // 2, True
+            except tf.errors.ResourceExhaustedError as error:
+                self.halve(wanted, error)
         return batch_state
 
-    def halve(self, batch_state: BatchState, slots: Slots, error: tf.errors.OpError) -> BatchState:
-        """Return half the rows, after memory ran out; those of the others are next."""
-        self._halve_rows(len(slots), error)
-        return slots.shrink(batch_state, self.rows)
+    def halve(self, rows: int, error: tf.errors.OpError) -> None:
+        """Use half of these rows, with which memory ran out. Raises GaninvError if that is none."""
+        if self._coupled or rows == 1:
+            raise GaninvError(
+                "the device's memory ran out "
+                + ("for a batch whose rows are coupled" if self._coupled else "for a single trial")
+                + "; free some, or use another --device"
+            ) from error
+        self.rows, self._settled = rows // 2, True
 
     def record_rate(self, gradients: float, seconds: float) -> None:
         """Record the speed of an increment of a full batch."""
@@ -98,15 +103,6 @@ class BatchSizing:
         batch_state = self._batch.make_empty(rows)
         self._build_seconds = max(self._build_seconds, time.monotonic() - start_time)
         return batch_state
-
-    def _halve_rows(self, rows: int, error: tf.errors.OpError) -> None:
-        if self._coupled or rows == 1:
-            raise GaninvError(
-                "the device's memory ran out "
-                + ("for a batch whose rows are coupled" if self._coupled else "for a single trial")
-                + "; free some, or use another --device"
-            ) from error
-        self.rows, self._settled = rows // 2, True
 
 
 class IncrementSizing:

@@ -2,27 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ganinv_cli.clipping import RULES
-from ganinv_cli.jobs import Job, JobSource
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.batch import RUNNING, BatchState, Observation, gather_rows, replace_rows
 from ganinv_cli.loop.trial import Increment, StartResult, Trial
 from ganinv_cli.outcome import Outcome
 
 MIN_ROWS = 4  # rows; a batch that empties shrinks no further
-
-
-@dataclass
-class Slot:
-    """A trial in a row of the batch, or in the queue."""
-
-    trial: Trial
-    begins: bool = True  # whether its next start is not in the batch yet
-    spent: float = 0.0  # gradients of its current start at the last increment
-    row_state: BatchState | None = None  # its row, (1, …), if it is not in the batch
 
 
 class Slots:
@@ -31,7 +20,7 @@ class Slots:
     def __init__(
         self,
         size: int,
-        job_source: JobSource,
+        job_queue: JobQueue,
         make_trials: Callable[[Sequence[Job]], Iterable[Trial]],
         block_size: int,
         *,
@@ -41,9 +30,9 @@ class Slots:
 
         Rows of a `coupled` batch act on one another, so it ends as a whole.
         """
-        self.job_source, self.coupled = job_source, coupled
-        self.queue: deque[Slot] = deque()
-        self._rows: list[Slot | None] = [None] * size
+        self.job_queue, self.coupled = job_queue, coupled
+        self.queue: deque[Trial] = deque()
+        self._rows: list[Trial | None] = [None] * size
         self._make_trials, self._block_size = make_trials, block_size
         self._jobs: list[Job] = []  # of which no trials are made yet
 
@@ -51,9 +40,9 @@ class Slots:
         return len(self._rows)
 
     @property
-    def taken_rows(self) -> dict[int, Slot]:
-        """The slots that have a trial, by row."""
-        return {row: slot for row, slot in enumerate(self._rows) if slot is not None}
+    def taken_rows(self) -> dict[int, Trial]:
+        """The trials in the batch, by row."""
+        return {row: trial for row, trial in enumerate(self._rows) if trial is not None}
 
     @property
     def is_full(self) -> bool:
@@ -62,21 +51,20 @@ class Slots:
     @property
     def has_more(self) -> bool:
         """Whether there are trials in the queue, or more may come."""
-        return bool(self.queue or self._jobs) or not self.job_source.is_exhausted()
+        return bool(self.queue or self._jobs) or not self.job_queue.is_exhausted
 
     @property
     def starting(self) -> dict[int, Trial]:
         """The trials of which a start begins now, by row."""
-        return {row: slot.trial for row, slot in self.taken_rows.items() if slot.begins}
+        return {row: trial for row, trial in self.taken_rows.items() if trial.begins}
 
-    def add_jobs(self, jobs: Sequence[Job]) -> list[Slot]:
-        """Add the trials of jobs to the queue; return their slots."""
-        slots: list[Slot] = []
-        for first in range(0, len(jobs), self._block_size):
-            block = jobs[first : first + self._block_size]
-            slots += [Slot(trial) for trial in self._make_trials(block)]
-        self.queue.extend(slots)
-        return slots
+    def add_jobs(self, jobs: Sequence[Job]) -> list[Trial]:
+        """Add the trials of jobs to the queue, and return them."""
+        size = self._block_size
+        blocks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
+        trials = [trial for block in blocks for trial in self._make_trials(block)]
+        self.queue.extend(trials)
+        return trials
 
     def fill(self, batch_state: BatchState) -> BatchState:
         """Give the free rows to the next trials."""
@@ -86,15 +74,15 @@ class Slots:
                 if self._rows[row] is None:
                     break
         taken = self.taken_rows
-        returning = {row: slot.row_state for row, slot in taken.items() if slot.row_state}
+        returning = {row: trial.row_state for row, trial in taken.items() if trial.row_state}
         batch_state = replace_rows(batch_state, returning)
         for row in returning:  # last: putting them back may run out of memory
             taken[row].row_state = None
         return batch_state
 
-    def _pop_next(self) -> Slot | None:
+    def _pop_next(self) -> Trial | None:
         if not self.queue:
-            self._jobs = self._jobs or self.job_source.take(self._block_size)
+            self._jobs = self._jobs or self.job_queue.take(self._block_size)
             self.add_jobs(self._jobs)
             self._jobs = []  # last: making their images may run out of memory
         return self.queue.popleft() if self.queue else None
@@ -113,11 +101,11 @@ class Slots:
         """Shrink to `size` rows; trials that do not fit are the next ones, with their state."""
         rows = sorted(range(len(self)), key=lambda row: self._rows[row] is None)
         for row in reversed(rows[size:]):
-            slot = self._rows[row]
-            if slot is not None:
-                if not slot.begins and slot.row_state is None:
-                    slot.row_state = gather_rows(batch_state, [row])
-                self.queue.appendleft(slot)
+            trial = self._rows[row]
+            if trial is not None:
+                if not trial.begins and trial.row_state is None:
+                    trial.row_state = gather_rows(batch_state, [row])
+                self.queue.appendleft(trial)
         self._rows = [self._rows[row] for row in rows[:size]]
         return gather_rows(batch_state, rows[:size])
 
@@ -127,10 +115,10 @@ class Slots:
 
     def count_gradients_left(self) -> float:
         """Return the fewest gradients of any trial until its budget ends or it is recorded."""
-        slots = self.taken_rows.values()
-        trial = next(iter(slots)).trial
-        ends = np.sort(np.concatenate([*trial.record_points, [trial.limits.budget, np.inf]]))
-        spent = [slot.trial.gradients + slot.spent for slot in slots]
+        trials = [*self.taken_rows.values()]
+        points, budget = trials[0].record_points, trials[0].limits.budget
+        ends = np.sort(np.concatenate([*points, [budget, np.inf]]))
+        spent = [trial.gradients + trial.spent for trial in trials]
         return float((ends[np.searchsorted(ends, spent, "right")] - spent).min())
 
     def record_starts(self, z: np.ndarray) -> None:
@@ -138,7 +126,7 @@ class Slots:
         for row, trial in self.starting.items():
             if not trial.start_results:
                 trial.z_start = z[row]
-            self._rows[row] = Slot(trial, begins=False)
+            trial.begins = False
 
     def record_observation(self, observation: Observation, seconds: float) -> Increment:
         """Record an increment; return it with the trials that finished, and their copies.
@@ -150,16 +138,14 @@ class Slots:
         if self.coupled and len(ended) < len(taken):
             ended = []
         spent, finished = 0.0, []
-        for row, slot in taken.items():
-            _record_row(slot, observation, row, seconds / len(taken))
-            gradients = float(observation.gradients[row])
-            spent, slot.spent = spent + gradients - slot.spent, gradients
+        for row, trial in taken.items():
+            spent += _record_row(trial, observation, row, seconds / len(taken))
         for row in ended:
-            trial = taken[row].trial
+            trial = taken[row]
             trial.start_results.append(_make_start_result(trial, observation, row))
-            trial.seconds = 0.0
-            self._rows[row] = Slot(trial) if trial.needs_restart else None
+            trial.begins, trial.spent, trial.seconds = True, 0.0, 0.0
             if not trial.needs_restart:
+                self._rows[row] = None
                 finished.append(trial)
         copies = [copy for trial in finished for copy in self._start_followers(trial)]
         return Increment([*finished, *copies], spent, seconds, len(self))
@@ -167,21 +153,24 @@ class Slots:
     def _start_followers(self, trial: Trial) -> list[Trial]:
         """Return copies of a finished trial; add the other followers at the front of the queue."""
         followers = [trial.make_follower(rule) for rule in trial.followers]
-        self.queue.extendleft(Slot(each) for each in reversed(followers) if not each.is_copy)
+        self.queue.extendleft(each for each in reversed(followers) if not each.is_copy)
         return [each for each in followers if each.is_copy]
 
 
-def _record_row(slot: Slot, observation: Observation, row: int, seconds: float) -> None:
-    """Record an increment of a start, and the state at every point of its gradients in it."""
-    trial = slot.trial
+def _record_row(trial: Trial, observation: Observation, row: int, seconds: float) -> float:
+    """Record an increment of a start, and the state at every point of its gradients in it.
+
+    Return the gradients of the increment.
+    """
+    before, trial.spent = trial.spent, float(observation.gradients[row])
     trial.seconds += seconds
     trial.least_error = min(trial.least_error, float(observation.least_error[row]))
-    first = trial.gradients + slot.spent
-    last = trial.gradients + float(observation.gradients[row])
+    first, last = trial.gradients + before, trial.gradients + trial.spent
     curve, snapshots = ((first < p) & (p <= last) for p in trial.record_points)
     trial.curve_loss[curve] = observation.image_loss[row]
     trial.curve_error[curve] = observation.error[row]
     trial.snapshots[snapshots] = observation.z[row]
+    return trial.spent - before
 
 
 def _make_start_result(trial: Trial, observation: Observation, row: int) -> StartResult:
@@ -192,8 +181,7 @@ def _make_start_result(trial: Trial, observation: Observation, row: int) -> Star
         image_loss=float(observation.image_loss[row]),
         bound=float(observation.bound[row]),
         outcome=Outcome(observation.code[row]),
-        gradients=float(observation.gradients[row])
-        + (0.0 if trial.start_results else trial.first_start_cost),
+        gradients=trial.spent + (0.0 if trial.start_results else trial.target.first_start_cost),
         redraws=int(observation.redraws[row]),
         seconds=trial.seconds,
         label=trial.current_label,

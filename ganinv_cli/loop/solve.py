@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.jobs import JobSource
+from ganinv_cli.jobs import JobQueue
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.loop.sizing import FIRST_ROWS, BatchSizing, IncrementSizing
 from ganinv_cli.loop.slots import Slots
@@ -27,7 +27,7 @@ from ganinv_cli.solvers.solver import Solver
 def solve(
     generator: Generator,
     solver: Solver,
-    job_source: JobSource,
+    job_queue: JobQueue,
     make_targets: MakeTargets,
     limits: Limits,
     record_points: RecordPoints,
@@ -53,7 +53,7 @@ def solve(
     row.
     """
     saved_jobs = snapshot.jobs if snapshot else []
-    if job_source.is_exhausted() and not saved_jobs:
+    if job_queue.is_exhausted and not saved_jobs:
         return
     coupled = generator.batch_norm == "batch"
     first_rows = batch_size or (snapshot.rows if snapshot else 0) or FIRST_ROWS
@@ -70,11 +70,11 @@ def solve(
     sizing = BatchSizing(batch, first_rows, measured=not batch_size, coupled=coupled)
     increment_sizing = IncrementSizing(solver)
     yield Increment(phase=Phase.compiling)
-    batch_state = sizing.make_empty(job_source.remaining + len(saved_jobs))
+    batch_state = sizing.make_empty(job_queue.remaining + len(saved_jobs))
     yield Increment()
     slots = Slots(
         len(batch_state.code),
-        job_source,
+        job_queue,
         lambda jobs: make_trials(jobs, make_targets, limits, record_points, generator),
         batch_size or FIRST_ROWS,
         coupled=coupled,
@@ -86,12 +86,12 @@ def solve(
             if not (coupled and slots.taken_rows):
                 batch_state = slots.fill(batch_state)
             if not slots.taken_rows:
-                if job_source.is_exhausted() or job_source.is_stopped:
+                if job_queue.is_exhausted or job_queue.is_stopped:
                     return
                 yield Increment()
                 continue
             if not coupled:
-                gradients_left = job_source.remaining * solver.expected_gradients
+                gradients_left = job_queue.remaining * solver.expected_gradients
                 batch_state = sizing.resize(batch_state, slots, gradients_left)
             start_time = time.monotonic()
             if starting := slots.starting:
@@ -101,7 +101,8 @@ def solve(
             steps = increment_sizing.choose_steps(slots.count_gradients_left())
             batch_state, observation = batch.advance(batch_state, steps)
         except tf.errors.ResourceExhaustedError as error:
-            batch_state = sizing.halve(batch_state, slots, error)
+            sizing.halve(len(slots), error)
+            batch_state = slots.shrink(batch_state, sizing.rows)
             continue
         seconds = time.monotonic() - start_time
         increment_sizing.record_speed(steps, seconds)
@@ -109,7 +110,7 @@ def solve(
         if full:
             sizing.record_rate(increment.gradients, seconds)
         yield increment
-        if snapshot and (job_source.is_stopped or snapshot.is_due):
+        if snapshot and (job_queue.is_stopped or snapshot.is_due):
             snapshot.save(slots, batch_state, sizing.rows)
-        if job_source.is_stopped:
+        if job_queue.is_stopped:
             return

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,20 +17,21 @@ from ganinv_cli.refine import Refined
 AGREEMENT_TOLERANCE = 1e-3  # share of the image loss within which two starts have found the same
 
 
-class Targets(NamedTuple):
-    """The target images of jobs and their properties, one row per job."""
+class Target(NamedTuple):
+    """The image of a job, and what is known about the z that is sought."""
 
-    images: np.ndarray  # (jobs, height, width, channels) in [-1, 1]
-    z_true: np.ndarray  # (jobs, latent), NaN if unknown
-    residual: np.ndarray  # (jobs,), upper limit of the image loss at the right z; inf: unknown
-    sufficient_loss: np.ndarray  # (jobs,), image loss below which no further start is needed
-    first_start: np.ndarray | None = None  # (jobs, latent), z of the first starts; None: drawn
-    first_start_cost: float = 0.0  # gradients per job
-    labels: np.ndarray | None = None  # (jobs,) int, the true labels; None: unknown
-    cramer_rao: np.ndarray | None = None  # (jobs,), least error of an estimate, by unit of noise
+    image: np.ndarray  # (height, width, channels) in [-1, 1]
+    z_true: np.ndarray  # (latent,), NaN if unknown
+    residual: float = 0.0  # upper limit of the image loss at the right z; inf: unknown
+    sufficient_loss: float = 0.0  # image loss below which no further start is needed
+    label: int = -1  # the true label; -1 if there is none or it is unknown
+    cramer_rao: float | None = None  # tr((JᵀJ)⁻¹) / latent at the true z; None: not computed
+    first_start: np.ndarray | None = None  # (latent,), z of the first start; None: it is drawn
+    first_start_cost: float = 0.0  # in gradients
 
 
-MakeTargets = Callable[[Sequence[Job]], Targets]
+Refine = Callable[[np.ndarray, np.ndarray, str, int], Refined]  # z, image, rule, label
+MakeTargets = Callable[[Sequence[Job]], list[Target]]
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,18 @@ class Trial:
     job: Job
     rule: str
     followers: tuple[str, ...]  # other rules of the job, which begin when this trial has ended
-    z_true: np.ndarray  # (latent,), NaN if unknown
-    target: np.ndarray  # (height, width, channels)
-    residual: float
-    sufficient_loss: float
+    target: Target
     limits: Limits
-    first_start: np.ndarray  # (latent,), z of the first start; NaN if it is drawn
-    first_start_cost: float  # in gradients
     record_points: RecordPoints
-    label: int = -1  # the true label; -1 if there is none or it is unknown
     label_count: int = 0  # labels that the starts take in turn
-    cramer_rao: float = float("nan")  # tr((JᵀJ)⁻¹) / latent at the true z; NaN if not computed
     is_copy: bool = False  # of a trial without clipping, in which this rule would not have acted
     refined: Refined | None = None
     # the progress
     start_results: list[StartResult] = field(default_factory=list, init=False)
+    begins: bool = field(default=True, init=False)  # the next start is not in the batch yet
+    spent: float = field(default=0.0, init=False)  # gradients of the current start
     seconds: float = field(default=0.0, init=False)  # share of the batch's, of the current start
+    row_state: Any = field(default=None, init=False)  # BatchState (1, …), if it waits for a row
     least_error: float = field(default=float("inf"), init=False)  # of z at any update, observed
     z_start: np.ndarray = field(init=False)  # (latent,), NaN before the first start
     curve_loss: np.ndarray = field(init=False)  # (points,), NaN after the end
@@ -97,16 +94,16 @@ class Trial:
 
     def __post_init__(self) -> None:
         points, snapshots = map(len, self.record_points)
-        self.z_start = np.full(len(self.z_true), np.nan, np.float32)
+        self.z_start = np.full(len(self.target.z_true), np.nan, np.float32)
         self.curve_loss = np.full(points, np.nan, np.float32)
         self.curve_error = np.full(points, np.nan, np.float32)
-        self.snapshots = np.full((snapshots, len(self.z_true)), np.nan, np.float32)
+        self.snapshots = np.full((snapshots, len(self.target.z_true)), np.nan, np.float32)
 
     @property
     def gradients(self) -> float:
         """Gradients spent by the finished starts, and by the encoder before the first."""
         if not self.start_results:
-            return self.first_start_cost
+            return self.target.first_start_cost
         return sum(end.gradients for end in self.start_results)
 
     @property
@@ -132,12 +129,12 @@ class Trial:
 
         If the residual of the right z is unknown, agreement of starts is not evidence.
         """
-        best = self.best.image_loss
+        best, residual = self.best.image_loss, self.target.residual
         if self.best.outside:
             return False
-        if 0 < self.residual < np.inf and len(self.start_results) < self.label_count:
+        if 0 < residual < np.inf and len(self.start_results) < self.label_count:
             return False  # the residual from noise does not distinguish labels
-        if best <= self.sufficient_loss or self.best.bound <= self.limits.tolerance:
+        if best <= self.target.sufficient_loss or self.best.bound <= self.limits.tolerance:
             return True
         agreeing = [
             end
@@ -146,7 +143,7 @@ class Trial:
             and end.image_loss <= (1 + AGREEMENT_TOLERANCE) * best
             and end.label == self.best.label
         ]
-        return np.isfinite(self.residual) and len(agreeing) > 1
+        return np.isfinite(residual) and len(agreeing) > 1
 
     @property
     def needs_restart(self) -> bool:
@@ -160,6 +157,10 @@ class Trial:
         """The label of the start that is running or comes next; starts take labels in turn."""
         number = self.job.trial + len(self.start_results)
         return number % self.label_count if self.label_count else -1
+
+    def refine_best(self, refine: Refine) -> Refined:
+        """Return the refinement of the best z for the image, under the trial's rule."""
+        return refine(self.best.z, self.target.image, self.rule, self.best.label)
 
     def make_follower(self, rule: str) -> "Trial":
         """Return the trial of a follower, after the end of this one.
@@ -183,29 +184,13 @@ def make_trials(
     generator: Generator,
 ) -> Iterator[Trial]:
     """Yield the trials with which jobs begin: the one without clipping, or all if there is none."""
-    targets = make_targets(jobs)
-    first_start = targets.first_start
-    if first_start is None:
-        first_start = np.full_like(targets.z_true, np.nan)
-    for row, job in enumerate(jobs):
-        leader = ("none",) if "none" in job.rules else ()
-        for rule in leader or job.rules:
-            yield Trial(
-                job,
-                rule,
-                tuple(other for other in job.rules if other not in leader) if leader else (),
-                targets.z_true[row],
-                targets.images[row],
-                float(targets.residual[row]),
-                max(float(targets.sufficient_loss[row]), rounding_loss(generator)),
-                limits,
-                first_start[row],
-                0.0 if np.isnan(first_start[row]).any() else targets.first_start_cost,
-                record_points,
-                -1 if targets.labels is None else int(targets.labels[row]),
-                generator.labels,
-                np.nan if targets.cramer_rao is None else float(targets.cramer_rao[row]),
-            )
+    rounding = rounding_loss(generator)
+    for job, target in zip(jobs, make_targets(jobs), strict=True):
+        target = target._replace(sufficient_loss=max(target.sufficient_loss, rounding))
+        leads = "none" in job.rules
+        followers = tuple(rule for rule in job.rules if rule != "none") if leads else ()
+        for rule in ("none",) if leads else job.rules:
+            yield Trial(job, rule, followers, target, limits, record_points, generator.labels)
 
 
 class Increment(NamedTuple):

@@ -13,11 +13,9 @@ class Refined(NamedTuple):
     z: np.ndarray  # (latent,) float64
     image_loss: float = np.nan
     gradient_norm: float = np.nan  # of the shortest convex combination of the gradients around z
-    goldstein_norm: float = (
-        np.nan
-    )  # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
+    # gradient_norm / their mean norm: 0 at a minimum, about 1 far from it
+    goldstein_norm: float = np.nan
     gradients: float = 0.0  # spent, including those in float64
     seconds: float = 0.0  # measured by the worker
-    outcome: Outcome = (
-        Outcome.non_finite
-    )  # converged: a minimum, by goldstein_norm; stalled: not a minimum
+    # converged: a minimum, by goldstein_norm; stalled: not a minimum
+    outcome: Outcome = Outcome.non_finite

@@ -11,7 +11,7 @@ from ganinv_cli.errors import CheckpointError, ConfigError
 from ganinv_cli.jacobian import find_spectrum
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.problem import Problem
-from ganinv_cli.settings.declare import MAX_NUMBER
+from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.settings.load import check_type
 from ganinv_cli.solvers.parts.row_clipping import RowClipping
 from ganinv_cli.solvers.solver import Solver
@@ -53,8 +53,8 @@ class GradientDescent(Solver):
 
     rate: float | str | None = None  # a number or "stable"; AUTHORS_RATE if both rates are None
     learning_rate: float | None = None
-    halve_every: int = HALVE_EVERY  # updates; 0: never
-    precision: str = "float64"
+    halve_every: int = declare(HALVE_EVERY, range=(0, MAX_NUMBER))  # updates; 0: never
+    precision: str = declare("float64", choices=("float32", "float64"))
 
     steps_per_increment: ClassVar[int] = 10
     default_snapshots: ClassVar[tuple[int, ...]] = (100, 20_000)
@@ -68,16 +68,9 @@ class GradientDescent(Solver):
                 "[gd] has both rate (on the mean over a picture's values) and learning_rate (on "
                 "their sum); leave one out"
             )
-        for name, value in (("rate", self.rate), ("learning_rate", self.learning_rate)):
-            _check_rate(name, value)
-        if self.halve_every < 0:
-            raise ConfigError(
-                f"[gd] halve_every = {self.halve_every} is below 0; give 0 to halve never"
-            )
-        if self.halve_every > MAX_NUMBER:
-            raise ConfigError(f"[gd] halve_every must be at most {MAX_NUMBER:,}; give 0 for never")
-        if self.precision not in ("float32", "float64"):
-            raise ConfigError(f"[gd] precision = {self.precision!r} is not float32 or float64")
+        if self.rate != STABLE:
+            _check_rate("rate", self.rate, f', or "{STABLE}"')
+        _check_rate("learning_rate", self.learning_rate)
 
     def resolve(self, generator: Generator, mask: np.ndarray | None = None) -> Self:
         """Return the solver with the rate "stable" replaced by the measured number."""
@@ -148,16 +141,14 @@ class GradientDescent(Solver):
         return self.rate / values
 
 
-def _check_rate(name: str, value: float | str | None) -> None:
-    """Raise ConfigError if a rate is given but is not a number above 0, or "stable" if allowed."""
-    if value is None or (name == "rate" and value == STABLE):
-        return
+def _check_rate(name: str, value: float | str | None, words: str = "") -> None:
+    """Raise ConfigError if a rate is given but is not a number above 0; `words`: what else is."""
     if isinstance(value, str):
-        allowed = f'a number, or "{STABLE}"' if name == "rate" else "a number"
-        raise ConfigError(f"[gd] {name} = {value!r} should be {allowed}")
-    check_type(f"[gd] {name}", value, AUTHORS_RATE)
-    if value <= 0:
-        raise ConfigError(f"[gd] {name} = {value} is not above 0")
+        raise ConfigError(f"[gd] {name} = {value!r} should be a number{words}")
+    if value is not None:
+        check_type(f"[gd] {name}", value, AUTHORS_RATE)
+        if value <= 0:
+            raise ConfigError(f"[gd] {name} = {value} is not above 0")
 
 
 SOLVER = GradientDescent

@@ -7,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from ganinv_cli.clipping import ACTION_KINDS
-from ganinv_cli.errors import ConfigError
 from ganinv_cli.network.generator import Generator
 from ganinv_cli.preconditioner import can_be_measured
 from ganinv_cli.problem import Evaluation, Problem
-from ganinv_cli.settings.declare import MAX_NUMBER
+from ganinv_cli.settings.declare import MAX_NUMBER, declare
 from ganinv_cli.solvers.parts import quasi_newton
 from ganinv_cli.solvers.parts.quasi_newton import History, dot
 from ganinv_cli.solvers.parts.row_clipping import RowClipping, stack_actions
@@ -19,12 +18,8 @@ from ganinv_cli.solvers.solver import Solver
 
 MAX_HISTORY = 1000  # pairs of moves and gradients per trial, and random z of a preconditioner
 MAX_PATIENCE = 100_000  # losses that are kept per trial
-_LARGEST = {
-    "memory": MAX_HISTORY,
-    "metric": MAX_HISTORY,
-    "patience": MAX_PATIENCE,
-    "redraws": MAX_NUMBER,
-}
+SHARE = {"range": (0, 1), "exclusive": True}
+POSITIVE = {"range": (0, MAX_NUMBER), "exclusive": True}
 
 
 class _State(NamedTuple):
@@ -39,9 +34,8 @@ class _State(NamedTuple):
     length: tf.Tensor  # (batch,), of the step along it
     jumped: tf.Tensor  # (batch,) bool: the candidate is a start or a redraw, so it is accepted
     history: History
-    loss_history: (
-        tf.Tensor
-    )  # (batch, patience), the image loss after each gradient, the newest last
+    # (batch, patience), the image loss after each gradient, the newest last
+    loss_history: tf.Tensor
     clamped: tf.Tensor  # (batch,) bool: the row has no redraws left and is kept inside the bounds
     gradients: tf.Tensor  # (batch,)
     redraws: tf.Tensor  # (batch,)
@@ -73,38 +67,25 @@ class LBFGS(Solver):
     docs/solvers.md describes the alternatives that were tried.
     """
 
-    memory: int = 100
-    patience: int = 40  # gradients
-    progress: float = 0.3
-    crawl: float = 0.01
+    memory: int = declare(100, range=(1, MAX_HISTORY))
+    patience: int = declare(40, range=(2, MAX_PATIENCE))  # gradients
+    progress: float = declare(0.3, **SHARE)
+    crawl: float = declare(0.01, **SHARE)
     settled: float = 1e-2  # image loss
-    longest: float = 3.0  # of a move, in z
-    shrink: float = 0.3
-    sufficient: float = 1e-4  # Armijo's share of the slope
-    shortest: float = 1e-6  # of a move, in z, below which a direction is given up
-    redraws: int = 3  # per start
-    metric: int = 40  # random z whose J are averaged over; 0: none, as if J is too large
-    fine: float = 0.15  # objective
+    longest: float = declare(3.0, **POSITIVE)  # of a move, in z
+    shrink: float = declare(0.3, **SHARE)
+    sufficient: float = declare(1e-4, **SHARE)  # Armijo's share of the slope
+    # of a move, in z, below which a direction is given up
+    shortest: float = declare(1e-6, **POSITIVE)
+    redraws: int = declare(3, range=(0, MAX_NUMBER))  # per start
+    # random z whose J are averaged over; 0: none, as if J is too large
+    metric: int = declare(40, range=(0, MAX_HISTORY))
+    fine: float = declare(0.15, **POSITIVE)  # objective
 
     steps_per_increment: ClassVar[int] = 5
     default_snapshots: ClassVar[tuple[int, ...]] = (10, 30)
     expected_gradients: ClassVar[float] = 70.0
     uses_low_precision: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.memory < 1 or self.patience < 2:
-            raise ConfigError("[lbfgs] memory must be at least 1, and patience at least 2")
-        if self.redraws < 0 or self.metric < 0:
-            raise ConfigError("[lbfgs] redraws and metric must be 0 or more")
-        for name, largest in _LARGEST.items():
-            if getattr(self, name) > largest:
-                raise ConfigError(f"[lbfgs] {name} must be at most {largest:,}")
-        for name in ("progress", "crawl", "shrink", "sufficient"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"[lbfgs] {name} must be between 0 and 1")
-        for name in ("longest", "shortest", "fine"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"[lbfgs] {name} must be above 0")
 
     @property
     def preconditioner_points(self) -> int:

@@ -68,20 +68,6 @@ def test_devices_that_are_not_there_are_refused(wanted, words):
         devices.find_devices(wanted)
 
 
-def test_more_gpus_than_there_are_is_refused(monkeypatch):
-    real = tf.config.list_logical_devices
-    two = [tf.config.LogicalDevice(f"/device:GPU:{number}", "GPU") for number in range(2)]
-    monkeypatch.setattr(
-        tf.config, "list_logical_devices", lambda kind: two if kind == "GPU" else real(kind)
-    )
-    assert [d.number for d in devices.find_devices("auto")] == [0, 1]
-    assert [d.number for d in devices.find_devices("gpu:1")] == [1]
-    with pytest.raises(
-        UsageError, match="there is no gpu:2; the first is gpu:0, and TensorFlow sees 2"
-    ):
-        devices.find_devices("gpu:1,2")
-
-
 def test_every_gpu_takes_memory_as_it_needs_it_and_none_rounds_to_tf32(monkeypatch):
     grown: list[object] = []
     cards = [tf.config.PhysicalDevice(f"/physical_device:GPU:{n}", "GPU") for n in range(2)]

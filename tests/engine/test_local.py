@@ -8,7 +8,7 @@ import pytest
 
 from ganinv_cli.engine.devices import Device
 from ganinv_cli.engine.engine import Counts, GeneratorSpec, WorkerResult
-from ganinv_cli.engine.local import MultiDevice, SingleDevice
+from ganinv_cli.engine.local import LocalEngine
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.jobs import Job
 from ganinv_cli.settings.machine import Machine
@@ -37,12 +37,10 @@ class Slow:
             yield WorkerResult(Counts(), [Job(1000 + worker)])
 
 
-@pytest.fixture(scope="module", params=["one", "three"])
+@pytest.fixture(scope="module", params=[1, 3])
 def engine(request):
     spec = GeneratorSpec(conditional.make_conditional_checkpoint())
-    if request.param == "one":
-        return SingleDevice(spec.build(), Machine("one"))
-    return MultiDevice(spec, [Device("cpu", 0) for _ in range(3)], Machine("three"))
+    return LocalEngine(spec, [Device("cpu", 0)] * request.param, spec.build(), Machine("CPU"))
 
 
 def test_every_job_is_done_once_by_all_workers(engine):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,9 @@ import pytest
 from ganinv_cli.engine.engine import GeneratorSpec
 from ganinv_cli.engine.loaded_generator import load
 from ganinv_cli.engine.ray_cluster import open_cluster
-from ganinv_cli.errors import UsageError
+from ganinv_cli.errors import GaninvError, UsageError
 from ganinv_cli.experiments.run import run_experiment
+from ganinv_cli.jobs import Job
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.progress import SILENT
 from ganinv_cli.settings.config import RecoverConfig
@@ -127,6 +129,19 @@ def test_the_jobs_of_a_killed_worker_run_again(settings, alone, cluster, tmp_pat
         assert killed.done(), "the run was too short"
         killed.result()
     _check_same(results, alone)
+
+
+def test_workers_that_die_again_and_again_end_the_run(checkpoint, cluster):
+    class Deadly:  # of this function, so that its code is sent to the workers
+        def run(self, generator, jobs, worker):
+            yield os._exit(1)
+
+    config = RecoverConfig(engine="ray", address=cluster.address)
+    spec = GeneratorSpec(builders.read(checkpoint))
+    with mock.patch.dict(os.environ), open_cluster(config, spec, print) as engine:
+        results = engine.run(Deadly(), [Job(0)], threading.Event())
+        with pytest.raises(GaninvError, match="6 workers in a row ended"):
+            list(results)
 
 
 def _computes(pid: int) -> bool:

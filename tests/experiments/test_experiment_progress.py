@@ -16,10 +16,8 @@ from ganinv_cli.experiments.progress import ENOUGH_TRIALS, ProgressCounter
         (4 + 2 * ENOUGH_TRIALS, 1, False, [Counts(ENOUGH_TRIALS, 0, 1e4, 1e4, 10)], 10),
         # trials that take longer than most are not said to be done
         (8, 10, False, [Counts(1, 1, 10, 400, 4)], np.nan),
-        (8, 10, False, [Counts(1, 1, 10, 400, 4)] * 2, 8),
         # no time is given before a rate was measured, and none is left at the end
         (5, 100, False, [Counts(0, 0, 0, 10, 0.1)], np.nan),
-        (5, 100, False, [Counts(0, 0, 0, 10, 0.1), Counts(1, 1, 500, 490, 5)], 0),
         # before a trial has finished, the time is known only if all cost the same
         (14, 100, False, [Counts(0, 0, 0, 500, 5)], np.nan),
         (14, 100, True, [Counts(0, 0, 0, 500, 5)], 5),

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from unittest import mock
 
 import numpy as np
 import pytest
 from called import make_image, make_random_pixels, make_z, run_ganinv, save_image
 
-from ganinv_cli.experiments import run, worker
+from ganinv_cli.experiments import worker
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import NamedImage, read_results, select_images
 
@@ -206,22 +205,6 @@ def test_images_in_the_file_are_shown_as_the_command_names_them_and_not_done_aga
     assert "copy.png is the same image as noise.png in " in again.stderr
     assert _list_shown(again) == ["copy.png", "noise.png", "a.png"]
     assert file.read_bytes() == before
-
-
-def test_images_may_have_different_numbers_of_starts_and_lack_some(
-    invert, faces, tmp_path, monkeypatch
-):
-    shutil.copy(faces / "a.png", tmp_path / "copy.png")
-    invert(tmp_path, "a.png", "copy.png", trials=2)
-    invert(tmp_path, "b.png", trials=3)
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "_run_jobs", mock.Mock(side_effect=KeyboardInterrupt))
-        invert(tmp_path, "c.png", code=130)
-    reported = json.loads(run_ganinv(tmp_path, "report", "invert.h5", "--format", "json").stdout)
-    rows = reported["tables"]["invert"]
-    assert [(row["image"], row["starts"]) for row in rows] == [("a.png", 2), ("b.png", 3)]
-    assert "image=0002/stochastic 0" in " ".join(reported["notes"])
-    assert _list_shown(invert(tmp_path, "c.png", "a.png", trials=2)) == ["c.png", "a.png"]
 
 
 @pytest.mark.parametrize("command", ["invert", "consistency"])

@@ -44,12 +44,6 @@ def test_the_right_label_is_found_with_z(tmp_path: Path) -> None:
     assert (found["restarts"] >= (found["label"] - first) % LABELS).all()
 
 
-def test_a_fixed_label_leaves_nothing_to_try(tmp_path: Path) -> None:
-    groups = _run(tmp_path, RecoverConfig(trials=4, clip=("none",), batch_size=4, label=1)).groups
-    assert "label" not in groups[""] and "label" not in groups["none"]
-    assert (groups["none"]["z_error"] < 1e-7).all()
-
-
 def test_an_image_has_a_start_for_each_label_and_the_label_of_the_best(tmp_path: Path) -> None:
     generator = make_generator(conditional.make_conditional_checkpoint())
     z = np.random.default_rng(2).uniform(-1, 1, (1, conditional.LATENT))

@@ -1,16 +1,9 @@
 """The prediction of theory before a run of gradient descent, and settings that are measured."""
 
-import builders
 import pytest
 from called import list_messages, run_ganinv
 
 from ganinv_cli import preconditioner
-from ganinv_cli.experiments.run import predict_descent
-from ganinv_cli.jacobian import find_spectrum
-from ganinv_cli.network.make_generator import make_generator
-from ganinv_cli.settings.config import InvertConfig, RecoverConfig
-from ganinv_cli.solvers import make_solver
-from ganinv_cli.statistics.descent_theory import predict
 from ganinv_cli.store import read_results
 
 THEORY, LIMIT = "theory: shares of trials below ε", "above the stability limit"
@@ -24,17 +17,6 @@ def test_descent_says_what_to_expect_before_it_starts(easy, tmp_path):
     assert sum(THEORY in line for line in messages) == 1
     stderr = run_ganinv(tmp_path, *run, "--solver", "lbfgs").stderr
     assert THEORY not in stderr and LIMIT not in stderr
-
-
-def test_theory_predicts_a_run_at_its_own_rate_and_budget_or_nothing(easy):
-    tables = {"gd": {"learning_rate": 1e-3, "halve_every": 10}}
-    config = RecoverConfig(solver="gd", solver_tables=tables, budget=41)
-    schedule = make_solver("gd", tables["gd"]).make_schedule(41, easy.generator.count_values())
-    expected = predict(*find_spectrum(easy.generator), schedule)
-    assert predict_descent(config, easy.generator) == expected
-    coupled = make_generator(builders.read(easy.folder), "batch")
-    assert predict_descent(config, coupled) is None
-    assert predict_descent(InvertConfig(solver="gd"), easy.generator) is None
 
 
 @pytest.mark.parametrize(

@@ -34,24 +34,6 @@ def swept(hard, tmp_path_factory):
     return folder, result, read_results(folder / "noise-sweep.h5")
 
 
-@pytest.mark.slow
-def test_no_noise_is_what_recover_does(hard, tmp_path):
-    run_ganinv(tmp_path, "recover", "--checkpoint", hard.folder, *SETTINGS, "--trials", 12)
-    said = _sweep(tmp_path, hard, "--trials", 12, variances=[0]).stderr
-    assert re.search(r"36/36 trials.*, \d+ recovered", said) and "converged" not in said
-    known, noiseless = (
-        read_results(tmp_path / f"{name}.h5") for name in ("recover", "noise-sweep")
-    )
-    assert (noiseless.groups[""]["z_true"] == known.groups[""]["z_true"]).all()
-    assert any(known.groups[rule]["restarts"].any() for rule in RULES)  # these are compared, too
-    for rule in RULES:
-        expected, found = known.groups[rule], noiseless.groups[f"variance=0/{rule}"]
-        for name in ("z_start", "outcome", "restarts"):
-            np.testing.assert_array_equal(found[name], expected[name], name)
-        for name in ("z_found", "first/z_found"):
-            np.testing.assert_allclose(found[name], expected[name], atol=1e-3, err_msg=name)
-
-
 def _match_losses(results, generator, clip):
     """Yield whether each stored image loss is that of the stored z and an image computed here."""
     root = results.groups[""]
@@ -89,9 +71,9 @@ def test_noisy_pixels_are_clipped_on_demand(hard, tmp_path):
 def test_one_start_is_enough_by_its_loss_only_if_it_is_known_what_noise_leaves(hard, clip):
     config = NoiseSweepConfig(variances=(0.1,), clip_pixels=clip)
     jobs = [Job(trial) for trial in range(3)]
-    sought = make_plan(config, hard.generator).prepare_targets(hard.generator)(jobs)
-    assert (sought.sufficient_loss > 0).all() == (not clip)
-    assert (sought.residual > sought.sufficient_loss).all()
+    for target in make_plan(config, hard.generator).prepare_targets(hard.generator)(jobs):
+        assert (target.sufficient_loss > 0) == (not clip)
+        assert target.residual > target.sufficient_loss
 
 
 def test_the_bound_is_that_of_the_jacobian_at_the_true_z(hard, swept):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from called import make_image, run_ganinv, save_image
 
-from ganinv_cli.engine import devices
 from ganinv_cli.loop.batch import rounding_loss
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.store import read_results
@@ -128,19 +127,6 @@ def test_the_method_of_the_papers_code_counts_ever_below_without_a_bound(hard, t
         assert group["z_found"].dtype == np.float64
         assert "error_bound" not in group
     assert results.attributes["precision"] == "float32"  # plain descent needs all digits
-
-
-@pytest.mark.slow
-def test_a_run_goes_on_where_auto_means_something_else(hard, tmp_path, monkeypatch):
-    used = []
-    for flags, trials in (("fpu sse2", 2), ("fpu avx512_bf16", 4)):
-        monkeypatch.setattr(devices, "read_cpuinfo", lambda flags=flags: flags)
-        _recover(tmp_path, hard, "--trials", trials, "--device", "cpu")
-        used.append(read_results(tmp_path / "recover.h5").attributes["precision"])
-    results = read_results(tmp_path / "recover.h5")
-    assert used == ["float32", "mixed"]
-    assert results.attributes["config"]["precision"] == "auto"
-    assert (results.groups["none"]["z_error"] < 1e-6).all()
 
 
 def test_shards_merged_are_the_run(finished, hard, tmp_path):

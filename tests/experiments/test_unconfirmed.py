@@ -61,9 +61,3 @@ def test_every_experiment_says_it_once_and_keeps_it(
     assert (prior["value"], prior["source"]) == ("normal", "given")
     assert note in " ".join(run_ganinv(folder, "report", out, "--format", "text").stdout.split())
     assert "confirmed" not in run_ganinv(folder, *given, "--quiet").stderr
-
-
-def test_a_confirmed_generator_is_not_remarked_on(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "recover.h5"
-    assert "not confirmed" not in run_ganinv(folder, "recover", *QUICK, "--out", out).output
-    assert read_results(out).attributes["generator"]["confirmed"] is True

@@ -130,24 +130,6 @@ def test_each_picture_is_attributed_to_the_generator_that_made_it(compared):
     assert page.index("Which generator made it") < page.index("How near the reconstruction is")
 
 
-def test_the_same_command_attributes_again(compared, generators):
-    """The figures of one generator are no images for the next."""
-    folder, result = compared
-    before = [path.stat().st_mtime_ns for path in sorted(folder.glob("*.h5"))]
-    again = _attribute(folder, generators)
-    assert again.stdout == result.stdout == (folder / "invert" / "attribution.json").read_text()
-    assert [path.stat().st_mtime_ns for path in sorted(folder.glob("*.h5"))] == before
-
-
-def test_a_generator_that_does_not_load_or_is_given_twice_is_refused(compared, generators):
-    folder, first = compared[0], next(iter(generators))
-    (folder / "broken.pt").write_bytes(b"no generator")
-    for others, words in ((["broken.pt"], "broken.pt"), ([first], "is given twice")):
-        result = _attribute(folder, [first, *others], "--out", "new.h5", code=2)
-        assert words in result.stderr
-    assert not list(folder.glob("new*"))
-
-
 def test_a_worse_copy_loses_no_less_and_pixels_that_a_mask_leaves_out_nothing(easy):
     half = np.zeros((16, 16, 1), np.bool_)
     half[:8] = True

@@ -5,7 +5,7 @@ import threading
 import builders
 from small import MARKS, clean_targets, make_limits
 
-from ganinv_cli.jobs import Job, SharedJobs, WorkerJobs
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.solvers import make_solver
@@ -13,7 +13,7 @@ from ganinv_cli.solvers import make_solver
 
 def test_workers_that_share_take_each_job_once_and_less_towards_the_end():
     jobs = [Job(trial) for trial in range(1000)]
-    shared, taken, sizes = SharedJobs(jobs, workers=3), [], []
+    shared, taken, sizes = JobQueue(jobs, workers=3), [], []
 
     def work() -> None:
         while some := shared.take(64):
@@ -27,12 +27,12 @@ def test_workers_that_share_take_each_job_once_and_less_towards_the_end():
         thread.join()
     assert sorted(taken) == jobs
     assert (max(sizes), sizes[-1]) == (64, 1)
-    assert shared.is_exhausted()
+    assert shared.is_exhausted
 
 
 def test_the_loop_waits_for_jobs_that_come_in_portions(tmp_path):
     generator = make_generator(builders.make_hard_checkpoint(tmp_path))
-    queue = WorkerJobs()
+    queue = JobQueue()
     queue.add([Job(0), Job(1)], expected=3)
     looks = solve(
         generator,

@@ -2,17 +2,15 @@
 
 import itertools
 
-import builders
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import MARKS, clean_targets, jobs_of, make_limits, solve_jobs
+from small import MARKS, jobs_of, make_limits, solve_jobs
 
 from ganinv_cli.errors import GaninvError
 from ganinv_cli.loop import sizing
 from ganinv_cli.loop.batch import Batch
 from ganinv_cli.loop.sizing import INCREMENT_SECONDS, BatchSizing, IncrementSizing
-from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
@@ -20,21 +18,6 @@ JOBS = jobs_of(("none", "stochastic"), 12)
 CLOSE = make_limits(tolerance=1e-5)
 GD = make_solver("gd", {"learning_rate": 2e-3})
 FAR = 1e6  # gradients
-
-
-@pytest.fixture(scope="module")
-def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
-
-
-@pytest.fixture(scope="module")
-def lbfgs():
-    return make_solver("lbfgs", {"memory": 20, "patience": 20})
-
-
-@pytest.fixture(scope="module")
-def done(hard, lbfgs):
-    return solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=16)
 
 
 def assert_same(found, done):
@@ -82,12 +65,6 @@ def test_the_batch_is_halved_if_memory_runs_out_and_no_trial_is_lost(
         np.testing.assert_allclose(found[job].curve_loss[early], trial.curve_loss[early], rtol=0.05)
 
 
-def test_memory_may_run_out_before_anything_ran(hard, lbfgs, monkeypatch):
-    tried = limit_memory(monkeypatch, "make_empty", most=4)
-    assert len(solve_jobs(hard, lbfgs, JOBS[:6], batch_size=6)) == 6
-    assert tried == [6, 3]
-
-
 @pytest.fixture
 def hasty(monkeypatch):
     """A measured batch begins with 4 rows and doubles at once."""
@@ -105,28 +82,6 @@ def test_a_larger_batch_that_does_not_fit_leaves_the_one_that_did(
     found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
     assert (tried, {look.rows for look in looks}) == ([4, 8], {4})
     assert_same(found, done)
-
-
-def test_a_batch_that_grows_and_shrinks_loses_no_trial(hard, lbfgs, done, monkeypatch, hasty):
-    rows = iter([4, 4, 8, 8, 2, 2, 2, 4])
-    monkeypatch.setattr(BatchSizing, "choose_rows", lambda self, left: next(rows, 4))
-    looks = []
-    found = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=0, looks=looks)
-    assert {2, 8, 4} <= {look.rows for look in looks}
-    assert_same(found, done)
-
-
-def test_images_for_which_there_is_no_memory_are_made_with_fewer_rows(hard, lbfgs):
-    asked: list[int] = []
-
-    def supply(jobs):
-        asked.append(len(jobs))
-        if len(asked) == 2:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-        return clean_targets(hard)(jobs)
-
-    assert len(solve_jobs(hard, lbfgs, JOBS, batch_size=8, supply=supply)) == len(JOBS)
-    assert asked[1] == asked[2]
 
 
 def test_no_memory_for_one_trial_is_a_sentence(hard, lbfgs, monkeypatch):
@@ -164,11 +119,6 @@ def test_rows_double_while_that_pays(monkeypatch):
     assert pace(rates, monkeypatch, rows=48, measured=False) == [48]
 
 
-def test_a_graph_is_not_built_for_less_work_than_it_would_save(monkeypatch):
-    assert pace({64: 100, 128: 190}, monkeypatch, 5.0, left=100 * 100) == [64]
-    assert pace({64: 100, 128: 110}, monkeypatch, 5.0, left=100 * 200)[:2] == [64, 128]
-
-
 def test_an_increment_grows_until_it_takes_its_time():
     control, seconds_per_step = IncrementSizing(GD), 1e-3
     for _ in range(10):
@@ -180,13 +130,6 @@ def test_an_increment_grows_until_it_takes_its_time():
     control = IncrementSizing(make_solver("lbfgs", {}))
     control.record_speed(5, 1e-6)
     assert control.choose_steps(FAR) == 5  # a trial is short
-
-
-@pytest.mark.parametrize(("left", "steps"), [(1, 10), (10, 10), (11, 20), (200, 40)])
-def test_an_increment_ends_where_a_row_is_recorded(left, steps):
-    control = IncrementSizing(GD)
-    control.record_speed(10, 1e-6)  # grows to 40
-    assert control.choose_steps(left) == steps
 
 
 def test_no_result_depends_on_the_length_of_increments(hard, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from small import Key, clean_targets, jobs_of, make_limits, make_simple, solve_jobs, targets_at
 
 from ganinv_cli.jobs import Job
-from ganinv_cli.loop import sizing, snapshot
+from ganinv_cli.loop import sizing
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
@@ -97,24 +97,17 @@ def test_restarts_followers_and_jobs_that_were_not_begun_go_on(tmp_path, stop_af
     assert_same(resumed, solve_jobs(generator, solver, jobs, **settings), atol=1e-5)
 
 
-def test_trials_that_do_not_fit_a_smaller_batch_are_not_lost(generator, tmp_path):
-    _, saved = stop(tmp_path / "s", generator, GD, JOBS, 4, **WHOLE_RUN)
-    looks = []
-    resumed = solve_jobs(
-        generator, GD, [], end=TO_THE_END, batch_size=4, snapshot=saved, looks=looks
-    )
-    assert sum(look.gradients for look in looks) == 6 * (100 - 4 * 10)
-    assert_same(resumed, solve_jobs(generator, GD, JOBS, **WHOLE_RUN), atol=1e-4)
-
-
 def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_path):
     generator = make_generator(checkpoint, batch_norm="batch")
     jobs = jobs_of(["none"], 4)
 
     def make_targets(some):
-        starts = np.full((len(some), generator.latent), np.nan)
-        starts[[job.trial == 1 for job in some]] = 2000  # which ends at once, and couples still
-        return clean_targets(generator)(some)._replace(first_start=starts)
+        targets = clean_targets(generator)(some)
+        away = np.full(generator.latent, 2000.0)  # which ends at once, and couples still
+        return [
+            each._replace(first_start=away) if job.trial == 1 else each
+            for job, each in zip(some, targets, strict=True)
+        ]
 
     settings = {"end": TO_THE_END, "batch_size": 4, "supply": make_targets}
     whole = solve_jobs(generator, GD, jobs, **settings)
@@ -124,7 +117,7 @@ def test_a_coupled_batch_goes_on_with_the_rows_that_had_ended(checkpoint, tmp_pa
     assert not finished
     assert_same(go_on(finished, saved, generator, GD, jobs, **settings), whole)
     saved = Snapshot(tmp_path / "s", "run")
-    saved.select(lambda job: job.rules if job.trial else ())
+    saved.select(lambda job: job.rules if job.trial else (), coupled=True)
     assert saved.jobs == []  # one without the others is another batch
 
 
@@ -132,7 +125,7 @@ def test_what_is_no_longer_pending_is_dropped(generator, tmp_path):
     jobs = [Job(trial, rules=("none", "standard", "wall")) for trial in range(3)]
     _, saved = stop(tmp_path / "s", generator, GD, jobs, 2, **WHOLE_RUN)
     pending = {0: ("standard", "wall"), 1: ("none", "wall"), 2: ("none", "standard", "wall")}
-    saved.select(lambda job: pending[job.trial])
+    saved.select(lambda job: pending[job.trial], coupled=False)
     assert saved.jobs == [Job(1, rules=("none", "wall")), jobs[2]]
     done = solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN)
     assert done.keys() == list_keys([Job(1, rules=("none", "wall")), jobs[2]])
@@ -149,13 +142,6 @@ def test_a_measured_batch_begins_with_the_size_that_was_saved(generator, tmp_pat
     assert looks[0].rows == 3
 
 
-def test_a_batch_is_saved_every_few_minutes(generator, tmp_path, monkeypatch):
-    monkeypatch.setattr(snapshot, "SAVE_SECONDS", 0.0)
-    whole = solve_jobs(generator, GD, JOBS, snapshot=Snapshot(tmp_path / "s", "run"), **WHOLE_RUN)
-    saved = Snapshot(tmp_path / "s", "run")
-    assert_same(solve_jobs(generator, GD, [], snapshot=saved, **WHOLE_RUN), whole)
-
-
 def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_path):
     path = tmp_path / "s"
     stop(path, generator, GD, JOBS, 2, **WHOLE_RUN)
@@ -164,11 +150,3 @@ def test_a_file_of_another_run_or_a_damaged_one_counts_as_none(generator, tmp_pa
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert (Snapshot(path, "run").jobs, Snapshot(path, "run").rows) == ([], 0)
-
-
-def test_trials_that_do_not_fit_begin_again(generator, tmp_path):
-    """As if saved by another version: the history has another length."""
-    solver = make_solver("lbfgs", {"memory": 9, "patience": 10})
-    _, saved = stop(tmp_path / "s", generator, LBFGS, JOBS, 1, batch_size=6)
-    resumed = solve_jobs(generator, solver, [], batch_size=6, snapshot=saved)
-    assert_same(resumed, solve_jobs(generator, solver, JOBS, batch_size=6))

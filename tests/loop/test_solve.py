@@ -11,49 +11,22 @@ from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
 from ganinv_cli.solvers import make_solver
 
-
-@pytest.fixture(scope="module")
-def hard(tmp_path_factory):
-    return make_generator(builders.make_hard_checkpoint(tmp_path_factory.mktemp("hard")))
-
-
-@pytest.fixture(scope="module")
-def lbfgs():
-    return make_solver("lbfgs", {"memory": 20, "patience": 20})
-
-
 JOBS = jobs_of(("none", "stochastic"), 12)
 
 
-CLOSE = make_limits(tolerance=1e-5)  # so close to the solution that rounding cannot be seen in z
-
-
-@pytest.fixture(scope="module")
-def done(hard, lbfgs):
-    return solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=5)
-
-
-@pytest.fixture(scope="module")
-def observed(hard, lbfgs):
-    """Return the trials, and the reports of the loop."""
+def test_every_job_is_done_once_at_any_batch_size(hard, lbfgs, done):
     looks = []
-    return solve_jobs(hard, lbfgs, JOBS, batch_size=5, looks=looks), looks
-
-
-def test_every_job_is_done_once(observed):
-    done, looks = observed
-    assert sorted(done) == sorted((job.trial, 0, *job.rules) for job in JOBS)
-    spent = sum(trial.gradients for trial in done.values())
-    assert sum(look.gradients for look in looks) == spent
-
-
-def test_the_batch_size_changes_nothing_but_rounding(hard, lbfgs, done):
-    other = solve_jobs(hard, lbfgs, JOBS, end=CLOSE, batch_size=24)
-    assert other.keys() == done.keys()
+    others = solve_jobs(
+        hard, lbfgs, JOBS, end=make_limits(tolerance=1e-5), batch_size=5, looks=looks
+    )
+    assert sorted(others) == sorted(done) == sorted((job.trial, 0, *job.rules) for job in JOBS)
+    assert sum(look.gradients for look in looks) == sum(t.gradients for t in others.values())
+    shares = sum(end.seconds for trial in others.values() for end in trial.start_results)
+    assert shares == pytest.approx(sum(look.seconds for look in looks), rel=1e-6)
     for key, trial in done.items():
-        assert other[key].outcome == trial.outcome
+        assert others[key].outcome == trial.outcome
         if trial.outcome is Outcome.converged:
-            np.testing.assert_allclose(other[key].best.z, trial.best.z, atol=1e-3)
+            np.testing.assert_allclose(others[key].best.z, trial.best.z, atol=1e-3)
 
 
 def test_the_last_trials_do_not_pay_for_an_empty_batch(hard, lbfgs, monkeypatch):
@@ -93,25 +66,6 @@ def test_curves_and_snapshots_are_what_was_seen_at_their_marks(hard, lbfgs):
     np.testing.assert_allclose(trial.curve_error[1], measure_z_error(short), rtol=1e-4)
     np.testing.assert_allclose(trial.snapshots[1], short.best.z, atol=1e-6)
     assert np.isnan(short.curve_loss[MARKS.curve > 20]).all()
-
-
-def test_seconds_add_up_to_the_time_the_batch_took(observed):
-    done, looks = observed
-    shares = sum(end.seconds for trial in done.values() for end in trial.start_results)
-    assert shares == pytest.approx(sum(look.seconds for look in looks), rel=1e-6)
-
-
-def test_the_graph_is_traced_once(hard, lbfgs, monkeypatch):
-    traced = []
-    real = type(lbfgs).step
-
-    def step(self, *arguments):
-        traced.append(1)
-        return real(self, *arguments)
-
-    monkeypatch.setattr(type(lbfgs), "step", step)
-    solve_jobs(hard, lbfgs, JOBS, batch_size=5)
-    assert len(traced) == 1
 
 
 def test_coupled_rows_run_to_the_end_together(tmp_path):

@@ -92,12 +92,12 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
     found_minima = 0
     for trial in minima:
         assert trial.outcome is Outcome.converged
-        found = polisher(trial.best.z, trial.target, "none")
+        found = polisher(trial.best.z, trial.target.image, "none")
         assert found.goldstein_norm < 0.5
         assert (found.outcome is Outcome.converged) == (found.goldstein_norm <= 0.1)
         assert found.image_loss == pytest.approx(trial.best.image_loss, rel=1e-4)
         found_minima += found.outcome is Outcome.converged
-        other = nowhere(_random_z(), trial.target, "none")
+        other = nowhere(_random_z(), trial.target.image, "none")
         assert other.outcome is Outcome.stalled
         assert other.goldstein_norm > 0.9
     assert found_minima >= 4
@@ -109,14 +109,14 @@ def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
     in_float32 = MinimumTest().compile_for(generator)
     for trial in minima:
         found, expected = (
-            each(trial.best.z, trial.target, "standard") for each in (in_float32, polisher)
+            each(trial.best.z, trial.target.image, "standard") for each in (in_float32, polisher)
         )
         assert found.outcome is expected.outcome
         assert found.goldstein_norm == pytest.approx(expected.goldstein_norm, abs=0.02)
         assert found.image_loss == pytest.approx(expected.image_loss, rel=1e-5)
         np.testing.assert_array_equal(found.z, found.z.astype(np.float32))
         unmoved = MinimumTest(steps=0).compile_for(generator)
-        assert unmoved(_random_z(), trial.target, "none").outcome is Outcome.stalled
+        assert unmoved(_random_z(), trial.target.image, "none").outcome is Outcome.stalled
     image = generator.render(_random_z(1)[None], 1)[0]
     found = in_float32(_random_z(1) + 1e-3, image, "standard")
     assert found.outcome is Outcome.converged

@@ -13,6 +13,7 @@ from small import (
 )
 
 from ganinv_cli.clipping import ACTION_KINDS, RULES
+from ganinv_cli.loop.trial import Target
 from ganinv_cli.prior import Uniform
 from ganinv_cli.settings.names import SOLVERS
 from ganinv_cli.solvers import make_solver
@@ -48,10 +49,9 @@ def test_no_rule_acts_where_z_stays_inside(generator, solver):
     """Steps from a start near the true z, far from the bounds."""
 
     def make_targets(jobs):
-        given = targets_at(generator, 0.1)(jobs)
-        given.z_true[:] *= 0.2
-        images = generator.render(given.z_true, len(jobs))
-        return given._replace(images=images, first_start=given.z_true * 0.9)
+        z = np.stack([0.2 * each.z_true for each in targets_at(generator, 0.1)(jobs)])
+        images = generator.render(z, len(jobs))
+        return [Target(*each, first_start=0.9 * each[1]) for each in zip(images, z, strict=True)]
 
     end = make_limits(budget=300, restarts=0)
     done = solve_jobs(generator, solver, jobs_of(RULES), end=end, supply=make_targets)
@@ -71,7 +71,7 @@ def test_every_rule_but_none_acts_where_the_true_z_is_outside(generator, solver)
 def test_clamping_a_given_start_is_an_action(generator, solver, rule):
     def make_targets(jobs):
         given = targets_at(generator, 0.1)(jobs)
-        return given._replace(first_start=np.full_like(given.z_true, 3.0))
+        return [each._replace(first_start=np.full_like(each.z_true, 3.0)) for each in given]
 
     end = make_limits(budget=1, restarts=0)
     done = solve_jobs(generator, solver, jobs_of([rule], 2), end=end, supply=make_targets)

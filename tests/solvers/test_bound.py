@@ -56,7 +56,7 @@ def test_where_float32_can_come_no_nearer_a_start_has_converged(tmp_path):
 def test_it_says_nothing_of_the_true_z(generator):
     def elsewhere(jobs):
         sought = clean_targets(generator)(jobs)
-        return sought._replace(z_true=sought.z_true + 3)
+        return [each._replace(z_true=each.z_true + 3) for each in sought]
 
     end = make_limits(tolerance=1e-5)
     right = solve_jobs(generator, LBFGS, JOBS[:6], end=end)

@@ -79,7 +79,7 @@ def test_a_first_start_outside_is_brought_inside(solver, rule):
 
     def make_targets(jobs):
         given = targets_at(generator, OUTSIDE)(jobs)
-        return given._replace(first_start=given.z_true)  # it makes the image, from outside
+        return [each._replace(first_start=each.z_true) for each in given]  # it makes the image
 
     end = make_limits(budget=200, restarts=0)
     done = solve_jobs(generator, solver, jobs_of([rule]), end=end, supply=make_targets)

@@ -77,7 +77,7 @@ def test_a_budget_is_spent_to_the_gradient(generator, solver):
 def test_the_image_loss_is_that_of_the_z_that_is_returned(generator, solver):
     (trial,) = solve_jobs(generator, solver, _jobs(1, ["none"]), end=make_limits(budget=7)).values()
     image = generator(tf.constant(trial.best.z[None], tf.float32)).numpy()[0]
-    expected = ((image - trial.target) ** 2).sum()
+    expected = ((image - trial.target.image) ** 2).sum()
     np.testing.assert_allclose(trial.best.image_loss, expected, rtol=1e-4)
 
 

@@ -8,7 +8,7 @@ import builders
 import numpy as np
 import tensorflow as tf
 
-from ganinv_cli.jobs import Job, SharedJobs
+from ganinv_cli.jobs import Job, JobQueue
 from ganinv_cli.loop.snapshot import Snapshot
 from ganinv_cli.loop.solve import solve
 from ganinv_cli.loop.trial import (
@@ -16,7 +16,7 @@ from ganinv_cli.loop.trial import (
     Limits,
     MakeTargets,
     RecordPoints,
-    Targets,
+    Target,
     Trial,
 )
 from ganinv_cli.network.generator import Generator
@@ -55,12 +55,12 @@ def make_limits(**changed: float) -> Limits:
 def clean_targets(generator: Generator, spoil: tuple[int, ...] = ()) -> MakeTargets:
     """The image of each trial's own z; NaN for the trials in `spoil`."""
 
-    def make_targets(jobs: Sequence[Job]) -> Targets:
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
         trials = np.array([job.trial for job in jobs])
         z = make_truths(generator, trials)
         images = generator.render(z, len(z))
         images[np.isin(trials, spoil)] = np.nan
-        return Targets(images, z, np.zeros(len(z)), np.zeros(len(z)))
+        return [Target(*each) for each in zip(images, z, strict=True)]
 
     return make_targets
 
@@ -70,13 +70,13 @@ def noisy_targets(
 ) -> MakeTargets:
     """The image of each trial's own z with its own Gaussian noise."""
 
-    def make_targets(jobs: Sequence[Job]) -> Targets:
-        sought = clean_targets(generator)(jobs)
-        noise = [
-            np.random.default_rng(job.trial).normal(size=generator.image_shape) for job in jobs
-        ]
-        images = (sought.images + variance**0.5 * np.stack(noise)).astype(np.float32)
-        return Targets(images, sought.z_true, *(np.full(len(jobs), x) for x in (residual, enough)))
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
+        targets = []
+        for job, clean in zip(jobs, clean_targets(generator)(jobs), strict=True):
+            noise = np.random.default_rng(job.trial).normal(size=generator.image_shape)
+            image = (clean.image + variance**0.5 * noise).astype(np.float32)
+            targets.append(Target(image, clean.z_true, residual, enough))
+        return targets
 
     return make_targets
 
@@ -112,7 +112,7 @@ def solve_jobs(
     for look in solve(
         generator,
         solver,
-        SharedJobs(jobs, stop=stop),
+        JobQueue(jobs, stop=stop),
         supply or clean_targets(generator),
         end or make_limits(),
         MARKS,
@@ -146,7 +146,7 @@ def cast_to_float64(preconditioner: Preconditioner) -> Preconditioner:
 
 def measure_z_error(trial: Trial) -> float:
     """‖z − z_true‖² / latent of the best start."""
-    return float(np.mean((trial.best.z.astype(np.float64) - trial.z_true) ** 2))
+    return float(np.mean((trial.best.z.astype(np.float64) - trial.target.z_true) ** 2))
 
 
 def make_simple(prior: Prior) -> Generator:
@@ -160,12 +160,12 @@ def make_simple(prior: Prior) -> Generator:
 def targets_at(generator: Generator, *shares: float, residual: float = 0.0) -> MakeTargets:
     """Images of z with two components at a share, by trial, of the way from 0 to a bound."""
 
-    def make_targets(jobs: list[Job]) -> Targets:
-        z = clean_targets(generator)(jobs).z_true
+    def make_targets(jobs: Sequence[Job]) -> list[Target]:
+        z = np.stack([target.z_true for target in clean_targets(generator)(jobs)])
         share = np.array([shares[job.trial % len(shares)] for job in jobs])
         z[:, 0], z[:, 1] = share * generator.prior.low, share * generator.prior.high
-        row = np.zeros(len(jobs))
-        return Targets(generator.render(z, len(z)), z, row + residual, row)
+        images = generator.render(z, len(z))
+        return [Target(*each, residual) for each in zip(images, z, strict=True)]
 
     return make_targets
 

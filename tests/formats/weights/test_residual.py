@@ -153,9 +153,9 @@ def test_pixels_that_do_not_count_change_nothing(generator, name):
     counted[4:11, 2:9] = 0
 
     def scribbled(jobs):
+        rest = 0.9 * (1 - counted)
         sought = clean_targets(generator)(jobs)
-        over = sought.images * counted + 0.9 * (1 - counted)
-        return sought._replace(images=over.astype(np.float32))
+        return [each._replace(image=each.image * counted + rest) for each in sought]
 
     jobs = jobs_of(RULES, 1)
     end = make_limits(budget=40, restarts=0)
