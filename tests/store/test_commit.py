@@ -208,7 +208,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(path, monkeyp
 
     monkeypatch.setattr(lock.FileLock, "acquire", deny)
     with (
-        pytest.raises(ResultsError, match=r"cannot be written \(Permission denied\)"),
+        pytest.raises(UsageError, match=r"cannot be written \(Permission denied\)"),
         open_run(path, make_provenance()),
     ):
         pass
