@@ -52,15 +52,6 @@ def test_files_come_as_named_and_folders_by_name_each_file_once(tmp_path: Path) 
     assert list_named_images([named, folder, folder / "b.png"]) == expected
 
 
-def test_links_are_followed_and_end(tmp_path: Path) -> None:
-    write(tmp_path / "elsewhere" / "a.png")
-    folder = tmp_path / "folder"
-    write(folder / "b.png")
-    (folder / "link").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "back").symlink_to(folder)
-    assert list_named_images([folder]) == [folder / "b.png", folder / "link" / "a.png"]
-
-
 def test_what_does_not_exist_or_holds_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere")
     for name in ("none.png", "gone.png"):

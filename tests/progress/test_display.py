@@ -5,7 +5,6 @@ import math
 import signal
 
 import pytest
-from builders import make_weights, rename_arrays, save_checkpoint
 from rich.console import Console
 
 from ganinv_cli.progress.display import Display, Work, format_duration
@@ -77,16 +76,3 @@ def test_a_training_stops_after_a_step_and_says_what_is_saved(saved, tmp_path, c
     assert "resuming after 2\n3/9 " in said and "2 images/s" in said
     end = "the same command goes on" if saved else "nothing was done yet"
     assert said.splitlines()[-1].startswith("interrupted; ") and end in said
-
-
-@pytest.mark.slow
-def test_a_run_on_a_terminal_shows_its_phases(start_on_terminal, tmp_path):
-    checkpoint = save_checkpoint(tmp_path / "small", rename_arrays(make_weights(), "C")).parent
-    recover = ("-m", "ganinv_cli", "recover", "--checkpoint", checkpoint, "--trials", 12)
-    options = ("--batch-size", 2, "--solver", "gd", "--budget", 20_000)
-    phases = ("loading TensorFlow", "measuring the generator", "compiling", "0/36 trials")
-    terminal = start_on_terminal(*recover, *options)
-    for text in (*phases, " recovered  "):
-        terminal.wait_for(text, 120)
-    places = [terminal.text.index(phase) for phase in phases]
-    assert places == sorted(places)

@@ -10,7 +10,6 @@ from ganinv_cli.jobs import Job
 from ganinv_cli.network.layers import Activation, Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.outcome import Outcome
-from ganinv_cli.refine import minimum
 from ganinv_cli.refine.minimum import MinimumTest
 from ganinv_cli.solvers import make_solver
 
@@ -103,28 +102,7 @@ def test_where_the_solver_stopped_is_a_minimum_and_a_random_z_is_none(generator,
     assert found_minima >= 4
 
 
-def test_in_float32_the_same_z_are_minima(tmp_path, polisher, minima):
-    checkpoint = builders.trace_layers(builders.make_checkpoint(tmp_path))
-    generator = make_generator(checkpoint)
-    in_float32 = MinimumTest().compile_for(generator)
-    for trial in minima:
-        found, expected = (
-            each(trial.best.z, trial.target, "standard") for each in (in_float32, polisher)
-        )
-        assert found.outcome is expected.outcome
-        assert found.goldstein_norm == pytest.approx(expected.goldstein_norm, abs=0.02)
-        assert found.image_loss == pytest.approx(expected.image_loss, rel=1e-5)
-        np.testing.assert_array_equal(found.z, found.z.astype(np.float32))
-        unmoved = MinimumTest(steps=0).compile_for(generator)
-        assert unmoved(_random_z(), trial.target, "none").outcome is Outcome.stalled
-    image = generator.render(_random_z(1)[None], 1)[0]
-    found = in_float32(_random_z(1) + 1e-3, image, "standard")
-    assert found.outcome is Outcome.converged
-    assert found.image_loss < 1e-9
-    assert found.gradients < 40  # none of them counts five
-
-
-@pytest.mark.parametrize("kinked", range(LATENT))
+@pytest.mark.parametrize("kinked", [0, 3, LATENT - 1])
 def test_a_minimum_in_kinks_is_one_though_no_gradient_vanishes(kinked):
     generator, target, z = _shapes(kinked)
     off = np.array([1e-3] * (LATENT - 1) + [0])
@@ -167,21 +145,3 @@ def test_z_that_is_no_number_is_said_to_be_none(generator, polisher):
         polished = polisher(z, image, "none")
         assert polished.outcome is Outcome.non_finite
         assert np.isnan(polished.image_loss)
-
-
-def test_gradients_that_are_computed_in_blocks_are_the_same(generator, polisher, monkeypatch):
-    z, target = np.stack([_random_z(seed) for seed in range(7)]), np.zeros(generator.image_shape)
-    expected = polisher.evaluate(z, target)
-    monkeypatch.setattr(minimum, "MAX_LAYER_VALUES", 3 * generator.largest_layer)
-    for found, all_together in zip(polisher.evaluate(z, target), expected, strict=True):
-        np.testing.assert_allclose(found, all_together, rtol=1e-5)
-
-
-def test_a_large_z_is_tested_with_fewer_gradients(monkeypatch):
-    generator, target, z = _shapes(kinked=0)
-    z += 0.3 * (z < 1)  # no minimum, so all gradients are taken
-    spent = []
-    for most in (LATENT, LATENT - 2):
-        monkeypatch.setattr(minimum, "MAX_SQUARE_LATENT", most)
-        spent.append(MinimumTest(steps=0).compile_for(generator)(z, target, "standard").gradients)
-    assert spent[0] - spent[1] == 2 * 2

@@ -108,13 +108,3 @@ def test_only_a_mixed_run_begins_in_bfloat16(generator, lbfgs, endings):
     solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=True)
     solve_jobs(generator, lbfgs, JOBS[:4], end=short, mixed=False)
     assert endings == [(Outcome.budget, True)] * 4 + [(Outcome.budget, False)] * 4
-
-
-def test_a_loss_that_bfloat16_cannot_reach_keeps_no_row_in_bfloat16(generator, endings):
-    """A generator of many pixels rounds to more than `fine`."""
-    lbfgs = make_solver("lbfgs", {"memory": 10, "fine": 1e-12})
-    done = solve_jobs(
-        generator, lbfgs, JOBS, end=make_limits(restarts=0), batch_size=12, mixed=True
-    )
-    assert set(endings) == {(Outcome.converged, False)}
-    assert max(measure_z_error(trial) for trial in done.values()) < 1e-6

@@ -7,10 +7,9 @@ import tensorflow as tf
 from small import make_limits, solve_jobs
 
 from ganinv_cli import jacobian
-from ganinv_cli.errors import CheckpointError, ConfigError
+from ganinv_cli.errors import ConfigError
 from ganinv_cli.jacobian import POINTS, find_spectrum
 from ganinv_cli.jobs import Job
-from ganinv_cli.network.layers import Dense, Reshape
 from ganinv_cli.network.make_generator import make_generator
 from ganinv_cli.randomness import Purpose, uniform
 from ganinv_cli.solvers import make_solver
@@ -59,23 +58,12 @@ def test_a_rate_is_on_the_mean_and_a_learning_rate_on_the_sum(generator):
     assert make_solver("gd", {}) == make_solver("gd", {"rate": 1.0})
 
 
-def test_with_a_mask_the_mean_is_over_the_pixels_that_count(generator):
-    mask = _upper_mask(generator)
-    values = int(mask.sum()) * generator.image_shape[2]
-    on_the_sum = _descend(generator, mask, learning_rate=0.5 / values)
-    np.testing.assert_allclose(_descend(generator, mask, rate=0.5), on_the_sum, rtol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"rate": 0.0}, "rate = 0.0 is not above 0"),
         ({"rate": 1.0, "learning_rate": 1e-4}, "has both rate (on the mean"),
         ({"rate": "fast"}, "rate = 'fast' should be a number, or \"stable\""),
-        ({"rate": True}, "rate = true should be a number, e.g. 1.0"),
-        ({"rate": float("inf")}, "rate = inf should be a number"),
-        ({"learning_rate": "stable"}, "learning_rate = 'stable' should be a number"),
-        ({"learning_rate": -1}, "learning_rate = -1 is not above 0"),
     ],
 )
 def test_a_rate_that_cannot_be_is_refused(settings, words):
@@ -108,13 +96,6 @@ def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkey
     for one, other in zip(first, second, strict=True):
         assert one.tobytes() == other.tobytes()
     assert (masked.eigenvalues != first.eigenvalues).any()
-
-
-def test_a_generator_whose_images_never_change_has_no_stable_rate():
-    dead = Dense(np.zeros((3, 12), np.float32), np.zeros(12, np.float32))
-    still = builders.build_generator(dead, Reshape((2, 2, 3)))
-    with pytest.raises(CheckpointError, match="do not depend on z"):
-        make_solver("gd", {"rate": "stable"}).resolve(still)
 
 
 def test_a_stable_rate_of_coupled_trials_is_refused(checkpoint):

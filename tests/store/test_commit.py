@@ -18,7 +18,7 @@ from stored import (
 )
 
 from ganinv_cli.errors import ResultsError, UsageError
-from ganinv_cli.store import Figure, join_rows, lock, open_run, read_results, results
+from ganinv_cli.store import Figure, lock, open_run, read_results, results
 from ganinv_cli.store.rows import get_row_shape, take_rows, take_trials
 
 FIGURE = Figure(np.arange(24, dtype=np.uint8).reshape(1, 2, 2, 2, 3), ("found",), (0, 3))
@@ -150,13 +150,6 @@ def test_some_rows_and_shapes_are_read_alone(path):
         assert (take_trials(group, "z_found", np.array([last])) == whole[-1:]).all()
         with pytest.raises(KeyError, match="no trial 4"):
             take_trials(group, "z_found", np.array([4]))
-
-
-def test_pieces_of_a_group_are_joined_by_trial():
-    pieces = [{"trial": np.array([3, 1]), "a": np.array([3.0, 1])}, {"trial": np.array([2, 1])}]
-    joined = join_rows(pieces)
-    assert joined["trial"].tolist() == [1, 2, 3]
-    assert np.array_equal(joined["a"], [1, np.nan, 3], equal_nan=True)
 
 
 def test_rows_that_do_not_fit_earlier_ones_are_refused(path):
