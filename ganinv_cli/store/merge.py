@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from ganinv_cli.store.results import (
     replace_results,
 )
 from ganinv_cli.store.rows import Group, GroupRows, Source
-from ganinv_cli.store.run import SaveError, check_replaceable
+from ganinv_cli.store.run import check_replaceable
 
 MAX_RANGES = 6  # of trials, or groups, in a sentence
 _DEVICE_SEPARATOR = "; "
@@ -96,13 +95,7 @@ def merge_files(
         )
     if overwrite or not _is_written(out, results):
         with lock.hold_lock(out) as path:
-            try:
-                replace_results(path, results)
-            except OSError as error:
-                raise SaveError(
-                    f"{out} could not be written ({error.strerror or error}); free space or allow "
-                    "writing, and merge again"
-                ) from error
+            replace_results(path, results)
     trials = max(len(groups[name][TRIAL]) for name in trial_groups)
     rules = len({name.rpartition("/")[2] for name in trial_groups})
     contents = f"{_count(trials, 'trial')} of {_count(rules, 'rule')}"
@@ -152,20 +145,16 @@ def _merge_attributes(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _is_written(out: Path, results: Results) -> bool:
     """Return whether `out` is what is to be written. Raises ResultsError if it is anything else."""
-    with suppress(ResultsError):
-        if not open_files(out).sources:
-            return False
-        there = read_results(out)
-        free = {"finished": "", "groups": [], "figures": []}
-        said, trials = zip(
-            *(
-                (each.attributes | free, {n: g[TRIAL].tobytes() for n, g in each.groups.items()})
-                for each in (there, results)
-            ),
-            strict=True,
-        )
-        if there.complete and said[0] == said[1] and trials[0] == trials[1]:
-            return True
+    if not open_files(out).sources:
+        return False
+    there = read_results(out)
+    free = {"finished": "", "groups": [], "figures": []}
+    old, new = (
+        (each.attributes | free, {name: g[TRIAL].tolist() for name, g in each.groups.items()})
+        for each in (there, results)
+    )
+    if there.complete and old == new:
+        return True
     raise ResultsError(
         f"{out} exists, and the first name is that of the file to write; name another one, or "
         "replace it with --overwrite"

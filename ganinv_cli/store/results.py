@@ -1,7 +1,8 @@
 """Read results: the finished file of a run, the log of a run that goes on, or both."""
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,12 @@ from ganinv_cli.store.rows import (
 )
 
 SHARED_GRADIENTS = "shared_gradients"  # the constant: what a run spent once
+
+
+class SaveError(ResultsError):
+    """The results could not be written; what was committed before is safe."""
+
+    exit_code = 1
 
 
 class RunFiles(NamedTuple):
@@ -140,11 +147,24 @@ def join_results(
 def replace_results(path: Path, results: Results) -> None:
     """Write a finished file in place of the files of a run; the caller holds its lock.
 
-    Raises OSError; then all files are as they were.
+    Raises SaveError; then all files are as they were.
     """
-    with open_replacement(path, durable=True) as aside:
-        write_results(aside, results)
-    remove_log(path)  # last: the finished file, which has its rows, is on the disk
+    with explain_save_errors(path):
+        with open_replacement(path, durable=True) as aside:
+            write_results(aside, results)
+        remove_log(path)  # last: the finished file, which has its rows, is on the disk
+
+
+@contextmanager
+def explain_save_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a SaveError."""
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error.strerror or error}); all trials that were "
+            "committed are saved; free space or allow writing, and run the same command to go on"
+        ) from error
 
 
 def remove_log(path: Path) -> None:

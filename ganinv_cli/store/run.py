@@ -11,12 +11,13 @@ import numpy as np
 from ganinv_cli.errors import ResultsError
 from ganinv_cli.settings.names import is_image_group
 from ganinv_cli.store import lock
-from ganinv_cli.store.columns import TRIAL, is_trial_group
+from ganinv_cli.store.columns import TRIAL
 from ganinv_cli.store.damage import DamagedError
 from ganinv_cli.store.hdf5 import Figure
 from ganinv_cli.store.provenance import Provenance, find_differences, make_run_key, now
 from ganinv_cli.store.results import (
     RunFiles,
+    explain_save_errors,
     join_groups,
     join_results,
     join_sources,
@@ -33,12 +34,6 @@ from ganinv_cli.store.rows import (
     join_constants,
     join_layouts,
 )
-
-
-class SaveError(ResultsError):
-    """The results could not be written; what was committed before is safe."""
-
-    exit_code = 1
 
 
 @contextmanager
@@ -155,7 +150,7 @@ class Run:
                 batch[group] = {name: values[missing] for name, values in columns.items()}
         if not batch:
             return
-        with self._explain_write_errors():
+        with explain_save_errors(self.path):
             self._files.log.append(self._provenance.to_attributes(self._start_time), known, batch)
         self._layout, self._constants = layout, known
         for group, columns in batch.items():
@@ -174,8 +169,7 @@ class Run:
         sources = self._files.sources
         results = join_results(sources, join_groups(sources), attributes)
         results = replace(results, figures=results.figures | dict(figures or {}))
-        with self._explain_write_errors():
-            replace_results(self.path, results)
+        replace_results(self.path, results)
         self._files = open_files(self.path)
         self.notes.clear()
 
@@ -188,14 +182,3 @@ class Run:
             self._committed[group] = np.zeros(max(size, 2 * len(known)), bool)
             self._committed[group][: len(known)] = known
         self._committed[group][trials] = True
-
-    @contextmanager
-    def _explain_write_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            saved = sum(int(v.sum()) for g, v in self._committed.items() if is_trial_group(g))
-            raise SaveError(
-                f"{self.path} could not be written ({error.strerror or error}); {saved:,} trials "
-                "are saved; free space or allow writing, and run the same command to go on"
-            ) from error
