@@ -7,6 +7,7 @@ one that cannot be written is not kept.
 
 import hashlib
 import os
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +75,9 @@ def save(kind: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         return
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, encode_arrays(arrays, key))
+        # Several processes may keep the same measurement at once.
+        temporary = path.with_name(f".{uuid.uuid4()}.npz")
+        replace_file(path, encode_arrays(arrays, key), temporary=temporary)
         left = MAX_BYTES
         for entry in list_entries():
             left -= entry.bytes
@@ -86,7 +89,7 @@ def list_entries() -> list[Entry]:
     """Return the kept measurements, the most recently used first, without other files."""
     folder = find_cache_folder()
     entries = []
-    for path in folder.glob("*/*.npz*") if folder else ():
+    for path in folder.glob("*/*.npz") if folder else ():
         with suppress(OSError):  # another process removed it
             status = path.stat()
             entries.append(Entry(path, status.st_size, status.st_mtime))

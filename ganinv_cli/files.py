@@ -109,23 +109,27 @@ def sync_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+def replace_file(
+    path: Path, content: bytes, *, temporary: Path | None = None, durable: bool = False
+) -> None:
     """Write a file whole or not at all; options as in `open_replacement`. Raises OSError."""
-    with open_replacement(path, durable=durable) as written:
+    with open_replacement(path, temporary, durable) as written:
         written.write_bytes(content)
 
 
 @contextlib.contextmanager
-def open_replacement(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def open_replacement(
+    path: Path, temporary: Path | None = None, durable: bool = False
+) -> Iterator[Path]:
     """Yield the path of a temporary file to write, which replaces `path` at the end.
 
     If `path` is a link, the file that it leads to is replaced. If the block or the replacement
-    fails, the temporary file is removed and `path` is as before; the next call replaces the one
-    that a killed process has left. With `durable` the content, and then the name, reach the disk
-    before this returns. Raises OSError.
+    fails, the temporary file is removed and `path` is as before. By default the temporary file is
+    `name_temporary(path)`: the next call replaces the one that a killed process has left. With
+    `durable` the content, and then the name, reach the disk before this returns. Raises OSError.
     """
     path = follow_link(path)
-    temporary = name_temporary(path)
+    temporary = temporary or name_temporary(path)
     try:
         yield temporary
         if durable:
