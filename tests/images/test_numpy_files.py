@@ -55,14 +55,6 @@ def test_latent_vectors_are_named(tmp_path: Path) -> None:
             read(tmp_path / name, **arrays)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00" + bytes(20)])
-def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
-    for name in ("x.npy", "x.npz"):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ImageError, match=rf"{name} cannot be read as NumPy arrays"):
-            load_numpy_file(tmp_path / name, SHAPE, Crop())
-
-
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(ImageError, match="cannot be read as NumPy arrays"):

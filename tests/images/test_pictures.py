@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ganinv_cli.errors import ImageError
-from ganinv_cli.images import Crop, files, load_image, suppress_pillow_warnings
+from ganinv_cli.images import Crop, load_image, suppress_pillow_warnings
 from ganinv_cli.images.files import list_named_images
 
 SHAPE = (8, 8, 3)
@@ -105,10 +104,3 @@ def test_any_damage_is_survived_or_explained(tmp_path: Path, kind: str) -> None:
                 file = write(tmp_path / "damaged", damaged)
                 with contextlib.suppress(ImageError):
                     assert load_image(file, SHAPE, Crop("none")).pixels.shape == SHAPE
-
-
-def test_a_file_too_big_for_an_image_is_refused(tmp_path: Path) -> None:
-    file = write(tmp_path / "big.png", b"")
-    os.truncate(file, files.MAX_BYTES + (1 << 20))  # a hole, no bytes on the disk
-    with pytest.raises(ImageError, match=r"big\.png has more than the 256 MB of an image"):
-        load_image(file, SHAPE, Crop())

@@ -28,13 +28,6 @@ def _image(mode: str, *values: object) -> Image.Image:
     return image
 
 
-def _palette(*colours: tuple[int, int, int]) -> Image.Image:
-    image = Image.new("P", (len(colours), 1))
-    image.putpalette([level for colour in colours for level in colour])
-    image.putdata(range(len(colours)))
-    return image
-
-
 def _seen(path: Path, channels: int = 3) -> TargetImage:
     """Load the image for a network of the file's own size, so nothing is resampled."""
     with Image.open(path) as image:
@@ -58,15 +51,6 @@ def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path: Path, kind: str) -> Non
 def test_white_is_0_where_a_tiff_says_so(tmp_path: Path) -> None:
     file = _saved(tmp_path, Image.fromarray(DEEP), "TIFF", tiffinfo={262: 0})
     assert _levels(_seen(file, 1)) == (255 - np.array(SCALED)).tolist()
-
-
-def test_a_palette_with_opacities_is_laid_on_grey(tmp_path: Path) -> None:
-    image = _palette((10, 20, 30), (228, 28, 128), (0, 0, 0))
-    seen = _seen(_saved(tmp_path, image, "PNG", transparency=b"\xff\x80\x00"))
-    assert _levels(seen) == [[[10, 20, 30], [178, 78, 128], [128, 128, 128]]]
-    assert seen.notes == ON_GREY
-    seen = _seen(_saved(tmp_path, image, "GIF", transparency=2))
-    assert _levels(seen) == [[[10, 20, 30], [228, 28, 128], [128, 128, 128]]]
 
 
 def test_transparent_parts_are_laid_on_grey(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_plain_lines_are_far_apart_and_the_last_is_not_repeated():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0 s"), (95.0, "95 s"), (130, "2 min"), (9000, "2 h"), (1e6, "12 days")],
+    [(0.0, "0 s"), (130, "2 min"), (1e6, "12 days")],
 )
 def test_a_duration_has_one_unit(seconds, text):
     assert format_duration(seconds) == text

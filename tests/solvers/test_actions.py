@@ -60,15 +60,3 @@ def test_every_rule_but_none_acts_where_the_true_z_is_outside(generator, solver)
         assert (trial.best.actions > 0) == (job.rule in ACTING)
         assert trial.best.actions <= trial.best.gradients + 1
         assert trial.best.actions >= trial.best.redraws
-
-
-@pytest.mark.parametrize("rule", ACTING)
-def test_clamping_a_given_start_is_an_action(generator, solver, rule):
-    def make_targets(jobs):
-        given = targets_at(generator, 0.1)(jobs)
-        return given._replace(first_start=np.full_like(given.z_true, 3.0))
-
-    end = make_limits(budget=1, restarts=0)
-    done = solve_jobs(generator, solver, jobs_of([rule], 2), end=end, supply=make_targets)
-    for trial in done.values():
-        assert trial.best.actions >= (not RULES[rule].redrawing)

@@ -71,18 +71,3 @@ def test_without_a_rule_z_may_end_outside(solver, prior):
         assert trial.outcome is Outcome.converged
         assert measure_z_error(trial) < 1e-6
         assert not (is_inside(trial.best.z, prior) or trial.best.outside)
-
-
-@pytest.mark.parametrize("rule", BOUNDED)
-def test_a_first_start_outside_is_brought_inside(solver, rule):
-    generator = make_simple(Uniform())
-
-    def make_targets(jobs):
-        given = targets_at(generator, OUTSIDE)(jobs)
-        return given._replace(first_start=given.z_true)  # it makes the image, from outside
-
-    end = make_limits(budget=200, restarts=0)
-    done = solve_jobs(generator, solver, jobs_of([rule]), end=end, supply=make_targets)
-    for trial in done.values():
-        assert trial.outcome is not Outcome.converged
-        assert is_inside(trial.best.z, Uniform())

@@ -108,15 +108,6 @@ def test_rows_of_both_kinds_do_not_see_one_another(generator, preconditioner):
     assert exact.tolist() == [True, False, False, True]
 
 
-def test_the_bound_is_the_loss_over_the_least_eigenvalue(generator, preconditioner):
-    problem, z = _problem(generator, preconditioner, penalty=100.0), _z(generator, 1)
-    weighted = (
-        problem._replace(penalty=0 * problem.penalty).evaluate(z).objective
-    )  # the penalty outside the bounds says nothing of z
-    expected = weighted / (preconditioner.preconditioned.least_eigenvalue * generator.latent)
-    np.testing.assert_allclose(problem.evaluate(z).bound, expected)
-
-
 def test_the_factors_of_the_inverse_multiply_as_the_inverse(generator, preconditioner, monkeypatch):
     problem = _problem(generator, preconditioner, [0.0, 5.0, UNKNOWN, 0.0])
     objective = tf.range(4.0, dtype=tf.float64)

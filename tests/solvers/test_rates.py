@@ -78,14 +78,6 @@ def test_the_stable_rate_is_half_of_the_limit_at_the_steepest_of_40_z(generator,
     assert stable == make_solver("gd", {"rate": float(f"{1 / (2 * largest):.3g}")})
 
 
-def test_a_stable_rate_counts_the_pixels_of_the_mask(generator, jacobians):
-    mask = _upper_mask(generator)
-    part = jacobians[:, : jacobians.shape[1] // 4]
-    largest = np.linalg.svd(part, compute_uv=False).max() ** 2 / part.shape[1]
-    stable = make_solver("gd", {"rate": "stable"}).resolve(generator, mask)
-    assert stable.rate == float(f"{1 / (2 * largest):.3g}")
-
-
 def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GANINV_NO_CACHE", raising=False)
@@ -96,9 +88,3 @@ def test_a_spectrum_is_measured_once_and_bit_for_bit(generator, tmp_path, monkey
     for one, other in zip(first, second, strict=True):
         assert one.tobytes() == other.tobytes()
     assert (masked.eigenvalues != first.eigenvalues).any()
-
-
-def test_a_stable_rate_of_coupled_trials_is_refused(checkpoint):
-    coupled = make_generator(checkpoint, "batch")
-    with pytest.raises(ConfigError, match='batch_norm = "batch" couples the trials; give a number'):
-        make_solver("gd", {"rate": "stable"}).resolve(coupled)

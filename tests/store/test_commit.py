@@ -8,7 +8,6 @@ import pytest
 from stored import (
     CONSTANTS,
     CURVE_GRADIENTS,
-    IMAGE_GROUPS,
     LATENT,
     assert_holds,
     commit_batches,
@@ -111,20 +110,6 @@ def test_the_writer_knows_and_reads_what_it_has_committed(path):
             assert (
                 group["z_found"].tobytes() == make_rows(group["trial"])["none"]["z_found"].tobytes()
             )
-
-
-def test_rows_about_images_are_read_by_group(path):
-    with open_run(path, make_provenance()) as run:
-        run.commit(make_rows([0], IMAGE_GROUPS))
-        run.commit(make_rows([1], IMAGE_GROUPS[1:]))
-        run.record({"images": 1})
-        commit_batches(run, [0])
-        assert list(run.read_images(["name"])) == ["image=0003"]
-        assert run.read_images(["name"])["image=0003"]["name"][0].decode() == "Märchen 0.png"
-        run.finish()
-    stored = read_results(path)
-    assert stored.attributes["config"]["images"] == 1
-    assert stored.groups["image=0003/certificate"]["trial"].tolist() == [0, 1]
 
 
 def test_optional_columns_may_be_missing_in_some_rows(path):

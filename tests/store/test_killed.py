@@ -93,20 +93,6 @@ def test_a_kill_during_a_merge(tmp_path, monkeypatch):
         out.unlink()
 
 
-def test_a_kill_when_a_run_is_started_again(path, monkeypatch):
-    def start_again():
-        with open_run(path, make_provenance(seed=8), overwrite=True):
-            pass
-
-    write_results_file(path, [0])
-    with open_run(path, make_provenance()) as run:
-        commit_batches(run, [1])
-    for _ in _kill_at_each_step(monkeypatch, start_again):
-        with open_run(path, make_provenance(), overwrite=not path.exists()) as run:
-            commit_batches(run, [0, 1])
-        assert_holds(read_results(path), [0, 1])
-
-
 @pytest.mark.parametrize("call", DISK_CALLS)
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_full_disk_loses_nothing(path, monkeypatch, call, finished):
