@@ -119,9 +119,11 @@ def _drop_outdated_summaries(groups: Mapping[str, GroupRows]) -> dict[str, Group
         if count := get_group_kind(name).summarised_trials:
             trials = groups[get_enclosing_group(name)]
             holder, *others = trials.list_sources()
-            if not others and name in holder.groups:
-                kept[name] = GroupRows(name, [holder])
-            if others or kept[name][count][-1] != len(trials[TRIAL]):
+            is_whole = not others and name in holder.groups
+            summaries = GroupRows(name, [holder]) if is_whole else None
+            if summaries and summaries[count][-1] == len(trials[TRIAL]):
+                kept[name] = summaries
+            else:
                 del kept[name]
     return kept
 
