@@ -9,13 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ganinv_cli.settings.config import (
-    Config,
-    ConsistencyConfig,
-    InvertConfig,
-    NoiseSweepConfig,
-    RecoverConfig,
-)
+from ganinv_cli.settings import config
 from ganinv_cli.settings.load import check_stored_settings, name_setting
 from ganinv_cli.store.damage import DamagedError
 
@@ -35,12 +29,6 @@ _TYPES = {  # of the attributes; tables and lists are stored as JSON
     **dict.fromkeys(("groups", "figures"), list),
 }
 _OPTIONAL = {"precision", "generator"}
-_COMMANDS: Mapping[str, type[Config]] = {
-    "recover": RecoverConfig,
-    "noise-sweep": NoiseSweepConfig,
-    "consistency": ConsistencyConfig,
-    "invert": InvertConfig,
-}
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9=.+-]{0,99}/?){0,3}")  # of groups, figures and files
 
 
@@ -106,7 +94,8 @@ def decode_attributes(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
         datetime.fromisoformat(values[name])
     check_names(values["groups"] + values["figures"])
     settings = values["config"] | values["identity"]
-    check_stored_settings(_COMMANDS.get(values["command"], Config), settings)
+    class_name = f"{values['command'].title().replace('-', '')}Config"  # such as NoiseSweepConfig
+    check_stored_settings(vars(config).get(class_name, config.Config), settings)
     for name in IMAGE_KEYS:  # earlier versions added no images to a file
         values["identity"].pop(name, None)
     return values
